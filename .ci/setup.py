@@ -1,0 +1,93 @@
+"""Set everything up in `.venv` and run one command there, on any system with Python.
+
+    python .ci/setup.py wonda-widgets demo      the quickstart, in JupyterLab
+    python .ci/setup.py test                    all checks and tests
+
+Needs nothing but Python 3.11 or newer. What `.venv` holds is brought up to date
+only when `pyproject.toml` or Python changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
+
+#: What `test` runs, in this order: quick checks first.
+CHECKS = (
+    ["ruff", "check", "."],
+    ["ruff", "format", "--check", "."],
+    ["mypy"],
+    ["pytest"],
+)
+
+
+def main(command: list[str]) -> int:
+    """Set up, then run `command` in the virtual environment."""
+    if sys.version_info < (3, 11):
+        sys.exit(f"wonda-widgets needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    if not command:
+        sys.exit(__doc__)
+    testing = command[0] == "test"
+    set_up("test" if testing else "demo")
+    if not testing:
+        return run(command)
+    for check in CHECKS:
+        more = command[1:] if check[0] == "pytest" else []
+        status = run([*check, *more])
+        if status:
+            return status
+    return 0
+
+
+def set_up(extra: str) -> None:
+    """Make the virtual environment and install the project with `extra`, if need be."""
+    asked = (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
+    stamp = hashlib.sha256(asked).hexdigest()
+    marks = [VENV / f".wonda-{name}" for name in ("test", extra)]  # `test` holds `demo`
+    if any(mark.exists() and mark.read_text() == stamp for mark in marks):
+        return
+    if not PYTHON.exists():
+        print(f"Making {VENV}", flush=True)
+        try:
+            venv.create(VENV, with_pip=True, clear=True)
+        except (subprocess.CalledProcessError, OSError):
+            shutil.rmtree(VENV, ignore_errors=True)
+            sys.exit(
+                "Python could not make a virtual environment. On Debian and Ubuntu, "
+                "install the package python3-venv and run this again."
+            )
+    print("Installing; the first time takes a few minutes.", flush=True)
+    install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.run([*install, "--editable", f"{ROOT}[{extra}]"], check=False).returncode:
+        sys.exit("Installing failed; see the lines above. Check the connection and run this again.")
+    marks[-1].write_text(stamp)
+
+
+def run(command: list[str]) -> int:
+    """Run a command of the virtual environment from the project's root."""
+    path = os.pathsep.join([str(SCRIPTS), os.environ.get("PATH", "")])
+    program = shutil.which(command[0], path=path)
+    if program is None:
+        sys.exit(f"There is no command {command[0]!r} in {VENV}.")
+    environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
+    print(f"$ {' '.join(command)}", flush=True)
+    try:
+        return subprocess.run(
+            [program, *command[1:]], cwd=ROOT, env=environment, check=False
+        ).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,140 @@
+"""How many messages a job sends from the kernel to the browser.
+
+A panel that ticks once a second sends 30 for a job of 30 seconds, and every one
+of them makes the front end work and is kept in its log. Here the clock ticks in
+the browser and the kernel tells changes only.
+
+A real kernel runs a displayed `Studio` on the sandbox; this side presses
+`Generate` as a browser does, with a message to the prompt form, and counts every
+``comm_msg`` that the kernel publishes until the picture is shown: those of the
+`JobProgress`, and those of all panels together. The sandbox's seed makes the job
+take 30.4 s, which the next poll finds out (the seconds in the table), so it runs once.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import frontends
+from jupyter_client.manager import KernelManager
+
+from .rows import Row
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking import BlockingKernelClient
+
+PATIENCE = 90  # seconds
+
+BEGIN = """
+import json, time
+import wonda_widgets as ww
+studio = ww.Studio(ww.Wonda.sandbox(seconds=20, seed=19), prompt="A quiet harbour")
+display(studio)
+while studio.prompt_form.state != "ready" or not studio.prompt_form.price:
+    time.sleep(0.05)
+"""
+FACTS = """json.dumps({
+    "form": studio.prompt_form.model_id,
+    "model": studio.prompt_form.model,
+    "params": studio.prompt_form.params,
+    "progress": studio.progress.model_id,
+    "preview": studio.preview.model_id,
+})"""
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """Run one job and count."""
+    del quick  # one job is the least there can be
+    with tempfile.TemporaryDirectory() as folder:
+        manager = KernelManager(kernel_name="python3")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        manager.start_kernel(env=frontends.environment(Path(folder)), **quiet)
+        kernel = manager.client()
+        kernel.start_channels()
+        try:
+            kernel.wait_for_ready(timeout=60)
+            facts = _ask(kernel, BEGIN, FACTS)
+            seen = _generate(kernel, facts)
+            seconds = _ask(kernel, "", "studio.job.snapshot.elapsed")
+        finally:
+            kernel.stop_channels()
+            manager.shutdown_kernel(now=True)
+    of_progress = sum(message["content"]["comm_id"] == facts["progress"] for message in seen)
+    wire = sum(len(json.dumps(message["content"])) for message in seen)
+    wire += sum(len(buffer) for message in seen for buffer in message["buffers"])
+    ticks = f"{int(seconds)} (a tick a second)"
+    return [
+        Row(
+            f"messages of JobProgress, job of {seconds:.1f} s",
+            str(of_progress),
+            ticks,
+            of_progress,
+            15,
+        ),
+        Row(
+            "    of the whole Studio, Generate to picture shown",
+            f"{len(seen)} ({wire / 1000:,.0f} kB, picture and all)",
+        ),
+    ]
+
+
+def _ask(kernel: BlockingKernelClient, code: str, expression: str) -> Any:
+    """Run a cell; the value of an expression after it, which is JSON."""
+    reply = kernel.execute_interactive(
+        code,
+        timeout=PATIENCE,
+        user_expressions={"it": expression},
+        allow_stdin=False,
+        output_hook=lambda _: None,
+    )
+    content = reply["content"]
+    if content["status"] != "ok" or content["user_expressions"]["it"]["status"] != "ok":
+        raise RuntimeError(f"A cell failed in the kernel: {content}")
+    text = content["user_expressions"]["it"]["data"]["text/plain"]
+    return json.loads(text.strip("'"))
+
+
+def _generate(kernel: BlockingKernelClient, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Press `Generate`; every message until a second after the picture is there."""
+    _drain(kernel)
+    press = {"type": "submit", "prompt": "A quiet harbour"}
+    content = {
+        "comm_id": facts["form"],
+        "data": {
+            "method": "custom",
+            "content": {**press, "model": facts["model"], "params": facts["params"]},
+        },
+    }
+    kernel.shell_channel.send(kernel.session.msg("comm_msg", content))
+    seen: list[dict[str, Any]] = []
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            message = kernel.get_iopub_msg(timeout=1)
+        except queue.Empty:
+            continue
+        if message["msg_type"] != "comm_msg":
+            continue
+        seen.append(message)
+        state = message["content"]["data"].get("state") or {}
+        # What follows a picture (its thumb in the form and the filmstrip) counts too.
+        if message["content"]["comm_id"] == facts["preview"] and state.get("state") == "ready":
+            end = time.monotonic() + 1
+    if not any("facts" in (message["content"]["data"].get("state") or {}) for message in seen):
+        raise RuntimeError("The picture was not shown.")
+    return seen
+
+
+def _drain(kernel: BlockingKernelClient) -> None:
+    """Forget the messages that there are."""
+    while True:
+        try:
+            kernel.get_iopub_msg(timeout=0.5)
+        except queue.Empty:
+            return

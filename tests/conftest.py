@@ -1,0 +1,88 @@
+"""What all tests share. No test talks to anything but this machine, and none has a real key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import Any
+
+import pytest
+
+from wonda_widgets import runtime
+from wonda_widgets.jobs import Clock
+
+KEY = "sk_" + "5a" * 32
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch):
+    for name in ("WONDA_API_KEY", "WONDERCAT_API_KEY", "WONDA_BASE_URL", "WONDA_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def quick_polls(monkeypatch):
+    """Ask the sandbox often, so that a test waits for it and not for the pace."""
+    monkeypatch.setattr("wonda_widgets.polling.FIRST", 0.01)
+    monkeypatch.setattr("wonda_widgets.polling.FACTOR", 1.1)
+
+
+class FakeClock(Clock):
+    """A clock that jumps: sleeping takes no time and moves the hands."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.slept: list[float] = []
+        self.monotonic = lambda: self.now
+        self.time = lambda: 1_700_000_000.0 + self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+class Settled:
+    """Waits for a condition of something that changes on the package's loop."""
+
+    def __call__(self, condition: Any, seconds: float = 20) -> None:
+        done = threading.Event()
+
+        async def look() -> None:
+            while not condition():
+                await asyncio.sleep(0.005)
+            done.set()
+
+        task = runtime.spawn(look())
+        if not done.wait(seconds):
+            task.cancel()
+            raise AssertionError("the condition did not come true")
+
+
+@pytest.fixture
+def settled():
+    return Settled()
+
+
+@pytest.fixture
+def served():
+    """A sandbox on a real socket: its object and base URL."""
+    from wonda_widgets.sandbox.server import serving
+
+    stack: list[Any] = []
+
+    def start(**options: Any) -> tuple[Any, str]:
+        context = serving(**options)
+        stack.append(context)
+        return runtime.call(context.__aenter__())
+
+    yield start
+    for context in stack:
+        with contextlib.suppress(Exception):
+            runtime.call(context.__aexit__(None, None, None))

@@ -1,0 +1,308 @@
+"""The sandbox is as strict as the service, in its own envelope; here over plain httpx."""
+
+import asyncio
+import io
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from conftest import KEY
+from PIL import Image
+
+from wonda_widgets.sandbox import Sandbox, catalog
+
+ACCOUNT = catalog.INSTAGRAM_ACCOUNT["instagramAccountId"]
+
+
+class Service:
+    """A sandbox with a clock of its own, asked within the process."""
+
+    def __init__(self, **options):
+        self.now = 0.0
+        options = {"seconds": 10.0, "seed": 1, "storage_origin": "http://store.invalid", **options}
+        self.sandbox = Sandbox(clock=lambda: self.now, **options)
+
+    def ask(self, method, path, *, key=KEY, app=None, base="http://api.invalid/api/v1", **more):
+        async def send():
+            transport = httpx.ASGITransport(app=app or self.sandbox.api)
+            async with httpx.AsyncClient(transport=transport) as client:
+                headers = {"Authorization": f"Bearer {key}"} if key else {}
+                headers |= more.pop("headers", {})
+                return await client.request(method, base + path, headers=headers, **more)
+
+        return asyncio.run(send())
+
+    def generate(self, prompt="A harbour", model="nano-banana-2", **more):
+        return self.ask("POST", "/image/generate", json={"model": model, "prompt": prompt, **more})
+
+    def job(self, job_id, kind="inference"):
+        return self.ask("GET", f"/jobs/{kind}/{job_id}").json()
+
+    def media(self):
+        job_id = self.generate().json()["inferenceJobId"]
+        self.now += 100
+        return self.job(job_id)["outputs"][0]["media"]
+
+    def publish(self, **body):
+        return self.ask("POST", "/publish/instagram", json={"instagramAccountId": ACCOUNT, **body})
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+def refused(reply, status, code):
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (status, code)
+    assert set(error) == {"message", "code"}
+    assert error["message"]
+    return True
+
+
+def test_a_job_walks_through_its_statuses_with_the_clock(service):
+    job_id = service.generate().json()["inferenceJobId"]
+    seen = []
+    for _ in range(300):
+        status = service.job(job_id)["status"]
+        if status not in seen:
+            seen.append(status)
+        service.now += 0.1
+    assert seen == ["idle", "locked", "in_progress", "succeeded"]
+    done = service.job(job_id)
+    assert done["outputs"][0]["media"]["mimeType"] == "image/png"
+    assert done["errorMessage"] is None
+    assert done["finishedAt"]
+
+
+def test_a_publish_walks_too(service):
+    media = service.media()
+    reply = service.publish(mediaId=media["mediaId"]).json()
+    assert reply["status"] == "queued"
+    seen = []
+    for _ in range(200):
+        status = service.job(reply["outputJobId"], "publish")["status"]
+        if status not in seen:
+            seen.append(status)
+        service.now += 0.1
+    assert seen == ["queued", "in_progress", "succeeded"]
+
+
+def test_durations_vary_within_what_was_asked():
+    service = Service(seconds=6.0)
+    durations = set()
+    for _ in range(30):
+        service.generate()
+    durations = {job.duration for job in service.sandbox.store.jobs.values()}
+    assert len(durations) == 30
+    assert 6 <= min(durations) < max(durations) <= 12
+
+
+def test_the_picture_is_what_was_asked_and_always_the_same(service):
+    params = {"aspectRatio": "4:5", "resolution": "1K"}
+    pictures = []
+    for _ in range(2):
+        job_id = service.generate(params=params).json()["inferenceJobId"]
+        service.now += 100
+        media = service.job(job_id)["outputs"][0]["media"]
+        reply = service.ask("GET", "", key=None, app=service.sandbox.storage, base=media["url"])
+        assert reply.headers["content-type"] == "image/png"
+        with Image.open(io.BytesIO(reply.content)) as image:
+            assert image.format == "PNG"
+            assert image.size == (media["width"], media["height"])
+            assert image.width * 5 == image.height * 4
+        pictures.append(reply.content)
+    assert pictures[0] == pictures[1]
+
+
+def test_storage_refuses_a_key(service):
+    url = service.media()["url"]
+    assert service.ask("GET", "", app=service.sandbox.storage, base=url).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("prompt", "status", "message"),
+    [
+        ("sandbox: fail", "failed", "The provider rejected the input"),
+        ("Sandbox:cancel", "canceled", None),
+        ("sandbox: no media", "succeeded", None),
+        ("sandbox: slow", "in_progress", None),
+    ],
+)
+def test_faults_on_demand(service, prompt, status, message):
+    job_id = service.generate(prompt).json()["inferenceJobId"]
+    service.now += 40
+    job = service.job(job_id)
+    assert (job["status"], job["errorMessage"]) == (status, message)
+    assert not [output for output in job["outputs"] if output["media"]]
+
+
+def test_wrong_keys_are_refused(service):
+    strict = Service(key=KEY)
+    for key in (None, "sk_short", "sk_" + "g" * 64):
+        assert refused(service.ask("GET", "/capabilities", key=key), 401, "unauthorized")
+    other = "sk_" + "0" * 64
+    assert service.ask("GET", "/capabilities", key=other).status_code == 200
+    assert refused(strict.ask("GET", "/capabilities", key=other), 401, "unauthorized")
+    assert strict.ask("GET", "/capabilities").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "no-such"},
+        {"model": ""},
+        {"model": 5},
+        {"prompt": ""},
+        {"prompt": 5},
+        {"surprise": 1},
+        {"params": {"aspectRatio": "5:4"}},
+        {"params": {"resolution": "8K"}},
+        {"params": {"steps": 5}},
+        {"params": []},
+        {"params": {"styleId": "no uuid"}},
+        {"attachmentMediaIds": "id"},
+        {"model": "z-image", "attachmentMediaIds": ["x"]},
+    ],
+    ids=str,
+)
+def test_what_does_not_validate_is_refused(service, body):
+    reply = service.ask(
+        "POST", "/image/generate", json={"model": "nano-banana-2", "prompt": "x", **body}
+    )
+    assert refused(reply, 400, "validation_error")
+    assert service.sandbox.store.credits == 10_000
+
+
+def test_unknown_media_paths_and_jobs_are_not_found(service):
+    for method, path in (
+        ("GET", "/nowhere"),
+        ("GET", "/jobs/inference/none"),
+        ("GET", "/jobs/publish/none"),
+        ("GET", "/media/none"),
+        ("GET", "/image/generate"),
+        ("DELETE", "/publish/scheduled/none"),
+    ):
+        assert refused(service.ask(method, path), 404, "not_found")
+    assert refused(service.publish(mediaId="none"), 404, "not_found")
+    assert refused(service.generate(attachmentMediaIds=["none"]), 404, "not_found")
+
+
+def test_a_wrong_content_type_is_refused(service):
+    reply = service.ask(
+        "POST", "/image/generate", content=b"{}", headers={"Content-Type": "text/plain"}
+    )
+    assert refused(reply, 400, "bad_request")
+    reply = service.ask(
+        "POST", "/image/generate", content=b"{", headers={"Content-Type": "application/json"}
+    )
+    assert refused(reply, 400, "bad_request")
+    assert refused(service.ask("POST", "/media/upload", json={}), 400, "bad_request")
+
+
+def test_posts_are_checked(service):
+    media_id = service.media()["mediaId"]
+    assert refused(service.publish(mediaId=media_id, caption="x" * 2201), 400, "validation_error")
+    assert refused(service.publish(mediaId=media_id, altText="x" * 1001), 400, "validation_error")
+    assert refused(service.publish(mediaId=media_id, product="POSTER"), 400, "validation_error")
+    assert refused(service.publish(mediaId=media_id, mood="good"), 400, "validation_error")
+    body = {"mediaId": media_id, "instagramAccountId": "00000000-0000-4000-8000-000000000009"}
+    assert refused(service.ask("POST", "/publish/instagram", json=body), 403, "forbidden")
+    assert not service.sandbox.store.publishes
+
+
+def test_credits_go_down_and_an_empty_purse_is_refused():
+    service = Service(credits=100)
+    assert service.generate(params={"resolution": "2K"}).status_code == 200
+    assert service.ask("GET", "/balance").json()["credits"] == 20
+    reply = service.generate(params={"resolution": "2K"})
+    assert refused(reply, 402, "insufficient_credits")
+    assert "needs 80, the account has 20" in reply.json()["error"]["message"]
+
+
+def test_an_estimate_is_what_is_charged(service):
+    for model in catalog.MODELS:
+        before = service.ask("GET", "/balance").json()["credits"]
+        body = {"model": model, "params": {}}
+        estimate = service.ask("POST", "/pricing/estimate", json=body).json()
+        service.generate(model=model)
+        after = service.ask("GET", "/balance").json()["credits"]
+        assert before - after == estimate["estimatedCredits"]
+        assert estimate["estimatedCostUsd"].startswith("$0.")
+
+
+def test_uploads_of_one_and_of_several(service):
+    def png():
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 6)).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    one = service.ask("POST", "/media/upload", files={"file": ("a.png", png(), "image/png")}).json()
+    assert one["mediaId"] == one["uploads"]["file"]["mediaId"]
+    files = {"a": ("a.png", png(), "image/png"), "b": ("b.txt", b"x", "text/plain")}
+    several = service.ask("POST", "/media/upload", files=files).json()
+    assert "mediaId" not in several
+    assert several["errors"] == {"b": "Unsupported MIME type"}
+    listed = service.ask("GET", "/media?kind=image&source=user_upload").json()["media"]
+    assert [item["width"] for item in listed] == [8, 8]
+    assert service.ask("GET", f"/media/{one['mediaId']}").json()["height"] == 6
+
+
+def test_a_carousel_is_posted_at_once(service):
+    ids = [service.media()["mediaId"] for _ in range(2)]
+    body = {"mediaIds": ids, "instagramAccountId": ACCOUNT}
+    reply = service.ask("POST", "/publish/instagram/carousel", json=body).json()
+    assert reply["imageCount"] == 2
+    short = {**body, "mediaIds": ids[:1]}
+    assert refused(
+        service.ask("POST", "/publish/instagram/carousel", json=short), 400, "validation_error"
+    )
+    rows = service.ask("GET", "/instagram/publishes?product=CAROUSEL").json()["publishes"]
+    assert len(rows) == 1
+
+
+def test_a_scheduled_post_waits_and_can_be_called_back(service):
+    media_id = service.media()["mediaId"]
+    at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    reply = service.publish(mediaId=media_id, scheduledAt=at).json()
+    assert reply["status"] == "scheduled"
+    assert service.job(reply["outputJobId"], "publish")["status"] == "scheduled"
+    listed = service.ask("GET", "/publish/scheduled").json()["scheduled"]
+    assert [row["outputJobId"] for row in listed] == [reply["outputJobId"]]
+    path = f"/publish/scheduled/{reply['outputJobId']}"
+    assert service.ask("DELETE", path).json()["status"] == "canceled"
+    assert refused(service.ask("DELETE", path), 409, "conflict")
+    assert service.job(reply["outputJobId"], "publish")["status"] == "canceled"
+    for wrong in ("soon", datetime.now(UTC).isoformat(), "2026-12-01T10:00:00"):
+        assert refused(
+            service.publish(mediaId=media_id, scheduledAt=wrong), 400, "validation_error"
+        )
+
+
+def test_the_history_comes_in_pages(service):
+    media_id = service.media()["mediaId"]
+    for number in range(5):
+        service.publish(mediaId=media_id, caption=str(number))
+    service.now += 100
+    first = service.ask("GET", "/instagram/publishes?limit=3").json()
+    cursor = first["nextCursor"]
+    query = {
+        "limit": 3,
+        "cursorCreatedAt": cursor["createdAt"],
+        "cursorInstagramPublishId": cursor["instagramPublishId"],
+    }
+    second = service.ask("GET", "/instagram/publishes", params=query).json()
+    rows = first["publishes"] + second["publishes"]
+    assert sorted(row["caption"] for row in rows) == ["0", "1", "2", "3", "4"]
+    assert second["nextCursor"] is None
+    assert all(row["status"] == "succeeded" and row["permalink"] for row in rows)
+    assert refused(service.ask("GET", "/instagram/publishes?limit=x"), 400, "validation_error")
+
+
+def test_account_and_capabilities_have_their_shapes(service):
+    assert service.ask("GET", "/auth/whoami").json()["plan"] == "SANDBOX"
+    accounts = service.ask("GET", "/instagram/accounts").json()["accounts"]
+    assert accounts[0]["instagramAccountId"] == "550e8400-e29b-41d4-a716-446655440000"
+    models = service.ask("GET", "/capabilities").json()["generation"]["image"]
+    assert models[0]["params"]["properties"]["aspectRatio"]["default"] == "9:16"
+    assert len(service.ask("GET", "/pricing").json()["models"]) == len(models)

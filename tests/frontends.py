@@ -1,0 +1,253 @@
+"""Real front ends for the tests: a JupyterLab or a Voilà on a free port, and a Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[1]
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Nothing but this machine is asked; Voilà's pages name a font server.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def browser_path() -> str | None:
+    """An installed Chromium; None stands for playwright's own, which this downloads.
+
+    Installed ones first; then playwright's download; then, for root on a system
+    with apt, its package.
+    """
+    found = [os.environ.get("WONDA_TEST_BROWSER"), *map(shutil.which, NAMES)]
+    found += [place for place in PLACES if Path(place).exists()]
+    installed = next((path for path in found if path), None)
+    if installed:
+        return installed
+    download = [sys.executable, "-m", "playwright", "install", "chromium"]
+    if subprocess.run(download, check=False).returncode == 0:
+        return None
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        packages = ["chromium", "fonts-dejavu-core"]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+        subprocess.run(install, check=True)
+        return shutil.which("chromium")
+    raise RuntimeError(
+        "No Chromium or Chrome was found and none could be installed. Install one, "
+        "or set WONDA_TEST_BROWSER to its path."
+    )
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser."""
+    path = browser_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a server: nothing of this user's Jupyter, and no key."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WONDA")}
+    kept.pop("WONDERCAT_API_KEY", None)
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    own = {name: str(home / folder) for name, folder in folders.items()}
+    for folder in own.values():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    quiet = home / "config" / "labconfig" / "page_config.json"
+    quiet.parent.mkdir(exist_ok=True)
+    # Lab asks every new user whether it may fetch news; nothing here is fetched.
+    quiet.write_text(
+        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+    )
+    return {**kept, **own, "WONDA_TEST": "1", **more}
+
+
+@contextlib.contextmanager
+def running(command: list[str], cwd: Path, env: dict[str, str], url: str) -> Iterator[None]:
+    """A server process, from when it answers until the end of the block."""
+    log = (cwd / "server.log").open("wb")
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=2):
+                    break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    text = (cwd / "server.log").read_text(errors="replace")
+                    raise RuntimeError(f"{command} did not start:\n{text[-3000:]}") from None
+                time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+@contextlib.contextmanager
+def jupyterlab(folder: Path, home: Path, *, dark: bool = False, **env: str) -> Iterator[str]:
+    """A JupyterLab on `folder`; gives its address, ending in a slash."""
+    port, token = free_port(), "test-token"
+    variables = environment(home, **env)
+    if dark:
+        theme = home / "settings" / "@jupyterlab" / "apputils-extension"
+        theme.mkdir(parents=True, exist_ok=True)
+        (theme / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.news_url=None",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    url = f"http://127.0.0.1:{port}/"
+    with running(command, folder, variables, f"{url}api?token={token}"):
+        yield url
+
+
+@contextlib.contextmanager
+def voila(notebook: Path, home: Path, *, dark: bool = False, **env: str) -> Iterator[str]:
+    """A Voilà that serves `notebook`; gives its address."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "voila", str(notebook), "--no-browser"),
+        f"--port={port}",
+        f"--theme={'dark' if dark else 'light'}",
+        "--VoilaConfiguration.show_tracebacks=True",
+    ]
+    url = f"http://127.0.0.1:{port}/"
+    with running(command, notebook.parent, environment(home, **env), f"{url}voila/static/voila.js"):
+        yield url
+
+
+def open_notebook(page: Page, url: str, name: str) -> None:
+    """Open a notebook in JupyterLab, alone on the page."""
+    page.goto(f"{url}doc/tree/{name}?token=test-token")
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady")
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.info")
+
+
+def open_notebook_without_kernel(page: Page, url: str, name: str) -> None:
+    """Open a saved notebook as a reader does, before any kernel runs."""
+    page.goto(f"{url}doc/tree/{name}?token=test-token")
+
+
+def run_all(page: Page) -> None:
+    """Run all cells, without waiting for them."""
+    page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
+
+
+def write_notebook(path: Path, *cells: str) -> Path:
+    """A notebook of code cells."""
+    path.write_text(
+        json.dumps(
+            {
+                "cells": [
+                    {
+                        "cell_type": "code",
+                        "id": f"cell-{number}",
+                        "metadata": {},
+                        "execution_count": None,
+                        "outputs": [],
+                        "source": source,
+                    }
+                    for number, source in enumerate(cells)
+                ],
+                "metadata": {
+                    "kernelspec": {
+                        "name": "python3",
+                        "display_name": "Python 3 (ipykernel)",
+                        "language": "python",
+                    }
+                },
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+    )
+    return path
+
+
+#: Noise of the front ends themselves, which has nothing to do with the panels.
+_NOISE = re.compile(
+    r"favicon|/lab/api/news|workspaces/|ResizeObserver loop|\.map\b|manifest"
+    r"|ERR_NAME_NOT_RESOLVED|debugger state"
+)
+
+
+def watch_console(page: Page) -> list[str]:
+    """Collect what goes wrong in the page: console errors and uncaught exceptions."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
+
+    def note(message: object) -> None:
+        text = f"{message.text} {message.location.get('url', '')}"  # type: ignore[attr-defined]
+        if message.type == "error" and not _NOISE.search(text):  # type: ignore[attr-defined]
+            errors.append(text)
+
+    page.on("console", note)
+    return errors

@@ -1,0 +1,78 @@
+"""The wheel holds everything and works outside the checkout."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+import zipfile
+
+import frontends
+import pytest
+
+USE = """
+import sys
+import wonda_widgets as ww
+assert sys.argv[1] in ww.__file__, ww.__file__
+with ww.Wonda.sandbox(seconds=0.01) as wonda:
+    print(wonda.images.generate(model="z-image", prompt="x").wait().status)
+    studio = ww.Studio(wonda)
+    print(len(studio.prompt_form._esm) > 1000, len(studio.prompt_form._css) > 1000)
+    studio.close()
+from wonda_widgets import cli
+print(cli._working_copy("quickstart").name, cli._working_copy("dashboard").name)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(frontends.ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {
+        "wonda_widgets/py.typed",
+        "wonda_widgets/widgets/static/shared.js",
+        "wonda_widgets/widgets/static/theme.css",
+        "wonda_widgets/notebooks/quickstart.ipynb",
+        "wonda_widgets/notebooks/dashboard.ipynb",
+        "wonda_widgets/sandbox/pictures/painter.py",
+    } <= names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert not any(name.startswith("tests") for name in names)
+
+
+def test_it_works_outside_the_checkout(wheel, tmp_path):
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-W", "error", "-c", USE, str(installed)]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.split() == [
+        *("succeeded", "True", "True"),
+        *("quickstart.ipynb", "dashboard.ipynb"),
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--voila"]], ids=["jupyterlab", "voila"])
+def test_the_demo_serves_its_notebook(tmp_path, options):
+    port = frontends.free_port()
+    demo = ["demo", "--no-browser", "--port", str(port), *options]
+    command = [sys.executable, "-m", "wonda_widgets", *demo]
+    environment = frontends.environment(tmp_path / "home", JUPYTER_TOKEN="test-token")
+    url = f"http://127.0.0.1:{port}/?token=test-token"
+    with (
+        frontends.running(command, tmp_path, environment, url),
+        urllib.request.urlopen(url, timeout=60) as page,
+    ):
+        assert page.status == 200
+        assert list((tmp_path / "wonda-demo").glob("*.ipynb"))

@@ -1,0 +1,74 @@
+import pytest
+
+from wonda_widgets import schema
+
+SCHEMA = {
+    "type": "object",
+    "required": ["count"],
+    "properties": {
+        "aspectRatio": {"type": "string", "enum": ["1:1", "4:5"], "default": "4:5"},
+        "guidanceScale": {"type": "number", "minimum": 1, "maximum": 9, "default": 3},
+        "count": {"type": "integer", "minimum": 1, "maximum": 4, "default": 1},
+        "seed": {"type": ["integer", "null"], "minimum": 0},
+        "upscale": {"type": "boolean", "title": "Upscale it", "default": False},
+        "negativePrompt": {"type": "string"},
+        "shape": {"type": "object"},
+        "odd": 5,
+    },
+}
+
+
+def test_each_kind_of_parameter_becomes_a_field():
+    found = {field.name: (field.kind, field.label) for field in schema.fields(SCHEMA)}
+    assert found == {
+        "aspectRatio": ("choice", "Aspect ratio"),
+        "guidanceScale": ("slider", "Guidance scale"),
+        "count": ("slider", "Count"),
+        "seed": ("number", "Seed"),
+        "upscale": ("flag", "Upscale it"),
+        "negativePrompt": ("text", "Negative prompt"),
+    }
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"properties": None}, {"properties": []}, {"properties": {"a": {}}}]
+)
+def test_an_odd_schema_has_no_fields(odd):
+    assert schema.fields(odd) == []
+
+
+def test_defaults_are_sent_and_emptiness_is_not():
+    found = schema.fields(SCHEMA)
+    assert schema.chosen(found, {"seed": "", "aspectRatio": "1:1", "unknown": 1}) == {
+        "aspectRatio": "1:1",
+        "guidanceScale": 3,
+        "count": 1,
+        "upscale": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("aspectRatio", "2:1", "choose one"),
+        ("guidanceScale", 9.5, "from 1 to 9"),
+        ("guidanceScale", float("nan"), "number"),
+        ("count", 2.5, "whole number"),
+        ("count", "two", "number"),
+        ("count", None, "needed"),
+        ("seed", -1, "at least 0"),
+        ("upscale", "yes", "on or off"),
+        ("negativePrompt", 5, "text"),
+    ],
+)
+def test_a_value_that_would_be_refused_is_named_in_a_sentence(name, value, said):
+    field = next(field for field in schema.fields(SCHEMA) if field.name == name)
+    problem = schema.problem(field, value)
+    assert said in problem
+    assert problem.endswith(".")
+
+
+def test_good_values_have_no_problem():
+    values = {"aspectRatio": "1:1", "guidanceScale": 2.5, "count": 4, "upscale": True, "seed": ""}
+    found = {field.name: field for field in schema.fields(SCHEMA)}
+    assert [schema.problem(found[name], value) for name, value in values.items()] == [None] * 5

@@ -1,0 +1,100 @@
+"""Jupyter widgets for the Wonda image API: from an idea to a published post.
+
+Importing this package costs next to nothing: each name below is loaded when it
+is first used, so a script that only needs the client never imports ipywidgets.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .client import AsyncWonda as AsyncWonda
+    from .client import Wonda as Wonda
+    from .errors import APIError as APIError
+    from .errors import AuthenticationError as AuthenticationError
+    from .errors import BadRequestError as BadRequestError
+    from .errors import ConflictError as ConflictError
+    from .errors import GoneError as GoneError
+    from .errors import InvalidInputError as InvalidInputError
+    from .errors import JobCanceledError as JobCanceledError
+    from .errors import JobFailedError as JobFailedError
+    from .errors import JobNotWatchedError as JobNotWatchedError
+    from .errors import JobTimeoutError as JobTimeoutError
+    from .errors import MissingKeyError as MissingKeyError
+    from .errors import NoMediaError as NoMediaError
+    from .errors import NotFoundError as NotFoundError
+    from .errors import OutcomeUnknownError as OutcomeUnknownError
+    from .errors import PaymentRequiredError as PaymentRequiredError
+    from .errors import PermissionDeniedError as PermissionDeniedError
+    from .errors import RateLimitError as RateLimitError
+    from .errors import ServerError as ServerError
+    from .errors import ServiceUnreachableError as ServiceUnreachableError
+    from .errors import UnexpectedReplyError as UnexpectedReplyError
+    from .errors import UnsafeMediaError as UnsafeMediaError
+    from .errors import WondaError as WondaError
+    from .jobs import Job as Job
+    from .models import Media as Media
+    from .models import Snapshot as Snapshot
+    from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
+    from .widgets.image_preview import ImagePreview as ImagePreview
+    from .widgets.job_progress import JobProgress as JobProgress
+    from .widgets.prompt_form import PromptForm as PromptForm
+    from .widgets.publish_form import PublishForm as PublishForm
+    from .widgets.studio import Studio as Studio
+
+__version__ = "0.1.0"
+
+_HOME_OF = {
+    **dict.fromkeys(["AsyncWonda", "Wonda"], "client"),
+    **dict.fromkeys(
+        [
+            "APIError",
+            "AuthenticationError",
+            "BadRequestError",
+            "ConflictError",
+            "GoneError",
+            "InvalidInputError",
+            "JobCanceledError",
+            "JobFailedError",
+            "JobNotWatchedError",
+            "JobTimeoutError",
+            "MissingKeyError",
+            "NoMediaError",
+            "NotFoundError",
+            "OutcomeUnknownError",
+            "PaymentRequiredError",
+            "PermissionDeniedError",
+            "RateLimitError",
+            "ServerError",
+            "ServiceUnreachableError",
+            "UnexpectedReplyError",
+            "UnsafeMediaError",
+            "WondaError",
+        ],
+        "errors",
+    ),
+    "Job": "jobs",
+    **dict.fromkeys(["Media", "Snapshot"], "models"),
+    "enable_nested_asyncio": "nested_asyncio",
+    "ImagePreview": "widgets.image_preview",
+    "JobProgress": "widgets.job_progress",
+    "PromptForm": "widgets.prompt_form",
+    "PublishForm": "widgets.publish_form",
+    "Studio": "widgets.studio",
+}
+
+__all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604 - built from the table above
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,247 @@
+"""The command line: ``wonda-widgets demo | sandbox | doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import __version__, client
+from .errors import InvalidInputError, WondaError
+
+FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
+NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette", "ipykernel")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="wonda-widgets", description="Jupyter widgets for the Wonda image API."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="open the quickstart, on the sandbox")
+    demo.add_argument("--voila", action="store_true", help="as a dashboard, without code")
+    demo.add_argument("--no-browser", action="store_true", help="print the address only")
+    demo.add_argument("--port", type=_port, default=0, help="default: any free one")
+    demo.add_argument(
+        "--live", action="store_true", help="use the real service, with the key of WONDA_API_KEY"
+    )
+
+    sandbox = commands.add_parser("sandbox", help="serve a pretended API for tests and demos")
+    sandbox.add_argument("--host", default="127.0.0.1")
+    sandbox.add_argument("--port", type=_port, default=0, help="default: any free one")
+    sandbox.add_argument("--key", help="the only key taken; default: any of the right shape")
+    sandbox.add_argument(
+        "--seconds", type=_seconds, default=6.0, help="a picture takes this to twice this"
+    )
+
+    commands.add_parser("doctor", help="say what is installed and whether the service answers")
+
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "demo":
+            return _demo(options)
+        if options.command == "sandbox":
+            return _sandbox(options)
+        return _doctor()
+    except KeyboardInterrupt:
+        return 130
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the highest port
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 3600:  # noqa: PLR2004 - an hour is patience enough
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds (0 to 3600)")
+    return value
+
+
+def _complain(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1
+
+
+# ---------------------------------------------------------------- demo
+
+
+def _demo(options: argparse.Namespace) -> int:
+    server = "voila" if options.voila else "jupyterlab"
+    if find_spec(server) is None:
+        return _complain(
+            f"{server} is not installed. Install it with: pip install 'wonda-widgets[demo]'"
+        )
+    if options.live and not client.has_key():
+        return _complain("--live needs a key. Set WONDA_API_KEY, or leave --live out.")
+    environment = dict(os.environ)
+    if not options.live:  # without a key the panels run on the sandbox
+        for name in (*client.KEY_VARIABLES, *client.BASE_URL_VARIABLES):
+            environment.pop(name, None)
+    notebook = _working_copy("dashboard" if options.voila else "quickstart")
+    where = "the real service" if options.live else "the sandbox: nothing costs, nothing is posted"
+    print(f"Opening {notebook} on {where}. Ctrl+C ends it.", flush=True)
+    port = ["--port", str(options.port or _free_port())]
+    browser = ["--no-browser"] if options.no_browser else []
+    # As root (in a container) Jupyter wants to be told that this is meant.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory() as folder:
+        if options.voila:
+            command = [sys.executable, "-m", "voila", str(notebook), *port, *browser]
+        else:
+            environment["JUPYTER_CONFIG_PATH"] = _without_news(Path(folder))
+            command = [
+                *(sys.executable, "-m", "jupyterlab", *port, *browser, *root),
+                f"--ServerApp.root_dir={notebook.parent}",
+                # So that the printed address opens it too, wherever the browser is.
+                f"--LabApp.default_url=/lab/tree/{notebook.name}",
+                "--log-level=WARN",
+            ]
+        return _until_told(subprocess.Popen(command, env=environment, cwd=notebook.parent))  # noqa: S603
+
+
+def _until_told(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a server; when told to end, have it end its kernels first."""
+
+    def told(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, told)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        raise
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _working_copy(name: str) -> Path:
+    """A copy of a notebook that belongs to the person: what they change there stays."""
+    here = Path(__file__).parent
+    source = here / "notebooks" / f"{name}.ipynb"  # in a wheel
+    if not source.exists():
+        source = here.parent / "notebooks" / f"{name}.ipynb"  # in a checkout
+    folder = Path.cwd() / "wonda-demo"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="wonda-demo-"))
+    copy = folder / source.name
+    if not copy.exists():
+        shutil.copyfile(source, copy)
+    return copy
+
+
+def _without_news(folder: Path) -> str:
+    """A config path on which JupyterLab does not ask whether it may fetch news."""
+    config = folder / "labconfig"
+    config.mkdir()
+    (config / "page_config.json").write_text(
+        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+    )
+    return os.pathsep.join(
+        part for part in (str(folder), os.environ.get("JUPYTER_CONFIG_PATH")) if part
+    )
+
+
+# ---------------------------------------------------------------- sandbox
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    if find_spec("uvicorn") is None:
+        return _complain("uvicorn is not installed. Install it with: pip install uvicorn")
+    from .sandbox.server import serving  # noqa: PLC0415 - needs uvicorn
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows has Ctrl+C only
+            loop.add_signal_handler(signal.SIGTERM, stop.set)
+        async with serving(
+            options.host, options.port, key=options.key, seconds=options.seconds
+        ) as (_, base_url):
+            print(base_url, flush=True)
+            print("A sandbox: made-up pictures, nothing is published. Ctrl+C ends it.", flush=True)
+            await stop.wait()
+
+    try:
+        asyncio.run(serve())
+    except OSError as error:
+        reason = error.strerror or error
+        return _complain(f"Cannot serve on {options.host} port {options.port}: {reason}.")
+    return 0
+
+
+# ---------------------------------------------------------------- doctor
+
+
+def _doctor() -> int:
+    print(f"wonda-widgets {__version__}, Python {sys.version.partition(' ')[0]}, {sys.platform}")
+    fine = True
+    for name in NEEDED:
+        found = _version(name)
+        fine = fine and found is not None
+        print(f"  {name:<12} {found or 'missing: pip install ' + name}")
+    print("Front ends")
+    for name, oldest in FRONT_ENDS.items():
+        print(f"  {name:<12} {_front_end(name, oldest)}")
+    print("Service")
+    return 0 if _service() and fine else 1
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _front_end(name: str, oldest: tuple[int, ...]) -> str:
+    found = _version(name)
+    if found is None:
+        return "not installed"
+    parts = tuple(int(part) for part in found.split(".")[:2] if part.isdecimal())
+    return f"{found}, {'supported' if parts >= oldest else 'older than what is supported'}"
+
+
+def _service() -> bool:
+    if not client.has_key():
+        print("  key          none: the panels run on the sandbox; set WONDA_API_KEY for more")
+        return True
+    try:
+        with client.Wonda(timeout=10) as wonda:
+            print(f"  key          there\n  address      {wonda.base_url}")
+            account = wonda.whoami()
+    except InvalidInputError as error:
+        print(f"  settings     {error}")
+        return False
+    except WondaError as error:
+        print(f"  answer       {error}")
+        return False
+    print(f"  answer       yes, plan {account.plan or 'unknown'}")
+    return True

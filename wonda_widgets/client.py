@@ -1,0 +1,238 @@
+"""The client: `AsyncWonda`, and `Wonda`, which drives it.
+
+One implementation: the coroutines of `AsyncWonda` run on the package's own loop
+(see `runtime`), whoever awaits them. `Wonda` has the same names and blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from typing import TYPE_CHECKING, Any, Self
+
+from . import runtime
+from .errors import MissingKeyError
+from .models import Account, Capabilities, parse
+from .resources._core import Core, on_package_loop
+from .resources.accounts import Accounts, AsyncAccounts
+from .resources.attach import Jobs
+from .resources.images import AsyncImages, Images
+from .resources.media import AsyncMedia, MediaLibrary
+from .resources.pricing import AsyncPricing, Pricing
+from .resources.publish import AsyncPublish, Publish
+from .transport import DEFAULT_BASE_URL, ApiKey, Transport, checked_base_url, checked_key
+
+if TYPE_CHECKING:
+    import httpx
+
+KEY_VARIABLES = ("WONDA_API_KEY", "WONDERCAT_API_KEY")
+BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
+
+
+def _environment(names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+
+
+def has_key() -> bool:
+    """Whether the environment holds an API key."""
+    return _environment(KEY_VARIABLES) is not None
+
+
+class AsyncWonda:
+    """The Wonda API, awaitable, from any event loop.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``.
+    base_url : str, optional
+        Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
+    timeout : float
+        Seconds for each of connecting, sending and each read.
+    transport : httpx.AsyncBaseTransport, optional
+        Carries all requests instead of the network, for tests of your own.
+
+    Attributes
+    ----------
+    images, publish, media, accounts, pricing, jobs
+        The resources.
+    is_sandbox : bool
+        Whether this talks to a sandbox in this process.
+
+    Raises
+    ------
+    MissingKeyError
+        If there is no key anywhere.
+    InvalidInputError
+        If key or address cannot be used.
+
+    Examples
+    --------
+    >>> async with AsyncWonda.sandbox() as wonda:
+    ...     job = await wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
+    ...     done = await job
+    """
+
+    is_sandbox = False
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        key = api_key if api_key is not None else _environment(KEY_VARIABLES)
+        if not key or not key.strip():
+            raise MissingKeyError
+        key = checked_key(key)
+        if not re.fullmatch(r"sk_[0-9a-fA-F]{64}", key):
+            warnings.warn(
+                "The API key does not look like one (sk_ and 64 hexadecimal characters). "
+                "It is tried all the same; if it is refused, copy it again from your settings.",
+                stacklevel=3,
+            )
+        address = base_url or _environment(BASE_URL_VARIABLES) or DEFAULT_BASE_URL
+        self.base_url = checked_base_url(address)
+        core = Core(Transport(ApiKey(key), self.base_url, timeout, transport))
+        self._core = core
+        self.images = AsyncImages(core)
+        self.publish = AsyncPublish(core)
+        self.media = AsyncMedia(core)
+        self.accounts = AsyncAccounts(core)
+        self.pricing = AsyncPricing(core)
+        self.jobs = Jobs(core)
+
+    @classmethod
+    def sandbox(cls, **options: Any) -> Self:
+        """A client on a sandbox that lives in this process: no key, no cost, nothing published.
+
+        Parameters
+        ----------
+        **options
+            See `wonda_widgets.sandbox.Sandbox`: ``seconds`` a picture takes,
+            ``credits`` in the purse, …
+        """
+        from .sandbox import local_transport  # noqa: PLC0415 - only those who use it pay for it
+
+        transport, base_url, key = local_transport(**options)
+        client = cls(key, base_url=base_url, transport=transport)
+        client.is_sandbox = True
+        return client
+
+    @on_package_loop
+    async def capabilities(self) -> Capabilities:
+        """What this account can make, with each model's parameters (`GET /capabilities`)."""
+        return parse(await self._core.transport.get("/capabilities"), Capabilities)
+
+    @on_package_loop
+    async def whoami(self) -> Account:
+        """Whose key this is (`GET /auth/whoami`)."""
+        return parse(await self._core.transport.get("/auth/whoami"), Account)
+
+    @on_package_loop
+    async def aclose(self) -> None:
+        """Stop watching all jobs and close all connections. Jobs go on at the service."""
+        await self._core.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        where = "sandbox" if self.is_sandbox else self.base_url
+        return f"<{type(self).__name__} {where}>"
+
+
+class Wonda:
+    """The Wonda API, blocking, for cells and scripts.
+
+    Takes the parameters of `AsyncWonda` and has the same resources. Jobs go on
+    being followed in the background between the calls.
+
+    Examples
+    --------
+    >>> with Wonda.sandbox() as wonda:
+    ...     job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
+    ...     picture = wonda.media.open(job.wait().media)
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._drive(AsyncWonda(api_key, base_url=base_url, timeout=timeout, transport=transport))
+
+    @classmethod
+    def sandbox(cls, **options: Any) -> Self:
+        """See `AsyncWonda.sandbox`."""
+        client = cls.__new__(cls)
+        client._drive(AsyncWonda.sandbox(**options))  # noqa: SLF001 - it is this class
+        return client
+
+    def _drive(self, client: AsyncWonda) -> None:
+        self._async = client
+        self.base_url = client.base_url
+        self.is_sandbox = client.is_sandbox
+        self.images = Images(client.images)
+        self.publish = Publish(client.publish)
+        self.media = MediaLibrary(client.media)
+        self.accounts = Accounts(client.accounts)
+        self.pricing = Pricing(client.pricing)
+        self.jobs = client.jobs
+
+    def capabilities(self) -> Capabilities:
+        """See `AsyncWonda.capabilities`."""
+        return runtime.call(self._async.capabilities())
+
+    def whoami(self) -> Account:
+        """See `AsyncWonda.whoami`."""
+        return runtime.call(self._async.whoami())
+
+    def close(self) -> None:
+        """Stop watching all jobs and close all connections. Jobs go on at the service."""
+        runtime.call(self._async.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._async).replace("AsyncWonda", "Wonda")
+
+
+_shared_sandbox: AsyncWonda | None = None
+
+
+def default() -> AsyncWonda:
+    """A client of the environment's key; without one, of the process's own sandbox.
+
+    The sandbox is one for all, so that a picture made in one panel is there in the
+    next. It needs no closing.
+    """
+    global _shared_sandbox  # noqa: PLW0603 - one a process
+    if has_key():
+        return AsyncWonda()
+    if _shared_sandbox is None:
+        _shared_sandbox = AsyncWonda.sandbox()
+    return _shared_sandbox
+
+
+def awaitable(wonda: Wonda | AsyncWonda) -> AsyncWonda:
+    """The awaitable client of either; widgets never block, so they use this one."""
+    if not isinstance(wonda, Wonda | AsyncWonda):
+        raise TypeError(
+            f"wonda= takes a Wonda or AsyncWonda, not {type(wonda).__name__}; "
+            "for a key, write wonda=Wonda(key)."
+        )
+    return wonda._async if isinstance(wonda, Wonda) else wonda  # noqa: SLF001 - of this module

@@ -1,0 +1,303 @@
+"""Everything that can go wrong, as one tree under `WondaError`.
+
+Each error says what happened (`message`) and what to do next (`hint`). `str()`
+gives both, except for the job errors, which keep the service's own words alone
+and carry the hint as an exception note, so that a traceback still shows it.
+All of them survive pickling; a live job does not, so it is left behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .jobs import Job
+    from .models import Snapshot
+
+
+class WondaError(Exception):
+    """Base of all errors of this package.
+
+    Attributes
+    ----------
+    message : str
+        What happened.
+    hint : str
+        What to do next; may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message} {hint}".strip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Subclasses have constructors of their own, which pickle cannot guess.
+        return _rebuild, (type(self), self.args, {**self.__dict__, **self._unpicklable()})
+
+    def _unpicklable(self) -> dict[str, Any]:
+        return {}
+
+
+def _rebuild(cls: type[WondaError], args: tuple[Any, ...], state: dict[str, Any]) -> WondaError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidInputError(WondaError, ValueError):
+    """Something typed or passed is known to be refused; nothing was sent.
+
+    Attributes
+    ----------
+    field : str
+        Which input, by its Python name (``"prompt"``, ``"caption"``, …).
+    """
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        self.field = field
+        super().__init__(message, hint)
+
+
+class MissingKeyError(WondaError):
+    """No API key was given and none is in the environment."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No Wonda API key was found.",
+            "Set the environment variable WONDA_API_KEY (or pass api_key=…), "
+            "or use Wonda.sandbox() to try everything without a key.",
+        )
+
+
+# ---------------------------------------------------------------- replies
+
+
+class APIError(WondaError):
+    """The service answered with an error (wonda-api.md, section 2).
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    code : str
+        The service's word for programs, e.g. ``"validation_error"``; may be empty.
+    request_id : str or None
+        The reply's request id, where the service sent one.
+    """
+
+    default_hint = ""
+
+    def __init__(
+        self, status: int, code: str, message: str, request_id: str | None = None, hint: str = ""
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        what = f"{message.rstrip('.')} (HTTP {status}{', ' + code if code else ''})."
+        super().__init__(what, hint or self.default_hint)
+        self.message = message
+
+
+class BadRequestError(APIError):
+    """400: the request is not valid as it stands."""
+
+    default_hint = "Nothing was made or charged. Change the request as the message says."
+
+
+class AuthenticationError(APIError):
+    """401: the key is missing or was refused."""
+
+    default_hint = "Check WONDA_API_KEY: keys are made and revoked in your Wonda settings."
+
+
+class PaymentRequiredError(APIError):
+    """402: not enough credits."""
+
+    default_hint = "Nothing was made or charged. Add credits in your Wonda settings."
+
+
+class PermissionDeniedError(APIError):
+    """403: the account may not do this."""
+
+    default_hint = "Check the plan and the permissions of this account in your Wonda settings."
+
+
+class NotFoundError(APIError):
+    """404: there is no such thing, or not for this account."""
+
+    default_hint = "Check the id, and that it belongs to the account of this key."
+
+
+class ConflictError(APIError):
+    """409: clashes with the present state of the resource."""
+
+    default_hint = "Wait a moment and try again, for instance while an upload is processed."
+
+
+class GoneError(APIError):
+    """410: this endpoint was retired."""
+
+    default_hint = "Update wonda-widgets; the service no longer offers this."
+
+
+class RateLimitError(APIError):
+    """429: too many requests.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds to wait, where the reply says so.
+    defer_until : datetime.datetime or None
+        When an exhausted quota opens again, where the reply says so.
+    """
+
+    default_hint = "Nothing was made or charged. Wait a little and try again."
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        request_id: str | None = None,
+        hint: str = "",
+        *,
+        retry_after: float | None = None,
+        defer_until: datetime | None = None,
+    ) -> None:
+        self.retry_after = retry_after
+        self.defer_until = defer_until
+        if not hint and defer_until is not None:
+            hint = (
+                f"Nothing was made or charged. It opens again at {defer_until:%Y-%m-%d %H:%M %Z}."
+            )
+        super().__init__(status, code, message, request_id, hint)
+
+
+class ServerError(APIError):
+    """5xx: the service failed."""
+
+    default_hint = "This is a fault of the service; try again later."
+
+
+class ServiceUnreachableError(WondaError):
+    """No connection could be made, so nothing was sent; or a read got no answer."""
+
+
+class UnexpectedReplyError(WondaError):
+    """A reply that is not what the service promises: not JSON, no id, no status."""
+
+
+class NotJSONError(UnexpectedReplyError):
+    """A reply that is not JSON, for instance a maintenance page."""
+
+
+class OutcomeUnknownError(WondaError):
+    """A request that may have taken effect, but whose reply was lost.
+
+    It is never repeated by itself.
+
+    Attributes
+    ----------
+    operation : str
+        What was asked, e.g. ``"image generation"``.
+    reason : str
+        Why it is not known.
+    check : str
+        Where to look whether it took effect.
+    """
+
+    def __init__(self, operation: str, reason: str, check: str) -> None:
+        self.operation = operation
+        self.reason = reason
+        self.check = check
+        super().__init__(
+            f"It is not known whether the {operation} took effect: {reason}. It was not repeated.",
+            check,
+        )
+
+
+class UnreadableOutcomeError(OutcomeUnknownError, UnexpectedReplyError):
+    """The service took the request, but its reply cannot be read: both of its bases."""
+
+
+# ---------------------------------------------------------------- jobs
+
+
+class JobError(WondaError):
+    """Something about one job.
+
+    Attributes
+    ----------
+    job : Job or None
+        The live job; None after pickling.
+    snapshot : Snapshot
+        What was true of it.
+    """
+
+    default_hint = ""
+
+    def __init__(self, message: str, *, job: Job | None = None, snapshot: Snapshot) -> None:
+        self.job = job
+        self.snapshot = snapshot
+        # The page's own words stay as they are, so the hint goes beside them.
+        super().__init__(message)
+        self.hint = self.default_hint
+        self.add_note(self.hint)
+
+    def _unpicklable(self) -> dict[str, Any]:
+        return {"job": None}
+
+
+class JobFailedError(JobError):
+    """The job ended as ``failed``; the message is the service's, or "Job failed"."""
+
+    default_hint = "Change the prompt or the settings and try again."
+
+
+class JobCanceledError(JobError):
+    """The job ended as ``canceled``."""
+
+    default_hint = "Submit it again if you still want it."
+
+
+class JobTimeoutError(JobError, TimeoutError):
+    """`wait(timeout)` ran out. The job goes on and stays watched."""
+
+    default_hint = "The job goes on at the service and stays watched; wait again for its result."
+
+
+class JobNotWatchedError(JobError):
+    """Watching was stopped, or the client was closed, before the job ended."""
+
+    default_hint = "The job goes on at the service; job.resume() follows it again."
+
+
+class NoMediaError(WondaError):
+    """The job succeeded, but none of its outputs has media."""
+
+    def __init__(self, message: str = "No generated media found") -> None:
+        super().__init__(message)
+        self.hint = (
+            "The service made no picture. Try again; its whole reply is in job.snapshot.raw."
+        )
+        self.add_note(self.hint)
+
+
+class UnsafeMediaError(WondaError):
+    """Media that is not opened: too large, too many pixels, not a picture, cut short."""
+
+
+BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: GoneError,
+    429: RateLimitError,
+}

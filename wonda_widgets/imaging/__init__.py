@@ -1,0 +1,1 @@
+"""Pictures from outside: opened with bounds, made small for the wire, kept as they came."""

@@ -1,0 +1,83 @@
+"""Save an original with how it was made; its pixels are never encoded again.
+
+A PNG takes texts as chunks beside its pixels, a JPEG as a comment segment. Other
+formats are kept byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER_END = 33  # signature and the IHDR chunk, after which texts may come
+JPEG_START = b"\xff\xd8"
+MAX_SEGMENT = 65_533  # bytes in a JPEG segment
+EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
+
+
+def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:
+    """The same file with `texts` in its metadata, where its format takes them."""
+    if data.startswith(PNG_SIGNATURE):
+        chunks = b"".join(_png_text(keyword, text) for keyword, text in texts.items())
+        return data[:PNG_HEADER_END] + chunks + data[PNG_HEADER_END:]
+    if data.startswith(JPEG_START):
+        comment = json.dumps(dict(texts), ensure_ascii=False).encode()
+        if len(comment) <= MAX_SEGMENT:
+            segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
+            at = _after_application_segments(data)
+            return data[:at] + segment + data[at:]
+    return data
+
+
+def _after_application_segments(data: bytes) -> int:
+    """Where a JPEG's JFIF and EXIF segments end, which have to come first."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and 0xE0 <= data[at + 1] <= 0xEF:  # noqa: PLR2004 - APP0 to APP15
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return at
+
+
+def _png_text(keyword: str, text: str) -> bytes:
+    """An iTXt chunk, which unlike tEXt takes all of Unicode."""
+    body = b"iTXt" + keyword.encode("latin-1") + b"\0\0\0\0\0" + text.replace("\0", "").encode()
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def file_name(prompt: str, job_id: str, kind: str) -> str:
+    """A name that a person recognises and no file system refuses."""
+    words = re.findall(r"\w+", prompt.lower())
+    stem = "-".join(words)[:48].strip("-_") or "picture"
+    tail = re.sub(r"\W", "", job_id)[:8]
+    return f"{stem}{'-' + tail if tail else ''}{EXTENSIONS.get(kind, '')}"
+
+
+def write(path: str | Path | None, name: str, data: bytes) -> Path:
+    """Write to `path`: a file, a folder (as `name`), or None for the present folder.
+
+    A file that is there already stays; the new one gets a number.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    target = Path.cwd() if path is None else Path(path).expanduser()
+    folder, name = (target, name) if target.is_dir() else (target.parent, target.name)
+    stem, dot, extension = name.rpartition(".")
+    for number in range(1, 10_000):
+        free = folder / (name if number == 1 else f"{stem or name} ({number}){dot}{extension}")
+        try:
+            with free.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            continue
+        return free
+    raise FileExistsError(name)

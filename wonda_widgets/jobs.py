@@ -1,0 +1,411 @@
+"""The live job: submitted once, followed by polling, ended exactly once.
+
+A generation and a publish are the same thing here. What is true of a job at one
+moment is an immutable `Snapshot`; a job is a stream of them. All changes happen
+on the package's loop, one after the other, so that nothing here needs a lock:
+
+    poll ──> _observe ──> snapshot ──> every listener (wait, await, updates, widgets)
+
+A listener is called on the loop and must return at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import queue
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from . import polling, runtime
+from .errors import (
+    APIError,
+    JobCanceledError,
+    JobFailedError,
+    JobNotWatchedError,
+    JobTimeoutError,
+    NotJSONError,
+    RateLimitError,
+    ServerError,
+    ServiceUnreachableError,
+    WondaError,
+)
+from .models import TERMINAL, JobReply, Snapshot, parse, permalink, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Generator,
+        Iterator,
+        Mapping,
+    )
+
+Kind = Literal["inference", "publish"]
+
+_log = logging.getLogger(__name__)
+
+SILENT = "The service does not answer, trying again."
+BUSY = "The service asks for patience, trying again."
+
+SUBMITTED = "submitted"  # our own word, until the service gives one
+
+REQUEST_TIMEOUT = 408
+
+
+class Clock:
+    """Time as jobs see it; tests have one of their own."""
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+    sleep = staticmethod(asyncio.sleep)
+
+
+class Job:
+    """Something that the service was asked to do, and how it is getting on.
+
+    You get one from `wonda.images.generate`, `wonda.publish.instagram` or
+    `wonda.jobs.attach`. It is followed in the background, whether or not anyone
+    waits, at the pace of the service's page: at once, then after 1 s, growing by
+    half to at most 5 s. A poll that fails for a passing reason does not end it.
+
+    It can be waited for (`wait`), awaited (``await job``), iterated (`updates`)
+    and watched by widgets, all at the same time.
+
+    Attributes
+    ----------
+    id : str
+    kind : str
+        ``"inference"`` or ``"publish"``.
+    request : dict
+        What was asked, by the API's names; empty for an attached job.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        job_id: str,
+        poll: Callable[[], Awaitable[Any]],
+        *,
+        request: Mapping[str, Any] | None = None,
+        status: str | None = None,
+        attached: bool = False,
+        clock: type[Clock] | Clock = Clock,
+    ) -> None:
+        self.id = job_id
+        self.kind: Kind = kind
+        self.request = dict(request or {})
+        self._poll = poll
+        self._clock = clock
+        self._attached = attached
+        self._submitted = clock.monotonic()
+        self._listeners: list[Callable[[Snapshot], object]] = []
+        self._task: asyncio.Task[None] | None = None
+        # A job that the service calls finished at once is asked for its result all the same.
+        first = status if status and status not in TERMINAL else SUBMITTED
+        self._snapshot = Snapshot(status=first, watching=True)
+        runtime.post(self._start)
+
+    # ------------------------------------------------------------ what is true now
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest snapshot; its `elapsed` is as of now."""
+        latest = self._snapshot
+        return latest if latest.terminal else msgspec.structs.replace(latest, elapsed=self._age())
+
+    @property
+    def status(self) -> str:
+        """The service's own word; ``"submitted"`` until it gave one."""
+        return self._snapshot.status
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended."""
+        return self._snapshot.terminal
+
+    def __repr__(self) -> str:
+        return f"<Job {self.kind} {self.id} {self.status}>"
+
+    # ------------------------------------------------------------ waiting
+
+    def wait(self, timeout: float | None = None) -> Snapshot:
+        """Wait until the job has ended and return its last snapshot.
+
+        Interrupting (Ctrl-C, the kernel's stop button) frees the cell and leaves
+        the job watched. A job whose watching was stopped is followed again.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; without it there is no limit.
+
+        Raises
+        ------
+        JobFailedError, JobCanceledError
+            As the job ended.
+        JobTimeoutError
+            After `timeout`; the job stays watched.
+        JobNotWatchedError
+            If somebody stopped the watching meanwhile.
+        WondaError
+            If the service will not tell more about the job (401, 403, 404).
+        """
+        if runtime.on_loop():
+            raise RuntimeError("job.wait() on the package's own loop would wait for itself.")
+        ended: concurrent.futures.Future[Snapshot] = concurrent.futures.Future()
+        unwatch = self._on_end(ended.set_result)
+        try:
+            # What has ended already is told by the loop at once, even with timeout=0.
+            snapshot = runtime.result(ended, None if self._snapshot.terminal else timeout)
+        except TimeoutError:
+            raise self._timed_out(timeout) from None
+        finally:
+            unwatch()
+        return self._outcome(snapshot)
+
+    def __await__(self) -> Generator[Any, None, Snapshot]:
+        return self._ended().__await__()
+
+    async def _ended(self) -> Snapshot:
+        here = asyncio.get_running_loop()
+        ended: asyncio.Future[Snapshot] = here.create_future()
+
+        def settle(snapshot: Snapshot) -> None:
+            runtime.hand_over(here, lambda: None if ended.done() else ended.set_result(snapshot))
+
+        unwatch = self._on_end(settle)
+        try:
+            return self._outcome(await ended)
+        finally:
+            unwatch()
+
+    def _on_end(self, settle: Callable[[Snapshot], object]) -> Callable[[], None]:
+        """Call `settle` once, when there is nothing more to wait for."""
+        settled = False
+
+        def look(snapshot: Snapshot) -> None:
+            nonlocal settled
+            if not snapshot.watching and not settled:
+                settled = True
+                settle(snapshot)
+
+        # In this order, on the loop: a stop that was asked for before comes first, then
+        # the job is followed again, then this listens.
+        self.resume()
+        return self.watch(look)
+
+    def _outcome(self, snapshot: Snapshot) -> Snapshot:
+        match snapshot.status:
+            case "succeeded":
+                return snapshot
+            case "failed":
+                message = snapshot.error_message or "Job failed"
+                raise JobFailedError(message, job=self, snapshot=snapshot)
+            case "canceled":
+                raise JobCanceledError("Job was canceled", job=self, snapshot=snapshot)
+        if snapshot.error is not None:
+            raise snapshot.error.with_traceback(None)
+        raise JobNotWatchedError(
+            f"Watching job {self.id} was stopped.", job=self, snapshot=snapshot
+        )
+
+    def _timed_out(self, timeout: float | None) -> JobTimeoutError:
+        snapshot = self.snapshot
+        return JobTimeoutError(
+            f"Job {self.id} has not ended within {timeout:g} s; it is {snapshot.status}.",
+            job=self,
+            snapshot=snapshot,
+        )
+
+    # ------------------------------------------------------------ watching
+
+    def updates(self) -> Updates:
+        """Iterate over snapshots, from the present one to the last.
+
+        Works in ``for`` and in ``async for``. A snapshot comes for each change:
+        a new status, a trouble, the end. A failed job is a snapshot too, not an
+        exception.
+        """
+        return Updates(self)
+
+    def watch(self, listener: Callable[[Snapshot], object]) -> Callable[[], None]:
+        """Have `listener` called with the present snapshot and each later one.
+
+        It is called on the package's loop and must return at once.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        active = True
+
+        def guarded(snapshot: Snapshot) -> None:
+            if active:
+                listener(snapshot)
+
+        def begin() -> None:
+            if active:
+                self._listeners.append(guarded)
+                guarded(self.snapshot)
+
+        def end() -> None:
+            nonlocal active
+            active = False
+            runtime.post(lambda: self._forget(guarded))
+
+        runtime.post(begin)
+        return end
+
+    def _forget(self, listener: Callable[[Snapshot], object]) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def stop(self) -> None:
+        """Stop watching. The service goes on; `resume` (or `wait`) follows the job again."""
+        runtime.post(self._stop)
+
+    def resume(self) -> None:
+        """Follow the job again after `stop`, or after an error that ended the watching."""
+        runtime.post(self._start)
+
+    # ------------------------------------------------------------ on the loop
+
+    def _start(self) -> None:
+        if self._task is None and not self._snapshot.terminal:
+            self._emit(watching=True, error=None, trouble=None)
+            self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self._emit(watching=False, trouble=None)
+
+    async def _follow(self) -> None:
+        for delay in polling.waits():
+            retry_after = None
+            try:
+                reply = await self._poll()
+                if self._observe(reply, parse(reply, JobReply)):
+                    return
+            except WondaError as error:
+                if not _passes(error):
+                    self._end(error)
+                    return
+                retry_after = error.retry_after if isinstance(error, RateLimitError) else None
+                self._emit(trouble=BUSY if isinstance(error, RateLimitError) else SILENT)
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not leave waiters hanging
+                self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))
+                return
+            await self._clock.sleep(polling.patience(delay, retry_after))
+
+    def _observe(self, raw: Any, reply: JobReply) -> bool:
+        """Take in a reply; True if the job has ended."""
+        if polling.goes_back(self._snapshot.status, reply.status):
+            self._emit(trouble=None)
+            return False
+        changes = {
+            "status": reply.status,
+            "outputs": tuple(reply.outputs),
+            "error_message": reply.error_message,
+            "permalink": permalink(raw) if self.kind == "publish" else None,
+            "created_at": timestamp(reply.created_at),
+            "finished_at": timestamp(reply.finished_at),
+            "raw": raw,
+        }
+        ended = msgspec.structs.replace(self._snapshot, **changes).terminal
+        if ended:
+            self._task = None
+        self._emit(**changes, trouble=None, watching=not ended)
+        return ended
+
+    def _end(self, error: WondaError) -> None:
+        self._task = None
+        self._emit(watching=False, error=error, trouble=None)
+
+    def _emit(self, **changes: Any) -> None:
+        """Make the next snapshot, and tell the listeners if it says anything new."""
+        old = self._snapshot
+        new = msgspec.structs.replace(old, **changes)
+        new = msgspec.structs.replace(new, elapsed=self._age(new))
+        self._snapshot = new
+        if _told(new) != _told(old):
+            for listener in list(self._listeners):
+                try:
+                    listener(new)
+                except Exception:  # noqa: BLE001 - one view's fault is neither the job's nor another view's
+                    _log.exception("A listener of %r failed", self)
+
+    def _age(self, snapshot: Snapshot | None = None) -> float:
+        """Seconds since submission; of an attached job by the service's own times."""
+        snapshot = snapshot or self._snapshot
+        if self._attached and snapshot.created_at is not None:
+            end = snapshot.finished_at.timestamp() if snapshot.finished_at else self._clock.time()
+            return max(0.0, end - snapshot.created_at.timestamp())
+        return self._clock.monotonic() - self._submitted
+
+
+def _told(snapshot: Snapshot) -> tuple[object, ...]:
+    return snapshot.status, snapshot.trouble, snapshot.watching, snapshot.error
+
+
+def _passes(error: WondaError) -> bool:
+    """Whether a failed poll says nothing about the job."""
+    if isinstance(error, APIError):
+        return isinstance(error, RateLimitError | ServerError) or error.status == REQUEST_TIMEOUT
+    # A maintenance page is no JSON and passes; JSON without a status would stay so.
+    return isinstance(error, ServiceUnreachableError | NotJSONError)
+
+
+def _has_news(snapshot: Snapshot) -> bool:
+    """False only before the service has said anything, or failed to."""
+    return bool(snapshot.raw or snapshot.trouble or not snapshot.watching)
+
+
+class Updates:
+    """The snapshots of a job, for ``for`` and ``async for``."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        if runtime.on_loop():
+            raise RuntimeError("`for` over updates on the package's own loop would block it.")
+        snapshots: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
+        unwatch = self._job.watch(snapshots.put)
+        try:
+            while True:
+                try:
+                    snapshot = snapshots.get(timeout=runtime.WAKE)
+                except queue.Empty:
+                    continue
+                if _has_news(snapshot):
+                    yield snapshot
+                if not snapshot.watching:
+                    return
+        finally:
+            unwatch()
+
+    async def __aiter__(self) -> AsyncIterator[Snapshot]:
+        here = asyncio.get_running_loop()
+        snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
+
+        def put(snapshot: Snapshot) -> None:
+            runtime.hand_over(here, lambda: snapshots.put_nowait(snapshot))
+
+        unwatch = self._job.watch(put)
+        try:
+            while True:
+                snapshot = await snapshots.get()
+                if _has_news(snapshot):
+                    yield snapshot
+                if not snapshot.watching:
+                    return
+        finally:
+            unwatch()

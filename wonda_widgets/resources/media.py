@@ -1,0 +1,154 @@
+"""Uploads, downloads and originals (wonda-api.md, section 8)."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from .. import runtime
+from ..errors import (
+    InvalidInputError,
+    UnsafeMediaError,
+)
+from ..models import Media, UploadReply, parse
+from ._core import Core, named_in_the_reply, on_package_loop
+
+if TYPE_CHECKING:
+    import os
+
+    from PIL import Image
+
+    Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
+
+OPERATION = "upload"
+CHECK = "Look into your Wonda library before you upload it again."
+
+
+class AsyncMedia:
+    """Bring media to the service and get it back."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @on_package_loop
+    async def upload(self, source: Uploadable, *, name: str | None = None) -> Media:
+        """Upload one file and get its media.
+
+        Parameters
+        ----------
+        source : path, bytes, binary file or PIL.Image
+            A `PIL.Image` is sent as PNG.
+        name : str, optional
+            A file name, from which the type is guessed if the bytes do not tell.
+
+        Raises
+        ------
+        InvalidInputError
+            If it cannot be read; nothing was sent.
+        OutcomeUnknownError
+            If it may have arrived but the reply was lost.
+        APIError
+            If the service refused it.
+        """
+        filename, data, mime = await runtime.in_thread(_read, source, name)
+        raw = await self._core.transport.post(
+            "/media/upload", OPERATION, CHECK, files={"file": (filename, data, mime)}
+        )
+        with named_in_the_reply("media", OPERATION, CHECK):
+            reply = parse(raw, UploadReply)
+        return Media(media_id=reply.media_id, url=reply.url, mime_type=reply.mime_type)
+
+    @on_package_loop
+    async def download(self, media: Media) -> bytes:
+        """The original's bytes, at most 100 MB, fetched without the key.
+
+        Raises
+        ------
+        UnsafeMediaError
+            If it has no address, is too large or is cut short.
+        APIError, ServiceUnreachableError
+        """
+        if not media.url:
+            raise UnsafeMediaError("This media has no address to fetch it from.")
+        return await self._core.transport.download(media.url)
+
+    @on_package_loop
+    async def open(self, media: Media) -> Image.Image:
+        """The picture at full size.
+
+        Raises
+        ------
+        UnsafeMediaError
+            If it is not a picture, has too many pixels or is cut short.
+        """
+        from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when a picture is there
+
+        data = await self.download(media)
+        return await runtime.in_thread(decode.full_size, data)
+
+
+class MediaLibrary:
+    """Bring media to the service and get it back (blocking)."""
+
+    def __init__(self, resource: AsyncMedia) -> None:
+        self._async = resource
+
+    def upload(self, source: Uploadable, *, name: str | None = None) -> Media:
+        """See `AsyncMedia.upload`."""
+        return runtime.call(self._async.upload(source, name=name), interrupted=CHECK)
+
+    def download(self, media: Media) -> bytes:
+        """See `AsyncMedia.download`."""
+        return runtime.call(self._async.download(media))
+
+    def open(self, media: Media) -> Image.Image:
+        """See `AsyncMedia.open`."""
+        return runtime.call(self._async.open(media))
+
+
+def _read(source: Any, name: str | None) -> tuple[str, bytes, str]:
+    """Name, bytes and type of something to upload."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        data = source.read()
+        name = name or Path(str(getattr(source, "name", ""))).name
+    elif hasattr(source, "save"):  # a PIL.Image, without importing Pillow to ask
+        buffer = BytesIO()
+        source.save(buffer, "PNG")
+        data = buffer.getvalue()
+    else:
+        try:
+            path = Path(source)
+            data = path.read_bytes()
+        except (OSError, TypeError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InvalidInputError(
+                "source",
+                f"{source!r} cannot be read: {reason}.",
+                "Pass a path, bytes, a binary file or a PIL.Image.",
+            ) from None
+        name = name or path.name
+    if not isinstance(data, bytes) or not data:
+        raise InvalidInputError(
+            "source", "There is nothing to upload.", "Pass a file that is binary and not empty."
+        )
+    mime = _sniffed(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
+    extension = mimetypes.guess_extension(mime) or ""
+    return name or f"upload{extension}", data, mime
+
+
+def _sniffed(data: bytes) -> str | None:
+    """The type that the first bytes tell, of those that the service takes."""
+    for pattern, mime in (
+        (rb"\x89PNG\r\n\x1a\n", "image/png"),
+        (rb"\xff\xd8\xff", "image/jpeg"),
+        (rb"GIF8[79]a", "image/gif"),
+        (rb"RIFF....WEBP", "image/webp"),
+    ):
+        if re.match(pattern, data, re.DOTALL):
+            return mime
+    return None

@@ -1,0 +1,154 @@
+"""The one background event loop, and the only room that knows threads.
+
+Jobs are polled here, so that they go on while a cell is busy and whatever the
+caller's own loop does. Blocking calls and awaits are both thin bridges to it:
+
+- `call` blocks the caller's thread, for `Wonda`;
+- `bridge` awaits from any other event loop, for `AsyncWonda`;
+- `spawn` and `post` hand work over and return at once, for widgets, whose
+  handlers must never wait.
+
+A daemon thread is used rather than a pool: a pool's thread is joined when the
+interpreter exits, which would hang for as long as a job is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+
+_start = threading.Lock()
+_begun: set[asyncio.Task[Any]] = set()
+_current: tuple[int, asyncio.AbstractEventLoop] | None = None
+
+#: A blocking wait wakes this often (seconds), because Windows cannot interrupt a longer one.
+WAKE = 0.5
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The package's loop, started when first needed, and again in a forked child."""
+    global _current  # noqa: PLW0603 - one loop a process
+    with _start:
+        if _current is None or _current[0] != os.getpid():
+            fresh = asyncio.new_event_loop()
+            thread = threading.Thread(target=fresh.run_forever, name="wonda-widgets", daemon=True)
+            thread.start()
+            atexit.register(_stop, fresh, thread)
+            _current = (os.getpid(), fresh)
+        return _current[1]
+
+
+def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    async def cancel_all() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    if not thread.is_alive():  # a forked child inherits the hook but not the thread
+        return
+    with contextlib.suppress(Exception):
+        asyncio.run_coroutine_threadsafe(cancel_all(), ending).result(1)
+    ending.call_soon_threadsafe(ending.stop)
+    thread.join(1)
+    if not thread.is_alive():
+        ending.close()
+
+
+def on_loop() -> bool:
+    """Whether the caller runs on the package's loop."""
+    try:
+        return asyncio.get_running_loop() is loop()
+    except RuntimeError:
+        return False
+
+
+def spawn(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """Start `work` on the loop and return at once."""
+    return asyncio.run_coroutine_threadsafe(work, loop())
+
+
+def post(function: Callable[[], object]) -> None:
+    """Have `function` called on the loop soon, in the order of posting."""
+    hand_over(loop(), function)
+
+
+def begin(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
+    """Start ``work(*args)`` on the loop, for nobody to wait for."""
+
+    def start() -> None:
+        task = asyncio.get_running_loop().create_task(work(*args))
+        _begun.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(_begun.discard)
+
+    post(start)
+
+
+def call(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
+    """Run `work` on the loop and wait for its result.
+
+    An interrupt cancels it; but what takes effect (with `interrupted`, which says
+    where to look) goes on to its end, and the interrupt says so.
+    """
+    if on_loop():
+        work.close()
+        raise RuntimeError(
+            "A blocking Wonda call was made on the package's own event loop, where it would "
+            "wait for itself. Use AsyncWonda in callbacks."
+        )
+    future = spawn(work)
+    try:
+        return result(future)
+    except KeyboardInterrupt as interrupt:
+        if interrupted is None:
+            future.cancel()
+        else:
+            interrupt.add_note(f"The request may have been sent. {interrupted}")
+        raise
+
+
+def result(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
+    """Wait for a future so that an interrupt gets through on every platform.
+
+    Raises
+    ------
+    TimeoutError
+        After `timeout` seconds.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = WAKE if deadline is None else min(WAKE, deadline - time.monotonic())
+        done, _ = concurrent.futures.wait([future], timeout=max(0.0, left))
+        if done:
+            return future.result()
+        if left < WAKE:
+            raise TimeoutError
+
+
+async def bridge(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, which runs on the loop, from whichever loop the caller is on."""
+    if on_loop():
+        return await work
+    return await asyncio.wrap_future(spawn(work))
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run something slow (Pillow, files) off the loop."""
+    return await asyncio.to_thread(function, *args)
+
+
+def hand_over(target: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+    """Have `function` called on another loop, if that one is still there."""
+    with contextlib.suppress(RuntimeError):  # closed meanwhile: nobody waits any more
+        target.call_soon_threadsafe(function)

@@ -1,0 +1,193 @@
+"""The models that the sandbox offers, after wonda-api.md, section 4.1. Prices are made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDE = ["9:16", "16:9", "1:1", "4:5", "4:3", "3:4", "3:2", "2:3", "21:9"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One image model: what it takes and what it costs (credits by resolution or quality)."""
+
+    key: str
+    label: str
+    description: str
+    params: dict[str, Any]
+    credits: dict[str, int]
+    priced_by: str = "resolution"
+    max_attachments: int = 14
+    step_type: str = field(default="image")
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The parameters as a JSON Schema object."""
+        return {"type": "object", "properties": self.params, "additionalProperties": False}
+
+    def price(self, params: dict[str, Any]) -> int:
+        """Credits for one picture."""
+        default = self.params.get(self.priced_by, {}).get("default")
+        chosen = params.get(self.priced_by, default)
+        return self.credits.get(str(chosen), next(iter(self.credits.values())))
+
+
+def _choice(title: str, values: list[str], default: str, description: str = "") -> dict[str, Any]:
+    schema = {"type": "string", "title": title, "enum": values, "default": default}
+    return {**schema, "description": description} if description else schema
+
+
+_STYLE = {
+    "type": "string",
+    "title": "Style id",
+    "format": "uuid",
+    "description": "A style of your account; leave it empty for none",
+}
+
+MODELS = {
+    model.key: model
+    for model in (
+        Model(
+            "nano-banana-2",
+            "Nano Banana 2",
+            "Quick and versatile",
+            {
+                "aspectRatio": _choice(
+                    "Aspect ratio", [*WIDE, "8:1", "1:8", "4:1", "1:4", "auto"], "9:16"
+                ),
+                "resolution": _choice("Resolution", ["1K", "2K", "4K"], "1K"),
+                "styleId": _STYLE,
+            },
+            {"1K": 40, "2K": 80, "4K": 160},
+        ),
+        Model(
+            "nano-banana-pro",
+            "Nano Banana Pro",
+            "More detail, slower",
+            {
+                "aspectRatio": _choice("Aspect ratio", [*WIDE, "auto"], "9:16"),
+                "resolution": _choice("Resolution", ["1K", "2K", "4K"], "1K"),
+                "styleId": _STYLE,
+            },
+            {"1K": 120, "2K": 150, "4K": 240},
+        ),
+        Model(
+            "seedream-4-5",
+            "Seedream 4.5",
+            "Large pictures",
+            {
+                "aspectRatio": _choice(
+                    "Aspect ratio",
+                    ["1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "21:9"],
+                    "16:9",
+                ),
+                "resolution": _choice("Resolution", ["2K", "4K"], "2K"),
+            },
+            {"2K": 60, "4K": 120},
+        ),
+        Model(
+            "z-image",
+            "Z-Image",
+            "The cheapest",
+            {
+                "aspectRatio": _choice(
+                    "Aspect ratio",
+                    ["1:1", "21:9", "16:9", "4:3", "3:2", "2:3", "3:4", "9:16", "9:21"],
+                    "9:16",
+                )
+            },
+            {"": 10},
+            max_attachments=0,
+        ),
+        Model(
+            "gpt-image-2",
+            "GPT Image 2",
+            "Follows long prompts",
+            {
+                "aspectRatio": _choice("Aspect ratio", ["1:1", "2:3", "3:2"], "1:1"),
+                "quality": _choice("Quality", ["auto", "low", "medium", "high"], "auto"),
+            },
+            {"auto": 70, "low": 20, "medium": 70, "high": 200},
+            priced_by="quality",
+            max_attachments=4,
+        ),
+    )
+}
+
+INSTAGRAM_ACCOUNT = {
+    # The id of the example on the service's own page, so that it runs here unchanged.
+    "instagramAccountId": "550e8400-e29b-41d4-a716-446655440000",
+    "igUserId": "17840000000000001",
+    "username": "lantern.shop",
+    "accountType": "BUSINESS",
+    "status": "active",
+    "scopes": ["instagram_basic", "instagram_content_publish"],
+}
+
+
+def usd(credit_count: float) -> dict[str, Any]:
+    """A price as the API tells it, in microdollars, US dollars and credits."""
+    micro = round(credit_count * 1000)
+    return {"micro": micro, "usd": f"${micro / 1e6:.6f}", "credits": credit_count}
+
+
+def capabilities(models: dict[str, Model]) -> dict[str, Any]:
+    """`GET /capabilities` (section 9.3)."""
+    return {
+        "generation": {
+            "image": [
+                {
+                    "key": model.key,
+                    "label": model.label,
+                    "description": model.description,
+                    "attachments": ["reference_images"] if model.max_attachments else [],
+                    "params": model.schema,
+                }
+                for model in models.values()
+            ],
+            "video": [],
+            "text": [],
+        },
+        "editing": {"video": [], "image": [], "audio": []},
+        "publish": [
+            {
+                "operation": "instagramPublish",
+                "label": "Instagram",
+                "description": "Publish one image or story",
+                "accepts": {
+                    "media": {"kinds": ["image", "video"], "min": 1, "max": 1},
+                    "text": {"optional": True},
+                },
+                "params": {"type": "object", "properties": {}},
+            }
+        ],
+    }
+
+
+def pricing(models: dict[str, Model]) -> dict[str, Any]:
+    """`GET /pricing` (section 9.2)."""
+
+    def row(variant: str, count: int) -> dict[str, Any]:
+        price = usd(count)
+        return {
+            "unit": "per_image",
+            **({"variant": variant} if variant else {}),
+            "unitPriceMicrodollars": price["micro"],
+            "unitPriceUsd": price["usd"],
+            "credits": count,
+        }
+
+    return {
+        "models": [
+            {
+                "key": model.key,
+                "label": model.label,
+                "description": model.description,
+                "stepType": model.step_type,
+                "pricing": [row(variant, count) for variant, count in model.credits.items()],
+            }
+            for model in models.values()
+        ],
+        "editor": {"type": "editor_render", "label": "Edit", "pricing": row("", 0)},
+    }

@@ -1,0 +1,238 @@
+"""What the sandbox remembers, and how it changes with time.
+
+A job is a plan made when it is submitted: how long it takes and how it ends.
+Its status at any moment follows from the clock alone, so nothing runs in the
+background and a test with a clock of its own needs no sleep.
+"""
+
+from __future__ import annotations
+
+import importlib
+import random
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from .validation import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+#: (up to which part of the duration, status)
+INFERENCE_PLAN = ((0.12, "idle"), (0.22, "locked"), (1.0, "in_progress"))
+PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
+
+SLOW = 10  # times longer, for a prompt of "sandbox: slow"
+KEPT_PICTURES = 24  # encoded ones; any other is painted again, the same, when asked for
+
+
+@dataclass
+class Medium:
+    """A picture in the library: painted on demand, or uploaded bytes."""
+
+    media_id: str
+    mime_type: str
+    width: int | None = None
+    height: int | None = None
+    source: str = "model_generated"
+    recipe: tuple[str, str, dict[str, Any], str] | None = None
+    data: bytes | None = None
+    created_at: str = ""
+
+
+@dataclass
+class PlannedJob:
+    """A job whose whole future is known."""
+
+    job_id: str
+    body: dict[str, Any]
+    started: float
+    created: datetime
+    duration: float
+    ending: str
+    plan: tuple[tuple[float, str], ...]
+    error: str | None = None
+    result: Medium | None = None
+    post: dict[str, Any] = field(default_factory=dict)
+    scheduled_for: datetime | None = None
+
+    def status(self, now: float) -> str:
+        """The status at a moment of the monotonic clock."""
+        if self.ending == "canceled" and self.scheduled_for:
+            return "canceled"
+        passed = now - self.started
+        if self.scheduled_for is not None and passed < 0:
+            return "scheduled"
+        if passed >= self.duration:
+            return self.ending
+        part = passed / self.duration
+        return next((word for limit, word in self.plan if part < limit), self.ending)
+
+    @property
+    def finished_at(self) -> datetime:
+        """When it ends or ended."""
+        return self.created + timedelta(seconds=self.duration)
+
+
+def iso(moment: datetime) -> str:
+    """A time as the API writes it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _painter() -> ModuleType:
+    """Load the painter when the first picture is asked for: a panel is there sooner without."""
+    return importlib.import_module(".pictures.painter", __package__)
+
+
+class Store:
+    """Jobs, media, posts and the purse of one pretended account."""
+
+    def __init__(
+        self,
+        *,
+        seconds: float,
+        credit_count: float,
+        clock: Callable[[], float],
+        seed: int | None,
+    ) -> None:
+        self.seconds = seconds
+        self.credits = credit_count
+        self.clock = clock
+        self._random = random.Random(seed)
+        self.jobs: dict[str, PlannedJob] = {}
+        self.publishes: dict[str, PlannedJob] = {}
+        self.media: dict[str, Medium] = {}
+        self.carousels: list[dict[str, Any]] = []
+        self._encoded: OrderedDict[str, bytes] = OrderedDict()
+
+    def new_id(self) -> str:
+        """A random UUID; repeatable with a seed."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def charge(self, price: float) -> None:
+        """Take credits, or refuse with 402."""
+        if price > self.credits:
+            raise Refusal(
+                402,
+                "insufficient_credits",
+                f"Insufficient credits: this needs {price:g}, the account has {self.credits:g}",
+            )
+        self.credits -= price
+
+    def _duration(self, scale: float = 1.0) -> float:
+        return self.seconds * scale * self._random.uniform(1, 2)
+
+    def generate(self, body: dict[str, Any], price: float, ratio: str, size: str) -> PlannedJob:
+        """Plan an inference job."""
+        self.charge(price)
+        prompt = (body.get("prompt") or "").strip()
+        order = prompt.lower().removeprefix("sandbox:").strip() if ":" in prompt else ""
+        order = order if prompt.lower().startswith("sandbox:") else ""
+        job = PlannedJob(
+            job_id=self.new_id(),
+            body=body,
+            started=self.clock(),
+            created=datetime.now(UTC),
+            duration=self._duration(SLOW if order == "slow" else 1),
+            ending={"fail": "failed", "cancel": "canceled"}.get(order, "succeeded"),
+            plan=INFERENCE_PLAN,
+            error="The provider rejected the input" if order == "fail" else None,
+        )
+        if job.ending == "succeeded" and order != "no media":
+            width, height = _painter().size_for(ratio, size)
+            job.result = Medium(
+                media_id=self.new_id(),
+                mime_type="image/png",
+                width=width,
+                height=height,
+                recipe=(prompt, body["model"], body.get("params") or {}, job.job_id),
+                created_at=iso(job.finished_at),
+            )
+        self.jobs[job.job_id] = job
+        return job
+
+    def publish(self, body: dict[str, Any], scheduled_for: datetime | None) -> PlannedJob:
+        """Plan a publish job."""
+        now = datetime.now(UTC)
+        wait = (scheduled_for - now).total_seconds() if scheduled_for else 0.0
+        publish_id = self.new_id()
+        job = PlannedJob(
+            job_id=self.new_id(),
+            body=body,
+            started=self.clock() + wait,
+            created=now,
+            duration=self._duration(0.5),
+            ending="succeeded",
+            plan=PUBLISH_PLAN,
+            scheduled_for=scheduled_for,
+            post=self._post(publish_id),
+        )
+        self.publishes[job.job_id] = job
+        return job
+
+    def _post(self, publish_id: str) -> dict[str, Any]:
+        return {
+            "instagramPublishId": publish_id,
+            "igMediaId": str(17900000000000000 + self._random.getrandbits(40)),
+            # A reserved address: it opens a harmless page and can't be taken for a post.
+            "permalink": f"https://example.org/?wonda-sandbox-post={publish_id[:8]}",
+        }
+
+    def publish_carousel(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Publish several pictures at once; final, without a job."""
+        row = {**self._post(self.new_id()), "imageCount": len(body["mediaIds"])}
+        self.carousels.append({**row, "body": body, "created": datetime.now(UTC)})
+        return row
+
+    def ready_media(self, media_id: str) -> Medium | None:
+        """A medium of the library; a generated one is there once its job has succeeded."""
+        if media_id in self.media:
+            return self.media[media_id]
+        now = self.clock()
+        for job in self.jobs.values():
+            made = job.result
+            if made is not None and made.media_id == media_id and job.status(now) == "succeeded":
+                self.media[media_id] = made
+                return made
+        return None
+
+    def library(self) -> list[Medium]:
+        """All media, newest first."""
+        for job in self.jobs.values():
+            if job.result is not None:
+                self.ready_media(job.result.media_id)
+        return list(reversed(self.media.values()))
+
+    def upload(self, data: bytes, mime_type: str, size: tuple[int, int] | None) -> Medium:
+        """Take an uploaded file into the library."""
+        width, height = size or (None, None)
+        medium = Medium(
+            media_id=self.new_id(),
+            mime_type=mime_type,
+            width=width,
+            height=height,
+            source="user_upload",
+            data=data,
+            created_at=iso(datetime.now(UTC)),
+        )
+        self.media[medium.media_id] = medium
+        return medium
+
+    def picture(self, medium: Medium) -> bytes:
+        """The bytes of a medium; slow, so never called on an event loop."""
+        if medium.data is not None:
+            return medium.data
+        if medium.media_id in self._encoded:
+            return self._encoded[medium.media_id]
+        prompt, model, params, _ = medium.recipe or ("", "", {}, "")
+        image = _painter().paint(
+            prompt, medium.width or 1024, medium.height or 1024, model=model, params=params
+        )
+        data: bytes = _painter().encode_png(image)
+        self._encoded[medium.media_id] = data
+        while len(self._encoded) > KEPT_PICTURES:
+            self._encoded.popitem(last=False)
+        return data

@@ -1,0 +1,1 @@
+"""The panels: one widget a file, each useful alone; `studio` composes them."""

@@ -1,0 +1,170 @@
+"""What the panels share: their look, their client, and where their work runs.
+
+A panel is one anywidget: native HTML controls, which have roles and names, and
+need one widget where a tree of ipywidgets controls would need dozens.
+
+    browser ──message──> handler ──post──> package loop ──traits──> browser
+
+A message may arrive on the main thread or on a subshell's (it depends on the
+kernel's version), so a handler only hands over. All of a panel's own changes
+happen on the package's loop, one after the other; that is why no panel has a
+lock. What goes wrong there becomes the panel's `error`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from .. import client, runtime
+from . import _words
+from ._twin import Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ..client import AsyncWonda, Wonda
+
+STATIC = Path(__file__).parent / "static"
+
+_log = logging.getLogger(__name__)
+
+
+@cache
+def css() -> str:
+    """The one stylesheet of all panels."""
+    return (STATIC / "theme.css").read_text(encoding="utf-8")
+
+
+@cache
+def esm(name: str) -> str:
+    """A panel's JavaScript, after the helpers that all share."""
+    shared, own = STATIC / "shared.js", STATIC / f"{name}.js"
+    return shared.read_text(encoding="utf-8") + own.read_text(encoding="utf-8")
+
+
+def client_for(wonda: Wonda | AsyncWonda | None) -> tuple[AsyncWonda, AsyncWonda | None]:
+    """The client to work with, and the same again if it was made here and is to be closed."""
+    if wonda is not None:
+        return client.awaitable(wonda), None
+    made = client.default()
+    return made, None if made.is_sandbox else made  # the sandbox is everybody's
+
+
+class Panel(anywidget.AnyWidget):
+    """Base of the panels.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        The client. Without it the panel makes one: of the key in the environment,
+        or, where there is none, of a sandbox, and says so in a banner.
+    """
+
+    sandbox = traitlets.Bool(default_value=False).tag(sync=True)
+    banner = traitlets.Bool(default_value=True).tag(sync=True)
+    error: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    _needs_client = True
+    _closed = True  # until it is built: a half-built one has nothing to close
+
+    #: CSS that hides the static output under a live panel, see `_twin`
+    hiding = traitlets.Unicode("").tag(sync=True)
+    #: counts the messages that arrived, so that the browser knows that one did
+    receipt = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
+        unknown = sorted(name for name in traits if not self.has_trait(name))
+        if unknown:
+            name = type(self).__name__
+            raise TypeError(f"{name} takes no {', '.join(unknown)}; see help({name}).")
+        self._twin: Twin | None = None
+        self._owned: AsyncWonda | None = None
+        self._wonda: AsyncWonda | None = None
+        if wonda is not None or self._needs_client:
+            self._wonda, self._owned = client_for(wonda)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unwatch: list[Callable[[], None]] = []
+        for name, value in traits.items():  # before there is a widget that would stay behind
+            self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
+        self._closed = False
+        super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
+        self.on_msg(self._receive)
+
+    def _ipython_display_(self) -> None:
+        if self._twin is None:
+            self._twin = Twin(f"Wonda {type(self).__name__}")
+            self.hiding = self._twin.hiding_style
+        self._twin.display_under(self)
+
+    def __repr__(self) -> str:
+        # The inherited one would print every trait: prompts, pictures, styles.
+        return f"<{type(self).__name__}>"
+
+    @property
+    def _client(self) -> AsyncWonda:
+        assert self._wonda is not None  # noqa: S101 - only panels that need no client have none
+        return self._wonda
+
+    # ------------------------------------------------------------ messages
+
+    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
+        """Hand a message from the browser over to the loop, whatever thread this is."""
+        if isinstance(content, dict) and isinstance(content.get("type"), str):
+            runtime.post(lambda: self._dispatch(content))
+
+    def _dispatch(self, content: dict[str, Any]) -> None:
+        if self._closed:
+            return
+        self.receipt += 1
+        handler = getattr(self, f"_on_{content['type']}", None)
+        if handler is not None:
+            self._guard(handler, content)
+
+    def _guard(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            function(*args)
+        except Exception as error:  # noqa: BLE001 - it becomes an alert in the panel
+            self._fail(error)
+
+    def _start(
+        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any
+    ) -> asyncio.Task[None]:
+        """Run ``work(*args)`` on the loop; its error becomes an alert."""
+
+        async def guarded() -> None:
+            try:
+                await work(*args)
+            except Exception as error:  # noqa: BLE001 - see above
+                self._fail(error)
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _fail(self, error: Exception) -> None:
+        _log.debug("Shown in %r: %s", self, type(error).__name__)
+        if not self._closed:
+            self.error = _words.problem(error)
+
+    # ------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Free everything: subscriptions, work, the client if the panel made it, the widgets."""
+        if self._closed:
+            return
+        self._closed = True
+        for unwatch in self._unwatch:
+            unwatch()
+        runtime.post(lambda: [task.cancel() for task in self._tasks])
+        if self._owned is not None:
+            runtime.begin(self._owned.aclose)
+        layout = self.layout
+        super().close()
+        layout.close()

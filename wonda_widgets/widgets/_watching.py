@@ -1,0 +1,115 @@
+"""How a panel shows a job: a snapshot becomes a handful of traits, in one message a change.
+
+The service reports no percentage, so none is invented: the bar is indeterminate
+until the job is done. The seconds tick in the browser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import traitlets
+
+from ..errors import JobCanceledError, JobFailedError, NoMediaError
+from . import _words
+from ._panel import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..jobs import Job
+    from ..models import Snapshot
+
+LABELS = {"inference": "Generation", "publish": "Publishing"}
+STOPPED = "Not watched any more. The service goes on."
+
+
+class WatchingPanel(Panel):
+    """A panel that shows one job at a time."""
+
+    #: what the bar is of, its accessible name
+    job_label = traitlets.Unicode("Generation").tag(sync=True)
+    job_id = traitlets.Unicode("").tag(sync=True)
+    #: the service's own word
+    job_status = traitlets.Unicode("").tag(sync=True)
+    #: "none", "running", "stopped", "succeeded", "empty" (succeeded without a picture),
+    #: "failed", "canceled" or "lost"
+    job_phase = traitlets.Unicode("none").tag(sync=True)
+    job_note = traitlets.Unicode("").tag(sync=True)
+    #: seconds, as of the moment when this was told; the browser counts on from there
+    job_elapsed = traitlets.Float(0.0).tag(sync=True)
+    job_told = traitlets.Int(0).tag(sync=True)
+
+    _job: Job | None = None
+    _unwatch_job: Callable[[], None] | None = None
+
+    @property
+    def job(self) -> Job | None:
+        """The job that is shown."""
+        return self._job
+
+    def _watch(self, job: Job | None) -> None:
+        """Show another job; the last one goes on, unseen."""
+        if self._unwatch_job is not None:
+            self._unwatch_job()
+            self._unwatch.remove(self._unwatch_job)
+            self._unwatch_job = None
+        self._job = job
+        if job is None:
+            self.job_phase = "none"
+            return
+
+        def show(snapshot: Snapshot) -> None:
+            if self._job is job and not self._closed:
+                self._show(job, snapshot)
+
+        self._unwatch_job = job.watch(show)
+        self._unwatch.append(self._unwatch_job)
+
+    def _show(self, job: Job, snapshot: Snapshot) -> None:
+        """Write the snapshot into the traits: the only function that does."""
+        phase, note, problem = "running", snapshot.trouble or "", None
+        if snapshot.terminal:
+            phase = snapshot.status
+            if phase == "failed":
+                failed = JobFailedError(snapshot.error_message or "Job failed", snapshot=snapshot)
+                problem = _words.problem(failed)
+            elif phase == "canceled":
+                problem = _words.problem(JobCanceledError("Job was canceled", snapshot=snapshot))
+            elif job.kind == "inference":
+                phase, problem = _checked_for_media(snapshot)
+        elif snapshot.error is not None:
+            phase, problem = "lost", _words.problem(snapshot.error)
+        elif not snapshot.watching:
+            phase, note = "stopped", STOPPED
+        with self.hold_sync():
+            self.job_label = LABELS[job.kind]
+            self.job_id = job.id
+            self.job_status = snapshot.status
+            self.job_phase = phase
+            self.job_note = note
+            self.job_elapsed = snapshot.elapsed
+            self.job_told += 1
+            self.error = problem
+
+    def _on_tell(self, _content: object) -> None:
+        """A view begins, and does not know how old a running job is by now."""
+        if self._job is not None and not self._job.done:
+            self._show(self._job, self._job.snapshot)
+
+    def _on_stop(self, _content: object) -> None:
+        if self._job is not None:
+            self._job.stop()
+
+    def _on_resume(self, _content: object) -> None:
+        if self._job is not None:
+            self._job.resume()
+
+
+def _checked_for_media(snapshot: Snapshot) -> tuple[str, _words.Problem | None]:
+    """Phase and problem of a generation that succeeded, perhaps without a picture."""
+    try:
+        _ = snapshot.media
+    except NoMediaError as error:
+        return "empty", _words.problem(error)
+    return "succeeded", None

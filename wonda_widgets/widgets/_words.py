@@ -1,0 +1,105 @@
+"""Errors in words for people, as the panels show them."""
+
+from __future__ import annotations
+
+import math
+from typing import TypedDict
+
+from ..errors import (
+    AuthenticationError,
+    InvalidInputError,
+    JobCanceledError,
+    JobFailedError,
+    NoMediaError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    ServiceUnreachableError,
+    UnsafeMediaError,
+    WondaError,
+)
+
+
+class Problem(TypedDict):
+    """What an alert shows: a title in bold, a text, and the field it belongs to."""
+
+    title: str
+    text: str
+    field: str
+
+
+_TITLES: tuple[tuple[type[WondaError], str], ...] = (
+    (AuthenticationError, "The key was refused."),
+    (PaymentRequiredError, "Not enough credits."),
+    (PermissionDeniedError, "This account may not do that."),
+    (NotFoundError, "Not found."),
+    (RateLimitError, "Too many requests."),
+    (ServerError, "The service failed."),
+    (ServiceUnreachableError, "The service cannot be reached."),
+    (JobCanceledError, "Job was canceled."),
+    (JobFailedError, "Failed."),
+    (NoMediaError, "No picture."),
+    (UnsafeMediaError, "The picture cannot be shown."),
+)
+
+
+def problem(error: BaseException) -> Problem:
+    """An error as a panel shows it."""
+    if isinstance(error, OutcomeUnknownError):
+        what = "posted" if "publish" in error.operation else "made"
+        reason = error.reason[:1].upper() + error.reason[1:]
+        return {
+            "title": f"We don’t know whether this was {what}.",
+            "text": f"{_sentence(reason)} It was not repeated. {error.hint}",
+            "field": "",
+        }
+    if isinstance(error, InvalidInputError):
+        return {
+            "title": error.message,
+            "text": f"{error.hint} Nothing was sent.".strip(),
+            "field": error.field,
+        }
+    if isinstance(error, WondaError):
+        title = next((title for cls, title in _TITLES if isinstance(error, cls)), "That failed.")
+        message = _sentence(error.message)
+        text = f"{'' if message == title else message} {error.hint}".strip()
+        return {"title": title, "text": text, "field": ""}
+    # A fault of ours: say so, with what a report needs.
+    return {
+        "title": "Something went wrong in wonda-widgets.",
+        "text": f"{type(error).__name__}: {error}. What you typed is still here; please report it.",
+        "field": "",
+    }
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def size(count: float) -> str:
+    """Bytes for people: ``"3.1 MB"``."""
+    for unit in ("B", "KB"):
+        if count < 1000:  # noqa: PLR2004 - decimal units, as file managers show them
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} MB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``"31 s"``, ``"2 min 05 s"``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def price(usd: float | None, credit_count: float | None) -> str:
+    """A price for people: ``"about $0.08 · 80 credits"``; empty if it is not known."""
+    parts = []
+    if usd is not None and math.isfinite(usd):
+        parts.append(f"about ${usd:.2f}" if usd >= 0.01 else f"about ${usd:.4f}")  # noqa: PLR2004
+    if credit_count is not None and math.isfinite(credit_count):
+        shown = f"{credit_count:,.1f}".removesuffix(".0")
+        parts.append(f"{shown} credit{'' if credit_count == 1 else 's'}")
+    return " · ".join(parts)

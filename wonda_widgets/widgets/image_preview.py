@@ -1,0 +1,322 @@
+"""`ImagePreview`: the picture, small on the wire and whole on disk."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import runtime
+from . import _words
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from PIL import Image
+
+    from ..client import AsyncWonda, Wonda
+    from ..imaging.preview import Preview
+    from ..models import Media
+
+LARGE = 2048  # pixels, the longest side of what a click opens
+LARGE_BYTES = 2_000_000
+THUMB = 160  # pixels
+THUMB_BYTES = 20_000
+
+
+class Shown:
+    """A picture that this panel has shown: what it is, how it was made, and small copies."""
+
+    def __init__(
+        self, media: Media, preview: Preview, thumb: Preview, made: Mapping[str, Any], job_id: str
+    ) -> None:
+        self.media = media
+        self.preview = preview
+        self.thumb = thumb
+        self.made = dict(made)
+        self.job_id = job_id
+
+    @property
+    def prompt(self) -> str:
+        """What was asked for."""
+        return str(self.made.get("prompt") or "")
+
+    def texts(self) -> dict[str, str]:
+        """How it was made, as a file's metadata hold it."""
+        import msgspec  # noqa: PLC0415 - only when something is saved
+
+        texts = {
+            "prompt": self.prompt,
+            "model": str(self.made.get("model") or ""),
+            "parameters": msgspec.json.encode(self.made.get("params") or {}).decode(),
+            "job id": self.job_id,
+            "media id": self.media.media_id or "",
+            "Software": "wonda_widgets",
+        }
+        return {name: text for name, text in texts.items() if text}
+
+
+class ImagePreview(Panel):
+    """Shows a picture of the service: bounded on the wire, whole when saved.
+
+    The preview has at most 1024 pixels on its longer side and 400 KB, whatever
+    came in; `Open` shows it larger; `Save` writes the original beside the
+    notebook, its pixels untouched, with prompt, model, parameters and job id in
+    its metadata where the format takes them.
+
+    Parameters
+    ----------
+    media : Media, optional
+        What to show; or call `show` later.
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    alt : str
+        The picture in words, for people who cannot see it.
+
+    Examples
+    --------
+    >>> ImagePreview(job.wait().media, wonda=wonda, alt="A sunset over the ocean")
+    """
+
+    _esm = esm("image_preview")
+    _css = css()
+
+    data = traitlets.Bytes(b"").tag(sync=True)
+    mime_type = traitlets.Unicode("").tag(sync=True)
+    alt = traitlets.Unicode("").tag(sync=True)
+    facts = traitlets.Unicode("").tag(sync=True)
+    media_id = traitlets.Unicode("").tag(sync=True)
+    state = traitlets.Unicode("empty").tag(sync=True)
+    """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
+    waiting = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the picture is an old one, kept until the next is there."""
+    shape = traitlets.Unicode("").tag(sync=True)
+    """The aspect ratio of the empty frame, e.g. ``"4:5"``."""
+    saved = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        media: Media | None = None,
+        *,
+        wonda: Wonda | AsyncWonda | None = None,
+        alt: str = "",
+        **traits: Any,
+    ) -> None:
+        self._own_alt = alt
+        self._shown: Shown | None = None
+        self._original: bytes | None = None
+        self._wanted: object = None
+        super().__init__(wonda, alt=alt, **traits)
+        if media is not None:
+            self.show(media, {"prompt": alt})
+
+    @property
+    def media(self) -> Media | None:
+        """The media that is shown."""
+        return self._shown.media if self._shown else None
+
+    @property
+    def shown(self) -> Shown | None:
+        """The picture that is shown, with how it was made."""
+        return self._shown
+
+    def show(
+        self,
+        media: Media,
+        made: Mapping[str, Any] | None = None,
+        *,
+        job_id: str = "",
+        note: str = "",
+        then: Callable[[Shown], object] | None = None,
+        behind: bool = False,
+    ) -> None:
+        """Fetch a media's picture and show it when it is there; returns at once.
+
+        Parameters
+        ----------
+        media : Media
+        made : dict, optional
+            How it was made: ``prompt``, ``model`` and ``params``.
+        job_id : str
+        note : str
+            More for the line of facts, e.g. ``"31 s"``.
+        then : callable, optional
+            Called on the package's loop when it is there.
+        behind : bool
+            Only fetch it for `then`; what is shown stays.
+        """
+        runtime.post(
+            lambda: self._start(self._fetch, media, made or {}, job_id, note, then, behind)
+        )
+
+    def show_again(self, shown: Shown, note: str = "") -> None:
+        """Show a picture from before, without fetching it again; returns at once."""
+        runtime.post(lambda: self._present(shown, None, note))
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write the original to `path` (a file or a folder) and say where it went.
+
+        A file that is there already stays; the new one gets a number.
+
+        Raises
+        ------
+        ValueError
+            If no picture is shown.
+        OSError
+            If it cannot be written.
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            If the original cannot be fetched again.
+        """
+        if self._shown is None:
+            raise ValueError("There is no picture to save yet.")
+        return runtime.call(self._save(self._shown, path))
+
+    def image(self) -> Image.Image:
+        """The original, decoded, as a `PIL.Image`."""
+        if self._shown is None:
+            raise ValueError("There is no picture yet.")
+        from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when a picture is there
+
+        return decode.full_size(runtime.call(self._bytes(self._shown)))
+
+    # ------------------------------------------------------------ showing
+
+    async def _fetch(  # noqa: PLR0917 - handed through by `show`
+        self,
+        media: Media,
+        made: Mapping[str, Any],
+        job_id: str,
+        note: str,
+        then: Callable[[Shown], object] | None,
+        behind: bool,  # noqa: FBT001
+    ) -> None:
+        if not behind:
+            self._wanted = media
+            with self.hold_sync():
+                self.error = None
+                self.saved = ""
+                self.waiting = self._shown is not None  # the last picture stays until then
+                self.state = "loading"
+        try:
+            data = await self._client.media.download(media)
+            small, thumb = await runtime.in_thread(_small_and_thumb, data)
+        except Exception:
+            if self._wanted is media:
+                self.waiting = False
+                self.state = "ready" if self._shown else "broken"
+            raise
+        shown = Shown(media, small, thumb, made, job_id)
+        if self._wanted is media:  # else another picture was asked for meanwhile
+            self._present(shown, data, note)
+        if then is not None:
+            then(shown)
+
+    def _present(self, shown: Shown, original: bytes | None, note: str) -> None:
+        if self._closed:
+            return
+        self._shown, self._original, self._wanted = shown, original, shown.media
+        small = shown.preview
+        facts = [
+            f"{small.width} × {small.height}",
+            small.format,
+            _words.size(small.size),
+            *([note] if note else []),
+        ]
+        with self.hold_sync():
+            self.data = small.data
+            self.mime_type = small.mime_type
+            self.alt = shown.prompt or self._own_alt or "Picture"
+            self.facts = " · ".join(facts)
+            self.media_id = shown.media.media_id or ""
+            self.state = "ready"
+            self.waiting = False
+            self.saved = ""
+            self.error = None
+        if self._twin is not None:
+            runtime.begin(self._twin.show, small, self.alt)
+
+    # ------------------------------------------------------------ larger, saved, downloaded
+
+    async def _bytes(self, shown: Shown) -> bytes:
+        if shown is self._shown and self._original is not None:
+            return self._original
+        data = await self._client.media.download(shown.media)
+        if shown is self._shown:
+            self._original = data
+        return data
+
+    def _on_large(self, _content: object) -> None:
+        if self._shown is not None:
+            self._start(self._send_large, self._shown)
+
+    async def _send_large(self, shown: Shown) -> None:
+        large = await runtime.in_thread(_large, await self._bytes(shown))
+        content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
+        self.send(content, [large.data])
+
+    def _on_save(self, _content: object) -> None:
+        if self._shown is not None:
+            self._start(self._save_here, self._shown)
+
+    async def _save_here(self, shown: Shown) -> None:
+        self.error = None
+        try:
+            path = await self._save(shown, None)
+        except OSError as error:
+            self.error = {
+                "title": "The picture was not saved.",
+                "text": f"{Path.cwd()} cannot be written to: {error.strerror or error}. "
+                "Download it, or call preview.save(path) with another folder.",
+                "field": "",
+            }
+        else:
+            self.saved = f"Saved as {path.name} in {path.parent}"
+
+    async def _save(self, shown: Shown, path: str | Path | None) -> Path:
+        from ..imaging import original  # noqa: PLC0415 - needed only now
+
+        data = await self._bytes(shown)
+
+        def write() -> Path:
+            texts = original.with_texts(data, shown.texts())
+            return original.write(path, _file_name(shown), texts)
+
+        return await runtime.in_thread(write)
+
+    def _on_download(self, content: dict[str, Any]) -> None:
+        if self._shown is not None:
+            self._start(self._send_original, self._shown, content.get("view"))
+
+    async def _send_original(self, shown: Shown, view: object) -> None:
+        from ..imaging import original  # noqa: PLC0415 - needed only now
+
+        data = await self._bytes(shown)
+        data = await runtime.in_thread(original.with_texts, data, shown.texts())
+        mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
+        name = _file_name(shown)
+        # Of several views only the one that asked is to save it.
+        self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
+
+
+def _small_and_thumb(data: bytes) -> tuple[Preview, Preview]:
+    """The preview and the thumbnail of an original; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    small = preview(data)
+    return small, preview(small.data, THUMB, THUMB_BYTES)
+
+
+def _large(data: bytes) -> Preview:
+    """What a click opens; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return preview(data, LARGE, LARGE_BYTES)
+
+
+def _file_name(shown: Shown) -> str:
+    from ..imaging import original  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return original.file_name(shown.prompt, shown.job_id, shown.preview.format)

@@ -1,0 +1,57 @@
+"""`JobProgress`: how a job is getting on, without lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import runtime
+from ._panel import css, esm
+from ._watching import WatchingPanel
+
+if TYPE_CHECKING:
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+
+
+class JobProgress(WatchingPanel):
+    """Shows a job: the service's own word, the seconds passed, and a bar that does not lie.
+
+    The service reports no percentage, so the bar moves without one until the job
+    is done. `Stop watching` stops looking; the service goes on, and `Watch again`
+    follows it further.
+
+    Parameters
+    ----------
+    job : Job, optional
+        Can also be set later: ``progress.job = job``.
+    wonda : Wonda or AsyncWonda, optional
+        Only tells whether the banner of the sandbox is shown.
+
+    Examples
+    --------
+    >>> job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
+    >>> JobProgress(job)
+    """
+
+    _needs_client = False
+    _esm = esm("job_progress")
+    _css = css()
+
+    def __init__(
+        self, job: Job | None = None, *, wonda: Wonda | AsyncWonda | None = None, **traits: Any
+    ) -> None:
+        super().__init__(wonda, **{"banner": wonda is not None, **traits})
+        self.job = job
+
+    @property
+    def job(self) -> Job | None:
+        """The job that is shown; set it to show another."""
+        return self._job
+
+    @job.setter
+    def job(self, job: Job | None) -> None:
+        if runtime.on_loop():
+            self._watch(job)
+        else:
+            self._job = job
+            runtime.post(lambda: self._watch(job))

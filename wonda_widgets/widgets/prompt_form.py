@@ -1,0 +1,246 @@
+"""`PromptForm`: a prompt, a model and its parameters, what it costs, and `Generate`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import traitlets
+
+from .. import runtime, schema
+from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
+from . import _words
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+    from ..models import ImageModel, Snapshot
+
+#: Seconds of rest after a change before its price is asked for.
+PRICE_PAUSE = 0.25
+
+
+class PromptForm(Panel):
+    """Asks for a picture: prompt, model, the model's parameters, cost, `Generate`.
+
+    Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter
+    (or Cmd+Enter) generates too. While its job runs, the form takes no second
+    one, so that a double click is not billed twice.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    prompt : str
+    model : str, optional
+        A model's key; the service's first one by default.
+    params : dict, optional
+        Parameter values to begin with, by the API's names.
+
+    Examples
+    --------
+    >>> form = PromptForm(prompt="A sunset over the ocean")
+    >>> form                    # the next cell, after Generate:
+    >>> form.job.wait().media
+    """
+
+    _esm = esm("prompt_form")
+    _css = css()
+
+    prompt = traitlets.Unicode("").tag(sync=True)
+    """What to make. Two-way: what is typed is here, at the latest when `Generate` is pressed."""
+    model = traitlets.Unicode("").tag(sync=True)
+    """The chosen model's key."""
+    params = traitlets.Dict().tag(sync=True)
+    """The chosen values, by the API's names."""
+    models: Any = traitlets.List().tag(sync=True)
+    """What the service offers, with each model's fields; filled in the background."""
+    price = traitlets.Unicode("").tag(sync=True)
+    """What one picture costs, for people."""
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"``, ``"unavailable"``, ``"ready"``, ``"sending"``, ``"running"``; or
+    ``"unknown"`` after a request whose outcome is not known."""
+
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        prompt: str = "",
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        **traits: Any,
+    ) -> None:
+        self._fields: dict[str, list[schema.Field]] = {}
+        self._job: Job | None = None
+        self._early: Mapping[str, Any] | None = None
+        self._listeners: list[Callable[[Job], object]] = []
+        self._prices: dict[bytes, str] = {}
+        self._pricing: asyncio.Task[None] | None = None
+        super().__init__(
+            wonda, prompt=prompt, model=model or "", params=dict(params or {}), **traits
+        )
+        self.observe(lambda _: runtime.post(self._ask_price), ["model", "params"])
+        runtime.post(self._load)
+
+    @property
+    def job(self) -> Job | None:
+        """The latest job of this form; None before the first."""
+        return self._job
+
+    def on_job(self, listener: Callable[[Job], object]) -> None:
+        """Have `listener` called, on the package's loop, with each new job."""
+        self._listeners.append(listener)
+
+    def submit(self) -> None:
+        """Do what `Generate` does, with the present values, and return at once."""
+        content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
+        runtime.post(lambda: self._guard(self._on_submit, content))
+
+    # ------------------------------------------------------------ what can be chosen
+
+    def _load(self) -> None:
+        if not self._closed:
+            self.state = "loading"
+            self.error = None
+            self._start(self._load_models)
+
+    def _on_reload(self, _content: object) -> None:
+        if self.state == "unavailable":
+            self._load()
+
+    async def _load_models(self) -> None:
+        try:
+            models = (await self._client.capabilities()).image_models
+        except Exception:
+            self.state = "unavailable"
+            raise
+        if not models:
+            self.state = "unavailable"
+            raise WondaError(
+                "This account has no image models.", "Check its plan in your Wonda settings."
+            )
+        self._fields = {model.key: schema.fields(model.params) for model in models}
+        wanted = self.model
+        with self.hold_sync():
+            self.models = [_shown(model, self._fields[model.key]) for model in models]
+            self.model = wanted if wanted in self._fields else models[0].key
+            self.params = self._fitting(self.model, self.params)
+            self.state = "ready"
+        if wanted and wanted not in self._fields:
+            self.error = _words.problem(
+                InvalidInputError(
+                    "model",
+                    f"This account has no model {wanted!r}.",
+                    f"{models[0].name} is chosen instead; take another from the list.",
+                )
+            )
+        self._ask_price()
+        if self._early is not None:
+            self._guard(self._on_submit, self._early)
+
+    def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that `model` takes, its defaults where none was given."""
+        return {
+            field.name: params.get(field.name, field.default)
+            for field in self._fields[model]
+            if params.get(field.name, field.default) is not None
+        }
+
+    # ------------------------------------------------------------ what it costs
+
+    def _ask_price(self) -> None:
+        if self._pricing is not None:
+            self._pricing.cancel()
+        if self.model in self._fields and not self._closed:
+            self._pricing = self._start(self._show_price, self.model, dict(self.params))
+
+    async def _show_price(self, model: str, params: dict[str, Any]) -> None:
+        """Ask once for each distinct choice; a price that cannot be had is left out."""
+        found = self._fields[model]
+        if any(schema.problem(field, params.get(field.name)) for field in found):
+            self.price = ""
+            return
+        choice = schema.chosen(found, params)
+        asked = msgspec.json.encode([model, choice])
+        if asked not in self._prices:
+            self.price = ""  # rather none than that of the last choice
+            await asyncio.sleep(PRICE_PAUSE)
+            try:
+                estimate = await self._client.pricing.estimate(
+                    model=model, prompt=self.prompt, params=choice
+                )
+            except WondaError:
+                self.price = ""
+                return
+            self._prices[asked] = _words.price(estimate.usd, estimate.estimated_credits)
+        self.price = self._prices[asked]
+
+    # ------------------------------------------------------------ asking for it
+
+    def _on_submit(self, content: Mapping[str, Any]) -> None:
+        if self.state == "loading":  # from code, before the models were there
+            self._early = content
+        # Two clicks, or two tabs on one kernel: the state changes here, on the loop,
+        # before anything is sent, so the second one finds it changed.
+        if self.state != "ready":
+            return
+        self.error = self._early = None
+        prompt = str(content.get("prompt", ""))
+        model = str(content.get("model") or self.model)
+        params = content.get("params")
+        params = params if isinstance(params, dict) else {}
+        if not prompt.strip():
+            raise InvalidInputError(
+                "prompt", "The prompt is empty.", "Describe the picture you want."
+            )
+        found = self._fields.get(model)
+        if found is None:
+            raise InvalidInputError("model", f"There is no model {model!r}.", "Choose another.")
+        for field in found:
+            problem = schema.problem(field, params.get(field.name))
+            if problem:
+                raise InvalidInputError(f"params.{field.name}", problem)
+        self.state = "sending"
+        self._start(self._generate, prompt, model, schema.chosen(found, params))
+
+    def _on_settled(self, _content: object) -> None:
+        """Somebody has looked and says so: the form is free again."""
+        if self.state == "unknown":
+            self.state = "ready"
+            self.error = None
+
+    async def _generate(self, prompt: str, model: str, params: dict[str, Any]) -> None:
+        try:
+            job = await self._client.images.generate(model=model, prompt=prompt, params=params)
+        except OutcomeUnknownError:
+            # It may have been made and billed, so the next one takes a decision, not a click.
+            self.state = "unknown"
+            raise
+        except BaseException:
+            self.state = "ready"
+            raise
+        self.state = "running"
+        self._job = job
+
+        def release(snapshot: Snapshot) -> None:
+            if self._job is job and not self._closed and self.state != "sending":
+                self.state = "running" if snapshot.watching else "ready"
+
+        while self._unwatch:
+            self._unwatch.pop()()
+        self._unwatch.append(job.watch(release))
+        for listener in self._listeners:
+            self._guard(listener, job)
+
+
+def _shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:
+    return {
+        "key": model.key,
+        "name": model.name,
+        "help": model.description or "",
+        "fields": [msgspec.to_builtins(field) for field in fields],
+    }

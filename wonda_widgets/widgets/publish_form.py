@@ -1,0 +1,246 @@
+"""`PublishForm`: what goes where, a last look, and one post."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import runtime
+from ..errors import InvalidInputError, OutcomeUnknownError
+from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
+from ._panel import css, esm
+from ._watching import WatchingPanel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+    from ..models import Snapshot
+
+PRODUCTS = ("IMAGE", "STORIES")
+
+
+class PublishForm(WatchingPanel):
+    """Publishes a picture to Instagram: account, caption, alt text, a summary, one post.
+
+    `Publish` shows what will go where; only `Publish now` sends it. However often
+    it is clicked, one click is one post.
+
+    Parameters
+    ----------
+    media_id : str, optional
+        What to publish; can be set later, and the form is off until then.
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    confirm_publish : bool
+        Whether to show the summary first.
+    caption, alt_text : str
+        To begin with.
+
+    Examples
+    --------
+    >>> PublishForm(job.wait().media.media_id, wonda=wonda, caption="Made with Wonda")
+    """
+
+    _esm = esm("publish_form")
+    _css = css()
+
+    media_id = traitlets.Unicode("").tag(sync=True)
+    """What is published."""
+    accounts: Any = traitlets.List().tag(sync=True)
+    accounts_state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"``, ``"ready"``, ``"none"`` or ``"unavailable"``."""
+    account = traitlets.Unicode("").tag(sync=True)
+    """The chosen account's id."""
+    caption = traitlets.Unicode("").tag(sync=True)
+    alt_text = traitlets.Unicode("").tag(sync=True)
+    product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
+    """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
+    confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
+    step = traitlets.Unicode("editing").tag(sync=True)
+    """``"editing"``, ``"confirming"``, ``"sending"``, ``"running"`` or ``"unknown"``."""
+    summary = traitlets.Dict().tag(sync=True)
+    """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
+    thumb = traitlets.Bytes(b"").tag(sync=True)
+    posted = traitlets.Dict().tag(sync=True)
+    """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``."""
+    limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
+
+    def __init__(
+        self,
+        media_id: str | None = None,
+        *,
+        wonda: Wonda | AsyncWonda | None = None,
+        confirm_publish: bool = True,
+        caption: str = "",
+        alt_text: str = "",
+        **traits: Any,
+    ) -> None:
+        self._listeners: list[Callable[[Job], object]] = []
+        super().__init__(
+            wonda,
+            media_id=media_id or "",
+            confirm_publish=confirm_publish,
+            caption=caption,
+            alt_text=alt_text,
+            job_label="Publishing",
+            **traits,
+        )
+        runtime.post(self._load)
+
+    def on_job(self, listener: Callable[[Job], object]) -> None:
+        """Have `listener` called, on the package's loop, with each new publish job."""
+        self._listeners.append(listener)
+
+    def offer(self, media_id: str, *, alt_text: str = "", thumb: bytes = b"") -> None:
+        """Make another picture the one to publish. On the loop only.
+
+        While a post is on its way it waits; a summary that is shown is closed,
+        because it spoke of the other picture. The caption stays. The alt text is
+        replaced, unless somebody changed what the last picture had brought.
+        """
+        if media_id == self.media_id:
+            return
+        if self.step in {"sending", "running"}:  # what is on its way stays in sight
+            self._next = (media_id, alt_text, thumb)
+            return
+        self._next = None
+        with self.hold_sync():
+            if self.alt_text == self._offered_alt:
+                self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT]
+            self.media_id = media_id
+            self.thumb = thumb
+            if self.step != "unknown":
+                self.step = "editing"
+                self.job_phase = "none"
+                self.error = None
+
+    _next: tuple[str, str, bytes] | None = None
+    _offered_alt = ""
+
+    # ------------------------------------------------------------ accounts
+
+    def _load(self) -> None:
+        if not self._closed:
+            self.accounts_state = "loading"
+            self._start(self._load_accounts)
+
+    def _on_reload(self, _content: object) -> None:
+        # What a summary spoke of does not change under it.
+        if self.accounts_state != "loading" and self.step == "editing":
+            self._load()
+
+    async def _load_accounts(self) -> None:
+        try:
+            accounts = await self._client.accounts.instagram()
+        except Exception:
+            self.accounts_state = "unavailable"
+            raise
+        ids = [account.instagram_account_id for account in accounts]
+        with self.hold_sync():
+            self.accounts = [{"id": a.instagram_account_id, "name": a.name} for a in accounts]
+            # With several accounts none is guessed: a post on the wrong one is public.
+            if self.account not in ids:
+                self.account = ids[0] if len(ids) == 1 else ""
+            self.accounts_state = "ready" if ids else "none"
+
+    # ------------------------------------------------------------ publishing
+
+    def _on_publish(self, content: Mapping[str, Any]) -> None:
+        if self.step != "editing":
+            return
+        self.error = None
+        self.summary = self._checked(content)
+        if self.confirm_publish:
+            self.step = "confirming"
+        else:
+            self._submit()
+
+    def _on_edit(self, _content: object) -> None:
+        if self.step == "confirming":
+            self.step = "editing"
+
+    def _on_confirm(self, content: Mapping[str, Any]) -> None:
+        # The step changes here, on the loop, before anything is sent; a second click
+        # (or a second tab) finds it changed.
+        if self.step != "confirming":
+            return
+        if content.get("media_id") != self.summary["media_id"]:
+            self.step = "editing"
+            raise InvalidInputError("media_id", "The picture changed meanwhile.", "Look again.")
+        self._submit()
+
+    def _checked(self, content: Mapping[str, Any]) -> dict[str, str]:
+        """What will be posted, if nothing speaks against it."""
+        named = ("account", "caption", "alt_text", "product")
+        chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
+        names = {account["id"]: account["name"] for account in self.accounts}
+        if not self.media_id:
+            raise InvalidInputError("media_id", "There is no picture to publish yet.")
+        if chosen["account"] not in names:
+            raise InvalidInputError(
+                "account",
+                "No Instagram account is chosen.",
+                "Choose one; connect accounts in your Wonda settings, then refresh.",
+            )
+        check_length("caption", chosen["caption"], MAX_CAPTION)
+        check_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT)
+        return {**chosen, "media_id": self.media_id, "account_name": names[chosen["account"]]}
+
+    def _submit(self) -> None:
+        self.step = "sending"
+        self.posted = {}
+        self._watch(None)
+        self._start(self._publish, self.summary)
+
+    async def _publish(self, summary: Mapping[str, str]) -> None:
+        try:
+            job = await self._client.publish.instagram(
+                media_id=summary["media_id"],
+                instagram_account_id=summary["account"],
+                caption=summary["caption"] if summary["caption"].strip() else None,
+                alt_text=summary["alt_text"] if summary["alt_text"].strip() else None,
+                product=summary["product"],
+            )
+        except OutcomeUnknownError:
+            self.step = "unknown"
+            raise
+        except BaseException:
+            self.step = "editing"
+            raise
+        self.step = "running"
+        self._watch(job)
+        for listener in self._listeners:
+            self._guard(listener, job)
+
+    def _on_settled(self, _content: object) -> None:
+        """Somebody looked at the account and says so: the form is free again."""
+        if self.step == "unknown":
+            self.step = "editing"
+            self.error = None
+            self._offer_next()
+
+    def _show(self, job: Job, snapshot: Snapshot) -> None:
+        super()._show(job, snapshot)
+        if snapshot.status == "succeeded":
+            self.posted = {
+                "account": self.summary["account_name"],
+                "media_id": self.summary["media_id"],
+                "time": time.time(),
+                "link": snapshot.permalink or "",
+            }
+        if snapshot.terminal:
+            self.step = "editing"
+            self._offer_next()
+        elif snapshot.error is not None:  # it cannot be followed any more, but may be posted
+            self.step = "unknown"
+        elif self.step == "unknown":  # it is followed again
+            self.step = "running"
+
+    def _offer_next(self) -> None:
+        if self._next is not None:
+            media_id, alt_text, thumb = self._next
+            self.offer(media_id, alt_text=alt_text, thumb=thumb)

@@ -1,0 +1,102 @@
+export default {
+  render({ model, el }) {
+    const { root, on, onMessage, signal, end } = view(model, el, "preview");
+
+    const me = uid("view");
+    const picture = h("img", { class: "wonda-picture", onclick: () => open() });
+    const frame = h(
+      "div",
+      { class: "wonda-frame" },
+      h("p", {}, "Your picture appears here,", h("br"), "in this shape"),
+    );
+    const veil = h("p", { class: "wonda-veil", role: "status" });
+    const stage = h("div", { class: "wonda-stage" }, frame, picture, veil);
+    const facts = h("span", { class: "wonda-facts" });
+    const openButton = button("Open", () => open(), { small: true });
+    const saveButton = button("Save", () => tell(model, { type: "save" }), { small: true });
+    const copyButton = button("Copy media id", () => copy(model.get("media_id"), copyButton), {
+      small: true,
+    });
+    const saved = h("span", { role: "status" });
+    const download = button("Download", () => tell(model, { type: "download", view: me }), { small: true });
+    const actions = h(
+      "div",
+      { class: "wonda-picture-row" },
+      facts,
+      h("span", { class: "wonda-actions" }, openButton, saveButton, download, copyButton),
+    );
+    const alert = alertBox(model);
+    saveButton.title = "Writes the original to the notebook’s folder";
+    download.title = "Saves the original to this computer";
+    const savedRow = h("p", { class: "wonda-note wonda-saved" }, saved);
+    root.append(stage, actions, savedRow, alert);
+    banner(model, root);
+
+    let url = "";
+    let large = "";
+    signal.addEventListener("abort", () => {
+      if (url) URL.revokeObjectURL(url);
+      if (large) URL.revokeObjectURL(large);
+    });
+
+    const bigPicture = h("img", { class: "wonda-big" });
+    const bigText = h("p", { class: "wonda-big-text" });
+    const closeButton = button("Close", () => box.close(), { small: true });
+    const box = h(
+      "dialog",
+      {
+        class: "wonda wonda-lightbox",
+        "aria-label": "Picture",
+        onclick: (event) => event.target === box && box.close(),
+        onclose: () => openButton.focus(),
+      },
+      bigPicture,
+      h("div", { class: "wonda-big-row" }, bigText, closeButton),
+    );
+    root.append(box);
+    function open() {
+      if (!url) return;
+      bigPicture.src = url;
+      bigPicture.alt = picture.alt;
+      bigText.textContent = picture.alt;
+      box.showModal();
+      closeButton.focus();
+      tell(model, { type: "large" });
+    }
+    hotkey(root, signal, isEscape, () => (box.open ? box.close() : false));
+
+    onMessage((content, buffers) => {
+      if (content.type === "large" && content.of === model.get("media_id")) {
+        large = showBytes(bigPicture, buffers[0], content.mime, large);
+      }
+      if (content.type === "download" && content.view === me) {
+        const address = pictureUrl(buffers[0], content.mime);
+        const link = h("a", { href: address, download: content.name });
+        root.append(link);
+        link.click();
+        link.remove();
+        setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      }
+    });
+
+    on("data mime_type", () => {
+      url = showBytes(picture, model.get("data"), model.get("mime_type"), url);
+    });
+    on("alt", () => (picture.alt = model.get("alt")));
+    on("state waiting shape facts data", () => {
+      const state = model.get("state");
+      const [wide, high] = (model.get("shape") || "1:1").split(":").map(Number);
+      const ratio = wide > 0 && high > 0 ? wide / high : 1;
+      frame.style.setProperty("--wonda-ratio", String(ratio));
+      frame.hidden = Boolean(bytesOf(model.get("data"))?.byteLength);
+      actions.classList.toggle("wonda-off", state !== "ready");
+      actions.inert = state !== "ready";
+      stage.classList.toggle("wonda-waiting", model.get("waiting"));
+      veil.textContent = state === "loading" ? "Fetching the picture…" : "";
+      facts.textContent = model.get("facts");
+    });
+    on("saved", () => (saved.textContent = model.get("saved")));
+    on("error", alert.wondaPaint);
+    return end;
+  },
+};

@@ -1,0 +1,252 @@
+const PRODUCTS = [
+  { value: "IMAGE", label: "Feed image" },
+  { value: "STORIES", label: "Story" },
+];
+const count = (text) => [...text].length;
+
+export default {
+  render({ model, el }) {
+    const panel = view(model, el, "publish");
+    const { root, on, signal, end } = panel;
+
+    const account = select([], "", () => put(model, { account: account.value }));
+    const refresh = h(
+      "button",
+      {
+        type: "button",
+        class: "wonda-link",
+        onclick: () => tell(model, { type: "reload" }),
+      },
+      "Refresh",
+    );
+    const accountField = field("Instagram account", account, { aside: refresh });
+    const product = segments(PRODUCTS, model.get("product"), () =>
+      put(model, { product: product.value }),
+    );
+    const productField = field("Post as", product);
+
+    /** A text with a live count against its limit. */
+    function limited(label, name, control) {
+      const counter = h("span", { class: "wonda-count" });
+      const row = field(label, control, { aside: counter });
+      const most = model.get("limits")[name];
+      let saving = 0;
+      const save = () => {
+        clearTimeout(saving);
+        if (model.get(name) !== control.value) put(model, { [name]: control.value });
+      };
+      const tally = () => {
+        const now = count(control.value);
+        counter.textContent = `${now.toLocaleString("en")} / ${most.toLocaleString("en")}`;
+        row.say(now > most ? `Too long by ${(now - most).toLocaleString("en")} characters.` : "");
+        paint();
+      };
+      control.addEventListener("input", () => {
+        tally();
+        clearTimeout(saving);
+        saving = setTimeout(save, 400);
+      });
+      control.addEventListener("change", save);
+      signal.addEventListener("abort", () => clearTimeout(saving));
+      return {
+        ...row,
+        save,
+        fits: () => count(control.value) <= most,
+        follow() {
+          if (document.activeElement !== control) control.value = model.get(name);
+          tally();
+        },
+      };
+    }
+    const captionControl = h("textarea", { class: "wonda-input", rows: 3 });
+    const altControl = h("input", { type: "text", class: "wonda-input" });
+    const publish = button("Publish", () => ask(), { primary: true });
+    const hint = h("span", { class: "wonda-price", id: uid("hint") });
+    publish.setAttribute("aria-describedby", hint.id);
+    const caption = limited("Caption", "caption", captionControl);
+    const altText = limited("Alt text", "alt_text", altControl);
+
+    const thumb = h("img", { class: "wonda-summary-picture", alt: "" });
+    const where = h("strong");
+    const what = h("p", { class: "wonda-summary-text" });
+    const now = button("Publish now", () => confirm(), { primary: true });
+    const edit = button("Keep editing", () => tell(model, { type: "edit" }));
+    const summary = h(
+      "div",
+      {
+        class: "wonda-summary",
+        role: "group",
+        "aria-label": "What will be posted",
+        tabindex: "-1",
+      },
+      thumb,
+      h("div", {}, h("p", {}, where), what, h("div", { class: "wonda-buttons" }, now, edit)),
+    );
+    const go = h("div", { class: "wonda-go" }, publish, hint);
+    const note = h("p", { class: "wonda-note", role: "status" });
+    const settled = button("I have looked, go on", () => tell(model, { type: "settled" }), {
+      small: true,
+    });
+    const alert = alertBox(model, settled);
+    const postedText = h("span");
+    const link = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
+    const posted = h(
+      "div",
+      { class: "wonda-posted", role: "status" },
+      h("p", {}, h("strong", {}, "Posted"), " ", postedText),
+      link,
+    );
+    root.append(
+      h("h3", {}, "Publish to Instagram"),
+      h(
+        "div",
+        { class: "wonda-publish-grid" },
+        h("div", { class: "wonda-pair" }, accountField.node, productField.node),
+        caption.node,
+        altText.node,
+        go,
+        summary,
+        note,
+        jobView(model, panel),
+        posted,
+        alert,
+      ),
+    );
+    banner(model, root);
+
+    const fields = [account, product, captionControl, altControl];
+    const sent = delivery(model, panel, (text) => {
+      note.textContent = text;
+      paint();
+    });
+    const content = (type) => ({
+      type,
+      media_id: model.get("media_id"),
+      account: account.value,
+      product: product.value,
+      caption: captionControl.value,
+      alt_text: altControl.value,
+    });
+    function ask() {
+      if (isOff(publish)) return;
+      caption.save();
+      altText.save();
+      sent.send(content("publish"));
+      paint();
+    }
+    function confirm() {
+      if (isOff(now)) return;
+      sent.send(content("confirm"));
+      paint();
+    }
+
+    function reason() {
+      if (!model.get("media_id")) return "Make a picture first.";
+      if (model.get("accounts_state") === "loading") return "Loading accounts…";
+      if (model.get("accounts_state") === "none") return "Connect an Instagram account first.";
+      if (!account.value) return "Choose an account.";
+      if (!caption.fits()) return "The caption is too long.";
+      if (!altText.fits()) return "The alt text is too long.";
+      return "";
+    }
+    function paint() {
+      const step = model.get("step");
+      const busy = step === "sending" || step === "running";
+      const why = step === "editing" ? reason() : "";
+      const free = model.get("confirm_publish") ? "You see a summary first." : "";
+      go.hidden = step === "confirming";
+      summary.hidden = step !== "confirming";
+      turn(publish, step === "editing" && !why && !sent.waiting);
+      turn(now, step === "confirming" && !sent.waiting);
+      hint.textContent = busy
+        ? "On its way…"
+        : step === "unknown"
+          ? "Settle the last post first."
+          : why || free;
+      // What the summary speaks of is not changed under it.
+      for (const control of [...fields, refresh])
+        control.disabled = step === "confirming" || busy;
+      settled.hidden = step !== "unknown";
+    }
+
+    on("accounts account accounts_state", () => {
+      const state = model.get("accounts_state");
+      const listed = model.get("accounts").map((item) => ({ value: item.id, label: item.name }));
+      const empty = {
+        loading: "Loading…",
+        none: "No account is connected",
+        unavailable: "Accounts could not be loaded",
+        ready: "Choose an account",
+      }[state];
+      const known = listed.some((item) => item.value === model.get("account"));
+      if (!known) listed.unshift({ value: "", label: empty });
+      fillSelect(account, listed, known ? model.get("account") : "");
+      accountField.say(
+        state === "none"
+          ? "Connect one in your Wonda settings, then press Refresh. Nothing can be posted without."
+          : "",
+      );
+      paint();
+    });
+    on("product", () => {
+      product.value = model.get("product");
+      product.wondaPaint();
+    });
+    on("caption", caption.follow);
+    on("alt_text", altText.follow);
+    let url = "";
+    on("thumb", () => {
+      url = showBytes(thumb, model.get("thumb"), "image/jpeg", url);
+    });
+    signal.addEventListener("abort", () => url && URL.revokeObjectURL(url));
+    on("step media_id confirm_publish sandbox posted summary", () => {
+      const step = model.get("step");
+      const said = model.get("summary");
+      const name = said.account_name ?? "";
+      where.textContent = model.get("sandbox")
+        ? `This would go to ${name}. In the sandbox nothing is published.`
+        : `This picture goes to ${name}, public, now.`;
+      const text = (said.caption ?? "").trim();
+      const again = said.media_id && model.get("posted").media_id === said.media_id;
+      what.textContent = [
+        text ? `“${text}”` : "no caption",
+        PRODUCTS.find((item) => item.value === said.product)?.label.toLowerCase() ?? "",
+        (said.alt_text ?? "").trim() ? "with alt text" : "no alt text",
+        ...(model.get("sandbox") ? [] : ["posts can’t be taken back from here"]),
+        ...(again ? ["this picture was already posted"] : []),
+      ].join(" · ");
+      const hadFocus = root.contains(document.activeElement);
+      const wasInSummary = summary.contains(document.activeElement);
+      paint();
+      // Not onto the button: a key that is still held would press it.
+      if (hadFocus && step === "confirming" && !summary.contains(document.activeElement))
+        summary.focus();
+      if (wasInSummary && step === "editing") publish.focus();
+    });
+    on("posted", () => {
+      const last = model.get("posted");
+      posted.hidden = !last.time;
+      if (!last.time) return;
+      const time = new Date(last.time * 1000).toLocaleTimeString([], {
+        hour: "2-digit",
+        minute: "2-digit",
+      });
+      const where = [last.account && `to ${last.account}`, time].filter(Boolean).join(", ");
+      postedText.textContent = model.get("sandbox")
+        ? `${where}. Sandbox: nothing was published.`
+        : where;
+      const address = safeLink(last.link);
+      link.hidden = !address;
+      if (address) link.href = address;
+      else link.removeAttribute("href");
+    });
+    on("error", alert.wondaPaint);
+    hotkey(
+      root,
+      signal,
+      (event) => isEscape(event) && model.get("step") === "confirming",
+      () => tell(model, { type: "edit" }),
+    );
+    return end;
+  },
+};

@@ -1,0 +1,379 @@
+// Helpers that all panels share; each panel's own file follows in the same module.
+//
+// Text from outside becomes text nodes and attributes, never HTML. A view builds its
+// elements once and `paint`s them from the model; it keeps no state that matters.
+
+let ids = 0;
+const uid = (name) => `wonda-${name}-${Date.now().toString(36)}-${ids++}`;
+
+/** Make an element: `h("p", { class: "x", onclick }, "text", child)`. */
+function h(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value != null) node.setAttribute(key, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+/** Begin a view: its root, `on(names, paint)` for the model, and how it ends. */
+function view(model, el, name) {
+  const ended = new AbortController();
+  const root = h("section", { class: `wonda wonda-${name}` });
+  el.append(root);
+  // Hides the static output under this panel, for as long as this panel lives.
+  const hiding = h("style");
+  el.append(hiding);
+  const on = (names, paint) => {
+    const events = names.split(" ").map((trait) => `change:${trait}`).join(" ");
+    // One message may change several traits, each with an event of its own.
+    let due = false;
+    const soon = () => {
+      if (due) return;
+      due = true;
+      queueMicrotask(() => {
+        due = false;
+        if (!ended.signal.aborted) paint();
+      });
+    };
+    model.on(events, soon);
+    ended.signal.addEventListener("abort", () => model.off(events, soon));
+    paint();
+  };
+  const onMessage = (receive) => {
+    model.on("msg:custom", receive);
+    ended.signal.addEventListener("abort", () => model.off("msg:custom", receive));
+  };
+  on("hiding", () => (hiding.textContent = model.get("hiding")));
+
+  // With the focus on a select or a button the notebook would take plain keys for its
+  // own shortcuts: an arrow would move to another cell, an "x" would cut this one.
+  const keep = (event) => {
+    if (!root.contains(event.target)) return;
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    // A key that is held presses a button once.
+    if (event.repeat && event.target.tagName === "BUTTON") event.preventDefault();
+  };
+  window.addEventListener("keydown", keep, { capture: true, signal: ended.signal });
+  return { root, on, onMessage, signal: ended.signal, end: () => ended.abort() };
+}
+
+/** Send a message; false if no kernel is there to get it, which the panel's banner says. */
+function tell(model, content) {
+  try {
+    model.send(content);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Set traits and send them at once. */
+function put(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  try {
+    model.save_changes();
+  } catch {
+    // No kernel: see above. What was typed stays in the page.
+  }
+}
+
+/** Call `act` for a key before the notebook takes it for a shortcut of its own. */
+function hotkey(root, signal, matches, act) {
+  const listen = (event) => {
+    if (!root.contains(event.target) || !matches(event) || event.isComposing) return;
+    if (!event.repeat && act(event) === false) return; // a key that is held acts once
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  // The notebook listens on the document; only the window is earlier.
+  window.addEventListener("keydown", listen, { capture: true, signal });
+}
+const isSubmit = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
+const isEscape = (event) => event.key === "Escape";
+
+/** A label above a control, with room for a count and a message under it. */
+function field(label, control, { help = "", aside = null } = {}) {
+  control.id ||= uid("field");
+  const message = h("p", { class: "wonda-field-error", id: uid("message"), hidden: true });
+  const hint = help ? h("p", { class: "wonda-help", id: uid("help") }, help) : null;
+  control.setAttribute("aria-describedby", [hint?.id, message.id].filter(Boolean).join(" "));
+  const node = h(
+    "div",
+    { class: "wonda-field" },
+    h("div", { class: "wonda-label-row" }, h("label", { for: control.id }, label), aside),
+    control.wondaBox ?? control,
+    hint,
+    message,
+  );
+  return {
+    node,
+    control,
+    say(text) {
+      message.textContent = text;
+      message.hidden = !text;
+      control.setAttribute("aria-invalid", text ? "true" : "false");
+    },
+  };
+}
+
+/** A native select; `options` are {value, label}. */
+function select(options, value, onchange) {
+  const control = h("select", { class: "wonda-select", onchange });
+  fillSelect(control, options, value);
+  return control;
+}
+function fillSelect(control, options, value) {
+  control.replaceChildren(
+    ...options.map((option) => h("option", { value: option.value }, option.label)),
+  );
+  control.value = value;
+}
+
+/** Segments drawn over a native select, which stays the control: focus, keys and names are its. */
+function segments(options, value, onchange) {
+  const control = select(options, value, () => {
+    paint();
+    onchange();
+  });
+  control.classList.add("wonda-under");
+  const cells = options.map((option) =>
+    h(
+      "span",
+      {
+        onclick() {
+          if (control.disabled) return;
+          control.value = option.value;
+          control.focus({ preventScroll: true });
+          control.dispatchEvent(new Event("change"));
+        },
+      },
+      option.label,
+    ),
+  );
+  const drawn = h("div", { class: "wonda-segments", "aria-hidden": "true" }, ...cells);
+  const paint = () =>
+    cells.forEach((cell, index) =>
+      cell.classList.toggle("wonda-on", options[index].value === control.value),
+    );
+  control.wondaBox = h("div", { class: "wonda-over" }, control, drawn);
+  control.wondaPaint = paint;
+  paint();
+  return control;
+}
+
+/** Ask for a button by what it does; `quiet` ones are outlined. */
+function button(text, onclick, { primary = false, small = false } = {}) {
+  const look = primary ? "wonda-primary" : "wonda-quiet";
+  // The second click of a double click is no wish of its own.
+  const once = (event) => event.detail < 2 && onclick(event);
+  return h(
+    "button",
+    { type: "button", class: `wonda-button ${look}${small ? " wonda-small" : ""}`, onclick: once },
+    text,
+  );
+}
+
+/** Off without losing the focus: a disabled button would throw it into the notebook. */
+function turn(control, isOn) {
+  control.setAttribute("aria-disabled", isOn ? "false" : "true");
+}
+const isOff = (control) => control.getAttribute("aria-disabled") === "true";
+
+/** The alert of a panel: `{title, text}` or nothing. */
+function alertBox(model, extra = null) {
+  const title = h("strong");
+  const text = h("span");
+  const node = h(
+    "div",
+    { class: "wonda-alert", role: "alert", hidden: true },
+    h("p", {}, title, " ", text),
+    extra,
+  );
+  node.wondaPaint = () => {
+    const error = model.get("error");
+    node.hidden = !error;
+    title.textContent = error?.title ?? "";
+    text.textContent = error?.text ?? "";
+  };
+  return node;
+}
+
+/** The banner that says that nothing here is real. */
+function sandboxNote() {
+  return h(
+    "div",
+    { class: "wonda-sandbox", role: "note" },
+    h("strong", {}, "Sandbox"),
+    h(
+      "span",
+      {},
+      "Pictures are made up and nothing is published. Set ",
+      h("code", {}, "WONDA_API_KEY"),
+      " to use the real service.",
+    ),
+  );
+}
+function banner(model, root) {
+  if (model.get("sandbox") && model.get("banner")) root.prepend(sandboxNote());
+}
+
+async function copy(text, control) {
+  const said = control.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = h("textarea", { readonly: true, class: "wonda-unseen" });
+    area.value = text;
+    control.after(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    control.focus();
+  }
+  control.textContent = "Copied";
+  setTimeout(() => (control.textContent = said), 1500);
+}
+
+const bytesOf = (data) =>
+  data?.buffer ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data;
+
+/** An object URL for a picture's bytes; empty for none. */
+function pictureUrl(data, type) {
+  const bytes = bytesOf(data);
+  return bytes?.byteLength ? URL.createObjectURL(new Blob([bytes], { type })) : "";
+}
+
+/** Show a picture's bytes in `img`; gives its URL, and frees the one it had before. */
+function showBytes(img, data, type, old = "") {
+  const url = pictureUrl(data, type);
+  img.hidden = !url;
+  if (url) img.src = url;
+  else img.removeAttribute("src");
+  if (old) URL.revokeObjectURL(old); // only now: a picture may still be loading from it
+  return url;
+}
+
+/** While a click has not arrived: it waits for the cell that runs. Calls `show(text)`. */
+function delivery(model, { root, signal }, show) {
+  let timer = 0;
+  let waiting = false;
+  const arrived = () => {
+    clearTimeout(timer);
+    waiting = false;
+    show("");
+  };
+  model.on("change:receipt", arrived);
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    model.off("change:receipt", arrived);
+  });
+  return {
+    get waiting() {
+      return waiting;
+    },
+    send(content) {
+      if (waiting) return;
+      waiting = true;
+      clearTimeout(timer);
+      const gone = () => root.closest(".jupyter-widgets-disconnected");
+      const why = () =>
+        show(
+          gone()
+            ? "The kernel is gone. Run this cell again."
+            : "The notebook is busy; this starts when the running cell ends.",
+        );
+      if (tell(model, content) && !gone()) timer = setTimeout(why, 2500);
+      else why();
+    },
+  };
+}
+
+const seconds = (count) => {
+  const whole = Math.max(0, Math.floor(count));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+};
+
+/** What the service's page says of its words. */
+const MEANING = {
+  submitted: "on its way",
+  scheduled: "waiting for its time",
+  queued: "waiting in the queue",
+  idle: "waiting to start",
+  locked: "taken by a worker",
+  in_progress: "running",
+};
+
+/** The job of a panel: the service's word, the seconds, a bar that does not lie. */
+function jobView(model, { on, signal }) {
+  // Announced once a change, not once a second: the clock stands beside it.
+  const word = h("strong", { class: "wonda-status", role: "status" });
+  const gloss = h("span", { class: "wonda-gloss" });
+  const clock = h("span", { class: "wonda-clock" });
+  const note = h("span", { class: "wonda-note", role: "status" });
+  const stop = button("Stop watching", () => tell(model, { type: "stop" }), { small: true });
+  const again = button("Watch again", () => tell(model, { type: "resume" }), { small: true });
+  const id = button("Copy job id", () => copy(model.get("job_id"), id), { small: true });
+  const bar = h("div", { role: "progressbar", class: "wonda-bar" }, h("div"));
+  const node = h(
+    "div",
+    { class: "wonda-job" },
+    h(
+      "div",
+      { class: "wonda-job-row" },
+      h("span", { class: "wonda-dot", "aria-hidden": "true" }),
+      word,
+      gloss,
+      clock,
+      h("span", { class: "wonda-job-actions" }, id, stop, again),
+    ),
+    bar,
+    note,
+  );
+  // Seconds are counted from what was told last, by a clock that nobody sets.
+  let heard = performance.now();
+  const listen = () => (heard = performance.now());
+  model.on("change:job_told", listen);
+  if (model.get("job_phase") === "running") tell(model, { type: "tell" });
+  const tick = () => {
+    const running = model.get("job_phase") === "running";
+    const since = running ? (performance.now() - heard) / 1000 : 0;
+    clock.textContent = seconds(model.get("job_elapsed") + since);
+  };
+  const timer = setInterval(tick, 250);
+  signal.addEventListener("abort", () => {
+    clearInterval(timer);
+    model.off("change:job_told", listen);
+  });
+  on("job_phase job_status job_note job_id job_label job_elapsed", () => {
+    const phase = model.get("job_phase");
+    const status = model.get("job_status");
+    node.hidden = phase === "none";
+    node.dataset.phase = phase;
+    node.classList.toggle("wonda-trouble", phase === "running" && !!model.get("job_note"));
+    word.textContent = status;
+    gloss.textContent = MEANING[status] ?? "";
+    note.textContent = model.get("job_note");
+    bar.setAttribute("aria-label", model.get("job_label"));
+    bar.setAttribute("aria-valuetext", status);
+    for (const [name, value] of [["min", 0], ["max", 100], ["now", 100]]) {
+      if (phase === "succeeded") bar.setAttribute(`aria-value${name}`, value);
+      else bar.removeAttribute(`aria-value${name}`);
+    }
+    const focused = node.contains(document.activeElement) && document.activeElement;
+    stop.hidden = phase !== "running";
+    again.hidden = phase !== "stopped" && phase !== "lost";
+    if (focused === stop && stop.hidden) (again.hidden ? id : again).focus();
+    if (focused === again && again.hidden) (stop.hidden ? id : stop).focus();
+    tick();
+  });
+  return node;
+}
+
+/** Only http and https become links. */
+const safeLink = (address) => (/^https?:\/\//i.test(address ?? "") ? address : "");

@@ -1,0 +1,221 @@
+"""`Studio`: prompt, progress, picture and post in one panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .. import runtime
+from ..errors import NoMediaError
+from . import _words
+from ._panel import client_for
+from ._twin import Twin
+from .filmstrip import Filmstrip
+from .image_preview import ImagePreview
+from .job_progress import JobProgress
+from .notice import Notice
+from .prompt_form import PromptForm
+from .publish_form import PublishForm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+    from ..models import Media, Snapshot
+    from .image_preview import Shown
+
+
+class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+    """The whole flow in one panel: from a prompt to a published post.
+
+    Type a prompt, press `Generate`, watch the job, look at the picture, press
+    `Publish`. Without a key it runs on a sandbox and says so: pictures are made
+    up and nothing is published.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    confirm_publish : bool
+        Whether `Publish` shows a summary first.
+    prompt, model, params
+        To begin with; see `PromptForm`.
+    caption : str
+        To begin with.
+
+    Attributes
+    ----------
+    job : Job or None
+        The latest generation, for the next cell: ``studio.job.wait()``.
+    publish_job : Job or None
+        The latest post.
+    media : Media or None
+        What is shown.
+
+    Examples
+    --------
+    >>> studio = Studio(prompt="A sunset over the ocean")
+    >>> studio
+    """
+
+    _closed = True  # until it is built: a half-built one has nothing to close
+
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        confirm_publish: bool = True,
+        prompt: str = "",
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        caption: str = "",
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            raise TypeError(f"Studio takes no {', '.join(sorted(unknown))}; see help(Studio).")
+        used, self._owned = client_for(wonda)
+        inside: dict[str, Any] = {"wonda": used, "banner": False}
+        self.prompt_form = PromptForm(prompt=prompt, model=model, params=params, **inside)
+        self.progress = JobProgress(**inside)
+        self.preview = ImagePreview(**inside)
+        self.filmstrip = Filmstrip(self._choose)
+        self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **inside)
+        self._twin = Twin("Wonda Studio")
+        self.prompt_form.hiding = self._twin.hiding_style
+        self._notice = [Notice(used)] if used.is_sandbox else []
+        stage = ipywidgets.VBox([self.preview, self.progress, self.filmstrip])
+        work = ipywidgets.Box([self.prompt_form, stage])
+        self._boxes = [stage, work]
+        self._unwatch: list[Callable[[], None]] = []
+        self._closed = False
+        super().__init__([*self._notice, work, self.publish_form])
+        for box, name in (
+            (self, "studio"),
+            (work, "work"),
+            (stage, "stage-column"),
+        ):
+            box.add_class(f"wonda-{name}")
+        self.prompt_form.on_job(self._began)
+        self.prompt_form.observe(lambda _: runtime.post(self._shape), ["model", "params"])
+        runtime.post(self._shape)  # the models may have come before anyone observed them
+
+    # ------------------------------------------------------------ for the next cell
+
+    @property
+    def job(self) -> Job | None:
+        """The latest generation; None before the first."""
+        return self.prompt_form.job
+
+    @property
+    def publish_job(self) -> Job | None:
+        """The latest post; None before the first."""
+        return self.publish_form.job
+
+    @property
+    def media(self) -> Media | None:
+        """What is shown; None before the first picture."""
+        return self.preview.media
+
+    def __repr__(self) -> str:
+        shown = f" showing {self.media.media_id}" if self.media else ""
+        return f"<Studio{shown}>"
+
+    # ------------------------------------------------------------ the flow, on the loop
+
+    def _shape(self) -> None:
+        self.preview.shape = str(self.prompt_form.params.get("aspectRatio", ""))
+
+    def _began(self, job: Job) -> None:
+        last = self.progress.job
+        if last is not None and not last.done:  # nobody looks any more, but it was paid for
+            last.resume()
+        self.progress.job = job
+        self.preview.waiting = self.preview.state == "ready"
+        self.preview.error = None
+
+        def follow(snapshot: Snapshot) -> None:
+            if snapshot.terminal or not snapshot.watching:
+                if self.job is job:
+                    self.preview.waiting = False
+                if snapshot.terminal:
+                    unwatch()
+                    self._unwatch.remove(unwatch)
+                if snapshot.status == "succeeded":
+                    self._finished(job, snapshot)
+
+        unwatch = job.watch(follow)
+        self._unwatch.append(unwatch)
+
+    def _finished(self, job: Job, snapshot: Snapshot) -> None:
+        if self._closed:
+            return
+        try:
+            media = snapshot.media
+        except NoMediaError:  # said beside the job's status
+            return
+        note = _words.duration(snapshot.elapsed)
+
+        def shown(picture: Shown) -> None:
+            # Somebody may have gone back to an earlier picture meanwhile; then that one
+            # stays the one to publish.
+            is_shown = self.preview.shown is picture
+            self.filmstrip.add(picture, note, chosen=is_shown)
+            if is_shown:
+                self._offer(picture)
+
+        # A job that was left for another one brings its picture, but not to the front.
+        self.preview.show(
+            media,
+            job.request,
+            job_id=job.id,
+            note=note,
+            then=shown,
+            behind=job is not self.job,
+        )
+
+    def _choose(self, picture: Shown, note: str) -> None:
+        self.preview.show_again(picture, note)
+        self._offer(picture)
+
+    def _offer(self, picture: Shown) -> None:
+        self.publish_form.offer(
+            picture.media.media_id or "", alt_text=picture.prompt, thumb=picture.thumb.data
+        )
+        runtime.begin(self._twin.show, picture.preview, picture.prompt)
+
+    # ------------------------------------------------------------ display and end
+
+    def _ipython_display_(self) -> None:
+        self._twin.display_under(self)
+
+    def close(self) -> None:
+        """Free everything: the panels, their subscriptions, and the client if it made one."""
+        if self._closed:
+            return
+        self._closed = True
+        for unwatch in self._unwatch:
+            unwatch()
+        panels = [
+            *self._notice,
+            self.prompt_form,
+            self.preview,
+            self.progress,
+            self.filmstrip,
+            self.publish_form,
+        ]
+        for panel in panels:
+            panel.close()
+        # Children are let go first: a closed child in a living box breaks its state.
+        for box in (self, *self._boxes):
+            box.children = ()
+        for box in self._boxes:
+            layout = box.layout
+            box.close()
+            layout.close()
+        if self._owned is not None:
+            runtime.begin(self._owned.aclose)
+        layout = self.layout
+        super().close()
+        layout.close()

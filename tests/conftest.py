@@ -21,6 +21,12 @@ def _no_key(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _own_journal(monkeypatch, tmp_path):
+    """No test writes into what a person did, and none finds what another one did."""
+    monkeypatch.setenv("WONDA_JOURNAL", str(tmp_path / "journal.db"))
+
+
 @pytest.fixture
 def quick_polls(monkeypatch):
     """Ask the sandbox often, so that a test waits for it and not for the pace."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .client import AsyncWonda as AsyncWonda
     from .client import Wonda as Wonda
+    from .database import JournalWarning as JournalWarning
+    from .errors import AlreadyPublishedError as AlreadyPublishedError
     from .errors import APIError as APIError
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequestError as BadRequestError
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
     from .errors import UnsafeMediaError as UnsafeMediaError
     from .errors import WondaError as WondaError
     from .jobs import Job as Job
+    from .journal import Journal as Journal
     from .models import Media as Media
     from .models import Snapshot as Snapshot
     from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
+    from .resources.once import Finding as Finding
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
@@ -48,9 +52,11 @@ __version__ = "0.1.0"
 
 _HOME_OF = {
     **dict.fromkeys(["AsyncWonda", "Wonda"], "client"),
+    "JournalWarning": "database",
     **dict.fromkeys(
         [
             "APIError",
+            "AlreadyPublishedError",
             "AuthenticationError",
             "BadRequestError",
             "ConflictError",
@@ -76,8 +82,10 @@ _HOME_OF = {
         "errors",
     ),
     "Job": "jobs",
+    "Journal": "journal",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "nested_asyncio",
+    "Finding": "resources.once",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",

@@ -12,12 +12,14 @@ import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from . import runtime
+from .database import MEMORY
 from .errors import MissingKeyError
+from .journal import Journal
 from .models import Account, Capabilities, parse
 from .resources._core import Core, on_package_loop
 from .resources.accounts import Accounts, AsyncAccounts
-from .resources.attach import Jobs
 from .resources.images import AsyncImages, Images
+from .resources.jobs import AsyncJobs, Jobs
 from .resources.media import AsyncMedia, MediaLibrary
 from .resources.pricing import AsyncPricing, Pricing
 from .resources.publish import AsyncPublish, Publish
@@ -50,6 +52,9 @@ class AsyncWonda:
         Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
     timeout : float
         Seconds for each of connecting, sending and each read.
+    journal : path, ``":memory:"`` or Journal, optional
+        Where it is kept what was asked and what came back. Else ``WONDA_JOURNAL``, then a file
+        in the user's data folder; with a `transport` of your own, in memory.
     transport : httpx.AsyncBaseTransport, optional
         Carries all requests instead of the network, for tests of your own.
 
@@ -82,6 +87,7 @@ class AsyncWonda:
         *,
         base_url: str | None = None,
         timeout: float = 30.0,
+        journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         key = api_key if api_key is not None else _environment(KEY_VARIABLES)
@@ -96,21 +102,30 @@ class AsyncWonda:
             )
         address = base_url or _environment(BASE_URL_VARIABLES) or DEFAULT_BASE_URL
         self.base_url = checked_base_url(address)
-        core = Core(Transport(ApiKey(key), self.base_url, timeout, transport))
+        if journal is None and transport is not None:
+            journal = MEMORY  # a test does not write into what a person did
+        shared = isinstance(journal, Journal)
+        core = Core(
+            Transport(ApiKey(key), self.base_url, timeout, transport),
+            journal if isinstance(journal, Journal) else Journal(journal),
+            closes_journal=not shared,
+        )
         self._core = core
         self.images = AsyncImages(core)
         self.publish = AsyncPublish(core)
         self.media = AsyncMedia(core)
         self.accounts = AsyncAccounts(core)
         self.pricing = AsyncPricing(core)
-        self.jobs = Jobs(core)
+        self.jobs = AsyncJobs(core)
 
     @classmethod
-    def sandbox(cls, **options: Any) -> Self:
+    def sandbox(cls, *, journal: str | os.PathLike[str] | Journal = MEMORY, **options: Any) -> Self:
         """A client on a sandbox that lives in this process: no key, no cost, nothing published.
 
         Parameters
         ----------
+        journal : path, ``":memory:"`` or Journal
+            In memory by default, because the sandbox's jobs end with the process too.
         **options
             See `wonda_widgets.sandbox.Sandbox`: ``seconds`` a picture takes,
             ``credits`` in the purse, …
@@ -118,7 +133,7 @@ class AsyncWonda:
         from .sandbox import local_transport  # noqa: PLC0415 - only those who use it pay for it
 
         transport, base_url, key = local_transport(**options)
-        client = cls(key, base_url=base_url, transport=transport)
+        client = cls(key, base_url=base_url, journal=journal, transport=transport)
         client.is_sandbox = True
         return client
 
@@ -167,9 +182,14 @@ class Wonda:
         *,
         base_url: str | None = None,
         timeout: float = 30.0,
+        journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._drive(AsyncWonda(api_key, base_url=base_url, timeout=timeout, transport=transport))
+        self._drive(
+            AsyncWonda(
+                api_key, base_url=base_url, timeout=timeout, journal=journal, transport=transport
+            )
+        )
 
     @classmethod
     def sandbox(cls, **options: Any) -> Self:
@@ -187,7 +207,7 @@ class Wonda:
         self.media = MediaLibrary(client.media)
         self.accounts = Accounts(client.accounts)
         self.pricing = Pricing(client.pricing)
-        self.jobs = client.jobs
+        self.jobs = Jobs(client.jobs)
 
     def capabilities(self) -> Capabilities:
         """See `AsyncWonda.capabilities`."""

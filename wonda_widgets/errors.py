@@ -208,12 +208,17 @@ class OutcomeUnknownError(WondaError):
         Why it is not known.
     check : str
         Where to look whether it took effect.
+    intent : str or None
+        Its entry in the journal, which `wonda.publish.check` takes.
     """
 
-    def __init__(self, operation: str, reason: str, check: str) -> None:
+    def __init__(
+        self, operation: str, reason: str, check: str, *, intent: str | None = None
+    ) -> None:
         self.operation = operation
         self.reason = reason
         self.check = check
+        self.intent = intent
         super().__init__(
             f"It is not known whether the {operation} took effect: {reason}. It was not repeated.",
             check,
@@ -222,6 +227,35 @@ class OutcomeUnknownError(WondaError):
 
 class UnreadableOutcomeError(OutcomeUnknownError, UnexpectedReplyError):
     """The service took the request, but its reply cannot be read: both of its bases."""
+
+
+class AlreadyPublishedError(WondaError):
+    """The same picture was posted to the same account with the same caption before.
+
+    Nothing was sent. ``allow_repeat=True`` posts it again.
+
+    Attributes
+    ----------
+    permalink : str or None
+        The post, where it is known.
+    published_at : datetime.datetime or None
+        When, in UTC.
+    job_id : str or None
+        Its publish job, which `wonda.jobs.attach` follows.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permalink: str | None = None,
+        published_at: datetime | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        self.permalink = permalink
+        self.published_at = published_at
+        self.job_id = job_id
+        super().__init__(message, "Nothing was sent. To post it again, pass allow_repeat=True.")
 
 
 # ---------------------------------------------------------------- jobs

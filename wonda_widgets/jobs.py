@@ -4,7 +4,7 @@ A generation and a publish are the same thing here. What is true of a job at one
 moment is an immutable `Snapshot`; a job is a stream of them. All changes happen
 on the package's loop, one after the other, so that nothing here needs a lock:
 
-    poll ──> _observe ──> snapshot ──> every listener (wait, await, updates, widgets)
+    poll ──> _observe ──> snapshot ──> journal, every listener (wait, await, updates, widgets)
 
 A listener is called on the loop and must return at once.
 """
@@ -78,36 +78,48 @@ class Job:
 
     Attributes
     ----------
-    id : str
+    id : str or None
+        None for a request of which nobody read the answer (see `jobs.recent`); waiting for
+        it raises `OutcomeUnknownError`.
     kind : str
         ``"inference"`` or ``"publish"``.
     request : dict
-        What was asked, by the API's names; empty for an attached job.
+        What was asked, by the API's names; empty for a job of which only the id is known.
+    intent : str or None
+        Its entry in the journal.
     """
 
     def __init__(
         self,
         kind: Kind,
-        job_id: str,
+        job_id: str | None,
         poll: Callable[[], Awaitable[Any]],
         *,
         request: Mapping[str, Any] | None = None,
         status: str | None = None,
         attached: bool = False,
+        known: Snapshot | None = None,
+        asked_at: float | None = None,
+        intent: str | None = None,
+        keep: Callable[[Snapshot], object] = lambda _: None,
         clock: type[Clock] | Clock = Clock,
     ) -> None:
         self.id = job_id
         self.kind: Kind = kind
         self.request = dict(request or {})
+        self.intent = intent
+        self._keep = keep
         self._poll = poll
         self._clock = clock
         self._attached = attached
         self._submitted = clock.monotonic()
+        if asked_at is not None:  # seconds since 1970, by an earlier kernel
+            self._submitted -= max(0.0, clock.time() - asked_at)
         self._listeners: list[Callable[[Snapshot], object]] = []
         self._task: asyncio.Task[None] | None = None
         # A job that the service calls finished at once is asked for its result all the same.
         first = status if status and status not in TERMINAL else SUBMITTED
-        self._snapshot = Snapshot(status=first, watching=True)
+        self._snapshot = known or Snapshot(status=first, watching=True)
         runtime.post(self._start)
 
     # ------------------------------------------------------------ what is true now
@@ -116,7 +128,9 @@ class Job:
     def snapshot(self) -> Snapshot:
         """The latest snapshot; its `elapsed` is as of now."""
         latest = self._snapshot
-        return latest if latest.terminal else msgspec.structs.replace(latest, elapsed=self._age())
+        if latest.terminal or self.id is None:
+            return latest
+        return msgspec.structs.replace(latest, elapsed=self._age())
 
     @property
     def status(self) -> str:
@@ -277,7 +291,7 @@ class Job:
     # ------------------------------------------------------------ on the loop
 
     def _start(self) -> None:
-        if self._task is None and not self._snapshot.terminal:
+        if self._task is None and self.id is not None and not self._snapshot.terminal:
             self._emit(watching=True, error=None, trouble=None)
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
@@ -310,16 +324,8 @@ class Job:
         if polling.goes_back(self._snapshot.status, reply.status):
             self._emit(trouble=None)
             return False
-        changes = {
-            "status": reply.status,
-            "outputs": tuple(reply.outputs),
-            "error_message": reply.error_message,
-            "permalink": permalink(raw) if self.kind == "publish" else None,
-            "created_at": timestamp(reply.created_at),
-            "finished_at": timestamp(reply.finished_at),
-            "raw": raw,
-        }
-        ended = msgspec.structs.replace(self._snapshot, **changes).terminal
+        changes = facts(self.kind, raw, reply)
+        ended = reply.status in TERMINAL
         if ended:
             self._task = None
         self._emit(**changes, trouble=None, watching=not ended)
@@ -335,6 +341,8 @@ class Job:
         new = msgspec.structs.replace(old, **changes)
         new = msgspec.structs.replace(new, elapsed=self._age(new))
         self._snapshot = new
+        if new.raw and new.status != old.status:
+            self._keep(new)  # in the journal before anyone is told
         if _told(new) != _told(old):
             for listener in list(self._listeners):
                 try:
@@ -349,6 +357,19 @@ class Job:
             end = snapshot.finished_at.timestamp() if snapshot.finished_at else self._clock.time()
             return max(0.0, end - snapshot.created_at.timestamp())
         return self._clock.monotonic() - self._submitted
+
+
+def facts(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
+    """What a reply says, as fields of a `Snapshot`."""
+    return {
+        "status": reply.status,
+        "outputs": tuple(reply.outputs),
+        "error_message": reply.error_message,
+        "permalink": permalink(raw) if kind == "publish" else None,
+        "created_at": timestamp(reply.created_at),
+        "finished_at": timestamp(reply.finished_at),
+        "raw": raw,
+    }
 
 
 def _told(snapshot: Snapshot) -> tuple[object, ...]:

@@ -161,9 +161,17 @@ class Transport:
         self._client: httpx.AsyncClient | None = None
         self.closed = False
 
-    def _http(self) -> httpx.AsyncClient:
+    def without_key(self, data: bytes) -> bytes:
+        """`data` without the key, should somebody have put it there."""
+        return self._key.removed_from(data)
+
+    def check_open(self) -> None:
+        """Refuse to go on after `aclose`."""
         if self.closed:
             raise WondaError("This client is closed.", "Make a new one with Wonda().")
+
+    def _http(self) -> httpx.AsyncClient:
+        self.check_open()
         if self._client is None:  # made here, on the loop that will use it
             self._client = httpx.AsyncClient(
                 transport=self._transport,
@@ -196,7 +204,7 @@ class Transport:
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST a question that changes nothing (a price estimate), repeatable like a GET."""
-        return await self._repeatable("POST", path, **_encoded(body))
+        return await self._repeatable("POST", path, **encoded(body))
 
     async def poll(self, path: str) -> Any:
         """GET a decoded reply in a single try; the poller has a pace of its own."""
@@ -216,6 +224,7 @@ class Transport:
         *,
         body: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
+        again: Callable[[], object] = lambda: None,
     ) -> Any:
         """POST something that takes effect: it arrives once at most.
 
@@ -230,6 +239,8 @@ class Transport:
             Sent as JSON.
         files : dict, optional
             Sent as a form, as httpx takes them.
+        again : callable
+            Called before a try after the first.
 
         Raises
         ------
@@ -242,7 +253,7 @@ class Transport:
         ServiceUnreachableError
             If it could not be sent.
         """
-        content = _encoded(body) if body is not None else {"files": files}
+        content = encoded(body) if body is not None else {"files": files}
         for attempt in range(1, TRIES + 1):
             wait = None
             try:
@@ -258,6 +269,7 @@ class Transport:
                 problem, wait = self._error(response), _retry_after(response)
             if attempt == TRIES or not await self._pause(attempt, wait):
                 break
+            again()
         raise problem
 
     def _answer(self, response: httpx.Response, operation: str, check: str) -> Any:
@@ -409,7 +421,7 @@ class Transport:
 # ---------------------------------------------------------------- replies
 
 
-def _encoded(body: Mapping[str, Any]) -> dict[str, Any]:
+def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON body as httpx sends it.
 
     Raises

@@ -1,81 +1,336 @@
-"""What the resources share: the transport, the jobs that live, and how to wait."""
+"""What the resources share: requests that take effect, the jobs that live, how to wait.
+
+A request that takes effect goes this way, and to its end even if nobody waits
+for it any more (a cell is interrupted, a panel closed):
+
+    journal: begin ──> POST ──> journal: accepted ──> Job
+                          ├───> journal: refused, error
+                          └───> journal: unknown, OutcomeUnknownError
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import weakref
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
+import msgspec
+
 from .. import runtime
-from ..errors import UnexpectedReplyError, UnreadableOutcomeError
-from ..jobs import Clock, Job
+from ..errors import (
+    OutcomeUnknownError,
+    UnexpectedReplyError,
+    UnreadableOutcomeError,
+    WondaError,
+)
+from ..jobs import SUBMITTED, Clock, Job, facts
+from ..models import TERMINAL, JobReply, Snapshot, parse
+from ..transport import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from ..jobs import Kind
+    from ..journal import Journal, Record
     from ..transport import Transport
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CLOSING = 5.0  # seconds that closing a client waits for requests that are on their way
+UNKNOWN = "unknown"  # our own word for the status of what may have been made
+NEVER_READ = "the process that asked ended before it read the answer"
+CLOSED = "the client was closed before the answer came"
+BEING_SENT = "it is being sent at this moment"
+
+
+class Operation(NamedTuple):
+    """A kind of request that takes effect.
+
+    Attributes
+    ----------
+    kind : str
+        As the journal has it.
+    path : str
+    name : str
+        For people: ``"image generation"``.
+    check : str
+        Where to look if its outcome is unknown, as a sentence.
+    """
+
+    kind: str
+    path: str
+    name: str
+    check: str
+
+
+class Named(NamedTuple):
+    """What the reply to a POST names: an id, perhaps a first status, and our own intent."""
+
+    id: str
+    status: str = ""
+    reply: Any = None
+    intent: str = ""
+
+
+class Once(Protocol):
+    """What keeps a request from being made twice."""
+
+    same_as: str
+    repeat: bool
+
+    async def settle(self, earlier: Record) -> None:
+        """Look what became of the same request; raises if it stands in the way."""
+
+    async def look(self) -> None:
+        """Look whether it was made elsewhere; raises if so."""
+
 
 class Core:
-    """One client's transport and live jobs."""
+    """One client's transport, journal and live jobs."""
 
-    def __init__(self, transport: Transport, clock: type[Clock] | Clock = Clock) -> None:
-        self.transport = transport
-        self._clock = clock
-        self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()
-
-    def follow(
+    def __init__(
         self,
-        kind: Kind,
-        job_id: str,
+        transport: Transport,
+        journal: Journal,
         *,
-        request: Mapping[str, Any] | None = None,
-        status: str | None = None,
-        attached: bool = False,
+        closes_journal: bool = True,
+        clock: type[Clock] | Clock = Clock,
+    ) -> None:
+        self.transport = transport
+        self.journal = journal
+        self._closes_journal = closes_journal
+        self._clock = clock
+        self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
+            weakref.WeakValueDictionary()
+        )
+        self._sending: set[asyncio.Task[Any]] = set()
+
+    @property
+    def base_url(self) -> str:
+        """The API's address, by which the journal tells one service from another."""
+        return self.transport.base_url
+
+    # ------------------------------------------------------------ what takes effect
+
+    async def submit(
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        read: Callable[[Any], Named],
+        **how: Any,
+    ) -> Named:
+        """POST something that takes effect, once.
+
+        Parameters
+        ----------
+        operation : Operation
+        body : dict
+            What is asked, sent as JSON.
+        read : callable
+            Gives what the reply names, or raises `UnexpectedReplyError`.
+        **how
+            ``files`` to send instead of `body`, which then only describes them; and `Once`
+            as ``once``.
+
+        Raises
+        ------
+        OutcomeUnknownError
+            If it may have arrived but the reply was lost.
+        WondaError
+            If it took no effect.
+        """
+        return await self._to_its_end(self._submit(operation, body, read, **how))
+
+    async def start(
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        read: Callable[[Any], Named],
+        **how: Any,
     ) -> Job:
-        """Make the job that follows `job_id`."""
-        if job_id in {"", ".", ".."}:
-            raise UnexpectedReplyError(f"{job_id!r} is not the id of a job.")
+        """POST something that becomes a job, like `submit`, and give the job that follows it."""
+
+        async def started() -> Job:
+            named = await self._submit(operation, body, read, **how)
+            kind: Any = operation.kind
+            return self.follow(
+                kind, named.id, request=body, status=named.status, intent=named.intent
+            )
+
+        return await self._to_its_end(started())
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` also if the one who waits for it gives up: what was sent was sent."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sent)
+        return await asyncio.shield(task)
+
+    def _sent(self, task: asyncio.Task[Any]) -> None:
+        self._sending.discard(task)
+        if not task.cancelled():
+            task.exception()  # it is in the journal, also if nobody waits for it any more
+
+    async def _submit(
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        read: Callable[[Any], Named],
+        *,
+        files: Mapping[str, Any] | None = None,
+        once: Once | None = None,
+    ) -> Named:
+        intent = await self._begin(operation, body, once)
+        try:
+            if once is not None and not once.repeat:
+                await once.look()
+        except BaseException as error:
+            self.journal.refused(intent, f"not sent: {_reason(error)}")
+            raise
+        try:
+            raw = await self.transport.post(
+                operation.path,
+                operation.name,
+                operation.check,
+                again=lambda: self.journal.sent(intent),
+                **({"files": files} if files else {"body": body}),
+            )
+            named = _read(raw, operation, read)
+        except OutcomeUnknownError as error:
+            error.intent = intent
+            await asyncio.wrap_future(self.journal.unknown(intent, error.reason))
+            raise
+        except WondaError as error:
+            self.journal.refused(intent, _reason(error))
+            raise
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # the interpreter ends
+                self.journal.unknown(intent, CLOSED)
+            raise
+        # Whoever holds the job finds it in the journal too.
+        await asyncio.wrap_future(self.journal.accepted(intent, named.id, named.status))
+        return named._replace(intent=intent)
+
+    async def _begin(self, operation: Operation, body: Mapping[str, Any], once: Once | None) -> str:
+        self.transport.check_open()
+        text = self.transport.without_key(encoded(body)["content"])
+        while True:
+            intent, earlier = await asyncio.wrap_future(
+                self.journal.begin(
+                    self.base_url,
+                    operation.kind,
+                    text,
+                    once.same_as if once else "",
+                    repeat=once.repeat if once else False,
+                )
+            )
+            if earlier is None or once is None:
+                return intent
+            await once.settle(earlier)
+
+    # ------------------------------------------------------------ jobs
+
+    def follow(self, kind: Kind, job_id: str, **more: Any) -> Job:
+        """Give the job that follows `job_id`: the one that lives, or a new one."""
+        living = self._jobs.get((kind, job_id))
+        if living is not None:
+            return living
         # The path is the page's; an id is opaque, so it is quoted as one segment.
         path = f"/jobs/{kind}/{quote(job_id, safe='')}"
+
+        def keep(snapshot: Snapshot) -> None:
+            with contextlib.suppress(RuntimeError):  # the interpreter ends
+                self.journal.heard(
+                    self.base_url, job_id, snapshot.status, snapshot.raw, snapshot.permalink
+                )
+
         job = Job(
             kind,
             job_id,
             lambda: self.transport.poll(path),
-            request=request,
-            status=status,
-            attached=attached,
+            keep=keep,
             clock=self._clock,
+            **more,
         )
-        self._jobs.add(job)
+        self._jobs[kind, job_id] = job
         return job
 
+    def revived(self, record: Record, operation: Operation) -> Job:
+        """Give the job of an entry in the journal; what has not ended is followed again."""
+        kind: Any = record.kind
+        about: dict[str, Any] = {
+            "request": record.body,
+            "intent": record.intent,
+            "asked_at": record.asked_at,
+            "known": _known(record, operation),
+            "attached": True,
+        }
+        if record.job_id is None:
+            return Job(kind, None, _never, clock=self._clock, **about)
+        return self.follow(kind, record.job_id, **about)
+
     async def aclose(self) -> None:
-        """Stop watching every job, then close the connections."""
-        for job in list(self._jobs):
+        """Let what is on its way arrive, stop watching every job, close the connections."""
+        if self._sending:
+            _, late = await asyncio.wait(self._sending, timeout=CLOSING)
+            for task in late:
+                task.cancel()
+        for job in list(self._jobs.values()):
             job.stop()
         await self.transport.aclose()
+        if self._closes_journal:
+            self.journal.close()
 
 
-@contextlib.contextmanager
-def named_in_the_reply(what: str, operation: str, check: str) -> Iterator[None]:
-    """Read the reply to a POST that was taken; if it names no `what`, nobody knows the outcome.
+async def _never() -> Any:
+    """Ask nothing: a request without an id cannot be asked about."""
 
-    Raises
-    ------
-    UnreadableOutcomeError
-    """
-    try:
-        yield
-    except UnexpectedReplyError:
-        reason = f"the service took it, but named no {what}"
-        raise UnreadableOutcomeError(operation, reason, check) from None
+
+def _known(record: Record, operation: Operation) -> Snapshot:
+    """What the journal knows of a request, as a snapshot."""
+    if record.state == "posted":
+        return Snapshot(status="succeeded", permalink=record.permalink)
+    if record.job_id is None:
+        reason = BEING_SENT if record.sending else record.reason or NEVER_READ
+        error = OutcomeUnknownError(operation.name, reason, operation.check, intent=record.intent)
+        return Snapshot(status=UNKNOWN, error=error)
+    # What the service called finished at once has not been asked for its result yet.
+    heard = record.ended or record.status not in TERMINAL
+    status = (heard and record.status) or SUBMITTED
+    last = Snapshot(status=status, watching=not record.ended)
+    if record.reply:
+        try:
+            reply = parse(record.reply, JobReply)
+        except UnexpectedReplyError:
+            return last
+        last = msgspec.structs.replace(last, **facts(record.kind, record.reply, reply))
+    return msgspec.structs.replace(last, elapsed=_took(record, last))
+
+
+def _took(record: Record, snapshot: Snapshot) -> float:
+    """Seconds that an ended job took, by the service's own times where it gives them."""
+    if snapshot.created_at and snapshot.finished_at:
+        return max(0.0, (snapshot.finished_at - snapshot.created_at).total_seconds())
+    return max(0.0, record.told_at - record.asked_at)
+
+
+def _reason(error: BaseException) -> str:
+    return error.message if isinstance(error, WondaError) else type(error).__name__
+
+
+def _read(raw: Any, operation: Operation, read: Callable[[Any], Named]) -> Named:
+    """What the reply to a POST that was taken names; if nothing, nobody knows the outcome."""
+    named = None
+    with contextlib.suppress(UnexpectedReplyError):
+        named = read(raw)
+    if named is None or named.id in {"", ".", ".."}:
+        reason = "the service took it, but its reply names nothing to follow"
+        raise UnreadableOutcomeError(operation.name, reason, operation.check)
+    return named
 
 
 def on_package_loop(

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 from .. import runtime
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
-from ._core import Core, named_in_the_reply, on_package_loop
+from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..jobs import Job
 
-OPERATION = "image generation"
-CHECK = "Credits may have been used: look into your Wonda library before you generate again."
+GENERATION = Operation(
+    "inference",
+    "/image/generate",
+    "image generation",
+    "Credits may have been used: look into your Wonda library before you generate again.",
+)
 
 
 class AsyncImages:
@@ -56,10 +60,7 @@ class AsyncImages:
             If the service refused it.
         """
         body = _body(model, prompt, params, attachment_media_ids)
-        raw = await self._core.transport.post("/image/generate", OPERATION, CHECK, body=body)
-        with named_in_the_reply("job", OPERATION, CHECK):
-            job_id = parse(raw, GenerateReply).inference_job_id
-            return self._core.follow("inference", job_id, request=body)
+        return await self._core.start(GENERATION, body, _named)
 
 
 class Images:
@@ -84,8 +85,12 @@ class Images:
                 params=params,
                 attachment_media_ids=attachment_media_ids,
             ),
-            interrupted=CHECK,
+            interrupted=GENERATION.check,
         )
+
+
+def _named(raw: Any) -> Named:
+    return Named(parse(raw, GenerateReply).inference_job_id)
 
 
 def _body(

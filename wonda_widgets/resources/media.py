@@ -14,7 +14,7 @@ from ..errors import (
     UnsafeMediaError,
 )
 from ..models import Media, UploadReply, parse
-from ._core import Core, named_in_the_reply, on_package_loop
+from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
     import os
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
 
-OPERATION = "upload"
-CHECK = "Look into your Wonda library before you upload it again."
+UPLOAD = Operation(
+    "upload", "/media/upload", "upload", "Look into your Wonda library before you upload it again."
+)
 
 
 class AsyncMedia:
@@ -54,11 +55,9 @@ class AsyncMedia:
             If the service refused it.
         """
         filename, data, mime = await runtime.in_thread(_read, source, name)
-        raw = await self._core.transport.post(
-            "/media/upload", OPERATION, CHECK, files={"file": (filename, data, mime)}
-        )
-        with named_in_the_reply("media", OPERATION, CHECK):
-            reply = parse(raw, UploadReply)
+        about = {"name": filename, "mimeType": mime, "bytes": len(data)}
+        files = {"file": (filename, data, mime)}
+        reply = (await self._core.submit(UPLOAD, about, _named, files=files)).reply
         return Media(media_id=reply.media_id, url=reply.url, mime_type=reply.mime_type)
 
     @on_package_loop
@@ -98,7 +97,7 @@ class MediaLibrary:
 
     def upload(self, source: Uploadable, *, name: str | None = None) -> Media:
         """See `AsyncMedia.upload`."""
-        return runtime.call(self._async.upload(source, name=name), interrupted=CHECK)
+        return runtime.call(self._async.upload(source, name=name), interrupted=UPLOAD.check)
 
     def download(self, media: Media) -> bytes:
         """See `AsyncMedia.download`."""
@@ -107,6 +106,11 @@ class MediaLibrary:
     def open(self, media: Media) -> Image.Image:
         """See `AsyncMedia.open`."""
         return runtime.call(self._async.open(media))
+
+
+def _named(raw: Any) -> Named:
+    reply = parse(raw, UploadReply)
+    return Named(reply.media_id, reply=reply)
 
 
 def _read(source: Any, name: str | None) -> tuple[str, bytes, str]:

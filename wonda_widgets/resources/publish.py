@@ -1,19 +1,26 @@
-"""`POST /publish/instagram` and the publish history (wonda-api.md, sections 7.1 and 7.7)."""
+"""`POST /publish/instagram`, made once, and the history (wonda-api.md, 7.1 and 7.7)."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
-from ..errors import InvalidInputError, UnexpectedReplyError
+from ..errors import InvalidInputError, OutcomeUnknownError, UnexpectedReplyError
 from ..models import PublishReply, parse
-from ._core import Core, named_in_the_reply, on_package_loop
+from . import once
+from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
     from ..jobs import Job
+    from .once import Finding
 
-OPERATION = "publishing to Instagram"
-CHECK = "Look at the Instagram account (or wonda.publish.history()) before you publish again."
+PUBLISHING = Operation(
+    "publish",
+    "/publish/instagram",
+    "publishing to Instagram",
+    "Look at the Instagram account, or have wonda.publish.check(error) look into its history.",
+)
 
 MAX_CAPTION = 2200  # characters
 MAX_ALT_TEXT = 1000  # characters
@@ -34,10 +41,13 @@ class AsyncPublish:
         caption: str | None = None,
         alt_text: str | None = None,
         product: str | None = None,
+        allow_repeat: bool = False,
     ) -> Job:
         """Publish one picture to Instagram and get the job that follows it.
 
-        The post is public as soon as the job succeeds.
+        The post is public as soon as the job succeeds. The same picture is not posted to the
+        same account with the same caption again, by whichever kernel on this journal: the
+        journal and the account's history are looked at before.
 
         Parameters
         ----------
@@ -51,23 +61,56 @@ class AsyncPublish:
             The picture in words, at most 1,000 characters.
         product : str, optional
             ``"IMAGE"`` (the service's default for pictures), ``"STORIES"`` or ``"REELS"``.
+        allow_repeat : bool
+            Whether it may be the second post of its kind.
 
         Raises
         ------
         InvalidInputError
             If something is known to be refused; nothing was sent.
+        AlreadyPublishedError
+            If the same was posted before, or is on its way; nothing was sent.
         OutcomeUnknownError
-            If the request may have arrived but its reply was lost. It is not repeated.
+            If the request may have arrived but its reply was lost, now or the last time that
+            the same was published. It is not repeated; `check` settles it.
         APIError
             If the service refused it.
         """
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
-        raw = await self._core.transport.post("/publish/instagram", OPERATION, CHECK, body=body)
-        with named_in_the_reply("job", OPERATION, CHECK):
-            reply = parse(raw, PublishReply)
-            return self._core.follow(
-                "publish", reply.output_job_id, request=body, status=reply.status
+        first = once.PostOnce(self._core, PUBLISHING, body, repeat=allow_repeat)
+        return await self._core.start(PUBLISHING, body, _named, once=first)
+
+    @on_package_loop
+    async def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
+        """Settle a post whose outcome is unknown: look for it in the account's history.
+
+        Parameters
+        ----------
+        unknown : OutcomeUnknownError or Job
+            The error that `instagram` raised, or a job of `jobs.recent` without an id.
+
+        Returns
+        -------
+        Finding
+            Whether it was posted; None where that cannot be said yet.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not of a post in this client's journal.
+        APIError, ServiceUnreachableError
+            If the history cannot be read.
+        """
+        intent = getattr(unknown, "intent", None)
+        journal = self._core.journal
+        found = await asyncio.wrap_future(journal.of_intent(intent)) if intent else []
+        if not found or found[0].kind != "publish":
+            raise InvalidInputError(
+                "unknown",
+                "This is not a post that the journal knows.",
+                "Pass the OutcomeUnknownError of publish.instagram, or a job of jobs.recent().",
             )
+        return await once.check(self._core, PUBLISHING, found[0])
 
     @on_package_loop
     async def history(
@@ -100,6 +143,7 @@ class Publish:
         caption: str | None = None,
         alt_text: str | None = None,
         product: str | None = None,
+        allow_repeat: bool = False,
     ) -> Job:
         """See `AsyncPublish.instagram`."""
         return runtime.call(
@@ -109,9 +153,14 @@ class Publish:
                 caption=caption,
                 alt_text=alt_text,
                 product=product,
+                allow_repeat=allow_repeat,
             ),
-            interrupted=CHECK,
+            interrupted=PUBLISHING.check,
         )
+
+    def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
+        """See `AsyncPublish.check`."""
+        return runtime.call(self._async.check(unknown))
 
     def history(
         self, *, limit: int = 10, instagram_account_id: str | None = None
@@ -120,6 +169,11 @@ class Publish:
         return runtime.call(
             self._async.history(limit=limit, instagram_account_id=instagram_account_id)
         )
+
+
+def _named(raw: Any) -> Named:
+    reply = parse(raw, PublishReply)
+    return Named(reply.output_job_id, reply.status or "")
 
 
 def _body(

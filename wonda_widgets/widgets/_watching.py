@@ -84,7 +84,7 @@ class WatchingPanel(Panel):
             phase, note = "stopped", STOPPED
         with self.hold_sync():
             self.job_label = LABELS[job.kind]
-            self.job_id = job.id
+            self.job_id = job.id or ""
             self.job_status = snapshot.status
             self.job_phase = phase
             self.job_note = note

@@ -169,7 +169,7 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.preview.show(
             media,
             job.request,
-            job_id=job.id,
+            job_id=job.id or "",
             note=note,
             then=shown,
             behind=job is not self.job,

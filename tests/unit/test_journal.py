@@ -1,0 +1,361 @@
+"""The journal: what it knows, and that nothing that happens to its file stops work."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+import warnings
+
+import pytest
+
+from wonda_widgets import database, journal
+from wonda_widgets.journal import MIGRATIONS, Journal
+
+BASE = "https://api.example.test/api/v1"
+BODY = b'{"model":"m","prompt":"a harbour"}'
+
+
+@pytest.fixture
+def made(tmp_path):
+    opened = []
+
+    def make(path=tmp_path / "journal.db", **options):
+        opened.append(Journal(path, **options))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def begin(kept, same_as="", *, kind="inference", body=BODY, repeat=False):
+    return kept.begin(BASE, kind, body, same_as, repeat=repeat).result()
+
+
+def recent(kept, limit=50):
+    return kept.recent(BASE, limit).result()
+
+
+def test_a_job_from_intent_to_end(made):
+    kept = made()
+    intent, earlier = begin(kept)
+    assert earlier is None
+    [row] = recent(kept)
+    assert (row.state, row.job_id, row.body["prompt"]) == ("sending", None, "a harbour")
+    kept.accepted(intent, "j1").result()
+    kept.heard(BASE, "j1", "in_progress", {"status": "in_progress"}, None).result()
+    kept.heard(BASE, "j1", "succeeded", {"status": "succeeded", "outputs": []}, None).result()
+    [row] = recent(kept)
+    assert (row.state, row.job_id, row.status, row.ended) == ("accepted", "j1", "succeeded", True)
+    assert row.reply == {"status": "succeeded", "outputs": []}
+
+
+def test_what_has_ended_stays_so_whoever_writes_last(made):
+    first, second = made(), made()
+    intent, _ = begin(first)
+    first.accepted(intent, "j1").result()
+    first.heard(BASE, "j1", "succeeded", {"status": "succeeded"}, None).result()
+    second.heard(BASE, "j1", "in_progress", {"status": "in_progress"}, None).result()
+    assert recent(first)[0].status == "succeeded"
+
+
+def test_the_statuses_are_kept_with_their_times(made, tmp_path):
+    kept = made()
+    intent, _ = begin(kept)
+    kept.accepted(intent, "j1").result()
+    for word in ("idle", "in_progress", "failed"):
+        kept.heard(BASE, "j1", word, {"status": word}, None).result()
+    with sqlite3.connect(tmp_path / "journal.db") as file:
+        rows = file.execute("SELECT status, at FROM status ORDER BY at").fetchall()
+    file.close()
+    assert [word for word, _ in rows] == ["idle", "in_progress", "failed"]
+    assert all(abs(at - time.time()) < 60 for _, at in rows)
+
+
+def test_refused_requests_and_uploads_are_not_jobs(made):
+    kept = made()
+    intent, _ = begin(kept)
+    kept.refused(intent, "400").result()
+    begin(kept, kind="upload")
+    assert recent(kept) == []
+
+
+def test_newest_first_and_at_most_so_many(made):
+    kept = made()
+    intents = [begin(kept)[0] for _ in range(5)]
+    assert [row.intent for row in recent(kept, 3)] == intents[:1:-1]
+
+
+def test_one_service_does_not_list_the_jobs_of_another(made):
+    kept = made()
+    begin(kept)
+    assert kept.recent("https://other.example.test", 50).result() == []
+
+
+# ---------------------------------------------------------------- once
+
+
+@pytest.mark.parametrize("state", ["unknown", "accepted", "posted"])
+def test_the_same_stands_in_the_way_until_it_is_settled(made, state):
+    kept = made()
+    intent, _ = begin(kept, "same", kind="publish")
+    args = {"unknown": ("lost",), "accepted": ("p1",), "posted": (None, None)}[state]
+    getattr(kept, state)(intent, *args).result()
+    assert begin(kept, "same", kind="publish")[1].intent == intent
+    assert begin(kept, "other", kind="publish")[1] is None
+    assert begin(kept, "same", kind="publish", repeat=True)[1] is None
+
+
+@pytest.mark.parametrize("state", ["refused", "absent", "dismissed"])
+def test_what_took_no_effect_does_not_stand_in_the_way(made, state):
+    kept = made()
+    intent, _ = begin(kept, "same", kind="publish")
+    getattr(kept, state)(intent, *(("no",) if state == "refused" else ())).result()
+    assert begin(kept, "same", kind="publish")[1] is None
+
+
+def test_a_post_that_failed_may_be_made_again(made):
+    kept = made()
+    intent, _ = begin(kept, "same", kind="publish")
+    kept.accepted(intent, "p1").result()
+    kept.heard(BASE, "p1", "failed", {"status": "failed"}, None).result()
+    assert begin(kept, "same", kind="publish")[1] is None
+
+
+def test_what_is_being_sent_is_not_sent_twice_even_if_repeating_is_allowed(made):
+    first, second = made(), made()
+    begin(first, "same", kind="publish")
+    earlier = begin(second, "same", kind="publish", repeat=True)[1]
+    assert earlier.sending
+    assert not earlier.unknown
+
+
+def claim(path, start, won):
+    kept = Journal(path)
+    start.wait()
+    if kept.begin(BASE, "publish", BODY, "same").result()[1] is None:
+        won.put(1)
+    won.put(0)
+    kept.close()
+
+
+def test_of_many_processes_one_may_post(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    start, won = context.Barrier(4), context.Queue()
+    path = tmp_path / "journal.db"
+    others = [context.Process(target=claim, args=(path, start, won)) for _ in range(4)]
+    for process in others:
+        process.start()
+    for process in others:
+        process.join(30)
+    total = sum(won.get(timeout=5) for _ in range(5))
+    assert total == 1
+    won.close()
+    won.join_thread()
+
+
+def test_a_request_of_a_process_that_ended_is_unknown(made, tmp_path):
+    path = tmp_path / "journal.db"
+    code = (
+        "import os, sys\n"
+        "from wonda_widgets.journal import Journal\n"
+        f"Journal(sys.argv[1]).begin({BASE!r}, 'publish', b'{{}}', 'same').result()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60)
+    [row] = recent(made(path))
+    assert row.state == "sending"
+    assert row.unknown
+    assert not row.sending
+
+
+def test_a_process_id_that_is_used_again_is_not_taken_for_the_one_that_sent(made, monkeypatch):
+    kept = made()
+    begin(kept)
+    monkeypatch.setattr(journal, "_token", (os.getpid(), "another one"))
+    assert recent(kept)[0].unknown
+
+
+# ---------------------------------------------------------------- the file
+
+
+def test_only_its_owner_reads_it(made, tmp_path):
+    begin(made())
+    for name in ("journal.db", "journal.db-wal"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("damage", ["text", "header", "middle"])
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage):
+    path = tmp_path / "journal.db"
+    kept = made(path)
+    for _ in range(200):
+        begin(kept)
+    kept.close()
+    kept._database._thread.shutdown(wait=True)
+    data = bytearray(path.read_bytes())
+    if damage == "text":
+        data = bytearray(b"these are not the pages of a database " * 500)
+    elif damage == "header":
+        data[:100] = os.urandom(100)
+    else:
+        data[4096 : len(data) // 2] = os.urandom(len(data) // 2 - 4096)
+    path.write_bytes(data)
+    again = made(path)
+
+    def use():
+        for _ in range(60):  # until it is noticed
+            begin(again)
+            recent(again)
+            if again.trouble:
+                break
+
+    with pytest.warns(database.JournalWarning, match="damaged") as told:
+        use()
+    assert len(told) == 1
+    [aside] = tmp_path.glob("journal.db.damaged-*[0-9]")
+    assert aside.read_bytes()[:16] == bytes(data[:16])
+    assert again.path == path
+    begin(again)
+    assert recent(made(path))
+
+
+def test_a_file_that_another_process_replaced_is_opened_anew(made, tmp_path):
+    path = tmp_path / "journal.db"
+    kept = made(path)
+    begin(kept)
+    for file in tmp_path.glob("journal.db*"):
+        file.unlink()
+    begin(kept)
+    assert len(recent(made(path))) == 1
+
+
+def test_where_no_file_can_be_work_goes_on_in_memory(made, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    kept = made(tmp_path / "file" / "journal.db")
+    with pytest.warns(database.JournalWarning, match="in memory"):
+        intent, _ = begin(kept)
+    kept.accepted(intent, "j1").result()
+    assert recent(kept)[0].job_id == "j1"
+    assert kept.path is None
+    assert "WONDA_JOURNAL" in kept.trouble
+
+
+def test_a_folder_in_its_place_does_not_stop_work(made, tmp_path):
+    (tmp_path / "journal.db").mkdir()
+    kept = made()
+    with pytest.warns(database.JournalWarning):
+        begin(kept)
+    assert len(recent(kept)) == 1
+
+
+def test_a_file_that_stays_locked_does_not_stop_work_and_is_not_forgotten(
+    made, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(database, "BUSY", 0.05)
+    path = tmp_path / "journal.db"
+    first = made(path)
+    begin(first, "same", kind="publish")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    kept = made(path)
+    with pytest.warns(database.JournalWarning, match="locked"):
+        earlier = begin(kept, "same", kind="publish")[1]
+    assert earlier is not None  # what the file knew is known in memory
+    holder.close()
+
+
+def test_the_file_of_a_newer_version_is_left_alone(made, tmp_path):
+    path = tmp_path / "journal.db"
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TABLE request (later TEXT)")
+        file.execute("PRAGMA user_version=99")
+    file.close()
+    before = path.read_bytes()
+    kept = made(path)
+    with pytest.warns(database.JournalWarning, match="newer"):
+        begin(kept)
+    assert path.read_bytes() == before
+
+
+def test_where_warnings_are_errors_work_goes_on_too(made, tmp_path):
+    (tmp_path / "file").write_text("")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        begin(made(tmp_path / "file" / "journal.db"))
+
+
+def test_an_older_schema_is_brought_up_to_date(made, tmp_path, monkeypatch):
+    path = tmp_path / "journal.db"
+    begin(made(path))
+    later = (*MIGRATIONS, "CREATE TABLE later (x TEXT); INSERT INTO later VALUES ('there')")
+    monkeypatch.setattr(journal, "MIGRATIONS", later)
+    kept = made(path)
+    assert len(recent(kept)) == 1
+    with sqlite3.connect(path) as file:
+        assert file.execute("SELECT x FROM later").fetchall() == [("there",)]
+    file.close()
+
+
+def test_it_stays_small_by_age(made, monkeypatch):
+    kept = made(days=30)
+    now = time.time()
+    monkeypatch.setattr(journal.time, "time", lambda: now - 31 * 86_400)
+    begin(kept)
+    monkeypatch.setattr(journal.time, "time", lambda: now)
+    kept._begun = 0  # the next one looks
+    begin(kept)
+    assert len(recent(kept)) == 1
+
+
+def test_it_stays_small_by_size(made, tmp_path):
+    kept = made(megabytes=0.5)
+    body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
+    for _ in range(1_000):
+        kept.begin(BASE, "inference", body)
+    rows = recent(kept, 5_000)
+    assert 50 < len(rows) < 600
+    kept.close()
+    kept._database._thread.shutdown(wait=True)
+    assert (tmp_path / "journal.db").stat().st_size < 1_500_000
+
+
+def test_a_huge_reply_is_not_kept_whole(made):
+    kept = made()
+    intent, _ = begin(kept)
+    kept.accepted(intent, "j1").result()
+    reply = {"status": "succeeded", "outputs": [], "noise": "x" * 1_000_000}
+    kept.heard(BASE, "j1", "succeeded", reply, None).result()
+    assert recent(kept)[0].reply == {
+        "status": "succeeded",
+        "errorMessage": None,
+        "outputs": [],
+        "createdAt": None,
+        "finishedAt": None,
+    }
+
+
+def test_in_memory_nothing_is_written(made, tmp_path):
+    kept = made(":memory:")
+    begin(kept)
+    assert len(recent(kept)) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forked_child_writes_too(made):
+    kept = made()
+    begin(kept)
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        try:
+            kept.begin(BASE, "inference", BODY).result(10)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(recent(kept)) == 2

@@ -1,0 +1,405 @@
+"""One post, however often it is asked for, and whatever becomes of the answer."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets.resources import once
+
+BASE = "https://wonda.example.test/api/v1"
+POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Made with Wonda"}
+
+
+class Service:
+    """A Wonda that posts, remembers, and loses its answers on demand."""
+
+    def __init__(self) -> None:
+        self.rows = []
+        self.posts = 0
+        self.status = "succeeded"
+        self.lose = ""  # "before" or "after" the post takes effect
+        self.history = 200
+        self.bare = ()  # what rows do not say
+        self.gate = None
+        self.jobs = {}
+
+    async def __call__(self, request):
+        path = request.url.path.removeprefix("/api/v1")
+        if path == "/instagram/publishes":
+            if self.history != 200:
+                return httpx.Response(self.history, json={"error": {"message": "no history"}})
+            return httpx.Response(200, json={"publishes": self.rows[::-1], "nextCursor": None})
+        if path == "/publish/instagram":
+            self.posts += 1
+            if self.gate is not None:
+                await self.gate()
+            if self.lose == "before":
+                raise httpx.ReadError("lost")
+            self.take(request)
+            if self.lose == "after":
+                raise httpx.ReadError("lost")
+            return httpx.Response(200, json={"outputJobId": f"p{self.posts}", "status": "queued"})
+        job_id = path.rpartition("/")[2]
+        if job_id not in self.jobs:
+            return httpx.Response(404, json={"error": {"message": "not found"}})
+        return httpx.Response(200, json={"status": self.status, "permalink": self.jobs[job_id]})
+
+    def take(self, request):
+        import json
+
+        body = json.loads(request.content)
+        self.jobs[f"p{self.posts}"] = f"https://instagram.example.test/p/{self.posts}"
+        row = {
+            "instagramPublishId": f"i{self.posts}",
+            "outputJobId": f"p{self.posts}",
+            "mediaId": body["mediaId"],
+            "instagramAccountId": body["instagramAccountId"],
+            "caption": body.get("caption"),
+            "product": body.get("product") or "IMAGE",
+            "status": self.status,
+            "permalink": self.jobs[f"p{self.posts}"],
+            "createdAt": datetime.now(UTC).isoformat(),
+        }
+        self.rows.append({name: row[name] for name in row if name not in self.bare})
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(once, "GRACE", 0.0)
+    return Service()
+
+
+@pytest.fixture
+def kernel(service, tmp_path):
+    """A client as each of several kernels on one journal has it."""
+    made = []
+
+    def start():
+        made.append(
+            ww.Wonda(
+                KEY,
+                base_url=BASE,
+                journal=tmp_path / "journal.db",
+                transport=httpx.MockTransport(service),
+            )
+        )
+        return made[-1]
+
+    yield start
+    for wonda in made:
+        wonda.close()
+
+
+def lost(wonda, **more):
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(**POST, **more)
+    return caught.value
+
+
+def test_the_same_again_asks(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    with pytest.raises(ww.AlreadyPublishedError, match="already posted") as caught:
+        wonda.publish.instagram(**POST)
+    assert caught.value.permalink == "https://instagram.example.test/p/1"
+    assert "allow_repeat=True" in caught.value.hint
+    assert service.posts == 1
+    wonda.publish.instagram(**POST, allow_repeat=True).wait()
+    assert service.posts == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"media_id": "m2"},
+        {"instagram_account_id": "a2"},
+        {"caption": "Another one"},
+        {"product": "STORIES"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_post_does_not(kernel, service, other):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    wonda.publish.instagram(**{**POST, **other}).wait()
+    assert service.posts == 2
+
+
+def test_blanks_and_the_default_make_no_other_post(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram(**{**POST, "caption": " Made  with\nWonda "}, product="IMAGE")
+    assert service.posts == 1
+
+
+def test_another_kernel_knows_it_too_also_while_it_is_on_its_way(kernel, service):
+    service.status, service.history = "in_progress", 404
+    kernel().publish.instagram(**POST)
+    with pytest.raises(ww.AlreadyPublishedError, match="on its way") as caught:
+        kernel().publish.instagram(**POST)
+    assert caught.value.job_id == "p1"
+    assert service.posts == 1
+
+
+def test_a_post_of_somebody_else_is_found_in_the_history(kernel, service, tmp_path):
+    kernel().publish.instagram(**POST).wait()
+    elsewhere = ww.Wonda(
+        KEY, base_url=BASE, journal=tmp_path / "2.db", transport=httpx.MockTransport(service)
+    )
+    with elsewhere, pytest.raises(ww.AlreadyPublishedError):
+        elsewhere.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_a_failed_post_may_be_made_again(kernel, service):
+    wonda = kernel()
+    service.status = "failed"
+    with pytest.raises(ww.JobFailedError):
+        wonda.publish.instagram(**POST).wait()
+    service.status = "succeeded"
+    wonda.publish.instagram(**POST).wait()
+    assert service.posts == 2
+
+
+def test_two_kernels_at_once_make_one_post(kernel, service):
+    import asyncio
+
+    entered = threading.Event()
+
+    async def wait():
+        entered.set()
+        await asyncio.sleep(0.2)
+
+    service.gate = wait
+    first, second = kernel(), kernel()
+    outcomes = []
+
+    def publish(wonda):
+        try:
+            outcomes.append(wonda.publish.instagram(**POST))
+        except ww.AlreadyPublishedError as error:
+            outcomes.append(error)
+
+    one = threading.Thread(target=publish, args=(first,))
+    one.start()
+    assert entered.wait(10)
+    publish(second)
+    one.join()
+    assert service.posts == 1
+    assert {type(outcome).__name__ for outcome in outcomes} == {"Job", "AlreadyPublishedError"}
+
+
+@pytest.mark.parametrize("status", [500, 502, 429, 401])
+def test_without_a_look_at_the_history_nothing_is_sent(kernel, service, status, monkeypatch):
+    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.0)
+    service.history = status
+    wonda = kernel()
+    with pytest.raises(ww.APIError):
+        wonda.publish.instagram(**POST)
+    assert service.posts == 0
+    service.history = 200
+    wonda.publish.instagram(**POST)  # nothing stands in the way
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_a_service_without_a_history_is_posted_to_all_the_same(kernel, service, status):
+    service.history = status
+    kernel().publish.instagram(**POST).wait()
+    assert service.posts == 1
+
+
+# ---------------------------------------------------------------- after a lost answer
+
+
+def test_check_finds_a_post_whose_answer_was_lost(kernel, service):
+    wonda = kernel()
+    service.lose = "after"
+    error = lost(wonda)
+    finding = wonda.publish.check(error)
+    assert finding.posted is True
+    assert finding.permalink == "https://instagram.example.test/p/1"
+    assert finding.job.id == "p1"
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_check_finds_that_it_was_not_posted_and_then_it_can_be(kernel, service):
+    wonda = kernel()
+    service.lose = "before"
+    error = lost(wonda)
+    service.lose = ""
+    assert wonda.publish.check(error).posted is False
+    wonda.publish.instagram(**POST).wait()
+    assert len(service.rows) == 1
+
+
+def test_publishing_again_checks_by_itself(kernel, service):
+    wonda = kernel()
+    service.lose = "after"
+    lost(wonda)
+    with pytest.raises(ww.AlreadyPublishedError):
+        kernel().publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
+    monkeypatch.setattr(once, "GRACE", 30.0)
+    wonda = kernel()
+    service.lose = "before"
+    error = lost(wonda)
+    finding = wonda.publish.check(error)
+    assert finding.posted is None
+    assert 25 < finding.again_in <= 30
+    lost(wonda)
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("bare", "posted"),
+    [
+        (("outputJobId", "product", "status"), True),
+        (("mediaId", "outputJobId"), True),  # by account, words and time
+        (("outputJobId", "permalink"), True),
+        (("createdAt",), None),
+        (("mediaId", "caption"), None),
+    ],
+)
+def test_check_with_rows_that_say_little(kernel, service, bare, posted):
+    wonda = kernel()
+    service.lose, service.bare = "after", bare
+    assert wonda.publish.check(lost(wonda)).posted is posted
+
+
+def test_check_does_not_take_an_earlier_post_for_this_one(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    service.lose = "before"
+    error = lost(wonda, allow_repeat=True)
+    assert wonda.publish.check(error).posted is False
+
+
+def test_check_of_a_post_that_arrived_but_failed(kernel, service):
+    wonda = kernel()
+    service.lose, service.status, service.bare = "after", "failed", ("outputJobId",)
+    assert wonda.publish.check(lost(wonda)).posted is False
+
+
+def test_check_follows_a_post_that_is_still_on_its_way(kernel, service):
+    wonda = kernel()
+    service.lose, service.status = "after", "in_progress"
+    finding = wonda.publish.check(lost(wonda))
+    assert finding.posted is None
+    service.status = "succeeded"
+    assert finding.job.wait(10).permalink
+
+
+def test_check_says_what_it_takes(kernel):
+    with pytest.raises(ww.InvalidInputError, match="not a post"):
+        kernel().publish.check(ww.OutcomeUnknownError("x", "y", "z"))
+
+
+def test_the_history_is_read_page_by_page(kernel, service):
+    wonda = kernel()
+    old = datetime.now(UTC) - timedelta(days=1)
+    pages = []
+
+    async def answer(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            cursor = request.url.params.get("cursorInstagramPublishId")
+            pages.append(cursor)
+            if cursor is None:
+                now = datetime.now(UTC).isoformat()
+                rows = [{"mediaId": "x", "createdAt": now, "instagramPublishId": "i0"}]
+                after = {"createdAt": now, "instagramPublishId": "i0"}
+                return httpx.Response(200, json={"publishes": rows, "nextCursor": after})
+            rows = [{"mediaId": "y", "createdAt": old.isoformat()}]
+            after = {"createdAt": old.isoformat(), "instagramPublishId": "i1"}
+            return httpx.Response(200, json={"publishes": rows, "nextCursor": after})
+        return await service(request)
+
+    service.lose = "before"
+    error = lost(wonda)
+    wonda._async._core.transport._transport.handler = answer
+    assert wonda.publish.check(error).posted is False
+    assert pages == [None, "i0"]  # far enough back
+
+
+# ---------------------------------------------------------------- jobs outlive the kernel
+
+
+def test_recent_lists_what_was_asked_and_lost(kernel, service):
+    service.lose = "after"
+    lost(kernel())
+    [job] = kernel().jobs.recent()
+    assert (job.id, job.kind, job.status, job.done) == (None, "publish", "unknown", False)
+    assert job.request["caption"] == POST["caption"]
+    with pytest.raises(ww.OutcomeUnknownError):
+        job.wait()
+    assert kernel().publish.check(job).posted is True
+
+
+def test_a_job_that_ended_is_there_without_asking(kernel, service):
+    kernel().publish.instagram(**POST).wait()
+    service.jobs.clear()
+    [job] = kernel().jobs.recent()
+    assert job.done
+    assert job.wait().permalink == "https://instagram.example.test/p/1"
+
+
+def test_a_job_that_was_running_is_followed_again(kernel, service):
+    service.status = "in_progress"
+    first = kernel()
+    first.publish.instagram(**POST)
+    first.close()
+    service.status = "succeeded"
+    [job] = kernel().jobs.recent()
+    assert job.wait(10).status == "succeeded"
+
+
+def test_one_live_job_of_each_id(kernel):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST)
+    assert wonda.jobs.recent() == [job]
+    assert wonda.jobs.attach("publish", "p1") is job
+
+
+def test_an_attached_job_knows_what_was_asked(kernel):
+    kernel().publish.instagram(**POST).wait()
+    job = kernel().jobs.attach("publish", "p1")
+    assert job.request["mediaId"] == "m1"
+
+
+def test_interrupting_or_closing_does_not_cut_a_request(kernel, service):
+    import asyncio
+
+    wonda = kernel()
+    entered, done = threading.Event(), []
+
+    async def slow():
+        entered.set()
+        await asyncio.sleep(0.2)
+
+    service.gate = slow
+    awaitable = wonda._async
+
+    async def publish():
+        task = asyncio.ensure_future(awaitable.publish.instagram(**POST))
+        await asyncio.to_thread(entered.wait)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        done.append(task.cancelled())
+
+    asyncio.run(publish())
+    wonda.close()
+    assert done == [True]
+    [job] = kernel().jobs.recent()
+    assert job.id == "p1"
+    assert service.posts == 1

@@ -1,0 +1,253 @@
+"""A SQLite file that never stops work: one thread, several processes, damage set aside.
+
+All SQL runs on one thread of its own, so that neither the main thread nor the
+package's loop ever waits for a disk or for another process's lock; work is done
+in the order in which it was given.
+
+What goes wrong with the file is told once and then worked around:
+
+- **damaged**: it is set aside under another name, kept, and a new one is begun;
+- **not writable, locked for long, written by a newer version**: what can be read
+  of it is copied to memory, and work goes on there.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+MEMORY = ":memory:"
+BUSY = 5.0  # seconds to wait for another process
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+_log = logging.getLogger(__name__)
+
+
+class JournalWarning(UserWarning):
+    """The journal's file cannot be used as it should be; work goes on."""
+
+
+class _NewerError(sqlite3.OperationalError):
+    """The file has a schema of a later version of this package."""
+
+
+class Database:
+    """A database that is always there, if need be in memory.
+
+    Parameters
+    ----------
+    path : Path or None
+        None for memory.
+    migrations : sequence of str
+        SQL that leads from each schema version to the next; the first makes it.
+    """
+
+    def __init__(self, path: Path | None, migrations: Sequence[str]) -> None:
+        self.path = path
+        #: what is wrong with the file, in a sentence; empty if nothing is
+        self.trouble = ""
+        self._migrations = migrations
+        self._starting = threading.Lock()
+        self._fresh_start()
+        # A child of a fork has neither the thread, nor may it use the connection.
+        self._pid = os.getpid()
+
+    def _fresh_start(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # device and inode of the open file
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
+
+    # ------------------------------------------------------------ work
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> concurrent.futures.Future[T]:
+        """Have ``work(connection)`` done in one transaction, after what was given before."""
+        with self._starting:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._abandoned = self._connection  # closing it would close the parent's locks
+                self._fresh_start()
+        return self._thread.submit(self._attempt, work)
+
+    def close(self) -> None:
+        """Finish what was given, then close the file."""
+        with contextlib.suppress(RuntimeError):  # closed before, or the interpreter ends
+            self._thread.submit(self._disconnect)
+        self._thread.shutdown(wait=False)
+
+    # ------------------------------------------------------------ on its thread
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._transaction(work)
+        except (sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
+                raise  # a fault of ours, not of the file
+            self._work_around(error)
+        try:
+            return self._transaction(work)
+        except (sqlite3.DatabaseError, OSError) as error:
+            if self.path is None:
+                raise
+            self._go_to_memory(error)
+            return self._transaction(work)
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connected()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return result
+
+    def _connected(self) -> sqlite3.Connection:
+        # The file may have been deleted or set aside by another process meanwhile.
+        if self._connection is not None and self._file != self._identity():
+            self._disconnect()
+        if self._connection is None:
+            self._connection = self._opened()
+            self._file = self._identity()
+        return self._connection
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _opened(self) -> sqlite3.Connection:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Prompts and captions are nobody else's business; SQLite's side files follow this.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(self.path or MEMORY, timeout=BUSY, isolation_level=None)
+        try:
+            self._refuse_newer(connection)
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("PRAGMA journal_mode=WAL")
+            # The end of this process loses nothing; only a power cut could lose the last moments.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.row_factory = sqlite3.Row
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _refuse_newer(self, connection: sqlite3.Connection) -> None:
+        if _version(connection) > len(self._migrations):
+            raise _NewerError("it was written by a newer version of wonda-widgets")
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        newest = len(self._migrations)
+        if _version(connection) == newest:
+            return
+        connection.execute("BEGIN IMMEDIATE")  # two processes may want to do this at once
+        for statements in self._migrations[_version(connection) :]:
+            for statement in statements.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={newest}")
+        connection.execute("COMMIT")
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    # ------------------------------------------------------------ when the file is no good
+
+    def _work_around(self, error: Exception) -> None:
+        if self.path is None:
+            return
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+            self._go_to_memory(error)
+            return
+        self._disconnect()
+        try:
+            kept = self._set_aside()
+        except OSError as problem:
+            self._go_to_memory(problem)
+            return
+        if kept is not None:
+            self._tell(f"The journal was damaged. It is kept as {kept}; a new one was begun.")
+
+    def _set_aside(self) -> Path | None:
+        """Rename the damaged file; None if another process has done so already."""
+        assert self.path is not None  # noqa: S101 - memory is never damaged
+        seen = self._identity()
+        if seen is None or _is_sound(self.path):
+            return None
+        kept = self.path.with_name(f"{self.path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        number = 1
+        while kept.exists():
+            number += 1
+            kept = kept.with_name(f"{kept.name.rpartition('+')[0] or kept.name}+{number}")
+        if self._identity() != seen:
+            return None
+        self.path.rename(kept)
+        for side in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                self.path.with_name(self.path.name + side).rename(kept.with_name(kept.name + side))
+        return kept
+
+    def _go_to_memory(self, error: Exception) -> None:
+        """Go on without the file, with what can be read of it."""
+        path, self.path = self.path, None
+        self._disconnect()
+        self._connection = memory = self._opened()
+        self._file = None
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if isinstance(error, _NewerError) or path is None:
+                raise error  # its tables may have another shape
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0)) as old:
+                old.backup(memory)
+        self._tell(
+            f"The journal {path} cannot be used ({_reason(error)}). Work goes on in memory: what "
+            "is asked from now on is forgotten when this kernel ends. Another file can be named "
+            "by WONDA_JOURNAL or journal=."
+        )
+
+    def _tell(self, sentence: str) -> None:
+        self.trouble = sentence
+        _log.warning("%s", sentence)
+        with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
+            warnings.warn(sentence, JournalWarning, stacklevel=2)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=BUSY)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except sqlite3.DatabaseError as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error)

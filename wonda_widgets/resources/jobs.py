@@ -1,0 +1,87 @@
+"""`wonda.jobs`: what was asked before, and by others (wonda-api.md, section 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .. import runtime
+from ..errors import InvalidInputError
+from ._core import Core, on_package_loop
+from .images import GENERATION
+from .publish import PUBLISHING
+
+if TYPE_CHECKING:
+    from ..jobs import Job, Kind
+
+OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING)}
+
+
+class AsyncJobs:
+    """Jobs that outlive the kernel that asked for them."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @on_package_loop
+    async def recent(self, limit: int = 50) -> list[Job]:
+        """What was asked with this journal, as live jobs, newest first.
+
+        A job that had not ended when it was last heard of is followed again. A request
+        whose answer was never read is there with `id` None; waiting for it raises
+        `OutcomeUnknownError`, and of a post `publish.check` finds out more.
+
+        Parameters
+        ----------
+        limit : int
+            How many at most.
+        """
+        if limit < 1:
+            raise InvalidInputError("limit", "A limit is at least 1.")
+        self._core.transport.check_open()
+        found = await asyncio.wrap_future(self._core.journal.recent(self._core.base_url, limit))
+        return [self._core.revived(record, OPERATIONS[record.kind]) for record in found]
+
+    def attach(self, kind: Kind, job_id: str) -> Job:
+        """Follow a job by its id, whoever submitted it.
+
+        Parameters
+        ----------
+        kind : str
+            ``"inference"`` or ``"publish"``.
+        job_id : str
+
+        Raises
+        ------
+        InvalidInputError
+            If the kind is another one or the id is empty. Whether such a job
+            exists is known after the first poll.
+        """
+        if kind not in OPERATIONS:
+            raise InvalidInputError("kind", f'A job is "inference" or "publish", not {kind!r}.')
+        if not isinstance(job_id, str) or job_id.strip() in {"", ".", ".."}:
+            raise InvalidInputError(
+                "job_id", "This is not the id of a job.", "Pass the id as the API gave it."
+            )
+        job_id = job_id.strip()
+        self._core.transport.check_open()
+        # An entry in the journal says what was asked; a read of it takes no time worth awaiting.
+        known = self._core.journal.of_job(self._core.base_url, job_id).result()
+        if known:
+            return self._core.revived(known[0], OPERATIONS[kind])
+        return self._core.follow(kind, job_id, attached=True)
+
+
+class Jobs:
+    """Jobs that outlive the kernel that asked for them (blocking)."""
+
+    def __init__(self, resource: AsyncJobs) -> None:
+        self._async = resource
+
+    def recent(self, limit: int = 50) -> list[Job]:
+        """See `AsyncJobs.recent`."""
+        return runtime.call(self._async.recent(limit))
+
+    def attach(self, kind: Kind, job_id: str) -> Job:
+        """See `AsyncJobs.attach`; nothing here waits."""
+        return self._async.attach(kind, job_id)

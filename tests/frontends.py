@@ -115,7 +115,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     quiet.write_text(
         '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
     )
-    return {**kept, **own, "WONDA_TEST": "1", **more}
+    journal = str(home / "journal.db")
+    return {**kept, **own, "WONDA_JOURNAL": journal, "WONDA_TEST": "1", **more}
 
 
 @contextlib.contextmanager

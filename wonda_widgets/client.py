@@ -28,6 +28,8 @@ from .transport import DEFAULT_BASE_URL, ApiKey, Transport, checked_base_url, ch
 if TYPE_CHECKING:
     import httpx
 
+    from .sandbox.faults import Faults
+
 KEY_VARIABLES = ("WONDA_API_KEY", "WONDERCAT_API_KEY")
 BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
 
@@ -64,6 +66,8 @@ class AsyncWonda:
         The resources.
     is_sandbox : bool
         Whether this talks to a sandbox in this process.
+    faults : wonda_widgets.sandbox.faults.Faults or None
+        Of a sandbox: what is to go wrong, for tests and demonstrations.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class AsyncWonda:
     """
 
     is_sandbox = False
+    faults: Faults | None = None
 
     def __init__(
         self,
@@ -132,9 +137,10 @@ class AsyncWonda:
         """
         from .sandbox import local_transport  # noqa: PLC0415 - only those who use it pay for it
 
-        transport, base_url, key = local_transport(**options)
-        client = cls(key, base_url=base_url, journal=journal, transport=transport)
+        local = local_transport(**options)
+        client = cls(local.key, base_url=local.base_url, journal=journal, transport=local.transport)
         client.is_sandbox = True
+        client.faults = local.faults
         return client
 
     @on_package_loop
@@ -202,6 +208,7 @@ class Wonda:
         self._async = client
         self.base_url = client.base_url
         self.is_sandbox = client.is_sandbox
+        self.faults = client.faults
         self.images = Images(client.images)
         self.publish = Publish(client.publish)
         self.media = MediaLibrary(client.media)

@@ -23,6 +23,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING, TypeVar
 
+from . import runtime
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -77,7 +79,7 @@ class Database:
         with self._starting:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
-                self._abandoned = self._connection  # closing it would close the parent's locks
+                runtime.abandon(self._connection)  # closing it would end the parent's locks
                 self._fresh_start()
         return self._thread.submit(self._attempt, work)
 

@@ -291,9 +291,13 @@ class Job:
     # ------------------------------------------------------------ on the loop
 
     def _start(self) -> None:
+        here = asyncio.get_running_loop()
+        if self._task is not None and self._task.get_loop() is not here:
+            runtime.abandon(self._task)  # it runs in the process that this one was forked from
+            self._task = None
         if self._task is None and self.id is not None and not self._snapshot.terminal:
             self._emit(watching=True, error=None, trouble=None)
-            self._task = asyncio.get_running_loop().create_task(self._follow())
+            self._task = here.create_task(self._follow())
 
     def _stop(self) -> None:
         if self._task is not None:

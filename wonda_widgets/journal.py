@@ -127,6 +127,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "sending" and _lives(self.owner, self.told_at)
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether another process that runs takes care of it."""
+        return self.owner != _owner() and _runs(self.owner) is True
+
+    @property
     def unknown(self) -> bool:
         """Whether it may have taken effect, and nobody has read the answer."""
         return self.state == "unknown" or (self.state == "sending" and not self.sending)
@@ -305,11 +310,14 @@ class Journal:
         )
 
     def unfinished(self, base_url: str, since: float) -> Future[list[Record]]:
-        """Give jobs that have not ended and requests whose answer was never read, oldest first."""
+        """Give jobs that have not ended and requests whose answer was never read.
+
+        The newest 100 at most, newest first.
+        """
         return self._records(
             "base_url=? AND kind<>'upload' AND asked_at>?"
             " AND ((state='accepted' AND NOT ended) OR state IN ('sending', 'unknown'))"
-            " ORDER BY asked_at",
+            " ORDER BY asked_at DESC LIMIT 100",
             (base_url, since),
         )
 
@@ -406,13 +414,17 @@ def _owner() -> str:
 
 def _lives(owner: str, told_at: float) -> bool:
     """Whether the process that asked may still be sending."""
-    if time.time() - told_at > ALIVE_FOR:
-        return False
-    ours = _owner()
+    return _runs(owner) is not False and time.time() - told_at < ALIVE_FOR
+
+
+def _runs(owner: str) -> bool | None:
+    """Whether a process runs; None where that cannot be told."""
+    if owner == _owner():
+        return True
     host, pid = owner.split("|")[:2]
     # Of a process elsewhere, or where asking would end it (Windows), only the clock tells.
-    if owner == ours or host != socket.gethostname() or os.name != "posix":
-        return True
+    if host != socket.gethostname() or os.name != "posix":
+        return None
     if int(pid) == os.getpid():
         return False
     try:
@@ -420,5 +432,5 @@ def _lives(owner: str, told_at: float) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True
+        return None
     return True

@@ -30,7 +30,11 @@ T = TypeVar("T")
 
 _start = threading.Lock()
 _begun: set[asyncio.Task[Any]] = set()
-_current: tuple[int, asyncio.AbstractEventLoop] | None = None
+_ended = threading.Event()
+_abandoned: list[object] = []
+
+# `%autoreload` runs this file again in the same module; the loop on which everything lives stays.
+_current: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current")
 
 #: A blocking wait wakes this often (seconds), because Windows cannot interrupt a longer one.
 WAKE = 0.5
@@ -49,6 +53,23 @@ def loop() -> asyncio.AbstractEventLoop:
         return _current[1]
 
 
+def _forked() -> None:
+    """Forget, in a child, what belongs to the parent: its lock may be held, its tasks never end."""
+    global _start  # noqa: PLW0603 - see above
+    _start = threading.Lock()
+    _abandoned.extend([_current, *_begun])
+    _begun.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def abandon(what: object) -> None:
+    """Keep what belongs to the parent of a fork, so that this process neither uses nor ends it."""
+    _abandoned.append(what)
+
+
 def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def cancel_all() -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -58,6 +79,7 @@ def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
 
     if not thread.is_alive():  # a forked child inherits the hook but not the thread
         return
+    _ended.set()
     with contextlib.suppress(Exception):
         asyncio.run_coroutine_threadsafe(cancel_all(), ending).result(1)
     ending.call_soon_threadsafe(ending.stop)
@@ -131,6 +153,8 @@ def result(future: concurrent.futures.Future[T], timeout: float | None = None) -
         left = WAKE if deadline is None else min(WAKE, deadline - time.monotonic())
         done, _ = concurrent.futures.wait([future], timeout=max(0.0, left))
         if done:
+            if _ended.is_set() and future.cancelled():
+                threading.Event().wait()  # a daemon's thread as the interpreter ends: no noise
             return future.result()
         if left < WAKE:
             raise TimeoutError

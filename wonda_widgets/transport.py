@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
+import os
 import random
 import re
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from . import __version__
+from . import __version__, runtime
 from .errors import (
     BY_STATUS,
     APIError,
@@ -159,6 +160,7 @@ class Transport:
         self._transport = transport
         self._sleep = sleep
         self._client: httpx.AsyncClient | None = None
+        self._pid = os.getpid()
         self.closed = False
 
     def without_key(self, data: bytes) -> bytes:
@@ -172,7 +174,11 @@ class Transport:
 
     def _http(self) -> httpx.AsyncClient:
         self.check_open()
+        if self._pid != os.getpid():  # forked: these connections are the parent's
+            runtime.abandon(self._client)
+            self._client = None
         if self._client is None:  # made here, on the loop that will use it
+            self._pid = os.getpid()
             self._client = httpx.AsyncClient(
                 transport=self._transport,
                 timeout=self._timeout,

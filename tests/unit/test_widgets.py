@@ -12,6 +12,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.models import Media
+from wonda_widgets.resources.history import Post
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT, Model
 
 REGISTRY = ipywidgets.widgets.widget._instances
@@ -458,19 +459,92 @@ def test_with_several_accounts_none_is_guessed(panel, settled):
         assert form.account == ""
 
 
-def test_an_unknown_outcome_blocks_until_somebody_looked(publisher, settled, wonda):
-    server = sandbox_of(wonda)
-    server.faults.add("POST", "/publish/instagram", "drop", after=True)
+def lose(publisher, settled, wonda, *, after):
+    """Have the answer to a post lost, after or before it takes effect."""
+    wonda.faults.add("POST", "/publish/instagram", "drop", after=after)
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "unknown" and publisher.error)
     assert publisher.error["title"] == "We don’t know whether this was posted."
+
+
+def test_after_an_unknown_outcome_nothing_is_posted_until_check_has_found_the_post(
+    publisher, settled, wonda
+):
+    lose(publisher, settled, wonda, after=True)
     send(publisher, "publish", **fields())
     settled(lambda: publisher.receipt == 2)
-    assert len(server.store.publishes) == 1
-    send(publisher, "settled")
-    settled(lambda: publisher.step == "editing")
+    send(publisher, "check")
+    send(publisher, "check")
+    settled(lambda: publisher.posted and publisher.step == "editing")
+    assert publisher.posted["link"].startswith("https://")
     assert publisher.error is None
+    assert len(sandbox_of(wonda).store.publishes) == 1
+
+
+def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_again(
+    publisher, settled, wonda, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.resources.once.GRACE", 0.3)
+    lose(publisher, settled, wonda, after=False)
+    send(publisher, "check")
+    settled(lambda: publisher.again_in > 0)
+    assert "may still arrive" in publisher.error["text"]
+    settled(lambda: publisher.step == "editing")  # it looks again by itself
+    assert publisher.settled == "It was not posted. You can publish it again."
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.posted)
+    assert publisher.settled == ""
+    assert len(sandbox_of(wonda).store.publishes) == 1
+
+
+def test_where_the_history_cannot_be_read_it_stays_unknown(publisher, settled, wonda):
+    lose(publisher, settled, wonda, after=True)
+    wonda.faults.add("GET", "/instagram/publishes", 403)
+    send(publisher, "check")
+    settled(lambda: publisher.step == "unknown" and "history cannot" in publisher.error["text"])
+    assert publisher.error["title"] == "We don’t know whether this was posted."
+
+
+@pytest.mark.parametrize("posted", [True, False])
+def test_where_the_history_does_not_tell_the_person_is_asked(
+    publisher, settled, wonda, monkeypatch, posted
+):
+    lose(publisher, settled, wonda, after=True)
+    monkeypatch.setattr(
+        "wonda_widgets.resources.history.post",
+        lambda _row: Post(**dict.fromkeys(Post.__struct_fields__)),
+    )
+    send(publisher, "check")
+    settled(lambda: publisher.undecided and publisher.step == "unknown")
+    send(publisher, "settled", posted=posted)
+    settled(lambda: publisher.step == "editing")
+    assert bool(publisher.posted) is posted
+    assert publisher.error is None
+    monkeypatch.undo()
+    with pytest.raises(ww.AlreadyPublishedError):  # the history knows better
+        wonda.publish.instagram(
+            media_id=publisher.media_id, instagram_account_id=ACCOUNT, caption="Made with Wonda"
+        )
+
+
+def test_the_same_post_again_asks_and_posts_only_if_it_is_wanted(publisher, settled, wonda):
+    publisher.confirm_publish = False
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.posted and publisher.step == "editing")
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.step == "repeating")
+    assert "already posted" in publisher.earlier["text"]
+    assert publisher.earlier["link"].startswith("https://")
+    send(publisher, "edit")
+    settled(lambda: publisher.step == "editing")
+    assert len(sandbox_of(wonda).store.publishes) == 1
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.step == "repeating")
+    for _ in range(3):
+        send(publisher, "repeat", media_id=publisher.media_id)
+    settled(lambda: publisher.posted and publisher.step == "editing")
+    assert len(sandbox_of(wonda).store.publishes) == 2
 
 
 def test_a_refused_post_leaves_everything_to_try_again(publisher, settled, wonda):
@@ -575,6 +649,75 @@ def test_an_unknown_keyword_says_what_to_check(wonda):
             cls(wonda=wonda, promt="x")
     with pytest.raises(TypeError, match=r"Wonda\(key\)"):
         ww.Studio("sk_key")
+
+
+def left_over(wonda):
+    """Leave a running job, a picture and a post of which nobody read the answer."""
+    media = wonda.images.generate(model="z-image", prompt="first").wait().media
+    wonda.faults.add("POST", "/image/generate", "drop")
+    with pytest.raises(ww.OutcomeUnknownError):
+        wonda.images.generate(model="z-image", prompt="lost")
+    wonda.faults.add("POST", "/publish/instagram", "drop", after=True)
+    with pytest.raises(ww.OutcomeUnknownError):
+        wonda.publish.instagram(media_id=media.media_id, instagram_account_id=ACCOUNT)
+    job = wonda.images.generate(model="z-image", prompt="A harbour left behind")
+    job.stop()
+    return job
+
+
+def test_what_an_earlier_kernel_left_is_offered_and_gone_on_with(panel, settled, wonda):
+    left = left_over(wonda)
+    studio = panel(ww.Studio)
+    offer = studio.unfinished
+    settled(lambda: (offer.running, offer.pictures, offer.posts) == (1, 1, 1))
+    assert studio.job is None
+    send(offer, "watch")
+    settled(lambda: studio.media)
+    assert studio.job.id == left.id
+    assert studio.preview.alt == "A harbour left behind"
+    settled(lambda: studio.publish_form.media_id == studio.media.media_id)
+    send(offer, "check")
+    settled(lambda: studio.publish_form.posted)
+    assert len(sandbox_of(wonda).store.publishes) == 1
+    send(offer, "looked")
+    settled(lambda: not wonda._async._core.journal.unfinished(wonda.base_url, 0).result())
+    assert (offer.running, offer.pictures, offer.posts) == (0, 0, 0)
+
+
+def test_what_is_left_over_can_wait(panel, settled, wonda):
+    left_over(wonda)
+    studio = panel(ww.Studio)
+    settled(lambda: studio.unfinished.posts)
+    send(studio.unfinished, "later")
+    settled(lambda: not studio.unfinished.posts)
+    assert panel(ww.Studio)
+    assert len(wonda.jobs.unfinished()) == 3
+
+
+def test_a_running_job_is_not_pushed_aside_by_what_is_left_over(panel, settled):
+    with ww.Wonda.sandbox(seconds=0.3) as wonda:
+        left = wonda.images.generate(model="z-image", prompt="left")
+        left.stop()
+        studio = panel(ww.Studio, wonda=wonda, prompt="new")
+        settled(lambda: studio.unfinished.running and studio.prompt_form.state == "ready")
+        studio.prompt_form.submit()
+        settled(lambda: studio.prompt_form.state == "running")
+        send(studio.unfinished, "watch")
+        settled(lambda: len(studio.filmstrip.thumbs) == 2)
+        assert studio.job.request["prompt"] == "new"
+        assert studio.preview.alt == "new"
+        studio.close()
+
+
+def test_a_journal_that_cannot_be_written_is_said_in_the_panel(panel, settled, tmp_path):
+    (tmp_path / "file").write_text("")
+    wonda = ww.Wonda.sandbox(journal=tmp_path / "file" / "journal.db")
+    with pytest.warns(ww.JournalWarning):
+        wonda.jobs.recent()
+    studio = panel(ww.Studio, wonda=wonda)
+    settled(lambda: "Work goes on in memory" in studio.unfinished.trouble)
+    studio.close()
+    wonda.close()
 
 
 def test_closing_in_the_middle_of_a_job_frees_everything(panel, settled):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from .. import runtime
@@ -12,7 +13,9 @@ from .images import GENERATION
 from .publish import PUBLISHING
 
 if TYPE_CHECKING:
+    from ..errors import OutcomeUnknownError
     from ..jobs import Job, Kind
+    from ..journal import Record
 
 OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING)}
 
@@ -22,6 +25,11 @@ class AsyncJobs:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the journal's file, in a sentence; empty if nothing is."""
+        return self._core.journal.trouble
 
     @on_package_loop
     async def recent(self, limit: int = 50) -> list[Job]:
@@ -41,6 +49,30 @@ class AsyncJobs:
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.base_url, limit))
         return [self._core.revived(record, OPERATIONS[record.kind]) for record in found]
+
+    @on_package_loop
+    async def unfinished(self, days: float = 7) -> list[Record]:
+        """What had no end yet when it was last heard of, oldest first; the service is not asked.
+
+        What another kernel that runs on this machine takes care of is left out. `resume`
+        makes a live job of an entry.
+        """
+        self._core.transport.check_open()
+        since = time.time() - days * 86_400
+        found = await asyncio.wrap_future(self._core.journal.unfinished(self._core.base_url, since))
+        return [record for record in found[::-1] if not record.sending and not record.elsewhere]
+
+    def resume(self, record: Record) -> Job:
+        """Follow an entry of `unfinished` from where it stands."""
+        job = self._core.revived(record, OPERATIONS[record.kind])
+        job.resume()
+        return job
+
+    @on_package_loop
+    async def dismiss(self, unknown: Job | Record | OutcomeUnknownError) -> None:
+        """Note that you have looked yourself what became of a request; it is no longer listed."""
+        if unknown.intent:
+            await asyncio.wrap_future(self._core.journal.dismissed(unknown.intent))
 
     def attach(self, kind: Kind, job_id: str) -> Job:
         """Follow a job by its id, whoever submitted it.
@@ -78,9 +110,26 @@ class Jobs:
     def __init__(self, resource: AsyncJobs) -> None:
         self._async = resource
 
+    @property
+    def trouble(self) -> str:
+        """See `AsyncJobs.trouble`."""
+        return self._async.trouble
+
     def recent(self, limit: int = 50) -> list[Job]:
         """See `AsyncJobs.recent`."""
         return runtime.call(self._async.recent(limit))
+
+    def unfinished(self, days: float = 7) -> list[Record]:
+        """See `AsyncJobs.unfinished`."""
+        return runtime.call(self._async.unfinished(days))
+
+    def resume(self, record: Record) -> Job:
+        """See `AsyncJobs.resume`; nothing here waits."""
+        return self._async.resume(record)
+
+    def dismiss(self, unknown: Job | Record | OutcomeUnknownError) -> None:
+        """See `AsyncJobs.dismiss`."""
+        runtime.call(self._async.dismiss(unknown))
 
     def attach(self, kind: Kind, job_id: str) -> Job:
         """See `AsyncJobs.attach`; nothing here waits."""

@@ -189,7 +189,8 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     APIError, ServiceUnreachableError
         If the history cannot be read.
     """
-    if not record.unknown:
+    gone = record.state == "accepted" and not record.ended  # asked after a job that is lost
+    if not record.unknown and not gone:
         return _not_unknown(core, operation, record)
     asked = _moment(record.asked_at)
     account = record.body["instagramAccountId"]
@@ -206,7 +207,11 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
         mine = post.job_id not in others and post.permalink not in others
         if mine and _may_be(post, record, asked):
             return await _settled(core, operation, record, post)
-    if not found.complete or any(_says_too_little(post, record, asked) for post in found.posts):
+    if (
+        gone
+        or not found.complete
+        or any(_says_too_little(post, record, asked) for post in found.posts)
+    ):
         return Finding(
             posted=None,
             message="The account’s history does not tell. Look at the account itself.",
@@ -227,9 +232,8 @@ def _not_unknown(core: Core, operation: Operation, record: Record) -> Finding:
     match record.state:
         case "sending":
             return Finding(posted=None, message="It is being sent at this moment.", again_in=5)
-        case "accepted":
-            job = core.revived(record, operation)
-            return Finding(posted=None, message="It did arrive, and is followed.", job=job)
+        case "accepted" if record.status == "succeeded":
+            return _posted(record.permalink, None, core.revived(record, operation))
         case "posted":
             return _posted(record.permalink, None)
     return Finding(posted=False, message="It was not posted. You can publish it again.")

@@ -13,6 +13,7 @@ from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
     from ..jobs import Job
+    from ..journal import Record
     from .once import Finding
 
 PUBLISHING = Operation(
@@ -101,16 +102,37 @@ class AsyncPublish:
         APIError, ServiceUnreachableError
             If the history cannot be read.
         """
-        intent = getattr(unknown, "intent", None)
+        return await once.check(self._core, PUBLISHING, await self._record(unknown))
+
+    @on_package_loop
+    async def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
+        """Note what you saw at the account yourself, where `check` could not tell.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not of a post in this client's journal.
+        """
+        record = await self._record(unknown)
         journal = self._core.journal
-        found = await asyncio.wrap_future(journal.of_intent(intent)) if intent else []
+        written = (
+            journal.posted(record.intent, None, record.job_id)
+            if posted
+            else journal.absent(record.intent)
+        )
+        await asyncio.wrap_future(written)
+
+    async def _record(self, unknown: Job | OutcomeUnknownError) -> Record:
+        intent = getattr(unknown, "intent", None)
+        self._core.transport.check_open()
+        found = await asyncio.wrap_future(self._core.journal.of_intent(intent)) if intent else []
         if not found or found[0].kind != "publish":
             raise InvalidInputError(
                 "unknown",
                 "This is not a post that the journal knows.",
                 "Pass the OutcomeUnknownError of publish.instagram, or a job of jobs.recent().",
             )
-        return await once.check(self._core, PUBLISHING, found[0])
+        return found[0]
 
     @on_package_loop
     async def history(
@@ -161,6 +183,10 @@ class Publish:
     def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
         """See `AsyncPublish.check`."""
         return runtime.call(self._async.check(unknown))
+
+    def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
+        """See `AsyncPublish.settle`."""
+        runtime.call(self._async.settle(unknown, posted=posted))
 
     def history(
         self, *, limit: int = 10, instagram_account_id: str | None = None

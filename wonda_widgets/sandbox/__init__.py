@@ -15,12 +15,14 @@ either inside the process (`local_transport`) or on a socket (`serve`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .app import Sandbox
 
 if TYPE_CHECKING:
     import httpx
+
+    from .faults import Faults
 
 __all__ = ["Sandbox", "local_transport"]
 
@@ -29,8 +31,17 @@ API_ORIGIN = "https://sandbox.wonda.invalid"
 STORAGE_ORIGIN = "https://storage.sandbox.wonda.invalid"
 
 
-def local_transport(**options: Any) -> tuple[httpx.AsyncBaseTransport, str, str]:
-    """A sandbox in this process: its httpx transport, base URL and a key it takes."""
+class Local(NamedTuple):
+    """A sandbox in this process: how to reach it, a key that it takes, and its faults."""
+
+    transport: httpx.AsyncBaseTransport
+    base_url: str
+    key: str
+    faults: Faults
+
+
+def local_transport(**options: Any) -> Local:
+    """Make a sandbox in this process."""
     import httpx  # noqa: PLC0415 - a sandbox on a socket does without
 
     sandbox = Sandbox(storage_origin=STORAGE_ORIGIN, **options)
@@ -41,4 +52,5 @@ def local_transport(**options: Any) -> tuple[httpx.AsyncBaseTransport, str, str]
         app = sandbox.storage if host == storage_host else sandbox.api
         await app(scope, receive, send)
 
-    return httpx.ASGITransport(app=both), f"{API_ORIGIN}/api/v1", sandbox.any_key
+    transport = httpx.ASGITransport(app=both)
+    return Local(transport, f"{API_ORIGIN}/api/v1", sandbox.any_key, sandbox.faults)

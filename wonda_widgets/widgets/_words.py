@@ -49,11 +49,13 @@ _TITLES: tuple[tuple[type[WondaError], str], ...] = (
 def problem(error: BaseException) -> Problem:
     """An error as a panel shows it."""
     if isinstance(error, OutcomeUnknownError):
-        what = "posted" if "publish" in error.operation else "made"
+        is_post = "publish" in error.operation
         reason = error.reason[:1].upper() + error.reason[1:]
+        # Of a post the panel finds out itself, by its `Check`.
+        hint = "It is not repeated by itself." if is_post else f"It was not repeated. {error.hint}"
         return {
-            "title": f"We don’t know whether this was {what}.",
-            "text": f"{_sentence(reason)} It was not repeated. {error.hint}",
+            "title": f"We don’t know whether this was {'posted' if is_post else 'made'}.",
+            "text": f"{_sentence(reason)} {hint}",
             "field": "",
         }
     if isinstance(error, InvalidInputError):

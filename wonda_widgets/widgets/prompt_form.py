@@ -76,6 +76,7 @@ class PromptForm(Panel):
     ) -> None:
         self._fields: dict[str, list[schema.Field]] = {}
         self._job: Job | None = None
+        self._unknown: OutcomeUnknownError | None = None
         self._early: Mapping[str, Any] | None = None
         self._listeners: list[Callable[[Job], object]] = []
         self._prices: dict[bytes, str] = {}
@@ -129,7 +130,7 @@ class PromptForm(Panel):
             self.models = [_shown(model, self._fields[model.key]) for model in models]
             self.model = wanted if wanted in self._fields else models[0].key
             self.params = self._fitting(self.model, self.params)
-            self.state = "ready"
+            self.state = self._rest()
         if wanted and wanted not in self._fields:
             self.error = _words.problem(
                 InvalidInputError(
@@ -209,32 +210,43 @@ class PromptForm(Panel):
 
     def _on_settled(self, _content: object) -> None:
         """Somebody has looked and says so: the form is free again."""
-        if self.state == "unknown":
+        if self.state == "unknown" and self._unknown is not None:
             self.state = "ready"
             self.error = None
+            self._start(self._client.jobs.dismiss, self._unknown)
 
     async def _generate(self, prompt: str, model: str, params: dict[str, Any]) -> None:
         try:
             job = await self._client.images.generate(model=model, prompt=prompt, params=params)
-        except OutcomeUnknownError:
+        except OutcomeUnknownError as error:
+            self._unknown = error
             # It may have been made and billed, so the next one takes a decision, not a click.
             self.state = "unknown"
             raise
         except BaseException:
             self.state = "ready"
             raise
-        self.state = "running"
+        self.take_over(job)
+
+    def take_over(self, job: Job) -> None:
+        """Make a job this form's own, for instance one of an earlier kernel. On the loop only."""
         self._job = job
 
-        def release(snapshot: Snapshot) -> None:
-            if self._job is job and not self._closed and self.state != "sending":
-                self.state = "running" if snapshot.watching else "ready"
+        def release(_snapshot: Snapshot) -> None:
+            if self._job is job and not self._closed and self.state in {"ready", "running"}:
+                self.state = self._rest()
 
         while self._unwatch:
             self._unwatch.pop()()
+        if self.state != "loading":
+            self.state = "running"
         self._unwatch.append(job.watch(release))
         for listener in self._listeners:
             self._guard(listener, job)
+
+    def _rest(self) -> str:
+        """The state of a form that sends nothing."""
+        return "running" if self._job is not None and self._job.snapshot.watching else "ready"
 
 
 def _shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:

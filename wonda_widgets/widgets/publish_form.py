@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from .. import runtime
-from ..errors import InvalidInputError, OutcomeUnknownError
+from ..errors import (
+    AlreadyPublishedError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    WondaError,
+)
 from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
+from . import _words
 from ._panel import css, esm
 from ._watching import WatchingPanel
 
@@ -19,8 +26,10 @@ if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..models import Snapshot
+    from ..resources.once import Finding
 
 PRODUCTS = ("IMAGE", "STORIES")
+UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
 
 
 class PublishForm(WatchingPanel):
@@ -61,10 +70,19 @@ class PublishForm(WatchingPanel):
     """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
     confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
     step = traitlets.Unicode("editing").tag(sync=True)
-    """``"editing"``, ``"confirming"``, ``"sending"``, ``"running"`` or ``"unknown"``."""
+    """``"editing"``, ``"confirming"``, ``"repeating"`` (the same was posted before: again?),
+    ``"sending"``, ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
     summary = traitlets.Dict().tag(sync=True)
     """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
     thumb = traitlets.Bytes(b"").tag(sync=True)
+    earlier = traitlets.Dict().tag(sync=True)
+    """Of the same post, made before: ``text`` and ``link``."""
+    settled = traitlets.Unicode("").tag(sync=True)
+    """What was found out about a post whose outcome was unknown, until the next one."""
+    undecided = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the history cannot tell, so that the person is asked."""
+    again_in = traitlets.Float(0.0).tag(sync=True)
+    """Seconds until the history is looked at again by itself; 0 for never."""
     posted = traitlets.Dict().tag(sync=True)
     """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``."""
     limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
@@ -80,6 +98,7 @@ class PublishForm(WatchingPanel):
         **traits: Any,
     ) -> None:
         self._listeners: list[Callable[[Job], object]] = []
+        self._unknown: Job | OutcomeUnknownError | None = None
         super().__init__(
             wonda,
             media_id=media_id or "",
@@ -104,7 +123,7 @@ class PublishForm(WatchingPanel):
         """
         if media_id == self.media_id:
             return
-        if self.step in {"sending", "running"}:  # what is on its way stays in sight
+        if self.step in {"sending", "running", "checking"}:  # what is on its way stays in sight
             self._next = (media_id, alt_text, thumb)
             return
         self._next = None
@@ -116,6 +135,7 @@ class PublishForm(WatchingPanel):
             if self.step != "unknown":
                 self.step = "editing"
                 self.job_phase = "none"
+                self.settled = ""
                 self.error = None
 
     _next: tuple[str, str, bytes] | None = None
@@ -160,8 +180,12 @@ class PublishForm(WatchingPanel):
             self._submit()
 
     def _on_edit(self, _content: object) -> None:
-        if self.step == "confirming":
+        if self.step in {"confirming", "repeating"}:
             self.step = "editing"
+
+    def _on_repeat(self, content: Mapping[str, Any]) -> None:
+        if self.step == "repeating" and content.get("media_id") == self.summary["media_id"]:
+            self._submit(repeat=True)
 
     def _on_confirm(self, content: Mapping[str, Any]) -> None:
         # The step changes here, on the loop, before anything is sent; a second click
@@ -190,13 +214,14 @@ class PublishForm(WatchingPanel):
         check_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT)
         return {**chosen, "media_id": self.media_id, "account_name": names[chosen["account"]]}
 
-    def _submit(self) -> None:
+    def _submit(self, *, repeat: bool = False) -> None:
         self.step = "sending"
         self.posted = {}
+        self.settled = ""
         self._watch(None)
-        self._start(self._publish, self.summary)
+        self._start(self._publish, self.summary, repeat)
 
-    async def _publish(self, summary: Mapping[str, str]) -> None:
+    async def _publish(self, summary: Mapping[str, str], repeat: bool) -> None:  # noqa: FBT001
         try:
             job = await self._client.publish.instagram(
                 media_id=summary["media_id"],
@@ -204,39 +229,143 @@ class PublishForm(WatchingPanel):
                 caption=summary["caption"] if summary["caption"].strip() else None,
                 alt_text=summary["alt_text"] if summary["alt_text"].strip() else None,
                 product=summary["product"],
+                allow_repeat=repeat,
             )
-        except OutcomeUnknownError:
-            self.step = "unknown"
+        except AlreadyPublishedError as error:
+            self.earlier = {"text": error.message, "link": error.permalink or ""}
+            self.step = "repeating"
+        except OutcomeUnknownError as error:
+            self._doubt(error)
             raise
         except BaseException:
             self.step = "editing"
             raise
+        else:
+            self._follow(job)
+
+    def _follow(self, job: Job) -> None:
         self.step = "running"
         self._watch(job)
         for listener in self._listeners:
             self._guard(listener, job)
 
-    def _on_settled(self, _content: object) -> None:
-        """Somebody looked at the account and says so: the form is free again."""
-        if self.step == "unknown":
+    def take_over(self, job: Job) -> None:
+        """Go on with a post of an earlier kernel from where it stands. On the loop only."""
+        body = job.request
+        names = {account["id"]: account["name"] for account in self.accounts}
+        account = body.get("instagramAccountId") or ""
+        self.summary = {
+            "account": account,
+            "account_name": names.get(account, "the account"),
+            "media_id": body.get("mediaId") or "",
+            "caption": body.get("caption") or "",
+            "alt_text": body.get("altText") or "",
+            "product": body.get("product") or "IMAGE",
+        }
+        self.settled = ""
+        if job.id is not None:
+            self._follow(job)
+            return
+        self._doubt(job)
+        self.error = _words.problem(job.snapshot.error or WondaError(""))
+
+    # ------------------------------------------------------------ after an unknown outcome
+
+    def _doubt(self, unknown: Job | OutcomeUnknownError) -> None:
+        self._unknown = unknown
+        with self.hold_sync():
+            self.undecided = False
+            self.again_in = 0.0
+            self.step = "unknown"
+
+    def check(self) -> None:
+        """Do what `Check` does. On the loop only."""
+        self._on_check(None)
+
+    def _on_check(self, _content: object) -> None:
+        if self.step == "unknown" and self._unknown is not None:
+            self.step = "checking"
+            self._start(self._check, self._unknown)
+
+    async def _check(self, unknown: Job | OutcomeUnknownError) -> None:
+        try:
+            finding = await self._client.publish.check(unknown)
+        except WondaError as error:
+            self.step = "unknown"
+            reason = f"The account’s history cannot be read. {error.message} Check again later."
+            self.error = {**UNKNOWN, "text": reason}
+            return
+        except BaseException:
+            self.step = "unknown"
+            raise
+        if finding.job is not None:
+            self.error = None
+            finding.job.resume()
+            self._follow(finding.job)
+        elif finding.posted is None:
+            self._still_unknown(finding)
+        else:
+            self._settle(posted=finding.posted, message=finding.message, link=finding.permalink)
+
+    def _still_unknown(self, finding: Finding) -> None:
+        with self.hold_sync():
+            self.step = "unknown"
+            self.undecided = finding.again_in is None
+            self.again_in = finding.again_in or 0.0
+            self.error = {**UNKNOWN, "text": finding.message}
+        if finding.again_in is not None:
+            self._start(self._check_again, finding.again_in, self._unknown)
+
+    async def _check_again(self, seconds: float, unknown: object) -> None:
+        await asyncio.sleep(seconds)
+        if self._unknown is unknown and not self._closed:
+            self.check()
+
+    def _settle(self, *, posted: bool, message: str, link: str | None = None) -> None:
+        self._unknown = None
+        if posted:
+            self._posted(link, None)
+        with self.hold_sync():
+            self.settled = "" if posted else message
+            self.job_phase = "none"
             self.step = "editing"
             self.error = None
-            self._offer_next()
+        self._offer_next()
+
+    def _on_settled(self, content: Mapping[str, Any]) -> None:
+        """Somebody looked at the account and says so: the form is free again."""
+        if self.step == "unknown" and self._unknown is not None:
+            self.step = "checking"
+            self._start(self._take_word, self._unknown, content.get("posted") is True)
+
+    async def _take_word(self, unknown: Job | OutcomeUnknownError, posted: bool) -> None:  # noqa: FBT001
+        try:
+            await self._client.publish.settle(unknown, posted=posted)
+        except BaseException:
+            self.step = "unknown"
+            raise
+        self._settle(posted=posted, message="Noted: not posted. You can publish it.")
+
+    # ------------------------------------------------------------ the post's job
+
+    def _posted(self, link: str | None, at: float | None) -> None:
+        self.posted = {
+            "account": self.summary["account_name"],
+            "media_id": self.summary["media_id"],
+            "time": at or time.time(),
+            "link": link or "",
+        }
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         super()._show(job, snapshot)
         if snapshot.status == "succeeded":
-            self.posted = {
-                "account": self.summary["account_name"],
-                "media_id": self.summary["media_id"],
-                "time": time.time(),
-                "link": snapshot.permalink or "",
-            }
+            ended = snapshot.finished_at
+            self._posted(snapshot.permalink, ended.timestamp() if ended else None)
         if snapshot.terminal:
             self.step = "editing"
             self._offer_next()
         elif snapshot.error is not None:  # it cannot be followed any more, but may be posted
-            self.step = "unknown"
+            self._doubt(job)
         elif self.step == "unknown":  # it is followed again
             self.step = "running"
 

@@ -17,12 +17,14 @@ from .job_progress import JobProgress
 from .notice import Notice
 from .prompt_form import PromptForm
 from .publish_form import PublishForm
+from .unfinished import Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
+    from ..journal import Record
     from ..models import Media, Snapshot
     from .image_preview import Shown
 
@@ -31,7 +33,9 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """The whole flow in one panel: from a prompt to a published post.
 
     Type a prompt, press `Generate`, watch the job, look at the picture, press
-    `Publish`. Without a key it runs on a sandbox and says so: pictures are made
+    `Publish`. What an earlier kernel left unfinished is offered to be gone on with.
+
+    Without a key it runs on a sandbox and says so: pictures are made
     up and nothing is published.
 
     Parameters
@@ -76,6 +80,7 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         if unknown:
             raise TypeError(f"Studio takes no {', '.join(sorted(unknown))}; see help(Studio).")
         used, self._owned = client_for(wonda)
+        self._used = used
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.prompt_form = PromptForm(prompt=prompt, model=model, params=params, **inside)
         self.progress = JobProgress(**inside)
@@ -85,12 +90,13 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._twin = Twin("Wonda Studio")
         self.prompt_form.hiding = self._twin.hiding_style
         self._notice = [Notice(used)] if used.is_sandbox else []
+        self.unfinished = Unfinished(used, self._go_on, self._check)
         stage = ipywidgets.VBox([self.preview, self.progress, self.filmstrip])
         work = ipywidgets.Box([self.prompt_form, stage])
         self._boxes = [stage, work]
         self._unwatch: list[Callable[[], None]] = []
         self._closed = False
-        super().__init__([*self._notice, work, self.publish_form])
+        super().__init__([*self._notice, self.unfinished, work, self.publish_form])
         for box, name in (
             (self, "studio"),
             (work, "work"),
@@ -134,6 +140,10 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.progress.job = job
         self.preview.waiting = self.preview.state == "ready"
         self.preview.error = None
+        self._until_the_end(job)
+
+    def _until_the_end(self, job: Job) -> None:
+        """Have the job's picture when there is one, whether or not the job is in sight."""
 
         def follow(snapshot: Snapshot) -> None:
             if snapshot.terminal or not snapshot.watching:
@@ -147,6 +157,26 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
 
         unwatch = job.watch(follow)
         self._unwatch.append(unwatch)
+
+    def _go_on(self, records: list[Record]) -> None:
+        """Follow what an earlier kernel left running; the newest picture comes in sight."""
+        jobs = [self._used.jobs.resume(record) for record in records]
+        pictures = [job for job in jobs if job.kind == "inference"]
+        posts = [job for job in jobs if job.kind == "publish"]
+        if pictures and self.prompt_form.state in {"loading", "ready"}:
+            self.prompt_form.take_over(pictures.pop())
+        for job in pictures:
+            self._until_the_end(job)
+        if posts and self.publish_form.step == "editing":
+            self.publish_form.take_over(posts[-1])
+
+    def _check(self, record: Record) -> bool:
+        """Settle a post of an earlier kernel; False while another one is on its way."""
+        if self.publish_form.step not in {"editing", "confirming", "repeating"}:
+            return False
+        self.publish_form.take_over(self._used.jobs.resume(record))
+        self.publish_form.check()
+        return True
 
     def _finished(self, job: Job, snapshot: Snapshot) -> None:
         if self._closed:
@@ -199,6 +229,7 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             unwatch()
         panels = [
             *self._notice,
+            self.unfinished,
             self.prompt_form,
             self.preview,
             self.progress,

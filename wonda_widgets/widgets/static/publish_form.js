@@ -84,10 +84,43 @@ export default {
     );
     const go = h("div", { class: "wonda-go" }, publish, hint);
     const note = h("p", { class: "wonda-note", role: "status" });
-    const settled = button("I have looked, go on", () => tell(model, { type: "settled" }), {
+
+    // The same was posted before: once more?
+    const earlierText = h("span");
+    const earlierLink = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
+    const again = button("Post again", () => repeat());
+    const leave = button("Keep editing", () => tell(model, { type: "edit" }));
+    const earlier = h(
+      "div",
+      {
+        class: "wonda-summary wonda-earlier",
+        role: "group",
+        "aria-label": "Already posted",
+        tabindex: "-1",
+      },
+      h(
+        "div",
+        {},
+        h("p", {}, h("strong", {}, "Already posted."), " ", earlierText, " ", earlierLink),
+        h("p", { class: "wonda-summary-text" }, "Nothing was sent. Post it again?"),
+        h("div", { class: "wonda-buttons" }, again, leave),
+      ),
+    );
+
+    // Unknown is not failed: the account's history is looked at, or else the person asked.
+    const check = button("Check", () => tell(model, { type: "check" }), { small: true });
+    const checking = h("span", { class: "wonda-check-note" });
+    const isPosted = button("It was posted", () => tell(model, { type: "settled", posted: true }), {
       small: true,
     });
-    const alert = alertBox(model, settled);
+    const notPosted = button(
+      "It was not posted",
+      () => tell(model, { type: "settled", posted: false }),
+      { small: true },
+    );
+    const settling = h("div", { class: "wonda-buttons" }, check, isPosted, notPosted, checking);
+    const alert = alertBox(model, settling);
+    const outcome = h("p", { class: "wonda-note", role: "status" });
     const postedText = h("span");
     const link = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
     const posted = h(
@@ -106,7 +139,9 @@ export default {
         altText.node,
         go,
         summary,
+        earlier,
         note,
+        outcome,
         jobView(model, panel),
         posted,
         alert,
@@ -140,6 +175,12 @@ export default {
       paint();
     }
 
+    function repeat() {
+      if (isOff(again)) return;
+      sent.send(content("repeat"));
+      paint();
+    }
+
     function reason() {
       if (!model.get("media_id")) return "Make a picture first.";
       if (model.get("accounts_state") === "loading") return "Loading accounts…";
@@ -151,23 +192,44 @@ export default {
     }
     function paint() {
       const step = model.get("step");
-      const busy = step === "sending" || step === "running";
+      const busy = ["sending", "running", "checking"].includes(step);
+      const asks = step === "confirming" || step === "repeating";
+      const unknown = step === "unknown" || step === "checking";
       const why = step === "editing" ? reason() : "";
       const free = model.get("confirm_publish") ? "You see a summary first." : "";
-      go.hidden = step === "confirming";
+      go.hidden = asks;
       summary.hidden = step !== "confirming";
+      earlier.hidden = step !== "repeating";
       turn(publish, step === "editing" && !why && !sent.waiting);
       turn(now, step === "confirming" && !sent.waiting);
-      hint.textContent = busy
-        ? "On its way…"
-        : step === "unknown"
-          ? "Settle the last post first."
-          : why || free;
+      turn(again, step === "repeating" && !sent.waiting);
+      hint.textContent = unknown ? "Settle the last post first." : busy ? "On its way…" : why || free;
       // What the summary speaks of is not changed under it.
-      for (const control of [...fields, refresh])
-        control.disabled = step === "confirming" || busy;
-      settled.hidden = step !== "unknown";
+      for (const control of [...fields, refresh]) control.disabled = asks || busy;
+      settling.hidden = !unknown;
+      turn(check, step === "unknown");
+      const undecided = step === "unknown" && model.get("undecided");
+      isPosted.hidden = notPosted.hidden = !undecided;
+      checking.hidden = undecided;
+      wait();
     }
+
+    // Counts down to the next look at the history.
+    let due = 0;
+    let ticking = 0;
+    function wait() {
+      const left = Math.ceil((due - performance.now()) / 1000);
+      const counts = model.get("step") === "unknown" && left > 0;
+      checking.textContent =
+        model.get("step") === "checking"
+          ? "Looking into the account’s publish history…"
+          : counts
+            ? `Looks again in ${left} s.`
+            : "Looks into the account’s publish history.";
+      clearTimeout(ticking);
+      if (counts) ticking = setTimeout(wait, 250);
+    }
+    signal.addEventListener("abort", () => clearTimeout(ticking));
 
     on("accounts account accounts_state", () => {
       const state = model.get("accounts_state");
@@ -216,18 +278,36 @@ export default {
         ...(again ? ["this picture was already posted"] : []),
       ].join(" · ");
       const hadFocus = root.contains(document.activeElement);
-      const wasInSummary = summary.contains(document.activeElement);
+      const wasInSummary = [summary, earlier].some((box) => box.contains(document.activeElement));
       paint();
       // Not onto the button: a key that is still held would press it.
       if (hadFocus && step === "confirming" && !summary.contains(document.activeElement))
         summary.focus();
       if (wasInSummary && step === "editing") publish.focus();
     });
+    on("step again_in", () => {
+      due = performance.now() + model.get("again_in") * 1000;
+      paint();
+    });
+    on("undecided", paint);
+    on("settled", () => (outcome.textContent = model.get("settled")));
+    on("step earlier", () => {
+      earlierText.textContent = model.get("earlier").text ?? "";
+      const address = safeLink(model.get("earlier").link);
+      earlierLink.hidden = !address;
+      if (address) earlierLink.href = address;
+      else earlierLink.removeAttribute("href");
+      if (model.get("step") === "repeating" && root.contains(document.activeElement))
+        earlier.focus();
+    });
     on("posted", () => {
       const last = model.get("posted");
       posted.hidden = !last.time;
       if (!last.time) return;
-      const time = new Date(last.time * 1000).toLocaleTimeString([], {
+      const moment = new Date(last.time * 1000);
+      const today = moment.toDateString() === new Date().toDateString();
+      const time = moment.toLocaleString([], {
+        ...(today ? {} : { day: "numeric", month: "short" }),
         hour: "2-digit",
         minute: "2-digit",
       });
@@ -244,7 +324,7 @@ export default {
     hotkey(
       root,
       signal,
-      (event) => isEscape(event) && model.get("step") === "confirming",
+      (event) => isEscape(event) && ["confirming", "repeating"].includes(model.get("step")),
       () => tell(model, { type: "edit" }),
     );
     return end;

@@ -1,0 +1,163 @@
+"""The runtime under stress: fork, exit, reloading, many panels opened and closed."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+import tracemalloc
+import weakref
+
+import ipywidgets
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets import runtime
+
+REGISTRY = ipywidgets.widgets.widget._instances
+
+
+def run(code, *arguments, seconds=60):
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=seconds, env=os.environ.copy()
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_goes_on_with_a_loop_and_connections_of_its_own(served):
+    _, base_url = served(seconds=0.3)
+    ended = run(
+        """
+        import os, sys, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+        import wonda_widgets as ww
+        wonda = ww.Wonda(sys.argv[1], base_url=sys.argv[2])
+        before = wonda.images.generate(model="z-image", prompt="before the fork")
+        child = os.fork()
+        who = "parent" if child else "child"
+        after = wonda.images.generate(model="z-image", prompt=who)
+        for job in (before, after):
+            assert job.wait(30).media.media_id
+        assert len(wonda.accounts.instagram()) == 1
+        asked = {job.request["prompt"] for job in wonda.jobs.recent()}
+        assert {who, "before the fork"} <= asked, asked
+        print(who)
+        sys.stdout.flush()
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        wonda.close()
+        """,
+        KEY,
+        base_url,
+    )
+    assert ended.stderr == ""
+    assert sorted(ended.stdout.split()) == ["child", "parent"]
+
+
+@pytest.mark.parametrize(
+    "doing",
+    [
+        "wonda.images.generate(model='z-image', prompt='x')",
+        "studio = ww.Studio(wonda, prompt='x'); studio.prompt_form.submit()",
+        """
+        job = wonda.images.generate(model='z-image', prompt='x')
+        threading.Thread(target=job.wait, daemon=True).start()
+        """,
+        """
+        wonda.faults.add('POST', '/image/generate', 'hang')
+        ask = lambda: wonda.images.generate(model='z-image', prompt='x')
+        threading.Thread(target=ask, daemon=True).start()
+        time.sleep(0.2)
+        """,
+    ],
+    ids=["a job", "a panel", "a wait", "a request"],
+)
+def test_the_interpreter_ends_at_once_and_quietly(doing):
+    ended = run(
+        "import threading, time\n"
+        "import wonda_widgets as ww\n"
+        "wonda = ww.Wonda.sandbox(seconds=600)\n" + textwrap.dedent(doing),
+        seconds=20,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_reloading_the_code_keeps_the_loop_and_the_jobs_on_it(quick_polls):  # noqa: ARG001
+    loop = runtime.loop()
+    with ww.Wonda.sandbox(seconds=0.2) as wonda:
+        job = wonda.images.generate(model="z-image", prompt="x")
+        importlib.reload(runtime)
+        assert runtime.loop() is loop
+        assert job.wait(30).media
+        assert wonda.images.generate(model="z-image", prompt="y").wait(30).media
+
+
+def test_two_studios_on_one_client_do_not_get_in_each_others_way(settled, quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.05) as wonda:
+        studios = [ww.Studio(wonda, prompt=prompt) for prompt in ("one", "two")]
+        for studio in studios:
+            settled(lambda studio=studio: studio.prompt_form.state == "ready")
+            studio.prompt_form.submit()
+        for studio in studios:
+            settled(lambda studio=studio: studio.media)
+        assert [studio.job.request["prompt"] for studio in studios] == ["one", "two"]
+        for studio in studios:
+            studio.close()
+
+
+def test_a_client_closed_while_jobs_run_leaves_them_to_the_next_one(tmp_path, served):
+    _, base_url = served(seconds=0.5)
+    path = tmp_path / "journal.db"
+    with ww.Wonda(KEY, base_url=base_url, journal=path) as wonda:
+        job = wonda.images.generate(model="z-image", prompt="x")
+    with pytest.raises(ww.WondaError):
+        job.wait(10)
+    with ww.Wonda(KEY, base_url=base_url, journal=path) as wonda:
+        [again] = wonda.jobs.recent()
+        assert again.wait(30).media
+
+
+def test_panels_opened_and_closed_in_the_middle_of_a_job_leave_nothing(settled):
+    panels = weakref.WeakSet()
+
+    def cycle():
+        studio = ww.Studio(wonda, prompt="x")
+        panels.add(studio)
+        settled(lambda: studio.prompt_form.state == "ready")
+        studio.prompt_form.submit()
+        settled(lambda: studio.job)
+        studio.job.stop()
+        studio.close()
+
+    with ww.Wonda.sandbox(seconds=600, credits=1e9) as wonda:
+        for _ in range(20):  # what is loaded once is loaded
+            cycle()
+        gc.collect()
+        widgets, tasks = len(REGISTRY), _tasks()
+        tracemalloc.start()
+        before = tracemalloc.take_snapshot()
+        for _ in range(200):
+            cycle()
+        settled(lambda: len(REGISTRY) == widgets and _tasks() <= tasks + 2)
+        settled(lambda: gc.collect() is not None and not panels)
+        after = tracemalloc.take_snapshot()
+        tracemalloc.stop()
+    ours = [
+        change.size_diff
+        for change in after.compare_to(before, "filename")
+        if "wonda_widgets" in change.traceback[0].filename
+        and "sandbox" not in change.traceback[0].filename
+    ]
+    assert sum(ours) < 200 * 1024  # a panel that stayed would be 100 times as much
+
+
+def _tasks():
+    import asyncio
+
+    return len(asyncio.all_tasks(runtime.loop()))

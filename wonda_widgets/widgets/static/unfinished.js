@@ -1,0 +1,65 @@
+const many = (count, one, more) => (count === 1 ? `1 ${one}` : `${count} ${more}`);
+
+export default {
+  render({ model, el }) {
+    const { root, on, end } = view(model, el, "unfinished");
+
+    /** A line of what is unfinished, with the one thing to do about it. */
+    function line(text, label, type) {
+      const said = h("span");
+      const node = h(
+        "p",
+        { class: "wonda-unfinished-line", role: "status" },
+        said,
+        button(label, () => tell(model, { type }), { small: true }),
+      );
+      return {
+        node,
+        paint(count) {
+          node.hidden = !count;
+          if (count) said.textContent = text(count);
+        },
+      };
+    }
+    const running = line(
+      (count) => `${many(count, "job was", "jobs were")} still running.`,
+      "Watch again",
+      "watch",
+    );
+    const posts = line(
+      (count) =>
+        `${many(count, "post", "posts")} may have been made: the answer was never read. ` +
+        "Nothing is posted again by itself.",
+      "Check",
+      "check",
+    );
+    const pictures = line(
+      (count) =>
+        `${many(count, "picture", "pictures")} may have been made and billed: the answer was ` +
+        "never read. Look into your Wonda library.",
+      "I have looked",
+      "looked",
+    );
+    const later = h(
+      "button",
+      { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "later" }) },
+      "Not now",
+    );
+    const lines = h("div", {}, running.node, posts.node, pictures.node);
+    const box = h("div", { class: "wonda-left-over" }, lines, later);
+    const trouble = h("p", { class: "wonda-left-over wonda-note", role: "status" });
+    root.append(box, trouble);
+
+    on("running posts pictures trouble", () => {
+      const [jobs, made, asked] = ["running", "posts", "pictures"].map((name) => model.get(name));
+      running.paint(jobs);
+      posts.paint(made);
+      pictures.paint(asked);
+      box.hidden = !jobs && !made && !asked;
+      trouble.textContent = model.get("trouble");
+      trouble.hidden = !model.get("trouble");
+      root.hidden = box.hidden && trouble.hidden;
+    });
+    return end;
+  },
+};

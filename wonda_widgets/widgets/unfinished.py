@@ -1,0 +1,94 @@
+"""`Unfinished`: what an earlier kernel left running, and what nobody read the answer of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import runtime
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..client import AsyncWonda
+    from ..journal import Record
+
+
+class Unfinished(Panel):
+    """Offers to go on with what the journal knows to be unfinished; else it takes no room.
+
+    Parameters
+    ----------
+    wonda : AsyncWonda
+    go_on : callable
+        Called on the package's loop with the entries that were running.
+    check : callable
+        Called on the package's loop with a post whose answer was never read; gives whether
+        it could be taken.
+    """
+
+    _esm = esm("unfinished")
+    _css = css()
+
+    running = traitlets.Int(0).tag(sync=True)
+    """How many jobs had no end yet."""
+    pictures = traitlets.Int(0).tag(sync=True)
+    """How many pictures may have been made and billed."""
+    posts = traitlets.Int(0).tag(sync=True)
+    """How many posts may have been made."""
+    trouble = traitlets.Unicode("").tag(sync=True)
+    """What is wrong with the journal's file, in a sentence."""
+
+    def __init__(
+        self,
+        wonda: AsyncWonda,
+        go_on: Callable[[list[Record]], object],
+        check: Callable[[Record], bool],
+    ) -> None:
+        self._go_on = go_on
+        self._check = check
+        self._running: list[Record] = []
+        self._pictures: list[Record] = []
+        self._posts: list[Record] = []
+        super().__init__(wonda, banner=False)
+        runtime.post(lambda: self._start(self._look))
+
+    async def _look(self) -> None:
+        found = await self._client.jobs.unfinished()
+        self._running = [record for record in found if not record.unknown]
+        self._pictures = [r for r in found if r.unknown and r.kind == "inference"]
+        self._posts = [r for r in found if r.unknown and r.kind == "publish"]
+        self._tell()
+
+    def _tell(self) -> None:
+        with self.hold_sync():
+            self.running = len(self._running)
+            self.pictures = len(self._pictures)
+            self.posts = len(self._posts)
+            self.trouble = self._client.jobs.trouble
+
+    def _on_watch(self, _content: object) -> None:
+        taken, self._running = self._running, []
+        self._tell()
+        if taken:
+            self._go_on(taken)
+
+    def _on_check(self, _content: object) -> None:
+        if self._posts and self._check(self._posts[-1]):
+            self._posts.pop()  # the newest; the others stay offered
+            self._tell()
+
+    def _on_looked(self, _content: object) -> None:
+        taken, self._pictures = self._pictures, []
+        self._tell()
+        for record in taken:
+            self._start(self._dismiss, record)
+
+    async def _dismiss(self, record: Record) -> None:
+        await self._client.jobs.dismiss(record)
+
+    def _on_later(self, _content: Any) -> None:
+        self._running, self._pictures, self._posts = [], [], []
+        self._tell()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import mimetypes
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -122,6 +124,10 @@ class Sandbox:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with contextlib.suppress(ClientDisconnect):  # gone before it had said what it wants
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         fault = self.faults.take(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The command line: ``wonda-widgets demo | sandbox | doctor``."""
+"""The command line: ``wonda-widgets demo | sandbox | doctor | forget``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import __version__, client
+from . import __version__, client, journal
 from .errors import InvalidInputError, WondaError
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
@@ -49,12 +49,17 @@ def main(arguments: list[str] | None = None) -> int:
 
     commands.add_parser("doctor", help="say what is installed and whether the service answers")
 
+    forget = commands.add_parser("forget", help="delete what this package keeps on this computer")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+
     options = parser.parse_args(arguments)
     try:
         if options.command == "demo":
             return _demo(options)
         if options.command == "sandbox":
             return _sandbox(options)
+        if options.command == "forget":
+            return _forget(options)
         return _doctor()
     except KeyboardInterrupt:
         return 130
@@ -197,6 +202,34 @@ def _sandbox(options: argparse.Namespace) -> int:
     return 0
 
 
+# ---------------------------------------------------------------- forget
+
+
+def _forget(options: argparse.Namespace) -> int:
+    found = [path for path in journal.files() if path.is_file()]
+    if not found:
+        print("There is nothing to forget: no journal is kept on this computer.")
+        return 0
+    print("This deletes the record of what was asked, made and posted from this computer:")
+    for path in found:
+        print(f"  {path}")
+    print("Pictures at the service, posts, notebooks and saved files stay.")
+    if not options.yes and not _agreed():
+        print("Nothing was deleted.")
+        return 1
+    for path in found:
+        path.unlink(missing_ok=True)  # another kernel may have renamed or closed it meanwhile
+    print("Deleted.")
+    return 0
+
+
+def _agreed() -> bool:
+    try:
+        return input("Delete it? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
+
+
 # ---------------------------------------------------------------- doctor
 
 
@@ -210,6 +243,7 @@ def _doctor() -> int:
     print("Front ends")
     for name, oldest in FRONT_ENDS.items():
         print(f"  {name:<12} {_front_end(name, oldest)}")
+    print(f"Journal\n  file         {journal.Journal().path or 'none: in memory'}")
     print("Service")
     return 0 if _service() and fine else 1
 

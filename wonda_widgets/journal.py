@@ -399,6 +399,12 @@ def _path(path: str | os.PathLike[str] | None) -> Path | None:
     return None if os.fspath(chosen) == MEMORY else Path(chosen).expanduser()
 
 
+def files() -> list[Path]:
+    """What the journal has on disk: the file, SQLite's beside it, and damaged ones set aside."""
+    path = _path(None)
+    return sorted(path.parent.glob(f"{path.name}*")) if path is not None else []
+
+
 # ---------------------------------------------------------------- whose request it is
 
 _token: tuple[int, str] = (0, "")

@@ -6,6 +6,7 @@ import pytest
 from conftest import KEY
 
 from wonda_widgets import cli
+from wonda_widgets.journal import Journal
 
 
 def test_doctor_says_what_is_there_and_never_the_key(capsys, monkeypatch, served):
@@ -72,3 +73,20 @@ def test_what_the_person_changed_in_the_demo_stays(tmp_path, monkeypatch):
     copy = cli._working_copy("quickstart")
     copy.write_text("mine")
     assert cli._working_copy("quickstart").read_text() == "mine"
+
+
+def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tmp_path):
+    assert cli.main(["forget"]) == 0
+    assert "nothing to forget" in capsys.readouterr().out
+    kept = Journal()
+    kept.begin("https://api.example.test", "inference", b"{}").result()
+    (tmp_path / "journal.db.damaged-20260101-000000").write_text("x")
+    (tmp_path / "other.db").write_text("x")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    assert cli.main(["forget"]) == 1
+    assert (tmp_path / "journal.db").exists()
+    assert cli.main(["forget", "--yes"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["other.db"]
+    assert str(tmp_path / "journal.db") in capsys.readouterr().out
+    kept.begin("https://api.example.test", "inference", b"{}").result()  # a kernel goes on
+    kept.close()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-Kind = int | Literal["drop", "cut", "hang", "html"]
+Kind = int | Literal["drop", "cut", "hang", "html", "empty"]
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Faults:
         kind : int or str
             An HTTP status; ``"drop"`` (the connection closes without a word), ``"cut"``
             (it closes within the reply), ``"hang"`` (no answer ever), ``"html"`` (a
-            maintenance page with status 200).
+            maintenance page with status 200), ``"empty"`` (JSON that says nothing).
         times : int
         after : bool
             Whether the request takes effect all the same.
@@ -97,6 +97,9 @@ async def strike(fault: Fault, send: Callable[[Any], Awaitable[None]]) -> None:
             await _start(send, 200, {**fault.headers, "Content-Type": "text/html"})
             body = b"<!doctype html><title>Down for maintenance</title>"
             await send({"type": "http.response.body", "body": body})
+        case "empty":
+            await _start(send, 200, {**fault.headers, "Content-Type": "application/json"})
+            await send({"type": "http.response.body", "body": b"{}"})
         case int(status):
             await _start(send, status, {**fault.headers, "Content-Type": "application/json"})
             error = {"message": f"Pretended fault {status}", "code": "sandbox_fault"}

@@ -7,6 +7,9 @@ from typing import TypedDict
 
 from ..errors import (
     AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    GoneError,
     InvalidInputError,
     JobCanceledError,
     JobFailedError,
@@ -18,6 +21,7 @@ from ..errors import (
     RateLimitError,
     ServerError,
     ServiceUnreachableError,
+    UnexpectedReplyError,
     UnsafeMediaError,
     WondaError,
 )
@@ -32,6 +36,10 @@ class Problem(TypedDict):
 
 
 _TITLES: tuple[tuple[type[WondaError], str], ...] = (
+    (BadRequestError, "The service does not take this."),
+    (ConflictError, "Not possible right now."),
+    (GoneError, "No longer offered."),
+    (UnexpectedReplyError, "The answer cannot be used."),
     (AuthenticationError, "The key was refused."),
     (PaymentRequiredError, "Not enough credits."),
     (PermissionDeniedError, "This account may not do that."),

@@ -1,0 +1,155 @@
+"""Each cell of the fault matrix holds, over a real socket."""
+
+from __future__ import annotations
+
+import fault_matrix
+import pytest
+from conftest import KEY
+from fault_matrix import FAULTS, NO_CONNECTION, README
+
+import wonda_widgets as ww
+from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT
+from wonda_widgets.widgets import _words
+
+ACCOUNT = INSTAGRAM_ACCOUNT["instagramAccountId"]
+BASE = "/api/v1"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch, quick_polls):  # noqa: ARG001
+    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.0)
+
+
+@pytest.fixture
+def world(served, tmp_path):
+    """A sandbox on a socket, a client of it, and what its journal says."""
+    sandbox, base_url = served(seconds=0.02)
+    wonda = ww.Wonda(KEY, base_url=base_url, timeout=0.3, journal=tmp_path / "journal.db")
+    yield sandbox, wonda
+    wonda.close()
+
+
+def journal(wonda, kind):
+    kept = wonda._async._core.journal
+    condition = "kind=? ORDER BY asked_at DESC"
+    return kept._records(condition, (kind,)).result()[0]
+
+
+def title(error):
+    return _words.problem(error)["title"].replace("posted", "made")
+
+
+def effects(wonda, media_id="m"):
+    return {
+        "generate": (
+            "/image/generate",
+            "inference",
+            lambda: wonda.images.generate(model="z-image", prompt="x"),
+        ),
+        "publish": (
+            "/publish/instagram",
+            "publish",
+            lambda: wonda.publish.instagram(media_id=media_id, instagram_account_id=ACCOUNT),
+        ),
+        "upload": ("/media/upload", "upload", lambda: wonda.media.upload(b"GIF89a")),
+    }
+
+
+@pytest.mark.parametrize("operation", ["generate", "publish", "upload"])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_what_takes_effect(world, fault, operation):
+    sandbox, wonda = world
+    media_id = wonda.media.upload(b"GIF89a").media_id
+    path, kind, call = effects(wonda, media_id)[operation]
+    sandbox.faults.arrived.clear()
+    sandbox.faults.add("POST", path, fault.kind, times=9, headers=fault.headers)
+    with pytest.raises(ww.WondaError) as caught:
+        call()
+    assert sandbox.faults.arrived.count(("POST", BASE + path)) == fault.effect.arrives
+    assert title(caught.value) == fault.effect.sees
+    assert journal(wonda, kind).state == fault.effect.journal
+    if fault.effect.journal == "unknown" and operation == "publish":
+        with pytest.raises(ww.OutcomeUnknownError):  # nothing is sent until it is settled
+            call()
+        assert sandbox.faults.arrived.count(("POST", BASE + path)) == 1
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_poll(world, fault):
+    sandbox, wonda = world
+    sandbox.faults.add("GET", "/jobs/inference", fault.kind, headers=fault.headers)
+    job = wonda.images.generate(model="z-image", prompt="x")
+    seen = list(job.updates())
+    polls = [
+        each for each in sandbox.faults.arrived if each[1] == f"{BASE}/jobs/inference/{job.id}"
+    ]
+    if fault.poll.arrives == 1:
+        assert len(polls) == 1
+        assert title(seen[-1].error) == fault.poll.sees
+    else:
+        assert len(polls) >= 2
+        assert fault.poll.sees in [snapshot.trouble for snapshot in seen]
+        assert seen[-1].media
+    record = journal(wonda, "inference")
+    told = f"{record.state}, {record.status}" if record.ended else record.state
+    assert told == fault.poll.journal
+
+
+LOOKS = {
+    "GET /capabilities": lambda wonda: wonda.capabilities(),
+    "GET /auth/whoami": lambda wonda: wonda.whoami(),
+    "GET /instagram/accounts": lambda wonda: wonda.accounts.instagram(),
+    "GET /pricing": lambda wonda: wonda.pricing.list(),
+    "POST /pricing/estimate": lambda wonda: wonda.pricing.estimate(model="z-image"),
+}
+
+
+@pytest.mark.parametrize("request_line", LOOKS)
+@pytest.mark.parametrize(
+    "fault", [fault for fault in FAULTS if fault.kind != "hang"], ids=lambda fault: fault.name
+)
+def test_any_other_request(world, fault, request_line):
+    sandbox, wonda = world
+    method, path = request_line.split()
+    sandbox.faults.add(method, path, fault.kind, times=9, headers=fault.headers)
+    if fault.kind == "empty":
+        assert LOOKS[request_line](wonda) is not None
+        return
+    with pytest.raises(ww.WondaError) as caught:
+        LOOKS[request_line](wonda)
+    assert len(sandbox.faults.arrived) == fault.look.arrives
+    assert title(caught.value) == fault.look.sees
+
+
+def test_a_look_that_gets_no_answer(world):
+    sandbox, wonda = world
+    sandbox.faults.add("GET", "/auth/whoami", "hang", times=9)
+    with pytest.raises(ww.ServiceUnreachableError):
+        wonda.whoami()
+    assert len(sandbox.faults.arrived) == 3
+
+
+def test_no_connection(tmp_path):
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base_url = f"http://127.0.0.1:{port}/api/v1"
+    with ww.Wonda(KEY, base_url=base_url, journal=tmp_path / "journal.db") as wonda:
+        for operation, (_, kind, call) in effects(wonda).items():
+            with pytest.raises(ww.ServiceUnreachableError) as caught:
+                call()
+            assert title(caught.value) == NO_CONNECTION.effect.sees
+            assert journal(wonda, kind).state == NO_CONNECTION.effect.journal, operation
+        snapshots = iter(wonda.jobs.attach("inference", "j1").updates())
+        assert next(snapshots).trouble == NO_CONNECTION.poll.sees
+        with pytest.raises(ww.ServiceUnreachableError) as caught:
+            wonda.whoami()
+        assert title(caught.value) == NO_CONNECTION.look.sees
+
+
+def test_the_readme_shows_this_table():
+    text = README.read_text(encoding="utf-8")
+    assert fault_matrix.BEGIN in text
+    assert fault_matrix.written(text) == text, "run python -m tests.fault_matrix"

@@ -1,0 +1,113 @@
+"""What happens when something goes wrong: the table that is tested, and that the README shows.
+
+python -m tests.fault_matrix      writes it into the README
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- fault matrix: begin -->", "<!-- fault matrix: end -->"
+
+
+class Cell(NamedTuple):
+    """What arrives at the server, what the person sees, and what the journal says."""
+
+    arrives: int
+    sees: str
+    journal: str
+
+    def __str__(self) -> str:
+        journal = f" · {self.journal}" if self.journal else ""
+        return f"{self.arrives} · {self.sees}{journal}"
+
+
+class Fault(NamedTuple):
+    """One thing that goes wrong, and what follows for each kind of request."""
+
+    name: str
+    kind: int | str
+    effect: Cell
+    poll: Cell
+    look: Cell
+    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+UNKNOWN = Cell(1, "We don’t know whether this was made.", "unknown")
+AGAIN = Cell(2, "The service does not answer, trying again.", "accepted, succeeded")
+UNUSABLE = "The answer cannot be used."
+UNREACHABLE = Cell(3, "The service cannot be reached.", "")
+FAILED = Cell(3, "The service failed.", "")
+
+
+def refused(title: str) -> tuple[Cell, Cell, Cell]:
+    """Of a service that says no: the same for every request, and never tried again."""
+    return Cell(1, title, "refused"), Cell(1, title, "accepted"), Cell(1, title, "")
+
+
+FAULTS = (
+    Fault("connection dropped", "drop", UNKNOWN, AGAIN, UNREACHABLE),
+    Fault("reply cut", "cut", UNKNOWN, AGAIN, UNREACHABLE),
+    Fault("no answer", "hang", UNKNOWN, AGAIN, UNREACHABLE),
+    Fault("408", 408, UNKNOWN, AGAIN, Cell(1, "That failed.", "")),
+    Fault("500", 500, UNKNOWN, AGAIN, FAILED),
+    Fault("502", 502, UNKNOWN, AGAIN, FAILED),
+    Fault("503, asks for patience", 503, UNKNOWN, AGAIN, FAILED, {"Retry-After": "0"}),
+    Fault("maintenance page", "html", UNKNOWN, AGAIN, Cell(1, UNUSABLE, "")),
+    Fault(
+        "reply that says nothing",
+        "empty",
+        UNKNOWN,
+        Cell(1, UNUSABLE, "accepted"),
+        Cell(1, "nothing missing: all of it is optional", ""),
+    ),
+    Fault(
+        "429",
+        429,
+        Cell(3, "Too many requests.", "refused"),
+        Cell(2, "The service asks for patience, trying again.", "accepted, succeeded"),
+        Cell(3, "Too many requests.", ""),
+        {"Retry-After": "0"},
+    ),
+    Fault("sent on elsewhere", 307, UNKNOWN, *[Cell(1, UNUSABLE, "accepted")] * 2),
+    Fault("400", 400, *refused("The service does not take this.")),
+    Fault("401", 401, *refused("The key was refused.")),
+    Fault("402", 402, *refused("Not enough credits.")),
+    Fault("403", 403, *refused("This account may not do that.")),
+    Fault("404", 404, *refused("Not found.")),
+    Fault("409", 409, *refused("Not possible right now.")),
+    Fault("410", 410, *refused("No longer offered.")),
+)
+NO_CONNECTION = Fault(
+    "no connection",
+    "",
+    Cell(0, "The service cannot be reached.", "refused"),
+    Cell(0, "The service does not answer, trying again.", "accepted"),
+    Cell(0, "The service cannot be reached.", ""),
+)
+
+
+def markdown() -> str:
+    """The table as the README has it."""
+    head = (
+        "| what goes wrong | generate, publish, upload | poll of a job, once | any other request |"
+    )
+    lines = [head, "|---|---|---|---|"]
+    lines += [
+        f"| {fault.name} | {fault.effect} | {fault.poll} | {fault.look._replace(journal='')} |"
+        for fault in (NO_CONNECTION, *FAULTS)
+    ]
+    return "\n".join(lines)
+
+
+def written(text: str) -> str:
+    """The README with the present table."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -138,7 +138,7 @@ class Sandbox:
                 """Swallow the reply."""
 
             await self._app(scope, receive, lost)
-        await strike(fault, send)
+        await strike(fault, receive, send)
 
     # ------------------------------------------------------------ requests
 

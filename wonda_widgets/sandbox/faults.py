@@ -82,11 +82,16 @@ class Faults:
         return None
 
 
-async def strike(fault: Fault, send: Callable[[Any], Awaitable[None]]) -> None:
+async def strike(
+    fault: Fault,
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
     """Answer with the fault instead of a reply."""
     match fault.kind:
         case "hang":
-            await asyncio.Event().wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
         case "drop":
             await _drop(send)
         case "cut":

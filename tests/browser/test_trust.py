@@ -1,0 +1,64 @@
+"""What a person does when something was lost: go on after a restart, check, post again."""
+
+from __future__ import annotations
+
+from conftest import KEY
+from playwright.sync_api import expect
+
+CELL = """import wonda_widgets as ww
+import wonda_widgets.resources.once
+wonda_widgets.resources.once.GRACE = 2
+wonda = ww.Wonda({key!r}, base_url={base_url!r})
+studio = ww.Studio(wonda, prompt="A quiet harbour", caption="Made with Wonda")
+studio"""
+
+
+def publish(page):
+    page.get_by_role("button", name="Publish", exact=True).click()
+    page.get_by_role("button", name="Publish now").click()
+
+
+def test_after_a_restart_one_click_goes_on_and_a_lost_post_is_checked(notebook, served):
+    sandbox, base_url = served(seconds=4)
+    page = notebook("trust.ipynb", CELL.format(key=KEY, base_url=base_url))
+    page.get_by_role("textbox", name="Prompt").fill("A mountain lake")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    expect(page.locator(".wonda-studio.jupyter-widgets-disconnected")).to_be_attached()
+    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    expect(page.get_by_text("1 job was still running.")).to_be_visible()
+    page.get_by_role("button", name="Watch again").first.click()
+    expect(page.get_by_role("img", name="A mountain lake").first).to_be_visible()
+    expect(page.get_by_text("1 job was still running.")).to_be_hidden()
+
+    # The answer is lost before it took effect, and then after.
+    sandbox.faults.add("POST", "/publish/instagram", "drop")
+    sandbox.faults.add("POST", "/publish/instagram", "drop", after=True)
+    publish(page)
+    alert = page.get_by_role("alert").filter(has_text="We don’t know whether this was posted.")
+    expect(alert).to_be_visible()
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_have_attribute(
+        "aria-disabled", "true"
+    )
+    page.get_by_role("button", name="Check", exact=True).dblclick()
+    expect(page.get_by_text("It was not posted. You can publish it again.")).to_be_visible()
+    publish(page)
+    expect(alert).to_be_visible()
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.get_by_role("link", name="View post")).to_be_visible()
+    assert len(sandbox.store.publishes) == 1
+
+    # The same again is asked about.
+    publish(page)
+    box = page.get_by_role("group", name="Already posted")
+    expect(box).to_contain_text("Nothing was sent. Post it again?")
+    expect(box.get_by_role("link", name="View post")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    assert len(sandbox.store.publishes) == 1
+    publish(page)
+    box.get_by_role("button", name="Post again").dblclick()
+    expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
+    expect(page.get_by_text("Posted", exact=True)).to_be_visible()
+    assert len(sandbox.store.publishes) == 2

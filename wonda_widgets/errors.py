@@ -87,13 +87,23 @@ class APIError(WondaError):
         The service's word for programs, e.g. ``"validation_error"``; may be empty.
     request_id : str or None
         The reply's request id, where the service sent one.
+    retry_after : float or None
+        Seconds to wait before another try, where the reply says so.
     """
 
     default_hint = ""
 
     def __init__(
-        self, status: int, code: str, message: str, request_id: str | None = None, hint: str = ""
+        self,
+        status: int,
+        code: str,
+        message: str,
+        request_id: str | None = None,
+        hint: str = "",
+        *,
+        retry_after: float | None = None,
     ) -> None:
+        self.retry_after = retry_after
         self.status = status
         self.code = code
         self.request_id = request_id
@@ -149,8 +159,6 @@ class RateLimitError(APIError):
 
     Attributes
     ----------
-    retry_after : float or None
-        Seconds to wait, where the reply says so.
     defer_until : datetime.datetime or None
         When an exhausted quota opens again, where the reply says so.
     """
@@ -168,13 +176,12 @@ class RateLimitError(APIError):
         retry_after: float | None = None,
         defer_until: datetime | None = None,
     ) -> None:
-        self.retry_after = retry_after
         self.defer_until = defer_until
         if not hint and defer_until is not None:
             hint = (
                 f"Nothing was made or charged. It opens again at {defer_until:%Y-%m-%d %H:%M %Z}."
             )
-        super().__init__(status, code, message, request_id, hint)
+        super().__init__(status, code, message, request_id, hint, retry_after=retry_after)
 
 
 class ServerError(APIError):

@@ -316,7 +316,7 @@ class Job:
                 if not _passes(error):
                     self._end(error)
                     return
-                retry_after = error.retry_after if isinstance(error, RateLimitError) else None
+                retry_after = error.retry_after if isinstance(error, APIError) else None
                 self._emit(trouble=BUSY if isinstance(error, RateLimitError) else SILENT)
             except Exception as error:  # noqa: BLE001 - a bug of ours must not leave waiters hanging
                 self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))

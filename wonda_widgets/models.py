@@ -307,7 +307,8 @@ def permalink(raw: Any, depth: int = DEPTH) -> str | None:
     """
     if isinstance(raw, dict):
         found = raw.get("permalink")
-        if isinstance(found, str) and re.match(r"https?://[^\s<>\"']+$", found):
+        # Printed ASCII alone: no line ends, nothing that turns the direction of reading.
+        if isinstance(found, str) and re.fullmatch(r"https?://[!#-&(-;=?-~]+", found):
             return found
         raw = list(raw.values())
     if isinstance(raw, list) and depth:

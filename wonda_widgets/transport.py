@@ -8,8 +8,11 @@ Three rules live here and nowhere else:
 - **The key goes to the API's origin and nowhere else.** It is put on a request
   just before sending; redirects of the API are not followed, and downloads are
   requests that never had it.
-- **Errors carry no request.** httpx's exceptions hold the request with its
-  headers, so they are translated and dropped (`from None`).
+- **Errors carry no request.** Exceptions from below hold the request with its
+  headers, as do the frames they came through, so whatever is raised there is
+  translated and dropped.
+
+And whatever comes in is bounded: in bytes, in time, in redirects.
 """
 
 from __future__ import annotations
@@ -23,11 +26,12 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 import msgspec
 
-from . import __version__, runtime
+from . import __version__, addresses, bounded, runtime
 from .errors import (
     BY_STATUS,
     APIError,
@@ -52,7 +56,10 @@ DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 TRIES = 3  # of a request that may be repeated
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
 LONGEST_PAUSE = 20.0  # seconds; where the service asks for more, its error is shown instead
+MAX_REPLY_BYTES = 16 * 1024 * 1024
 MAX_MEDIA_BYTES = 100 * 1024 * 1024
+MEDIA_SECONDS = 300.0  # for one picture, with all tries and redirects
+SLOWEST_UPLOAD = 16 * 1024  # bytes a second; less counts as stuck
 MAX_REDIRECTS = 3
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -60,6 +67,26 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 REQUEST_TIMEOUT, TOO_MANY, SERVER_ERROR = 408, 429, 500
+
+#: Of a reply, what is looked at.
+KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "location"})
+
+
+class LostError(Exception):
+    """A request whose reply did not come; it holds no request.
+
+    Attributes
+    ----------
+    why : str
+        In words for people.
+    sent : bool
+        Whether it may have arrived.
+    """
+
+    def __init__(self, why: str, *, sent: bool) -> None:
+        self.why = why
+        self.sent = sent
+        super().__init__(why)
 
 
 class ApiKey:
@@ -216,11 +243,11 @@ class Transport:
         """GET a decoded reply in a single try; the poller has a pace of its own."""
         try:
             response = await self._api("GET", path)
-        except httpx.HTTPError as error:
-            problem = self._unreachable(error)
+        except LostError as lost:
+            problem = self._unreachable(lost)
         else:
             return self._decoded(response)
-        raise problem  # here, so that it does not drag the request along as its context
+        raise problem
 
     async def post(
         self,
@@ -264,15 +291,16 @@ class Transport:
             wait = None
             try:
                 response = await self._api("POST", path, **content)
-            except NOT_SENT as error:
-                problem: WondaError = self._unreachable(error, " Nothing was sent.")
-            except httpx.HTTPError as error:
-                problem = OutcomeUnknownError(operation, _why(error), check)
-                break
+            except LostError as lost:
+                problem: WondaError = self._unreachable(lost, " Nothing was sent.")
+                if lost.sent:
+                    problem = OutcomeUnknownError(operation, lost.why, check)
+                    break
             else:
                 if response.status_code != TOO_MANY:
                     return self._answer(response, operation, check)
-                problem, wait = self._error(response), _retry_after(response)
+                problem = refusal = self._error(response)
+                wait = refusal.retry_after
             if attempt == TRIES or not await self._pause(attempt, wait):
                 break
             again()
@@ -294,21 +322,43 @@ class Transport:
         for attempt in range(1, TRIES + 1):
             wait = None
             try:
-                response = await self._api(method, path, **content)
-                return self._decoded(response)
-            except httpx.HTTPError as error:
-                problem: WondaError = self._unreachable(error)
+                return self._decoded(await self._api(method, path, **content))
+            except LostError as lost:
+                problem: WondaError = self._unreachable(lost)
             except (RateLimitError, ServerError) as error:
-                problem, wait = error, _retry_after(response)
+                problem, wait = error, error.retry_after
             if attempt == TRIES or not await self._pause(attempt, wait):
                 break
         raise problem
 
     async def _api(self, method: str, path: str, **content: Any) -> httpx.Response:
-        client = self._http()
-        request = client.build_request(method, self.base_url + path, **content)
-        request.headers["Authorization"] = self._key.header()
-        return await client.send(request)
+        """One request with the key, and its whole reply, within the bounds.
+
+        A reply that is too large is one without content: no answer of this API is.
+
+        Raises
+        ------
+        LostError
+        """
+        reply = await self._exchange(self._http(), method, path, content)
+        if isinstance(reply, LostError):
+            raise reply  # here, where no frame holds the request
+        return reply
+
+    async def _exchange(
+        self, client: httpx.AsyncClient, method: str, path: str, content: dict[str, Any]
+    ) -> httpx.Response | LostError:
+        sent = False
+        try:
+            request = client.build_request(method, self.base_url + path, **content)
+            request.headers.update(bounded.UNENCODED)
+            size = int(request.headers.get("Content-Length", 0))
+            request.headers["Authorization"] = self._key.header()
+            sent = True
+            async with asyncio.timeout(2 * self._timeout + size / SLOWEST_UPLOAD):
+                return await _whole_reply(await client.send(request, stream=True))
+        except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
+            return LostError(_why(error), sent=sent and not isinstance(error, NOT_SENT))
 
     def _decoded(self, response: httpx.Response) -> Any:
         """The JSON of a reply that says yes.
@@ -351,14 +401,16 @@ class Transport:
         message, code = details.get("message"), details.get("code")
         cls = _error_class(status)
         fields: dict[str, Any] = {
-            "message": message if isinstance(message, str) and message else response.reason_phrase,
+            "message": message
+            if isinstance(message, str) and message
+            else response.reason_phrase or "The service gave no reason",
             "code": code if isinstance(code, str) else "",
             "request_id": response.headers.get("X-Request-Id"),
+            "retry_after": _retry_after(response),
         }
         if cls is RateLimitError:
             defer = details.get("deferUntil") or body.get("deferUntil")
             fields["defer_until"] = timestamp(defer) if isinstance(defer, str) else None
-            fields["retry_after"] = _retry_after(response)
         return cls(status, **fields)
 
     async def _pause(self, attempt: int, retry_after: float | None) -> bool:
@@ -369,10 +421,10 @@ class Transport:
         await self._sleep(max(FIRST_PAUSE * 2 ** (attempt - 1) * spread, retry_after or 0))
         return True
 
-    def _unreachable(self, error: httpx.HTTPError, more: str = "") -> ServiceUnreachableError:
+    def _unreachable(self, lost: LostError, more: str = "") -> ServiceUnreachableError:
         where = urlsplit(self.base_url).netloc
         return ServiceUnreachableError(
-            f"{where} could not be reached: {_why(error)}.{more}",
+            f"{where} could not be reached: {lost.why}.{more}",
             "Check the connection and the address (base_url or WONDA_BASE_URL), then try again.",
         )
 
@@ -384,47 +436,82 @@ class Transport:
         Raises
         ------
         UnsafeMediaError
-            If it is larger than `max_bytes`, cut short, or redirected too often.
+            If it is larger than `max_bytes`, leads into a private network, or is
+            redirected too often.
         APIError, ServiceUnreachableError
+            Also if it was cut short each time, or is not there within `MEDIA_SECONDS`.
         """
+        where = _media_address(url).host
+        try:
+            async with asyncio.timeout(MEDIA_SECONDS) as limit:
+                return await self._tried_download(url, where, max_bytes)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        raise _not_fetched(where, f"it takes longer than {MEDIA_SECONDS:g} s")
+
+    async def _tried_download(self, url: str, where: str, max_bytes: int) -> bytes:
         for attempt in range(1, TRIES + 1):
+            wait = None
             try:
                 return await self._fetch(url, max_bytes)
-            except httpx.HTTPError as error:
-                where = urlsplit(url).netloc
-                problem: WondaError = ServiceUnreachableError(
-                    f"The picture could not be fetched from {where}: {_why(error)}.",
-                    "It stays at the service; try again.",
-                )
+            except bounded.TooLargeError:
+                raise _too_large(max_bytes) from None
+            except httpx.InvalidURL:  # httpx reads where a redirect leads before we do
+                raise _not_opened() from None
             except ServerError as error:
-                problem = error
-            if attempt == TRIES:
-                raise problem from None
-            await self._pause(attempt, None)
-        raise AssertionError("unreachable")
+                problem: WondaError = error
+                wait = error.retry_after
+            except WondaError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
+                problem = _not_fetched(where, _why(error))
+            if attempt == TRIES or not await self._pause(attempt, wait):
+                break
+        raise problem
 
     async def _fetch(self, url: str, max_bytes: int) -> bytes:
-        target = _media_address(url)
+        before, target = httpx.URL(self.base_url).host, _media_address(url)
         for _ in range(MAX_REDIRECTS + 1):
-            async with self._http().stream("GET", target) as response:
-                if response.has_redirect_location:
-                    target = _media_address(response.headers["Location"], target)
-                    continue
-                if not response.is_success:
-                    raise _media_error(response)
-                announced = response.headers.get("Content-Length", "")
-                if announced.isdigit() and int(announced) > max_bytes:
-                    raise _too_large(max_bytes)
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > max_bytes:
-                        raise _too_large(max_bytes)
-                return bytes(body)
+            public = not await self._private(target.host)
+            if not public and not await self._private(before):
+                raise _leads_inside()
+            request = self._http().build_request("GET", target, headers=bounded.UNENCODED)
+            response = await self._http().send(request, stream=True)
+            try:
+                if public and self._direct() and _from_inside(response):
+                    raise _leads_inside()
+                if not response.has_redirect_location:
+                    if not response.is_success:
+                        raise _media_error(response)
+                    return await bounded.body(response, max_bytes)
+                before, target = target.host, _media_address(response.headers["Location"], target)
+            finally:
+                await response.aclose()
         raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
+
+    async def _private(self, host: str) -> bool:
+        return await addresses.is_private(host, resolve=self._transport is None)
+
+    def _direct(self) -> bool:
+        """Whether the other end of a connection is the host itself, and no proxy."""
+        return self._transport is None and not (self._http().trust_env and getproxies())
 
 
 # ---------------------------------------------------------------- replies
+
+
+async def _whole_reply(response: httpx.Response) -> httpx.Response:
+    """A streamed reply, read to its end and closed."""
+    try:
+        content = await bounded.body(response, MAX_REPLY_BYTES)
+    except bounded.TooLargeError:
+        content = b""
+    finally:
+        await response.aclose()
+    # What the body was encoded in, it is no more.
+    headers = [pair for pair in response.headers.multi_items() if pair[0] in KEPT_HEADERS]
+    return httpx.Response(response.status_code, headers=headers, content=content)
 
 
 def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -487,13 +574,16 @@ def _media_address(address: str, base: httpx.URL | None = None) -> httpx.URL:
     """Read the address of media; only http and https are opened."""
     try:
         url = base.join(address) if base else httpx.URL(address)
-    except (httpx.InvalidURL, UnicodeError):
-        url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise UnsafeMediaError(
-            "The picture's address is not one that can be opened (http or https)."
-        )
+        opens = url.scheme in {"http", "https"} and bool(url.host)  # a host may be unreadable
+    except (httpx.InvalidURL, ValueError):
+        opens = False
+    if not opens:
+        raise _not_opened()
     return url
+
+
+def _not_opened() -> UnsafeMediaError:
+    return UnsafeMediaError("The picture's address is not one that can be opened (http or https).")
 
 
 def _error_class(status: int) -> type[APIError]:
@@ -507,7 +597,28 @@ def _media_error(response: httpx.Response) -> APIError:
         "",
         "The picture could not be fetched from its address",
         hint="The address may have expired; follow the job again for a fresh one.",
+        retry_after=_retry_after(response),
     )
+
+
+def _not_fetched(where: str, why: str) -> ServiceUnreachableError:
+    return ServiceUnreachableError(
+        f"The picture could not be fetched from {where}: {why}.",
+        "It stays at the service; try again.",
+    )
+
+
+def _leads_inside() -> UnsafeMediaError:
+    return UnsafeMediaError(
+        "The picture's address leads into a private network, so it was not opened.",
+        "Open its address in a browser if you trust it.",
+    )
+
+
+def _from_inside(response: httpx.Response) -> bool:
+    """Whether a reply comes from a private address after all, as its name may have changed."""
+    there = addresses.peer(response)
+    return there is not None and not addresses.is_public(there)
 
 
 def _too_large(max_bytes: int) -> UnsafeMediaError:
@@ -517,17 +628,22 @@ def _too_large(max_bytes: int) -> UnsafeMediaError:
     )
 
 
-def _why(error: httpx.HTTPError) -> str:
-    """A transport error in words for people."""
+def _why(error: Exception) -> str:
+    """A transport error in words for people, and without its own, which may hold a header."""
     text = str(error)
     if any(hint in text for hint in ("Name or service", "nodename", "getaddrinfo", "resolution")):
         return "the address does not resolve"
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return "no connection within the time limit"
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer within the time limit"
-    if isinstance(error, httpx.ConnectError):
-        return ("CERTIFICATE" in text and "its certificate is not valid") or "connection refused"
-    if isinstance(error, httpx.ProxyError):
-        return "the proxy refused the connection"
-    return "the connection was lost before the answer was complete"
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in text:
+        return "its certificate is not valid"
+    failed = f"sending it failed with a {type(error).__name__}"
+    return next((words for kind, words in _WHY if isinstance(error, kind)), failed)
+
+
+_WHY = (
+    (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),
+    (httpx.TimeoutException | TimeoutError, "no answer within the time limit"),
+    (httpx.ConnectError, "connection refused"),
+    (httpx.ProxyError, "the proxy refused the connection"),
+    (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
+    (httpx.HTTPError, "the connection was lost before the answer was complete"),
+)

@@ -1,7 +1,9 @@
 import io
+import struct
+import zlib
 
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from wonda_widgets.errors import UnsafeMediaError
 from wonda_widgets.imaging import decode, original, preview
@@ -75,27 +77,128 @@ HTML = b"<html><script>alert(1)</script></html>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
-@pytest.mark.parametrize("data", [b"", HTML, SVG, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff"])
+OTHERS = [encoded(Image.new("RGB", (9, 9)), kind) for kind in ("BMP", "TIFF", "ICO", "EPS", "PPM")]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", HTML, SVG, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", *OTHERS]
+)
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(UnsafeMediaError):
         preview.preview(data)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_a_picture_that_was_cut_short_is_refused(kind):
     data = encoded(noise(500, 500), kind)
     with pytest.raises(UnsafeMediaError):
         preview.preview(data[: len(data) // 2])
 
 
-def test_too_many_pixels_are_refused_before_they_are_decoded():
-    header = bytearray(encoded(Image.new("1", (1, 1))))
-    header[16:24] = (60_000).to_bytes(4, "big") * 2
-    import zlib
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
+
+def png(width, height, *more):
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + chunk(b"IEND", b"")
+
+
+def pixels(width, height):
+    return chunk(b"IDAT", zlib.compress(bytes((3 * width + 1) * height)))
+
+
+def resized(data, at, width, height, layout):
+    return data[:at] + struct.pack(layout, width, height) + data[at + struct.calcsize(layout) :]
+
+
+TOO_MANY = {
+    "png": png(60_000, 60_000, chunk(b"IDAT", b"")),
+    "gif": resized(encoded(noise(9, 9), "GIF"), 6, 60_000, 60_000, "<HH"),
+    "webp": encoded(Image.new("RGB", (16_383, 600)), "WEBP", lossless=True, method=0),
+    "jpeg": encoded(Image.new("RGB", (6000, 6000)), "JPEG", progressive=True),
+    "wide": png(1, 2**31 - 1, chunk(b"IDAT", b"")),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MANY)
+def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
+    monkeypatch.setattr(decode, "MEMORY", 100_000_000)
+    monkeypatch.setattr(Image.Image, "load", None)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
     with pytest.raises(UnsafeMediaError, match="pixels"):
-        preview.preview(bytes(header))
+        preview.preview(TOO_MANY[name])
+
+
+@pytest.mark.parametrize("size", [(4096, 4096), (3840, 2160)])
+def test_the_bounds_leave_4k_pictures_alone(size):
+    for kind in ("PNG", "JPEG"):
+        data = encoded(Image.new("RGB", size), kind)
+        assert preview.preview(data, 2048).width == size[0]
+        assert decode.full_size(data).size == size
+    data = encoded(Image.new("RGB", (3840, 2160)), "WEBP", lossless=True, method=0)
+    assert preview.preview(data, 2048).width == 3840
+
+
+def test_a_jpeg_of_8k_is_shown_at_a_fraction():
+    assert preview.preview(encoded(Image.new("RGB", (7680, 4320)), "JPEG"), 2048).width == 7680
+
+
+BESIDE = {
+    "a large text": chunk(b"tEXt", b"k\0" + b"a" * 9_000_000),
+    "zipped texts": chunk(b"iTXt", b"k\0\1\0\0\0" + zlib.compress(b"a" * 2**20)) * 60,
+    "a zipped profile": chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(20_000_000))),
+    "countless texts": chunk(b"tEXt", b"k\0") * 120_000,
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_png_with_too_much_beside_its_pixels_is_refused(name, after):
+    parts = [pixels(64, 64), BESIDE[name]]
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(png(64, 64, *(parts if after else parts[::-1])))
+
+
+def test_a_long_head_is_not_read_to_its_end():
+    data = encoded(noise(64, 64), "JPEG")
+    segment = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
+    assert preview.preview(data[:2] + segment * 5 + data[2:]).width == 64
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(data[:2] + segment * 50 + data[2:])
+    gif = encoded(Image.new("P", (64, 64)), "GIF")
+    comment = b"\x21\xfe" + (b"\xff" + b"c" * 255) * 4096 + b"\0"
+    palette = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
+    assert preview.preview(gif[:palette] + comment + gif[palette:]).width == 64
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(gif[:palette] + comment * 3 + gif[palette:])
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\xff\xff\xff\xff", b""])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_damaged_exif_costs_nothing(kind, exif):
+    data = encoded(noise(64, 48), kind, exif=exif)
+    assert preview.preview(data).width == 64
+    assert decode.full_size(data).size == (64, 48)
+
+
+def test_only_the_first_of_many_frames_is_decoded():
+    frames = [Image.new("P", (300, 200), colour) for colour in range(50)]
+    for kind in ("GIF", "PNG", "WEBP"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert preview.preview(data).format == kind
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize(("size", "longest"), [((2300, 1700), 160), ((1500, 1100), 1024)])
+def test_a_preview_has_no_seams(mode, size, longest):
+    slope = Image.linear_gradient("L").resize(size)
+    data = encoded(slope.convert(mode), "PNG")
+    shown = preview._resized(preview._stepped(decode.decoded(data)[0], longest), longest)
+    whole = slope.convert("RGB").resize(shown.size, Image.Resampling.LANCZOS)
+    apart = ImageChops.difference(shown.convert("RGB"), whole).getextrema()
+    assert max(most for _, most in apart) <= 3
 
 
 TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
@@ -130,10 +233,27 @@ def test_a_saved_jpeg_too_and_others_stay_as_they_are():
         ("../../etc/passwd", "etc-passwd-12345678.png"),
         ("💥", "picture-12345678.png"),
         ("x" * 500, "x" * 48 + "-12345678.png"),
+        ("..", "picture-12345678.png"),
+        ("a\0b\r\nc\x1b[31m", "a-b-c-31m-12345678.png"),
+        ("evil\u202egnp.exe", "evil-gnp-exe-12345678.png"),
+        ("C:\\Windows\\\ud800", "c-windows-12345678.png"),
     ],
 )
 def test_a_file_name_is_recognised_and_harmless(prompt, name):
     assert original.file_name(prompt, "12345678-9abc", "PNG") == name
+
+
+@pytest.mark.parametrize("device", ["CON", "nul", "com1", "LPT9", "com¹"])
+def test_a_file_name_is_never_that_of_a_device(device):
+    assert original.file_name(device, "", "PNG").startswith(device.lower() + "-")
+    assert original.file_name("x" * 999, "../\0" * 9, "PNG") == "x" * 48 + ".png"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
+def test_saving_what_was_cut_loses_none_of_it(data):
+    saved = original.with_texts(data, TEXTS)
+    assert saved.startswith(data[:2])
+    assert len(saved) > len(data)
 
 
 def test_a_file_that_is_there_stays(tmp_path):

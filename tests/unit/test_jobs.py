@@ -114,6 +114,7 @@ def test_success_without_media_says_so(job, outputs):
         ww.ServerError(503, "", "down"),
         NotJSONError("a maintenance page"),
         ww.RateLimitError(429, "rate_limit_exceeded", "slow down", retry_after=9.0),
+        ww.ServerError(503, "", "maintenance", retry_after=9.0),
     ],
 )
 def test_a_passing_trouble_is_told_and_the_job_resumes(clock, passing):
@@ -125,7 +126,7 @@ def test_a_passing_trouble_is_told_and_the_job_resumes(clock, passing):
     assert [bool(snapshot.trouble) for snapshot in seen] == [False, True, False]
     assert "trying again" in seen[1].trouble
     assert seen[1].status == "in_progress"
-    waited = 9.0 if isinstance(passing, ww.RateLimitError) else 1.5
+    waited = getattr(passing, "retry_after", None) or 1.5
     assert clock.slept == [1.0, waited]
 
 
@@ -308,5 +309,11 @@ def test_the_age_of_an_attached_job_comes_from_the_service(clock):
 def test_the_posts_address_is_found_wherever_it_is_and_only_if_it_is_one(job):
     nested = {"status": "succeeded", "publish": {"permalink": "https://example.org/p/1"}}
     assert job(nested, kind="publish").wait().permalink == "https://example.org/p/1"
-    hostile = {"status": "succeeded", "permalink": "javascript:alert(1)"}
-    assert job(hostile, kind="publish").wait().permalink is None
+    for link in (
+        "javascript:alert(1)",
+        "https://a.example/\n",
+        "https://a/\u202egnp",
+        "https:///<b>",
+    ):
+        hostile = {"status": "succeeded", "permalink": link}
+        assert job(hostile, kind="publish").wait().permalink is None

@@ -1,14 +1,17 @@
 """What is sent, how often, and what comes of it; replies from httpx's own mock."""
 
 import asyncio
+import gzip
 import pickle
+import socket
+import time
 
 import httpx
 import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets import runtime
+from wonda_widgets import runtime, transport
 from wonda_widgets.transport import ApiKey, Transport, checked_base_url
 
 BASE = "https://api.example/api/v1"
@@ -219,12 +222,233 @@ def test_what_is_meant_for_this_machine_is_shown_to_no_proxy(monkeypatch):
     assert remote._http()._mounts
 
 
-def test_errors_hold_no_request_and_so_no_key():
-    for fault in (httpx.ReadError("x"), httpx.ConnectError("x"), 401, 500):
-        with pytest.raises(ww.WondaError) as caught:
-            Wire(fault).post()
-        assert caught.value.__cause__ is None
-        assert not isinstance(caught.value.__context__, httpx.HTTPError)
+def frames(error):
+    """What the frames hold that an error came through, below the test's own."""
+    while error is not None:
+        trace = error.__traceback__.tb_next
+        while trace is not None:
+            yield from trace.tb_frame.f_locals.values()
+            trace = trace.tb_next
+        error = error.__context__
+
+
+BUGS = [RuntimeError("bug"), ValueError(KEY), ExceptionGroup("bugs", [OSError()])]
+
+
+@pytest.mark.parametrize("call", ["get", "post", "poll"])
+@pytest.mark.parametrize(
+    "fault", [httpx.ReadError("x"), httpx.ConnectError("x"), 401, 500, *BUGS], ids=repr
+)
+def test_errors_hold_no_request_and_so_no_key(fault, call):
+    wire = Wire(fault)
+    calls = {
+        "get": wire.get,
+        "post": wire.post,
+        "poll": lambda: runtime.call(wire.transport().poll("/x")),
+    }
+    with pytest.raises(ww.WondaError) as caught:
+        calls[call]()
+    held = [value for value in frames(caught.value) if isinstance(value, httpx.Request | Exception)]
+    assert all(isinstance(value, ww.WondaError) for value in held)
+    assert caught.value.__cause__ is None
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=repr)
+def test_a_transports_bug_after_a_post_is_an_unknown_outcome(bug):
+    wire = Wire(bug)
+    with pytest.raises(ww.OutcomeUnknownError, match=type(bug).__name__):
+        wire.post()
+    assert len(wire.requests) == 1
+    with pytest.raises(ww.ServiceUnreachableError):
+        runtime.call(wire.transport().download("https://storage.example/a"))
+
+
+class Streamed(httpx.AsyncByteStream):
+    def __init__(self, *pieces, pause=0.0):
+        self.pieces = pieces
+        self.pause = pause
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            await asyncio.sleep(self.pause)
+            yield piece
+
+
+@pytest.fixture
+def _short(monkeypatch):
+    """A client that waits at most 0.1 s for a whole reply."""
+    monkeypatch.setattr(
+        Wire,
+        "transport",
+        lambda wire: Transport(
+            ApiKey(KEY), BASE, 0.05, httpx.MockTransport(wire.handle), sleep=wire.sleep
+        ),
+    )
+
+
+def drip():
+    return httpx.Response(200, stream=Streamed(*[b" "] * 500, pause=0.02))
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_reply_that_drips_ends():
+    began = time.monotonic()
+    wire = Wire(drip())
+    with pytest.raises(ww.OutcomeUnknownError, match="time limit"):
+        wire.post()
+    assert len(wire.requests) == 1
+    with pytest.raises(ww.ServiceUnreachableError, match="time limit"):
+        runtime.call(Wire(drip()).transport().poll("/x"))
+    with pytest.raises(ww.ServiceUnreachableError, match="time limit"):
+        Wire(drip(), drip(), drip()).get()
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.usefixtures("_short")
+def test_an_upload_has_time_in_proportion(monkeypatch):
+    slow = httpx.Response(200, stream=Streamed(b"{}", pause=0.3))
+    body = {"x": "x" * 1000}
+    monkeypatch.setattr(transport, "SLOWEST_UPLOAD", 1000)
+    assert runtime.call(Wire(slow).transport().post("/x", "test", "Look.", body=body)) == {}
+
+
+def test_a_reply_that_is_too_large_is_not_read(monkeypatch):
+    monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 100)
+
+    def large(status=200):
+        return httpx.Response(status, stream=Streamed(b'{"a": "', *[b"x" * 60] * 3, b'"}'))
+
+    with pytest.raises(ww.OutcomeUnknownError, match="could not be read"):
+        Wire(large()).post()
+    with pytest.raises(ww.UnexpectedReplyError):
+        Wire(large()).get()
+    with pytest.raises(ww.BadRequestError, match="Bad Request"):
+        Wire(large(400)).post()
+
+
+@pytest.mark.parametrize("zipped", ["gzip", "deflate"])
+def test_a_reply_that_is_zipped_unasked_is_read_within_the_same_bounds(monkeypatch, zipped):
+    def reply(data):
+        packed = gzip.compress(data)
+        return httpx.Response(
+            200, headers={"Content-Encoding": zipped}, stream=Streamed(packed[:9], packed[9:])
+        )
+
+    wire = Wire(reply(b'{"fine": true}'))
+    assert wire.get() == {"fine": True}
+    assert wire.requests[0].headers["Accept-Encoding"] == "identity"
+    monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 10_000)
+    with pytest.raises(ww.UnexpectedReplyError):
+        Wire(reply(b" " * 10_001)).get()
+    wire = Wire(reply(b"picture"))
+    assert runtime.call(wire.transport().download("https://storage.example/a")) == b"picture"
+    assert wire.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(b"picture")[:-3]),
+        ("gzip", gzip.compress(b"picture") + b"more"),
+        ("gzip", b"picture"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"picture"))),
+        ("br", b"picture"),
+    ],
+)
+def test_what_cannot_be_unzipped_to_its_end_is_no_picture(encoding, body):
+    headers = {"Content-Encoding": encoding}
+    replies = [httpx.Response(200, headers=headers, stream=Streamed(body)) for _ in range(3)]
+    with pytest.raises(ww.ServiceUnreachableError, match=r"storage\.example: "):
+        runtime.call(Wire(*replies).transport().download("https://storage.example/a"))
+
+
+def test_a_download_has_a_time_limit_over_all(monkeypatch):
+    monkeypatch.setattr(transport, "MEDIA_SECONDS", 0.1)
+    with pytest.raises(ww.ServiceUnreachableError, match=r"longer than 0\.1 s"):
+        runtime.call(Wire(drip()).transport().download("https://storage.example/a"))
+
+
+def test_a_failing_storage_is_asked_again_when_it_says():
+    busy = httpx.Response(503, headers={"Retry-After": "7"})
+    wire = Wire(busy, httpx.Response(200, content=b"picture"))
+    assert runtime.call(wire.transport().download("https://storage.example/a")) == b"picture"
+    assert wire.slept == [7.0]
+
+
+# ---------------------------------------------------------------- private addresses
+
+INSIDE = [
+    "http://127.0.0.1/a",
+    "http://169.254.169.254/latest/meta-data",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://localhost:8888/api",
+    "http://127。0。0。1/",
+]
+
+
+@pytest.mark.parametrize("url", INSIDE)
+def test_a_public_service_does_not_lead_into_a_private_network(url):
+    wire = Wire(httpx.Response(200, content=b"secret"))
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        runtime.call(wire.transport().download(url))
+    assert wire.requests == []
+    wire = Wire(httpx.Response(302, headers={"Location": url.encode()}))
+    with pytest.raises(ww.UnsafeMediaError):
+        runtime.call(wire.transport().download("https://storage.example/a"))
+    assert len(wire.requests) == 1
+
+
+def private_api(*answers):
+    wire = Wire(*answers)
+    mock = httpx.MockTransport(wire.handle)
+    return wire, Transport(ApiKey(KEY), "https://10.0.0.1/v1", 5.0, mock, sleep=wire.sleep)
+
+
+def test_a_private_service_may_but_not_by_way_of_a_public_one():
+    there = httpx.Response(302, headers={"Location": "http://10.0.0.3/b"})
+    wire, inside = private_api(there, httpx.Response(200, content=b"picture"))
+    assert runtime.call(inside.download("http://10.0.0.2/a")) == b"picture"
+
+    out = httpx.Response(302, headers={"Location": "https://storage.example/b"})
+    wire, inside = private_api(out, there)
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        runtime.call(inside.download("http://10.0.0.2/a"))
+    assert len(wire.requests) == 2
+
+
+def resolving(monkeypatch, **names):
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *rest, **more):
+        name = host.decode() if isinstance(host, bytes) else host
+        return real(names.get(name.partition(".")[0], host), port, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(transport, "getproxies", dict)
+
+
+def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):
+    resolving(monkeypatch, api="1.1.1.1", storage="127.0.0.1")
+    public = Transport(ApiKey(KEY), BASE, 5.0)
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        runtime.call(public.download("http://storage.example:9/a"))
+
+
+def test_a_name_that_changes_to_lead_inside_is_not_read(monkeypatch, served):
+    _, base_url = served(seconds=0, key=KEY)
+    resolving(monkeypatch, api="1.1.1.1", storage="127.0.0.1")
+
+    async def told_otherwise(_host, *, resolve):
+        return not resolve
+
+    monkeypatch.setattr("wonda_widgets.addresses.is_private", told_otherwise)
+    public = Transport(ApiKey(KEY), BASE, 5.0)
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        runtime.call(public.download(f"http://storage.example:{httpx.URL(base_url).port}/a"))
+    runtime.call(public.aclose())
 
 
 @pytest.mark.parametrize(

@@ -1,62 +1,63 @@
-"""Open a picture from outside, after asking how large it would become."""
+"""Open a picture from outside, after asking how much memory that would take.
+
+A picture of a few bytes may unfold to gigabytes, and each format in a way of its
+own. So its header is read first, itself within a bound, and the picture is
+decoded only if the file and all that decoding takes stay within `MEMORY`.
+"""
 
 from __future__ import annotations
 
-import warnings
 from io import BytesIO
 
 from PIL import Image, ImageOps
 
 from ..errors import UnsafeMediaError
+from . import chunks
 
-MAX_BYTES = 100 * 1024 * 1024
-MAX_PIXELS = 100_000_000  # 4K pictures have 17 million
+#: Bytes of memory for a picture's file and its decoding together. 4K pictures have 17
+#: million pixels: a PNG or JPEG of them takes 68 MB and its file, which fits. Of 8K (33
+#: million) a JPEG is shown, because it is decoded at a fraction of its size.
+MEMORY = 130 * 2**20
+#: Whatever they would take: decoding more takes seconds, and Pillow warns of it.
+MAX_PIXELS = 89_000_000
+#: Bytes that are read of a file until its pixels begin.
+MAX_HEADER = 2 * 2**20
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
-
-def open_bounded(data: bytes) -> Image.Image:
-    """Open a picture without decoding it: only its header is read.
-
-    Raises
-    ------
-    UnsafeMediaError
-        If it is too large, has too many pixels, or is not a PNG, JPEG, WebP or GIF.
-    """
-    if len(data) > MAX_BYTES:
-        raise UnsafeMediaError(f"The picture has {len(data) / 2**20:.0f} MB, more than is opened.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our bound is below
-            image = Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise UnsafeMediaError("The picture has too many pixels to be opened safely.") from None
-    except (OSError, ValueError, SyntaxError):
-        raise UnsafeMediaError(
-            "What the service sent is not a picture (PNG, JPEG, WebP or GIF).",
-            "Open its address in a browser if you trust it.",
-        ) from None
-    if image.width * image.height > MAX_PIXELS:
-        raise UnsafeMediaError(
-            f"The picture has {image.width:,} × {image.height:,} pixels, more than is opened."
-        )
-    return image
+PER_PIXEL = 4  # bytes, as Pillow holds a picture
+PER_WEBP_PIXEL = 16  # measured: libwebp holds two frames, Pillow two more
+PER_WEBP_BYTE = 3  # the file is copied twice
+PER_COEFFICIENT = 2  # bytes; a JPEG of several scans is held whole before it is decoded
+PER_HEADER_BYTE = 20  # measured: a list entry for each JPEG segment of two bytes
 
 
-def load(image: Image.Image) -> Image.Image:
-    """Decode an opened picture.
+def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """A picture, and its width and height before it was decoded.
+
+    Parameters
+    ----------
+    data : bytes
+    longest : int, optional
+        A side that is enough; a JPEG is then decoded at a fraction of its size.
 
     Raises
     ------
     UnsafeMediaError
-        If its data are damaged or cut short.
+        If it would take too much memory, is no PNG, JPEG, WebP or GIF, or is damaged.
     """
+    image, memory = _opened(data)
+    size = image.size
+    if longest is not None:
+        image.draft("RGB", fitted(size, longest))  # formats other than JPEG ignore this
+        memory += _first_step(image, longest)
+    _check(memory + _per_pixel(image) * image.width * image.height, size)
     try:
         image.load()
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except Exception:  # noqa: BLE001 - Pillow says "damaged" with whatever its code ran into
         raise UnsafeMediaError(
             "The picture is damaged or was cut short.", "Fetch it again."
         ) from None
-    return image
+    return image, size
 
 
 def full_size(data: bytes) -> Image.Image:
@@ -66,4 +67,122 @@ def full_size(data: bytes) -> Image.Image:
     ------
     UnsafeMediaError
     """
-    return ImageOps.exif_transpose(load(open_bounded(data)))
+    image, size = decoded(data)
+    if orientation(image) == 1:
+        return image
+    pixels = image.width * image.height
+    _check(len(data) + (_per_pixel(image) + PER_PIXEL) * pixels, size)
+    return upright(image)
+
+
+def orientation(image: Image.Image) -> int:
+    """How a picture is to be turned, as EXIF counts; 1 is not at all."""
+    try:
+        found = image.getexif().get(_ORIENTATION)
+    except Exception:  # noqa: BLE001 - damaged EXIF raises anything; the pixels are fine
+        return 1
+    return found if isinstance(found, int) and found in range(1, 9) else 1
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - the same
+        return image
+
+
+def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """`size` in proportion, with no side longer than `longest`; never enlarged."""
+    scale = max(1.0, max(size) / longest)
+    return max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
+
+
+_ORIENTATION = 0x0112
+
+
+class _Header(BytesIO):
+    """A file of which only so much is read until its pixels begin."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.read_so_far = 0
+        self.last = b""  # what was read last
+        self.bound: int | None = MAX_HEADER
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.last = super().read(size)
+        self.read_so_far += len(self.last)
+        if self.bound is not None and self.read_so_far > self.bound:
+            raise OSError("no pixels so far")
+        return self.last
+
+
+def _opened(data: bytes) -> tuple[Image.Image, int]:
+    """A picture of which only the header was read, and the memory taken beside its pixels."""
+    webp = data.startswith(b"RIFF")  # Pillow reads these whole, after its own bound on pixels
+    file = BytesIO(data) if webp else _Header(data)
+    memory = len(data) * (PER_WEBP_BYTE if webp else 1)
+    try:
+        memory += chunks.weight(data) if data.startswith(b"\x89PNG") else 0
+        _check(memory, None)
+        image = Image.open(file, formats=FORMATS)
+    except UnsafeMediaError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnsafeMediaError("The picture has too many pixels to be opened safely.") from None
+    except Exception:  # noqa: BLE001 - Pillow says "no picture" with whatever its code ran into
+        raise UnsafeMediaError(
+            "What the service sent is not a picture (PNG, JPEG, WebP or GIF).",
+            "Open its address in a browser if you trust it.",
+        ) from None
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_many(image.size)
+    if isinstance(file, _Header):
+        memory += PER_HEADER_BYTE * file.read_so_far + _coefficients(image, file.last)
+        file.bound = None
+    return image, memory
+
+
+def _per_pixel(image: Image.Image) -> int:
+    return PER_WEBP_PIXEL if image.format == "WEBP" else PER_PIXEL
+
+
+def _coefficients(image: Image.Image, scan: bytes) -> int:
+    """Bytes that a JPEG takes which comes in several scans (a progressive one, for instance).
+
+    `scan` is the head of the first one, which begins with how many layers it has.
+    """
+    layers = getattr(image, "layer", [])
+    at_once = scan[:1] == bytes([len(layers)]) and not image.info.get("progressive")
+    if not layers or (at_once and image.format == "JPEG"):
+        return 0
+    across, down = max(layer[1] for layer in layers), max(layer[2] for layer in layers)
+    samples = sum(layer[1] * layer[2] for layer in layers) / (across * down)
+    return int(PER_COEFFICIENT * samples * image.width * image.height)
+
+
+def _first_step(image: Image.Image, longest: int) -> int:
+    """Bytes that shrinking takes beside the picture (see `preview`)."""
+    if image.format == "WEBP":  # when it is shrunk, most of what decoding took is free again
+        return 0
+    step = max(image.size) // longest
+    return PER_PIXEL * (image.width * image.height // step**2 if step > 1 else longest**2)
+
+
+def _check(memory: int, size: tuple[int, int] | None) -> None:
+    if memory <= MEMORY:
+        return
+    if size is None:
+        raise UnsafeMediaError(
+            "The picture's file carries too much to be opened safely.",
+            "wonda.media.download(media) gives its bytes.",
+        )
+    raise _too_many(size)
+
+
+def _too_many(size: tuple[int, int]) -> UnsafeMediaError:
+    return UnsafeMediaError(
+        f"The picture has {size[0]:,} × {size[1]:,} pixels, more than can be opened safely.",
+        "wonda.media.download(media) gives its bytes.",
+    )

@@ -20,6 +20,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_END = 33  # signature and the IHDR chunk, after which texts may come
 JPEG_START = b"\xff\xd8"
 MAX_SEGMENT = 65_533  # bytes in a JPEG segment
+RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # devices, on Windows with any extension
 EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
 
 
@@ -27,20 +28,25 @@ def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:
     """The same file with `texts` in its metadata, where its format takes them."""
     if data.startswith(PNG_SIGNATURE):
         chunks = b"".join(_png_text(keyword, text) for keyword, text in texts.items())
-        return data[:PNG_HEADER_END] + chunks + data[PNG_HEADER_END:]
+        return _inserted(data, PNG_HEADER_END, chunks)
     if data.startswith(JPEG_START):
         comment = json.dumps(dict(texts), ensure_ascii=False).encode()
         if len(comment) <= MAX_SEGMENT:
             segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
-            at = _after_application_segments(data)
-            return data[:at] + segment + data[at:]
+            return _inserted(data, _after_application_segments(data), segment)
     return data
+
+
+def _inserted(data: bytes, at: int, more: bytes) -> bytes:
+    """`data` with `more` in it, copied once."""
+    view = memoryview(data)
+    return b"".join((view[:at], more, view[at:]))
 
 
 def _after_application_segments(data: bytes) -> int:
     """Where a JPEG's JFIF and EXIF segments end, which have to come first."""
     at = 2
-    while data[at : at + 1] == b"\xff" and 0xE0 <= data[at + 1] <= 0xEF:  # noqa: PLR2004 - APP0 to APP15
+    while re.match(rb"\xff[\xe0-\xef]", data[at : at + 2]):  # APP0 to APP15
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return at
 
@@ -56,6 +62,8 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
     words = re.findall(r"\w+", prompt.lower())
     stem = "-".join(words)[:48].strip("-_") or "picture"
     tail = re.sub(r"\W", "", job_id)[:8]
+    if not tail and RESERVED.fullmatch(stem):
+        tail = "picture"
     return f"{stem}{'-' + tail if tail else ''}{EXTENSIONS.get(kind, '')}"
 
 

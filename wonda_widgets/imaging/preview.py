@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from . import decode
 
@@ -56,44 +57,80 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     UnsafeMediaError
         If the original is too large, not a picture or damaged.
     """
-    image = decode.open_bounded(data)
-    kind = image.format or "picture"
-    original = image.size
-    # A JPEG can be decoded at a fraction of its size; others ignore this.
-    image.draft("RGB", (longest, longest))
-    decode.load(image)
-    if image.getexif().get(_ORIENTATION, 1) >= _SIDEWAYS:
-        original = original[::-1]
-    small = ImageOps.exif_transpose(_reduced(image, longest))
-    encoded, mime_type = _encode(small, max_bytes)
-    return Preview(encoded, mime_type, *original, format=kind, size=len(data))
+    image, (width, height) = decode.decoded(data, longest)
+    kind = "JPEG" if image.format == "MPO" else image.format or "picture"
+    turned = decode.orientation(image)
+    if turned >= _SIDEWAYS:
+        width, height = height, width
+    # One after the other under one name, so that each is gone when the next but one is made.
+    image = _stepped(image, longest)
+    image = _resized(image, longest)
+    image.getexif()[_ORIENTATION] = turned
+    image = decode.upright(image)
+    encoded, mime_type = _encode(image, max_bytes)
+    return Preview(encoded, mime_type, width, height, format=kind, size=len(data))
 
 
 _ORIENTATION = 0x0112
 _SIDEWAYS = 5  # EXIF orientations from here on swap width and height
 
+#: Pixels, the side of what is worked on at a time: a second copy at full size is never held.
+TILE = 512
+STRIP = 64  # rows
 
-def _reduced(image: Image.Image, longest: int) -> Image.Image:
-    """Shrink to `longest`; by whole steps first, which is several times as fast."""
-    exif = image.getexif()
-    mode = "RGBA" if _transparent(image) else "RGB"
-    if image.mode != mode:  # a copy of a 4K picture takes as long as shrinking it
-        image = image.convert(mode)
-    target = max(1, longest)
-    scale = max(image.size) / target
-    if scale > 1:
-        if scale >= 2:  # noqa: PLR2004 - halving is the least whole step
-            image = image.reduce(int(scale))
-        size = [max(1, round(side * target / max(image.size))) for side in image.size]
-        if max(image.size) > target:
-            image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    if _ORIENTATION in exif:
-        image.getexif()[_ORIENTATION] = exif[_ORIENTATION]
+
+def _stepped(image: Image.Image, longest: int) -> Image.Image:
+    """Shrink by whole steps to less than twice `longest`, which is several times as fast."""
+    step = max(image.size) // longest
+    if step <= 1:
+        return image
+    mode = _mode(image)
+    small = Image.new(_WEIGHED[mode], (-(-image.width // step), -(-image.height // step)))
+    tile = max(1, TILE // step)
+    for top in range(0, small.height, tile):
+        for left in range(0, small.width, tile):
+            right = min((left + tile) * step, image.width)
+            bottom = min((top + tile) * step, image.height)
+            part = image.crop((left * step, top * step, right, bottom))
+            small.paste(_weighed(part, mode).reduce(step), (left, top))
+    return small
+
+
+def _resized(image: Image.Image, longest: int) -> Image.Image:
+    """The rest of the way, in strips."""
+    mode = _mode(image)
+    width, height = decode.fitted(image.size, longest)
+    if image.size == (width, height):
+        small = image.convert(mode)
+        small.info = {}  # a comment of the original would be written too, or be too long for it
+        return small
+    small = Image.new(mode, (width, height))
+    step = image.height / height
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        # A filter looks at the neighbours too.
+        first = max(0, math.floor((top - _SUPPORT) * step))
+        last = min(image.height, math.ceil((bottom + _SUPPORT) * step))
+        part = _weighed(image.crop((0, first, image.width, last)), mode)
+        box = (0, top * step - first, image.width, min(bottom * step - first, part.height))
+        part = part.resize((width, bottom - top), Image.Resampling.LANCZOS, box)
+        small.paste(part.convert(mode), (0, top))
+    return small
+
+
+_SUPPORT = 3  # of Lanczos, in pixels of the result
+_WEIGHED = {"RGB": "RGB", "RGBA": "RGBa"}  # with "a", a pixel's colour weighs as much as is seen
+
+
+def _weighed(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode != _WEIGHED[mode]:
+        image = image.convert(mode).convert(_WEIGHED[mode])
     return image
 
 
-def _transparent(image: Image.Image) -> bool:
-    return "A" in image.getbands() or "transparency" in image.info
+def _mode(image: Image.Image) -> str:
+    transparent = image.mode == "RGBa" or "A" in image.getbands() or "transparency" in image.info
+    return "RGBA" if transparent else "RGB"
 
 
 def _encode(image: Image.Image, max_bytes: int) -> tuple[bytes, str]:

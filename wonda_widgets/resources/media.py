@@ -67,8 +67,9 @@ class AsyncMedia:
         Raises
         ------
         UnsafeMediaError
-            If it has no address, is too large or is cut short.
+            If it has no address, is too large or lies in a private network.
         APIError, ServiceUnreachableError
+            Also if it was cut short, or is not there within five minutes.
         """
         if not media.url:
             raise UnsafeMediaError("This media has no address to fetch it from.")

@@ -1,0 +1,77 @@
+"""Which addresses are open to everybody, and which lead into a private network.
+
+A service on the internet has no business sending this machine to its own
+network: to a router, a neighbour, or the address at which a cloud tells a
+machine its secrets. Whatever is not certainly public counts as private, however
+it is spelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    import httpx
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address, for networks without
+
+
+def literal(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host spells, in any spelling that systems take; None of a name."""
+    host = host.removesuffix(".").strip("[]")
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host)
+    # 2130706433, 0x7f.1 and 0177.0.0.1 are all this machine.
+    with contextlib.suppress(OSError, ValueError):
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    return None
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is open to everybody; one within another counts as itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _TRANSLATED:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+async def is_private(host: str, *, resolve: bool) -> bool:
+    """Whether a host is not public, or has an address that is not.
+
+    With `resolve`, a name is asked for its addresses. One that has none here is no
+    way into this network (a proxy may know it).
+    """
+    address = literal(host)
+    if address is not None:
+        return not is_public(address)
+    name = host.removesuffix(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    return resolve and not all(map(is_public, await _addresses(name)))
+
+
+async def _addresses(name: str) -> list[IPv4Address | IPv6Address]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [ipaddress.ip_address(entry[4][0]) for entry in found]
+
+
+def peer(response: httpx.Response) -> IPv4Address | IPv6Address | None:
+    """The address that a reply comes from, where its connection tells."""
+    stream = response.extensions.get("network_stream")
+    there = stream.get_extra_info("server_addr") if stream is not None else None
+    return literal(str(there[0])) if isinstance(there, tuple) and there else None

@@ -79,6 +79,7 @@ def test_a_key_of_the_wrong_shape_is_a_warning_and_one_that_cannot_be_sent_an_er
         ),
         (lambda w: w.jobs.attach("video", "x"), "kind"),
         (lambda w: w.jobs.attach("inference", " "), "job_id"),
+        (lambda w: w.jobs.attach("inference", "half an emoji \ud83d"), "job_id"),
         (lambda w: w.media.upload("no/such/file.png"), "source"),
         (lambda w: w.media.upload(b""), "source"),
         (lambda w: w.media.upload(5), "source"),

@@ -91,7 +91,8 @@ class AsyncJobs:
         """
         if kind not in OPERATIONS:
             raise InvalidInputError("kind", f'A job is "inference" or "publish", not {kind!r}.')
-        if not isinstance(job_id, str) or job_id.strip() in {"", ".", ".."}:
+        usable = isinstance(job_id, str) and job_id.strip() not in {"", ".", ".."}
+        if not usable or any("\ud800" <= letter <= "\udfff" for letter in job_id):
             raise InvalidInputError(
                 "job_id", "This is not the id of a job.", "Pass the id as the API gave it."
             )

@@ -16,7 +16,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import __version__, client
+from . import __version__, client, credentials
 from .errors import InvalidInputError, WondaError
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
@@ -94,8 +94,9 @@ def _demo(options: argparse.Namespace) -> int:
         return _complain("--live needs a key. Set WONDA_API_KEY, or leave --live out.")
     environment = dict(os.environ)
     if not options.live:  # without a key the panels run on the sandbox
-        for name in (*client.KEY_VARIABLES, *client.BASE_URL_VARIABLES):
+        for name in (*credentials.KEY_VARIABLES, *credentials.BASE_URL_VARIABLES):
             environment.pop(name, None)
+        environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     notebook = _working_copy("dashboard" if options.voila else "quickstart")
     where = "the real service" if options.live else "the sandbox: nothing costs, nothing is posted"
     print(f"Opening {notebook} on {where}. Ctrl+C ends it.", flush=True)

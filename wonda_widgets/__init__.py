@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .models import Media as Media
     from .models import Snapshot as Snapshot
     from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
+    from .widgets.connect import Connect as Connect
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
@@ -78,6 +79,7 @@ _HOME_OF = {
     "Job": "jobs",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "nested_asyncio",
+    "Connect": "widgets.connect",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",

@@ -106,6 +106,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
     }
+    kept["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     own = {name: str(home / folder) for name, folder in folders.items()}
     for folder in own.values():
         Path(folder).mkdir(parents=True, exist_ok=True)

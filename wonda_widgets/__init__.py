@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .models import Snapshot as Snapshot
     from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
     from .resources.once import Finding as Finding
+    from .widgets.connect import Connect as Connect
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
@@ -86,6 +87,7 @@ _HOME_OF = {
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "nested_asyncio",
     "Finding": "resources.once",
+    "Connect": "widgets.connect",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",

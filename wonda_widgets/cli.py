@@ -16,7 +16,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import __version__, client, journal
+from . import __version__, client, credentials, journal
 from .errors import InvalidInputError, WondaError
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
@@ -99,8 +99,9 @@ def _demo(options: argparse.Namespace) -> int:
         return _complain("--live needs a key. Set WONDA_API_KEY, or leave --live out.")
     environment = dict(os.environ)
     if not options.live:  # without a key the panels run on the sandbox
-        for name in (*client.KEY_VARIABLES, *client.BASE_URL_VARIABLES):
+        for name in (*credentials.KEY_VARIABLES, *credentials.BASE_URL_VARIABLES):
             environment.pop(name, None)
+        environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     notebook = _working_copy("dashboard" if options.voila else "quickstart")
     where = "the real service" if options.live else "the sandbox: nothing costs, nothing is posted"
     print(f"Opening {notebook} on {where}. Ctrl+C ends it.", flush=True)
@@ -207,19 +208,23 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     found = [path for path in journal.files() if path.is_file()]
-    if not found:
-        print("There is nothing to forget: no journal is kept on this computer.")
+    has_key = credentials.mark_path().exists()
+    if not found and not has_key:
+        print("There is nothing to forget: neither a journal nor a key is kept on this computer.")
         return 0
-    print("This deletes the record of what was asked, made and posted from this computer:")
+    print("This deletes from this computer:")
     for path in found:
-        print(f"  {path}")
+        print(f"  {path}  (what was asked, made and posted)")
+    if has_key:
+        print("  the key in the keyring")
     print("Pictures at the service, posts, notebooks and saved files stay.")
     if not options.yes and not _agreed():
         print("Nothing was deleted.")
         return 1
     for path in found:
         path.unlink(missing_ok=True)  # another kernel may have renamed or closed it meanwhile
-    print("Deleted.")
+    said = ["The journal was deleted."] if found else []
+    print("\n".join([*said, *(credentials.forget() if has_key else [])]))
     return 0
 
 

@@ -6,12 +6,10 @@ One implementation: the coroutines of `AsyncWonda` run on the package's own loop
 
 from __future__ import annotations
 
-import os
-import re
-import warnings
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
-from . import runtime
+from . import credentials, runtime
 from .database import MEMORY
 from .errors import MissingKeyError
 from .journal import Journal
@@ -23,24 +21,20 @@ from .resources.jobs import AsyncJobs, Jobs
 from .resources.media import AsyncMedia, MediaLibrary
 from .resources.pricing import AsyncPricing, Pricing
 from .resources.publish import AsyncPublish, Publish
-from .transport import DEFAULT_BASE_URL, ApiKey, Transport, checked_base_url, checked_key
+from .transport import DEFAULT_BASE_URL, Transport, checked_base_url
 
 if TYPE_CHECKING:
+    import os
+
     import httpx
 
+    from .credentials import ApiKey
     from .sandbox.faults import Faults
-
-KEY_VARIABLES = ("WONDA_API_KEY", "WONDERCAT_API_KEY")
-BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
-
-
-def _environment(names: tuple[str, ...]) -> str | None:
-    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
 
 
 def has_key() -> bool:
-    """Whether the environment holds an API key."""
-    return _environment(KEY_VARIABLES) is not None
+    """Whether there is a key: in the environment, of `Connect`, or in the keyring."""
+    return credentials.variable() is not None or credentials.kept() is not None
 
 
 class AsyncWonda:
@@ -49,7 +43,7 @@ class AsyncWonda:
     Parameters
     ----------
     api_key : str, optional
-        Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``.
+        Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``, then what `Connect` was given.
     base_url : str, optional
         Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
     timeout : float
@@ -85,33 +79,26 @@ class AsyncWonda:
 
     is_sandbox = False
     faults: Faults | None = None
+    base_url = ""  # until it is built: a traceback prints half-built ones too
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | ApiKey | None = None,
         *,
         base_url: str | None = None,
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        key = api_key if api_key is not None else _environment(KEY_VARIABLES)
-        if not key or not key.strip():
-            raise MissingKeyError
-        key = checked_key(key)
-        if not re.fullmatch(r"sk_[0-9a-fA-F]{64}", key):
-            warnings.warn(
-                "The API key does not look like one (sk_ and 64 hexadecimal characters). "
-                "It is tried all the same; if it is refused, copy it again from your settings.",
-                stacklevel=3,
-            )
-        address = base_url or _environment(BASE_URL_VARIABLES) or DEFAULT_BASE_URL
-        self.base_url = checked_base_url(address)
+        key = credentials.wrapped(api_key)
+        del api_key  # a traceback may print what a frame holds
+        key, address = credentials.find(key, base_url)
+        self.base_url = checked_base_url(address or DEFAULT_BASE_URL)
         if journal is None and transport is not None:
             journal = MEMORY  # a test does not write into what a person did
         shared = isinstance(journal, Journal)
         core = Core(
-            Transport(ApiKey(key), self.base_url, timeout, transport),
+            Transport(key, self.base_url, timeout, transport),
             journal if isinstance(journal, Journal) else Journal(journal),
             closes_journal=not shared,
         )
@@ -165,8 +152,7 @@ class AsyncWonda:
         await self.aclose()
 
     def __repr__(self) -> str:
-        where = "sandbox" if self.is_sandbox else self.base_url
-        return f"<{type(self).__name__} {where}>"
+        return _shown(self)
 
 
 class Wonda:
@@ -182,18 +168,23 @@ class Wonda:
     ...     picture = wonda.media.open(job.wait().media)
     """
 
+    is_sandbox = False
+    base_url = ""  # see above
+
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | ApiKey | None = None,
         *,
         base_url: str | None = None,
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        key = credentials.wrapped(api_key)
+        del api_key  # see above
         self._drive(
             AsyncWonda(
-                api_key, base_url=base_url, timeout=timeout, journal=journal, transport=transport
+                key, base_url=base_url, timeout=timeout, journal=journal, transport=transport
             )
         )
 
@@ -235,20 +226,24 @@ class Wonda:
         self.close()
 
     def __repr__(self) -> str:
-        return repr(self._async).replace("AsyncWonda", "Wonda")
+        return _shown(self)
+
+
+def _shown(client: Wonda | AsyncWonda) -> str:
+    return f"<{type(client).__name__} {'sandbox' if client.is_sandbox else client.base_url}>"
 
 
 _shared_sandbox: AsyncWonda | None = None
 
 
 def default() -> AsyncWonda:
-    """A client of the environment's key; without one, of the process's own sandbox.
+    """A client of the key that there is; without one, of the process's own sandbox.
 
     The sandbox is one for all, so that a picture made in one panel is there in the
     next. It needs no closing.
     """
     global _shared_sandbox  # noqa: PLW0603 - one a process
-    if has_key():
+    with contextlib.suppress(MissingKeyError):
         return AsyncWonda()
     if _shared_sandbox is None:
         _shared_sandbox = AsyncWonda.sandbox()

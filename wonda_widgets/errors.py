@@ -63,13 +63,13 @@ class InvalidInputError(WondaError, ValueError):
 
 
 class MissingKeyError(WondaError):
-    """No API key was given and none is in the environment."""
+    """No API key was given, and none was found."""
 
     def __init__(self) -> None:
         super().__init__(
             "No Wonda API key was found.",
-            "Set the environment variable WONDA_API_KEY (or pass api_key=…), "
-            "or use Wonda.sandbox() to try everything without a key.",
+            "Run ww.Connect() in a notebook, set the environment variable WONDA_API_KEY "
+            "(or pass api_key=…), or use Wonda.sandbox() to try everything without a key.",
         )
 
 

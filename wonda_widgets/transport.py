@@ -51,6 +51,8 @@ from .models import timestamp
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from .credentials import ApiKey
+
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
 TRIES = 3  # of a request that may be repeated
@@ -87,43 +89,6 @@ class LostError(Exception):
         self.why = why
         self.sent = sent
         super().__init__(why)
-
-
-class ApiKey:
-    """The key, out of reach of `repr`, `vars`, logs and pickles."""
-
-    __slots__ = ("header", "removed_from")
-
-    def __init__(self, key: str) -> None:
-        # Closures, because they have no repr to leak by.
-        self.header: Callable[[], str] = lambda: f"Bearer {key}"
-        self.removed_from: Callable[[bytes], bytes] = lambda data: data.replace(
-            key.encode(), "…".encode()
-        )
-
-    def __repr__(self) -> str:
-        return "ApiKey(…)"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("An API key is never pickled; a worker reads its own environment.")
-
-
-def checked_key(key: str) -> str:
-    """`key` without surrounding blanks.
-
-    Raises
-    ------
-    InvalidInputError
-        If it could not even be sent as a header.
-    """
-    key = key.strip()
-    if not re.fullmatch(r"[\x21-\x7e]+", key):
-        raise InvalidInputError(
-            "api_key",
-            "The API key has characters that no key has (blanks, line breaks, accents).",
-            "Copy it again from your Wonda settings.",
-        )
-    return key
 
 
 def checked_base_url(base_url: str) -> str:

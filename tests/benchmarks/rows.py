@@ -61,8 +61,9 @@ def table(rows: list[Row]) -> str:
 
 def keyless() -> dict[str, str]:
     """This process's environment without a key or address of the service."""
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("WONDA", "WONDERCAT"))
     }
+    return {**kept, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}

@@ -210,9 +210,8 @@ function sandboxNote() {
     h(
       "span",
       {},
-      "Pictures are made up and nothing is published. Set ",
-      h("code", {}, "WONDA_API_KEY"),
-      " to use the real service.",
+      "Pictures are made up and nothing is published. To use your own account, run ",
+      h("code", {}, "ww.Connect()"),
     ),
   );
 }

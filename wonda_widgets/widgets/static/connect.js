@@ -112,7 +112,7 @@ export default {
       keepRow.hidden = state !== "usable";
       install.textContent = {
         missing: "It is kept until the kernel ends. To keep it longer: pip install 'wonda-widgets[keyring]'",
-        unusable: "It is kept until the kernel ends; this computer has no keyring to keep it in.",
+        unusable: "It is kept until the kernel ends. This computer has no keyring.",
       }[state] ?? "";
     });
     on("state plan variable", () => {

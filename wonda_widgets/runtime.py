@@ -72,10 +72,12 @@ def abandon(what: object) -> None:
 
 def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def cancel_all() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # What was handed over already may begin more of them.
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)
 
     if not thread.is_alive():  # a forked child inherits the hook but not the thread
         return

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import wonda_widgets as ww
 from wonda_widgets import runtime
-from wonda_widgets.transport import ApiKey, Transport
+from wonda_widgets.credentials import ApiKey
+from wonda_widgets.transport import Transport
 
 NAMES = re.findall(
     r"\w+",

@@ -93,7 +93,7 @@ def test_an_odd_key_is_tried_when_the_person_is_sure(panel, settled, service):
         ("drop", "The service cannot be reached."),
         (500, "The service failed."),
         (403, "This account may not do that."),
-        ("html", "That failed."),
+        ("html", "The answer cannot be used."),
     ],
 )
 def test_a_service_that_does_not_answer_is_said_to_and_nothing_kept(

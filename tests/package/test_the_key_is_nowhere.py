@@ -141,6 +141,8 @@ def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
     assert "httpcore" in log
     assert given == "environment" or "Comm:handle_msg" in log
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "home").glob("journal.db*"))
+    assert b"A harbour" in kept
     for path in files:
         assert_absent(KEY, path.read_bytes(), path.name)
     assert len(files) > 3
@@ -174,6 +176,17 @@ def texts(thing, depth=7, seen=None):
             yield from texts(part, depth - 1, seen)
         else:
             yield str(part)
+
+
+def test_a_prompt_that_holds_it_is_kept_without_it(served, tmp_path):
+    _, base_url = served(seconds=0.1, key=KEY)
+    path = tmp_path / "journal.db"
+    with ww.Wonda(KEY, base_url=base_url, journal=path) as wonda:
+        wonda.images.generate(model="z-image", prompt=f"a harbour {KEY}").wait()
+        [job] = wonda.jobs.recent()
+        assert "a harbour" in job.request["prompt"]
+        for file in tmp_path.glob("journal.db*"):
+            assert_absent(KEY, file.read_bytes(), file.name)
 
 
 def test_no_public_object_prints_it(served, monkeypatch, settled):

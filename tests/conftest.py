@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from typing import Any
 
@@ -13,6 +14,12 @@ from wonda_widgets import runtime
 from wonda_widgets.jobs import Clock
 
 KEY = "sk_" + "5a" * 32
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what needs a fork where there is none (Windows)."""
+    if not hasattr(os, "fork"):
+        items[:] = [item for item in items if item.get_closest_marker("forks") is None]
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from conftest import KEY
 
-KILLS = int(os.environ.get("WONDA_TEST_KILLS", "100"))
+KILLS = int(os.environ.get("WONDA_TEST_KILLS", "60"))
 ACCOUNT = {"instagramAccountId": "11111111-2222-4333-8444-555555555555", "username": "a"}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.forks
 def test_no_job_is_lost_and_nothing_is_billed_or_posted_twice(served, tmp_path):
     sandbox, base_url = served(seconds=0.03, credits=1e9, accounts=[ACCOUNT])
     command = [sys.executable, "-m", "tests.crash.kernels", KEY, base_url]

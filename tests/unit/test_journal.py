@@ -347,6 +347,7 @@ def test_in_memory_nothing_is_written(made, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.forks
 def test_a_forked_child_writes_too(made):
     kept = made()
     begin(kept)

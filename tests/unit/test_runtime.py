@@ -28,7 +28,7 @@ def run(code, *arguments, seconds=60):
     )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.forks
 def test_a_forked_child_goes_on_with_a_loop_and_connections_of_its_own(served):
     _, base_url = served(seconds=0.3)
     ended = run(

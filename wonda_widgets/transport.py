@@ -71,7 +71,7 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 REQUEST_TIMEOUT, TOO_MANY, SERVER_ERROR = 408, 429, 500
 
 #: Of a reply, what is looked at.
-KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "location"})
+KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "location", "date"})
 
 
 class LostError(Exception):
@@ -154,6 +154,8 @@ class Transport:
         self._client: httpx.AsyncClient | None = None
         self._pid = os.getpid()
         self.closed = False
+        #: seconds by which the service's clock is ahead of ours, as its last reply told
+        self.ahead = 0.0
 
     def without_key(self, data: bytes) -> bytes:
         """`data` without the key, should somebody have put it there."""
@@ -308,6 +310,9 @@ class Transport:
         reply = await self._exchange(self._http(), method, path, content)
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
+        told = _http_date(reply.headers.get("Date", ""))
+        if told is not None:
+            self.ahead = (told - datetime.now(UTC)).total_seconds()
         return reply
 
     async def _exchange(
@@ -527,10 +532,15 @@ def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
+    moment = _http_date(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _http_date(value: str) -> datetime | None:
+    """A moment as headers have it; None if it is none."""
     try:
         moment = email.utils.parsedate_to_datetime(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None
 

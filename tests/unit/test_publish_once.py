@@ -28,8 +28,15 @@ class Service:
         self.bare = ()  # what rows do not say
         self.gate = None
         self.jobs = {}
+        self.ahead = timedelta(0)  # its clock
 
     async def __call__(self, request):
+        reply = await self.answer(request)
+        told = datetime.now(UTC) + self.ahead
+        reply.headers["Date"] = told.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return reply
+
+    async def answer(self, request):
         path = request.url.path.removeprefix("/api/v1")
         if path == "/instagram/publishes":
             if self.history != 200:
@@ -64,7 +71,7 @@ class Service:
             "product": body.get("product") or "IMAGE",
             "status": self.status,
             "permalink": self.jobs[f"p{self.posts}"],
-            "createdAt": datetime.now(UTC).isoformat(),
+            "createdAt": (datetime.now(UTC) + self.ahead).isoformat(),
         }
         self.rows.append({name: row[name] for name in row if name not in self.bare})
 
@@ -276,6 +283,17 @@ def test_check_with_rows_that_say_little(kernel, service, bare, posted):
     wonda = kernel()
     service.lose, service.bare = "after", bare
     assert wonda.publish.check(lost(wonda)).posted is posted
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_hours_off_changes_nothing(kernel, service, hours):
+    service.ahead = timedelta(hours=hours)
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    service.lose = "before"
+    assert wonda.publish.check(lost(wonda, allow_repeat=True)).posted is False
+    service.lose = "after"
+    assert kernel().publish.check(lost(wonda, allow_repeat=True)).posted is True
 
 
 def test_check_does_not_take_an_earlier_post_for_this_one(kernel, service):

@@ -14,6 +14,7 @@ from ..errors import BadRequestError, UnexpectedReplyError
 from ..models import permalink, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ..transport import Transport
@@ -55,10 +56,12 @@ async def read(
     transport: Transport,
     account_id: str,
     *,
-    since: datetime | None = None,
+    since: Callable[[], datetime] | None = None,
     pages: int = PAGES,
 ) -> History:
     """Read an account's history back to `since`, at most so many pages.
+
+    `since` is asked after each page, because a reply may tell what the service's time is.
 
     Raises
     ------
@@ -80,7 +83,8 @@ async def read(
         found += [post(row) for row in rows]
         times = [one.created_at for one in found if one.created_at]
         cursor = _cursor(raw)
-        if cursor is None or not rows or (since and times and min(times) < since):
+        far_enough = since is not None and times and min(times) < since()
+        if cursor is None or not rows or far_enough:
             return History(posts=found, complete=True)
         query.update(cursor)
     return History(posts=found, complete=False)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 #: Seconds for which a request whose answer was lost may still take effect: so long the
 #: history's silence proves nothing.
 GRACE = 30.0
-#: How far the service's clock may differ from ours.
+#: How far the service's clock may differ from what its replies tell of it.
 SKEW = timedelta(seconds=60)
 LOOK_BACK = 2  # pages of the history before a post
 
@@ -192,9 +192,13 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     gone = record.state == "accepted" and not record.ended  # asked after a job that is lost
     if not record.unknown and not gone:
         return _not_unknown(core, operation, record)
-    asked = _moment(record.asked_at)
+
+    def asked() -> datetime:
+        """When it was asked, by the service's clock."""
+        return _moment(record.asked_at + core.transport.ahead)
+
     account = record.body["instagramAccountId"]
-    found = await history.read(core.transport, account, since=asked - SKEW)
+    found = await history.read(core.transport, account, since=lambda: asked() - SKEW)
     known = await asyncio.wrap_future(core.journal.same(core.base_url, record.same_as))
     others = {
         value
@@ -205,12 +209,12 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     }
     for post in found.posts:
         mine = post.job_id not in others and post.permalink not in others
-        if mine and _may_be(post, record, asked):
+        if mine and _may_be(post, record, asked()):
             return await _settled(core, operation, record, post)
     if (
         gone
         or not found.complete
-        or any(_says_too_little(post, record, asked) for post in found.posts)
+        or any(_says_too_little(post, record, asked()) for post in found.posts)
     ):
         return Finding(
             posted=None,

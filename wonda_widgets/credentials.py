@@ -30,6 +30,8 @@ BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
 SERVICE = "wonda-widgets"
 EXTRA = "pip install 'wonda-widgets[keyring]'"
 
+SHORTEST = 12  # characters of a key that can be told from other text
+
 _PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
@@ -51,8 +53,9 @@ class ApiKey:
         self.is_usual = re.fullmatch(r"sk_[0-9a-fA-F]{64}", text) is not None
         # Closures, because they have no repr to leak by.
         self.header: Callable[[], str] = lambda: f"Bearer {text}"
-        self.removed_from: Callable[[bytes], bytes] = lambda reply: reply.replace(
-            data, "…".encode()
+        # A key of a few letters would be found in many a word.
+        self.removed_from: Callable[[bytes], bytes] = lambda reply: (
+            reply.replace(data, "…".encode()) if len(data) >= SHORTEST else reply
         )
         self.given_to: Callable[[Callable[[str], object]], object] = lambda taker: taker(text)
 

@@ -18,12 +18,14 @@ import contextlib
 import logging
 import os
 import sqlite3
+import stat
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from . import runtime
+from .errors import WondaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +35,7 @@ T = TypeVar("T")
 
 MEMORY = ":memory:"
 BUSY = 5.0  # seconds to wait for another process
+TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _log = logging.getLogger(__name__)
@@ -40,6 +43,10 @@ _log = logging.getLogger(__name__)
 
 class JournalWarning(UserWarning):
     """The journal's file cannot be used as it should be; work goes on."""
+
+
+class ClosedError(WondaError, RuntimeError):
+    """The database was closed, or the interpreter ends."""
 
 
 class _NewerError(sqlite3.OperationalError):
@@ -55,13 +62,16 @@ class Database:
         None for memory.
     migrations : sequence of str
         SQL that leads from each schema version to the next; the first makes it.
+    probe : str
+        SQL that every sound file of the newest version takes.
     """
 
-    def __init__(self, path: Path | None, migrations: Sequence[str]) -> None:
+    def __init__(self, path: Path | None, migrations: Sequence[str], probe: str) -> None:
         self.path = path
         #: what is wrong with the file, in a sentence; empty if nothing is
         self.trouble = ""
         self._migrations = migrations
+        self._probe = probe
         self._starting = threading.Lock()
         self._fresh_start()
         # A child of a fork has neither the thread, nor may it use the connection.
@@ -74,14 +84,24 @@ class Database:
 
     # ------------------------------------------------------------ work
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> concurrent.futures.Future[T]:
-        """Have ``work(connection)`` done in one transaction, after what was given before."""
+    def run(
+        self, work: Callable[[sqlite3.Connection], T], *, writes: bool = True
+    ) -> concurrent.futures.Future[T]:
+        """Have ``work(connection)`` done in one transaction, after what was given before.
+
+        Raises
+        ------
+        ClosedError
+        """
         with self._starting:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
                 runtime.abandon(self._connection)  # closing it would end the parent's locks
                 self._fresh_start()
-        return self._thread.submit(self._attempt, work)
+        try:
+            return self._thread.submit(self._attempt, work, "IMMEDIATE" if writes else "DEFERRED")
+        except RuntimeError:
+            raise ClosedError("The journal is closed.", "Make a new client.") from None
 
     def close(self) -> None:
         """Finish what was given, then close the file."""
@@ -91,31 +111,30 @@ class Database:
 
     # ------------------------------------------------------------ on its thread
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            return self._transaction(work)
-        except (sqlite3.DatabaseError, OSError) as error:
-            if isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
-                raise  # a fault of ours, not of the file
-            self._work_around(error)
-        try:
-            return self._transaction(work)
-        except (sqlite3.DatabaseError, OSError) as error:
-            if self.path is None:
-                raise
-            self._go_to_memory(error)
-            return self._transaction(work)
+    def _attempt(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
+        for _ in range(TRIES):
+            try:
+                return self._transaction(work, kind)
+            except (sqlite3.DatabaseError, OSError) as error:
+                if self.path is None or _is_ours(error):
+                    raise
+                problem = error
+                if _code(error) != sqlite3.SQLITE_BUSY:
+                    self._work_around(error)
+        if self.path is not None:
+            self._go_to_memory(problem)
+        return self._transaction(work, kind)
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _transaction(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
         connection = self._connected()
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"BEGIN {kind}")
         try:
             result = work(connection)
+            connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
         return result
 
     def _connected(self) -> sqlite3.Connection:
@@ -138,9 +157,7 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Prompts and captions are nobody else's business; SQLite's side files follow this.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            _prepare(self.path)
         connection = sqlite3.connect(self.path or MEMORY, timeout=BUSY, isolation_level=None)
         try:
             self._refuse_newer(connection)
@@ -181,7 +198,7 @@ class Database:
     def _work_around(self, error: Exception) -> None:
         if self.path is None:
             return
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+        if _code(error) not in DAMAGED:
             self._go_to_memory(error)
             return
         self._disconnect()
@@ -216,25 +233,66 @@ class Database:
         """Go on without the file, with what can be read of it."""
         path, self.path = self.path, None
         self._disconnect()
-        self._connection = memory = self._opened()
         self._file = None
-        with contextlib.suppress(sqlite3.Error, OSError):
-            if isinstance(error, _NewerError) or path is None:
-                raise error  # its tables may have another shape
+        assert path is not None  # noqa: S101 - memory is never given up
+        # The tables of a newer version may have another shape.
+        self._connection = None if isinstance(error, _NewerError) else self._copied(path)
+        if self._connection is None:
+            self._connection = self._opened()
+        self._tell(
+            f"The journal {path} cannot be used ({_reason(error)}). Work goes on in memory: what "
+            "is asked from now on is unknown to other kernels, and forgotten when this one ends. "
+            "Another file can be named by WONDA_JOURNAL or journal=."
+        )
+
+    def _copied(self, path: Path) -> sqlite3.Connection | None:
+        """What a file holds, in memory; None if that is of no use."""
+        memory = self._opened()
+        try:
             uri = f"{path.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0)) as old:
                 old.backup(memory)
-        self._tell(
-            f"The journal {path} cannot be used ({_reason(error)}). Work goes on in memory: what "
-            "is asked from now on is forgotten when this kernel ends. Another file can be named "
-            "by WONDA_JOURNAL or journal=."
-        )
+            sound = memory.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            memory.execute(self._probe).fetchall()
+        except (sqlite3.Error, OSError, ValueError):
+            sound = False
+        if sound:
+            return memory
+        memory.close()
+        return None
 
     def _tell(self, sentence: str) -> None:
         self.trouble = sentence
         _log.warning("%s", sentence)
         with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
             warnings.warn(sentence, JournalWarning, stacklevel=2)
+
+
+def _prepare(path: Path) -> None:
+    """Make an empty file if there is none; it is never opened but by SQLite.
+
+    Closing a file that was opened in another way would end, on POSIX, all locks that
+    this process holds on it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            # Prompts and captions are nobody else's business; SQLite's side files follow this.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except ValueError as error:  # of a path that no system takes
+        raise OSError(str(error)) from None
+    if not regular:
+        raise OSError("it is not a file")
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error is a fault of ours, not of the file."""
+    return isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError)
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -246,7 +304,7 @@ def _is_sound(path: Path) -> bool:
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.DatabaseError as error:
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED
+        return _code(error) not in DAMAGED
 
 
 def _reason(error: Exception) -> str:

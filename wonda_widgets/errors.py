@@ -258,11 +258,12 @@ class AlreadyPublishedError(WondaError):
         permalink: str | None = None,
         published_at: datetime | None = None,
         job_id: str | None = None,
+        hint: str = "Nothing was sent. To post it again, pass allow_repeat=True.",
     ) -> None:
         self.permalink = permalink
         self.published_at = published_at
         self.job_id = job_id
-        super().__init__(message, "Nothing was sent. To post it again, pass allow_repeat=True.")
+        super().__init__(message, hint)
 
 
 # ---------------------------------------------------------------- jobs

@@ -15,7 +15,11 @@ It holds prompts, captions and replies; it never holds the key.
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import math
 import os
+import re
 import socket
 import time
 import uuid
@@ -25,19 +29,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from .database import MEMORY, Database
-from .models import TERMINAL
+from .errors import InvalidInputError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
     from concurrent.futures import Future
+
+    from .models import Snapshot
+
+_log = logging.getLogger(__name__)
 
 PATH_VARIABLE = "WONDA_JOURNAL"
 DAYS = 365.0
 MEGABYTES = 50.0
 PRUNE_EVERY = 200  # rows begun
+SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
-ALIVE_FOR = 300.0  # seconds that a request of a process we cannot ask about may take
+ALIVE_FOR = 600.0  # seconds that a request of a process we cannot ask about may take
 
 State = Literal["sending", "accepted", "refused", "unknown", "posted", "absent", "dismissed"]
 
@@ -165,10 +173,14 @@ class Journal:
         days: float = DAYS,
         megabytes: float = MEGABYTES,
     ) -> None:
+        for name, value in (("days", days), ("megabytes", megabytes)):
+            if not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise InvalidInputError(name, f"{name} is a number above 0, not {value!r}.")
         self._days = days
         self._bytes = megabytes * 1_000_000
         self._begun = 0
-        self._database = Database(_path(path), MIGRATIONS)
+        self._written = 0.0  # bytes since the last pruning
+        self._database = Database(_path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1")
 
     @property
     def path(self) -> Path | None:
@@ -221,80 +233,94 @@ class Journal:
                 "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL)",
                 (intent, base_url, kind, body.decode(), same_as, _owner(), now, now),
             )
-            if self._begun % PRUNE_EVERY == 0:
+            self._written += len(body)
+            if self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10:
                 self._prune(connection)
+                self._written = 0
             self._begun += 1
             return intent, None
 
         return self._database.run(work)
 
-    def sent(self, intent: str) -> Future[None]:
-        """Note that it is being sent once more."""
-        return self._change(intent)
+    def sent(self, intent: str) -> Future[bool]:
+        """Note that it leaves now; False if somebody has settled it meanwhile, so that it must not.
 
-    def accepted(self, intent: str, job_id: str | None, status: str = "") -> Future[None]:
+        What is asked for later (is it there?) is asked as of this moment.
+        """
+        return self._change(intent, "state='sending'")
+
+    def accepted(self, intent: str, job_id: str | None, status: str = "") -> Future[bool]:
         """Note that the service took it."""
         return self._change(intent, state="accepted", job_id=job_id, status=status)
 
-    def refused(self, intent: str, reason: str) -> Future[None]:
+    def refused(self, intent: str, reason: str) -> Future[bool]:
         """Note that it certainly took no effect."""
-        return self._change(intent, state="refused", reason=reason)
+        return self._change(intent, "state='sending'", state="refused", reason=reason)
 
-    def unknown(self, intent: str, reason: str) -> Future[None]:
+    def unknown(self, intent: str, reason: str) -> Future[bool]:
         """Note that it may have taken effect."""
-        return self._change(intent, state="unknown", reason=reason)
+        return self._change(
+            intent, "state IN ('sending', 'accepted')", state="unknown", reason=reason
+        )
 
-    def posted(self, intent: str, permalink: str | None, job_id: str | None) -> Future[None]:
+    def posted(self, intent: str, permalink: str | None, job_id: str | None) -> Future[bool]:
         """Note that it was found in the account's publish history."""
         return self._change(intent, state="posted", permalink=permalink, job_id=job_id)
 
-    def absent(self, intent: str) -> Future[None]:
-        """Note that it was looked for and did not take effect."""
-        return self._change(intent, state="absent")
+    def absent(self, record: Record) -> Future[bool]:
+        """Note that it was looked for and did not take effect.
 
-    def dismissed(self, intent: str) -> Future[None]:
+        False, and nothing is noted, if anything has happened since `record` was read.
+        """
+        condition = "state=? AND told_at=?"
+        return self._change(
+            record.intent, condition, (record.state, record.told_at), state="absent"
+        )
+
+    def dismissed(self, intent: str) -> Future[bool]:
         """Note that a person has looked and takes it from here."""
-        return self._change(intent, state="dismissed")
+        return self._change(intent, "state IN ('sending', 'unknown')", state="dismissed")
 
-    def heard(
-        self,
-        base_url: str,
-        job_id: str,
-        status: str,
-        reply: Mapping[str, Any],
-        permalink: str | None,
-    ) -> Future[None]:
+    def heard(self, base_url: str, kind: str, job_id: str, told: Snapshot) -> Future[None]:
         """Note what the service says of a job."""
-        text = msgspec.json.encode(reply)
+        text = msgspec.json.encode(told.raw)
         if len(text) > MAX_REPLY:
             shown = ("status", "errorMessage", "outputs", "createdAt", "finishedAt")
-            text = msgspec.json.encode({name: reply.get(name) for name in shown})
+            text = msgspec.json.encode({name: told.raw.get(name) for name in shown})
             text = text if len(text) <= MAX_REPLY else b"{}"
         now = time.time()
+        self._written += len(text)
 
         def work(connection: sqlite3.Connection) -> None:
             # What has ended stays so, whichever of two processes writes last.
             changed = connection.execute(
                 "UPDATE request SET status=?, ended=?, reply=?, permalink=?, told_at=?"
-                " WHERE base_url=? AND job_id=? AND NOT ended RETURNING intent",
-                (status, status in TERMINAL, text.decode(), permalink, now, base_url, job_id),
+                " WHERE base_url=? AND kind=? AND job_id=? AND NOT ended RETURNING intent",
+                (
+                    *(told.status, told.terminal, text.decode(), told.permalink, now),
+                    *(base_url, kind, job_id),
+                ),
             ).fetchall()
             connection.executemany(
                 "INSERT INTO status VALUES (?,?,?)",
-                [(row["intent"], now, status) for row in changed],
+                [(row["intent"], now, told.status) for row in changed],
             )
 
         return self._database.run(work)
 
-    def _change(self, intent: str, **facts: Any) -> Future[None]:
+    def _change(
+        self, intent: str, condition: str = "1", values: tuple[Any, ...] = (), **facts: Any
+    ) -> Future[bool]:
+        """Change a row that is as expected; whether it was."""
         facts["told_at"] = time.time()
         names = ", ".join(f"{name}=?" for name in facts)
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"UPDATE request SET {names} WHERE intent=?",  # noqa: S608 - names of ours
-                (*facts.values(), intent),
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                f"UPDATE request SET {names} WHERE intent=? AND {condition}",  # noqa: S608 - ours
+                (*facts.values(), intent, *values),
             )
+            return changed.rowcount > 0
 
         return self._database.run(work)
 
@@ -321,17 +347,20 @@ class Journal:
             (base_url, since),
         )
 
-    def of_job(self, base_url: str, job_id: str) -> Future[list[Record]]:
+    def of_job(self, base_url: str, kind: str, job_id: str) -> Future[list[Record]]:
         """Give the request that made a job, if it is known."""
-        return self._records("base_url=? AND job_id=?", (base_url, job_id))
+        return self._records("base_url=? AND kind=? AND job_id=?", (base_url, kind, job_id))
+
+    def posts(self, base_url: str) -> Future[list[Record]]:
+        """Give all posts that the service is known to have."""
+        return self._records(
+            "base_url=? AND kind='publish' AND (job_id IS NOT NULL OR permalink IS NOT NULL)",
+            (base_url,),
+        )
 
     def of_intent(self, intent: str) -> Future[list[Record]]:
         """Give one request."""
         return self._records("intent=?", (intent,))
-
-    def same(self, base_url: str, same_as: str) -> Future[list[Record]]:
-        """Give the requests that stand in the way of the same one, newest first."""
-        return self._database.run(lambda connection: self._same(connection, base_url, same_as))
 
     def _same(self, connection: sqlite3.Connection, base_url: str, same_as: str) -> list[Record]:
         marks = ",".join("?" * len(STANDING))
@@ -343,7 +372,9 @@ class Journal:
         )
 
     def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:
-        return self._database.run(lambda connection: _read(connection, condition, values))
+        return self._database.run(
+            lambda connection: _read(connection, condition, values), writes=False
+        )
 
     # ------------------------------------------------------------ small
 
@@ -351,13 +382,14 @@ class Journal:
         """Let the oldest entries go, by age and then by size."""
         oldest = time.time() - self._days * 86_400
         _forget(connection, "asked_at<?", (oldest,))
-        for _ in range(100):
+        for _ in range(10_000):
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             free = connection.execute("PRAGMA freelist_count").fetchone()[0]
             size = connection.execute("PRAGMA page_size").fetchone()[0]
             if (pages - free) * size <= self._bytes:
                 break
-            eldest = "SELECT intent FROM request ORDER BY asked_at LIMIT 100"
+            # What is not settled is kept: it stands in the way of the same post.
+            eldest = f"SELECT intent FROM request WHERE {SETTLED} ORDER BY asked_at LIMIT 10"  # noqa: S608
             if not _forget(connection, f"intent IN ({eldest})", ()):
                 break
         connection.execute("PRAGMA incremental_vacuum").fetchall()
@@ -368,15 +400,19 @@ def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...
         f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions of ours
         values,
     ).fetchall()
-    return [_record(row) for row in rows]
+    return [record for row in rows if (record := _record(row)) is not None]
 
 
-def _record(row: sqlite3.Row) -> Record:
+def _record(row: sqlite3.Row) -> Record | None:
+    """Read a row; None of one that is not ours to read."""
     facts = dict(row)
-    facts["body"] = msgspec.json.decode(facts["body"])
-    facts["reply"] = msgspec.json.decode(facts["reply"])
-    facts["ended"] = bool(facts["ended"])
-    return Record(**facts)
+    try:
+        facts["body"] = msgspec.json.decode(facts["body"])
+        facts["reply"] = msgspec.json.decode(facts["reply"])
+        return msgspec.convert({**facts, "ended": bool(facts["ended"])}, Record)
+    except (msgspec.MsgspecError, TypeError):
+        _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])
+        return None
 
 
 def _forget(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
@@ -396,13 +432,23 @@ def _path(path: str | os.PathLike[str] | None) -> Path | None:
         import platformdirs  # noqa: PLC0415 - only where no path is given
 
         return platformdirs.user_data_path("wonda-widgets", appauthor=False) / "journal.db"
-    return None if os.fspath(chosen) == MEMORY else Path(chosen).expanduser()
+    if os.fspath(chosen) == MEMORY:
+        return None
+    found = Path(os.fsdecode(chosen))
+    with contextlib.suppress(RuntimeError):  # of a home that nobody has
+        found = found.expanduser()
+    return found.absolute()  # so that it stays where it is when the notebook changes its folder
 
 
 def files() -> list[Path]:
     """What the journal has on disk: the file, SQLite's beside it, and damaged ones set aside."""
     path = _path(None)
-    return sorted(path.parent.glob(f"{path.name}*")) if path is not None else []
+    if path is None or not path.parent.is_dir():
+        return []
+    ours = re.compile(
+        re.escape(path.name) + r"(\.damaged-\d{8}-\d{6}(\+\d+)?)?(-wal|-shm|-journal)?"
+    )
+    return sorted(file for file in path.parent.iterdir() if ours.fullmatch(file.name))
 
 
 # ---------------------------------------------------------------- whose request it is
@@ -415,20 +461,30 @@ def _owner() -> str:
     global _token  # noqa: PLW0603 - one a process, another in a forked child
     if _token[0] != os.getpid():
         _token = (os.getpid(), uuid.uuid4().hex[:12])
-    return f"{socket.gethostname()}|{os.getpid()}|{_token[1]}"
+    return f"{socket.gethostname()}|{os.getpid()}|{_token[1]}|{_began(os.getpid())}"
+
+
+def _began(pid: int) -> str:
+    """When a process began, where the system tells (Linux); else empty."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
+    except (OSError, ValueError, IndexError):
+        return ""
 
 
 def _lives(owner: str, told_at: float) -> bool:
     """Whether the process that asked may still be sending."""
-    return _runs(owner) is not False and time.time() - told_at < ALIVE_FOR
+    runs = _runs(owner)
+    # Where that cannot be told only the clock does, which somebody may have set since.
+    return abs(time.time() - told_at) < ALIVE_FOR if runs is None else runs
 
 
 def _runs(owner: str) -> bool | None:
     """Whether a process runs; None where that cannot be told."""
     if owner == _owner():
         return True
-    host, pid = owner.split("|")[:2]
-    # Of a process elsewhere, or where asking would end it (Windows), only the clock tells.
+    host, pid, _, began = owner.split("|")
+    # Of a process elsewhere nothing is known, and asking would end it on Windows.
     if host != socket.gethostname() or os.name != "posix":
         return None
     if int(pid) == os.getpid():
@@ -438,5 +494,6 @@ def _runs(owner: str) -> bool | None:
     except ProcessLookupError:
         return False
     except OSError:
-        return None
-    return True
+        pass
+    # The id may be another process's by now.
+    return _began(int(pid)) == began if began else None

@@ -119,7 +119,12 @@ def checked_base_url(base_url: str) -> str:
             f"{base_url!r} would send the API key unencrypted.",
             "Use https:// (plain http is taken for this machine only).",
         )
-    return base_url
+    # One service has one name, by which the journal knows it.
+    port = (
+        f":{parts.port}" if parts.port not in {None, 80 if parts.scheme == "http" else 443} else ""
+    )
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}{port}{parts.path}"
 
 
 class Transport:
@@ -160,6 +165,16 @@ class Transport:
     def without_key(self, data: bytes) -> bytes:
         """`data` without the key, should somebody have put it there."""
         return self._key.removed_from(data)
+
+    def _clean(self, content: bytes) -> Any:
+        """The JSON of a reply, without the key, also if that was escaped in it."""
+        decoded = _json(self.without_key(content))
+        if b"\\" not in content:
+            return decoded
+        return msgspec.json.decode(self.without_key(msgspec.json.encode(decoded)))
+
+    def _clean_text(self, text: str | None) -> str | None:
+        return None if text is None else self.without_key(text.encode()).decode(errors="replace")
 
     def check_open(self) -> None:
         """Refuse to go on after `aclose`."""
@@ -224,7 +239,7 @@ class Transport:
         *,
         body: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
-        again: Callable[[], object] = lambda: None,
+        leaving: Callable[[], Awaitable[object]] | None = None,
     ) -> Any:
         """POST something that takes effect: it arrives once at most.
 
@@ -239,8 +254,8 @@ class Transport:
             Sent as JSON.
         files : dict, optional
             Sent as a form, as httpx takes them.
-        again : callable
-            Called before a try after the first.
+        leaving : callable
+            Awaited before each try; what it raises keeps the request from being sent.
 
         Raises
         ------
@@ -256,6 +271,8 @@ class Transport:
         content = encoded(body) if body is not None else {"files": files}
         for attempt in range(1, TRIES + 1):
             wait = None
+            if leaving is not None:
+                await leaving()
             try:
                 response = await self._api("POST", path, **content)
             except LostError as lost:
@@ -270,7 +287,6 @@ class Transport:
                 wait = refusal.retry_after
             if attempt == TRIES or not await self._pause(attempt, wait):
                 break
-            again()
         raise problem
 
     def _answer(self, response: httpx.Response, operation: str, check: str) -> Any:
@@ -350,7 +366,7 @@ class Transport:
         if not response.is_success:
             raise self._error(response)
         try:
-            return _json(self._key.removed_from(response.content))
+            return self._clean(response.content)
         except (ValueError, RecursionError):
             raise NotJSONError(
                 "The service answered with something other than JSON.",
@@ -362,7 +378,7 @@ class Transport:
         status = response.status_code
         try:
             # A service that repeats what it was sent would repeat the key.
-            body = _json(self._key.removed_from(response.content))
+            body = self._clean(response.content)
         except (ValueError, RecursionError):
             body = {}
         body = body if isinstance(body, dict) else {"error": body}
@@ -375,7 +391,7 @@ class Transport:
             if isinstance(message, str) and message
             else response.reason_phrase or "The service gave no reason",
             "code": code if isinstance(code, str) else "",
-            "request_id": response.headers.get("X-Request-Id"),
+            "request_id": self._clean_text(response.headers.get("X-Request-Id")),
             "retry_after": _retry_after(response),
         }
         if cls is RateLimitError:

@@ -43,7 +43,9 @@ class Dying(ww.Journal):
         self.count = 0
         run = self._database.run
 
-        def counted(work):
+        def counted(work, *, writes=True):
+            if not writes:
+                return run(work, writes=False)
             self.count += 1
             self.left -= 1
             if self.left > 0 or (self.left == 0 and last_is_kept):

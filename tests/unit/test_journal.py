@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import sqlite3
@@ -10,11 +11,14 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
 from wonda_widgets import database, journal
+from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import MIGRATIONS, Journal
+from wonda_widgets.models import Snapshot
 
 BASE = "https://api.example.test/api/v1"
 BODY = b'{"model":"m","prompt":"a harbour"}'
@@ -37,6 +41,10 @@ def begin(kept, same_as="", *, kind="inference", body=BODY, repeat=False):
     return kept.begin(BASE, kind, body, same_as, repeat=repeat).result()
 
 
+def heard(kept, job_id, status, reply, kind="inference"):
+    return kept.heard(BASE, kind, job_id, Snapshot(status=status, raw=reply))
+
+
 def recent(kept, limit=50):
     return kept.recent(BASE, limit).result()
 
@@ -48,8 +56,8 @@ def test_a_job_from_intent_to_end(made):
     [row] = recent(kept)
     assert (row.state, row.job_id, row.body["prompt"]) == ("sending", None, "a harbour")
     kept.accepted(intent, "j1").result()
-    kept.heard(BASE, "j1", "in_progress", {"status": "in_progress"}, None).result()
-    kept.heard(BASE, "j1", "succeeded", {"status": "succeeded", "outputs": []}, None).result()
+    heard(kept, "j1", "in_progress", {"status": "in_progress"}).result()
+    heard(kept, "j1", "succeeded", {"status": "succeeded", "outputs": []}).result()
     [row] = recent(kept)
     assert (row.state, row.job_id, row.status, row.ended) == ("accepted", "j1", "succeeded", True)
     assert row.reply == {"status": "succeeded", "outputs": []}
@@ -59,8 +67,8 @@ def test_what_has_ended_stays_so_whoever_writes_last(made):
     first, second = made(), made()
     intent, _ = begin(first)
     first.accepted(intent, "j1").result()
-    first.heard(BASE, "j1", "succeeded", {"status": "succeeded"}, None).result()
-    second.heard(BASE, "j1", "in_progress", {"status": "in_progress"}, None).result()
+    heard(first, "j1", "succeeded", {"status": "succeeded"}).result()
+    heard(second, "j1", "in_progress", {"status": "in_progress"}).result()
     assert recent(first)[0].status == "succeeded"
 
 
@@ -69,7 +77,7 @@ def test_the_statuses_are_kept_with_their_times(made, tmp_path):
     intent, _ = begin(kept)
     kept.accepted(intent, "j1").result()
     for word in ("idle", "in_progress", "failed"):
-        kept.heard(BASE, "j1", word, {"status": word}, None).result()
+        heard(kept, "j1", word, {"status": word}).result()
     with sqlite3.connect(tmp_path / "journal.db") as file:
         rows = file.execute("SELECT status, at FROM status ORDER BY at").fetchall()
     file.close()
@@ -115,7 +123,9 @@ def test_the_same_stands_in_the_way_until_it_is_settled(made, state):
 def test_what_took_no_effect_does_not_stand_in_the_way(made, state):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
-    getattr(kept, state)(intent, *(("no",) if state == "refused" else ())).result()
+    [row] = recent(kept)
+    args = {"refused": (intent, "no"), "absent": (row,), "dismissed": (intent,)}[state]
+    assert getattr(kept, state)(*args).result()
     assert begin(kept, "same", kind="publish")[1] is None
 
 
@@ -123,7 +133,7 @@ def test_a_post_that_failed_may_be_made_again(made):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     kept.accepted(intent, "p1").result()
-    kept.heard(BASE, "p1", "failed", {"status": "failed"}, None).result()
+    heard(kept, "p1", "failed", {"status": "failed"}, "publish").result()
     assert begin(kept, "same", kind="publish")[1] is None
 
 
@@ -316,10 +326,14 @@ def test_it_stays_small_by_age(made, monkeypatch):
 def test_it_stays_small_by_size(made, tmp_path):
     kept = made(megabytes=0.5)
     body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
-    for _ in range(1_000):
-        kept.begin(BASE, "inference", body)
+    standing, _ = begin(kept)
+    for number in range(1_000):
+        intent, _ = begin(kept, body=body)
+        kept.accepted(intent, f"j{number}")
+        heard(kept, f"j{number}", "succeeded", {"status": "succeeded"})
     rows = recent(kept, 5_000)
     assert 50 < len(rows) < 600
+    assert rows[-1].intent == standing, "what is not settled is kept"
     kept.close()
     kept._database._thread.shutdown(wait=True)
     assert (tmp_path / "journal.db").stat().st_size < 1_500_000
@@ -330,7 +344,7 @@ def test_a_huge_reply_is_not_kept_whole(made):
     intent, _ = begin(kept)
     kept.accepted(intent, "j1").result()
     reply = {"status": "succeeded", "outputs": [], "noise": "x" * 1_000_000}
-    kept.heard(BASE, "j1", "succeeded", reply, None).result()
+    heard(kept, "j1", "succeeded", reply).result()
     assert recent(kept)[0].reply == {
         "status": "succeeded",
         "errorMessage": None,
@@ -360,3 +374,94 @@ def test_a_forked_child_writes_too(made):
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
     assert len(recent(kept)) == 2
+
+
+def test_two_journals_of_one_process_and_one_of_another_keep_each_others_rows(made, tmp_path):
+    path = tmp_path / "journal.db"
+    first = made(path)
+    begin(first)
+    recent(made(path))  # a second one here, as a panel of its own opens it
+    code = (
+        "import sys\n"
+        "from wonda_widgets.journal import Journal\n"
+        f"kept = Journal(sys.argv[1]); kept.begin({BASE!r}, 'inference', b'{{}}').result()\n"
+        "kept.close()\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    for _ in range(3):
+        subprocess.run(command, check=True, timeout=60)
+        for _ in range(5):
+            begin(first)
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM request").fetchone() == (19,)
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    other.close()
+
+
+def test_what_was_settled_meanwhile_is_not_sent(made):
+    kept = made()
+    intent, _ = begin(kept, "same", kind="publish")
+    [row] = recent(kept)
+    assert kept.absent(row).result()
+    assert not kept.sent(intent).result()
+
+
+def test_what_has_left_since_it_was_looked_for_is_not_called_absent(made, monkeypatch):
+    kept = made()
+    intent, _ = begin(kept, "same", kind="publish")
+    [row] = recent(kept)
+    later = time.time() + 1
+    monkeypatch.setattr(journal.time, "time", lambda: later)
+    assert kept.sent(intent).result()
+    assert not kept.absent(row).result()
+    assert recent(kept)[0].state == "sending"
+
+
+def test_a_relative_path_stays_where_it_was(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = made("project.db")
+    begin(kept)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(recent(kept)) == 1
+    assert kept.path == tmp_path / "project.db"
+
+
+@pytest.mark.parametrize("what", ["other tables", "a bad row", "not a file"])
+def test_a_file_that_is_none_of_ours_does_not_stop_work(made, tmp_path, what):
+    path = tmp_path / "journal.db"
+    if what == "not a file":
+        path = Path(os.devnull)
+    elif what == "other tables":
+        with sqlite3.connect(path) as file:
+            file.execute("CREATE TABLE other (x)")
+            file.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        file.close()
+    else:
+        begin(made(path))
+        with sqlite3.connect(path) as file:
+            file.execute("UPDATE request SET body='{oops'")
+        file.close()
+    kept = made(path)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        begin(kept)
+    assert len(recent(kept)) == 1
+    assert len(told) == (what != "a bad row")
+
+
+@pytest.mark.parametrize("options", [{"days": 0}, {"days": math.nan}, {"megabytes": -1}])
+def test_bounds_that_are_none_are_refused(options):
+    with pytest.raises(InvalidInputError, match="above 0"):
+        Journal(":memory:", **options)
+
+
+def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch):
+    kept = made()
+    now = time.time()
+    monkeypatch.setattr(journal.time, "time", lambda: now + 86_400)
+    monkeypatch.setattr(journal, "_owner", lambda: "another computer|1|x|")
+    begin(kept)
+    monkeypatch.setattr(journal.time, "time", lambda: now)
+    monkeypatch.undo()
+    assert recent(kept)[0].unknown

@@ -273,7 +273,8 @@ def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
     ("bare", "posted"),
     [
         (("outputJobId", "product", "status"), True),
-        (("mediaId", "outputJobId"), True),  # by account, words and time
+        (("mediaId", "outputJobId"), None),  # the same words and time may be somebody else's
+        (("caption", "outputJobId"), True),
         (("outputJobId", "permalink"), True),
         (("createdAt",), None),
         (("mediaId", "caption"), None),
@@ -421,3 +422,165 @@ def test_interrupting_or_closing_does_not_cut_a_request(kernel, service):
     [job] = kernel().jobs.recent()
     assert job.id == "p1"
     assert service.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "posted"),
+    [
+        ({"caption": None}, True),
+        ({"caption": "Made with W&amp;onda, on a quiet…"}, True),
+        ({"product": "FEED"}, True),
+        ({"mediaId": "a copy", "sourceMediaId": "m1"}, True),
+        ({"mediaId": "a copy"}, None),
+        ({"caption": "Something else entirely"}, None),
+        ({"instagramAccountId": "of another form"}, None),
+        ({"status": "published"}, True),
+        ({"status": "active", "permalink": None}, None),
+        ({"status": "queued"}, True),  # with a permalink it is there
+        ({"status": "FAILED", "permalink": None}, False),
+        ({"publishedAt": None, "createdAt": None}, None),
+        ({"media": {"createdAt": "2020-01-01T00:00:00Z", "status": "active"}}, True),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_row_of_odd_shape_is_never_called_absent(kernel, service, row, posted):
+    wonda = kernel()
+    service.lose, service.bare = "after", ("outputJobId",)
+    caption = "Made with W&onda, on a quiet morning at the harbour"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(media_id="m1", instagram_account_id="a1", caption=caption)
+    service.rows[-1].update(row)
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is posted
+    if posted is None:
+        assert finding.again_in is None, "the person is asked"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"publishes": [], "nextCursor": "a word"},
+        {"publishes": [{"mediaId": "x", "caption": "y"}], "nextCursor": {"x": 1}},
+        {"one": [], "two": []},
+    ],
+)
+def test_a_history_that_cannot_be_read_to_its_end_proves_nothing(kernel, service, reply):
+    wonda = kernel()
+    service.lose = "before"
+    error = lost(wonda)
+
+    async def answer(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            return httpx.Response(200, json=reply)
+        return await service(request)
+
+    wonda._async._core.transport._transport.handler = answer
+    finding = wonda.publish.check(error)
+    assert (finding.posted, finding.again_in) == (None, None)
+
+
+def test_without_a_history_the_person_is_asked(kernel, service):
+    wonda = kernel()
+    service.history, service.lose = 404, "after"
+    error = lost(wonda)
+    finding = wonda.publish.check(error)
+    assert (finding.posted, finding.again_in) == (None, None)
+    with pytest.raises(ww.OutcomeUnknownError, match="asked for before"):
+        wonda.publish.instagram(**POST)
+    wonda.publish.settle(error, posted=False)
+    service.lose = ""
+    wonda.publish.instagram(**POST).wait()
+
+
+def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, monkeypatch):
+    import asyncio
+
+    from wonda_widgets import journal
+
+    first, second = kernel(), kernel()
+    gate = threading.Event()
+    original = service.answer
+    looked = []
+
+    async def slow(request):
+        if request.url.path.endswith("/instagram/publishes") and not looked:
+            looked.append(request)
+            await asyncio.to_thread(gate.wait, 10)
+        return await original(request)
+
+    service.answer = slow
+    ended = []
+
+    def publish():
+        try:
+            ended.append(first.publish.instagram(**POST))
+        except ww.WondaError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    while not looked:
+        pass
+    # The second one takes the first for dead, and settles and posts.
+    monkeypatch.setattr(journal, "_runs", lambda _owner: False)
+    second.publish.instagram(**POST)
+    gate.set()
+    thread.join()
+    assert service.posts == 1
+    assert isinstance(ended[0], ww.WondaError)
+
+
+def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
+    kernel, service, monkeypatch
+):
+    import asyncio
+
+    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.05)
+    entered, ended = threading.Event(), []
+
+    async def never():
+        entered.set()
+        await asyncio.sleep(60)
+
+    service.gate = never
+    wonda = kernel()
+
+    def publish():
+        try:
+            wonda.publish.instagram(**POST)
+        except ww.WondaError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    assert entered.wait(10)
+    wonda.close()
+    thread.join(10)
+    assert isinstance(ended[0], ww.OutcomeUnknownError)
+    [job] = kernel().jobs.recent()
+    assert "closed" in str(job.snapshot.error)
+    with pytest.raises(ww.WondaError, match="closed"):
+        wonda.jobs.recent()
+
+
+def test_a_job_that_was_not_watched_and_failed_does_not_stand_in_the_way(kernel, service):
+    wonda = kernel()
+    service.status = "in_progress"
+    wonda.publish.instagram(**POST).stop()
+    service.status = "failed"
+    service.rows[-1]["status"] = "failed"
+    with pytest.raises(ww.JobFailedError):
+        wonda.publish.instagram(**POST).wait()
+    assert service.posts == 2
+
+
+def test_one_service_has_one_name(kernel, service):
+    kernel().publish.instagram(**POST).wait()
+    service.history = 404
+    again = ww.Wonda(
+        KEY,
+        base_url=BASE.replace("wonda.", "Wonda.").replace("/api", ":443/api"),
+        transport=httpx.MockTransport(service),
+    )
+    assert again.base_url == BASE
+    again.close()

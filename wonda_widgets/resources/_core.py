@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
@@ -107,6 +108,7 @@ class Core:
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
             weakref.WeakValueDictionary()
         )
+        self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
 
     @property
@@ -168,7 +170,12 @@ class Core:
         task = asyncio.get_running_loop().create_task(work)
         self._sending.add(task)
         task.add_done_callback(self._sent)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise  # the one who waits was
+        raise WondaError("The client was closed before this was sent.", "Ask with a new one.")
 
     def _sent(self, task: asyncio.Task[Any]) -> None:
         self._sending.discard(task)
@@ -185,6 +192,12 @@ class Core:
         once: Once | None = None,
     ) -> Named:
         intent = await self._begin(operation, body, once)
+
+        async def leaving() -> None:
+            # As late as can be: what is found out later about it is asked as of this moment.
+            if not await asyncio.wrap_future(self.journal.sent(intent)):
+                raise WondaError("This was settled meanwhile, so nothing was sent.", "Ask again.")
+
         try:
             if once is not None and not once.repeat:
                 await once.look()
@@ -196,7 +209,7 @@ class Core:
                 operation.path,
                 operation.name,
                 operation.check,
-                again=lambda: self.journal.sent(intent),
+                leaving=leaving,
                 **({"files": files} if files else {"body": body}),
             )
             named = _read(raw, operation, read)
@@ -207,10 +220,12 @@ class Core:
         except WondaError as error:
             self.journal.refused(intent, _reason(error))
             raise
-        except BaseException:
+        except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
                 self.journal.unknown(intent, CLOSED)
-            raise
+            raise OutcomeUnknownError(
+                operation.name, CLOSED, operation.check, intent=intent
+            ) from None
         # Whoever holds the job finds it in the journal too.
         await asyncio.wrap_future(self.journal.accepted(intent, named.id, named.status))
         return named._replace(intent=intent)
@@ -236,19 +251,20 @@ class Core:
 
     def follow(self, kind: Kind, job_id: str, **more: Any) -> Job:
         """Give the job that follows `job_id`: the one that lives, or a new one."""
-        living = self._jobs.get((kind, job_id))
-        if living is not None:
+        with self._following:  # `attach` may be called on any thread
+            living = self._jobs.get((kind, job_id))
+            if living is None:
+                living = self._jobs[kind, job_id] = self._new(kind, job_id, **more)
             return living
-        # The path is the page's; an id is opaque, so it is quoted as one segment.
-        path = f"/jobs/{kind}/{quote(job_id, safe='')}"
+
+    def _new(self, kind: Kind, job_id: str, **more: Any) -> Job:
+        path = job_path(kind, job_id)
 
         def keep(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
-                self.journal.heard(
-                    self.base_url, job_id, snapshot.status, snapshot.raw, snapshot.permalink
-                )
+                self.journal.heard(self.base_url, kind, job_id, snapshot)
 
-        job = Job(
+        return Job(
             kind,
             job_id,
             lambda: self.transport.poll(path),
@@ -256,8 +272,13 @@ class Core:
             clock=self._clock,
             **more,
         )
-        self._jobs[kind, job_id] = job
-        return job
+
+    async def ask(self, kind: Kind, job_id: str) -> Snapshot:
+        """Ask once how a job is, for nobody who watches it; the journal hears it."""
+        raw = await self.transport.poll(job_path(kind, job_id))
+        now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
+        await asyncio.wrap_future(self.journal.heard(self.base_url, kind, job_id, now))
+        return now
 
     def revived(self, record: Record, operation: Operation) -> Job:
         """Give the job of an entry in the journal; what has not ended is followed again."""
@@ -279,11 +300,17 @@ class Core:
             _, late = await asyncio.wait(self._sending, timeout=CLOSING)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         for job in list(self._jobs.values()):
             job.stop()
         await self.transport.aclose()
         if self._closes_journal:
             self.journal.close()
+
+
+def job_path(kind: str, job_id: str) -> str:
+    """Where a job is asked after. Its id is opaque, so it is quoted as one segment."""
+    return f"/jobs/{kind}/{quote(job_id, safe='')}"
 
 
 async def _never() -> Any:

@@ -25,16 +25,16 @@ PAGES = 10  # at most
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the history."""
+    """One row of the history; what it does not say is None."""
 
-    media_id: str | None
-    account_id: str | None
-    caption: str | None
-    product: str | None
-    status: str | None
-    permalink: str | None
-    job_id: str | None
-    created_at: datetime | None
+    media_ids: frozenset[str] = frozenset()
+    account_id: str | None = None
+    caption: str | None = None
+    product: str | None = None
+    status: str | None = None
+    permalink: str | None = None
+    job_id: str | None = None
+    created_at: datetime | None = None
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +79,15 @@ async def read(
                 raise
             del query["limit"]
             raw = await transport.get(PATH, query)
-        rows = _rows(raw)
-        found += [post(row) for row in rows]
-        times = [one.created_at for one in found if one.created_at]
-        cursor = _cursor(raw)
-        far_enough = since is not None and times and min(times) < since()
-        if cursor is None or not rows or far_enough:
+        page = [post(row) for row in _rows(raw)]
+        found += page
+        if raw.get("nextCursor") is None:
             return History(posts=found, complete=True)
+        cursor = _cursor(raw)
+        if since is not None and _ends_before(page, since()):
+            return History(posts=found, complete=True)
+        if cursor is None or not page:  # there is more, but how to ask for it is not known
+            break
         query.update(cursor)
     return History(posts=found, complete=False)
 
@@ -93,15 +95,24 @@ async def read(
 def _rows(raw: Any) -> list[dict[str, Any]]:
     if not isinstance(raw, dict):
         raise UnexpectedReplyError("The publish history is not an object.", "Try again later.")
-    lists = [value for value in raw.values() if isinstance(value, list)]
-    if not lists:
+    named = (raw.get(name) for name in ("publishes", "items", "data", "results", "rows"))
+    rows = next((value for value in named if isinstance(value, list)), None)
+    if rows is None:
+        lists = [value for value in raw.values() if isinstance(value, list)]
+        rows = lists[0] if len(lists) == 1 else None
+    if rows is None:
         raise UnexpectedReplyError("The publish history has no rows.", "Try again later.")
-    rows = max(lists, key=len)
     return [row for row in rows if isinstance(row, dict)]
 
 
+def _ends_before(page: list[Post], moment: datetime) -> bool:
+    """Whether all that follows on the next pages is older than `moment`."""
+    times = [one.created_at for one in page if one.created_at]
+    return bool(times) and max(times) < moment and times == sorted(times, reverse=True)
+
+
 def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
-    """The query of the next page; None on the last one."""
+    """The query of the next page; None if it cannot be read."""
     cursor = raw.get("nextCursor")
     if not isinstance(cursor, dict):
         return None
@@ -114,23 +125,25 @@ def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
 def post(row: dict[str, Any]) -> Post:
     """Read one row."""
     media, account = row.get("media"), row.get("account")
-    inside = {
-        **(account if isinstance(account, dict) else {}),
-        **(media if isinstance(media, dict) else {}),
-        **row,
-    }
-
-    def text(*names: str) -> str | None:
-        found = (inside.get(name) for name in names)
-        return next((value for value in found if isinstance(value, str) and value), None)
-
+    media = media if isinstance(media, dict) else {}
+    account = account if isinstance(account, dict) else {}
+    media_ids = (_text(where, "mediaId", "sourceMediaId") for where in (row, media))
     return Post(
-        media_id=text("mediaId", "sourceMediaId"),
-        account_id=text("instagramAccountId"),
-        caption=text("caption"),
-        product=text("product"),
-        status=text("status"),
+        media_ids=frozenset().union(*media_ids),
+        account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
+        caption=_first(row, "caption"),
+        product=_first(row, "product"),
+        status=_first(row, "status"),
         permalink=permalink(row),
-        job_id=text("outputJobId", "jobId"),
-        created_at=timestamp(text("createdAt", "publishedAt", "finishedAt")),
+        job_id=_first(row, "outputJobId", "jobId"),
+        created_at=timestamp(_first(row, "createdAt", "publishedAt", "finishedAt")),
     )
+
+
+def _text(row: dict[str, Any], *names: str) -> list[str]:
+    found = (row.get(name) for name in names)
+    return [value for value in found if isinstance(value, str) and value]
+
+
+def _first(row: dict[str, Any], *names: str) -> str | None:
+    return next(iter(_text(row, *names)), None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from ..errors import OutcomeUnknownError
     from ..jobs import Job, Kind
     from ..journal import Record
+
+MOST = 1_000_000  # entries
+AN_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without halves of characters
 
 OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING)}
 
@@ -44,8 +49,8 @@ class AsyncJobs:
         limit : int
             How many at most.
         """
-        if limit < 1:
-            raise InvalidInputError("limit", "A limit is at least 1.")
+        if not isinstance(limit, int) or not 1 <= limit <= MOST:
+            raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MOST:,}.")
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.base_url, limit))
         return [self._core.revived(record, OPERATIONS[record.kind]) for record in found]
@@ -58,12 +63,15 @@ class AsyncJobs:
         makes a live job of an entry.
         """
         self._core.transport.check_open()
+        if not isinstance(days, int | float) or not 0 < days < math.inf:
+            raise InvalidInputError("days", f"days is a number above 0, not {days!r}.")
         since = time.time() - days * 86_400
         found = await asyncio.wrap_future(self._core.journal.unfinished(self._core.base_url, since))
         return [record for record in found[::-1] if not record.sending and not record.elsewhere]
 
     def resume(self, record: Record) -> Job:
         """Follow an entry of `unfinished` from where it stands."""
+        self._core.transport.check_open()
         job = self._core.revived(record, OPERATIONS[record.kind])
         job.resume()
         return job
@@ -71,6 +79,7 @@ class AsyncJobs:
     @on_package_loop
     async def dismiss(self, unknown: Job | Record | OutcomeUnknownError) -> None:
         """Note that you have looked yourself what became of a request; it is no longer listed."""
+        self._core.transport.check_open()
         if unknown.intent:
             await asyncio.wrap_future(self._core.journal.dismissed(unknown.intent))
 
@@ -92,14 +101,14 @@ class AsyncJobs:
         if kind not in OPERATIONS:
             raise InvalidInputError("kind", f'A job is "inference" or "publish", not {kind!r}.')
         usable = isinstance(job_id, str) and job_id.strip() not in {"", ".", ".."}
-        if not usable or any("\ud800" <= letter <= "\udfff" for letter in job_id):
+        if not usable or not AN_ID.fullmatch(job_id):
             raise InvalidInputError(
                 "job_id", "This is not the id of a job.", "Pass the id as the API gave it."
             )
         job_id = job_id.strip()
         self._core.transport.check_open()
         # An entry in the journal says what was asked; a read of it takes no time worth awaiting.
-        known = self._core.journal.of_job(self._core.base_url, job_id).result()
+        known = self._core.journal.of_job(self._core.base_url, kind, job_id).result()
         if known:
             return self._core.revived(known[0], OPERATIONS[kind])
         return self._core.follow(kind, job_id, attached=True)

@@ -13,25 +13,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import (
     AlreadyPublishedError,
-    APIError,
-    AuthenticationError,
+    BadRequestError,
+    GoneError,
     NotFoundError,
     OutcomeUnknownError,
-    RateLimitError,
-    ServerError,
+    PermissionDeniedError,
     UnexpectedReplyError,
+    WondaError,
 )
 from . import history
+from .likeness import SKEW, Likeness, is_same, likeness, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from ..jobs import Job
     from ..journal import Record
@@ -40,9 +42,20 @@ if TYPE_CHECKING:
 #: Seconds for which a request whose answer was lost may still take effect: so long the
 #: history's silence proves nothing.
 GRACE = 30.0
-#: How far the service's clock may differ from what its replies tell of it.
-SKEW = timedelta(seconds=60)
 LOOK_BACK = 2  # pages of the history before a post
+
+NOT_POSTED = "It was not posted. You can publish it again."
+FAILED = frozenset({"failed", "canceled", "cancelled"})
+WAITING = frozenset({"queued", "scheduled", "idle", "locked", "in_progress"})
+
+#: The account or the service has no history. All else says that it cannot be read now.
+NO_HISTORY = (
+    BadRequestError,
+    PermissionDeniedError,
+    NotFoundError,
+    GoneError,
+    UnexpectedReplyError,
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +74,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     job : Job or None
         Its publish job, where the history names it.
     again_in : float or None
-        Seconds after which it is worth checking again.
+        Seconds after which it is worth checking again; None if only you can tell.
+    on_its_way : bool
+        Whether it did arrive and has not ended.
     """
 
     posted: bool | None
@@ -70,6 +85,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     published_at: datetime | None = None
     job: Job | None = None
     again_in: float | None = None
+    on_its_way: bool = False
 
 
 def same_as(body: Mapping[str, Any]) -> str:
@@ -77,15 +93,10 @@ def same_as(body: Mapping[str, Any]) -> str:
     what = [
         body["mediaId"],
         body["instagramAccountId"],
-        _words(body.get("caption")),
+        plain(body.get("caption")),
         body.get("product") or "IMAGE",
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
-
-
-def _words(caption: str | None) -> str:
-    """A caption without what services change about it."""
-    return " ".join((caption or "").split())
 
 
 class PostOnce:
@@ -121,43 +132,41 @@ class PostOnce:
             If that is not known.
         """
         if earlier.sending:
-            raise AlreadyPublishedError("The same post is being sent at this moment.")
+            raise AlreadyPublishedError(
+                "The same post is being sent at this moment.",
+                hint="Nothing was sent. Wait until that one has its answer.",
+            )
         if earlier.unknown:
             finding = await check(self._core, self._operation, earlier)
-            if finding.posted is None:
-                error = OutcomeUnknownError(
-                    self._operation.name, _lower(finding.message), self._operation.check
-                )
-                error.intent = earlier.intent
-                raise error
-            return  # settled: the journal is asked anew
-        if earlier.state == "accepted" and not earlier.ended:
-            if await self._ended_without(earlier):
-                return
-            raise AlreadyPublishedError(
-                "The same post is on its way already.",
-                job_id=earlier.job_id,
-                published_at=_moment(earlier.asked_at),
-            )
-        raise _already(_moment(earlier.asked_at), earlier.permalink, earlier.job_id)
+            if finding.posted is not None:
+                return  # settled: the journal is asked anew
+            if not finding.on_its_way:
+                reason = f"the same post was asked for before, and {_lower(finding.message)}"
+                name, where = self._operation.name, self._operation.check
+                raise OutcomeUnknownError(name, reason, where, intent=earlier.intent)
+        elif earlier.state == "posted" or earlier.ended:
+            raise _already(_moment(earlier.asked_at), earlier.permalink, earlier.job_id)
+        elif await self._came_to_nothing(earlier):
+            return
+        raise AlreadyPublishedError(
+            "The same post is on its way already.",
+            job_id=earlier.job_id,
+            published_at=_moment(earlier.asked_at),
+        )
 
-    async def _ended_without(self, earlier: Record) -> bool:
-        """Ask after a post on its way; whether it has come to nothing."""
+    async def _came_to_nothing(self, earlier: Record) -> bool:
+        """Ask after a post that had not ended; raises if it was posted meanwhile."""
         job_id = earlier.job_id or ""
-        job = self._core.follow("publish", job_id, request=earlier.body, intent=earlier.intent)
-        async for snapshot in job.updates():
-            if snapshot.raw or snapshot.error or snapshot.trouble:
-                break
-        snapshot = job.snapshot
-        if isinstance(snapshot.error, NotFoundError):
-            # The service does not know it: nothing says that it was posted.
-            await asyncio.wrap_future(self._core.journal.unknown(earlier.intent, "its job is gone"))
-            return True
-        if snapshot.status in {"failed", "canceled"}:
-            return True
-        if snapshot.status == "succeeded":
-            raise _already(_moment(earlier.asked_at), snapshot.permalink, job_id)
-        return False
+        try:
+            now = await self._core.ask("publish", job_id)
+        except NotFoundError:  # nothing says that it was posted, and nothing that it was not
+            gone = self._core.journal.unknown(earlier.intent, "its job is gone")
+            return await asyncio.wrap_future(gone)
+        except WondaError:
+            return False
+        if now.status == "succeeded":
+            raise _already(_moment(earlier.asked_at), now.permalink, job_id)
+        return now.status in {"failed", "canceled"}
 
     async def look(self) -> None:
         """Look whether the account's history has the same post, whoever made it.
@@ -172,12 +181,10 @@ class PostOnce:
             found = await history.read(
                 self._core.transport, self._body["instagramAccountId"], pages=LOOK_BACK
             )
-        except (AuthenticationError, RateLimitError, ServerError):
-            raise  # nothing was sent, and the post would hardly fare better
-        except (APIError, UnexpectedReplyError):
-            return  # this account or service has no history; the journal was asked
+        except NO_HISTORY:
+            return  # the journal was asked
         for post in found.posts:
-            if post.media_id == self._body["mediaId"] and _same(post, self._body):
+            if is_same(post, self._body):
                 raise _already(post.created_at, post.permalink, post.job_id)
 
 
@@ -198,8 +205,31 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
         return _moment(record.asked_at + core.transport.ahead)
 
     account = record.body["instagramAccountId"]
-    found = await history.read(core.transport, account, since=lambda: asked() - SKEW)
-    known = await asyncio.wrap_future(core.journal.same(core.base_url, record.same_as))
+    try:
+        found = await history.read(core.transport, account, since=lambda: asked() - SKEW)
+    except NO_HISTORY:
+        return _undecided("This account has no history to look into")
+    ours, doubtful = await _among(core, record, found.posts, asked())
+    if ours is not None:
+        return await _settled(core, operation, record, ours)
+    if doubtful is not None or gone or not found.complete:
+        like = "A post like this is in the account’s history"
+        return _undecided(like if doubtful else "The account’s history does not tell", doubtful)
+    left = min(GRACE, record.told_at + GRACE - datetime.now(UTC).timestamp())
+    if left > 0:
+        return Finding(
+            posted=None,
+            message="It is not in the account’s history so far, but may still arrive.",
+            again_in=left,
+        )
+    return await _noted(core, operation, record, core.journal.absent(record), NOT_POSTED)
+
+
+async def _among(
+    core: Core, record: Record, posts: list[history.Post], asked: datetime
+) -> tuple[history.Post | None, history.Post | None]:
+    """Find the row of a request, or else one of which it cannot be told."""
+    known = await asyncio.wrap_future(core.journal.posts(core.base_url))
     others = {
         value
         for other in known
@@ -207,28 +237,34 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
         for value in (other.job_id, other.permalink)
         if value
     }
-    for post in found.posts:
-        mine = post.job_id not in others and post.permalink not in others
-        if mine and _may_be(post, record, asked()):
-            return await _settled(core, operation, record, post)
-    if (
-        gone
-        or not found.complete
-        or any(_says_too_little(post, record, asked()) for post in found.posts)
-    ):
-        return Finding(
-            posted=None,
-            message="The account’s history does not tell. Look at the account itself.",
-        )
-    left = record.told_at + GRACE - datetime.now(UTC).timestamp()
-    if left > 0:
-        return Finding(
-            posted=None,
-            message="It is not in the account’s history so far, but may still arrive.",
-            again_in=left,
-        )
-    await asyncio.wrap_future(core.journal.absent(record.intent))
-    return Finding(posted=False, message="It was not posted. You can publish it again.")
+    found: dict[Likeness, history.Post] = {}
+    for post in posts:
+        if post.job_id not in others and post.permalink not in others:
+            known_by_id = record.job_id is not None and post.job_id == record.job_id
+            like = Likeness.OURS if known_by_id else likeness(post, record.body, asked)
+            found.setdefault(like, post)
+    return found.get(Likeness.OURS), found.get(Likeness.DOUBTFUL)
+
+
+def _undecided(why: str, post: history.Post | None = None) -> Finding:
+    return Finding(
+        posted=None,
+        message=f"{why}. Look at the account itself.",
+        permalink=post.permalink if post else None,
+        published_at=post.created_at if post else None,
+    )
+
+
+async def _noted(
+    core: Core, operation: Operation, record: Record, written: Future[bool], message: str
+) -> Finding:
+    """Say that it was not posted, unless something else was found out meanwhile."""
+    if await asyncio.wrap_future(written):
+        return Finding(posted=False, message=message)
+    [now] = await asyncio.wrap_future(core.journal.of_intent(record.intent))
+    if now.unknown:
+        return Finding(posted=None, message="It is looked into elsewhere.", again_in=5)
+    return _not_unknown(core, operation, now)
 
 
 def _not_unknown(core: Core, operation: Operation, record: Record) -> Finding:
@@ -236,31 +272,40 @@ def _not_unknown(core: Core, operation: Operation, record: Record) -> Finding:
     match record.state:
         case "sending":
             return Finding(posted=None, message="It is being sent at this moment.", again_in=5)
-        case "accepted" if record.status == "succeeded":
-            return _posted(record.permalink, None, core.revived(record, operation))
         case "posted":
             return _posted(record.permalink, None)
-    return Finding(posted=False, message="It was not posted. You can publish it again.")
+        case "accepted" if record.status == "succeeded":
+            return _posted(record.permalink, None, core.revived(record, operation))
+        case "accepted" if not record.ended:
+            return _followed(core.revived(record, operation))
+    return Finding(posted=False, message=NOT_POSTED)
 
 
 async def _settled(core: Core, operation: Operation, record: Record, post: history.Post) -> Finding:
     """Note what the history says of a post."""
+    status = (post.status or "").lower()
     if post.job_id:  # followed like any other: it may not have ended
-        await asyncio.wrap_future(
-            core.journal.accepted(record.intent, post.job_id, post.status or "")
-        )
+        await asyncio.wrap_future(core.journal.accepted(record.intent, post.job_id, status))
         [now] = await asyncio.wrap_future(core.journal.of_intent(record.intent))
         job = core.revived(now, operation)
-        if post.status == "succeeded":
+        if status == "succeeded":
             return _posted(post.permalink, post.created_at, job)
-        return Finding(posted=None, message="It did arrive, and is followed.", job=job)
-    if post.status in {"failed", "canceled"}:
-        await asyncio.wrap_future(core.journal.absent(record.intent))
-        return Finding(posted=False, message="It did arrive, but failed. You can publish it again.")
-    if post.status in {None, "succeeded"}:
+        return _followed(job)
+    if status in FAILED:
+        message = "It did arrive, but failed. You can publish it again."
+        return await _noted(core, operation, record, core.journal.absent(record), message)
+    if post.permalink or status in {"", "succeeded"}:
         await asyncio.wrap_future(core.journal.posted(record.intent, post.permalink, None))
         return _posted(post.permalink, post.created_at)
-    return Finding(posted=None, message="It did arrive, and is on its way.", again_in=5)
+    if status in WAITING:
+        return Finding(
+            posted=None, message="It did arrive, and is on its way.", again_in=5, on_its_way=True
+        )
+    return _undecided(f"The account’s history calls it “{status}”", post)
+
+
+def _followed(job: Job) -> Finding:
+    return Finding(posted=None, message="It did arrive, and is followed.", job=job, on_its_way=True)
 
 
 def _posted(
@@ -273,35 +318,6 @@ def _posted(
         published_at=published_at,
         job=job,
     )
-
-
-def _same(post: history.Post, body: Mapping[str, Any]) -> bool:
-    """Whether a row speaks of the account, the words and the place of a request."""
-    return (
-        post.account_id in {None, body["instagramAccountId"]}
-        and _words(post.caption) == _words(body.get("caption"))
-        and (post.product or "IMAGE") == (body.get("product") or "IMAGE")
-        and post.status not in {"failed", "canceled"}
-    )
-
-
-def _may_be(post: history.Post, record: Record, asked: datetime) -> bool:
-    """Whether a row is of this request; by its words and time where it names no picture."""
-    if post.created_at is None or post.created_at < asked - SKEW:
-        return False
-    if post.media_id not in {None, record.body["mediaId"]}:
-        return False
-    either = msgspec.structs.replace(post, status=None)
-    return _same(either, record.body)
-
-
-def _says_too_little(post: history.Post, record: Record, asked: datetime) -> bool:
-    """Whether a row may be of this request, for all one can read in it."""
-    if post.created_at is not None and post.created_at < asked - SKEW:
-        return False
-    other = (post.product or "IMAGE") != (record.body.get("product") or "IMAGE")
-    nothing = post.media_id is None and post.caption is None
-    return not other and (post.created_at is None or nothing)
 
 
 def _already(

@@ -116,9 +116,7 @@ class AsyncPublish:
         record = await self._record(unknown)
         journal = self._core.journal
         written = (
-            journal.posted(record.intent, None, record.job_id)
-            if posted
-            else journal.absent(record.intent)
+            journal.posted(record.intent, None, record.job_id) if posted else journal.absent(record)
         )
         await asyncio.wrap_future(written)
 

@@ -1,0 +1,106 @@
+"""Whether a row of the history is of a post, as far as one can tell.
+
+The history's shape is documented nowhere, and services change captions. A wrong yes
+would hide that a post was never made, a wrong no would make it twice. So there is a
+third answer, for which the person is asked.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from datetime import timedelta
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from .history import Post
+
+#: How far the service's clock may differ from what its replies tell of it.
+SKEW = timedelta(seconds=60)
+#: Characters; of a shorter caption its beginning says nothing.
+TELLING = 20
+
+PLACES = {
+    **dict.fromkeys(["IMAGE", "FEED"], "feed"),
+    **dict.fromkeys(["STORIES", "STORY"], "story"),
+    "CAROUSEL": "carousel",
+    "REELS": "reels",
+}
+
+
+class Likeness(Enum):
+    """What a row is to a post."""
+
+    OURS = auto()
+    OTHER = auto()
+    DOUBTFUL = auto()
+
+
+def likeness(post: Post, body: Mapping[str, str], asked: datetime) -> Likeness:
+    """Whether a row, which is of no other post that we know, is of the one asked for.
+
+    Parameters
+    ----------
+    post : Post
+    body : dict
+        The request.
+    asked : datetime.datetime
+        When it was, by the service's clock.
+    """
+    here = body["mediaId"] in post.media_ids
+    elsewhere = bool(post.media_ids) and not here
+    words = same_words(post.caption, body.get("caption"))
+    old = post.created_at is not None and post.created_at < asked - SKEW
+    if _is_of_another_place(post, body):
+        return Likeness.DOUBTFUL if here and not old else Likeness.OTHER
+    if elsewhere:  # another picture; or a copy of this one, with the same words
+        alike = words and bool(plain(post.caption))
+        return Likeness.DOUBTFUL if alike and not old else Likeness.OTHER
+    if not here:  # it names no picture: not even the same words are proof
+        return Likeness.OTHER if old or words is False else Likeness.DOUBTFUL
+    if old:
+        return Likeness.OTHER if words is False else Likeness.DOUBTFUL
+    sure = words is not False and post.created_at is not None
+    return Likeness.OURS if sure and _is_of_account(post, body) else Likeness.DOUBTFUL
+
+
+def is_same(post: Post, body: Mapping[str, str]) -> bool:
+    """Whether a row, of whatever time, is of the same post: it would be its repetition."""
+    return (
+        body["mediaId"] in post.media_ids
+        and _is_of_account(post, body)
+        and same_words(post.caption, body.get("caption")) is not False
+        and not _is_of_another_place(post, body)
+        and (post.status or "").lower() not in {"failed", "canceled", "cancelled"}
+    )
+
+
+def plain(caption: str | None) -> str:
+    """A caption without what services change about it."""
+    text = unicodedata.normalize("NFKC", html.unescape(caption or ""))
+    return " ".join(text.split())
+
+
+def same_words(found: str | None, asked: str | None) -> bool | None:
+    """Whether two captions are the same, one of them perhaps cut; None if a row tells none."""
+    there, here = plain(found), plain(asked)
+    if there == here:
+        return True
+    if not there:
+        return None
+    cut = there.rstrip("….").rstrip()
+    return len(cut) >= TELLING and here.startswith(cut)
+
+
+def _is_of_account(post: Post, body: Mapping[str, str]) -> bool:
+    return post.account_id in {None, body["instagramAccountId"]}
+
+
+def _is_of_another_place(post: Post, body: Mapping[str, str]) -> bool:
+    """Whether it is, say, a story and not in the feed; a word we do not know is no proof."""
+    there = PLACES.get((post.product or "").upper())
+    return there is not None and there != PLACES.get((body.get("product") or "IMAGE").upper())

@@ -221,11 +221,20 @@ def _forget(options: argparse.Namespace) -> int:
     if not options.yes and not _agreed():
         print("Nothing was deleted.")
         return 1
-    for path in found:
-        path.unlink(missing_ok=True)  # another kernel may have renamed or closed it meanwhile
-    said = ["The journal was deleted."] if found else []
+    left = [path for path in found if not _deleted(path)]
+    said = [f"{path} is in use and stays; end the kernels and try again." for path in left]
+    if found and not left:
+        said.append("The journal was deleted.")
     print("\n".join([*said, *(credentials.forget() if has_key else [])]))
-    return 0
+    return 1 if left else 0
+
+
+def _deleted(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)  # another kernel may have closed it meanwhile
+    except OSError:  # on Windows, while a kernel has it open
+        return False
+    return True
 
 
 def _agreed() -> bool:

@@ -81,12 +81,14 @@ def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tm
     kept = Journal()
     kept.begin("https://api.example.test", "inference", b"{}").result()
     (tmp_path / "journal.db.damaged-20260101-000000").write_text("x")
-    (tmp_path / "other.db").write_text("x")
+    for name in ("other.db", "journal.db.csv", "journal.database"):
+        (tmp_path / name).write_text("x")
     monkeypatch.setattr("builtins.input", lambda _: "n")
     assert cli.main(["forget"]) == 1
     assert (tmp_path / "journal.db").exists()
     assert cli.main(["forget", "--yes"]) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["other.db"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["journal.database", "journal.db.csv", "other.db"]
     assert str(tmp_path / "journal.db") in capsys.readouterr().out
     kept.begin("https://api.example.test", "inference", b"{}").result()  # a kernel goes on
     kept.close()

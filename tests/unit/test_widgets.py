@@ -11,6 +11,7 @@ from conftest import KEY
 from PIL import Image
 
 import wonda_widgets as ww
+from wonda_widgets import runtime
 from wonda_widgets.models import Media
 from wonda_widgets.resources.history import Post
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT, Model
@@ -498,12 +499,41 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
     assert len(sandbox_of(wonda).store.publishes) == 1
 
 
-def test_where_the_history_cannot_be_read_it_stays_unknown(publisher, settled, wonda):
+@pytest.mark.parametrize(("status", "said"), [(401, "history cannot"), (403, "no history")])
+def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_asked(
+    publisher, settled, wonda, status, said
+):
     lose(publisher, settled, wonda, after=True)
-    wonda.faults.add("GET", "/instagram/publishes", 403)
+    wonda.faults.add("GET", "/instagram/publishes", status)
     send(publisher, "check")
-    settled(lambda: publisher.step == "unknown" and "history cannot" in publisher.error["text"])
+    settled(lambda: publisher.step == "unknown" and said in publisher.error["text"])
     assert publisher.error["title"] == "We don’t know whether this was posted."
+    assert publisher.undecided
+
+
+def test_while_a_post_is_unknown_its_picture_stays_the_one_to_publish(
+    publisher, settled, wonda, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.resources.once.GRACE", 0.0)
+    lose(publisher, settled, wonda, after=False)
+    first = publisher.media_id
+    runtime.post(lambda: publisher.offer("another"))
+    settled(lambda: publisher._next)
+    assert publisher.media_id == first
+    send(publisher, "check")
+    settled(lambda: publisher.step == "editing" and publisher.settled)
+    assert publisher.media_id == "another"
+    assert publisher.settled == "The last picture was not posted. Choose it again to publish it."
+
+
+def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled, wonda):
+    lose(publisher, settled, wonda, after=False)
+    for number in range(1, 6):
+        send(publisher, "check")
+        settled(lambda number=number: publisher.receipt > number and publisher.step == "unknown")
+        settled(lambda: publisher.again_in > 0)
+    settled(lambda: len(publisher._tasks) == 1)
+    assert publisher.undecided  # who has looked twice may say it
 
 
 @pytest.mark.parametrize("posted", [True, False])
@@ -513,7 +543,7 @@ def test_where_the_history_does_not_tell_the_person_is_asked(
     lose(publisher, settled, wonda, after=True)
     monkeypatch.setattr(
         "wonda_widgets.resources.history.post",
-        lambda _row: Post(**dict.fromkeys(Post.__struct_fields__)),
+        lambda _row: Post(),
     )
     send(publisher, "check")
     settled(lambda: publisher.undecided and publisher.step == "unknown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -90,7 +91,11 @@ class Connect(Panel):
         if self.state == "checking":
             return
         self.error, self.note = None, ""
-        key = self._seal.opened(content)
+        key = None
+        with contextlib.suppress(KeyError, ValueError):
+            key = self._seal.opened(content)
+        if key is None:
+            raise InvalidInputError("api_key", "The key did not arrive whole.", "Try again.")
         if key.is_blank:
             raise InvalidInputError("api_key", "Paste your key first.")
         key.check()

@@ -15,6 +15,7 @@ from ..errors import (
     OutcomeUnknownError,
     WondaError,
 )
+from ..resources.once import Finding
 from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
 from . import _words
 from ._panel import css, esm
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..models import Snapshot
-    from ..resources.once import Finding
 
 PRODUCTS = ("IMAGE", "STORIES")
+MOST_CHECKS = 60  # by itself
 UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
 
 
@@ -83,6 +84,8 @@ class PublishForm(WatchingPanel):
     """Whether the history cannot tell, so that the person is asked."""
     again_in = traitlets.Float(0.0).tag(sync=True)
     """Seconds until the history is looked at again by itself; 0 for never."""
+    suspect = traitlets.Unicode("").tag(sync=True)
+    """The address of a post that may be the one in doubt."""
     posted = traitlets.Dict().tag(sync=True)
     """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``."""
     limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
@@ -99,6 +102,8 @@ class PublishForm(WatchingPanel):
     ) -> None:
         self._listeners: list[Callable[[Job], object]] = []
         self._unknown: Job | OutcomeUnknownError | None = None
+        self._checks = 0
+        self._recheck: asyncio.Task[None] | None = None
         super().__init__(
             wonda,
             media_id=media_id or "",
@@ -123,7 +128,8 @@ class PublishForm(WatchingPanel):
         """
         if media_id == self.media_id:
             return
-        if self.step in {"sending", "running", "checking"}:  # what is on its way stays in sight
+        # What is on its way, or may be, stays in sight.
+        if self.step in {"sending", "running", "unknown", "checking"}:
             self._next = (media_id, alt_text, thumb)
             return
         self._next = None
@@ -132,11 +138,10 @@ class PublishForm(WatchingPanel):
                 self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT]
             self.media_id = media_id
             self.thumb = thumb
-            if self.step != "unknown":
-                self.step = "editing"
-                self.job_phase = "none"
-                self.settled = ""
-                self.error = None
+            self.step = "editing"
+            self.job_phase = "none"
+            self.settled = ""
+            self.error = None
 
     _next: tuple[str, str, bytes] | None = None
     _offered_alt = ""
@@ -272,10 +277,11 @@ class PublishForm(WatchingPanel):
     # ------------------------------------------------------------ after an unknown outcome
 
     def _doubt(self, unknown: Job | OutcomeUnknownError) -> None:
-        self._unknown = unknown
+        self._unknown, self._checks = unknown, 0
         with self.hold_sync():
             self.undecided = False
             self.again_in = 0.0
+            self.suspect = ""
             self.step = "unknown"
 
     def check(self) -> None:
@@ -284,6 +290,9 @@ class PublishForm(WatchingPanel):
 
     def _on_check(self, _content: object) -> None:
         if self.step == "unknown" and self._unknown is not None:
+            if self._recheck is not None and self._recheck is not asyncio.current_task():
+                self._recheck.cancel()
+            self._checks += 1
             self.step = "checking"
             self._start(self._check, self._unknown)
 
@@ -291,9 +300,8 @@ class PublishForm(WatchingPanel):
         try:
             finding = await self._client.publish.check(unknown)
         except WondaError as error:
-            self.step = "unknown"
-            reason = f"The account’s history cannot be read. {error.message} Check again later."
-            self.error = {**UNKNOWN, "text": reason}
+            reason = f"The account’s history cannot be read now: {error.message}"
+            self._still_unknown(Finding(posted=None, message=reason))
             return
         except BaseException:
             self.step = "unknown"
@@ -310,11 +318,13 @@ class PublishForm(WatchingPanel):
     def _still_unknown(self, finding: Finding) -> None:
         with self.hold_sync():
             self.step = "unknown"
-            self.undecided = finding.again_in is None
+            # Whoever has looked twice may know better than the history.
+            self.undecided = finding.again_in is None or self._checks > 1
             self.again_in = finding.again_in or 0.0
+            self.suspect = finding.permalink or ""
             self.error = {**UNKNOWN, "text": finding.message}
-        if finding.again_in is not None:
-            self._start(self._check_again, finding.again_in, self._unknown)
+        if finding.again_in is not None and self._checks <= MOST_CHECKS:
+            self._recheck = self._start(self._check_again, finding.again_in, self._unknown)
 
     async def _check_again(self, seconds: float, unknown: object) -> None:
         await asyncio.sleep(seconds)
@@ -326,11 +336,13 @@ class PublishForm(WatchingPanel):
         if posted:
             self._posted(link, None)
         with self.hold_sync():
-            self.settled = "" if posted else message
             self.job_phase = "none"
             self.step = "editing"
             self.error = None
+        if self._next is not None:
+            message = "The last picture was not posted. Choose it again to publish it."
         self._offer_next()
+        self.settled = "" if posted else message
 
     def _on_settled(self, content: Mapping[str, Any]) -> None:
         """Somebody looked at the account and says so: the form is free again."""

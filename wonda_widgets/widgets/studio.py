@@ -158,17 +158,21 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         unwatch = job.watch(follow)
         self._unwatch.append(unwatch)
 
-    def _go_on(self, records: list[Record]) -> None:
-        """Follow what an earlier kernel left running; the newest picture comes in sight."""
-        jobs = [self._used.jobs.resume(record) for record in records]
-        pictures = [job for job in jobs if job.kind == "inference"]
-        posts = [job for job in jobs if job.kind == "publish"]
-        if pictures and self.prompt_form.state in {"loading", "ready"}:
-            self.prompt_form.take_over(pictures.pop())
-        for job in pictures:
+    def _go_on(self, records: list[Record]) -> list[Record]:
+        """Follow what an earlier kernel left running; the newest picture comes in sight.
+
+        Posts are shown one at a time; the others are given back.
+        """
+        pictures = [record for record in records if record.kind == "inference"]
+        posts = [record for record in records if record.kind == "publish"]
+        jobs = [self._used.jobs.resume(record) for record in pictures]
+        if jobs and self.prompt_form.state in {"loading", "ready"}:
+            self.prompt_form.take_over(jobs.pop())
+        for job in jobs:
             self._until_the_end(job)
         if posts and self.publish_form.step == "editing":
-            self.publish_form.take_over(posts[-1])
+            self.publish_form.take_over(self._used.jobs.resume(posts.pop()))
+        return posts
 
     def _check(self, record: Record) -> bool:
         """Settle a post of an earlier kernel; False while another one is on its way."""

@@ -23,7 +23,8 @@ class Unfinished(Panel):
     ----------
     wonda : AsyncWonda
     go_on : callable
-        Called on the package's loop with the entries that were running.
+        Called on the package's loop with the entries that were running; gives those that
+        stay offered.
     check : callable
         Called on the package's loop with a post whose answer was never read; gives whether
         it could be taken.
@@ -38,13 +39,15 @@ class Unfinished(Panel):
     """How many pictures may have been made and billed."""
     posts = traitlets.Int(0).tag(sync=True)
     """How many posts may have been made."""
+    busy = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether a post could not be taken up, because another one is not settled."""
     trouble = traitlets.Unicode("").tag(sync=True)
     """What is wrong with the journal's file, in a sentence."""
 
     def __init__(
         self,
         wonda: AsyncWonda,
-        go_on: Callable[[list[Record]], object],
+        go_on: Callable[[list[Record]], list[Record]],
         check: Callable[[Record], bool],
     ) -> None:
         self._go_on = go_on
@@ -67,18 +70,20 @@ class Unfinished(Panel):
             self.running = len(self._running)
             self.pictures = len(self._pictures)
             self.posts = len(self._posts)
+            self.busy = False
             self.trouble = self._client.jobs.trouble
 
     def _on_watch(self, _content: object) -> None:
-        taken, self._running = self._running, []
-        self._tell()
-        if taken:
-            self._go_on(taken)
+        if self._running:
+            self._running = self._go_on(self._running)
+            self._tell()
 
     def _on_check(self, _content: object) -> None:
         if self._posts and self._check(self._posts[-1]):
             self._posts.pop()  # the newest; the others stay offered
             self._tell()
+        elif self._posts:
+            self.busy = True
 
     def _on_looked(self, _content: object) -> None:
         taken, self._pictures = self._pictures, []

@@ -118,7 +118,16 @@ export default {
       () => tell(model, { type: "settled", posted: false }),
       { small: true },
     );
-    const settling = h("div", { class: "wonda-buttons" }, check, isPosted, notPosted, checking);
+    const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Look at it");
+    const settling = h(
+      "div",
+      { class: "wonda-buttons" },
+      check,
+      isPosted,
+      notPosted,
+      suspect,
+      checking,
+    );
     const alert = alertBox(model, settling);
     const outcome = h("p", { class: "wonda-note", role: "status" });
     const postedText = h("span");
@@ -210,7 +219,7 @@ export default {
       turn(check, step === "unknown");
       const undecided = step === "unknown" && model.get("undecided");
       isPosted.hidden = notPosted.hidden = !undecided;
-      checking.hidden = undecided;
+      checking.hidden = undecided && !model.get("again_in");
       wait();
     }
 
@@ -290,13 +299,11 @@ export default {
       paint();
     });
     on("undecided", paint);
+    on("suspect", () => pointTo(suspect, model.get("suspect")));
     on("settled", () => (outcome.textContent = model.get("settled")));
     on("step earlier", () => {
       earlierText.textContent = model.get("earlier").text ?? "";
-      const address = safeLink(model.get("earlier").link);
-      earlierLink.hidden = !address;
-      if (address) earlierLink.href = address;
-      else earlierLink.removeAttribute("href");
+      pointTo(earlierLink, model.get("earlier").link);
       if (model.get("step") === "repeating" && root.contains(document.activeElement))
         earlier.focus();
     });
@@ -315,10 +322,7 @@ export default {
       postedText.textContent = model.get("sandbox")
         ? `${where}. Sandbox: nothing was published.`
         : where;
-      const address = safeLink(last.link);
-      link.hidden = !address;
-      if (address) link.href = address;
-      else link.removeAttribute("href");
+      pointTo(link, last.link);
     });
     on("error", alert.wondaPaint);
     hotkey(

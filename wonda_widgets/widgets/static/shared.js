@@ -374,5 +374,10 @@ function jobView(model, { on, signal }) {
   return node;
 }
 
-/** Only http and https become links. */
-const safeLink = (address) => (/^https?:\/\//i.test(address ?? "") ? address : "");
+/** Only http and https become links; without one there is none. */
+function pointTo(link, address) {
+  const safe = /^https?:\/\//i.test(address ?? "");
+  link.hidden = !safe;
+  if (safe) link.href = address;
+  else link.removeAttribute("href");
+}

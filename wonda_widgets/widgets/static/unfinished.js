@@ -48,6 +48,11 @@ export default {
     const lines = h("div", {}, running.node, posts.node, pictures.node);
     const box = h("div", { class: "wonda-left-over" }, lines, later);
     const trouble = h("p", { class: "wonda-left-over wonda-note", role: "status" });
+    const busy = h("p", { class: "wonda-note", role: "status" });
+    lines.append(busy);
+    on("busy", () => {
+      busy.textContent = model.get("busy") ? "Settle the post that is shown below first." : "";
+    });
     root.append(box, trouble);
 
     on("running posts pictures trouble", () => {

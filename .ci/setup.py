@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -80,7 +81,9 @@ def run(command: list[str]) -> int:
     if program is None:
         sys.exit(f"There is no command {command[0]!r} in {VENV}.")
     environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
-    print(f"$ {' '.join(command)}", flush=True)
+    words = " ".join(command)
+    # A key is nobody's to read over a shoulder.
+    print("$ " + re.sub(r"(--key[= ])\S+", r"\1…", words), flush=True)
     try:
         return subprocess.run(
             [program, *command[1:]], cwd=ROOT, env=environment, check=False

@@ -212,11 +212,11 @@ def _forget(options: argparse.Namespace) -> int:
     if not found and not has_key:
         print("There is nothing to forget: neither a journal nor a key is kept on this computer.")
         return 0
-    print("This deletes from this computer:")
+    print("This deletes what was asked, made and posted from this computer:")
     for path in found:
-        print(f"  {path}  (what was asked, made and posted)")
+        print(f"  {path}")
     if has_key:
-        print("  the key in the keyring")
+        print("and the key from the keyring.")
     print("Pictures at the service, posts, notebooks and saved files stay.")
     if not options.yes and not _agreed():
         print("Nothing was deleted.")
@@ -279,7 +279,9 @@ def _front_end(name: str, oldest: tuple[int, ...]) -> str:
 
 def _service() -> bool:
     if not client.has_key():
-        print("  key          none: the panels run on the sandbox; set WONDA_API_KEY for more")
+        print(
+            "  key          none: panels run on the sandbox; set WONDA_API_KEY or run ww.Connect()"
+        )
         return True
     try:
         with client.Wonda(timeout=10) as wonda:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEY_VARIABLES = ("WONDA_API_KEY", "WONDERCAT_API_KEY")
 BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
 SERVICE = "wonda-widgets"
-EXTRA = "pip install 'wonda-widgets[keyring]'"
+EXTRA = "pip install keyring"
 
 SHORTEST = 12  # characters of a key that can be told from other text
 
@@ -236,7 +236,7 @@ def _tried(work: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return work(), ""
     except ImportError:
-        trouble = f"the keyring extra is not installed. Install it with: {EXTRA}"
+        trouble = f"keyring is not installed. Install it with: {EXTRA}"
     except OSError as error:
         trouble = f"{error.strerror or type(error).__name__}."
     except KeyboardInterrupt:

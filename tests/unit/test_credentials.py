@@ -173,7 +173,7 @@ def test_an_interrupted_keyring_leaves_no_trace_of_the_key(backend):
 
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "keyring", None)
-    assert "pip install 'wonda-widgets[keyring]'" in credentials.remember(ApiKey(KEY), HOME)
+    assert "pip install keyring" in credentials.remember(ApiKey(KEY), HOME)
     monkeypatch.setattr(credentials, "find_spec", lambda _: None)
     assert credentials.keyring_state() == "missing"
 

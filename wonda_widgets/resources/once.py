@@ -325,7 +325,7 @@ def _already(
 ) -> AlreadyPublishedError:
     when = f" on {moment.astimezone():%d %b %Y at %H:%M}" if moment else ""
     return AlreadyPublishedError(
-        f"This picture was already posted there with this caption{when}.",
+        f"This picture was already posted to this account with this caption{when}.",
         permalink=permalink,
         published_at=moment,
         job_id=job_id,

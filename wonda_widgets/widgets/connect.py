@@ -27,7 +27,7 @@ class Connect(Panel):
 
     The key goes to the API and nowhere else: it is in no notebook, no output, no
     history and no log. It is kept in this process's memory and, only where that is
-    ticked, in this computer's keyring (``pip install 'wonda-widgets[keyring]'``).
+    ticked, in this computer's keyring (``pip install keyring``).
 
     Parameters
     ----------

@@ -221,7 +221,6 @@ class PublishForm(WatchingPanel):
 
     def _submit(self, *, repeat: bool = False) -> None:
         self.step = "sending"
-        self.posted = {}
         self.settled = ""
         self._watch(None)
         self._start(self._publish, self.summary, repeat)
@@ -250,6 +249,7 @@ class PublishForm(WatchingPanel):
 
     def _follow(self, job: Job) -> None:
         self.step = "running"
+        self.posted = {}
         self._watch(job)
         for listener in self._listeners:
             self._guard(listener, job)
@@ -282,6 +282,7 @@ class PublishForm(WatchingPanel):
             self.undecided = False
             self.again_in = 0.0
             self.suspect = ""
+            self.posted = {}
             self.step = "unknown"
 
     def check(self) -> None:

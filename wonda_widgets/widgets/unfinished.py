@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -35,6 +36,8 @@ class Unfinished(Panel):
 
     running = traitlets.Int(0).tag(sync=True)
     """How many jobs had no end yet."""
+    what = traitlets.Unicode("").tag(sync=True)
+    """The words of the newest of these: its prompt or caption."""
     pictures = traitlets.Int(0).tag(sync=True)
     """How many pictures may have been made and billed."""
     posts = traitlets.Int(0).tag(sync=True)
@@ -68,6 +71,7 @@ class Unfinished(Panel):
     def _tell(self) -> None:
         with self.hold_sync():
             self.running = len(self._running)
+            self.what = _words_of(self._running[-1]) if self._running else ""
             self.pictures = len(self._pictures)
             self.posts = len(self._posts)
             self.busy = False
@@ -97,3 +101,8 @@ class Unfinished(Panel):
     def _on_later(self, _content: Any) -> None:
         self._running, self._pictures, self._posts = [], [], []
         self._tell()
+
+
+def _words_of(record: Record) -> str:
+    words = record.body.get("prompt") or record.body.get("caption") or ""
+    return textwrap.shorten(str(words), 60, placeholder="…")

@@ -111,7 +111,7 @@ export default {
       const state = model.get("keyring");
       keepRow.hidden = state !== "usable";
       install.textContent = {
-        missing: "It is kept until the kernel ends. To keep it longer: pip install 'wonda-widgets[keyring]'",
+        missing: "It is kept until the kernel ends. To keep it longer, install keyring (pip install keyring) and restart the kernel.",
         unusable: "It is kept until the kernel ends. This computer has no keyring.",
       }[state] ?? "";
     });

@@ -129,7 +129,7 @@ export default {
       checking,
     );
     const alert = alertBox(model, settling);
-    const outcome = h("p", { class: "wonda-note", role: "status" });
+    const outcome = h("p", { class: "wonda-outcome", role: "status" });
     const postedText = h("span");
     const link = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
     const posted = h(
@@ -233,7 +233,7 @@ export default {
         model.get("step") === "checking"
           ? "Looking into the account’s publish history…"
           : counts
-            ? `Looks again in ${left} s.`
+            ? `Looks again by itself in ${left} s.`
             : "Looks into the account’s publish history.";
       clearTimeout(ticking);
       if (counts) ticking = setTimeout(wait, 250);

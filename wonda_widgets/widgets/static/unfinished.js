@@ -22,7 +22,10 @@ export default {
       };
     }
     const running = line(
-      (count) => `${many(count, "job was", "jobs were")} still running.`,
+      (count) => {
+        const words = model.get("what") ? `: ${count > 1 ? "the last is " : ""}“${model.get("what")}”` : "";
+        return `${many(count, "job was", "jobs were")} still running${words}.`;
+      },
       "Watch again",
       "watch",
     );
@@ -55,7 +58,7 @@ export default {
     });
     root.append(box, trouble);
 
-    on("running posts pictures trouble", () => {
+    on("running what posts pictures trouble", () => {
       const [jobs, made, asked] = ["running", "posts", "pictures"].map((name) => model.get(name));
       running.paint(jobs);
       posts.paint(made);

@@ -30,13 +30,9 @@ Position = Literal[
 Format = Literal["JPEG", "PNG", "WEBP"]
 
 
-class _Operation(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag=str.lower, rename="camel"
+class Crop(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="crop", rename="camel"
 ):
-    pass
-
-
-class Crop(_Operation):
     """Keep a rectangle.
 
     Attributes
@@ -51,7 +47,9 @@ class Crop(_Operation):
     height: int
 
 
-class Pad(_Operation):
+class Pad(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="pad", rename="camel"
+):
     """Put the picture into the middle of a larger canvas.
 
     Attributes
@@ -67,14 +65,18 @@ class Pad(_Operation):
     color: str = "#ffffff"
 
 
-class Resize(_Operation):
+class Resize(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="resize", rename="camel"
+):
     """Scale to `width` × `height` pixels."""
 
     width: int
     height: int
 
 
-class Text(_Operation):
+class Text(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="text", rename="camel"
+):
     """Write over the picture, as the service's ``textOverlay`` does (wonda-api.md, 10.3).
 
     Attributes
@@ -109,7 +111,9 @@ class Text(_Operation):
     stroke_color: str = "#000000"
 
 
-class Encode(_Operation):
+class Encode(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="encode", rename="camel"
+):
     """Write the file as another format.
 
     Attributes

@@ -37,9 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 @cache
-def css() -> str:
-    """The one stylesheet of all panels."""
-    return (STATIC / "theme.css").read_text(encoding="utf-8")
+def css(name: str = "") -> str:
+    """The stylesheet of all panels, and after it a large panel's own."""
+    files = [STATIC / "theme.css", *([STATIC / f"{name}.css"] if name else [])]
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 @cache

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import polling, runtime
+from . import code, polling, runtime
 from .errors import (
     APIError,
     JobCanceledError,
@@ -40,10 +40,13 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Coroutine,
         Generator,
         Iterator,
         Mapping,
     )
+
+    from .estimates import Usual
 
 Kind = Literal["inference", "publish"]
 
@@ -102,6 +105,7 @@ class Job:
         asked_at: float | None = None,
         intent: str | None = None,
         keep: Callable[[Snapshot], object] = lambda _: None,
+        usual: Callable[[], Coroutine[Any, Any, Usual | None]] | None = None,
         clock: type[Clock] | Clock = Clock,
     ) -> None:
         self.id = job_id
@@ -109,6 +113,7 @@ class Job:
         self.request = dict(request or {})
         self.intent = intent
         self._keep = keep
+        self._usual = usual
         self._poll = poll
         self._clock = clock
         self._attached = attached
@@ -141,6 +146,17 @@ class Job:
     def done(self) -> bool:
         """Whether the job has ended."""
         return self._snapshot.terminal
+
+    async def usual(self) -> Usual | None:
+        """How long such jobs took before, in seconds; None if there were fewer than five.
+
+        A picture's are those of its model.
+        """
+        return None if self._usual is None else await runtime.bridge(self._usual())
+
+    def code(self) -> str:
+        """The Python that asks for the same again, to be copied into a cell or a script."""
+        return code.repeating(self.kind, self.request)
 
     def __repr__(self) -> str:
         return f"<Job {self.kind} {self.id} {self.status}>"

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from . import pictures
 from .database import MEMORY, Database
 from .errors import InvalidInputError
 
@@ -43,6 +44,7 @@ PATH_VARIABLE = "WONDA_JOURNAL"
 DAYS = 365.0
 MEGABYTES = 50.0
 PRUNE_EVERY = 200  # rows begun
+FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
 SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
 ALIVE_FOR = 600.0  # seconds that a request of a process we cannot ask about may take
@@ -81,6 +83,7 @@ MIGRATIONS = (
     );
     CREATE INDEX status_intent ON status (intent)
     """,
+    pictures.MIGRATION,
 )
 
 
@@ -157,7 +160,7 @@ class Journal:
     path : path or ``":memory:"``, optional
         Else ``WONDA_JOURNAL``, else ``journal.db`` in the user's data folder.
     days : float
-        How long an entry is kept.
+        How long an entry is kept; a favourite picture's stays.
     megabytes : float
         How large the file may become; the oldest entries go first.
 
@@ -181,6 +184,7 @@ class Journal:
         self._begun = 0
         self._written = 0.0  # bytes since the last pruning
         self._database = Database(_path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1")
+        self.pictures = pictures.Pictures(self._database, _record)
 
     @property
     def path(self) -> Path | None:
@@ -233,6 +237,8 @@ class Journal:
                 "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL)",
                 (intent, base_url, kind, body.decode(), same_as, _owner(), now, now),
             )
+            if kind == "inference":
+                pictures.Pictures.begin(connection, intent, base_url, now, body)
             self._written += len(body)
             if self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10:
                 self._prune(connection)
@@ -381,7 +387,7 @@ class Journal:
     def _prune(self, connection: sqlite3.Connection) -> None:
         """Let the oldest entries go, by age and then by size."""
         oldest = time.time() - self._days * 86_400
-        _forget(connection, "asked_at<?", (oldest,))
+        _forget(connection, f"asked_at<? AND NOT {FAVOURITE}", (oldest,))
         for _ in range(10_000):
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             free = connection.execute("PRAGMA freelist_count").fetchone()[0]
@@ -389,7 +395,8 @@ class Journal:
             if (pages - free) * size <= self._bytes:
                 break
             # What is not settled is kept: it stands in the way of the same post.
-            eldest = f"SELECT intent FROM request WHERE {SETTLED} ORDER BY asked_at LIMIT 10"  # noqa: S608
+            goes = f"{SETTLED} AND NOT {FAVOURITE}"
+            eldest = f"SELECT intent FROM request WHERE {goes} ORDER BY asked_at LIMIT 10"  # noqa: S608
             if not _forget(connection, f"intent IN ({eldest})", ()):
                 break
         connection.execute("PRAGMA incremental_vacuum").fetchall()
@@ -417,6 +424,7 @@ def _record(row: sqlite3.Row) -> Record | None:
 
 def _forget(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
     inside = f"SELECT intent FROM request WHERE {condition}"  # noqa: S608 - conditions of ours
+    pictures.Pictures.forget(connection, inside, values)
     connection.execute(f"DELETE FROM status WHERE intent IN ({inside})", values)  # noqa: S608
     gone = connection.execute(f"DELETE FROM request WHERE {condition}", values)  # noqa: S608
     return gone.rowcount

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from .. import runtime
+from .. import estimates, runtime
 from ..errors import (
     OutcomeUnknownError,
     UnexpectedReplyError,
@@ -34,6 +34,7 @@ from ..transport import encoded
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from ..estimates import Usual
     from ..jobs import Kind
     from ..journal import Journal, Record
     from ..transport import Transport
@@ -269,9 +270,16 @@ class Core:
             job_id,
             lambda: self.transport.poll(path),
             keep=keep,
+            usual=lambda: self.usual(kind, (more.get("request") or {}).get("model")),
             clock=self._clock,
             **more,
         )
+
+    async def usual(self, kind: Kind, model: str | None) -> Usual | None:
+        """Sum up how long such jobs took before, if there were a few."""
+        waited = self.journal.pictures.ended(self.base_url, kind, model)
+        ended = await asyncio.wrap_future(waited)
+        return estimates.usual([_took(record, _heard(record)) for record in ended])
 
     async def ask(self, kind: Kind, job_id: str) -> Snapshot:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""
@@ -328,14 +336,17 @@ def _known(record: Record, operation: Operation) -> Snapshot:
     # What the service called finished at once has not been asked for its result yet.
     heard = record.ended or record.status not in TERMINAL
     status = (heard and record.status) or SUBMITTED
-    last = Snapshot(status=status, watching=not record.ended)
-    if record.reply:
-        try:
+    last = _heard(record, Snapshot(status=status, watching=not record.ended))
+    return msgspec.structs.replace(last, elapsed=_took(record, last)) if last.raw else last
+
+
+def _heard(record: Record, before: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
+    """What the journal has of the service's last reply; `before` if that is nothing."""
+    with contextlib.suppress(UnexpectedReplyError):
+        if record.reply:
             reply = parse(record.reply, JobReply)
-        except UnexpectedReplyError:
-            return last
-        last = msgspec.structs.replace(last, **facts(record.kind, record.reply, reply))
-    return msgspec.structs.replace(last, elapsed=_took(record, last))
+            return msgspec.structs.replace(before, **facts(record.kind, record.reply, reply))
+    return before
 
 
 def _took(record: Record, snapshot: Snapshot) -> float:

@@ -1,7 +1,8 @@
 """How a panel shows a job: a snapshot becomes a handful of traits, in one message a change.
 
 The service reports no percentage, so none is invented: the bar is indeterminate
-until the job is done. The seconds tick in the browser.
+until the job is done, or, where earlier runs say how long it takes, an estimate
+that is called one. The seconds tick in the browser.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import traitlets
 
+from .. import estimates
 from ..errors import JobCanceledError, JobFailedError, NoMediaError
 from . import _words
 from ._panel import Panel
@@ -39,6 +41,9 @@ class WatchingPanel(Panel):
     #: seconds, as of the moment when this was told; the browser counts on from there
     job_elapsed = traitlets.Float(0.0).tag(sync=True)
     job_told = traitlets.Int(0).tag(sync=True)
+    #: how long such jobs took before, if that is known: ``low`` and ``high`` in seconds, and
+    #: ``curve``, points of seconds and how full the bar then is
+    job_usual = traitlets.Dict().tag(sync=True)
 
     _job: Job | None = None
     _unwatch_job: Callable[[], None] | None = None
@@ -55,9 +60,12 @@ class WatchingPanel(Panel):
             self._unwatch.remove(self._unwatch_job)
             self._unwatch_job = None
         self._job = job
+        self.job_usual = {}
         if job is None:
             self.job_phase = "none"
             return
+        if not job.done:
+            self._start(self._look_back, job)
 
         def show(snapshot: Snapshot) -> None:
             if self._job is job and not self._closed:
@@ -65,6 +73,15 @@ class WatchingPanel(Panel):
 
         self._unwatch_job = job.watch(show)
         self._unwatch.append(self._unwatch_job)
+
+    async def _look_back(self, job: Job) -> None:
+        about = await job.usual()
+        if about is not None and self._job is job and not self._closed:
+            self.job_usual = {
+                "low": about.low,
+                "high": about.high,
+                "curve": estimates.curve(about),
+            }
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         """Write the snapshot into the traits: the only function that does."""

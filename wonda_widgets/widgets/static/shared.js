@@ -290,6 +290,22 @@ function delivery(model, { root, signal }, show) {
   };
 }
 
+/** How full a bar is after so many seconds: along the line through `points`. */
+function along(points, elapsed) {
+  const next = points.findIndex(([at]) => at > elapsed);
+  if (next < 0) return points.at(-1)[1];
+  if (next === 0) return points[0][1];
+  const [[from, low], [to, high]] = [points[next - 1], points[next]];
+  return low + ((high - low) * (elapsed - from)) / (to - from);
+}
+
+/** "28–55 s", "1 min 05 s – 2 min 10 s". */
+function span(low, high) {
+  const [from, to] = [Math.floor(low), Math.ceil(high)];
+  if (to < 60) return from === to ? `${to} s` : `${from}–${to} s`;
+  return `${seconds(from)} – ${seconds(to)}`;
+}
+
 const seconds = (count) => {
   const whole = Math.max(0, Math.floor(count));
   if (whole < 60) return `${whole} s`;
@@ -314,11 +330,13 @@ function jobView(model, { on, signal }) {
   const word = h("strong", { class: "wonda-status", role: "status" });
   const gloss = h("span", { class: "wonda-gloss" });
   const clock = h("span", { class: "wonda-clock" });
+  const usual = h("span", { class: "wonda-clock" });
   const note = h("span", { class: "wonda-note", role: "status" });
   const stop = button("Stop watching", () => tell(model, { type: "stop" }), { small: true });
   const again = button("Watch again", () => tell(model, { type: "resume" }), { small: true });
   const id = button("Copy job id", () => copy(model.get("job_id"), id), { small: true });
-  const bar = h("div", { role: "progressbar", class: "wonda-bar" }, h("div"));
+  const filled = h("div");
+  const bar = h("div", { role: "progressbar", class: "wonda-bar" }, filled);
   const node = h(
     "div",
     { class: "wonda-job" },
@@ -329,6 +347,7 @@ function jobView(model, { on, signal }) {
       word,
       gloss,
       clock,
+      usual,
       h("span", { class: "wonda-job-actions" }, id, stop, again),
     ),
     bar,
@@ -342,14 +361,33 @@ function jobView(model, { on, signal }) {
   const tick = () => {
     const running = model.get("job_phase") === "running";
     const since = running ? (performance.now() - heard) / 1000 : 0;
-    clock.textContent = seconds(model.get("job_elapsed") + since);
+    const elapsed = model.get("job_elapsed") + since;
+    clock.textContent = seconds(elapsed);
+    estimate(running ? elapsed : 0);
+  };
+  // Without earlier runs the bar only moves; with them it says how far such jobs were.
+  let reached = 0;
+  let whose = "";
+  const estimate = (elapsed) => {
+    if (whose !== model.get("job_id")) reached = 0;
+    whose = model.get("job_id");
+    const points = model.get("job_usual").curve;
+    const known = elapsed > 0 && !!points;
+    bar.classList.toggle("wonda-estimated", known);
+    // It never goes back, also when the service's clock says that less time has passed.
+    reached = known ? Math.max(reached, along(points, elapsed)) : 0;
+    filled.style.width = known ? `${(100 * reached).toFixed(2)}%` : "";
+    if (known) {
+      bar.setAttribute("aria-valuenow", Math.floor(100 * reached));
+      bar.setAttribute("aria-valuetext", `${model.get("job_status")}, estimated`);
+    }
   };
   const timer = setInterval(tick, 250);
   signal.addEventListener("abort", () => {
     clearInterval(timer);
     model.off("change:job_told", listen);
   });
-  on("job_phase job_status job_note job_id job_label job_elapsed", () => {
+  on("job_phase job_status job_note job_id job_label job_elapsed job_usual", () => {
     const phase = model.get("job_phase");
     const status = model.get("job_status");
     node.hidden = phase === "none";
@@ -360,6 +398,9 @@ function jobView(model, { on, signal }) {
     note.textContent = model.get("job_note");
     bar.setAttribute("aria-label", model.get("job_label"));
     bar.setAttribute("aria-valuetext", status);
+    const { low, high } = model.get("job_usual");
+    usual.textContent =
+      phase === "running" && high ? `· usually ${span(low, high)} · bar estimated` : "";
     for (const [name, value] of [["min", 0], ["max", 100], ["now", 100]]) {
       if (phase === "succeeded") bar.setAttribute(`aria-value${name}`, value);
       else bar.removeAttribute(`aria-value${name}`);

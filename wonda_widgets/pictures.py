@@ -1,0 +1,255 @@
+"""Everything that was ever asked for with a journal: searched, marked, and by its durations.
+
+One row a request for a picture stands beside the journal's own row: its model, what a
+person thinks of it, and an index of its words (SQLite's FTS5, which keeps no copy of them).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from .database import Database
+    from .journal import Record
+
+RATINGS = range(6)  # stars; 0 for none
+RECENT_RUNS = 100  # for durations: what a model took last month says little of today
+
+MIGRATION = """
+    CREATE TABLE picture (
+        id INTEGER PRIMARY KEY,
+        intent TEXT NOT NULL UNIQUE,
+        base_url TEXT NOT NULL,
+        asked_at REAL NOT NULL,
+        model TEXT NOT NULL,
+        favourite INTEGER NOT NULL DEFAULT 0,
+        rating INTEGER NOT NULL DEFAULT 0,
+        note TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX picture_time ON picture (base_url, asked_at);
+    CREATE INDEX picture_model ON picture (base_url, model, asked_at);
+    CREATE VIEW texts AS
+        SELECT id, intent, note,
+            coalesce(CAST(json_extract(body, '$.prompt') AS TEXT), '') AS prompt
+        FROM picture JOIN request USING (intent);
+    CREATE VIRTUAL TABLE words USING fts5 (
+        prompt, note, content='texts', content_rowid='id',
+        tokenize='unicode61 remove_diacritics 2'
+    );
+    INSERT INTO picture (intent, base_url, asked_at, model)
+        SELECT intent, base_url, asked_at, coalesce(CAST(json_extract(body, '$.model') AS TEXT), '')
+        FROM request WHERE kind='inference' AND json_valid(body) ORDER BY asked_at;
+    INSERT INTO words (words) VALUES ('rebuild')
+    """
+
+#: An index that keeps no copy of the words is told what it held when that goes.
+_IN = "INSERT INTO words (rowid, prompt, note)"
+_OUT = "INSERT INTO words (words, rowid, prompt, note)"
+
+
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person thinks of a picture.
+
+    Attributes
+    ----------
+    favourite : bool
+    rating : int
+        1 to 5; 0 for none.
+    note : str
+    """
+
+    favourite: bool = False
+    rating: int = 0
+    note: str = ""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for; what is None or empty does not matter.
+
+    Attributes
+    ----------
+    text : str
+        Words, or their beginnings, that all occur in the prompt or the note.
+    since, until : float or None
+        Seconds since 1970; `until` itself is left out.
+    """
+
+    text: str = ""
+    model: str | None = None
+    favourite: bool | None = None
+    rating: int | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class Pictures:
+    """The part of a journal that knows pictures."""
+
+    def __init__(self, database: Database, read: Callable[[sqlite3.Row], Record | None]) -> None:
+        self._database = database
+        self._read = read
+
+    # ------------------------------------------------------------ within the journal's own work
+
+    @staticmethod
+    def begin(
+        connection: sqlite3.Connection, intent: str, base_url: str, asked_at: float, body: bytes
+    ) -> None:
+        """Note a request for a picture."""
+        asked = msgspec.json.decode(body)
+        model, prompt = (str(asked.get(name) or "") for name in ("model", "prompt"))
+        made = connection.execute(
+            "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
+            (intent, base_url, asked_at, model),
+        )
+        connection.execute(f"{_IN} VALUES (?,?,'')", (made.lastrowid, prompt))
+
+    @staticmethod
+    def forget(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
+        """Let the rows of the intents that `inside` selects go."""
+        connection.execute(
+            f"{_OUT} SELECT 'delete', id, prompt, note FROM texts WHERE intent IN ({inside})",  # noqa: S608
+            values,
+        )
+        connection.execute(f"DELETE FROM picture WHERE intent IN ({inside})", values)  # noqa: S608
+
+    # ------------------------------------------------------------ for people
+
+    def search(
+        self, base_url: str, query: Query, limit: int, offset: int = 0
+    ) -> Future[list[tuple[Record, Marks]]]:
+        """Give the pictures that are there, newest first: made, and not refused or failed."""
+        condition, values = _where(base_url, query)
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Record, Marks]]:
+            rows = connection.execute(
+                f"SELECT request.*, favourite, rating, note {condition}"
+                " ORDER BY picture.asked_at DESC, picture.id DESC LIMIT ? OFFSET ?",
+                (*values, limit, offset),
+            ).fetchall()
+            found = [(self._read(row), _marks(row)) for row in rows]
+            return [(record, marks) for record, marks in found if record is not None]
+
+        return self._database.run(work, writes=False)
+
+    def count(self, base_url: str, query: Query) -> Future[int]:
+        """How many `search` would give without a limit."""
+        condition, values = _where(base_url, query)
+        return self._database.run(
+            lambda connection: int(
+                connection.execute(f"SELECT count(*) {condition}", values).fetchone()[0]
+            ),
+            writes=False,
+        )
+
+    def models(self, base_url: str) -> Future[list[str]]:
+        """All models that pictures were asked of."""
+        return self._database.run(
+            lambda connection: [
+                row["model"]
+                for row in connection.execute(
+                    "SELECT DISTINCT model FROM picture WHERE base_url=? ORDER BY model",
+                    (base_url,),
+                )
+            ],
+            writes=False,
+        )
+
+    def mark(self, intent: str, **marks: Any) -> Future[Marks | None]:
+        """Change what a person thinks of a picture; None if it is not there any more."""
+        names = ", ".join(f"{name}=?" for name in marks)
+
+        def work(connection: sqlite3.Connection) -> Marks | None:
+            find = "SELECT * FROM picture JOIN texts USING (id) WHERE picture.intent=?"
+            old = connection.execute(find, (intent,)).fetchone()
+            if old is None:
+                return None
+            words = (old["id"], old["prompt"])
+            connection.execute(f"{_OUT} VALUES ('delete', ?, ?, ?)", (*words, old["note"]))
+            connection.execute(
+                f"UPDATE picture SET {names} WHERE intent=?",  # noqa: S608 - ours
+                (*marks.values(), intent),
+            )
+            new = connection.execute(find, (intent,)).fetchone()
+            connection.execute(f"{_IN} VALUES (?, ?, ?)", (*words, new["note"]))
+            return _marks(new)
+
+        return self._database.run(work)
+
+    def marks(self, intents: list[str]) -> Future[dict[str, Marks]]:
+        """What a person thinks of some pictures, by their intents."""
+        places = ",".join("?" * len(intents))
+        return self._database.run(
+            lambda connection: {
+                row["intent"]: _marks(row)
+                for row in connection.execute(
+                    f"SELECT * FROM picture WHERE intent IN ({places})",  # noqa: S608 - marks
+                    intents,
+                )
+            },
+            writes=False,
+        )
+
+    def ended(self, base_url: str, kind: str, model: str | None) -> Future[list[Record]]:
+        """Give the latest jobs that succeeded: of a model, or all of a kind."""
+        joined = " JOIN picture USING (intent)" if model is not None else ""
+        condition = " AND picture.base_url=? AND picture.model=?" if model is not None else ""
+        values = (base_url, kind, *((base_url, model) if model is not None else ()), RECENT_RUNS)
+        at = "picture" if model is not None else "request"
+
+        def work(connection: sqlite3.Connection) -> list[Record]:
+            rows = connection.execute(
+                f"SELECT request.* FROM request{joined} WHERE request.base_url=? AND kind=?"  # noqa: S608
+                f" AND ended AND status='succeeded'{condition} ORDER BY {at}.asked_at DESC LIMIT ?",
+                values,
+            ).fetchall()
+            return [record for row in rows if (record := self._read(row)) is not None]
+
+        return self._database.run(work, writes=False)
+
+
+def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
+    """FROM and WHERE of a search, and their values."""
+    conditions = [
+        "picture.base_url=?",
+        "state='accepted'",
+        "ended",
+        "status='succeeded'",
+    ]
+    values: list[Any] = [base_url]
+    for name, comparison in (
+        ("model", "model=?"),
+        ("favourite", "favourite=?"),
+        ("rating", "rating>=?"),
+        ("since", "picture.asked_at>=?"),
+        ("until", "picture.asked_at<?"),
+    ):
+        value = getattr(query, name)
+        if value is not None:
+            conditions.append(comparison)
+            values.append(value)
+    words = matching(query.text)
+    if words:
+        conditions.append("picture.id IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        values.append(words)
+    elif query.text.strip():
+        conditions.append("0")  # signs alone are in no prompt's words
+    joined = " AND ".join(conditions)
+    return f"FROM picture JOIN request USING (intent) WHERE {joined}", tuple(values)
+
+
+def matching(text: str) -> str:
+    """What a person typed, as FTS5 takes it: every word, or its beginning, in any order."""
+    # Each becomes a quoted string, so that none is an operator of the query language.
+    return " ".join(f'"{word}"*' for word in re.findall(r"\w+", text))
+
+
+def _marks(row: sqlite3.Row) -> Marks:
+    return Marks(favourite=bool(row["favourite"]), rating=int(row["rating"]), note=row["note"])

@@ -16,6 +16,7 @@ from .journal import Journal
 from .models import Account, Capabilities, parse
 from .resources._core import Core, on_package_loop
 from .resources.accounts import Accounts, AsyncAccounts
+from .resources.history import AsyncHistory, History
 from .resources.images import AsyncImages, Images
 from .resources.jobs import AsyncJobs, Jobs
 from .resources.media import AsyncMedia, MediaLibrary
@@ -56,7 +57,7 @@ class AsyncWonda:
 
     Attributes
     ----------
-    images, publish, media, accounts, pricing, jobs
+    images, publish, media, accounts, pricing, jobs, history
         The resources.
     is_sandbox : bool
         Whether this talks to a sandbox in this process.
@@ -109,6 +110,7 @@ class AsyncWonda:
         self.accounts = AsyncAccounts(core)
         self.pricing = AsyncPricing(core)
         self.jobs = AsyncJobs(core)
+        self.history = AsyncHistory(core, self.media)
 
     @classmethod
     def sandbox(cls, *, journal: str | os.PathLike[str] | Journal = MEMORY, **options: Any) -> Self:
@@ -206,6 +208,7 @@ class Wonda:
         self.accounts = Accounts(client.accounts)
         self.pricing = Pricing(client.pricing)
         self.jobs = Jobs(client.jobs)
+        self.history = History(client.history)
 
     def capabilities(self) -> Capabilities:
         """See `AsyncWonda.capabilities`."""

@@ -449,12 +449,13 @@ def _path(path: str | os.PathLike[str] | None) -> Path | None:
 
 
 def files() -> list[Path]:
-    """What the journal has on disk: the file, SQLite's beside it, and damaged ones set aside."""
+    """What the journal has on disk: the file, thumbnails, SQLite's own, damaged ones set aside."""
     path = _path(None)
     if path is None or not path.parent.is_dir():
         return []
     ours = re.compile(
-        re.escape(path.name) + r"(\.damaged-\d{8}-\d{6}(\+\d+)?)?(-wal|-shm|-journal)?"
+        re.escape(path.name)
+        + r"(\.thumbnails)?(\.damaged-\d{8}-\d{6}(\+\d+)?)?(-wal|-shm|-journal)?"
     )
     return sorted(file for file in path.parent.iterdir() if ours.fullmatch(file.name))
 

@@ -7,9 +7,13 @@ person thinks of it, and an index of its words (SQLite's FTS5, which keeps no co
 from __future__ import annotations
 
 import re
+from datetime import datetime  # noqa: TC003 - msgspec reads it
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from . import code
+from .models import Media  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     import sqlite3
@@ -68,6 +72,82 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
     favourite: bool = False
     rating: int = 0
     note: str = ""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture with how it was made, and what you think of it.
+
+    Attributes
+    ----------
+    media : Media
+    prompt, model : str
+    params : dict
+        By the API's names.
+    values : dict
+        What varied: of a matrix, each placeholder's value.
+    references : tuple of str
+        Media ids of the reference images.
+    made_at : datetime.datetime
+        When it was asked for, UTC.
+    seconds : float
+        What it took.
+    favourite : bool
+    rating : int
+        1 to 5 stars; 0 for none.
+    note : str
+    job_id : str
+    intent : str
+        Its entry in the journal.
+    """
+
+    media: Media
+    prompt: str = ""
+    model: str = ""
+    params: dict[str, Any] = {}
+    values: dict[str, str] = {}
+    references: tuple[str, ...] = ()
+    made_at: datetime | None = None
+    seconds: float = 0.0
+    favourite: bool = False
+    rating: int = 0
+    note: str = ""
+    job_id: str = ""
+    intent: str = ""
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What was asked, by the API's names."""
+        asked: dict[str, Any] = {"model": self.model}
+        if self.prompt:
+            asked["prompt"] = self.prompt
+        if self.params:
+            asked["params"] = self.params
+        if self.references:
+            asked["attachmentMediaIds"] = list(self.references)
+        return asked
+
+    def code(self) -> str:
+        """The Python that makes it again, to be copied into a cell or a script."""
+        return code.repeating("inference", self.request)
+
+    def row(self) -> dict[str, Any]:
+        """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in pictures)``."""
+        return {
+            "prompt": self.prompt,
+            **self.values,
+            "model": self.model,
+            **self.params,
+            "media_id": self.media.media_id,
+            "url": self.media.url,
+            "width": self.media.width,
+            "height": self.media.height,
+            "seconds": round(self.seconds, 1),
+            "made_at": self.made_at,
+            "favourite": self.favourite,
+            "rating": self.rating,
+            "note": self.note,
+            "job_id": self.job_id,
+        }
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

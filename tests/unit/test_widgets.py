@@ -13,7 +13,7 @@ from PIL import Image
 import wonda_widgets as ww
 from wonda_widgets import runtime
 from wonda_widgets.models import Media
-from wonda_widgets.resources.history import Post
+from wonda_widgets.resources.post_history import Post
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT, Model
 
 REGISTRY = ipywidgets.widgets.widget._instances
@@ -542,7 +542,7 @@ def test_where_the_history_does_not_tell_the_person_is_asked(
 ):
     lose(publisher, settled, wonda, after=True)
     monkeypatch.setattr(
-        "wonda_widgets.resources.history.post",
+        "wonda_widgets.resources.post_history.post",
         lambda _row: Post(),
     )
     send(publisher, "check")

@@ -67,6 +67,17 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
     return f"{stem}{'-' + tail if tail else ''}{EXTENSIONS.get(kind, '')}"
 
 
+def kind(data: bytes) -> str:
+    """The format that the first bytes tell: ``"PNG"``, ``"JPEG"``, …; empty if they do not."""
+    if data.startswith(PNG_SIGNATURE):
+        return "PNG"
+    if data.startswith(JPEG_START):
+        return "JPEG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return "GIF" if data.startswith((b"GIF87a", b"GIF89a")) else ""
+
+
 def write(path: str | Path | None, name: str, data: bytes) -> Path:
     """Write to `path`: a file, a folder (as `name`), or None for the present folder.
 

@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..jobs import SUBMITTED, Clock, Job, facts
 from ..models import TERMINAL, JobReply, Snapshot, parse
+from ..thumbnails import Thumbnails
 from ..transport import encoded
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Core:
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
             weakref.WeakValueDictionary()
         )
+        self.thumbnails = Thumbnails(journal.path)
         self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
 
@@ -295,7 +297,7 @@ class Core:
             "request": record.body,
             "intent": record.intent,
             "asked_at": record.asked_at,
-            "known": _known(record, operation),
+            "known": known(record, operation),
             "attached": True,
         }
         if record.job_id is None:
@@ -312,6 +314,7 @@ class Core:
         for job in list(self._jobs.values()):
             job.stop()
         await self.transport.aclose()
+        self.thumbnails.close()
         if self._closes_journal:
             self.journal.close()
 
@@ -325,7 +328,7 @@ async def _never() -> Any:
     """Ask nothing: a request without an id cannot be asked about."""
 
 
-def _known(record: Record, operation: Operation) -> Snapshot:
+def known(record: Record, operation: Operation) -> Snapshot:
     """What the journal knows of a request, as a snapshot."""
     if record.state == "posted":
         return Snapshot(status="succeeded", permalink=record.permalink)

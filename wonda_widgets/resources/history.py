@@ -1,149 +1,308 @@
-"""The account's publish history, read as well as can be (wonda-api.md, section 7.7).
-
-The shape of its rows is documented nowhere. So each fact is looked for under the
-names that the rest of the API uses, and what a row does not say is None.
-"""
+"""`wonda.history`: everything ever made with this journal, searched, marked and exported."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+import math
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import msgspec
 
-from ..errors import BadRequestError, UnexpectedReplyError
-from ..models import permalink, timestamp
+from .. import runtime
+from ..errors import APIError, InvalidInputError, NoMediaError, UnsafeMediaError
+from ..pictures import RATINGS, Picture, Query
+from ._core import Core, known, on_package_loop
+from .images import GENERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Iterable
+    from pathlib import Path
 
-    from ..transport import Transport
+    from ..jobs import Job
+    from ..journal import Record
+    from ..models import Media, Snapshot
+    from ..pictures import Marks
+    from .media import AsyncMedia
 
-PATH = "/instagram/publishes"
-PAGE = 50  # rows; the default of 10 is asked for where the service takes no 50
-PAGES = 10  # at most
-
-
-class Post(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the history; what it does not say is None."""
-
-    media_ids: frozenset[str] = frozenset()
-    account_id: str | None = None
-    caption: str | None = None
-    product: str | None = None
-    status: str | None = None
-    permalink: str | None = None
-    job_id: str | None = None
-    created_at: datetime | None = None
+MOST = 100_000  # pictures a search gives
+EXPIRED = frozenset({401, 403, 404, 410})  # of an address whose time is over
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the history.
+class Which(TypedDict, total=False):
+    """Which pictures; see `AsyncHistory.search`."""
 
-    Attributes
-    ----------
-    posts : list of Post
-        Newest first, as the service gives them.
-    complete : bool
-        Whether it reaches back as far as was asked.
-    """
-
-    posts: list[Post]
-    complete: bool
+    model: str | None
+    favourite: bool | None
+    rating: int | None
+    since: datetime | date | None
+    until: datetime | date | None
 
 
-async def read(
-    transport: Transport,
-    account_id: str,
-    *,
-    since: Callable[[], datetime] | None = None,
-    pages: int = PAGES,
-) -> History:
-    """Read an account's history back to `since`, at most so many pages.
+class AsyncHistory:
+    """Everything ever made with this journal."""
 
-    `since` is asked after each page, because a reply may tell what the service's time is.
+    def __init__(self, core: Core, media: AsyncMedia) -> None:
+        self._core = core
+        self._media = media
 
-    Raises
-    ------
-    UnexpectedReplyError
-        If it is no history.
-    APIError, ServiceUnreachableError
-    """
-    found: list[Post] = []
-    query: dict[str, Any] = {"limit": PAGE, "instagramAccountId": account_id}
-    for _ in range(pages):
+    # ------------------------------------------------------------ finding
+
+    @on_package_loop
+    async def search(
+        self, text: str = "", *, limit: int = 50, offset: int = 0, **which: Unpack[Which]
+    ) -> list[Picture]:
+        """Find pictures, newest first.
+
+        Parameters
+        ----------
+        text : str
+            Words, or their beginnings, that all occur in the prompt or in your note.
+        model : str, optional
+        favourite : bool, optional
+        rating : int, optional
+            This many stars or more.
+        since, until : datetime or date, optional
+            When it was asked for, in your own time zone unless they have one; a date as
+            `until` includes that day.
+        limit, offset : int
+            How many at most, and how many newer ones to leave out.
+        """
+        for name, value, least in (("limit", limit, 1), ("offset", offset, 0)):
+            if not isinstance(value, int) or not least <= value <= MOST:
+                raise InvalidInputError(
+                    name, f"{name} is a whole number from {least} to {MOST:,}, not {value!r}."
+                )
+        query = _query(text, **which)
+        found = await self._run("search", query, limit, offset)
+        return [made for record, marks in found if (made := _picture(record, marks)) is not None]
+
+    @on_package_loop
+    async def count(self, text: str = "", **which: Unpack[Which]) -> int:
+        """How many pictures `search` would find."""
+        query = _query(text, **which)
+        return int(await self._run("count", query))
+
+    @on_package_loop
+    async def models(self) -> list[str]:
+        """All models that pictures were asked of."""
+        return list(await self._run("models"))
+
+    async def _run(self, name: str, *args: Any) -> Any:
+        self._core.transport.check_open()
+        work = getattr(self._core.journal.pictures, name)
+        return await asyncio.wrap_future(work(self._core.base_url, *args))
+
+    @on_package_loop
+    async def of(self, job: Job, values: dict[str, str] | None = None) -> Picture:
+        """Give the picture of a job that has succeeded.
+
+        Raises
+        ------
+        NoMediaError
+            If it has none.
+        """
+        snapshot = job.snapshot
+        marks = await asyncio.wrap_future(
+            self._core.journal.pictures.marks([job.intent] if job.intent else [])
+        )
+        made = _made(job.request, snapshot, job.id or "", job.intent or "")
+        of_it = marks.get(job.intent or "")
+        return msgspec.structs.replace(
+            made, values=values or {}, **(msgspec.structs.asdict(of_it) if of_it else {})
+        )
+
+    # ------------------------------------------------------------ marking
+
+    @on_package_loop
+    async def mark(
+        self,
+        picture: Picture,
+        *,
+        favourite: bool | None = None,
+        rating: int | None = None,
+        note: str | None = None,
+    ) -> Picture:
+        """Note in the journal what you think of a picture; gives the picture with that.
+
+        Parameters
+        ----------
+        picture : Picture
+        favourite : bool, optional
+            A favourite is not dropped when the journal grows old or large.
+        rating : int, optional
+            1 to 5 stars; 0 takes them away.
+        note : str, optional
+        """
+        if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
+            raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
+        given = {"favourite": favourite, "rating": rating, "note": note}
+        changes = {name: value for name, value in given.items() if value is not None}
+        if not changes:
+            return picture
+        self._core.transport.check_open()
+        marks = await asyncio.wrap_future(
+            self._core.journal.pictures.mark(picture.intent, **changes)
+        )
+        if marks is None:
+            raise InvalidInputError(
+                "picture", "This picture is not in the journal, so nothing can be noted of it."
+            )
+        return msgspec.structs.replace(picture, **msgspec.structs.asdict(marks))
+
+    # ------------------------------------------------------------ the pictures themselves
+
+    @on_package_loop
+    async def original(self, picture: Picture) -> bytes:
+        """The original's bytes; an address that has expired is asked for anew.
+
+        Raises
+        ------
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            As `media.download`.
+        """
         try:
-            raw = await transport.get(PATH, query)
-        except BadRequestError:
-            if "limit" not in query:
+            return await self._media.download(picture.media)
+        except (APIError, UnsafeMediaError) as error:
+            expired = isinstance(error, APIError) and error.status in EXPIRED
+            if not picture.job_id or not (expired or not picture.media.url):
                 raise
-            del query["limit"]
-            raw = await transport.get(PATH, query)
-        page = [post(row) for row in _rows(raw)]
-        found += page
-        if raw.get("nextCursor") is None:
-            return History(posts=found, complete=True)
-        cursor = _cursor(raw)
-        if since is not None and _ends_before(page, since()):
-            return History(posts=found, complete=True)
-        if cursor is None or not page:  # there is more, but how to ask for it is not known
-            break
-        query.update(cursor)
-    return History(posts=found, complete=False)
+        told = await self._core.ask("inference", picture.job_id)
+        return await self._media.download(told.media)
+
+    @on_package_loop
+    async def thumbnail(self, picture: Picture) -> bytes:
+        """A small copy, JPEG or PNG, at most 320 pixels; kept for the next time."""
+        self._core.transport.check_open()
+        media_id = picture.media.media_id or ""
+        return await self._core.thumbnails.of(media_id, lambda: self.original(picture))
+
+    @on_package_loop
+    async def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:
+        """Write pictures to a ``.csv`` or ``.json`` file, or, to a folder, with their originals.
+
+        A folder gets each original, with how it was made in its metadata where its
+        format takes that, and ``manifest.json``. What is there already stays.
+
+        Returns
+        -------
+        Path
+            What was written.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is nothing to export or the path cannot be written.
+        """
+        from .. import exports  # noqa: PLC0415 - needed only now
+
+        return await exports.export(list(pictures), path, self.original)
 
 
-def _rows(raw: Any) -> list[dict[str, Any]]:
-    if not isinstance(raw, dict):
-        raise UnexpectedReplyError("The publish history is not an object.", "Try again later.")
-    named = (raw.get(name) for name in ("publishes", "items", "data", "results", "rows"))
-    rows = next((value for value in named if isinstance(value, list)), None)
-    if rows is None:
-        lists = [value for value in raw.values() if isinstance(value, list)]
-        rows = lists[0] if len(lists) == 1 else None
-    if rows is None:
-        raise UnexpectedReplyError("The publish history has no rows.", "Try again later.")
-    return [row for row in rows if isinstance(row, dict)]
+class History:
+    """Everything ever made with this journal (blocking)."""
+
+    def __init__(self, resource: AsyncHistory) -> None:
+        self._async = resource
+
+    def search(
+        self, text: str = "", *, limit: int = 50, offset: int = 0, **which: Unpack[Which]
+    ) -> list[Picture]:
+        """See `AsyncHistory.search`."""
+        return runtime.call(self._async.search(text, limit=limit, offset=offset, **which))
+
+    def count(self, text: str = "", **which: Unpack[Which]) -> int:
+        """See `AsyncHistory.count`."""
+        return runtime.call(self._async.count(text, **which))
+
+    def models(self) -> list[str]:
+        """See `AsyncHistory.models`."""
+        return runtime.call(self._async.models())
+
+    def of(self, job: Job, values: dict[str, str] | None = None) -> Picture:
+        """See `AsyncHistory.of`."""
+        return runtime.call(self._async.of(job, values))
+
+    def mark(
+        self,
+        picture: Picture,
+        *,
+        favourite: bool | None = None,
+        rating: int | None = None,
+        note: str | None = None,
+    ) -> Picture:
+        """See `AsyncHistory.mark`."""
+        return runtime.call(
+            self._async.mark(picture, favourite=favourite, rating=rating, note=note)
+        )
+
+    def original(self, picture: Picture) -> bytes:
+        """See `AsyncHistory.original`."""
+        return runtime.call(self._async.original(picture))
+
+    def thumbnail(self, picture: Picture) -> bytes:
+        """See `AsyncHistory.thumbnail`."""
+        return runtime.call(self._async.thumbnail(picture))
+
+    def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:
+        """See `AsyncHistory.export`."""
+        return runtime.call(self._async.export(pictures, path))
 
 
-def _ends_before(page: list[Post], moment: datetime) -> bool:
-    """Whether all that follows on the next pages is older than `moment`."""
-    times = [one.created_at for one in page if one.created_at]
-    return bool(times) and max(times) < moment and times == sorted(times, reverse=True)
-
-
-def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
-    """The query of the next page; None if it cannot be read."""
-    cursor = raw.get("nextCursor")
-    if not isinstance(cursor, dict):
-        return None
-    created, publish = cursor.get("createdAt"), cursor.get("instagramPublishId")
-    if not isinstance(created, str) or not isinstance(publish, str):
-        return None
-    return {"cursorCreatedAt": created, "cursorInstagramPublishId": publish}
-
-
-def post(row: dict[str, Any]) -> Post:
-    """Read one row."""
-    media, account = row.get("media"), row.get("account")
-    media = media if isinstance(media, dict) else {}
-    account = account if isinstance(account, dict) else {}
-    media_ids = (_text(where, "mediaId", "sourceMediaId") for where in (row, media))
-    return Post(
-        media_ids=frozenset().union(*media_ids),
-        account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
-        caption=_first(row, "caption"),
-        product=_first(row, "product"),
-        status=_first(row, "status"),
-        permalink=permalink(row),
-        job_id=_first(row, "outputJobId", "jobId"),
-        created_at=timestamp(_first(row, "createdAt", "publishedAt", "finishedAt")),
+def _query(
+    text: str,
+    *,
+    model: str | None = None,
+    favourite: bool | None = None,
+    rating: int | None = None,
+    since: datetime | date | None = None,
+    until: datetime | date | None = None,
+) -> Query:
+    if not isinstance(text, str):
+        raise InvalidInputError("text", f"What is searched for is text, not {text!r}.")
+    return Query(
+        text=text,
+        model=model,
+        favourite=favourite,
+        rating=rating,
+        since=_moment("since", since, time.min),
+        until=_moment("until", until, time.max),
     )
 
 
-def _text(row: dict[str, Any], *names: str) -> list[str]:
-    found = (row.get(name) for name in names)
-    return [value for value in found if isinstance(value, str) and value]
+def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | None:
+    """Seconds since 1970."""
+    if when is None:
+        return None
+    if not isinstance(when, date):  # a datetime is a date too
+        raise InvalidInputError(name, f"{name} is a date or a datetime, not {when!r}.")
+    if not isinstance(when, datetime):
+        when = datetime.combine(when, of_a_day)
+    return math.nextafter(when.timestamp(), math.inf if name == "until" else -math.inf)
 
 
-def _first(row: dict[str, Any], *names: str) -> str | None:
-    return next(iter(_text(row, *names)), None)
+def _picture(record: Record, marks: Marks) -> Picture | None:
+    """An entry of the journal as a picture; None if its reply has no media any more."""
+    try:
+        made = _made(record.body, known(record, GENERATION), record.job_id or "", record.intent)
+    except NoMediaError:
+        return None
+    at = datetime.fromtimestamp(record.asked_at, UTC)
+    return msgspec.structs.replace(made, made_at=at, **msgspec.structs.asdict(marks))
+
+
+def _made(request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str) -> Picture:
+    media: Media = snapshot.media
+    params = request.get("params")
+    references = request.get("attachmentMediaIds")
+    return Picture(
+        media=media,
+        prompt=str(request.get("prompt") or ""),
+        model=str(request.get("model") or ""),
+        params=dict(params) if isinstance(params, dict) else {},
+        references=tuple(map(str, references)) if isinstance(references, list) else (),
+        made_at=snapshot.created_at,
+        seconds=snapshot.elapsed,
+        job_id=job_id,
+        intent=intent,
+    )

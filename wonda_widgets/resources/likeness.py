@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .history import Post
+    from .post_history import Post
 
 #: How far the service's clock may differ from what its replies tell of it.
 SKEW = timedelta(seconds=60)

@@ -28,7 +28,7 @@ from ..errors import (
     UnexpectedReplyError,
     WondaError,
 )
-from . import history
+from . import post_history
 from .likeness import SKEW, Likeness, is_same, likeness, plain
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class PostOnce:
             If the history cannot be read now, though the service has one.
         """
         try:
-            found = await history.read(
+            found = await post_history.read(
                 self._core.transport, self._body["instagramAccountId"], pages=LOOK_BACK
             )
         except NO_HISTORY:
@@ -206,7 +206,7 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
 
     account = record.body["instagramAccountId"]
     try:
-        found = await history.read(core.transport, account, since=lambda: asked() - SKEW)
+        found = await post_history.read(core.transport, account, since=lambda: asked() - SKEW)
     except NO_HISTORY:
         return _undecided("This account has no history to look into")
     ours, doubtful = await _among(core, record, found.posts, asked())
@@ -226,8 +226,8 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
 
 
 async def _among(
-    core: Core, record: Record, posts: list[history.Post], asked: datetime
-) -> tuple[history.Post | None, history.Post | None]:
+    core: Core, record: Record, posts: list[post_history.Post], asked: datetime
+) -> tuple[post_history.Post | None, post_history.Post | None]:
     """Find the row of a request, or else one of which it cannot be told."""
     known = await asyncio.wrap_future(core.journal.posts(core.base_url))
     others = {
@@ -237,7 +237,7 @@ async def _among(
         for value in (other.job_id, other.permalink)
         if value
     }
-    found: dict[Likeness, history.Post] = {}
+    found: dict[Likeness, post_history.Post] = {}
     for post in posts:
         if post.job_id not in others and post.permalink not in others:
             known_by_id = record.job_id is not None and post.job_id == record.job_id
@@ -246,7 +246,7 @@ async def _among(
     return found.get(Likeness.OURS), found.get(Likeness.DOUBTFUL)
 
 
-def _undecided(why: str, post: history.Post | None = None) -> Finding:
+def _undecided(why: str, post: post_history.Post | None = None) -> Finding:
     return Finding(
         posted=None,
         message=f"{why}. Look at the account itself.",
@@ -281,7 +281,9 @@ def _not_unknown(core: Core, operation: Operation, record: Record) -> Finding:
     return Finding(posted=False, message=NOT_POSTED)
 
 
-async def _settled(core: Core, operation: Operation, record: Record, post: history.Post) -> Finding:
+async def _settled(
+    core: Core, operation: Operation, record: Record, post: post_history.Post
+) -> Finding:
     """Note what the history says of a post."""
     status = (post.status or "").lower()
     if post.job_id:  # followed like any other: it may not have ended

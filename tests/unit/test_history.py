@@ -1,0 +1,311 @@
+"""`wonda.history`: what was ever made, found again, marked and exported."""
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.pictures import Query, matching
+
+PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
+
+
+@pytest.fixture
+def wonda(tmp_path, quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "journal.db") as client:
+        yield client
+
+
+def make(wonda, prompt="A harbour", model="nano-banana-2", **params):
+    job = wonda.images.generate(model=model, prompt=prompt, params=params or None)
+    job.wait()
+    return job
+
+
+@pytest.fixture
+def three(wonda):
+    for prompt in PROMPTS:
+        make(wonda, prompt)
+    return wonda
+
+
+def prompts(found):
+    return [picture.prompt for picture in found]
+
+
+def test_newest_first_with_how_it_was_made(wonda):
+    make(wonda, PROMPTS[0])
+    job = make(wonda, PROMPTS[1], "z-image", aspectRatio="4:3")
+    first, second = wonda.history.search()
+    assert (first.prompt, first.model, first.params) == (
+        PROMPTS[1],
+        "z-image",
+        {"aspectRatio": "4:3"},
+    )
+    assert first.media == job.snapshot.media
+    assert abs(first.made_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert first.seconds > 0
+    assert second.prompt == PROMPTS[0]
+    assert first.code() == job.code()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("sunset", [0]),
+        ("OCEAN sun", [0]),  # in any order, by their beginnings
+        ("haze", [1]),
+        ("hafen", [2]),
+        ("a", [1, 0]),
+        ("sunset storm", []),
+        ("", [2, 1, 0]),
+        ('sun" OR "storm', []),  # no operators
+        ("NOT sunset", []),
+        ("*", []),
+        ("“…”", []),
+        ("low, haze.", [1]),
+    ],
+)
+def test_words_of_the_prompt(three, text, found):
+    assert prompts(three.history.search(text)) == [PROMPTS[index] for index in found]
+    assert three.history.count(text) == len(found)
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_typed_is_no_query_language(typed):
+    import sqlite3
+
+    memory = sqlite3.connect(":memory:")
+    memory.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt)")
+    asked = matching(typed)
+    if asked:
+        memory.execute("SELECT * FROM words WHERE words MATCH ?", (asked,)).fetchall()
+    memory.close()
+
+
+def test_by_model_date_favourite_and_rating(three):
+    make(three, "Another", "z-image")
+    assert prompts(three.history.search(model="z-image")) == ["Another"]
+    assert three.history.models() == ["nano-banana-2", "z-image"]
+    today = date.today()  # noqa: DTZ011 - as a person means it
+    assert three.history.count(since=today, until=today) == 4
+    assert three.history.count(until=today - timedelta(days=1)) == 0
+    assert three.history.count(since=datetime.now(UTC) + timedelta(hours=1)) == 0
+    chosen = three.history.search("storm")[0]
+    three.history.mark(chosen, favourite=True, rating=4, note="the mood, for Anna")
+    assert prompts(three.history.search(favourite=True)) == [PROMPTS[1]]
+    assert three.history.count(favourite=False) == 3
+    assert prompts(three.history.search(rating=4)) == [PROMPTS[1]]
+    assert three.history.count(rating=5) == 0
+    assert prompts(three.history.search("anna")) == [PROMPTS[1]]  # the note counts too
+    assert three.history.search(limit=1, offset=1)[0].prompt == PROMPTS[2]
+
+
+def test_marks_outlive_the_client_and_can_be_taken_away(wonda, tmp_path):
+    make(wonda, PROMPTS[0])
+    marked = wonda.history.mark(wonda.history.search()[0], rating=5, note="yes")
+    assert (marked.rating, marked.note, marked.favourite) == (5, "yes", False)
+    wonda.history.mark(marked, note="perhaps")
+    assert wonda.history.count("yes") == 0
+    with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
+        [again] = later.history.search("perhaps")
+        assert later.history.mark(again, rating=0, note="").rating == 0
+        assert later.history.count("perhaps") == 0
+        assert later.history.count("ocean") == 1
+
+
+def test_failed_and_refused_ones_are_not_pictures(wonda):
+    with pytest.raises(ww.JobFailedError):
+        make(wonda, "sandbox: fail")
+    with pytest.raises(ww.BadRequestError):
+        make(wonda, "x", "no-such-model")
+    assert wonda.history.search() == []
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"limit": 0}, "whole number from 1"),
+        ({"offset": -1}, "whole number from 0"),
+        ({"since": "yesterday"}, "a date or a datetime"),
+        ({"text": 7}, "is text"),
+    ],
+)
+def test_bad_questions_get_a_sentence(wonda, how, said):
+    with pytest.raises(ww.InvalidInputError, match=said):
+        wonda.history.search(**how)
+
+
+def test_bad_marks_get_a_sentence(three):
+    picture = three.history.search()[0]
+    for rating in (6, -1, 2.5, True):
+        with pytest.raises(ww.InvalidInputError, match="from 0 to 5"):
+            three.history.mark(picture, rating=rating)
+    with ww.Wonda.sandbox() as other, pytest.raises(ww.InvalidInputError, match="not in the jour"):
+        other.history.mark(picture, rating=3)
+
+
+def test_a_journal_of_before_learns_its_pictures(tmp_path):
+    import sqlite3
+
+    from wonda_widgets.journal import MIGRATIONS, Journal
+    from wonda_widgets.models import Snapshot
+
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        for statement in MIGRATIONS[0].split(";"):
+            old.execute(statement)
+        old.execute("PRAGMA user_version=1")
+        row = "('i%d','b','inference',?,'','h|1|t|',%d,%d,'accepted','','j%d','succeeded',1,?,NULL)"
+        media = '{"status":"succeeded","outputs":[{"media":{"mediaId":"m"}}]}'
+        for number, body in enumerate(
+            ('{"model":"m","prompt":"A harbour"}', '{"model":"m"}', '{"prompt":["odd"]}')
+        ):
+            values = row % (number, number, number, number)
+            old.execute(f"INSERT INTO request VALUES {values}", (body, media))
+    old.close()
+    kept = Journal(path)
+    found = kept.pictures.search("b", Query(text="harbour"), 10).result()
+    assert [record.intent for record, _ in found] == ["i0"]
+    assert kept.pictures.count("b", Query()).result() == 3
+    ended = kept.pictures.ended("b", "inference", "m").result()
+    assert [record.intent for record in ended] == ["i1", "i0"]
+    kept.heard("b", "inference", "j0", Snapshot(status="succeeded"))
+    kept.close()
+    assert not kept.trouble
+
+
+def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
+    import time
+
+    from wonda_widgets import journal
+
+    now = time.time()
+    kept = journal.Journal(tmp_path / "journal.db", days=30)
+    monkeypatch.setattr(journal.time, "time", lambda: now - 31 * 86_400)
+    first, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"one"}').result()
+    second, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"two"}').result()
+    kept.pictures.mark(first, favourite=True).result()
+    monkeypatch.setattr(journal.time, "time", lambda: now)
+    kept._begun = 0  # the next one looks
+    third, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"three"}').result()
+    marks = kept.pictures.marks([first, second, third]).result()
+    assert set(marks) == {first, third}
+    assert marks[first].favourite
+    assert kept.of_intent(second).result() == []
+    kept.close()
+
+
+# ---------------------------------------------------------------- thumbnails and originals
+
+
+def fetched(wonda):
+    """How many originals were fetched."""
+    transport = wonda._async._core.transport
+    calls = []
+    real = transport.download
+
+    async def counted(url):
+        calls.append(url)
+        return await real(url)
+
+    transport.download = counted
+    return calls
+
+
+def elsewhere(picture):
+    """An address at which the storage has nothing."""
+    return picture.media.url.replace(picture.media.media_id, "gone")
+
+
+def test_a_thumbnail_is_small_and_made_once(wonda, tmp_path):
+    make(wonda)
+    calls = fetched(wonda)
+    [picture] = wonda.history.search()
+    small = wonda.history.thumbnail(picture)
+    assert len(small) <= 32_000
+    assert max(Image.open(io.BytesIO(small)).size) == 320
+    assert wonda.history.thumbnail(picture) == small
+    assert len(calls) == 1
+    with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
+        assert later.history.thumbnail(picture) == small  # without any original at all
+
+
+def test_a_damaged_collection_of_thumbnails_is_made_anew_without_a_word(wonda, tmp_path):
+    make(wonda)
+    (tmp_path / "journal.db.thumbnails").write_bytes(b"junk" * 4_000)
+    [picture] = wonda.history.search()
+    assert wonda.history.thumbnail(picture)
+
+
+def test_it_stays_within_its_bound(monkeypatch, tmp_path):
+    from wonda_widgets import thumbnails
+
+    monkeypatch.setattr(thumbnails, "MEGABYTES", 0.1)
+    kept = thumbnails.Thumbnails(tmp_path / "j")
+    for number in range(40):
+        kept._database.run(lambda c, n=number: thumbnails._keep(c, f"m{n}", b"x" * 10_000)).result()
+    count = "SELECT count(*) FROM thumbnail"
+    held = kept._database.run(lambda c: c.execute(count).fetchone()[0]).result()
+    assert 5 <= held <= 10
+    kept.close()
+
+
+def test_an_expired_address_is_asked_for_anew(wonda):
+    import msgspec
+
+    make(wonda)
+    [picture] = wonda.history.search()
+    gone = msgspec.structs.replace(picture.media, url=elsewhere(picture))
+    expired = msgspec.structs.replace(picture, media=gone)
+    assert wonda.history.original(expired) == wonda.history.original(picture)
+    lost = msgspec.structs.replace(expired, job_id="")
+    with pytest.raises(ww.NotFoundError):
+        wonda.history.original(lost)
+
+
+# ---------------------------------------------------------------- export
+
+
+def test_as_a_table(three, tmp_path):
+    found = three.history.search()
+    written = three.history.export(found, tmp_path / "new folder" / "all.csv")
+    with written.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["prompt"] for row in rows] == PROMPTS[::-1]
+    assert rows[0]["media_id"] == found[0].media.media_id
+    second = three.history.export(found, tmp_path / "all.json")
+    assert [row["prompt"] for row in json.loads(second.read_text("utf-8"))] == PROMPTS[::-1]
+    third = three.history.export(found[:1], second)
+    assert third.name == "all (2).json"  # what is there stays
+
+
+def test_as_a_folder_of_originals(three, tmp_path):
+    import msgspec
+
+    found = three.history.search()
+    lost = msgspec.structs.replace(found[0].media, url=elsewhere(found[0]))
+    found[0] = msgspec.structs.replace(found[0], media=lost, job_id="")
+    folder = three.history.export(found, tmp_path / "board")
+    rows = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert rows[0]["file"] is None
+    assert rows[0]["error"]
+    for row, picture in zip(rows[1:], found[1:], strict=True):
+        image = Image.open(folder / row["file"])
+        assert image.text["prompt"] == picture.prompt
+        assert image.text["media id"] == picture.media.media_id
+
+
+def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
+    with pytest.raises(ww.InvalidInputError, match="nothing to export"):
+        three.history.export([], tmp_path / "x.csv")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ww.InvalidInputError, match="cannot be written"):
+        three.history.export(three.history.search(), tmp_path / "file" / "x.csv")

@@ -1,0 +1,149 @@
+"""The account's publish history, read as well as can be (wonda-api.md, section 7.7).
+
+The shape of its rows is documented nowhere. So each fact is looked for under the
+names that the rest of the API uses, and what a row does not say is None.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..errors import BadRequestError, UnexpectedReplyError
+from ..models import permalink, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ..transport import Transport
+
+PATH = "/instagram/publishes"
+PAGE = 50  # rows; the default of 10 is asked for where the service takes no 50
+PAGES = 10  # at most
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the history; what it does not say is None."""
+
+    media_ids: frozenset[str] = frozenset()
+    account_id: str | None = None
+    caption: str | None = None
+    product: str | None = None
+    status: str | None = None
+    permalink: str | None = None
+    job_id: str | None = None
+    created_at: datetime | None = None
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of the history.
+
+    Attributes
+    ----------
+    posts : list of Post
+        Newest first, as the service gives them.
+    complete : bool
+        Whether it reaches back as far as was asked.
+    """
+
+    posts: list[Post]
+    complete: bool
+
+
+async def read(
+    transport: Transport,
+    account_id: str,
+    *,
+    since: Callable[[], datetime] | None = None,
+    pages: int = PAGES,
+) -> History:
+    """Read an account's history back to `since`, at most so many pages.
+
+    `since` is asked after each page, because a reply may tell what the service's time is.
+
+    Raises
+    ------
+    UnexpectedReplyError
+        If it is no history.
+    APIError, ServiceUnreachableError
+    """
+    found: list[Post] = []
+    query: dict[str, Any] = {"limit": PAGE, "instagramAccountId": account_id}
+    for _ in range(pages):
+        try:
+            raw = await transport.get(PATH, query)
+        except BadRequestError:
+            if "limit" not in query:
+                raise
+            del query["limit"]
+            raw = await transport.get(PATH, query)
+        page = [post(row) for row in _rows(raw)]
+        found += page
+        if raw.get("nextCursor") is None:
+            return History(posts=found, complete=True)
+        cursor = _cursor(raw)
+        if since is not None and _ends_before(page, since()):
+            return History(posts=found, complete=True)
+        if cursor is None or not page:  # there is more, but how to ask for it is not known
+            break
+        query.update(cursor)
+    return History(posts=found, complete=False)
+
+
+def _rows(raw: Any) -> list[dict[str, Any]]:
+    if not isinstance(raw, dict):
+        raise UnexpectedReplyError("The publish history is not an object.", "Try again later.")
+    named = (raw.get(name) for name in ("publishes", "items", "data", "results", "rows"))
+    rows = next((value for value in named if isinstance(value, list)), None)
+    if rows is None:
+        lists = [value for value in raw.values() if isinstance(value, list)]
+        rows = lists[0] if len(lists) == 1 else None
+    if rows is None:
+        raise UnexpectedReplyError("The publish history has no rows.", "Try again later.")
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _ends_before(page: list[Post], moment: datetime) -> bool:
+    """Whether all that follows on the next pages is older than `moment`."""
+    times = [one.created_at for one in page if one.created_at]
+    return bool(times) and max(times) < moment and times == sorted(times, reverse=True)
+
+
+def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
+    """The query of the next page; None if it cannot be read."""
+    cursor = raw.get("nextCursor")
+    if not isinstance(cursor, dict):
+        return None
+    created, publish = cursor.get("createdAt"), cursor.get("instagramPublishId")
+    if not isinstance(created, str) or not isinstance(publish, str):
+        return None
+    return {"cursorCreatedAt": created, "cursorInstagramPublishId": publish}
+
+
+def post(row: dict[str, Any]) -> Post:
+    """Read one row."""
+    media, account = row.get("media"), row.get("account")
+    media = media if isinstance(media, dict) else {}
+    account = account if isinstance(account, dict) else {}
+    media_ids = (_text(where, "mediaId", "sourceMediaId") for where in (row, media))
+    return Post(
+        media_ids=frozenset().union(*media_ids),
+        account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
+        caption=_first(row, "caption"),
+        product=_first(row, "product"),
+        status=_first(row, "status"),
+        permalink=permalink(row),
+        job_id=_first(row, "outputJobId", "jobId"),
+        created_at=timestamp(_first(row, "createdAt", "publishedAt", "finishedAt")),
+    )
+
+
+def _text(row: dict[str, Any], *names: str) -> list[str]:
+    found = (row.get(name) for name in names)
+    return [value for value in found if isinstance(value, str) and value]
+
+
+def _first(row: dict[str, Any], *names: str) -> str | None:
+    return next(iter(_text(row, *names)), None)

@@ -1,0 +1,119 @@
+"""Thumbnails, kept beside the journal, so that a gallery need not fetch its originals again.
+
+The service offers no small copies, and an original's address may expire. What is kept
+is bounded; those not looked at for longest go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from . import runtime
+from .database import Database
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+LONGEST = 320  # pixels
+MAX_BYTES = 32_000
+MEGABYTES = 64
+AT_ONCE = 3  # originals that are fetched and decoded at a time
+SUFFIX = ".thumbnails"
+
+MIGRATIONS = (
+    """
+    CREATE TABLE thumbnail (
+        media_id TEXT PRIMARY KEY,
+        seen_at REAL NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
+    """,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class _Quiet(Database):
+    """What it lacks is made anew, so nobody needs to know."""
+
+    def _tell(self, sentence: str) -> None:
+        _log.info("%s", sentence.replace("journal", "collection of thumbnails"))
+
+
+class Thumbnails:
+    """Small copies of pictures: at most 320 pixels and 32 KB, JPEG or PNG.
+
+    Parameters
+    ----------
+    journal : Path or None
+        Of the journal that they lie beside; None for memory.
+    """
+
+    def __init__(self, journal: Path | None) -> None:
+        path = journal.with_name(journal.name + SUFFIX) if journal else None
+        self._database = _Quiet(path, MIGRATIONS, "SELECT data FROM thumbnail LIMIT 1")
+        self._making: dict[str, asyncio.Task[bytes]] = {}
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    async def of(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Give a picture's thumbnail; `fetch` gives the original if there is none yet.
+
+        Raises
+        ------
+        UnsafeMediaError
+            If the original is not a picture.
+        WondaError
+            As `fetch` does.
+        """
+        kept = await asyncio.wrap_future(self._database.run(lambda c: _seen(c, media_id)))
+        if kept is not None:
+            return kept
+        making = self._making.get(media_id)  # another view may have asked a moment ago
+        if making is None:
+            making = asyncio.get_running_loop().create_task(self._make(media_id, fetch))
+            self._making[media_id] = making
+            making.add_done_callback(lambda _: self._making.pop(media_id, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+        async with self._turn:
+            small = await runtime.in_thread(_small, await fetch())
+        await asyncio.wrap_future(self._database.run(lambda c: _keep(c, media_id, small)))
+        return small
+
+    def close(self) -> None:
+        """Finish writing and close the file."""
+        self._database.close()
+
+
+def _seen(connection: sqlite3.Connection, media_id: str) -> bytes | None:
+    row = connection.execute(
+        "UPDATE thumbnail SET seen_at=? WHERE media_id=? RETURNING data", (time.time(), media_id)
+    ).fetchone()
+    return row["data"] if row else None
+
+
+def _keep(connection: sqlite3.Connection, media_id: str, data: bytes) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO thumbnail VALUES (?,?,?)", (media_id, time.time(), data)
+    )
+    held = connection.execute("SELECT sum(length(data)) FROM thumbnail").fetchone()[0]
+    if held > MEGABYTES * 1_000_000:
+        connection.execute(
+            "DELETE FROM thumbnail WHERE media_id IN"
+            " (SELECT media_id FROM thumbnail ORDER BY seen_at LIMIT"
+            " (SELECT count(*) / 4 FROM thumbnail))"
+        )
+
+
+def _small(data: bytes) -> bytes:
+    """The thumbnail of an original; slow, for a thread."""
+    from .imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return preview(data, LONGEST, MAX_BYTES).data

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .models import Media as Media
     from .models import Snapshot as Snapshot
     from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
+    from .pictures import Picture as Picture
+    from .resources.matrix import Matrix as Matrix
     from .resources.once import Finding as Finding
     from .widgets.connect import Connect as Connect
     from .widgets.image_preview import ImagePreview as ImagePreview
@@ -87,6 +89,8 @@ _HOME_OF = {
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "nested_asyncio",
     "Finding": "resources.once",
+    "Matrix": "resources.matrix",
+    "Picture": "pictures",
     "Connect": "widgets.connect",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",

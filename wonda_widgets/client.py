@@ -104,11 +104,11 @@ class AsyncWonda:
             closes_journal=not shared,
         )
         self._core = core
-        self.images = AsyncImages(core)
         self.publish = AsyncPublish(core)
         self.media = AsyncMedia(core)
         self.accounts = AsyncAccounts(core)
         self.pricing = AsyncPricing(core)
+        self.images = AsyncImages(core, self.capabilities, self.pricing)
         self.jobs = AsyncJobs(core)
         self.history = AsyncHistory(core, self.media)
 

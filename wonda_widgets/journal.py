@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import pictures
+from . import batches, pictures
 from .database import MEMORY, Database
 from .errors import InvalidInputError
 
@@ -83,7 +83,7 @@ MIGRATIONS = (
     );
     CREATE INDEX status_intent ON status (intent)
     """,
-    pictures.MIGRATION,
+    pictures.MIGRATION + ";" + batches.MIGRATION,
 )
 
 
@@ -185,6 +185,7 @@ class Journal:
         self._written = 0.0  # bytes since the last pruning
         self._database = Database(_path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1")
         self.pictures = pictures.Pictures(self._database, _record)
+        self.batches = batches.Batches(self._database, _record)
 
     @property
     def path(self) -> Path | None:
@@ -388,6 +389,7 @@ class Journal:
         """Let the oldest entries go, by age and then by size."""
         oldest = time.time() - self._days * 86_400
         _forget(connection, f"asked_at<? AND NOT {FAVOURITE}", (oldest,))
+        batches.Batches.forget(connection, oldest)
         for _ in range(10_000):
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             free = connection.execute("PRAGMA freelist_count").fetchone()[0]

@@ -10,9 +10,13 @@ from ..models import GenerateReply, parse
 from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ..jobs import Job
+    from ..models import Capabilities
+    from ..plans import Plan
+    from .matrix import Matrix
+    from .pricing import AsyncPricing
 
 GENERATION = Operation(
     "inference",
@@ -25,8 +29,15 @@ GENERATION = Operation(
 class AsyncImages:
     """Make pictures."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(
+        self,
+        core: Core,
+        capabilities: Callable[[], Awaitable[Capabilities]],
+        pricing: AsyncPricing,
+    ) -> None:
         self._core = core
+        self._capabilities = capabilities
+        self._pricing = pricing
 
     @on_package_loop
     async def generate(
@@ -59,8 +70,81 @@ class AsyncImages:
         APIError
             If the service refused it.
         """
-        body = _body(model, prompt, params, attachment_media_ids)
-        return await self._core.start(GENERATION, body, _named)
+        body = body_of(model, prompt, params, attachment_media_ids)
+        return await self._core.start(GENERATION, body, named)
+
+    def matrix(
+        self,
+        template: str,
+        values: Mapping[str, Sequence[str]] | None = None,
+        models: str | Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        *,
+        budget_usd: float | None = None,
+        at_once: int = 4,
+        attachment_media_ids: Sequence[str] = (),
+        resume: bool = True,
+    ) -> Matrix:
+        """Plan every variation of a prompt; iterating over the result makes them.
+
+        Parameters
+        ----------
+        template : str
+            A prompt with ``{placeholders}``; ``{{`` and ``}}`` are braces themselves.
+        values : dict of str to list of str
+            Each placeholder's values.
+        models : str or list of str
+        params : dict
+            Each parameter's value, or the list of its values. A model that does not take
+            one of them goes without it.
+        budget_usd : float, optional
+            US dollars; a plan that costs more is not begun.
+        at_once : int
+            How many jobs run at a time, at most 32.
+        attachment_media_ids : sequence of str, optional
+            Reference images of every picture, in order.
+        resume : bool
+            Whether the same plan, left unfinished in the last week, is gone on with. If
+            not, it is made anew.
+
+        Raises
+        ------
+        InvalidInputError
+            If the plan cannot be made or costs more than the budget; nothing was sent.
+
+        Examples
+        --------
+        >>> matrix = wonda.images.matrix(
+        ...     "A {subject} over the ocean, {light}",
+        ...     {"subject": ["sunset", "storm"], "light": ["low haze", "clear air"]},
+        ...     "nano-banana-2",
+        ...     {"aspectRatio": ["4:5", "16:9"]},
+        ...     budget_usd=2.50,
+        ... )
+        >>> pandas.DataFrame(row async for row in matrix)
+        """
+        from .. import plans  # noqa: PLC0415 - few scripts need it
+        from .matrix import Matrix  # noqa: PLC0415 - see above
+
+        async def plan() -> Plan:
+            offered = (await self._capabilities()).image_models
+            return plans.planned(
+                template,
+                values or {},
+                models,
+                params or {},
+                known=offered,
+                attachments=attachment_media_ids,
+            )
+
+        return Matrix(
+            self._core,
+            plan,
+            lambda cell: self._pricing.each(model=cell.model, params=cell.params),
+            budget_usd=budget_usd,
+            at_once=at_once,
+            resume=resume,
+        )
 
 
 class Images:
@@ -88,12 +172,39 @@ class Images:
             interrupted=GENERATION.check,
         )
 
+    def matrix(
+        self,
+        template: str,
+        values: Mapping[str, Sequence[str]] | None = None,
+        models: str | Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        *,
+        budget_usd: float | None = None,
+        at_once: int = 4,
+        attachment_media_ids: Sequence[str] = (),
+        resume: bool = True,
+    ) -> Matrix:
+        """See `AsyncImages.matrix`; the plan and its price are there at once."""
+        return runtime.call(
+            self._async.matrix(
+                template,
+                values,
+                models,
+                params,
+                budget_usd=budget_usd,
+                at_once=at_once,
+                attachment_media_ids=attachment_media_ids,
+                resume=resume,
+            ).prepare()
+        )
 
-def _named(raw: Any) -> Named:
+
+def named(raw: Any) -> Named:
+    """Read the job that a reply names."""
     return Named(parse(raw, GenerateReply).inference_job_id)
 
 
-def _body(
+def body_of(
     model: str,
     prompt: str | None,
     params: Mapping[str, Any] | None,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from .. import runtime
-from ..errors import UnexpectedReplyError
+from ..errors import BadRequestError, GoneError, NotFoundError, UnexpectedReplyError
 from ..models import Estimate, parse
 from ._core import Core, on_package_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+KEPT = 600.0  # seconds for which a price is taken to hold
 
 
 class AsyncPricing:
@@ -18,6 +25,7 @@ class AsyncPricing:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._asked: dict[bytes, tuple[float, asyncio.Task[Estimate | None]]] = {}
 
     @on_package_loop
     async def estimate(
@@ -28,6 +36,30 @@ class AsyncPricing:
         if prompt:
             body["prompt"] = prompt
         return parse(await self._core.transport.ask("/pricing/estimate", body), Estimate)
+
+    @on_package_loop
+    async def each(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
+        """What one picture costs, asked once for all that are alike; None if that is not known.
+
+        A price is kept for ten minutes.
+        """
+        alike = msgspec.json.encode((model, sorted(params.items(), key=lambda item: item[0])))
+        asked = self._asked.get(alike)
+        if asked is None or monotonic() - asked[0] > KEPT:
+            work = asyncio.get_running_loop().create_task(self._known(model, params))
+            asked = self._asked[alike] = (monotonic(), work)
+        try:
+            return await asyncio.shield(asked[1])
+        except BaseException:
+            self._asked.pop(alike, None)
+            raise
+
+    async def _known(self, model: str, params: Mapping[str, Any]) -> Estimate | None:
+        try:
+            found = await self.estimate(model=model, params=params)
+        except (BadRequestError, NotFoundError, GoneError, UnexpectedReplyError):
+            return None
+        return found if found.usd is not None and math.isfinite(found.usd) else None
 
     @on_package_loop
     async def list(self) -> dict[str, Any]:

@@ -1,0 +1,298 @@
+"""`wonda.images.matrix`: planned, priced, each picture made once, a few at a time."""
+
+import asyncio
+import time
+
+import pytest
+
+import wonda_widgets as ww
+from wonda_widgets import runtime
+from wonda_widgets.resources._cells import about
+
+TEMPLATE = "A {subject} over the ocean, {light}"
+VALUES = {"subject": ["sunset", "storm"], "light": ["haze", "dusk", "rain"]}
+
+
+@pytest.fixture
+def wonda(tmp_path, quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.02, journal=tmp_path / "journal.db") as client:
+        yield client
+
+
+def matrix(wonda, template=TEMPLATE, values=None, models="nano-banana-2", params=None, **options):
+    return wonda.images.matrix(
+        template, VALUES if values is None else values, models, params, **options
+    )
+
+
+def sandbox_of(wonda):
+    app = wonda._async._core.transport._transport.app
+    return next(
+        cell.cell_contents
+        for cell in app.__closure__
+        if type(cell.cell_contents).__name__ == "Sandbox"
+    )
+
+
+def made_at_the_service(wonda):
+    return [job.body["prompt"] for job in sandbox_of(wonda).store.jobs.values()]
+
+
+def estimates_asked(wonda):
+    """Count the requests for a price."""
+    transport, asked = wonda._async._core.transport, []
+    real = transport.ask
+
+    async def counted(path, body):
+        asked.append(body)
+        return await real(path, body)
+
+    transport.ask = counted
+    return asked
+
+
+def test_the_plan_and_its_price_are_there_before_anything_is_made(wonda):
+    asked = estimates_asked(wonda)
+    planned = matrix(wonda, params={"resolution": ["1K", "2K"]})
+    assert len(planned.plan) == 12
+    assert planned.price.usd == pytest.approx(6 * 0.04 + 6 * 0.08)
+    assert planned.price.credits == 6 * 40 + 6 * 80
+    assert planned.price.each == [(0.04, 40, 6), (0.08, 80, 6)]
+    assert len(asked) == 2, "one call a distinct price"
+    matrix(wonda, params={"resolution": ["1K", "2K"]})
+    assert len(asked) == 2, "and none again"
+    assert made_at_the_service(wonda) == []
+
+
+def test_it_makes_each_and_gives_rows_as_they_end(wonda):
+    planned = matrix(wonda)
+    rows = list(planned)
+    assert sorted(row["index"] for row in rows) == list(range(6))
+    assert {row["status"] for row in rows} == {"succeeded"}
+    assert all(row["media_id"] and row["usd"] == 0.04 for row in rows)
+    assert planned.rows()[1]["light"] == "dusk"
+    assert sorted(made_at_the_service(wonda)) == sorted(cell.prompt for cell in planned.plan.cells)
+    assert planned.state == "done"
+    assert [picture.values["subject"] for picture in planned.pictures] == ["sunset"] * 3 + [
+        "storm"
+    ] * 3
+    assert str(planned.progress) == "6 of 6"
+    assert list(planned) == rows[:0] + sorted(rows, key=lambda row: row["index"])
+
+
+def test_never_more_at_once_than_was_said(wonda):
+    most = 0
+    planned = matrix(wonda, at_once=2)
+
+    def look(_):
+        nonlocal most
+        most = max(most, sum(each.state == "running" for each in planned.cells))
+
+    planned.watch(look)
+    planned.wait()
+    assert most == 2
+
+
+def test_async_too(tmp_path, quick_polls):  # noqa: ARG001
+    async def work():
+        async with ww.AsyncWonda.sandbox(seconds=0.02) as wonda:
+            planned = wonda.images.matrix(TEMPLATE, VALUES, "nano-banana-2")
+            return [row async for row in planned], planned.rows()
+
+    rows, all_rows = asyncio.run(work())
+    assert len(rows) == len(all_rows) == 6
+
+
+def test_over_the_budget_nothing_is_made(wonda):
+    planned = matrix(wonda, budget_usd=0.20)
+    with pytest.raises(ww.InvalidInputError, match=r"6 pictures cost about \$0.24; the budget is"):
+        planned.wait()
+    assert made_at_the_service(wonda) == []
+    assert matrix(wonda, budget_usd=0.24).wait()
+
+
+@pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf"), "5", True])
+def test_a_budget_of_nothing(wonda, budget):
+    with pytest.raises(ww.InvalidInputError, match="number of US dollars above 0"):
+        matrix(wonda, budget_usd=budget)
+
+
+def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
+    async def none(**_):
+        return None
+
+    monkeypatch.setattr(wonda._async.pricing, "each", none)
+    with pytest.raises(ww.InvalidInputError, match="gives no price for nano-banana-2"):
+        matrix(wonda, budget_usd=1).wait()
+    assert made_at_the_service(wonda) == []
+    unpriced = matrix(wonda)
+    assert unpriced.price.usd is None
+    assert unpriced.price.unpriced == ["nano-banana-2"]
+    assert len(unpriced.wait()) == 6
+
+
+def test_a_failure_stops_none_of_the_others_and_is_made_again_alone(wonda):
+    values = {"what": ["A harbour", "sandbox: fail", "A storm"]}
+    planned = matrix(wonda, "{what}", values)
+    rows = planned.wait()
+    assert [row["status"] for row in rows] == ["succeeded", "failed", "succeeded"]
+    assert rows[1]["error"]
+    assert str(planned.progress) == "2 of 3, 1 failed"
+    before = len(made_at_the_service(wonda))
+    planned.retry_failed()
+    planned.wait()
+    assert made_at_the_service(wonda)[before:] == ["sandbox: fail"]
+
+
+def test_a_refused_one_is_a_failed_one(wonda, monkeypatch):
+    real = wonda._async._core.transport.post
+
+    async def refuse(path, *args, **kwargs):
+        if "storm" in kwargs.get("body", {}).get("prompt", ""):
+            raise ww.BadRequestError(400, "validation_error", "no storms")
+        return await real(path, *args, **kwargs)
+
+    monkeypatch.setattr(wonda._async._core.transport, "post", refuse)
+    rows = matrix(wonda).wait()
+    assert [row["status"] for row in rows] == ["succeeded"] * 3 + ["failed"] * 3
+
+
+def test_without_credits_the_rest_waits_and_goes_on_later(wonda):
+    sandbox = sandbox_of(wonda)
+    sandbox.store.credits = 80
+    planned = matrix(wonda, at_once=1)
+    with pytest.raises(ww.PaymentRequiredError):
+        planned.wait()
+    assert (planned.progress.succeeded, planned.progress.waiting) == (2, 4)
+    assert planned.state == "stopped"
+    sandbox.store.credits = 10_000
+    planned.wait()
+    assert len(made_at_the_service(wonda)) == 6
+    assert planned.state == "done"
+
+
+def test_leaving_the_loop_begins_no_more(wonda, settled):
+    planned = matrix(wonda, at_once=1)
+    for _ in planned:
+        break
+    settled(lambda: planned.progress.running == 0)
+    begun = len(made_at_the_service(wonda))
+    assert begun <= 3
+    planned.wait()
+    assert len(made_at_the_service(wonda)) == 6
+
+
+def test_stop_and_go_on(wonda, settled):
+    planned = matrix(wonda, at_once=2)
+    planned.start()
+    settled(lambda: planned.progress.succeeded >= 2)
+    planned.stop()
+    settled(lambda: planned.state == "stopped" and planned.progress.running == 0)
+    assert planned.progress.waiting > 0
+    assert len(planned.wait()) == 6
+    assert len(made_at_the_service(wonda)) == 6
+
+
+def test_the_same_plan_that_was_left_goes_on_and_makes_nothing_twice(wonda, settled):
+    first = matrix(wonda, at_once=2)
+    first.start()
+    settled(lambda: first.progress.succeeded >= 2)
+    first.stop()
+    settled(lambda: first.progress.running == 0)
+    again = matrix(wonda)
+    rows = again.wait()
+    assert again.resumed
+    assert {row["status"] for row in rows} == {"succeeded"}
+    assert len(made_at_the_service(wonda)) == 6
+    third = matrix(wonda)  # it is done, so this is a new wish
+    third.wait()
+    assert not third.resumed
+    assert len(made_at_the_service(wonda)) == 12
+
+
+def test_another_plan_or_a_wish_for_a_new_one_goes_on_with_nothing(wonda, settled):
+    first = matrix(wonda, at_once=1)
+    first.start()
+    settled(lambda: first.progress.succeeded >= 1)
+    first.stop()
+    settled(lambda: first.progress.running == 0)
+    anew = matrix(wonda, resume=False)
+    anew.wait()
+    other = matrix(wonda, params={"aspectRatio": "4:5"})
+    other.wait()
+    assert not anew.resumed
+    assert not other.resumed
+
+
+def test_two_at_once_on_one_plan_make_each_once(wonda):
+    first, second = matrix(wonda), matrix(wonda)
+    first.start()
+    second.wait()
+    first.wait()
+    assert sorted(made_at_the_service(wonda)) == sorted(cell.prompt for cell in first.plan.cells)
+    assert {row["status"] for row in first.rows() + second.rows()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_lost_answer_is_unknown_until_a_person_says_so(wonda, after, settled):
+    wonda.faults.add("POST", "/image/generate", "drop", after=after)
+    planned = matrix(wonda, at_once=1)
+    rows = planned.wait()
+    [unknown] = [row for row in rows if row["status"] == "unknown"]
+    assert str(planned.progress) == "5 of 6, 1 unknown"
+    assert len(made_at_the_service(wonda)) == (6 if after else 5)
+    again = matrix(wonda)
+    again.wait()
+    assert again.progress.unknown == 1, "not by itself, also not later"
+    again.retry(unknown["index"])
+    settled(lambda: again.state == "done")
+    assert len(made_at_the_service(wonda)) == (7 if after else 6)
+
+
+def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
+    planned = matrix(wonda, "{what}", {"what": ["A harbour", "sandbox: fail"]}, budget_usd=0.08)
+    planned.wait()
+    planned.retry_failed()
+    settled(lambda: planned.error is not None)
+    assert "costs up to $0.12; the budget is $0.08" in str(planned.error)
+    assert len(made_at_the_service(wonda)) == 2
+
+
+def test_time_left_once_there_is_history(wonda):
+    said = []
+    planned = matrix(wonda, values={"subject": ["a", "b", "c", "d"], "light": ["e", "f", "g"]})
+    planned.watch(lambda _: said.append((planned.progress.succeeded, planned.progress.left)))
+    planned.wait()
+    assert all(left is None for done, left in said if done < 4)
+    assert any(left is not None for done, left in said if 6 < done < 12)
+    assert planned.progress.left is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1, "about 5 s"), (33, "about 35 s"), (58, "about 1 min"), (140, "about 2 min")],
+)
+def test_a_length_of_time_as_one_says_it(seconds, text):
+    assert about(seconds) == text
+
+
+def test_rows_make_a_table_also_with_odd_placeholders(wonda):
+    planned = matrix(wonda, "A {model} {status}", {"model": ["boat"], "status": ["new", "old"]})
+    rows = planned.rows()
+    assert rows[0]["model"] == "nano-banana-2"
+    assert (rows[1]["{model}"], rows[1]["{status}"]) == ("boat", "old")
+    assert {row["status"] for row in rows} == {"waiting"}
+
+
+def test_interrupting_the_cell_begins_no_more(wonda):
+    import _thread
+    import threading
+
+    planned = matrix(wonda, "sandbox: slow {n}", {"n": [str(n) for n in range(20)]}, at_once=1)
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        planned.wait()
+    runtime.call(asyncio.sleep(0.05))
+    begun = len(made_at_the_service(wonda))
+    time.sleep(0.1)
+    assert len(made_at_the_service(wonda)) == begun < 20

@@ -1,0 +1,142 @@
+"""Plans that were begun, so that a later kernel goes on with them and makes nothing twice.
+
+A cell's request is named in the journal by its batch and its place, see `cell_name`: that
+is what makes another request "the same one".
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from .database import Database
+    from .journal import Record
+
+MIGRATION = """
+    CREATE TABLE batch (
+        id TEXT PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        alike TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        begun_at REAL NOT NULL,
+        ended INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX batch_time ON batch (base_url, begun_at)
+    """
+
+PREFIX = "cell:"
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """A plan that was begun.
+
+    Attributes
+    ----------
+    alike : str
+        What makes another plan the same one.
+    plan : bytes
+        JSON of the `Plan`.
+    begun_at : float
+        Seconds since 1970.
+    """
+
+    id: str
+    alike: str
+    plan: bytes
+    begun_at: float
+
+
+def cell_name(batch_id: str, index: int) -> str:
+    """What a cell's request is called in the journal."""
+    return f"{PREFIX}{batch_id}:{index}"
+
+
+class Batches:
+    """The part of a journal that knows batches."""
+
+    def __init__(self, database: Database, read: Callable[[sqlite3.Row], Record | None]) -> None:
+        self._database = database
+        self._read = read
+
+    def begin(
+        self, base_url: str, alike: str, plan: bytes, since: float | None
+    ) -> Future[tuple[Batch, bool]]:
+        """Give the same plan's batch that was left after `since`, or note that one begins.
+
+        Parameters
+        ----------
+        since : float or None
+            Seconds since 1970; None to begin anew.
+
+        Returns
+        -------
+        future of (Batch, bool)
+            And whether it was there.
+        """
+
+        # In one transaction: of two that begin the same plan at once, one goes on with the other's.
+        def work(connection: sqlite3.Connection) -> tuple[Batch, bool]:
+            left = [] if since is None else _unfinished(connection, base_url, since, alike)
+            if left:
+                return left[0], True
+            batch = Batch(uuid.uuid4().hex, alike, plan, time.time())
+            connection.execute(
+                "INSERT INTO batch VALUES (?,?,?,?,?,0)",
+                (batch.id, base_url, alike, plan.decode(), batch.begun_at),
+            )
+            return batch, False
+
+        return self._database.run(work)
+
+    def ended(self, batch_id: str, *, ended: bool) -> Future[None]:
+        """Note whether each cell has an end."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE batch SET ended=? WHERE id=?", (ended, batch_id))
+
+        return self._database.run(work)
+
+    def unfinished(self, base_url: str, since: float) -> Future[list[Batch]]:
+        """Give batches with cells that have no end, newest first."""
+        return self._database.run(
+            lambda connection: _unfinished(connection, base_url, since), writes=False
+        )
+
+    def cells(self, batch_id: str) -> Future[dict[int, Record]]:
+        """The latest request of each cell that has one, by the cell's place."""
+        first, beyond = cell_name(batch_id, 0)[:-1], f"{PREFIX}{batch_id};"
+
+        def work(connection: sqlite3.Connection) -> dict[int, Record]:
+            rows = connection.execute(
+                "SELECT * FROM request WHERE same_as<>'' AND same_as>=? AND same_as<?"
+                " ORDER BY asked_at",
+                (first, beyond),
+            ).fetchall()
+            found = [record for row in rows if (record := self._read(row)) is not None]
+            return {int(record.same_as.rpartition(":")[2]): record for record in found}
+
+        return self._database.run(work, writes=False)
+
+    @staticmethod
+    def forget(connection: sqlite3.Connection, before: float) -> None:
+        """Let the batches go that were begun before (seconds since 1970)."""
+        connection.execute("DELETE FROM batch WHERE begun_at<?", (before,))
+
+
+def _unfinished(
+    connection: sqlite3.Connection, base_url: str, since: float, alike: str | None = None
+) -> list[Batch]:
+    rows = connection.execute(
+        "SELECT * FROM batch WHERE base_url=? AND begun_at>? AND NOT ended"
+        " AND alike=coalesce(?, alike) ORDER BY begun_at DESC",
+        (base_url, since, alike),
+    ).fetchall()
+    return [Batch(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows]

@@ -1,0 +1,648 @@
+"""`wonda.images.matrix`: many variations of a prompt, planned, priced, and each made once.
+
+    Plan ──> price against budget ──> batch in the journal ──> cells, a few at a time
+                                                                 │
+      rows, pictures, progress  <── waiting, running, succeeded, failed, lost, unknown
+
+A cell's request has a name of its own in the journal, and a name is asked for once: so a
+kernel that died half way leaves a batch with which the next one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import queue
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from .. import estimates, runtime
+from ..batches import cell_name
+from ..errors import (
+    AuthenticationError,
+    InvalidInputError,
+    JobCanceledError,
+    JobFailedError,
+    NoMediaError,
+    OutcomeUnknownError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnreachableError,
+    WondaError,
+)
+from ..pictures import Picture
+from ._cells import RESTING, Made, Progress, summed
+from .images import GENERATION, body_of, named
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from ..batches import Batch
+    from ..estimates import Usual
+    from ..jobs import Job
+    from ..journal import Record
+    from ..models import Estimate, Snapshot
+    from ..plans import Cell, Plan
+    from ._cells import Price
+    from ._core import Core
+
+AT_ONCE = 4
+MOST_AT_ONCE = 32
+DAYS = 7.0  # for which a plan that was left is gone on with
+UNPLANNED = "This matrix is not planned yet: `await matrix.prepare()` first."
+LOOK = 1.0  # seconds between looks at a request that another process is sending
+
+State = Literal["planned", "running", "stopped", "done"]
+
+#: What is wrong with the account or the way to the service, so with each cell that follows.
+HALTING = (
+    AuthenticationError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnreachableError,
+)
+
+
+class _StandingError(Exception):
+    """The same cell was asked for before."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(record.intent)
+        self.record = record
+
+
+class _Once:
+    """A cell is asked for once."""
+
+    repeat = False
+
+    def __init__(self, same_as: str) -> None:
+        self.same_as = same_as
+
+    async def settle(self, earlier: Record) -> None:
+        raise _StandingError(earlier)
+
+    async def look(self) -> None:
+        """There is no list of jobs to look into."""
+
+
+class Matrix:
+    """Many variations of a prompt, each made once, a few at a time.
+
+    Iterating (``for`` or ``async for``) makes them and gives a row for each that ends, in
+    the order in which they do; leaving the loop begins no more. `start` does the same in
+    the background. A failed picture stops none of the others. What is wrong with the account
+    or the connection does; the rest then waits, and `start` goes on.
+
+    Made again after a crash or a restart, the same plan goes on where it was: no picture
+    is asked for twice.
+
+    You get one from `wonda.images.matrix`.
+
+    Attributes
+    ----------
+    plan : Plan
+    price : Price
+    budget_usd : float or None
+    resumed : bool
+        Whether it goes on with what an earlier kernel had begun.
+    error : WondaError or None
+        What halted it.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        plan: Callable[[], Awaitable[Plan]],
+        priced: Callable[[Cell], Awaitable[Estimate | None]],
+        *,
+        budget_usd: float | None = None,
+        at_once: int = AT_ONCE,
+        resume: bool = True,
+    ) -> None:
+        self.budget_usd = checked_budget(budget_usd)
+        if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
+            raise InvalidInputError("at_once", "at_once is a whole number above 0.")
+        self._at_once = min(at_once, MOST_AT_ONCE)
+        self._core = core
+        self._make_plan = plan
+        self._priced = priced
+        self._resume = resume
+        self._plan: Plan | None = None
+        self._price: Price | None = None
+        self._batch: Batch | None = None
+        self._made: list[Made] = []
+        self._queue: list[Made] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._usual: dict[str, Usual | None] = {}
+        self._listeners: list[Callable[[Made | None], object]] = []
+        self._preparing: asyncio.Task[None] | None = None
+        self._beginning: asyncio.Task[None] | None = None
+        self.state: State = "planned"
+        self.resumed = False
+        self.error: WondaError | None = None
+
+    # ------------------------------------------------------------ before anything is made
+
+    async def prepare(self) -> Matrix:
+        """Plan and ask for the prices; nothing is made. Iterating does this by itself.
+
+        Raises
+        ------
+        InvalidInputError
+            If the plan cannot be made as it stands.
+        """
+        await runtime.bridge(self._prepared())
+        return self
+
+    async def _prepared(self) -> None:
+        if self._preparing is None or (self._preparing.done() and self._plan is None):
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+        await asyncio.shield(self._preparing)
+
+    async def _prepare(self) -> None:
+        plan = await self._make_plan()
+        made = [Made(cell) for cell in plan.cells]
+        prices = await asyncio.gather(*(self._priced(each.cell) for each in made))
+        for each, price in zip(made, prices, strict=True):
+            each.price = price
+        self._price = summed(made)
+        self._made, self._plan = made, plan
+
+    @property
+    def plan(self) -> Plan:
+        """What will be made."""
+        if self._plan is None:
+            raise RuntimeError(UNPLANNED)
+        return self._plan
+
+    @property
+    def price(self) -> Price:
+        """What it costs."""
+        if self._price is None:
+            raise RuntimeError(UNPLANNED)
+        return self._price
+
+    def check_budget(self) -> None:
+        """Say why the budget does not allow it.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        if self.budget_usd is None:
+            return
+        price = self.price
+        if price.usd is None:
+            raise InvalidInputError(
+                "budget_usd",
+                f"The service gives no price for {', '.join(price.unpriced)}, so a budget "
+                "cannot be kept.",
+                "Leave the model out, or make it without a budget.",
+            )
+        # A sum of prices is not exact to the last digit.
+        if price.usd > self.budget_usd + 1e-9:
+            raise InvalidInputError(
+                "budget_usd",
+                f"{len(self.plan)} pictures cost about ${price.usd:.2f}; the budget is "
+                f"${self.budget_usd:.2f}.",
+                "Take fewer values or raise the budget.",
+            )
+
+    # ------------------------------------------------------------ what is true now
+
+    @property
+    def cells(self) -> list[Made]:
+        """Each cell with what became of it, in the plan's order."""
+        return list(self._made)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        count = Counter(each.state for each in self._made)
+        return Progress(
+            total=len(self._made),
+            succeeded=count["succeeded"],
+            failed=count["failed"],
+            running=count["running"],
+            waiting=count["waiting"],
+            unknown=count["unknown"] + count["lost"],
+            left=self._left(),
+        )
+
+    def _left(self) -> float | None:
+        """Seconds until the last one ends, from how long their models took before."""
+        if self.state != "running":
+            return None
+        ahead, longest = 0.0, 0.0
+        for each in self._made:
+            if each.state not in {"waiting", "running"}:
+                continue
+            usual = self._usual.get(each.cell.model)
+            if usual is None:
+                return None
+            job = each.job
+            left = estimates.left(usual, job.snapshot.elapsed) if job else usual.median
+            ahead, longest = ahead + left, max(longest, left)
+        return max(ahead / self._at_once, longest)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each cell as a flat row, in the plan's order: ``pandas.DataFrame(matrix.rows())``."""
+        return [each.row() for each in self._made]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures that are there, in the plan's order."""
+        return [each.picture for each in self._made if each.picture is not None]
+
+    def __repr__(self) -> str:
+        return f"<Matrix {self.state}: {self.progress if self._plan else 'not planned yet'}>"
+
+    def watch(self, listener: Callable[[Made | None], object]) -> Callable[[], None]:
+        """Have `listener` called, on the package's loop, with each cell that changes.
+
+        It is called with None when the matrix itself begins, stops or is done.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        runtime.post(lambda: self._listeners.append(listener))
+
+        def forget() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return lambda: runtime.post(forget)
+
+    def _tell(self, made: Made | None) -> None:
+        for listener in list(self._listeners):
+            listener(made)
+
+    # ------------------------------------------------------------ begin, stop, retry
+
+    def start(self) -> None:
+        """Make what is still to be made, in the background."""
+        runtime.post(self._start)
+
+    def stop(self) -> None:
+        """Begin no more; what has begun goes on to its end."""
+        runtime.post(self._stop)
+
+    def retry_failed(self) -> None:
+        """Make the failed ones again, and follow again those that were lost from sight."""
+        runtime.post(self._retry_failed)
+
+    def retry(self, index: int) -> None:
+        """Make one again: a failed one, or an unknown one of which you know it was not made."""
+        runtime.post(lambda: self._retry([self._made[index]]))
+
+    def _start(self) -> None:
+        if self._beginning is None:
+            self._beginning = asyncio.get_running_loop().create_task(self._begin())
+        elif self._beginning.done() and self.state in {"stopped", "planned"}:
+            self._go()
+
+    async def _begin(self) -> None:
+        try:
+            await self._prepared()
+            self.check_budget()
+            await self._take_up()
+        except WondaError as error:
+            self._beginning = None
+            self._halt(error)
+        except Exception as fault:  # noqa: BLE001 - whoever iterates is told
+            self._beginning = None
+            self._halt(WondaError(f"The plan failed: {type(fault).__name__}: {fault}."))
+        else:
+            self._go()
+
+    async def _take_up(self) -> None:
+        """Go on with the batch of the same plan that was left, or begin a new one."""
+        plan = msgspec.json.encode(self.plan)
+        alike = hashlib.sha256(plan).hexdigest()
+        batches, base_url = self._core.journal.batches, self._core.base_url
+        since = time.time() - DAYS * 86_400 if self._resume else None
+        begun = batches.begin(base_url, alike, plan, since)
+        batch, self.resumed = await asyncio.wrap_future(begun)
+        self._batch = batch
+        if not self.resumed:
+            return
+        records = await asyncio.wrap_future(batches.cells(batch.id))
+        for index, record in records.items():
+            if index < len(self._made):
+                self._recall(self._made[index], record)
+
+    def _recall(self, made: Made, record: Record) -> None:
+        """Take up what the journal knows of a cell."""
+        if record.job_id is not None:
+            self._follow(made, self._core.revived(record, GENERATION))
+            made.state = "running"
+            self._heard(made, made.job.snapshot if made.job else None)
+        elif record.unknown:
+            made.job = self._core.revived(record, GENERATION)
+            made.state, made.error = "unknown", made.job.snapshot.error
+        # What was refused, or settled by a person, or is being sent, waits for its turn.
+
+    def _go(self) -> None:
+        self.error = None
+        # Jobs that run already come first: they count among those at once.
+        mine = {id(each) for each in self._queue}
+        ready = [each for each in self._made if each.state in {"running", "waiting"}]
+        ready.sort(key=lambda each: each.state != "running")
+        self._queue += [each for each in ready if id(each) not in mine and not self._is_at(each)]
+        self.state = "running"
+        self._tell(None)
+        self._fill()
+
+    def _is_at(self, made: Made) -> bool:
+        return any(task.get_name() == str(made.cell.index) for task in self._running)
+
+    def _fill(self) -> None:
+        """Begin as many as may run at once; the end, if there is nothing more to do."""
+        while self.state == "running" and self._queue and len(self._running) < self._at_once:
+            made = self._queue.pop(0)
+            task = asyncio.get_running_loop().create_task(
+                self._one(made), name=str(made.cell.index)
+            )
+            self._running.add(task)
+            task.add_done_callback(self._ended_one)
+        if not self._running and not self._queue and self.state == "running":
+            self.state = "done" if self._complete else "stopped"
+            runtime.begin(self._note_end)
+            self._tell(None)
+
+    @property
+    def _complete(self) -> bool:
+        return all(each.state in {"succeeded", "failed"} for each in self._made)
+
+    async def _note_end(self) -> None:
+        if self._batch is not None:
+            batches = self._core.journal.batches
+            await asyncio.wrap_future(batches.ended(self._batch.id, ended=self._complete))
+
+    def _ended_one(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            fault = task.exception()
+            self._halt(WondaError(f"Making a picture failed: {type(fault).__name__}: {fault}."))
+        self._fill()
+        if self.state == "stopped" and not self._running:
+            self._tell(None)
+
+    def _stop(self) -> None:
+        self._queue.clear()
+        if self.state == "running":
+            self.state = "stopped"
+            self._tell(None)
+
+    def _halt(self, error: WondaError) -> None:
+        self.error = error
+        self._queue.clear()
+        self.state = "stopped"
+        self._tell(None)
+
+    def _retry_failed(self) -> None:
+        self._retry([each for each in self._made if each.state in {"failed", "lost"}])
+
+    def _retry(self, some: list[Made]) -> None:
+        if self._batch is None:
+            return
+        again = [each for each in some if each.state in {"failed", "unknown"}]
+        try:
+            self._check_again(again)
+        except InvalidInputError as error:
+            self.error = error
+            self._tell(None)
+            return
+        for each in some:
+            if each.state == "lost" and each.job is not None and each.job.id is not None:
+                each.state, each.error = "running", None
+                each.job.resume()
+        looked_into = [each.job.intent for each in again if each.state == "unknown" and each.job]
+        for each in again:
+            each.unwatch()
+            each.state, each.error, each.job, each.picture = "waiting", None, None, None
+            self._tell(each)
+        self.state = "running"
+        runtime.begin(self._make_again, [intent for intent in looked_into if intent])
+
+    def _check_again(self, again: list[Made]) -> None:
+        """Whether the budget allows it to make some again; a failed one may have been charged."""
+        if self.budget_usd is None:
+            return
+        begun = [each for each in self._made if each.state != "waiting"]
+        would_be = sum((each.price and each.price.usd) or 0.0 for each in [*self._made, *again])
+        if begun and would_be > self.budget_usd + 1e-9:
+            raise InvalidInputError(
+                "budget_usd",
+                f"With {len(again)} made again this costs up to ${would_be:.2f}; the budget is "
+                f"${self.budget_usd:.2f}.",
+                "Raise the budget; the service does not say whether failed ones were charged.",
+            )
+
+    async def _make_again(self, looked_into: list[str]) -> None:
+        for intent in looked_into:
+            await asyncio.wrap_future(self._core.journal.dismissed(intent))
+        if self._batch is not None:
+            batches = self._core.journal.batches
+            await asyncio.wrap_future(batches.ended(self._batch.id, ended=False))
+        self._go()
+
+    # ------------------------------------------------------------ one cell
+
+    async def _one(self, made: Made) -> None:
+        if made.cell.model not in self._usual:
+            self._usual[made.cell.model] = None
+            await self._learn(made.cell.model)
+        if made.job is None and not await self._ask(made):
+            self._tell(made)
+            return
+        self._tell(made)
+        job = made.job
+        assert job is not None  # noqa: S101 - it was asked for, or was there
+        try:
+            await job
+        except (JobFailedError, JobCanceledError) as error:
+            made.state, made.error = "failed", error
+        except WondaError as error:  # it goes on at the service, and nobody knows how
+            made.state, made.error = "lost", error
+        else:
+            await self._learn(made.cell.model)
+        self._heard(made, job.snapshot)
+        self._tell(made)
+
+    async def _learn(self, model: str) -> None:
+        self._usual[model] = await self._core.usual("inference", model)
+
+    async def _ask(self, made: Made) -> bool:
+        """Ask for a cell, once; whether it has a job."""
+        assert self._batch is not None  # noqa: S101 - a batch is begun before its cells
+        once = _Once(cell_name(self._batch.id, made.cell.index))
+        cell = made.cell
+        body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
+        made.state = "running"
+        self._tell(made)
+        while True:
+            try:
+                self._follow(made, await self._core.start(GENERATION, body, named, once=once))
+            except _StandingError as standing:
+                if standing.record.sending:  # by another kernel, at this moment
+                    await asyncio.sleep(LOOK)
+                    continue
+                self._recall(made, standing.record)
+                return made.job is not None and made.job.id is not None
+            except OutcomeUnknownError as error:
+                [record] = await asyncio.wrap_future(
+                    self._core.journal.of_intent(error.intent or "")
+                )
+                self._recall(made, record)
+                made.error = error
+                return False
+            except HALTING as error:
+                made.state = "waiting"
+                self._halt(error)
+                return False
+            except WondaError as error:
+                made.state, made.error = "failed", error
+                return False
+            return True
+
+    def _follow(self, made: Made, job: Job) -> None:
+        made.job = job
+        made.unwatch()
+        made.unwatch = job.watch(lambda snapshot: self._seen(made, job, snapshot))
+
+    def _seen(self, made: Made, job: Job, snapshot: Snapshot) -> None:
+        if made.job is job and not snapshot.terminal:
+            self._tell(made)
+        if snapshot.terminal:
+            made.unwatch()
+
+    def _heard(self, made: Made, snapshot: Snapshot | None) -> None:
+        """Take in how a job ended, if it has."""
+        if snapshot is None or not snapshot.terminal:
+            return
+        made.state = "failed"
+        if snapshot.status == "succeeded":
+            try:
+                made.picture = self._picture(made, snapshot)
+            except NoMediaError as error:
+                made.error = error
+            else:
+                made.state, made.error = "succeeded", None
+        elif made.error is None:
+            made.error = JobFailedError(snapshot.error_message or "Job failed", snapshot=snapshot)
+
+    def _picture(self, made: Made, snapshot: Snapshot) -> Picture:
+        job, cell = made.job, made.cell
+        return Picture(
+            media=snapshot.media,
+            prompt=cell.prompt,
+            model=cell.model,
+            params=cell.params,
+            values=cell.values,
+            references=tuple(self.plan.attachments),
+            made_at=snapshot.created_at,
+            seconds=snapshot.elapsed,
+            job_id=(job and job.id) or "",
+            intent=(job and job.intent) or "",
+        )
+
+    # ------------------------------------------------------------ waiting
+
+    def wait(self) -> list[dict[str, Any]]:
+        """Make everything that is still to be made, and give all rows when that has ended.
+
+        Raises
+        ------
+        InvalidInputError
+            If the budget does not allow it.
+        WondaError
+            What halted it; what was made until then is in `rows`.
+        """
+        for _ in self:
+            pass
+        return self.rows()
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        if runtime.on_loop():
+            raise RuntimeError("`for` over a matrix on the package's own loop would block it.")
+        told: queue.SimpleQueue[Made | None] = queue.SimpleQueue()
+        end = self._listen(told.put)
+        try:
+            while True:
+                try:
+                    made = told.get(timeout=runtime.WAKE)
+                except queue.Empty:
+                    continue
+                if made is None:
+                    break
+                yield made.row()
+            self._raise()
+        finally:
+            end()
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        here = asyncio.get_running_loop()
+        told: asyncio.Queue[Made | None] = asyncio.Queue()
+        end = self._listen(lambda made: runtime.hand_over(here, lambda: told.put_nowait(made)))
+        try:
+            while (made := await told.get()) is not None:
+                yield made.row()
+            self._raise()
+        finally:
+            end()
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+
+    def _listen(self, put: Callable[[Made | None], object]) -> Callable[[], None]:
+        """Start, and `put` each cell once that has an end, then None; gives what ends that."""
+        given: set[int] = set()
+
+        def look(_: Made | None) -> None:
+            for each in self._made:
+                if each.state in RESTING and each.cell.index not in given:
+                    given.add(each.cell.index)
+                    put(each)
+            if self.state in {"stopped", "done"} and not self._running:
+                put(None)
+
+        def begin() -> None:
+            self._listeners.append(look)
+            if self.state == "done":
+                look(None)
+            else:
+                self._start()
+
+        def end() -> None:
+            if look in self._listeners:
+                self._listeners.remove(look)
+            self._stop()
+
+        runtime.post(begin)
+        return lambda: runtime.post(end)
+
+
+def checked_budget(budget_usd: Any) -> float | None:
+    """A budget in US dollars; None for none.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if budget_usd is None:
+        return None
+    is_number = isinstance(budget_usd, int | float) and not isinstance(budget_usd, bool)
+    if not is_number or not 0 < budget_usd < math.inf:
+        raise InvalidInputError("budget_usd", "A budget is a number of US dollars above 0.")
+    return float(budget_usd)

@@ -1,0 +1,56 @@
+"""Kernels that make one matrix and are killed at any moment: run by `test_matrix_killed`.
+
+python -m tests.crash.matrices KEY BASE_URL JOURNAL SEED
+
+Each kernel is a fork of this process. It makes the same plan, which goes on where the
+one before it was killed. The last one is not killed, and prints its rows as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+import wonda_widgets as ww
+from wonda_widgets import polling
+
+SUBJECTS = [f"subject {number}" for number in range(10)]
+LIGHTS = ["low haze", "clear air", "violet dusk", "after rain"]
+KILLS = 6
+LONGEST = 0.7  # seconds that a kernel lives; all of it takes some four
+
+
+def main() -> None:
+    key, base_url, journal, seed = sys.argv[1:]
+    polling.FIRST = 0.01
+    chance = random.Random(int(seed))
+    killed = 0
+    for _ in range(KILLS):
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                matrix(key, base_url, journal).wait()
+            os._exit(0)
+        time.sleep(chance.uniform(0.2, LONGEST))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        killed += os.WIFSIGNALED(status)
+    last = matrix(key, base_url, journal)
+    rows = last.wait()
+    print(json.dumps({"killed": killed, "resumed": last.resumed, "rows": rows}))
+
+
+def matrix(key: str, base_url: str, journal: str) -> ww.Matrix:
+    wonda = ww.Wonda(key, base_url=base_url, journal=journal)
+    return wonda.images.matrix(
+        "A {subject}, {light}", {"subject": SUBJECTS, "light": LIGHTS}, "z-image"
+    )
+
+
+if __name__ == "__main__":
+    main()

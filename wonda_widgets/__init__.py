@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .resources.matrix import Matrix as Matrix
     from .resources.once import Finding as Finding
     from .widgets.connect import Connect as Connect
+    from .widgets.gallery import Gallery as Gallery
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
@@ -92,6 +93,7 @@ _HOME_OF = {
     "Matrix": "resources.matrix",
     "Picture": "pictures",
     "Connect": "widgets.connect",
+    "Gallery": "widgets.gallery",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",

@@ -44,10 +44,10 @@ def css(name: str = "") -> str:
 
 
 @cache
-def esm(name: str) -> str:
-    """A panel's JavaScript, after the helpers that all share."""
-    shared, own = STATIC / "shared.js", STATIC / f"{name}.js"
-    return shared.read_text(encoding="utf-8") + own.read_text(encoding="utf-8")
+def esm(*names: str) -> str:
+    """A panel's JavaScript: the helpers that all share, parts that some do, and its own."""
+    files = [STATIC / f"{name}.js" for name in ("shared", *names)]
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def client_for(wonda: Wonda | AsyncWonda | None) -> tuple[AsyncWonda, AsyncWonda | None]:

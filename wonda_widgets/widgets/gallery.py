@@ -1,0 +1,435 @@
+"""`Gallery`: many pictures, found again, marked and chosen.
+
+    source (pictures, a matrix, the journal) ──> items ──> order ──> the browser's window of it
+
+The browser asks for what is in sight, and gets texts and thumbnails of that alone. So a
+thousand pictures cost a notebook no more than the twenty that somebody looks at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import traitlets
+
+from .. import runtime
+from ..errors import InvalidInputError, WondaError
+from ..jobs import Job
+from ..pictures import Picture
+from ..resources.matrix import Matrix
+from . import _items, _words
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..resources._cells import Made
+    from ._items import Item
+
+MOST_FOUND = 1_000  # of a search; words find the others
+MOST_ASKED = 200  # items that one window may have
+LARGE = 1600  # pixels, the longest side of what a double click opens
+LARGE_BYTES = 900_000
+MARKS = {"favourite": bool, "rating": int, "note": str}
+
+Source = Matrix | None
+
+
+class Gallery(Panel):
+    """Many pictures in a grid: group and filter them, mark them, look closely, choose.
+
+    Arrow keys move, Space chooses, Enter opens, Escape goes back. What you choose is in
+    `selected`, for the next cell.
+
+    Parameters
+    ----------
+    pictures : list of Picture or Job, or Matrix, optional
+        What to show; a matrix fills in as its pictures are made. Without it: everything
+        that was ever made with this journal, with a search box.
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    group_by : str
+        What to group by: a placeholder's name, ``"model"`` or a parameter.
+
+    Examples
+    --------
+    >>> gallery = Gallery(wonda=wonda)
+    >>> gallery                                   # the next cell, after some were chosen:
+    >>> [picture.media.media_id for picture in gallery.selected]
+    """
+
+    _esm = esm("viewer", "gallery")
+    _css = css("gallery")
+
+    selected: Any = traitlets.List()
+    """The chosen pictures (`Picture`), in the order in which they were chosen."""
+    chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """Their keys."""
+    searches = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether it shows the journal and so has a search box."""
+    groups: Any = traitlets.List().tag(sync=True)
+    """Title and number of each group, in order."""
+    facets: Any = traitlets.List().tag(sync=True)
+    """What varies, with its values."""
+    group_by = traitlets.Unicode("").tag(sync=True)
+    filters = traitlets.Dict().tag(sync=True)
+    """The wanted value of each fact that is filtered by."""
+    favourites = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether only favourites are shown."""
+    total = traitlets.Int(0).tag(sync=True)
+    """How many there are, shown or not."""
+    shape = traitlets.Float(1.0).tag(sync=True)
+    """Width to height of the room for each picture."""
+    order = traitlets.Int(0).tag(sync=True)
+    """Counts the changes of what is shown where."""
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"`` or ``"ready"``."""
+    note = traitlets.Unicode("").tag(sync=True)
+    actions: Any = traitlets.List().tag(sync=True)
+    """What can be done with a picture, beside what the gallery does: names and labels."""
+
+    def __init__(
+        self,
+        pictures: Iterable[Picture | Job] | Matrix | None = None,
+        *,
+        wonda: Wonda | AsyncWonda | None = None,
+        group_by: str = "",
+        **traits: Any,
+    ) -> None:
+        self._items: list[Item] = []
+        self._at: dict[str, Item] = {}
+        self._shown: list[Item] = []
+        self._wanted: dict[object, list[str]] = {}
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._text = ""
+        self._searching: asyncio.Task[None] | None = None
+        self._matrix: Matrix | None = None
+        self._unwatch_matrix: Callable[[], None] | None = None
+        self._doing: dict[str, Callable[[list[Picture]], object]] = {}
+        self._due = False
+        super().__init__(wonda, searches=pictures is None, group_by=group_by, **traits)
+        self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters", "favourites"])
+        if pictures is None:
+            runtime.post(lambda: self._search(""))
+        elif isinstance(pictures, Matrix):
+            matrix = pictures
+            runtime.post(lambda: self.show_matrix(matrix))
+        else:
+            given = list(pictures)
+            for each in given:
+                if not isinstance(each, Picture | Job):
+                    raise TypeError(
+                        f"Gallery takes pictures, jobs or a matrix, not {type(each).__name__}."
+                    )
+            runtime.post(lambda: self._start(self._show, given))
+
+    # ------------------------------------------------------------ what is shown
+
+    def show_matrix(self, matrix: Matrix | None) -> None:
+        """Show another matrix, or nothing. On the loop only."""
+        if self._unwatch_matrix is not None:
+            self._unwatch_matrix()
+            self._unwatch.remove(self._unwatch_matrix)
+            self._unwatch_matrix = None
+        self._matrix = matrix
+        if matrix is None:
+            self._take([])
+            return
+        self._unwatch_matrix = matrix.watch(self._changed)
+        self._unwatch.append(self._unwatch_matrix)
+        self._take([_items.of_made(made) for made in matrix.cells])
+
+    def _changed(self, made: Made | None) -> None:
+        """A cell of the matrix has changed, or all of it may have."""
+        if self._closed or self._matrix is None:
+            return
+        for each in [made] if made is not None else self._matrix.cells:
+            now, old = _items.of_made(each), self._at.get(f"cell-{each.cell.index}")
+            if old is None:
+                return
+            if old.picture is not None and now.picture is not None:
+                now.picture = old.picture  # it may have been marked meanwhile
+            for name in now.__struct_fields__:
+                setattr(old, name, getattr(now, name))
+            if made is not None:
+                self._renew(old)
+        if made is None or made.picture is not None:
+            self._arrange_soon()
+
+    async def _show(self, given: list[Picture | Job]) -> None:
+        found = [
+            each if isinstance(each, Picture) else await self._client.history.of(each)
+            for each in given
+        ]
+        self._take([_items.of_picture(picture) for picture in found])
+
+    def _take(self, items: list[Item]) -> None:
+        self._items = items
+        self._at = {item.key: item for item in items}
+        self._choose([key for key in self.chosen if key in self._at])
+        self._arrange()
+
+    def _arrange_soon(self) -> None:
+        """Arrange once for many changes that come together."""
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(0.2, self._arrange)
+
+    def _arrange(self) -> None:
+        """Filter and group; the browser then asks for what it sees of that."""
+        self._due = False
+        if self._closed:
+            return
+        facets = _items.facets(self._items)
+        names = {facet.name for facet in facets}
+        filters = {name: value for name, value in self.filters.items() if name in names}
+        by = self._fact(self.group_by)
+        shown = _items.matching(self._items, filters, favourites=self.favourites)
+        groups = _items.grouped(shown, by if by in names else "")
+        self._shown = [item for _, some in groups for item in some]
+        self._names = [facet.name for facet in facets]
+        with self.hold_sync():
+            self.facets = [msgspec.to_builtins(facet) for facet in facets]
+            self.groups = [
+                {"title": title[: _items.LONGEST_LABEL], "count": len(some)}
+                for title, some in groups
+                if some
+            ]
+            self.total = len(self._items)
+            self.shape = _items.shape(shown)
+            self.state = "ready"
+            self.order += 1
+
+    _names: list[str] = []  # noqa: RUF012 - replaced, never changed
+
+    def _fact(self, name: str) -> str:
+        """A fact by its own name or by the one that people write."""
+        known = {fact for item in self._items[:50] for fact in item.facts}
+        return next(
+            (fact for fact in (name, f"values.{name}", f"params.{name}") if fact in known), ""
+        )
+
+    # ------------------------------------------------------------ the browser's window
+
+    def _on_window(self, content: Mapping[str, Any]) -> None:
+        first, last = (content.get(name) for name in ("first", "last"))
+        if not isinstance(first, int) or not isinstance(last, int) or first < 0:
+            return
+        some = self._shown[first : min(last, first + MOST_ASKED)]
+        self._wanted[content.get("view")] = [item.key for item in some]
+        self.send(
+            {
+                "type": "items",
+                "order": self.order,
+                "first": first,
+                "items": [self._told(item) for item in some],
+            }
+        )
+        has = content.get("has")
+        has = set(has) if isinstance(has, list) else set()
+        for item in some:
+            if item.picture is not None and item.key not in has:
+                self._fetch(item)
+
+    def _told(self, item: Item) -> dict[str, Any]:
+        """An item as the browser knows it."""
+        picture = item.picture
+        by = self._fact(self.group_by)
+        return {
+            "key": item.key,
+            "state": item.state,
+            "title": item.prompt[: _items.LONGEST_TITLE] or "Picture",
+            "caption": _items.varying(item, [name for name in self._names if name != by]),
+            "status": item.status,
+            "elapsed": item.elapsed,
+            "error": _words.problem(item.error) if item.error else None,
+            "favourite": picture.favourite if picture else False,
+            "rating": picture.rating if picture else 0,
+            "note": picture.note[: _items.LONGEST_TITLE] if picture else "",
+        }
+
+    def _renew(self, item: Item) -> None:
+        """Tell the browser of an item that has changed, if it sees that."""
+        if not self._is_seen(item):
+            return
+        self.send({"type": "item", "item": self._told(item)})
+        if item.picture is not None:
+            self._fetch(item)
+
+    def _is_seen(self, item: Item) -> bool:
+        return any(item.key in keys for keys in self._wanted.values())
+
+    def _fetch(self, item: Item) -> None:
+        if item.key in self._fetching:
+            return
+        task = asyncio.get_running_loop().create_task(self._send_thumbnail(item))
+        self._fetching[item.key] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._fetching.pop(item.key, None))
+
+    async def _send_thumbnail(self, item: Item) -> None:
+        picture = item.picture
+        if picture is None or not self._is_seen(item):
+            return  # scrolled away before it had its turn
+        try:
+            data = await self._client.history.thumbnail(picture)
+        except WondaError as error:
+            self.send({"type": "broken", "key": item.key, "why": error.message})
+            return
+        if not self._closed:
+            self.send({"type": "thumb", "key": item.key}, [data])
+
+    # ------------------------------------------------------------ choosing and marking
+
+    def _on_choose(self, content: Mapping[str, Any]) -> None:
+        keys = content.get("keys")
+        if isinstance(keys, list):
+            self._choose([key for key in keys if isinstance(key, str)])
+
+    def _on_choose_all(self, _content: object) -> None:
+        self._choose([item.key for item in self._shown])
+
+    def _choose(self, keys: list[str]) -> None:
+        known = [self._at[key] for key in dict.fromkeys(keys) if key in self._at]
+        chosen = [item for item in known if item.picture is not None]
+        self.chosen = [item.key for item in chosen]
+        self.selected = [item.picture for item in chosen]
+
+    def _on_mark(self, content: Mapping[str, Any]) -> None:
+        item = self._at.get(str(content.get("key")))
+        marks = {
+            name: content[name]
+            for name, kind in MARKS.items()
+            if isinstance(content.get(name), kind)
+        }
+        if item is not None and item.picture is not None and marks:
+            self._start(self._mark, item, marks)
+
+    async def _mark(self, item: Item, marks: dict[str, Any]) -> None:
+        assert item.picture is not None  # noqa: S101 - see above
+        item.picture = await self._client.history.mark(item.picture, **marks)
+        self.error = None
+        self.send({"type": "item", "item": self._told(item)})
+        self._choose(self.chosen)  # what the next cell reads has the mark too
+        if self.favourites:
+            self._arrange()
+
+    # ------------------------------------------------------------ looking closely
+
+    def _on_open(self, content: Mapping[str, Any]) -> None:
+        item = self._at.get(str(content.get("key")))
+        if item is not None and item.picture is not None:
+            self._start(self._open, item, content.get("view"))
+
+    async def _open(self, item: Item, view: object) -> None:
+        picture = item.picture
+        assert picture is not None  # noqa: S101 - see above
+        rows = [{"label": _items.label(name), "value": value} for name, value in item.facts.items()]
+        if picture.seconds:
+            rows.append({"label": "took", "value": _words.duration(picture.seconds)})
+        if picture.made_at is not None:
+            made = picture.made_at.astimezone()
+            rows.append({"label": "made", "value": f"{made:%Y-%m-%d %H:%M}"})
+        about = {
+            "key": item.key,
+            "view": view,
+            "prompt": picture.prompt,
+            "rows": rows,
+            "code": picture.code(),
+            "note": picture.note,
+            "media_id": picture.media.media_id or "",
+        }
+        self.send({"type": "about", **about})
+        try:
+            data = await self._client.history.original(picture)
+            large = await runtime.in_thread(_large, data)
+        except WondaError as error:
+            self.send({"type": "large", "key": item.key, "view": view, "why": error.message})
+            return
+        facts = f"{large.width} × {large.height} · {large.format} · {_words.size(large.size)}"
+        content = {"type": "large", "key": item.key, "view": view, "mime": large.mime_type}
+        self.send({**content, "facts": facts}, [large.data])
+
+    # ------------------------------------------------------------ search, export, actions
+
+    def _on_search(self, content: Mapping[str, Any]) -> None:
+        text = content.get("text")
+        if self.searches and isinstance(text, str):
+            self._search(text)
+
+    def _search(self, text: str) -> None:
+        self._text = text
+        if self._searching is None or self._searching.done():
+            self._searching = self._start(self._find)
+
+    async def _find(self) -> None:
+        """Find what was typed last; what was typed meanwhile is found next."""
+        found: str | None = None
+        while found != self._text and not self._closed:
+            found = self._text
+            pictures = await self._client.history.search(found, limit=MOST_FOUND)
+            count = len(pictures)
+            if count == MOST_FOUND:
+                count = await self._client.history.count(found)
+            self.note = (
+                f"The newest {MOST_FOUND:,} of {count:,}; more words find the others."
+                if count > MOST_FOUND
+                else ""
+            )
+            self._take([_items.of_picture(picture) for picture in pictures])
+
+    def refresh(self) -> None:
+        """Look into the journal again; returns at once."""
+        if self.searches:
+            runtime.post(lambda: self._search(self._text))
+
+    def _on_export(self, content: Mapping[str, Any]) -> None:
+        kind = content.get("kind")
+        if kind in {"csv", "json", "folder"}:
+            some = self.selected or [item.picture for item in self._shown if item.picture]
+            self._start(self._export, list(some), str(kind))
+
+    async def _export(self, pictures: list[Picture], kind: str) -> None:
+        self.error = None
+        name = "wonda pictures" if kind == "folder" else f"wonda-pictures.{kind}"
+        self.note = f"Exporting {_counted(len(pictures))}…"
+        try:
+            path = await self._client.history.export(pictures, await runtime.in_thread(Path, name))
+        except InvalidInputError:
+            self.note = ""
+            raise
+        self.note = f"Exported {_counted(len(pictures))} to {path.name}"
+
+    def on(self, name: str, label: str, act: Callable[[list[Picture]], object]) -> None:
+        """Offer something to do with pictures: `act` is called with them on the package's loop."""
+        self._doing[name] = act
+        self.actions = [*self.actions, {"name": name, "label": label}]
+
+    def _on_act(self, content: Mapping[str, Any]) -> None:
+        act = self._doing.get(str(content.get("name")))
+        keys = content.get("keys")
+        items = [self._at.get(str(key)) for key in keys] if isinstance(keys, list) else []
+        pictures = [item.picture for item in items if item is not None and item.picture is not None]
+        if act is not None and pictures:
+            act(pictures)
+
+    def _on_retry(self, content: Mapping[str, Any]) -> None:
+        item = self._at.get(str(content.get("key")))
+        if self._matrix is not None and item is not None:
+            self._matrix.retry(int(item.key.rpartition("-")[2]))
+
+
+def _large(data: bytes) -> Any:
+    """What a double click opens; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return preview(data, LARGE, LARGE_BYTES)
+
+
+def _counted(count: int) -> str:
+    return f"{count:,} picture{'' if count == 1 else 's'}"

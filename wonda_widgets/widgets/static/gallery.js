@@ -1,0 +1,665 @@
+const CARD = [140, 190, 280]; // pixels: the least width of a card, the usual one, the most
+const GAP = 12;
+const TEXT = 44; // under each picture
+const HEAD = 40; // of a group
+const KEPT = 300; // thumbnails that a view keeps
+
+const STATE = {
+  waiting: "waiting",
+  running: "running",
+  failed: "failed",
+  lost: "lost from sight",
+  unknown: "unknown",
+};
+
+/** Where everything is, for a width: rows of cards under the heads of their groups. */
+function laidOut(groups, width, ratio) {
+  const fit = (card) => Math.max(1, Math.floor((width + GAP) / (card + GAP)));
+  const most = Math.max(1, ...groups.map(({ count }) => count));
+  const usual = Math.max(fit(CARD[1]), Math.min(2, fit(CARD[0])));
+  const columns = most < usual ? Math.max(most, fit(CARD[2])) : usual;
+  const card = Math.min(CARD[2], Math.floor((width - GAP * (columns - 1)) / columns));
+  const picture = Math.round(card / ratio);
+  const height = picture + TEXT;
+  const rows = [];
+  let top = 0;
+  let first = 0;
+  for (const { title, count } of groups) {
+    if (title) {
+      rows.push({ top, height: HEAD, title, count });
+      top += HEAD;
+    }
+    for (let at = 0; at < count; at += columns) {
+      rows.push({ top, height, first: first + at, count: Math.min(columns, count - at) });
+      top += height + GAP;
+    }
+    first += count;
+  }
+  return { columns, card, picture, rows, height: top, count: first };
+}
+
+/** The last row that begins at or above `y`. */
+function rowAt(rows, y) {
+  let [low, high] = [0, rows.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (rows[middle].top <= y) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** One to five stars as a radio group; `set(rating)` when one is chosen. */
+function stars(set) {
+  const name = uid("stars");
+  const inputs = [0, 1, 2, 3, 4, 5].map((value) =>
+    h("input", { type: "radio", name, value, onchange: () => set(value) }),
+  );
+  const labels = inputs.map((input, value) =>
+    h(
+      "label",
+      { class: value ? "" : "wonda-no-stars" },
+      input,
+      h("span", { class: "wonda-unseen" }, value ? `${value} star${value > 1 ? "s" : ""}` : "No stars"),
+      h("i", { "aria-hidden": "true" }, value ? "★" : "✕"),
+    ),
+  );
+  const node = h("fieldset", { class: "wonda-stars" }, h("legend", {}, "Rating"), ...labels);
+  return {
+    node,
+    paint(rating) {
+      inputs.forEach((input, value) => {
+        input.checked = value === rating;
+        labels[value].classList.toggle("wonda-on", value > 0 && value <= rating);
+      });
+    },
+  };
+}
+
+export default {
+  render({ model, el }) {
+    const panel = view(model, el, "gallery");
+    const { root, on, onMessage, signal, end } = panel;
+    const me = uid("view");
+
+    // -------------------------------------------------------------- the bar above
+
+    const search = h("input", {
+      type: "search",
+      class: "wonda-input wonda-search",
+      placeholder: "Search prompts and notes",
+      "aria-label": "Search prompts and notes",
+      oninput: () => tell(model, { type: "search", text: search.value }),
+    });
+    const group = select([], "", () => put(model, { group_by: group.value }));
+    group.setAttribute("aria-label", "Group by");
+    const filters = h("span", { class: "wonda-filters" });
+    const favourites = button("★ only", () =>
+      put(model, { favourites: !model.get("favourites") }),
+    { small: true });
+    const exporting = select([], "", () => {
+      if (exporting.value) tell(model, { type: "export", kind: exporting.value });
+      exporting.value = "";
+    });
+    exporting.setAttribute("aria-label", "Export");
+    fillSelect(
+      exporting,
+      [
+        { value: "", label: "Export…" },
+        { value: "csv", label: "Table (CSV)" },
+        { value: "json", label: "Table (JSON)" },
+        { value: "folder", label: "Folder of originals" },
+      ],
+      "",
+    );
+    const count = h("span", { class: "wonda-count", role: "status" });
+    const chosenBar = h("span", { class: "wonda-buttons" });
+    const note = h("span", { class: "wonda-note", role: "status" });
+    const alert = alertBox(model);
+    root.append(
+      search,
+      h("div", { class: "wonda-gallery-bar" }, count, chosenBar, h("span", { class: "wonda-gap" }), filters, group, favourites, exporting),
+      note,
+      alert,
+    );
+    banner(model, root);
+
+    // -------------------------------------------------------------- the grid
+
+    const canvas = h("div", { class: "wonda-canvas", role: "presentation" });
+    const grid = h(
+      "div",
+      { class: "wonda-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Pictures" },
+      canvas,
+    );
+    const empty = h("p", { class: "wonda-empty" });
+    root.append(grid, empty);
+
+    let plan = laidOut([], 600, 1);
+    let active = 0; // the place that the keyboard is at
+    let anchor = 0;
+    const drawn = new Map(); // row index -> {node, cells}
+    const items = new Map(); // place -> item
+    const thumbs = new Map(); // key -> object URL, the ones seen last at the end
+    const broken = new Map();
+    const chosen = () => model.get("chosen");
+
+    const keepThumb = (key, url) => {
+      if (thumbs.has(key)) URL.revokeObjectURL(thumbs.get(key));
+      thumbs.delete(key);
+      thumbs.set(key, url);
+      for (const [old, address] of thumbs) {
+        if (thumbs.size <= KEPT) break;
+        URL.revokeObjectURL(address);
+        thumbs.delete(old);
+      }
+    };
+    signal.addEventListener("abort", () => thumbs.forEach((url) => URL.revokeObjectURL(url)));
+
+    function card(place) {
+      const img = h("img", { alt: "", draggable: "false" });
+      const state = h("div", { class: "wonda-card-state" });
+      const star = h("span", { class: "wonda-card-star", "aria-hidden": "true" }, "★");
+      const tick = h("span", { class: "wonda-card-tick", "aria-hidden": "true" }, "✓");
+      const title = h("span", { class: "wonda-card-title" });
+      const caption = h("span", { class: "wonda-card-caption" });
+      const node = h(
+        "div",
+        {
+          class: "wonda-card",
+          role: "gridcell",
+          tabindex: "-1",
+          "data-place": place,
+          onclick: (event) => click(place, event),
+          ondblclick: () => open(place),
+          onfocus: () => (active = place),
+        },
+        h("div", { class: "wonda-card-picture" }, img, state, star, tick),
+        h("div", { class: "wonda-card-text" }, caption, title),
+      );
+      return { node, img, state, star, title, caption, place };
+    }
+
+    function paintCard(cell) {
+      const item = items.get(cell.place);
+      const { node, img, state } = cell;
+      const isChosen = !!item && chosen().includes(item.key);
+      node.dataset.state = item?.state ?? "";
+      node.classList.toggle("wonda-on", isChosen);
+      node.setAttribute("aria-selected", String(isChosen));
+      node.tabIndex = cell.place === active ? 0 : -1;
+      cell.title.textContent = item?.title ?? "";
+      cell.caption.textContent = item?.caption ?? "";
+      cell.caption.hidden = !item?.caption;
+      cell.star.hidden = !item?.favourite;
+      node.title = item?.title ?? "";
+      const url = item && item.state === "succeeded" ? thumbs.get(item.key) : "";
+      if (img.src !== (url || "")) url ? (img.src = url) : img.removeAttribute("src");
+      img.hidden = !url;
+      const why = item && (item.error?.text || item.error?.title || broken.get(item.key));
+      const word = !item ? "" : item.state === "running" ? item.status || "sending" : STATE[item.state] ?? "";
+      const wanted = `${item?.key}|${item?.state}|${word}|${why}|${!!url}`;
+      if (state.dataset.wanted !== wanted) {
+        state.dataset.wanted = wanted;
+        state.hidden = !!url;
+        state.replaceChildren();
+        if (word) state.append(h("strong", {}, word));
+        if (item?.state === "running") state.append(h("div", { class: "wonda-bar" }, h("div")));
+        if (why) state.append(h("span", { class: "wonda-card-why" }, why));
+        if (item && ["failed", "unknown"].includes(item.state)) {
+          const text = item.state === "failed" ? "Retry" : "I looked: make it";
+          const retry = button(text, (event) => {
+            event.stopPropagation();
+            tell(model, { type: "retry", key: item.key });
+          }, { small: true });
+          retry.tabIndex = -1;
+          state.append(retry);
+        }
+      }
+      const parts = [item?.title, item?.caption, word, why];
+      if (item?.favourite) parts.push("favourite");
+      if (item?.rating) parts.push(`${item.rating} of 5 stars`);
+      node.setAttribute("aria-label", parts.filter(Boolean).join(", "));
+    }
+
+    function drawRow(index) {
+      const row = plan.rows[index];
+      const node = h("div", { role: "row", "aria-rowindex": index + 1, class: "wonda-row" });
+      node.style.transform = `translateY(${row.top}px)`;
+      node.style.height = `${row.height}px`;
+      const cells = [];
+      if (row.title) {
+        node.classList.add("wonda-group");
+        node.append(
+          h(
+            "div",
+            { role: "gridcell" },
+            h("strong", {}, row.title),
+            h("span", { class: "wonda-count" }, ` ${row.count}`),
+          ),
+        );
+      } else {
+        for (let at = 0; at < row.count; at++) {
+          const cell = card(row.first + at);
+          cell.node.style.width = `${plan.card}px`;
+          cell.node.style.setProperty("--wonda-card", `${plan.picture}px`);
+          cells.push(cell);
+          node.append(cell.node);
+        }
+      }
+      canvas.append(node);
+      drawn.set(index, { node, cells });
+      cells.forEach(paintCard);
+    }
+
+    let laidFor = 0;
+    let asked = "";
+    function draw() {
+      if (!plan.rows.length) {
+        for (const { node } of drawn.values()) node.remove();
+        drawn.clear();
+        return;
+      }
+      const top = grid.scrollTop;
+      const bottom = top + (grid.clientHeight || 600);
+      const ahead = 400;
+      const from = rowAt(plan.rows, Math.max(0, top - ahead));
+      const to = rowAt(plan.rows, bottom + ahead);
+      // The row that has the focus stays, or the focus would be lost with it.
+      const own = plan.rows.findIndex(
+        (row) => !row.title && active >= row.first && active < row.first + row.count,
+      );
+      for (const [index, { node }] of drawn) {
+        if ((index < from || index > to) && index !== own) {
+          node.remove();
+          drawn.delete(index);
+        }
+      }
+      for (let index = from; index <= to; index++) if (!drawn.has(index)) drawRow(index);
+      if (own >= 0 && !drawn.has(own)) drawRow(own);
+      const seen = plan.rows.slice(from, to + 1).filter((row) => !row.title);
+      if (!seen.length) return;
+      const first = seen[0].first;
+      const last = seen.at(-1).first + seen.at(-1).count;
+      const window = `${model.get("order")}:${first}:${last}`;
+      if (window === asked) return;
+      asked = window;
+      clearTimeout(asking);
+      asking = setTimeout(() => {
+        const has = [];
+        for (let place = first; place < last; place++) {
+          const key = items.get(place)?.key;
+          if (key && thumbs.has(key)) has.push(key);
+        }
+        tell(model, { type: "window", view: me, first, last, has });
+      }, 30);
+    }
+    let asking = 0;
+    signal.addEventListener("abort", () => clearTimeout(asking));
+
+    function arrange() {
+      const width = grid.clientWidth - 2;
+      if (width < 50) return;
+      plan = laidOut(model.get("groups"), width, model.get("shape"));
+      laidFor = grid.clientWidth;
+      grid.setAttribute("aria-rowcount", plan.rows.length);
+      canvas.style.height = `${plan.height}px`;
+      active = Math.min(active, Math.max(0, plan.count - 1));
+      const had = root.contains(document.activeElement) && document.activeElement.closest?.(".wonda-card");
+      for (const { node } of drawn.values()) node.remove();
+      drawn.clear();
+      asked = "";
+      draw();
+      if (had) focus(active);
+    }
+    const resized = new ResizeObserver(() => {
+      if (grid.clientWidth !== laidFor) arrange();
+      else draw();
+    });
+    resized.observe(grid);
+    signal.addEventListener("abort", () => resized.disconnect());
+    let scrolling = 0;
+    grid.addEventListener("scroll", () => {
+      cancelAnimationFrame(scrolling);
+      scrolling = requestAnimationFrame(draw);
+    }, { passive: true });
+
+    const cellAt = (place) => {
+      for (const { cells } of drawn.values())
+        for (const cell of cells) if (cell.place === place) return cell;
+      return null;
+    };
+    const repaint = () => {
+      for (const { cells } of drawn.values()) cells.forEach(paintCard);
+    };
+
+    // -------------------------------------------------------------- keyboard and mouse
+
+    function focus(place) {
+      const old = cellAt(active);
+      active = Math.max(0, Math.min(place, plan.count - 1));
+      if (old) old.node.tabIndex = -1;
+      const row = plan.rows.find((r) => !r.title && active >= r.first && active < r.first + r.count);
+      if (!row) return;
+      if (row.top < grid.scrollTop) grid.scrollTop = Math.max(0, row.top - HEAD);
+      else if (row.top + row.height > grid.scrollTop + grid.clientHeight)
+        grid.scrollTop = row.top + row.height - grid.clientHeight + GAP;
+      draw();
+      const cell = cellAt(active);
+      if (!cell) return;
+      cell.node.tabIndex = 0;
+      cell.node.focus({ preventScroll: true });
+    }
+    function toggle(place) {
+      const key = items.get(place)?.key;
+      if (!key || items.get(place).state !== "succeeded") return;
+      const keys = chosen();
+      tell(model, {
+        type: "choose",
+        keys: keys.includes(key) ? keys.filter((other) => other !== key) : [...keys, key],
+      });
+    }
+    function range(from, to) {
+      const [low, high] = from < to ? [from, to] : [to, from];
+      const keys = [];
+      for (let place = low; place <= high; place++) {
+        const item = items.get(place);
+        if (item?.state === "succeeded") keys.push(item.key);
+      }
+      tell(model, { type: "choose", keys: [...new Set([...chosen(), ...keys])] });
+    }
+    function click(place, event) {
+      focus(place);
+      if (event.detail > 1) return;
+      if (event.shiftKey) range(anchor, place);
+      else toggle(place);
+      anchor = place;
+    }
+    /** The place above or below, also across the heads of groups. */
+    function vertically(step) {
+      const cards = plan.rows.filter((row) => !row.title);
+      const at = cards.findIndex((row) => active >= row.first && active < row.first + row.count);
+      const next = cards[at + step];
+      return next ? next.first + Math.min(active - cards[at].first, next.count - 1) : active;
+    }
+    const onCard = (event) => event.target.classList?.contains("wonda-card");
+    const keys = (event) => {
+      if (!onCard(event) || event.altKey) return;
+      const all = (event.ctrlKey || event.metaKey) && event.key === "a";
+      if ((event.ctrlKey || event.metaKey) && !all) return;
+      const page = Math.max(1, Math.floor(grid.clientHeight / (plan.picture + TEXT + GAP)));
+      const moves = {
+        ArrowLeft: () => active - 1,
+        ArrowRight: () => active + 1,
+        ArrowUp: () => vertically(-1),
+        ArrowDown: () => vertically(1),
+        PageUp: () => active - page * plan.columns,
+        PageDown: () => active + page * plan.columns,
+        Home: () => 0,
+        End: () => plan.count - 1,
+      };
+      const acts = {
+        " ": () => toggle(active),
+        Enter: () => {
+          const retry = cellAt(active)?.state.querySelector("button");
+          retry ? retry.click() : open(active);
+        },
+        f: () => {
+          const item = items.get(active);
+          if (item?.state === "succeeded")
+            tell(model, { type: "mark", key: item.key, favourite: !item.favourite });
+        },
+        Escape: () => chosen().length && tell(model, { type: "choose", keys: [] }),
+      };
+      if (all) tell(model, { type: "choose_all" });
+      else if (moves[event.key]) {
+        const from = active;
+        focus(moves[event.key]());
+        if (event.shiftKey && event.key.startsWith("Arrow")) range(from, active);
+      } else if (acts[event.key] && !event.repeat) acts[event.key]();
+      else if (!acts[event.key]) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    };
+    window.addEventListener("keydown", (event) => root.contains(event.target) && keys(event), {
+      capture: true,
+      signal,
+    });
+
+    // -------------------------------------------------------------- looking closely
+
+    const shared = lookout();
+    const picture = viewer(shared, { label: "Picture; plus and minus zoom" });
+    const promptText = h("p", { class: "wonda-about-prompt" });
+    const rows = h("dl", { class: "wonda-about-rows" });
+    const facts = h("p", { class: "wonda-count" });
+    const heart = button("☆ Favourite", () => {
+      const item = items.get(opened);
+      if (item) tell(model, { type: "mark", key: item.key, favourite: !item.favourite });
+    }, { small: true });
+    const rating = stars((value) => {
+      const item = items.get(opened);
+      if (item) tell(model, { type: "mark", key: item.key, rating: value });
+    });
+    const noteControl = h("textarea", { class: "wonda-input", rows: 3, maxlength: 2000 });
+    let noteOf = "";
+    const saveNote = () => {
+      clearTimeout(noting);
+      if (noteOf && noteControl.value !== noteControl.dataset.saved) {
+        noteControl.dataset.saved = noteControl.value;
+        tell(model, { type: "mark", key: noteOf, note: noteControl.value });
+      }
+    };
+    let noting = 0;
+    noteControl.addEventListener("input", () => {
+      clearTimeout(noting);
+      noting = setTimeout(saveNote, 500);
+    });
+    noteControl.addEventListener("change", saveNote);
+    const noteField = field("Note", noteControl);
+    let code = "";
+    const codeButton = button("Copy as code", () => copy(code, codeButton), { small: true });
+    const pick = button("Choose", () => toggle(opened), { small: true });
+    const acts = h("div", { class: "wonda-buttons" });
+    const back = button("‹", () => step(-1), { small: true });
+    const forth = button("›", () => step(1), { small: true });
+    back.setAttribute("aria-label", "Previous picture");
+    forth.setAttribute("aria-label", "Next picture");
+    const shut = button("Close", () => box.close(), { small: true });
+    const box = h(
+      "dialog",
+      {
+        class: "wonda wonda-close-look",
+        "aria-label": "Picture",
+        onclick: (event) => event.target === box && box.close(),
+        onclose: () => {
+          saveNote();
+          noteOf = "";
+          focus(opened);
+        },
+      },
+      h("div", { class: "wonda-close-picture" }, picture.node, h("div", { class: "wonda-close-bar" }, back, forth, zoomButtons(shared), facts)),
+      h(
+        "div",
+        { class: "wonda-about" },
+        h("div", { class: "wonda-buttons" }, heart, pick, h("span", { class: "wonda-gap" }), shut),
+        promptText,
+        rows,
+        rating.node,
+        noteField.node,
+        h("div", { class: "wonda-buttons" }, codeButton),
+        acts,
+      ),
+    );
+    root.append(box);
+    signal.addEventListener("abort", () => {
+      clearTimeout(noting);
+      picture.free();
+    });
+    let opened = 0;
+
+    function open(place) {
+      const item = items.get(place);
+      if (item?.state !== "succeeded") return;
+      saveNote();
+      opened = place;
+      active = place;
+      shared.reset();
+      picture.img.alt = item.title;
+      const small = thumbs.get(item.key);
+      picture.img.hidden = !small;
+      if (small) picture.img.src = small;
+      picture.say("Fetching the picture…");
+      promptText.textContent = item.title;
+      rows.replaceChildren();
+      facts.textContent = "";
+      noteOf = "";
+      paintBox();
+      if (!box.open) {
+        box.showModal();
+        picture.node.focus();
+      }
+      tell(model, { type: "open", key: item.key, view: me });
+    }
+    function step(by) {
+      for (let place = opened + by; place >= 0 && place < plan.count; place += by) {
+        if (items.get(place)?.state === "succeeded") return open(place);
+        if (!items.has(place)) break;
+      }
+    }
+    function paintBox() {
+      const item = items.get(opened);
+      if (!item) return;
+      heart.textContent = item.favourite ? "★ Favourite" : "☆ Favourite";
+      heart.setAttribute("aria-pressed", String(item.favourite));
+      rating.paint(item.rating);
+      const isChosen = chosen().includes(item.key);
+      pick.textContent = isChosen ? "Chosen ✓" : "Choose";
+      pick.setAttribute("aria-pressed", String(isChosen));
+    }
+    hotkey(root, signal, isEscape, () => (box.open ? box.close() : false));
+    const sideways = (event) => ["ArrowLeft", "ArrowRight"].includes(event.key) && box.open;
+    hotkey(root, signal, sideways, (event) => {
+      const typing = /^(TEXTAREA|INPUT)$/.test(event.target.tagName);
+      if (typing || shared.look.scale > 1) return false;
+      step(event.key === "ArrowLeft" ? -1 : 1);
+    });
+
+    // -------------------------------------------------------------- what Python tells
+
+    onMessage((content, buffers) => {
+      if (content.type === "items" && content.order === model.get("order")) {
+        content.items.forEach((item, index) => items.set(content.first + index, item));
+        repaint();
+        if (box.open) paintBox();
+      } else if (content.type === "item") {
+        for (const [place, item] of items)
+          if (item.key === content.item.key) {
+            items.set(place, content.item);
+            const cell = cellAt(place);
+            if (cell) paintCard(cell);
+          }
+        if (box.open) paintBox();
+      } else if (content.type === "thumb") {
+        keepThumb(content.key, pictureUrl(buffers[0], ""));
+        repaint();
+      } else if (content.type === "broken") {
+        broken.set(content.key, content.why);
+        repaint();
+      } else if (content.type === "about" && content.view === me && items.get(opened)?.key === content.key) {
+        promptText.textContent = content.prompt || "No prompt";
+        rows.replaceChildren(
+          ...content.rows.map((row) => h("div", {}, h("dt", {}, row.label), h("dd", {}, row.value))),
+        );
+        code = content.code;
+        noteOf = content.key;
+        noteControl.value = noteControl.dataset.saved = content.note;
+      } else if (content.type === "large" && content.view === me && items.get(opened)?.key === content.key) {
+        if (content.why) picture.say(content.why);
+        else picture.show(buffers[0], content.mime);
+        facts.textContent = content.facts ?? "";
+      }
+    });
+
+    on("order groups shape", () => {
+      items.clear();
+      arrange();
+    });
+    on("chosen actions total state groups", () => {
+      const some = chosen();
+      const total = model.get("total");
+      const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
+      count.textContent = shown === total ? `${total} picture${total === 1 ? "" : "s"}` : `${shown} of ${total} pictures`;
+      const clear = button("Clear", () => tell(model, { type: "choose", keys: [] }), { small: true });
+      const does = model.get("actions").map(({ name, label }) =>
+        button(label, () => tell(model, { type: "act", name, keys: chosen() }), { small: true }),
+      );
+      const had = chosenBar.contains(document.activeElement);
+      chosenBar.replaceChildren(
+        ...(some.length ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear] : []),
+      );
+      if (had && !some.length) focus(active);
+      acts.replaceChildren(
+        ...model.get("actions").map(({ name, label }) =>
+          button(label, () => {
+            const key = items.get(opened)?.key;
+            if (!key) return;
+            box.close();
+            tell(model, { type: "act", name, keys: [key] });
+          }, { small: true }),
+        ),
+      );
+      const nothing = shown === 0 && model.get("state") === "ready";
+      grid.hidden = shown === 0;
+      empty.hidden = !nothing;
+      empty.textContent =
+        total > 0
+          ? "No picture is left by these filters."
+          : model.get("searches")
+            ? search.value
+              ? "No picture has these words."
+              : "Pictures that you make appear here."
+            : "Pictures appear here.";
+      repaint();
+      paintBox();
+    });
+    on("facets filters group_by", () => {
+      const facets = model.get("facets");
+      const by = model.get("group_by");
+      const same = ({ name }) => name === by || name.split(".").slice(1).join(".") === by;
+      fillSelect(
+        group,
+        [
+          { value: "", label: "No groups" },
+          ...facets.map((facet) => ({ value: facet.name, label: `Group: ${facet.label}` })),
+        ],
+        facets.find(same)?.name ?? "",
+      );
+      group.hidden = !facets.length;
+      const focused = filters.contains(document.activeElement) && document.activeElement.dataset.name;
+      filters.replaceChildren(
+        ...facets.map(({ name, label, values }) => {
+          const control = select(
+            [{ value: "", label: `${label}: all` }, ...values.map((value) => ({ value, label: value }))],
+            model.get("filters")[name] ?? "",
+            () => {
+              const now = { ...model.get("filters") };
+              if (control.value) now[name] = control.value;
+              else delete now[name];
+              put(model, { filters: now });
+            },
+          );
+          control.dataset.name = name;
+          control.setAttribute("aria-label", `Show only: ${label}`);
+          return control;
+        }),
+      );
+      if (focused) filters.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
+    });
+    on("favourites", () => favourites.setAttribute("aria-pressed", String(model.get("favourites"))));
+    on("searches", () => (search.hidden = !model.get("searches")));
+    on("note", () => (note.textContent = model.get("note")));
+    on("error", alert.wondaPaint);
+    return end;
+  },
+};

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .pictures import Picture as Picture
     from .resources.matrix import Matrix as Matrix
     from .resources.once import Finding as Finding
+    from .widgets.compare import Compare as Compare
     from .widgets.connect import Connect as Connect
     from .widgets.gallery import Gallery as Gallery
     from .widgets.image_preview import ImagePreview as ImagePreview
@@ -92,6 +93,7 @@ _HOME_OF = {
     "Finding": "resources.once",
     "Matrix": "resources.matrix",
     "Picture": "pictures",
+    "Compare": "widgets.compare",
     "Connect": "widgets.connect",
     "Gallery": "widgets.gallery",
     "ImagePreview": "widgets.image_preview",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from .. import runtime
 from ..errors import InvalidInputError
@@ -12,9 +16,10 @@ from ._core import Core, Named, Operation, on_package_loop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from ..batches import Batch
     from ..jobs import Job
-    from ..models import Capabilities
-    from ..plans import Plan
+    from ..models import Capabilities, Estimate
+    from ..plans import Cell, Plan
     from .matrix import Matrix
     from .pricing import AsyncPricing
 
@@ -140,11 +145,34 @@ class AsyncImages:
         return Matrix(
             self._core,
             plan,
-            lambda cell: self._pricing.each(model=cell.model, params=cell.params),
+            self._price,
             budget_usd=budget_usd,
             at_once=at_once,
             resume=resume,
         )
+
+    @on_package_loop
+    async def unfinished(self, days: float = 7) -> list[Matrix]:
+        """Give the matrices that were left with pictures still to be made, newest first.
+
+        Nothing is made until one is iterated or started.
+        """
+        from ..plans import Plan  # noqa: PLC0415 - few scripts need it
+        from .matrix import Matrix  # noqa: PLC0415 - see above
+
+        since = time.time() - days * 86_400
+        found = self._core.journal.batches.unfinished(self._core.base_url, since)
+
+        def left(batch: Batch) -> Matrix:
+            async def plan() -> Plan:
+                return msgspec.json.decode(batch.plan, type=Plan)
+
+            return Matrix(self._core, plan, self._price)
+
+        return [left(batch) for batch in await asyncio.wrap_future(found)]
+
+    async def _price(self, cell: Cell) -> Estimate | None:
+        return await self._pricing.each(model=cell.model, params=cell.params)
 
 
 class Images:
@@ -197,6 +225,10 @@ class Images:
                 resume=resume,
             ).prepare()
         )
+
+    def unfinished(self, days: float = 7) -> list[Matrix]:
+        """See `AsyncImages.unfinished`."""
+        return runtime.call(self._async.unfinished(days))
 
 
 def named(raw: Any) -> Named:

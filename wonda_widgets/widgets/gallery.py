@@ -89,6 +89,8 @@ class Gallery(Panel):
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"`` or ``"ready"``."""
     note = traitlets.Unicode("").tag(sync=True)
+    progress = traitlets.Dict().tag(sync=True)
+    """Of a matrix: ``text``, ``share`` (0 to 1), ``state`` and ``failed``."""
     actions: Any = traitlets.List().tag(sync=True)
     """What can be done with a picture, beside what the gallery does: names and labels."""
 
@@ -136,6 +138,7 @@ class Gallery(Panel):
             self._unwatch.remove(self._unwatch_matrix)
             self._unwatch_matrix = None
         self._matrix = matrix
+        self._note_progress()
         if matrix is None:
             self._take([])
             return
@@ -159,6 +162,33 @@ class Gallery(Panel):
                 self._renew(old)
         if made is None or made.picture is not None:
             self._arrange_soon()
+        self._note_progress()
+
+    def _note_progress(self) -> None:
+        matrix = self._matrix
+        if matrix is None or matrix.state == "planned":
+            self.progress = {}
+            return
+        now = matrix.progress
+        self.progress = {
+            "text": str(now),
+            "share": (now.succeeded + now.failed) / max(1, now.total),
+            "state": matrix.state,
+            "failed": now.failed,
+        }
+        self.error = _words.problem(matrix.error) if matrix.error else None
+
+    def _on_retry_failed(self, _content: object) -> None:
+        if self._matrix is not None:
+            self._matrix.retry_failed()
+
+    def _on_stop(self, _content: object) -> None:
+        if self._matrix is not None:
+            self._matrix.stop()
+
+    def _on_go_on(self, _content: object) -> None:
+        if self._matrix is not None:
+            self._matrix.start()
 
     async def _show(self, given: list[Picture | Job]) -> None:
         found = [

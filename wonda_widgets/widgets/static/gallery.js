@@ -116,7 +116,33 @@ export default {
     const chosenBar = h("span", { class: "wonda-buttons" });
     const note = h("span", { class: "wonda-note", role: "status" });
     const alert = alertBox(model);
+    const said = h("strong", { role: "status" });
+    const again = button("Retry failed", () => tell(model, { type: "retry_failed" }), { small: true });
+    const stop = button("Stop", () => tell(model, { type: "stop" }), { small: true });
+    const goOn = button("Go on", () => tell(model, { type: "go_on" }), { small: true });
+    const filled = h("div");
+    const bar = h("div", { class: "wonda-bar wonda-overall", role: "progressbar", "aria-label": "Pictures", "aria-valuemin": 0, "aria-valuemax": 100 }, filled);
+    const overall = h(
+      "div",
+      { class: "wonda-overall-row" },
+      h("div", { class: "wonda-gallery-bar" }, said, h("span", { class: "wonda-gap" }), again, stop, goOn),
+      bar,
+    );
+    on("progress", () => {
+      const { text, share, state, failed } = model.get("progress");
+      overall.hidden = !text;
+      if (!text) return;
+      said.textContent = text;
+      filled.style.width = `${100 * share}%`;
+      bar.setAttribute("aria-valuenow", Math.round(100 * share));
+      bar.setAttribute("aria-valuetext", text);
+      bar.classList.toggle("wonda-done", state === "done");
+      again.hidden = !failed || state === "running";
+      stop.hidden = state !== "running";
+      goOn.hidden = state !== "stopped";
+    });
     root.append(
+      overall,
       search,
       h("div", { class: "wonda-gallery-bar" }, count, chosenBar, h("span", { class: "wonda-gap" }), filters, group, favourites, exporting),
       note,
@@ -429,7 +455,7 @@ export default {
     // -------------------------------------------------------------- looking closely
 
     const shared = lookout();
-    const picture = viewer(shared, { label: "Picture; plus and minus zoom" });
+    const picture = viewer(shared, signal, "Picture; plus and minus zoom");
     const promptText = h("p", { class: "wonda-about-prompt" });
     const rows = h("dl", { class: "wonda-about-rows" });
     const facts = h("p", { class: "wonda-count" });

@@ -42,7 +42,7 @@ function lookout() {
 }
 
 /** A picture that can be zoomed with the wheel, two fingers or + and −, and dragged. */
-function viewer(shared, { label = "" } = {}) {
+function viewer(shared, signal, label = "") {
   const img = h("img", { alt: "", draggable: "false" });
   const veil = h("p", { class: "wonda-veil", role: "status" });
   const node = h("div", { class: "wonda-viewer", tabindex: "0", role: "group" }, img, veil);
@@ -100,7 +100,8 @@ function viewer(shared, { label = "" } = {}) {
   });
   for (const end of ["pointerup", "pointercancel"])
     node.addEventListener(end, (event) => fingers.delete(event.pointerId));
-  node.addEventListener("keydown", (event) => {
+  const keys = (event) => {
+    if (event.target !== node) return;
     const step = 0.1;
     const moves = {
       "+": () => shared.zoom(1.3),
@@ -118,9 +119,11 @@ function viewer(shared, { label = "" } = {}) {
     const move = moves[event.key];
     if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    event.stopPropagation();
+    event.stopImmediatePropagation();
     move();
-  });
+  };
+  // Where the notebook's own shortcuts cannot be before it, see `hotkey`.
+  window.addEventListener("keydown", keys, { capture: true, signal });
   let url = "";
   return {
     node,

@@ -1,0 +1,159 @@
+"""`Compare`: two to four pictures side by side, in step, with what differs pointed out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import runtime
+from ..errors import InvalidInputError, WondaError
+from ..pictures import Picture
+from . import _items, _words
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+
+FEWEST, MOST = 2, 4
+LARGE = 1600  # pixels
+LARGE_BYTES = 900_000
+
+
+class Compare(Panel):
+    """Two to four pictures side by side; zoom and pan move all of them.
+
+    With two there is a slider too, which draws one over the other. Beside them stands
+    how they were made, with what differs marked.
+
+    Parameters
+    ----------
+    pictures : list of Picture or Job
+        For instance ``gallery.selected``; or call `show` later.
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+
+    Examples
+    --------
+    >>> Compare(gallery.selected, wonda=wonda)
+    """
+
+    _esm = esm("viewer", "compare")
+    _css = css("compare")
+
+    shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """The pictures' keys."""
+    titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """What tells each picture from the others."""
+    prompts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    rows: Any = traitlets.List().tag(sync=True)
+    """How they were made: ``label``, ``values`` (one a picture) and ``differs``."""
+    slider = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether two are drawn over one another."""
+    actions: Any = traitlets.List().tag(sync=True)
+
+    def __init__(
+        self,
+        pictures: Iterable[Picture | Job] = (),
+        *,
+        wonda: Wonda | AsyncWonda | None = None,
+        **traits: Any,
+    ) -> None:
+        self._pictures: list[Picture] = []
+        self._doing: dict[str, Callable[[Picture], object]] = {}
+        super().__init__(wonda, **traits)
+        given = list(pictures)
+        if given:
+            self.show(given)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """What is compared."""
+        return list(self._pictures)
+
+    def show(self, pictures: Iterable[Picture | Job]) -> None:
+        """Compare other pictures; returns at once.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are fewer than two or more than four.
+        """
+        given = list(pictures)
+        if given and not FEWEST <= len(given) <= MOST:
+            raise InvalidInputError(
+                "pictures", f"{len(given)} cannot be compared; choose two to four pictures."
+            )
+        runtime.post(lambda: self._start(self._take, given))
+
+    async def _take(self, given: list[Picture | Job]) -> None:
+        pictures = [
+            each if isinstance(each, Picture) else await self._client.history.of(each)
+            for each in given
+        ]
+        self._pictures = pictures
+        items = [_items.of_picture(picture) for picture in pictures]
+        names = [facet.name for facet in _items.facets(items)]
+        with self.hold_sync():
+            self.error = None
+            self.titles = [
+                _items.varying(item, names) or f"Picture {number}"
+                for number, item in enumerate(items, 1)
+            ]
+            self.prompts = [picture.prompt for picture in pictures]
+            self.rows = _rows(pictures, items)
+            self.slider = self.slider and len(pictures) == FEWEST
+            self.shown = [item.key for item in items]
+
+    # ------------------------------------------------------------ messages
+
+    def _on_look(self, content: Mapping[str, Any]) -> None:
+        """A view wants to see a picture."""
+        key = content.get("key")
+        for picture in self._pictures:
+            if _items.of_picture(picture).key == key:
+                self._start(self._send_picture, picture, str(key), content.get("view"))
+
+    async def _send_picture(self, picture: Picture, key: str, view: object) -> None:
+        about = {"type": "large", "key": key, "view": view}
+        try:
+            data = await self._client.history.original(picture)
+            large = await runtime.in_thread(_large, data)
+        except WondaError as error:
+            self.send({**about, "why": error.message})
+        else:
+            self.send({**about, "mime": large.mime_type}, [large.data])
+
+    def on(self, name: str, label: str, act: Callable[[Picture], object]) -> None:
+        """Offer something to do with a picture: `act` is called with it on the package's loop."""
+        self._doing[name] = act
+        self.actions = [*self.actions, {"name": name, "label": label}]
+
+    def _on_act(self, content: Mapping[str, Any]) -> None:
+        act, at = self._doing.get(str(content.get("name"))), content.get("at")
+        if act is not None and isinstance(at, int) and 0 <= at < len(self._pictures):
+            act(self._pictures[at])
+
+
+def _rows(pictures: list[Picture], items: list[_items.Item]) -> list[dict[str, Any]]:
+    """How some pictures were made, fact by fact."""
+    names = list(dict.fromkeys(name for item in items for name in item.facts))
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        values = [item.facts.get(name, "") for item in items]
+        differs = len(set(values)) > 1
+        rows.append({"label": _items.label(name), "values": values, "differs": differs})
+    if any(picture.seconds for picture in pictures):
+        took = [_words.duration(picture.seconds) for picture in pictures]
+        rows.append({"label": "took", "values": took, "differs": False})
+    return rows
+
+
+def _large(data: bytes) -> Any:
+    """What is looked at; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return preview(data, LARGE, LARGE_BYTES)

@@ -1,0 +1,141 @@
+const LETTERS = ["left", "right"];
+
+export default {
+  render({ model, el }) {
+    const panel = view(model, el, "compare");
+    const { root, on, onMessage, signal, end } = panel;
+    const me = uid("view");
+    const shared = lookout();
+    const stage = h("div", { class: "wonda-compare-stage" });
+    const rows = h("tbody");
+    const head = h("tr");
+    const table = h("table", { class: "wonda-compare-table" }, h("thead", {}, head), rows);
+    const empty = h("p", { class: "wonda-empty" }, "Choose two to four pictures to compare them.");
+    const mode = button("Slider", () => put(model, { slider: !model.get("slider") }), { small: true });
+    const bar = h(
+      "div",
+      { class: "wonda-gallery-bar" },
+      h("h3", {}, "Compare"),
+      h("span", { class: "wonda-gap" }),
+      mode,
+      zoomButtons(shared),
+    );
+    const alert = alertBox(model);
+    root.append(bar, stage, h("div", { class: "wonda-compare-about" }, table), empty, alert);
+    banner(model, root);
+
+    let viewers = [];
+    const free = () => viewers.forEach((each) => each.free());
+    signal.addEventListener("abort", free);
+
+    const split = h("input", {
+      type: "range",
+      class: "wonda-split",
+      min: 0,
+      max: 100,
+      step: 0.5,
+      value: 50,
+      "aria-label": "How much of the left picture is shown",
+      oninput: () => cut(),
+    });
+    const line = h("i", { class: "wonda-split-line", "aria-hidden": "true" });
+    function cut() {
+      const at = Number(split.value);
+      split.setAttribute("aria-valuetext", `${Math.round(at)} percent`);
+      stage.style.setProperty("--wonda-split", `${at}%`);
+    }
+
+    function build() {
+      free();
+      shared.reset();
+      const titles = model.get("titles");
+      viewers = model.get("shown").map((key, index) => {
+        const each = viewer(shared, signal, titles[index]);
+        each.key = key;
+        each.img.alt = model.get("prompts")[index] || titles[index];
+        each.img.hidden = true;
+        each.say("Fetching the picture…");
+        tell(model, { type: "look", key, view: me });
+        return each;
+      });
+      stage.replaceChildren(
+        ...viewers.map((each, index) =>
+          h("figure", {}, each.node, h("figcaption", {}, titles[index])),
+        ),
+        line,
+        split,
+      );
+      stage.dataset.count = viewers.length;
+      cut();
+    }
+
+    onMessage((content, buffers) => {
+      if (content.type !== "large" || content.view !== me) return;
+      for (const each of viewers.filter(({ key }) => key === content.key)) {
+        if (content.why) each.say(content.why);
+        else each.show(buffers[0], content.mime);
+      }
+    });
+    on("shown", build);
+    on("shown slider", () => {
+      const count = model.get("shown").length;
+      const sliding = model.get("slider") && count === 2;
+      stage.hidden = table.parentElement.hidden = !count;
+      bar.lastElementChild.hidden = !count;
+      empty.hidden = count > 0;
+      mode.hidden = count !== 2;
+      mode.setAttribute("aria-pressed", String(sliding));
+      stage.classList.toggle("wonda-sliding", sliding);
+      split.hidden = line.hidden = !sliding;
+    });
+    on("rows titles actions", () => {
+      const titles = model.get("titles");
+      const actions = model.get("actions");
+      const named = (index) => (titles.length === 2 ? LETTERS[index] : String(index + 1));
+      head.replaceChildren(
+        h("th", { scope: "col" }, h("span", { class: "wonda-unseen" }, "What")),
+        ...titles.map((title, index) => h("th", { scope: "col" }, titles.length === 2 ? `${named(index)[0].toUpperCase()}${named(index).slice(1)}` : title)),
+      );
+      rows.replaceChildren(
+        ...model.get("rows").map(({ label, values, differs }) =>
+          h(
+            "tr",
+            { class: differs ? "wonda-differs" : "" },
+            h("th", { scope: "row" }, label),
+            ...(differs || values.length < 2
+              ? values.map((value) => h("td", {}, h(differs ? "mark" : "span", {}, value || "—")))
+              : label === "took"
+                ? values.map((value) => h("td", {}, value))
+                : [h("td", { colspan: values.length }, values[0] || "—")]),
+          ),
+        ),
+        ...(actions.length && titles.length
+          ? [
+              h(
+                "tr",
+                { class: "wonda-compare-acts" },
+                h("th", { scope: "row" }, h("span", { class: "wonda-unseen" }, "Actions")),
+                ...titles.map((_, at) =>
+                  h(
+                    "td",
+                    {},
+                    h(
+                      "div",
+                      { class: "wonda-buttons" },
+                      ...actions.map(({ name, label }) => {
+                        const act = button(label, () => tell(model, { type: "act", name, at }), { small: true });
+                        act.setAttribute("aria-label", `${label} ${named(at)}`);
+                        return act;
+                      }),
+                    ),
+                  ),
+                ),
+              ),
+            ]
+          : []),
+      );
+    });
+    on("error", alert.wondaPaint);
+    return end;
+  },
+};

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
+    from .widgets.prompt_lab import PromptLab as PromptLab
     from .widgets.publish_form import PublishForm as PublishForm
     from .widgets.studio import Studio as Studio
 
@@ -99,6 +100,7 @@ _HOME_OF = {
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",
+    "PromptLab": "widgets.prompt_lab",
     "PublishForm": "widgets.publish_form",
     "Studio": "widgets.studio",
 }

@@ -321,6 +321,16 @@ class Gallery(Panel):
         if isinstance(keys, list):
             self._choose([key for key in keys if isinstance(key, str)])
 
+    def _on_toggle(self, content: Mapping[str, Any]) -> None:
+        key = str(content.get("key"))
+        kept = [other for other in self.chosen if other != key]
+        self._choose(kept if key in self.chosen else [*kept, key])
+
+    def _on_add(self, content: Mapping[str, Any]) -> None:
+        keys = content.get("keys")
+        if isinstance(keys, list):
+            self._choose([*self.chosen, *(key for key in keys if isinstance(key, str))])
+
     def _on_choose_all(self, _content: object) -> None:
         self._choose([item.key for item in self._shown])
 
@@ -435,10 +445,29 @@ class Gallery(Panel):
             raise
         self.note = f"Exported {_counted(len(pictures))} to {path.name}"
 
-    def on(self, name: str, label: str, act: Callable[[list[Picture]], object]) -> None:
-        """Offer something to do with pictures: `act` is called with them on the package's loop."""
+    def on(
+        self,
+        name: str,
+        label: str,
+        act: Callable[[list[Picture]], object],
+        *,
+        least: int = 1,
+        most: int = 1,
+    ) -> None:
+        """Offer something to do with chosen pictures.
+
+        Parameters
+        ----------
+        name, label : str
+            What it is called here, and on its button.
+        act : callable
+            Called on the package's loop with the pictures.
+        least, most : int
+            How many it takes.
+        """
         self._doing[name] = act
-        self.actions = [*self.actions, {"name": name, "label": label}]
+        offered = {"name": name, "label": label, "least": least, "most": most}
+        self.actions = [*self.actions, offered]
 
     def _on_act(self, content: Mapping[str, Any]) -> None:
         act = self._doing.get(str(content.get("name")))

@@ -127,7 +127,7 @@ class PromptForm(Panel):
         self._fields = {model.key: schema.fields(model.params) for model in models}
         wanted = self.model
         with self.hold_sync():
-            self.models = [_shown(model, self._fields[model.key]) for model in models]
+            self.models = [shown(model, self._fields[model.key]) for model in models]
             self.model = wanted if wanted in self._fields else models[0].key
             self.params = self._fitting(self.model, self.params)
             self.state = self._rest()
@@ -249,7 +249,8 @@ class PromptForm(Panel):
         return "running" if self._job is not None and self._job.snapshot.watching else "ready"
 
 
-def _shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:
+def shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:
+    """A model as a form knows it."""
     return {
         "key": model.key,
         "name": model.name,

@@ -17,7 +17,8 @@ function laidOut(groups, width, ratio) {
   const fit = (card) => Math.max(1, Math.floor((width + GAP) / (card + GAP)));
   const most = Math.max(1, ...groups.map(({ count }) => count));
   const usual = Math.max(fit(CARD[1]), Math.min(2, fit(CARD[0])));
-  const columns = most < usual ? Math.max(most, fit(CARD[2])) : usual;
+  // A whole group in a row, if that leaves its pictures large enough.
+  const columns = most <= fit(CARD[0]) ? Math.max(most, fit(CARD[2])) : usual;
   const card = Math.min(CARD[2], Math.floor((width - GAP * (columns - 1)) / columns));
   const picture = Math.round(card / ratio);
   const height = picture + TEXT;
@@ -379,11 +380,7 @@ export default {
     function toggle(place) {
       const key = items.get(place)?.key;
       if (!key || items.get(place).state !== "succeeded") return;
-      const keys = chosen();
-      tell(model, {
-        type: "choose",
-        keys: keys.includes(key) ? keys.filter((other) => other !== key) : [...keys, key],
-      });
+      tell(model, { type: "toggle", key });
     }
     function range(from, to) {
       const [low, high] = from < to ? [from, to] : [to, from];
@@ -392,7 +389,7 @@ export default {
         const item = items.get(place);
         if (item?.state === "succeeded") keys.push(item.key);
       }
-      tell(model, { type: "choose", keys: [...new Set([...chosen(), ...keys])] });
+      tell(model, { type: "add", keys });
     }
     function click(place, event) {
       focus(place);
@@ -617,16 +614,24 @@ export default {
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
       count.textContent = shown === total ? `${total} picture${total === 1 ? "" : "s"}` : `${shown} of ${total} pictures`;
       const clear = button("Clear", () => tell(model, { type: "choose", keys: [] }), { small: true });
-      const does = model.get("actions").map(({ name, label }) =>
-        button(label, () => tell(model, { type: "act", name, keys: chosen() }), { small: true }),
-      );
+      const does = model.get("actions").map(({ name, label, least, most }) => {
+        const act = button(
+          label,
+          () => !isOff(act) && tell(model, { type: "act", name, keys: chosen() }),
+          { small: true },
+        );
+        turn(act, some.length >= least && some.length <= most);
+        if (isOff(act))
+          act.title = least === most ? `Choose ${least}` : `Choose ${least} to ${most}`;
+        return act;
+      });
       const had = chosenBar.contains(document.activeElement);
       chosenBar.replaceChildren(
         ...(some.length ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear] : []),
       );
       if (had && !some.length) focus(active);
       acts.replaceChildren(
-        ...model.get("actions").map(({ name, label }) =>
+        ...model.get("actions").filter(({ least }) => least === 1).map(({ name, label }) =>
           button(label, () => {
             const key = items.get(opened)?.key;
             if (!key) return;

@@ -1,0 +1,322 @@
+"""`LabForm`: a prompt that varies, what it will cost, and the button that makes it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import plans, runtime, schema
+from ..errors import InvalidInputError, WondaError
+from ..resources.matrix import AT_ONCE, MOST_AT_ONCE, Matrix, checked_budget
+from . import _items, _words
+from ._panel import Panel, css, esm
+from .prompt_form import PRICE_PAUSE, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..client import AsyncWonda, Wonda
+    from ..models import ImageModel
+    from ..resources._cells import Made
+
+BUDGET = 2.50  # US dollars, to begin with
+
+
+class LabForm(Panel):
+    """A prompt template with its values, models and parameters; plan, price and `Run`.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    template : str
+    values : dict of str to list of str
+        Each placeholder's values.
+    models : list of str
+        Keys; the service's first one by default.
+    params : dict of str to list
+        Each parameter's values.
+    budget_usd : float
+        US dollars.
+    at_once : int
+        How many jobs run at a time.
+    """
+
+    _esm = esm("lab_form")
+    _css = css("lab_form")
+
+    template = traitlets.Unicode("").tag(sync=True)
+    placeholders = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    values: Any = traitlets.Dict().tag(sync=True)
+    offered: Any = traitlets.List().tag(sync=True)
+    """The models, each with its fields."""
+    models = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    params: Any = traitlets.Dict().tag(sync=True)
+    budget_usd = traitlets.Unicode("").tag(sync=True)
+    """As it was typed."""
+    at_once = traitlets.Int(AT_ONCE, min=1, max=MOST_AT_ONCE).tag(sync=True)
+    plan = traitlets.Dict().tag(sync=True)
+    """``count``, ``factors``, ``each``, ``together``, ``share`` of the budget, ``notes``, or
+    ``problem``: why it cannot run."""
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"``, ``"unavailable"``, ``"ready"`` or ``"running"``."""
+    left = traitlets.Unicode("").tag(sync=True)
+    """What an earlier kernel left, as a sentence."""
+
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        template: str = "",
+        values: Mapping[str, Sequence[str]] | None = None,
+        models: Sequence[str] | str = (),
+        params: Mapping[str, Any] | None = None,
+        budget_usd: float = BUDGET,
+        at_once: int = AT_ONCE,
+        **traits: Any,
+    ) -> None:
+        self._matrix: Matrix | None = None
+        self._left: Matrix | None = None
+        self._planning: asyncio.Task[None] | None = None
+        self._on_plan: list[Callable[[Matrix], object]] = []
+        self._on_run: list[Callable[[Matrix], object]] = []
+        self._known: list[ImageModel] = []
+        budget = checked_budget(budget_usd)
+        super().__init__(
+            wonda,
+            template=template,
+            values={name: _listed(some) for name, some in (values or {}).items()},
+            models=_listed(models),
+            params={name: _listed(some) for name, some in (params or {}).items()},
+            budget_usd=f"{budget:.2f}" if budget is not None else "",
+            at_once=at_once,
+            **traits,
+        )
+        self.observe(
+            lambda _: runtime.post(self._replan),
+            ["template", "values", "models", "params", "budget_usd", "at_once"],
+        )
+        runtime.post(self._load)
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """The matrix that runs or ran last; None before the first."""
+        return self._matrix
+
+    def on_plan(self, listener: Callable[[Matrix], object]) -> None:
+        """Have `listener` called, on the package's loop, with each plan before it runs."""
+        self._on_plan.append(listener)
+
+    def on_run(self, listener: Callable[[Matrix], object]) -> None:
+        """Have `listener` called, on the package's loop, with each matrix that begins."""
+        self._on_run.append(listener)
+
+    # ------------------------------------------------------------ what there is
+
+    def _load(self) -> None:
+        if not self._closed:
+            self.state = "loading"
+            self._start(self._load_models)
+
+    def _on_reload(self, _content: object) -> None:
+        if self.state == "unavailable":
+            self._load()
+
+    async def _load_models(self) -> None:
+        try:
+            self._known = (await self._client.capabilities()).image_models
+        except Exception:
+            self.state = "unavailable"
+            raise
+        with self.hold_sync():
+            self.error = None
+            self.offered = [shown(model, schema.fields(model.params)) for model in self._known]
+            if not self.models and self._known:
+                self.models = [self._known[0].key]
+            self.state = "ready"
+        self._replan()
+        await self._look_for_left()
+
+    async def _look_for_left(self) -> None:
+        """Offer what an earlier kernel left half made."""
+        found = await self._client.images.unfinished()
+        if not found or self.state == "running":
+            return
+        left = await found[0].prepare()
+        self._left = left
+        count = len(left.plan)
+        self.left = f"A plan of {count} picture{'' if count == 1 else 's'} was left unfinished."
+
+    # ------------------------------------------------------------ the plan
+
+    def _replan(self) -> None:
+        if self.state == "loading" or self._closed:
+            return
+        if self._planning is not None:
+            self._planning.cancel()
+        self._planning = self._start(self._make_plan)
+
+    async def _make_plan(self) -> None:
+        # What is typed in the meantime makes another plan.
+        await asyncio.sleep(PRICE_PAUSE)
+        try:
+            self.placeholders = plans.placeholders(self.template)
+            matrix = await self._made()
+            problem = self._over_budget(matrix)
+        except InvalidInputError as error:
+            self.plan = {"problem": _words.problem(error)}
+            return
+        except WondaError as error:
+            self.plan = {"problem": _words.problem(error)}
+            return
+        self.plan = {**self._told(matrix), "problem": problem}
+        if self.state != "running":
+            for listener in self._on_plan:
+                self._guard(listener, matrix)
+
+    async def _made(self) -> Matrix:
+        """The matrix of what is in the form, planned and priced.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        values = {
+            name: some for name, some in self.values.items() if name in set(self.placeholders)
+        }
+        takes = {
+            field["name"]
+            for model in self.offered
+            if model["key"] in self.models
+            for field in model["fields"]
+        }
+        params = {name: some for name, some in self.params.items() if some and name in takes}
+        return await self._client.images.matrix(
+            self.template,
+            values,
+            self.models,
+            params,
+            budget_usd=self._budget(),
+            at_once=self.at_once,
+        ).prepare()
+
+    def _budget(self) -> float:
+        text = self.budget_usd.strip().removeprefix("$").replace(",", ".")
+        try:
+            budget = checked_budget(float(text))
+        except ValueError:
+            budget = None
+        if budget is None:
+            raise InvalidInputError(
+                "budget_usd", "There is no budget.", "Say how many US dollars this may cost."
+            )
+        return budget
+
+    @staticmethod
+    def _over_budget(matrix: Matrix) -> _words.Problem | None:
+        try:
+            matrix.check_budget()
+        except InvalidInputError as error:
+            return _words.problem(error)
+        return None
+
+    def _told(self, matrix: Matrix) -> dict[str, Any]:
+        plan, price = matrix.plan, matrix.price
+        each = [
+            {"text": _words.price(usd, credit) or "not known", "count": count}
+            for usd, credit, count in price.each
+        ]
+        return {
+            "count": len(plan),
+            "factors": _factors(plan),
+            "each": each,
+            "together": _words.price(price.usd, price.credits),
+            "usd": f"${price.usd:.2f}" if price.usd is not None else "not known",
+            "budget": f"${matrix.budget_usd:.2f}" if matrix.budget_usd is not None else "",
+            "share": price.usd / matrix.budget_usd
+            if price.usd is not None and matrix.budget_usd
+            else 0.0,
+            "notes": plan.notes,
+        }
+
+    # ------------------------------------------------------------ run
+
+    def _on_run_now(self, content: Mapping[str, Any]) -> None:
+        if self.state != "ready":
+            return
+        self.state = "running"
+        self._start(self._run, content.get("count"), content.get("usd"))
+
+    async def _run(self, count: object, usd: object) -> None:
+        try:
+            self.placeholders = plans.placeholders(self.template)
+            matrix = await self._made()
+            matrix.check_budget()
+            told = self._told(matrix)
+        except BaseException:
+            self.state = "ready"
+            raise
+        if (count, usd) == (told["count"], told["usd"]):
+            self._begin(matrix)
+            return
+        # Something was typed since the price was seen.
+        self.state = "ready"
+        self.plan = {**told, "problem": self._over_budget(matrix)}
+
+    def _begin(self, matrix: Matrix) -> None:
+        self._matrix = matrix
+        self.error = None
+        self.state = "running"
+        self.left = ""
+        self._unwatch.append(matrix.watch(lambda made: self._follow(matrix, made)))
+        for listener in self._on_run:
+            self._guard(listener, matrix)
+        matrix.start()
+
+    def _follow(self, matrix: Matrix, _made: Made | None) -> None:
+        if self._closed or matrix is not self._matrix:
+            return
+        rests = matrix.state in {"stopped", "done"}
+        if rests != (self.state == "ready"):
+            self.state = "ready" if rests else "running"
+
+    def _on_stop(self, _content: object) -> None:
+        if self._matrix is not None:
+            self._matrix.stop()
+
+    def _on_take_up(self, _content: object) -> None:
+        """Go on with what an earlier kernel left; the form shows what that was."""
+        left, self._left = self._left, None
+        if left is None or self.state != "ready":
+            return
+        plan = left.plan
+        with self.hold_sync():
+            self.template = plan.template
+            self.placeholders = list(plan.values)
+            self.values = plan.values
+            self.models = plan.models
+            self.params = plan.params
+        self._begin(left)
+
+    def _on_leave(self, _content: object) -> None:
+        self._left = None
+        self.left = ""
+
+
+def _listed(given: Any) -> list[Any]:
+    """One value or several, as a list."""
+    return [given] if isinstance(given, str | int | float) else list(given)
+
+
+def _factors(plan: plans.Plan) -> str:
+    """How a number of pictures comes about: ``"3 subject × 4 light × 1 model"``."""
+    parts = [f"{len(some)} {name}" for name, some in plan.values.items()]
+    parts.append(f"{len(plan.models)} model{'' if len(plan.models) == 1 else 's'}")
+    parts += [
+        f"{len(some)} {_items.label(f'params.{name}').lower()}"
+        for name, some in plan.params.items()
+        if len(some) > 1
+    ]
+    return " × ".join(parts)

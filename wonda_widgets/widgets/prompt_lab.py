@@ -1,0 +1,195 @@
+"""`PromptLab`: try many variations of a prompt, spend knowingly, compare, choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .. import runtime
+from ..resources.matrix import AT_ONCE
+from ._panel import client_for
+from ._twin import Twin
+from .compare import FEWEST, MOST, Compare
+from .gallery import Gallery
+from .lab_form import BUDGET, LabForm
+from .notice import Notice
+from .publish_form import PublishForm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+    from ..pictures import Picture
+    from ..resources.matrix import Matrix
+
+
+class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+    """A bench for prompts: a template with placeholders, times models, times parameters.
+
+    The plan and its price are there before anything is made. Pictures fill the grid as they
+    are made; choose some to compare them, and one to publish it.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    template : str
+        A prompt with ``{placeholders}``.
+    values : dict of str to list of str
+        Each placeholder's values.
+    models : str or list of str
+        Keys; the service's first one by default.
+    params : dict
+        Each parameter's value, or the list of its values.
+    budget_usd : float
+        US dollars that a plan may cost.
+    at_once : int
+        How many jobs run at a time.
+
+    Attributes
+    ----------
+    matrix : Matrix or None
+        What runs or ran last, for the next cell: ``pandas.DataFrame(lab.matrix.rows())``.
+    selected : list of Picture
+        What was chosen.
+
+    Examples
+    --------
+    >>> lab = PromptLab(template="A {subject}, {light}", values={"subject": ["sunset", "storm"]})
+    >>> lab
+    """
+
+    _closed = True  # until it is built: a half-built one has nothing to close
+
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        template: str = "",
+        values: Mapping[str, Sequence[str]] | None = None,
+        models: Sequence[str] | str = (),
+        params: Mapping[str, Any] | None = None,
+        budget_usd: float = BUDGET,
+        at_once: int = AT_ONCE,
+        confirm_publish: bool = True,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            named = ", ".join(sorted(unknown))
+            raise TypeError(f"PromptLab takes no {named}; see help(PromptLab).")
+        used, self._owned = client_for(wonda)
+        self._used = used
+        inside: dict[str, Any] = {"wonda": used, "banner": False}
+        self.form = LabForm(
+            template=template,
+            values=values,
+            models=models,
+            params=params,
+            budget_usd=budget_usd,
+            at_once=at_once,
+            **inside,
+        )
+        self.gallery = Gallery([], **inside)
+        self.compare = Compare(**inside)
+        self.publish_form = PublishForm(confirm_publish=confirm_publish, **inside)
+        self._twin = Twin("Wonda Prompt lab")
+        self.form.hiding = self._twin.hiding_style
+        self._notice = [Notice(used)] if used.is_sandbox else []
+        self._stage = ipywidgets.VBox([self.gallery])
+        self._work = ipywidgets.Box([self.form, self._stage])
+        self._boxes = [self._stage, self._work]
+        self._there = {id(each) for each in (*self._notice, self._work)}
+        self._closed = False
+        super().__init__([*self._notice, self._work])
+        for box, name in ((self, "studio"), (self._work, "work"), (self._stage, "stage-column")):
+            box.add_class(f"wonda-{name}")
+        self.add_class("wonda-lab")
+        self.form.on_plan(self._planned)
+        self.form.on_run(self._begun)
+        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
+        self.gallery.on("publish", "Publish", lambda pictures: self._publish(pictures[0]))
+        self.compare.on("publish", "Publish", self._publish)
+
+    # ------------------------------------------------------------ for the next cell
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """What runs or ran last; None before the first."""
+        return self.form.matrix
+
+    @property
+    def selected(self) -> list[Picture]:
+        """The chosen pictures."""
+        return list(self.gallery.selected)
+
+    @property
+    def publish_job(self) -> Job | None:
+        """The latest post; None before the first."""
+        return self.publish_form.job
+
+    def __repr__(self) -> str:
+        return f"<PromptLab {self.matrix or 'nothing made yet'}>"
+
+    # ------------------------------------------------------------ the flow, on the loop
+
+    def _planned(self, matrix: Matrix) -> None:
+        # What was made stays in sight until the next run.
+        if self.matrix is None:
+            self._group(matrix)
+            self.gallery.show_matrix(matrix)
+
+    def _begun(self, matrix: Matrix) -> None:
+        self._group(matrix)
+        self.gallery.show_matrix(matrix)
+
+    def _group(self, matrix: Matrix) -> None:
+        """Group by what varies first, if something else varies too."""
+        varied = [f"values.{name}" for name, some in matrix.plan.values.items() if len(some) > 1]
+        if len(varied) > 1 and not self.gallery.group_by:
+            self.gallery.group_by = varied[0]
+
+    def _compare(self, pictures: list[Picture]) -> None:
+        self.compare.show(pictures)
+        self._bring(self.compare)
+
+    def _publish(self, picture: Picture) -> None:
+        self._bring(self.publish_form)
+        runtime.begin(self._offer, picture)
+
+    async def _offer(self, picture: Picture) -> None:
+        thumb = await self._used.history.thumbnail(picture)
+        self.publish_form.offer(picture.media.media_id or "", alt_text=picture.prompt, thumb=thumb)
+
+    def _bring(self, panel: Any) -> None:
+        """Show a panel that was not needed until now."""
+        order = [*self._notice, self._work, self.compare, self.publish_form]
+        self._there.add(id(panel))
+        self.children = [each for each in order if id(each) in self._there]
+
+    # ------------------------------------------------------------ display and end
+
+    def _ipython_display_(self) -> None:
+        self._twin.display_under(self)
+
+    def close(self) -> None:
+        """Free everything: the panels, their subscriptions, and the client if it made one."""
+        if self._closed:
+            return
+        self._closed = True
+        panels = [*self._notice, self.form, self.gallery, self.compare, self.publish_form]
+        for panel in panels:
+            panel.close()
+        # Children are let go first: a closed child in a living box breaks its state.
+        for box in (self, *self._boxes):
+            box.children = ()
+        for box in self._boxes:
+            layout = box.layout
+            box.close()
+            layout.close()
+        if self._owned is not None:
+            runtime.begin(self._owned.aclose)
+        layout = self.layout
+        super().close()
+        layout.close()

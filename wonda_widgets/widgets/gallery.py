@@ -96,7 +96,7 @@ class Gallery(Panel):
 
     def __init__(
         self,
-        pictures: Iterable[Picture | Job] | Matrix | None = None,
+        pictures: Iterable[Any] | Matrix | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         group_by: str = "",
@@ -113,21 +113,22 @@ class Gallery(Panel):
         self._unwatch_matrix: Callable[[], None] | None = None
         self._doing: dict[str, Callable[[list[Picture]], object]] = {}
         self._due = False
+        shown = pictures if pictures is None or isinstance(pictures, Matrix) else list(pictures)
+        for each in shown if isinstance(shown, list) else ():
+            if not isinstance(each, Picture | Job):
+                name = type(each).__name__
+                raise TypeError(f"Gallery takes pictures, jobs or a matrix, not {name}.")
         super().__init__(wonda, searches=pictures is None, group_by=group_by, **traits)
         self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters", "favourites"])
-        if pictures is None:
-            runtime.post(lambda: self._search(""))
-        elif isinstance(pictures, Matrix):
-            matrix = pictures
-            runtime.post(lambda: self.show_matrix(matrix))
+        runtime.post(lambda: self._first(shown))
+
+    def _first(self, shown: list[Picture | Job] | Matrix | None) -> None:
+        if shown is None:
+            self._search("")
+        elif isinstance(shown, Matrix):
+            self.show_matrix(shown)
         else:
-            given = list(pictures)
-            for each in given:
-                if not isinstance(each, Picture | Job):
-                    raise TypeError(
-                        f"Gallery takes pictures, jobs or a matrix, not {type(each).__name__}."
-                    )
-            runtime.post(lambda: self._start(self._show, given))
+            self._start(self._show, shown)
 
     # ------------------------------------------------------------ what is shown
 
@@ -429,10 +430,10 @@ class Gallery(Panel):
             runtime.post(lambda: self._search(self._text))
 
     def _on_export(self, content: Mapping[str, Any]) -> None:
-        kind = content.get("kind")
+        kind = str(content.get("kind"))
         if kind in {"csv", "json", "folder"}:
             some = self.selected or [item.picture for item in self._shown if item.picture]
-            self._start(self._export, list(some), str(kind))
+            self._start(self._export, list(some), kind)
 
     async def _export(self, pictures: list[Picture], kind: str) -> None:
         self.error = None

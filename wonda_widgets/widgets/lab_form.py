@@ -205,14 +205,12 @@ class LabForm(Panel):
     def _budget(self) -> float:
         text = self.budget_usd.strip().removeprefix("$").replace(",", ".")
         try:
-            budget = checked_budget(float(text))
+            dollars = float(text)
         except ValueError:
-            budget = None
-        if budget is None:
             raise InvalidInputError(
                 "budget_usd", "There is no budget.", "Say how many US dollars this may cost."
-            )
-        return budget
+            ) from None
+        return checked_budget(dollars) or dollars
 
     @staticmethod
     def _over_budget(matrix: Matrix) -> _words.Problem | None:

@@ -1,0 +1,435 @@
+"""Gallery, Compare and PromptLab without a browser: messages in, traits and messages out."""
+
+import ipywidgets
+import pytest
+from conftest import KEY
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets import runtime
+from wonda_widgets.widgets import _items
+
+REGISTRY = ipywidgets.widgets.widget._instances
+VALUES = {"subject": ["sunset", "storm"], "light": ["haze", "dusk", "rain"]}
+TEMPLATE = "A {subject}, {light}"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(settled, quick_polls):  # noqa: ARG001
+    before = len(REGISTRY)
+    yield
+    settled(lambda: len(REGISTRY) == before)
+
+
+@pytest.fixture
+def wonda(tmp_path):
+    with ww.Wonda.sandbox(seconds=0.02, journal=tmp_path / "journal.db") as client:
+        yield client
+
+
+@pytest.fixture
+def panel(wonda):
+    made = []
+
+    def make(cls, *args, **options):
+        options.setdefault("wonda", wonda)
+        made.append(cls(*args, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def send(panel, kind, /, **content):
+    panel._receive(panel, {"type": kind, **content}, [])
+
+
+def heard(panel):
+    """What a panel sends, as (content, buffers)."""
+    told = []
+    real = panel.send
+
+    def note(content, buffers=None):
+        told.append((content, buffers or []))
+        real(content, buffers)
+
+    panel.send = note
+    return told
+
+
+def of_kind(told, kind):
+    return [content for content, _ in told if content["type"] == kind]
+
+
+def make(wonda, *prompts):
+    for prompt in prompts:
+        wonda.images.generate(model="nano-banana-2", prompt=prompt).wait()
+
+
+@pytest.fixture
+def made(wonda):
+    matrix = wonda.images.matrix(TEMPLATE, VALUES, "nano-banana-2")
+    matrix.wait()
+    return matrix
+
+
+def gallery_of(panel, settled, *args, **options):
+    gallery = panel(ww.Gallery, *args, **options)
+    settled(lambda: gallery.state == "ready" and gallery.order)
+    return gallery
+
+
+# ---------------------------------------------------------------- gallery
+
+
+def test_only_what_is_in_sight_travels(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    send(gallery, "window", view="v", first=1, last=3, has=[])
+    settled(lambda: len(of_kind(told, "thumb")) == 2)
+    [window] = of_kind(told, "items")
+    assert (window["first"], len(window["items"])) == (1, 2)
+    assert window["items"][0]["title"] == "A sunset, dusk"
+    assert window["items"][0]["caption"] == "sunset · dusk"
+    assert {c["key"] for c in of_kind(told, "thumb")} == {i["key"] for i in window["items"]}
+    sizes = [len(buffers[0]) for content, buffers in told if content["type"] == "thumb"]
+    assert max(sizes) <= 32_000
+    state = gallery.get_state()
+    assert len(repr(state)) - len(state["_esm"]) - len(state["_css"]) < 4_000
+
+
+def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    keys = [_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "window", view="v", first=0, last=3, has=keys[:2])
+    settled(lambda: of_kind(told, "thumb"))
+    assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"first": -1, "last": 3},
+        {"first": "0", "last": 2},
+        {"first": 0, "last": 10**9},
+        {"first": 5, "last": 1},
+        {"first": 0, "last": 2, "has": "x"},
+    ],
+)
+def test_odd_windows_harm_nothing(panel, settled, made, content):
+    gallery = gallery_of(panel, settled, made.pictures)
+    send(gallery, "window", view="v", **content)
+    for kind in ("open", "mark", "retry", "act", "choose", "toggle", "add", "export", "no such"):
+        send(gallery, kind, key="nothing", keys=7, name=[], kind={})
+    settled(lambda: gallery.receipt == 10)
+    assert gallery.error is None
+
+
+def test_group_and_filter_by_what_varies(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures, group_by="subject")
+    assert [(group["title"], group["count"]) for group in gallery.groups] == [
+        ("sunset", 3),
+        ("storm", 3),
+    ]
+    assert [facet["label"] for facet in gallery.facets] == ["subject", "light"]
+    gallery.filters = {"values.light": "dusk"}
+    settled(lambda: [group["count"] for group in gallery.groups] == [1, 1])
+    gallery.filters = {"values.light": "no such"}
+    settled(lambda: gallery.groups == [])
+    assert gallery.total == 6
+
+
+def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    keys = [_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "toggle", key=keys[4])
+    send(gallery, "toggle", key=keys[1])
+    send(gallery, "toggle", key="nonsense")
+    settled(lambda: len(gallery.selected) == 2)
+    assert [picture.prompt for picture in gallery.selected] == ["A storm, dusk", "A sunset, dusk"]
+    assert gallery.selected[0].values == {"subject": "storm", "light": "dusk"}
+    send(gallery, "toggle", key=keys[4])
+    send(gallery, "add", keys=[keys[0], keys[1]])
+    settled(lambda: len(gallery.selected) == 2)
+    assert gallery.chosen == [keys[1], keys[0]]
+    send(gallery, "choose_all")
+    settled(lambda: len(gallery.selected) == 6)
+    send(gallery, "choose", keys=[])
+    settled(lambda: gallery.selected == [])
+
+
+def test_marks_go_to_the_journal(panel, settled, made, wonda):
+    gallery = gallery_of(panel, settled, made.pictures)
+    key = _items.of_picture(made.pictures[2]).key
+    told = heard(gallery)
+    send(gallery, "toggle", key=key)
+    send(gallery, "mark", key=key, favourite=True, rating=4, note="<b>yes</b>")
+    settled(lambda: of_kind(told, "item"))
+    assert of_kind(told, "item")[0]["item"]["favourite"]
+    assert gallery.selected[0].rating == 4
+    [found] = wonda.history.search(favourite=True)
+    assert (found.prompt, found.note) == ("A sunset, rain", "<b>yes</b>")
+    gallery.favourites = True
+    settled(lambda: [group["count"] for group in gallery.groups] == [1])
+    send(gallery, "mark", key=key, rating=9)
+    settled(lambda: gallery.error)
+    assert "0 to 5" in gallery.error["title"]
+
+
+def test_everything_ever_made_and_a_search(panel, settled, wonda):
+    make(wonda, "A harbour at night", "A storm", "A harbour in fog")
+    gallery = gallery_of(panel, settled)
+    assert gallery.searches
+    assert gallery.total == 3
+    for text in ("h", "ha", "harbour"):
+        send(gallery, "search", text=text)
+    settled(lambda: gallery.total == 2)
+    make(wonda, "Another harbour")
+    gallery.refresh()
+    settled(lambda: gallery.total == 3)
+    send(gallery, "search", text="no such words")
+    settled(lambda: gallery.total == 0)
+
+
+def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    key = _items.of_picture(made.pictures[0]).key
+    send(gallery, "open", key=key, view="mine")
+    settled(lambda: of_kind(told, "large"))
+    [about] = of_kind(told, "about")
+    assert about["prompt"] == "A sunset, haze"
+    assert {"label": "light", "value": "haze"} in about["rows"]
+    assert "wonda.images.generate" in about["code"]
+    [large] = of_kind(told, "large")
+    assert large["view"] == "mine"
+    assert "PNG" in large["facts"]
+
+
+def test_a_picture_that_cannot_be_decoded_says_why(panel, settled, wonda, made, monkeypatch):
+    async def junk(_url):
+        return b"<svg onload=alert(1)>"
+
+    monkeypatch.setattr(wonda._async._core.transport, "download", junk)
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    send(gallery, "window", view="v", first=0, last=1)
+    settled(lambda: of_kind(told, "broken"))
+    assert "not a picture" in of_kind(told, "broken")[0]["why"]
+    send(gallery, "open", key=_items.of_picture(made.pictures[0]).key, view="v")
+    settled(lambda: of_kind(told, "large"))
+    assert "not a picture" in of_kind(told, "large")[0]["why"]
+
+
+def test_a_matrix_fills_in(panel, settled, wonda):
+    matrix = wonda.images.matrix("{what}", {"what": ["A harbour", "sandbox: fail"]}, "z-image")
+    gallery = gallery_of(panel, settled, matrix)
+    told = heard(gallery)
+    send(gallery, "window", view="v", first=0, last=2)
+    settled(lambda: of_kind(told, "items"))
+    assert {item["state"] for item in of_kind(told, "items")[0]["items"]} == {"waiting"}
+    assert gallery.progress == {}
+    matrix.start()
+    settled(lambda: gallery.progress.get("state") == "done" and of_kind(told, "thumb"))
+    assert gallery.progress["text"] == "1 of 2, 1 failed"
+    last = {content["item"]["key"]: content["item"] for content in of_kind(told, "item")}
+    assert last["cell-0"]["state"] == "succeeded"
+    assert last["cell-1"]["state"] == "failed"
+    assert last["cell-1"]["error"]
+    send(gallery, "toggle", key="cell-1")
+    send(gallery, "toggle", key="cell-0")
+    settled(lambda: len(gallery.selected) == 1)
+    before = len(of_kind(told, "item"))
+    send(gallery, "retry_failed")
+    settled(lambda: gallery.progress["state"] == "done" and len(of_kind(told, "item")) > before)
+
+
+def test_export_of_what_was_chosen(panel, settled, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gallery = gallery_of(panel, settled, made.pictures)
+    send(gallery, "toggle", key=_items.of_picture(made.pictures[0]).key)
+    send(gallery, "export", kind="folder")
+    settled(lambda: gallery.note.startswith("Exported"))
+    assert gallery.note == "Exported 1 picture to wonda pictures"
+    [picture] = (tmp_path / "wonda pictures").glob("*.png")
+    assert Image.open(picture).text["prompt"] == "A sunset, haze"
+    send(gallery, "export", kind="csv")
+    settled(lambda: gallery.note.endswith("wonda-pictures.csv"))
+
+
+def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
+    make(wonda, "A harbour")
+    [job] = wonda.jobs.recent()
+    gallery = gallery_of(panel, settled, [job])
+    assert gallery.total == 1
+    with pytest.raises(TypeError, match="pictures, jobs or a matrix, not str"):
+        ww.Gallery(["x"], wonda=wonda)
+
+
+def test_each_action_gets_the_pictures(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    got = []
+    gallery.on("post", "Post", got.extend)
+    keys = [_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "act", name="post", keys=keys[:2])
+    settled(lambda: len(got) == 2)
+
+
+# ---------------------------------------------------------------- compare
+
+
+def test_what_differs_is_pointed_out(panel, settled, made):
+    compare = panel(ww.Compare, made.pictures[:2])
+    settled(lambda: compare.shown)
+    differing = {row["label"]: row["differs"] for row in compare.rows}
+    assert differing == {"subject": False, "light": True, "Model": False, "took": False}
+    assert compare.titles == ["haze", "dusk"]
+    told = heard(compare)
+    send(compare, "look", key=compare.shown[1], view="v")
+    settled(lambda: of_kind(told, "large"))
+    assert of_kind(told, "large")[0]["key"] == compare.shown[1]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_too_few_or_too_many_cannot_be_compared(made, wonda, count):
+    compare = ww.Compare(wonda=wonda)
+    with pytest.raises(ww.InvalidInputError, match="two to four"):
+        compare.show(made.pictures[:count])
+    compare.close()
+
+
+# ---------------------------------------------------------------- the lab
+
+
+@pytest.fixture
+def lab(panel, settled):
+    made = panel(ww.PromptLab, template=TEMPLATE, values=VALUES)
+    settled(lambda: made.form.plan.get("count") == 6)
+    return made
+
+
+def test_the_bill_is_known_before(lab):
+    plan = lab.form.plan
+    assert plan["factors"] == "2 subject × 3 light × 1 model"
+    assert plan["each"] == [{"text": "about $0.04 · 40 credits", "count": 6}]
+    assert (plan["usd"], plan["budget"]) == ("$0.24", "$2.50")
+    assert plan["problem"] is None
+    assert lab.gallery.total == 6, "each cell is there, waiting"
+
+
+def run(lab):
+    plan = lab.form.plan
+    send(lab.form, "run_now", count=plan["count"], usd=plan["usd"])
+
+
+def test_it_makes_what_was_planned_once(lab, settled, wonda):
+    run(lab)
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    settled(lambda: lab.form.state == "ready")
+    assert len(wonda.jobs.recent()) == 6
+    assert lab.gallery.group_by == "values.subject"
+    settled(lambda: lab.gallery.progress.get("text") == "6 of 6")
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "field", "said"),
+    [
+        ("template", "", "template", "is empty"),
+        ("template", "A {subject", "template", "no placeholder"),
+        ("values", {"subject": ["a"]}, "values.light", "has no values"),
+        ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
+        ("models", [], "models", "no values"),
+        ("budget_usd", "", "budget_usd", "no budget"),
+        ("budget_usd", "lots", "budget_usd", "no budget"),
+        ("budget_usd", "0", "budget_usd", "above 0"),
+        ("budget_usd", "0.10", "budget_usd", "the budget is $0.10"),
+        ("params", {"resolution": ["9K"]}, "params.resolution", "has no '9K'"),
+    ],
+)
+def test_why_it_cannot_run_is_said_where_it_belongs(lab, settled, trait, value, field, said):
+    setattr(lab.form, trait, value)
+    settled(lambda: lab.form.plan.get("problem"))
+    assert lab.form.plan["problem"]["field"] == field
+    problem = lab.form.plan["problem"]
+    assert said in problem["title"] + problem["text"]
+    send(lab.form, "run_now", count=6, usd="$0.24")
+    settled(lambda: lab.form.state == "ready")
+    assert lab.matrix is None
+
+
+def test_what_was_typed_since_the_price_was_seen_is_not_run(lab, settled, wonda):
+    lab.form.params = {"resolution": ["4K"]}
+    send(lab.form, "run_now", count=6, usd="$0.24")
+    settled(lambda: lab.form.plan.get("usd") == "$0.96" and lab.form.state == "ready")
+    assert lab.matrix is None
+    assert wonda.jobs.recent() == []
+    run(lab)
+    settled(lambda: lab.matrix is not None)
+
+
+def test_values_of_a_placeholder_that_is_taken_away_are_kept(lab, settled):
+    lab.form.template = "A {subject}"
+    settled(lambda: lab.form.plan.get("count") == 2)
+    lab.form.template = TEMPLATE
+    settled(lambda: lab.form.plan.get("count") == 6)
+
+
+def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
+    lab.form.at_once = 1
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.progress.succeeded >= 1)
+    send(lab.form, "stop")
+    settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
+    later = panel(ww.PromptLab)
+    settled(lambda: later.form.left)
+    assert later.form.left == "A plan of 6 pictures was left unfinished."
+    send(later.form, "take_up")
+    settled(lambda: later.matrix is not None and later.matrix.state == "done")
+    assert later.form.template == TEMPLATE
+    assert later.form.values == VALUES
+    assert len(wonda.jobs.recent()) == 6
+    third = panel(ww.PromptLab)
+    settled(lambda: third.form.state == "ready")
+    runtime.call(_a_moment())
+    assert third.form.left == ""
+
+
+async def _a_moment():
+    import asyncio
+
+    await asyncio.sleep(0.1)
+
+
+def test_two_chosen_are_compared_and_one_is_published(lab, settled):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="compare", keys=["cell-0", "cell-5"])
+    settled(lambda: lab.compare in lab.children and lab.compare.shown)
+    send(lab.compare, "act", name="publish", at=1)
+    settled(lambda: lab.publish_form in lab.children and lab.publish_form.media_id)
+    assert lab.publish_form.media_id == lab.matrix.pictures[5].media.media_id
+    assert lab.publish_form.alt_text == "A storm, rain"
+
+
+def test_without_the_service_it_says_so_and_tries_again(panel, settled, wonda):
+    wonda.faults.add("GET", "/capabilities", 500, times=9)
+    lab = panel(ww.PromptLab, template="A harbour")
+    settled(lambda: lab.form.state == "unavailable")
+    assert lab.form.error
+    wonda.faults.clear()
+    send(lab.form, "reload")
+    settled(lambda: lab.form.plan.get("count") == 1)
+
+
+def test_the_key_is_in_no_trait(settled, served):
+    _, url = served(key=KEY)
+    with ww.Wonda(KEY, base_url=url) as wonda:
+        lab = ww.PromptLab(wonda, template=TEMPLATE, values=VALUES)
+        settled(lambda: lab.form.plan.get("count") == 6)
+        states = [each.get_state() for each in (lab.form, lab.gallery, lab.compare)]
+        assert KEY[:15] not in repr(states)
+        lab.close()

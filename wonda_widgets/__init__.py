@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .errors import WondaError as WondaError
     from .jobs import Job as Job
     from .journal import Journal as Journal
+    from .magic import load_ipython_extension as load_ipython_extension
     from .models import Media as Media
     from .models import Snapshot as Snapshot
     from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
@@ -89,6 +90,7 @@ _HOME_OF = {
     ),
     "Job": "jobs",
     "Journal": "journal",
+    "load_ipython_extension": "magic",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "nested_asyncio",
     "Finding": "resources.once",

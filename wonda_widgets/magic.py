@@ -1,0 +1,220 @@
+"""``%%wonda``: the cell is the prompt.
+
+    %load_ext wonda_widgets
+
+    %%wonda -m nano-banana-2 --aspect-ratio 4:5 -o harbour
+    A quiet harbour at dawn, long lens
+
+shows progress and picture, and leaves the job in ``harbour`` for the next cell. Tab
+completes models, parameters and their values.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from . import client, runtime, schema
+from .errors import InvalidInputError, WondaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .jobs import Job
+    from .models import ImageModel
+
+NAME = "%%wonda"
+OPTIONS = {"-m": "model", "--model": "model", "-o": "output", "--output": "output"}
+VARIABLE = "job"
+
+_known: dict[str, list[ImageModel]] = {}
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Make ``%%wonda`` known: what ``%load_ext wonda_widgets`` calls."""
+    shell.register_magic_function(
+        lambda line, cell: run(shell, line, cell), magic_kind="cell", magic_name="wonda"
+    )
+    shell.set_hook("complete_command", _complete, str_key=NAME)
+
+
+def run(shell: InteractiveShell, line: str, cell: str) -> None:
+    """Ask for the picture of a cell, show how it gets on, and leave its job in a variable."""
+    from IPython.core.error import UsageError  # noqa: PLC0415 - there is an IPython here
+    from IPython.display import display  # noqa: PLC0415 - see above
+
+    wonda = _client(shell.user_ns)
+    try:
+        job, variable = _ask(wonda, line, cell)
+    except WondaError as error:
+        # A sentence in place of a traceback; the prompt stays in its cell.
+        raise UsageError(str(error)) from None
+    shell.user_ns[variable] = job
+    shown = _shown(wonda, job, cell.strip())
+    display(shown)
+
+
+def _client(names: Mapping[str, Any]) -> client.AsyncWonda:
+    """The notebook's own client, if it is called ``wonda``; else the default one."""
+    own = names.get("wonda")
+    return (
+        client.awaitable(own)
+        if isinstance(own, client.Wonda | client.AsyncWonda)
+        else client.default()
+    )
+
+
+def _ask(wonda: client.AsyncWonda, line: str, cell: str) -> tuple[Job, str]:
+    models = _models(wonda)
+    given = parsed(line)
+    variable = given.pop("output", VARIABLE)
+    if not variable.isidentifier():
+        raise InvalidInputError("output", f"{variable!r} is no name for a variable.", "Use -o job.")
+    model = _model(models, given.pop("model", None))
+    fields = schema.fields(model.params)
+    params = {}
+    for name, text in given.items():
+        field = _field(fields, name)
+        if field is None:
+            known = " ".join(_option(field.name) for field in fields) or "no parameters"
+            raise InvalidInputError(name, f"{model.name} has no --{name}.", f"It takes: {known}.")
+        params[field.name] = value = _value(field, text)
+        problem = schema.problem(field, value)
+        if problem:
+            raise InvalidInputError(name, problem, _offer(field))
+    asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
+    return runtime.call(asked, interrupted="Look into your Wonda library."), variable
+
+
+def _shown(wonda: client.AsyncWonda, job: Job, prompt: str) -> Any:
+    """A panel with the job's progress and then its picture."""
+    import ipywidgets  # noqa: PLC0415 - only where something is shown
+
+    from .widgets.image_preview import ImagePreview  # noqa: PLC0415
+    from .widgets.job_progress import JobProgress  # noqa: PLC0415
+
+    preview = ImagePreview(wonda=wonda, alt=prompt)
+    progress = JobProgress(job, wonda=wonda, banner=False)
+    box = ipywidgets.VBox([preview, progress])
+    box.add_class("wonda-studio")
+
+    def follow(snapshot: Any) -> None:
+        if snapshot.status == "succeeded" and any(o.media for o in snapshot.outputs):
+            preview.show(snapshot.media, job.request, job_id=job.id or "")
+
+    job.watch(follow)
+    return box
+
+
+# ---------------------------------------------------------------- the line
+
+
+def parsed(line: str) -> dict[str, str]:
+    """Options by their names: ``-m x --aspect-ratio 4:5`` or ``--aspectRatio=4:5``.
+
+    Raises
+    ------
+    InvalidInputError
+        If something is no option or has no value.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise InvalidInputError("line", "A quotation mark in this line is not closed.") from None
+    found: dict[str, str] = {}
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if not name.startswith("-") or not name.strip("-"):
+            raise InvalidInputError(
+                "line", f"{word!r} is no option.", "The prompt goes into the cell, below the line."
+            )
+        if not equals:
+            if not words or words[0].startswith("--"):
+                raise InvalidInputError("line", f"{name} has no value.", f"Write {name} VALUE.")
+            value = words.pop(0)
+        found[OPTIONS.get(name, name.lstrip("-"))] = value
+    return found
+
+
+def _model(models: list[ImageModel], key: str | None) -> ImageModel:
+    found = next((model for model in models if key in {None, model.key}), None)
+    if found is None:
+        known = ", ".join(model.key for model in models)
+        raise InvalidInputError("model", f"There is no model {key!r}.", f"There are: {known}.")
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _field(fields: list[schema.Field], name: str) -> schema.Field | None:
+    """A parameter, however it is written: aspectRatio, aspect-ratio, aspect_ratio."""
+    return next((field for field in fields if _plain(field.name) == _plain(name)), None)
+
+
+def _option(name: str) -> str:
+    """``aspectRatio`` as ``--aspect-ratio``."""
+    return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", name).lower()
+
+
+def _value(field: schema.Field, text: str) -> Any:
+    match field.kind:
+        case "choice":
+            return next((option for option in field.options if str(option) == text), text)
+        case "flag":
+            return {"on": True, "true": True, "off": False, "false": False}.get(text.lower(), text)
+        case "slider" | "number":
+            try:
+                number = float(text)
+            except ValueError:
+                return text
+            return int(number) if number.is_integer() else number
+    return text
+
+
+def _offer(field: schema.Field) -> str:
+    return f"There are: {', '.join(map(str, field.options))}." if field.options else ""
+
+
+# ---------------------------------------------------------------- completion
+
+
+def _models(wonda: client.AsyncWonda) -> list[ImageModel]:
+    """The models, asked for once a service."""
+    if wonda.base_url not in _known:
+        _known[wonda.base_url] = runtime.call(wonda.capabilities()).image_models
+    return _known[wonda.base_url]
+
+
+def _complete(shell: InteractiveShell, event: Any) -> list[str]:
+    try:
+        return completions(_models(_client(shell.user_ns)), event.line)
+    except WondaError:  # a completion is no place for an error
+        return []
+
+
+def completions(models: list[ImageModel], line: str) -> list[str]:
+    """What can stand at the end of a line that begins with ``%%wonda``."""
+    words = line.split()[1:]
+    last = "" if line.endswith(" ") or not words else words.pop()
+    before = words[-1] if words else ""
+    chosen = next((b for a, b in itertools.pairwise(words) if a in {"-m", "--model"}), "")
+    model = next((model for model in models if model.key == chosen), models[0] if models else None)
+    fields = schema.fields(model.params) if model else []
+    if before in {"-m", "--model"}:
+        found = [model.key for model in models]
+    elif before in {"-o", "--output"}:
+        found = []
+    elif before.startswith("--") and (field := _field(fields, before)) is not None:
+        found = [str(option) for option in field.options]
+        found += ["on", "off"] if field.kind == "flag" else []
+    else:
+        found = ["--model", "--output", *(_option(field.name) for field in fields)]
+        found = [option for option in found if option not in words]
+    return [each for each in found if each.startswith(last)]

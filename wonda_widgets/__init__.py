@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import edit as edit
     from .client import AsyncWonda as AsyncWonda
     from .client import Wonda as Wonda
     from .database import JournalWarning as JournalWarning
@@ -93,6 +94,7 @@ _HOME_OF = {
     "load_ipython_extension": "magic",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "nested_asyncio",
+    "edit": "edit",
     "Finding": "resources.once",
     "Matrix": "resources.matrix",
     "Picture": "pictures",
@@ -113,7 +115,8 @@ __all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604 - built from the table abo
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    home = import_module(f".{_HOME_OF[name]}", __name__)
+    value = home if name == _HOME_OF[name] else getattr(home, name)
     globals()[name] = value
     return value
 

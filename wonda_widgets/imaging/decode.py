@@ -61,7 +61,7 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
 
 
 def full_size(data: bytes) -> Image.Image:
-    """The picture at full size, upright.
+    """The picture at full size, upright; its `format` tells what the file is.
 
     Raises
     ------
@@ -72,7 +72,9 @@ def full_size(data: bytes) -> Image.Image:
         return image
     pixels = image.width * image.height
     _check(len(data) + (_per_pixel(image) + PER_PIXEL) * pixels, size)
-    return upright(image)
+    turned = upright(image)
+    turned.format = image.format
+    return turned
 
 
 def orientation(image: Image.Image) -> int:
@@ -90,6 +92,13 @@ def upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # noqa: BLE001 - the same
         return image
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """A picture with transparency (RGBA) as one without."""
+    flat = Image.new("RGB", image.size, "white")
+    flat.paste(image, mask=image.getchannel("A"))
+    return flat
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:

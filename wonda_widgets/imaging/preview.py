@@ -71,6 +71,13 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     return Preview(encoded, mime_type, width, height, format=kind, size=len(data))
 
 
+def small(
+    image: Image.Image, longest: int = LONGEST, max_bytes: int = MAX_BYTES
+) -> tuple[bytes, str]:
+    """A preview of pixels that are there already, upright: its bytes and their type."""
+    return _encode(_resized(_stepped(image, longest), longest), max_bytes)
+
+
 _ORIENTATION = 0x0112
 _SIDEWAYS = 5  # EXIF orientations from here on swap width and height
 
@@ -140,9 +147,7 @@ def _encode(image: Image.Image, max_bytes: int) -> tuple[bytes, str]:
             data = _save(image, "PNG", optimize=False)
             if len(data) <= max_bytes:
                 return data, "image/png"
-        flat = Image.new("RGB", image.size, "white")
-        flat.paste(image, mask=image.getchannel("A"))
-        image = flat
+        image = decode.on_white(image)
     while True:
         for quality in QUALITIES:
             data = _save(image, "JPEG", quality=quality)

@@ -1,0 +1,119 @@
+"""The fonts of this computer, found by looking into its folders.
+
+Pillow's own font, named `BUILT_IN`, is always there. A family that is not there is
+an error, because a caption in another font than was asked for is another picture.
+The one exception is `PREFERRED`, which `Text` has before anybody chose: where it is
+not installed, the built-in one stands in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+from ..errors import InvalidInputError
+from .operations import Text
+
+BUILT_IN = "Default"
+PREFERRED = Text(text="").font_family
+FILES = (".ttf", ".otf", ".ttc")
+PLAIN = ("regular", "book", "roman", "normal", "medium")  # the style that stands for a family
+MOST_FILES = 3000  # are looked into; a computer with more is slow enough
+MOST_NAMED = 12  # families, in a sentence
+
+
+def names() -> list[str]:
+    """The families that can be chosen: the built-in one, then those that were found."""
+    return [BUILT_IN, *sorted((family for family, _ in _found().values()), key=str.casefold)]
+
+
+def font(family: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font to draw with.
+
+    Parameters
+    ----------
+    family : str
+        A family, whatever the case; the path of a font file; or `BUILT_IN`.
+    size : int
+        Pixels.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not there; the message names what is.
+    """
+    family = family.strip()
+    known = _found().get(family.casefold())
+    if known is not None:
+        return ImageFont.truetype(known[1], size)
+    if family in {BUILT_IN, PREFERRED}:
+        return _built_in(size)
+    if family.casefold().endswith(FILES):
+        try:
+            return ImageFont.truetype(Path(family).expanduser(), size)
+        except (OSError, ValueError):
+            raise InvalidInputError(
+                "font_family", f"{family} cannot be read as a font.", "Pass a .ttf or .otf file."
+            ) from None
+    there = names()
+    more = f" and {len(there) - MOST_NAMED} more" if len(there) > MOST_NAMED else ""
+    raise InvalidInputError(
+        "font_family",
+        f"The font “{family}” is not on this computer.",
+        f"These are: {', '.join(there[:MOST_NAMED])}{more}. A path to a font file works too.",
+    )
+
+
+def _built_in(size: int) -> ImageFont.FreeTypeFont:
+    made = ImageFont.load_default(size)
+    assert isinstance(made, ImageFont.FreeTypeFont)  # noqa: S101 - every wheel of Pillow has it
+    return made
+
+
+def _folders() -> list[Path]:
+    home = Path.home()
+    if sys.platform == "win32":
+        own = os.environ.get("LOCALAPPDATA", str(home / "AppData" / "Local"))
+        windows = Path(os.environ.get("WINDIR", r"C:\Windows"))
+        return [windows / "Fonts", Path(own, "Microsoft", "Windows", "Fonts")]
+    if sys.platform == "darwin":
+        library = Path("Library", "Fonts")
+        return [home / library, Path("/") / library, Path("/System") / library]
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    own = os.environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
+    data = [Path(folder, "fonts") for folder in (own, *shared.split(os.pathsep))]
+    return [home / ".fonts", *data]
+
+
+@cache
+def _found() -> dict[str, tuple[str, Path]]:
+    """Families by their name in lower case: the name as it is written, and the file."""
+    files = [file for folder in _folders() for file in _font_files(folder)]
+    found: dict[str, tuple[str, Path]] = {}
+    ranks: dict[str, int] = {}
+    for file in files[:MOST_FILES]:
+        try:
+            family, style = ImageFont.truetype(file, 16).getname()
+        except (OSError, ValueError):  # a font of pictures of one size, or damaged
+            continue
+        if not family or family.startswith("."):  # a system's own, not to be chosen
+            continue
+        style = (style or "").casefold()
+        rank = PLAIN.index(style) if style in PLAIN else len(PLAIN)
+        if rank < ranks.get(family.casefold(), len(PLAIN) + 1):
+            found[family.casefold()], ranks[family.casefold()] = (family, file), rank
+    return found
+
+
+def _font_files(folder: Path) -> list[Path]:
+    # Sorted, so that of two equal files the same one is taken each time.
+    return sorted(
+        Path(root, name)
+        for root, _, files in os.walk(folder)
+        for name in files
+        if name.casefold().endswith(FILES)
+    )

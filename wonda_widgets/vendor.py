@@ -1,0 +1,260 @@
+"""An edit done by the service's own command line tool (wonda-api.md, section 10).
+
+An outside program, which may be missing, hang or print anything. It is run without a
+shell, finds its key by itself (in the environment or in its own settings), and ends
+with us: if it takes too long or a cell is interrupted, it and what it started are
+ended, and nothing else. Its output goes into files, so that it never waits for
+somebody to read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from . import credentials, runtime
+from .errors import InvalidInputError, UnexpectedReplyError, WondaError
+from .imaging import fonts
+from .imaging.edits import read
+from .imaging.operations import Crop, Operation, Text
+from .models import Media
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+BINARY = "WONDA_BIN"
+TIMEOUT = 180.0  # seconds; it fetches, renders and uploads
+MOST_READ = 2**20  # bytes of what it prints
+MOST_SAID = 600  # characters of its complaint
+AN_ID = re.compile(r"[\w-]{1,200}")
+A_BARE_ID = re.compile(r"(?=.*\d)[\w-]{4,200}")  # and no word like "done"
+LIBRARY = "Look into your Wonda library: it may have uploaded the picture."
+
+
+def cli(
+    operations: Operation | dict[str, Any] | Iterable[Any],
+    media: Media | str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    timeout: float = TIMEOUT,
+) -> str | Path:
+    """Edit with ``wonda edit image`` and get the new media's id, or a file.
+
+    Each operation is one run of the tool, and but for the last each makes a media of
+    its own. The tool is ``$WONDA_BIN``, else ``wonda`` on the path.
+
+    Parameters
+    ----------
+    operations : Crop or Text, or several
+    media : Media, str or path
+        A media, its id, or a local file.
+    output : path, optional
+        A new file to write instead.
+    timeout : float
+        Seconds for each run.
+
+    Returns
+    -------
+    str or pathlib.Path
+        The id of the new media; with `output`, that path.
+
+    Raises
+    ------
+    InvalidInputError
+        If the tool cannot do this.
+    WondaError
+        If the tool is not there, fails, or takes too long.
+    UnexpectedReplyError
+        If it says that it succeeded, and not what it made.
+    """
+    one = isinstance(operations, Operation | dict)
+    steps = read([operations] if one else operations)  # type: ignore[arg-type]
+    if not steps:
+        raise InvalidInputError("operations", "There is nothing to do.", "Pass a Crop or a Text.")
+    runs = [_arguments(step) for step in steps]  # all of them, before the first one runs
+    target = None if output is None else _free(Path(output))
+    binary = _binary()
+    at = _source(media)
+    for number, arguments in enumerate(runs, start=1):
+        last = number == len(runs)
+        command = [binary, "edit", "image", "--media", at, *arguments]
+        if last and target is not None:
+            command += ["-o", str(target)]
+        printed = _run(command, timeout)
+        if last and target is not None:
+            if not target.is_file():
+                raise UnexpectedReplyError(f"wonda wrote no file at {target}.", LIBRARY)
+            return target
+        at = _media_id(printed)
+    return at
+
+
+# ---------------------------------------------------------------- what it is told
+
+
+def _arguments(step: Operation) -> list[str]:
+    match step:
+        case Crop():
+            # All four: the tool has defaults of its own for what is missing.
+            name, more = "imageCrop", []
+            params = {
+                "cropPixelX": step.x,
+                "cropPixelY": step.y,
+                "cropPixelWidth": step.width,
+                "cropPixelHeight": step.height,
+            }
+        case Text():
+            if step.stroke_color != Text(text="").stroke_color:
+                raise InvalidInputError(
+                    "stroke_color", "wonda takes no colour for the stroke.", "Use Edit for it."
+                )
+            name, more = "textOverlay", ["--prompt-text", step.text]
+            params = msgspec.to_builtins(step)
+            for own in ("operation", "text", "strokeColor"):
+                del params[own]
+            if step.font_family == fonts.BUILT_IN:  # of this package; the tool has its own
+                del params["fontFamily"]
+        case _:
+            raise InvalidInputError(
+                "operations",
+                f"wonda has no operation {type(step).__name__}.",
+                "Crop and Text go through it; Edit does all of them without it.",
+            )
+    return ["--operation", name, "--params", msgspec.json.encode(params).decode(), *more]
+
+
+def _source(media: Media | str | os.PathLike[str]) -> str:
+    text = (media.media_id or "") if isinstance(media, Media) else os.fspath(media).strip()
+    if not text or "," in text or text.startswith("-"):
+        raise InvalidInputError(
+            "media",
+            f"wonda cannot be given {text!r}: commas part several pictures, a dash begins a flag.",
+            "Pass a media id, or the path of a file without them.",
+        )
+    return text
+
+
+def _free(path: Path) -> Path:
+    target = path.expanduser().absolute()
+    if target.exists():
+        raise InvalidInputError("output", f"{target} is there already.", "Name a file that is not.")
+    return target
+
+
+def _binary() -> str:
+    asked = os.environ.get(BINARY, "").strip()
+    found = shutil.which(asked or "wonda")
+    if found is None:
+        raise WondaError(
+            f"{BINARY} names {asked}, which cannot be run."
+            if asked
+            else "The command line tool wonda is not on the path.",
+            f"Set {BINARY} to where it is, or use Edit, which needs no tool: it works with Pillow.",
+        )
+    if found.lower().endswith((".cmd", ".bat")):  # which Windows gives to a shell
+        raise WondaError(f"{found} is a script for a shell.", f"Set {BINARY} to its .exe.")
+    return found
+
+
+# ---------------------------------------------------------------- running it
+
+
+def _run(command: Sequence[str], timeout: float) -> str:
+    """What it printed."""
+    key = credentials.ApiKey(os.environ.get(credentials.variable() or ""))
+    if any(key.removed_from(part.encode()) != part.encode() for part in command):
+        # Everybody on this computer can read the arguments of a process.
+        raise InvalidInputError(
+            "operations", "The API key is in what wonda would be told.", "Take it out."
+        )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - no shell; the program is the person's own
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,  # so that what it starts can be ended with it
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise WondaError(
+                f"{command[0]} cannot be run: {reason}.",
+                f"Set {BINARY} to the wonda tool, or use Edit, which needs no tool.",
+            ) from None
+        try:
+            code = _wait(process, timeout)
+        except TimeoutError:
+            raise WondaError(f"wonda was ended after {timeout:g} seconds.", LIBRARY) from None
+        finally:
+            _end(process)
+        if code:
+            said = key.removed_from(_read(err)).decode(errors="replace").strip()
+            words = said.splitlines()[-1][:MOST_SAID] if said else f"exit status {code}"
+            raise WondaError(f"wonda could not do the edit: {words}", "Nothing else was run.")
+        return key.removed_from(_read(out)).decode(errors="replace").strip()
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
+    """Wait so that an interrupt gets through on every platform."""
+    deadline = time.monotonic() + timeout
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(min(left, runtime.WAKE))
+        if not left:
+            raise TimeoutError
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it and what it started, if it still runs."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _read(file: IO[bytes]) -> bytes:
+    """The end of what was printed, which is what it came to."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - MOST_READ))
+    return file.read()
+
+
+# ---------------------------------------------------------------- what it says
+
+
+def _media_id(printed: str) -> str:
+    try:
+        reply = msgspec.json.decode(printed)
+    except msgspec.DecodeError:
+        reply = printed  # `--quiet` prints the id alone
+    first = _at(_at(reply, "outputs"), 0)
+    named = (_at(reply, "mediaId"), _at(first, "mediaId"), _at(_at(first, "media"), "mediaId"))
+    for found, pattern in (*((name, AN_ID) for name in named), (reply, A_BARE_ID)):
+        if isinstance(found, str) and pattern.fullmatch(found):
+            return found
+    raise UnexpectedReplyError("wonda did not say which media it made.", LIBRARY)
+
+
+def _at(value: Any, key: str | int) -> Any:
+    """``value[key]`` of JSON from outside; None where there is none."""
+    try:
+        return value[key]
+    except (TypeError, LookupError):
+        return None

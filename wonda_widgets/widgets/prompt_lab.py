@@ -109,8 +109,8 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.form.on_plan(self._planned)
         self.form.on_run(self._begun)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
-        self.gallery.on("publish", "Publish", lambda pictures: self._publish(pictures[0]))
-        self.compare.on("publish", "Publish", self._publish)
+        self.gallery.on("publish", "Publish…", lambda pictures: self._publish(pictures[0]))
+        self.compare.on("publish", "Publish…", self._publish)
 
     # ------------------------------------------------------------ for the next cell
 

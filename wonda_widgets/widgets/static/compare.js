@@ -124,7 +124,7 @@ export default {
                       { class: "wonda-buttons" },
                       ...actions.map(({ name, label }) => {
                         const act = button(label, () => tell(model, { type: "act", name, at }), { small: true });
-                        act.setAttribute("aria-label", `${label} ${named(at)}`);
+                        act.setAttribute("aria-label", `${label.replace("…", "")} ${named(at)}`);
                         return act;
                       }),
                     ),

@@ -1,0 +1,97 @@
+"""The prompt lab in a real JupyterLab: by keyboard alone, and a thousand pictures."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+CELL = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.5, seed=4)
+lab = ww.PromptLab(wonda, params={"aspectRatio": ["4:5"]})
+lab"""
+
+
+def tab_to(page, name, *, back=False):
+    """Press Tab until something with this name has the focus."""
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        found = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                const label = at.labels?.[0]?.textContent;
+                return at.getAttribute("aria-label") ?? label ?? at.textContent;
+            }"""
+        )
+        if found.strip().startswith(name):
+            return
+        seen.append(found[:30])
+    raise AssertionError(f"Tab does not lead to {name!r}: {seen}")
+
+
+def make_four(page):
+    """Write the plan and run it."""
+    keyboard = page.keyboard
+    page.get_by_role("textbox", name="Prompt template").focus()
+    keyboard.type("A {subject}, {light}")
+    expect(page.get_by_role("textbox", name="light")).to_be_visible()
+    for values in (("sunset", "storm"), ("haze", "violet dusk")):
+        keyboard.press("Tab")
+        for value in values:
+            keyboard.type(value)
+            keyboard.press("Enter")
+        expect(page.get_by_text(values[-1], exact=True).first).to_be_visible()
+    expect(page.get_by_role("button", name="Run 4")).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_text("$0.16 of $2.50 budget")).to_be_visible()
+    keyboard.press("Control+Enter")
+    expect(page.get_by_text("4 of 4", exact=True)).to_be_visible()
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == 1, "the cell was not run again"
+
+
+def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
+    page = notebook("lab.ipynb", CELL)
+    keyboard = page.keyboard
+    make_four(page)
+    tab_to(page, "A sunset, haze")
+    keyboard.press("Space")
+    keyboard.press("ArrowDown")
+    keyboard.press("Space")
+    expect(page.get_by_text("2 chosen")).to_be_visible()
+    cell = page.get_by_role("gridcell", name="A storm, haze")
+    expect(cell).to_be_focused()
+    expect(cell).to_have_attribute("aria-selected", "true")
+
+    keyboard.press("Enter")
+    look = page.get_by_role("dialog", name="Picture")
+    expect(look.get_by_text("PNG")).to_be_visible()
+    keyboard.press("+")
+    expect(look.locator(".wonda-zoomed")).to_be_visible()
+    keyboard.press("0")
+    keyboard.press("ArrowLeft")
+    expect(look.get_by_text("A sunset, violet dusk")).to_be_visible()
+    keyboard.press("Escape")
+    expect(look).to_be_hidden()
+    expect(page.get_by_role("gridcell", name="A sunset, violet dusk")).to_be_focused()
+
+    tab_to(page, "Compare", back=True)
+    keyboard.press("Enter")
+    expect(page.locator(".wonda-compare img:visible")).to_have_count(2)
+    expect(page.locator(".wonda-differs mark")).to_have_text(["sunset", "storm"])
+    tab_to(page, "Slider")
+    keyboard.press("Enter")
+    tab_to(page, "How much")
+    keyboard.press("ArrowRight")
+    tab_to(page, "Publish right")
+    keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Alt text")).to_have_value("A storm, haze")
+    tab_to(page, "Caption")
+    keyboard.type("Made with Wonda")
+    tab_to(page, "Publish")
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_have_attribute(
+        "aria-disabled", "false"
+    )
+    keyboard.press("Enter")
+    tab_to(page, "Publish now")
+    keyboard.press("Enter")
+    expect(page.get_by_role("link", name="View post")).to_be_visible()
+
+    found = Axe().run(page, context=".wonda-studio", options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert found.violations_count == 0, found.generate_report()

@@ -1,6 +1,6 @@
 """Run the benchmarks and print one table.
 
-    python -m tests.benchmarks                  # all, about three minutes
+    python -m tests.benchmarks                  # all, about six minutes
     python -m tests.benchmarks --quick          # all, with the fewest repetitions
     python -m tests.benchmarks imports preview  # some
 
@@ -20,7 +20,7 @@ import platform
 import sys
 import time
 
-from . import imports, main_thread, messages, preview
+from . import gallery, imports, main_thread, matrix, messages, preview
 from .rows import Row, table
 
 TOPICS = {
@@ -28,6 +28,8 @@ TOPICS = {
     "preview": preview.measure,
     "messages": messages.measure,
     "main_thread": main_thread.measure,
+    "gallery": gallery.measure,
+    "matrix": matrix.measure,
 }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,8 @@ class Panel(anywidget.AnyWidget):
 
     #: CSS that hides the static output under a live panel, see `_twin`
     hiding = traitlets.Unicode("").tag(sync=True)
+    #: when it was last asked to come in sight, seconds since 1970
+    arrived = traitlets.Float(0.0).tag(sync=True)
     #: counts the messages that arrived, so that the browser knows that one did
     receipt = traitlets.Int(0).tag(sync=True)
 
@@ -111,6 +114,10 @@ class Panel(anywidget.AnyWidget):
     def _client(self) -> AsyncWonda:
         assert self._wonda is not None  # noqa: S101 - only panels that need no client have none
         return self._wonda
+
+    def arrive(self) -> None:
+        """Come in sight, because somebody asked for it. On the loop only."""
+        self.arrived = time.time()
 
     # ------------------------------------------------------------ messages
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ..resources._cells import Made
     from ._items import Item
 
+FIRST_FOUND = 120  # of a search, at once
+REST = 0.4  # seconds without a key pressed, after which the others are looked for
 MOST_FOUND = 1_000  # of a search; words find the others
 MOST_ASKED = 200  # items that one window may have
 LARGE = 1600  # pixels, the longest side of what a double click opens
@@ -84,6 +86,8 @@ class Gallery(Panel):
     """How many there are, shown or not."""
     shape = traitlets.Float(1.0).tag(sync=True)
     """Width to height of the room for each picture."""
+    more = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether there are more than `total`, which are still being looked for."""
     order = traitlets.Int(0).tag(sync=True)
     """Counts the changes of what is shown where."""
     state = traitlets.Unicode("loading").tag(sync=True)
@@ -405,24 +409,33 @@ class Gallery(Panel):
 
     def _search(self, text: str) -> None:
         self._text = text
-        if self._searching is None or self._searching.done():
-            self._searching = self._start(self._find)
+        self.note = ""
+        if self._searching is not None:
+            self._searching.cancel()
+        self._searching = self._start(self._find, text)
 
-    async def _find(self) -> None:
-        """Find what was typed last; what was typed meanwhile is found next."""
-        found: str | None = None
-        while found != self._text and not self._closed:
-            found = self._text
-            pictures = await self._client.history.search(found, limit=MOST_FOUND)
-            count = len(pictures)
-            if count == MOST_FOUND:
-                count = await self._client.history.count(found)
+    async def _find(self, text: str) -> None:
+        # A screenful is there at once; the rest when nobody types any more.
+        pictures = await self._client.history.search(text, limit=FIRST_FOUND)
+        self.more = len(pictures) == FIRST_FOUND
+        self._take([_items.of_picture(picture) for picture in pictures])
+        if self.more:
+            await asyncio.sleep(REST)
+            await self._find_all(text)
+
+    async def _find_all(self, text: str) -> None:
+        pictures = await self._client.history.search(text, limit=MOST_FOUND)
+        count = len(pictures)
+        if count == MOST_FOUND:
+            count = await self._client.history.count(text)
+        self._take([_items.of_picture(picture) for picture in pictures])
+        with self.hold_sync():
+            self.more = False
             self.note = (
                 f"The newest {MOST_FOUND:,} of {count:,}; more words find the others."
                 if count > MOST_FOUND
                 else ""
             )
-            self._take([_items.of_picture(picture) for picture in pictures])
 
     def refresh(self) -> None:
         """Look into the journal again; returns at once."""

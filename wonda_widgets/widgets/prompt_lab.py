@@ -167,6 +167,7 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         order = [*self._notice, self._work, self.compare, self.publish_form]
         self._there.add(id(panel))
         self.children = [each for each in order if id(each) in self._there]
+        panel.arrive()
 
     # ------------------------------------------------------------ display and end
 

@@ -608,11 +608,13 @@ export default {
       items.clear();
       arrange();
     });
-    on("chosen actions total state groups", () => {
+    on("chosen actions total more state groups", () => {
       const some = chosen();
       const total = model.get("total");
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
-      count.textContent = shown === total ? `${total} picture${total === 1 ? "" : "s"}` : `${shown} of ${total} pictures`;
+      const all = `${total}${model.get("more") ? "+" : ""}`;
+      const plural = total === 1 ? "" : "s";
+      count.textContent = `${shown === total ? "" : `${shown} of `}${all} picture${plural}`;
       const clear = button("Clear", () => tell(model, { type: "choose", keys: [] }), { small: true });
       const does = model.get("actions").map(({ name, label, least, most }) => {
         const act = button(

@@ -46,6 +46,11 @@ function view(model, el, name) {
     model.on("msg:custom", receive);
     ended.signal.addEventListener("abort", () => model.off("msg:custom", receive));
   };
+  on("arrived", () => {
+    // Long ago means that a page was opened again, which moves by itself to nowhere.
+    if (Date.now() / 1000 - model.get("arrived") > 5) return;
+    setTimeout(() => root.scrollIntoView({ block: "nearest", behavior: "smooth" }), 150);
+  });
   on("hiding", () => (hiding.textContent = model.get("hiding")));
 
   // With the focus on a select or a button the notebook would take plain keys for its

@@ -1,0 +1,282 @@
+"""A gallery of a thousand pictures, and a search over ten thousand, in a real JupyterLab.
+
+The journal holds 10,000 pictures with their thumbnails, as a year of work leaves it.
+
+- First paint: from the cell's run until each card in sight shows its picture, of 1,000
+  pictures against 20, in turn.
+- Scrolling: end to end in eight seconds; the frames of the worst second.
+- Memory of the kernel: what it grows by while all 1,000 are looked at.
+- The saved notebook: what it grows by, with the widget's state in it.
+- Search: from a key pressed to the answer painted, word by word; the 95th percentile.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+import frontends
+
+from .rows import Row
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NAME = "gallery.ipynb"
+MANY, FEW, ALL = 1_000, 20, 10_000
+WORDS = ("harbour", "night", "lantern")
+
+BEGIN = """
+import os
+import wonda_widgets as ww
+wonda = ww.Wonda("sk_" + "5a" * 32, base_url="http://127.0.0.1:9/api/v1")
+pictures = wonda.history.search(limit=1000)
+def rss():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+len(pictures)
+"""
+# Runs a cell of a gallery; resolves with the milliseconds until all in sight is painted.
+PAINTED = """
+async ([count, mark]) => {
+  const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const panel = jupyterapp.shell.currentWidget.content;
+  const began = performance.now();
+  panel.activeCell.model.sharedModel.setSource(
+    `gallery = ww.Gallery(pictures[:${count}], wonda=wonda).add_class("${mark}")\\ngallery`
+  );
+  jupyterapp.commands.execute("notebook:run-cell");
+  while (true) {
+    await new Promise(requestAnimationFrame);
+    const grid = document.querySelector(`.${mark} .wonda-grid`);
+    const box = grid?.getBoundingClientRect();
+    const seen = [...(grid?.querySelectorAll(".wonda-card") ?? [])].filter((card) => {
+      const at = card.getBoundingClientRect();
+      return at.top < box.bottom && at.bottom > box.top;
+    });
+    const done = (card) => {
+      const img = card.querySelector("img");
+      return !img.hidden && img.complete && img.naturalWidth > 0;
+    };
+    if (seen.length >= 8 && seen.every(done)) return performance.now() - began;
+    if (performance.now() - began > 60000) throw new Error(`${seen.length} cards in sight`);
+  }
+}
+"""
+# Scrolls end to end; resolves with the frames of each whole second.
+SCROLLED = """
+async ([mark, seconds]) => {
+  const grid = document.querySelector(`.${mark} .wonda-grid`);
+  const most = grid.scrollHeight - grid.clientHeight;
+  const frames = [];
+  const began = performance.now();
+  while (true) {
+    const passed = Math.max(0, (await new Promise(requestAnimationFrame)) - began);
+    if (passed > seconds * 1000) break;
+    const second = Math.floor(passed / 1000);
+    frames[second] = (frames[second] ?? 0) + 1;
+    grid.scrollTop = (most * passed) / (seconds * 1000);
+  }
+  return frames;
+}
+"""
+# Types one more letter; resolves with the milliseconds until the answer is painted.
+TYPED = """
+async ([mark, text]) => {
+  const root = document.querySelector(`.${mark}`);
+  const input = root.querySelector("input[type=search]");
+  const status = root.querySelector(".wonda-count");
+  const grid = root.querySelector(".wonda-canvas");
+  const answered = new Promise((resolve) => {
+    const observer = new MutationObserver(() => {
+      observer.disconnect();
+      requestAnimationFrame(() => resolve(performance.now()));
+    });
+    const all = { childList: true, subtree: true, characterData: true, attributes: true };
+    for (const node of [status, grid]) observer.observe(node, all);
+  });
+  const began = performance.now();
+  input.value = text;
+  input.dispatchEvent(new Event("input"));
+  return (await answered) - began;
+}
+"""
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """Fill a journal and look at it."""
+    rounds = 1 if quick else 3
+    with tempfile.TemporaryDirectory() as folder:
+        home, work = Path(folder, "home"), Path(folder, "work")
+        home.mkdir()
+        work.mkdir()
+        fill(home / "journal.db", ALL)
+        frontends.write_notebook(work / NAME, BEGIN, "")
+        with frontends.jupyterlab(work, home) as url, frontends.chromium() as browser:
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            frontends.open_notebook(page, url, NAME)
+            frontends.run_all(page)
+            page.get_by_text(f"{MANY}", exact=True).wait_for()
+            page.wait_for_timeout(1000)
+            _painted(page, FEW, "warm")  # loads what is loaded once
+            few, many = [], []
+            for number in range(rounds):
+                many.append(_painted(page, MANY, f"many{number}"))
+                few.append(_painted(page, FEW, f"few{number}"))
+            _painted(page, MANY, "last")  # a cell that is run again replaces what it showed
+            before = _asked(page, "rss()")
+            frames = page.evaluate(SCROLLED, ["last", 4 if quick else 8])
+            page.wait_for_timeout(1500)
+            grown = (_asked(page, "rss()") - before) / 1000
+            state = _asked(page, "len(repr({k: v for k, v in gallery_of().items()}))", STATE)
+            keys = _search(page)
+    p95 = quantiles(keys, n=20)[-1] if len(keys) > 1 else keys[0]
+    return [
+        Row.ratio(
+            f"gallery's first paint, {MANY:,} pictures against {FEW}",
+            median(many) / 1000,
+            median(few) / 1000,
+            2,
+        ),
+        Row(
+            "    scrolling end to end: ms a frame in the worst second",
+            f"{min(frames)} frames",
+            "30 frames",
+            1000 / min(frames),
+            1000 / 30,
+        ),
+        Row(
+            "    memory of the kernel after all were seen, MB",
+            f"{grown:.1f}",
+            f"{MANY} × 60 KB",
+            grown,
+            60,
+        ),
+        Row(
+            "    widget state in the saved notebook, KB",
+            f"{state / 1000:.1f}",
+            "",
+            state / 1000,
+            100,
+        ),
+        Row(
+            f"search over {ALL:,}: key to answer, 95th percentile, ms",
+            f"{p95:.0f} (median {median(keys):.0f})",
+            "",
+            p95,
+            50,
+        ),
+    ]
+
+
+STATE = """
+def gallery_of():
+    # The style sheet and the script are the same for each panel of its kind.
+    return {k: v for k, v in gallery.get_state().items() if k not in {"_esm", "_css"}}
+"""
+
+
+def _painted(page: Page, count: int, mark: str) -> float:
+    page.wait_for_timeout(500)
+    found: float = page.evaluate(PAINTED, [count, mark])
+    return found
+
+
+def _asked(page: Page, expression: str, code: str = "") -> float:
+    ask = """async ([code, expression]) => {
+        const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+        const request = { code, user_expressions: { it: expression } };
+        const reply = await kernel.requestExecute(request).done;
+        const it = reply.content.user_expressions?.it;
+        if (it?.status !== "ok") throw new Error(JSON.stringify(reply.content));
+        return Number(it.data["text/plain"]);
+    }"""
+    found: float = page.evaluate(ask, [code, expression])
+    return found
+
+
+def _search(page: Page) -> list[float]:
+    """Type words into a gallery over everything, a letter at a time."""
+    page.evaluate(
+        """() => {
+            const panel = jupyterapp.shell.currentWidget.content;
+            panel.activeCell.model.sharedModel.setSource(
+                'found = ww.Gallery(wonda=wonda)\\nfound.add_class("found")\\nfound'
+            );
+            jupyterapp.commands.execute("notebook:run-cell");
+        }"""
+    )
+    page.locator(".found .wonda-card").first.wait_for()
+    page.wait_for_timeout(1500)
+    took = []
+    for word in WORDS:
+        for end in range(1, len(word) + 1):
+            took.append(float(page.evaluate(TYPED, ["found", word[:end]])))
+            page.wait_for_timeout(250)  # as people type
+    return took
+
+
+# ---------------------------------------------------------------- a year of work
+
+
+def fill(path: Path, count: int) -> None:
+    """Make a journal with many pictures, and their thumbnails beside it."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    from wonda_widgets import journal, thumbnails
+
+    base = "http://127.0.0.1:9/api/v1"
+    kept = journal.Journal(path)
+    kept.recent(base).result()  # makes the tables
+    kept.close()
+    kept._database._thread.shutdown(wait=True)
+    places = ["harbour", "mountain", "lake", "street", "garden", "market", "desert", "lantern"]
+    lights = ["night", "dawn", "fog", "noon", "dusk", "rain", "snow"]
+    now = time.time()
+    with sqlite3.connect(path) as file:
+        for number in range(count):
+            prompt = (
+                f"A {places[number % 8]} in the {lights[number % 7]}, number {number}, "
+                "long lens, low haze, a lone figure in the distance"
+            )
+            body = (
+                f'{{"model":"m{number % 3}","prompt":"{prompt}","params":{{"aspectRatio":"4:5"}}}}'
+            )
+            reply = (
+                f'{{"status":"succeeded","outputs":[{{"media":{{"mediaId":"p{number}",'
+                f'"url":"http://127.0.0.1:9/p{number}.png","width":912,"height":1140}}}}]}}'
+            )
+            at = now - count + number
+            file.execute(
+                "INSERT INTO request VALUES (?,?,'inference',?,'','h|1|t|',?,?,'accepted','',?,"
+                "'succeeded',1,?,NULL)",
+                (f"i{number:06}", base, body, at, at + 20, f"j{number}", reply),
+            )
+            made = file.execute(
+                "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
+                (f"i{number:06}", base, at, f"m{number % 3}"),
+            )
+            file.execute(
+                "INSERT INTO words (rowid, prompt, note) VALUES (?,?,'')", (made.lastrowid, prompt)
+            )
+    file.close()
+    small = thumbnails.Thumbnails(path)
+    small._database.run(lambda connection: connection.total_changes).result()
+    small.close()
+    small._database._thread.shutdown(wait=True)
+    noise = Image.effect_noise((256, 320), 60).convert("RGB")
+    buffer = BytesIO()
+    noise.save(buffer, "JPEG", quality=55)
+    with sqlite3.connect(path.with_name(path.name + thumbnails.SUFFIX)) as file:
+        for number in range(count - 1_500, count):
+            # Each is a file of its own: what comes after a JPEG's end is not looked at.
+            data = buffer.getvalue() + os.urandom(16)
+            file.execute("INSERT INTO thumbnail VALUES (?,?,?)", (f"p{number}", now, data))
+    file.close()

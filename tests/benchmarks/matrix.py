@@ -1,0 +1,96 @@
+"""How long a matrix of 200 jobs takes, 8 at once, against a bare loop of httpx.
+
+Both ask the same sandbox, in a process of its own, for the same pictures, and follow
+each job at the pace of the service's page. The bare loop has no journal, no price, no
+budget and no progress; the matrix has all of these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import httpx
+
+import wonda_widgets as ww
+from wonda_widgets import polling
+
+from .rows import Row, keyless
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COUNT, AT_ONCE = 200, 8
+SECONDS = "0.6"
+KEY = "sk_" + "5a" * 32
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """Make the same pictures both ways, in turn."""
+    count, rounds = (24, 1) if quick else (COUNT, 3)
+    ours, theirs = [], []
+    with _sandbox() as url, tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_bare(url, AT_ONCE))
+        for number in range(rounds):
+            theirs.append(asyncio.run(_bare(url, count)))
+            ours.append(_matrix(url, count, Path(folder, f"{number}.db")))
+    what = f"matrix of {count} jobs, {AT_ONCE} at once, against a bare httpx loop"
+    return [Row.ratio(what, median(ours), median(theirs), 1.1)]
+
+
+@contextmanager
+def _sandbox() -> Iterator[str]:
+    command = [sys.executable, "-m", "wonda_widgets", "sandbox", "--seconds", SECONDS]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=keyless())
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _prompts(count: int) -> list[str]:
+    return [f"A harbour, number {number}" for number in range(count)]
+
+
+def _matrix(url: str, count: int, journal: Path) -> float:
+    with ww.Wonda(KEY, base_url=url, journal=journal) as wonda:
+        matrix = wonda.images.matrix(
+            "{what}", {"what": _prompts(count)}, "z-image", budget_usd=100, at_once=AT_ONCE
+        )
+        began = time.perf_counter()
+        rows = matrix.wait()
+        took = time.perf_counter() - began
+    if any(row["status"] != "succeeded" for row in rows):
+        raise RuntimeError("A job of the matrix has not succeeded.")
+    return took
+
+
+async def _bare(url: str, count: int) -> float:
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(client: httpx.AsyncClient, prompt: str) -> None:
+        async with turn:
+            asked = await client.post(
+                f"{url}/image/generate", json={"model": "z-image", "prompt": prompt}
+            )
+            job = asked.json()["inferenceJobId"]
+            for delay in polling.waits():
+                told = (await client.get(f"{url}/jobs/inference/{job}")).json()
+                if told["status"] == "succeeded":
+                    return
+                await asyncio.sleep(delay)
+
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(headers=headers) as client:
+        began = time.perf_counter()
+        await asyncio.gather(*(one(client, prompt) for prompt in _prompts(count)))
+        return time.perf_counter() - began

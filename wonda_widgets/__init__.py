@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
     from .resources.once import Finding as Finding
     from .widgets.connect import Connect as Connect
+    from .widgets.edit_form import EditForm as EditForm
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
@@ -90,6 +91,7 @@ _HOME_OF = {
     "edit": "edit",
     "Finding": "resources.once",
     "Connect": "widgets.connect",
+    "EditForm": "widgets.edit_form",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",

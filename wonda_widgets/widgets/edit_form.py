@@ -267,7 +267,7 @@ class EditForm(Panel):
         if self._edit is None or self._loading is not None:
             self._proposed = operations
             return
-        if self.step != "editing":  # what is on its way stays in sight
+        if not self._is_free:  # what is on its way stays in sight
             return
         from ..imaging import edits  # noqa: PLC0415 - see above
 
@@ -287,7 +287,7 @@ class EditForm(Panel):
 
     @property
     def _is_free(self) -> bool:
-        return self._edit is not None and self.step == "editing"
+        return self._edit is not None and self.step == "editing" and not self._closed
 
     def _on_apply(self, content: Mapping[str, Any]) -> None:
         if self._is_free:
@@ -339,6 +339,8 @@ class EditForm(Panel):
             self.problem = str(error)
             return
         self.problem = ""
+        if pending is not None:
+            self.used = {}
         wanted = _Wanted(self._edit, self._edit.operations, pending, crops=self.tool == "crop")
         if wanted == self._wanted:
             return
@@ -393,11 +395,13 @@ class EditForm(Panel):
     def _on_use(self, content: Mapping[str, Any]) -> None:
         # The step changes here, on the loop, before anything is sent; a second click
         # (or a second tab) finds it changed.
-        if not self._is_free or self._edit is None or self.used:
+        if not self._is_free or self._edit is None:
             return
         self.error = None
         self._take(content)
         self._commit()
+        if self.used:  # and nothing was changed since
+            return
         if not self._edit.operations and self._edit.media is not None:
             raise InvalidInputError("operations", "Nothing is changed yet.", "Choose a tool.")
         self.step = "sending"

@@ -111,6 +111,9 @@ function picks(label, items, onpick) {
     ),
   );
   const node = h("div", { class: "wonda-picks", role: "group", "aria-label": label }, ...buttons);
+  // As few rows of at most five as there can be, filled evenly.
+  const rows = Math.ceil(items.length / 5);
+  node.style.setProperty("--wonda-columns", String(Math.ceil(items.length / rows)));
   return {
     node,
     press(value) {
@@ -182,7 +185,7 @@ function cropFrame(move) {
   const said = h("span", { class: "wonda-unseen", role: "status" });
   const node = h(
     "div",
-    { class: "wonda-crop", role: "group", "aria-label": "Crop" },
+    { class: "wonda-crop", role: "group", "aria-label": "Crop frame" },
     h("div", { class: "wonda-crop-shade" }, hole),
     box,
     hint,
@@ -219,12 +222,15 @@ function cropFrame(move) {
     paint(crop, of, shaped) {
       size = of;
       box.classList.toggle("wonda-shaped", shaped);
-      const [width, height] = of;
+      // Typed numbers may reach out of the picture; the frame does not.
+      const part = (value, whole) => clamp(value / whole, 0, 1);
+      const [left, right] = [crop.x, crop.x + crop.width].map((value) => part(value, of[0]));
+      const [top, bottom] = [crop.y, crop.y + crop.height].map((value) => part(value, of[1]));
       const place = {
-        left: `${(crop.x / width) * 100}%`,
-        top: `${(crop.y / height) * 100}%`,
-        width: `${(crop.width / width) * 100}%`,
-        height: `${(crop.height / height) * 100}%`,
+        left: `${left * 100}%`,
+        top: `${top * 100}%`,
+        width: `${(right - left) * 100}%`,
+        height: `${(bottom - top) * 100}%`,
       };
       Object.assign(box.style, place);
       Object.assign(hole.style, place);
@@ -552,7 +558,7 @@ export default {
     const factsRow = h("div", { class: "wonda-picture-row" }, facts, before);
 
     const list = h("ol", { class: "wonda-changes" });
-    const none = h("p", { class: "wonda-help" }, "None yet. Choose a tool.");
+    const none = h("p", { class: "wonda-help" }, "None yet.");
     const use = button("Use this picture", () => send(), { primary: true });
     const hint = h("span", { class: "wonda-price", id: uid("hint") });
     use.setAttribute("aria-describedby", hint.id);
@@ -663,7 +669,7 @@ export default {
     }
     function paint() {
       const sending = model.get("step") === "sending";
-      const isUsed = Boolean(model.get("used").media_id);
+      const isUsed = Boolean(model.get("used").media_id) && !hasDraft();
       const why = reason();
       const ready = isFree();
       turn(use, ready && !why && !isUsed);
@@ -700,7 +706,8 @@ export default {
     });
     on("facts before", () => {
       facts.textContent = model.get("facts");
-      before.textContent = model.get("before") ? `from ${model.get("before")}` : "";
+      const differs = model.get("before") && model.get("before") !== model.get("facts");
+      before.textContent = differs ? `from ${model.get("before")}` : "";
     });
     on("tool draft size shown defaults fonts data", () => {
       const open = model.get("tool");
@@ -713,7 +720,7 @@ export default {
         chips[name].setAttribute("aria-pressed", String(name === open));
       }
       if (open) {
-        toolBox.setAttribute("aria-label", tools[open].label);
+        toolBox.setAttribute("aria-label", `${tools[open].label} settings`);
         if (!resting) tools[open].write(hasDraft() ? model.get("draft") : null);
       }
       paint();

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .resources.once import Finding as Finding
     from .widgets.compare import Compare as Compare
     from .widgets.connect import Connect as Connect
+    from .widgets.edit_form import EditForm as EditForm
     from .widgets.gallery import Gallery as Gallery
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
@@ -101,6 +102,7 @@ _HOME_OF = {
     "Compare": "widgets.compare",
     "Connect": "widgets.connect",
     "Gallery": "widgets.gallery",
+    "EditForm": "widgets.edit_form",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",
     "PromptForm": "widgets.prompt_form",

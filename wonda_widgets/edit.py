@@ -22,9 +22,10 @@ import msgspec
 
 from . import client, runtime
 from .errors import InvalidInputError
-from .imaging import edits, original, preview
+from .imaging import edits, preview
 from .imaging.edits import Edited, centered_crop, padded
 from .imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
+from .imaging.original import file_name
 from .models import Media
 from .resources.media import UPLOAD, read_source
 from .vendor import cli
@@ -91,7 +92,7 @@ class Edit:
         self.media = source if isinstance(source, Media) else None
         self._data = data if isinstance(source, Media) else read_source(source, None).data
         self._wonda = None if wonda is None else client.awaitable(wonda)
-        self._size: edits.Size | None = None
+        self._original: Edited | None = None
         self._name = name
         self._done: list[Operations] = [()]  # each step is all operations up to it
         self._undone: list[Operations] = []
@@ -119,9 +120,14 @@ class Edit:
     @property
     def size(self) -> edits.Size:
         """Width and height of the original, upright, in pixels."""
-        if self._size is None:
-            self._size = edits.opened(self.data).size
-        return self._size
+        return self.original.width, self.original.height
+
+    @property
+    def original(self) -> Edited:
+        """The original, upright, as an edit without operations gives it."""
+        if self._original is None:
+            self._original = edits.apply(self.data, ())
+        return self._original
 
     @property
     def _client(self) -> AsyncWonda:
@@ -153,7 +159,20 @@ class Edit:
         InvalidInputError
             If one cannot be done to the picture as it is then; nothing is added.
         """
-        made = list(self.operations)
+        return self._step(self.operations, operations)
+
+    def replace(self, *operations: Any) -> Self:
+        """Do these instead of all before, as one step that `undo` takes back.
+
+        Raises
+        ------
+        InvalidInputError
+            If one cannot be done to the original; everything stays.
+        """
+        return self._step((), operations)
+
+    def _step(self, before: Operations, operations: Iterable[Any]) -> Self:
+        made = list(before)
         for operation in edits.read(operations):
             if made and isinstance(operation, Encode) and isinstance(made[-1], Encode):
                 made.pop()
@@ -242,7 +261,7 @@ class Edit:
         of = self.media.media_id if self.media else None
         media = await client.media.upload(
             edited.data,
-            name=original.file_name(self._name, "edited", edited.format),
+            name=file_name(self._name, "edited", edited.format),
             edit={"of": of, "operations": msgspec.to_builtins(self.operations)},
         )
         return msgspec.structs.replace(media, width=edited.width, height=edited.height)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from ..errors import (
     AuthenticationError,
@@ -25,6 +25,13 @@ from ..errors import (
     UnsafeMediaError,
     WondaError,
 )
+from ..imaging.operations import Crop, Encode, Pad, Resize, Text
+
+SHOWN = 32  # characters of a text
+
+
+if TYPE_CHECKING:
+    from ..imaging.operations import Operation
 
 
 class Problem(TypedDict):
@@ -113,3 +120,29 @@ def price(usd: float | None, credit_count: float | None) -> str:
         shown = f"{credit_count:,.1f}".removesuffix(".0")
         parts.append(f"{shown} credit{'' if credit_count == 1 else 's'}")
     return " · ".join(parts)
+
+
+def change(operation: Operation) -> str:
+    """An operation of an edit for people: ``"Crop to 864 × 1080"``."""
+    match operation:
+        case Crop() | Resize():
+            return f"{type(operation).__name__} to {operation.width} × {operation.height}"
+        case Pad():
+            return f"Pad to {operation.width} × {operation.height}, {operation.color}"
+        case Text():
+            text = " ".join(operation.text.split())
+            return f"Text “{text if len(text) <= SHOWN else text[:SHOWN] + '…'}”"
+        case Encode():
+            lossy = operation.format != "PNG"
+            name = kind(operation.format)
+            return f"{name}, quality {operation.quality}" if lossy else name
+
+
+def picture(width: int, height: int, of: str, count: float) -> str:
+    """A picture's facts: ``"1080 × 1350 · JPEG · 412 KB"``; `of` is its format."""
+    return f"{width} × {height} · {kind(of)} · {size(count)}"
+
+
+def kind(of: str) -> str:
+    """A format as it is written."""
+    return "WebP" if of == "WEBP" else of

@@ -219,17 +219,12 @@ class ImagePreview(Panel):
             return
         self._shown, self._original, self._wanted = shown, original, shown.media
         small = shown.preview
-        facts = [
-            f"{small.width} × {small.height}",
-            small.format,
-            _words.size(small.size),
-            *([note] if note else []),
-        ]
+        facts = _words.picture(small.width, small.height, small.format, small.size)
         with self.hold_sync():
             self.data = small.data
             self.mime_type = small.mime_type
             self.alt = shown.prompt or self._own_alt or "Picture"
-            self.facts = " · ".join(facts)
+            self.facts = f"{facts} · {note}" if note else facts
             self.media_id = shown.media.media_id or ""
             self.state = "ready"
             self.waiting = False

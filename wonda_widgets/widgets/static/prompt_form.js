@@ -2,13 +2,6 @@
 const SHAPES = ["9:16", "4:5", "1:1", "16:9"];
 const isRatio = (text) => /^\d{1,2}:\d{1,2}$/.test(text);
 
-function shapeIcon(ratio) {
-  const [wide, high] = ratio.split(":").map(Number);
-  const scale = 20 / Math.max(wide, high);
-  const size = `width:${Math.max(5, wide * scale)}px;height:${Math.max(5, high * scale)}px`;
-  return h("i", { style: size });
-}
-
 /** Quick picks drawn as shapes, in front of the select that has every value. */
 function shapePicker(options, value, onchange) {
   const control = select(options, value, () => {

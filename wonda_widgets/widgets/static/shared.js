@@ -86,10 +86,11 @@ function put(model, values) {
 }
 
 /** Call `act` for a key before the notebook takes it for a shortcut of its own. */
-function hotkey(root, signal, matches, act) {
+function hotkey(root, signal, matches, act, { held = false } = {}) {
   const listen = (event) => {
     if (!root.contains(event.target) || !matches(event) || event.isComposing) return;
-    if (!event.repeat && act(event) === false) return; // a key that is held acts once
+    // A key that is held acts once, unless it moves something.
+    if ((held || !event.repeat) && act(event) === false) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   };
@@ -167,6 +168,14 @@ function segments(options, value, onchange) {
   control.wondaPaint = paint;
   paint();
   return control;
+}
+
+/** A small drawing of a shape: `"4:5"`. */
+function shapeIcon(ratio) {
+  const [wide, high] = ratio.split(":").map(Number);
+  const scale = 20 / Math.max(wide, high);
+  const size = `width:${Math.max(5, wide * scale)}px;height:${Math.max(5, high * scale)}px`;
+  return h("i", { style: size });
 }
 
 /** Ask for a button by what it does; `quiet` ones are outlined. */

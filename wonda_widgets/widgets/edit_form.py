@@ -1,0 +1,491 @@
+"""`EditForm`: crop, pad, resize, write over a picture, and use what comes out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import traitlets
+
+from .. import runtime
+from ..errors import InvalidInputError
+from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
+from . import _words
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from PIL import Image
+
+    from ..client import AsyncWonda, Wonda
+    from ..edit import Edit
+    from ..imaging.edits import Edited, Size
+    from ..models import Media
+
+TOOLS = ("", "crop", "pad", "resize", "text", "encode")
+
+
+class EditForm(Panel):
+    """Changes a picture on this computer; the original stays.
+
+    What is shown is what will be sent: each change is rendered at full size in the
+    background, and its size and bytes are told. `Use this picture` uploads it as a
+    new picture, once, however often it is clicked.
+
+    A tool's values are a draft until `Apply`, the next tool or `Use this picture`
+    makes them a change; Escape drops them. Every change can be undone.
+
+    Parameters
+    ----------
+    media : Media, optional
+        What to edit; or call `show` later.
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    data : bytes, optional
+        The original, if it is there already; then `media` may be missing.
+    operations : iterable
+        To begin with; see `edit`.
+    alt : str
+        The picture in words.
+
+    Attributes
+    ----------
+    media : Media or None
+        What was made last; before, the original.
+    result : Edited or None
+        The file that was uploaded last.
+
+    Examples
+    --------
+    >>> form = ww.EditForm(job.wait().media, wonda=wonda)
+    >>> form.on_media(lambda media: print(media.media_id))
+    """
+
+    _esm = esm("edit_form")
+    _css = css("edit_form")
+
+    state = traitlets.Unicode("empty").tag(sync=True)
+    """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
+    data = traitlets.Bytes(b"").tag(sync=True)
+    """What is shown: at most 1024 pixels a side and 400 KB."""
+    mime_type = traitlets.Unicode("").tag(sync=True)
+    alt = traitlets.Unicode("").tag(sync=True)
+    shown: Any = traitlets.List([1, 1]).tag(sync=True)
+    """Width and height of what `data` shows, in pixels of the full size."""
+    size: Any = traitlets.List([1, 1]).tag(sync=True)
+    """Width and height of the picture that the open tool works on."""
+    facts = traitlets.Unicode("").tag(sync=True)
+    """Of what will be sent."""
+    before = traitlets.Unicode("").tag(sync=True)
+    """Of the original."""
+
+    tool = traitlets.Enum(TOOLS, "").tag(sync=True)
+    draft = traitlets.Dict().tag(sync=True)
+    """What the open tool would do, as JSON; empty for nothing."""
+    problem = traitlets.Unicode("").tag(sync=True)
+    """Why the draft cannot be done."""
+    changes: Any = traitlets.List().tag(sync=True)
+    """What is done, in words."""
+    can_undo = traitlets.Bool(default_value=False).tag(sync=True)
+    can_redo = traitlets.Bool(default_value=False).tag(sync=True)
+    defaults = traitlets.Dict().tag(sync=True)
+    """With what the tools begin: operations as JSON, by tool."""
+    fonts: Any = traitlets.List().tag(sync=True)
+
+    step = traitlets.Unicode("editing").tag(sync=True)
+    """``"editing"`` or ``"sending"``."""
+    used = traitlets.Dict().tag(sync=True)
+    """Of what is shown, if it was uploaded: ``media_id`` and ``facts``."""
+
+    def __init__(
+        self,
+        media: Media | None = None,
+        *,
+        wonda: Wonda | AsyncWonda | None = None,
+        data: bytes | None = None,
+        operations: Iterable[Any] = (),
+        alt: str = "",
+        **traits: Any,
+    ) -> None:
+        self.media = media
+        self.result: Edited | None = None
+        self._listeners: list[Callable[[Media], object]] = []
+        self._edit: Edit | None = None
+        self._loading: object = None
+        self._proposed: tuple[Any, ...] = ()
+        self._wanted: _Wanted | None = None
+        self._rendering = False
+        self._made: tuple[_Wanted, Edited] | None = None
+        super().__init__(wonda, alt=alt, **traits)
+        self.observe(lambda _: runtime.post(self._refresh), ["tool", "draft"])
+        if media is not None or data is not None:
+            self.show(media, {"prompt": alt}, data=data)
+        self.edit(operations)
+
+    # ------------------------------------------------------------ for other panels and cells
+
+    def show(
+        self,
+        media: Media | None,
+        made: Mapping[str, Any] | None = None,
+        *,
+        data: bytes | None = None,
+    ) -> None:
+        """Edit this picture from now on; returns at once.
+
+        Parameters
+        ----------
+        media : Media or None
+            None for a picture that is not at the service; then `data` is needed.
+        made : dict, optional
+            How it was made; its ``prompt`` names the file and is the picture in words.
+        data : bytes, optional
+            The original. Without it, it is fetched.
+        """
+        runtime.post(lambda: self._begin(media, str((made or {}).get("prompt") or ""), data))
+
+    def edit(self, operations: Iterable[Any]) -> None:
+        """Propose an edit of the original, instead of what was done; returns at once.
+
+        All but the last operation are done, as one step that can be undone. The last
+        one is shown open in its tool, a crop with its handles, to be looked at and
+        applied. A format has nothing to look at and is done with the others.
+        """
+        wanted = tuple(operations)
+        if wanted:
+            runtime.post(lambda: self._guard(self._propose, wanted))
+
+    def on_media(self, listener: Callable[[Media], object]) -> None:
+        """Have `listener` called, on the package's loop, with each media that is made."""
+        self._listeners.append(listener)
+
+    def use(self) -> None:
+        """Do what `Use this picture` does; returns at once."""
+        runtime.post(lambda: self._guard(self._on_use, {}))
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What is done to the original, without the open tool's draft."""
+        return self._edit.operations if self._edit else ()
+
+    # ------------------------------------------------------------ the original
+
+    def _begin(self, media: Media | None, name: str, data: bytes | None) -> None:
+        if self._closed:
+            return
+        self._loading = wanted = object()
+        with self.hold_sync():
+            self.error = None
+            self.state = "loading"
+        self._start(self._load, wanted, media, name, data)
+
+    async def _load(
+        self, wanted: object, media: Media | None, name: str, data: bytes | None
+    ) -> None:
+        try:
+            if data is None:
+                if media is None:
+                    raise InvalidInputError("media", "There is no picture.", "Pass media or data.")  # noqa: TRY301
+                data = await self._client.media.download(media)
+            edit, fonts = await runtime.in_thread(_opened, media, data, name)
+        except Exception:
+            if self._loading is wanted:
+                self._loading, self._proposed = None, ()
+                self.state = "ready" if self._edit else "broken"
+            raise
+        if self._loading is not wanted or self._closed:  # another one was asked for meanwhile
+            return
+        self._loading = None
+        self._edit, self.media, self.result = edit, media, None
+        first = edit.original
+        with self.hold_sync():
+            self.alt = name or self.alt or "Picture"
+            self.fonts = fonts
+            self.before = _words.picture(first.width, first.height, first.format, len(first.data))
+            self.step = "editing"
+            self._changed(tool="")
+        if self._proposed:
+            proposed, self._proposed = self._proposed, ()
+            self._guard(self._propose, proposed)
+
+    # ------------------------------------------------------------ changes
+
+    def _changed(self, *, tool: str) -> None:
+        """Tell what is done now; the draft became part of it, or is dropped."""
+        edit = self._edit
+        assert edit is not None  # noqa: S101 - only called when there is one
+        encodes = [step for step in edit.operations if isinstance(step, Encode)]
+        kind: Any = "PNG" if edit.original.format == "GIF" else edit.original.format
+        family = Text(text="").font_family
+        text = Text(text="", font_family=family if family in self.fonts else "Default")
+        with self.hold_sync():
+            self.tool = tool
+            self.draft = {}
+            self.problem = ""
+            self.used = {}
+            self.changes = [_words.change(step) for step in edit.operations]
+            self.can_undo = edit.can_undo
+            self.can_redo = edit.can_redo
+            self.defaults = {
+                "encode": msgspec.to_builtins(encodes[-1] if encodes else Encode(format=kind)),
+                "text": msgspec.to_builtins(text),
+            }
+        self._refresh()
+
+    def _pending(self) -> Operation | None:
+        """What the open tool's draft does, if it does anything.
+
+        Raises
+        ------
+        InvalidInputError
+            If it cannot be done.
+        """
+        if self._edit is None or not self.draft:
+            return None
+        from ..imaging import edits  # noqa: PLC0415 - Pillow is there as soon as a picture is
+
+        (step,) = edits.read([self.draft])
+        size = edits.check(self._edit.size, self._edit.operations)
+        if _does_nothing(step, size):
+            return None
+        edits.check(size, [step])
+        return step
+
+    def _commit(self, *, tool: str = "") -> None:
+        """Make the draft a change."""
+        step = self._pending()
+        if step is not None and self._edit is not None:
+            self._edit.add(step)
+            self._changed(tool=tool)
+        else:
+            self.draft = {}
+            self.tool = tool
+
+    def _propose(self, operations: tuple[Any, ...]) -> None:
+        if self._edit is None or self._loading is not None:
+            self._proposed = operations
+            return
+        if not self._is_free:  # what is on its way stays in sight
+            return
+        from ..imaging import edits  # noqa: PLC0415 - see above
+
+        steps = edits.read(operations)
+        formats = [step for step in steps if isinstance(step, Encode)]
+        others = [step for step in steps if not isinstance(step, Encode)]
+        edits.check(self._edit.size, steps)
+        with contextlib.suppress(InvalidInputError):
+            self._commit()  # so that also what somebody had begun comes back by `Undo`
+        done = (*formats, *others[:-1])
+        if done or self._edit.operations:
+            self._edit.replace(*done)
+        draft = msgspec.to_builtins(others[-1]) if others else {}
+        with self.hold_sync():
+            self._changed(tool=draft.get("operation", ""))
+            self.draft = draft
+
+    @property
+    def _is_free(self) -> bool:
+        return self._edit is not None and self.step == "editing" and not self._closed
+
+    def _on_apply(self, content: Mapping[str, Any]) -> None:
+        if self._is_free:
+            self.error = None
+            self._take(content)
+            tool = content.get("tool")
+            self._commit(tool=tool if tool in TOOLS else "")
+
+    def _take(self, content: Mapping[str, Any]) -> None:
+        """The draft as the browser has it at the click; the trait may be a moment behind."""
+        operation = content.get("operation")
+        if isinstance(operation, dict):
+            self.draft = operation
+
+    def _on_cancel(self, _content: object) -> None:
+        if self._is_free:
+            self.error = None
+            with self.hold_sync():
+                self.draft = {}
+                self.tool = ""
+
+    def _on_undo(self, _content: object) -> None:
+        if not self._is_free or self._edit is None:
+            return
+        self.error = None
+        try:
+            # A draft is undone first, in a way that `Redo` brings it back.
+            self._commit(tool=self.tool)
+        except InvalidInputError:
+            self.draft = {}
+        else:
+            self._edit.undo()
+            self._changed(tool=self.tool)
+
+    def _on_redo(self, _content: object) -> None:
+        if self._is_free and self._edit is not None and self._edit.redo():
+            self.error = None
+            self._changed(tool=self.tool)
+
+    # ------------------------------------------------------------ what is shown
+
+    def _refresh(self) -> None:
+        """Render what is there now, unless that is what is rendered already."""
+        if self._edit is None or self._closed:
+            return
+        try:
+            pending = self._pending()
+        except InvalidInputError as error:
+            self.problem = str(error)
+            return
+        self.problem = ""
+        if pending is not None:
+            self.used = {}
+        wanted = _Wanted(self._edit, self._edit.operations, pending, crops=self.tool == "crop")
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
+        if not self._rendering:
+            self._start(self._render)
+
+    async def _render(self) -> None:
+        self._rendering = True
+        rendered = None
+        try:
+            while self._wanted is not None and rendered is not self._wanted and not self._closed:
+                rendered = self._wanted
+                await self._render_one(rendered)
+        except Exception:
+            self._wanted = None  # the next change tries again
+            raise
+        finally:
+            self._rendering = False
+
+    async def _render_one(self, wanted: _Wanted) -> None:
+        rendered = await runtime.in_thread(_rendered, wanted)
+        if self._wanted is not wanted:
+            return
+        final = rendered.final
+        with self.hold_sync():
+            self.data, self.mime_type = rendered.data, rendered.mime_type
+            self.shown, self.size = list(rendered.shown), list(rendered.size)
+            self.facts = f"{final.width} × {final.height} · …"
+            self.state = "ready"
+        # How many bytes it has is known when it is written, which for a PNG takes a while.
+        made = await runtime.in_thread(_written, wanted, final)
+        if self._wanted is not wanted:
+            return
+        self._made = (wanted, made)
+        self.facts = _words.picture(made.width, made.height, made.format, len(made.data))
+        if self._twin is not None:
+            from ..imaging.preview import Preview  # noqa: PLC0415 - see above
+
+            small = Preview(
+                rendered.data,
+                rendered.mime_type,
+                made.width,
+                made.height,
+                made.format,
+                len(made.data),
+            )
+            runtime.begin(self._twin.show, small, self.alt)
+
+    # ------------------------------------------------------------ using it
+
+    def _on_use(self, content: Mapping[str, Any]) -> None:
+        # The step changes here, on the loop, before anything is sent; a second click
+        # (or a second tab) finds it changed.
+        if not self._is_free or self._edit is None:
+            return
+        self.error = None
+        self._take(content)
+        self._commit()
+        if self.used:  # and nothing was changed since
+            return
+        if not self._edit.operations and self._edit.media is not None:
+            raise InvalidInputError("operations", "Nothing is changed yet.", "Choose a tool.")
+        self.step = "sending"
+        self._start(self._use, self._edit)
+
+    async def _use(self, edit: Edit) -> None:
+        try:
+            made = await self._file(edit)
+            media = await edit.send(self._client, made)
+        finally:
+            if self._edit is edit:  # else another picture is edited now
+                self.step = "editing"
+        if self._edit is edit:
+            self.media, self.result = media, made
+            facts = _words.picture(made.width, made.height, made.format, len(made.data))
+            self.used = {"media_id": media.media_id, "facts": facts}
+        for listener in self._listeners:
+            self._guard(listener, media)
+
+    async def _file(self, edit: Edit) -> Edited:
+        """What is sent: what was shown, if that is all of it."""
+        if self._made is not None:
+            wanted, made = self._made
+            if wanted.edit is edit and wanted.all == edit.operations:
+                return made
+        return await runtime.in_thread(edit.render)
+
+
+class _Wanted(NamedTuple):
+    """What is to be shown: an edit's operations, and a draft after them."""
+
+    edit: Edit
+    operations: tuple[Operation, ...]
+    pending: Operation | None
+    crops: bool
+
+    @property
+    def all(self) -> tuple[Operation, ...]:
+        return (*self.operations, *([self.pending] if self.pending else []))
+
+
+class _Rendered(NamedTuple):
+    """A small copy of what is shown, of which size that is, and what will be sent."""
+
+    data: bytes
+    mime_type: str
+    shown: Size
+    size: Size
+    final: Image.Image
+
+
+# Slow, for a thread; Pillow is loaded when a picture is there.
+
+
+def _opened(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str]]:
+    from ..edit import Edit  # noqa: PLC0415 - see above
+    from ..imaging import fonts  # noqa: PLC0415 - see above
+
+    edit = Edit(data, name=name) if media is None else Edit(media, data=data, name=name)
+    assert edit.size  # noqa: S101 - decoded here, in this thread
+    return edit, fonts.names()
+
+
+def _rendered(wanted: _Wanted) -> _Rendered:
+    from ..imaging import edits, preview  # noqa: PLC0415 - see above
+
+    base = edits.drawn(edits.opened(wanted.edit.data), wanted.operations)
+    final = edits.drawn(base, [wanted.pending]) if wanted.pending else base
+    # A crop is shown as a frame over what it is cut from.
+    shown = base if wanted.crops else final
+    return _Rendered(*preview.small(shown), shown.size, base.size, final)
+
+
+def _written(wanted: _Wanted, final: Image.Image) -> Edited:
+    from ..imaging import edits  # noqa: PLC0415 - see above
+
+    return edits.written(wanted.edit.data, final, wanted.all)
+
+
+def _does_nothing(step: Operation, size: Size) -> bool:
+    match step:
+        case Crop() | Pad() | Resize():
+            return (step.width, step.height) == size and getattr(step, "x", 0) == 0
+        case Text():
+            return not step.text.strip()
+        case Encode():
+            return False

@@ -251,7 +251,12 @@ def test_a_tool_that_hangs_is_ended_with_what_it_started(tool, tmp_path, monkeyp
     monkeypatch.setattr(vendor, "_wait", until_it_hangs)
     with pytest.raises(ww.WondaError, match="ended after 60 seconds"):
         cli(LEFT, "original-1", timeout=60)
-    assert not runs(int(child.read_text()))
+    left = int(child.read_text())
+    for _ in range(1_000):  # it is told to end; when it has, the system says
+        if not runs(left):
+            break
+        time.sleep(0.01)
+    assert not runs(left)
 
 
 @only_where_scripts_run

@@ -6,7 +6,7 @@ import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from .. import runtime
 from ..errors import (
@@ -18,6 +18,7 @@ from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from PIL import Image
 
@@ -35,7 +36,13 @@ class AsyncMedia:
         self._core = core
 
     @on_package_loop
-    async def upload(self, source: Uploadable, *, name: str | None = None) -> Media:
+    async def upload(
+        self,
+        source: Uploadable,
+        *,
+        name: str | None = None,
+        edit: Mapping[str, Any] | None = None,
+    ) -> Media:
         """Upload one file and get its media.
 
         Parameters
@@ -44,6 +51,9 @@ class AsyncMedia:
             A `PIL.Image` is sent as PNG.
         name : str, optional
             A file name, from which the type is guessed if the bytes do not tell.
+        edit : dict, optional
+            How it was made of another picture: ``of``, a media id, and ``operations``
+            (see `wonda_widgets.edit`). It is kept in the journal and not sent.
 
         Raises
         ------
@@ -54,8 +64,10 @@ class AsyncMedia:
         APIError
             If the service refused it.
         """
-        filename, data, mime = await runtime.in_thread(_read, source, name)
-        about = {"name": filename, "mimeType": mime, "bytes": len(data)}
+        filename, data, mime = await runtime.in_thread(read_source, source, name)
+        about: dict[str, Any] = {"name": filename, "mimeType": mime, "bytes": len(data)}
+        if edit is not None:
+            about["edit"] = edit
         files = {"file": (filename, data, mime)}
         reply = (await self._core.submit(UPLOAD, about, _named, files=files)).reply
         return Media(media_id=reply.media_id, url=reply.url, mime_type=reply.mime_type)
@@ -96,9 +108,16 @@ class MediaLibrary:
     def __init__(self, resource: AsyncMedia) -> None:
         self._async = resource
 
-    def upload(self, source: Uploadable, *, name: str | None = None) -> Media:
+    def upload(
+        self,
+        source: Uploadable,
+        *,
+        name: str | None = None,
+        edit: Mapping[str, Any] | None = None,
+    ) -> Media:
         """See `AsyncMedia.upload`."""
-        return runtime.call(self._async.upload(source, name=name), interrupted=UPLOAD.check)
+        work = self._async.upload(source, name=name, edit=edit)
+        return runtime.call(work, interrupted=UPLOAD.check)
 
     def download(self, media: Media) -> bytes:
         """See `AsyncMedia.download`."""
@@ -114,8 +133,22 @@ def _named(raw: Any) -> Named:
     return Named(reply.media_id, reply=reply)
 
 
-def _read(source: Any, name: str | None) -> tuple[str, bytes, str]:
-    """Name, bytes and type of something to upload."""
+class Source(NamedTuple):
+    """Something to upload: its name, bytes and type."""
+
+    name: str
+    data: bytes
+    mime_type: str
+
+
+def read_source(source: Any, name: str | None) -> Source:
+    """Read something to upload.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be read, or is empty.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
     elif hasattr(source, "read"):
@@ -143,7 +176,7 @@ def _read(source: Any, name: str | None) -> tuple[str, bytes, str]:
         )
     mime = _sniffed(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     extension = mimetypes.guess_extension(mime) or ""
-    return name or f"upload{extension}", data, mime
+    return Source(name or f"upload{extension}", data, mime)
 
 
 def _sniffed(data: bytes) -> str | None:

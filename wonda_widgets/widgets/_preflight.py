@@ -20,7 +20,7 @@ import traitlets
 from .. import preflight, runtime
 from ..errors import OutcomeUnknownError, WondaError
 from ..imaging.operations import Crop, Pad
-from ..preflight import Facts, Fix
+from ..preflight import Facts, Fix, Point
 from . import _words
 from ._watching import WatchingPanel
 
@@ -61,8 +61,6 @@ class PreflightPanel(WatchingPanel):
     """What Instagram is not likely to take, what is advised and what is fine, in words."""
     every_fix = traitlets.Dict().tag(sync=True)
     """One fix for all that misses, where that takes more than one."""
-    facts = traitlets.Unicode("").tag(sync=True)
-    """Of the picture that is published, e.g. ``"1530 × 1912 · JPEG · 412 KB"``."""
     fixing = traitlets.Unicode("").tag(sync=True)
     """The fix that is being made; empty for none."""
     fixed = traitlets.Bool(default_value=False).tag(sync=True)
@@ -74,6 +72,7 @@ class PreflightPanel(WatchingPanel):
         self._operations: tuple[Operation, ...] = ()
         self._made: dict[tuple[str, tuple[Operation, ...]], Picture] = {}
         self._fixes: dict[str, Fix] = {}
+        self._unseen: Point | None = None
         super().__init__(*args, **traits)
         self.observe(lambda _: runtime.post(self._check_points), ["media_id", "caption", "product"])
         runtime.post(self._check_points)
@@ -109,8 +108,14 @@ class PreflightPanel(WatchingPanel):
 
     async def _learn(self, media: Media) -> None:
         """Look at a picture that nobody has shown."""
-        data = await self._client.media.download(media)
-        preview = await runtime.in_thread(_preview, data)
+        try:
+            data = await self._client.media.download(media)
+            preview = await runtime.in_thread(_preview, data)
+        except WondaError as error:  # it can be posted all the same
+            title = "The picture could not be looked at."
+            self._unseen = Point(about="picture", level="advice", title=title, text=error.message)
+            self._check_points()
+            return
         if self.media_id == media.media_id and self._original is None:
             card = await runtime.in_thread(_card, preview.data)
             original = partial(self._client.media.download, media)
@@ -123,33 +128,35 @@ class PreflightPanel(WatchingPanel):
             return
         if self._current is not None and self._current.media_id != self.media_id:
             # Somebody set another id, of which nothing is known.
-            self._current = self._original = None
+            self._current = self._original = self._unseen = None
             self.thumb, self.fixed, self.fixing = b"", False, ""
         facts = self._current.facts if self._current else None
         points = preflight.check(facts, self.product, self.caption) if self.media_id else []
+        if self._unseen and facts is None:
+            points.insert(0, self._unseen)
         every = preflight.every_fix(facts, self.product) if facts else None
         can_edit = self._original is not None and self._original.original is not None
-        self._fixes = {
-            f"{point.about}.{number}": fix
-            for point in points
-            for number, fix in enumerate(point.fixes)
-            if can_edit or fix.product
-        }
-        shown = {key: _shown(key, fix, facts) for key, fix in self._fixes.items()}
+        self._fixes = {}
+
+        def offered(key: str, fix: Fix) -> dict[str, Any]:
+            self._fixes[key] = fix
+            return _shown(key, fix, facts)
+
         with self.hold_sync():
             self.points = [
                 {
-                    **{name: getattr(point, name) for name in ("about", "level", "title", "text")},
+                    "level": point.level,
+                    "title": point.title,
+                    "text": point.text,
                     "fixes": [
-                        fix for key, fix in shown.items() if key.startswith(f"{point.about}.")
+                        offered(f"{point.about}.{number}", fix)
+                        for number, fix in enumerate(point.fixes)
+                        if can_edit or fix.product
                     ],
                 }
                 for point in points
             ]
-            self.every_fix = _shown("every", every, facts) if every and can_edit else {}
-            self.facts = _line(facts) if facts else ""
-        if every and can_edit:
-            self._fixes["every"] = every
+            self.every_fix = offered("every", every) if every and can_edit else {}
 
     # ------------------------------------------------------------ a fix
 
@@ -264,11 +271,6 @@ def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operatio
 def facts_of(preview: Preview) -> Facts:
     """What a preview tells of its original."""
     return Facts(preview.width, preview.height, preview.format, preview.size)
-
-
-def _line(facts: Facts) -> str:
-    size = [_words.size(facts.size)] if facts.size is not None else []
-    return " · ".join([f"{facts.width} × {facts.height}", facts.format, *size])
 
 
 def _preview(data: bytes) -> Preview:

@@ -6,20 +6,12 @@ const MARKS = { miss: ["!", "Before you go on: "], advice: ["i", "Note: "], fine
 function preflight(model, { root, on, signal }) {
   const list = h("ul", { class: "wonda-points" });
   const every = button("", () => begin(model.get("every_fix")), { small: true });
-  const facts = h("span", { class: "wonda-facts" });
   const back = h(
     "button",
     { type: "button", class: "wonda-link", onclick: () => isOff(back) || send("original") },
     "Back to the original",
   );
-  const changed = h(
-    "p",
-    { class: "wonda-changed" },
-    h("strong", {}, "Changed picture"),
-    " ",
-    facts,
-    back,
-  );
+  const changed = h("p", { class: "wonda-changed" }, "This picture was changed.", back);
   const busy = h("p", { class: "wonda-note", role: "status" });
 
   // What is looked at before it is made.
@@ -98,12 +90,10 @@ function preflight(model, { root, on, signal }) {
     [rect.style.left, rect.style.top, rect.style.width, rect.style.height] = place;
   }
   function paint() {
-    const { points, every_fix: all, media_id: id } = Object.fromEntries(
-      ["points", "every_fix", "media_id"].map((name) => [name, model.get(name)]),
-    );
-    if (trying && (trying.of !== id || model.get("step") !== "editing")) trying = null;
+    const all = model.get("every_fix");
+    if (trying && (trying.of !== model.get("media_id") || model.get("step") !== "editing")) trying = null;
     const free = may();
-    node.hidden = !points.length;
+    node.hidden = !model.get("points").length;
     trial.hidden = !trying;
     if (trying) {
       trial.setAttribute("aria-label", `${trying.label}: what it would look like`);
@@ -115,7 +105,6 @@ function preflight(model, { root, on, signal }) {
     every.hidden = !all.key || !!trying;
     every.textContent = all.label ?? "";
     changed.hidden = !model.get("fixed");
-    facts.textContent = model.get("facts");
     busy.textContent = model.get("fixing")
       ? `${model.get("fixing")}: making it here, then uploading it…`
       : "";
@@ -143,7 +132,7 @@ function preflight(model, { root, on, signal }) {
     if (held) node.focus({ preventScroll: true });
     paint();
   });
-  on("every_fix media_id step fixing fixed facts", paint);
+  on("every_fix media_id step fixing fixed", paint);
   let url = "";
   img.addEventListener("load", draw);
   on("thumb", () => (url = showBytes(img, model.get("thumb"), "image/jpeg", url)));

@@ -35,7 +35,7 @@ function preflight(model, { root, on, signal }) {
     title,
     trial,
     list,
-    h("div", { class: "wonda-buttons" }, every),
+    every,
     changed,
     busy,
   );

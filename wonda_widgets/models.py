@@ -110,15 +110,20 @@ class ImageModel(Wire, frozen=True):
 
     Attributes
     ----------
+    attachments : list
+        The names of its slots for media; empty for none. See `wonda_widgets.attachments`.
     params : dict
         A JSON Schema object that describes the model's parameters.
+    accepts : dict
+        What it takes, as the publish operations have it; of models not documented.
     """
 
     key: str
     label: str | None = None
     description: str | None = None
-    attachments: list[str] = msgspec.field(default_factory=list)
+    attachments: list[Any] = msgspec.field(default_factory=list)
     params: dict[str, Any] = msgspec.field(default_factory=dict)
+    accepts: Any = None
 
     @property
     def name(self) -> str:

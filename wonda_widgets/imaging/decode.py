@@ -142,7 +142,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
         raise UnsafeMediaError("The picture has too many pixels to be opened safely.") from None
     except Exception:  # noqa: BLE001 - Pillow says "no picture" with whatever its code ran into
         raise UnsafeMediaError(
-            "What the service sent is not a picture (PNG, JPEG, WebP or GIF).",
+            "This is not a picture (PNG, JPEG, WebP or GIF).",
             "Open its address in a browser if you trust it.",
         ) from None
     if image.width * image.height > MAX_PIXELS:

@@ -121,10 +121,13 @@ class Panel(anywidget.AnyWidget):
 
     # ------------------------------------------------------------ messages
 
-    def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
-        """Hand a message from the browser over to the loop, whatever thread this is."""
+    def _receive(self, _widget: object, content: Any, buffers: list[memoryview]) -> None:
+        """Hand a message from the browser over to the loop, whatever thread this is.
+
+        What came beside it as bytes is its ``"buffers"``.
+        """
         if isinstance(content, dict) and isinstance(content.get("type"), str):
-            runtime.post(lambda: self._dispatch(content))
+            runtime.post(lambda: self._dispatch({**content, "buffers": buffers}))
 
     def _dispatch(self, content: dict[str, Any]) -> None:
         if self._closed:

@@ -180,7 +180,7 @@ class ImagePreview(Panel):
             raise ValueError("There is no picture yet.")
         from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when a picture is there
 
-        return decode.full_size(runtime.call(self._bytes(self._shown)))
+        return decode.full_size(runtime.call(self.original(self._shown)))
 
     # ------------------------------------------------------------ showing
 
@@ -235,7 +235,8 @@ class ImagePreview(Panel):
 
     # ------------------------------------------------------------ larger, saved, downloaded
 
-    async def _bytes(self, shown: Shown) -> bytes:
+    async def original(self, shown: Shown) -> bytes:
+        """The original's bytes, fetched again if they are of an earlier picture."""
         if shown is self._shown and self._original is not None:
             return self._original
         data = await self._client.media.download(shown.media)
@@ -248,7 +249,7 @@ class ImagePreview(Panel):
             self._start(self._send_large, self._shown)
 
     async def _send_large(self, shown: Shown) -> None:
-        large = await runtime.in_thread(_large, await self._bytes(shown))
+        large = await runtime.in_thread(_large, await self.original(shown))
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
         self.send(content, [large.data])
 
@@ -273,7 +274,7 @@ class ImagePreview(Panel):
     async def _save(self, shown: Shown, path: str | Path | None) -> Path:
         from ..imaging import original  # noqa: PLC0415 - needed only now
 
-        data = await self._bytes(shown)
+        data = await self.original(shown)
 
         def write() -> Path:
             texts = original.with_texts(data, shown.texts())
@@ -288,7 +289,7 @@ class ImagePreview(Panel):
     async def _send_original(self, shown: Shown, view: object) -> None:
         from ..imaging import original  # noqa: PLC0415 - needed only now
 
-        data = await self._bytes(shown)
+        data = await self.original(shown)
         data = await runtime.in_thread(original.with_texts, data, shown.texts())
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
-from .. import runtime, schema
+from .. import attachments, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from . import _words
-from ._panel import Panel, css, esm
+from ._panel import css, esm
+from ._references import ReferencesPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 PRICE_PAUSE = 0.25
 
 
-class PromptForm(Panel):
+class PromptForm(ReferencesPanel):
     """Asks for a picture: prompt, model, the model's parameters, cost, `Generate`.
 
     Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter
     (or Cmd+Enter) generates too. While its job runs, the form takes no second
     one, so that a double click is not billed twice.
+
+    Where the model takes reference images, files are dropped on the form or chosen;
+    `add_reference` takes those that Python has.
 
     Parameters
     ----------
@@ -48,8 +52,8 @@ class PromptForm(Panel):
     >>> form.job.wait().media
     """
 
-    _esm = esm("prompt_form")
-    _css = css()
+    _esm = esm("references", "prompt_form")
+    _css = css("prompt_form")
 
     prompt = traitlets.Unicode("").tag(sync=True)
     """What to make. Two-way: what is typed is here, at the latest when `Generate` is pressed."""
@@ -75,6 +79,7 @@ class PromptForm(Panel):
         **traits: Any,
     ) -> None:
         self._fields: dict[str, list[schema.Field]] = {}
+        self._limits: dict[str, tuple[attachments.Limit, str]] = {}
         self._job: Job | None = None
         self._unknown: OutcomeUnknownError | None = None
         self._early: Mapping[str, Any] | None = None
@@ -85,6 +90,7 @@ class PromptForm(Panel):
             wonda, prompt=prompt, model=model or "", params=dict(params or {}), **traits
         )
         self.observe(lambda _: runtime.post(self._ask_price), ["model", "params"])
+        self.observe(lambda _: runtime.post(self._say_references), "model")
         runtime.post(self._load)
 
     @property
@@ -125,12 +131,14 @@ class PromptForm(Panel):
                 "This account has no image models.", "Check its plan in your Wonda settings."
             )
         self._fields = {model.key: schema.fields(model.params) for model in models}
+        self._limits = {model.key: (attachments.limit(model), model.name) for model in models}
         wanted = self.model
         with self.hold_sync():
             self.models = [shown(model, self._fields[model.key]) for model in models]
             self.model = wanted if wanted in self._fields else models[0].key
             self.params = self._fitting(self.model, self.params)
             self.state = self._rest()
+        self._say_references()
         if wanted and wanted not in self._fields:
             self.error = _words.problem(
                 InvalidInputError(
@@ -150,6 +158,12 @@ class PromptForm(Panel):
             for field in self._fields[model]
             if params.get(field.name, field.default) is not None
         }
+
+    def _limit(self, model: str) -> tuple[attachments.Limit, str]:
+        return self._limits.get(model, (attachments.Limit(0, None), model))
+
+    def _chosen_model(self) -> str:
+        return str(self.model)
 
     # ------------------------------------------------------------ what it costs
 
@@ -205,8 +219,9 @@ class PromptForm(Panel):
             problem = schema.problem(field, params.get(field.name))
             if problem:
                 raise InvalidInputError(f"params.{field.name}", problem)
+        references = self._attachments(model)
         self.state = "sending"
-        self._start(self._generate, prompt, model, schema.chosen(found, params))
+        self._start(self._generate, prompt, model, schema.chosen(found, params), references)
 
     def _on_settled(self, _content: object) -> None:
         """Somebody has looked and says so: the form is free again."""
@@ -215,9 +230,13 @@ class PromptForm(Panel):
             self.error = None
             self._start(self._client.jobs.dismiss, self._unknown)
 
-    async def _generate(self, prompt: str, model: str, params: dict[str, Any]) -> None:
+    async def _generate(
+        self, prompt: str, model: str, params: dict[str, Any], references: list[str]
+    ) -> None:
         try:
-            job = await self._client.images.generate(model=model, prompt=prompt, params=params)
+            job = await self._client.images.generate(
+                model=model, prompt=prompt, params=params, attachment_media_ids=references
+            )
         except OutcomeUnknownError as error:
             self._unknown = error
             # It may have been made and billed, so the next one takes a decision, not a click.
@@ -256,4 +275,5 @@ def shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:
         "name": model.name,
         "help": model.description or "",
         "fields": [msgspec.to_builtins(field) for field in fields],
+        "most_references": attachments.limit(model).most,
     }

@@ -19,30 +19,35 @@ from ..resources.once import Finding
 from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
 from . import _words
 from ._panel import css, esm
-from ._watching import WatchingPanel
+from ._preflight import Picture, PreflightPanel, facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ..client import AsyncWonda, Wonda
+    from ..imaging.preview import Preview
     from ..jobs import Job
-    from ..models import Snapshot
+    from ..models import Media, Snapshot
 
-PRODUCTS = ("IMAGE", "STORIES")
 MOST_CHECKS = 60  # by itself
 UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
 
 
-class PublishForm(WatchingPanel):
+class PublishForm(PreflightPanel):
     """Publishes a picture to Instagram: account, caption, alt text, a summary, one post.
 
     `Publish` shows what will go where; only `Publish now` sends it. However often
     it is clicked, one click is one post.
 
+    Before that it says what Instagram is not likely to take, and offers to fix it:
+    the picture is changed here, uploaded, and the changed one is what gets posted.
+    This advises; it can be posted all the same.
+
     Parameters
     ----------
-    media_id : str, optional
-        What to publish; can be set later, and the form is off until then.
+    media_id : str or Media, optional
+        What to publish; can be set later, and the form is off until then. Of an id
+        alone nothing is known; the picture of a `Media` is looked at.
     wonda : Wonda or AsyncWonda, optional
         Without it: the key of the environment, or the sandbox.
     confirm_publish : bool
@@ -55,27 +60,21 @@ class PublishForm(WatchingPanel):
     >>> PublishForm(job.wait().media.media_id, wonda=wonda, caption="Made with Wonda")
     """
 
-    _esm = esm("publish_form")
-    _css = css()
+    _esm = esm("preflight", "publish_form")
+    _css = css("publish_form")
 
-    media_id = traitlets.Unicode("").tag(sync=True)
-    """What is published."""
     accounts: Any = traitlets.List().tag(sync=True)
     accounts_state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"ready"``, ``"none"`` or ``"unavailable"``."""
     account = traitlets.Unicode("").tag(sync=True)
     """The chosen account's id."""
-    caption = traitlets.Unicode("").tag(sync=True)
     alt_text = traitlets.Unicode("").tag(sync=True)
-    product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
-    """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
     confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
     step = traitlets.Unicode("editing").tag(sync=True)
     """``"editing"``, ``"confirming"``, ``"repeating"`` (the same was posted before: again?),
     ``"sending"``, ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
     summary = traitlets.Dict().tag(sync=True)
     """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
-    thumb = traitlets.Bytes(b"").tag(sync=True)
     earlier = traitlets.Dict().tag(sync=True)
     """Of the same post, made before: ``text`` and ``link``."""
     settled = traitlets.Unicode("").tag(sync=True)
@@ -92,7 +91,7 @@ class PublishForm(WatchingPanel):
 
     def __init__(
         self,
-        media_id: str | None = None,
+        media_id: str | Media | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         confirm_publish: bool = True,
@@ -104,9 +103,10 @@ class PublishForm(WatchingPanel):
         self._unknown: Job | OutcomeUnknownError | None = None
         self._checks = 0
         self._recheck: asyncio.Task[None] | None = None
+        media = None if isinstance(media_id, str) else media_id
         super().__init__(
             wonda,
-            media_id=media_id or "",
+            media_id=(media.media_id if media else media_id) or "",
             confirm_publish=confirm_publish,
             caption=caption,
             alt_text=alt_text,
@@ -114,37 +114,65 @@ class PublishForm(WatchingPanel):
             **traits,
         )
         runtime.post(self._load)
+        if media is not None:
+            runtime.post(lambda: self._start(self._learn, media))
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Have `listener` called, on the package's loop, with each new publish job."""
         self._listeners.append(listener)
 
-    def offer(self, media_id: str, *, alt_text: str = "", thumb: bytes = b"") -> None:
+    def offer(
+        self,
+        media_id: str,
+        *,
+        alt_text: str = "",
+        thumb: bytes = b"",
+        preview: Preview | None = None,
+        original: Callable[[], Awaitable[bytes]] | None = None,
+    ) -> None:
         """Make another picture the one to publish. On the loop only.
 
         While a post is on its way it waits; a summary that is shown is closed,
         because it spoke of the other picture. The caption stays. The alt text is
-        replaced, unless somebody changed what the last picture had brought.
+        replaced, unless somebody changed what the last picture had brought. What
+        was changed about the same picture stays changed.
+
+        Parameters
+        ----------
+        media_id, alt_text : str
+        thumb : bytes
+            To show in the summary.
+        preview : Preview, optional
+            What is known of the picture; without it nothing is claimed about it.
+        original : callable, optional
+            Gives the original's bytes, for a fix; without it none is offered.
         """
-        if media_id == self.media_id:
+        facts = facts_of(preview) if preview else None
+        self._offer(Picture(media_id, thumb, facts, original), alt_text, preview)
+
+    def _offer(self, picture: Picture, alt_text: str, preview: Preview | None) -> None:
+        if picture.media_id in {self.media_id, self._original and self._original.media_id}:
             return
         # What is on its way, or may be, stays in sight.
         if self.step in {"sending", "running", "unknown", "checking"}:
-            self._next = (media_id, alt_text, thumb)
+            self._next = (picture, alt_text, preview)
             return
         self._next = None
         with self.hold_sync():
             if self.alt_text == self._offered_alt:
                 self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT]
-            self.media_id = media_id
-            self.thumb = thumb
             self.step = "editing"
             self.job_phase = "none"
             self.settled = ""
             self.error = None
+            self._take(picture, preview)
 
-    _next: tuple[str, str, bytes] | None = None
+    _next: tuple[Picture, str, Preview | None] | None = None
     _offered_alt = ""
+
+    @property
+    def _may_fix(self) -> bool:
+        return self.step == "editing"
 
     # ------------------------------------------------------------ accounts
 
@@ -175,9 +203,10 @@ class PublishForm(WatchingPanel):
     # ------------------------------------------------------------ publishing
 
     def _on_publish(self, content: Mapping[str, Any]) -> None:
-        if self.step != "editing":
+        if self.step != "editing" or self.fixing:
             return
         self.error = None
+        self._check_seen(content.get("media_id", self.media_id), self.media_id)
         self.summary = self._checked(content)
         if self.confirm_publish:
             self.step = "confirming"
@@ -197,10 +226,14 @@ class PublishForm(WatchingPanel):
         # (or a second tab) finds it changed.
         if self.step != "confirming":
             return
-        if content.get("media_id") != self.summary["media_id"]:
+        self._check_seen(content.get("media_id"), self.summary["media_id"])
+        self._submit()
+
+    def _check_seen(self, seen: object, media_id: str) -> None:
+        """Refuse what was said while looking at another picture."""
+        if seen != media_id:
             self.step = "editing"
             raise InvalidInputError("media_id", "The picture changed meanwhile.", "Look again.")
-        self._submit()
 
     def _checked(self, content: Mapping[str, Any]) -> dict[str, str]:
         """What will be posted, if nothing speaks against it."""
@@ -384,5 +417,4 @@ class PublishForm(WatchingPanel):
 
     def _offer_next(self) -> None:
         if self._next is not None:
-            media_id, alt_text, thumb = self._next
-            self.offer(media_id, alt_text=alt_text, thumb=thumb)
+            self._offer(*self._next)

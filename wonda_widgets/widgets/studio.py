@@ -215,7 +215,11 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
 
     def _offer(self, picture: Shown) -> None:
         self.publish_form.offer(
-            picture.media.media_id or "", alt_text=picture.prompt, thumb=picture.thumb.data
+            picture.media.media_id or "",
+            alt_text=picture.prompt,
+            thumb=picture.thumb.data,
+            preview=picture.preview,
+            original=lambda: self.preview.original(picture),
         )
         runtime.begin(self._twin.show, picture.preview, picture.prompt)
 

@@ -145,6 +145,7 @@ export default {
     const modelHelp = h("span", { class: "wonda-count" });
     const modelField = field("Model", modelSelect, { aside: modelHelp });
     const parameters = h("div", { class: "wonda-params" });
+    const images = references(model, panel);
     const generate = button("Generate", () => submit(), { primary: true });
     const price = h("span", { class: "wonda-price" });
     const keys = h("kbd", { class: "wonda-keys", "aria-hidden": "true" });
@@ -159,6 +160,7 @@ export default {
       prompt.node,
       modelField.node,
       parameters,
+      images.node,
       h("div", { class: "wonda-go" }, generate, price, keys),
       note,
       alert,
@@ -253,7 +255,7 @@ export default {
       // A message about one field stands at that field, any other under the button.
       const error = model.get("error");
       const [kind, name] = (error?.field ?? "").split(/\.(.*)/s);
-      const at = { prompt, model: modelField, params: controls.get(name) }[kind];
+      const at = { prompt, model: modelField, references: images, params: controls.get(name) }[kind];
       for (const row of [prompt, modelField, ...controls.values()]) row.say("");
       (at ? at.node : note).after(alert);
       alert.wondaPaint();

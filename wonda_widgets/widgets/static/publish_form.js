@@ -82,6 +82,7 @@ export default {
       thumb,
       h("div", {}, h("p", {}, where), what, h("div", { class: "wonda-buttons" }, now, edit)),
     );
+    const checks = preflight(model, panel);
     const go = h("div", { class: "wonda-go" }, publish, hint);
     const note = h("p", { class: "wonda-note", role: "status" });
 
@@ -146,6 +147,7 @@ export default {
         h("div", { class: "wonda-pair" }, accountField.node, productField.node),
         caption.node,
         altText.node,
+        checks,
         go,
         summary,
         earlier,
@@ -192,6 +194,7 @@ export default {
 
     function reason() {
       if (!model.get("media_id")) return "Make a picture first.";
+      if (model.get("fixing")) return "The changed picture is on its way.";
       if (model.get("accounts_state") === "loading") return "Loading accounts…";
       if (model.get("accounts_state") === "none") return "Connect an Instagram account first.";
       if (!account.value) return "Choose an account.";
@@ -270,7 +273,7 @@ export default {
       url = showBytes(thumb, model.get("thumb"), "image/jpeg", url);
     });
     signal.addEventListener("abort", () => url && URL.revokeObjectURL(url));
-    on("step media_id confirm_publish sandbox posted summary", () => {
+    on("step media_id confirm_publish sandbox posted summary fixing", () => {
       const step = model.get("step");
       const said = model.get("summary");
       const name = said.account_name ?? "";

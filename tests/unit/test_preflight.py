@@ -1,0 +1,137 @@
+"""What Instagram takes: misses, fixes, and pictures that pass once they are fixed."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from wonda_widgets import preflight
+from wonda_widgets.imaging import edits
+from wonda_widgets.imaging.operations import Crop, Encode, Pad, Resize
+from wonda_widgets.preflight import Facts
+
+
+def png(width, height, mode="RGB"):
+    buffer = BytesIO()
+    Image.new(mode, (width, height), "teal").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def facts_of(edited):
+    return Facts(edited.width, edited.height, edited.format, len(edited.data))
+
+
+def missed(facts, product="IMAGE", caption=""):
+    return [point for point in preflight.check(facts, product, caption) if point.level == "miss"]
+
+
+def test_the_services_own_example_with_its_defaults_is_caught_before_it_is_posted():
+    ratio, file = missed(Facts(1530, 2720, "PNG", 3_100_000))
+    assert ratio.title == "9:16 is too tall for the feed."
+    assert ratio.text == "It takes 4:5 (0.80) to 1.91:1; this picture has 0.56."
+    assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Post as a story"]
+    assert ratio.fixes[2].product == "STORIES"
+    assert (file.title, file.text) == ("This is a PNG.", "Instagram takes JPEG.")
+    assert [fix.label for fix in file.fixes] == ["Make it a JPEG"]
+
+
+@pytest.mark.parametrize("size", [(153, 272), (768, 1376), (101, 999), (2720, 1000), (997, 311)])
+@pytest.mark.parametrize("which", [0, 1])
+def test_fixes_make_a_picture_that_passes(size, which):
+    data, facts, operations = png(*size), Facts(*size, "PNG", 1000), ()
+    while points := missed(facts):
+        fixes = points[0].fixes
+        operations += fixes[min(which, len(fixes) - 1)].operations
+        facts = facts_of(edits.apply(data, operations))
+    assert facts.format == "JPEG"
+    assert len(operations) == 2
+    with Image.open(BytesIO(edits.apply(data, operations).data)) as image:
+        assert image.format == "JPEG"
+        assert preflight.TALLEST <= image.width / image.height <= preflight.WIDEST
+
+
+def test_one_gesture_fixes_everything():
+    facts = Facts(765, 1360, "PNG", 9_100_000)
+    fix = preflight.every_fix(facts, "IMAGE")
+    assert fix.label == "Crop to 4:5 and make it a JPEG"
+    assert [type(each) for each in fix.operations] == [Crop, Encode]
+    assert missed(facts_of(edits.apply(png(765, 1360), fix.operations))) == []
+    assert preflight.every_fix(Facts(800, 1000, "PNG", 1), "IMAGE") is None
+
+
+def test_a_file_that_is_too_large_becomes_no_larger_than_it_is_shown():
+    (point,) = missed(Facts(4000, 4000, "JPEG", 12_300_000))
+    assert point.title == "12.3 MB is too large."
+    resize, encode = point.fixes[0].operations
+    assert (resize, encode) == (Resize(width=1440, height=1440), Encode(format="JPEG"))
+
+
+def test_what_is_transparent_becomes_white_in_a_jpeg():
+    buffer = BytesIO()
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(buffer, "PNG")
+    edited = edits.apply(buffer.getvalue(), [Encode(format="JPEG")])
+    with Image.open(BytesIO(edited.data)) as image:
+        assert image.getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_a_pad_has_its_colour():
+    edited = edits.apply(png(10, 40), [Pad(width=32, height=40, color="#ff0000")])
+    with Image.open(BytesIO(edited.data)) as image:
+        assert (image.size, image.getpixel((1, 20))) == ((32, 40), (255, 0, 0))
+
+
+def test_a_story_is_advised_and_not_refused():
+    assert missed(Facts(1080, 1920, "JPEG", 1), "STORIES") == []
+    points = preflight.check(Facts(800, 1000, "JPEG", 1), "STORIES", "")
+    assert [(point.about, point.level) for point in points[:2]] == [
+        ("ratio", "advice"),
+        ("width", "advice"),
+    ]
+    assert [fix.label for fix in points[0].fixes] == [
+        "Crop to 9:16",
+        "Pad to 9:16",
+        "Post to the feed",
+    ]
+
+
+def test_a_width_that_is_scaled_is_no_miss():
+    assert missed(Facts(4000, 5000, "JPEG", 1)) == []
+    assert missed(Facts(200, 250, "JPEG", 1)) == []
+    points = preflight.check(Facts(200, 250, "JPEG", 1), "IMAGE", "")
+    assert points[0].title == "200 pixels are narrow for the feed."
+
+
+def test_without_facts_nothing_is_claimed_about_the_picture():
+    (point,) = preflight.check(None, "IMAGE", "Hello #sea")
+    assert (point.level, point.title) == ("fine", "Caption, 1 hashtag")
+
+
+@pytest.mark.parametrize(
+    ("caption", "tags", "names"),
+    [
+        ("", 0, 0),
+        ("#a #b#c", 3, 0),
+        ("#Ünïcode #日本語 #_x #1", 4, 0),
+        ("# no, C# no, a#b no, &#39; no", 0, 0),
+        ("@a, (@b) .@c", 0, 2),
+        ("mail me@example.com or x.y+z@example.com", 0, 0),
+        ("https://example.com/#top?by=@me www.example.com/@you/#x #yes @yes", 1, 1),
+    ],
+)
+def test_hashtags_and_mentions_are_counted_as_instagram_does(caption, tags, names):
+    assert (preflight.hashtags(caption), preflight.mentions(caption)) == (tags, names)
+
+
+@pytest.mark.parametrize(
+    ("caption", "title"),
+    [
+        ("#a " * 31, "1 hashtag too many."),
+        ("@a " * 23, "3 mentions too many."),
+        ("x" * 2202, "2 characters too many."),
+    ],
+)
+def test_a_caption_with_too_much_says_how_much(caption, title):
+    (point,) = missed(None, caption=caption)
+    assert point.title == title
+    assert point.fixes == ()
+    assert missed(None, caption=caption[:-6]) == [] or "mentions" in title

@@ -1,0 +1,301 @@
+"""What Instagram takes, checked before something is posted.
+
+Pure: facts in, points out. The figures are those that several publishers' help
+pages agree on; only the service decides, so this advises and forbids nothing.
+
+A point that misses has fixes. A fix is an edit of the picture or another kind of
+post, and fixes compose: each is made for the picture as the one before left it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from .imaging.operations import Crop, Encode, Operation, Pad, Resize
+from .resources.publish import MAX_CAPTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+TALLEST, WIDEST = 4 / 5, 1.91  # width / height that the feed takes
+STORY = 9 / 16
+STORY_SIZE = (1080, 1920)  # pixels, recommended
+MAX_BYTES = 8_000_000
+MIN_WIDTH, MAX_WIDTH = 320, 1440  # pixels; the feed scales to fit outside it
+MAX_HASHTAGS = 30
+MAX_MENTIONS = 20
+
+NEAR = 0.01  # of a ratio: no eye sees the difference
+_NAMED = [
+    "9:16",
+    "4:5",
+    "1:1",
+    "16:9",
+    "2:3",
+    "3:2",
+    "3:4",
+    "4:3",
+    "5:4",
+    "21:9",
+    "9:21",
+    "1:4",
+    "4:1",
+    "1:8",
+    "8:1",
+]
+
+Level = Literal["miss", "advice", "fine"]
+_LEVELS: tuple[Level, ...] = ("miss", "advice", "fine")
+
+
+class Facts(NamedTuple):
+    """What is known of a picture.
+
+    Attributes
+    ----------
+    width, height : int
+        Pixels.
+    format : str
+        ``"PNG"``, ``"JPEG"``, …
+    size : int or None
+        Bytes; None where it is not known yet.
+    """
+
+    width: int
+    height: int
+    format: str
+    size: int | None
+
+    @property
+    def ratio(self) -> float:
+        """Width / height."""
+        return self.width / self.height
+
+
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """One way out: an edit of the picture, or another kind of post."""
+
+    label: str
+    operations: tuple[Operation, ...] = ()
+    product: str = ""
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found about one thing.
+
+    Attributes
+    ----------
+    about : str
+        ``"ratio"``, ``"size"``, ``"format"``, ``"width"`` or ``"caption"``.
+    level : str
+        ``"miss"`` (Instagram is not likely to take it), ``"advice"`` or ``"fine"``.
+    title, text : str
+        Plain sentences.
+    fixes : tuple of Fix
+        The best one first; none where only the person can mend it.
+    """
+
+    about: str
+    level: Level
+    title: str
+    text: str = ""
+    fixes: tuple[Fix, ...] = ()
+
+
+def check(facts: Facts | None, product: str, caption: str) -> list[Point]:
+    """Check a post, the most important first.
+
+    Parameters
+    ----------
+    facts : Facts or None
+        Without them nothing is claimed about the picture.
+    product : str
+        ``"IMAGE"`` or ``"STORIES"``.
+    caption : str
+    """
+    points = [*(_of_picture(facts, product) if facts else ()), *_of_caption(caption)]
+    return sorted(points, key=lambda point: _LEVELS.index(point.level))
+
+
+def every_fix(facts: Facts, product: str) -> Fix | None:
+    """One fix for all that misses, where that takes more than one."""
+    labels: list[str] = []
+    operations: tuple[Operation, ...] = ()
+    while True:
+        missed = [point for point in check(facts, product, "") if point.level == "miss"]
+        fix = next((fix for point in missed for fix in point.fixes if fix.operations), None)
+        if fix is None or fix.label in labels:
+            break
+        labels.append(fix.label)
+        operations += fix.operations
+        facts = after(facts, fix.operations)
+    if len(labels) < 2:  # noqa: PLR2004 - one has a button of its own
+        return None
+    first, *rest = labels
+    label = " and ".join([", ".join([first, *map(_uncapped, rest[:-1])]), _uncapped(rest[-1])])
+    return Fix(label=label, operations=operations)
+
+
+def after(facts: Facts, operations: Sequence[Operation]) -> Facts:
+    """What will be known of a picture after an edit."""
+    for operation in operations:
+        if isinstance(operation, Crop | Pad | Resize):
+            facts = facts._replace(width=operation.width, height=operation.height)
+        if isinstance(operation, Encode):
+            facts = facts._replace(format=operation.format)
+        facts = facts._replace(size=None)
+    return facts
+
+
+def hashtags(caption: str) -> int:
+    """How many hashtags a caption has; those within addresses are none."""
+    return sum(run.count("#") for run in re.findall(r"(?<![\w&])(?:#\w+)+", _text(caption)))
+
+
+def mentions(caption: str) -> int:
+    """How many accounts a caption names; an e-mail address is none."""
+    return len(re.findall(r"(?<![\w.+-])@\w", _text(caption)))
+
+
+def named(ratio: float) -> str:
+    """A ratio as people say it: ``"9:16"``, or ``"0.62:1"`` where it has no name."""
+    for name in _NAMED:
+        wide, high = map(int, name.split(":"))
+        if abs(ratio * high / wide - 1) < NEAR:
+            return name
+    return f"{ratio:.2f}:1"
+
+
+def _text(caption: str) -> str:
+    return re.sub(r"(?:https?://|www\.)\S+", " ", caption)
+
+
+def _uncapped(label: str) -> str:
+    return label[:1].lower() + label[1:]
+
+
+# ---------------------------------------------------------------- the picture
+
+
+def _of_picture(facts: Facts, product: str) -> Iterator[Point]:
+    yield _story_ratio(facts) if product == "STORIES" else _feed_ratio(facts)
+    if facts.size is not None and facts.size > MAX_BYTES:
+        yield Point(
+            about="size",
+            level="miss",
+            title=f"{facts.size / 1e6:.1f} MB is too large.",
+            text="Instagram takes up to 8 MB.",
+            fixes=(Fix(label="Make it a smaller JPEG", operations=_smaller(facts)),),
+        )
+    if facts.format == "JPEG":
+        size = f", {facts.size / 1e6:.1f} MB" if facts.size is not None else ""
+        if not size or facts.size <= MAX_BYTES:  # type: ignore[operator]
+            yield Point(about="format", level="fine", title=f"JPEG{size}")
+    else:
+        jpeg = Fix(label="Make it a JPEG", operations=(Encode(format="JPEG"),))
+        yield Point(
+            about="format",
+            level="miss",
+            title=f"This is a {facts.format}.",
+            text="Instagram takes JPEG.",
+            fixes=(jpeg,),
+        )
+    if product == "STORIES" and facts.width < STORY_SIZE[0]:
+        yield Point(
+            about="width",
+            level="advice",
+            title=f"{facts.width} × {facts.height} is small for a story.",
+            text=f"{STORY_SIZE[0]} × {STORY_SIZE[1]} is recommended.",
+        )
+    if product != "STORIES" and facts.width < MIN_WIDTH:
+        yield Point(
+            about="width",
+            level="advice",
+            title=f"{facts.width} pixels are narrow for the feed.",
+            text=f"It scales the picture up to {MIN_WIDTH}, which may look soft.",
+        )
+
+
+def _feed_ratio(facts: Facts) -> Point:
+    name = named(facts.ratio)
+    if TALLEST <= facts.ratio <= WIDEST:
+        title = f"{name}, {facts.width} × {facts.height}"
+        return Point(about="ratio", level="fine", title=title)
+    tall = facts.ratio < TALLEST
+    story = Fix(label="Post as a story", product="STORIES")
+    return Point(
+        about="ratio",
+        level="miss",
+        title=f"{name} is too {'tall' if tall else 'wide'} for the feed.",
+        text=f"It takes 4:5 (0.80) to 1.91:1; this picture has {facts.ratio:.2f}.",
+        fixes=(
+            *_reshaped(facts, TALLEST if tall else WIDEST, "4:5" if tall else "1.91:1"),
+            *((story,) if tall else ()),
+        ),
+    )
+
+
+def _story_ratio(facts: Facts) -> Point:
+    if abs(facts.ratio / STORY - 1) < NEAR:
+        title = f"9:16, {facts.width} × {facts.height}"
+        return Point(about="ratio", level="fine", title=title)
+    feed = Fix(label="Post to the feed", product="IMAGE")
+    return Point(
+        about="ratio",
+        level="advice",
+        title=f"A story is 9:16; this is {named(facts.ratio)}.",
+        text="Instagram decides how to fill the rest.",
+        fixes=(
+            *_reshaped(facts, STORY, "9:16"),
+            *((feed,) if TALLEST <= facts.ratio <= WIDEST else ()),
+        ),
+    )
+
+
+def _reshaped(facts: Facts, ratio: float, name: str) -> tuple[Fix, Fix]:
+    from .imaging import edits  # noqa: PLC0415 - Pillow is loaded when a picture is there
+
+    size = facts.width, facts.height
+    return (
+        Fix(label=f"Crop to {name}", operations=(edits.centered_crop(size, ratio),)),
+        Fix(label=f"Pad to {name}", operations=(edits.padded(size, ratio, "#ffffff"),)),
+    )
+
+
+def _smaller(facts: Facts) -> tuple[Operation, ...]:
+    """No wider than the feed shows it, so that nothing is lost that anyone would see."""
+    if facts.width <= MAX_WIDTH:
+        return (Encode(format="JPEG"),)
+    height = max(1, round(facts.height * MAX_WIDTH / facts.width))
+    return (Resize(width=MAX_WIDTH, height=height), Encode(format="JPEG"))
+
+
+# ---------------------------------------------------------------- the caption
+
+
+def _of_caption(caption: str) -> Iterator[Point]:
+    counts: list[tuple[Callable[[str], int], int, str]] = [
+        (len, MAX_CAPTION, "character"),
+        (hashtags, MAX_HASHTAGS, "hashtag"),
+        (mentions, MAX_MENTIONS, "mention"),
+    ]
+    found = {noun: (count(caption), most) for count, most, noun in counts}
+    for noun, (count, most) in found.items():
+        if count > most:
+            yield Point(
+                about="caption",
+                level="miss",
+                title=f"{_counted(count - most, noun)} too many.",
+                text=f"The caption has {count:,}; Instagram takes {most:,}. Take some out.",
+            )
+    if all(count <= most for count, most in found.values()):
+        said = [_counted(found[noun][0], noun) for noun in ("hashtag", "mention") if found[noun][0]]
+        title = ", ".join(["Caption", *said]) if caption.strip() else "No caption"
+        yield Point(about="caption", level="fine", title=title)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

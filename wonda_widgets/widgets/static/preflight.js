@@ -1,0 +1,147 @@
+// What Instagram is not likely to take, with fixes. A crop or a canvas is drawn over the
+// picture before it is made; which one is looked at is this view's own business.
+
+const MARKS = { miss: ["!", "Before you go on: "], advice: ["i", "Note: "], fine: ["✓", "Fine: "] };
+
+function preflight(model, { root, on, signal }) {
+  const list = h("ul", { class: "wonda-points" });
+  const every = button("", () => begin(model.get("every_fix")), { small: true });
+  const back = h(
+    "button",
+    { type: "button", class: "wonda-link", onclick: () => isOff(back) || send("original") },
+    "Back to the original",
+  );
+  const changed = h("p", { class: "wonda-changed" }, "This picture was changed.", back);
+  const busy = h("p", { class: "wonda-note", role: "status" });
+
+  // What is looked at before it is made.
+  const img = h("img", { alt: "" });
+  const rect = h("span", { class: "wonda-rect" });
+  const canvas = h("div", { class: "wonda-canvas", "aria-hidden": "true" }, img, rect);
+  const color = h("input", { type: "color", value: "#ffffff", oninput: () => draw() });
+  const colorLabel = h("label", { class: "wonda-color" }, color, "Colour");
+  const use = button("", () => apply(), { small: true, primary: true });
+  const keep = button("Keep as it is", () => leave(), { small: true });
+  const trial = h(
+    "div",
+    { class: "wonda-trial", role: "group", tabindex: "-1" },
+    canvas,
+    h("div", { class: "wonda-buttons" }, colorLabel, use, keep),
+  );
+  const title = h("h3", { id: uid("checks") }, "Before you post");
+  const node = h(
+    "section",
+    { class: "wonda-checks", "aria-labelledby": title.id, tabindex: "-1" },
+    title,
+    trial,
+    list,
+    every,
+    changed,
+    busy,
+  );
+
+  let trying = null;
+  let asked = null; // the button to go back to
+  const may = () => model.get("step") === "editing" && !model.get("fixing");
+  const send = (type, more = {}) => {
+    const held = node.contains(document.activeElement);
+    tell(model, { type, media_id: model.get("media_id"), ...more });
+    // The button that was pressed may go; its place in the page is kept.
+    if (held) node.focus({ preventScroll: true });
+  };
+  function begin(fix) {
+    if (!may() || !fix.key) return;
+    if (!fix.area) return send("fix", { key: fix.key });
+    asked = document.activeElement;
+    trying = { ...fix, of: model.get("media_id") };
+    paint();
+    trial.focus({ preventScroll: true });
+    trial.scrollIntoView({ block: "nearest" });
+  }
+  function apply() {
+    if (!may() || !trying) return;
+    const more = trying.area.kind === "pad" ? { color: color.value } : {};
+    const { key } = trying;
+    trying = null;
+    send("fix", { key, ...more });
+    paint();
+  }
+  function leave() {
+    trying = null;
+    paint();
+    (asked?.isConnected ? asked : node).focus({ preventScroll: true });
+  }
+  function draw() {
+    if (!trying) return;
+    const { kind, ...area } = trying.area;
+    canvas.dataset.kind = kind;
+    canvas.style.background = kind === "pad" ? color.value : "";
+    // Of a canvas the picture is a part, of a picture the crop is.
+    const inner =
+      kind === "pad"
+        ? { width: 1 / area.width, height: 1 / area.height }
+        : { width: 1, height: 1 };
+    img.style.width = `${100 * inner.width}%`;
+    img.style.height = `${100 * inner.height}%`;
+    const natural = img.naturalWidth / (img.naturalHeight || 1) || 1;
+    const ratio = kind === "pad" ? (natural * area.width) / area.height : natural;
+    canvas.style.setProperty("--wonda-ratio", ratio);
+    const place = ["x", "y", "width", "height"].map((name) => `${100 * (area[name] ?? 0)}%`);
+    [rect.style.left, rect.style.top, rect.style.width, rect.style.height] = place;
+  }
+  function paint() {
+    const all = model.get("every_fix");
+    if (trying && (trying.of !== model.get("media_id") || model.get("step") !== "editing")) trying = null;
+    const free = may();
+    node.hidden = !model.get("points").length;
+    trial.hidden = !trying;
+    if (trying) {
+      trial.setAttribute("aria-label", `${trying.label}: what it would look like`);
+      use.textContent = trying.area.kind === "pad" ? "Pad and use" : "Crop and use";
+      if (trying.key === "every") use.textContent = "Make it and use";
+      colorLabel.hidden = trying.area.kind !== "pad";
+      draw();
+    }
+    every.hidden = !all.key || !!trying;
+    every.textContent = all.label ?? "";
+    changed.hidden = !model.get("fixed");
+    busy.textContent = model.get("fixing")
+      ? `${model.get("fixing")}: making it here, then uploading it…`
+      : "";
+    for (const control of [every, back, use, ...list.querySelectorAll("button")])
+      turn(control, free);
+  }
+  function item(point) {
+    const [mark, said] = MARKS[point.level];
+    const fixes = point.fixes.map((fix) => button(fix.label, () => begin(fix), { small: true }));
+    return h(
+      "li",
+      { "data-level": point.level },
+      h("span", { class: "wonda-mark", "aria-hidden": "true" }, mark),
+      h(
+        "div",
+        {},
+        h("p", {}, h("span", { class: "wonda-unseen" }, said), h("strong", {}, point.title), " ", point.text),
+        fixes.length ? h("div", { class: "wonda-buttons" }, ...fixes) : null,
+      ),
+    );
+  }
+  on("points", () => {
+    const held = list.contains(document.activeElement);
+    list.replaceChildren(...model.get("points").map(item));
+    if (held) node.focus({ preventScroll: true });
+    paint();
+  });
+  on("every_fix media_id step fixing fixed", paint);
+  let url = "";
+  img.addEventListener("load", draw);
+  on("thumb", () => (url = showBytes(img, model.get("thumb"), "image/jpeg", url)));
+  signal.addEventListener("abort", () => url && URL.revokeObjectURL(url));
+  hotkey(
+    root,
+    signal,
+    (event) => isEscape(event) && trying !== null,
+    () => leave(),
+  );
+  return node;
+}

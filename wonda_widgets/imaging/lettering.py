@@ -94,13 +94,11 @@ def _share(position: str, first: str, last: str) -> float:
 def _lettered(
     line: str, font: ImageFont.FreeTypeFont, text: Text, stroke: int
 ) -> tuple[Image.Image, float, float]:
-    """One line on a ground that is not seen, and where it begins beside its baseline's start."""
+    """One line on a transparent ground, and where it begins beside its baseline's start."""
     ink, edge = ImageColor.getrgb(text.text_color), ImageColor.getrgb(text.stroke_color)
     left, top, right, bottom = font.getbbox(line, stroke_width=stroke, anchor="ls")
-    # Under the letters' soft edge lies their own colour, unseen, so that it has no fringe.
-    unseen = (*(edge if stroke else ink)[:3], 0)
     size = max(1, int(right - left) + 1), max(1, int(bottom - top) + 1)
-    layer = Image.new("RGBA", size, unseen)
+    layer = Image.new("RGBA", size)
     ImageDraw.Draw(layer).text(
         (-left, -top), line, ink, font, "ls", stroke_width=stroke, stroke_fill=edge
     )

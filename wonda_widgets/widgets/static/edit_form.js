@@ -77,7 +77,7 @@ function number(label, onchange, { min = 0, max = null, step = 1 } = {}) {
   });
   return {
     ...field(label, control),
-    read: () => control.valueAsNumber,
+    read: () => (step === 1 ? Math.round(control.valueAsNumber) : control.valueAsNumber),
     write(value) {
       // Not under somebody who is typing it.
       if (control !== control.getRootNode().activeElement) control.value = value;
@@ -661,7 +661,8 @@ export default {
     }
 
     function reason() {
-      if (!model.get("data")?.byteLength) return "";
+      if (model.get("state") === "empty") return "There is no picture yet.";
+      if (model.get("state") !== "ready") return "";
       if (model.get("used").media_id) return "";
       if (model.get("problem")) return "Mend the open tool first.";
       if (!model.get("changes").length && !hasDraft()) return "Nothing is changed yet.";

@@ -433,3 +433,30 @@ def test_the_key_is_in_no_trait(settled, served):
         states = [each.get_state() for each in (lab.form, lab.gallery, lab.compare)]
         assert KEY[:15] not in repr(states)
         lab.close()
+
+
+def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="edit", keys=["cell-0"])
+    settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
+    lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: lab.edit_form.operations)
+    lab.edit_form.use()
+    original = lab.matrix.pictures[0].media.media_id
+    settled(lambda: lab.publish_form.media_id)
+    assert lab.publish_form.media_id == lab.edit_form.media.media_id != original
+    assert lab.publish_form.alt_text == "A sunset, haze"
+    assert wonda.media.open(lab.edit_form.media).format == "JPEG"
+    said = [point["title"] for point in lab.publish_form.points if point["level"] == "miss"]
+    assert all("PNG" not in title for title in said)
+
+
+def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
+    run(lab)  # by default 9:16, PNG
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="publish", keys=["cell-1"])
+    settled(lambda: len(lab.publish_form.points) >= 2)
+    titles = " ".join(point["title"] for point in lab.publish_form.points)
+    assert "9:16" in titles
+    assert "PNG" in titles

@@ -793,3 +793,23 @@ def test_a_key_of_the_wrong_shape_warns_where_studio_is_made(panel, monkeypatch)
         warnings.simplefilter("always")
         panel(ww.Studio, wonda=None)
     assert any("does not look like one" in str(each.message) for each in caught)
+
+
+def test_a_picture_is_edited_between_making_and_posting(panel, settled):
+    studio = panel(ww.Studio, prompt="A harbour")
+    settled(lambda: studio.prompt_form.state == "ready")
+    form = studio.prompt_form
+    send(form, "submit", prompt="A harbour", model=form.model, params=form.params)
+    settled(lambda: studio.media is not None and studio.publish_form.media_id)
+    made = studio.media
+    assert studio.preview.editable
+    send(studio.preview, "edit")
+    settled(lambda: studio.edit_form is not None and studio.edit_form.state == "ready")
+    assert studio.edit_form in studio.children
+    studio.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: studio.edit_form.operations)
+    studio.edit_form.use()
+    settled(lambda: studio.media != made)
+    settled(lambda: studio.publish_form.media_id == studio.media.media_id)
+    assert studio.preview.facts.endswith("edited")
+    assert studio.filmstrip.labels == ["A harbour", "A harbour"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,12 @@ class Panel(anywidget.AnyWidget):
             function(*args)
         except Exception as error:  # noqa: BLE001 - it becomes an alert in the panel
             self._fail(error)
+
+    def begin(
+        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any, **named: Any
+    ) -> None:
+        """Run ``work(*args, **named)`` on the loop; its error becomes an alert here."""
+        runtime.post(lambda: self._start(partial(work, **named), *args))
 
     def _start(
         self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any

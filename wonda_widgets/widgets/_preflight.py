@@ -110,7 +110,7 @@ class PreflightPanel(WatchingPanel):
         """Look at a picture that nobody has shown."""
         try:
             data = await self._client.media.download(media)
-            preview = await runtime.in_thread(_preview, data)
+            preview = await runtime.in_thread(looked_at, data)
         except WondaError as error:  # it can be posted all the same
             title = "The picture could not be looked at."
             self._unseen = Point(about="picture", level="advice", title=title, text=error.message)
@@ -273,8 +273,8 @@ def facts_of(preview: Preview) -> Facts:
     return Facts(preview.width, preview.height, preview.format, preview.size)
 
 
-def _preview(data: bytes) -> Preview:
-    """Slow, for a thread."""
+def looked_at(data: bytes) -> Preview:
+    """What is to be known of an original, and a copy of it; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data)

@@ -96,6 +96,8 @@ class ImagePreview(Panel):
     shape = traitlets.Unicode("").tag(sync=True)
     """The aspect ratio of the empty frame, e.g. ``"4:5"``."""
     saved = traitlets.Unicode("").tag(sync=True)
+    editable = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether somebody edits pictures, so that there is a button for it."""
 
     def __init__(
         self,
@@ -173,6 +175,17 @@ class ImagePreview(Panel):
         if self._shown is None:
             raise ValueError("There is no picture to save yet.")
         return runtime.call(self._save(self._shown, path))
+
+    def on_edit(self, listener: Callable[[Shown], object]) -> None:
+        """Offer to edit: `listener` is called, on the package's loop, with the picture."""
+        self._edits = listener
+        self.editable = True
+
+    _edits: Callable[[Shown], object] | None = None
+
+    def _on_edit(self, _content: object) -> None:
+        if self._shown is not None and self._edits is not None:
+            self._edits(self._shown)
 
     def image(self) -> Image.Image:
         """The original, decoded, as a `PIL.Image`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -11,6 +12,7 @@ from ..resources.matrix import AT_ONCE
 from ._panel import client_for
 from ._twin import Twin
 from .compare import FEWEST, MOST, Compare
+from .edit_form import EditForm
 from .gallery import Gallery
 from .lab_form import BUDGET, LabForm
 from .notice import Notice
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
+    from ..models import Media
     from ..pictures import Picture
     from ..resources.matrix import Matrix
 
@@ -61,6 +64,7 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     >>> lab
     """
 
+    _edited_prompt = ""
     _closed = True  # until it is built: a half-built one has nothing to close
 
     def __init__(
@@ -93,6 +97,7 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         )
         self.gallery = Gallery([], **inside)
         self.compare = Compare(**inside)
+        self.edit_form = EditForm(**inside)
         self.publish_form = PublishForm(confirm_publish=confirm_publish, **inside)
         self._twin = Twin("Wonda Prompt lab")
         self.form.hiding = self._twin.hiding_style
@@ -110,7 +115,10 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.form.on_run(self._begun)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self.gallery.on("publish", "Publish…", lambda pictures: self._publish(pictures[0]))
+        self.gallery.on("edit", "Edit…", lambda pictures: self._edit(pictures[0]))
         self.compare.on("publish", "Publish…", self._publish)
+        self.compare.on("edit", "Edit…", self._edit)
+        self.edit_form.on_media(self._use_edited)
 
     # ------------------------------------------------------------ for the next cell
 
@@ -156,15 +164,24 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
 
     def _publish(self, picture: Picture) -> None:
         self._bring(self.publish_form)
-        runtime.begin(self._offer, picture)
+        original = partial(self._used.history.original, picture)
+        self._offer(picture.media, picture.prompt, original)
 
-    async def _offer(self, picture: Picture) -> None:
-        thumb = await self._used.history.thumbnail(picture)
-        self.publish_form.offer(picture.media.media_id or "", alt_text=picture.prompt, thumb=thumb)
+    def _edit(self, picture: Picture) -> None:
+        self._bring(self.edit_form)
+        self._edited_prompt = picture.prompt
+        self.edit_form.show(picture.media, picture.request)
+
+    def _use_edited(self, media: Media) -> None:
+        self._bring(self.publish_form)
+        self._offer(media, self._edited_prompt)
+
+    def _offer(self, media: Media, alt_text: str, original: Any = None) -> None:
+        self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)
 
     def _bring(self, panel: Any) -> None:
         """Show a panel that was not needed until now."""
-        order = [*self._notice, self._work, self.compare, self.publish_form]
+        order = [*self._notice, self._work, self.compare, self.edit_form, self.publish_form]
         self._there.add(id(panel))
         self.children = [each for each in order if id(each) in self._there]
         panel.arrive()
@@ -179,7 +196,14 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         if self._closed:
             return
         self._closed = True
-        panels = [*self._notice, self.form, self.gallery, self.compare, self.publish_form]
+        panels = [
+            *self._notice,
+            self.form,
+            self.gallery,
+            self.compare,
+            self.edit_form,
+            self.publish_form,
+        ]
         for panel in panels:
             panel.close()
         # Children are let go first: a closed child in a living box breaks its state.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -19,7 +20,7 @@ from ..resources.once import Finding
 from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
 from . import _words
 from ._panel import css, esm
-from ._preflight import Picture, PreflightPanel, facts_of
+from ._preflight import Picture, PreflightPanel, facts_of, looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -149,6 +150,31 @@ class PublishForm(PreflightPanel):
         """
         facts = facts_of(preview) if preview else None
         self._offer(Picture(media_id, thumb, facts, original), alt_text, preview)
+
+    async def show(
+        self,
+        media: Media,
+        *,
+        alt_text: str = "",
+        original: Callable[[], Awaitable[bytes]] | None = None,
+    ) -> None:
+        """Fetch a picture, look at it, and make it the one to publish. On the loop only.
+
+        Parameters
+        ----------
+        media : Media
+        alt_text : str
+        original : callable, optional
+            Gives its bytes; else they are downloaded.
+
+        Raises
+        ------
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            If it cannot be fetched; nothing has changed then.
+        """
+        fetch = original or partial(self._client.media.download, media)
+        preview = await runtime.in_thread(looked_at, await fetch())
+        self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
 
     def _offer(self, picture: Picture, alt_text: str, preview: Preview | None) -> None:
         if picture.media_id in {self.media_id, self._original and self._original.media_id}:

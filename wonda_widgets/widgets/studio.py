@@ -11,6 +11,7 @@ from ..errors import NoMediaError
 from . import _words
 from ._panel import client_for
 from ._twin import Twin
+from .edit_form import EditForm
 from .filmstrip import Filmstrip
 from .image_preview import ImagePreview
 from .job_progress import JobProgress
@@ -86,6 +87,7 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.progress = JobProgress(**inside)
         self.preview = ImagePreview(**inside)
         self.filmstrip = Filmstrip(self._choose)
+        self.edit_form: EditForm | None = None  # few pictures are edited
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **inside)
         self._twin = Twin("Wonda Studio")
         self.prompt_form.hiding = self._twin.hiding_style
@@ -96,7 +98,8 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._boxes = [stage, work]
         self._unwatch: list[Callable[[], None]] = []
         self._closed = False
-        super().__init__([*self._notice, self.unfinished, work, self.publish_form])
+        self._above = [*self._notice, self.unfinished, work]
+        super().__init__([*self._above, self.publish_form])
         for box, name in (
             (self, "studio"),
             (work, "work"),
@@ -104,6 +107,7 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         ):
             box.add_class(f"wonda-{name}")
         self.prompt_form.on_job(self._began)
+        self.preview.on_edit(self._edit)
         self.prompt_form.observe(lambda _: runtime.post(self._shape), ["model", "params"])
         runtime.post(self._shape)  # the models may have come before anyone observed them
 
@@ -209,6 +213,31 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             behind=job is not self.job,
         )
 
+    def _edit(self, picture: Shown) -> None:
+        """Open the editor between the picture and its post."""
+        if self.edit_form is None:
+            self.edit_form = EditForm(wonda=self._used, banner=False)
+            self.edit_form.on_media(self._edited)
+            self.children = [*self._above, self.edit_form, self.publish_form]
+        self._editing = picture
+        self.edit_form.show(picture.media, picture.made)
+        self.edit_form.arrive()
+
+    def _edited(self, media: Media) -> None:
+        """Show what was made of a picture, and offer it to be published."""
+        of = self._editing
+        if of is None or self._closed:
+            return
+
+        def shown(picture: Shown) -> None:
+            self.filmstrip.add(picture, "edited", chosen=self.preview.shown is picture)
+            if self.preview.shown is picture:
+                self._offer(picture)
+
+        self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=shown)
+
+    _editing: Shown | None = None
+
     def _choose(self, picture: Shown, note: str) -> None:
         self.preview.show_again(picture, note)
         self._offer(picture)
@@ -242,6 +271,7 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             self.preview,
             self.progress,
             self.filmstrip,
+            *([self.edit_form] if self.edit_form else []),
             self.publish_form,
         ]
         for panel in panels:

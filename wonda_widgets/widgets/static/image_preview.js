@@ -13,6 +13,7 @@ export default {
     const stage = h("div", { class: "wonda-stage" }, frame, picture, veil);
     const facts = h("span", { class: "wonda-facts" });
     const openButton = button("Open", () => open(), { small: true });
+    const editButton = button("Edit", () => tell(model, { type: "edit" }), { small: true });
     const saveButton = button("Save", () => tell(model, { type: "save" }), { small: true });
     const copyButton = button("Copy media id", () => copy(model.get("media_id"), copyButton), {
       small: true,
@@ -23,7 +24,7 @@ export default {
       "div",
       { class: "wonda-picture-row" },
       facts,
-      h("span", { class: "wonda-actions" }, openButton, saveButton, download, copyButton),
+      h("span", { class: "wonda-actions" }, openButton, editButton, saveButton, download, copyButton),
     );
     const alert = alertBox(model);
     saveButton.title = "Writes the original to the notebook’s folder";
@@ -95,6 +96,7 @@ export default {
       veil.textContent = state === "loading" ? "Fetching the picture…" : "";
       facts.textContent = model.get("facts");
     });
+    on("editable", () => (editButton.hidden = !model.get("editable")));
     on("saved", () => (saved.textContent = model.get("saved")));
     on("error", alert.wondaPaint);
     return end;

@@ -103,6 +103,8 @@ def _demo(options: argparse.Namespace) -> int:
             environment.pop(name, None)
         environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     notebook = _working_copy("dashboard" if options.voila else "quickstart")
+    if not options.voila:
+        _working_copy("prompt_lab")  # lies beside it
     where = "the real service" if options.live else "the sandbox: nothing costs, nothing is posted"
     print(f"Opening {notebook} on {where}. Ctrl+C ends it.", flush=True)
     port = ["--port", str(options.port or _free_port())]

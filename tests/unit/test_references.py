@@ -135,6 +135,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
     assert form.error["field"] == "references"
     assert form.error["title"] == "1 reference image is not uploaded."
     page.send("remove_reference", key="a")
+    settled(lambda: form.error is None)
     page.send("submit", prompt="x", model="nano-banana-2", params={})
     settled(lambda: form.job)
     assert not arrived(wonda, "media/upload")

@@ -306,6 +306,8 @@ class ReferencesPanel(Panel):
             # Too few are said when somebody wants to go on without them.
             text = limit.problem(count, name) if count > limit.least else ""
         self.references_said = text
+        if self.error and self.error["field"] == "references":
+            self.error = None  # it spoke of what has changed now
 
     # ------------------------------------------------------------ what is sent
 

@@ -198,7 +198,8 @@ function references(model, panel) {
     drop.hidden = most === 0;
     list.hidden = !items.length;
     list.classList.toggle("wonda-unused", most === 0);
-    tally.textContent = most ? `${items.length} of ${most}` : items.length ? `${items.length}` : "";
+    const taken = items.filter((item) => item.state !== "refused").length;
+    tally.textContent = most ? `${taken} of ${most}` : taken ? `${taken}` : "";
     kept.textContent = most === 0 ? text : "";
     row.say(most === 0 ? "" : text);
   });

@@ -665,11 +665,12 @@ def test_a_job_that_was_stopped_and_left_still_brings_its_picture(panel, settled
 
 def test_without_a_key_studio_runs_on_the_sandbox_and_says_so(panel, monkeypatch):
     studio = panel(ww.Studio, wonda=None)
-    assert studio._notice[0].sandbox
+    assert type(studio.children[0]).__name__ == "Notice"
+    assert studio.children[0].sandbox
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:9/api/v1")
     live = panel(ww.Studio, wonda=None)
-    assert live._notice == []
+    assert type(live.children[0]).__name__ != "Notice"
     assert KEY not in str(live.get_state()) + repr(vars(live)) + repr(live)
 
 

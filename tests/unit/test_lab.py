@@ -478,7 +478,8 @@ def test_a_found_picture_is_reopened_as_a_filled_form_and_as_a_reference(panel, 
     send(history.gallery, "act", name="form", keys=[key])
     settled(lambda: history.studio in history.children)
     form = history.studio.prompt_form
-    assert (form.prompt, form.params["aspectRatio"]) == ("A harbour", "4:5")
+    assert form.prompt == "A harbour"
+    assert form.params == {"aspectRatio": "4:5", "resolution": "1K"}
     send(history.gallery, "act", name="reference", keys=[key])
     settled(lambda: form.references)
     form.submit()

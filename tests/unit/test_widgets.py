@@ -814,3 +814,18 @@ def test_a_picture_is_edited_between_making_and_posting(panel, settled):
     settled(lambda: studio.publish_form.media_id == studio.media.media_id)
     assert studio.preview.facts.endswith("edited")
     assert studio.filmstrip.labels == ["A harbour", "A harbour"]
+
+
+def test_no_two_panels_mean_different_things_by_one_class():
+    """Each panel brings its style sheet into the same page."""
+    import re
+
+    folder = Path(ww.__file__).parent / "widgets" / "static"
+    names = {
+        path.stem: set(re.findall(r"\.(wonda-[a-z-]+)", path.read_text("utf-8")))
+        for path in folder.glob("*.css")
+    }
+    shared = names.pop("theme")
+    for own, used in names.items():
+        for other, others in names.items():
+            assert own == other or (used & others) <= shared, (own, other)

@@ -109,7 +109,9 @@ class PromptForm(ReferencesPanel):
             self.prompt = picture.prompt
             if picture.model:
                 self.model = picture.model
-            self.params = dict(picture.params)
+            found = self._fields.get(self.model)
+            # What was left to the model is shown as what the model takes then.
+            self.params = schema.chosen(found, picture.params) if found else dict(picture.params)
 
     def submit(self) -> None:
         """Do what `Generate` does, with the present values, and return at once."""

@@ -295,7 +295,8 @@ export default {
       // Not onto the button: a key that is still held would press it.
       if (hadFocus && step === "confirming" && !summary.contains(document.activeElement))
         summary.focus();
-      if (wasInSummary && step === "editing") publish.focus();
+      // What had the focus is hidden: it goes on to where the next thing is told.
+      if (wasInSummary && step !== "confirming" && step !== "repeating") publish.focus();
     });
     on("step again_in", () => {
       due = performance.now() + model.get("again_in") * 1000;

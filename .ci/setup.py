@@ -28,7 +28,8 @@ CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy"],
-    ["pytest"],
+    # Two at a time: a test that waits for a browser or a kernel leaves a processor idle.
+    ["pytest", "-n", "2", "--dist", "loadfile"],
 )
 
 

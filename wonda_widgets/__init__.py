@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .widgets.connect import Connect as Connect
     from .widgets.edit_form import EditForm as EditForm
     from .widgets.gallery import Gallery as Gallery
+    from .widgets.history import History as History
     from .widgets.image_preview import ImagePreview as ImagePreview
     from .widgets.job_progress import JobProgress as JobProgress
     from .widgets.prompt_form import PromptForm as PromptForm
@@ -102,6 +103,7 @@ _HOME_OF = {
     "Compare": "widgets.compare",
     "Connect": "widgets.connect",
     "Gallery": "widgets.gallery",
+    "History": "widgets.history",
     "EditForm": "widgets.edit_form",
     "ImagePreview": "widgets.image_preview",
     "JobProgress": "widgets.job_progress",

@@ -91,7 +91,7 @@ async ([mark, text]) => {
   const root = document.querySelector(`.${mark}`);
   const input = root.querySelector("input[type=search]");
   const status = root.querySelector(".wonda-count");
-  const grid = root.querySelector(".wonda-canvas");
+  const grid = root.querySelector(".wonda-gallery-canvas");
   const answered = new Promise((resolve) => {
     const observer = new MutationObserver(() => {
       observer.disconnect();

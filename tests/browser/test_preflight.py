@@ -67,7 +67,7 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     fix = checks.get_by_role("button", name="Crop to 4:5", exact=True)
     fix.click()
     trial = checks.get_by_role("group", name="Crop to 4:5: what it would look like")
-    box, rect = trial.locator(".wonda-canvas"), trial.locator(".wonda-rect")
+    box, rect = trial.locator(".wonda-trial-canvas"), trial.locator(".wonda-rect")
     expect(rect).to_be_visible()
     whole, kept = box.bounding_box(), rect.bounding_box()
     assert abs(kept["width"] / kept["height"] - 0.8) < 0.02

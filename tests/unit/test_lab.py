@@ -460,3 +460,30 @@ def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
     titles = " ".join(point["title"] for point in lab.publish_form.points)
     assert "9:16" in titles
     assert "PNG" in titles
+
+
+# ---------------------------------------------------------------- everything ever made
+
+
+def test_a_found_picture_is_reopened_as_a_filled_form_and_as_a_reference(panel, settled, wonda):
+    job = wonda.images.generate(
+        model="nano-banana-2", prompt="A harbour", params={"aspectRatio": "4:5"}
+    )
+    job.wait()
+    history = panel(ww.History)
+    settled(lambda: history.gallery.total == 1)
+    settled(lambda: history.studio.prompt_form.state == "ready")
+    key = history.gallery._items[0].key
+    assert history.studio not in history.children
+    send(history.gallery, "act", name="form", keys=[key])
+    settled(lambda: history.studio in history.children)
+    form = history.studio.prompt_form
+    assert form.prompt == "A harbour"
+    assert form.params == {"aspectRatio": "4:5", "resolution": "1K"}
+    send(history.gallery, "act", name="reference", keys=[key])
+    settled(lambda: form.references)
+    form.submit()
+    settled(lambda: history.studio.media)
+    asked = history.studio.job.request
+    assert asked["attachmentMediaIds"] == [job.snapshot.media.media_id]
+    settled(lambda: history.gallery.total == 2)

@@ -665,11 +665,12 @@ def test_a_job_that_was_stopped_and_left_still_brings_its_picture(panel, settled
 
 def test_without_a_key_studio_runs_on_the_sandbox_and_says_so(panel, monkeypatch):
     studio = panel(ww.Studio, wonda=None)
-    assert studio._notice[0].sandbox
+    assert type(studio.children[0]).__name__ == "Notice"
+    assert studio.children[0].sandbox
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:9/api/v1")
     live = panel(ww.Studio, wonda=None)
-    assert live._notice == []
+    assert type(live.children[0]).__name__ != "Notice"
     assert KEY not in str(live.get_state()) + repr(vars(live)) + repr(live)
 
 
@@ -813,3 +814,18 @@ def test_a_picture_is_edited_between_making_and_posting(panel, settled):
     settled(lambda: studio.publish_form.media_id == studio.media.media_id)
     assert studio.preview.facts.endswith("edited")
     assert studio.filmstrip.labels == ["A harbour", "A harbour"]
+
+
+def test_no_two_panels_mean_different_things_by_one_class():
+    """Each panel brings its style sheet into the same page."""
+    import re
+
+    folder = Path(ww.__file__).parent / "widgets" / "static"
+    names = {
+        path.stem: set(re.findall(r"\.(wonda-[a-z-]+)", path.read_text("utf-8")))
+        for path in folder.glob("*.css")
+    }
+    shared = names.pop("theme")
+    for own, used in names.items():
+        for other, others in names.items():
+            assert own == other or (used & others) <= shared, (own, other)

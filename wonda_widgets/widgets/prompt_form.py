@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..models import ImageModel, Snapshot
+    from ..pictures import Picture
 
 #: Seconds of rest after a change before its price is asked for.
 PRICE_PAUSE = 0.25
@@ -101,6 +102,16 @@ class PromptForm(ReferencesPanel):
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Have `listener` called, on the package's loop, with each new job."""
         self._listeners.append(listener)
+
+    def fill(self, picture: Picture) -> None:
+        """Take prompt, model and parameters of a picture; returns at once."""
+        with self.hold_sync():
+            self.prompt = picture.prompt
+            if picture.model:
+                self.model = picture.model
+            found = self._fields.get(self.model)
+            # What was left to the model is shown as what the model takes then.
+            self.params = schema.chosen(found, picture.params) if found else dict(picture.params)
 
     def submit(self) -> None:
         """Do what `Generate` does, with the present values, and return at once."""

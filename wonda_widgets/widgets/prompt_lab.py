@@ -5,17 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
-from .. import runtime
 from ..resources.matrix import AT_ONCE
 from ._panel import client_for
-from ._twin import Twin
+from ._together import Together, columns
 from .compare import FEWEST, MOST, Compare
 from .edit_form import EditForm
 from .gallery import Gallery
 from .lab_form import BUDGET, LabForm
-from .notice import Notice
 from .publish_form import PublishForm
 
 if TYPE_CHECKING:
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
     from ..resources.matrix import Matrix
 
 
-class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class PromptLab(Together):
     """A bench for prompts: a template with placeholders, times models, times parameters.
 
     The plan and its price are there before anything is made. Pictures fill the grid as they
@@ -65,7 +61,6 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """
 
     _edited_prompt = ""
-    _closed = True  # until it is built: a half-built one has nothing to close
 
     def __init__(
         self,
@@ -83,8 +78,7 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         if unknown:
             named = ", ".join(sorted(unknown))
             raise TypeError(f"PromptLab takes no {named}; see help(PromptLab).")
-        used, self._owned = client_for(wonda)
-        self._used = used
+        used, owned = client_for(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.form = LabForm(
             template=template,
@@ -99,17 +93,11 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.compare = Compare(**inside)
         self.edit_form = EditForm(**inside)
         self.publish_form = PublishForm(confirm_publish=confirm_publish, **inside)
-        self._twin = Twin("Wonda Prompt lab")
-        self.form.hiding = self._twin.hiding_style
-        self._notice = [Notice(used)] if used.is_sandbox else []
-        self._stage = ipywidgets.VBox([self.gallery])
-        self._work = ipywidgets.Box([self.form, self._stage])
-        self._boxes = [self._stage, self._work]
-        self._there = {id(each) for each in (*self._notice, self._work)}
-        self._closed = False
-        super().__init__([*self._notice, self._work])
-        for box, name in ((self, "studio"), (self._work, "work"), (self._stage, "stage-column")):
-            box.add_class(f"wonda-{name}")
+        later = [self.compare, self.edit_form, self.publish_form]
+        work, stage = columns(self.form, self.gallery)
+        super().__init__(
+            "Wonda Prompt lab", used, owned, [work, *later], boxes=[stage, work], later=later
+        )
         self.add_class("wonda-lab")
         self.form.on_plan(self._planned)
         self.form.on_run(self._begun)
@@ -178,43 +166,3 @@ class PromptLab(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
 
     def _offer(self, media: Media, alt_text: str, original: Any = None) -> None:
         self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)
-
-    def _bring(self, panel: Any) -> None:
-        """Show a panel that was not needed until now."""
-        order = [*self._notice, self._work, self.compare, self.edit_form, self.publish_form]
-        self._there.add(id(panel))
-        self.children = [each for each in order if id(each) in self._there]
-        panel.arrive()
-
-    # ------------------------------------------------------------ display and end
-
-    def _ipython_display_(self) -> None:
-        self._twin.display_under(self)
-
-    def close(self) -> None:
-        """Free everything: the panels, their subscriptions, and the client if it made one."""
-        if self._closed:
-            return
-        self._closed = True
-        panels = [
-            *self._notice,
-            self.form,
-            self.gallery,
-            self.compare,
-            self.edit_form,
-            self.publish_form,
-        ]
-        for panel in panels:
-            panel.close()
-        # Children are let go first: a closed child in a living box breaks its state.
-        for box in (self, *self._boxes):
-            box.children = ()
-        for box in self._boxes:
-            layout = box.layout
-            box.close()
-            layout.close()
-        if self._owned is not None:
-            runtime.begin(self._owned.aclose)
-        layout = self.layout
-        super().close()
-        layout.close()

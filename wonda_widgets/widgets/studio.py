@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from .. import runtime
 from ..errors import NoMediaError
 from . import _words
 from ._panel import client_for
-from ._twin import Twin
+from ._together import Together, columns
 from .edit_form import EditForm
 from .filmstrip import Filmstrip
 from .image_preview import ImagePreview
 from .job_progress import JobProgress
-from .notice import Notice
 from .prompt_form import PromptForm
 from .publish_form import PublishForm
 from .unfinished import Unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
     from .image_preview import Shown
 
 
-class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class Studio(Together):
     """The whole flow in one panel: from a prompt to a published post.
 
     Type a prompt, press `Generate`, watch the job, look at the picture, press
@@ -49,6 +46,8 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         To begin with; see `PromptForm`.
     caption : str
         To begin with.
+    banner : bool
+        Whether it tells that it runs on a sandbox.
 
     Attributes
     ----------
@@ -65,8 +64,6 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     >>> studio
     """
 
-    _closed = True  # until it is built: a half-built one has nothing to close
-
     def __init__(
         self,
         wonda: Wonda | AsyncWonda | None = None,
@@ -76,36 +73,23 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
         caption: str = "",
+        banner: bool = True,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise TypeError(f"Studio takes no {', '.join(sorted(unknown))}; see help(Studio).")
-        used, self._owned = client_for(wonda)
-        self._used = used
+        used, owned = client_for(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
+        self.unfinished = Unfinished(used, self._go_on, self._check)
         self.prompt_form = PromptForm(prompt=prompt, model=model, params=params, **inside)
         self.progress = JobProgress(**inside)
         self.preview = ImagePreview(**inside)
         self.filmstrip = Filmstrip(self._choose)
         self.edit_form: EditForm | None = None  # few pictures are edited
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **inside)
-        self._twin = Twin("Wonda Studio")
-        self.prompt_form.hiding = self._twin.hiding_style
-        self._notice = [Notice(used)] if used.is_sandbox else []
-        self.unfinished = Unfinished(used, self._go_on, self._check)
-        stage = ipywidgets.VBox([self.preview, self.progress, self.filmstrip])
-        work = ipywidgets.Box([self.prompt_form, stage])
-        self._boxes = [stage, work]
-        self._unwatch: list[Callable[[], None]] = []
-        self._closed = False
-        self._above = [*self._notice, self.unfinished, work]
-        super().__init__([*self._above, self.publish_form])
-        for box, name in (
-            (self, "studio"),
-            (work, "work"),
-            (stage, "stage-column"),
-        ):
-            box.add_class(f"wonda-{name}")
+        work, stage = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
+        rows = [self.unfinished, work, self.publish_form]
+        super().__init__("Wonda Studio", used, owned, rows, boxes=[stage, work], banner=banner)
         self.prompt_form.on_job(self._began)
         self.preview.on_edit(self._edit)
         self.prompt_form.observe(lambda _: runtime.post(self._shape), ["model", "params"])
@@ -218,10 +202,9 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         if self.edit_form is None:
             self.edit_form = EditForm(wonda=self._used, banner=False)
             self.edit_form.on_media(self._edited)
-            self.children = [*self._above, self.edit_form, self.publish_form]
         self._editing = picture
         self.edit_form.show(picture.media, picture.made)
-        self.edit_form.arrive()
+        self._bring(self.edit_form, before=self.publish_form)
 
     def _edited(self, media: Media) -> None:
         """Show what was made of a picture, and offer it to be published."""
@@ -251,40 +234,3 @@ class Studio(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             original=lambda: self.preview.original(picture),
         )
         runtime.begin(self._twin.show, picture.preview, picture.prompt)
-
-    # ------------------------------------------------------------ display and end
-
-    def _ipython_display_(self) -> None:
-        self._twin.display_under(self)
-
-    def close(self) -> None:
-        """Free everything: the panels, their subscriptions, and the client if it made one."""
-        if self._closed:
-            return
-        self._closed = True
-        for unwatch in self._unwatch:
-            unwatch()
-        panels = [
-            *self._notice,
-            self.unfinished,
-            self.prompt_form,
-            self.preview,
-            self.progress,
-            self.filmstrip,
-            *([self.edit_form] if self.edit_form else []),
-            self.publish_form,
-        ]
-        for panel in panels:
-            panel.close()
-        # Children are let go first: a closed child in a living box breaks its state.
-        for box in (self, *self._boxes):
-            box.children = ()
-        for box in self._boxes:
-            layout = box.layout
-            box.close()
-            layout.close()
-        if self._owned is not None:
-            runtime.begin(self._owned.aclose)
-        layout = self.layout
-        super().close()
-        layout.close()

@@ -153,7 +153,7 @@ export default {
 
     // -------------------------------------------------------------- the grid
 
-    const canvas = h("div", { class: "wonda-canvas", role: "presentation" });
+    const canvas = h("div", { class: "wonda-gallery-canvas", role: "presentation" });
     const grid = h(
       "div",
       { class: "wonda-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Pictures" },
@@ -251,7 +251,7 @@ export default {
 
     function drawRow(index) {
       const row = plan.rows[index];
-      const node = h("div", { role: "row", "aria-rowindex": index + 1, class: "wonda-row" });
+      const node = h("div", { role: "row", "aria-rowindex": index + 1, class: "wonda-gallery-row" });
       node.style.transform = `translateY(${row.top}px)`;
       node.style.height = `${row.height}px`;
       const cells = [];

@@ -17,9 +17,9 @@ function preflight(model, { root, on, signal }) {
   // What is looked at before it is made.
   const img = h("img", { alt: "" });
   const rect = h("span", { class: "wonda-rect" });
-  const canvas = h("div", { class: "wonda-canvas", "aria-hidden": "true" }, img, rect);
+  const canvas = h("div", { class: "wonda-trial-canvas", "aria-hidden": "true" }, img, rect);
   const color = h("input", { type: "color", value: "#ffffff", oninput: () => draw() });
-  const colorLabel = h("label", { class: "wonda-color" }, color, "Colour");
+  const colorLabel = h("label", { class: "wonda-trial-color" }, color, "Colour");
   const use = button("", () => apply(), { small: true, primary: true });
   const keep = button("Keep as it is", () => leave(), { small: true });
   const trial = h(

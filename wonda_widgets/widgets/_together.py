@@ -1,0 +1,117 @@
+"""Panels put together into one: one client, one banner, one frame, one end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .. import runtime
+from ._panel import Panel
+from ._twin import Twin
+from .notice import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..client import AsyncWonda
+
+
+class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+    """Base of `Studio` and its like.
+
+    Parameters
+    ----------
+    title : str
+        Of the static output that stays in the notebook.
+    used, owned : AsyncWonda
+        The client, and the same again if it is to be closed with this.
+    rows : list
+        Panels and boxes, from top to bottom.
+    boxes : list
+        The boxes among them and within them.
+    later : list
+        Rows that are not shown before `_bring`.
+    banner : bool
+        Whether the sandbox is told of.
+    """
+
+    _closed = True  # until it is built: a half-built one has nothing to close
+
+    def __init__(
+        self,
+        title: str,
+        used: AsyncWonda,
+        owned: AsyncWonda | None,
+        rows: Sequence[Any],
+        *,
+        boxes: Sequence[Any] = (),
+        later: Sequence[Any] = (),
+        banner: bool = True,
+    ) -> None:
+        self._used, self._owned = used, owned
+        notice = [Notice(used)] if used.is_sandbox and banner else []
+        self._rows = [*notice, *rows]
+        self._hidden = {id(row) for row in later}
+        self._boxes = list(boxes)
+        inside = [child for box in boxes for child in box.children]
+        together = (Panel, Together)
+        self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
+        self._unwatch: list[Callable[[], None]] = []
+        self._twin = Twin(title)
+        shown = next(each for each in self._panels if id(each) not in self._hidden)
+        shown.hiding = self._twin.hiding_style
+        self._closed = False
+        super().__init__(self._shown())
+        self.add_class("wonda-studio")
+
+    def _shown(self) -> list[Any]:
+        return [row for row in self._rows if id(row) not in self._hidden]
+
+    def arrive(self) -> None:
+        """Come in sight, because somebody asked for it. On the loop only."""
+        self._panels[0].arrive()
+
+    def _bring(self, panel: Panel | Together, *, before: Panel | None = None) -> None:
+        """Show a panel that was not needed until now, and bring it in sight."""
+        if panel not in self._rows:
+            at = len(self._rows) if before is None else self._rows.index(before)
+            self._rows.insert(at, panel)
+            self._panels.append(panel)
+        self._hidden.discard(id(panel))
+        self.children = self._shown()
+        panel.arrive()
+
+    def _ipython_display_(self) -> None:
+        self._twin.display_under(self)
+
+    def close(self) -> None:
+        """Free everything: the panels, their subscriptions, and the client if it made one."""
+        if self._closed:
+            return
+        self._closed = True
+        for unwatch in self._unwatch:
+            unwatch()
+        for panel in self._panels:
+            panel.close()
+        # Children are let go first: a closed child in a living box breaks its state.
+        for box in (self, *self._boxes):
+            box.children = ()
+        for box in self._boxes:
+            layout = box.layout
+            box.close()
+            layout.close()
+        if self._owned is not None:
+            runtime.begin(self._owned.aclose)
+        layout = self.layout
+        super().close()
+        layout.close()
+
+
+def columns(left: Panel, *right: Panel) -> list[Any]:
+    """A panel at the left and others at the right of it; the row, and the box in it."""
+    stage = ipywidgets.VBox(list(right))
+    work = ipywidgets.Box([left, stage])
+    stage.add_class("wonda-stage-column")
+    work.add_class("wonda-work")
+    return [work, stage]

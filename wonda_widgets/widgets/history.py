@@ -1,0 +1,75 @@
+"""`History`: everything ever made, found again, and made again a little differently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._panel import client_for
+from ._together import Together
+from .compare import FEWEST, MOST, Compare
+from .gallery import Gallery
+from .studio import Studio
+
+if TYPE_CHECKING:
+    from ..client import AsyncWonda, Wonda
+    from ..models import Media
+    from ..pictures import Picture
+
+
+class History(Together):
+    """Everything ever made with this journal: searched, compared, reopened as a filled form.
+
+    Type words of a prompt to find its pictures. `Use prompt` opens a `Studio` below with
+    prompt, model and parameters of a picture; `Use as reference` gives it the picture.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+
+    Attributes
+    ----------
+    selected : list of Picture
+        What was chosen, for the next cell.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history
+    """
+
+    def __init__(self, wonda: Wonda | AsyncWonda | None = None, **unknown: Any) -> None:
+        if unknown:
+            raise TypeError(f"History takes no {', '.join(sorted(unknown))}; see help(History).")
+        used, owned = client_for(wonda)
+        self.gallery = Gallery(wonda=used, banner=False)
+        self.compare = Compare(wonda=used, banner=False)
+        self.studio = Studio(used, banner=False)
+        later = [self.compare, self.studio]
+        super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
+        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
+        self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
+        self.gallery.on("reference", "Use as reference…", lambda some: self._refer(some[0].media))
+        self.studio.preview.observe(lambda _: self.gallery.refresh(), "media_id")
+
+    @property
+    def selected(self) -> list[Picture]:
+        """The chosen pictures."""
+        return list(self.gallery.selected)
+
+    def __repr__(self) -> str:
+        return "<History>"
+
+    # ------------------------------------------------------------ on the loop
+
+    def _compare(self, pictures: list[Picture]) -> None:
+        self.compare.show(pictures)
+        self._bring(self.compare)
+
+    def _fill(self, picture: Picture) -> None:
+        self.studio.prompt_form.fill(picture)
+        self._bring(self.studio)
+
+    def _refer(self, media: Media) -> None:
+        self.studio.prompt_form.add_reference(media)
+        self._bring(self.studio)

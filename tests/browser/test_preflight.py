@@ -57,7 +57,7 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     expect(page.get_by_text("about $0.04")).to_be_visible()
     bring_references(page)
     page.get_by_role("button", name="Generate").click()
-    checks = page.get_by_role("region", name="Before you post")
+    checks = page.get_by_role("group", name="Before you post")
     expect(checks).to_contain_text("9:16 is too tall for the feed.")
     (job,) = [job for job in sandbox.store.jobs.values() if "prompt" in job.body]
     assert len(job.body["attachmentMediaIds"]) == 2

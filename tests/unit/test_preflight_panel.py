@@ -89,7 +89,7 @@ def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wo
     label = form.every_fix["label"]
     press(form, label)
     press(form, label)
-    settled(lambda: form.fixed)
+    settled(lambda: form.fixed and not form._tasks)
     assert len(uploads(wonda)) == 1
     assert form.media_id != original
     assert form.thumb not in {thumb, b""}
@@ -177,6 +177,15 @@ def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
     assert (form.media_id, form.fixed, form.fixing) == ("another", False, "")
     assert [point["title"] for point in form.points] == ["Caption"]
     assert form.error is None
+
+
+def test_who_comes_back_while_a_post_is_on_its_way_is_offered_nothing_else(form, media, settled):
+    form.step = "running"
+    runtime.post(lambda: form.offer("another"))
+    settled(lambda: form._next)
+    runtime.post(lambda: form.offer(media.media_id))
+    settled(lambda: form._next is None)
+    assert form.media_id == media.media_id
 
 
 def test_of_an_id_alone_nothing_is_claimed_but_the_caption_is_counted(wonda, settled):

@@ -100,16 +100,24 @@ def test_a_large_file_comes_in_bounded_pieces(form, page, settled):
     assert sum(size for *_, size in page.asked) == len(data)
 
 
-def test_what_another_view_sends_a_second_time_changes_nothing(form, page, settled):
-    hear = page._hear
+def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, settled):
+    data = picture(larger_by=1_500_000)
+    hear, upload, pieces = page._hear, form._client.media.upload, []
 
-    def twice(content, buffers=None):
-        hear(content, buffers)
+    def late(content, buffers=None):
+        if content["at"]:
+            page.send("chunk", [memoryview(data[:1_000_000])], key="large", at=0)
         hear(content, buffers)
 
-    form.send = twice
-    page.drop(large=picture(larger_by=1_500_000))
+    async def noted(source, **about):
+        pieces.append(source)
+        return await upload(source, **about)
+
+    form.send = late
+    form._client.media.upload = noted
+    page.drop(large=data)
     settled(lambda: states(form) == ["done"])
+    assert b"".join(pieces) == data
 
 
 @pytest.mark.parametrize(

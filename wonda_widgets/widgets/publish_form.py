@@ -178,6 +178,7 @@ class PublishForm(PreflightPanel):
 
     def _offer(self, picture: Picture, alt_text: str, preview: Preview | None) -> None:
         if picture.media_id in {self.media_id, self._original and self._original.media_id}:
+            self._next = None  # somebody came back to it
             return
         # What is on its way, or may be, stays in sight.
         if self.step in {"sending", "running", "unknown", "checking"}:

@@ -30,8 +30,8 @@ function preflight(model, { root, on, signal }) {
   );
   const title = h("h3", { id: uid("checks") }, "Before you post");
   const node = h(
-    "section",
-    { class: "wonda-checks", "aria-labelledby": title.id, tabindex: "-1" },
+    "div",
+    { class: "wonda-checks", role: "group", "aria-labelledby": title.id, tabindex: "-1" },
     title,
     trial,
     list,

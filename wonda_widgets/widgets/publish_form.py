@@ -172,8 +172,11 @@ class PublishForm(PreflightPanel):
         UnsafeMediaError, APIError, ServiceUnreachableError
             If it cannot be fetched; nothing has changed then.
         """
+        self._wanted = media
         fetch = original or partial(self._client.media.download, media)
         preview = await runtime.in_thread(looked_at, await fetch())
+        if self._wanted is not media:
+            return  # another one was asked for meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
 
     def _offer(self, picture: Picture, alt_text: str, preview: Preview | None) -> None:
@@ -194,6 +197,7 @@ class PublishForm(PreflightPanel):
             self.error = None
             self._take(picture, preview)
 
+    _wanted: Media | None = None
     _next: tuple[Picture, str, Preview | None] | None = None
     _offered_alt = ""
 

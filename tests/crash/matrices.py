@@ -21,8 +21,8 @@ from wonda_widgets import polling
 
 SUBJECTS = [f"subject {number}" for number in range(10)]
 LIGHTS = ["low haze", "clear air", "violet dusk", "after rain"]
-KILLS = 6
-LONGEST = 0.7  # seconds that a kernel lives; all of it takes some four
+KILLS = 5
+LONGEST = 0.6  # seconds that a kernel lives; all of it takes six at least
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.forks
 def test_each_cell_is_made_exactly_once(served, tmp_path):
-    sandbox, url = served(seconds=0.3, key=KEY)
+    sandbox, url = served(seconds=0.6, key=KEY)
     journal = tmp_path / "journal.db"
     ran = subprocess.run(
         [sys.executable, "-m", "tests.crash.matrices", KEY, url, str(journal), "5"],
@@ -28,7 +28,7 @@ def test_each_cell_is_made_exactly_once(served, tmp_path):
     )
     found = json.loads(ran.stdout)
     made = Counter(job.body["prompt"] for job in sandbox.store.jobs.values())
-    assert found["killed"] >= 3
+    assert found["killed"] == 5, "none came to the end"
     assert found["resumed"]
     assert set(made.values()) == {1}, "none is made twice"
     # What was in the air when a kernel was killed is unknown: it may have been made.

@@ -356,6 +356,7 @@ def test_a_reply_that_is_zipped_unasked_is_read_within_the_same_bounds(monkeypat
         ("gzip, gzip", gzip.compress(gzip.compress(b"picture"))),
         ("br", b"picture"),
     ],
+    ids=["cut", "more", "not zipped", "zipped twice", "unknown"],  # a zip holds the time
 )
 def test_what_cannot_be_unzipped_to_its_end_is_no_picture(encoding, body):
     headers = {"Content-Encoding": encoding}

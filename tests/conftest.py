@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import threading
 from typing import Any
 
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items):
     """Leave out what needs a fork where there is none (Windows)."""
     if not hasattr(os, "fork"):
         items[:] = [item for item in items if item.get_closest_marker("forks") is None]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interrupts():
+    """Have Ctrl+C mean something also where the tests run in the background of a shell."""
+    if signal.getsignal(signal.SIGINT) in {signal.SIG_IGN, signal.SIG_DFL}:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

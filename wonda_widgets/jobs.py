@@ -422,10 +422,7 @@ class Updates:
         unwatch = self._job.watch(snapshots.put)
         try:
             while True:
-                try:
-                    snapshot = snapshots.get(timeout=runtime.WAKE)
-                except queue.Empty:
-                    continue
+                snapshot = runtime.taken(snapshots)
                 if _has_news(snapshot):
                     yield snapshot
                 if not snapshot.watching:

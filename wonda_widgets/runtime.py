@@ -19,6 +19,7 @@ import atexit
 import concurrent.futures
 import contextlib
 import os
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -160,6 +161,17 @@ def result(future: concurrent.futures.Future[T], timeout: float | None = None) -
             return future.result()
         if left < WAKE:
             raise TimeoutError
+
+
+def taken(waiting: queue.SimpleQueue[T]) -> T:
+    """Take the next thing from a queue, so that an interrupt gets through on every platform.
+
+    It is a function of its own because an interrupt that comes as a loop in a ``try``
+    begins anew may pass by its ``finally`` (in CPython 3.11, at a ``continue``).
+    """
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return waiting.get(timeout=WAKE)
 
 
 async def bridge(work: Coroutine[Any, Any, T]) -> T:

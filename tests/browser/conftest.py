@@ -31,6 +31,7 @@ def page(browser):
     context = browser.new_context(viewport={"width": 1300, "height": 1400})
     context.set_default_timeout(30_000)
     opened = context.new_page()
+    opened.bring_to_front()  # a page that is not has no focus
     errors = frontends.watch_console(opened)
     yield opened
     context.close()

@@ -1,12 +1,10 @@
 """`wonda.images.matrix`: planned, priced, each picture made once, a few at a time."""
 
 import asyncio
-import time
 
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets import runtime
 from wonda_widgets.resources._cells import about
 
 TEMPLATE = "A {subject} over the ocean, {light}"
@@ -284,15 +282,19 @@ def test_rows_make_a_table_also_with_odd_placeholders(wonda):
     assert {row["status"] for row in rows} == {"waiting"}
 
 
-def test_interrupting_the_cell_begins_no_more(wonda):
+def test_interrupting_the_cell_begins_no_more(settled):
     import _thread
-    import threading
 
-    planned = matrix(wonda, "sandbox: slow {n}", {"n": [str(n) for n in range(20)]}, at_once=1)
-    threading.Timer(0.3, _thread.interrupt_main).start()
-    with pytest.raises(KeyboardInterrupt):
-        planned.wait()
-    runtime.call(asyncio.sleep(0.05))
-    begun = len(made_at_the_service(wonda))
-    time.sleep(0.1)
-    assert len(made_at_the_service(wonda)) == begun < 20
+    with ww.Wonda.sandbox(seconds=60) as slow:  # it cannot come to its end meanwhile
+        planned = matrix(slow, at_once=1)
+        interrupts = iter([_thread.interrupt_main])
+
+        def press(made):
+            if made is not None and made.job is not None:
+                next(interrupts, lambda: None)()
+
+        planned.watch(press)
+        with pytest.raises(KeyboardInterrupt):
+            planned.wait()
+        settled(lambda: planned.state == "stopped")
+        assert len(made_at_the_service(slow)) == 1

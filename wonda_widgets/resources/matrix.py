@@ -11,6 +11,7 @@ kernel that died half way leaves a batch with which the next one goes on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import math
 import queue
@@ -386,7 +387,8 @@ class Matrix:
     async def _note_end(self) -> None:
         if self._batch is not None:
             batches = self._core.journal.batches
-            await asyncio.wrap_future(batches.ended(self._batch.id, ended=self._complete))
+            with contextlib.suppress(RuntimeError):  # the client was closed meanwhile
+                await asyncio.wrap_future(batches.ended(self._batch.id, ended=self._complete))
 
     def _ended_one(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -579,10 +581,7 @@ class Matrix:
         end = self._listen(told.put)
         try:
             while True:
-                try:
-                    made = told.get(timeout=runtime.WAKE)
-                except queue.Empty:
-                    continue
+                made = runtime.taken(told)
                 if made is None:
                     break
                 yield made.row()

@@ -1,7 +1,9 @@
-"""Pictures of Studio from the real thing in a real browser.
+"""Pictures of the panels from the real thing in a real browser.
 
-python tests/screenshots.py FOLDER      every state, front end, theme and width
-python tests/screenshots.py --readme    renews the picture of the README
+python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
+python tests/screenshots.py --readme           renews the picture of the README
+
+A scene is `studio`, `lab` or `history`; without one, all.
 """
 
 from __future__ import annotations
@@ -9,16 +11,16 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import frontends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-CELL = """import wonda_widgets as ww
+STUDIO = """import wonda_widgets as ww
 studio = ww.Studio(
     ww.Wonda.sandbox(seconds=2, seed=4),
     prompt="A sunset over the ocean, a lone sail on the horizon",
@@ -27,12 +29,35 @@ studio = ww.Studio(
 )
 studio"""
 
+LAB = """import wonda_widgets as ww
+lab = ww.PromptLab(
+    ww.Wonda.sandbox(seconds=1.2, seed=4),
+    template="A {subject} over the ocean, {light}, long lens",
+    values={
+        "subject": ["sunset", "storm", "moonrise"],
+        "light": ["low haze", "clear air", "violet dusk", "after rain"],
+    },
+    params={"aspectRatio": ["4:5"]},
+)
+lab"""
+
+HISTORY = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.2, seed=4)
+wonda.images.matrix(
+    "A {a} by the sea, {b}",
+    {"a": ["sunset", "storm", "harbour"], "b": ["haze", "dusk", "rain"]},
+    "nano-banana-2",
+    {"aspectRatio": ["4:5", "16:9"]},
+    at_once=9,
+).wait()
+ww.History(wonda)"""
+
 README = frontends.ROOT / "notebooks" / "pictures" / "studio.png"
 WIDTHS = (400, 1200)
 
 
-def states(page: Page) -> Iterator[str]:
-    """Take the panel through its states; yields the name of each when it is there."""
+def studio(page: Page) -> Iterator[str]:
+    """From a prompt to a post, then two mistakes."""
     prompt = page.get_by_role("textbox", name="Prompt")
     generate = page.get_by_role("button", name="Generate")
     page.get_by_text("about $0.04").wait_for()
@@ -67,56 +92,152 @@ def states(page: Page) -> Iterator[str]:
     generate.click()
     page.get_by_text("The prompt is empty.").wait_for()
     yield "8-bad-input"
+    prompt.fill("A sunset, too wide for the feed")
+    page.get_by_role("combobox", name="Aspect ratio").select_option("9:16")
+    page.get_by_role("combobox", name="Resolution").select_option("2K")
+    generate.click()
+    page.get_by_role("img", name="A sunset, too wide").first.wait_for()
+    page.wait_for_timeout(1500)
+    yield "9-preflight"
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("button", name="Crop", exact=True).click()
+    page.get_by_role("group", name="Shape").get_by_role("button", name="1:1").click()
+    page.wait_for_timeout(1500)
+    yield "10-crop"
+    page.get_by_role("button", name="Text", exact=True).click()
+    page.get_by_role("textbox", name="Text").fill("Open sea\nsince 1974")
+    page.wait_for_timeout(1500)
+    yield "11-text"
 
 
-def take(browser: Browser, url: str, width: int, folder: Path, name: str, *, lab: bool) -> None:
+def lab(page: Page) -> Iterator[str]:
+    """From a template to the winner's post."""
+    run = page.get_by_role("button", name="Run 12")
+    run.wait_for()
+    page.wait_for_timeout(500)
+    yield "1-plan"
+    run.click()
+    page.get_by_text("4 of 12").first.wait_for()
+    yield "2-running"
+    page.get_by_text("12 of 12").first.wait_for()
+    page.wait_for_timeout(800)
+    page.locator(".wonda-card").first.focus()
+    for key in ("Space", "f", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    yield "3-chosen"
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1500)
+    yield "4-look"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Compare").click()
+    page.locator(".wonda-compare img:visible").nth(1).wait_for()
+    page.wait_for_timeout(800)
+    yield "5-compare"
+    page.get_by_role("button", name="Slider").click()
+    page.wait_for_timeout(300)
+    yield "6-slider"
+    page.get_by_role("button", name="Publish left").click()
+    page.get_by_role("textbox", name="Caption").wait_for()
+    page.wait_for_timeout(800)
+    yield "7-publish"
+    page.get_by_role("textbox", name="Template").fill("A {subject} and {nobody}")
+    page.wait_for_timeout(800)
+    yield "8-bad-input"
+
+
+def history(page: Page) -> Iterator[str]:
+    """Everything ever made, searched, and used again."""
+    page.locator(".wonda-card img:visible").nth(5).wait_for()
+    yield "1-all"
+    page.get_by_role("searchbox").fill("storm")
+    page.wait_for_timeout(1500)
+    yield "2-found"
+    page.get_by_role("searchbox").fill("nothing like it")
+    page.wait_for_timeout(1500)
+    yield "3-nothing"
+    page.get_by_role("searchbox").fill("")
+    page.wait_for_timeout(1500)
+    page.locator(".wonda-card:visible").first.click()
+    page.get_by_role("button", name="Use prompt…").first.click()
+    page.wait_for_timeout(2500)
+    yield "4-again"
+
+
+class Scene(NamedTuple):
+    """A cell, and what is done with the panel that it shows."""
+
+    cell: str
+    states: Callable[[Page], Iterator[str]]
+
+
+SCENES = {
+    "studio": Scene(STUDIO, studio),
+    "lab": Scene(LAB, lab),
+    "history": Scene(HISTORY, history),
+}
+
+
+def take(browser: Browser, url: str, scene: str, width: int, folder: Path, name: str) -> None:
     """Save a picture of each state at one width."""
+    is_lab = name.startswith("lab")
     # JupyterLab has bars at both sides; the panel is to have the width that was asked for.
-    context = browser.new_context(viewport={"width": width + (160 if lab else 40), "height": 2200})
+    size = {"width": width + (160 if is_lab else 40), "height": 2200}
+    context = browser.new_context(viewport=size)
     page = context.new_page()
     page.set_default_timeout(60_000)
-    if lab:
-        frontends.open_notebook(page, url, "studio.ipynb")
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    if is_lab:
+        frontends.open_notebook(page, url, f"{scene}.ipynb")
         frontends.run_all(page)
     else:
         page.goto(url)
-    panel = page.locator(".wonda-studio")
+    panel = page.locator(".wonda-studio").first
     panel.wait_for()
-    for state in states(page):
+    for state in SCENES[scene].states(page):
         page.wait_for_timeout(300)
-        panel.screenshot(path=folder / f"{name}-{width}-{state}.png")
+        panel.screenshot(path=folder / f"{scene}-{state}-{width}-{name}.png")
+    if broken:
+        sys.exit(f"{scene} {width} {name}: the page had errors: {broken}")
     context.close()
 
 
-def everything(folder: Path) -> None:
-    """Take all pictures."""
+def everything(folder: Path, scenes: list[str]) -> None:
+    """Take all pictures of these scenes."""
     folder.mkdir(parents=True, exist_ok=True)
     with frontends.chromium() as browser:
         for theme in ("light", "dark"):
             with tempfile.TemporaryDirectory() as scratch:
                 home = Path(scratch)
-                notebook = frontends.write_notebook(home / "studio.ipynb", CELL)
                 dark = theme == "dark"
+                written = {
+                    scene: frontends.write_notebook(home / f"{scene}.ipynb", SCENES[scene].cell)
+                    for scene in scenes
+                }
                 with frontends.jupyterlab(home, home / "lab", dark=dark) as url:
-                    for width in WIDTHS:
-                        take(browser, url, width, folder, f"lab-{theme}", lab=True)
-                with frontends.voila(notebook, home / "voila", dark=dark) as url:
-                    for width in WIDTHS:
-                        take(browser, url, width, folder, f"voila-{theme}", lab=False)
+                    for scene in scenes:
+                        for width in WIDTHS:
+                            take(browser, url, scene, width, folder, f"lab-{theme}")
+                for scene, notebook in written.items():
+                    with frontends.voila(notebook, home / f"voila-{scene}", dark=dark) as url:
+                        for width in WIDTHS:
+                            take(browser, url, scene, width, folder, f"voila-{theme}")
 
 
 def readme() -> None:
     """Renew the picture of the README: posted, light."""
     with frontends.chromium() as browser, tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        frontends.write_notebook(home / "studio.ipynb", CELL)
+        frontends.write_notebook(home / "studio.ipynb", STUDIO)
         with frontends.jupyterlab(home, home / "lab") as url:
-            take(browser, url, 1100, home, "readme", lab=True)
+            take(browser, url, "studio", 1100, home, "lab-light")
         README.parent.mkdir(exist_ok=True)
-        README.write_bytes((home / "readme-1100-6-posted.png").read_bytes())
+        README.write_bytes((home / "studio-6-posted-1100-lab-light.png").read_bytes())
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    chosen = sys.argv[2:] or list(SCENES)
+    if len(sys.argv) < 2 or set(chosen) - set(SCENES):
         sys.exit(__doc__)
-    readme() if sys.argv[1] == "--readme" else everything(Path(sys.argv[1]))
+    readme() if sys.argv[1] == "--readme" else everything(Path(sys.argv[1]), chosen)

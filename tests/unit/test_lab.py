@@ -452,6 +452,24 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     assert all("PNG" not in title for title in said)
 
 
+def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, settled):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="edit", keys=["cell-0"])
+    settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
+    lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: lab.edit_form.operations)
+    assert lab.edit_form.can_leave
+    assert not lab.gallery.can_leave
+    send(lab.edit_form, "away")
+    settled(lambda: lab.edit_form not in lab.children)
+    send(lab.gallery, "away")  # a stray one
+    assert lab.edit_form.operations
+    send(lab.gallery, "act", name="edit", keys=["cell-0"])
+    settled(lambda: lab.edit_form in lab.children)
+    assert lab.edit_form.operations
+
+
 def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
     run(lab)  # by default 9:16, PNG
     settled(lambda: lab.gallery.progress.get("state") == "done")

@@ -73,12 +73,15 @@ class Panel(anywidget.AnyWidget):
     banner = traitlets.Bool(default_value=True).tag(sync=True)
     error: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     _needs_client = True
+    _put_away: Callable[[], object] | None = None
     _closed = True  # until it is built: a half-built one has nothing to close
 
     #: CSS that hides the static output under a live panel, see `_twin`
     hiding = traitlets.Unicode("").tag(sync=True)
     #: when it was last asked to come in sight, seconds since 1970
     arrived = traitlets.Float(0.0).tag(sync=True)
+    #: whether it shows a button that puts it away, see `on_away`
+    can_leave = traitlets.Bool(default_value=False).tag(sync=True)
     #: counts the messages that arrived, so that the browser knows that one did
     receipt = traitlets.Int(0).tag(sync=True)
 
@@ -118,6 +121,15 @@ class Panel(anywidget.AnyWidget):
     def arrive(self) -> None:
         """Come in sight, because somebody asked for it. On the loop only."""
         self.arrived = time.time()
+
+    def on_away(self, put_away: Callable[[], object]) -> None:
+        """Show a button that calls `put_away`; for a panel that another one brought in sight."""
+        self._put_away = put_away
+        self.can_leave = True
+
+    def _on_away(self, _content: object) -> None:
+        if self._put_away is not None:
+            self._put_away()
 
     # ------------------------------------------------------------ messages
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -72,8 +73,19 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         """Come in sight, because somebody asked for it. On the loop only."""
         self._panels[0].arrive()
 
-    def _bring(self, panel: Panel | Together, *, before: Panel | None = None) -> None:
-        """Show a panel that was not needed until now, and bring it in sight."""
+    def _bring(
+        self,
+        panel: Panel | Together,
+        *,
+        before: Panel | None = None,
+        back: Panel | None = None,
+    ) -> None:
+        """Show a panel that was not needed until now, and bring it in sight.
+
+        With `back`, it can be put away again, and that panel comes in sight.
+        """
+        if back is not None and isinstance(panel, Panel):
+            panel.on_away(partial(self._put_away, panel, back))
         if panel not in self._rows:
             at = len(self._rows) if before is None else self._rows.index(before)
             self._rows.insert(at, panel)
@@ -81,6 +93,12 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._hidden.discard(id(panel))
         self.children = self._shown()
         panel.arrive()
+
+    def _put_away(self, panel: Panel, back: Panel) -> None:
+        """Out of sight; what it holds stays as it is."""
+        self._hidden.add(id(panel))
+        self.children = self._shown()
+        back.arrive()
 
     def _ipython_display_(self) -> None:
         self._twin.display_under(self)

@@ -146,6 +146,14 @@ class EditForm(Panel):
         """
         runtime.post(lambda: self._begin(media, str((made or {}).get("prompt") or ""), data))
 
+    def reopen(self, media: Media, made: Mapping[str, Any] | None = None) -> None:
+        """As `show`; but what is being done to this same picture stays. On the loop only."""
+        edit = self._edit
+        same = edit is not None and edit.media is not None and edit.media.media_id == media.media_id
+        if self._loading is None and same and not self.used:
+            return
+        self.show(media, made)
+
     def edit(self, operations: Iterable[Any]) -> None:
         """Propose an edit of the original, instead of what was done; returns at once.
 

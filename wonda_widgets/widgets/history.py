@@ -64,7 +64,7 @@ class History(Together):
 
     def _compare(self, pictures: list[Picture]) -> None:
         self.compare.show(pictures)
-        self._bring(self.compare)
+        self._bring(self.compare, back=self.gallery)
 
     def _fill(self, picture: Picture) -> None:
         self.studio.prompt_form.fill(picture)

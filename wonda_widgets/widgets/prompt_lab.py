@@ -148,7 +148,7 @@ class PromptLab(Together):
 
     def _compare(self, pictures: list[Picture]) -> None:
         self.compare.show(pictures)
-        self._bring(self.compare)
+        self._bring(self.compare, back=self.gallery)
 
     def _publish(self, picture: Picture) -> None:
         self._bring(self.publish_form)
@@ -156,9 +156,9 @@ class PromptLab(Together):
         self._offer(picture.media, picture.prompt, original)
 
     def _edit(self, picture: Picture) -> None:
-        self._bring(self.edit_form)
+        self._bring(self.edit_form, back=self.gallery)
         self._edited_prompt = picture.prompt
-        self.edit_form.show(picture.media, picture.request)
+        self.edit_form.reopen(picture.media, picture.request)
 
     def _use_edited(self, media: Media) -> None:
         self._bring(self.publish_form)

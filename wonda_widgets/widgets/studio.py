@@ -203,8 +203,8 @@ class Studio(Together):
             self.edit_form = EditForm(wonda=self._used, banner=False)
             self.edit_form.on_media(self._edited)
         self._editing = picture
-        self.edit_form.show(picture.media, picture.made)
-        self._bring(self.edit_form, before=self.publish_form)
+        self.edit_form.reopen(picture.media, picture.made)
+        self._bring(self.edit_form, before=self.publish_form, back=self.preview)
 
     def _edited(self, media: Media) -> None:
         """Show what was made of a picture, and offer it to be published."""

@@ -12,13 +12,15 @@ export default {
     const table = h("table", { class: "wonda-compare-table" }, h("thead", {}, head), rows);
     const empty = h("p", { class: "wonda-empty" }, "Choose two to four pictures to compare them.");
     const mode = button("Slider", () => put(model, { slider: !model.get("slider") }), { small: true });
+    const zoom = zoomButtons(shared);
     const bar = h(
       "div",
       { class: "wonda-gallery-bar" },
       h("h3", {}, "Compare"),
       h("span", { class: "wonda-gap" }),
       mode,
-      zoomButtons(shared),
+      zoom,
+      closing(model, on),
     );
     const alert = alertBox(model);
     root.append(bar, stage, h("div", { class: "wonda-compare-about" }, table), empty, alert);
@@ -81,7 +83,7 @@ export default {
       const count = model.get("shown").length;
       const sliding = model.get("slider") && count === 2;
       stage.hidden = table.parentElement.hidden = !count;
-      bar.lastElementChild.hidden = !count;
+      zoom.hidden = !count;
       empty.hidden = count > 0;
       mode.hidden = count !== 2;
       mode.setAttribute("aria-pressed", String(sliding));

@@ -582,7 +582,7 @@ export default {
         "div",
         { class: "wonda-edit-head" },
         h("h3", {}, "Edit picture"),
-        h("span", { class: "wonda-actions" }, undo, redo),
+        h("span", { class: "wonda-actions" }, undo, redo, closing(model, on)),
       ),
       h(
         "div",

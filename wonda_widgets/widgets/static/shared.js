@@ -190,6 +190,13 @@ function button(text, onclick, { primary = false, small = false } = {}) {
   );
 }
 
+/** Puts the panel away, where another panel brought it in sight. */
+function closing(model, on) {
+  const control = button("Close", () => tell(model, { type: "away" }), { small: true });
+  on("can_leave", () => (control.hidden = !model.get("can_leave")));
+  return control;
+}
+
 /** Off without losing the focus: a disabled button would throw it into the notebook. */
 function turn(control, isOn) {
   control.setAttribute("aria-disabled", isOn ? "false" : "true");

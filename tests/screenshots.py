@@ -197,7 +197,9 @@ def take(browser: Browser, url: str, scene: str, width: int, folder: Path, name:
     panel.wait_for()
     for state in SCENES[scene].states(page):
         page.wait_for_timeout(300)
-        panel.screenshot(path=folder / f"{scene}-{state}-{width}-{name}.png")
+        dialog = page.locator("dialog[open]")
+        shown = dialog if dialog.count() else panel
+        shown.screenshot(path=folder / f"{scene}-{state}-{width}-{name}.png")
     if broken:
         sys.exit(f"{scene} {width} {name}: the page had errors: {broken}")
     context.close()

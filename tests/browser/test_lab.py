@@ -95,3 +95,27 @@ def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
 
     found = Axe().run(page, context=".wonda-studio", options={"runOnly": ["wcag2a", "wcag2aa"]})
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
+    page = notebook(
+        "history.ipynb",
+        """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
+wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image", "nano-banana-2"]).wait()
+ww.History(wonda)""",
+    )
+    search = page.get_by_role("searchbox")
+    cards = page.locator(".wonda-card img:visible")
+    expect(cards).to_have_count(4)
+    search.fill("nothing like it")
+    expect(page.get_by_text("No picture matches.")).to_be_visible()
+    search.fill("")
+    expect(cards).to_have_count(4)
+    page.get_by_role("combobox", name="Show only: Model").select_option("z-image")
+    expect(cards).to_have_count(2)
+    page.get_by_label("Made from").fill("2999-01-01")
+    page.get_by_role("button", name="Show all").click()
+    expect(cards).to_have_count(4)
+    expect(page.get_by_label("Made from")).to_have_value("")
+    expect(search).to_be_focused()

@@ -7,7 +7,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets import runtime
-from wonda_widgets.widgets import _items
+from wonda_widgets.widgets import _items, lab_form
 
 REGISTRY = ipywidgets.widgets.widget._instances
 VALUES = {"subject": ["sunset", "storm"], "light": ["haze", "dusk", "rain"]}
@@ -194,6 +194,50 @@ def test_everything_ever_made_and_a_search(panel, settled, wonda):
     settled(lambda: gallery.total == 0)
 
 
+def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monkeypatch):
+    monkeypatch.setattr("wonda_widgets.widgets.gallery.FIRST_FOUND", 2)
+    monkeypatch.setattr("wonda_widgets.widgets.gallery.MOST_FOUND", 2)
+    make(wonda, "A harbour at night")
+    [oldest] = wonda.history.search()
+    wonda.history.mark(oldest, favourite=True, rating=4)
+    make(wonda, "A storm", "A harbour in fog", "A lake")
+    wonda.images.generate(model="z-image", prompt="A desert").wait()
+    gallery = gallery_of(panel, settled)
+    settled(lambda: gallery.models == ["nano-banana-2", "z-image"])
+    assert gallery.total == 2
+
+    def shows(*prompts):
+        settled(lambda: sorted(item.prompt for item in gallery._shown) == sorted(prompts))
+
+    gallery.favourites = True
+    shows("A harbour at night")
+    gallery.favourites, gallery.rating = False, 3
+    shows("A harbour at night")
+    gallery.rating = 5
+    shows()
+    gallery.rating, gallery.model = 0, "z-image"
+    shows("A desert")
+    gallery.since = "2999-01-01"
+    shows()
+    gallery.since, gallery.until = "2020-01-01", "2020-01-31"
+    shows()
+    send(gallery, "show_all")
+    shows("A desert", "A lake")
+    assert (gallery.model, gallery.until) == ("", "")
+    gallery.since = "yesterday"
+    settled(lambda: gallery.error)
+    assert "Write it as 2026-11-24" in gallery.error["text"]
+
+
+def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    assert not gallery.rated
+    send(gallery, "mark", key=_items.of_picture(made.pictures[1]).key, rating=3)
+    settled(lambda: gallery.rated)
+    gallery.rating = 3
+    settled(lambda: [group["count"] for group in gallery.groups] == [1])
+
+
 def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made):
     gallery = gallery_of(panel, settled, made.pictures)
     told = heard(gallery)
@@ -311,9 +355,18 @@ def lab(panel, settled):
     return made
 
 
+@pytest.mark.parametrize(
+    ("name", "several"),
+    [("city", "cities"), ("day", "days"), ("lens", "lens"), ("time of day", "time of days")],
+)
+def test_names_for_several(name, several):
+    assert lab_form._plural(name, 2) == several
+    assert lab_form._plural(name, 1) == name
+
+
 def test_the_bill_is_known_before(lab):
     plan = lab.form.plan
-    assert plan["factors"] == "2 subject × 3 light × 1 model"
+    assert plan["factors"] == "2 subjects × 3 lights × 1 model"
     assert plan["each"] == [{"text": "about $0.04 · 40 credits", "count": 6}]
     assert (plan["usd"], plan["budget"]) == ("$0.24", "$2.50")
     assert plan["problem"] is None
@@ -382,7 +435,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     lab.form.at_once = 1
     run(lab)
     settled(lambda: lab.matrix is not None and lab.matrix.progress.succeeded >= 1)
-    send(lab.form, "stop")
+    send(lab.gallery, "stop")
     settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
     later = panel(ww.PromptLab)
     settled(lambda: later.form.left)

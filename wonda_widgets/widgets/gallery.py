@@ -9,6 +9,7 @@ thousand pictures cost a notebook no more than the twenty that somebody looks at
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ MOST_FOUND = 1_000  # of a search; words find the others
 MOST_ASKED = 200  # items that one window may have
 LARGE = 1600  # pixels, the longest side of what a double click opens
 LARGE_BYTES = 900_000
+SEARCHED = ("model", "since", "until")  # what only a search of the journal asks for
 MARKS = {"favourite": bool, "rating": int, "note": str}
 
 Source = Matrix | None
@@ -82,6 +84,18 @@ class Gallery(Panel):
     """The wanted value of each fact that is filtered by."""
     favourites = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether only favourites are shown."""
+    rating = traitlets.Int(0, min=0, max=5).tag(sync=True)
+    """How many stars a picture has at least."""
+    rated = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether any has stars."""
+    model = traitlets.Unicode("").tag(sync=True)
+    """Of a search: the wanted model."""
+    models = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """Of a search: all models that pictures were asked of."""
+    since = traitlets.Unicode("").tag(sync=True)
+    """Of a search: the first day, ``"2026-11-24"``."""
+    until = traitlets.Unicode("").tag(sync=True)
+    """Of a search: the last day."""
     total = traitlets.Int(0).tag(sync=True)
     """How many there are, shown or not."""
     shape = traitlets.Float(1.0).tag(sync=True)
@@ -123,7 +137,8 @@ class Gallery(Panel):
                 name = type(each).__name__
                 raise TypeError(f"Gallery takes pictures, jobs or a matrix, not {name}.")
         super().__init__(wonda, searches=pictures is None, group_by=group_by, **traits)
-        self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters", "favourites"])
+        self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters"])
+        self.observe(lambda _: runtime.post(self._narrow), ["favourites", "rating", *SEARCHED])
         runtime.post(lambda: self._first(shown))
 
     def _first(self, shown: list[Picture | Job] | Matrix | None) -> None:
@@ -223,7 +238,9 @@ class Gallery(Panel):
         names = {facet.name for facet in facets}
         filters = {name: value for name, value in self.filters.items() if name in names}
         by = self._fact(self.group_by)
-        shown = _items.matching(self._items, filters, favourites=self.favourites)
+        shown = _items.matching(
+            self._items, filters, favourites=self.favourites, rating=self.rating
+        )
         groups = _items.grouped(shown, by if by in names else "")
         self._shown = [item for _, some in groups for item in some]
         self._names = [facet.name for facet in facets]
@@ -235,6 +252,7 @@ class Gallery(Panel):
                 if some
             ]
             self.total = len(self._items)
+            self.rated = any(item.picture and item.picture.rating for item in self._items)
             self.shape = _items.shape(shown)
             self.state = "ready"
             self.order += 1
@@ -361,7 +379,8 @@ class Gallery(Panel):
         self.error = None
         self.send({"type": "item", "item": self._told(item)})
         self._choose(self.chosen)  # what the next cell reads has the mark too
-        if self.favourites:
+        self.rated = self.rated or item.picture.rating > 0
+        if self.favourites or self.rating:
             self._arrange()
 
     # ------------------------------------------------------------ looking closely
@@ -407,6 +426,13 @@ class Gallery(Panel):
         if self.searches and isinstance(text, str):
             self._search(text)
 
+    def _narrow(self) -> None:
+        """Other pictures are wanted: of the journal, where it is the journal's that are shown."""
+        if self.searches:
+            self._search(self._text)
+        else:
+            self._arrange()
+
     def _search(self, text: str) -> None:
         self._text = text
         self.note = ""
@@ -414,28 +440,52 @@ class Gallery(Panel):
             self._searching.cancel()
         self._searching = self._start(self._find, text)
 
+    def _which(self) -> dict[str, Any]:
+        """What is searched for beside the words."""
+        return {
+            "model": self.model or None,
+            "favourite": self.favourites or None,
+            "rating": self.rating or None,
+            "since": _day("since", self.since),
+            "until": _day("until", self.until),
+        }
+
     async def _find(self, text: str) -> None:
         # A screenful is there at once; the rest when nobody types any more.
-        pictures = await self._client.history.search(text, limit=FIRST_FOUND)
+        history, which = self._client.history, self._which()
+        pictures = await history.search(text, limit=FIRST_FOUND, **which)
+        self.error = None
         self.more = len(pictures) == FIRST_FOUND
         self._take([_items.of_picture(picture) for picture in pictures])
+        await asyncio.sleep(REST)
+        self.models = await history.models()
         if self.more:
-            await asyncio.sleep(REST)
-            await self._find_all(text)
+            await self._find_all(text, which)
 
-    async def _find_all(self, text: str) -> None:
-        pictures = await self._client.history.search(text, limit=MOST_FOUND)
+    async def _find_all(self, text: str, which: dict[str, Any]) -> None:
+        pictures = await self._client.history.search(text, limit=MOST_FOUND, **which)
         count = len(pictures)
         if count == MOST_FOUND:
-            count = await self._client.history.count(text)
+            count = await self._client.history.count(text, **which)
         self._take([_items.of_picture(picture) for picture in pictures])
         with self.hold_sync():
             self.more = False
             self.note = (
-                f"The newest {MOST_FOUND:,} of {count:,}; more words find the others."
+                f"The newest {MOST_FOUND:,} of {count:,}; more words or a shorter time find "
+                "the others."
                 if count > MOST_FOUND
                 else ""
             )
+
+    def _on_show_all(self, _content: object) -> None:
+        """Let go of every filter."""
+        with self.hold_sync():
+            self.filters = {}
+            self.favourites = False
+            self.rating = 0
+            self.model = self.since = self.until = ""
+        if self.searches:
+            self._search("")
 
     def refresh(self) -> None:
         """Look into the journal again; returns at once."""
@@ -502,6 +552,13 @@ def _large(data: bytes) -> Any:
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data, LARGE, LARGE_BYTES)
+
+
+def _day(name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise InvalidInputError(name, f"{text!r} is no day.", "Write it as 2026-11-24.") from None
 
 
 def _counted(count: int) -> str:

@@ -280,10 +280,6 @@ class LabForm(Panel):
         if rests != (self.state == "ready"):
             self.state = "ready" if rests else "running"
 
-    def _on_stop(self, _content: object) -> None:
-        if self._matrix is not None:
-            self._matrix.stop()
-
     def _on_take_up(self, _content: object) -> None:
         """Go on with what an earlier kernel left; the form shows what that was."""
         left, self._left = self._left, None
@@ -309,12 +305,21 @@ def _listed(given: Any) -> list[Any]:
 
 
 def _factors(plan: plans.Plan) -> str:
-    """How a number of pictures comes about: ``"3 subject × 4 light × 1 model"``."""
-    parts = [f"{len(some)} {name}" for name, some in plan.values.items()]
-    parts.append(f"{len(plan.models)} model{'' if len(plan.models) == 1 else 's'}")
-    parts += [
-        f"{len(some)} {_items.label(f'params.{name}').lower()}"
+    """How a number of pictures comes about: ``"3 subjects × 4 lights × 1 model"``."""
+    counts = [(len(some), name) for name, some in plan.values.items()]
+    counts.append((len(plan.models), "model"))
+    counts += [
+        (len(some), _items.label(f"params.{name}").lower())
         for name, some in plan.params.items()
         if len(some) > 1
     ]
-    return " × ".join(parts)
+    return " × ".join(f"{count} {_plural(name, count)}" for count, name in counts)
+
+
+def _plural(name: str, count: int) -> str:
+    """A name that somebody gave, for several of it, as far as that is simple English."""
+    if count == 1 or name.endswith("s") or not name[-1].isalpha():
+        return name
+    if name.endswith("y") and name[-2:-1] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}s"

@@ -139,6 +139,7 @@ class PromptLab(Together):
     def _begun(self, matrix: Matrix) -> None:
         self._group(matrix)
         self.gallery.show_matrix(matrix)
+        self.gallery.arrive()  # on a narrow page it is below the form
 
     def _group(self, matrix: Matrix) -> None:
         """Group by what varies first, if something else varies too."""

@@ -23,7 +23,8 @@ export default {
       closing(model, on),
     );
     const alert = alertBox(model);
-    root.append(bar, stage, h("div", { class: "wonda-compare-about" }, table), empty, alert);
+    const body = h("div", { class: "wonda-compare-body" }, stage, h("div", { class: "wonda-compare-about" }, table));
+    root.append(bar, body, empty, alert);
     banner(model, root);
 
     let viewers = [];
@@ -51,8 +52,14 @@ export default {
       free();
       shared.reset();
       const titles = model.get("titles");
+      let widest = 0;
       viewers = model.get("shown").map((key, index) => {
         const each = viewer(shared, signal, titles[index]);
+        each.img.addEventListener("load", () => {
+          // Under the slider the pictures fill the stage, so that its ends are theirs.
+          widest = Math.max(widest, each.img.naturalWidth / each.img.naturalHeight);
+          stage.style.setProperty("--wonda-ratio", String(widest));
+        });
         each.key = key;
         each.img.alt = model.get("prompts")[index] || titles[index];
         each.img.hidden = true;
@@ -67,7 +74,7 @@ export default {
         line,
         split,
       );
-      stage.dataset.count = viewers.length;
+      body.dataset.count = viewers.length;
       cut();
     }
 
@@ -82,7 +89,7 @@ export default {
     on("shown slider", () => {
       const count = model.get("shown").length;
       const sliding = model.get("slider") && count === 2;
-      stage.hidden = table.parentElement.hidden = !count;
+      body.hidden = !count;
       zoom.hidden = !count;
       empty.hidden = count > 0;
       mode.hidden = count !== 2;

@@ -92,12 +92,37 @@ export default {
       "aria-label": "Search prompts and notes",
       oninput: () => tell(model, { type: "search", text: search.value }),
     });
+    // Everything ever made is narrowed by the journal itself, not among what is loaded.
+    const whose = select([], "", () => put(model, { model: whose.value }));
+    whose.setAttribute("aria-label", "Show only: Model");
+    const day = (label, name) => {
+      const control = h("input", {
+        type: "date",
+        class: "wonda-input",
+        "aria-label": `Made ${label}`,
+        onchange: () => put(model, { [name]: control.value }),
+      });
+      on(name, () => control !== document.activeElement && (control.value = model.get(name)));
+      return h("span", { class: "wonda-day" }, h("span", { "aria-hidden": "true" }, label), control);
+    };
+    const days = h("span", { class: "wonda-days" }, day("from", "since"), day("to", "until"));
+    const searchRow = h("div", { class: "wonda-search-row" }, search, whose, days);
     const group = select([], "", () => put(model, { group_by: group.value }));
     group.setAttribute("aria-label", "Group by");
     const filters = h("span", { class: "wonda-filters" });
     const favourites = button("★ only", () =>
       put(model, { favourites: !model.get("favourites") }),
     { small: true });
+    const most = ["★★★★★", "★★★★", "★★★", "★★", "★"];
+    const rated = select(
+      [
+        { value: "0", label: "Any rating" },
+        ...most.map((text, at) => ({ value: String(5 - at), label: at ? `${text} or more` : text })),
+      ],
+      "0",
+      () => put(model, { rating: Number(rated.value) }),
+    );
+    rated.setAttribute("aria-label", "Show only: rating");
     const exporting = select([], "", () => {
       if (exporting.value) tell(model, { type: "export", kind: exporting.value });
       exporting.value = "";
@@ -114,7 +139,7 @@ export default {
       "",
     );
     const count = h("span", { class: "wonda-count", role: "status" });
-    const chosenBar = h("span", { class: "wonda-buttons" });
+    const chosenBar = h("div", { class: "wonda-buttons wonda-chosen-bar" });
     const note = h("span", { class: "wonda-note", role: "status" });
     const alert = alertBox(model);
     const said = h("strong", { role: "status" });
@@ -144,8 +169,9 @@ export default {
     });
     root.append(
       overall,
-      search,
-      h("div", { class: "wonda-gallery-bar" }, count, chosenBar, h("span", { class: "wonda-gap" }), filters, group, favourites, exporting),
+      searchRow,
+      h("div", { class: "wonda-gallery-bar" }, count, h("span", { class: "wonda-gap" }), filters, group, rated, favourites, exporting),
+      chosenBar,
       note,
       alert,
     );
@@ -159,7 +185,13 @@ export default {
       { class: "wonda-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Pictures" },
       canvas,
     );
-    const empty = h("p", { class: "wonda-empty" });
+    const nothing = h("span");
+    const showAll = button("Show all", () => {
+      search.value = "";
+      tell(model, { type: "show_all" });
+      (model.get("searches") ? search : group).focus();
+    }, { small: true });
+    const empty = h("div", { class: "wonda-empty" }, nothing, showAll);
     root.append(grid, empty);
 
     let plan = laidOut([], 600, 1);
@@ -326,7 +358,10 @@ export default {
 
     function arrange() {
       const width = grid.clientWidth - 2;
-      if (width < 50) return;
+      if (width < 50) {
+        laidFor = 0; // out of sight: laid out anew when it comes back
+        return;
+      }
       plan = laidOut(model.get("groups"), width, model.get("shape"));
       laidFor = grid.clientWidth;
       grid.setAttribute("aria-rowcount", plan.rows.length);
@@ -608,7 +643,7 @@ export default {
       items.clear();
       arrange();
     });
-    on("chosen actions total more state groups", () => {
+    on("chosen actions total more state groups filters", () => {
       const some = chosen();
       const total = model.get("total");
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
@@ -629,7 +664,9 @@ export default {
       });
       const had = chosenBar.contains(document.activeElement);
       chosenBar.replaceChildren(
-        ...(some.length ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear] : []),
+        ...(some.length
+          ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear]
+          : [h("span", { class: "wonda-count" }, "Click or Space chooses, Enter looks closely, f marks a favourite.")]),
       );
       if (had && !some.length) focus(active);
       acts.replaceChildren(
@@ -642,17 +679,17 @@ export default {
           }, { small: true }),
         ),
       );
-      const nothing = shown === 0 && model.get("state") === "ready";
-      grid.hidden = shown === 0;
-      empty.hidden = !nothing;
-      empty.textContent =
-        total > 0
-          ? "No picture is left by these filters."
-          : model.get("searches")
-            ? search.value
-              ? "No picture has these words."
-              : "Pictures that you make appear here."
-            : "Pictures appear here.";
+      const isNarrowed =
+        search.value || Object.keys(model.get("filters")).length ||
+        ["favourites", "rating", "model", "since", "until"].some((name) => model.get(name));
+      grid.hidden = chosenBar.hidden = shown === 0;
+      empty.hidden = shown > 0 || model.get("state") !== "ready";
+      showAll.hidden = !isNarrowed;
+      nothing.textContent = isNarrowed
+        ? "No picture matches."
+        : model.get("searches")
+          ? "Pictures that you make appear here."
+          : "Pictures appear here.";
       repaint();
       paintBox();
     });
@@ -671,7 +708,7 @@ export default {
       group.hidden = !facets.length;
       const focused = filters.contains(document.activeElement) && document.activeElement.dataset.name;
       filters.replaceChildren(
-        ...facets.map(({ name, label, values }) => {
+        ...facets.filter(({ name }) => name !== "model" || !model.get("searches")).map(({ name, label, values }) => {
           const control = select(
             [{ value: "", label: `${label}: all` }, ...values.map((value) => ({ value, label: value }))],
             model.get("filters")[name] ?? "",
@@ -690,7 +727,17 @@ export default {
       if (focused) filters.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
     });
     on("favourites", () => favourites.setAttribute("aria-pressed", String(model.get("favourites"))));
-    on("searches", () => (search.hidden = !model.get("searches")));
+    on("rating rated searches", () => {
+      rated.value = String(model.get("rating"));
+      rated.hidden = !model.get("rated") && !model.get("searches") && !model.get("rating");
+    });
+    on("models model", () => {
+      const now = model.get("model");
+      const all = [...new Set([...model.get("models"), ...(now ? [now] : [])])];
+      fillSelect(whose, [{ value: "", label: "All models" }, ...all.map((value) => ({ value, label: value }))], now);
+      whose.hidden = all.length < 2 && !now;
+    });
+    on("searches", () => (searchRow.hidden = !model.get("searches")));
     on("note", () => (note.textContent = model.get("note")));
     on("error", alert.wondaPaint);
     return end;

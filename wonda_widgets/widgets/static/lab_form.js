@@ -238,7 +238,6 @@ export default {
     });
     const atOnceField = field("At once", atOnce);
     const run = button("Run", () => submit(), { primary: true });
-    const stop = button("Stop", () => tell(model, { type: "stop" }));
     const reload = button("Try again", () => tell(model, { type: "reload" }), { small: true });
     const note = h("p", { class: "wonda-note", role: "status" });
     const alert = alertBox(model, h("div", { class: "wonda-buttons" }, reload));
@@ -262,7 +261,7 @@ export default {
       parameters,
       h("div", { class: "wonda-plan-box" }, planTable, meter, notes),
       h("div", { class: "wonda-pair wonda-always" }, budget.node, atOnceField.node),
-      h("div", { class: "wonda-go" }, run, stop),
+      h("div", { class: "wonda-go" }, run),
       why,
       note,
       alert,
@@ -287,7 +286,6 @@ export default {
       const ready = state === "ready" && plan.count > 0 && !plan.problem && !sent.waiting && !waits;
       turn(run, ready);
       run.textContent = plan.count ? `Run ${plan.count}` : "Run";
-      stop.hidden = state !== "running";
       reload.parentElement.hidden = state !== "unavailable";
       left.hidden = !model.get("left") || state === "running";
       leftText.textContent = model.get("left");

@@ -1,7 +1,8 @@
 """Plans that were begun, so that a later kernel goes on with them and makes nothing twice.
 
-A cell's request is named in the journal by its batch and its place, see `cell_name`: that
-is what makes another request "the same one".
+A cell's request is named in the journal by its batch and by what it asks for, see `cell_name`:
+that is what makes another request "the same one". A plan is kept as it was written, not
+picture by picture: a thousand long prompts would fill the journal.
 """
 
 from __future__ import annotations
@@ -32,7 +33,14 @@ MIGRATION = """
     CREATE INDEX batch_time ON batch (base_url, begun_at)
     """
 
+#: Before, cells were named by their places; what was left so is not gone on with.
+BY_CONTENT = "UPDATE batch SET ended=1"
+
+#: Requests of plans that are not done: they stand in the way of making a cell again.
+NEEDED = "substr(same_as, 6, 32) IN (SELECT id FROM batch WHERE NOT ended)"
+
 PREFIX = "cell:"
+DAYS = 7.0  # for which a plan that was left is gone on with
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -43,7 +51,7 @@ class Batch(msgspec.Struct, frozen=True):
     alike : str
         What makes another plan the same one.
     plan : bytes
-        JSON of the `Plan`.
+        JSON of what `wonda.images.matrix` was given.
     begun_at : float
         Seconds since 1970.
     """
@@ -54,9 +62,9 @@ class Batch(msgspec.Struct, frozen=True):
     begun_at: float
 
 
-def cell_name(batch_id: str, index: int) -> str:
-    """What a cell's request is called in the journal."""
-    return f"{PREFIX}{batch_id}:{index}"
+def cell_name(batch_id: str, digest: str) -> str:
+    """What a cell's request is called in the journal; `digest` is of what it asks for."""
+    return f"{PREFIX}{batch_id}:{digest}"
 
 
 class Batches:
@@ -110,18 +118,26 @@ class Batches:
             lambda connection: _unfinished(connection, base_url, since), writes=False
         )
 
-    def cells(self, batch_id: str) -> Future[dict[int, Record]]:
-        """The latest request of each cell that has one, by the cell's place."""
-        first, beyond = cell_name(batch_id, 0)[:-1], f"{PREFIX}{batch_id};"
+    def left(self, base_url: str, alike: str, since: float) -> Future[Batch | None]:
+        """Give the same plan's batch that was left after `since` (seconds since 1970)."""
 
-        def work(connection: sqlite3.Connection) -> dict[int, Record]:
+        def work(connection: sqlite3.Connection) -> Batch | None:
+            return next(iter(_unfinished(connection, base_url, since, alike)), None)
+
+        return self._database.run(work, writes=False)
+
+    def cells(self, batch_id: str) -> Future[dict[str, Record]]:
+        """The latest request of each cell that has one, by the digest of what it asks for."""
+        first, beyond = cell_name(batch_id, ""), f"{PREFIX}{batch_id};"
+
+        def work(connection: sqlite3.Connection) -> dict[str, Record]:
             rows = connection.execute(
                 "SELECT * FROM request WHERE same_as<>'' AND same_as>=? AND same_as<?"
                 " ORDER BY asked_at",
                 (first, beyond),
             ).fetchall()
             found = [record for row in rows if (record := self._read(row)) is not None]
-            return {int(record.same_as.rpartition(":")[2]): record for record in found}
+            return {record.same_as.rpartition(":")[2]: record for record in found}
 
         return self._database.run(work, writes=False)
 
@@ -129,6 +145,16 @@ class Batches:
     def forget(connection: sqlite3.Connection, before: float) -> None:
         """Let the batches go that were begun before (seconds since 1970)."""
         connection.execute("DELETE FROM batch WHERE begun_at<?", (before,))
+
+    @staticmethod
+    def close(connection: sqlite3.Connection, before: float) -> None:
+        """Note that nobody goes on with what was begun before (seconds since 1970)."""
+        connection.execute("UPDATE batch SET ended=1 WHERE begun_at<? AND NOT ended", (before,))
+
+    @staticmethod
+    def forget_ended(connection: sqlite3.Connection) -> None:
+        """Let go what is done."""
+        connection.execute("DELETE FROM batch WHERE ended")
 
 
 def _unfinished(

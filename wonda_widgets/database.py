@@ -25,7 +25,7 @@ import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from . import runtime
-from .errors import WondaError
+from .errors import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,10 +43,6 @@ _log = logging.getLogger(__name__)
 
 class JournalWarning(UserWarning):
     """The journal's file cannot be used as it should be; work goes on."""
-
-
-class ClosedError(WondaError, RuntimeError):
-    """The database was closed, or the interpreter ends."""
 
 
 class _NewerError(sqlite3.OperationalError):

@@ -62,6 +62,10 @@ class InvalidInputError(WondaError, ValueError):
         super().__init__(message, hint)
 
 
+class ClosedError(WondaError, RuntimeError):
+    """The client, or its journal, was closed before this was sent; nothing was."""
+
+
 class MissingKeyError(WondaError):
     """No API key was given, and none was found."""
 

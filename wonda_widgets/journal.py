@@ -84,6 +84,7 @@ MIGRATIONS = (
     CREATE INDEX status_intent ON status (intent)
     """,
     pictures.MIGRATION + ";" + batches.MIGRATION,
+    batches.BY_CONTENT,
 )
 
 
@@ -141,6 +142,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def elsewhere(self) -> bool:
         """Whether another process that runs takes care of it."""
         return self.owner != _owner() and _runs(self.owner) is True
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some process sends it or follows its job at this moment."""
+        follows = self.state == "accepted" and not self.ended and _runs(self.owner) is True
+        return self.sending or follows
 
     @property
     def unknown(self) -> bool:
@@ -390,14 +397,16 @@ class Journal:
         oldest = time.time() - self._days * 86_400
         _forget(connection, f"asked_at<? AND NOT {FAVOURITE}", (oldest,))
         batches.Batches.forget(connection, oldest)
+        batches.Batches.close(connection, time.time() - batches.DAYS * 86_400)
         for _ in range(10_000):
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             free = connection.execute("PRAGMA freelist_count").fetchone()[0]
             size = connection.execute("PRAGMA page_size").fetchone()[0]
             if (pages - free) * size <= self._bytes:
                 break
+            batches.Batches.forget_ended(connection)
             # What is not settled is kept: it stands in the way of the same post.
-            goes = f"{SETTLED} AND NOT {FAVOURITE}"
+            goes = f"{SETTLED} AND NOT {FAVOURITE} AND NOT {batches.NEEDED}"
             eldest = f"SELECT intent FROM request WHERE {goes} ORDER BY asked_at LIMIT 10"  # noqa: S608
             if not _forget(connection, f"intent IN ({eldest})", ()):
                 break

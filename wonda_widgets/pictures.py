@@ -183,13 +183,16 @@ class Pictures:
         connection: sqlite3.Connection, intent: str, base_url: str, asked_at: float, body: bytes
     ) -> None:
         """Note a request for a picture."""
-        asked = msgspec.json.decode(body)
-        model, prompt = (str(asked.get(name) or "") for name in ("model", "prompt"))
+        model = str(msgspec.json.decode(body).get("model") or "")
         made = connection.execute(
             "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
             (intent, base_url, asked_at, model),
         )
-        connection.execute(f"{_IN} VALUES (?,?,'')", (made.lastrowid, prompt))
+        # As the view gives it: the index must hold what is told to it when that goes.
+        connection.execute(
+            f"{_IN} SELECT id, prompt, note FROM texts WHERE id=?",  # noqa: S608 - ours
+            (made.lastrowid,),
+        )
 
     @staticmethod
     def forget(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
@@ -302,6 +305,7 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
         "state='accepted'",
         "ended",
         "status='succeeded'",
+        "instr(reply, '\"mediaId\"')",  # else there is no picture to show
     ]
     values: list[Any] = [base_url]
     for name, comparison in (

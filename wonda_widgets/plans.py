@@ -147,6 +147,7 @@ def planned(
                 "Take fewer values, or make it in parts.",
             )
     cells: dict[Any, Cell] = {}
+    merged = 0
     for combination in itertools.product(*varied.values()):
         of = dict(zip(varied, combination, strict=True))
         prompt = filled(template, of)
@@ -156,7 +157,9 @@ def planned(
                 for name, value in zip(settings, setting, strict=True)
                 if _takes(offered[model], name)
             }
-            alike = (combination, model, msgspec.json.encode(takes))
+            # What is asked for counts: the same picture is never paid for twice.
+            alike = (prompt, model, msgspec.json.encode(takes))
+            merged += alike in cells and cells[alike].values != of
             cells.setdefault(alike, Cell(len(cells), prompt, model, takes, of))
     return Plan(
         cells=list(cells.values()),
@@ -165,7 +168,7 @@ def planned(
         models=chosen,
         params=settings,
         attachments=list(attachments),
-        notes=_notes(settings, chosen, offered),
+        notes=[*_notes(settings, chosen, offered), *_merged(merged)],
     )
 
 
@@ -214,13 +217,14 @@ def _listed(field: str, name: str, given: Any) -> list[Any]:
 
 
 def _no_doubles(field: str, name: str, listed: list[Any]) -> None:
-    seen: list[tuple[type, Any]] = []
+    seen: list[tuple[bool, Any]] = []
     for value in listed:
-        if (type(value), value) in seen:
+        # 1 and 1.0 ask for the same; True does not.
+        if (isinstance(value, bool), value) in seen:
             raise InvalidInputError(
                 field, f"{name} has “{value}” twice.", "The same picture would be paid for twice."
             )
-        seen.append((type(value), value))
+        seen.append((isinstance(value, bool), value))
 
 
 def _takes(model: ImageModel, name: str) -> bool:
@@ -258,6 +262,12 @@ def _notes(
             label = schema.humanized(name).lower()
             notes.append(f"{_enumerated(without)} has no {label}, so it is made once for all.")
     return notes
+
+
+def _merged(count: int) -> list[str]:
+    if not count:
+        return []
+    return [f"{count} more would ask for the same as another one, so they are not made."]
 
 
 def _enumerated(names: list[str]) -> str:

@@ -35,6 +35,7 @@ from . import __version__, addresses, bounded, runtime
 from .errors import (
     BY_STATUS,
     APIError,
+    ClosedError,
     InvalidInputError,
     NotJSONError,
     OutcomeUnknownError,
@@ -179,7 +180,7 @@ class Transport:
     def check_open(self) -> None:
         """Refuse to go on after `aclose`."""
         if self.closed:
-            raise WondaError("This client is closed.", "Make a new one with Wonda().")
+            raise ClosedError("This client is closed.", "Make a new one with Wonda().")
 
     def _http(self) -> httpx.AsyncClient:
         self.check_open()

@@ -74,6 +74,10 @@ def made(wonda):
     return matrix
 
 
+def keys_of(lab, *places):
+    return [lab.gallery._items[place].key for place in places]
+
+
 def gallery_of(panel, settled, *args, **options):
     gallery = panel(ww.Gallery, *args, **options)
     settled(lambda: gallery.state == "ready" and gallery.order)
@@ -229,6 +233,36 @@ def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monke
     assert "Write it as 2026-11-24" in gallery.error["text"]
 
 
+def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled, wonda):
+    make(wonda, "A harbour", "A storm")
+    gallery = gallery_of(panel, settled)
+    send(gallery, "choose", keys=[item.key for item in gallery._items])
+    settled(lambda: len(gallery.selected) == 2)
+    send(gallery, "search", text="storm")
+    settled(lambda: gallery.total == 1)
+    assert [picture.prompt for picture in gallery.selected] == ["A storm", "A harbour"]
+    told = []
+    gallery.on("compare", "Compare", told.append, most=4)
+    send(gallery, "act", name="compare", keys=gallery.chosen)
+    settled(lambda: told)
+    assert len(told[0]) == 2
+
+
+def test_another_run_has_other_places(panel, settled, wonda):
+    first = wonda.images.matrix("{what}", {"what": ["A harbour"]}, "z-image")
+    gallery = gallery_of(panel, settled, first)
+    first.wait()
+    settled(lambda: gallery._items[0].picture)
+    old = gallery._items[0].key
+    send(gallery, "choose", keys=[old])
+    settled(lambda: gallery.selected)
+    second = wonda.images.matrix("{what}", {"what": ["A storm"]}, "z-image")
+    runtime.post(lambda: gallery.show_matrix(second))
+    settled(lambda: gallery._items[0].prompt == "A storm")
+    assert gallery._items[0].key != old, "or the browser would show the old picture there"
+    assert gallery.selected == []
+
+
 def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
     gallery = gallery_of(panel, settled, made.pictures)
     assert not gallery.rated
@@ -280,11 +314,11 @@ def test_a_matrix_fills_in(panel, settled, wonda):
     settled(lambda: gallery.progress.get("state") == "done" and of_kind(told, "thumb"))
     assert gallery.progress["text"] == "1 of 2, 1 failed"
     last = {content["item"]["key"]: content["item"] for content in of_kind(told, "item")}
-    assert last["cell-0"]["state"] == "succeeded"
-    assert last["cell-1"]["state"] == "failed"
-    assert last["cell-1"]["error"]
-    send(gallery, "toggle", key="cell-1")
-    send(gallery, "toggle", key="cell-0")
+    assert last[gallery._items[0].key]["state"] == "succeeded"
+    assert last[gallery._items[1].key]["state"] == "failed"
+    assert last[gallery._items[1].key]["error"]
+    send(gallery, "toggle", key=gallery._items[1].key)
+    send(gallery, "toggle", key=gallery._items[0].key)
     settled(lambda: len(gallery.selected) == 1)
     before = len(of_kind(told, "item"))
     send(gallery, "retry_failed")
@@ -414,6 +448,15 @@ def test_why_it_cannot_run_is_said_where_it_belongs(lab, settled, trait, value, 
     assert lab.matrix is None
 
 
+def test_a_fault_of_any_kind_leaves_no_plan_to_run(lab, settled):
+    lab.form.params = {"styleId": ["half an emoji \ud83d"]}
+    settled(lambda: lab.form.plan.get("problem"))
+    assert "count" not in lab.form.plan
+    lab.form.params = {}
+    settled(lambda: lab.form.plan.get("count") == 6)
+    assert not lab.form.error
+
+
 def test_what_was_typed_since_the_price_was_seen_is_not_run(lab, settled, wonda):
     lab.form.params = {"resolution": ["4K"]}
     send(lab.form, "run_now", count=6, usd="$0.24")
@@ -437,12 +480,21 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     settled(lambda: lab.matrix is not None and lab.matrix.progress.succeeded >= 1)
     send(lab.gallery, "stop")
     settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
-    later = panel(ww.PromptLab)
+    left = lab.matrix.progress.waiting
+    later = panel(ww.PromptLab, budget_usd=0.01)
     settled(lambda: later.form.left)
-    assert later.form.left == "A plan of 6 pictures was left unfinished."
+    assert later.form.left == f"A plan of 6 pictures was left with {left} still to be made."
     send(later.form, "take_up")
-    settled(lambda: later.matrix is not None and later.matrix.state == "done")
+    settled(lambda: later.form.plan.get("begun") == 6 - left)
     assert later.form.template == TEMPLATE
+    assert later.form.plan["count"] == left
+    assert later.form.plan["usd"] == f"${0.04 * left:.2f}"
+    assert "the budget is $0.01" in later.form.plan["problem"]["title"]
+    assert later.matrix is None, "nothing is spent before somebody has seen the price"
+    later.form.budget_usd = "1"
+    settled(lambda: not later.form.plan["problem"])
+    run(later)
+    settled(lambda: later.matrix is not None and later.matrix.state == "done")
     assert later.form.values == VALUES
     assert len(wonda.jobs.recent()) == 6
     third = panel(ww.PromptLab)
@@ -460,7 +512,7 @@ async def _a_moment():
 def test_two_chosen_are_compared_and_one_is_published(lab, settled):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
-    send(lab.gallery, "act", name="compare", keys=["cell-0", "cell-5"])
+    send(lab.gallery, "act", name="compare", keys=keys_of(lab, 0, 5))
     settled(lambda: lab.compare in lab.children and lab.compare.shown)
     send(lab.compare, "act", name="publish", at=1)
     settled(lambda: lab.publish_form in lab.children and lab.publish_form.media_id)
@@ -491,7 +543,7 @@ def test_the_key_is_in_no_trait(settled, served):
 def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
-    send(lab.gallery, "act", name="edit", keys=["cell-0"])
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
     settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
     lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
     settled(lambda: lab.edit_form.operations)
@@ -508,7 +560,7 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
 def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, settled):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
-    send(lab.gallery, "act", name="edit", keys=["cell-0"])
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
     settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
     lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
     settled(lambda: lab.edit_form.operations)
@@ -518,7 +570,7 @@ def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, 
     settled(lambda: lab.edit_form not in lab.children)
     send(lab.gallery, "away")  # a stray one
     assert lab.edit_form.operations
-    send(lab.gallery, "act", name="edit", keys=["cell-0"])
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
     settled(lambda: lab.edit_form in lab.children)
     assert lab.edit_form.operations
 
@@ -526,7 +578,7 @@ def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, 
 def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
     run(lab)  # by default 9:16, PNG
     settled(lambda: lab.gallery.progress.get("state") == "done")
-    send(lab.gallery, "act", name="publish", keys=["cell-1"])
+    send(lab.gallery, "act", name="publish", keys=keys_of(lab, 1))
     settled(lambda: len(lab.publish_form.points) >= 2)
     titles = " ".join(point["title"] for point in lab.publish_form.points)
     assert "9:16" in titles

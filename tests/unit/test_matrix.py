@@ -1,6 +1,7 @@
 """`wonda.images.matrix`: planned, priced, each picture made once, a few at a time."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
@@ -191,6 +192,112 @@ def test_stop_and_go_on(wonda, settled):
     assert len(made_at_the_service(wonda)) == 6
 
 
+def test_stopped_before_it_has_begun_makes_nothing(wonda, settled):
+    planned = matrix(wonda)
+    planned.start()
+    planned.stop()
+    settled(lambda: planned.state == "stopped")
+    assert made_at_the_service(wonda) == []
+    planned.wait()
+    assert len(made_at_the_service(wonda)) == 6
+
+
+def test_giving_up_while_it_is_planned_makes_nothing(tmp_path, quick_polls):  # noqa: ARG001
+    async def work():
+        async with ww.AsyncWonda.sandbox(seconds=0.02) as wonda:
+            asked = asyncio.Event()
+            real, go = wonda._core.transport.get, asyncio.Event()
+
+            async def slow(path, *args, **kwargs):
+                here.call_soon_threadsafe(asked.set)
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(go.wait(), here))
+                return await real(path, *args, **kwargs)
+
+            here = asyncio.get_running_loop()
+            wonda._core.transport.get = slow
+            planned = wonda.images.matrix(TEMPLATE, VALUES, "nano-banana-2")
+
+            async def iterate():
+                async for _ in planned:
+                    pass
+
+            task = asyncio.create_task(iterate())
+            await asked.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            go.set()
+            while planned.state != "stopped":
+                await asyncio.sleep(0.005)
+            return await wonda.jobs.recent()
+
+    assert asyncio.run(work()) == []
+
+
+def test_stop_right_after_retry_makes_nothing_again(wonda, settled):
+    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "A harbour"]})
+    planned.wait()
+    planned.retry_failed()
+    planned.stop()
+    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+    assert len(made_at_the_service(wonda)) == 2
+
+
+def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
+    first = matrix(wonda, at_once=1)
+    first.start()
+    settled(lambda: first.progress.succeeded >= 2)
+    first.stop()
+    settled(lambda: first.progress.running == 0)
+    [left] = wonda.images.unfinished()
+    again = matrix(wonda, values={**VALUES, "subject": ["storm", "sunset"]}, budget_usd=0.17)
+    assert again.begun == first.progress.succeeded
+    assert again.price.usd == pytest.approx(0.04 * (6 - again.begun))
+    assert left.plan.template == TEMPLATE
+    wonda.history.mark(first.pictures[0], rating=5)
+    again.wait()
+    assert again.resumed, "another order asks for the same"
+    assert len(made_at_the_service(wonda)) == 6
+    assert max(picture.rating for picture in again.pictures) == 5
+    assert wonda.images.unfinished() == []
+
+
+def test_what_runs_is_not_left(settled):
+    with ww.Wonda.sandbox(seconds=60) as slow:
+        planned = matrix(slow, at_once=1)
+        planned.start()
+        settled(lambda: made_at_the_service(slow))
+        assert slow.images.unfinished() == []
+
+
+def test_other_words_for_the_person_make_no_other_plan(wonda, settled, monkeypatch):
+    first = matrix(wonda, at_once=1)
+    first.start()
+    settled(lambda: first.progress.succeeded >= 1)
+    first.stop()
+    settled(lambda: first.progress.running == 0)
+    monkeypatch.setattr("wonda_widgets.plans._notes", lambda *_: ["A model was renamed."])
+    again = matrix(wonda)
+    again.wait()
+    assert again.plan.notes
+    assert again.resumed
+    assert len(made_at_the_service(wonda)) == 6
+
+
+def test_a_plan_is_kept_as_it_was_written_and_without_the_key(wonda, tmp_path):
+    key = wonda._async._core.transport._key.header().removeprefix("Bearer ")
+    long = f"{'word ' * 400}{key} {{what}}"
+    planned = matrix(wonda, long, {"what": [str(number) for number in range(20)]})
+    planned.wait()
+    wonda.history.mark(planned.pictures[0], note=f"with {key}")
+    wonda.close()
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
+    assert key.encode() not in kept
+    with sqlite3.connect(tmp_path / "journal.db") as file:
+        [(plan,)] = file.execute("SELECT plan FROM batch").fetchall()
+    file.close()
+    assert len(plan) < 3_000
+
+
 def test_the_same_plan_that_was_left_goes_on_and_makes_nothing_twice(wonda, settled):
     first = matrix(wonda, at_once=2)
     first.start()
@@ -254,6 +361,54 @@ def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
     settled(lambda: planned.error is not None)
     assert "costs up to $0.12; the budget is $0.08" in str(planned.error)
     assert len(made_at_the_service(wonda)) == 2
+
+
+def test_what_was_refused_was_not_charged_and_the_budget_can_be_raised(wonda, settled):
+    wonda.faults.add("POST", "/image/generate", 400)
+    planned = matrix(wonda, budget_usd=0.24, at_once=1)
+    planned.wait()
+    assert planned.progress.failed == 1
+    planned.retry_failed()
+    settled(lambda: planned.progress.succeeded == 6)
+    assert len(made_at_the_service(wonda)) == 6
+
+    failing = matrix(wonda, "{what}", {"what": ["A lake", "sandbox: fail"]}, budget_usd=0.08)
+    failing.wait()
+    failing.retry_failed()
+    settled(lambda: failing.error is not None)
+    failing.budget_usd = 0.12
+    failing.retry_failed()
+    settled(lambda: len(made_at_the_service(wonda)) == 9)
+
+
+def test_one_without_a_picture_is_made_again_when_asked(wonda, settled):
+    planned = matrix(wonda, "{what}", {"what": ["sandbox: no media"]})
+    planned.wait()
+    assert isinstance(planned.cells[0].error, ww.NoMediaError)
+    planned.retry_failed()
+    settled(lambda: len(made_at_the_service(wonda)) == 2 and planned.state == "done")
+
+
+def test_a_listener_that_fails_halts_nothing(wonda, caplog):
+    planned = matrix(wonda)
+
+    def fails(_):
+        raise RuntimeError("a view's own fault")
+
+    planned.watch(fails)
+    assert len(planned.wait()) == 6
+    assert "A listener" in caplog.text
+
+
+def test_what_a_closed_client_did_not_send_waits(settled):
+    wonda = ww.Wonda.sandbox(seconds=60)
+    planned = matrix(wonda, at_once=1)
+    planned.start()
+    settled(lambda: made_at_the_service(wonda))
+    wonda.close()
+    settled(lambda: planned.state == "stopped")
+    assert planned.progress.failed == 0
+    assert planned.progress.waiting == 5
 
 
 def test_time_left_once_there_is_history(wonda):

@@ -58,6 +58,12 @@ def test_a_model_goes_without_what_it_does_not_take_and_is_paid_for_once():
     assert made.notes == ["Z-Image has no resolution, so it is made once for all."]
 
 
+def test_combinations_that_ask_for_the_same_are_made_once_and_that_is_said():
+    made = plan("A {a}{b}", {"a": ["x", "xy"], "b": ["yz", "z"]})
+    assert [cell.prompt for cell in made.cells] == ["A xyz", "A xz", "A xyyz"]
+    assert made.notes == ["1 more would ask for the same as another one, so they are not made."]
+
+
 @given(st.text(max_size=60), st.dictionaries(st.text(min_size=1), st.text()))
 def test_any_template_gives_its_text_or_a_sentence(template, values):
     try:
@@ -90,6 +96,7 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
         ({"models": "no-such"}, "models", "There is no model 'no-such'"),
         ({"models": ["z-image", "z-image"]}, "models", "twice"),
         ({"params": {"resolution": ["8K"]}}, "params.resolution", "Resolution has no '8K'"),
+        ({"params": {"seed": [1, 1.0]}}, "params.seed", "“1.0” twice"),
         ({"params": {"resolution": []}}, "params.resolution", "has no values"),
         ({"params": {"resolution": 7.5}}, "params.resolution", "has no 7.5"),
         ({"params": {"foo": 1}}, "params.foo", "Nano Banana 2 takes no 'foo'"),

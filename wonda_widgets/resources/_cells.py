@@ -84,6 +84,8 @@ def about(seconds: float) -> str:
 class Made:
     """A cell and what became of it.
 
+    `repeats` says that it may be asked for although it had an end: a person wants that.
+
     Attributes
     ----------
     cell : Cell
@@ -95,10 +97,17 @@ class Made:
     picture : Picture or None
     error : WondaError or None
     price : Estimate or None
+    digest : str
+        Of what it asks for.
+    begun : bool
+        Whether an earlier kernel had asked for it.
     """
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, digest: str) -> None:
         self.cell = cell
+        self.digest = digest
+        self.begun = False
+        self.repeats = False
         self.state: CellState = "waiting"
         self.job: Job | None = None
         self.picture: Picture | None = None

@@ -22,6 +22,7 @@ import msgspec
 
 from .. import estimates, runtime
 from ..errors import (
+    ClosedError,
     OutcomeUnknownError,
     UnexpectedReplyError,
     UnreadableOutcomeError,
@@ -178,7 +179,7 @@ class Core:
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise  # the one who waits was
-        raise WondaError("The client was closed before this was sent.", "Ask with a new one.")
+        raise ClosedError("The client was closed before this was sent.", "Ask with a new one.")
 
     def _sent(self, task: asyncio.Task[Any]) -> None:
         self._sending.discard(task)

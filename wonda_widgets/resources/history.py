@@ -141,6 +141,10 @@ class AsyncHistory:
         if not changes:
             return picture
         self._core.transport.check_open()
+        if note is not None:
+            changes["note"] = self._core.transport.without_key(
+                note.encode(errors="replace")
+            ).decode()
         marks = await asyncio.wrap_future(
             self._core.journal.pictures.mark(picture.intent, **changes)
         )

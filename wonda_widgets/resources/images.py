@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from ._core import Core, Named, Operation, on_package_loop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from ..batches import Batch
     from ..jobs import Job
     from ..models import Capabilities, Estimate
     from ..plans import Cell, Plan
@@ -155,21 +155,23 @@ class AsyncImages:
     async def unfinished(self, days: float = 7) -> list[Matrix]:
         """Give the matrices that were left with pictures still to be made, newest first.
 
-        Nothing is made until one is iterated or started.
+        Not among them: what is being made at this moment, also by another kernel, and what
+        the service offers no more. Nothing is made until one is iterated or started; its
+        `price` says what that costs.
         """
-        from ..plans import Plan  # noqa: PLC0415 - few scripts need it
-        from .matrix import Matrix  # noqa: PLC0415 - see above
-
+        batches = self._core.journal.batches
         since = time.time() - days * 86_400
-        found = self._core.journal.batches.unfinished(self._core.base_url, since)
-
-        def left(batch: Batch) -> Matrix:
-            async def plan() -> Plan:
-                return msgspec.json.decode(batch.plan, type=Plan)
-
-            return Matrix(self._core, plan, self._price)
-
-        return [left(batch) for batch in await asyncio.wrap_future(found)]
+        found = []
+        for batch in await asyncio.wrap_future(batches.unfinished(self._core.base_url, since)):
+            records = await asyncio.wrap_future(batches.cells(batch.id))
+            if any(record.under_way for record in records.values()):
+                continue
+            matrix = self.matrix(**msgspec.json.decode(batch.plan))
+            with contextlib.suppress(InvalidInputError):
+                await matrix.prepare()
+                if matrix.begun < len(matrix.plan):
+                    found.append(matrix)
+        return found
 
     async def _price(self, cell: Cell) -> Estimate | None:
         return await self._pricing.each(model=cell.model, params=cell.params)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import math
 import queue
 import time
@@ -22,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from .. import estimates, runtime
-from ..batches import cell_name
+from ..batches import DAYS, cell_name
 from ..errors import (
     AuthenticationError,
+    ClosedError,
     InvalidInputError,
     JobCanceledError,
     JobFailedError,
@@ -54,15 +56,17 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 MOST_AT_ONCE = 32
-DAYS = 7.0  # for which a plan that was left is gone on with
 UNPLANNED = "This matrix is not planned yet: `await matrix.prepare()` first."
 LOOK = 1.0  # seconds between looks at a request that another process is sending
 
 State = Literal["planned", "running", "stopped", "done"]
 
+_log = logging.getLogger(__name__)
+
 #: What is wrong with the account or the way to the service, so with each cell that follows.
 HALTING = (
     AuthenticationError,
+    ClosedError,
     PaymentRequiredError,
     PermissionDeniedError,
     RateLimitError,
@@ -81,10 +85,9 @@ class _StandingError(Exception):
 class _Once:
     """A cell is asked for once."""
 
-    repeat = False
-
-    def __init__(self, same_as: str) -> None:
+    def __init__(self, same_as: str, *, repeat: bool) -> None:
         self.same_as = same_as
+        self.repeat = repeat
 
     async def settle(self, earlier: Record) -> None:
         raise _StandingError(earlier)
@@ -110,7 +113,11 @@ class Matrix:
     ----------
     plan : Plan
     price : Price
+        Of what is still to be made.
     budget_usd : float or None
+        US dollars that may be spent on it from now on; can be set anew.
+    begun : int
+        How many pictures an earlier kernel had asked for; they are not asked for again.
     resumed : bool
         Whether it goes on with what an earlier kernel had begun.
     error : WondaError or None
@@ -141,6 +148,7 @@ class Matrix:
         self._made: list[Made] = []
         self._queue: list[Made] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._wanted = False  # that it runs; it may be stopped before it does
         self._usual: dict[str, Usual | None] = {}
         self._listeners: list[Callable[[Made | None], object]] = []
         self._preparing: asyncio.Task[None] | None = None
@@ -169,12 +177,24 @@ class Matrix:
 
     async def _prepare(self) -> None:
         plan = await self._make_plan()
-        made = [Made(cell) for cell in plan.cells]
+        made = [Made(cell, _digest(cell, plan)) for cell in plan.cells]
         prices = await asyncio.gather(*(self._priced(each.cell) for each in made))
+        left = await self._left_of(made)
         for each, price in zip(made, prices, strict=True):
             each.price = price
-        self._price = summed(made)
+            record = left.get(each.digest)
+            each.begun = record is not None and _stands(record)
+        self._price = summed([each for each in made if not each.begun])
         self._made, self._plan = made, plan
+
+    async def _left_of(self, made: list[Made]) -> dict[str, Record]:
+        """What the journal knows of the cells, if the same plan was left unfinished."""
+        if not self._resume:
+            return {}
+        batches, since = self._core.journal.batches, _since()
+        self._core.transport.check_open()
+        batch = await asyncio.wrap_future(batches.left(self._core.base_url, _alike(made), since))
+        return await asyncio.wrap_future(batches.cells(batch.id)) if batch else {}
 
     @property
     def plan(self) -> Plan:
@@ -184,8 +204,13 @@ class Matrix:
         return self._plan
 
     @property
+    def begun(self) -> int:
+        """How many pictures an earlier kernel had asked for."""
+        return sum(each.begun for each in self._made)
+
+    @property
     def price(self) -> Price:
-        """What it costs."""
+        """What it costs to make what is still to be made."""
         if self._price is None:
             raise RuntimeError(UNPLANNED)
         return self._price
@@ -209,9 +234,10 @@ class Matrix:
             )
         # A sum of prices is not exact to the last digit.
         if price.usd > self.budget_usd + 1e-9:
+            count = len(self.plan) - self.begun
             raise InvalidInputError(
                 "budget_usd",
-                f"{len(self.plan)} pictures cost about ${price.usd:.2f}; the budget is "
+                f"{count} pictures cost about ${price.usd:.2f}; the budget is "
                 f"${self.budget_usd:.2f}.",
                 "Take fewer values or raise the budget.",
             )
@@ -285,7 +311,10 @@ class Matrix:
 
     def _tell(self, made: Made | None) -> None:
         for listener in list(self._listeners):
-            listener(made)
+            try:
+                listener(made)
+            except Exception:  # noqa: BLE001 - one listener's fault halts neither this nor others
+                _log.exception("A listener of %r failed", self)
 
     # ------------------------------------------------------------ begin, stop, retry
 
@@ -306,6 +335,7 @@ class Matrix:
         runtime.post(lambda: self._retry([self._made[index]]))
 
     def _start(self) -> None:
+        self._wanted = True
         if self._beginning is None:
             self._beginning = asyncio.get_running_loop().create_task(self._begin())
         elif self._beginning.done() and self.state in {"stopped", "planned"}:
@@ -327,19 +357,25 @@ class Matrix:
 
     async def _take_up(self) -> None:
         """Go on with the batch of the same plan that was left, or begin a new one."""
-        plan = msgspec.json.encode(self.plan)
-        alike = hashlib.sha256(plan).hexdigest()
-        batches, base_url = self._core.journal.batches, self._core.base_url
-        since = time.time() - DAYS * 86_400 if self._resume else None
-        begun = batches.begin(base_url, alike, plan, since)
+        journal, base_url = self._core.journal, self._core.base_url
+        plan = self._core.transport.without_key(_asked(self.plan))
+        since = _since() if self._resume else None
+        begun = journal.batches.begin(base_url, _alike(self._made), plan, since)
         batch, self.resumed = await asyncio.wrap_future(begun)
         self._batch = batch
         if not self.resumed:
             return
-        records = await asyncio.wrap_future(batches.cells(batch.id))
-        for index, record in records.items():
-            if index < len(self._made):
-                self._recall(self._made[index], record)
+        records = await asyncio.wrap_future(journal.batches.cells(batch.id))
+        for each in self._made:
+            if each.digest in records:
+                self._recall(each, records[each.digest])
+        marks = await asyncio.wrap_future(
+            journal.pictures.marks([record.intent for record in records.values()])
+        )
+        for each in self._made:
+            if each.picture is not None and each.picture.intent in marks:
+                facts = msgspec.structs.asdict(marks[each.picture.intent])
+                each.picture = msgspec.structs.replace(each.picture, **facts)
 
     def _recall(self, made: Made, record: Record) -> None:
         """Take up what the journal knows of a cell."""
@@ -353,6 +389,10 @@ class Matrix:
         # What was refused, or settled by a person, or is being sent, waits for its turn.
 
     def _go(self) -> None:
+        if not self._wanted:  # it was stopped meanwhile
+            self.state = "stopped"
+            self._tell(None)
+            return
         self.error = None
         # Jobs that run already come first: they count among those at once.
         mine = {id(each) for each in self._queue}
@@ -400,12 +440,14 @@ class Matrix:
             self._tell(None)
 
     def _stop(self) -> None:
+        self._wanted = False
         self._queue.clear()
         if self.state == "running":
             self.state = "stopped"
             self._tell(None)
 
     def _halt(self, error: WondaError) -> None:
+        self._wanted = False
         self.error = error
         self._queue.clear()
         self.state = "stopped"
@@ -431,18 +473,21 @@ class Matrix:
         looked_into = [each.job.intent for each in again if each.state == "unknown" and each.job]
         for each in again:
             each.unwatch()
+            each.repeats = isinstance(each.error, NoMediaError)
             each.state, each.error, each.job, each.picture = "waiting", None, None, None
             self._tell(each)
-        self.state = "running"
+        self.state, self._wanted = "running", True
         runtime.begin(self._make_again, [intent for intent in looked_into if intent])
 
     def _check_again(self, again: list[Made]) -> None:
-        """Whether the budget allows it to make some again; a failed one may have been charged."""
+        """Whether the budget allows it to make some again; a failed job may have been charged."""
         if self.budget_usd is None:
             return
-        begun = [each for each in self._made if each.state != "waiting"]
-        would_be = sum((each.price and each.price.usd) or 0.0 for each in [*self._made, *again])
-        if begun and would_be > self.budget_usd + 1e-9:
+        # What was refused was not charged, and what was begun earlier is not of this budget.
+        charged = [each for each in again if each.job is not None and not each.begun]
+        ours = [each for each in self._made if not each.begun or each in again]
+        would_be = sum((each.price and each.price.usd) or 0.0 for each in [*ours, *charged])
+        if would_be > self.budget_usd + 1e-9:
             raise InvalidInputError(
                 "budget_usd",
                 f"With {len(again)} made again this costs up to ${would_be:.2f}; the budget is "
@@ -487,7 +532,7 @@ class Matrix:
     async def _ask(self, made: Made) -> bool:
         """Ask for a cell, once; whether it has a job."""
         assert self._batch is not None  # noqa: S101 - a batch is begun before its cells
-        once = _Once(cell_name(self._batch.id, made.cell.index))
+        once = _Once(cell_name(self._batch.id, made.digest), repeat=made.repeats)
         cell = made.cell
         body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"
@@ -515,6 +560,7 @@ class Matrix:
             except WondaError as error:
                 made.state, made.error = "failed", error
                 return False
+            made.repeats = False
             return True
 
     def _follow(self, made: Made, job: Job) -> None:
@@ -630,6 +676,40 @@ class Matrix:
 
         runtime.post(begin)
         return lambda: runtime.post(end)
+
+
+def _since() -> float:
+    """Seconds since 1970: what was left before is not gone on with."""
+    return time.time() - DAYS * 86_400
+
+
+def _digest(cell: Cell, plan: Plan) -> str:
+    """Tell a cell from others by what it asks for, and by nothing else."""
+    body = body_of(cell.model, cell.prompt, cell.params, plan.attachments)
+    return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
+
+
+def _alike(made: list[Made]) -> str:
+    """What makes another plan the same one: that it asks for the same pictures."""
+    return hashlib.sha256("".join(sorted(each.digest for each in made)).encode()).hexdigest()
+
+
+def _asked(plan: Plan) -> bytes:
+    """A plan as `wonda.images.matrix` takes it, as JSON."""
+    return msgspec.json.encode(
+        {
+            "template": plan.template,
+            "values": plan.values,
+            "models": plan.models,
+            "params": plan.params,
+            "attachment_media_ids": plan.attachments,
+        }
+    )
+
+
+def _stands(record: Record) -> bool:
+    """Whether a cell was asked for, so that it is not asked for again by itself."""
+    return record.job_id is not None or record.unknown or record.sending
 
 
 def checked_budget(budget_usd: Any) -> float | None:

@@ -69,11 +69,11 @@ def of_picture(picture: Picture) -> Item:
     )
 
 
-def of_made(made: Made) -> Item:
-    """A matrix cell's place."""
+def of_made(made: Made, run: int) -> Item:
+    """A matrix cell's place; `run` tells it from the same place of another matrix."""
     cell, snapshot = made.cell, made.job.snapshot if made.job else None
     return Item(
-        key=f"cell-{cell.index}",
+        key=f"cell-{run}-{cell.index}",
         prompt=cell.prompt,
         facts=_facts(cell.values, cell.model, cell.params),
         state=made.state,

@@ -127,7 +127,9 @@ class Gallery(Panel):
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._text = ""
         self._searching: asyncio.Task[None] | None = None
+        self._kept: dict[str, Item] = {}  # what is chosen, also while a search does not show it
         self._matrix: Matrix | None = None
+        self._run = 0  # counts the matrices
         self._unwatch_matrix: Callable[[], None] | None = None
         self._doing: dict[str, Callable[[list[Picture]], object]] = {}
         self._due = False
@@ -158,20 +160,22 @@ class Gallery(Panel):
             self._unwatch.remove(self._unwatch_matrix)
             self._unwatch_matrix = None
         self._matrix = matrix
+        self._run += 1
         self._note_progress()
         if matrix is None:
             self._take([])
             return
         self._unwatch_matrix = matrix.watch(self._changed)
         self._unwatch.append(self._unwatch_matrix)
-        self._take([_items.of_made(made) for made in matrix.cells])
+        self._take([_items.of_made(made, self._run) for made in matrix.cells])
 
     def _changed(self, made: Made | None) -> None:
         """A cell of the matrix has changed, or all of it may have."""
         if self._closed or self._matrix is None:
             return
         for each in [made] if made is not None else self._matrix.cells:
-            now, old = _items.of_made(each), self._at.get(f"cell-{each.cell.index}")
+            now = _items.of_made(each, self._run)
+            old = self._at.get(now.key)
             if old is None:
                 return
             if old.picture is not None and now.picture is not None:
@@ -220,7 +224,7 @@ class Gallery(Panel):
     def _take(self, items: list[Item]) -> None:
         self._items = items
         self._at = {item.key: item for item in items}
-        self._choose([key for key in self.chosen if key in self._at])
+        self._choose([key for key in self.chosen if key in self._at or self.searches])
         self._arrange()
 
     def _arrange_soon(self) -> None:
@@ -358,8 +362,9 @@ class Gallery(Panel):
         self._choose([item.key for item in self._shown])
 
     def _choose(self, keys: list[str]) -> None:
-        known = [self._at[key] for key in dict.fromkeys(keys) if key in self._at]
-        chosen = [item for item in known if item.picture is not None]
+        known = [self._at.get(key) or self._kept.get(key) for key in dict.fromkeys(keys)]
+        chosen = [item for item in known if item is not None and item.picture is not None]
+        self._kept = {item.key: item for item in chosen}
         self.chosen = [item.key for item in chosen]
         self.selected = [item.picture for item in chosen]
 
@@ -536,7 +541,8 @@ class Gallery(Panel):
     def _on_act(self, content: Mapping[str, Any]) -> None:
         act = self._doing.get(str(content.get("name")))
         keys = content.get("keys")
-        items = [self._at.get(str(key)) for key in keys] if isinstance(keys, list) else []
+        asked = [str(key) for key in keys] if isinstance(keys, list) else []
+        items = [self._at.get(key) or self._kept.get(key) for key in asked]
         pictures = [item.picture for item in items if item is not None and item.picture is not None]
         if act is not None and pictures:
             act(pictures)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from .. import plans, runtime, schema
-from ..errors import InvalidInputError, WondaError
+from ..errors import InvalidInputError
 from ..resources.matrix import AT_ONCE, MOST_AT_ONCE, Matrix, checked_budget
 from . import _items, _words
 from ._panel import Panel, css, esm
@@ -58,8 +58,9 @@ class LabForm(Panel):
     """As it was typed."""
     at_once = traitlets.Int(AT_ONCE, min=1, max=MOST_AT_ONCE).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
-    """``count``, ``factors``, ``each``, ``together``, ``share`` of the budget, ``notes``, or
-    ``problem``: why it cannot run."""
+    """``count`` of what is still to be made, ``begun`` of what an earlier kernel asked for,
+    ``factors``, ``each``, ``together``, ``share`` of the budget, ``notes``, or ``problem``: why
+    it cannot run."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"`` or ``"running"``."""
     left = traitlets.Unicode("").tag(sync=True)
@@ -78,7 +79,7 @@ class LabForm(Panel):
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
-        self._left: Matrix | None = None
+        self._left: plans.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._on_plan: list[Callable[[Matrix], object]] = []
         self._on_run: list[Callable[[Matrix], object]] = []
@@ -141,13 +142,14 @@ class LabForm(Panel):
 
     async def _look_for_left(self) -> None:
         """Offer what an earlier kernel left half made."""
-        found = await self._client.images.unfinished()
-        if not found or self.state == "running":
-            return
-        left = await found[0].prepare()
-        self._left = left
-        count = len(left.plan)
-        self.left = f"A plan of {count} picture{'' if count == 1 else 's'} was left unfinished."
+        for matrix in await self._client.images.unfinished():
+            plan = matrix.plan
+            if not plan.attachments and self.state != "running":
+                self._left = plan
+                count = f"{len(plan)} picture{'' if len(plan) == 1 else 's'}"
+                rest = len(plan) - matrix.begun
+                self.left = f"A plan of {count} was left with {rest} still to be made."
+                return
 
     # ------------------------------------------------------------ the plan
 
@@ -165,12 +167,11 @@ class LabForm(Panel):
             self.placeholders = plans.placeholders(self.template)
             matrix = await self._made()
             problem = self._over_budget(matrix)
-        except InvalidInputError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be run by it
             self.plan = {"problem": _words.problem(error)}
             return
-        except WondaError as error:
-            self.plan = {"problem": _words.problem(error)}
-            return
+        if self._matrix is not None:
+            self._matrix.budget_usd = matrix.budget_usd  # for what is made again
         self.plan = {**self._told(matrix), "problem": problem}
         if self.state != "running":
             for listener in self._on_plan:
@@ -227,7 +228,8 @@ class LabForm(Panel):
             for usd, credit, count in price.each
         ]
         return {
-            "count": len(plan),
+            "count": len(plan) - matrix.begun,
+            "begun": matrix.begun,
             "factors": _factors(plan),
             "each": each,
             "together": _words.price(price.usd, price.credits),
@@ -281,18 +283,17 @@ class LabForm(Panel):
             self.state = "ready" if rests else "running"
 
     def _on_take_up(self, _content: object) -> None:
-        """Go on with what an earlier kernel left; the form shows what that was."""
-        left, self._left = self._left, None
-        if left is None or self.state != "ready":
+        """Fill the form with what an earlier kernel left: what is left of it, and its price."""
+        plan = self._left
+        if plan is None or self.state != "ready":
             return
-        plan = left.plan
+        self._on_leave(None)
         with self.hold_sync():
             self.template = plan.template
             self.placeholders = list(plan.values)
             self.values = plan.values
             self.models = plan.models
             self.params = plan.params
-        self._begin(left)
 
     def _on_leave(self, _content: object) -> None:
         self._left = None

@@ -210,31 +210,33 @@ export default {
     const meter = h("div", { class: "wonda-bar wonda-budget-bar" }, spent);
     const notes = h("p", { class: "wonda-help" });
     const why = h("p", { class: "wonda-why", role: "status" });
+    const saveBudget = () => {
+      clearTimeout(budgeting);
+      if (model.get("budget_usd") !== money.value) put(model, { budget_usd: money.value });
+    };
     const money = h("input", {
       class: "wonda-input",
       inputmode: "decimal",
       oninput: () => {
         clearTimeout(budgeting);
-        budgeting = setTimeout(() => put(model, { budget_usd: money.value }), 300);
+        budgeting = setTimeout(saveBudget, 300);
       },
-      onchange: () => {
-        clearTimeout(budgeting);
-        put(model, { budget_usd: money.value });
-      },
+      onchange: () => saveBudget(),
     });
     let budgeting = 0;
     signal.addEventListener("abort", () => clearTimeout(budgeting));
     const budget = field("Budget (US $)", money);
+    const saveAtOnce = () => {
+      const value = Math.round(Number(atOnce.value));
+      if (value >= 1 && value <= 32) put(model, { at_once: value });
+      else atOnce.value = model.get("at_once");
+    };
     const atOnce = h("input", {
       type: "number",
       class: "wonda-input",
       min: 1,
       max: 32,
-      onchange: () => {
-        const value = Math.round(Number(atOnce.value));
-        if (value >= 1 && value <= 32) put(model, { at_once: value });
-        else atOnce.value = model.get("at_once");
-      },
+      onchange: () => saveAtOnce(),
     });
     const atOnceField = field("At once", atOnce);
     const run = button("Run", () => submit(), { primary: true });
@@ -249,7 +251,7 @@ export default {
       h(
         "div",
         { class: "wonda-buttons" },
-        button("Go on with it", () => tell(model, { type: "take_up" }), { small: true }),
+        button("Open it", () => tell(model, { type: "take_up" }), { small: true }),
         button("Not now", () => tell(model, { type: "leave" }), { small: true }),
       ),
     );
@@ -276,6 +278,8 @@ export default {
       if (isOff(run)) return;
       for (const row of [...valueFields.values(), ...paramFields.values()]) row.take();
       save();
+      saveBudget();
+      saveAtOnce();
       sent.send({ type: "run_now", count: model.get("plan").count, usd: model.get("plan").usd });
       paint();
     }
@@ -283,9 +287,10 @@ export default {
       const plan = model.get("plan");
       const state = model.get("state");
       const waits = model.get("template") !== template.value;
-      const ready = state === "ready" && plan.count > 0 && !plan.problem && !sent.waiting && !waits;
+      const some = plan.count > 0 || plan.begun > 0;
+      const ready = state === "ready" && some && !plan.problem && !sent.waiting && !waits;
       turn(run, ready);
-      run.textContent = plan.count ? `Run ${plan.count}` : "Run";
+      run.textContent = plan.count ? `Run ${plan.count}` : plan.begun ? "Show them" : "Run";
       reload.parentElement.hidden = state !== "unavailable";
       left.hidden = !model.get("left") || state === "running";
       leftText.textContent = model.get("left");
@@ -295,11 +300,12 @@ export default {
     }
     function paintPlan() {
       const plan = model.get("plan");
-      const known = plan.count > 0;
+      const known = plan.count > 0 || plan.begun > 0;
       planTable.parentElement.hidden = !known;
       if (known) {
         planRows.replaceChildren(
-          row(plan.factors, `${plan.count} picture${plan.count === 1 ? "" : "s"}`, true),
+          row(plan.factors, `${plan.count + plan.begun} picture${plan.count + plan.begun === 1 ? "" : "s"}`, true),
+          ...(plan.begun ? [row("made or asked for already", `${plan.begun}`), row("still to be made", `${plan.count}`, true)] : []),
           ...plan.each.slice(0, 6).map(({ text, count }) =>
             row(plan.each.length > 1 ? `price each, ${count} of them` : "price each", text.replace(/^about /, "")),
           ),

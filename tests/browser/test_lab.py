@@ -119,3 +119,23 @@ ww.History(wonda)""",
     expect(cards).to_have_count(4)
     expect(page.get_by_label("Made from")).to_have_value("")
     expect(search).to_be_focused()
+
+
+def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture(notebook):
+    page = notebook("typed.ipynb", CELL)
+    make_four(page)
+    pictures = page.locator(".wonda-card img:visible")
+    expect(pictures).to_have_count(4)
+    old = {each.get_attribute("src") for each in pictures.all()}
+    page.get_by_role("textbox", name="Prompt template").fill("A {light} {subject} at sea")
+    expect(page.get_by_role("button", name="Run 4")).to_have_attribute("aria-disabled", "false")
+    page.get_by_role("textbox", name="Budget").fill("0.01")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("the budget is $0.01").first).to_be_visible()
+    expect(page.get_by_role("gridcell", name="A sunset, haze")).to_be_visible()
+    page.get_by_role("textbox", name="Budget").fill("1")
+    expect(page.get_by_role("button", name="Run 4")).to_have_attribute("aria-disabled", "false")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("gridcell", name="A haze sunset at sea")).to_be_visible()
+    expect(pictures).to_have_count(4)
+    assert not old & {each.get_attribute("src") for each in pictures.all()}

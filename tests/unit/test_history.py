@@ -309,3 +309,20 @@ def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ww.InvalidInputError, match="cannot be written"):
         three.history.export(three.history.search(), tmp_path / "file" / "x.csv")
+
+
+def test_a_prompt_with_a_nul_leaves_the_index_sound(three):
+    job = three.images.generate(model="z-image", prompt="A pier\0hidden")
+    job.wait()
+    [picture] = three.history.search("pier")
+    three.history.mark(picture, note="sound")
+    database = three._async._core.journal._database
+    check = "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)"
+    database.run(lambda connection: connection.execute(check).fetchall()).result()
+    assert three.history.count("sound") == 1
+
+
+def test_what_came_without_a_picture_is_none(three):
+    before = three.history.count()
+    three.images.generate(model="z-image", prompt="sandbox: no media").wait()
+    assert three.history.count() == len(three.history.search()) == before

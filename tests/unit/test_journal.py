@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from wonda_widgets import database, journal
+from wonda_widgets import batches, database, journal
 from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import MIGRATIONS, Journal
 from wonda_widgets.models import Snapshot
@@ -337,6 +337,29 @@ def test_it_stays_small_by_size(made, tmp_path):
     kept.close()
     kept._database._thread.shutdown(wait=True)
     assert (tmp_path / "journal.db").stat().st_size < 1_500_000
+
+
+def test_what_an_unfinished_plan_has_made_is_kept_whatever_the_size(made):
+    kept = made(megabytes=0.5)
+    body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
+    old, _ = begin(kept)
+    kept.accepted(old, "old")
+    heard(kept, "old", "succeeded", {"status": "succeeded"})
+    batch, _ = kept.batches.begin(BASE, "alike", b"{}", None).result()
+
+    def make(first):
+        for number in range(first, first + 400):
+            name = batches.cell_name(batch.id, f"{number:032}")
+            intent, _ = kept.begin(BASE, "inference", body, name).result()
+            kept.accepted(intent, f"j{number}")
+            heard(kept, f"j{number}", "succeeded", {"status": "succeeded"})
+
+    make(0)
+    assert len(kept.batches.cells(batch.id).result()) == 400, "or they would be made twice"
+    kept.batches.ended(batch.id, ended=True)
+    make(400)
+    assert len(recent(kept, 5_000)) < 600
+    assert kept.batches.unfinished(BASE, 0).result() == []
 
 
 def test_a_huge_reply_is_not_kept_whole(made):

@@ -3,7 +3,9 @@
     source (pictures, a matrix, the journal) ──> items ──> order ──> the browser's window of it
 
 The browser asks for what is in sight, and gets texts and thumbnails of that alone. So a
-thousand pictures cost a notebook no more than the twenty that somebody looks at.
+thousand pictures cost a notebook no more than the twenty that somebody looks at. When what
+is there changes it is told at once, without being asked: a kernel that runs a cell hears
+nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ FIRST_FOUND = 120  # of a search, at once
 REST = 0.4  # seconds without a key pressed, after which the others are looked for
 MOST_FOUND = 1_000  # of a search; words find the others
 MOST_ASKED = 200  # items that one window may have
+MOST_VIEWS = 6
 LARGE = 1600  # pixels, the longest side of what a double click opens
 LARGE_BYTES = 900_000
 SEARCHED = ("model", "since", "until")  # what only a search of the journal asks for
@@ -123,7 +126,7 @@ class Gallery(Panel):
         self._items: list[Item] = []
         self._at: dict[str, Item] = {}
         self._shown: list[Item] = []
-        self._wanted: dict[object, list[str]] = {}
+        self._windows: dict[object, tuple[int, int]] = {}  # what each view sees: first, beyond
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._text = ""
         self._searching: asyncio.Task[None] | None = None
@@ -260,6 +263,8 @@ class Gallery(Panel):
             self.shape = _items.shape(shown)
             self.state = "ready"
             self.order += 1
+        for first, beyond in set(self._windows.values()):
+            self._tell(first, beyond)
 
     _names: list[str] = []  # noqa: RUF012 - replaced, never changed
 
@@ -276,21 +281,22 @@ class Gallery(Panel):
         first, last = (content.get(name) for name in ("first", "last"))
         if not isinstance(first, int) or not isinstance(last, int) or first < 0:
             return
-        some = self._shown[first : min(last, first + MOST_ASKED)]
-        self._wanted[content.get("view")] = [item.key for item in some]
-        self.send(
-            {
-                "type": "items",
-                "order": self.order,
-                "first": first,
-                "items": [self._told(item) for item in some],
-            }
-        )
+        beyond, view = min(last, first + MOST_ASKED), str(content.get("view"))
+        self._windows.pop(view, None)
+        self._windows[view] = (first, beyond)
+        if len(self._windows) > MOST_VIEWS:  # a page that was left says nothing
+            self._windows.pop(next(iter(self._windows)))
+        self._tell(first, beyond)
         has = content.get("has")
         has = set(has) if isinstance(has, list) else set()
-        for item in some:
+        for item in self._shown[first:beyond]:
             if item.picture is not None and item.key not in has:
                 self._fetch(item)
+
+    def _tell(self, first: int, beyond: int) -> None:
+        """Tell what is at some places."""
+        items = [self._told(item) for item in self._shown[first:beyond]]
+        self.send({"type": "items", "order": self.order, "first": first, "items": items})
 
     def _told(self, item: Item) -> dict[str, Any]:
         """An item as the browser knows it."""
@@ -318,7 +324,11 @@ class Gallery(Panel):
             self._fetch(item)
 
     def _is_seen(self, item: Item) -> bool:
-        return any(item.key in keys for keys in self._wanted.values())
+        return any(
+            item is other
+            for first, beyond in self._windows.values()
+            for other in self._shown[first:beyond]
+        )
 
     def _fetch(self, item: Item) -> None:
         if item.key in self._fetching:

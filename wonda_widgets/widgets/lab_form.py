@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BUDGET = 2.50  # US dollars, to begin with
 
+TYPED = ("template", "values", "models", "params", "budget_usd", "at_once")
+
 
 class LabForm(Panel):
     """A prompt template with its values, models and parameters; plan, price and `Run`.
@@ -97,7 +99,7 @@ class LabForm(Panel):
         )
         self.observe(
             lambda _: runtime.post(self._replan),
-            ["template", "values", "models", "params", "budget_usd", "at_once"],
+            list(TYPED),
         )
         runtime.post(self._load)
 
@@ -246,6 +248,10 @@ class LabForm(Panel):
     def _on_run_now(self, content: Mapping[str, Any]) -> None:
         if self.state != "ready":
             return
+        form: Mapping[str, Any] = content.get("form") or {}
+        with self.hold_sync():  # as the browser has it at the click; a trait may be behind
+            for name in TYPED:
+                self.set_trait(name, form.get(name, getattr(self, name)))
         self.state = "running"
         self._start(self._run, content.get("count"), content.get("usd"))
 

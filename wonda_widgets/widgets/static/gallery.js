@@ -605,9 +605,14 @@ export default {
 
     // -------------------------------------------------------------- what Python tells
 
+    // A message may be here before the change of the traits that was sent before it.
+    let early = [];
+    const take = ({ first, items: told }) => told.forEach((item, index) => items.set(first + index, item));
     onMessage((content, buffers) => {
-      if (content.type === "items" && content.order === model.get("order")) {
-        content.items.forEach((item, index) => items.set(content.first + index, item));
+      if (content.type === "items") {
+        if (content.order > model.get("order")) early.push(content);
+        if (content.order !== model.get("order")) return;
+        take(content);
         repaint();
         if (box.open) paintBox();
       } else if (content.type === "item") {
@@ -641,6 +646,8 @@ export default {
 
     on("order groups shape", () => {
       items.clear();
+      early.filter(({ order }) => order === model.get("order")).forEach(take);
+      early = early.filter(({ order }) => order > model.get("order"));
       arrange();
     });
     on("chosen actions total more state groups filters", () => {

@@ -89,6 +89,8 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
   });
 }
 
+const TYPED = ["template", "values", "models", "params", "budget_usd", "at_once"];
+
 export default {
   render({ model, el }) {
     const panel = view(model, el, "lab-form");
@@ -280,7 +282,10 @@ export default {
       save();
       saveBudget();
       saveAtOnce();
-      sent.send({ type: "run_now", count: model.get("plan").count, usd: model.get("plan").usd });
+      // A front end holds changes back while another one is on its way, but no message: so
+      // the message has all that was typed.
+      const form = Object.fromEntries(TYPED.map((name) => [name, model.get(name)]));
+      sent.send({ type: "run_now", form, count: model.get("plan").count, usd: model.get("plan").usd });
       paint();
     }
     function paint() {

@@ -205,6 +205,17 @@ def test_a_preview_has_no_seams(mode, size, longest):
 TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
 
 
+def test_the_texts_of_a_picture_are_those_that_are_known():
+    made = {"prompt": "A harbour", "model": None, "params": {"style": "Öl"}}
+    assert original.texts(made, "j", None) == {
+        "prompt": "A harbour",
+        "parameters": '{"style": "Öl"}',
+        "job id": "j",
+        "Software": "wonda_widgets",
+    }
+    assert set(original.texts({}, "", "m")) == {"media id", "Software"}
+
+
 def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():
     data = encoded(noise(50, 40))
     saved = original.with_texts(data, TEXTS)

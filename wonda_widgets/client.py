@@ -132,6 +132,11 @@ class AsyncWonda:
         client.faults = local.faults
         return client
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._core.transport.closed
+
     @on_package_loop
     async def capabilities(self) -> Capabilities:
         """What this account can make, with each model's parameters (`GET /capabilities`)."""

@@ -121,6 +121,16 @@ def find(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | None]:
     return key, address
 
 
+def in_use() -> tuple[object, str | None] | None:
+    """What tells a client of now from one of before: its key, as a number, and its address.
+
+    None if there is no key.
+    """
+    key = _of_environment()
+    found = kept() if key is None else (key, address_of_environment())
+    return None if found is None else (found[0].given_to(hash), found[1])
+
+
 def variable() -> str | None:
     """The environment variable that gives the key; None if none does."""
     return next((name for name in KEY_VARIABLES if os.environ.get(name, "").strip()), None)

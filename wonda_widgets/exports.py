@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import runtime
 from .errors import InvalidInputError, WondaError
+from .pictures import row
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 AT_ONCE = 3  # originals that are fetched at a time
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what they begin with
 
 
 async def export(
@@ -29,7 +32,7 @@ async def export(
     """Write pictures to a ``.csv`` or ``.json`` file or to a folder; see `AsyncHistory.export`."""
     if not pictures:
         raise InvalidInputError("pictures", "There is nothing to export.", "Choose some pictures.")
-    target = await runtime.in_thread(lambda: Path(path).expanduser())
+    target = await runtime.in_thread(_target, path)
     try:
         if target.suffix.lower() == ".csv":
             return await runtime.in_thread(_write, target, _csv(pictures))
@@ -44,6 +47,20 @@ async def export(
         ) from None
 
 
+def _target(path: str | Path) -> Path:
+    try:
+        target = Path(path).expanduser()
+        with contextlib.suppress(OSError):  # which says more when it is written
+            target.lstat()
+    except (ValueError, RuntimeError):  # a null, half an emoji, an unknown person's home
+        raise InvalidInputError(
+            "path",
+            f"{str(path)!r} is no path that can be written.",
+            "Name another file (.csv, .json) or folder.",
+        ) from None
+    return target
+
+
 async def _folder(
     pictures: list[Picture],
     folder: Path,
@@ -54,13 +71,15 @@ async def _folder(
 
     async def one(picture: Picture) -> dict[str, Any]:
         async with turn:
-            row = picture.row()
+            made: dict[str, str | None] = {"file": None, "error": None}
             try:
                 data = await original(picture)
             except WondaError as error:  # the others are exported all the same
-                return {**row, "file": None, "error": error.message}
-            written = await runtime.in_thread(_write_original, folder, picture, data)
-            return {**row, "file": written.name}
+                made["error"] = error.message
+            else:
+                written = await runtime.in_thread(_write_original, folder, picture, data)
+                made["file"] = written.name
+            return row({}, picture.row().items(), made)
 
     rows = await asyncio.gather(*(one(picture) for picture in pictures))
     await runtime.in_thread(_write, folder / MANIFEST, _json(rows))
@@ -70,21 +89,9 @@ async def _folder(
 def _write_original(folder: Path, picture: Picture, data: bytes) -> Path:
     from .imaging import original  # noqa: PLC0415 - needed only now
 
+    texts = original.texts(picture.request, picture.job_id, picture.media.media_id)
     name = original.file_name(picture.prompt, picture.job_id, original.kind(data))
-    return original.write(folder, name, original.with_texts(data, texts(picture)))
-
-
-def texts(picture: Picture) -> dict[str, str]:
-    """How a picture was made, as a file's metadata hold it."""
-    found = {
-        "prompt": picture.prompt,
-        "model": picture.model,
-        "parameters": json.dumps(picture.params, ensure_ascii=False) if picture.params else "",
-        "job id": picture.job_id,
-        "media id": picture.media.media_id or "",
-        "Software": "wonda_widgets",
-    }
-    return {name: text for name, text in found.items() if text}
+    return original.write(folder, name, original.with_texts(data, texts))
 
 
 def _write(path: Path, text: str) -> Path:
@@ -99,10 +106,19 @@ def _json(rows: list[dict[str, Any]]) -> str:
 
 
 def _csv(pictures: list[Picture]) -> str:
-    rows = [picture.row() for picture in pictures]
+    rows = [
+        {_harmless(name): _harmless(value) for name, value in picture.row().items()}
+        for picture in pictures
+    ]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    # Its lines end with both signs, so that either one within a text is quoted.
+    writer = csv.DictWriter(buffer, columns, restval="")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, marked as a text."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell

@@ -11,27 +11,35 @@ completes models, parameters and their values.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import shlex
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from . import client, runtime, schema
+from . import client, credentials, runtime, schema
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from .jobs import Job
-    from .models import ImageModel
+    from .models import Capabilities, ImageModel
 
 NAME = "%%wonda"
 OPTIONS = {"-m": "model", "--model": "model", "-o": "output", "--output": "output"}
 VARIABLE = "job"
 
+PATIENCE = 0.5  # seconds that Tab waits for the models of a service
+PAUSE = 30.0  # seconds before Tab asks again one that did not tell them
+
 _known: dict[str, list[ImageModel]] = {}
+_asked: dict[str, tuple[float, Future[Capabilities]]] = {}
+_own: tuple[object, client.AsyncWonda] | None = None  # and with what it was made
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -47,9 +55,9 @@ def run(shell: InteractiveShell, line: str, cell: str) -> None:
     from IPython.core.error import UsageError  # noqa: PLC0415 - there is an IPython here
     from IPython.display import display  # noqa: PLC0415 - see above
 
-    wonda = _client(shell.user_ns)
     try:
-        job, variable = _ask(wonda, line, cell)
+        wonda = _client(shell.user_ns)
+        job, variable = _ask(wonda, line, cell, shell.user_ns)
     except WondaError as error:
         # A sentence in place of a traceback; the prompt stays in its cell.
         raise UsageError(str(error)) from None
@@ -59,21 +67,39 @@ def run(shell: InteractiveShell, line: str, cell: str) -> None:
 
 
 def _client(names: Mapping[str, Any]) -> client.AsyncWonda:
-    """The notebook's own client, if it is called ``wonda``; else the default one."""
+    """The notebook's own client, if it is called ``wonda``; else one for all cells.
+
+    That is a new one as soon as there is another key or address; what the old one
+    follows goes on.
+    """
+    global _own  # noqa: PLW0603 - one a process
     own = names.get("wonda")
-    return (
-        client.awaitable(own)
-        if isinstance(own, client.Wonda | client.AsyncWonda)
-        else client.default()
-    )
+    if _is_client(own):
+        return client.awaitable(own)
+    uses = credentials.in_use()
+    if uses is None:
+        return client.default()  # the sandbox, of which there is one
+    if _own is None or _own[0] != uses or _own[1].is_closed:
+        _own = uses, client.default()
+    return _own[1]
 
 
-def _ask(wonda: client.AsyncWonda, line: str, cell: str) -> tuple[Job, str]:
+def _is_client(value: object) -> TypeGuard[client.Wonda | client.AsyncWonda]:
+    return isinstance(value, client.Wonda | client.AsyncWonda)
+
+
+def _ask(
+    wonda: client.AsyncWonda, line: str, cell: str, names: Mapping[str, Any]
+) -> tuple[Job, str]:
     models = _models(wonda)
     given = parsed(line)
     variable = given.pop("output", VARIABLE)
     if not variable.isidentifier():
         raise InvalidInputError("output", f"{variable!r} is no name for a variable.", "Use -o job.")
+    if _is_client(names.get(variable)):  # the next cell may need it
+        raise InvalidInputError(
+            "output", f"{variable} is a client in this notebook.", "Choose another name after -o."
+        )
     model = _model(models, given.pop("model", None))
     fields = schema.fields(model.params)
     params = {}
@@ -170,11 +196,17 @@ def _value(field: schema.Field, text: str) -> Any:
         case "flag":
             return {"on": True, "true": True, "off": False, "false": False}.get(text.lower(), text)
         case "slider" | "number":
-            try:
-                number = float(text)
-            except ValueError:
-                return text
-            return int(number) if number.is_integer() else number
+            return _number(text)
+    return text
+
+
+def _number(text: str) -> int | float | str:
+    """A number as it is typed: whole ones stay exact."""
+    with contextlib.suppress(ValueError):
+        return int(text)
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        return int(number) if number.is_integer() else number
     return text
 
 
@@ -192,10 +224,30 @@ def _models(wonda: client.AsyncWonda) -> list[ImageModel]:
     return _known[wonda.base_url]
 
 
+def _models_soon(wonda: client.AsyncWonda) -> list[ImageModel]:
+    """The models for a completion, which waits a moment only.
+
+    Raises
+    ------
+    TimeoutError
+        If they are not there yet; they come in the background, for the next Tab.
+    WondaError
+        If they could not be had a little while ago.
+    """
+    if wonda.base_url not in _known:
+        at, told = _asked.get(wonda.base_url, (0.0, None))
+        if told is None or (told.done() and monotonic() - at > PAUSE):
+            at, told = monotonic(), runtime.spawn(wonda.capabilities())
+            _asked[wonda.base_url] = at, told
+        left = max(0.0, at + PATIENCE - monotonic())
+        _known[wonda.base_url] = runtime.result(told, left).image_models
+    return _known[wonda.base_url]
+
+
 def _complete(shell: InteractiveShell, event: Any) -> list[str]:
     try:
-        return completions(_models(_client(shell.user_ns)), event.line)
-    except WondaError:  # a completion is no place for an error
+        return completions(_models_soon(_client(shell.user_ns)), event.line)
+    except (WondaError, TimeoutError):  # a completion is no place for an error
         return []
 
 

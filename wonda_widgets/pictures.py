@@ -17,7 +17,7 @@ from .models import Media  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
 
     from .database import Database
@@ -131,12 +131,11 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         return code.repeating("inference", self.request)
 
     def row(self) -> dict[str, Any]:
-        """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in pictures)``."""
-        return {
-            "prompt": self.prompt,
-            **self.values,
-            "model": self.model,
-            **self.params,
+        """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in pictures)``.
+
+        A placeholder or parameter that is called like another column is named ``{name}``.
+        """
+        facts = {
             "media_id": self.media.media_id,
             "url": self.media.url,
             "width": self.media.width,
@@ -148,6 +147,20 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
             "note": self.note,
             "job_id": self.job_id,
         }
+        varied = (*self.values.items(), *self.params.items())
+        return row({"prompt": self.prompt, "model": self.model}, varied, facts)
+
+
+def row(
+    first: Mapping[str, Any], varied: Iterable[tuple[str, Any]], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One flat row; what varied and is called like another column is named ``{name}``."""
+    made = dict(first)
+    for name, value in varied:
+        while name in made or name in facts:
+            name = f"{{{name}}}"  # noqa: PLW2901 - until it is one of its own
+        made[name] = value
+    return {**made, **facts}
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

@@ -239,8 +239,9 @@ def _feed_ratio(facts: Facts) -> Point:
 
 
 def _story_ratio(facts: Facts) -> Point:
-    if abs(facts.ratio / STORY - 1) < NEAR:
-        title = f"9:16, {facts.width} × {facts.height}"
+    off_by = abs(facts.width - facts.height * STORY)  # less than a pixel cannot be mended
+    if off_by < 1 or abs(facts.ratio / STORY - 1) < NEAR:
+        title = f"{named(facts.ratio)}, {facts.width} × {facts.height}"
         return Point(about="ratio", level="fine", title=title)
     feed = Fix(label="Post to the feed", product="IMAGE")
     return Point(
@@ -259,18 +260,25 @@ def _reshaped(facts: Facts, ratio: float, name: str) -> tuple[Fix, Fix]:
     from .imaging import edits  # noqa: PLC0415 - Pillow is loaded when a picture is there
 
     size = facts.width, facts.height
-    return (
-        Fix(label=f"Crop to {name}", operations=(edits.centered_crop(size, ratio),)),
-        Fix(label=f"Pad to {name}", operations=(edits.padded(size, ratio, "#ffffff"),)),
-    )
+    crop, pad = edits.centered_crop(size, ratio), edits.padded(size, ratio)
+    padding = Fix(label=f"Pad to {name}", operations=(pad,))
+    if not edits.can_be_made(pad.width, pad.height):
+        smaller = _resize(facts, MAX_WIDTH / pad.width)
+        pad = edits.padded((smaller.width, smaller.height), ratio)
+        padding = Fix(label=f"Shrink and pad to {name}", operations=(smaller, pad))
+    return Fix(label=f"Crop to {name}", operations=(crop,)), padding
 
 
 def _smaller(facts: Facts) -> tuple[Operation, ...]:
     """No wider than the feed shows it, so that nothing is lost that anyone would see."""
     if facts.width <= MAX_WIDTH:
         return (Encode(format="JPEG"),)
-    height = max(1, round(facts.height * MAX_WIDTH / facts.width))
-    return (Resize(width=MAX_WIDTH, height=height), Encode(format="JPEG"))
+    return (_resize(facts, MAX_WIDTH / facts.width), Encode(format="JPEG"))
+
+
+def _resize(facts: Facts, scale: float) -> Resize:
+    width, height = (max(1, round(side * scale)) for side in (facts.width, facts.height))
+    return Resize(width=width, height=height)
 
 
 # ---------------------------------------------------------------- the caption

@@ -17,6 +17,7 @@ FieldKind = Literal["choice", "slider", "number", "flag", "text"]
 
 #: A range with more steps than this is a number field; a slider would be too coarse.
 MOST_SLIDER_STEPS = 200
+LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of the whole numbers that all JSON on the way can hold
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,14 +57,14 @@ def _field(name: str, spec: Any, *, required: bool) -> Field | None:
     common: dict[str, Any] = {
         "name": name,
         "label": title if isinstance(title, str) and title else humanized(name),
-        "default": spec.get("default"),
+        "default": default if _is_simple(default := spec.get("default")) else None,
         "required": required,
         "help": described if isinstance(described, str) else "",
     }
     options = spec.get("enum")
     kind = _type(spec)
     if isinstance(options, list):
-        simple = [item for item in options if isinstance(item, str | int | float)]
+        simple = [item for item in options if _is_simple(item)]
         if common["default"] not in simple:  # else the form would show one and send another
             common["default"] = None
         return Field(kind="choice", options=simple, **common) if simple else None
@@ -85,8 +86,7 @@ def _type(spec: dict[str, Any]) -> str | None:
 def _number(spec: dict[str, Any], common: dict[str, Any], *, whole: bool) -> Field:
     def bound(name: str) -> float | None:
         value: Any = spec.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return value if is_number and math.isfinite(value) else None
+        return value if _is_number(value) else None
 
     low, high, step = bound("minimum"), bound("maximum"), bound("multipleOf")
     slider = low is not None and high is not None and common["default"] is not None
@@ -101,6 +101,18 @@ def _number(spec: dict[str, Any], common: dict[str, Any], *, whole: bool) -> Fie
         whole=whole,
         **common,
     )
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether it is something that a form can show and JSON has."""
+    return isinstance(value, str | bool) or _is_number(value)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that can be sent: no NaN, no infinity, within 64 bits."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST
 
 
 def humanized(name: str) -> str:
@@ -126,8 +138,7 @@ def problem(field: Field, value: Any) -> str | None:
 
 
 def _number_problem(field: Field, value: Any) -> str | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value):
+    if isinstance(value, bool) or not (isinstance(value, int) or _is_number(value)):
         return f"{field.label} is a number."
     if field.whole and value != int(value):
         return f"{field.label} is a whole number."
@@ -137,7 +148,7 @@ def _number_problem(field: Field, value: Any) -> str | None:
             return f"{field.label} goes from {_plain(low)} to {_plain(high)}."
         side, bound = ("most", high) if low is None else ("least", low)
         return f"{field.label} is at {side} {_plain(bound or 0)}."
-    return None
+    return None if _is_number(value) else f"{field.label} has too many digits."
 
 
 def _plain(number: float) -> str:

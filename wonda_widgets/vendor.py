@@ -4,7 +4,8 @@ An outside program, which may be missing, hang or print anything. It is run with
 shell, finds its key by itself (in the environment or in its own settings), and ends
 with us: if it takes too long or a cell is interrupted, it and what it started are
 ended, and nothing else. Its output goes into files, so that it never waits for
-somebody to read.
+somebody to read, and is ended if that grows without end. Of what it prints only its
+last words are shown, without the key, which may be one of its own settings.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from . import credentials, runtime
+from . import credentials
 from .errors import InvalidInputError, UnexpectedReplyError, WondaError
 from .imaging import fonts
 from .imaging.edits import read
@@ -35,10 +36,19 @@ if TYPE_CHECKING:
 
 BINARY = "WONDA_BIN"
 TIMEOUT = 180.0  # seconds; it fetches, renders and uploads
-MOST_READ = 2**20  # bytes of what it prints
+MOST_PRINTED = 16 * 2**20  # bytes
+LOOK = 0.05  # seconds; a tool gone wild prints some 30 MB in them
 MOST_SAID = 600  # characters of its complaint
-AN_ID = re.compile(r"[\w-]{1,200}")
-A_BARE_ID = re.compile(r"(?=.*\d)[\w-]{4,200}")  # and no word like "done"
+# The next run is told of it, so it begins with no dash: that would be a flag.
+AN_ID = re.compile(r"\w[\w-]{0,199}")
+A_BARE_ID = re.compile(r"(?=.*\d)\w[\w-]{3,199}")  # and no word like "done"
+A_KEY = re.compile(r"sk_[0-9A-Za-z]{16,}")
+#: What a terminal does not print: commands with a text (a title, a link), and others.
+ESCAPES = re.compile(
+    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x9c|\x1b\\)?"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[ -/]*[0-~]?"
+)
 LIBRARY = "Look into your Wonda library: it may have uploaded the picture."
 
 
@@ -180,13 +190,7 @@ def _run(command: Sequence[str], timeout: float) -> str:
         )
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
-            process = subprocess.Popen(  # noqa: S603 - no shell; the program is the person's own
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,  # so that what it starts can be ended with it
-            )
+            process = _Tool(command, out, err)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise WondaError(
@@ -200,19 +204,43 @@ def _run(command: Sequence[str], timeout: float) -> str:
         finally:
             _end(process)
         if code:
-            said = key.removed_from(_read(err)).decode(errors="replace").strip()
-            words = said.splitlines()[-1][:MOST_SAID] if said else f"exit status {code}"
+            words = _last_words(_read(err), key) or f"exit status {code}"
             raise WondaError(f"wonda could not do the edit: {words}", "Nothing else was run.")
-        return key.removed_from(_read(out)).decode(errors="replace").strip()
+        return _without_key(_read(out), key).strip()
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
+class _Tool(subprocess.Popen[bytes]):
+    """The running tool, and the files that it prints into."""
+
+    def __init__(self, command: Sequence[str], *files: IO[bytes]) -> None:
+        self._files = files
+        out, err = files
+        super().__init__(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,  # so that what it starts can be ended with it
+        )
+
+    @property
+    def printed(self) -> int:
+        """Bytes so far."""
+        return sum(os.fstat(file.fileno()).st_size for file in self._files)
+
+
+def _wait(process: _Tool, timeout: float) -> int:
     """Wait so that an interrupt gets through on every platform."""
     deadline = time.monotonic() + timeout
     while True:
         left = max(0.0, deadline - time.monotonic())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(min(left, runtime.WAKE))
+            process.wait(min(left, LOOK))
+        if process.printed > MOST_PRINTED:
+            most = f"{MOST_PRINTED // 2**20} MB"
+            raise WondaError(f"wonda was ended because it printed more than {most}.", LIBRARY)
+        if process.returncode is not None:
+            return process.returncode
         if not left:
             raise TimeoutError
 
@@ -229,11 +257,23 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _read(file: IO[bytes]) -> bytes:
-    """The end of what was printed, which is what it came to."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - MOST_READ))
-    return file.read()
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _last_words(printed: str, key: credentials.ApiKey) -> str:
+    """The last line of a complaint, which is what it came to, as plain text."""
+    for line in reversed(ESCAPES.sub("", printed).splitlines()):
+        plain = "".join(filter(str.isprintable, line)).strip()
+        if plain:
+            return _without_key(plain, key)[:MOST_SAID]
+    return ""
+
+
+def _without_key(text: str, key: credentials.ApiKey) -> str:
+    """Without the key of the environment, and any other one."""
+    return A_KEY.sub("…", key.removed_from(text.encode()).decode())
 
 
 # ---------------------------------------------------------------- what it says

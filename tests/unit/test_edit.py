@@ -213,6 +213,11 @@ def test_several_operations_are_one_run_each_and_only_the_last_writes_the_file(t
         ('print("{junk")', ww.UnexpectedReplyError, "did not say"),
         ('print("done")', ww.UnexpectedReplyError, "did not say"),
         ("print('[1, 2]')", ww.UnexpectedReplyError, "did not say"),
+        ("print('--output-1')", ww.UnexpectedReplyError, "did not say"),
+        ("print('media-1\\nmedia-2')", ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": "--flag"}))', ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": "a b"}))', ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": "a\\x1bb"}))', ww.UnexpectedReplyError, "did not say"),
         ('print(json.dumps({"mediaId": 5, "outputs": {}}))', ww.UnexpectedReplyError, "library"),
         ("pass", ww.UnexpectedReplyError, "did not say"),
     ],
@@ -228,6 +233,23 @@ def test_a_tool_that_writes_no_file_made_none(tool, tmp_path):
     tool(RUNS["top"])
     with pytest.raises(ww.UnexpectedReplyError, match="wrote no file"):
         cli(LEFT, "original-1", output=tmp_path / "made.png")
+
+
+@only_where_scripts_run
+@pytest.mark.parametrize("where", ["stdout", "stderr"])
+def test_a_tool_that_prints_without_end_is_ended(tool, monkeypatch, where):
+    monkeypatch.setattr(vendor, "MOST_PRINTED", 2**20)
+    tool(f"while True: print('y' * 9999, file=sys.{where})")
+    with pytest.raises(ww.WondaError, match="ended because it printed more than 1 MB"):
+        cli(LEFT, "original-1")
+
+
+@only_where_scripts_run
+def test_a_tool_that_has_printed_too_much_is_not_read(tool, monkeypatch):
+    monkeypatch.setattr(vendor, "MOST_PRINTED", 2**20)
+    tool(RUNS["much"])
+    with pytest.raises(ww.WondaError, match="printed more than 1 MB"):
+        cli(LEFT, "original-1")
 
 
 HANGS = """
@@ -302,6 +324,38 @@ def test_the_key_is_never_among_the_arguments_nor_in_a_complaint(tool, monkeypat
     with pytest.raises(ww.InvalidInputError, match="The API key is in what"):
         cli(Text(text=f"my key: {key}"), "original-1")
     assert len(calls()) == 1
+
+
+@only_where_scripts_run
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        # The tool has a key of its own settings, which is nowhere in the environment.
+        ("refused: sk_" + "7d" * 32, "refused: …"),
+        ("refused: sk_7d7d\x1b[1m" + "7d" * 30 + "!", "refused: …!"),
+        ("refused: sk_7d7d\0" + "7d" * 30 + "!", "refused: …!"),
+        ("no key sk_short", "no key sk_short"),
+        ("\x1b[31;1mno credits\x1b[0m", "no credits"),
+        ("\x1b]0;owned\x07no \x1b]8;;https://x.example\x1b\\credits\x1b]8;;\x1b\\", "no credits"),
+        ("\x9b2J\x9d0;owned\x9cno\x08 cre\u202edits", "no credits"),
+        ("10 %\r20 %\rno credits", "no credits"),
+        ("no credits\n\x1b[0m \x08\n", "no credits"),
+        ("\x1b[0m", "exit status 1"),
+    ],
+)
+def test_a_complaint_is_plain_text_without_any_key(tool, printed, said):
+    tool(f"sys.stderr.buffer.write({printed.encode()!r}); sys.exit(1)")
+    with pytest.raises(ww.WondaError) as caught:
+        cli(LEFT, "original-1")
+    assert caught.value.message == f"wonda could not do the edit: {said}"
+
+
+@only_where_scripts_run
+def test_a_key_is_no_media_id(tool):
+    tool(f"print('sk_{'7d' * 32}')")
+    with pytest.raises(ww.UnexpectedReplyError) as caught:
+        cli(LEFT, "original-1")
+    assert "7d7d" not in str(caught.value)
 
 
 def test_without_the_tool_it_is_said_what_to_do(monkeypatch, tmp_path):

@@ -302,6 +302,82 @@ def test_what_was_used_can_be_changed_and_used_again(form, settled, wonda):
     assert form.result.format == "JPEG"
 
 
+PAD = {"operation": "pad", "width": 200, "height": 200, "color": "red"}
+
+
+def test_the_same_picture_is_uploaded_once_whatever_was_tried_in_between(form, settled, wonda):
+    heard = []
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.used)
+    first = form.used
+    assert first["in_use"]
+    draft(form, "pad", PAD)
+    settled(lambda: not form.used)
+    send(form, "cancel")
+    settled(lambda: form.used == {**first, "in_use": False})
+    form.use()  # whoever listens may have gone on to another picture meanwhile
+    settled(lambda: form.used == first and len(heard) == 2)
+    send(form, "use", operation=PAD)
+    settled(lambda: len(heard) == 3)
+    second = form.media
+    send(form, "undo")
+    settled(lambda: form.used == {**first, "in_use": False})
+    form.use()
+    settled(lambda: len(heard) == 4)
+    send(form, "redo")
+    form.use()
+    settled(lambda: len(heard) == 5)
+    ids = [media.media_id for media in heard]
+    assert ids == [first["media_id"]] * 2 + [second.media_id, first["media_id"], second.media_id]
+    assert (form.media.media_id, form.result.width) == (second.media_id, 200)
+    assert len(uploads(wonda)) == 2
+
+
+def test_the_same_picture_shown_anew_is_known(form, settled, wonda):
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.used)
+    media = form.media
+    form.show(Media(media_id="another"), data=picture())
+    settled(lambda: form.media.media_id == "another" and at_rest(form))
+    send(form, "apply", operation=LEFT)
+    settled(lambda: form.changes)
+    assert form.used == {}
+    form.show(Media(media_id="original-1"), data=picture())
+    settled(lambda: form.media.media_id == "original-1" and at_rest(form))
+    assert (form.used, form.operations) == ({}, ())
+    heard = []
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: heard)
+    assert heard[0] == media
+    assert len(uploads(wonda)) == 1
+
+
+def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, monkeypatch, wonda):
+    from wonda_widgets.edit import Edit
+
+    heard, arrived = [], asyncio.Event()
+    upload = Edit.send
+
+    async def slow(*args):
+        await arrived.wait()
+        return await upload(*args)
+
+    monkeypatch.setattr(Edit, "send", slow)
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.step == "sending")
+    form.show(Media(media_id="original-1"), data=picture())
+    settled(lambda: form.step == "editing" and at_rest(form))
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.step == "sending")
+    runtime.post(arrived.set)
+    settled(lambda: len(heard) == 2)
+    assert heard[0] == heard[1]
+    assert len(uploads(wonda)) == 1
+
+
 def test_nothing_changed_is_said_and_not_sent(form, settled, wonda):
     form.use()
     settled(lambda: form.error)

@@ -13,6 +13,7 @@ from PIL import Image
 import wonda_widgets as ww
 from wonda_widgets.pictures import Query, matching
 
+DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them
 PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
 
 
@@ -141,6 +142,13 @@ def test_failed_and_refused_ones_are_not_pictures(wonda):
 def test_bad_questions_get_a_sentence(wonda, how, said):
     with pytest.raises(ww.InvalidInputError, match=said):
         wonda.history.search(**how)
+
+
+@pytest.mark.parametrize("at", [date.min, DAWN, date.max, END])
+def test_the_ends_of_the_calendar_are_days_too(three, at):
+    early = at.year == 1
+    assert three.history.count(since=at) == (3 if early else 0)
+    assert three.history.count(until=at) == (0 if early else 3)
 
 
 def test_bad_marks_get_a_sentence(three):
@@ -285,6 +293,47 @@ def test_as_a_table(three, tmp_path):
     assert [row["prompt"] for row in json.loads(second.read_text("utf-8"))] == PROMPTS[::-1]
     third = three.history.export(found[:1], second)
     assert third.name == "all (2).json"  # what is there stays
+
+
+def test_a_value_called_like_a_column_has_a_column_of_its_own(three, tmp_path):
+    import msgspec
+
+    [picture] = three.history.search("storm")
+    values = {"prompt": "a", "rating": "b", "light": "c", "model": "d", "file": "e", "error": "f"}
+    odd = msgspec.structs.replace(picture, values=values, params={"model": "g", "note": 5})
+    row = odd.row()
+    assert (row["prompt"], row["model"], row["rating"]) == (picture.prompt, picture.model, 0)
+    assert (row["{prompt}"], row["{rating}"], row["light"]) == ("a", "b", "c")
+    assert (row["{model}"], row["{{model}}"], row["{note}"], row["note"]) == ("d", "g", 5, "")
+    folder = three.history.export([odd], tmp_path / "board")
+    [made] = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert (made["{file}"], made["{error}"], made["error"]) == ("e", "f", None)
+    assert (folder / made["file"]).exists()
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_text_of_a_table_is_a_formula(three, tmp_path, sign):
+    import msgspec
+
+    [picture] = three.history.search("storm")
+    text = f"{sign}HYPERLINK(A1)"
+    odd = msgspec.structs.replace(
+        picture, prompt=text, params={text: -5, "a": "a=b"}, note="a harbour"
+    )
+    written = three.history.export([odd], tmp_path / "all.csv")
+    with written.open(newline="", encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    assert (row["prompt"], row[f"'{text}"]) == (f"'{text}", "-5")
+    assert (row["a"], row["note"]) == ("a=b", "a harbour")
+    kept = three.history.export([odd], tmp_path / "all.json")
+    assert json.loads(kept.read_text("utf-8"))[0]["prompt"] == text
+
+
+@pytest.mark.parametrize("path", ["x\0y.csv", "~no-such-person/a.csv", "\ud800.csv", "a\0/b"])
+def test_a_path_that_is_none_gets_a_sentence(three, path):
+    with pytest.raises(ww.InvalidInputError, match="no path that can be written") as caught:
+        three.history.export(three.history.search(), path)
+    assert caught.value.field == "path"
 
 
 def test_as_a_folder_of_originals(three, tmp_path):

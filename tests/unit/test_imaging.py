@@ -6,7 +6,8 @@ import pytest
 from PIL import Image, ImageChops, ImageOps
 
 from wonda_widgets.errors import UnsafeMediaError
-from wonda_widgets.imaging import decode, original, preview
+from wonda_widgets.imaging import decode, edits, original, preview
+from wonda_widgets.imaging.operations import Encode
 
 
 def encoded(image, kind="PNG", **options):
@@ -71,6 +72,32 @@ def test_every_mode_gives_a_preview(mode):
         else encoded(image, "JPEG")
     )
     assert preview.preview(data).width == 300
+
+
+def grey(level, kind=16, **options):
+    """A file of one grey: of 16 bits a pixel, or of 8."""
+    return encoded(Image.new("I;16" if kind == 16 else "L", (40, 20), level), **options)
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 128, 200, 255])
+def test_a_grey_of_16_bits_looks_as_one_of_8(level):
+    data, usual = grey(level * 257), grey(level, 8)
+    assert decode.full_size(data).getpixel((5, 5)) == level
+    assert edits.opened(data).getpixel((5, 5)) == (level,) * 3
+    assert edits.opened(data).format == "PNG"
+    made = edits.apply(data, [Encode(format="PNG")])
+    assert Image.open(io.BytesIO(made.data)).getpixel((5, 5)) == (level,) * 3
+    assert preview.preview(data).data == preview.preview(usual).data
+    tilted = Image.Exif()
+    tilted[0x0112] = 6
+    assert decode.full_size(grey(level * 257, exif=tilted)).size == (20, 40)
+
+
+def test_what_is_transparent_in_16_bits_stays_so():
+    data = grey(50_000, transparency=50_000)
+    assert edits.opened(data).getchannel("A").getextrema() == (0, 0)
+    assert edits.opened(grey(10_000, transparency=50_000)).getpixel((5, 5))[3] == 255
+    assert preview.preview(data).mime_type == "image/png"
 
 
 HTML = b"<html><script>alert(1)</script></html>"
@@ -203,6 +230,17 @@ def test_a_preview_has_no_seams(mode, size, longest):
 
 
 TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
+
+
+def test_the_texts_of_a_picture_are_those_that_are_known():
+    made = {"prompt": "A harbour", "model": None, "params": {"style": "Öl"}}
+    assert original.texts(made, "j", None) == {
+        "prompt": "A harbour",
+        "parameters": '{"style": "Öl"}',
+        "job id": "j",
+        "Software": "wonda_widgets",
+    }
+    assert set(original.texts({}, "", "m")) == {"media id", "Software"}
 
 
 def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():

@@ -3,6 +3,8 @@
 from io import BytesIO
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from wonda_widgets import preflight
@@ -48,6 +50,45 @@ def test_fixes_make_a_picture_that_passes(size, which):
     with Image.open(BytesIO(edits.apply(data, operations).data)) as image:
         assert image.format == "JPEG"
         assert preflight.TALLEST <= image.width / image.height <= preflight.WIDEST
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000))
+@example(100, 50)
+@example(50, 10)
+@example(6336, 2688)
+@example(4000, 6000)
+@example(8192, 2048)
+@settings(max_examples=300, deadline=None)
+def test_every_fix_of_a_shape_can_be_made_and_mends_it(width, height):
+    facts = Facts(width, height, "JPEG", 1)
+    for product in ("IMAGE", "STORIES"):
+        points = preflight.check(facts, product, "")
+        (ratio,) = [point for point in points if point.about == "ratio"]
+        for fix in ratio.fixes:
+            if fix.product:
+                continue
+            edits.check((width, height), fix.operations)
+            again = preflight.check(preflight.after(facts, fix.operations), product, "")
+            assert [each.level for each in again if each.about == "ratio"] == ["fine"]
+
+
+@pytest.mark.parametrize(
+    ("size", "product", "canvas"),
+    [
+        ((6336, 2688), "STORIES", (1440, 2560)),
+        ((4000, 6000), "IMAGE", (1440, 1800)),
+        ((8192, 2048), "IMAGE", (1440, 753)),
+    ],
+)
+def test_a_canvas_that_would_be_too_large_is_made_as_large_as_it_is_shown(size, product, canvas):
+    points = preflight.check(Facts(*size, "JPEG", 1), product, "")
+    (ratio,) = [point for point in points if point.about == "ratio"]
+    (fix,) = [fix for fix in ratio.fixes if "pad" in fix.label]
+    assert fix.label.startswith("Shrink and pad to ")
+    resize, pad = fix.operations
+    assert isinstance(resize, Resize)
+    assert (pad.width, pad.height) == pytest.approx(canvas, abs=2)
+    assert resize.width / resize.height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
 def test_one_gesture_fixes_everything():

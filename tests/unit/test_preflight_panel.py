@@ -84,6 +84,26 @@ def test_what_the_feed_does_not_take_is_said_before_the_post(form):
     assert area["y"] == pytest.approx((1 - area["height"]) / 2, abs=0.01)
 
 
+def test_a_canvas_around_a_shrunk_picture_is_shown_as_it_will_be(wonda, settled):
+    buffer = BytesIO()
+    Image.new("RGB", (2000, 7000), "teal").save(buffer, "JPEG")
+    media = wonda.media.upload(buffer.getvalue(), name="tall.jpg")
+    form = ww.PublishForm(media, wonda=wonda)
+    settled(lambda: misses(form))
+    (area,) = [
+        fix["area"] for fix in form.points[0]["fixes"] if fix["label"] == "Shrink and pad to 4:5"
+    ]
+    assert (area["kind"], area["height"]) == ("pad", 1)
+    assert area["width"] == pytest.approx(7000 * 0.8 / 2000, abs=0.01)
+    press(form, "Shrink and pad to 4:5", color="#102030")
+    settled(lambda: form.fixed)
+    assert misses(form) == []
+    with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
+        assert image.size == pytest.approx((1440, 1800), abs=2)
+        assert image.getpixel((2, 900)) == pytest.approx((16, 32, 48), abs=3)
+    form.close()
+
+
 def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wonda, settled):
     original, thumb = form.media_id, form.thumb
     label = form.every_fix["label"]

@@ -57,6 +57,9 @@ def test_defaults_are_sent_and_emptiness_is_not():
         ("count", "two", "number"),
         ("count", None, "needed"),
         ("seed", -1, "at least 0"),
+        pytest.param("seed", 10**400, "too many digits", id="seed-huge"),
+        pytest.param("count", 10**400, "from 1 to 4", id="count-huge"),
+        pytest.param("guidanceScale", -(10**400), "from 1 to 9", id="scale-huge"),
         ("upscale", "yes", "on or off"),
         ("negativePrompt", 5, "text"),
     ],
@@ -72,3 +75,17 @@ def test_good_values_have_no_problem():
     values = {"aspectRatio": "1:1", "guidanceScale": 2.5, "count": 4, "upscale": True, "seed": ""}
     found = {field.name: field for field in schema.fields(SCHEMA)}
     assert [schema.problem(found[name], value) for name, value in values.items()] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [float("nan"), float("inf"), 10**400, {"a": float("nan")}],
+    ids=["nan", "infinity", "huge", "object"],
+)
+@pytest.mark.parametrize("kind", ["number", "integer", "string", "boolean"])
+def test_a_default_that_json_does_not_know_is_none(odd, kind):
+    spec = {"type": kind, "default": odd, "minimum": 0, "maximum": 9}
+    (field,) = schema.fields({"properties": {"a": spec}})
+    assert field.default is None
+    (choice,) = schema.fields({"properties": {"a": {**spec, "enum": [1, odd]}}})
+    assert (choice.default, choice.options) == (None, [1])

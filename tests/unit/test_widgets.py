@@ -814,6 +814,15 @@ def test_a_picture_is_edited_between_making_and_posting(panel, settled):
     settled(lambda: studio.publish_form.media_id == studio.media.media_id)
     assert studio.preview.facts.endswith("edited")
     assert studio.filmstrip.labels == ["A harbour", "A harbour"]
+    edited = studio.media
+    send(studio.filmstrip, "choose", index=1)
+    settled(lambda: studio.publish_form.media_id == made.media_id)
+    send(studio.edit_form, "undo")
+    send(studio.edit_form, "redo")
+    studio.edit_form.use()
+    settled(lambda: studio.publish_form.media_id == edited.media_id)
+    assert studio.filmstrip.labels == ["A harbour", "A harbour"]
+    assert studio.filmstrip.chosen == 0
 
 
 def test_no_two_panels_mean_different_things_by_one_class():

@@ -32,7 +32,7 @@ PER_HEADER_BYTE = 20  # measured: a list entry for each JPEG segment of two byte
 
 
 def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
-    """A picture, and its width and height before it was decoded.
+    """A picture, eight bits a channel, and its width and height before it was decoded.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
         raise UnsafeMediaError(
             "The picture is damaged or was cut short.", "Fetch it again."
         ) from None
-    return image, size
+    return _eight_bits(image), size
 
 
 def full_size(data: bytes) -> Image.Image:
@@ -151,6 +151,25 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
         memory += PER_HEADER_BYTE * file.read_so_far + _coefficients(image, file.last)
         file.bound = None
     return image, memory
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits scaled to 8, as Pillow does it with colours.
+
+    Of a grey one it would keep what fits into 8 bits, which makes nearly all of it white.
+    """
+    if not image.mode.startswith("I"):
+        return image
+    kind, clear = image.format, image.info.get("transparency")
+    image = image.point(lambda value: value * (1 / _PER_LEVEL) + 0.5)  # rounded
+    image = image.convert("L")
+    image.format = kind
+    if isinstance(clear, int):
+        image.info["transparency"] = round(clear / _PER_LEVEL)
+    return image
+
+
+_PER_LEVEL = 257  # 65,535 / 255
 
 
 def _per_pixel(image: Image.Image) -> int:

@@ -143,6 +143,11 @@ def check(size: Size, operations: Iterable[Operation]) -> Size:
     return size
 
 
+def can_be_made(width: int, height: int) -> bool:
+    """Whether a picture of this size is small enough to be made here."""
+    return max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS
+
+
 def _check_crop(size: Size, crop: Crop) -> None:
     if crop.width < 1 or crop.height < 1:
         _refuse("width", f"A crop of {_pixels(crop)} keeps nothing.", "Keep at least 1 × 1 pixel.")
@@ -159,7 +164,7 @@ def _check_crop(size: Size, crop: Crop) -> None:
 def _check_size(made: Pad | Resize) -> None:
     if made.width < 1 or made.height < 1:
         _refuse("width", f"{_pixels(made)} is no size.", "Both sides have at least 1 pixel.")
-    if max(made.width, made.height) > MAX_SIDE or made.width * made.height > MAX_PIXELS:
+    if not can_be_made(made.width, made.height):
         _refuse(
             "width",
             f"{_pixels(made)} is more than can be made here.",

@@ -11,7 +11,7 @@ import re
 import struct
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,20 @@ JPEG_START = b"\xff\xd8"
 MAX_SEGMENT = 65_533  # bytes in a JPEG segment
 RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # devices, on Windows with any extension
 EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
+
+
+def texts(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:
+    """How a picture was made (its request), as a file's metadata hold it."""
+    params = made.get("params")
+    found = {
+        "prompt": str(made.get("prompt") or ""),
+        "model": str(made.get("model") or ""),
+        "parameters": json.dumps(params, ensure_ascii=False) if params else "",
+        "job id": job_id,
+        "media id": media_id or "",
+        "Software": "wonda_widgets",
+    }
+    return {name: text for name, text in found.items() if text}
 
 
 def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:

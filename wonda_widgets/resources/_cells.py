@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ..pictures import row
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -129,11 +131,8 @@ class Made:
             "job_id": self.job.id if self.job else None,
             "error": self.error.message if self.error else None,
         }
-        varied = {"index": cell.index, "prompt": cell.prompt, "model": cell.model}
-        for name, value in (*cell.values.items(), *cell.params.items()):
-            taken = name in varied or name in facts
-            varied[f"{{{name}}}" if taken else name] = value
-        return {**varied, **facts}
+        first = {"index": cell.index, "prompt": cell.prompt, "model": cell.model}
+        return row(first, (*cell.values.items(), *cell.params.items()), facts)
 
 
 def summed(made: list[Made]) -> Price:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .media import AsyncMedia
 
 MOST = 100_000  # pictures a search gives
+EPOCH = 1970
 EXPIRED = frozenset({401, 403, 404, 410})  # of an address whose time is over
 
 
@@ -188,6 +189,10 @@ class AsyncHistory:
         A folder gets each original, with how it was made in its metadata where its
         format takes that, and ``manifest.json``. What is there already stays.
 
+        In a ``.csv`` file a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a
+        carriage return has a ``'`` before it: a spreadsheet would run it as a formula.
+        A ``.json`` file has every text as it is.
+
         Returns
         -------
         Path
@@ -282,7 +287,11 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
         raise InvalidInputError(name, f"{name} is a date or a datetime, not {when!r}.")
     if not isinstance(when, datetime):
         when = datetime.combine(when, of_a_day)
-    return math.nextafter(when.timestamp(), math.inf if name == "until" else -math.inf)
+    try:
+        moment = when.timestamp()
+    except (ValueError, OverflowError, OSError):  # before or after all that this system can count
+        moment = math.copysign(math.inf, when.year - EPOCH)
+    return math.nextafter(moment, math.inf if name == "until" else -math.inf)
 
 
 def _picture(record: Record, marks: Marks) -> Picture | None:

@@ -89,7 +89,7 @@ class AsyncMedia:
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:
-        """The picture at full size.
+        """The picture at full size, eight bits a channel.
 
         Raises
         ------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEPT = 600.0  # seconds for which a price is taken to hold
+PRICES = ("estimated_cost_microdollars", "estimated_credits")
 
 
 class AsyncPricing:
@@ -31,11 +32,16 @@ class AsyncPricing:
     async def estimate(
         self, *, model: str, prompt: str | None = None, params: Mapping[str, Any] | None = None
     ) -> Estimate:
-        """What one generation would cost, in US dollars and credits. Nothing is charged."""
+        """What one generation would cost, in US dollars and credits, where the service says so.
+
+        Nothing is charged.
+        """
         body: dict[str, Any] = {"model": model, "params": dict(params or {})}
         if prompt:
             body["prompt"] = prompt
-        return parse(await self._core.transport.ask("/pricing/estimate", body), Estimate)
+        told = parse(await self._core.transport.ask("/pricing/estimate", body), Estimate)
+        odd = {name: None for name in PRICES if not _is_price(getattr(told, name))}
+        return msgspec.structs.replace(told, **odd)
 
     @on_package_loop
     async def each(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
@@ -59,7 +65,7 @@ class AsyncPricing:
             found = await self.estimate(model=model, params=params)
         except (BadRequestError, NotFoundError, GoneError, UnexpectedReplyError):
             return None
-        return found if found.usd is not None and math.isfinite(found.usd) else None
+        return found if found.usd is not None else None
 
     @on_package_loop
     async def list(self) -> dict[str, Any]:
@@ -68,6 +74,11 @@ class AsyncPricing:
         if not isinstance(raw, dict):
             raise UnexpectedReplyError("The price list is not an object.", "Try again later.")
         return raw
+
+
+def _is_price(number: float | None) -> bool:
+    """Whether it is one; less than nothing is none, and would let a budget never end."""
+    return number is not None and math.isfinite(number) and number >= 0
 
 
 class Pricing:

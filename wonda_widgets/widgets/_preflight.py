@@ -19,7 +19,7 @@ import traitlets
 
 from .. import preflight, runtime
 from ..errors import OutcomeUnknownError, WondaError
-from ..imaging.operations import Crop, Pad
+from ..imaging.operations import Crop, Pad, Resize
 from ..preflight import Facts, Fix, Point
 from . import _words
 from ._watching import WatchingPanel
@@ -240,21 +240,19 @@ def _not_changed(error: WondaError) -> _words.Problem:
 def _shown(key: str, fix: Fix, facts: Facts | None) -> dict[str, Any]:
     """A fix as the browser knows it; `area`: what a crop keeps or a canvas adds, in parts of 1."""
     shown: dict[str, Any] = {"key": key, "label": fix.label}
-    match fix.operations[:1], facts:
-        case (Crop() as crop,), Facts(width=width, height=height):
-            shown["area"] = {
-                "kind": "crop",
-                "x": crop.x / width,
-                "y": crop.y / height,
-                "width": crop.width / width,
-                "height": crop.height / height,
-            }
-        case (Pad() as pad,), Facts(width=width, height=height):
-            shown["area"] = {
-                "kind": "pad",
-                "width": pad.width / width,
-                "height": pad.height / height,
-            }
+    if facts is None:
+        return shown
+    wide, high = facts.width, facts.height
+    for operation in fix.operations:
+        match operation:
+            case Resize(width=wide, height=high):  # which a canvas is then added to
+                pass
+            case Crop(x=x, y=y, width=width, height=height):
+                at = {"x": x / wide, "y": y / high}
+                size = {"width": width / wide, "height": height / high}
+                shown["area"] = {"kind": "crop", **at, **size}
+            case Pad(width=width, height=height):
+                shown["area"] = {"kind": "pad", "width": width / wide, "height": height / high}
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..models import Media
 
 TOOLS = ("", "crop", "pad", "resize", "text", "encode")
+UPLOADS = 20  # that are remembered
 
 
 class EditForm(Panel):
@@ -32,7 +34,8 @@ class EditForm(Panel):
 
     What is shown is what will be sent: each change is rendered at full size in the
     background, and its size and bytes are told. `Use this picture` uploads it as a
-    new picture, once, however often it is clicked.
+    new picture, once, however often it is clicked: the same changes of the same
+    picture are the same media, also after others were tried in between.
 
     A tool's values are a draft until `Apply`, the next tool or `Use this picture`
     makes them a change; Escape drops them. Every change can be undone.
@@ -53,9 +56,9 @@ class EditForm(Panel):
     Attributes
     ----------
     media : Media or None
-        What was made last; before, the original.
+        What was used last; before, the original.
     result : Edited or None
-        The file that was uploaded last.
+        Its file.
 
     Examples
     --------
@@ -97,7 +100,8 @@ class EditForm(Panel):
     step = traitlets.Unicode("editing").tag(sync=True)
     """``"editing"`` or ``"sending"``."""
     used = traitlets.Dict().tag(sync=True)
-    """Of what is shown, if it was uploaded: ``media_id`` and ``facts``."""
+    """Of what is shown, if it was uploaded: ``media_id``, ``facts``, and whether it is the one
+    that was used last (``in_use``)."""
 
     def __init__(
         self,
@@ -118,6 +122,9 @@ class EditForm(Panel):
         self._wanted: _Wanted | None = None
         self._rendering = False
         self._made: tuple[_Wanted, Edited] | None = None
+        self._uploads: dict[_What, _Upload] = {}
+        self._in_use: _What | None = None
+        self._sending = asyncio.Lock()
         super().__init__(wonda, alt=alt, **traits)
         self.observe(lambda _: runtime.post(self._refresh), ["tool", "draft"])
         if media is not None or data is not None:
@@ -166,7 +173,7 @@ class EditForm(Panel):
             runtime.post(lambda: self._guard(self._propose, wanted))
 
     def on_media(self, listener: Callable[[Media], object]) -> None:
-        """Have `listener` called, on the package's loop, with each media that is made."""
+        """Have `listener` called, on the package's loop, with each media that is used."""
         self._listeners.append(listener)
 
     def use(self) -> None:
@@ -224,6 +231,7 @@ class EditForm(Panel):
         """Tell what is done now; the draft became part of it, or is dropped."""
         edit = self._edit
         assert edit is not None  # noqa: S101 - only called when there is one
+        self._in_use = None
         encodes = [step for step in edit.operations if isinstance(step, Encode)]
         kind: Any = "PNG" if edit.original.format == "GIF" else edit.original.format
         family = Text(text="").font_family
@@ -232,7 +240,6 @@ class EditForm(Panel):
             self.tool = tool
             self.draft = {}
             self.problem = ""
-            self.used = {}
             self.changes = [_words.change(step) for step in edit.operations]
             self.can_undo = edit.can_undo
             self.can_redo = edit.can_redo
@@ -344,17 +351,26 @@ class EditForm(Panel):
         try:
             pending = self._pending()
         except InvalidInputError as error:
-            self.problem = str(error)
+            self._in_use, self.used, self.problem = None, {}, str(error)
             return
         self.problem = ""
         if pending is not None:
-            self.used = {}
+            self._in_use = None
+        self.used = {} if pending is not None else self._known_use(self._edit)
         wanted = _Wanted(self._edit, self._edit.operations, pending, crops=self.tool == "crop")
         if wanted == self._wanted:
             return
         self._wanted = wanted
         if not self._rendering:
             self._start(self._render)
+
+    def _known_use(self, edit: Edit) -> dict[str, Any]:
+        """What is known of the picture as it is now, as `used` has it."""
+        what = _what(edit)
+        if (known := self._uploads.get(what)) is None:
+            return {}
+        in_use = what == self._in_use
+        return {"media_id": known.media.media_id, "facts": known.facts, "in_use": in_use}
 
     async def _render(self) -> None:
         self._rendering = True
@@ -408,7 +424,7 @@ class EditForm(Panel):
         self.error = None
         self._take(content)
         self._commit()
-        if self.used:  # and nothing was changed since
+        if self._in_use == _what(self._edit):  # and nothing was changed since
             return
         if not self._edit.operations and self._edit.media is not None:
             raise InvalidInputError("operations", "Nothing is changed yet.", "Choose a tool.")
@@ -416,18 +432,30 @@ class EditForm(Panel):
         self._start(self._use, self._edit)
 
     async def _use(self, edit: Edit) -> None:
+        what = _what(edit)
         try:
             made = await self._file(edit)
-            media = await edit.send(self._client, made)
+            media = await self._uploaded(what, edit, made)
         finally:
             if self._edit is edit:  # else another picture is edited now
                 self.step = "editing"
         if self._edit is edit:
-            self.media, self.result = media, made
-            facts = _words.picture(made.width, made.height, made.format, len(made.data))
-            self.used = {"media_id": media.media_id, "facts": facts}
+            self.media, self.result, self._in_use = media, made, what
+            self._refresh()
         for listener in self._listeners:
             self._guard(listener, media)
+
+    async def _uploaded(self, what: _What, edit: Edit, made: Edited) -> Media:
+        """What `made` is at the service; nothing is sent there twice."""
+        async with self._sending:  # the picture may be shown, and used, anew meanwhile
+            known = self._uploads.get(what)
+            if known is None:
+                media = await edit.send(self._client, made)
+                facts = _words.picture(made.width, made.height, made.format, len(made.data))
+                self._uploads[what] = known = _Upload(media, facts)
+                while len(self._uploads) > UPLOADS:
+                    del self._uploads[next(iter(self._uploads))]
+            return known.media
 
     async def _file(self, edit: Edit) -> Edited:
         """What is sent: what was shown, if that is all of it."""
@@ -436,6 +464,24 @@ class EditForm(Panel):
             if wanted.edit is edit and wanted.all == edit.operations:
                 return made
         return await runtime.in_thread(edit.render)
+
+
+class _What(NamedTuple):
+    """What is used: of which picture (its media id, or itself where it has none), and how."""
+
+    of: str | Edit
+    operations: tuple[Operation, ...]
+
+
+def _what(edit: Edit) -> _What:
+    return _What((edit.media and edit.media.media_id) or edit, edit.operations)
+
+
+class _Upload(NamedTuple):
+    """What came of it at the service."""
+
+    media: Media
+    facts: str
 
 
 class _Wanted(NamedTuple):

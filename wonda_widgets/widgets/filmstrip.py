@@ -34,13 +34,20 @@ class Filmstrip(Panel):
         super().__init__(banner=False, **traits)
 
     def add(self, shown: Shown, note: str, *, chosen: bool) -> None:
-        """Put a picture at the front, and mark it if it is the one that is shown."""
+        """Put a picture at the front, and mark it if it is the one that is shown.
+
+        One that is there already moves there.
+        """
+        media_ids = [kept.media.media_id for kept, _ in self._kept]
+        known = shown.media.media_id in media_ids
+        at = media_ids.index(shown.media.media_id) if known else len(media_ids)
+        del self._kept[at : at + 1]
         self._kept.insert(0, (shown, note))
         del self._kept[LONGEST:]
         with self.hold_sync():
             self.thumbs = [kept.thumb.data for kept, _ in self._kept]
             self.labels = [kept.prompt[:MOST_OF_A_LABEL] or "Picture" for kept, _ in self._kept]
-            self.chosen = 0 if chosen else self.chosen + 1
+            self.chosen = 0 if chosen else self.chosen + (self.chosen < at)
 
     def _on_choose(self, content: dict[str, Any]) -> None:
         index = content.get("index")

@@ -44,20 +44,6 @@ class Shown:
         """What was asked for."""
         return str(self.made.get("prompt") or "")
 
-    def texts(self) -> dict[str, str]:
-        """How it was made, as a file's metadata hold it."""
-        import msgspec  # noqa: PLC0415 - only when something is saved
-
-        texts = {
-            "prompt": self.prompt,
-            "model": str(self.made.get("model") or ""),
-            "parameters": msgspec.json.encode(self.made.get("params") or {}).decode(),
-            "job id": self.job_id,
-            "media id": self.media.media_id or "",
-            "Software": "wonda_widgets",
-        }
-        return {name: text for name, text in texts.items() if text}
-
 
 class ImagePreview(Panel):
     """Shows a picture of the service: bounded on the wire, whole when saved.
@@ -290,8 +276,7 @@ class ImagePreview(Panel):
         data = await self.original(shown)
 
         def write() -> Path:
-            texts = original.with_texts(data, shown.texts())
-            return original.write(path, _file_name(shown), texts)
+            return original.write(path, _file_name(shown), _with_texts(data, shown))
 
         return await runtime.in_thread(write)
 
@@ -300,10 +285,7 @@ class ImagePreview(Panel):
             self._start(self._send_original, self._shown, content.get("view"))
 
     async def _send_original(self, shown: Shown, view: object) -> None:
-        from ..imaging import original  # noqa: PLC0415 - needed only now
-
-        data = await self.original(shown)
-        data = await runtime.in_thread(original.with_texts, data, shown.texts())
+        data = await runtime.in_thread(_with_texts, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
         # Of several views only the one that asked is to save it.
@@ -323,6 +305,14 @@ def _large(data: bytes) -> Preview:
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data, LARGE, LARGE_BYTES)
+
+
+def _with_texts(data: bytes, shown: Shown) -> bytes:
+    """An original with how it was made; slow for a large one, for a thread."""
+    from ..imaging import original  # noqa: PLC0415 - Pillow is loaded when needed
+
+    texts = original.texts(shown.made, shown.job_id, shown.media.media_id)
+    return original.with_texts(data, texts)
 
 
 def _file_name(shown: Shown) -> str:

@@ -670,13 +670,19 @@ export default {
     }
     function paint() {
       const sending = model.get("step") === "sending";
-      const isUsed = Boolean(model.get("used").media_id) && !hasDraft();
+      const isUploaded = Boolean(model.get("used").media_id) && !hasDraft();
+      const isUsed = isUploaded && model.get("used").in_use;
       const why = reason();
       const ready = isFree();
       turn(use, ready && !why && !isUsed);
       hint.textContent = sending
         ? "Uploading…"
-        : why || (isUsed || !ready ? "" : "Uploads it as a new picture. The original stays.");
+        : why ||
+          (isUsed || !ready
+            ? ""
+            : isUploaded
+              ? "It is uploaded already; nothing is sent again."
+              : "Uploads it as a new picture. The original stays.");
       progress.hidden = !sending;
       turn(undo, ready && (model.get("can_undo") || hasDraft()));
       turn(redo, ready && model.get("can_redo") && !hasDraft());

@@ -39,7 +39,7 @@ pictures = wonda.history.search(limit=1000)
 def rss():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-len(pictures)
+print(len(pictures), "pictures are there")
 """
 # Runs a cell of a gallery; resolves with the milliseconds until all in sight is painted.
 PAINTED = """
@@ -121,7 +121,7 @@ def measure(*, quick: bool) -> list[Row]:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             frontends.open_notebook(page, url, NAME)
             frontends.run_all(page)
-            page.get_by_text(f"{MANY}", exact=True).wait_for()
+            page.get_by_text(f"{MANY} pictures are there").wait_for()
             page.wait_for_timeout(1000)
             _painted(page, FEW, "warm")  # loads what is loaded once
             few, many = [], []

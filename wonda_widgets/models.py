@@ -31,7 +31,7 @@ class Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 T = TypeVar("T", bound=Wire)
 
 
-class Media(Wire, frozen=True):
+class Media(Wire, frozen=True, gc=False):  # it holds text and numbers
     """A picture (or video, or sound) in the account's library.
 
     Attributes

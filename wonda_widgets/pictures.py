@@ -58,7 +58,7 @@ _IN = "INSERT INTO words (rowid, prompt, note)"
 _OUT = "INSERT INTO words (words, rowid, prompt, note)"
 
 
-class Marks(msgspec.Struct, frozen=True, kw_only=True):
+class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a person thinks of a picture.
 
     Attributes
@@ -74,7 +74,7 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
+class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing in it leads back
     """A picture with how it was made, and what you think of it.
 
     Attributes
@@ -219,19 +219,30 @@ class Pictures:
     # ------------------------------------------------------------ for people
 
     def search(
-        self, base_url: str, query: Query, limit: int, offset: int = 0
-    ) -> Future[list[tuple[Record, Marks]]]:
+        self,
+        base_url: str,
+        query: Query,
+        limit: int,
+        offset: int,
+        make: Callable[[Record, Marks], Picture | None],
+    ) -> Future[list[Picture]]:
         """Give the pictures that are there, newest first: made, and not refused or failed."""
         condition, values = _where(base_url, query)
 
-        def work(connection: sqlite3.Connection) -> list[tuple[Record, Marks]]:
+        # One after the other: all replies at once would be so many objects that Python now
+        # and then stops everything to look through all it has.
+        def work(connection: sqlite3.Connection) -> list[Picture]:
             rows = connection.execute(
-                f"SELECT request.*, favourite, rating, note {condition}"
-                " ORDER BY picture.asked_at DESC, picture.id DESC LIMIT ? OFFSET ?",
+                f"SELECT request.*, favourite, rating, picture.note {condition}"
+                f" ORDER BY {_newest(query)} LIMIT ? OFFSET ?",
                 (*values, limit, offset),
-            ).fetchall()
-            found = [(self._read(row), _marks(row)) for row in rows]
-            return [(record, marks) for record, marks in found if record is not None]
+            )
+            return [
+                made
+                for row in rows
+                if (record := self._read(row)) is not None
+                and (made := make(record, _marks(row))) is not None
+            ]
 
         return self._database.run(work, writes=False)
 
@@ -332,14 +343,21 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
         if value is not None:
             conditions.append(comparison)
             values.append(value)
+    tables = "picture CROSS JOIN request USING (intent)"
     words = matching(query.text)
     if words:
-        conditions.append("picture.id IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        # The index gives its rows newest first, so that the first screenful is all that is read.
+        tables = f"words CROSS JOIN {tables}"
+        conditions += ["picture.id=words.rowid", "words MATCH ?"]
         values.append(words)
     elif query.text.strip():
         conditions.append("0")  # signs alone are in no prompt's words
-    joined = " AND ".join(conditions)
-    return f"FROM picture JOIN request USING (intent) WHERE {joined}", tuple(values)
+    return f"FROM {tables} WHERE {' AND '.join(conditions)}", tuple(values)
+
+
+def _newest(query: Query) -> str:
+    """Newest first: rows are numbered in the order in which they were asked for."""
+    return "words.rowid DESC" if matching(query.text) else "picture.id DESC"
 
 
 def matching(text: str) -> str:

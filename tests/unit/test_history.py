@@ -180,8 +180,10 @@ def test_a_journal_of_before_learns_its_pictures(tmp_path):
             old.execute(f"INSERT INTO request VALUES {values}", (body, media))
     old.close()
     kept = Journal(path)
-    found = kept.pictures.search("b", Query(text="harbour"), 10).result()
-    assert [record.intent for record, _ in found] == ["i0"]
+    found = kept.pictures.search(
+        "b", Query(text="harbour"), 10, 0, lambda record, _: record
+    ).result()
+    assert [record.intent for record in found] == ["i0"]
     assert kept.pictures.count("b", Query()).result() == 3
     ended = kept.pictures.ended("b", "inference", "m").result()
     assert [record.intent for record in ended] == ["i1", "i0"]

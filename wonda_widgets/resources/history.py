@@ -75,8 +75,7 @@ class AsyncHistory:
                     name, f"{name} is a whole number from {least} to {MOST:,}, not {value!r}."
                 )
         query = _query(text, **which)
-        found = await self._run("search", query, limit, offset)
-        return [made for record, marks in found if (made := _picture(record, marks)) is not None]
+        return list(await self._run("search", query, limit, offset, _picture))
 
     @on_package_loop
     async def count(self, text: str = "", **which: Unpack[Which]) -> int:

@@ -362,17 +362,25 @@ export default {
         laidFor = 0; // out of sight: laid out anew when it comes back
         return;
       }
+      const before = plan;
       plan = laidOut(model.get("groups"), width, model.get("shape"));
       laidFor = grid.clientWidth;
       grid.setAttribute("aria-rowcount", plan.rows.length);
       canvas.style.height = `${plan.height}px`;
       active = Math.min(active, Math.max(0, plan.count - 1));
       const had = root.contains(document.activeElement) && document.activeElement.closest?.(".wonda-card");
-      for (const { node } of drawn.values()) node.remove();
-      drawn.clear();
+      // Rows that stay where they are keep their cards, which only show something else.
+      const isAlike = plan.card === before.card && plan.picture === before.picture;
+      const shape = (row) => row && [row.top, row.title, row.first, row.count].join();
+      for (const [index, { node }] of drawn) {
+        if (isAlike && shape(before.rows[index]) === shape(plan.rows[index])) continue;
+        node.remove();
+        drawn.delete(index);
+      }
       asked = "";
       draw();
-      if (had) focus(active);
+      repaint();
+      if (had && !root.contains(document.activeElement)) focus(active);
     }
     const resized = new ResizeObserver(() => {
       if (grid.clientWidth !== laidFor) arrange();

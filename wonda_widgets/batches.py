@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .database import Database
-    from .journal import Record
+    from .records import Record
 
 MIGRATION = """
     CREATE TABLE batch (

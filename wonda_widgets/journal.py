@@ -16,19 +16,17 @@ It holds prompts, captions and replies; it never holds the key.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import os
 import re
-import socket
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import batches, pictures
+from . import batches, pictures, records
 from .database import MEMORY, Database
 from .errors import InvalidInputError
 
@@ -37,8 +35,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .models import Snapshot
+    from .records import Record
 
-_log = logging.getLogger(__name__)
 
 PATH_VARIABLE = "WONDA_JOURNAL"
 DAYS = 365.0
@@ -47,9 +45,6 @@ PRUNE_EVERY = 200  # rows begun
 FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
 SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
-ALIVE_FOR = 600.0  # seconds that a request of a process we cannot ask about may take
-
-State = Literal["sending", "accepted", "refused", "unknown", "posted", "absent", "dismissed"]
 
 #: In these a publish stands in the way of the same one again.
 STANDING = ("sending", "unknown", "accepted", "posted")
@@ -88,73 +83,6 @@ MIGRATIONS = (
 )
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as the journal knows it.
-
-    Attributes
-    ----------
-    intent : str
-        Our own id of it.
-    kind : str
-        ``"inference"``, ``"publish"`` or ``"upload"``.
-    body : dict
-        What was asked, by the API's names.
-    owner : str
-        The process that asked.
-    asked_at, told_at : float
-        Seconds since 1970: when it was asked, and when anything was last heard or sent.
-    state : str
-        See this module.
-    reason : str
-        Why it was refused or is unknown.
-    job_id : str or None
-    status : str
-        The service's last word.
-    ended : bool
-        Whether the job has.
-    reply : dict
-        The job's last reply.
-    permalink : str or None
-    """
-
-    intent: str
-    base_url: str
-    kind: str
-    body: dict[str, Any]
-    same_as: str
-    owner: str
-    asked_at: float
-    told_at: float
-    state: State
-    reason: str
-    job_id: str | None
-    status: str
-    ended: bool
-    reply: dict[str, Any]
-    permalink: str | None
-
-    @property
-    def sending(self) -> bool:
-        """Whether some process may be sending it at this moment."""
-        return self.state == "sending" and _lives(self.owner, self.told_at)
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether another process that runs takes care of it."""
-        return self.owner != _owner() and _runs(self.owner) is True
-
-    @property
-    def under_way(self) -> bool:
-        """Whether some process sends it or follows its job at this moment."""
-        follows = self.state == "accepted" and not self.ended and _runs(self.owner) is True
-        return self.sending or follows
-
-    @property
-    def unknown(self) -> bool:
-        """Whether it may have taken effect, and nobody has read the answer."""
-        return self.state == "unknown" or (self.state == "sending" and not self.sending)
-
-
 class Journal:
     """What was asked and what came back, kept for the next kernel.
 
@@ -191,8 +119,8 @@ class Journal:
         self._begun = 0
         self._written = 0.0  # bytes since the last pruning
         self._database = Database(_path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1")
-        self.pictures = pictures.Pictures(self._database, _record)
-        self.batches = batches.Batches(self._database, _record)
+        self.pictures = pictures.Pictures(self._database, records.read)
+        self.batches = batches.Batches(self._database, records.read)
 
     @property
     def path(self) -> Path | None:
@@ -243,7 +171,7 @@ class Journal:
             now = time.time()
             connection.execute(
                 "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL)",
-                (intent, base_url, kind, body.decode(), same_as, _owner(), now, now),
+                (intent, base_url, kind, body.decode(), same_as, records.this_process(), now, now),
             )
             if kind == "inference":
                 pictures.Pictures.begin(connection, intent, base_url, now, body)
@@ -418,19 +346,7 @@ def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...
         f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions of ours
         values,
     ).fetchall()
-    return [record for row in rows if (record := _record(row)) is not None]
-
-
-def _record(row: sqlite3.Row) -> Record | None:
-    """Read a row; None of one that is not ours to read."""
-    facts = dict(row)
-    try:
-        facts["body"] = msgspec.json.decode(facts["body"])
-        facts["reply"] = msgspec.json.decode(facts["reply"])
-        return msgspec.convert({**facts, "ended": bool(facts["ended"])}, Record)
-    except (msgspec.MsgspecError, TypeError):
-        _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])
-        return None
+    return [record for row in rows if (record := records.read(row)) is not None]
 
 
 def _forget(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
@@ -469,51 +385,3 @@ def files() -> list[Path]:
         + r"(\.thumbnails)?(\.damaged-\d{8}-\d{6}(\+\d+)?)?(-wal|-shm|-journal)?"
     )
     return sorted(file for file in path.parent.iterdir() if ours.fullmatch(file.name))
-
-
-# ---------------------------------------------------------------- whose request it is
-
-_token: tuple[int, str] = (0, "")
-
-
-def _owner() -> str:
-    """Name this process so that no other is taken for it: process ids are used again."""
-    global _token  # noqa: PLW0603 - one a process, another in a forked child
-    if _token[0] != os.getpid():
-        _token = (os.getpid(), uuid.uuid4().hex[:12])
-    return f"{socket.gethostname()}|{os.getpid()}|{_token[1]}|{_began(os.getpid())}"
-
-
-def _began(pid: int) -> str:
-    """When a process began, where the system tells (Linux); else empty."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
-    except (OSError, ValueError, IndexError):
-        return ""
-
-
-def _lives(owner: str, told_at: float) -> bool:
-    """Whether the process that asked may still be sending."""
-    runs = _runs(owner)
-    # Where that cannot be told only the clock does, which somebody may have set since.
-    return abs(time.time() - told_at) < ALIVE_FOR if runs is None else runs
-
-
-def _runs(owner: str) -> bool | None:
-    """Whether a process runs; None where that cannot be told."""
-    if owner == _owner():
-        return True
-    host, pid, _, began = owner.split("|")
-    # Of a process elsewhere nothing is known, and asking would end it on Windows.
-    if host != socket.gethostname() or os.name != "posix":
-        return None
-    if int(pid) == os.getpid():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    # The id may be another process's by now.
-    return _began(int(pid)) == began if began else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .database import Database
-    from .journal import Record
+    from .records import Record
 
 RATINGS = range(6)  # stars; 0 for none
 RECENT_RUNS = 100  # for durations: what a model took last month says little of today

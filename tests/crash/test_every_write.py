@@ -152,7 +152,7 @@ def test_a_crash_at_each_write_loses_no_job_and_posts_nothing_twice(tmp_path, la
         # The process is gone; whoever asks for its requests is another one.
         service.lose = None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("wonda_widgets.journal._token", (0, ""))
+            patch.setattr("wonda_widgets.records._token", (0, ""))
             with kernel(service, path) as after:
                 known = listed(after)
                 for job_id, asked in service.jobs.items():
@@ -217,7 +217,7 @@ class Kernels(RuleBasedStateMachine):
     @rule()
     def restart(self):
         self.wonda.close()
-        self.patch.setattr("wonda_widgets.journal._token", (0, ""))
+        self.patch.setattr("wonda_widgets.records._token", (0, ""))
         self.wonda = kernel(self.service, self.path)
 
     @rule(writes=st.integers(1, 6), kept=st.booleans())
@@ -229,7 +229,7 @@ class Kernels(RuleBasedStateMachine):
         self.publish(None, 0, 0)
         self.attempt(self.wonda.close)
         dying.close()
-        self.patch.setattr("wonda_widgets.journal._token", (0, ""))
+        self.patch.setattr("wonda_widgets.records._token", (0, ""))
         self.wonda = kernel(self.service, self.path)
 
     @invariant()

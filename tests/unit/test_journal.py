@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from wonda_widgets import batches, database, journal
+from wonda_widgets import batches, database, journal, records
 from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import MIGRATIONS, Journal
 from wonda_widgets.models import Snapshot
@@ -187,7 +187,7 @@ def test_a_request_of_a_process_that_ended_is_unknown(made, tmp_path):
 def test_a_process_id_that_is_used_again_is_not_taken_for_the_one_that_sent(made, monkeypatch):
     kept = made()
     begin(kept)
-    monkeypatch.setattr(journal, "_token", (os.getpid(), "another one"))
+    monkeypatch.setattr(records, "_token", (os.getpid(), "another one"))
     assert recent(kept)[0].unknown
 
 
@@ -483,7 +483,7 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
     kept = made()
     now = time.time()
     monkeypatch.setattr(journal.time, "time", lambda: now + 86_400)
-    monkeypatch.setattr(journal, "_owner", lambda: "another computer|1|x|")
+    monkeypatch.setattr(records, "this_process", lambda: "another computer|1|x|")
     begin(kept)
     monkeypatch.setattr(journal.time, "time", lambda: now)
     monkeypatch.undo()

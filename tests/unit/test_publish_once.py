@@ -495,7 +495,7 @@ def test_without_a_history_the_person_is_asked(kernel, service):
 def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, monkeypatch):
     import asyncio
 
-    from wonda_widgets import journal
+    from wonda_widgets import records
 
     first, second = kernel(), kernel()
     gate = threading.Event()
@@ -522,7 +522,7 @@ def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, 
     while not looked:
         pass
     # The second one takes the first for dead, and settles and posts.
-    monkeypatch.setattr(journal, "_runs", lambda _owner: False)
+    monkeypatch.setattr(records, "_runs", lambda _owner: False)
     second.publish.instagram(**POST)
     gate.set()
     thread.join()

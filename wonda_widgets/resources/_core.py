@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     from ..estimates import Usual
     from ..jobs import Kind
-    from ..journal import Journal, Record
+    from ..journal import Journal
+    from ..records import Record
     from ..transport import Transport
 
 P = ParamSpec("P")

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..jobs import Job
-    from ..journal import Record
     from ..models import Media, Snapshot
     from ..pictures import Marks
+    from ..records import Record
     from .media import AsyncMedia
 
 MOST = 100_000  # pictures a search gives

@@ -17,7 +17,7 @@ from .publish import PUBLISHING
 if TYPE_CHECKING:
     from ..errors import OutcomeUnknownError
     from ..jobs import Job, Kind
-    from ..journal import Record
+    from ..records import Record
 
 MOST = 1_000_000  # entries
 AN_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without halves of characters

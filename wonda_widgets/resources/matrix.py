@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from ..batches import Batch
     from ..estimates import Usual
     from ..jobs import Job
-    from ..journal import Record
     from ..models import Estimate, Snapshot
     from ..plans import Cell, Plan
+    from ..records import Record
     from ._cells import Price
     from ._core import Core
 

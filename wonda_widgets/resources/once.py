@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ..jobs import Job
-    from ..journal import Record
+    from ..records import Record
     from ._core import Core, Operation
 
 #: Seconds for which a request whose answer was lost may still take effect: so long the

@@ -13,7 +13,7 @@ from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
     from ..jobs import Job
-    from ..journal import Record
+    from ..records import Record
     from .once import Finding
 
 PUBLISHING = Operation(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
-    from ..journal import Record
     from ..models import Media, Snapshot
+    from ..records import Record
     from .image_preview import Shown
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..client import AsyncWonda
-    from ..journal import Record
+    from ..records import Record
 
 
 class Unfinished(Panel):

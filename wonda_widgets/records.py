@@ -1,0 +1,153 @@
+"""One request as the journal has it, and which process takes care of it.
+
+A process is named so that no other is taken for it, and where the system can be asked,
+it is: a request that is being sent by a process that runs is not unknown yet.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    import sqlite3
+
+ALIVE_FOR = 600.0  # seconds that a request of a process we cannot ask about may take
+
+_log = logging.getLogger(__name__)
+
+State = Literal["sending", "accepted", "refused", "unknown", "posted", "absent", "dismissed"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as the journal knows it.
+
+    Attributes
+    ----------
+    intent : str
+        Our own id of it.
+    kind : str
+        ``"inference"``, ``"publish"`` or ``"upload"``.
+    body : dict
+        What was asked, by the API's names.
+    owner : str
+        The process that asked.
+    asked_at, told_at : float
+        Seconds since 1970: when it was asked, and when anything was last heard or sent.
+    state : str
+        See `journal`.
+    reason : str
+        Why it was refused or is unknown.
+    job_id : str or None
+    status : str
+        The service's last word.
+    ended : bool
+        Whether the job has.
+    reply : dict
+        The job's last reply.
+    permalink : str or None
+    """
+
+    intent: str
+    base_url: str
+    kind: str
+    body: dict[str, Any]
+    same_as: str
+    owner: str
+    asked_at: float
+    told_at: float
+    state: State
+    reason: str
+    job_id: str | None
+    status: str
+    ended: bool
+    reply: dict[str, Any]
+    permalink: str | None
+
+    @property
+    def sending(self) -> bool:
+        """Whether some process may be sending it at this moment."""
+        return self.state == "sending" and _lives(self.owner, self.told_at)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another process that runs takes care of it."""
+        return self.owner != this_process() and _runs(self.owner) is True
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some process sends it or follows its job at this moment."""
+        follows = self.state == "accepted" and not self.ended and _runs(self.owner) is True
+        return self.sending or follows
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have taken effect, and nobody has read the answer."""
+        return self.state == "unknown" or (self.state == "sending" and not self.sending)
+
+
+def read(row: sqlite3.Row) -> Record | None:
+    """Read a row; None of one that is not ours to read."""
+    facts = dict(row)
+    try:
+        facts["body"] = msgspec.json.decode(facts["body"])
+        facts["reply"] = msgspec.json.decode(facts["reply"])
+        return msgspec.convert({**facts, "ended": bool(facts["ended"])}, Record)
+    except (msgspec.MsgspecError, TypeError):
+        _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])
+        return None
+
+
+# ---------------------------------------------------------------- whose request it is
+
+_token: tuple[int, str] = (0, "")
+
+
+def this_process() -> str:
+    """Name this process so that no other is taken for it: process ids are used again."""
+    global _token  # noqa: PLW0603 - one a process, another in a forked child
+    if _token[0] != os.getpid():
+        _token = (os.getpid(), uuid.uuid4().hex[:12])
+    return f"{socket.gethostname()}|{os.getpid()}|{_token[1]}|{_began(os.getpid())}"
+
+
+def _began(pid: int) -> str:
+    """When a process began, where the system tells (Linux); else empty."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
+    except (OSError, ValueError, IndexError):
+        return ""
+
+
+def _lives(owner: str, told_at: float) -> bool:
+    """Whether the process that asked may still be sending."""
+    runs = _runs(owner)
+    # Where that cannot be told only the clock does, which somebody may have set since.
+    return abs(time.time() - told_at) < ALIVE_FOR if runs is None else runs
+
+
+def _runs(owner: str) -> bool | None:
+    """Whether a process runs; None where that cannot be told."""
+    if owner == this_process():
+        return True
+    host, pid, _, began = owner.split("|")
+    # Of a process elsewhere nothing is known, and asking would end it on Windows.
+    if host != socket.gethostname() or os.name != "posix":
+        return None
+    if int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    # The id may be another process's by now.
+    return _began(int(pid)) == began if began else None

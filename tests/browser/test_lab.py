@@ -31,6 +31,18 @@ def tab_to(page, name, *, back=False):
     raise AssertionError(f"Tab does not lead to {name!r}: {seen}")
 
 
+def run(page, code):
+    """Run code in the notebook's kernel."""
+    found = page.evaluate(
+        """async (code) => {
+            const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            return (await kernel.requestExecute({ code }).done).content;
+        }""",
+        code,
+    )
+    assert found["status"] == "ok", found
+
+
 def make_four(page):
     """Write the plan and run it."""
     keyboard = page.keyboard
@@ -152,7 +164,8 @@ def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
         """import wonda_widgets as ww
 wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
 wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image", "nano-banana-2"]).wait()
-ww.History(wonda)""",
+history = ww.History(wonda)
+history""",
     )
     search = page.get_by_role("searchbox")
     cards = page.locator(".wonda-card img:visible")
@@ -168,6 +181,19 @@ ww.History(wonda)""",
     expect(cards).to_have_count(4)
     expect(page.get_by_label("Made from")).to_have_value("")
     expect(search).to_be_focused()
+
+    # What is looked at stays that, also when another picture takes its place.
+    page.locator(".wonda-card").first.dblclick()
+    look = page.get_by_role("dialog", name="Picture")
+    expect(look.get_by_text("PNG")).to_be_visible()
+    looked_at = look.locator(".wonda-about-prompt").inner_text()
+    run(page, "wonda.images.generate(model='z-image', prompt='The newest').wait()")
+    run(page, "history.gallery.refresh()")
+    expect(page.locator(".wonda-card").first).to_have_attribute("title", "The newest")
+    look.get_by_role("button", name="Favourite").click()
+    expect(look.get_by_role("button", name="★ Favourite")).to_be_visible()
+    looked_at = f"[{looked_at!r}]"
+    run(page, f"assert [p.prompt for p in wonda.history.search(favourite=True)] == {looked_at}")
 
 
 def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture(notebook):

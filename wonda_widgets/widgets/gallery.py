@@ -69,7 +69,7 @@ class Gallery(Panel):
     >>> [picture.media.media_id for picture in gallery.selected]
     """
 
-    _esm = esm("viewer", "gallery")
+    _esm = esm("viewer", "close_look", "gallery")
     _css = css("gallery")
 
     selected: Any = traitlets.List()

@@ -50,33 +50,6 @@ function rowAt(rows, y) {
   return low;
 }
 
-/** One to five stars as a radio group; `set(rating)` when one is chosen. */
-function stars(set) {
-  const name = uid("stars");
-  const inputs = [0, 1, 2, 3, 4, 5].map((value) =>
-    h("input", { type: "radio", name, value, onchange: () => set(value) }),
-  );
-  const labels = inputs.map((input, value) =>
-    h(
-      "label",
-      { class: value ? "" : "wonda-no-stars" },
-      input,
-      h("span", { class: "wonda-unseen" }, value ? `${value} star${value > 1 ? "s" : ""}` : "No stars"),
-      h("i", { "aria-hidden": "true" }, value ? "★" : "✕"),
-    ),
-  );
-  const node = h("fieldset", { class: "wonda-stars" }, h("legend", {}, "Rating"), ...labels);
-  return {
-    node,
-    paint(rating) {
-      inputs.forEach((input, value) => {
-        input.checked = value === rating;
-        labels[value].classList.toggle("wonda-on", value > 0 && value <= rating);
-      });
-    },
-  };
-}
-
 export default {
   render({ model, el }) {
     const panel = view(model, el, "gallery");
@@ -492,124 +465,18 @@ export default {
       signal,
     });
 
-    // -------------------------------------------------------------- looking closely
-
-    const shared = lookout();
-    const picture = viewer(shared, signal, "Picture; plus and minus zoom");
-    const promptText = h("p", { class: "wonda-about-prompt" });
-    const rows = h("dl", { class: "wonda-about-rows" });
-    const facts = h("p", { class: "wonda-count" });
-    const heart = button("☆ Favourite", () => {
-      const item = items.get(opened);
-      if (item) tell(model, { type: "mark", key: item.key, favourite: !item.favourite });
-    }, { small: true });
-    const rating = stars((value) => {
-      const item = items.get(opened);
-      if (item) tell(model, { type: "mark", key: item.key, rating: value });
+    const look = closeLook(model, panel, {
+      view: me,
+      items,
+      thumbs,
+      isChosen: (key) => chosen().includes(key),
+      closed: (place) => focus(place),
     });
-    const noteControl = h("textarea", { class: "wonda-input", rows: 3, maxlength: 2000 });
-    let noteOf = "";
-    const saveNote = () => {
-      clearTimeout(noting);
-      if (noteOf && noteControl.value !== noteControl.dataset.saved) {
-        noteControl.dataset.saved = noteControl.value;
-        tell(model, { type: "mark", key: noteOf, note: noteControl.value });
-      }
-    };
-    let noting = 0;
-    noteControl.addEventListener("input", () => {
-      clearTimeout(noting);
-      noting = setTimeout(saveNote, 500);
-    });
-    noteControl.addEventListener("change", saveNote);
-    const noteField = field("Note", noteControl);
-    let code = "";
-    const codeButton = button("Copy as code", () => copy(code, codeButton), { small: true });
-    const pick = button("Choose", () => toggle(opened), { small: true });
-    const acts = h("div", { class: "wonda-buttons" });
-    const back = button("‹", () => step(-1), { small: true });
-    const forth = button("›", () => step(1), { small: true });
-    back.setAttribute("aria-label", "Previous picture");
-    forth.setAttribute("aria-label", "Next picture");
-    const shut = button("Close", () => box.close(), { small: true });
-    const box = h(
-      "dialog",
-      {
-        class: "wonda wonda-close-look",
-        "aria-label": "Picture",
-        onclick: (event) => event.target === box && box.close(),
-        onclose: () => {
-          saveNote();
-          noteOf = "";
-          focus(opened);
-        },
-      },
-      h("div", { class: "wonda-close-picture" }, picture.node, h("div", { class: "wonda-close-bar" }, back, forth, zoomButtons(shared), facts)),
-      h(
-        "div",
-        { class: "wonda-about" },
-        h("div", { class: "wonda-buttons" }, heart, pick, h("span", { class: "wonda-gap" }), shut),
-        promptText,
-        rows,
-        rating.node,
-        noteField.node,
-        h("div", { class: "wonda-buttons" }, codeButton),
-        acts,
-      ),
-    );
-    root.append(box);
-    signal.addEventListener("abort", () => {
-      clearTimeout(noting);
-      picture.free();
-    });
-    let opened = 0;
-
-    function open(place) {
-      const item = items.get(place);
-      if (item?.state !== "succeeded") return;
-      saveNote();
-      opened = place;
+    root.append(look.node);
+    const open = (place) => {
       active = place;
-      shared.reset();
-      picture.img.alt = item.title;
-      const small = thumbs.get(item.key);
-      picture.img.hidden = !small;
-      if (small) picture.img.src = small;
-      picture.say("Fetching the picture…");
-      promptText.textContent = item.title;
-      rows.replaceChildren();
-      facts.textContent = "";
-      noteOf = "";
-      paintBox();
-      if (!box.open) {
-        box.showModal();
-        picture.node.focus();
-      }
-      tell(model, { type: "open", key: item.key, view: me });
-    }
-    function step(by) {
-      for (let place = opened + by; place >= 0 && place < plan.count; place += by) {
-        if (items.get(place)?.state === "succeeded") return open(place);
-        if (!items.has(place)) break;
-      }
-    }
-    function paintBox() {
-      const item = items.get(opened);
-      if (!item) return;
-      heart.textContent = item.favourite ? "★ Favourite" : "☆ Favourite";
-      heart.setAttribute("aria-pressed", String(item.favourite));
-      rating.paint(item.rating);
-      const isChosen = chosen().includes(item.key);
-      pick.textContent = isChosen ? "Chosen ✓" : "Choose";
-      pick.setAttribute("aria-pressed", String(isChosen));
-    }
-    hotkey(root, signal, isEscape, () => (box.open ? box.close() : false));
-    const sideways = (event) => ["ArrowLeft", "ArrowRight"].includes(event.key) && box.open;
-    hotkey(root, signal, sideways, (event) => {
-      const typing = /^(TEXTAREA|INPUT)$/.test(event.target.tagName);
-      if (typing || shared.look.scale > 1) return false;
-      step(event.key === "ArrowLeft" ? -1 : 1);
-    });
+      look.open(place);
+    };
 
     // -------------------------------------------------------------- what Python tells
 
@@ -622,7 +489,7 @@ export default {
         if (content.order !== model.get("order")) return;
         take(content);
         repaint();
-        if (box.open) paintBox();
+        look.paint();
       } else if (content.type === "item") {
         for (const [place, item] of items)
           if (item.key === content.item.key) {
@@ -630,25 +497,15 @@ export default {
             const cell = cellAt(place);
             if (cell) paintCard(cell);
           }
-        if (box.open) paintBox();
+        look.paint();
       } else if (content.type === "thumb") {
         keepThumb(content.key, pictureUrl(buffers[0], ""));
         repaint();
       } else if (content.type === "broken") {
         broken.set(content.key, content.why);
         repaint();
-      } else if (content.type === "about" && content.view === me && items.get(opened)?.key === content.key) {
-        promptText.textContent = content.prompt || "No prompt";
-        rows.replaceChildren(
-          ...content.rows.map((row) => h("div", {}, h("dt", {}, row.label), h("dd", {}, row.value))),
-        );
-        code = content.code;
-        noteOf = content.key;
-        noteControl.value = noteControl.dataset.saved = content.note;
-      } else if (content.type === "large" && content.view === me && items.get(opened)?.key === content.key) {
-        if (content.why) picture.say(content.why);
-        else picture.show(buffers[0], content.mime);
-        facts.textContent = content.facts ?? "";
+      } else {
+        look.hear(content, buffers);
       }
     });
 
@@ -684,16 +541,6 @@ export default {
           : [h("span", { class: "wonda-count" }, "Click or Space chooses, Enter looks closely, f marks a favourite.")]),
       );
       if (had && !some.length) focus(active);
-      acts.replaceChildren(
-        ...model.get("actions").filter(({ least }) => least === 1).map(({ name, label }) =>
-          button(label, () => {
-            const key = items.get(opened)?.key;
-            if (!key) return;
-            box.close();
-            tell(model, { type: "act", name, keys: [key] });
-          }, { small: true }),
-        ),
-      );
       const isNarrowed =
         search.value || Object.keys(model.get("filters")).length ||
         ["favourites", "rating", "model", "since", "until"].some((name) => model.get(name));
@@ -706,7 +553,7 @@ export default {
           ? "Pictures that you make appear here."
           : "Pictures appear here.";
       repaint();
-      paintBox();
+      look.paint();
     });
     on("facets filters group_by", () => {
       const facets = model.get("facets");

@@ -1,0 +1,175 @@
+// A picture of a gallery, looked at closely: zoom and pan, how it was made, what you think of it.
+
+/** One to five stars as a radio group; `set(rating)` when one is chosen. */
+function stars(set) {
+  const name = uid("stars");
+  const inputs = [0, 1, 2, 3, 4, 5].map((value) =>
+    h("input", { type: "radio", name, value, onchange: () => set(value) }),
+  );
+  const labels = inputs.map((input, value) =>
+    h(
+      "label",
+      { class: value ? "" : "wonda-no-stars" },
+      input,
+      h("span", { class: "wonda-unseen" }, value ? `${value} star${value > 1 ? "s" : ""}` : "No stars"),
+      h("i", { "aria-hidden": "true" }, value ? "★" : "✕"),
+    ),
+  );
+  const node = h("fieldset", { class: "wonda-stars" }, h("legend", {}, "Rating"), ...labels);
+  return {
+    node,
+    paint(rating) {
+      inputs.forEach((input, value) => {
+        input.checked = value === rating;
+        labels[value].classList.toggle("wonda-on", value > 0 && value <= rating);
+      });
+    },
+  };
+}
+
+/** The dialog: `open(place)`, `paint()` when something changed, `hear` what Python tells. */
+function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen, closed }) {
+  const shared = lookout();
+  const picture = viewer(shared, signal, "Picture; plus and minus zoom");
+  // What is looked at is known by its key: its place may become another one's meanwhile.
+  let item = null;
+  const placeOf = (key) => [...items].find(([, other]) => other.key === key)?.[0];
+  const mark = (marks) => item && tell(model, { type: "mark", key: item.key, ...marks });
+
+  const promptText = h("p", { class: "wonda-about-prompt" });
+  const rows = h("dl", { class: "wonda-about-rows" });
+  const facts = h("p", { class: "wonda-count" });
+  const heart = button("☆ Favourite", () => mark({ favourite: !item.favourite }), { small: true });
+  const pick = button("Choose", () => item && tell(model, { type: "toggle", key: item.key }), { small: true });
+  const rating = stars((value) => mark({ rating: value }));
+
+  const note = h("textarea", { class: "wonda-input", rows: 3, maxlength: 2000 });
+  const noteField = field("Note", note);
+  let noteOf = "";
+  let noting = 0;
+  const saveNote = () => {
+    clearTimeout(noting);
+    if (!noteOf || note.value === note.dataset.saved) return;
+    note.dataset.saved = note.value;
+    tell(model, { type: "mark", key: noteOf, note: note.value });
+  };
+  note.addEventListener("input", () => {
+    clearTimeout(noting);
+    noting = setTimeout(saveNote, 500);
+  });
+  note.addEventListener("change", saveNote);
+
+  let code = "";
+  const codeButton = button("Copy as code", () => copy(code, codeButton), { small: true });
+  const acts = h("div", { class: "wonda-buttons" });
+  const back = button("‹", () => step(-1), { small: true });
+  const forth = button("›", () => step(1), { small: true });
+  back.setAttribute("aria-label", "Previous picture");
+  forth.setAttribute("aria-label", "Next picture");
+  const bar = h("div", { class: "wonda-close-bar" }, back, forth, zoomButtons(shared), facts);
+  const box = h(
+    "dialog",
+    {
+      class: "wonda wonda-close-look",
+      "aria-label": "Picture",
+      onclick: (event) => event.target === box && box.close(),
+      onclose: () => {
+        saveNote();
+        noteOf = "";
+        closed(placeOf(item?.key) ?? 0);
+      },
+    },
+    h("div", { class: "wonda-close-picture" }, picture.node, bar),
+    h(
+      "div",
+      { class: "wonda-about" },
+      h(
+        "div",
+        { class: "wonda-buttons" },
+        heart,
+        pick,
+        h("span", { class: "wonda-gap" }),
+        button("Close", () => box.close(), { small: true }),
+      ),
+      promptText,
+      rows,
+      rating.node,
+      noteField.node,
+      h("div", { class: "wonda-buttons" }, codeButton),
+      acts,
+    ),
+  );
+  signal.addEventListener("abort", () => {
+    clearTimeout(noting);
+    picture.free();
+  });
+
+  function open(place) {
+    if (items.get(place)?.state !== "succeeded") return;
+    saveNote();
+    item = items.get(place);
+    shared.reset();
+    picture.img.alt = item.title;
+    const small = thumbs.get(item.key);
+    picture.img.hidden = !small;
+    if (small) picture.img.src = small;
+    picture.say("Fetching the picture…");
+    promptText.textContent = item.title;
+    rows.replaceChildren();
+    facts.textContent = "";
+    noteOf = "";
+    paint();
+    if (!box.open) {
+      box.showModal();
+      picture.node.focus();
+    }
+    tell(model, { type: "open", key: item.key, view });
+  }
+  function step(by) {
+    for (let place = placeOf(item?.key) + by; items.has(place); place += by)
+      if (items.get(place).state === "succeeded") return open(place);
+  }
+  function paint() {
+    if (!item) return;
+    item = items.get(placeOf(item.key)) ?? item;
+    heart.textContent = item.favourite ? "★ Favourite" : "☆ Favourite";
+    heart.setAttribute("aria-pressed", String(item.favourite));
+    rating.paint(item.rating);
+    pick.textContent = isChosen(item.key) ? "Chosen ✓" : "Choose";
+    pick.setAttribute("aria-pressed", String(isChosen(item.key)));
+  }
+  function hear(content, buffers) {
+    if (content.view !== view || content.key !== item?.key) return;
+    if (content.type === "about") {
+      promptText.textContent = content.prompt || "No prompt";
+      rows.replaceChildren(
+        ...content.rows.map(({ label, value }) => h("div", {}, h("dt", {}, label), h("dd", {}, value))),
+      );
+      code = content.code;
+      noteOf = content.key;
+      note.value = note.dataset.saved = content.note;
+    } else if (content.type === "large") {
+      if (content.why) picture.say(content.why);
+      else picture.show(buffers[0], content.mime);
+      facts.textContent = content.facts ?? "";
+    }
+  }
+  on("actions", () =>
+    acts.replaceChildren(
+      ...model.get("actions").filter(({ least }) => least === 1).map(({ name, label }) =>
+        button(label, () => {
+          box.close();
+          tell(model, { type: "act", name, keys: [item.key] });
+        }, { small: true }),
+      ),
+    ),
+  );
+  hotkey(root, signal, isEscape, () => (box.open ? box.close() : false));
+  const sideways = (event) => ["ArrowLeft", "ArrowRight"].includes(event.key) && box.open;
+  hotkey(root, signal, sideways, (event) => {
+    const typing = /^(TEXTAREA|INPUT)$/.test(event.target.tagName);
+    if (typing || shared.look.scale > 1) return false;
+    step(event.key === "ArrowLeft" ? -1 : 1);
+  });
+  return { node: box, open, paint, hear };
+}

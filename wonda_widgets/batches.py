@@ -51,7 +51,7 @@ class Batch(msgspec.Struct, frozen=True):
     alike : str
         What makes another plan the same one.
     plan : bytes
-        JSON of what `wonda.images.matrix` was given.
+        JSON of `plans.Asked`.
     begun_at : float
         Seconds since 1970.
     """

@@ -220,8 +220,12 @@ class Journal:
         )
 
     def dismissed(self, intent: str) -> Future[bool]:
-        """Note that a person has looked and takes it from here."""
-        return self._change(intent, "state IN ('sending', 'unknown')", state="dismissed")
+        """Note that a person has looked and takes it from here.
+
+        Of one whose outcome is unknown, or which has ended without what was wanted.
+        """
+        condition = "(state IN ('sending', 'unknown') OR (state='accepted' AND ended))"
+        return self._change(intent, condition, state="dismissed")
 
     def heard(self, base_url: str, kind: str, job_id: str, told: Snapshot) -> Future[None]:
         """Note what the service says of a job."""

@@ -47,6 +47,16 @@ class Cell(msgspec.Struct, frozen=True):
     values: dict[str, str]
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `wonda.images.matrix` was given; a `Plan` can be made of it again."""
+
+    template: str
+    values: dict[str, list[str]]
+    models: list[str]
+    params: dict[str, list[Any]]
+    attachment_media_ids: list[str]
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What will be made.
 
@@ -75,6 +85,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    @property
+    def asked(self) -> Asked:
+        """What it was made of."""
+        return Asked(
+            template=self.template,
+            values=self.values,
+            models=self.models,
+            params=self.params,
+            attachment_media_ids=self.attachments,
+        )
 
 
 def placeholders(template: str) -> list[str]:

@@ -119,9 +119,10 @@ def this_process() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, where the system tells (Linux); else empty."""
+    """When a process that runs began, where the system tells (Linux); else empty."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19]
+        facts = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return "" if facts[0] in "ZX" else facts[19]  # killed, and nobody has taken note yet
     except (OSError, ValueError, IndexError):
         return ""
 

@@ -1,5 +1,8 @@
 """Gallery, Compare and PromptLab without a browser: messages in, traits and messages out."""
 
+import asyncio
+import threading
+
 import ipywidgets
 import pytest
 from conftest import KEY
@@ -119,6 +122,8 @@ def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
         {"first": -1, "last": 3},
         {"first": "0", "last": 2},
         {"first": 0, "last": 10**9},
+        {"first": 0, "last": -1},
+        {"first": 0, "last": 2, "has": [[1]]},
         {"first": 5, "last": 1},
         {"first": 0, "last": 2, "has": "x"},
     ],
@@ -504,8 +509,6 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
 
 
 async def _a_moment():
-    import asyncio
-
     await asyncio.sleep(0.1)
 
 
@@ -555,6 +558,43 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     assert wonda.media.open(lab.edit_form.media).format == "JPEG"
     said = [point["title"] for point in lab.publish_form.points if point["level"] == "miss"]
     assert all("PNG" not in title for title in said)
+
+
+def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_picture(
+    lab, settled, wonda, monkeypatch
+):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    gate, real = threading.Event(), wonda._async._core.transport.post
+
+    async def slow(path, *args, **kwargs):
+        while path == "/media/upload" and not gate.is_set():
+            await asyncio.sleep(0.005)
+        return await real(path, *args, **kwargs)
+
+    monkeypatch.setattr(wonda._async._core.transport, "post", slow)
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
+    settled(lambda: lab.edit_form.state == "ready")
+    lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: lab.edit_form.operations)
+    lab.edit_form.use()
+    settled(lambda: lab.edit_form.step == "sending")
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 5))
+    settled(lambda: lab.edit_form.alt == "A storm, rain")
+    gate.set()
+    settled(lambda: lab.publish_form.media_id)
+    assert lab.publish_form.alt_text == "A sunset, haze"
+
+
+def test_the_same_edit_of_the_same_picture_is_one_media(wonda, made):
+    source = made.pictures[0].media
+    first, second = (
+        ww.edit.Edit(source, wonda=wonda, operations=[ww.edit.Encode(format="JPEG")])
+        for _ in range(2)
+    )
+    assert first.upload().media_id == second.upload().media_id
+    other = ww.edit.Edit(source, wonda=wonda, operations=[ww.edit.Encode(format="WEBP")])
+    assert other.upload().media_id != first.upload().media_id
 
 
 def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, settled):

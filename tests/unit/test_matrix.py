@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 import wonda_widgets as ww
+from wonda_widgets import runtime
 from wonda_widgets.resources._cells import about
 
 TEMPLATE = "A {subject} over the ocean, {light}"
@@ -359,7 +360,7 @@ def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
     planned.wait()
     planned.retry_failed()
     settled(lambda: planned.error is not None)
-    assert "costs up to $0.12; the budget is $0.08" in str(planned.error)
+    assert "$0.04, after up to $0.08 already spent; the budget is $0.08" in str(planned.error)
     assert len(made_at_the_service(wonda)) == 2
 
 
@@ -379,6 +380,106 @@ def test_what_was_refused_was_not_charged_and_the_budget_can_be_raised(wonda, se
     failing.budget_usd = 0.12
     failing.retry_failed()
     settled(lambda: len(made_at_the_service(wonda)) == 9)
+
+
+def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
+    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail"]}, budget_usd=0.12)
+    planned.wait()
+    for _ in range(5):
+        planned.retry_failed()
+        settled(lambda: planned.state == "done" and not planned.progress.running)
+    assert len(made_at_the_service(wonda)) == 3
+
+
+def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
+    planned = matrix(wonda, budget_usd=1, at_once=1)
+    for _ in planned:
+        break
+    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+    begun = len(made_at_the_service(wonda))
+    planned.budget_usd = 0.05
+    with pytest.raises(ww.InvalidInputError, match=r"already spent; the budget is \$0.05"):
+        planned.wait()
+    assert len(made_at_the_service(wonda)) == begun
+
+
+def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled):
+    first = matrix(wonda, at_once=1)
+    for _ in first:
+        break
+    settled(lambda: first.state == "stopped" and not first.progress.running)
+    second = matrix(wonda, budget_usd=0.21)
+    assert second.begun
+    first.wait()
+    with pytest.raises(ww.InvalidInputError, match=r"6 pictures cost about \$0.24"):
+        second.wait()
+    assert len(made_at_the_service(wonda)) == 6
+    assert wonda.images.unfinished() == []
+
+
+def test_retry_after_stop_makes_those_alone(wonda, settled):
+    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "a", "b", "c"]}, at_once=1)
+    for _ in planned:
+        break
+    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+    begun = len(made_at_the_service(wonda))
+    planned.retry_failed()
+    settled(lambda: len(made_at_the_service(wonda)) == begun + 1)
+    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+    for each in planned.cells:
+        if each.state == "succeeded":
+            planned.retry(each.cell.index)
+    runtime.call(asyncio.sleep(0.1))
+    assert len(made_at_the_service(wonda)) == begun + 1
+
+
+def test_what_runs_when_it_is_taken_up_and_stopped_comes_to_its_end(tmp_path, settled, quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.3, journal=tmp_path / "j.db") as wonda:
+        first = matrix(wonda, at_once=6)
+        first.start()
+        settled(lambda: len(made_at_the_service(wonda)) == 6)
+        first.stop()
+        second = matrix(wonda, at_once=1)
+        second.start()
+        settled(lambda: second.resumed and second.progress.running)
+        second.stop()
+        settled(lambda: second.progress.succeeded == 6)
+
+
+def test_two_who_want_one_without_a_picture_again_pay_for_one(wonda, settled):
+    values = {"what": ["sandbox: no media", "sandbox: slow"]}
+    first, second = matrix(wonda, "{what}", values), matrix(wonda, "{what}", values)
+    for each in (first, second):
+        each.start()
+    settled(lambda: first.progress.failed == second.progress.failed == 1)
+    assert len(made_at_the_service(wonda)) == 2
+    for each in (first, second):
+        each.retry_failed()
+    settled(lambda: len(made_at_the_service(wonda)) == 3)
+    settled(lambda: first.progress.failed == second.progress.failed == 1)
+    runtime.call(asyncio.sleep(0.1))
+    assert len(made_at_the_service(wonda)) == 3
+
+
+def test_a_plan_that_cannot_be_read_or_has_become_another_is_not_offered(wonda, settled):
+    first = matrix(wonda, at_once=1)
+    for _ in first:
+        break
+    settled(lambda: first.state == "stopped" and not first.progress.running)
+    database = wonda._async._core.journal._database
+
+    def damage(connection):
+        add = "INSERT INTO batch SELECT ?, base_url, alike, ?, begun_at + ?, 0 FROM batch LIMIT 1"
+        connection.execute(add, ("x" * 32, '{"cells": []}', 1))
+        other = (
+            '{"template":"a","values":{},"models":["z-image"],"params":{},'
+            '"attachment_media_ids":[]}'
+        )
+        connection.execute(add, ("y" * 32, other, 2))
+
+    database.run(damage).result()
+    [left] = wonda.images.unfinished()
+    assert left.plan.template == TEMPLATE
 
 
 def test_one_without_a_picture_is_made_again_when_asked(wonda, settled):

@@ -86,8 +86,6 @@ def about(seconds: float) -> str:
 class Made:
     """A cell and what became of it.
 
-    `repeats` says that it may be asked for although it had an end: a person wants that.
-
     Attributes
     ----------
     cell : Cell
@@ -109,7 +107,6 @@ class Made:
         self.cell = cell
         self.digest = digest
         self.begun = False
-        self.repeats = False
         self.state: CellState = "waiting"
         self.job: Job | None = None
         self.picture: Picture | None = None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .media import AsyncMedia
 
 MOST = 100_000  # pictures a search gives
+LONGEST_NOTE = 10_000  # characters
 EPOCH = 1970
 EXPIRED = frozenset({401, 403, 404, 410})  # of an address whose time is over
 
@@ -133,9 +134,12 @@ class AsyncHistory:
         rating : int, optional
             1 to 5 stars; 0 takes them away.
         note : str, optional
+            At most 10,000 characters.
         """
         if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
             raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
+        if note is not None and len(note) > LONGEST_NOTE:
+            raise InvalidInputError("note", f"A note has at most {LONGEST_NOTE:,} characters.")
         given = {"favourite": favourite, "rating": rating, "note": note}
         changes = {name: value for name, value in given.items() if value is not None}
         if not changes:

@@ -115,7 +115,8 @@ class AsyncImages:
         Raises
         ------
         InvalidInputError
-            If the plan cannot be made or costs more than the budget; nothing was sent.
+            If the plan cannot be made; nothing was sent. That it costs more than the budget
+            is raised by iterating, before anything is made.
 
         Examples
         --------
@@ -159,6 +160,8 @@ class AsyncImages:
         the service offers no more. Nothing is made until one is iterated or started; its
         `price` says what that costs.
         """
+        from ..plans import Asked  # noqa: PLC0415 - few scripts need it
+
         batches = self._core.journal.batches
         since = time.time() - days * 86_400
         found = []
@@ -166,10 +169,11 @@ class AsyncImages:
             records = await asyncio.wrap_future(batches.cells(batch.id))
             if any(record.under_way for record in records.values()):
                 continue
-            matrix = self.matrix(**msgspec.json.decode(batch.plan))
-            with contextlib.suppress(InvalidInputError):
-                await matrix.prepare()
-                if matrix.begun < len(matrix.plan):
+            with contextlib.suppress(msgspec.MsgspecError, InvalidInputError):
+                asked = msgspec.json.decode(batch.plan, type=Asked)
+                matrix = await self.matrix(**msgspec.structs.asdict(asked)).prepare()
+                # It may have become another one: the service takes other parameters now.
+                if matrix.alike == batch.alike and matrix.begun < len(matrix.plan):
                     found.append(matrix)
         return found
 

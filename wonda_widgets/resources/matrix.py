@@ -85,9 +85,10 @@ class _StandingError(Exception):
 class _Once:
     """A cell is asked for once."""
 
-    def __init__(self, same_as: str, *, repeat: bool) -> None:
+    repeat = False
+
+    def __init__(self, same_as: str) -> None:
         self.same_as = same_as
-        self.repeat = repeat
 
     async def settle(self, earlier: Record) -> None:
         raise _StandingError(earlier)
@@ -113,9 +114,10 @@ class Matrix:
     ----------
     plan : Plan
     price : Price
-        Of what is still to be made.
+        Of what was still to be made when it was planned, or begun.
     budget_usd : float or None
-        US dollars that may be spent on it from now on; can be set anew.
+        US dollars that may be spent with this object, what is made again included. It can be
+        set anew, for what begins after that.
     begun : int
         How many pictures an earlier kernel had asked for; they are not asked for again.
     resumed : bool
@@ -149,6 +151,8 @@ class Matrix:
         self._queue: list[Made] = []
         self._running: set[asyncio.Task[None]] = set()
         self._wanted = False  # that it runs; it may be stopped before it does
+        self._again = 0  # retries that are being prepared
+        self._spent = 0.0  # US dollars, at most: a failed job may not have been charged
         self._usual: dict[str, Usual | None] = {}
         self._listeners: list[Callable[[Made | None], object]] = []
         self._preparing: asyncio.Task[None] | None = None
@@ -179,13 +183,18 @@ class Matrix:
         plan = await self._make_plan()
         made = [Made(cell, _digest(cell, plan)) for cell in plan.cells]
         prices = await asyncio.gather(*(self._priced(each.cell) for each in made))
-        left = await self._left_of(made)
         for each, price in zip(made, prices, strict=True):
             each.price = price
+        left = await self._left_of(made)
+        self._made, self._plan = made, plan
+        self._know(left)
+
+    def _know(self, left: dict[str, Record]) -> None:
+        """Take note of which cells an earlier kernel has asked for."""
+        for each in self._made:
             record = left.get(each.digest)
             each.begun = record is not None and _stands(record)
-        self._price = summed([each for each in made if not each.begun])
-        self._made, self._plan = made, plan
+        self._price = summed([each for each in self._made if not each.begun])
 
     async def _left_of(self, made: list[Made]) -> dict[str, Record]:
         """What the journal knows of the cells, if the same plan was left unfinished."""
@@ -202,6 +211,11 @@ class Matrix:
         if self._plan is None:
             raise RuntimeError(UNPLANNED)
         return self._plan
+
+    @property
+    def alike(self) -> str:
+        """What another plan has too if it asks for the same pictures."""
+        return _alike(self._made)
 
     @property
     def begun(self) -> int:
@@ -222,9 +236,13 @@ class Matrix:
         ------
         InvalidInputError
         """
-        if self.budget_usd is None:
+        self._check_budget([each for each in self._made if _is_ahead(each)])
+
+    def _check_budget(self, some: list[Made]) -> None:
+        """Whether the budget allows it to make these, after what was spent on others."""
+        if self.budget_usd is None or not some:
             return
-        price = self.price
+        price = summed(some)
         if price.usd is None:
             raise InvalidInputError(
                 "budget_usd",
@@ -233,12 +251,12 @@ class Matrix:
                 "Leave the model out, or make it without a budget.",
             )
         # A sum of prices is not exact to the last digit.
-        if price.usd > self.budget_usd + 1e-9:
-            count = len(self.plan) - self.begun
+        if self._spent + price.usd > self.budget_usd + 1e-9:
+            pictures = "1 picture costs" if len(some) == 1 else f"{len(some)} pictures cost"
+            spent = f", after up to ${self._spent:.2f} already spent" if self._spent else ""
             raise InvalidInputError(
                 "budget_usd",
-                f"{count} pictures cost about ${price.usd:.2f}; the budget is "
-                f"${self.budget_usd:.2f}.",
+                f"{pictures} about ${price.usd:.2f}{spent}; the budget is ${self.budget_usd:.2f}.",
                 "Take fewer values or raise the budget.",
             )
 
@@ -339,7 +357,12 @@ class Matrix:
         if self._beginning is None:
             self._beginning = asyncio.get_running_loop().create_task(self._begin())
         elif self._beginning.done() and self.state in {"stopped", "planned"}:
-            self._go()
+            try:
+                self.check_budget()
+            except InvalidInputError as error:
+                self._halt(error)
+            else:
+                self._go()
 
     async def _begin(self) -> None:
         try:
@@ -358,14 +381,22 @@ class Matrix:
     async def _take_up(self) -> None:
         """Go on with the batch of the same plan that was left, or begin a new one."""
         journal, base_url = self._core.journal, self._core.base_url
-        plan = self._core.transport.without_key(_asked(self.plan))
+        plan = self._core.transport.without_key(msgspec.json.encode(self.plan.asked))
         since = _since() if self._resume else None
         begun = journal.batches.begin(base_url, _alike(self._made), plan, since)
         batch, self.resumed = await asyncio.wrap_future(begun)
         self._batch = batch
-        if not self.resumed:
-            return
-        records = await asyncio.wrap_future(journal.batches.cells(batch.id))
+        records = {}
+        if self.resumed:
+            records = await asyncio.wrap_future(journal.batches.cells(batch.id))
+        # What was left when this was planned may have come to its end since.
+        self._know(records)
+        try:
+            self.check_budget()
+        except InvalidInputError:
+            if not self.resumed:
+                await asyncio.wrap_future(journal.batches.ended(batch.id, ended=True))
+            raise
         for each in self._made:
             if each.digest in records:
                 self._recall(each, records[each.digest])
@@ -388,7 +419,8 @@ class Matrix:
             made.state, made.error = "unknown", made.job.snapshot.error
         # What was refused, or settled by a person, or is being sent, waits for its turn.
 
-    def _go(self) -> None:
+    def _go(self, only: list[Made] | None = None) -> None:
+        """Make what waits; `only` these, where a person wants no more."""
         if not self._wanted:  # it was stopped meanwhile
             self.state = "stopped"
             self._tell(None)
@@ -396,7 +428,8 @@ class Matrix:
         self.error = None
         # Jobs that run already come first: they count among those at once.
         mine = {id(each) for each in self._queue}
-        ready = [each for each in self._made if each.state in {"running", "waiting"}]
+        some = self._made if only is None else only
+        ready = [each for each in some if each.state in {"running", "waiting"}]
         ready.sort(key=lambda each: each.state != "running")
         self._queue += [each for each in ready if id(each) not in mine and not self._is_at(each)]
         self.state = "running"
@@ -415,7 +448,8 @@ class Matrix:
             )
             self._running.add(task)
             task.add_done_callback(self._ended_one)
-        if not self._running and not self._queue and self.state == "running":
+        at_rest = not self._running and not self._queue and not self._again
+        if at_rest and self.state == "running":
             self.state = "done" if self._complete else "stopped"
             runtime.begin(self._note_end)
             self._tell(None)
@@ -460,48 +494,46 @@ class Matrix:
         if self._batch is None:
             return
         again = [each for each in some if each.state in {"failed", "unknown"}]
+        lost = [each for each in some if each.state == "lost"]
+        if not again and not lost:
+            return
         try:
-            self._check_again(again)
+            self._check_budget(again)
         except InvalidInputError as error:
             self.error = error
             self._tell(None)
             return
-        for each in some:
-            if each.state == "lost" and each.job is not None and each.job.id is not None:
+        for each in lost:
+            if each.job is not None and each.job.id is not None:
                 each.state, each.error = "running", None
                 each.job.resume()
-        looked_into = [each.job.intent for each in again if each.state == "unknown" and each.job]
+        looked_into = [
+            each.job.intent
+            for each in again
+            if each.job and (each.state == "unknown" or isinstance(each.error, NoMediaError))
+        ]
         for each in again:
             each.unwatch()
-            each.repeats = isinstance(each.error, NoMediaError)
             each.state, each.error, each.job, each.picture = "waiting", None, None, None
             self._tell(each)
+        # Of a matrix that was stopped, the others stay stopped.
+        only = None if self.state == "running" else [*lost, *again]
         self.state, self._wanted = "running", True
-        runtime.begin(self._make_again, [intent for intent in looked_into if intent])
+        self._again += 1
+        runtime.begin(self._make_again, [intent for intent in looked_into if intent], only)
 
-    def _check_again(self, again: list[Made]) -> None:
-        """Whether the budget allows it to make some again; a failed job may have been charged."""
-        if self.budget_usd is None:
-            return
-        # What was refused was not charged, and what was begun earlier is not of this budget.
-        charged = [each for each in again if each.job is not None and not each.begun]
-        ours = [each for each in self._made if not each.begun or each in again]
-        would_be = sum((each.price and each.price.usd) or 0.0 for each in [*ours, *charged])
-        if would_be > self.budget_usd + 1e-9:
-            raise InvalidInputError(
-                "budget_usd",
-                f"With {len(again)} made again this costs up to ${would_be:.2f}; the budget is "
-                f"${self.budget_usd:.2f}.",
-                "Raise the budget; the service does not say whether failed ones were charged.",
-            )
-
-    async def _make_again(self, looked_into: list[str]) -> None:
-        for intent in looked_into:
-            await asyncio.wrap_future(self._core.journal.dismissed(intent))
-        if self._batch is not None:
-            batches = self._core.journal.batches
-            await asyncio.wrap_future(batches.ended(self._batch.id, ended=False))
-        self._go()
+    async def _make_again(self, looked_into: list[str], only: list[Made] | None) -> None:
+        try:
+            for intent in looked_into:
+                await asyncio.wrap_future(self._core.journal.dismissed(intent))
+            if self._batch is not None:
+                batches = self._core.journal.batches
+                await asyncio.wrap_future(batches.ended(self._batch.id, ended=False))
+        except RuntimeError as closed:  # the client was, meanwhile
+            self._halt(ClosedError(str(closed)))
+        finally:
+            self._again -= 1
+        self._go(only)
 
     # ------------------------------------------------------------ one cell
 
@@ -532,12 +564,15 @@ class Matrix:
     async def _ask(self, made: Made) -> bool:
         """Ask for a cell, once; whether it has a job."""
         assert self._batch is not None  # noqa: S101 - a batch is begun before its cells
-        once = _Once(cell_name(self._batch.id, made.digest), repeat=made.repeats)
+        once = _Once(cell_name(self._batch.id, made.digest))
         cell = made.cell
         body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"
         self._tell(made)
         while True:
+            if not self._wanted:  # it was stopped while this one was about to be asked for
+                made.state = "waiting"
+                return False
             try:
                 self._follow(made, await self._core.start(GENERATION, body, named, once=once))
             except _StandingError as standing:
@@ -552,6 +587,7 @@ class Matrix:
                 )
                 self._recall(made, record)
                 made.error = error
+                self._spent += _usd(made)
                 return False
             except HALTING as error:
                 made.state = "waiting"
@@ -560,7 +596,7 @@ class Matrix:
             except WondaError as error:
                 made.state, made.error = "failed", error
                 return False
-            made.repeats = False
+            self._spent += _usd(made)
             return True
 
     def _follow(self, made: Made, job: Job) -> None:
@@ -573,6 +609,9 @@ class Matrix:
             self._tell(made)
         if snapshot.terminal:
             made.unwatch()
+            if made.job is job and made.state == "running" and not self._is_at(made):
+                self._heard(made, snapshot)  # it was running when this was stopped
+                self._tell(made)
 
     def _heard(self, made: Made, snapshot: Snapshot | None) -> None:
         """Take in how a job ended, if it has."""
@@ -694,17 +733,14 @@ def _alike(made: list[Made]) -> str:
     return hashlib.sha256("".join(sorted(each.digest for each in made)).encode()).hexdigest()
 
 
-def _asked(plan: Plan) -> bytes:
-    """A plan as `wonda.images.matrix` takes it, as JSON."""
-    return msgspec.json.encode(
-        {
-            "template": plan.template,
-            "values": plan.values,
-            "models": plan.models,
-            "params": plan.params,
-            "attachment_media_ids": plan.attachments,
-        }
-    )
+def _usd(made: Made) -> float:
+    """What one costs, as far as that is known."""
+    return (made.price and made.price.usd) or 0.0
+
+
+def _is_ahead(made: Made) -> bool:
+    """Whether it is still to be asked for."""
+    return made.state == "waiting" and not made.begun
 
 
 def _stands(record: Record) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from .. import runtime
 from ..errors import (
     InvalidInputError,
     UnsafeMediaError,
+    WondaError,
 )
 from ..models import Media, UploadReply, parse
 from ._core import Core, Named, Operation, on_package_loop
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
 
+EDITS = 200  # edited pictures that are known to be uploaded
+
 UPLOAD = Operation(
     "upload", "/media/upload", "upload", "Look into your Wonda library before you upload it again."
 )
@@ -34,6 +40,7 @@ class AsyncMedia:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._edits: dict[bytes, asyncio.Task[Media]] = {}
 
     @on_package_loop
     async def upload(
@@ -53,7 +60,9 @@ class AsyncMedia:
             A file name, from which the type is guessed if the bytes do not tell.
         edit : dict, optional
             How it was made of another picture: ``of``, a media id, and ``operations``
-            (see `wonda_widgets.edit`). It is kept in the journal and not sent.
+            (see `wonda_widgets.edit`). It is kept in the journal and not sent. The same
+            edit of the same picture is sent once by a client, and is the same media: two
+            would not be known as one post.
 
         Raises
         ------
@@ -64,6 +73,24 @@ class AsyncMedia:
         APIError
             If the service refused it.
         """
+        if edit is None or not edit.get("of"):
+            return await self._upload(source, name, edit)
+        alike = msgspec.json.encode(edit, order="sorted")
+        if alike not in self._edits:
+            work = asyncio.get_running_loop().create_task(self._upload(source, name, edit))
+            self._edits[alike] = work
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            while len(self._edits) > EDITS:
+                del self._edits[next(iter(self._edits))]
+        try:
+            return await asyncio.shield(self._edits[alike])
+        except WondaError:
+            self._edits.pop(alike, None)
+            raise
+
+    async def _upload(
+        self, source: Uploadable, name: str | None, edit: Mapping[str, Any] | None
+    ) -> Media:
         filename, data, mime = await runtime.in_thread(read_source, source, name)
         about: dict[str, Any] = {"name": filename, "mimeType": mime, "bytes": len(data)}
         if edit is not None:

@@ -45,11 +45,6 @@ class Item(msgspec.Struct, kw_only=True):
     status: str = ""
     elapsed: float = 0.0
 
-    @property
-    def can_be_chosen(self) -> bool:
-        """Whether there is a picture to choose."""
-        return self.picture is not None
-
 
 class Facet(msgspec.Struct, frozen=True):
     """Something that varies, with its values."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -124,7 +123,7 @@ class EditForm(Panel):
         self._made: tuple[_Wanted, Edited] | None = None
         self._uploads: dict[_What, _Upload] = {}
         self._in_use: _What | None = None
-        self._sending = asyncio.Lock()
+        self._then: Callable[[Media], object] | None = None
         super().__init__(wonda, alt=alt, **traits)
         self.observe(lambda _: runtime.post(self._refresh), ["tool", "draft"])
         if media is not None or data is not None:
@@ -153,13 +152,23 @@ class EditForm(Panel):
         """
         runtime.post(lambda: self._begin(media, str((made or {}).get("prompt") or ""), data))
 
-    def reopen(self, media: Media, made: Mapping[str, Any] | None = None) -> None:
-        """As `show`; but what is being done to this same picture stays. On the loop only."""
+    def reopen(
+        self,
+        media: Media,
+        made: Mapping[str, Any] | None = None,
+        *,
+        then: Callable[[Media], object],
+    ) -> None:
+        """As `show`; but what is being done to this same picture stays. On the loop only.
+
+        `then` is called with each media that is made of this picture, also if another one is
+        edited by then.
+        """
         edit = self._edit
         same = edit is not None and edit.media is not None and edit.media.media_id == media.media_id
         if self._loading is None and same and not self.used:
             return
-        self.show(media, made)
+        self._begin(media, str((made or {}).get("prompt") or ""), None, then)
 
     def edit(self, operations: Iterable[Any]) -> None:
         """Propose an edit of the original, instead of what was done; returns at once.
@@ -187,17 +196,28 @@ class EditForm(Panel):
 
     # ------------------------------------------------------------ the original
 
-    def _begin(self, media: Media | None, name: str, data: bytes | None) -> None:
+    def _begin(
+        self,
+        media: Media | None,
+        name: str,
+        data: bytes | None,
+        then: Callable[[Media], object] | None = None,
+    ) -> None:
         if self._closed:
             return
         self._loading = wanted = object()
         with self.hold_sync():
             self.error = None
             self.state = "loading"
-        self._start(self._load, wanted, media, name, data)
+        self._start(self._load, wanted, media, name, data, then)
 
     async def _load(
-        self, wanted: object, media: Media | None, name: str, data: bytes | None
+        self,
+        wanted: object,
+        media: Media | None,
+        name: str,
+        data: bytes | None,
+        then: Callable[[Media], object] | None,
     ) -> None:
         try:
             if data is None:
@@ -213,7 +233,7 @@ class EditForm(Panel):
         if self._loading is not wanted or self._closed:  # another one was asked for meanwhile
             return
         self._loading = None
-        self._edit, self.media, self.result = edit, media, None
+        self._edit, self.media, self.result, self._then = edit, media, None, then
         first = edit.original
         with self.hold_sync():
             self.alt = name or self.alt or "Picture"
@@ -429,9 +449,9 @@ class EditForm(Panel):
         if not self._edit.operations and self._edit.media is not None:
             raise InvalidInputError("operations", "Nothing is changed yet.", "Choose a tool.")
         self.step = "sending"
-        self._start(self._use, self._edit)
+        self._start(self._use, self._edit, self._then)
 
-    async def _use(self, edit: Edit) -> None:
+    async def _use(self, edit: Edit, then: Callable[[Media], object] | None) -> None:
         what = _what(edit)
         try:
             made = await self._file(edit)
@@ -442,20 +462,19 @@ class EditForm(Panel):
         if self._edit is edit:
             self.media, self.result, self._in_use = media, made, what
             self._refresh()
-        for listener in self._listeners:
+        for listener in [*self._listeners, *([then] if then else [])]:
             self._guard(listener, media)
 
     async def _uploaded(self, what: _What, edit: Edit, made: Edited) -> Media:
         """What `made` is at the service; nothing is sent there twice."""
-        async with self._sending:  # the picture may be shown, and used, anew meanwhile
-            known = self._uploads.get(what)
-            if known is None:
-                media = await edit.send(self._client, made)
-                facts = _words.picture(made.width, made.height, made.format, len(made.data))
-                self._uploads[what] = known = _Upload(media, facts)
-                while len(self._uploads) > UPLOADS:
-                    del self._uploads[next(iter(self._uploads))]
-            return known.media
+        known = self._uploads.get(what)
+        if known is None:
+            media = await edit.send(self._client, made)
+            facts = _words.picture(made.width, made.height, made.format, len(made.data))
+            self._uploads[what] = known = _Upload(media, facts)
+            while len(self._uploads) > UPLOADS:
+                del self._uploads[next(iter(self._uploads))]
+        return known.media
 
     async def _file(self, edit: Edit) -> Edited:
         """What is sent: what was shown, if that is all of it."""

@@ -281,14 +281,14 @@ class Gallery(Panel):
         first, last = (content.get(name) for name in ("first", "last"))
         if not isinstance(first, int) or not isinstance(last, int) or first < 0:
             return
-        beyond, view = min(last, first + MOST_ASKED), str(content.get("view"))
+        beyond, view = min(max(first, last), first + MOST_ASKED), str(content.get("view"))[:80]
         self._windows.pop(view, None)
         self._windows[view] = (first, beyond)
         if len(self._windows) > MOST_VIEWS:  # a page that was left says nothing
             self._windows.pop(next(iter(self._windows)))
         self._tell(first, beyond)
         has = content.get("has")
-        has = set(has) if isinstance(has, list) else set()
+        has = {key for key in has if isinstance(key, str)} if isinstance(has, list) else set()
         for item in self._shown[first:beyond]:
             if item.picture is not None and item.key not in has:
                 self._fetch(item)

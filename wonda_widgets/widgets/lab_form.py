@@ -83,8 +83,8 @@ class LabForm(Panel):
         self._matrix: Matrix | None = None
         self._left: plans.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
-        self._on_plan: list[Callable[[Matrix], object]] = []
-        self._on_run: list[Callable[[Matrix], object]] = []
+        self._plan_listeners: list[Callable[[Matrix], object]] = []
+        self._run_listeners: list[Callable[[Matrix], object]] = []
         self._known: list[ImageModel] = []
         budget = checked_budget(budget_usd)
         super().__init__(
@@ -110,11 +110,11 @@ class LabForm(Panel):
 
     def on_plan(self, listener: Callable[[Matrix], object]) -> None:
         """Have `listener` called, on the package's loop, with each plan before it runs."""
-        self._on_plan.append(listener)
+        self._plan_listeners.append(listener)
 
     def on_run(self, listener: Callable[[Matrix], object]) -> None:
         """Have `listener` called, on the package's loop, with each matrix that begins."""
-        self._on_run.append(listener)
+        self._run_listeners.append(listener)
 
     # ------------------------------------------------------------ what there is
 
@@ -176,7 +176,7 @@ class LabForm(Panel):
             self._matrix.budget_usd = matrix.budget_usd  # for what is made again
         self.plan = {**self._told(matrix), "problem": problem}
         if self.state != "running":
-            for listener in self._on_plan:
+            for listener in self._plan_listeners:
                 self._guard(listener, matrix)
 
     async def _made(self) -> Matrix:
@@ -277,7 +277,7 @@ class LabForm(Panel):
         self.state = "running"
         self.left = ""
         self._unwatch.append(matrix.watch(lambda made: self._follow(matrix, made)))
-        for listener in self._on_run:
+        for listener in self._run_listeners:
             self._guard(listener, matrix)
         matrix.start()
 

@@ -60,8 +60,6 @@ class PromptLab(Together):
     >>> lab
     """
 
-    _edited_prompt = ""
-
     def __init__(
         self,
         wonda: Wonda | AsyncWonda | None = None,
@@ -106,7 +104,6 @@ class PromptLab(Together):
         self.gallery.on("edit", "Edit…", lambda pictures: self._edit(pictures[0]))
         self.compare.on("publish", "Publish…", self._publish)
         self.compare.on("edit", "Edit…", self._edit)
-        self.edit_form.on_media(self._use_edited)
 
     # ------------------------------------------------------------ for the next cell
 
@@ -158,12 +155,12 @@ class PromptLab(Together):
 
     def _edit(self, picture: Picture) -> None:
         self._bring(self.edit_form, back=self.gallery)
-        self._edited_prompt = picture.prompt
-        self.edit_form.reopen(picture.media, picture.request)
+        then = partial(self._use_edited, picture)
+        self.edit_form.reopen(picture.media, picture.request, then=then)
 
-    def _use_edited(self, media: Media) -> None:
+    def _use_edited(self, of: Picture, media: Media) -> None:
         self._bring(self.publish_form)
-        self._offer(media, self._edited_prompt)
+        self._offer(media, of.prompt)
 
     def _offer(self, media: Media, alt_text: str, original: Any = None) -> None:
         self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)

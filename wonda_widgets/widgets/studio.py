@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
@@ -201,15 +202,13 @@ class Studio(Together):
         """Open the editor between the picture and its post."""
         if self.edit_form is None:
             self.edit_form = EditForm(wonda=self._used, banner=False)
-            self.edit_form.on_media(self._edited)
-        self._editing = picture
-        self.edit_form.reopen(picture.media, picture.made)
+        then = partial(self._edited, picture)
+        self.edit_form.reopen(picture.media, picture.made, then=then)
         self._bring(self.edit_form, before=self.publish_form, back=self.preview)
 
-    def _edited(self, media: Media) -> None:
+    def _edited(self, of: Shown, media: Media) -> None:
         """Show what was made of a picture, and offer it to be published."""
-        of = self._editing
-        if of is None or self._closed:
+        if self._closed:
             return
 
         def shown(picture: Shown) -> None:
@@ -218,8 +217,6 @@ class Studio(Together):
                 self._offer(picture)
 
         self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=shown)
-
-    _editing: Shown | None = None
 
     def _choose(self, picture: Shown, note: str) -> None:
         self.preview.show_again(picture, note)

@@ -101,11 +101,11 @@ def studio(page: Page) -> Iterator[str]:
     yield "9-preflight"
     page.get_by_role("button", name="Edit", exact=True).click()
     page.get_by_role("button", name="Crop", exact=True).click()
-    page.get_by_role("group", name="Shape").get_by_role("button", name="1:1").click()
+    page.get_by_role("group", name="Shape").get_by_role("button", name="1:1", exact=True).click()
     page.wait_for_timeout(1500)
     yield "10-crop"
     page.get_by_role("button", name="Text", exact=True).click()
-    page.get_by_role("textbox", name="Text").fill("Open sea\nsince 1974")
+    page.get_by_role("textbox", name="Text", exact=True).fill("Open sea\nsince 1974")
     page.wait_for_timeout(1500)
     yield "11-text"
 
@@ -182,7 +182,7 @@ def take(browser: Browser, url: str, scene: str, width: int, folder: Path, name:
     """Save a picture of each state at one width."""
     is_lab = name.startswith("lab")
     # JupyterLab has bars at both sides; the panel is to have the width that was asked for.
-    size = {"width": width + (160 if is_lab else 40), "height": 2200}
+    size = {"width": width + (160 if is_lab else 40), "height": 3200}
     context = browser.new_context(viewport=size)
     page = context.new_page()
     page.set_default_timeout(60_000)

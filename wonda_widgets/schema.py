@@ -17,6 +17,7 @@ FieldKind = Literal["choice", "slider", "number", "flag", "text"]
 
 #: A range with more steps than this is a number field; a slider would be too coarse.
 MOST_SLIDER_STEPS = 200
+NAMED = 8  # options, in a sentence
 LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of the whole numbers that all JSON on the way can hold
 
 
@@ -127,7 +128,9 @@ def problem(field: Field, value: Any) -> str | None:
         return f"{field.label} is needed." if field.required else None
     match field.kind:
         case "choice" if value not in field.options:
-            return f"{field.label} has no {value!r}; choose one of its values."
+            some = ", ".join(map(str, field.options[:NAMED]))
+            more = ", …" if len(field.options) > NAMED else ""
+            return f"{field.label} has no {value!r}; choose one of {some}{more}."
         case "flag" if not isinstance(value, bool):
             return f"{field.label} is on or off."
         case "slider" | "number":

@@ -196,6 +196,26 @@ history""",
     run(page, f"assert [p.prompt for p in wonda.history.search(favourite=True)] == {looked_at}")
 
 
+def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
+    page = notebook("values.ipynb", CELL)
+    page.get_by_role("textbox", name="Prompt template").fill("A {light} lake")
+    light = page.get_by_role("textbox", name="light")
+    light.fill("calm, quiet")
+    light.press("Enter")
+    light.evaluate(
+        """(input) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text", "red sky\\ngreen, then blue\\r\\n");
+            input.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
+        }"""
+    )
+    values = page.locator(".wonda-chips", has=page.get_by_text("calm, quiet"))
+    expect(values.locator(".wonda-chip")).to_have_text(
+        ["calm, quiet×", "red sky×", "green, then blue×"]
+    )
+    expect(page.get_by_role("button", name="Run 3")).to_have_attribute("aria-disabled", "false")
+
+
 def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture(notebook):
     page = notebook("typed.ipynb", CELL)
     make_four(page)

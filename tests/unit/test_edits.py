@@ -212,7 +212,20 @@ def test_the_text_box_of_a_transparent_picture_has_no_fringe():
 )
 def test_no_text_brings_it_down(text):
     ground = encoded(Image.new("RGB", (120, 90)))
-    assert result(ground, msgspec.structs.replace(WORDS, text=text, font_size_scale=9))
+    words = msgspec.structs.replace(WORDS, text=text, font_size_scale=9)
+    if fonts.missing(fonts.font(words.font_family, 16), text):  # by the fonts that are here
+        with pytest.raises(InvalidInputError, match="has no"):
+            result(ground, words)
+    else:
+        assert result(ground, words)
+
+
+def test_a_sign_that_the_font_lacks_is_said_and_not_drawn_as_a_box(monkeypatch):
+    monkeypatch.setattr(fonts, "_found", dict)  # a computer without fonts
+    words = msgspec.structs.replace(WORDS, font_family="Default", text="Zoë — 5 €")
+    with pytest.raises(InvalidInputError, match="Default has no ë — €"):
+        edits.check((200, 200), [words])
+    edits.check((200, 200), [msgspec.structs.replace(words, text="Zoe, 5 “euros”…")])
 
 
 def test_the_original_pixels_are_not_written_on():

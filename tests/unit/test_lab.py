@@ -203,6 +203,13 @@ def test_everything_ever_made_and_a_search(panel, settled, wonda):
     settled(lambda: gallery.total == 0)
 
 
+def test_what_is_made_elsewhere_in_the_kernel_appears_by_itself(panel, settled, wonda):
+    gallery = gallery_of(panel, settled)
+    assert gallery.total == 0
+    make(wonda, "A harbour")
+    settled(lambda: gallery.total == 1)
+
+
 def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monkeypatch):
     monkeypatch.setattr("wonda_widgets.widgets.gallery.FIRST_FOUND", 2)
     monkeypatch.setattr("wonda_widgets.widgets.gallery.MOST_FOUND", 2)
@@ -424,6 +431,8 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
     settled(lambda: lab.form.state == "ready")
     assert len(wonda.jobs.recent()) == 6
     assert lab.gallery.group_by == "values.subject"
+    settled(lambda: lab.form.plan.get("again"))  # to make all of it once more is another wish
+    assert lab.form.plan["count"] == 6
     settled(lambda: lab.gallery.progress.get("text") == "6 of 6")
 
 
@@ -488,7 +497,8 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     left = lab.matrix.progress.waiting
     later = panel(ww.PromptLab, budget_usd=0.01)
     settled(lambda: later.form.left)
-    assert later.form.left == f"A plan of 6 pictures was left with {left} still to be made."
+    said = f"A plan of 6 pictures was left with {left} still to be made, about ${0.04 * left:.2f}"
+    assert later.form.left.startswith(said)
     send(later.form, "take_up")
     settled(lambda: later.form.plan.get("begun") == 6 - left)
     assert later.form.template == TEMPLATE

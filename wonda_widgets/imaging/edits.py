@@ -34,6 +34,8 @@ Size = tuple[int, int]
 MAX_PIXELS = 25_000_000
 MAX_SIDE = 16_383  # pixels; WebP takes no more
 MAX_TEXT = 2_000  # characters
+SIGN_SIZE = 16  # pixels, to see which signs a font has
+MOST_SIGNS = 12  # in a sentence
 MOST_RATIO = 100  # of one side to the other
 QUALITY = 90  # of a JPEG or WebP that nobody asked another one of
 MIME_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -193,6 +195,11 @@ def _check_text(size: Size, text: Text) -> None:
     _check_color("text_color", text.text_color)
     _check_color("stroke_color", text.stroke_color)
     fonts.font(text.font_family, lettering.size_of(text, size))
+    lacking = fonts.missing(fonts.font(text.font_family, SIGN_SIZE), text.text)
+    if lacking:
+        signs = " ".join(lacking[:MOST_SIGNS])
+        title = f"The font {text.font_family} has no {signs} – it would be an empty box."
+        _refuse("font_family", title, "Choose another font, or other words.")
 
 
 def _check_range(operation: Operation, name: str, low: float, high: float) -> None:

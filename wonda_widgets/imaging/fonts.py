@@ -1,9 +1,10 @@
 """The fonts of this computer, found by looking into its folders.
 
-Pillow's own font, named `BUILT_IN`, is always there. A family that is not there is
-an error, because a caption in another font than was asked for is another picture.
-The one exception is `PREFERRED`, which `Text` has before anybody chose: where it is
-not installed, the built-in one stands in.
+`BUILT_IN` is always there: a plain font of this computer's, or else Pillow's own, which
+lacks accents and dashes. A family that is not there is an error, because a caption in
+another font than was asked for is another picture; so is a sign that a font lacks. The
+one exception is `PREFERRED`, which `Text` has before anybody chose: where it is not
+installed, the built-in one stands in.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from .operations import Text
 
 BUILT_IN = "Default"
 PREFERRED = Text(text="").font_family
+WIDE = ("dejavu sans", "noto sans", "liberation sans", "arial", "helvetica neue", "segoe ui")
+NO_SIGN = "\U0010ffff"  # which no font has
 FILES = (".ttf", ".otf", ".ttc")
 PLAIN = ("regular", "book", "roman", "normal", "medium")  # the style that stands for a family
 MOST_FILES = 3000  # are looked into; a computer with more is slow enough
@@ -51,7 +54,8 @@ def font(family: str, size: int) -> ImageFont.FreeTypeFont:
     if known is not None:
         return ImageFont.truetype(known[1], size)
     if family in {BUILT_IN, PREFERRED}:
-        return _built_in(size)
+        plain = next(filter(None, map(_found().get, WIDE)), None)
+        return ImageFont.truetype(plain[1], size) if plain else _built_in(size)
     if family.casefold().endswith(FILES):
         try:
             return ImageFont.truetype(Path(family).expanduser(), size)
@@ -66,6 +70,18 @@ def font(family: str, size: int) -> ImageFont.FreeTypeFont:
         f"The font “{family}” is not on this computer.",
         f"These are: {', '.join(there[:MOST_NAMED])}{more}. A path to a font file works too.",
     )
+
+
+def missing(face: ImageFont.FreeTypeFont, text: str) -> str:
+    """The signs of `text` that a font draws as an empty box, each once."""
+    box = _drawn(face, NO_SIGN)
+    signs = [sign for sign in dict.fromkeys(text) if sign.isprintable() and not sign.isspace()]
+    return "".join(sign for sign in signs if _drawn(face, sign) == box)
+
+
+def _drawn(face: ImageFont.FreeTypeFont, sign: str) -> tuple[tuple[int, int], bytes]:
+    mask = face.getmask(sign)
+    return mask.size, bytes(mask)
 
 
 def _built_in(size: int) -> ImageFont.FreeTypeFont:

@@ -113,6 +113,7 @@ class Core:
             weakref.WeakValueDictionary()
         )
         self.thumbnails = Thumbnails(journal.path)
+        self.on_picture: list[Callable[[], object]] = []  # called when the journal has one more
         self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
 
@@ -268,6 +269,9 @@ class Core:
         def keep(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
                 self.journal.heard(self.base_url, kind, job_id, snapshot)
+            if kind == "inference" and snapshot.status == "succeeded":
+                for listener in list(self.on_picture):
+                    listener()
 
         return Job(
             kind,

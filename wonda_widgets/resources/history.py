@@ -16,7 +16,7 @@ from ._core import Core, known, on_package_loop
 from .images import GENERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ..jobs import Job
@@ -112,6 +112,17 @@ class AsyncHistory:
         return msgspec.structs.replace(
             made, values=values or {}, **(msgspec.structs.asdict(of_it) if of_it else {})
         )
+
+    def watch(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Have `listener` called, on the package's loop, with each picture that this client makes.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        self._core.on_picture.append(listener)
+        return lambda: self._core.on_picture.remove(listener)
 
     # ------------------------------------------------------------ marking
 

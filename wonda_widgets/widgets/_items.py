@@ -71,7 +71,7 @@ def of_made(made: Made, run: int) -> Item:
         key=f"cell-{run}-{cell.index}",
         prompt=cell.prompt,
         facts=_facts(cell.values, cell.model, cell.params),
-        state=made.state,
+        state="begun" if made.begun and made.state == "waiting" else made.state,
         picture=made.picture,
         error=made.error,
         status=snapshot.status if snapshot else "",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 FIRST_FOUND = 120  # of a search, at once
 REST = 0.4  # seconds without a key pressed, after which the others are looked for
+NEWS = 0.5  # seconds between looks for pictures that were made meanwhile
 MOST_FOUND = 1_000  # of a search; words find the others
 MOST_ASKED = 200  # items that one window may have
 MOST_VIEWS = 6
@@ -136,6 +137,7 @@ class Gallery(Panel):
         self._unwatch_matrix: Callable[[], None] | None = None
         self._doing: dict[str, Callable[[list[Picture]], object]] = {}
         self._due = False
+        self._stale = False
         shown = pictures if pictures is None or isinstance(pictures, Matrix) else list(pictures)
         for each in shown if isinstance(shown, list) else ():
             if not isinstance(each, Picture | Job):
@@ -144,6 +146,8 @@ class Gallery(Panel):
         super().__init__(wonda, searches=pictures is None, group_by=group_by, **traits)
         self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters"])
         self.observe(lambda _: runtime.post(self._narrow), ["favourites", "rating", *SEARCHED])
+        if self.searches:
+            self._unwatch.append(self._client.history.watch(self._news))
         runtime.post(lambda: self._first(shown))
 
     def _first(self, shown: list[Picture | Job] | Matrix | None) -> None:
@@ -501,6 +505,17 @@ class Gallery(Panel):
             self.model = self.since = self.until = ""
         if self.searches:
             self._search("")
+
+    def _news(self) -> None:
+        """One more picture is in the journal; look once for many that come together."""
+        if not self._stale and not self._closed:
+            self._stale = True
+            asyncio.get_running_loop().call_later(NEWS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._stale = False
+        if not self._closed:
+            self._search(self._text)
 
     def refresh(self) -> None:
         """Look into the journal again; returns at once."""

@@ -50,7 +50,6 @@ class History(Together):
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
         self.gallery.on("reference", "Use as reference…", lambda some: self._refer(some[0].media))
-        self.studio.preview.observe(lambda _: self.gallery.refresh(), "media_id")
 
     @property
     def selected(self) -> list[Picture]:

@@ -60,7 +60,8 @@ class LabForm(Panel):
     """As it was typed."""
     at_once = traitlets.Int(AT_ONCE, min=1, max=MOST_AT_ONCE).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
-    """``count`` of what is still to be made, ``begun`` of what an earlier kernel asked for,
+    """``count`` of what is still to be made, ``begun`` of what was asked for already,
+    ``again`` if all of it was just made,
     ``factors``, ``each``, ``together``, ``share`` of the budget, ``notes``, or ``problem``: why
     it cannot run."""
     state = traitlets.Unicode("loading").tag(sync=True)
@@ -150,7 +151,10 @@ class LabForm(Panel):
                 self._left = plan
                 count = f"{len(plan)} picture{'' if len(plan) == 1 else 's'}"
                 rest = len(plan) - matrix.begun
-                self.left = f"A plan of {count} was left with {rest} still to be made."
+                price = _words.price(matrix.price.usd, matrix.price.credits)
+                self.left = f"A plan of {count} was left with {rest} still to be made" + (
+                    f", {price}." if price else "."
+                )
                 return
 
     # ------------------------------------------------------------ the plan
@@ -229,9 +233,11 @@ class LabForm(Panel):
             {"text": _words.price(usd, credit) or "not known", "count": count}
             for usd, credit, count in price.each
         ]
+        last = self._matrix
         return {
             "count": len(plan) - matrix.begun,
             "begun": matrix.begun,
+            "again": last is not None and last.state == "done" and last.alike == matrix.alike,
             "factors": _factors(plan),
             "each": each,
             "together": _words.price(price.usd, price.credits),
@@ -267,9 +273,10 @@ class LabForm(Panel):
         if (count, usd) == (told["count"], told["usd"]):
             self._begin(matrix)
             return
-        # Something was typed since the price was seen.
+        # Something was typed, or made elsewhere, since the price was seen.
         self.state = "ready"
-        self.plan = {**told, "problem": self._over_budget(matrix)}
+        notes = [*told["notes"], "The plan has changed; look at its price, then run it."]
+        self.plan = {**told, "notes": notes, "problem": self._over_budget(matrix)}
 
     def _begin(self, matrix: Matrix) -> None:
         self._matrix = matrix
@@ -287,6 +294,8 @@ class LabForm(Panel):
         rests = matrix.state in {"stopped", "done"}
         if rests != (self.state == "ready"):
             self.state = "ready" if rests else "running"
+            if rests:
+                self._replan()  # what is left is another number, and has another price
 
     def _on_take_up(self, _content: object) -> None:
         """Fill the form with what an earlier kernel left: what is left of it, and its price."""

@@ -48,6 +48,22 @@ export default {
       stage.style.setProperty("--wonda-split", `${at}%`);
     }
 
+    // Not zoomed in, the line is dragged on the pictures; zoomed in, they are.
+    let dragging = false;
+    const drag = (event) => {
+      const box = stage.getBoundingClientRect();
+      split.value = (100 * (event.clientX - box.left)) / box.width;
+      cut();
+    };
+    const starts = (event) =>
+      event.button === 0 && stage.classList.contains("wonda-sliding") && shared.look.scale === 1 && event.target !== split;
+    stage.addEventListener("pointerdown", (event) => {
+      dragging = starts(event);
+      if (dragging) drag(event);
+    });
+    stage.addEventListener("pointermove", (event) => dragging && drag(event));
+    for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => (dragging = false));
+
     function build() {
       free();
       shared.reset();

@@ -5,7 +5,8 @@ const HEAD = 40; // of a group
 const KEPT = 300; // thumbnails that a view keeps
 
 const STATE = {
-  waiting: "waiting",
+  waiting: "to be made",
+  begun: "asked for already",
   running: "running",
   failed: "failed",
   lost: "lost from sight",
@@ -558,7 +559,7 @@ export default {
     on("facets filters group_by", () => {
       const facets = model.get("facets");
       const by = model.get("group_by");
-      const same = ({ name }) => name === by || name.split(".").slice(1).join(".") === by;
+      const same = ({ name }) => !!by && (name === by || name.split(".").slice(1).join(".") === by);
       fillSelect(
         group,
         [

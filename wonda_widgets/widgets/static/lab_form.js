@@ -1,4 +1,5 @@
-/** Values as chips with a box to add more: Enter or a comma adds, Backspace takes the last away. */
+/** Values as chips with a box to add more: Enter adds, Backspace takes the last away. A value may
+    have commas; a list is pasted with a value a line. */
 function chips(label, { options = null, changed, placeholder = "add…" }) {
   let values = [];
   const list = h("span", { class: "wonda-chips", role: "list" });
@@ -30,16 +31,15 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
     changed(values);
     input.focus();
   }
-  const typed = () => input.value.split(/[\n,;]/).map((text) => text.trim());
   if (!options) {
     const take = () => {
-      const more = typed();
+      const more = input.value.trim();
       input.value = "";
-      add(more);
+      add([more]);
     };
     input.addEventListener("keydown", (event) => {
       if (event.isComposing || event.ctrlKey || event.metaKey) return;
-      if ((event.key === "Enter" || event.key === ",") && input.value.trim()) {
+      if (event.key === "Enter" && input.value.trim()) {
         event.preventDefault();
         take();
       } else if (event.key === "Backspace" && !input.value && values.length && !event.repeat) {
@@ -48,10 +48,10 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
     });
     input.addEventListener("paste", (event) => {
       const text = event.clipboardData?.getData("text") ?? "";
-      if (!/[\n,;]/.test(text)) return;
+      const lines = text.split(/\r?\n/).map((line) => line.trim());
+      if (lines.length < 2) return;
       event.preventDefault();
-      input.value += text;
-      take();
+      add(lines);
     });
     input.addEventListener("change", () => input.value.trim() && take());
   }
@@ -74,11 +74,10 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
     read: () => values,
     /** What stands in the box and was not added yet. */
     take: () => {
-      if (!options && input.value.trim()) {
-        const more = typed();
-        input.value = "";
-        add(more);
-      }
+      const more = options ? "" : input.value.trim();
+      if (!more) return;
+      input.value = "";
+      add([more]);
     },
     write(now) {
       if (JSON.stringify(now) === JSON.stringify(values)) return;
@@ -118,7 +117,7 @@ export default {
       if (model.get("template") !== template.value) put(model, { template: template.value });
     };
     template.wondaBox = h("div", { class: "wonda-marked" }, marks, template);
-    const templateField = field("Prompt template", template, { help: "Write {subject} for what varies." });
+    const templateField = field("Prompt template", template, { help: "Write {subject} for what varies. Enter adds a value; a pasted list has one a line." });
     function mark() {
       const parts = template.value.split(/(\{\{|\}\}|\{[^{}]*\})/);
       marks.replaceChildren(
@@ -295,7 +294,8 @@ export default {
       const some = plan.count > 0 || plan.begun > 0;
       const ready = state === "ready" && some && !plan.problem && !sent.waiting && !waits;
       turn(run, ready);
-      run.textContent = plan.count ? `Run ${plan.count}` : plan.begun ? "Show them" : "Run";
+      const label = plan.again ? `Make ${plan.count} more` : `Run ${plan.count}`;
+      run.textContent = plan.count ? label : plan.begun ? "Show them" : "Run";
       reload.parentElement.hidden = state !== "unavailable";
       left.hidden = !model.get("left") || state === "running";
       leftText.textContent = model.get("left");

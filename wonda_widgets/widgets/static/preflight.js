@@ -41,6 +41,7 @@ function preflight(model, { root, on, signal }) {
   );
 
   let trying = null;
+  node.wondaTrying = () => trying !== null;
   let asked = null; // the button to go back to
   const may = () => model.get("step") === "editing" && !model.get("fixing");
   const send = (type, more = {}) => {
@@ -110,6 +111,7 @@ function preflight(model, { root, on, signal }) {
       : "";
     for (const control of [every, back, use, ...list.querySelectorAll("button")])
       turn(control, free);
+    node.dispatchEvent(new Event("wonda-trying"));
   }
   function item(point) {
     const [mark, said] = MARKS[point.level];

@@ -195,6 +195,7 @@ export default {
     function reason() {
       if (!model.get("media_id")) return "Make a picture first.";
       if (model.get("fixing")) return "The changed picture is on its way.";
+      if (checks.wondaTrying()) return "Use the change that is shown first, or keep the picture as it is.";
       if (model.get("accounts_state") === "loading") return "Loading accounts…";
       if (model.get("accounts_state") === "none") return "Connect an Instagram account first.";
       if (!account.value) return "Choose an account.";
@@ -243,6 +244,7 @@ export default {
     }
     signal.addEventListener("abort", () => clearTimeout(ticking));
 
+    checks.addEventListener("wonda-trying", () => paint());
     on("accounts account accounts_state", () => {
       const state = model.get("accounts_state");
       const listed = model.get("accounts").map((item) => ({ value: item.id, label: item.name }));

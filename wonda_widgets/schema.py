@@ -129,8 +129,8 @@ def problem(field: Field, value: Any) -> str | None:
     match field.kind:
         case "choice" if value not in field.options:
             some = ", ".join(map(str, field.options[:NAMED]))
-            more = ", …" if len(field.options) > NAMED else ""
-            return f"{field.label} has no {value!r}; choose one of {some}{more}."
+            end = ", …" if len(field.options) > NAMED else "."
+            return f"{field.label} has no {value!r}; choose one of {some}{end}"
         case "flag" if not isinstance(value, bool):
             return f"{field.label} is on or off."
         case "slider" | "number":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -488,3 +490,16 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
     monkeypatch.setattr(journal.time, "time", lambda: now)
     monkeypatch.undo()
     assert recent(kept)[0].unknown
+
+
+@pytest.mark.forks
+def test_a_killed_process_that_nobody_has_taken_note_of_does_not_run():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = f"{socket.gethostname()}|{child.pid}|x|{records._began(child.pid)}"
+    try:
+        assert records._runs(owner)
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and left as it is
+        assert not records._runs(owner)
+    finally:
+        child.communicate()

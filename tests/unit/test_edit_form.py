@@ -354,17 +354,20 @@ def test_the_same_picture_shown_anew_is_known(form, settled, wonda):
     assert len(uploads(wonda)) == 1
 
 
-def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, monkeypatch, wonda):
-    from wonda_widgets.edit import Edit
-
-    heard, arrived = [], asyncio.Event()
-    upload = Edit.send
+def held_back(monkeypatch):
+    """Uploads wait for the event that this gives."""
+    arrived, upload = asyncio.Event(), ww.edit.Edit.send
 
     async def slow(*args):
         await arrived.wait()
         return await upload(*args)
 
-    monkeypatch.setattr(Edit, "send", slow)
+    monkeypatch.setattr(ww.edit.Edit, "send", slow)
+    return arrived
+
+
+def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, monkeypatch, wonda):
+    heard, arrived = [], held_back(monkeypatch)
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
     settled(lambda: form.step == "sending")
@@ -418,16 +421,7 @@ def test_a_listener_that_fails_is_an_alert_and_the_others_are_told(form, settled
 
 
 def test_another_picture_shown_meanwhile_stays(form, settled, monkeypatch):
-    from wonda_widgets.edit import Edit
-
-    heard, arrived = [], asyncio.Event()
-    upload = Edit.send
-
-    async def slow(*args):
-        await arrived.wait()
-        return await upload(*args)
-
-    monkeypatch.setattr(Edit, "send", slow)
+    heard, arrived = [], held_back(monkeypatch)
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
     settled(lambda: form.step == "sending")

@@ -607,6 +607,20 @@ def test_the_same_edit_of_the_same_picture_is_one_media(wonda, made):
     assert other.upload().media_id != first.upload().media_id
 
 
+def test_an_edit_that_failed_in_any_way_is_sent_anew(wonda, made, monkeypatch):
+    edit = ww.edit.Edit(made.pictures[0].media, wonda=wonda)
+    edit.add(ww.edit.Encode(format="JPEG"))
+
+    async def fault(*_args, **_kwargs):
+        raise ValueError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wonda._async._core.transport, "post", fault)
+        with pytest.raises(ValueError, match="of ours"):
+            edit.upload()
+    assert edit.upload().media_id
+
+
 def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, settled):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")

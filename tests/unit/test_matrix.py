@@ -38,6 +38,13 @@ def made_at_the_service(wonda):
     return [job.body["prompt"] for job in sandbox_of(wonda).store.jobs.values()]
 
 
+def begin_and_stop(settled, planned):
+    """Make one or a few, and leave the others."""
+    for _ in planned:
+        break
+    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+
+
 def estimates_asked(wonda):
     """Count the requests for a price."""
     transport, asked = wonda._async._core.transport, []
@@ -290,7 +297,9 @@ def test_a_plan_is_kept_as_it_was_written_and_without_the_key(wonda, tmp_path):
     planned = matrix(wonda, long, {"what": [str(number) for number in range(20)]})
     planned.wait()
     wonda.history.mark(planned.pictures[0], note=f"with {key}")
+    database = wonda._async._core.journal._database
     wonda.close()
+    database._thread.shutdown(wait=True)  # what lies beside the file comes and goes with it
     kept = b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
     assert key.encode() not in kept
     with sqlite3.connect(tmp_path / "journal.db") as file:
@@ -393,9 +402,7 @@ def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
 
 def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
     planned = matrix(wonda, budget_usd=1, at_once=1)
-    for _ in planned:
-        break
-    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+    begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
     planned.budget_usd = 0.05
     with pytest.raises(ww.InvalidInputError, match=r"already spent; the budget is \$0.05"):
@@ -405,9 +412,7 @@ def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
 
 def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled):
     first = matrix(wonda, at_once=1)
-    for _ in first:
-        break
-    settled(lambda: first.state == "stopped" and not first.progress.running)
+    begin_and_stop(settled, first)
     second = matrix(wonda, budget_usd=0.21)
     assert second.begun
     first.wait()
@@ -419,9 +424,7 @@ def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled
 
 def test_retry_after_stop_makes_those_alone(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "a", "b", "c"]}, at_once=1)
-    for _ in planned:
-        break
-    settled(lambda: planned.state == "stopped" and not planned.progress.running)
+    begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
     planned.retry_failed()
     settled(lambda: len(made_at_the_service(wonda)) == begun + 1)
@@ -463,9 +466,7 @@ def test_two_who_want_one_without_a_picture_again_pay_for_one(wonda, settled):
 
 def test_a_plan_that_cannot_be_read_or_has_become_another_is_not_offered(wonda, settled):
     first = matrix(wonda, at_once=1)
-    for _ in first:
-        break
-    settled(lambda: first.state == "stopped" and not first.progress.running)
+    begin_and_stop(settled, first)
     database = wonda._async._core.journal._database
 
     def damage(connection):

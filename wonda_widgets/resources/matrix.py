@@ -397,6 +397,8 @@ class Matrix:
             if not self.resumed:
                 await asyncio.wrap_future(journal.batches.ended(batch.id, ended=True))
             raise
+        if not records:
+            return
         for each in self._made:
             if each.digest in records:
                 self._recall(each, records[each.digest])

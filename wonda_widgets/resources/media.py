@@ -15,7 +15,6 @@ from .. import runtime
 from ..errors import (
     InvalidInputError,
     UnsafeMediaError,
-    WondaError,
 )
 from ..models import Media, UploadReply, parse
 from ._core import Core, Named, Operation, on_package_loop
@@ -76,17 +75,20 @@ class AsyncMedia:
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
         alike = msgspec.json.encode(edit, order="sorted")
-        if alike not in self._edits:
+        work = self._edits.get(alike)
+        if work is None:
             work = asyncio.get_running_loop().create_task(self._upload(source, name, edit))
             self._edits[alike] = work
-            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            work.add_done_callback(lambda done: self._forget_failed(alike, done))
             while len(self._edits) > EDITS:
                 del self._edits[next(iter(self._edits))]
-        try:
-            return await asyncio.shield(self._edits[alike])
-        except WondaError:
-            self._edits.pop(alike, None)
-            raise
+        return await asyncio.shield(work)
+
+    def _forget_failed(self, alike: bytes, work: asyncio.Task[Media]) -> None:
+        """Let what failed, however it did, be sent anew; unless that was begun already."""
+        failed = work.cancelled() or work.exception() is not None
+        if failed and self._edits.get(alike) is work:
+            del self._edits[alike]
 
     async def _upload(
         self, source: Uploadable, name: str | None, edit: Mapping[str, Any] | None

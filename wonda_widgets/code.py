@@ -25,6 +25,8 @@ _PUBLISH = {
     "caption": "caption",
     "altText": "alt_text",
     "product": "product",
+    "mediaIds": "media_ids",
+    "scheduledAt": "scheduled_at",
 }
 
 
@@ -42,6 +44,8 @@ def repeating(kind: str, request: Mapping[str, Any]) -> str:
         return "# What was asked for is not known: this job was submitted by something else."
     names = _PUBLISH if kind == "publish" else _GENERATE
     call = "wonda.publish.instagram" if kind == "publish" else "wonda.images.generate"
+    if "mediaIds" in request:
+        call = "wonda.publish.instagram_carousel"
     arguments = [f"{name}={request[wire]!r}" for wire, name in names.items() if wire in request]
     last = "print(job.wait().permalink)" if kind == "publish" else "media = job.wait().media"
     return "\n".join(

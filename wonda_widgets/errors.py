@@ -8,7 +8,7 @@ All of them survive pickling; a live job does not, so it is left behind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,6 +32,13 @@ class WondaError(Exception):
         self.message = message
         self.hint = hint
         super().__init__(f"{message} {hint}".strip())
+
+    def advising(self, hint: str) -> Self:
+        """Give the same error with another advice, where it is known what was tried."""
+        said = str(self).removesuffix(self.hint).strip()
+        self.hint = hint
+        self.args = (f"{said} {hint}",)
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Subclasses have constructors of their own, which pickle cannot guess.

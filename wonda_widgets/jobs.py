@@ -57,6 +57,8 @@ BUSY = "The service asks for patience, trying again."
 
 SUBMITTED = "submitted"  # our own word, until the service gives one
 
+SCHEDULED = "scheduled"  # the service's word for a post that waits for its time
+
 REQUEST_TIMEOUT = 408
 
 
@@ -125,6 +127,9 @@ class Job:
         # A job that the service calls finished at once is asked for its result all the same.
         first = status if status and status not in TERMINAL else SUBMITTED
         self._snapshot = known or Snapshot(status=first, watching=True)
+        if self._snapshot.scheduled_for is None:  # a reply need not repeat it
+            due = timestamp(self.request.get("scheduledAt"))
+            self._snapshot = msgspec.structs.replace(self._snapshot, scheduled_for=due)
         runtime.post(self._start)
 
     # ------------------------------------------------------------ what is true now
@@ -337,7 +342,20 @@ class Job:
             except Exception as error:  # noqa: BLE001 - a bug of ours must not leave waiters hanging
                 self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))
                 return
-            await self._clock.sleep(polling.patience(delay, retry_after))
+            await self._clock.sleep(polling.patience(self._unhurried(delay), retry_after))
+
+    def _unhurried(self, delay: float) -> float:
+        """The pace; slower while a scheduled post only waits for its time."""
+        due = self._snapshot.scheduled_for
+        if self._snapshot.status != SCHEDULED or due is None:
+            return delay
+        return polling.until_due(delay, due.timestamp() - self._clock.time())
+
+    def hear(self, raw: dict[str, Any]) -> None:
+        """Take in a reply that somebody else was given. On the loop only."""
+        task = self._task
+        if not self.done and self._observe(raw, parse(raw, JobReply)) and task is not None:
+            task.cancel()
 
     def _observe(self, raw: Any, reply: JobReply) -> bool:
         """Take in a reply; True if the job has ended."""
@@ -345,6 +363,7 @@ class Job:
             self._emit(trouble=None)
             return False
         changes = facts(self.kind, raw, reply)
+        changes["scheduled_for"] = changes["scheduled_for"] or self._snapshot.scheduled_for
         ended = reply.status in TERMINAL
         if ended:
             self._task = None
@@ -388,6 +407,7 @@ def facts(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
         "permalink": permalink(raw) if kind == "publish" else None,
         "created_at": timestamp(reply.created_at),
         "finished_at": timestamp(reply.finished_at),
+        "scheduled_for": timestamp(reply.scheduled_for),
         "raw": raw,
     }
 

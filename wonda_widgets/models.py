@@ -69,6 +69,7 @@ class JobReply(Wire, frozen=True):
     outputs: list[Output] = msgspec.field(default_factory=list)
     created_at: str | None = None
     finished_at: str | None = None
+    scheduled_for: str | None = None
 
 
 class GenerateReply(Wire, frozen=True):
@@ -83,6 +84,18 @@ class PublishReply(Wire, frozen=True):
     output_job_id: str
     status: str | None = None
     scheduled_for: str | None = None
+
+
+class CarouselReply(Wire, frozen=True):
+    """`POST /publish/instagram/carousel` (section 7.2): final at once.
+
+    Whether a newer service answers with a job instead is not known, so both are read.
+    """
+
+    instagram_publish_id: str | None = None
+    ig_media_id: str | None = None
+    output_job_id: str | None = None
+    status: str | None = None
 
 
 class InstagramAccount(Wire, frozen=True):
@@ -198,6 +211,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         The published post, where the service says so (http or https only).
     created_at, finished_at : datetime.datetime or None
         The service's times, in UTC.
+    scheduled_for : datetime.datetime or None
+        When a scheduled post will be made, in UTC.
     elapsed : float
         Seconds since the job was submitted, up to its end.
     raw : dict
@@ -216,6 +231,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     permalink: str | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
+    scheduled_for: datetime | None = None
     elapsed: float = 0.0
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
     trouble: str | None = None

@@ -18,6 +18,9 @@ LONGEST = 5.0
 #: A service that asks for more patience than this is asked again all the same (seconds).
 LONGEST_RETRY_AFTER = 60.0
 
+#: A post that waits for its time is asked after this seldom (seconds): somebody may cancel it.
+LONGEST_SCHEDULED = 60.0
+
 #: How far along a status is. Words that are not here are newer than this package.
 _RANK = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
 
@@ -33,6 +36,11 @@ def waits() -> Iterator[float]:
 def patience(delay: float, retry_after: float | None) -> float:
     """Seconds to wait after a poll that failed: the pace, or longer if the service says so."""
     return max(delay, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+
+def until_due(delay: float, due_in: float) -> float:
+    """Seconds to wait while a post waits for its time: the pace, or longer while that is far."""
+    return max(delay, min(due_in, LONGEST_SCHEDULED))
 
 
 def goes_back(old: str, new: str) -> bool:

@@ -18,6 +18,7 @@ And whatever comes in is bounded: in bytes, in time, in redirects.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import json
 import os
@@ -241,6 +242,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
         leaving: Callable[[], Awaitable[object]] | None = None,
+        seconds: float = 0.0,
     ) -> Any:
         """POST something that takes effect: it arrives once at most.
 
@@ -257,6 +259,8 @@ class Transport:
             Sent as a form, as httpx takes them.
         leaving : callable
             Awaited before each try; what it raises keeps the request from being sent.
+        seconds : float
+            How long an answer may take, if that is longer than the client's timeout.
 
         Raises
         ------
@@ -275,7 +279,7 @@ class Transport:
             if leaving is not None:
                 await leaving()
             try:
-                response = await self._api("POST", path, **content)
+                response = await self._api("POST", path, seconds, **content)
             except LostError as lost:
                 problem: WondaError = self._unreachable(lost, " Nothing was sent.")
                 if lost.sent:
@@ -315,7 +319,20 @@ class Transport:
                 break
         raise problem
 
-    async def _api(self, method: str, path: str, **content: Any) -> httpx.Response:
+    async def delete(self, path: str) -> None:
+        """DELETE something; passing troubles are tried again. What the reply says is not read.
+
+        Raises
+        ------
+        APIError, ServiceUnreachableError
+            Of a repeated one, what the last try found: it may be gone by an earlier one.
+        """
+        with contextlib.suppress(NotJSONError):  # a body is promised nowhere
+            await self._repeatable("DELETE", path)
+
+    async def _api(
+        self, method: str, path: str, seconds: float = 0.0, **content: Any
+    ) -> httpx.Response:
         """One request with the key, and its whole reply, within the bounds.
 
         A reply that is too large is one without content: no answer of this API is.
@@ -324,7 +341,8 @@ class Transport:
         ------
         LostError
         """
-        reply = await self._exchange(self._http(), method, path, content)
+        patience = max(self._timeout, seconds)
+        reply = await self._exchange(self._http(), method, path, patience, content)
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
         told = _http_date(reply.headers.get("Date", ""))
@@ -333,16 +351,22 @@ class Transport:
         return reply
 
     async def _exchange(
-        self, client: httpx.AsyncClient, method: str, path: str, content: dict[str, Any]
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        path: str,
+        patience: float,
+        content: dict[str, Any],
     ) -> httpx.Response | LostError:
         sent = False
         try:
-            request = client.build_request(method, self.base_url + path, **content)
+            address = self.base_url + path
+            request = client.build_request(method, address, timeout=patience, **content)
             request.headers.update(bounded.UNENCODED)
             size = int(request.headers.get("Content-Length", 0))
             request.headers["Authorization"] = self._key.header()
             sent = True
-            async with asyncio.timeout(2 * self._timeout + size / SLOWEST_UPLOAD):
+            async with asyncio.timeout(2 * patience + size / SLOWEST_UPLOAD):
                 return await _whole_reply(await client.send(request, stream=True))
         except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
             return LostError(_why(error), sent=sent and not isinstance(error, NOT_SENT))

@@ -29,7 +29,7 @@ from ..errors import (
     WondaError,
 )
 from ..jobs import SUBMITTED, Clock, Job, facts
-from ..models import TERMINAL, JobReply, Snapshot, parse
+from ..models import TERMINAL, JobReply, Snapshot, parse, permalink
 from ..thumbnails import Thumbnails
 from ..transport import encoded
 
@@ -64,21 +64,28 @@ class Operation(NamedTuple):
         For people: ``"image generation"``.
     check : str
         Where to look if its outcome is unknown, as a sentence.
+    seconds : float
+        How long its answer may take, where that may be longer than of others.
     """
 
     kind: str
     path: str
     name: str
     check: str
+    seconds: float = 0.0
 
 
 class Named(NamedTuple):
-    """What the reply to a POST names: an id, perhaps a first status, and our own intent."""
+    """What the reply to a POST names: an id, perhaps a first status, and our own intent.
+
+    Where `final`, what was asked for is done, and there is no job to follow.
+    """
 
     id: str
     status: str = ""
     reply: Any = None
     intent: str = ""
+    final: bool = False
 
 
 class Once(Protocol):
@@ -165,6 +172,8 @@ class Core:
         async def started() -> Job:
             named = await self._submit(operation, body, read, **how)
             kind: Any = operation.kind
+            if named.final:
+                return self._ended(kind, body, named)
             return self.follow(
                 kind, named.id, request=body, status=named.status, intent=named.intent
             )
@@ -216,6 +225,7 @@ class Core:
                 operation.name,
                 operation.check,
                 leaving=leaving,
+                seconds=operation.seconds,
                 **({"files": files} if files else {"body": body}),
             )
             named = _read(raw, operation, read)
@@ -233,7 +243,11 @@ class Core:
                 operation.name, CLOSED, operation.check, intent=intent
             ) from None
         # Whoever holds the job finds it in the journal too.
-        await asyncio.wrap_future(self.journal.accepted(intent, named.id, named.status))
+        await asyncio.wrap_future(
+            self.journal.posted(intent, permalink(named.reply), None)
+            if named.final
+            else self.journal.accepted(intent, named.id, named.status)
+        )
         return named._replace(intent=intent)
 
     async def _begin(self, operation: Operation, body: Mapping[str, Any], once: Once | None) -> str:
@@ -283,11 +297,29 @@ class Core:
             **more,
         )
 
+    def _ended(self, kind: Kind, body: Mapping[str, Any], named: Named) -> Job:
+        """A job that had its result at once."""
+        raw = named.reply
+        done = Snapshot(status="succeeded", permalink=permalink(raw), raw=raw)
+        return Job(
+            kind, None, _never, request=body, intent=named.intent, known=done, clock=self._clock
+        )
+
     async def usual(self, kind: Kind, model: str | None) -> Usual | None:
         """Sum up how long such jobs took before, if there were a few."""
         waited = self.journal.pictures.ended(self.base_url, kind, model)
         ended = await asyncio.wrap_future(waited)
-        return estimates.usual([_took(record, _heard(record)) for record in ended])
+        # One that waited for its time says nothing of how long posting takes.
+        at_once = [record for record in ended if not record.body.get("scheduledAt")]
+        return estimates.usual([_took(record, _heard(record)) for record in at_once])
+
+    async def tell(self, kind: Kind, job_id: str, raw: dict[str, Any]) -> None:
+        """Have the journal, and the job that lives, know what became of a job. On the loop only."""
+        now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
+        await asyncio.wrap_future(self.journal.heard(self.base_url, kind, job_id, now))
+        living = self._jobs.get((kind, job_id))
+        if living is not None:
+            living.hear(raw)
 
     async def ask(self, kind: Kind, job_id: str) -> Snapshot:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""

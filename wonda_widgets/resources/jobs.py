@@ -6,13 +6,16 @@ import asyncio
 import math
 import re
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .. import runtime
 from ..errors import InvalidInputError
+from ..jobs import SCHEDULED
 from ._core import Core, on_package_loop
 from .images import GENERATION
 from .publish import PUBLISHING
+from .schedule import is_due
 
 if TYPE_CHECKING:
     from ..errors import OutcomeUnknownError
@@ -59,15 +62,21 @@ class AsyncJobs:
     async def unfinished(self, days: float = 7) -> list[Record]:
         """What had no end yet when it was last heard of, oldest first; the service is not asked.
 
-        What another kernel that runs on this machine takes care of is left out. `resume`
-        makes a live job of an entry.
+        What another kernel that runs on this machine takes care of is left out, and so is a
+        post that waits for its time (see `publish.scheduled`). `resume` makes a live job of
+        an entry.
         """
         self._core.transport.check_open()
         if not isinstance(days, int | float) or not 0 < days < math.inf:
             raise InvalidInputError("days", f"days is a number above 0, not {days!r}.")
         since = time.time() - days * 86_400
         found = await asyncio.wrap_future(self._core.journal.unfinished(self._core.base_url, since))
-        return [record for record in found[::-1] if not record.sending and not record.elsewhere]
+        now = datetime.now(UTC)
+        return [
+            record
+            for record in found[::-1]
+            if not record.sending and not record.elsewhere and not _waits(record, now)
+        ]
 
     def resume(self, record: Record) -> Job:
         """Follow an entry of `unfinished` from where it stands."""
@@ -112,6 +121,10 @@ class AsyncJobs:
         if known:
             return self._core.revived(known[0], OPERATIONS[kind])
         return self._core.follow(kind, job_id, attached=True)
+
+
+def _waits(record: Record, now: datetime) -> bool:
+    return record.status == SCHEDULED and not is_due(record.body, now)
 
 
 class Jobs:

@@ -11,7 +11,7 @@ import html
 import unicodedata
 from datetime import timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Likeness(Enum):
     DOUBTFUL = auto()
 
 
-def likeness(post: Post, body: Mapping[str, str], asked: datetime) -> Likeness:
+def likeness(post: Post, body: Mapping[str, Any], asked: datetime) -> Likeness:
     """Whether a row, which is of no other post that we know, is of the one asked for.
 
     Parameters
@@ -51,8 +51,10 @@ def likeness(post: Post, body: Mapping[str, str], asked: datetime) -> Likeness:
     asked : datetime.datetime
         When it was, by the service's clock.
     """
-    here = body["mediaId"] in post.media_ids
-    elsewhere = bool(post.media_ids) and not here
+    wanted = pictures_of(body)
+    here = _shows(post, wanted)
+    # A row of a carousel may name some of its pictures only; that is no other picture.
+    elsewhere = bool(post.media_ids) and not post.media_ids & wanted
     words = same_words(post.caption, body.get("caption"))
     old = post.created_at is not None and post.created_at < asked - SKEW
     if _is_of_another_place(post, body):
@@ -68,15 +70,31 @@ def likeness(post: Post, body: Mapping[str, str], asked: datetime) -> Likeness:
     return Likeness.OURS if sure and _is_of_account(post, body) else Likeness.DOUBTFUL
 
 
-def is_same(post: Post, body: Mapping[str, str]) -> bool:
+def is_same(post: Post, body: Mapping[str, Any]) -> bool:
     """Whether a row, of whatever time, is of the same post: it would be its repetition."""
     return (
-        body["mediaId"] in post.media_ids
+        _shows(post, pictures_of(body))
         and _is_of_account(post, body)
         and same_words(post.caption, body.get("caption")) is not False
         and not _is_of_another_place(post, body)
         and (post.status or "").lower() not in {"failed", "canceled", "cancelled"}
     )
+
+
+def pictures_of(body: Mapping[str, Any]) -> frozenset[str]:
+    """The media ids that a request would post: one, or those of a carousel."""
+    return frozenset(body.get("mediaIds") or [body["mediaId"]])
+
+
+def _shows(post: Post, wanted: frozenset[str]) -> bool:
+    """Whether a row is of these pictures; of one it may name copies too, of several no others."""
+    return post.media_ids == wanted if len(wanted) > 1 else wanted <= post.media_ids
+
+
+def place_of(body: Mapping[str, Any]) -> str | None:
+    """Where a request would post: ``"feed"``, ``"story"``, ``"carousel"`` or ``"reels"``."""
+    product = "CAROUSEL" if body.get("mediaIds") else body.get("product") or "IMAGE"
+    return PLACES.get(product.upper())
 
 
 def plain(caption: str | None) -> str:
@@ -96,11 +114,11 @@ def same_words(found: str | None, asked: str | None) -> bool | None:
     return len(cut) >= TELLING and here.startswith(cut)
 
 
-def _is_of_account(post: Post, body: Mapping[str, str]) -> bool:
+def _is_of_account(post: Post, body: Mapping[str, Any]) -> bool:
     return post.account_id in {None, body["instagramAccountId"]}
 
 
-def _is_of_another_place(post: Post, body: Mapping[str, str]) -> bool:
+def _is_of_another_place(post: Post, body: Mapping[str, Any]) -> bool:
     """Whether it is, say, a story and not in the feed; a word we do not know is no proof."""
     there = PLACES.get((post.product or "").upper())
-    return there is not None and there != PLACES.get((body.get("product") or "IMAGE").upper())
+    return there is not None and there != place_of(body)

@@ -28,7 +28,9 @@ from ..errors import (
     UnexpectedReplyError,
     WondaError,
 )
-from . import post_history
+from ..jobs import SCHEDULED
+from ..models import timestamp
+from . import post_history, schedule
 from .likeness import SKEW, Likeness, is_same, likeness, plain
 
 if TYPE_CHECKING:
@@ -89,12 +91,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def same_as(body: Mapping[str, Any]) -> str:
-    """What two requests for the same post have in common: picture, account, caption, place."""
+    """What two requests for the same post have in common: picture, account, caption, place.
+
+    Neither the time nor the order of a carousel's pictures makes it another one: whoever
+    wants both says so.
+    """
+    several = sorted(body.get("mediaIds") or ())
     what = [
-        body["mediaId"],
+        several or body["mediaId"],
         body["instagramAccountId"],
         plain(body.get("caption")),
-        body.get("product") or "IMAGE",
+        "CAROUSEL" if several else body.get("product") or "IMAGE",
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
@@ -145,11 +152,12 @@ class PostOnce:
                 name, where = self._operation.name, self._operation.check
                 raise OutcomeUnknownError(name, reason, where, intent=earlier.intent)
         elif earlier.state == "posted" or earlier.ended:
-            raise _already(_moment(earlier.asked_at), earlier.permalink, earlier.job_id)
+            asked = _moment(earlier.asked_at)
+            raise _already(self._body, asked, earlier.permalink, earlier.job_id)
         elif await self._came_to_nothing(earlier):
             return
         raise AlreadyPublishedError(
-            "The same post is on its way already.",
+            f"The same post is {_under_way(earlier)} already.",
             job_id=earlier.job_id,
             published_at=_moment(earlier.asked_at),
         )
@@ -165,7 +173,7 @@ class PostOnce:
         except WondaError:
             return False
         if now.status == "succeeded":
-            raise _already(_moment(earlier.asked_at), now.permalink, job_id)
+            raise _already(self._body, _moment(earlier.asked_at), now.permalink, job_id)
         return now.status in {"failed", "canceled"}
 
     async def look(self) -> None:
@@ -185,7 +193,7 @@ class PostOnce:
             return  # the journal was asked
         for post in found.posts:
             if is_same(post, self._body):
-                raise _already(post.created_at, post.permalink, post.job_id)
+                raise _already(self._body, post.created_at, post.permalink, post.job_id)
 
 
 async def check(core: Core, operation: Operation, record: Record) -> Finding:
@@ -199,6 +207,14 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     gone = record.state == "accepted" and not record.ended  # asked after a job that is lost
     if not record.unknown and not gone:
         return _not_unknown(core, operation, record)
+    waiting = await _among_scheduled(core, operation, record)
+    if waiting is not None:
+        return waiting
+    return await _in_history(core, operation, record, gone=gone)
+
+
+async def _in_history(core: Core, operation: Operation, record: Record, *, gone: bool) -> Finding:
+    """Look for a post in the account's history; `gone`: its job is not there any more."""
 
     def asked() -> datetime:
         """When it was asked, by the service's clock."""
@@ -225,18 +241,42 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     return await _noted(core, operation, record, core.journal.absent(record), NOT_POSTED)
 
 
-async def _among(
-    core: Core, record: Record, posts: list[post_history.Post], asked: datetime
-) -> tuple[post_history.Post | None, post_history.Post | None]:
-    """Find the row of a request, or else one of which it cannot be told."""
+async def _others(core: Core, record: Record) -> set[str]:
+    """The job ids and addresses of all other posts that the journal knows."""
     known = await asyncio.wrap_future(core.journal.posts(core.base_url))
-    others = {
+    return {
         value
         for other in known
         if other.intent != record.intent
         for value in (other.job_id, other.permalink)
         if value
     }
+
+
+async def _among_scheduled(core: Core, operation: Operation, record: Record) -> Finding | None:
+    """Look whether a post that is to wait for its time does; None if it does not."""
+    if not record.body.get("scheduledAt"):
+        return None
+    try:
+        post = await schedule.found(core, record.body, await _others(core, record))
+    except NO_HISTORY:
+        if schedule.is_due(record.body, datetime.now(UTC)):
+            return None  # the history tells more by now
+        return _undecided("The scheduled posts cannot be listed")
+    if post is None:
+        return None
+    if not post.media_ids:  # the row does not say of which picture it is
+        return _undecided("A post is scheduled for that very time")
+    await asyncio.wrap_future(core.journal.accepted(record.intent, post.job_id, SCHEDULED))
+    [now] = await asyncio.wrap_future(core.journal.of_intent(record.intent))
+    return _followed(core.revived(now, operation), "It did arrive, and is scheduled.")
+
+
+async def _among(
+    core: Core, record: Record, posts: list[post_history.Post], asked: datetime
+) -> tuple[post_history.Post | None, post_history.Post | None]:
+    """Find the row of a request, or else one of which it cannot be told."""
+    others = await _others(core, record)
     found: dict[Likeness, post_history.Post] = {}
     for post in posts:
         if post.job_id not in others and post.permalink not in others:
@@ -306,8 +346,8 @@ async def _settled(
     return _undecided(f"The account’s history calls it “{status}”", post)
 
 
-def _followed(job: Job) -> Finding:
-    return Finding(posted=None, message="It did arrive, and is followed.", job=job, on_its_way=True)
+def _followed(job: Job, message: str = "It did arrive, and is followed.") -> Finding:
+    return Finding(posted=None, message=message, job=job, on_its_way=True)
 
 
 def _posted(
@@ -323,15 +363,23 @@ def _posted(
 
 
 def _already(
-    moment: datetime | None, permalink: str | None, job_id: str | None
+    body: Mapping[str, Any], moment: datetime | None, permalink: str | None, job_id: str | None
 ) -> AlreadyPublishedError:
+    what = "These pictures were" if body.get("mediaIds") else "This picture was"
     when = f" on {moment.astimezone():%d %b %Y at %H:%M}" if moment else ""
     return AlreadyPublishedError(
-        f"This picture was already posted to this account with this caption{when}.",
+        f"{what} already posted to this account with this caption{when}.",
         permalink=permalink,
         published_at=moment,
         job_id=job_id,
     )
+
+
+def _under_way(record: Record) -> str:
+    due = timestamp(record.body.get("scheduledAt"))
+    if due is None or due <= datetime.now(UTC):
+        return "on its way"
+    return f"scheduled for {due.astimezone():%d %b %Y at %H:%M}"
 
 
 def _moment(seconds: float) -> datetime:

@@ -124,12 +124,10 @@ def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
 
 def post(row: dict[str, Any]) -> Post:
     """Read one row."""
-    media, account = row.get("media"), row.get("account")
-    media = media if isinstance(media, dict) else {}
+    account = row.get("account")
     account = account if isinstance(account, dict) else {}
-    media_ids = (_text(where, "mediaId", "sourceMediaId") for where in (row, media))
     return Post(
-        media_ids=frozenset().union(*media_ids),
+        media_ids=media_ids(row),
         account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
         caption=_first(row, "caption"),
         product=_first(row, "product"),
@@ -138,6 +136,16 @@ def post(row: dict[str, Any]) -> Post:
         job_id=_first(row, "outputJobId", "jobId"),
         created_at=timestamp(_first(row, "createdAt", "publishedAt", "finishedAt")),
     )
+
+
+def media_ids(row: dict[str, Any]) -> frozenset[str]:
+    """All pictures that a row names: of its own, of its ``media``, of a carousel's list."""
+    media, listed = row.get("media"), row.get("mediaIds")
+    inside = media if isinstance(media, list) else [media]
+    named = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+    where = [row, *(each for each in inside if isinstance(each, dict))]
+    of_each = (_text(each, "mediaId", "sourceMediaId") for each in where)
+    return frozenset(named).union(*of_each)
 
 
 def _text(row: dict[str, Any], *names: str) -> list[str]:

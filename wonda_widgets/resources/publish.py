@@ -1,20 +1,29 @@
-"""`POST /publish/instagram`, made once, and the history (wonda-api.md, 7.1 and 7.7)."""
+"""Posts, each made once, at once or at its time, and the history (wonda-api.md, section 7)."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
-from ..errors import InvalidInputError, OutcomeUnknownError, UnexpectedReplyError
-from ..models import PublishReply, parse
-from . import once
+from ..errors import (
+    InvalidInputError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    UnexpectedReplyError,
+)
+from ..models import CarouselReply, PublishReply, parse, permalink
+from . import once, schedule
 from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..jobs import Job
     from ..records import Record
     from .once import Finding
+    from .schedule import ScheduledPost
 
 PUBLISHING = Operation(
     "publish",
@@ -23,6 +32,13 @@ PUBLISHING = Operation(
     "Look at the Instagram account, or have wonda.publish.check(error) look into its history.",
 )
 
+CAROUSEL = PUBLISHING._replace(
+    path="/publish/instagram/carousel",
+    name="publishing a carousel to Instagram",
+    seconds=180.0,  # the answer comes when all of it is posted
+)
+
+FEWEST_SLIDES, MOST_SLIDES = 2, 10
 MAX_CAPTION = 2200  # characters
 MAX_ALT_TEXT = 1000  # characters
 
@@ -42,6 +58,7 @@ class AsyncPublish:
         caption: str | None = None,
         alt_text: str | None = None,
         product: str | None = None,
+        scheduled_at: datetime | str | None = None,
         allow_repeat: bool = False,
     ) -> Job:
         """Publish one picture to Instagram and get the job that follows it.
@@ -62,6 +79,9 @@ class AsyncPublish:
             The picture in words, at most 1,000 characters.
         product : str, optional
             ``"IMAGE"`` (the service's default for pictures), ``"STORIES"`` or ``"REELS"``.
+        scheduled_at : datetime or str, optional
+            When it is to be posted, 5 minutes to 29 days ahead; without a zone, by this
+            computer's. The job then is ``"scheduled"`` until that time; `cancel` takes it back.
         allow_repeat : bool
             Whether it may be the second post of its kind.
 
@@ -77,9 +97,85 @@ class AsyncPublish:
         APIError
             If the service refused it.
         """
+        now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
+        due = schedule.checked(scheduled_at, now)
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
+        if due is not None:
+            body["scheduledAt"] = due
         first = once.PostOnce(self._core, PUBLISHING, body, repeat=allow_repeat)
-        return await self._core.start(PUBLISHING, body, _named, once=first)
+        try:
+            return await self._core.start(PUBLISHING, body, _named, once=first)
+        except PermissionDeniedError as error:
+            if due is not None and error.code == schedule.FEATURE_OFF:
+                error.advising(schedule.NO_SCHEDULING)
+            raise
+
+    @on_package_loop
+    async def instagram_carousel(
+        self,
+        *,
+        media_ids: Sequence[str],
+        instagram_account_id: str,
+        caption: str | None = None,
+        allow_repeat: bool = False,
+    ) -> Job:
+        """Publish 2 to 10 pictures to Instagram as one post that people swipe through.
+
+        The service answers when the post is made, which may take a minute, so the job that
+        you get has ended. The same pictures, in whatever order, are not posted to the same
+        account with the same caption again.
+
+        Parameters
+        ----------
+        media_ids : list of str
+            The slides, in their order.
+        instagram_account_id : str
+            From `accounts.instagram`.
+        caption : str, optional
+            At most 2,200 characters.
+        allow_repeat : bool
+            Whether it may be the second post of its kind.
+
+        Raises
+        ------
+        InvalidInputError, AlreadyPublishedError, OutcomeUnknownError, APIError
+            As `instagram`.
+        """
+        body = _carousel(media_ids, instagram_account_id, caption)
+        first = once.PostOnce(self._core, CAROUSEL, body, repeat=allow_repeat)
+        return await self._core.start(CAROUSEL, body, _made, once=first)
+
+    @on_package_loop
+    async def scheduled(self) -> list[ScheduledPost]:
+        """The posts that wait for their time, of all accounts, earliest first.
+
+        Raises
+        ------
+        PermissionDeniedError
+            If the account has no scheduling.
+        APIError, ServiceUnreachableError, UnexpectedReplyError
+        """
+        return await schedule.listed(self._core)
+
+    @on_package_loop
+    async def cancel(self, post: ScheduledPost | Job | str) -> None:
+        """Take back a post that waits for its time; nothing is posted then.
+
+        Parameters
+        ----------
+        post : ScheduledPost, Job or str
+            Of `scheduled`, or what `instagram` gave, or its job's id.
+
+        Raises
+        ------
+        ConflictError
+            If it has started or ended: look at the account.
+        NotFoundError, PermissionDeniedError
+            If there is no such post, or no scheduling.
+        ServiceUnreachableError
+            If it is not known whether it was canceled.
+        """
+        await schedule.cancel(self._core, _job_id(post))
 
     @on_package_loop
     async def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
@@ -163,6 +259,7 @@ class Publish:
         caption: str | None = None,
         alt_text: str | None = None,
         product: str | None = None,
+        scheduled_at: datetime | str | None = None,
         allow_repeat: bool = False,
     ) -> Job:
         """See `AsyncPublish.instagram`."""
@@ -173,10 +270,38 @@ class Publish:
                 caption=caption,
                 alt_text=alt_text,
                 product=product,
+                scheduled_at=scheduled_at,
                 allow_repeat=allow_repeat,
             ),
             interrupted=PUBLISHING.check,
         )
+
+    def instagram_carousel(
+        self,
+        *,
+        media_ids: Sequence[str],
+        instagram_account_id: str,
+        caption: str | None = None,
+        allow_repeat: bool = False,
+    ) -> Job:
+        """See `AsyncPublish.instagram_carousel`."""
+        return runtime.call(
+            self._async.instagram_carousel(
+                media_ids=media_ids,
+                instagram_account_id=instagram_account_id,
+                caption=caption,
+                allow_repeat=allow_repeat,
+            ),
+            interrupted=CAROUSEL.check,
+        )
+
+    def scheduled(self) -> list[ScheduledPost]:
+        """See `AsyncPublish.scheduled`."""
+        return runtime.call(self._async.scheduled())
+
+    def cancel(self, post: ScheduledPost | Job | str) -> None:
+        """See `AsyncPublish.cancel`."""
+        runtime.call(self._async.cancel(post))
 
     def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
         """See `AsyncPublish.check`."""
@@ -200,6 +325,15 @@ def _named(raw: Any) -> Named:
     return Named(reply.output_job_id, reply.status or "")
 
 
+def _made(raw: Any) -> Named:
+    """What the reply to a carousel names: the post itself, or, perhaps, a job after all."""
+    reply = parse(raw, CarouselReply)
+    if reply.output_job_id:
+        return Named(reply.output_job_id, reply.status or "")
+    post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
+    return Named(post, reply=raw, final=True)
+
+
 def _body(
     media_id: str,
     instagram_account_id: str,
@@ -211,12 +345,7 @@ def _body(
         raise InvalidInputError(
             "media_id", "There is no picture to publish.", "Pass job.wait().media.media_id."
         )
-    if not isinstance(instagram_account_id, str) or not instagram_account_id:
-        raise InvalidInputError(
-            "instagram_account_id",
-            "No Instagram account was chosen.",
-            "Take one from wonda.accounts.instagram().",
-        )
+    _check_account(instagram_account_id)
     check_length("caption", caption, MAX_CAPTION)
     check_length("alt_text", alt_text, MAX_ALT_TEXT)
     body = {
@@ -227,6 +356,64 @@ def _body(
         "product": product,
     }
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _carousel(
+    media_ids: Sequence[str], instagram_account_id: str, caption: str | None
+) -> dict[str, Any]:
+    slides = list(media_ids) if isinstance(media_ids, list | tuple) else []
+    if not slides or not all(isinstance(each, str) and each for each in slides):
+        raise InvalidInputError(
+            "media_ids",
+            "A carousel takes a list of media ids.",
+            "Pass [picture.media.media_id for picture in pictures].",
+        )
+    check_slides(len(slides))
+    if len(set(slides)) < len(slides):
+        raise InvalidInputError(
+            "media_ids", "A picture is in this carousel twice.", "Leave one of the two out."
+        )
+    _check_account(instagram_account_id)
+    check_length("caption", caption, MAX_CAPTION)
+    body = {"mediaIds": slides, "instagramAccountId": instagram_account_id, "caption": caption}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def check_slides(count: int) -> None:
+    """Refuse a carousel that is known to be too short or too long.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if not FEWEST_SLIDES <= count <= MOST_SLIDES:
+        has = "1 picture" if count == 1 else f"{count} pictures"
+        change = (
+            "Choose one more, or publish it alone."
+            if count < FEWEST_SLIDES
+            else f"Leave {count - MOST_SLIDES} out."
+        )
+        raise InvalidInputError(
+            "media_ids", f"A carousel has 2 to 10 pictures; this one has {has}.", change
+        )
+
+
+def _check_account(instagram_account_id: str) -> None:
+    if not isinstance(instagram_account_id, str) or not instagram_account_id:
+        raise InvalidInputError(
+            "instagram_account_id",
+            "No Instagram account was chosen.",
+            "Take one from wonda.accounts.instagram().",
+        )
+
+
+def _job_id(post: ScheduledPost | Job | str) -> str:
+    found = post if isinstance(post, str) else getattr(post, "job_id", getattr(post, "id", None))
+    if not isinstance(found, str) or found.strip() in {"", ".", ".."}:
+        raise InvalidInputError(
+            "post", "This is no scheduled post.", "Take one from wonda.publish.scheduled()."
+        )
+    return found.strip()
 
 
 def check_length(field: str, text: str | None, most: int) -> None:

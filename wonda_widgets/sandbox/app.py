@@ -50,6 +50,8 @@ class Sandbox:
         Connected Instagram accounts; one by default.
     models : dict, optional
         By key; those of `catalog` by default.
+    scheduling : bool
+        Whether the account may schedule posts.
     storage_origin : str
         Where `storage` is reached, as in ``https://host``.
     clock : callable
@@ -72,6 +74,7 @@ class Sandbox:
         key: str | None = None,
         accounts: Sequence[dict[str, Any]] | None = None,
         models: dict[str, catalog.Model] | None = None,
+        scheduling: bool = True,
         storage_origin: str = "http://127.0.0.1",
         clock: Callable[[], float] = time.monotonic,
         seed: int | None = None,
@@ -81,6 +84,7 @@ class Sandbox:
         self.storage_origin = storage_origin
         self.storage = storage_app(self.store)
         self._key = key
+        self._scheduling = scheduling
         self._models = catalog.MODELS if models is None else models
         listed: Sequence[dict[str, Any]] = (
             [catalog.INSTAGRAM_ACCOUNT] if accounts is None else accounts
@@ -226,12 +230,18 @@ class Sandbox:
         body = await self._body(request)
         validation.post(body, _Library(self.store), self._accounts, carousel=False)
         at = body.get("scheduledAt")
+        if at:
+            self._check_scheduling()
         scheduled_for = validation.schedule(at, datetime.now(UTC)) if at else None
         job = self.store.publish(body, scheduled_for)
         reply = {"outputJobId": job.job_id, "status": "scheduled" if at else "queued"}
         if scheduled_for is not None:
             reply["scheduledFor"] = scheduled_for.isoformat(timespec="seconds")
         return JSONResponse(reply)
+
+    def _check_scheduling(self) -> None:
+        if not self._scheduling:
+            raise Refusal(403, "feature_disabled", "Scheduling is not enabled for this account")
 
     async def _carousel(self, request: Request) -> JSONResponse:
         body = await self._body(request)
@@ -251,6 +261,7 @@ class Sandbox:
 
     async def _scheduled(self, request: Request) -> JSONResponse:
         self._authorize(request)
+        self._check_scheduling()
         now = self.store.clock()
         waiting = [
             (job.scheduled_for, job)
@@ -258,13 +269,21 @@ class Sandbox:
             if job.scheduled_for and job.status(now) == "scheduled"
         ]
         rows = [
-            {"outputJobId": job.job_id, "scheduledFor": when.isoformat(), "status": "scheduled"}
+            {
+                "outputJobId": job.job_id,
+                "scheduledFor": when.isoformat(),
+                "status": "scheduled",
+                "mediaId": job.body["mediaId"],
+                "instagramAccountId": job.body["instagramAccountId"],
+                "caption": job.body.get("caption"),
+            }
             for when, job in sorted(waiting, key=lambda pair: pair[0])
         ]
         return JSONResponse({"scheduled": rows})
 
     async def _unschedule(self, request: Request) -> JSONResponse:
         self._authorize(request)
+        self._check_scheduling()
         job = self.store.publishes.get(request.path_params["job_id"])
         if job is None or job.scheduled_for is None:
             raise Refusal(404, "not_found", "Scheduled publish not found")
@@ -302,6 +321,7 @@ class Sandbox:
                 "instagramPublishId": row["instagramPublishId"],
                 "instagramAccountId": row["body"]["instagramAccountId"],
                 "caption": row["body"].get("caption"),
+                "mediaIds": row["body"]["mediaIds"],
                 "product": "CAROUSEL",
                 "status": "succeeded",
                 "permalink": row["permalink"],

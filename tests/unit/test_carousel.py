@@ -1,0 +1,232 @@
+"""Several pictures as one post: made once, final at once, and never twice by accident."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets.resources import once
+
+BASE = "https://wonda.example.test/api/v1"
+THREE = {"media_ids": ["m1", "m2", "m3"], "instagram_account_id": "a1", "caption": "Three"}
+PATH = "/publish/instagram/carousel"
+
+
+class Service:
+    """A Wonda that posts carousels, remembers, and loses its answers on demand."""
+
+    def __init__(self) -> None:
+        self.posts = []
+        self.rows = []
+        self.lose = ""
+        self.bare = ()
+        self.reply = None
+        self.waited = []
+
+    async def __call__(self, request):
+        path = request.url.path.removeprefix("/api/v1")
+        if path == "/instagram/publishes":
+            return httpx.Response(200, json={"publishes": self.rows[::-1], "nextCursor": None})
+        if path.startswith("/jobs/"):
+            return httpx.Response(200, json={"status": "succeeded"})
+        assert path == PATH
+        self.waited.append(request.extensions["timeout"]["read"])
+        body = json.loads(request.content)
+        if self.lose == "before":
+            raise httpx.ReadError("lost")
+        self.posts.append(body)
+        number = len(self.posts)
+        made = {
+            "instagramPublishId": f"i{number}",
+            "igMediaId": f"1790{number}",
+            "permalink": f"https://instagram.example.test/p/{number}",
+        }
+        row = {
+            **made,
+            "mediaIds": body["mediaIds"],
+            "instagramAccountId": body["instagramAccountId"],
+            "caption": body.get("caption"),
+            "product": "CAROUSEL",
+            "status": "succeeded",
+            "createdAt": datetime.now(UTC).isoformat(),
+        }
+        self.rows.append({name: row[name] for name in row if name not in self.bare})
+        if self.lose == "after":
+            raise httpx.ReadError("lost")
+        answer = {**made, "imageCount": len(body["mediaIds"])}
+        return httpx.Response(200, json=answer if self.reply is None else self.reply)
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(once, "GRACE", 0.0)
+    return Service()
+
+
+@pytest.fixture
+def kernel(service, tmp_path):
+    made = []
+
+    def start():
+        transport = httpx.MockTransport(service)
+        made.append(ww.Wonda(KEY, base_url=BASE, journal=tmp_path / "j.db", transport=transport))
+        return made[-1]
+
+    yield start
+    for wonda in made:
+        wonda.close()
+
+
+def test_the_job_has_ended_with_the_post_s_address_and_nothing_is_polled(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram_carousel(**THREE)
+    assert job.done
+    done = job.wait(timeout=5)
+    assert done.permalink == "https://instagram.example.test/p/1"
+    assert done.raw["imageCount"] == 3
+    assert service.posts == [
+        {"mediaIds": ["m1", "m2", "m3"], "instagramAccountId": "a1", "caption": "Three"}
+    ]
+    assert min(service.waited) >= 120, "the service may take a minute to post all of it"
+    assert "wonda.publish.instagram_carousel(" in job.code()
+    assert "media_ids=['m1', 'm2', 'm3']" in job.code()
+
+
+def test_the_next_kernel_knows_it_too(kernel):
+    kernel().publish.instagram_carousel(**THREE)
+    [job] = kernel().jobs.recent()
+    assert (job.kind, job.status) == ("publish", "succeeded")
+    assert job.wait(timeout=5).permalink == "https://instagram.example.test/p/1"
+    assert kernel().jobs.unfinished() == []
+
+
+def test_the_same_pictures_in_another_order_are_the_same_post(kernel, service):
+    wonda, other = kernel(), kernel()
+    wonda.publish.instagram_carousel(**THREE)
+    again = {**THREE, "media_ids": ["m3", "m1", "m2"]}
+    with pytest.raises(
+        ww.AlreadyPublishedError, match="These pictures were already posted"
+    ) as caught:
+        other.publish.instagram_carousel(**again)
+    assert caught.value.permalink == "https://instagram.example.test/p/1"
+    assert len(service.posts) == 1
+    other.publish.instagram_carousel(**again, allow_repeat=True)
+    other.publish.instagram_carousel(**{**THREE, "media_ids": ["m1", "m2"]})
+    assert len(service.posts) == 3
+
+
+def test_one_that_another_computer_posted_is_found_in_the_history(kernel, service, tmp_path):
+    kernel().publish.instagram_carousel(**THREE)
+    transport = httpx.MockTransport(service)
+    with (
+        ww.Wonda(
+            KEY, base_url=BASE, journal=tmp_path / "else.db", transport=transport
+        ) as elsewhere,
+        pytest.raises(ww.AlreadyPublishedError),
+    ):
+        elsewhere.publish.instagram_carousel(**THREE)
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("lose", ["before", "after"])
+def test_a_lost_answer_is_settled_by_the_history(kernel, service, lose):
+    wonda = kernel()
+    service.lose = lose
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    service.lose = ""
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is (lose == "after")
+    if lose == "after":
+        assert finding.permalink == "https://instagram.example.test/p/1"
+        with pytest.raises(ww.AlreadyPublishedError):
+            wonda.publish.instagram_carousel(**THREE)
+    else:
+        wonda.publish.instagram_carousel(**THREE)
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("bare", [("mediaIds",), ("mediaIds", "caption")])
+def test_a_history_that_does_not_name_the_pictures_settles_nothing_by_itself(kernel, service, bare):
+    wonda = kernel()
+    service.lose, service.bare = "after", bare
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    assert wonda.publish.check(caught.value).posted is None
+    wonda.publish.settle(caught.value, posted=True)
+    service.lose = ""
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram_carousel(**THREE)
+    assert len(service.posts) == 1
+
+
+def test_a_carousel_s_row_is_no_post_of_one_of_its_pictures(kernel, service):
+    from wonda_widgets.resources.likeness import is_same
+    from wonda_widgets.resources.post_history import post
+
+    kernel().publish.instagram_carousel(**THREE)
+    row = post(service.rows[0])
+    assert row.media_ids == {"m1", "m2", "m3"}
+    alone = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Three"}
+    two = {"mediaIds": ["m1", "m2"], "instagramAccountId": "a1", "caption": "Three"}
+    all_three = {**two, "mediaIds": ["m2", "m3", "m1"]}
+    assert [is_same(row, body) for body in (alone, two, all_three)] == [False, False, True]
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_should_the_service_answer_with_a_job_it_is_followed(kernel, service):
+    service.reply = {"outputJobId": "p9", "status": "queued"}
+    job = kernel().publish.instagram_carousel(**THREE)
+    assert job.id == "p9"
+    assert job.wait(timeout=5).status == "succeeded"
+
+
+@pytest.mark.parametrize("reply", [{}, {"imageCount": 3}, [], "done"])
+def test_an_answer_that_names_nothing_leaves_the_outcome_unknown(kernel, service, reply):
+    wonda = kernel()
+    service.reply = reply
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    assert wonda.publish.check(caught.value).posted is True
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"media_ids": ["m1"]}, "A carousel has 2 to 10 pictures; this one has 1 picture."),
+        ({"media_ids": [f"m{n}" for n in range(11)]}, "this one has 11 pictures."),
+        ({"media_ids": []}, "takes a list of media ids"),
+        ({"media_ids": "m1"}, "takes a list of media ids"),
+        ({"media_ids": ["m1", None]}, "takes a list of media ids"),
+        ({"media_ids": ["m1", "m1"]}, "twice"),
+        ({"instagram_account_id": ""}, "No Instagram account"),
+        ({"caption": "x" * 2201}, "2,201 characters"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_nothing_is_sent(kernel, service, change, said):
+    with pytest.raises(ww.InvalidInputError, match=said):
+        kernel().publish.instagram_carousel(**{**THREE, **change})
+    assert service.posts == []
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_on_the_sandbox():
+    with ww.Wonda.sandbox(seconds=0.05) as wonda:
+        jobs = [wonda.images.generate(model="z-image", prompt=f"A {n}") for n in "abc"]
+        ids = [job.wait().media.media_id for job in jobs]
+        account = wonda.accounts.instagram()[0].instagram_account_id
+        post = {"media_ids": ids, "instagram_account_id": account, "caption": "All"}
+        done = wonda.publish.instagram_carousel(**post).wait()
+        assert done.permalink
+        with pytest.raises(ww.AlreadyPublishedError):
+            wonda.publish.instagram_carousel(**post)
+        wonda.faults.add("POST", "publish/instagram/carousel", "drop", after=True)
+        with pytest.raises(ww.OutcomeUnknownError) as caught:
+            wonda.publish.instagram_carousel(**{**post, "caption": "Lost"})
+        assert wonda.publish.check(caught.value).posted is True

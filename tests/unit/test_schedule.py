@@ -1,0 +1,296 @@
+"""Posts that wait for their time: asked for once, listed, taken back, and found again."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import httpx
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets import polling
+from wonda_widgets.resources import once, schedule
+
+BASE = "https://wonda.example.test/api/v1"
+POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Later"}
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+def soon(**ahead):
+    return datetime.now(UTC) + timedelta(**(ahead or {"hours": 2}))
+
+
+class Service:
+    """A Wonda that schedules, lists, cancels, and loses its answers on demand."""
+
+    def __init__(self) -> None:
+        self.bodies = []
+        self.waiting = {}
+        self.canceled = set()
+        self.started = set()
+        self.lose = ""
+        self.bare = ()
+        self.off = False
+        self.deletes = []
+        self.lose_delete = ""
+        self.empty = False
+
+    async def __call__(self, request):
+        path = request.url.path.removeprefix("/api/v1")
+        if path == "/instagram/publishes":
+            return httpx.Response(200, json={"publishes": [], "nextCursor": None})
+        of_schedule = "scheduled" in path or "scheduledAt" in request.content.decode()
+        if self.off and of_schedule:
+            error = {"error": {"message": "Scheduling is off", "code": "feature_disabled"}}
+            return httpx.Response(403, json=error)
+        if path == "/publish/instagram":
+            return self.take(request)
+        job_id = path.rpartition("/")[2]
+        if request.method == "DELETE":
+            return self.delete(job_id)
+        if path == "/publish/scheduled":
+            rows = [
+                {name: row[name] for name in row if name not in self.bare}
+                for job_id, row in self.waiting.items()
+                if job_id not in self.canceled
+            ]
+            return httpx.Response(200, json={"scheduled": rows})
+        status = "canceled" if job_id in self.canceled else "scheduled"
+        return httpx.Response(200, json={"status": status})
+
+    def take(self, request):
+        body = json.loads(request.content)
+        if self.lose == "before":
+            raise httpx.ReadError("lost")
+        self.bodies.append(body)
+        job_id = f"p{len(self.bodies)}"
+        self.waiting[job_id] = {
+            "outputJobId": job_id,
+            "scheduledFor": body["scheduledAt"],
+            "mediaId": body["mediaId"],
+            "instagramAccountId": body["instagramAccountId"],
+            "caption": body["caption"],
+        }
+        if self.lose == "after":
+            raise httpx.ReadError("lost")
+        reply = {"outputJobId": job_id, "status": "scheduled", "scheduledFor": body["scheduledAt"]}
+        return httpx.Response(200, json=reply)
+
+    def delete(self, job_id):
+        self.deletes.append(job_id)
+        if self.lose_delete == "before":
+            raise httpx.ReadError("lost")
+        if job_id in self.canceled or job_id not in self.waiting:
+            return httpx.Response(404, json={"error": {"message": "not found"}})
+        if job_id in self.started:
+            return httpx.Response(409, json={"error": {"message": "started"}})
+        self.canceled.add(job_id)
+        if self.lose_delete == "after":
+            raise httpx.ReadError("lost")
+        return httpx.Response(204) if self.empty else httpx.Response(200, json={})
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(once, "GRACE", 0.0)
+    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.0)
+    return Service()
+
+
+@pytest.fixture
+def kernel(service, tmp_path):
+    made = []
+
+    def start():
+        transport = httpx.MockTransport(service)
+        made.append(ww.Wonda(KEY, base_url=BASE, journal=tmp_path / "j.db", transport=transport))
+        return made[-1]
+
+    yield start
+    for wonda in made:
+        wonda.close()
+
+
+def test_it_waits_as_a_job_and_is_listed_with_what_was_asked(kernel, service):
+    wonda = kernel()
+    when = soon()
+    job = wonda.publish.instagram(**POST, scheduled_at=when)
+    assert job.status == "scheduled"
+    assert not job.done
+    assert job.snapshot.scheduled_for == when.replace(microsecond=0)
+    assert service.bodies[0]["scheduledAt"] == when.isoformat(timespec="seconds")
+    assert "scheduled_at=" in job.code()
+    service.bare = ("mediaId", "caption", "instagramAccountId")  # what is documented nowhere
+    [post] = wonda.publish.scheduled()
+    assert (post.job_id, post.media_ids, post.caption) == ("p1", ("m1",), "Later")
+    assert post.scheduled_for == when.replace(microsecond=0)
+
+
+def test_it_is_no_job_that_an_earlier_kernel_left_running(kernel):
+    first = kernel()
+    first.publish.instagram(**POST, scheduled_at=soon())
+    first.close()
+    assert kernel().jobs.unfinished() == []
+
+
+def test_it_is_canceled_once_and_the_job_and_the_next_kernel_know(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.empty = True
+    wonda.publish.cancel(wonda.publish.scheduled()[0])
+    with pytest.raises(ww.JobCanceledError):
+        job.wait(timeout=5)
+    assert wonda.publish.scheduled() == []
+    [again] = kernel().jobs.recent()
+    assert again.status == "canceled"
+    # What was taken back may be posted after all.
+    kernel().publish.instagram(**POST, scheduled_at=soon(hours=3))
+    assert len(service.bodies) == 2
+
+
+def test_a_cancel_whose_answer_was_lost_is_looked_up(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.lose_delete = "after"
+    wonda.publish.cancel(job)
+    assert job.status == "canceled"
+
+
+def test_a_cancel_that_never_arrived_is_not_called_done(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.lose_delete = "before"
+    with pytest.raises(ww.ServiceUnreachableError, match="not known whether it was canceled"):
+        wonda.publish.cancel(job.id)
+    assert job.status == "scheduled"
+
+
+def test_what_has_started_can_not_be_canceled(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.started.add("p1")
+    with pytest.raises(ww.ConflictError, match="started or ended already"):
+        wonda.publish.cancel(job)
+    with pytest.raises(ww.NotFoundError, match="not among the scheduled posts"):
+        wonda.publish.cancel("other")
+    assert job.status == "scheduled"
+
+
+def test_an_account_without_scheduling_is_told_so(kernel, service):
+    wonda = kernel()
+    service.off = True
+    with pytest.raises(ww.PermissionDeniedError, match="This account has no scheduling"):
+        wonda.publish.scheduled()
+    with pytest.raises(ww.PermissionDeniedError, match="This account has no scheduling"):
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    assert service.bodies == []
+
+
+def test_the_same_post_is_not_scheduled_twice_nor_posted_meanwhile(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST, scheduled_at=soon())
+    with pytest.raises(ww.AlreadyPublishedError, match=r"is scheduled for .* already"):
+        kernel().publish.instagram(**POST, scheduled_at=soon(hours=5))
+    with pytest.raises(ww.AlreadyPublishedError, match=r"is scheduled for .* already"):
+        kernel().publish.instagram(**POST)
+    assert len(service.bodies) == 1
+
+
+@pytest.mark.parametrize("lose", ["before", "after"])
+def test_a_lost_answer_is_settled_by_the_list(kernel, service, lose):
+    wonda = kernel()
+    service.lose = lose
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.lose = ""
+    finding = wonda.publish.check(caught.value)
+    if lose == "after":
+        assert finding.job.id == "p1"
+        assert finding.message == "It did arrive, and is scheduled."
+        with pytest.raises(ww.AlreadyPublishedError):
+            wonda.publish.instagram(**POST, scheduled_at=soon())
+    else:
+        assert finding.posted is False
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    assert len(service.bodies) == 1
+
+
+def test_where_the_list_tells_too_little_the_person_is_asked(kernel, service):
+    wonda = kernel()
+    service.lose = "after"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.bare = ("mediaId", "caption", "instagramAccountId")
+    assert wonda.publish.check(caught.value).posted is None
+    service.off = True
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is None
+    assert "cannot be listed" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        (NOW - timedelta(hours=1), "in the past"),
+        (NOW + timedelta(minutes=4), "less than 5 minutes ahead"),
+        (NOW + timedelta(days=29, minutes=1), "more than 29 days ahead"),
+        ("tomorrow", "is no time"),
+        (17, "is no time"),
+        ("", "is no time"),
+    ],
+)
+def test_a_time_that_can_not_be_is_refused(when, said):
+    with pytest.raises(ww.InvalidInputError, match=said) as caught:
+        schedule.checked(when, NOW)
+    assert caught.value.field == "scheduled_at"
+
+
+@pytest.mark.parametrize(
+    ("when", "on_the_wire"),
+    [
+        (None, None),
+        (datetime(2026, 11, 25, 14, 0, tzinfo=UTC), "2026-11-25T14:00:00+00:00"),
+        (
+            datetime(2026, 11, 25, 16, 0, 9, 5, tzinfo=timezone(timedelta(hours=2))),
+            "2026-11-25T16:00:09+02:00",
+        ),
+        ("2026-11-25T18:30-05:00", "2026-11-25T18:30:00-05:00"),
+        ("2026-11-25T14:00Z", "2026-11-25T14:00:00+00:00"),
+        (NOW + timedelta(days=29), "2026-12-24T12:00:00+00:00"),
+    ],
+)
+def test_a_time_is_sent_with_its_offset(when, on_the_wire):
+    assert schedule.checked(when, NOW) == on_the_wire
+
+
+def test_a_time_without_a_zone_is_this_computer_s():
+    local = (NOW + timedelta(hours=3)).astimezone().replace(tzinfo=None)
+    sent = datetime.fromisoformat(schedule.checked(local, NOW))
+    assert sent == NOW + timedelta(hours=3)
+    assert sent.tzinfo is not None
+
+
+def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():
+    assert polling.until_due(5, 86_400) == 60
+    assert polling.until_due(5, 30) == 30
+    assert polling.until_due(5, 2) == 5
+    assert polling.until_due(5, -60) == 5
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_on_the_sandbox():
+    with ww.Wonda.sandbox(seconds=0.05) as wonda:
+        media = wonda.images.generate(model="z-image", prompt="A lake").wait().media.media_id
+        account = wonda.accounts.instagram()[0].instagram_account_id
+        post = {"media_id": media, "instagram_account_id": account}
+        job = wonda.publish.instagram(**post, scheduled_at=soon())
+        assert [each.job_id for each in wonda.publish.scheduled()] == [job.id]
+        wonda.publish.cancel(job)
+        assert wonda.publish.scheduled() == []
+    with (
+        ww.Wonda.sandbox(seconds=0.05, scheduling=False) as wonda,
+        pytest.raises(ww.PermissionDeniedError, match="no scheduling"),
+    ):
+        wonda.publish.scheduled()

@@ -1,0 +1,216 @@
+"""Posts that wait for their time (wonda-api.md, sections 7.1 and 7.3).
+
+What the service lists of them is documented nowhere but for the job and the time; the
+rest is looked for under the names that the rest of the API uses, and else the journal
+knows it, if the post was scheduled with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from ..errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServiceUnreachableError,
+    UnexpectedReplyError,
+    WondaError,
+)
+from ..models import timestamp
+from . import post_history
+from .likeness import pictures_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._core import Core
+
+PATH = "/publish/scheduled"
+SOONEST = timedelta(minutes=5)
+LATEST = timedelta(days=29)
+RANGE = "Choose a time from 5 minutes to 29 days ahead."
+FEATURE_OFF = "feature_disabled"  # the service's word
+NO_SCHEDULING = (
+    "This account has no scheduling. Post now instead, or ask Wonda to switch scheduling on for it."
+)
+
+
+class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
+    """A post that waits for its time.
+
+    Attributes
+    ----------
+    job_id : str
+        Of its publish job; `publish.cancel` takes it.
+    scheduled_for : datetime.datetime or None
+        When it will be made, in UTC.
+    media_ids : tuple of str
+        What will be posted, as far as that is known.
+    instagram_account_id : str or None
+    caption : str or None
+    raw : dict
+        As the service lists it.
+    """
+
+    job_id: str
+    scheduled_for: datetime | None = None
+    media_ids: tuple[str, ...] = ()
+    instagram_account_id: str | None = None
+    caption: str | None = None
+    raw: dict[str, Any] = {}
+
+
+def checked(when: datetime | str | None, now: datetime) -> str | None:
+    """A wanted time as the API takes it, with its offset; None for at once.
+
+    A time without a zone is one of this computer's.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none, or is too soon or too far.
+    """
+    if when is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(when) if isinstance(when, str) else when
+        moment = moment.astimezone() if moment.tzinfo is None else moment
+        ahead = moment - now
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+        raise InvalidInputError(
+            "scheduled_at",
+            f"{when!r} is no time.",
+            "Pass a datetime, or a text such as 2026-12-01T18:00+01:00.",
+        ) from None
+    if ahead < SOONEST:
+        past = "in the past" if ahead <= timedelta(0) else "less than 5 minutes ahead"
+        raise InvalidInputError("scheduled_at", f"{_said(moment)} is {past}.", RANGE)
+    if ahead > LATEST:
+        raise InvalidInputError(
+            "scheduled_at", f"{_said(moment)} is more than 29 days ahead.", RANGE
+        )
+    return moment.isoformat(timespec="seconds")
+
+
+def _said(moment: datetime) -> str:
+    return f"{moment:%d %b %Y, %H:%M} ({moment.tzname()})"
+
+
+async def listed(core: Core) -> list[ScheduledPost]:
+    """Give the posts that wait, earliest first.
+
+    Raises
+    ------
+    PermissionDeniedError
+        If the account has no scheduling.
+    APIError, ServiceUnreachableError, UnexpectedReplyError
+    """
+    try:
+        raw = await core.transport.get(PATH)
+    except PermissionDeniedError as error:
+        raise error.advising(NO_SCHEDULING) from None
+    rows = _rows(raw)
+    known = await asyncio.wrap_future(core.journal.posts(core.base_url))
+    asked = {record.job_id: record.body for record in known}
+    found = [_read(row, asked) for row in rows]
+    last = datetime.max.replace(tzinfo=UTC)
+    return sorted((post for post in found if post), key=lambda post: post.scheduled_for or last)
+
+
+def _rows(raw: Any) -> list[dict[str, Any]]:
+    lists = [raw] if isinstance(raw, list) else []
+    if isinstance(raw, dict):
+        lists = [value for value in raw.values() if isinstance(value, list)]
+    if len(lists) != 1:
+        raise UnexpectedReplyError("The list of scheduled posts has no rows.", "Try again later.")
+    return [row for row in lists[0] if isinstance(row, dict)]
+
+
+def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> ScheduledPost | None:
+    """One row; what it does not say is taken from what was asked for."""
+    ids = (_text(row, name) for name in ("outputJobId", "jobId", "id"))
+    job_id = next(filter(None, ids), None)
+    if job_id is None:
+        return None
+    body = asked.get(job_id, {})
+    of_row = post_history.media_ids(row)
+    of_body = tuple(pictures_of(body)) if body else ()
+    times = (timestamp(_text(row, name)) for name in ("scheduledFor", "scheduledAt"))
+    return ScheduledPost(
+        job_id=job_id,
+        scheduled_for=next(filter(None, times), timestamp(body.get("scheduledAt"))),
+        media_ids=of_body or tuple(sorted(of_row)),
+        instagram_account_id=_text(row, "instagramAccountId") or body.get("instagramAccountId"),
+        caption=_text(row, "caption") or body.get("caption"),
+        raw=row,
+    )
+
+
+def _text(row: dict[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+async def cancel(core: Core, job_id: str) -> None:
+    """Take back a post that waits for its time.
+
+    Raises
+    ------
+    ConflictError
+        If it has started or ended.
+    NotFoundError, PermissionDeniedError, ServiceUnreachableError
+        If nothing was taken back, or that is not known.
+    """
+    try:
+        await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}")
+    except (NotFoundError, ConflictError, ServiceUnreachableError) as error:
+        # It may be canceled all the same: by an earlier try whose answer was lost.
+        if not await _is_canceled(core, job_id):
+            raise error.advising(_REASONS[type(error)]) from None
+    except PermissionDeniedError as error:
+        raise error.advising(NO_SCHEDULING) from None
+    await core.tell("publish", job_id, {"status": "canceled"})
+
+
+_REASONS = {
+    NotFoundError: "It is not among the scheduled posts any more; look at the account.",
+    ConflictError: "It has started or ended already, so it can’t be canceled; look at the account.",
+    ServiceUnreachableError: "It is not known whether it was canceled. Look at the list again.",
+}
+
+
+async def _is_canceled(core: Core, job_id: str) -> bool:
+    try:
+        return (await core.ask("publish", job_id)).status == "canceled"
+    except WondaError:
+        return False
+
+
+async def found(core: Core, body: Mapping[str, Any], others: set[str]) -> ScheduledPost | None:
+    """Find the scheduled post that a request asked for among those that nobody here knows.
+
+    Raises
+    ------
+    PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
+    """
+    due = timestamp(body["scheduledAt"])
+    for post in await listed(core):
+        at_that_time = post.scheduled_for == due and post.job_id not in others
+        of_it = not post.media_ids or pictures_of(body) & set(post.media_ids)
+        there = post.instagram_account_id in {None, body["instagramAccountId"]}
+        if at_that_time and of_it and there:
+            return post
+    return None
+
+
+def is_due(body: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the time of a request's post, if it has one, has come."""
+    due = timestamp(body.get("scheduledAt"))
+    return due is None or due <= now

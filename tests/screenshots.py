@@ -3,7 +3,7 @@
 python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
 python tests/screenshots.py --readme           renews the picture of the README
 
-A scene is `studio`, `lab` or `history`; without one, all.
+A scene is `studio`, `lab`, `history` or `posts`; without one, all.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ wonda.images.matrix(
     at_once=9,
 ).wait()
 ww.History(wonda)"""
+
+POSTS = """import wonda_widgets as ww
+lab = ww.PromptLab(
+    ww.Wonda.sandbox(seconds=0.3, seed=4),
+    template="A {subject} over the ocean, {light}",
+    values={"subject": ["sunset", "storm"], "light": ["low haze", "violet dusk"]},
+    params={"aspectRatio": ["4:5", "16:9"]},
+)
+lab"""
 
 README = frontends.ROOT / "notebooks" / "pictures" / "studio.png"
 WIDTHS = (400, 1200)
@@ -164,6 +173,47 @@ def history(page: Page) -> Iterator[str]:
     yield "4-again"
 
 
+def posts(page: Page) -> Iterator[str]:
+    """Several pictures as one post, and one that waits for its time."""
+    run = page.get_by_role("button", name="Run 8")
+    run.wait_for()
+    page.wait_for_timeout(500)
+    run.click()
+    page.get_by_text("8 of 8").first.wait_for()
+    page.wait_for_timeout(800)
+    page.locator(".wonda-card").first.focus()
+    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Carousel…").click()
+    form = page.locator(".wonda-carousel")
+    form.get_by_text("no JPEG").first.wait_for()
+    form.get_by_role("textbox", name="Caption").fill("Four looks at one sea")
+    yield "1-carousel"
+    form.get_by_role("button", name="Make all of them fit").click()
+    form.get_by_text("All are JPEG").wait_for()
+    form.get_by_role("button", name="Move right").first.click()
+    form.get_by_role("button", name="Publish", exact=True).click()
+    form.get_by_role("button", name="Publish now").wait_for()
+    yield "2-confirm"
+    form.get_by_role("button", name="Publish now").click()
+    form.get_by_role("link", name="View post").wait_for()
+    yield "3-posted"
+    page.locator(".wonda-card").first.focus()
+    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Publish…").click()
+    single = page.locator(".wonda-publish:not(.wonda-carousel)")
+    single.get_by_role("combobox", name="When").select_option("later")
+    single.get_by_role("textbox", name="Caption").fill("For tomorrow")
+    page.wait_for_timeout(800)
+    yield "4-later"
+    single.get_by_role("button", name="Schedule", exact=True).click()
+    single.get_by_role("button", name="Schedule post").click()
+    page.get_by_role("list", name="Scheduled posts").wait_for()
+    page.get_by_role("button", name="Cancel the post").click()
+    yield "5-scheduled"
+
+
 class Scene(NamedTuple):
     """A cell, and what is done with the panel that it shows."""
 
@@ -175,6 +225,7 @@ SCENES = {
     "studio": Scene(STUDIO, studio),
     "lab": Scene(LAB, lab),
     "history": Scene(HISTORY, history),
+    "posts": Scene(POSTS, posts),
 }
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .pictures import Picture as Picture
     from .resources.matrix import Matrix as Matrix
     from .resources.once import Finding as Finding
+    from .resources.schedule import ScheduledPost as ScheduledPost
+    from .widgets.carousel_form import CarouselForm as CarouselForm
     from .widgets.compare import Compare as Compare
     from .widgets.connect import Connect as Connect
     from .widgets.edit_form import EditForm as EditForm
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from .widgets.prompt_form import PromptForm as PromptForm
     from .widgets.prompt_lab import PromptLab as PromptLab
     from .widgets.publish_form import PublishForm as PublishForm
+    from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
     from .widgets.studio import Studio as Studio
 
 __version__ = "0.1.0"
@@ -100,6 +103,8 @@ _HOME_OF = {
     "Finding": "resources.once",
     "Matrix": "resources.matrix",
     "Picture": "pictures",
+    "ScheduledPost": "resources.schedule",
+    "CarouselForm": "widgets.carousel_form",
     "Compare": "widgets.compare",
     "Connect": "widgets.connect",
     "Gallery": "widgets.gallery",
@@ -110,6 +115,7 @@ _HOME_OF = {
     "PromptForm": "widgets.prompt_form",
     "PromptLab": "widgets.prompt_lab",
     "PublishForm": "widgets.publish_form",
+    "ScheduledPosts": "widgets.scheduled_posts",
     "Studio": "widgets.studio",
 }
 

@@ -120,6 +120,38 @@ def check(facts: Facts | None, product: str, caption: str) -> list[Point]:
     return sorted(points, key=lambda point: _LEVELS.index(point.level))
 
 
+def check_slides(slides: Sequence[Facts | None], caption: str) -> list[Point]:
+    """Check a carousel, the most important first.
+
+    Parameters
+    ----------
+    slides : list of Facts or None
+        Of its pictures, in their order; None where nothing is known.
+    caption : str
+    """
+    points = [*_of_slides(slides), *_of_caption(caption)]
+    return sorted(points, key=lambda point: _LEVELS.index(point.level))
+
+
+def slide_fixes(slides: Sequence[Facts | None]) -> list[tuple[Operation, ...]]:
+    """What makes each picture of a carousel one that Instagram takes as it is; mostly nothing."""
+    from .imaging import edits  # noqa: PLC0415 - Pillow is loaded when a picture is there
+
+    first = slides[0] if slides else None
+    if first is None:
+        return [()] * len(slides)
+    shape = min(max(first.ratio, TALLEST), WIDEST)
+    fixes = []
+    for facts in slides:
+        operations: tuple[Operation, ...] = ()
+        if facts is not None and not _is_like(facts.ratio, shape):
+            operations = (edits.centered_crop((facts.width, facts.height), shape),)
+        if facts is not None and _is_no_jpeg(facts):
+            operations += _smaller(after(facts, operations))
+        fixes.append(operations)
+    return fixes
+
+
 def every_fix(facts: Facts, product: str) -> Fix | None:
     """One fix for all that misses, where that takes more than one."""
     labels: list[str] = []
@@ -279,6 +311,63 @@ def _smaller(facts: Facts) -> tuple[Operation, ...]:
 def _resize(facts: Facts, scale: float) -> Resize:
     width, height = (max(1, round(side * scale)) for side in (facts.width, facts.height))
     return Resize(width=width, height=height)
+
+
+# ---------------------------------------------------------------- a carousel
+
+
+def _of_slides(slides: Sequence[Facts | None]) -> Iterator[Point]:
+    first = slides[0] if slides else None
+    if first is None:
+        return
+    ratio = _feed_ratio(first)
+    if ratio.level == "miss":
+        yield Point(
+            about="ratio",
+            level="miss",
+            title=f"The first picture is {_uncapped(ratio.title).replace(' is too', ', too')}",
+            text="All pictures are cropped to its shape. The feed takes 4:5 to 1.91:1.",
+        )
+    others = [
+        place
+        for place, facts in enumerate(slides, 1)
+        if facts is not None and not _is_like(facts.ratio, first.ratio)
+    ]
+    if others:
+        yield Point(
+            about="ratio",
+            level="advice",
+            title=f"{_places(others)} of another shape.",
+            text=f"Instagram crops all to the first one’s, {named(first.ratio)}.",
+        )
+    elif ratio.level == "fine":
+        yield Point(about="ratio", level="fine", title=f"All are {named(first.ratio)}")
+    odd = [place for place, facts in enumerate(slides, 1) if facts and _is_no_jpeg(facts)]
+    if odd:
+        yield Point(
+            about="format",
+            level="miss",
+            title=f"{_places(odd)} no JPEG of at most 8 MB.",
+            text="Instagram takes no other.",
+        )
+    elif None not in slides:
+        yield Point(about="format", level="fine", title="All are JPEG")
+
+
+def _is_like(ratio: float, other: float) -> bool:
+    return abs(ratio / other - 1) < NEAR
+
+
+def _is_no_jpeg(facts: Facts) -> bool:
+    return facts.format != "JPEG" or (facts.size or 0) > MAX_BYTES
+
+
+def _places(places: list[int]) -> str:
+    """``"Picture 2 is"``, ``"Pictures 2, 3 and 5 are"``."""
+    if len(places) == 1:
+        return f"Picture {places[0]} is"
+    *some, last = map(str, places)
+    return f"Pictures {', '.join(some)} and {last} are"
 
 
 # ---------------------------------------------------------------- the caption

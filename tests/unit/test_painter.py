@@ -196,3 +196,10 @@ def test_malformed_ratios_are_refused(ratio):
 def test_malformed_resolutions_are_refused(resolution):
     with pytest.raises(ValueError, match="resolution"):
         size_for("1:1", resolution)
+
+
+@pytest.mark.parametrize("words", ["storm", "sunset", "harbour", "lake", "b", "thing", "idea"])
+def test_a_palette_that_has_a_colour_twice_is_no_trouble(words):
+    for model, ratio in itertools.product(["nano-banana-2", "z-image"], ["16:9", "4:5", "1:1"]):
+        image = paint(f"A {words}", 160, 90, model=model, params={"aspectRatio": ratio})
+        assert image.size == (160, 90)

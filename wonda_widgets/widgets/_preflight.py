@@ -22,11 +22,12 @@ from ..errors import OutcomeUnknownError, WondaError
 from ..imaging.operations import Crop, Pad, Resize
 from ..preflight import Facts, Fix, Point
 from . import _words
-from ._watching import WatchingPanel
+from ._posting import PostingPanel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from ..client import AsyncWonda
     from ..imaging.edits import Edited
     from ..imaging.operations import Operation
     from ..imaging.preview import Preview
@@ -48,21 +49,16 @@ class Picture:
     original: Callable[[], Awaitable[bytes]] | None = None
 
 
-class PreflightPanel(WatchingPanel):
+class PreflightPanel(PostingPanel):
     """A panel that checks what is to be posted, and fixes the picture on request."""
 
-    media_id = traitlets.Unicode("").tag(sync=True)
-    """What is published."""
     thumb = traitlets.Bytes(b"").tag(sync=True)
-    caption = traitlets.Unicode("").tag(sync=True)
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
     """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
     points: Any = traitlets.List().tag(sync=True)
     """What Instagram is not likely to take, what is advised and what is fine, in words."""
     every_fix = traitlets.Dict().tag(sync=True)
     """One fix for all that misses, where that takes more than one."""
-    fixing = traitlets.Unicode("").tag(sync=True)
-    """The fix that is being made; empty for none."""
     fixed = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the picture is a changed one."""
 
@@ -80,7 +76,7 @@ class PreflightPanel(WatchingPanel):
     @property
     def _may_fix(self) -> bool:
         """Whether nothing speaks of the picture that it is now."""
-        raise NotImplementedError
+        return self.step == "editing"
 
     # ------------------------------------------------------------ the picture
 
@@ -102,7 +98,7 @@ class PreflightPanel(WatchingPanel):
 
     async def _enlarge(self, picture: Picture, preview: bytes) -> None:
         """A crop is drawn on more than a thumbnail."""
-        picture.thumb = await runtime.in_thread(_card, preview)
+        picture.thumb = await runtime.in_thread(card, preview)
         if self._current is picture:
             self.thumb = picture.thumb
 
@@ -117,9 +113,9 @@ class PreflightPanel(WatchingPanel):
             self._check_points()
             return
         if self.media_id == media.media_id and self._original is None:
-            card = await runtime.in_thread(_card, preview.data)
+            thumb = await runtime.in_thread(card, preview.data)
             original = partial(self._client.media.download, media)
-            self._take(Picture(media.media_id, card, facts_of(preview), original))
+            self._take(Picture(media.media_id, thumb, facts_of(preview), original))
 
     # ------------------------------------------------------------ the check
 
@@ -198,7 +194,7 @@ class PreflightPanel(WatchingPanel):
                 made = await self._make(original, await fetch(), operations)
         except WondaError as error:
             if self._original is original:
-                self.error = _not_changed(error)
+                self.error = not_changed(error)
         else:
             # Another picture may have been chosen meanwhile, or a post begun from code.
             if self._original is original and self._may_fix and not self._closed:
@@ -210,21 +206,28 @@ class PreflightPanel(WatchingPanel):
     async def _make(
         self, original: Picture, data: bytes, operations: tuple[Operation, ...]
     ) -> Picture:
-        edited, card = await runtime.in_thread(_rendered, data, operations)
-        media = await self._client.media.upload(
-            edited.data,
-            name=f"picture.{edited.format.lower()}",
-            edit={"of": original.media_id, "operations": msgspec.to_builtins(operations)},
-        )
-        facts = Facts(edited.width, edited.height, edited.format, len(edited.data))
-        made = Picture(media.media_id or "", card, facts)
+        made = await edited(self._client, original, data, operations)
         self._made[original.media_id, operations] = made
         while len(self._made) > MADE:
             del self._made[next(iter(self._made))]
         return made
 
 
-def _not_changed(error: WondaError) -> _words.Problem:
+async def edited(
+    client: AsyncWonda, of: Picture, data: bytes, operations: tuple[Operation, ...]
+) -> Picture:
+    """Make an edit of a picture here, upload it, and give what came of it."""
+    made, thumb = await runtime.in_thread(_rendered, data, operations)
+    media = await client.media.upload(
+        made.data,
+        name=f"picture.{made.format.lower()}",
+        edit={"of": of.media_id, "operations": msgspec.to_builtins(operations)},
+    )
+    facts = Facts(made.width, made.height, made.format, len(made.data))
+    return Picture(media.media_id or "", thumb, facts)
+
+
+def not_changed(error: WondaError) -> _words.Problem:
     if isinstance(error, OutcomeUnknownError):
         why = "It was sent, but no answer came; a copy may lie in your Wonda library."
     else:
@@ -278,7 +281,7 @@ def looked_at(data: bytes) -> Preview:
     return preview(data)
 
 
-def _card(preview: bytes) -> bytes:
+def card(preview: bytes) -> bytes:
     """A small copy; slow, for a thread."""
     from ..imaging.preview import preview as shrink  # noqa: PLC0415 - Pillow is loaded when needed
 
@@ -289,5 +292,5 @@ def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[Edited, b
     """An edit and a small copy of it; slow, for a thread."""
     from ..imaging import edits  # noqa: PLC0415 - Pillow is loaded when needed
 
-    edited = edits.apply(data, operations)
-    return edited, _card(edited.data)
+    made = edits.apply(data, operations)
+    return made, card(made.data)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._panel import client_for
-from ._together import Together
+from ._posts import Posts
 from .compare import FEWEST, MOST, Compare
 from .gallery import Gallery
+from .publish_form import PublishForm
 from .studio import Studio
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..pictures import Picture
 
 
-class History(Together):
+class History(Posts):
     """Everything ever made with this journal: searched, compared, reopened as a filled form.
 
     Type words of a prompt to find its pictures. `Use prompt` opens a `Studio` below with
@@ -26,6 +27,8 @@ class History(Together):
     ----------
     wonda : Wonda or AsyncWonda, optional
         Without it: the key of the environment, or the sandbox.
+    confirm_publish : bool
+        Whether `Publish` shows a summary first.
 
     Attributes
     ----------
@@ -38,17 +41,25 @@ class History(Together):
     >>> history
     """
 
-    def __init__(self, wonda: Wonda | AsyncWonda | None = None, **unknown: Any) -> None:
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        confirm_publish: bool = True,
+        **unknown: Any,
+    ) -> None:
         if unknown:
             raise TypeError(f"History takes no {', '.join(sorted(unknown))}; see help(History).")
         used, owned = client_for(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)
         self.studio = Studio(used, banner=False)
-        later = [self.compare, self.studio]
+        self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=used, banner=False)
+        later = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
+        self._posts_from(self.gallery)
         self.gallery.on("reference", "Use as reference…", lambda some: self._refer(some[0].media))
 
     @property

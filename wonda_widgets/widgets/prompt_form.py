@@ -53,7 +53,7 @@ class PromptForm(ReferencesPanel):
     >>> form.job.wait().media
     """
 
-    _esm = esm("references", "prompt_form")
+    _esm = esm("sortable", "references", "prompt_form")
     _css = css("prompt_form")
 
     prompt = traitlets.Unicode("").tag(sync=True)

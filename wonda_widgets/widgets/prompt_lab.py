@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..resources.matrix import AT_ONCE
 from ._panel import client_for
-from ._together import Together, columns
+from ._posts import Posts
+from ._together import columns
 from .compare import FEWEST, MOST, Compare
 from .edit_form import EditForm
 from .gallery import Gallery
@@ -18,13 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
     from ..models import Media
     from ..pictures import Picture
     from ..resources.matrix import Matrix
 
 
-class PromptLab(Together):
+class PromptLab(Posts):
     """A bench for prompts: a template with placeholders, times models, times parameters.
 
     The plan and its price are there before anything is made. Pictures fill the grid as they
@@ -100,7 +100,7 @@ class PromptLab(Together):
         self.form.on_plan(self._planned)
         self.form.on_run(self._begun)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
-        self.gallery.on("publish", "Publish…", lambda pictures: self._publish(pictures[0]))
+        self._posts_from(self.gallery)
         self.gallery.on("edit", "Edit…", lambda pictures: self._edit(pictures[0]))
         self.compare.on("publish", "Publish…", self._publish)
         self.compare.on("edit", "Edit…", self._edit)
@@ -116,11 +116,6 @@ class PromptLab(Together):
     def selected(self) -> list[Picture]:
         """The chosen pictures."""
         return list(self.gallery.selected)
-
-    @property
-    def publish_job(self) -> Job | None:
-        """The latest post; None before the first."""
-        return self.publish_form.job
 
     def __repr__(self) -> str:
         return f"<PromptLab {self.matrix or 'nothing made yet'}>"
@@ -148,11 +143,6 @@ class PromptLab(Together):
         self.compare.show(pictures)
         self._bring(self.compare, back=self.gallery)
 
-    def _publish(self, picture: Picture) -> None:
-        self._bring(self.publish_form)
-        original = partial(self._used.history.original, picture)
-        self._offer(picture.media, picture.prompt, original)
-
     def _edit(self, picture: Picture) -> None:
         self._bring(self.edit_form, back=self.gallery)
         then = partial(self._use_edited, picture)
@@ -160,7 +150,4 @@ class PromptLab(Together):
 
     def _use_edited(self, of: Picture, media: Media) -> None:
         self._bring(self.publish_form)
-        self._offer(media, of.prompt)
-
-    def _offer(self, media: Media, alt_text: str, original: Any = None) -> None:
-        self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)
+        self._offer_media(media, of.prompt)

@@ -9,7 +9,8 @@ from .. import runtime
 from ..errors import NoMediaError
 from . import _words
 from ._panel import client_for
-from ._together import Together, columns
+from ._posts import Posts
+from ._together import columns
 from .edit_form import EditForm
 from .filmstrip import Filmstrip
 from .image_preview import ImagePreview
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .image_preview import Shown
 
 
-class Studio(Together):
+class Studio(Posts):
     """The whole flow in one panel: from a prompt to a published post.
 
     Type a prompt, press `Generate`, watch the job, look at the picture, press
@@ -102,11 +103,6 @@ class Studio(Together):
     def job(self) -> Job | None:
         """The latest generation; None before the first."""
         return self.prompt_form.job
-
-    @property
-    def publish_job(self) -> Job | None:
-        """The latest post; None before the first."""
-        return self.publish_form.job
 
     @property
     def media(self) -> Media | None:

@@ -941,7 +941,8 @@ def _bauhaus(
         own = _of(told[i % len(told)], str(i // len(told)))
         x, y = i % across * sx, i // across * sy
         ground = mix(paper, inks[own.randrange(5)], own.choice((0.0, 0.0, 0.25, 1.0)))
-        ink = [tone for tone in (*inks, dark) if tone != ground][own.randrange(5)]
+        others = [tone for tone in (*inks, dark) if tone != ground] or [paper]
+        ink = others[own.randrange(5) % len(others)]  # a palette may have a colour twice
         c.lay(c.shape([box(x, y, x + sx + 1, y + sy + 1)]), ground)
         marks = _tile(own, x, y, sx, sy, (own.randrange(4) + spin) % 4)
         mask = c.shape(marks)

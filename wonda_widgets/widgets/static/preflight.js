@@ -1,8 +1,6 @@
 // What Instagram is not likely to take, with fixes. A crop or a canvas is drawn over the
 // picture before it is made; which one is looked at is this view's own business.
 
-const MARKS = { miss: ["!", "Before you go on: "], advice: ["i", "Note: "], fine: ["✓", "Fine: "] };
-
 function preflight(model, { root, on, signal }) {
   const list = h("ul", { class: "wonda-points" });
   const every = button("", () => begin(model.get("every_fix")), { small: true });
@@ -114,18 +112,9 @@ function preflight(model, { root, on, signal }) {
     node.dispatchEvent(new Event("wonda-trying"));
   }
   function item(point) {
-    const [mark, said] = MARKS[point.level];
-    const fixes = point.fixes.map((fix) => button(fix.label, () => begin(fix), { small: true }));
-    return h(
-      "li",
-      { "data-level": point.level },
-      h("span", { class: "wonda-mark", "aria-hidden": "true" }, mark),
-      h(
-        "div",
-        {},
-        h("p", {}, h("span", { class: "wonda-unseen" }, said), h("strong", {}, point.title), " ", point.text),
-        fixes.length ? h("div", { class: "wonda-buttons" }, ...fixes) : null,
-      ),
+    return pointLine(
+      point,
+      point.fixes.map((fix) => button(fix.label, () => begin(fix), { small: true })),
     );
   }
   on("points", () => {

@@ -107,25 +107,7 @@ function references(model, panel) {
       "li",
       {
         class: "wonda-reference",
-        draggable: "true",
-        ondragstart(event) {
-          event.dataTransfer.setData(REFERENCE, key);
-          event.dataTransfer.effectAllowed = "move";
-        },
-        ondragover(event) {
-          if (!event.dataTransfer.types.includes(REFERENCE)) return;
-          event.preventDefault();
-          node.classList.add("wonda-on");
-        },
-        ondragleave: () => node.classList.remove("wonda-on"),
-        ondrop(event) {
-          node.classList.remove("wonda-on");
-          const other = event.dataTransfer.getData(REFERENCE);
-          if (!other || !tiles.has(other)) return;
-          event.preventDefault();
-          event.stopPropagation();
-          move(other, indexOf(key));
-        },
+        ...sorting(REFERENCE, key, (other) => tiles.has(other) && move(other, indexOf(key))),
       },
       h("div", { class: "wonda-reference-picture" }, img, bar, word),
       h("p", { class: "wonda-reference-text" }, name, " ", said),

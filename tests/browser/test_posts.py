@@ -1,0 +1,76 @@
+"""A carousel and a scheduled post in a real JupyterLab, by keyboard and by dragging."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+CELL = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.2, seed=4)
+matrix = wonda.images.matrix("A {a}", {"a": ["sunset", "storm", "harbour"]}, "z-image")
+matrix.wait()
+history = ww.History(wonda)
+history"""
+
+
+def order(form):
+    names = [img.get_attribute("alt") for img in form.locator(".wonda-slide img").all()]
+    return [re.search(r"A (\w+)", name)[1] for name in names]
+
+
+def test_three_pictures_become_one_post_and_one_waits_for_its_time(notebook):
+    page = notebook("posts.ipynb", CELL)
+    cards = page.locator(".wonda-card")
+    expect(cards.locator("img:visible")).to_have_count(3)
+    cards.first.focus()
+    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("3 chosen").first).to_be_visible()
+    page.get_by_role("button", name="Carousel…").press("Enter")
+    form = page.locator(".wonda-carousel")
+    expect(form.locator(".wonda-slide img:visible")).to_have_count(3)
+    first = order(form)
+    form.get_by_role("button", name=re.compile("^Move right: picture 1")).press("Enter")
+    moved = [first[1], first[0], first[2]]
+    expect(form.locator(".wonda-slide").first).to_have_attribute("title", f"A {moved[0]}")
+    assert order(form) == moved
+    expect(form.get_by_role("button", name=re.compile("^Move right: picture 2"))).to_be_focused()
+    form.locator(".wonda-slide").nth(2).drag_to(form.locator(".wonda-slide").nth(0))
+    expect(form.locator(".wonda-slide").first).to_have_attribute("title", f"A {moved[2]}")
+    form.get_by_role("textbox", name="Caption").fill("All of them")
+    form.get_by_role("button", name="Publish", exact=True).press("Enter")
+    expect(form.get_by_role("group", name="What will be posted")).to_be_focused()
+    form.get_by_role("button", name="Publish now").dblclick()
+    expect(form.get_by_role("link", name="View post")).to_be_visible()
+
+    cards.last.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    expect(page.get_by_text("1 chosen").first).to_be_visible()
+    page.get_by_role("button", name="Publish…").press("Enter")
+    single = page.locator(".wonda-publish:not(.wonda-carousel):visible")
+    single.get_by_role("combobox", name="When").select_option("later")
+    time = single.get_by_label("Date and time")
+    expect(time).to_be_focused()
+    expect(single.get_by_text(re.compile(r"\(UTC[+-]\d\d:\d\d\)"))).to_be_visible()
+    time.fill("2020-01-01T10:00")
+    expect(single.get_by_text("This time is in the past.").first).to_be_visible()
+    off = single.get_by_role("button", name="Schedule", exact=True)
+    expect(off).to_have_attribute("aria-disabled", "true")
+    ahead = page.evaluate(
+        "() => { const d = new Date(Date.now() + 86400000);"
+        " return new Date(d - d.getTimezoneOffset() * 60000).toISOString().slice(0, 16); }"
+    )
+    time.fill(ahead)
+    single.get_by_role("button", name="Schedule", exact=True).press("Enter")
+    single.get_by_role("button", name="Schedule post").press("Enter")
+    expect(single.get_by_text("Scheduled", exact=True)).to_be_visible()
+    listed = page.get_by_role("list", name="Scheduled posts").get_by_role("listitem")
+    expect(listed).to_have_count(1)
+    page.get_by_role("button", name="Cancel the post").press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.get_by_role("button", name="Cancel post").dblclick()
+    expect(page.get_by_text("Canceled. It will not be posted.")).to_be_visible()
+    expect(page.get_by_text("Nothing is scheduled.")).to_be_visible()

@@ -1,0 +1,249 @@
+"""`CarouselForm`: several pictures as one post, in the order that a person gives them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import traitlets
+
+from .. import preflight, runtime
+from ..errors import WondaError
+from ..resources.publish import FEWEST_SLIDES, check_slides
+from . import _items, _words
+from ._panel import css, esm
+from ._posting import PostingPanel
+from ._preflight import Picture, card, edited, facts_of, looked_at, not_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..imaging.operations import Operation
+    from ..jobs import Job
+    from ..pictures import Picture as Chosen
+
+AT_ONCE = 3  # originals that are fetched at a time
+
+
+@dataclass
+class Slide:
+    """A picture of the carousel: as it was made, and as it will be posted."""
+
+    title: str
+    original: Picture
+    shown: Picture
+
+    @property
+    def key(self) -> str:
+        """What it is called here, whatever is done to it."""
+        return self.original.media_id
+
+
+class CarouselForm(PostingPanel):
+    """Publishes 2 to 10 pictures as one Instagram post that people swipe through.
+
+    They are put in order by dragging, or with the buttons on each. What Instagram is not
+    likely to take is said before; one button makes all of them fit.
+
+    Parameters
+    ----------
+    pictures : list of Picture, optional
+        Or call `show` later.
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    confirm_publish : bool
+        Whether to show a summary first.
+    caption : str
+        To begin with.
+
+    Examples
+    --------
+    >>> CarouselForm(gallery.selected, wonda=wonda, caption="Made with Wonda")
+    """
+
+    _esm = esm("posting", "sortable", "carousel_form")
+    _css = css("publish_form")
+
+    slides: Any = traitlets.List().tag(sync=True)
+    """Of each picture: ``key``, ``title``, ``facts`` in words, and ``changed``."""
+    thumbs = traitlets.Dict().tag(sync=True)
+    """A small copy of each, by its key."""
+    points: Any = traitlets.List().tag(sync=True)
+    """What Instagram is not likely to take, what is advised and what is fine, in words."""
+    can_fit = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether anything is to be changed so that all of them fit."""
+
+    def __init__(
+        self,
+        pictures: Iterable[Chosen] = (),
+        *,
+        wonda: Wonda | AsyncWonda | None = None,
+        confirm_publish: bool = True,
+        caption: str = "",
+        **traits: Any,
+    ) -> None:
+        self._slides: list[Slide] = []
+        self._next: list[Chosen] | None = None
+        super().__init__(wonda, confirm_publish=confirm_publish, caption=caption, **traits)
+        self.observe(lambda _: runtime.post(self._check_points), ["caption"])
+        given = list(pictures)
+        if given:
+            runtime.post(lambda: self.show(given))
+
+    # ------------------------------------------------------------ the pictures
+
+    def show(self, chosen: list[Chosen]) -> None:
+        """Make these the ones to publish. On the loop only.
+
+        While a post is on its way they wait. The caption stays.
+
+        Raises
+        ------
+        InvalidInputError
+            If they are fewer than 2 or more than 10.
+        """
+        check_slides(len(chosen))
+        if self.step in {"sending", "running", "unknown", "checking"}:
+            self._next = chosen
+            return
+        self._next = None
+        self._slides = [self._slide(picture) for picture in chosen]
+        with self.hold_sync():
+            self.step = "editing"
+            self.job_phase = "none"
+            self.settled = self.fixing = ""
+            self.error = None
+            self.thumbs = {}
+            self._arrange()
+        turn = asyncio.Semaphore(AT_ONCE)
+        for slide, picture in zip(self._slides, chosen, strict=True):
+            self._start(self._learn, slide, picture, turn)
+
+    def _slide(self, picture: Chosen) -> Slide:
+        fetch = partial(self._client.history.original, picture)
+        whole = Picture(picture.media.media_id or "", b"", None, fetch)
+        return Slide(picture.prompt[: _items.LONGEST_TITLE] or "Picture", whole, whole)
+
+    async def _learn(self, slide: Slide, picture: Chosen, turn: asyncio.Semaphore) -> None:
+        """Look at a picture: first its thumbnail, then what is to be known of it."""
+        async with turn:
+            try:
+                small = await self._client.history.thumbnail(picture)
+                slide.original = slide.shown = replace(slide.original, thumb=small)
+                self._arrange()
+                data = await self._client.history.original(picture)
+                preview = await runtime.in_thread(looked_at, data)
+                large = await runtime.in_thread(card, preview.data)
+            except WondaError:  # it can be posted all the same; its place says that it is not known
+                self._arrange()
+                return
+            slide.original = replace(slide.original, thumb=large, facts=facts_of(preview))
+            slide.shown = slide.original
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Tell the browser what is where."""
+        if self._closed:
+            return
+        with self.hold_sync():
+            self.slides = [
+                {
+                    "key": slide.key,
+                    "title": slide.title,
+                    "facts": _facts(slide.shown),
+                    "changed": slide.shown is not slide.original,
+                }
+                for slide in self._slides
+            ]
+            self.thumbs = {slide.key: slide.shown.thumb for slide in self._slides}
+            self.media_id = " ".join(slide.shown.media_id for slide in self._slides)
+            self._check_points()
+
+    def _check_points(self) -> None:
+        facts = [slide.shown.facts for slide in self._slides]
+        found = preflight.check_slides(facts, self.caption) if facts else []
+        self.points = [msgspec.to_builtins(point) for point in found]
+        self.can_fit = any(preflight.slide_fixes(facts))
+
+    # ------------------------------------------------------------ in order, and to fit
+
+    @property
+    def _may_change(self) -> bool:
+        return self.step == "editing" and not self.fixing
+
+    def _on_move(self, content: Mapping[str, Any]) -> None:
+        slide, to = self._find(content.get("key")), content.get("to")
+        if slide is not None and isinstance(to, int) and self._may_change:
+            self._slides.remove(slide)
+            self._slides.insert(max(0, min(to, len(self._slides))), slide)
+            self._arrange()
+
+    def _on_remove(self, content: Mapping[str, Any]) -> None:
+        slide = self._find(content.get("key"))
+        if slide is not None and self._may_change and len(self._slides) > FEWEST_SLIDES:
+            self._slides.remove(slide)
+            self._arrange()
+
+    def _find(self, key: object) -> Slide | None:
+        return next((slide for slide in self._slides if slide.key == key), None)
+
+    def _on_fit(self, content: Mapping[str, Any]) -> None:
+        if self._may_change and self.can_fit and content.get("media_id") == self.media_id:
+            self.error = None
+            self.fixing = "Making all of them fit"
+            self._start(self._fit, list(self._slides))
+
+    def _on_original(self, _content: object) -> None:
+        if self._may_change:
+            for slide in self._slides:
+                slide.shown = slide.original
+            self._arrange()
+
+    async def _fit(self, slides: list[Slide]) -> None:
+        fixes = preflight.slide_fixes([slide.original.facts for slide in slides])
+        try:
+            for slide, operations in zip(slides, fixes, strict=True):
+                if operations:
+                    slide.shown = await self._changed(slide.original, operations)
+        except WondaError as error:
+            self.error = not_changed(error)
+        finally:
+            self.fixing = ""
+            self._arrange()
+
+    async def _changed(self, of: Picture, operations: tuple[Operation, ...]) -> Picture:
+        assert of.original is not None  # noqa: S101 - each slide has one
+        return await edited(self._client, of, await of.original(), operations)
+
+    # ------------------------------------------------------------ publishing
+
+    def _wanted_post(self, _content: Mapping[str, Any]) -> dict[str, Any]:
+        check_slides(len(self._slides))
+        return {"media_ids": [slide.shown.media_id for slide in self._slides]}
+
+    async def _make_post(self, summary: Mapping[str, Any], *, repeat: bool) -> Job:
+        return await self._client.publish.instagram_carousel(
+            media_ids=summary["media_ids"],
+            instagram_account_id=summary["account"],
+            caption=summary["caption"] if summary["caption"].strip() else None,
+            allow_repeat=repeat,
+        )
+
+    @property
+    def _has_next(self) -> bool:
+        return self._next is not None
+
+    def _offer_next(self) -> None:
+        if self._next is not None:
+            self.show(self._next)
+
+
+def _facts(picture: Picture) -> str:
+    facts = picture.facts
+    if facts is None:
+        return ""
+    return f"{preflight.named(facts.ratio)} · {_words.kind(facts.format)}"

@@ -1,0 +1,117 @@
+"""`ScheduledPosts`: what waits for its time, and how to take it back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import runtime
+from ..errors import PermissionDeniedError, WondaError
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..resources.schedule import ScheduledPost
+
+LONGEST = 300  # characters of a caption
+
+
+class ScheduledPosts(Panel):
+    """Lists the posts that wait for their time, earliest first, and cancels them.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+
+    Examples
+    --------
+    >>> ScheduledPosts(wonda)
+    """
+
+    _esm = esm("posting", "scheduled_posts")
+    _css = css()
+
+    posts: Any = traitlets.List().tag(sync=True)
+    """Of each: ``job_id``, ``due`` (seconds since 1970; 0 if not known), ``account``,
+    ``caption`` and ``pictures`` (how many)."""
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"``, ``"ready"``, ``"off"`` (the account has no scheduling) or ``"broken"``."""
+    canceling = traitlets.Unicode("").tag(sync=True)
+    """The job id of the post that is being canceled."""
+    said = traitlets.Unicode("").tag(sync=True)
+    """What became of the last cancel."""
+
+    def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
+        super().__init__(wonda, **traits)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the list again; returns at once."""
+        runtime.post(lambda: self._start(self._load))
+
+    async def _load(self) -> None:
+        try:
+            found = await self._client.publish.scheduled()
+            names = await self._names() if found else {}
+        except PermissionDeniedError as error:
+            self.state, self.posts = "off", []
+            self.said = error.hint
+            return
+        except Exception:
+            self.state = "broken"
+            raise
+        with self.hold_sync():
+            self.error = None
+            self.posts = [_told(post, names) for post in found]
+            self.state = "ready"
+
+    async def _names(self) -> dict[str, str]:
+        try:
+            accounts = await self._client.accounts.instagram()
+        except WondaError:  # the posts are listed all the same
+            return {}
+        return {account.instagram_account_id: account.name for account in accounts}
+
+    def _on_reload(self, _content: object) -> None:
+        self.said = ""
+        self.refresh()
+
+    def _on_cancel(self, content: Mapping[str, Any]) -> None:
+        job_id = content.get("job_id")
+        listed = any(post["job_id"] == job_id for post in self.posts)
+        if listed and not self.canceling:  # a second click finds it changed
+            self.error = None
+            self.canceling = str(job_id)
+            self._start(self._cancel, str(job_id))
+
+    async def _cancel(self, job_id: str) -> None:
+        try:
+            # What was asked for is done also if the panel is closed meanwhile.
+            await asyncio.shield(self._client.publish.cancel(job_id))
+            self.said = "Canceled. It will not be posted."
+        finally:
+            self.canceling = ""
+            self._start(self._load_keeping, self.said)
+
+    async def _load_keeping(self, said: str) -> None:
+        problem = self.error
+        await self._load()
+        with self.hold_sync():
+            self.said = said
+            self.error = self.error or problem
+
+
+def _told(post: ScheduledPost, names: Mapping[str, str]) -> dict[str, Any]:
+    account = post.instagram_account_id or ""
+    return {
+        "job_id": post.job_id,
+        "due": post.scheduled_for.timestamp() if post.scheduled_for else 0.0,
+        "account": names.get(account, ""),
+        "caption": (post.caption or "")[:LONGEST],
+        "pictures": len(post.media_ids),
+    }

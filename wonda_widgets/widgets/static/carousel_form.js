@@ -1,0 +1,147 @@
+const SLIDE = "application/x-wonda-slide";
+
+export default {
+  render({ model, el }) {
+    const panel = view(model, el, "publish wonda-carousel");
+    const { root, on, signal, end } = panel;
+
+    const strip = h("ol", { class: "wonda-slides", "aria-label": "Pictures, in their order" });
+    const fit = button(
+      "Make all of them fit",
+      () => isOff(fit) || tell(model, { type: "fit", media_id: model.get("media_id") }),
+      { small: true },
+    );
+    const back = h(
+      "button",
+      {
+        type: "button",
+        class: "wonda-link",
+        onclick: () => isOff(back) || tell(model, { type: "original" }),
+      },
+      "Back to the originals",
+    );
+    const points = h("ul", { class: "wonda-points" });
+    const busy = h("p", { class: "wonda-note", role: "status" });
+    const checksTitle = h("h3", { id: uid("checks") }, "Before you post");
+    const checks = h(
+      "div",
+      { class: "wonda-checks", role: "group", "aria-labelledby": checksTitle.id },
+      checksTitle,
+      points,
+      h("div", { class: "wonda-buttons" }, fit, back),
+      busy,
+    );
+    const summed = h("div", { class: "wonda-summary-strip" });
+
+    const form = posting(model, panel, {
+      head: h(
+        "div",
+        { class: "wonda-gallery-bar" },
+        h("h3", {}, "Publish a carousel to Instagram"),
+        h("span", { class: "wonda-gap" }),
+        closing(model, on),
+      ),
+      above: [strip],
+      rows: [checks],
+      fields: [],
+      picture: summed,
+      content: () => ({}),
+      reason: () => "",
+      speaks: "slides",
+      words: () => ({
+        publish: "Publish",
+        confirm: "Publish now",
+        where: `${model.get("slides").length} pictures go as one post`,
+        facts: [`carousel of ${model.get("slides").length}`],
+        repeated: "these pictures were already posted",
+      }),
+    });
+
+    const may = () => model.get("step") === "editing" && !model.get("fixing");
+    const tiles = new Map();
+    const indexOf = (key) => model.get("slides").findIndex((slide) => slide.key === key);
+    const move = (key, to) => {
+      if (may() && to >= 0 && to < model.get("slides").length) tell(model, { type: "move", key, to });
+    };
+    function tile(key) {
+      const img = h("img", { draggable: "false" });
+      const number = h("span", { class: "wonda-slide-number", "aria-hidden": "true" });
+      const facts = h("span", { class: "wonda-slide-facts" });
+      const left = button("‹", () => isOff(left) || move(key, indexOf(key) - 1), { small: true });
+      const right = button("›", () => isOff(right) || move(key, indexOf(key) + 1), { small: true });
+      const remove = button("×", () => isOff(remove) || tell(model, { type: "remove", key }), {
+        small: true,
+      });
+      const node = h(
+        "li",
+        {
+          class: "wonda-slide",
+          ...sorting(SLIDE, key, (other) => tiles.has(other) && move(other, indexOf(key))),
+        },
+        h("div", { class: "wonda-slide-picture" }, img, number),
+        facts,
+        h("div", { class: "wonda-slide-buttons" }, left, remove, right),
+      );
+      let url = "";
+      let bytes = null;
+      return {
+        node,
+        remove,
+        end: () => url && URL.revokeObjectURL(url),
+        paint(slide, index, total) {
+          number.textContent = index + 1;
+          facts.textContent = slide.facts || "…";
+          node.title = slide.title;
+          img.alt = `Picture ${index + 1} of ${total}: ${slide.title}`;
+          const free = may();
+          turn(left, free && index > 0);
+          turn(right, free && index < total - 1);
+          turn(remove, free && total > 2);
+          for (const [control, does] of [[left, "Move left"], [right, "Move right"], [remove, "Remove"]])
+            control.setAttribute("aria-label", `${does}: picture ${index + 1}, ${slide.title}`);
+          const now = model.get("thumbs")[key];
+          if (now !== bytes || !now) url = showBytes(img, now, "image/jpeg", url);
+          bytes = now;
+        },
+      };
+    }
+    on("slides thumbs step fixing", () => {
+      const slides = model.get("slides");
+      const focused = strip.contains(document.activeElement) ? document.activeElement : null;
+      const at = focused ? [...strip.children].indexOf(focused.closest("li")) : -1;
+      const keys = new Set(slides.map((slide) => slide.key));
+      for (const [key, old] of tiles) {
+        if (keys.has(key)) continue;
+        old.end();
+        old.node.remove();
+        tiles.delete(key);
+      }
+      slides.forEach((slide, index) => {
+        if (!tiles.has(slide.key)) tiles.set(slide.key, tile(slide.key));
+        const { node, paint } = tiles.get(slide.key);
+        if (strip.children[index] !== node) strip.insertBefore(node, strip.children[index] ?? null);
+        paint(slide, index, slides.length);
+      });
+      // What was moved or removed must not throw the focus into the notebook.
+      if (focused && document.activeElement !== focused) {
+        const near = slides[Math.min(at, slides.length - 1)];
+        (focused.isConnected ? focused : tiles.get(near?.key)?.remove)?.focus();
+      }
+      summed.replaceChildren(
+        ...slides.map(({ key }) => h("img", { src: tiles.get(key).node.querySelector("img").src, alt: "" })),
+      );
+      busy.textContent = model.get("fixing") ? `${model.get("fixing")}: here, then uploading…` : "";
+      back.hidden = !slides.some((slide) => slide.changed);
+      turn(fit, may());
+      turn(back, may());
+    });
+    signal.addEventListener("abort", () => tiles.forEach((each) => each.end()));
+    on("can_fit", () => (fit.hidden = !model.get("can_fit")));
+    on("points", () => {
+      checks.hidden = !model.get("points").length;
+      points.replaceChildren(...model.get("points").map((point) => pointLine(point)));
+    });
+    form.paint();
+    return end;
+  },
+};

@@ -1,0 +1,313 @@
+// What the forms that post have in common: account and caption, a last look, one post, and
+// what became of it.
+
+const count = (text) => [...text].length;
+
+/** A text with a live count against its limit. */
+function limited(model, signal, label, name, control, changed) {
+  const counter = h("span", { class: "wonda-count" });
+  const row = field(label, control, { aside: counter });
+  const most = model.get("limits")[name];
+  let saving = 0;
+  const save = () => {
+    clearTimeout(saving);
+    if (model.get(name) !== control.value) put(model, { [name]: control.value });
+  };
+  const tally = () => {
+    const now = count(control.value);
+    counter.textContent = `${now.toLocaleString("en")} / ${most.toLocaleString("en")}`;
+    row.say(now > most ? `Too long by ${(now - most).toLocaleString("en")} characters.` : "");
+    changed();
+  };
+  control.addEventListener("input", () => {
+    tally();
+    clearTimeout(saving);
+    saving = setTimeout(save, 400);
+  });
+  control.addEventListener("change", save);
+  signal.addEventListener("abort", () => clearTimeout(saving));
+  return {
+    ...row,
+    save,
+    fits: () => count(control.value) <= most,
+    follow() {
+      if (document.activeElement !== control) control.value = model.get(name);
+      tally();
+    },
+  };
+}
+
+const MARKS = { miss: ["!", "Before you go on: "], advice: ["i", "Note: "], fine: ["✓", "Fine: "] };
+
+/** A line of what Instagram takes and does not, with what can be done about it. */
+function pointLine(point, fixes = []) {
+  const [mark, said] = MARKS[point.level];
+  return h(
+    "li",
+    { "data-level": point.level },
+    h("span", { class: "wonda-mark", "aria-hidden": "true" }, mark),
+    h(
+      "div",
+      {},
+      h("p", {}, h("span", { class: "wonda-unseen" }, said), h("strong", {}, point.title), " ", point.text),
+      fixes.length ? h("div", { class: "wonda-buttons" }, ...fixes) : null,
+    ),
+  );
+}
+
+/** A time as people of this zone write it; today's without its day. */
+function moment(seconds, more = {}) {
+  const then = new Date(seconds * 1000);
+  const today = then.toDateString() === new Date().toDateString();
+  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
+  return then.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", ...more });
+}
+
+/**
+ * The form. What a panel has of its own is in `own`:
+ *   head (its title), beside (next to the account), above (before the account), rows (below the caption),
+ *   fields (controls), picture (of the summary), content() (to send), keep() (save what is
+ *   typed), reason() (why it can't be posted now), speaks (traits that change the words),
+ *   words(): { publish, confirm, where, facts } with `where` said of an account's name.
+ */
+function posting(model, panel, own) {
+  const { root, on, signal } = panel;
+  const account = select([], "", () => put(model, { account: account.value }));
+  const refresh = h(
+    "button",
+    { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "reload" }) },
+    "Refresh",
+  );
+  const accountField = field("Instagram account", account, { aside: refresh });
+  const captionControl = h("textarea", { class: "wonda-input", rows: 3 });
+  const publish = button("Publish", () => ask(), { primary: true });
+  const hint = h("span", { class: "wonda-price", id: uid("hint") });
+  publish.setAttribute("aria-describedby", hint.id);
+  const caption = limited(model, signal, "Caption", "caption", captionControl, () => paint());
+
+  const where = h("strong");
+  const what = h("p", { class: "wonda-summary-text" });
+  const now = button("Publish now", () => send(now, "confirm"), { primary: true });
+  const edit = button("Keep editing", () => tell(model, { type: "edit" }));
+  const boxed = (name, more, ...inside) =>
+    h("div", { class: `wonda-summary${more}`, role: "group", "aria-label": name, tabindex: "-1" }, ...inside);
+  const summary = boxed(
+    "What will be posted",
+    "",
+    own.picture,
+    h("div", {}, h("p", {}, where), what, h("div", { class: "wonda-buttons" }, now, edit)),
+  );
+  const go = h("div", { class: "wonda-go" }, publish, hint);
+  const note = h("p", { class: "wonda-note", role: "status" });
+
+  // The same was posted before: once more?
+  const earlierTitle = h("strong");
+  const earlierText = h("span");
+  const earlierLink = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
+  const again = button("Post again", () => send(again, "repeat"));
+  const leave = button("Keep editing", () => tell(model, { type: "edit" }));
+  const earlier = boxed(
+    "Already posted",
+    " wonda-earlier",
+    h(
+      "div",
+      {},
+      h("p", {}, earlierTitle, " ", earlierText, " ", earlierLink),
+      h("p", { class: "wonda-summary-text" }, "Nothing was sent. Post it again?"),
+      h("div", { class: "wonda-buttons" }, again, leave),
+    ),
+  );
+
+  // Unknown is not failed: the account's history is looked at, or else the person asked.
+  const check = button("Check", () => tell(model, { type: "check" }), { small: true });
+  const checking = h("span", { class: "wonda-check-note" });
+  const isPosted = button("It was posted", () => tell(model, { type: "settled", posted: true }), {
+    small: true,
+  });
+  const notPosted = button(
+    "It was not posted",
+    () => tell(model, { type: "settled", posted: false }),
+    { small: true },
+  );
+  const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Look at it");
+  const settling = h("div", { class: "wonda-buttons" }, check, isPosted, notPosted, suspect, checking);
+  const alert = alertBox(model, settling);
+  const outcome = h("p", { class: "wonda-outcome", role: "status" });
+  const postedWord = h("strong");
+  const postedText = h("span");
+  const link = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
+  const posted = h(
+    "div",
+    { class: "wonda-posted", role: "status" },
+    h("p", {}, postedWord, " ", postedText),
+    link,
+  );
+  root.append(
+    own.head,
+    h(
+      "div",
+      { class: "wonda-publish-grid" },
+      ...(own.above ?? []),
+      h("div", { class: "wonda-pair" }, accountField.node, ...(own.beside ?? [])),
+      caption.node,
+      ...own.rows,
+      go,
+      summary,
+      earlier,
+      note,
+      outcome,
+      jobView(model, panel),
+      posted,
+      alert,
+    ),
+  );
+  banner(model, root);
+
+  const fields = [account, captionControl, ...own.fields];
+  const sent = delivery(model, panel, (text) => {
+    note.textContent = text;
+    paint();
+  });
+  function send(control, type) {
+    if (isOff(control)) return;
+    const chosen = { account: account.value, caption: captionControl.value };
+    sent.send({ type, media_id: model.get("media_id"), ...chosen, ...own.content() });
+    paint();
+  }
+  function ask() {
+    if (isOff(publish)) return;
+    caption.save();
+    own.keep?.();
+    send(publish, "publish");
+  }
+
+  function reason() {
+    if (!model.get("media_id")) return "Make a picture first.";
+    if (model.get("fixing")) return "The changed picture is on its way.";
+    if (model.get("accounts_state") === "loading") return "Loading accounts…";
+    if (model.get("accounts_state") === "none") return "Connect an Instagram account first.";
+    if (!account.value) return "Choose an account.";
+    if (!caption.fits()) return "The caption is too long.";
+    return own.reason();
+  }
+  function paint() {
+    const step = model.get("step");
+    const busy = ["sending", "running", "checking"].includes(step);
+    const asks = step === "confirming" || step === "repeating";
+    const unknown = step === "unknown" || step === "checking";
+    const why = step === "editing" ? reason() : "";
+    const free = model.get("confirm_publish") ? "You see a summary first." : "";
+    publish.textContent = own.words().publish;
+    go.hidden = asks;
+    summary.hidden = step !== "confirming";
+    earlier.hidden = step !== "repeating";
+    turn(publish, step === "editing" && !why && !sent.waiting);
+    turn(now, step === "confirming" && !sent.waiting);
+    turn(again, step === "repeating" && !sent.waiting);
+    hint.textContent = unknown ? "Settle the last post first." : busy ? "On its way…" : why || free;
+    // What the summary speaks of is not changed under it.
+    for (const control of [...fields, refresh]) control.disabled = asks || busy;
+    settling.hidden = !unknown;
+    turn(check, step === "unknown");
+    const undecided = step === "unknown" && model.get("undecided");
+    isPosted.hidden = notPosted.hidden = !undecided;
+    checking.hidden = undecided && !model.get("again_in");
+    wait();
+  }
+
+  // Counts down to the next look at the history.
+  let due = 0;
+  let ticking = 0;
+  function wait() {
+    const left = Math.ceil((due - performance.now()) / 1000);
+    const counts = model.get("step") === "unknown" && left > 0;
+    checking.textContent =
+      model.get("step") === "checking"
+        ? "Looking into the account’s publish history…"
+        : counts
+          ? `Looks again by itself in ${left} s.`
+          : "Looks into the account’s publish history.";
+    clearTimeout(ticking);
+    if (counts) ticking = setTimeout(wait, 250);
+  }
+  signal.addEventListener("abort", () => clearTimeout(ticking));
+
+  on("accounts account accounts_state", () => {
+    const state = model.get("accounts_state");
+    const listed = model.get("accounts").map((item) => ({ value: item.id, label: item.name }));
+    const empty = {
+      loading: "Loading…",
+      none: "No account is connected",
+      unavailable: "Accounts could not be loaded",
+      ready: "Choose an account",
+    }[state];
+    const known = listed.some((item) => item.value === model.get("account"));
+    if (!known) listed.unshift({ value: "", label: empty });
+    fillSelect(account, listed, known ? model.get("account") : "");
+    accountField.say(
+      state === "none"
+        ? "Connect one in your Wonda settings, then press Refresh. Nothing can be posted without."
+        : "",
+    );
+    paint();
+  });
+  on("caption", caption.follow);
+  on(`step media_id confirm_publish sandbox posted summary fixing ${own.speaks ?? ""}`.trim(), () => {
+    const step = model.get("step");
+    const said = model.get("summary");
+    const words = own.words(said);
+    where.textContent = model.get("sandbox")
+      ? `This would go to ${said.account_name ?? ""}${words.when ?? ""}. In the sandbox nothing is published.`
+      : `${words.where} to ${said.account_name ?? ""}, public, ${words.when ? words.when.trim() : "now"}.`;
+    const text = (said.caption ?? "").trim();
+    const repeated = said.media_id && model.get("posted").media_id === said.media_id;
+    now.textContent = words.confirm;
+    what.textContent = [
+      text ? `“${text}”` : "no caption",
+      ...words.facts,
+      ...(model.get("sandbox") || words.when ? [] : ["posts can’t be taken back from here"]),
+      ...(repeated ? [words.repeated] : []),
+    ].join(" · ");
+    const hadFocus = root.contains(document.activeElement);
+    const wasInSummary = [summary, earlier].some((box) => box.contains(document.activeElement));
+    paint();
+    // Not onto the button: a key that is still held would press it.
+    if (hadFocus && step === "confirming" && !summary.contains(document.activeElement))
+      summary.focus();
+    // What had the focus is hidden: it goes on to where the next thing is told.
+    if (wasInSummary && step !== "confirming" && step !== "repeating") publish.focus();
+  });
+  on("step again_in", () => {
+    due = performance.now() + model.get("again_in") * 1000;
+    paint();
+  });
+  on("undecided", paint);
+  on("suspect", () => pointTo(suspect, model.get("suspect")));
+  on("settled", () => (outcome.textContent = model.get("settled")));
+  on("step earlier", () => {
+    earlierTitle.textContent = model.get("earlier").title ?? "";
+    earlierText.textContent = model.get("earlier").text ?? "";
+    pointTo(earlierLink, model.get("earlier").link);
+    if (model.get("step") === "repeating" && root.contains(document.activeElement)) earlier.focus();
+  });
+  on("posted", () => {
+    const last = model.get("posted");
+    posted.hidden = !last.time;
+    if (!last.time) return;
+    const time = last.due ? `for ${moment(last.due, { timeZoneName: "short" })}` : moment(last.time);
+    const place = [last.account && `to ${last.account}`, time].filter(Boolean).join(", ");
+    postedWord.textContent = "due" in last ? "Scheduled" : "Posted";
+    postedText.textContent = model.get("sandbox")
+      ? `${place}. Sandbox: nothing ${"due" in last ? "will be" : "was"} published.`
+      : place;
+    pointTo(link, last.link);
+  });
+  on("error", alert.wondaPaint);
+  hotkey(
+    root,
+    signal,
+    (event) => isEscape(event) && ["confirming", "repeating"].includes(model.get("step")),
+    () => tell(model, { type: "edit" }),
+  );
+  return { paint };
+}

@@ -1,0 +1,88 @@
+export default {
+  render({ model, el }) {
+    const { root, on, end } = view(model, el, "scheduled");
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const refresh = h(
+      "button",
+      { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "reload" }) },
+      "Refresh",
+    );
+    const list = h("ul", { class: "wonda-scheduled-list", "aria-label": "Scheduled posts" });
+    const empty = h("p", { class: "wonda-help" });
+    const said = h("p", { class: "wonda-outcome", role: "status", tabindex: "-1" });
+    const alert = alertBox(model);
+    root.append(
+      h(
+        "div",
+        { class: "wonda-gallery-bar" },
+        h("h3", {}, "Scheduled posts"),
+        h("span", { class: "wonda-count" }, zone),
+        h("span", { class: "wonda-gap" }),
+        refresh,
+        closing(model, on),
+      ),
+      list,
+      empty,
+      said,
+      alert,
+    );
+    banner(model, root);
+
+    let asked = ""; // the post of which it is asked whether it goes
+    function row(post) {
+      const when = post.due
+        ? moment(post.due, { weekday: "short", day: "numeric", month: "short" })
+        : "at a time that the service does not tell";
+      const what = [
+        post.account && `to ${post.account}`,
+        post.pictures > 1 && `${post.pictures} pictures`,
+        post.caption ? `“${post.caption}”` : "no caption",
+      ];
+      const busy = model.get("canceling") === post.job_id;
+      const yes = button("Cancel post", () => {
+        if (isOff(yes)) return;
+        asked = "";
+        tell(model, { type: "cancel", job_id: post.job_id });
+        said.focus({ preventScroll: true });
+      }, { small: true });
+      const keep = button("Keep it", () => answer(""), { small: true });
+      const cancel = button("Cancel…", () => answer(post.job_id), { small: true });
+      cancel.setAttribute("aria-label", `Cancel the post of ${when}`);
+      function answer(job_id) {
+        asked = job_id;
+        paint();
+        const next = list.querySelector(`[data-job="${CSS.escape(post.job_id)}"] button`);
+        next?.focus();
+      }
+      const asks = asked === post.job_id;
+      const buttons = busy
+        ? [h("span", { class: "wonda-note" }, "Canceling…")]
+        : asks
+          ? [h("span", {}, "It will not be posted."), keep, yes]
+          : [cancel];
+      return h(
+        "li",
+        { "data-job": post.job_id },
+        h("p", {}, h("strong", {}, when), " ", h("span", {}, what.filter(Boolean).join(" · "))),
+        h("div", { class: "wonda-buttons" }, ...buttons),
+      );
+    }
+    function paint() {
+      const [state, posts] = [model.get("state"), model.get("posts")];
+      if (!posts.some((post) => post.job_id === asked)) asked = "";
+      list.replaceChildren(...posts.map(row));
+      list.hidden = !posts.length;
+      empty.textContent = {
+        loading: "Looking…",
+        ready: posts.length ? "" : "Nothing is scheduled.",
+        off: "",
+        broken: "The scheduled posts could not be loaded.",
+      }[state];
+      empty.hidden = !empty.textContent;
+    }
+    on("posts state canceling", paint);
+    on("said", () => (said.textContent = model.get("said")));
+    on("error", alert.wondaPaint);
+    return end;
+  },
+};

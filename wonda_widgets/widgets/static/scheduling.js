@@ -1,0 +1,95 @@
+// When a post is made: now, or at a time of the person's own zone, which is named.
+
+const SOONEST = 5; // minutes ahead
+const LATEST = 29; // days ahead
+const two = (number) => String(number).padStart(2, "0");
+
+/** A time as a field of its kind takes it: "2026-12-01T18:00", of this zone. */
+const written = (date) =>
+  `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}` +
+  `T${two(date.getHours())}:${two(date.getMinutes())}`;
+
+/** How far this zone is from UTC at that time: "+02:00". */
+function offset(date) {
+  const minutes = -date.getTimezoneOffset();
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
+
+function scheduling(model, panel, changed) {
+  const { on } = panel;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const choices = [
+    { value: "now", label: "Now" },
+    { value: "later", label: "Later" },
+  ];
+  const choice = segments(choices, "now", () => choose());
+  const time = h("input", { type: "datetime-local", class: "wonda-input", oninput: () => save() });
+  const timeField = field("Date and time", time, { help: " " });
+  const help = timeField.node.querySelector(".wonda-help");
+  const list = h(
+    "button",
+    { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "scheduled" }) },
+    "Scheduled posts",
+  );
+  const choiceField = field("When", choice, { aside: list });
+  const later = () => choice.value === "later";
+  const chosen = () => (time.value ? new Date(time.value) : null);
+  const value = () => {
+    const date = later() && chosen();
+    return date ? `${written(date)}:00${offset(date)}` : "";
+  };
+  const ahead = (minutes) => new Date(Date.now() + minutes * 60_000);
+  function choose() {
+    if (later() && !time.value) {
+      const hour = ahead(120); // the next full hour that is more than one away
+      hour.setMinutes(0);
+      time.value = written(hour);
+    }
+    save();
+    if (later()) time.focus();
+  }
+  function save() {
+    put(model, { scheduled_at: value() });
+    paint();
+  }
+  /** Why it cannot be posted at that time; empty if it can. */
+  function reason() {
+    if (!later()) return "";
+    const date = chosen();
+    if (!date) return "Choose a date and a time.";
+    if (date < new Date()) return "This time is in the past.";
+    if (date < ahead(SOONEST)) return `Choose a time at least ${SOONEST} minutes ahead.`;
+    if (date > ahead(LATEST * 24 * 60)) return `Choose a time at most ${LATEST} days ahead.`;
+    return "";
+  }
+  function paint() {
+    timeField.node.hidden = !later();
+    time.min = written(ahead(SOONEST + 1));
+    time.max = written(ahead(LATEST * 24 * 60));
+    help.textContent = `${zone} (UTC${offset(chosen() ?? new Date())})`;
+    timeField.say(reason());
+    changed();
+  }
+  on("scheduled_at", () => {
+    const at = model.get("scheduled_at");
+    if (at !== value()) {
+      choice.value = at ? "later" : "now";
+      choice.wondaPaint();
+      const date = at ? new Date(at) : null;
+      if (date && !Number.isNaN(date.getTime())) time.value = written(date);
+    }
+    paint();
+  });
+  on("lists_scheduled", () => (list.hidden = !model.get("lists_scheduled")));
+  return {
+    nodes: [choiceField.node, timeField.node],
+    fields: [choice, time],
+    value,
+    reason,
+    later,
+    /** " on Tue, 1 Dec, 18:00 (Europe/Berlin)", said of what was summed up. */
+    said: (at) =>
+      at ? ` on ${moment(new Date(at).getTime() / 1000, { weekday: "short", day: "numeric", month: "short" })} (${zone})` : "",
+  };
+}

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .pictures import Picture as Picture
     from .resources.matrix import Matrix as Matrix
     from .resources.once import Finding as Finding
+    from .storyboards import storyboard as storyboard
     from .widgets.compare import Compare as Compare
     from .widgets.connect import Connect as Connect
     from .widgets.edit_form import EditForm as EditForm
@@ -100,6 +101,7 @@ _HOME_OF = {
     "Finding": "resources.once",
     "Matrix": "resources.matrix",
     "Picture": "pictures",
+    "storyboard": "storyboards",
     "Compare": "widgets.compare",
     "Connect": "widgets.connect",
     "Gallery": "widgets.gallery",

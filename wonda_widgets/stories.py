@@ -116,6 +116,11 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     scheduled_for: datetime | None
 
+    @property
+    def is_posted(self) -> bool:
+        """Whether it is known to have been posted."""
+        return self.state == "posted"
+
 
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one picture, in the order of events.
@@ -140,7 +145,7 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_posted(self) -> bool:
         """Whether it is known to have been posted."""
-        return any(post.state == "posted" for post in self.posts)
+        return any(post.is_posted for post in self.posts)
 
 
 def summary(told: Sequence[Chapter]) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..pictures import Marks
     from ..records import Record
     from ..stories import Chapter
+    from ..storyboards import Shows
 
 MOST = 100_000  # pictures a search gives
 LONGEST_NOTE = 10_000  # characters
@@ -214,6 +215,27 @@ class AsyncHistory:
             self._names = dict.fromkeys(account_ids, "") | self._names | names
         return self._names
 
+    @on_package_loop
+    async def storyboard(
+        self,
+        pictures: Iterable[Picture | Job] | Picture | Job | Shows,
+        path: str | Path,
+        *,
+        title: str = "Storyboard",
+    ) -> Path:
+        """Write what became of pictures as one page that anybody can open.
+
+        As `wonda_widgets.storyboard`, which says more of it.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no pictures or too many, or the path cannot be written.
+        """
+        from .. import storyboards  # noqa: PLC0415 - needed only now
+
+        return await storyboards.write(self, pictures, path, title=title)
+
     # ------------------------------------------------------------ the pictures themselves
 
     @on_package_loop
@@ -259,6 +281,8 @@ class AsyncHistory:
     async def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:
         """Write pictures to a ``.csv`` or ``.json`` file, or, to a folder, with their originals.
 
+        An ``.html`` file becomes a `storyboard`.
+
         A folder gets each original, with how it was made in its metadata where its
         format takes that, and ``manifest.json``. What is there already stays.
 
@@ -278,7 +302,7 @@ class AsyncHistory:
         """
         from .. import exports  # noqa: PLC0415 - needed only now
 
-        return await exports.export(list(pictures), path, self.original)
+        return await exports.export(list(pictures), path, self.original, self.storyboard)
 
 
 class History:
@@ -321,6 +345,16 @@ class History:
     def story(self, pictures: Iterable[Picture]) -> list[Chapter]:
         """See `AsyncHistory.story`."""
         return runtime.call(self._async.story(pictures))
+
+    def storyboard(
+        self,
+        pictures: Iterable[Picture | Job] | Picture | Job | Shows,
+        path: str | Path,
+        *,
+        title: str = "Storyboard",
+    ) -> Path:
+        """See `AsyncHistory.storyboard`."""
+        return runtime.call(self._async.storyboard(pictures, path, title=title))
 
     def edited(self, media_id: str) -> bytes:
         """See `AsyncHistory.edited`."""

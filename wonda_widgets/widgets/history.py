@@ -12,8 +12,10 @@ from .studio import Studio
 
 if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
     from ..models import Media
     from ..pictures import Picture
+    from ..resources.history import AsyncHistory
 
 
 class History(Together):
@@ -55,6 +57,9 @@ class History(Together):
     def selected(self) -> list[Picture]:
         """The chosen pictures."""
         return list(self.gallery.selected)
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        return self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
 
     def __repr__(self) -> str:
         return "<History>"

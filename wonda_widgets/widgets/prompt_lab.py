@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..jobs import Job
     from ..models import Media
     from ..pictures import Picture
+    from ..resources.history import AsyncHistory
     from ..resources.matrix import Matrix
 
 
@@ -121,6 +122,9 @@ class PromptLab(Together):
     def publish_job(self) -> Job | None:
         """The latest post; None before the first."""
         return self.publish_form.job
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        return self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
 
     def __repr__(self) -> str:
         return f"<PromptLab {self.matrix or 'nothing made yet'}>"

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .resources.matrix import Matrix as Matrix
     from .resources.once import Finding as Finding
     from .resources.schedule import ScheduledPost as ScheduledPost
+    from .storyboards import storyboard as storyboard
     from .widgets.carousel_form import CarouselForm as CarouselForm
     from .widgets.compare import Compare as Compare
     from .widgets.connect import Connect as Connect
@@ -105,6 +106,7 @@ _HOME_OF = {
     "Picture": "pictures",
     "ScheduledPost": "resources.schedule",
     "CarouselForm": "widgets.carousel_form",
+    "storyboard": "storyboards",
     "Compare": "widgets.compare",
     "Connect": "widgets.connect",
     "Gallery": "widgets.gallery",

@@ -110,7 +110,7 @@ class AsyncWonda:
         self.pricing = AsyncPricing(core)
         self.images = AsyncImages(core, self.capabilities, self.pricing)
         self.jobs = AsyncJobs(core)
-        self.history = AsyncHistory(core, self.media)
+        self.history = AsyncHistory(core, self.media, self.accounts)
 
     @classmethod
     def sandbox(cls, *, journal: str | os.PathLike[str] | Journal = MEMORY, **options: Any) -> Self:
@@ -128,7 +128,7 @@ class AsyncWonda:
 
         local = local_transport(**options)
         client = cls(local.key, base_url=local.base_url, journal=journal, transport=local.transport)
-        client.is_sandbox = True
+        client.is_sandbox = client._core.is_sandbox = True
         client.faults = local.faults
         return client
 

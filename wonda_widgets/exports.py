@@ -1,4 +1,4 @@
-"""Pictures written down: as a table, or as a folder of originals with a manifest."""
+"""Pictures written down: as a table, as a page, or as a folder of originals with a manifest."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 AT_ONCE = 3  # originals that are fetched at a time
+OTHER_PLACE = "Name another file (.csv, .json, .html) or folder."
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what they begin with
 
 
@@ -28,26 +29,40 @@ async def export(
     pictures: list[Picture],
     path: str | Path,
     original: Callable[[Picture], Awaitable[bytes]],
+    storyboard: Callable[[list[Picture], Path], Awaitable[Path]],
 ) -> Path:
-    """Write pictures to a ``.csv`` or ``.json`` file or to a folder; see `AsyncHistory.export`."""
+    """Write pictures to a file, by its suffix, or to a folder; see `AsyncHistory.export`."""
     if not pictures:
         raise InvalidInputError("pictures", "There is nothing to export.", "Choose some pictures.")
-    target = await runtime.in_thread(_target, path)
+    target = await runtime.in_thread(checked, path)
     try:
-        if target.suffix.lower() == ".csv":
-            return await runtime.in_thread(_write, target, _csv(pictures))
-        if target.suffix.lower() == ".json":
-            return await runtime.in_thread(_write, target, _json([p.row() for p in pictures]))
+        match target.suffix.lower():
+            case ".csv":
+                return await runtime.in_thread(write, target, _csv(pictures).encode())
+            case ".json":
+                rows = [picture.row() for picture in pictures]
+                return await runtime.in_thread(write, target, _json(rows))
+            case ".html":
+                return await storyboard(pictures, target)
         return await _folder(pictures, target, original)
     except OSError as error:
-        raise InvalidInputError(
-            "path",
-            f"{target} cannot be written: {error.strerror or error}.",
-            "Name another file (.csv, .json) or folder.",
-        ) from None
+        raise not_written(target, error) from None
 
 
-def _target(path: str | Path) -> Path:
+def not_written(target: Path, error: OSError) -> InvalidInputError:
+    """Say that a file or folder cannot be written."""
+    reason = error.strerror or error
+    return InvalidInputError("path", f"{target} cannot be written: {reason}.", OTHER_PLACE)
+
+
+def checked(path: str | Path) -> Path:
+    """What was given as a path, as one.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none.
+    """
     try:
         target = Path(path).expanduser()
         with contextlib.suppress(OSError):  # which says more when it is written
@@ -56,7 +71,7 @@ def _target(path: str | Path) -> Path:
         raise InvalidInputError(
             "path",
             f"{str(path)!r} is no path that can be written.",
-            "Name another file (.csv, .json) or folder.",
+            OTHER_PLACE,
         ) from None
     return target
 
@@ -82,7 +97,7 @@ async def _folder(
             return row({}, picture.row().items(), made)
 
     rows = await asyncio.gather(*(one(picture) for picture in pictures))
-    await runtime.in_thread(_write, folder / MANIFEST, _json(rows))
+    await runtime.in_thread(write, folder / MANIFEST, _json(rows))
     return folder
 
 
@@ -94,15 +109,21 @@ def _write_original(folder: Path, picture: Picture, data: bytes) -> Path:
     return original.write(folder, name, original.with_texts(data, texts))
 
 
-def _write(path: Path, text: str) -> Path:
+def write(path: Path, data: bytes) -> Path:
+    """Write a file; one that is there already stays, and the new one gets a number.
+
+    Raises
+    ------
+    OSError
+    """
     from .imaging import original  # noqa: PLC0415 - needed only now
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    return original.write(path, path.name, text.encode())
+    return original.write(path, path.name, data)
 
 
-def _json(rows: list[dict[str, Any]]) -> str:
-    return json.dumps(rows, ensure_ascii=False, indent=2, default=str) + "\n"
+def _json(rows: list[dict[str, Any]]) -> bytes:
+    return (json.dumps(rows, ensure_ascii=False, indent=2, default=str) + "\n").encode()
 
 
 def _csv(pictures: list[Picture]) -> str:

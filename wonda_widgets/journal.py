@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import batches, pictures, records
+from . import batches, pictures, records, stories
 from .database import MEMORY, Database
 from .errors import InvalidInputError
 
@@ -121,6 +121,7 @@ class Journal:
         self._database = Database(_path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1")
         self.pictures = pictures.Pictures(self._database, records.read)
         self.batches = batches.Batches(self._database, records.read)
+        self.stories = stories.Stories(self._database, records.read)
 
     @property
     def path(self) -> Path | None:

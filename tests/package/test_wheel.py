@@ -39,6 +39,8 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
         "wonda_widgets/py.typed",
         "wonda_widgets/widgets/static/shared.js",
         "wonda_widgets/widgets/static/theme.css",
+        "wonda_widgets/static/storyboard.css",
+        "wonda_widgets/static/storyboard.js",
         "wonda_widgets/notebooks/quickstart.ipynb",
         "wonda_widgets/notebooks/dashboard.ipynb",
         "wonda_widgets/sandbox/pictures/painter.py",

@@ -202,6 +202,7 @@ with ww.Wonda.sandbox(seconds=0.01) as wonda:
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     print(wonda.media.open(media).size)
 import wonda_widgets.imaging.preview, wonda_widgets.imaging.original, wonda_widgets.schema
+import wonda_widgets.storyboards
 """
 
 IMPORTED = """

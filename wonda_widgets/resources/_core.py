@@ -116,6 +116,7 @@ class Core:
         self.journal = journal
         self._closes_journal = closes_journal
         self._clock = clock
+        self.is_sandbox = False
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
             weakref.WeakValueDictionary()
         )

@@ -6,28 +6,34 @@ import asyncio
 import math
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from urllib.parse import quote
 
 import msgspec
 
-from .. import runtime
-from ..errors import APIError, InvalidInputError, NoMediaError, UnsafeMediaError
+from .. import runtime, stories
+from ..errors import APIError, InvalidInputError, NoMediaError, UnsafeMediaError, WondaError
+from ..models import Media, parse
 from ..pictures import RATINGS, Picture, Query
 from ._core import Core, known, on_package_loop
+from .accounts import AsyncAccounts
 from .images import GENERATION
+from .media import AsyncMedia
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ..jobs import Job
-    from ..models import Media, Snapshot
+    from ..models import Snapshot
     from ..pictures import Marks
     from ..records import Record
-    from .media import AsyncMedia
+    from ..stories import Chapter
+    from ..storyboards import Shows
 
 MOST = 100_000  # pictures a search gives
 LONGEST_NOTE = 10_000  # characters
 EPOCH = 1970
+ACCOUNTS_SECONDS = 10.0  # a story does not wait longer for the accounts' names
 EXPIRED = frozenset({401, 403, 404, 410})  # of an address whose time is over
 
 
@@ -44,9 +50,25 @@ class Which(TypedDict, total=False):
 class AsyncHistory:
     """Everything ever made with this journal."""
 
-    def __init__(self, core: Core, media: AsyncMedia) -> None:
+    def __init__(self, core: Core, media: AsyncMedia, accounts: AsyncAccounts) -> None:
         self._core = core
         self._media = media
+        self._accounts = accounts
+        self._names: dict[str, str] = {}  # of accounts, by their ids; empty of those that are gone
+
+    @classmethod
+    def of_core(cls, core: Core) -> AsyncHistory:
+        """One for whoever knows a client's core alone."""
+        return cls(core, AsyncMedia(core), AsyncAccounts(core))
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether these pictures are made up and nothing was published."""
+        return self._core.is_sandbox
+
+    def without_key(self, text: str) -> str:
+        """`text` without this client's key, should somebody have written it there."""
+        return self._core.transport.without_key(text.encode(errors="replace")).decode()
 
     # ------------------------------------------------------------ finding
 
@@ -157,9 +179,7 @@ class AsyncHistory:
             return picture
         self._core.transport.check_open()
         if note is not None:
-            changes["note"] = self._core.transport.without_key(
-                note.encode(errors="replace")
-            ).decode()
+            changes["note"] = self.without_key(note)
         marks = await asyncio.wrap_future(
             self._core.journal.pictures.mark(picture.intent, **changes)
         )
@@ -169,7 +189,68 @@ class AsyncHistory:
             )
         return msgspec.structs.replace(picture, **msgspec.structs.asdict(marks))
 
+    # ------------------------------------------------------------ what became of them
+
+    @on_package_loop
+    async def story(self, pictures: Iterable[Picture]) -> list[Chapter]:
+        """What became of pictures: when each was asked for and made, its edits, its posts.
+
+        One chapter a picture, in the order of `pictures`. Of one that the journal does not
+        know there is what the picture itself says.
+        """
+        some = list(pictures)
+        self._core.transport.check_open()
+        read = await asyncio.wrap_future(self._core.journal.stories.of(self._core.base_url, some))
+        return stories.chapters(some, read, await self._named(stories.account_ids(read)))
+
+    async def _named(self, account_ids: set[str]) -> dict[str, str]:
+        """The accounts' names, asked for once; a story without them is one all the same."""
+        if account_ids - self._names.keys():
+            try:
+                async with asyncio.timeout(ACCOUNTS_SECONDS):
+                    found = await self._accounts.instagram()
+            except (WondaError, TimeoutError):
+                return self._names
+            names = {each.instagram_account_id: each.name for each in found if each.username}
+            self._names = dict.fromkeys(account_ids, "") | self._names | names
+        return self._names
+
+    @on_package_loop
+    async def storyboard(
+        self,
+        pictures: Iterable[Picture | Job] | Picture | Job | Shows,
+        path: str | Path,
+        *,
+        title: str = "Storyboard",
+    ) -> Path:
+        """Write what became of pictures as one page that anybody can open.
+
+        As `wonda_widgets.storyboard`, which says more of it.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no pictures or too many, or the path cannot be written.
+        """
+        from .. import storyboards  # noqa: PLC0415 - needed only now
+
+        return await storyboards.write(self, pictures, path, title=title)
+
     # ------------------------------------------------------------ the pictures themselves
+
+    @on_package_loop
+    async def edited(self, media_id: str) -> bytes:
+        """The bytes of an edit, or of anything else in the library, by its media id.
+
+        Raises
+        ------
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            As `media.download`; also where the library tells no address.
+        """
+        raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
+        # The shape of this reply is documented nowhere (wonda-api.md, section 8.2).
+        inside = raw.get("media") if isinstance(raw, dict) else None
+        return await self._media.download(parse(inside or raw, Media))
 
     @on_package_loop
     async def original(self, picture: Picture) -> bytes:
@@ -200,6 +281,8 @@ class AsyncHistory:
     async def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:
         """Write pictures to a ``.csv`` or ``.json`` file, or, to a folder, with their originals.
 
+        An ``.html`` file becomes a `storyboard`.
+
         A folder gets each original, with how it was made in its metadata where its
         format takes that, and ``manifest.json``. What is there already stays.
 
@@ -219,7 +302,7 @@ class AsyncHistory:
         """
         from .. import exports  # noqa: PLC0415 - needed only now
 
-        return await exports.export(list(pictures), path, self.original)
+        return await exports.export(list(pictures), path, self.original, self.storyboard)
 
 
 class History:
@@ -258,6 +341,24 @@ class History:
         return runtime.call(
             self._async.mark(picture, favourite=favourite, rating=rating, note=note)
         )
+
+    def story(self, pictures: Iterable[Picture]) -> list[Chapter]:
+        """See `AsyncHistory.story`."""
+        return runtime.call(self._async.story(pictures))
+
+    def storyboard(
+        self,
+        pictures: Iterable[Picture | Job] | Picture | Job | Shows,
+        path: str | Path,
+        *,
+        title: str = "Storyboard",
+    ) -> Path:
+        """See `AsyncHistory.storyboard`."""
+        return runtime.call(self._async.storyboard(pictures, path, title=title))
+
+    def edited(self, media_id: str) -> bytes:
+        """See `AsyncHistory.edited`."""
+        return runtime.call(self._async.edited(media_id))
 
     def original(self, picture: Picture) -> bytes:
         """See `AsyncHistory.original`."""
@@ -319,7 +420,7 @@ def _picture(record: Record, marks: Marks) -> Picture | None:
 
 
 def _made(request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str) -> Picture:
-    media: Media = snapshot.media
+    media = snapshot.media
     params = request.get("params")
     references = request.get("attachmentMediaIds")
     return Picture(

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ..records import Record
     from ._cells import Price
     from ._core import Core
+    from .history import AsyncHistory
 
 AT_ONCE = 4
 MOST_AT_ONCE = 32
@@ -305,6 +306,12 @@ class Matrix:
     def pictures(self) -> list[Picture]:
         """The pictures that are there, in the plan's order."""
         return [each.picture for each in self._made if each.picture is not None]
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """What was made of it; see `storyboards.Shows`."""
+        from .history import AsyncHistory  # noqa: PLC0415 - it imports what imports this
+
+        return AsyncHistory.of_core(self._core), list(self.pictures)
 
     def __repr__(self) -> str:
         return f"<Matrix {self.state}: {self.progress if self._plan else 'not planned yet'}>"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
+    from ..resources.history import AsyncHistory
 
 FEWEST, MOST = 2, 4
 LARGE = 1600  # pixels
@@ -73,6 +74,10 @@ class Compare(Panel):
     def pictures(self) -> list[Picture]:
         """What is compared."""
         return list(self._pictures)
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """See `storyboards.Shows`."""
+        return self._client.history, list(self._pictures)
 
     def show(self, pictures: Iterable[Picture | Job]) -> None:
         """Compare other pictures; returns at once.

@@ -49,6 +49,11 @@ class Filmstrip(Panel):
             self.labels = [kept.prompt[:MOST_OF_A_LABEL] or "Picture" for kept, _ in self._kept]
             self.chosen = 0 if chosen else self.chosen + (self.chosen < at)
 
+    @property
+    def shown(self) -> list[Shown]:
+        """The pictures, newest first."""
+        return [kept for kept, _ in self._kept]
+
     def _on_choose(self, content: dict[str, Any]) -> None:
         index = content.get("index")
         if isinstance(index, int) and 0 <= index < len(self._kept):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..resources._cells import Made
+    from ..resources.history import AsyncHistory
     from ._items import Item
 
 FIRST_FOUND = 120  # of a search, at once
@@ -522,11 +523,15 @@ class Gallery(Panel):
         if self.searches:
             runtime.post(lambda: self._search(self._text))
 
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """What is chosen, or else all that is shown; see `storyboards.Shows`."""
+        shown = [item.picture for item in self._shown if item.picture]
+        return self._client.history, list(self.selected or shown)
+
     def _on_export(self, content: Mapping[str, Any]) -> None:
         kind = str(content.get("kind"))
         if kind in {"csv", "json", "folder"}:
-            some = self.selected or [item.picture for item in self._shown if item.picture]
-            self._start(self._export, list(some), kind)
+            self._start(self._export, self._shows()[1], kind)
 
     async def _export(self, pictures: list[Picture], kind: str) -> None:
         self.error = None

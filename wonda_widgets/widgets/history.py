@@ -13,8 +13,10 @@ from .studio import Studio
 
 if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
     from ..models import Media
     from ..pictures import Picture
+    from ..resources.history import AsyncHistory
 
 
 class History(Posts):
@@ -66,6 +68,9 @@ class History(Posts):
     def selected(self) -> list[Picture]:
         """The chosen pictures."""
         return list(self.gallery.selected)
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        return self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
 
     def __repr__(self) -> str:
         return "<History>"

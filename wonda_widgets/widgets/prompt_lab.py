@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
     from ..models import Media
     from ..pictures import Picture
+    from ..resources.history import AsyncHistory
     from ..resources.matrix import Matrix
 
 
@@ -116,6 +118,9 @@ class PromptLab(Posts):
     def selected(self) -> list[Picture]:
         """The chosen pictures."""
         return list(self.gallery.selected)
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        return self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
 
     def __repr__(self) -> str:
         return f"<PromptLab {self.matrix or 'nothing made yet'}>"

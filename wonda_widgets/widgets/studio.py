@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..models import Media, Snapshot
+    from ..pictures import Picture
     from ..records import Record
+    from ..resources.history import AsyncHistory
     from .image_preview import Shown
 
 
@@ -108,6 +110,13 @@ class Studio(Posts):
     def media(self) -> Media | None:
         """What is shown; None before the first picture."""
         return self.preview.media
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """All that was made here, oldest first; see `storyboards.Shows`."""
+        # An edit has the job of what it was made of, and is told with it.
+        job_ids = dict.fromkeys(shown.job_id for shown in self.filmstrip.shown[::-1])
+        attach = self._used.jobs.attach
+        return self._used.history, [attach("inference", each) for each in job_ids if each]
 
     def __repr__(self) -> str:
         shown = f" showing {self.media.media_id}" if self.media else ""

@@ -24,13 +24,15 @@ import anywidget
 import traitlets
 
 from .. import client, runtime
-from . import _words
+from ..errors import InvalidInputError
+from . import _kept, _words
 from ._twin import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..client import AsyncWonda, Wonda
+    from ._kept import Kept
 
 STATIC = Path(__file__).parent / "static"
 
@@ -57,6 +59,15 @@ def client_for(wonda: Wonda | AsyncWonda | None) -> tuple[AsyncWonda, AsyncWonda
         return client.awaitable(wonda), None
     made = client.default()
     return made, None if made.is_sandbox else made  # the sandbox is everybody's
+
+
+def not_shown() -> InvalidInputError:
+    """Say that a panel that is shown nowhere has no place in which anything could stay."""
+    return InvalidInputError(
+        "panel",
+        "This panel is not shown in the notebook, so there is nothing to keep.",
+        "Show it in a cell first, or write a file with ww.storyboard(…).",
+    )
 
 
 class Panel(anywidget.AnyWidget):
@@ -108,6 +119,45 @@ class Panel(anywidget.AnyWidget):
             self._twin = Twin(f"Wonda {type(self).__name__}")
             self.hiding = self._twin.hiding_style
         self._twin.display_under(self)
+
+    # ------------------------------------------------------------ what stays of it
+
+    def keep(self) -> None:
+        """Turn it into picture, text and table that stay in the notebook without a kernel.
+
+        Where it is shown, its place is taken by what it shows now, at most 300 KB a picture:
+        so a saved or shared notebook, GitHub and nbconvert have it. The panel lives on;
+        shown again in another cell, it goes on from where it was.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is shown nowhere: then there is nothing to keep.
+        """
+        runtime.call(self._keep())
+
+    async def _keep(self) -> None:
+        kept = await self._stays()
+        if self._twin is None or not self._twin.keep(kept):
+            raise not_shown()
+        self.hiding = self._twin.hiding_style
+
+    async def _stays(self) -> Kept:
+        """What stays of it."""
+        shows = getattr(self, "_shows", None)
+        title = f"Wonda {type(self).__name__}"
+        if shows is not None:
+            history, pictures = shows()
+            return await _kept.of_pictures(title, history, pictures)
+        return await _kept.of_facts(title, self._kept_facts(), *self._kept_picture())
+
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        """What it says now, as names and values."""
+        return []
+
+    def _kept_picture(self) -> tuple[bytes, str]:
+        """What it shows now: a picture, and the same in words."""
+        return b"", ""
 
     def __repr__(self) -> str:
         # The inherited one would print every trait: prompts, pictures, styles.

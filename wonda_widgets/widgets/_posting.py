@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -31,7 +32,6 @@ from ._watching import WatchingPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from ..jobs import Job
     from ..models import Snapshot
@@ -85,6 +85,17 @@ class PostingPanel(WatchingPanel):
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Have `listener` called, on the package's loop, with each new publish job."""
         self._listeners.append(listener)
+
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        last = self.posted
+        at = datetime.fromtimestamp(last["time"], UTC).astimezone() if last else None
+        word = "Scheduled" if "due" in last else "Posted"
+        return [
+            ("Caption", self.summary.get("caption") or self.caption),
+            (word, f"to {last['account']}, {at:%Y-%m-%d %H:%M}" if at else ""),
+            ("Address", last.get("link", "")),
+            *super()._kept_facts(),
+        ]
 
     # ------------------------------------------------------------ what a panel has of its own
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from .. import runtime
-from ._panel import Panel
+from . import _kept
+from ._panel import Panel, not_shown
 from ._twin import Twin
 from .notice import Notice
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..client import AsyncWonda
+    from ..jobs import Job
+    from ..pictures import Picture
+    from ..resources.history import AsyncHistory
 
 
 class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
@@ -60,8 +64,9 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
         self._unwatch: list[Callable[[], None]] = []
         self._twin = Twin(title)
-        shown = next(each for each in self._panels if id(each) not in self._hidden)
-        shown.hiding = self._twin.hiding_style
+        # One of them carries the style that hides what is static.
+        self._hides = next(each for each in self._panels if id(each) not in self._hidden)
+        self._hides.hiding = self._twin.hiding_style
         self._closed = False
         super().__init__(self._shown())
         self.add_class("wonda-studio")
@@ -99,6 +104,20 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._hidden.add(id(panel))
         self.children = self._shown()
         back.arrive()
+
+    def keep(self) -> None:
+        """See `Panel.keep`."""
+        runtime.call(self._keep())
+
+    async def _keep(self) -> None:
+        history, pictures = self._shows()
+        if not self._twin.keep(await _kept.of_pictures(self._twin.title, history, pictures)):
+            raise not_shown()
+        self._hides.hiding = self._twin.hiding_style
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """What it shows; see `storyboards.Shows`."""
+        raise NotImplementedError
 
     def _ipython_display_(self) -> None:
         self._twin.display_under(self)

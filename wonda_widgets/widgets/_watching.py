@@ -83,6 +83,13 @@ class WatchingPanel(Panel):
                 "curve": estimates.curve(about),
             }
 
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        if self.job_phase == "none":
+            return []
+        took = _words.duration(self._job.snapshot.elapsed if self._job else self.job_elapsed)
+        said = f"{self.error['title']} {self.error['text']}" if self.error else ""
+        return [(self.job_label, self.job_status), ("Took", took), ("Trouble", said)]
+
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         """Write the snapshot into the traits: the only function that does."""
         phase, note, problem = "running", snapshot.trouble or "", None

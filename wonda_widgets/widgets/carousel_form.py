@@ -169,6 +169,10 @@ class CarouselForm(PostingPanel):
         self.points = [msgspec.to_builtins(point) for point in found]
         self.can_fit = any(preflight.slide_fixes(facts))
 
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        titles = "; ".join(f"{at}. {slide.title}" for at, slide in enumerate(self._slides, 1))
+        return [("Pictures", titles), *super()._kept_facts()]
+
     # ------------------------------------------------------------ in order, and to fit
 
     @property

@@ -194,6 +194,12 @@ class EditForm(Panel):
         """What is done to the original, without the open tool's draft."""
         return self._edit.operations if self._edit else ()
 
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        return [("Changes", "; ".join(self.changes)), ("Picture", self.facts)]
+
+    def _kept_picture(self) -> tuple[bytes, str]:
+        return self.data, self.alt
+
     # ------------------------------------------------------------ the original
 
     def _begin(

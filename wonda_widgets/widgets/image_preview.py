@@ -181,6 +181,17 @@ class ImagePreview(Panel):
 
         return decode.full_size(runtime.call(self.original(self._shown)))
 
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        made = self._shown.made if self._shown else {}
+        return [
+            ("Prompt", str(made.get("prompt") or "")),
+            ("Model", str(made.get("model") or "")),
+            ("Picture", self.facts),
+        ]
+
+    def _kept_picture(self) -> tuple[bytes, str]:
+        return self.data, self.alt
+
     # ------------------------------------------------------------ showing
 
     async def _fetch(  # noqa: PLR0917 - handed through by `show`

@@ -117,6 +117,10 @@ class LabForm(Panel):
         """Have `listener` called, on the package's loop, with each matrix that begins."""
         self._run_listeners.append(listener)
 
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        varied = [(name, ", ".join(map(str, some))) for name, some in self.values.items()]
+        return [("Template", self.template), *varied, ("Models", ", ".join(self.models))]
+
     # ------------------------------------------------------------ what there is
 
     def _load(self) -> None:

@@ -118,6 +118,10 @@ class PromptForm(ReferencesPanel):
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
         runtime.post(lambda: self._guard(self._on_submit, content))
 
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        params = ", ".join(f"{name} {value}" for name, value in self.params.items())
+        return [("Prompt", self.prompt), ("Model", self.model), ("Parameters", params)]
+
     # ------------------------------------------------------------ what can be chosen
 
     def _load(self) -> None:

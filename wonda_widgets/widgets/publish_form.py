@@ -162,6 +162,9 @@ class PublishForm(PreflightPanel):
     _next: tuple[Picture, str, Preview | None] | None = None
     _offered_alt = ""
 
+    def _kept_picture(self) -> tuple[bytes, str]:
+        return self.thumb, self.alt_text
+
     @property
     def _has_next(self) -> bool:
         return self._next is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -76,6 +77,15 @@ class ScheduledPosts(Panel):
         except WondaError:  # the posts are listed all the same
             return {}
         return {account.instagram_account_id: account.name for account in accounts}
+
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        return [
+            (
+                f"{datetime.fromtimestamp(post['due'], UTC).astimezone():%Y-%m-%d %H:%M}",
+                f"{post['account']} {post['caption']}".strip(),
+            )
+            for post in self.posts
+        ]
 
     def _on_reload(self, _content: object) -> None:
         self.said = ""

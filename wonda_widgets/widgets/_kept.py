@@ -1,0 +1,156 @@
+"""What stays of a panel in the notebook when it is kept: a picture, words, a table.
+
+The picture is an output of its own, as a plain JPEG or PNG, which every reader of notebooks
+shows, trusted or not. The words and the table are HTML without any style or script.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import runtime, stories
+from ..errors import NoMediaError, WondaError
+from ..pictures import Picture
+from . import _words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..jobs import Job
+    from ..resources.history import AsyncHistory
+    from ..stories import Chapter
+
+LONGEST = 1024  # pixels
+MAX_BYTES = 220_000  # which are 300 KB in the notebook's file
+MOST_ROWS = 100
+ON_A_SHEET = 12  # pictures
+LONGEST_TEXT = 600  # characters of a cell
+COLUMNS = ("Prompt", "Model", "Parameters", "Made", "Took", "Edited", "Posted")
+
+
+class Kept(NamedTuple):
+    """What stays of a panel.
+
+    Attributes
+    ----------
+    picture : bytes
+        JPEG or PNG; empty for none.
+    mime_type : str
+        Of the picture.
+    alt : str
+        The picture in words.
+    html, plain : str
+        Words and a table, and the same as text.
+    """
+
+    picture: bytes = b""
+    mime_type: str = ""
+    alt: str = ""
+    html: str = ""
+    plain: str = ""
+
+
+async def of_facts(
+    title: str, facts: Sequence[tuple[str, str]], picture: bytes = b"", alt: str = ""
+) -> Kept:
+    """What stays of a panel that tells some facts, and may show a picture."""
+    told = [(name, _cut(value)) for name, value in facts if value]
+    rows = "".join(f"<tr><th>{_text(name)}</th>{_cell(value)}</tr>" for name, value in told)
+    plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
+    data, mime_type = await runtime.in_thread(_small, picture) if picture else (b"", "")
+    table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
+    heading = f"<p><strong>{_text(title)}</strong></p>"
+    return Kept(data, mime_type, alt or title, heading + table, plain)
+
+
+async def of_pictures(title: str, history: AsyncHistory, shown: Sequence[Picture | Job]) -> Kept:
+    """What stays of a panel that shows pictures: how they look, and what became of them."""
+    some = [each for each in [await _made(history, one) for one in shown[:MOST_ROWS]] if each]
+    told = await history.story(some) if some else []
+    data, mime_type = await _look(history, some[:ON_A_SHEET])
+    said = [f"{stories.summary(told)}." if told else "No pictures yet."]
+    if len(some) > ON_A_SHEET and data:
+        said.append(f"The first {ON_A_SHEET} are shown, row by row.")
+    if len(shown) > MOST_ROWS:
+        said.append(f"Only {MOST_ROWS} of {len(shown):,} are listed.")
+    sentence = " ".join(said)
+    lines = [_row(chapter) for chapter in told]
+    used = [at for at in range(len(COLUMNS)) if any(line[at][0] for line in lines)]
+    head = "".join(f"<th>{COLUMNS[at]}</th>" for at in used)
+    body = "".join(f"<tr>{''.join(_cell(*line[at]) for at in used)}</tr>" for line in lines)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if told else ""
+    plain = [f"{title}: {sentence}"]
+    plain += [" · ".join(line[at][0] for at in used if line[at][0]) for line in lines]
+    alt = some[0].prompt if len(some) == 1 else f"{title}: {sentence}"
+    shown_html = f"<p><strong>{_text(title)}</strong> {_text(sentence)}</p>{table}"
+    return Kept(data, mime_type, alt or title, shown_html, "\n".join(plain))
+
+
+async def _made(history: AsyncHistory, each: Picture | Job) -> Picture | None:
+    if isinstance(each, Picture):
+        return each
+    try:
+        return await history.of(each)
+    except NoMediaError:
+        return None
+
+
+async def _look(history: AsyncHistory, some: Sequence[Picture]) -> tuple[bytes, str]:
+    """One picture as it is, several on a sheet; nothing where none can be fetched."""
+    try:
+        if len(some) == 1:
+            return await runtime.in_thread(_small, await history.original(some[0]))
+        small = [await history.thumbnail(picture) for picture in some]
+        return await runtime.in_thread(_sheet, small) if small else (b"", "")
+    except WondaError:
+        return b"", ""
+
+
+def _row(chapter: Chapter) -> list[tuple[str, str]]:
+    """Text and link of each column."""
+    picture = chapter.picture
+    params = ", ".join(f"{name} {value}" for name, value in picture.params.items())
+    made = chapter.asked_at or picture.made_at
+    edits = "; ".join(", ".join(change.words) for change in chapter.changes)
+    posts = [post for post in chapter.posts if post.state != "canceled"]
+    states = ", ".join(f"{post.state}: {post.account}" for post in posts)
+    link = next((post.permalink for post in posts if post.permalink), None)
+    return [
+        (_cut(picture.prompt), ""),
+        (picture.model, ""),
+        (_cut(params), ""),
+        (f"{made.astimezone():%Y-%m-%d %H:%M}" if made else "", ""),
+        (_words.duration(picture.seconds) if picture.seconds else "", ""),
+        (_cut(edits), ""),
+        (_cut(states), link or ""),
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def _text(text: str) -> str:
+    # Half a character cannot be written into a notebook's file.
+    return html.escape(text.encode(errors="replace").decode())
+
+
+def _cell(text: str, link: str = "") -> str:
+    inside = f'<a href="{_text(link)}">{_text(text)}</a>' if link else _text(text)
+    return f'<td dir="auto">{inside}</td>'
+
+
+def _small(data: bytes) -> tuple[bytes, str]:
+    """A picture as it is kept; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    shown = preview(data, LONGEST, MAX_BYTES)
+    return shown.data, shown.mime_type
+
+
+def _sheet(pictures: Sequence[bytes]) -> tuple[bytes, str]:
+    """Several on one sheet; slow, for a thread."""
+    from ..imaging import contact_sheet  # noqa: PLC0415 - see above
+
+    return contact_sheet.of(pictures, max_bytes=MAX_BYTES)

@@ -60,6 +60,9 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
         self._unwatch: list[Callable[[], None]] = []
         self._twin = Twin(title)
+        for panel in self._panels:
+            if isinstance(panel, Panel):  # another one like this has its own
+                panel.told_in(self._twin)
         shown = next(each for each in self._panels if id(each) not in self._hidden)
         shown.hiding = self._twin.hiding_style
         self._closed = False
@@ -101,7 +104,12 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         back.arrive()
 
     def _ipython_display_(self) -> None:
-        self._twin.display_under(self)
+        self._twin.display_under(self, lambda: self.is_loading)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether something is on its way that will be shown here. On the loop only."""
+        return any(panel.is_loading for panel in self._panels)
 
     def close(self) -> None:
         """Free everything: the panels, their subscriptions, and the client if it made one."""

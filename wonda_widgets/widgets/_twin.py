@@ -12,14 +12,19 @@ is renewed. The live panel carries a style that hides it; where no panel lives
 from __future__ import annotations
 
 import base64
+import contextvars
 import html
 import logging
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
+from .. import headless, runtime
+from ..models import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..imaging.preview import Preview
 
 LONGEST = 320  # pixels
@@ -31,17 +36,22 @@ _BACK = "Run this cell again to bring the panel back."
 
 
 class Twin:
-    """The static output of one panel."""
+    """The static output of one panel: its last picture, and in words how far things are.
+
+    All but `display_under` is for the package's loop.
+    """
 
     def __init__(self, title: str) -> None:
         self.title = title
         self.name = f"wonda-twin-{uuid.uuid4().hex[:12]}"
-        self._bundle = {
-            "text/html": self._html("", "", f"{title}. {_BACK}"),
-            "text/plain": f"{title}. {_BACK}",
-        }
         self._displayed = False
         self._latest: Preview | None = None
+        self._small: Preview | None = None  # of the latest one, once it is made
+        self._picture = ""
+        self._prompt = ""
+        self._facts = ""
+        self._lines: dict[str, str] = {}
+        self._working = 0
 
     @property
     def hiding_style(self) -> str:
@@ -53,35 +63,63 @@ class Twin:
         )
         return f".{self.name}, {rows} {{ display: none !important; }}"
 
-    def display_under(self, panel: Any) -> None:
-        """Put a live panel, and this under it, into the cell that runs."""
+    def display_under(self, panel: Any, is_loading: Callable[[], bool]) -> None:
+        """Put a live panel, and this under it, into the cell that runs.
+
+        Where nobody is in front, the cell's end waits for what the panel `is_loading`.
+        """
         from IPython.display import display  # noqa: PLC0415 - only in a notebook
 
         live = panel._repr_mimebundle_()
         data, metadata = live if isinstance(live, tuple) else (live, {})
         display({**data, "text/plain": repr(panel)}, raw=True, metadata=metadata)
+        first = not self._displayed
         self._displayed = True
         display(self._bundle, raw=True, display_id=self.name)
+        if first and headless.unattended():
+            headless.before_cells_end(lambda: runtime.call(self._is_settled(is_loading)))
 
-    async def show(self, shown: Preview, prompt: str) -> None:
-        """Renew it with a picture."""
+    async def _is_settled(self, is_loading: Callable[[], bool]) -> bool:
+        return not is_loading() and not self._working
+
+    def tell(self, what: str, how: str) -> None:
+        """Say how far something is: ``tell("Generation", "succeeded · 12 s")``; "" for nothing."""
+        if self._lines.get(what, "") != how:
+            self._lines[what] = how
+            self._renew()
+
+    def show(self, shown: Preview, prompt: str) -> None:
+        """Renew it with a picture, soon."""
         self._latest = shown
-        small = await runtime.in_thread(_small, shown.data)
-        if self._latest is not shown:  # another picture was chosen meanwhile
-            return
-        facts = f"{shown.width} × {shown.height} · {shown.format}"
-        picture = base64.b64encode(small.data).decode()
-        self._renew(
-            {
-                "text/html": self._html(
-                    f'<img alt="{html.escape(prompt)}" style="max-width:100%;border-radius:6px" '
-                    f'src="data:{small.mime_type};base64,{picture}">',
-                    prompt,
-                    f"{facts}. {_BACK}",
-                ),
-                "text/plain": f"{self.title}: “{prompt}” ({facts}). {_BACK}",
-            }
+        self._working += 1
+        runtime.begin(self._show, shown, prompt)
+
+    async def _show(self, shown: Preview, prompt: str) -> None:
+        try:
+            small = await runtime.in_thread(_small, shown.data)
+            if self._latest is shown:  # else another picture was chosen meanwhile
+                self._small, self._prompt = small, prompt
+                self._facts = f"{shown.width} × {shown.height} · {shown.format}"
+                self._renew()
+        finally:
+            self._working -= 1
+
+    @property
+    def _bundle(self) -> dict[str, str]:
+        lines = [one_line(f"{what}: {how}") for what, how in self._lines.items() if how]
+        told = "".join(f" {_sentence(line)}" for line in lines)
+        if self._small is None:
+            plain = f"{self.title}.{told} {_BACK}"
+            return {"text/html": self._html("", "", plain), "text/plain": plain}
+        picture = base64.b64encode(self._small.data).decode()
+        image = (
+            f'<img alt="{html.escape(self._prompt)}" style="max-width:100%;border-radius:6px" '
+            f'src="data:{self._small.mime_type};base64,{picture}">'
         )
+        return {
+            "text/html": self._html(image, self._prompt, f"{self._facts}.{told} {_BACK}"),
+            "text/plain": f"{self.title}: “{self._prompt}” ({self._facts}).{told} {_BACK}",
+        }
 
     def _html(self, picture: str, prompt: str, small: str) -> str:
         return (
@@ -89,8 +127,7 @@ class Twin:
             f"<p>{html.escape(prompt)}</p><p><small>{html.escape(small)}</small></p></div>"
         )
 
-    def _renew(self, bundle: dict[str, Any]) -> None:
-        self._bundle = bundle
+    def _renew(self) -> None:
         if not self._displayed:
             return
         from IPython.core.getipython import get_ipython  # noqa: PLC0415
@@ -98,10 +135,22 @@ class Twin:
         shell = get_ipython()
         if shell is None:
             return
+        publish = partial(
+            shell.display_pub.publish,
+            self._bundle,
+            transient={"display_id": self.name},
+            update=True,
+        )
         try:
-            shell.display_pub.publish(bundle, transient={"display_id": self.name}, update=True)
+            # In a context of its own it belongs to the cell that runs now, whichever asked
+            # for the work: nbconvert and papermill listen to no other.
+            contextvars.Context().run(publish)
         except Exception:  # noqa: BLE001 - the front end may be gone; the live panel is what counts
             _log.debug("The static output could not be renewed", exc_info=True)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _small(data: bytes) -> Preview:

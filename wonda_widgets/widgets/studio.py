@@ -230,4 +230,3 @@ class Studio(Together):
             preview=picture.preview,
             original=lambda: self.preview.original(picture),
         )
-        runtime.begin(self._twin.show, picture.preview, picture.prompt)

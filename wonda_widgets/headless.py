@@ -44,9 +44,9 @@ def unattended() -> bool:
         return False
     try:
         asked = kernel.get_parent()["content"]
+        return "code" in asked and asked.get("allow_stdin") is False
     except Exception:  # noqa: BLE001 - another kernel, or none of its cells runs
         return False
-    return "code" in asked and asked.get("allow_stdin") is False
 
 
 def _shell() -> Any:

@@ -255,13 +255,20 @@ def write_notebook(path: Path, *cells: str) -> Path:
 _NOISE = re.compile(
     r"favicon|/lab/api/news|workspaces/|ResizeObserver loop|\.map\b|manifest"
     r"|ERR_NAME_NOT_RESOLVED|debugger state"
+    r"|reading 'schema'"  # Notebook 7.6, of any notebook
+    r"|getter for the shared module"  # Voilà beside an installed Notebook
 )
 
 
 def watch_console(page: Page) -> list[str]:
     """Collect what goes wrong in the page: console errors and uncaught exceptions."""
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
+
+    def uncaught(error: object) -> None:
+        if not _NOISE.search(str(error)):
+            errors.append(f"uncaught: {error}")
+
+    page.on("pageerror", uncaught)
 
     def note(message: object) -> None:
         text = f"{message.text} {message.location.get('url', '')}"  # type: ignore[attr-defined]

@@ -12,7 +12,6 @@ from wonda_widgets import headless
 from wonda_widgets.jobs import Job
 from wonda_widgets.models import LINE, Snapshot, one_line
 
-
 DONE = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1"}}]}
 
 

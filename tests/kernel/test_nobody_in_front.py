@@ -50,6 +50,21 @@ def test_what_a_panel_shows_is_kept_in_the_cell_that_shows_it(kernel, alone):
     assert "“A harbour”" in kept(kernel, preview)["text/plain"]
 
 
+def test_a_panel_that_is_shown_after_its_picture_came_keeps_it_too(kernel, alone):
+    alone(f"{JOB}\npreview = ww.ImagePreview(job.wait().media, wonda=wonda, alt='A harbour')")
+    alone("import time\nwhile preview.state != 'ready': time.sleep(0.01)")
+    alone("preview")
+    [preview] = display_ids(kernel)
+    assert "data:image/jpeg" in kept(kernel, preview)["text/html"]
+
+
+def test_what_is_wrong_in_a_panel_is_kept(kernel, alone):
+    alone(f"{JOB}\nmedia = job.wait().media\nwonda.faults.add('GET', 'storage/', 404, times=9)")
+    alone("ww.ImagePreview(media, wonda=wonda)")
+    [preview] = display_ids(kernel)
+    assert "ImagePreview: Not found." in kept(kernel, preview)["text/plain"]
+
+
 def test_a_panel_of_an_earlier_cell_is_renewed_in_the_cell_that_waits(kernel, alone):
     alone(f"{JOB}\nww.JobProgress(job)")
     [progress] = display_ids(kernel)

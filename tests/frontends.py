@@ -1,4 +1,4 @@
-"""Real front ends for the tests: a JupyterLab or a Voilà on a free port, and a Chromium."""
+"""Real front ends for the tests: JupyterLab, Notebook 7 or Voilà on a free port, and a Chromium."""
 
 from __future__ import annotations
 
@@ -150,24 +150,41 @@ def running(command: list[str], cwd: Path, env: dict[str, str], url: str) -> Ite
 @contextlib.contextmanager
 def jupyterlab(folder: Path, home: Path, *, dark: bool = False, **env: str) -> Iterator[str]:
     """A JupyterLab on `folder`; gives its address, ending in a slash."""
-    port, token = free_port(), "test-token"
-    variables = environment(home, **env)
     if dark:
         theme = home / "settings" / "@jupyterlab" / "apputils-extension"
         theme.mkdir(parents=True, exist_ok=True)
         (theme / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        f"--ServerApp.root_dir={folder}",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={token}",
+    options = [
         "--LabApp.news_url=None",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    with _jupyter("jupyterlab", options, folder, home, env) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def notebook7(folder: Path, home: Path, **env: str) -> Iterator[str]:
+    """A Notebook 7 on `folder`; gives its address, ending in a slash."""
+    with _jupyter("notebook", ["--expose-app-in-browser"], folder, home, env) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _jupyter(
+    module: str, options: list[str], folder: Path, home: Path, env: dict[str, str]
+) -> Iterator[str]:
+    port, token = free_port(), "test-token"
+    command = [
+        *(sys.executable, "-m", module, "--no-browser", "--allow-root"),
+        f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        *options,
+    ]
     url = f"http://127.0.0.1:{port}/"
-    with running(command, folder, variables, f"{url}api?token={token}"):
+    with running(command, folder, environment(home, **env), f"{url}api?token={token}"):
         yield url
 
 
@@ -186,9 +203,9 @@ def voila(notebook: Path, home: Path, *, dark: bool = False, **env: str) -> Iter
         yield url
 
 
-def open_notebook(page: Page, url: str, name: str) -> None:
-    """Open a notebook in JupyterLab, alone on the page."""
-    page.goto(f"{url}doc/tree/{name}?token=test-token")
+def open_notebook(page: Page, url: str, name: str, *, at: str = "doc/tree") -> None:
+    """Open a notebook alone on the page: in JupyterLab, or at ``"notebooks"`` in Notebook 7."""
+    page.goto(f"{url}{at}/{name}?token=test-token")
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady")
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.info")
 
@@ -238,13 +255,20 @@ def write_notebook(path: Path, *cells: str) -> Path:
 _NOISE = re.compile(
     r"favicon|/lab/api/news|workspaces/|ResizeObserver loop|\.map\b|manifest"
     r"|ERR_NAME_NOT_RESOLVED|debugger state"
+    r"|reading 'schema'"  # Notebook 7.6, of any notebook
+    r"|getter for the shared module"  # Voilà beside an installed Notebook
 )
 
 
 def watch_console(page: Page) -> list[str]:
     """Collect what goes wrong in the page: console errors and uncaught exceptions."""
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
+
+    def uncaught(error: object) -> None:
+        if not _NOISE.search(str(error)):
+            errors.append(f"uncaught: {error}")
+
+    page.on("pageerror", uncaught)
 
     def note(message: object) -> None:
         text = f"{message.text} {message.location.get('url', '')}"  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from . import __version__, client, credentials, journal
 from .errors import InvalidInputError, WondaError
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
+BESIDE = ("prompt_lab", "from_python", "sandbox_and_faults")  # the quickstart, for later
 NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette", "ipykernel")
 
 
@@ -104,7 +105,8 @@ def _demo(options: argparse.Namespace) -> int:
         environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     notebook = _working_copy("dashboard" if options.voila else "quickstart")
     if not options.voila:
-        _working_copy("prompt_lab")  # lies beside it
+        for beside in BESIDE:
+            _working_copy(beside)
     where = "the real service" if options.live else "the sandbox: nothing costs, nothing is posted"
     print(f"Opening {notebook} on {where}. Ctrl+C ends it.", flush=True)
     port = ["--port", str(options.port or _free_port())]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import code, polling, runtime
+from . import code, headless, polling, runtime
 from .errors import (
     APIError,
     JobCanceledError,
@@ -54,6 +54,8 @@ _log = logging.getLogger(__name__)
 
 SILENT = "The service does not answer, trying again."
 BUSY = "The service asks for patience, trying again."
+
+LABELS: dict[Kind, str] = {"inference": "Generation", "publish": "Publishing"}
 
 SUBMITTED = "submitted"  # our own word, until the service gives one
 
@@ -174,6 +176,9 @@ class Job:
         Interrupting (Ctrl-C, the kernel's stop button) frees the cell and leaves
         the job watched. A job whose watching was stopped is followed again.
 
+        In a notebook that runs with nobody in front (nbconvert, papermill), each change is
+        printed as a line: ``Generation: locked · 3 s``.
+
         Parameters
         ----------
         timeout : float, optional
@@ -193,14 +198,17 @@ class Job:
         if runtime.on_loop():
             raise RuntimeError("job.wait() on the package's own loop would wait for itself.")
         ended: concurrent.futures.Future[Snapshot] = concurrent.futures.Future()
-        unwatch = self._on_end(ended.set_result)
-        try:
-            # What has ended already is told by the loop at once, even with timeout=0.
-            snapshot = runtime.result(ended, None if self._snapshot.terminal else timeout)
-        except TimeoutError:
-            raise self._timed_out(timeout) from None
-        finally:
-            unwatch()
+        # It is told before it is known to have ended, so that the last line is not missed.
+        with headless.telling(LABELS[self.kind], self.watch) as tell:
+            unwatch = self._on_end(ended.set_result)
+            try:
+                # What has ended already is told by the loop at once, even with timeout=0.
+                limit = None if self._snapshot.terminal else timeout
+                snapshot = runtime.result(ended, limit, tell)
+            except TimeoutError:
+                raise self._timed_out(timeout) from None
+            finally:
+                unwatch()
         return self._outcome(snapshot)
 
     def __await__(self) -> Generator[Any, None, Snapshot]:

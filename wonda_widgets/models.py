@@ -21,6 +21,8 @@ MOST_ODD_FIELDS = 1000
 #: How deep a post's address is looked for.
 DEPTH = 6
 
+LINE = 200  # characters of words from outside that are printed
+
 TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 
 
@@ -258,6 +260,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             raise NoMediaError
         return first
 
+    def __str__(self) -> str:
+        """Tell it in a line: ``"locked · 3 s"``."""
+        said = self.error_message if self.status == "failed" else self.trouble
+        parts = [self.status, duration(self.elapsed), *([said] if said else [])]
+        return " · ".join(one_line(part) for part in parts)
+
     def __repr__(self) -> str:
         shown = [f"status={self.status!r}", f"elapsed={self.elapsed:.1f}"]
         ids = [output.media.media_id for output in self.outputs if output.media]
@@ -265,6 +273,19 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         shown += [f"permalink={self.permalink!r}"] if self.permalink else []
         shown += [f"error_message={self.error_message!r}"] if self.error_message else []
         return f"Snapshot({', '.join(shown)})"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``"31 s"``, ``"2 min 05 s"``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def one_line(text: str) -> str:
+    """Words from outside as they are printed: on one line, without control characters."""
+    visible = "".join(sign if sign.isprintable() else " " for sign in text)
+    words = " ".join(visible.split())
+    return words if len(words) <= LINE else words[: LINE - 1] + "…"
 
 
 def parse(raw: Any, model: type[T]) -> T:

@@ -143,8 +143,14 @@ def call(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
         raise
 
 
-def result(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
+def result(
+    future: concurrent.futures.Future[T],
+    timeout: float | None = None,
+    meanwhile: Callable[[], None] | None = None,
+) -> T:
     """Wait for a future so that an interrupt gets through on every platform.
+
+    `meanwhile` is called about twice a second, on this thread.
 
     Raises
     ------
@@ -159,6 +165,8 @@ def result(future: concurrent.futures.Future[T], timeout: float | None = None) -
             if _ended.is_set() and future.cancelled():
                 threading.Event().wait()  # a daemon's thread as the interpreter ends: no noise
             return future.result()
+        if meanwhile is not None:
+            meanwhile()
         if left < WAKE:
             raise TimeoutError
 

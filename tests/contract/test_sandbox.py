@@ -9,6 +9,7 @@ import pytest
 from conftest import KEY
 from PIL import Image
 
+import wonda_widgets as ww
 from wonda_widgets.sandbox import Sandbox, catalog
 
 ACCOUNT = catalog.INSTAGRAM_ACCOUNT["instagramAccountId"]
@@ -306,3 +307,15 @@ def test_account_and_capabilities_have_their_shapes(service):
     models = service.ask("GET", "/capabilities").json()["generation"]["image"]
     assert models[0]["params"]["properties"]["aspectRatio"]["default"] == "9:16"
     assert len(service.ask("GET", "/pricing").json()["models"]) == len(models)
+
+
+def test_a_download_goes_wrong_on_demand_and_is_no_request_of_the_api():
+    with ww.Wonda.sandbox(seconds=0.01) as wonda:
+        media = wonda.images.generate(model="z-image", prompt="A harbour").wait().media
+        arrived = list(wonda.faults.arrived)
+        wonda.faults.add("GET", "storage/", "cut")
+        assert wonda.media.open(media).size == (media.width, media.height)
+        wonda.faults.add("GET", "storage/", "cut", times=3)
+        with pytest.raises(ww.ServiceUnreachableError):
+            wonda.media.open(media)
+        assert wonda.faults.arrived == arrived

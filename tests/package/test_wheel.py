@@ -9,6 +9,8 @@ import zipfile
 import frontends
 import pytest
 
+NOTEBOOKS = sorted((frontends.ROOT / "notebooks").glob("*.ipynb"))
+
 USE = """
 import sys
 import wonda_widgets as ww
@@ -41,8 +43,7 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
         "wonda_widgets/widgets/static/theme.css",
         "wonda_widgets/static/storyboard.css",
         "wonda_widgets/static/storyboard.js",
-        "wonda_widgets/notebooks/quickstart.ipynb",
-        "wonda_widgets/notebooks/dashboard.ipynb",
+        *(f"wonda_widgets/notebooks/{path.name}" for path in NOTEBOOKS),
         "wonda_widgets/sandbox/pictures/painter.py",
     } <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -77,4 +78,6 @@ def test_the_demo_serves_its_notebook(tmp_path, options):
         urllib.request.urlopen(url, timeout=60) as page,
     ):
         assert page.status == 200
-        assert list((tmp_path / "wonda-demo").glob("*.ipynb"))
+        copied = {path.stem for path in (tmp_path / "wonda-demo").glob("*.ipynb")}
+        everything = {path.stem for path in NOTEBOOKS}
+        assert copied == ({"dashboard"} if options else everything - {"dashboard"})

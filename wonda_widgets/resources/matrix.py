@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from .. import estimates, runtime
+from .. import estimates, headless, runtime
 from ..batches import DAYS, cell_name
 from ..errors import (
     AuthenticationError,
@@ -657,6 +657,9 @@ class Matrix:
     def wait(self) -> list[dict[str, Any]]:
         """Make everything that is still to be made, and give all rows when that has ended.
 
+        In a notebook that runs with nobody in front (nbconvert, papermill), each picture's
+        end is printed as a line: ``Pictures: 4 of 12, 1 failed``.
+
         Raises
         ------
         InvalidInputError
@@ -664,8 +667,9 @@ class Matrix:
         WondaError
             What halted it; what was made until then is in `rows`.
         """
+        tell = headless.Line("Pictures")
         for _ in self:
-            pass
+            tell(self.progress)
         return self.rows()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -82,7 +82,7 @@ class Sandbox:
         self.store = Store(seconds=seconds, credit_count=credits, clock=clock, seed=seed)
         self.faults = Faults()
         self.storage_origin = storage_origin
-        self.storage = storage_app(self.store)
+        self._storage = storage_app(self.store)
         self._key = key
         self._scheduling = scheduling
         self._models = catalog.MODELS if models is None else models
@@ -143,6 +143,15 @@ class Sandbox:
 
             await self._app(scope, receive, lost)
         await strike(fault, receive, send)
+
+    async def storage(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer as the ASGI app of the origin where pictures lie."""
+        is_http = scope["type"] == "http"
+        fault = self.faults.find(scope["method"], f"/storage{scope['path']}") if is_http else None
+        if fault is None:
+            await self._storage(scope, receive, send)
+        else:
+            await strike(fault, receive, send)
 
     # ------------------------------------------------------------ requests
 

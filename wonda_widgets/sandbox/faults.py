@@ -2,6 +2,7 @@
 
     sandbox.faults.add("POST", "/image/generate", "drop")
     sandbox.faults.add("GET", "/jobs/", 503, times=2)
+    sandbox.faults.add("GET", "/storage/", "cut")  # where the pictures lie
 
 A fault strikes before the request takes effect, or after it with
 ``after=True``: the hard case, in which only the reply is lost.
@@ -37,7 +38,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
-        #: (method, path) of each request that arrived
+        #: (method, path) of each request that arrived at the API
         self.arrived: list[tuple[str, str]] = []
 
     def add(
@@ -75,6 +76,10 @@ class Faults:
     def take(self, method: str, path: str) -> Fault | None:
         """Note that a request arrived; the fault that strikes it, if any."""
         self.arrived.append((method, path))
+        return self.find(method, path)
+
+    def find(self, method: str, path: str) -> Fault | None:
+        """Find the fault that strikes a request, if any; it strikes once less after that."""
         for fault in self._waiting:
             if fault.method == method and fault.path in path and fault.times > 0:
                 fault.times -= 1

@@ -101,6 +101,8 @@ class Panel(anywidget.AnyWidget):
         if unknown:
             name = type(self).__name__
             raise TypeError(f"{name} takes no {', '.join(unknown)}; see help({name}).")
+        #: the static outputs that tell of it: its own, and that of what it is a part of
+        self._twins: list[Twin] = []
         self._twin: Twin | None = None
         self._owned: AsyncWonda | None = None
         self._wonda: AsyncWonda | None = None
@@ -113,12 +115,36 @@ class Panel(anywidget.AnyWidget):
         self._closed = False
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
         self.on_msg(self._receive)
+        self.observe(lambda _: self._tell_problem(), "error")
 
     def _ipython_display_(self) -> None:
         if self._twin is None:
             self._twin = Twin(f"Wonda {type(self).__name__}")
+            self._twins.append(self._twin)
             self.hiding = self._twin.hiding_style
-        self._twin.display_under(self)
+        self._twin.display_under(self, lambda: self.is_loading)
+        runtime.post(self._tell_twins)  # what it shows by now
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether something is on its way that will be shown here. On the loop only."""
+        return False
+
+    def told_in(self, twin: Twin) -> None:
+        """Have the static output of what this is a part of tell of it."""
+        self._twins.append(twin)
+
+    def _tell_twins(self) -> None:
+        """Bring the static outputs up to date. On the loop only."""
+        self._tell_problem()
+
+    def _tell_problem(self) -> None:
+        for twin in self._twins:
+            twin.tell(type(self).__name__, self._problem)
+
+    @property
+    def _problem(self) -> str:
+        return f"{self.error['title']} {self.error['text']}" if self.error else ""
 
     # ------------------------------------------------------------ what stays of it
 

@@ -64,6 +64,9 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
         self._unwatch: list[Callable[[], None]] = []
         self._twin = Twin(title)
+        for panel in self._panels:
+            if isinstance(panel, Panel):  # another one like this has its own
+                panel.told_in(self._twin)
         # One of them carries the style that hides what is static.
         self._hides = next(each for each in self._panels if id(each) not in self._hidden)
         self._hides.hiding = self._twin.hiding_style
@@ -95,6 +98,8 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             at = len(self._rows) if before is None else self._rows.index(before)
             self._rows.insert(at, panel)
             self._panels.append(panel)
+            if isinstance(panel, Panel):
+                panel.told_in(self._twin)
         self._hidden.discard(id(panel))
         self.children = self._shown()
         panel.arrive()
@@ -120,7 +125,12 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         raise NotImplementedError
 
     def _ipython_display_(self) -> None:
-        self._twin.display_under(self)
+        self._twin.display_under(self, lambda: self.is_loading)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether something is on its way that will be shown here. On the loop only."""
+        return any(panel.is_loading for panel in self._panels)
 
     def close(self) -> None:
         """Free everything: the panels, their subscriptions, and the client if it made one."""

@@ -1,4 +1,4 @@
-"""What is left of a panel where no panel lives.
+"""A picture that survives the kernel.
 
 A live panel cannot be shown without its kernel: a trusted notebook then says
 "model not found" and uses none of the other formats beside it. And the bundle
@@ -15,14 +15,19 @@ the one under it the words.
 from __future__ import annotations
 
 import base64
+import contextvars
 import html
 import logging
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
+from .. import headless, runtime
+from ..models import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..imaging.preview import Preview
     from ._kept import Kept
 
@@ -35,21 +40,30 @@ _BACK = "Run this cell again to bring the panel back."
 
 
 class Twin:
-    """The static output of one panel."""
+    """The static output of one panel: its last picture, and in words how far things are.
+
+    All but `display_under` is for the package's loop.
+    """
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self._latest: Preview | None = None
         self._begin()
+        self._latest: Preview | None = None
+        self._small: Preview | None = None  # of the latest one, once it is made
+        self._picture = ""
+        self._prompt = ""
+        self._facts = ""
+        self._lines: dict[str, str] = {}
+        self._working = 0
 
     def _begin(self) -> None:
-        """Have a name of one's own, by which it is renewed and hidden."""
+        """Be shown nowhere, under a name by which the outputs to come are renewed and hidden."""
         self.name = f"wonda-twin-{uuid.uuid4().hex[:12]}"
-        self._bundle = {
-            "text/html": self._html("", "", f"{self.title}. {_BACK}"),
-            "text/plain": f"{self.title}. {_BACK}",
-        }
         self._displayed = False
+
+    @property
+    def _live_name(self) -> str:
+        return f"{self.name}-live"
 
     @property
     def hiding_style(self) -> str:
@@ -61,66 +75,86 @@ class Twin:
         )
         return f".{self.name}, {rows} {{ display: none !important; }}"
 
-    @property
-    def _live_name(self) -> str:
-        return f"{self.name}-live"
+    def display_under(self, panel: Any, is_loading: Callable[[], bool]) -> None:
+        """Put a live panel, and this under it, into the cell that runs.
 
-    def display_under(self, panel: Any) -> None:
-        """Put a live panel, and this under it, into the cell that runs."""
+        Where nobody is in front, the cell's end waits for what the panel `is_loading`.
+        """
         from IPython.display import display  # noqa: PLC0415 - only in a notebook
 
         live = panel._repr_mimebundle_()
         data, metadata = live if isinstance(live, tuple) else (live, {})
         bundle = {**data, "text/plain": repr(panel)}
         display(bundle, raw=True, metadata=metadata, display_id=self._live_name)
+        first = not self._displayed
         self._displayed = True
         display(self._bundle, raw=True, display_id=self.name)
+        if first and headless.unattended():
+            headless.before_cells_end(lambda: runtime.call(self._is_settled(is_loading)))
 
-    async def show(self, shown: Preview, prompt: str) -> None:
-        """Renew it with a picture."""
+    async def _is_settled(self, is_loading: Callable[[], bool]) -> bool:
+        return not is_loading() and not self._working
+
+    def tell(self, what: str, how: str) -> None:
+        """Say how far something is: ``tell("Generation", "succeeded · 12 s")``; "" for nothing."""
+        if self._lines.get(what, "") != how:
+            self._lines[what] = how
+            self._tell()
+
+    def show(self, shown: Preview, prompt: str) -> None:
+        """Renew it with a picture, soon."""
         self._latest = shown
-        name = self.name
-        small = await runtime.in_thread(_small, shown.data)
-        # Another picture was chosen meanwhile, or this one is kept.
-        if self._latest is not shown or self.name != name:
-            return
-        facts = f"{shown.width} × {shown.height} · {shown.format}"
-        picture = base64.b64encode(small.data).decode()
-        self._bundle = {
-            "text/html": self._html(
-                f'<img alt="{html.escape(prompt)}" style="max-width:100%;border-radius:6px" '
-                f'src="data:{small.mime_type};base64,{picture}">',
-                prompt,
-                f"{facts}. {_BACK}",
-            ),
-            "text/plain": f"{self.title}: “{prompt}” ({facts}). {_BACK}",
-        }
-        if self._displayed:
-            self._renew(self.name, self._bundle)
+        self._working += 1
+        runtime.begin(self._show, shown, prompt)
+
+    async def _show(self, shown: Preview, prompt: str) -> None:
+        try:
+            small = await runtime.in_thread(_small, shown.data)
+            if self._latest is shown:  # else another picture was chosen meanwhile
+                self._small, self._prompt = small, prompt
+                self._facts = f"{shown.width} × {shown.height} · {shown.format}"
+                self._tell()
+        finally:
+            self._working -= 1
 
     def keep(self, kept: Kept) -> bool:
         """Have what is kept take the panel's place, wherever it is shown; False if it is nowhere.
 
-        Shown again later, the panel is live, and this one stays beside it.
+        Shown again later, the panel is live there, and what was kept stays.
         """
-        displayed = self._displayed
-        if displayed:
-            # A reader that shows no pictures is told of it in words.
-            words = {
-                "text/html": f"{kept.html}<p><small>{_BACK}</small></p>",
-                "text/plain": f"{kept.plain}\n{_BACK}",
-            }
-            if kept.picture:
-                picture = base64.b64encode(kept.picture).decode()
-                look = {kept.mime_type: picture, "text/plain": kept.alt}
-                alt = {kept.mime_type: {"alt": kept.alt}}
-                self._renew(self._live_name, look, alt)
-                self._renew(self.name, words)
-            else:
-                self._renew(self._live_name, words)
-                self._renew(self.name, {"text/plain": ""})
-            self._begin()
-        return displayed
+        if not self._displayed:
+            return False
+        words = {
+            "text/html": f"{kept.html}<p><small>{_BACK}</small></p>",
+            "text/plain": f"{kept.plain}\n{_BACK}",
+        }
+        if kept.picture:
+            look = {kept.mime_type: base64.b64encode(kept.picture).decode()}
+            alt = {kept.mime_type: {"alt": kept.alt}}
+            _publish(self._live_name, {**look, "text/plain": kept.alt}, alt)
+            _publish(self.name, words)
+        else:
+            _publish(self._live_name, words)
+            _publish(self.name, {"text/plain": ""})
+        self._begin()
+        return True
+
+    @property
+    def _bundle(self) -> dict[str, str]:
+        lines = [one_line(f"{what}: {how}") for what, how in self._lines.items() if how]
+        told = "".join(f" {_sentence(line)}" for line in lines)
+        if self._small is None:
+            plain = f"{self.title}.{told} {_BACK}"
+            return {"text/html": self._html("", "", plain), "text/plain": plain}
+        picture = base64.b64encode(self._small.data).decode()
+        image = (
+            f'<img alt="{html.escape(self._prompt)}" style="max-width:100%;border-radius:6px" '
+            f'src="data:{self._small.mime_type};base64,{picture}">'
+        )
+        return {
+            "text/html": self._html(image, self._prompt, f"{self._facts}.{told} {_BACK}"),
+            "text/plain": f"{self.title}: “{self._prompt}” ({self._facts}).{told} {_BACK}",
+        }
 
     def _html(self, picture: str, prompt: str, small: str) -> str:
         return (
@@ -128,20 +162,35 @@ class Twin:
             f"<p>{html.escape(prompt)}</p><p><small>{html.escape(small)}</small></p></div>"
         )
 
-    def _renew(
-        self, name: str, bundle: dict[str, Any], metadata: dict[str, Any] | None = None
-    ) -> None:
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415
+    def _tell(self) -> None:
+        if self._displayed:
+            _publish(self.name, self._bundle)
 
-        shell = get_ipython()
-        if shell is None:
-            return
-        try:
-            shell.display_pub.publish(
-                bundle, metadata or {}, transient={"display_id": name}, update=True
-            )
-        except Exception:  # noqa: BLE001 - the front end may be gone; the live panel is what counts
-            _log.debug("The static output could not be renewed", exc_info=True)
+
+def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+    """Renew all outputs of a name."""
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415 - only in a notebook
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    publish = partial(
+        shell.display_pub.publish,
+        bundle,
+        metadata or {},
+        transient={"display_id": name},
+        update=True,
+    )
+    try:
+        # In a context of its own it belongs to the cell that runs now, whichever asked
+        # for the work: nbconvert and papermill listen to no other.
+        contextvars.Context().run(publish)
+    except Exception:  # noqa: BLE001 - the front end may be gone; the live panel is what counts
+        _log.debug("The static output could not be renewed", exc_info=True)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _small(data: bytes) -> Preview:

@@ -13,6 +13,7 @@ import traitlets
 
 from .. import estimates
 from ..errors import JobCanceledError, JobFailedError, NoMediaError
+from ..jobs import LABELS
 from . import _words
 from ._panel import Panel
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ..jobs import Job
     from ..models import Snapshot
 
-LABELS = {"inference": "Generation", "publish": "Publishing"}
 STOPPED = "Not watched any more. The service goes on."
 
 
@@ -115,6 +115,18 @@ class WatchingPanel(Panel):
             self.job_elapsed = snapshot.elapsed
             self.job_told += 1
             self.error = problem
+        self._tell_twins()
+
+    def _tell_twins(self) -> None:
+        super()._tell_twins()
+        if self._job is not None:
+            for twin in self._twins:
+                twin.tell(LABELS[self._job.kind], str(self._job.snapshot))
+
+    @property
+    def _problem(self) -> str:
+        # How a job failed is said beside its status.
+        return "" if self.job_phase in {"failed", "canceled"} else super()._problem
 
     def _on_tell(self, _content: object) -> None:
         """A view begins, and does not know how old a running job is by now."""

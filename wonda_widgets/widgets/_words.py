@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypedDict
 
+from .. import models
 from ..errors import (
     AuthenticationError,
     BadRequestError,
@@ -28,6 +29,8 @@ from ..errors import (
 from ..imaging.operations import Crop, Encode, Pad, Resize, Text
 
 SHOWN = 32  # characters of a text
+
+duration = models.duration
 
 
 if TYPE_CHECKING:
@@ -103,12 +106,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} MB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: ``"31 s"``, ``"2 min 05 s"``."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def price(usd: float | None, credit_count: float | None) -> str:

@@ -427,7 +427,7 @@ class EditForm(Panel):
             return
         self._made = (wanted, made)
         self.facts = _words.picture(made.width, made.height, made.format, len(made.data))
-        if self._twin is not None:
+        if self._twins:
             from ..imaging.preview import Preview  # noqa: PLC0415 - see above
 
             small = Preview(
@@ -438,7 +438,13 @@ class EditForm(Panel):
                 made.format,
                 len(made.data),
             )
-            runtime.begin(self._twin.show, small, self.alt)
+            for twin in self._twins:
+                twin.show(small, self.alt)
+
+    @property
+    def is_loading(self) -> bool:
+        """See `Panel.is_loading`."""
+        return self.state == "loading" or self._rendering
 
     # ------------------------------------------------------------ using it
 

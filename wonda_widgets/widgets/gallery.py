@@ -530,7 +530,7 @@ class Gallery(Panel):
 
     def _on_export(self, content: Mapping[str, Any]) -> None:
         kind = str(content.get("kind"))
-        if kind in {"csv", "json", "folder"}:
+        if kind in {"csv", "json", "folder", "html"}:
             self._start(self._export, self._shows()[1], kind)
 
     async def _export(self, pictures: list[Picture], kind: str) -> None:

@@ -240,8 +240,21 @@ class ImagePreview(Panel):
             self.waiting = False
             self.saved = ""
             self.error = None
-        if self._twin is not None:
-            runtime.begin(self._twin.show, small, self.alt)
+        self._show_in_twins()
+
+    @property
+    def is_loading(self) -> bool:
+        """See `Panel.is_loading`."""
+        return self.state == "loading"
+
+    def _tell_twins(self) -> None:
+        super()._tell_twins()
+        self._show_in_twins()
+
+    def _show_in_twins(self) -> None:
+        if self._shown is not None:
+            for twin in self._twins:
+                twin.show(self._shown.preview, self.alt)
 
     # ------------------------------------------------------------ larger, saved, downloaded
 

@@ -235,4 +235,3 @@ class Studio(Posts):
             preview=picture.preview,
             original=lambda: self.preview.original(picture),
         )
-        runtime.begin(self._twin.show, picture.preview, picture.prompt)

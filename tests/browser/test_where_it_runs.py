@@ -1,0 +1,96 @@
+"""The whole flow in each front end that is called tested, and what is special in each."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+import frontends
+import pytest
+from playwright.sync_api import expect
+
+CELL = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=1.5, seed=4)
+studio = ww.Studio(wonda, params={"aspectRatio": "4:5"}, caption="Made with Wonda")
+studio"""
+PROMPT = "A paper lantern on a wooden table"
+
+
+@pytest.fixture
+def opened(page, tmp_path):
+    """Open a notebook in a front end and run it, as a person does."""
+    with contextlib.ExitStack() as stack:
+
+        def open_in(front_end, *cells):
+            folder, home = tmp_path / "notebooks", tmp_path / "home"
+            folder.mkdir()
+            path = frontends.write_notebook(folder / "flow.ipynb", *cells)
+            if front_end == "voila":
+                page.goto(stack.enter_context(frontends.voila(path, home)))
+                return page
+            serve, at = {
+                "jupyterlab": (frontends.jupyterlab, "doc/tree"),
+                "notebook7": (frontends.notebook7, "notebooks"),
+            }[front_end]
+            url = stack.enter_context(serve(folder, home))
+            frontends.open_notebook(page, url, path.name, at=at)
+            frontends.run_all(page)
+            return page
+
+        yield open_in
+        page.goto("about:blank")  # before its server goes, which would be an error of its own
+
+
+@pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7", "voila"])
+def test_from_a_prompt_to_a_post(opened, front_end):
+    page = opened(front_end, CELL)
+    expect(page.get_by_role("note")).to_contain_text("nothing is published")
+    page.get_by_role("textbox", name="Prompt").fill(PROMPT)
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
+    picture = page.get_by_role("img", name=PROMPT).first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_text("This would go to @lantern.shop")).to_be_visible()
+    page.get_by_role("button", name="Publish now").click()
+    expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
+    link = page.get_by_role("link", name="View post")
+    expect(link).to_have_attribute("href", re.compile(r"^https://"))
+    # The static output is there for readers without a kernel, and only for them.
+    expect(page.locator("[class*=wonda-twin]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7"])
+def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(opened, front_end):
+    page = opened(front_end, CELL)
+    prompt = page.get_by_role("textbox", name="Prompt")
+    prompt.click()
+    # Each of them does something to a cell when it is typed beside one.
+    page.keyboard.type("abxddzm1 y")
+    expect(prompt).to_have_value("abxddzm1 y")
+    for focused in (
+        page.get_by_role("button", name="Generate"),
+        page.get_by_role("combobox", name="Model"),
+    ):
+        focused.focus()
+        for key in ("a", "b", "m", "y", "1", "z", "x", "d", "d"):
+            page.keyboard.press(key)
+    cells = page.locator(".jp-Notebook .jp-Cell")
+    expect(cells).to_have_count(1)
+    assert cells.first.evaluate("(cell) => cell.className").count("jp-CodeCell") == 1
+    expect(prompt).to_have_value("abxddzm1 y")
+    prompt.focus()
+    page.keyboard.press("Control+Enter")  # would run the cell anew
+    expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
+    expect(page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
+
+
+def test_a_wait_prints_nothing_where_somebody_looks_at_voila(opened):
+    page = opened(
+        "voila",
+        CELL,
+        "job = wonda.images.generate(model='z-image', prompt='x')\njob.wait()\nprint('over')",
+    )
+    expect(page.get_by_text("over", exact=True)).to_be_visible()
+    expect(page.get_by_text("Generation: ")).to_have_count(0)

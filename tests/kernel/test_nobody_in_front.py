@@ -1,0 +1,91 @@
+"""What a kernel prints and keeps when it is told that nobody is in front of it."""
+
+import pytest
+
+SETUP = "import wonda_widgets as ww\nwonda = ww.Wonda.sandbox(seconds=1)"
+JOB = "job = wonda.images.generate(model='z-image', prompt='A harbour')"
+
+
+@pytest.fixture
+def alone(kernel):
+    """Run a cell as nbconvert and papermill do."""
+    kernel.run(SETUP)
+    return lambda code: kernel.finish(kernel.client.execute(code, allow_stdin=False))
+
+
+def test_a_wait_prints_how_the_job_gets_on(kernel, alone):
+    said = alone(f"{JOB}\n_ = job.wait()").splitlines()
+    assert all(line.startswith("Generation: ") for line in said)
+    assert said[-1].startswith("Generation: succeeded · ")
+    assert len(said) == len(set(said)) > 1
+    assert kernel.run(f"{JOB}\n_ = job.wait()") == "", "somebody is in front of this one"
+
+
+def test_voila_is_somebody(alone):
+    alone("import os; os.environ['SERVER_SOFTWARE'] = 'voila/0.5.13'")
+    assert alone(f"{JOB}\n_ = job.wait()") == ""
+
+
+def kept(kernel, display_id):
+    """What an output that is renewed shows in the end."""
+    shown = [
+        message["content"]["data"]
+        for message in kernel.said
+        if message["content"].get("transient", {}).get("display_id") == display_id
+    ]
+    return shown[-1]
+
+
+def display_ids(kernel):
+    shown = [m["content"] for m in kernel.said if m["msg_type"] == "display_data"]
+    return [each["transient"]["display_id"] for each in shown if each.get("transient")]
+
+
+def test_what_a_panel_shows_is_kept_in_the_cell_that_shows_it(kernel, alone):
+    alone(f"{JOB}\nmedia = job.wait().media")
+    kernel.said.clear()
+    alone("ww.ImagePreview(media, wonda=wonda, alt='A harbour')")
+    [preview] = display_ids(kernel)
+    assert "data:image/jpeg" in kept(kernel, preview)["text/html"]
+    assert "“A harbour”" in kept(kernel, preview)["text/plain"]
+
+
+def test_a_panel_that_is_shown_after_its_picture_came_keeps_it_too(kernel, alone):
+    alone(f"{JOB}\npreview = ww.ImagePreview(job.wait().media, wonda=wonda, alt='A harbour')")
+    alone("import time\nwhile preview.state != 'ready': time.sleep(0.01)")
+    alone("preview")
+    [preview] = display_ids(kernel)
+    assert "data:image/jpeg" in kept(kernel, preview)["text/html"]
+
+
+def test_what_is_wrong_in_a_panel_is_kept(kernel, alone):
+    alone(f"{JOB}\nmedia = job.wait().media\nwonda.faults.add('GET', 'storage/', 404, times=9)")
+    alone("ww.ImagePreview(media, wonda=wonda)")
+    [preview] = display_ids(kernel)
+    assert "ImagePreview: Not found." in kept(kernel, preview)["text/plain"]
+
+
+def test_a_panel_of_an_earlier_cell_is_renewed_in_the_cell_that_waits(kernel, alone):
+    alone(f"{JOB}\nww.JobProgress(job)")
+    [progress] = display_ids(kernel)
+    kernel.said.clear()
+    waiting = kernel.client.execute("_ = job.wait()", allow_stdin=False)
+    kernel.finish(waiting)
+    renewed = [m for m in kernel.said if m["msg_type"] == "update_display_data"]
+    assert {m["parent_header"]["msg_id"] for m in renewed} == {waiting}
+    assert "Generation: succeeded · " in kept(kernel, progress)["text/plain"]
+
+
+def test_a_studio_that_is_driven_by_code_keeps_its_picture(kernel, alone):
+    alone("studio = ww.Studio(wonda, prompt='A harbour'); studio")
+    [studio] = display_ids(kernel)
+    alone(
+        "import time\n"
+        "while studio.prompt_form.state != 'ready': time.sleep(0.01)\n"
+        "studio.prompt_form.submit()\n"
+        "while studio.job is None: time.sleep(0.01)\n"
+        "_ = studio.job.wait()"
+    )
+    told = kept(kernel, studio)
+    assert "data:image/jpeg" in told["text/html"]
+    assert "Generation: succeeded · " in told["text/plain"]

@@ -78,8 +78,13 @@ class Thumbnails:
         if making is None:
             making = asyncio.get_running_loop().create_task(self._make(media_id, fetch))
             self._making[media_id] = making
-            making.add_done_callback(lambda _: self._making.pop(media_id, None))
+            making.add_done_callback(lambda made: self._forget(media_id, made))
         return await asyncio.shield(making)
+
+    def _forget(self, media_id: str, made: asyncio.Task[bytes]) -> None:
+        self._making.pop(media_id, None)
+        if not made.cancelled():
+            made.exception()  # whoever still waits for it is told
 
     async def _make(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         async with self._turn:

@@ -12,6 +12,7 @@ from . import _kept
 from ._panel import Panel, not_shown
 from ._twin import Twin
 from .notice import Notice
+from .story_bar import StoryBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,8 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         Rows that are not shown before `_bring`.
     banner : bool
         Whether the sandbox is told of.
+    story : bool
+        Whether it offers to keep what was made, and to save it as a page.
     """
 
     _closed = True  # until it is built: a half-built one has nothing to close
@@ -53,10 +56,12 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         boxes: Sequence[Any] = (),
         later: Sequence[Any] = (),
         banner: bool = True,
+        story: bool = True,
     ) -> None:
         self._used, self._owned = used, owned
         notice = [Notice(used)] if used.is_sandbox and banner else []
-        self._rows = [*notice, *rows]
+        self._story_bar = StoryBar(title, self._shows, self._keep) if story else None
+        self._rows = [*notice, *rows, *([self._story_bar] if self._story_bar else [])]
         self._hidden = {id(row) for row in later}
         self._boxes = list(boxes)
         inside = [child for box in boxes for child in box.children]
@@ -95,7 +100,8 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         if back is not None and isinstance(panel, Panel):
             panel.on_away(partial(self._put_away, panel, back))
         if panel not in self._rows:
-            at = len(self._rows) if before is None else self._rows.index(before)
+            anchor = before or self._story_bar
+            at = len(self._rows) if anchor is None else self._rows.index(anchor)
             self._rows.insert(at, panel)
             self._panels.append(panel)
             if isinstance(panel, Panel):
@@ -109,6 +115,11 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self._hidden.add(id(panel))
         self.children = self._shown()
         back.arrive()
+
+    def _has_story(self) -> None:
+        """There is something to keep. On the loop only."""
+        if self._story_bar is not None:
+            self._story_bar.has_story = True
 
     def keep(self) -> None:
         """See `Panel.keep`."""

@@ -270,7 +270,14 @@ class Gallery(Panel):
             self.order += 1
         for first, beyond in set(self._windows.values()):
             self._tell(first, beyond)
+        if self._told_of is not None and any(item.picture for item in shown):
+            self._told_of()
 
+    def on_pictures(self, listener: Callable[[], object]) -> None:
+        """Have `listener` called, on the package's loop, when there are pictures to look at."""
+        self._told_of = listener
+
+    _told_of: Callable[[], object] | None = None
     _names: list[str] = []  # noqa: RUF012 - replaced, never changed
 
     def _fact(self, name: str) -> str:

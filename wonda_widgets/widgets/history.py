@@ -55,13 +55,14 @@ class History(Posts):
         used, owned = client_for(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)
-        self.studio = Studio(used, banner=False)
+        self.studio = Studio(used, banner=False, story=False)
         self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=used, banner=False)
         later = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
         self._posts_from(self.gallery)
+        self.gallery.on_pictures(self._has_story)
         self.gallery.on("reference", "Use as reference…", lambda some: self._refer(some[0].media))
 
     @property

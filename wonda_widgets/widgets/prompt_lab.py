@@ -103,6 +103,7 @@ class PromptLab(Posts):
         self.form.on_run(self._begun)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self._posts_from(self.gallery)
+        self.gallery.on_pictures(self._has_story)
         self.gallery.on("edit", "Edit…", lambda pictures: self._edit(pictures[0]))
         self.compare.on("publish", "Publish…", self._publish)
         self.compare.on("edit", "Edit…", self._edit)

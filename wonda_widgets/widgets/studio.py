@@ -52,6 +52,8 @@ class Studio(Posts):
         To begin with.
     banner : bool
         Whether it tells that it runs on a sandbox.
+    story : bool
+        Whether it offers to keep what was made in the notebook, and to save it as a page.
 
     Attributes
     ----------
@@ -78,6 +80,7 @@ class Studio(Posts):
         params: Mapping[str, Any] | None = None,
         caption: str = "",
         banner: bool = True,
+        story: bool = True,
         **unknown: Any,
     ) -> None:
         if unknown:
@@ -93,7 +96,9 @@ class Studio(Posts):
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **inside)
         work, stage = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
         rows = [self.unfinished, work, self.publish_form]
-        super().__init__("Wonda Studio", used, owned, rows, boxes=[stage, work], banner=banner)
+        super().__init__(
+            "Wonda Studio", used, owned, rows, boxes=[stage, work], banner=banner, story=story
+        )
         self.prompt_form.on_job(self._began)
         self.preview.on_edit(self._edit)
         self.prompt_form.observe(lambda _: runtime.post(self._shape), ["model", "params"])
@@ -228,6 +233,7 @@ class Studio(Posts):
         self._offer(picture)
 
     def _offer(self, picture: Shown) -> None:
+        self._has_story()
         self.publish_form.offer(
             picture.media.media_id or "",
             alt_text=picture.prompt,

@@ -109,6 +109,7 @@ export default {
         { value: "csv", label: "Table (CSV)" },
         { value: "json", label: "Table (JSON)" },
         { value: "folder", label: "Folder of originals" },
+        { value: "html", label: "Story as a page" },
       ],
       "",
     );

@@ -19,16 +19,16 @@ export default {
       small: true,
     });
     const saved = h("span", { role: "status" });
-    const download = button("Download", () => tell(model, { type: "download", view: me }), { small: true });
+    const downloadButton = button("Download", () => tell(model, { type: "download", view: me }), { small: true });
     const actions = h(
       "div",
       { class: "wonda-picture-row" },
       facts,
-      h("span", { class: "wonda-actions" }, openButton, editButton, saveButton, download, copyButton),
+      h("span", { class: "wonda-actions" }, openButton, editButton, saveButton, downloadButton, copyButton),
     );
     const alert = alertBox(model);
     saveButton.title = "Writes the original to the notebook’s folder";
-    download.title = "Saves the original to this computer";
+    downloadButton.title = "Saves the original to this computer";
     const savedRow = h("p", { class: "wonda-note wonda-saved" }, saved);
     root.append(stage, actions, savedRow, alert);
     banner(model, root);
@@ -70,14 +70,7 @@ export default {
       if (content.type === "large" && content.of === model.get("media_id")) {
         large = showBytes(bigPicture, buffers[0], content.mime, large);
       }
-      if (content.type === "download" && content.view === me) {
-        const address = pictureUrl(buffers[0], content.mime);
-        const link = h("a", { href: address, download: content.name });
-        root.append(link);
-        link.click();
-        link.remove();
-        setTimeout(() => URL.revokeObjectURL(address), 60_000);
-      }
+      if (content.type === "download" && content.view === me) download(root, content, buffers[0]);
     });
 
     on("data mime_type", () => {

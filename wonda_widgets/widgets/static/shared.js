@@ -276,6 +276,16 @@ function showBytes(img, data, type, old = "") {
   return url;
 }
 
+/** Have the browser save a file: its `name`, `mime` type and bytes. */
+function download(root, { name, mime }, data) {
+  const address = pictureUrl(data, mime);
+  const link = h("a", { href: address, download: name });
+  root.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
 /** While a click has not arrived: it waits for the cell that runs. Calls `show(text)`. */
 function delivery(model, { root, signal }, show) {
   let timer = 0;

@@ -1,0 +1,45 @@
+export default {
+  render({ model, el }) {
+    const { root, on, onMessage, end } = view(model, el, "story-bar");
+    const me = uid("view");
+    const busy = h("span", { class: "wonda-note", role: "status" });
+    const page = button("Save as a page", () => tell(model, { type: "page", view: me }), {
+      small: true,
+    });
+    page.title = "One HTML file with pictures, words and posts, for whoever has no notebook";
+    const keep = button("Keep in the notebook…", () => ask(true), { small: true });
+    const yes = button("Keep it", () => tell(model, { type: "keep" }), { small: true, primary: true });
+    const no = button("Go on working", () => ask(false), { small: true });
+    const asked = h(
+      "div",
+      { class: "wonda-keep", role: "group", "aria-label": "Keep in the notebook", tabindex: "-1" },
+      h(
+        "p",
+        {},
+        "Picture, words and table take this panel’s place, and stay without a kernel. " +
+          "To go on from here, show the panel in another cell.",
+      ),
+      h("div", { class: "wonda-buttons" }, yes, no),
+    );
+    const row = h("div", { class: "wonda-buttons" }, keep, page, busy);
+    const alert = alertBox(model);
+    root.append(row, asked, alert);
+    // A page of Voilà is no notebook: nothing stays in it.
+    keep.hidden = !root.closest(".jp-NotebookPanel, .jp-Notebook") || "voila" in document.body.dataset;
+    asked.hidden = true;
+    function ask(now) {
+      asked.hidden = !now;
+      (now ? asked : keep).focus({ preventScroll: true });
+    }
+    on("has_story", () => (root.hidden = !model.get("has_story")));
+    on("busy", () => {
+      busy.textContent = model.get("busy");
+      for (const control of [page, yes]) turn(control, !model.get("busy"));
+    });
+    on("error", alert.wondaPaint);
+    onMessage((content, buffers) => {
+      if (content.type === "download" && content.view === me) download(root, content, buffers[0]);
+    });
+    return end;
+  },
+};

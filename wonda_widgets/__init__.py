@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import edit as edit
+    from .budgets import Budget as Budget
     from .client import AsyncWonda as AsyncWonda
     from .client import Wonda as Wonda
     from .database import JournalWarning as JournalWarning
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .widgets.carousel_form import CarouselForm as CarouselForm
     from .widgets.compare import Compare as Compare
     from .widgets.connect import Connect as Connect
+    from .widgets.dashboard import Dashboard as Dashboard
     from .widgets.edit_form import EditForm as EditForm
     from .widgets.gallery import Gallery as Gallery
     from .widgets.history import History as History
@@ -60,11 +62,13 @@ if TYPE_CHECKING:
     from .widgets.prompt_lab import PromptLab as PromptLab
     from .widgets.publish_form import PublishForm as PublishForm
     from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
+    from .widgets.story import Story as Story
     from .widgets.studio import Studio as Studio
 
 __version__ = "0.1.0"
 
 _HOME_OF = {
+    "Budget": "budgets",
     **dict.fromkeys(["AsyncWonda", "Wonda"], "client"),
     "JournalWarning": "database",
     **dict.fromkeys(
@@ -109,6 +113,7 @@ _HOME_OF = {
     "storyboard": "storyboards",
     "Compare": "widgets.compare",
     "Connect": "widgets.connect",
+    "Dashboard": "widgets.dashboard",
     "Gallery": "widgets.gallery",
     "History": "widgets.history",
     "EditForm": "widgets.edit_form",
@@ -118,6 +123,7 @@ _HOME_OF = {
     "PromptLab": "widgets.prompt_lab",
     "PublishForm": "widgets.publish_form",
     "ScheduledPosts": "widgets.scheduled_posts",
+    "Story": "widgets.story",
     "Studio": "widgets.studio",
 }
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib.metadata
+import math
 import os
 import shutil
 import signal
@@ -15,9 +16,13 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__, client, credentials, journal
 from .errors import InvalidInputError, WondaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
 BESIDE = ("prompt_lab", "from_python", "sandbox_and_faults")  # the quickstart, for later
@@ -34,6 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
 
     demo = commands.add_parser("demo", help="open the quickstart, on the sandbox")
     demo.add_argument("--voila", action="store_true", help="as a dashboard, without code")
+    page = demo.add_argument_group("with --voila")
+    page.add_argument("--title", help="of the page")
+    page.add_argument("--presenter", action="store_true", help="large type, nothing published")
+    page.add_argument("--publish", choices=("confirm", "hidden"), help="whether one can post")
+    page.add_argument(
+        "--budget", type=_dollars, metavar="USD", help="what all visitors may spend today"
+    )
     demo.add_argument("--no-browser", action="store_true", help="print the address only")
     demo.add_argument("--port", type=_port, default=0, help="default: any free one")
     demo.add_argument(
@@ -82,6 +94,16 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _dollars(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of US dollars")
+    return value
+
+
 def _complain(text: str) -> int:
     print(text, file=sys.stderr)
     return 1
@@ -113,9 +135,14 @@ def _demo(options: argparse.Namespace) -> int:
     browser = ["--no-browser"] if options.no_browser else []
     # As root (in a container) Jupyter wants to be told that this is meant.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         if options.voila:
+            if not options.live:
+                environment.update(stack.enter_context(_served_sandbox(environment, folder)))
+            environment.update(_page(options))
             command = [sys.executable, "-m", "voila", str(notebook), *port, *browser]
+            command.append("--template=wonda")
         else:
             environment["JUPYTER_CONFIG_PATH"] = _without_news(Path(folder))
             command = [
@@ -126,6 +153,37 @@ def _demo(options: argparse.Namespace) -> int:
                 "--log-level=WARN",
             ]
         return _until_told(subprocess.Popen(command, env=environment, cwd=notebook.parent))  # noqa: S603
+
+
+@contextlib.contextmanager
+def _served_sandbox(environment: dict[str, str], folder: str) -> Iterator[dict[str, str]]:
+    """A sandbox for all visitors together, and a journal that ends with it."""
+    command = [sys.executable, "-c", "from wonda_widgets import cli; cli.main(['sandbox'])"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        address = process.stdout.readline().strip()
+        journal_file = str(Path(folder) / "journal.db")
+        yield {client.SANDBOX_VARIABLE: address, journal.PATH_VARIABLE: journal_file}
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+
+
+def _page(options: argparse.Namespace) -> dict[str, str]:
+    """What the dashboard and its template are told by."""
+    share = str(Path(__file__).parent / "share")
+    found = {"JUPYTER_PATH": os.pathsep.join(filter(None, [share, os.environ.get("JUPYTER_PATH")]))}
+    for name, value in (
+        ("TITLE", options.title),
+        ("PRESENTER", "1" if options.presenter else None),
+        ("PUBLISH", options.publish),
+        ("BUDGET_USD", None if options.budget is None else str(options.budget)),
+    ):
+        if value:
+            found[f"WONDA_DASHBOARD_{name}"] = value
+    return found
 
 
 def _until_told(process: subprocess.Popen[bytes]) -> int:

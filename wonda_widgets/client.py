@@ -7,6 +7,7 @@ One implementation: the coroutines of `AsyncWonda` run on the package's own loop
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Self
 
 from . import credentials, runtime
@@ -25,12 +26,14 @@ from .resources.publish import AsyncPublish, Publish
 from .transport import DEFAULT_BASE_URL, Transport, checked_base_url
 
 if TYPE_CHECKING:
-    import os
-
     import httpx
 
     from .credentials import ApiKey
     from .sandbox.faults import Faults
+
+
+#: The address of a sandbox that panels use where there is no key.
+SANDBOX_VARIABLE = "WONDA_SANDBOX_URL"
 
 
 def has_key() -> bool:
@@ -60,7 +63,7 @@ class AsyncWonda:
     images, publish, media, accounts, pricing, jobs, history
         The resources.
     is_sandbox : bool
-        Whether this talks to a sandbox in this process.
+        Whether this talks to a sandbox: in this process, or one that was named as such.
     faults : wonda_widgets.sandbox.faults.Faults or None
         Of a sandbox: what is to go wrong, for tests and demonstrations.
 
@@ -130,6 +133,23 @@ class AsyncWonda:
         client = cls(local.key, base_url=local.base_url, journal=journal, transport=local.transport)
         client.is_sandbox = client._core.is_sandbox = True
         client.faults = local.faults
+        return client
+
+    @classmethod
+    def served_sandbox(
+        cls, base_url: str, *, journal: str | os.PathLike[str] | Journal | None = None
+    ) -> Self:
+        """A client on a sandbox that another process serves, for several kernels together.
+
+        Parameters
+        ----------
+        base_url : str
+            As ``wonda-widgets sandbox`` prints it.
+        journal : path, ``":memory:"`` or Journal, optional
+            As of `AsyncWonda`.
+        """
+        client = cls("sk_" + "0" * 64, base_url=base_url, journal=journal)
+        client.is_sandbox = client._core.is_sandbox = True
         return client
 
     @property
@@ -202,6 +222,13 @@ class Wonda:
         client._drive(AsyncWonda.sandbox(**options))  # noqa: SLF001 - it is this class
         return client
 
+    @classmethod
+    def served_sandbox(cls, base_url: str, **options: Any) -> Self:
+        """See `AsyncWonda.served_sandbox`."""
+        client = cls.__new__(cls)
+        client._drive(AsyncWonda.served_sandbox(base_url, **options))  # noqa: SLF001 - see above
+        return client
+
     def _drive(self, client: AsyncWonda) -> None:
         self._async = client
         self.base_url = client.base_url
@@ -254,7 +281,8 @@ def default() -> AsyncWonda:
     with contextlib.suppress(MissingKeyError):
         return AsyncWonda()
     if _shared_sandbox is None:
-        _shared_sandbox = AsyncWonda.sandbox()
+        served = os.environ.get(SANDBOX_VARIABLE, "").strip()
+        _shared_sandbox = AsyncWonda.served_sandbox(served) if served else AsyncWonda.sandbox()
     return _shared_sandbox
 
 

@@ -32,8 +32,10 @@ from .errors import InvalidInputError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from concurrent.futures import Future
 
+    from .budgets import Budget
     from .models import Snapshot
     from .records import Record
 
@@ -143,7 +145,14 @@ class Journal:
     # ------------------------------------------------------------ facts, in their order
 
     def begin(
-        self, base_url: str, kind: str, body: bytes, same_as: str = "", *, repeat: bool = False
+        self,
+        base_url: str,
+        kind: str,
+        body: bytes,
+        same_as: str = "",
+        *,
+        repeat: bool = False,
+        guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, Record | None]]:
         """Note that a request is about to leave.
 
@@ -155,6 +164,8 @@ class Journal:
             What makes another request the same one; empty for requests that may be repeated.
         repeat : bool
             Whether the same one may be made again.
+        guard : callable, optional
+            Called within the transaction; what it raises keeps the request from being noted.
 
         Returns
         -------
@@ -169,6 +180,8 @@ class Journal:
                 # Even one who wants it again does not want it twice at this moment.
                 if earlier.sending or not repeat:
                     return intent, earlier
+            if guard is not None:
+                guard(connection)
             now = time.time()
             connection.execute(
                 "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL)",
@@ -303,6 +316,19 @@ class Journal:
         return self._records(
             "base_url=? AND kind='publish' AND (job_id IS NOT NULL OR permalink IS NOT NULL)",
             (base_url,),
+        )
+
+    def spent(self, base_url: str, budget: Budget) -> Future[float]:
+        """US dollars that pictures within a budget have cost; may raise `UnpricedError`."""
+        return self._database.run(
+            lambda connection: budget.spent(connection, base_url), writes=False
+        )
+
+    def version(self) -> Future[int]:
+        """A number that changes whenever another process has written."""
+        return self._database.run(
+            lambda connection: int(connection.execute("PRAGMA data_version").fetchone()[0]),
+            writes=False,
         )
 
     def of_intent(self, intent: str) -> Future[list[Record]]:

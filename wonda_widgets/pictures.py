@@ -98,6 +98,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
     job_id : str
     intent : str
         Its entry in the journal.
+    made_by : str
+        A word for the process that asked for it, as `Record.process`; empty if not known.
     """
 
     media: Media
@@ -113,6 +115,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
     note: str = ""
     job_id: str = ""
     intent: str = ""
+    made_by: str = ""
 
     @property
     def request(self) -> dict[str, Any]:

@@ -72,6 +72,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     permalink: str | None
 
     @property
+    def process(self) -> str:
+        """A word for the process that asked, which tells no more than that it is the same."""
+        return word_for(self.owner)
+
+    @property
     def sending(self) -> bool:
         """Whether some process may be sending it at this moment."""
         return self.state == "sending" and _lives(self.owner, self.told_at)
@@ -116,6 +121,11 @@ def this_process() -> str:
     if _token[0] != os.getpid():
         _token = (os.getpid(), uuid.uuid4().hex[:12])
     return f"{socket.gethostname()}|{os.getpid()}|{_token[1]}|{_began(os.getpid())}"
+
+
+def word_for(owner: str) -> str:
+    """A word for a process, without where it runs."""
+    return owner.split("|")[2] if owner.count("|") == 3 else ""  # noqa: PLR2004 - its four parts
 
 
 def _began(pid: int) -> str:

@@ -149,8 +149,8 @@ class Core:
         read : callable
             Gives what the reply names, or raises `UnexpectedReplyError`.
         **how
-            ``files`` to send instead of `body`, which then only describes them; and `Once`
-            as ``once``.
+            ``files`` to send instead of `body`, which then only describes them; `Once` as
+            ``once``; and ``guard``, see `Journal.begin`.
 
         Raises
         ------
@@ -206,8 +206,9 @@ class Core:
         *,
         files: Mapping[str, Any] | None = None,
         once: Once | None = None,
+        guard: Callable[[Any], None] | None = None,
     ) -> Named:
-        intent = await self._begin(operation, body, once)
+        intent = await self._begin(operation, body, once, guard)
 
         async def leaving() -> None:
             # As late as can be: what is found out later about it is asked as of this moment.
@@ -251,7 +252,13 @@ class Core:
         )
         return named._replace(intent=intent)
 
-    async def _begin(self, operation: Operation, body: Mapping[str, Any], once: Once | None) -> str:
+    async def _begin(
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        once: Once | None,
+        guard: Callable[[Any], None] | None,
+    ) -> str:
         self.transport.check_open()
         text = self.transport.without_key(encoded(body)["content"])
         while True:
@@ -262,6 +269,7 @@ class Core:
                     text,
                     once.same_as if once else "",
                     repeat=once.repeat if once else False,
+                    guard=guard,
                 )
             )
             if earlier is None or once is None:

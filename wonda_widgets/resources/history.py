@@ -146,6 +146,25 @@ class AsyncHistory:
         self._core.on_picture.append(listener)
         return lambda: self._core.on_picture.remove(listener)
 
+    @on_package_loop
+    async def watch_others(self, listener: Callable[[], object], seconds: float = 3.0) -> None:
+        """Call `listener` whenever another kernel on this journal has written; never returns.
+
+        Parameters
+        ----------
+        listener : callable
+            Called on the package's loop.
+        seconds : float
+            Between looks.
+        """
+        seen = await asyncio.wrap_future(self._core.journal.version())
+        while True:
+            await asyncio.sleep(seconds)
+            now = await asyncio.wrap_future(self._core.journal.version())
+            if now != seen:
+                seen = now
+                listener()
+
     # ------------------------------------------------------------ marking
 
     @on_package_loop
@@ -416,7 +435,8 @@ def _picture(record: Record, marks: Marks) -> Picture | None:
     except NoMediaError:
         return None
     at = datetime.fromtimestamp(record.asked_at, UTC)
-    return msgspec.structs.replace(made, made_at=at, **msgspec.structs.asdict(marks))
+    own = {"made_at": at, "made_by": record.process}
+    return msgspec.structs.replace(made, **own, **msgspec.structs.asdict(marks))
 
 
 def _made(request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str) -> Picture:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from .. import runtime
+from ..budgets import UnpricedError
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
 from ._core import Core, Named, Operation, on_package_loop
@@ -17,11 +18,14 @@ from ._core import Core, Named, Operation, on_package_loop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from ..budgets import Budget
     from ..jobs import Job
     from ..models import Capabilities, Estimate
     from ..plans import Cell, Plan
     from .matrix import Matrix
     from .pricing import AsyncPricing
+
+T = TypeVar("T")
 
 GENERATION = Operation(
     "inference",
@@ -52,6 +56,7 @@ class AsyncImages:
         prompt: str | None = None,
         params: Mapping[str, Any] | None = None,
         attachment_media_ids: Sequence[str] = (),
+        budget: Budget | None = None,
     ) -> Job:
         """Ask for a picture and get the job that follows it.
 
@@ -65,18 +70,55 @@ class AsyncImages:
             The model's parameters, e.g. ``{"aspectRatio": "4:5", "resolution": "2K"}``.
         attachment_media_ids : sequence of str, optional
             Reference images, in order.
+        budget : Budget, optional
+            What may be spent, together with all that was asked for since its moment.
 
         Raises
         ------
         InvalidInputError
-            If something is known to be refused; nothing was sent.
+            If something is known to be refused, or the budget does not suffice; nothing was
+            sent.
         OutcomeUnknownError
             If the request may have arrived but its reply was lost.
         APIError
             If the service refused it.
         """
         body = body_of(model, prompt, params, attachment_media_ids)
-        return await self._core.start(GENERATION, body, named)
+        if budget is None:
+            return await self._core.start(GENERATION, body, named)
+        guard = budget.guard(self._core.base_url, body)
+        return await self._priced(
+            budget, lambda: self._core.start(GENERATION, body, named, guard=guard)
+        )
+
+    @on_package_loop
+    async def spent(self, budget: Budget) -> float:
+        """US dollars, about, that were asked for within a budget, by all kernels of the journal.
+
+        Raises
+        ------
+        InvalidInputError
+            If the service tells no price for some of it.
+        APIError, ServiceUnreachableError
+        """
+        self._core.transport.check_open()
+        journal, base_url = self._core.journal, self._core.base_url
+        return await self._priced(
+            budget, lambda: asyncio.wrap_future(journal.spent(base_url, budget))
+        )
+
+    async def _priced(self, budget: Budget, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work`, and learn what prices it lacks; each time it lacks fewer."""
+        while True:
+            try:
+                return await work()
+            except UnpricedError as unpriced:
+                await budget.learn(unpriced.bodies, self._estimate)
+
+    async def _estimate(self, body: Mapping[str, Any]) -> Estimate:
+        return await self._pricing.estimate(
+            model=str(body["model"]), prompt=body.get("prompt"), params=body.get("params")
+        )
 
     def matrix(
         self,
@@ -194,6 +236,7 @@ class Images:
         prompt: str | None = None,
         params: Mapping[str, Any] | None = None,
         attachment_media_ids: Sequence[str] = (),
+        budget: Budget | None = None,
     ) -> Job:
         """See `AsyncImages.generate`."""
         return runtime.call(
@@ -202,9 +245,14 @@ class Images:
                 prompt=prompt,
                 params=params,
                 attachment_media_ids=attachment_media_ids,
+                budget=budget,
             ),
             interrupted=GENERATION.check,
         )
+
+    def spent(self, budget: Budget) -> float:
+        """See `AsyncImages.spent`."""
+        return runtime.call(self._async.spent(budget))
 
     def matrix(
         self,

@@ -18,6 +18,8 @@ from .publish import PUBLISHING
 from .schedule import is_due
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..errors import OutcomeUnknownError
     from ..jobs import Job, Kind
     from ..records import Record
@@ -76,6 +78,26 @@ class AsyncJobs:
             record
             for record in found[::-1]
             if not record.sending and not record.elsewhere and not _waits(record, now)
+        ]
+
+    @on_package_loop
+    async def left_by(self, processes: Collection[str], days: float = 1) -> list[Record]:
+        """What these processes had not brought to an end, or are sending now, oldest first.
+
+        Parameters
+        ----------
+        processes : list of str
+            As `Record.process` names them.
+        days : float
+        """
+        self._core.transport.check_open()
+        since = time.time() - days * 86_400
+        found = await asyncio.wrap_future(self._core.journal.unfinished(self._core.base_url, since))
+        now = datetime.now(UTC)
+        return [
+            record
+            for record in found[::-1]
+            if record.process in processes and not _waits(record, now)
         ]
 
     def resume(self, record: Record) -> Job:

@@ -27,7 +27,7 @@ from . import _items, _words
 from ._panel import Panel, css, esm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ..client import AsyncWonda, Wonda
     from ..resources._cells import Made
@@ -63,6 +63,8 @@ class Gallery(Panel):
         Without it: the key of the environment, or the sandbox.
     group_by : str
         What to group by: a placeholder's name, ``"model"`` or a parameter.
+    of : list of str, optional
+        Whose pictures may be marked here, as `Picture.made_by`; without it, all.
 
     Examples
     --------
@@ -123,8 +125,10 @@ class Gallery(Panel):
         *,
         wonda: Wonda | AsyncWonda | None = None,
         group_by: str = "",
+        of: Collection[str] | None = None,
         **traits: Any,
     ) -> None:
+        self._of = of
         self._items: list[Item] = []
         self._at: dict[str, Item] = {}
         self._shown: list[Item] = []
@@ -325,6 +329,7 @@ class Gallery(Panel):
             "favourite": picture.favourite if picture else False,
             "rating": picture.rating if picture else 0,
             "note": picture.note[: _items.LONGEST_TITLE] if picture else "",
+            "fixed": picture is not None and not self._may_mark(picture),
         }
 
     def _renew(self, item: Item) -> None:
@@ -397,8 +402,16 @@ class Gallery(Panel):
             for name, kind in MARKS.items()
             if isinstance(content.get(name), kind)
         }
-        if item is not None and item.picture is not None and marks:
-            self._start(self._mark, item, marks)
+        if item is None or item.picture is None or not marks:
+            return
+        if not self._may_mark(item.picture):
+            raise InvalidInputError(
+                "picture", "Somebody else made this picture, so it is theirs to mark."
+            )
+        self._start(self._mark, item, marks)
+
+    def _may_mark(self, picture: Picture) -> bool:
+        return self._of is None or picture.made_by in self._of
 
     async def _mark(self, item: Item, marks: dict[str, Any]) -> None:
         assert item.picture is not None  # noqa: S101 - see above
@@ -523,6 +536,20 @@ class Gallery(Panel):
     def _look_again(self) -> None:
         self._stale = False
         if not self._closed:
+            self._search(self._text)
+
+    def look_for_others(self) -> None:
+        """Look whether there are other pictures than before, by whoever made. On the loop only."""
+        if self.searches and not self._stale and not self._closed:
+            self._stale = True
+            self._start(self._compare_with_journal)
+
+    async def _compare_with_journal(self) -> None:
+        await asyncio.sleep(NEWS)
+        self._stale = False
+        newest = await self._client.history.search(self._text, limit=1, **self._which())
+        known = self._items[0].key if self._items else ""
+        if (_items.of_picture(newest[0]).key if newest else "") != known:
             self._search(self._text)
 
     def refresh(self) -> None:

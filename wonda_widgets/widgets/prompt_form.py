@@ -17,6 +17,7 @@ from ._references import ReferencesPanel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ..budgets import Budget
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..models import ImageModel, Snapshot
@@ -45,6 +46,8 @@ class PromptForm(ReferencesPanel):
         A model's key; the service's first one by default.
     params : dict, optional
         Parameter values to begin with, by the API's names.
+    budget : Budget, optional
+        What may be spent.
 
     Examples
     --------
@@ -77,8 +80,10 @@ class PromptForm(ReferencesPanel):
         prompt: str = "",
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
         **traits: Any,
     ) -> None:
+        self._budget = budget
         self._fields: dict[str, list[schema.Field]] = {}
         self._limits: dict[str, tuple[attachments.Limit, str]] = {}
         self._job: Job | None = None
@@ -250,7 +255,11 @@ class PromptForm(ReferencesPanel):
     ) -> None:
         try:
             job = await self._client.images.generate(
-                model=model, prompt=prompt, params=params, attachment_media_ids=references
+                model=model,
+                prompt=prompt,
+                params=params,
+                attachment_media_ids=references,
+                budget=self._budget,
             )
         except OutcomeUnknownError as error:
             self._unknown = error

@@ -34,7 +34,7 @@ class ScheduledPosts(Panel):
     >>> ScheduledPosts(wonda)
     """
 
-    _esm = esm("posting", "scheduled_posts")
+    _esm = esm("scheduled_posts")
     _css = css()
 
     posts: Any = traitlets.List().tag(sync=True)

@@ -20,8 +20,9 @@ from .publish_form import PublishForm
 from .unfinished import Unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from ..budgets import Budget
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..models import Media, Snapshot
@@ -50,8 +51,13 @@ class Studio(Posts):
         To begin with; see `PromptForm`.
     caption : str
         To begin with.
+    budget : Budget, optional
+        What may be spent on pictures.
     banner : bool
         Whether it tells that it runs on a sandbox.
+    of : list of str, optional
+        Whose unfinished work is offered, as `Record.process`; without it, of all kernels that
+        have ended.
     story : bool
         Whether it offers to keep what was made in the notebook, and to save it as a page.
 
@@ -79,16 +85,20 @@ class Studio(Posts):
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
         caption: str = "",
+        budget: Budget | None = None,
         banner: bool = True,
         story: bool = True,
+        of: Collection[str] | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise TypeError(f"Studio takes no {', '.join(sorted(unknown))}; see help(Studio).")
         used, owned = client_for(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
-        self.unfinished = Unfinished(used, self._go_on, self._check)
-        self.prompt_form = PromptForm(prompt=prompt, model=model, params=params, **inside)
+        self.unfinished = Unfinished(used, self._go_on, self._check, of=of)
+        self.prompt_form = PromptForm(
+            prompt=prompt, model=model, params=params, budget=budget, **inside
+        )
         self.progress = JobProgress(**inside)
         self.preview = ImagePreview(**inside)
         self.filmstrip = Filmstrip(self._choose)
@@ -126,6 +136,18 @@ class Studio(Posts):
     def __repr__(self) -> str:
         shown = f" showing {self.media.media_id}" if self.media else ""
         return f"<Studio{shown}>"
+
+    # ------------------------------------------------------------ for a dashboard
+
+    def go_on(self, given: list[Record]) -> None:
+        """Follow these entries of the journal from where they stand. On the loop only."""
+        for record in self._go_on(given):  # of several posts the others are followed unseen
+            self._used.jobs.resume(record)
+
+    def offer_publishing(self, offered: bool) -> None:  # noqa: FBT001 - it says which
+        """Show the form that publishes, or not. On the loop only."""
+        (self._hidden.discard if offered else self._hidden.add)(id(self.publish_form))
+        self.children = self._shown()
 
     # ------------------------------------------------------------ the flow, on the loop
 

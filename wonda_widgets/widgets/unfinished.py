@@ -11,7 +11,7 @@ from .. import runtime
 from ._panel import Panel, css, esm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ..client import AsyncWonda
     from ..records import Record
@@ -29,6 +29,9 @@ class Unfinished(Panel):
     check : callable
         Called on the package's loop with a post whose answer was never read; gives whether
         it could be taken.
+    of : list of str, optional
+        Whose, as `Record.process`, and then only what nobody read the answer of; without it,
+        of all kernels that have ended.
     """
 
     _esm = esm("unfinished")
@@ -52,7 +55,10 @@ class Unfinished(Panel):
         wonda: AsyncWonda,
         go_on: Callable[[list[Record]], list[Record]],
         check: Callable[[Record], bool],
+        *,
+        of: Collection[str] | None = None,
     ) -> None:
+        self._of = of
         self._go_on = go_on
         self._check = check
         self._running: list[Record] = []
@@ -62,11 +68,19 @@ class Unfinished(Panel):
         runtime.post(lambda: self._start(self._look))
 
     async def _look(self) -> None:
-        found = await self._client.jobs.unfinished()
+        jobs = self._client.jobs
+        if self._of is None:
+            found = await jobs.unfinished()
+        else:  # what has a job is followed without being asked for
+            found = [record for record in await jobs.left_by(self._of) if record.unknown]
         self._running = [record for record in found if not record.unknown]
         self._pictures = [r for r in found if r.unknown and r.kind == "inference"]
         self._posts = [r for r in found if r.unknown and r.kind == "publish"]
         self._tell()
+
+    def look(self) -> None:
+        """Look again. On the loop only."""
+        self._start(self._look)
 
     def _tell(self) -> None:
         with self.hold_sync():

@@ -60,7 +60,9 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
   note.addEventListener("change", saveNote);
 
   let code = "";
-  const codeButton = button("Copy as code", () => copy(code, codeButton), { small: true });
+  const codeButton = forMakers(
+    button("Copy as code", () => copy(code, codeButton), { small: true }),
+  );
   const acts = h("div", { class: "wonda-buttons" });
   const back = button("‹", () => step(-1), { small: true });
   const forth = button("›", () => step(1), { small: true });
@@ -135,6 +137,8 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
     heart.textContent = item.favourite ? "★ Favourite" : "☆ Favourite";
     heart.setAttribute("aria-pressed", String(item.favourite));
     rating.paint(item.rating);
+    // What somebody else made is theirs to mark.
+    heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.fixed;
     pick.textContent = isChosen(item.key) ? "Chosen ✓" : "Choose";
     pick.setAttribute("aria-pressed", String(isChosen(item.key)));
   }

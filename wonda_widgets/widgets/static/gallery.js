@@ -102,6 +102,7 @@ export default {
       exporting.value = "";
     });
     exporting.setAttribute("aria-label", "Export");
+    forMakers(exporting);
     fillSelect(
       exporting,
       [
@@ -447,7 +448,7 @@ export default {
         },
         f: () => {
           const item = items.get(active);
-          if (item?.state === "succeeded")
+          if (item?.state === "succeeded" && !item.fixed)
             tell(model, { type: "mark", key: item.key, favourite: !item.favourite });
         },
         Escape: () => chosen().length && tell(model, { type: "choose", keys: [] }),

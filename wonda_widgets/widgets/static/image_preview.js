@@ -27,6 +27,8 @@ export default {
       h("span", { class: "wonda-actions" }, openButton, editButton, saveButton, downloadButton, copyButton),
     );
     const alert = alertBox(model);
+    forMakers(saveButton);
+    forMakers(copyButton);
     saveButton.title = "Writes the original to the notebook’s folder";
     downloadButton.title = "Saves the original to this computer";
     const savedRow = h("p", { class: "wonda-note wonda-saved" }, saved);

@@ -55,14 +55,6 @@ function pointLine(point, fixes = []) {
   );
 }
 
-/** A time as people of this zone write it; today's without its day. */
-function moment(seconds, more = {}) {
-  const then = new Date(seconds * 1000);
-  const today = then.toDateString() === new Date().toDateString();
-  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
-  return then.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", ...more });
-}
-
 /**
  * The form. What a panel has of its own is in `own`:
  *   head (its title), beside (next to the account), above (before the account), rows (below the caption),

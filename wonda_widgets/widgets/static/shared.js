@@ -190,6 +190,12 @@ function button(text, onclick, { primary = false, small = false } = {}) {
   );
 }
 
+/** What is of use to whoever has the notebook; a dashboard does not show it. */
+function forMakers(control) {
+  control.classList.add("wonda-for-makers");
+  return control;
+}
+
 /** Puts the panel away, where another panel brought it in sight. */
 function closing(model, on) {
   const control = button("Close", () => tell(model, { type: "away" }), { small: true });
@@ -231,8 +237,10 @@ function sandboxNote() {
     h(
       "span",
       {},
-      "Pictures are made up and nothing is published. To use your own account, run ",
-      h("code", {}, "ww.Connect()"),
+      "Pictures are made up and nothing is published.",
+      forMakers(
+        h("span", {}, " To use your own account, run ", h("code", {}, "ww.Connect()")),
+      ),
     ),
   );
 }
@@ -365,7 +373,9 @@ function jobView(model, { on, signal }) {
   const note = h("span", { class: "wonda-note", role: "status" });
   const stop = button("Stop watching", () => tell(model, { type: "stop" }), { small: true });
   const again = button("Watch again", () => tell(model, { type: "resume" }), { small: true });
-  const id = button("Copy job id", () => copy(model.get("job_id"), id), { small: true });
+  const id = forMakers(
+    button("Copy job id", () => copy(model.get("job_id"), id), { small: true }),
+  );
   const filled = h("div");
   const bar = h("div", { role: "progressbar", class: "wonda-bar" }, filled);
   const node = h(
@@ -444,6 +454,14 @@ function jobView(model, { on, signal }) {
     tick();
   });
   return node;
+}
+
+/** A time as people of this zone write it; today's without its day. */
+function moment(seconds, more = {}) {
+  const then = new Date(seconds * 1000);
+  const today = then.toDateString() === new Date().toDateString();
+  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
+  return then.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", ...more });
 }
 
 /** Only http and https become links; without one there is none. */

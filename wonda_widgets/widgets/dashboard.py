@@ -1,0 +1,257 @@
+"""`Dashboard`: the whole thing as a page, for people who never see a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .. import records, runtime
+from ..budgets import Budget
+from ..errors import InvalidInputError, WondaError
+from ._panel import client_for
+from ._posts import Posts
+from .compare import FEWEST, MOST, Compare
+from .dashboard_bar import DashboardBar
+from .gallery import Gallery
+from .story import Story
+from .studio import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+    from ..models import Media
+    from ..pictures import Picture
+    from ..resources.history import AsyncHistory
+
+TRIES = 30  # looks at what an earlier kernel of the same visitor is still sending
+PAUSE = 1.0  # seconds between them
+PUBLISH = ("confirm", "hidden")
+SETTINGS = "WONDA_DASHBOARD_"  # what the names of its environment variables begin with
+
+
+class Dashboard(Posts):
+    """Studio, today's story and a gallery on one page, to be served by Voilà.
+
+    Each visitor has a kernel of their own. What others made with the same journal is shown
+    too, to be looked at and used again, but not marked. Who loads the page anew in the
+    middle of a job goes on where they were.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+    title : str, optional
+        Of the page.
+    presenter : bool, optional
+        Whether it begins in presenter mode: large type, and nothing that publishes unless
+        `publish` says so. A button on the page switches it.
+    publish : str, optional
+        ``"confirm"`` (after a summary, never without) or ``"hidden"``; in presenter mode
+        hidden by default.
+    budget_usd : float, optional
+        US dollars that all visitors together may spend on pictures today.
+    prompt, model, params, caption
+        To begin with; see `Studio`.
+
+    What is not given is taken from ``WONDA_DASHBOARD_TITLE``, ``WONDA_DASHBOARD_PRESENTER``
+    (``1``), ``WONDA_DASHBOARD_PUBLISH`` and ``WONDA_DASHBOARD_BUDGET_USD``, which
+    ``wonda-widgets demo --voila`` sets.
+
+    Attributes
+    ----------
+    job, publish_job : Job or None
+        The latest of this visitor.
+    media : Media or None
+        What is shown.
+
+    Examples
+    --------
+    >>> Dashboard(title="Harbour campaign", presenter=True, budget_usd=2)
+    """
+
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        title: str | None = None,
+        presenter: bool | None = None,
+        publish: str | None = None,
+        budget_usd: float | None = None,
+        prompt: str = "",
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        caption: str = "",
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            named = ", ".join(sorted(unknown))
+            raise TypeError(f"Dashboard takes no {named}; see help(Dashboard).")
+        title = title or _setting("TITLE") or "Wonda"
+        publish = publish or _setting("PUBLISH") or None
+        if presenter is None:
+            presenter = _setting("PRESENTER") == "1"
+        if budget_usd is None and _setting("BUDGET_USD"):
+            budget_usd = _amount(_setting("BUDGET_USD"))
+        if publish not in {None, *PUBLISH}:
+            said = f'publish is "confirm" or "hidden", not {publish!r}.'
+            raise InvalidInputError("publish", said)
+        today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        self._budget = None if budget_usd is None else Budget(budget_usd, today)
+        self._publishes = publish
+        used, owned = client_for(wonda)
+        inside: dict[str, Any] = {"banner": False}
+        self._visitors = {records.word_for(records.this_process())}  # all of this one
+        [here] = self._visitors
+        self._bar = DashboardBar(title, here, self._met, self._present, presenter=presenter)
+        self.studio = Studio(
+            used,
+            prompt=prompt,
+            model=model,
+            params=params,
+            caption=caption,
+            budget=self._budget,
+            story=False,
+            of=self._visitors,
+            **inside,
+        )
+        self.publish_form = self.studio.publish_form
+        self.story = Story(used, **inside)
+        self.gallery = Gallery(wonda=used, of=self._visitors, **inside)
+        self.compare = Compare(wonda=used, **inside)
+        main = ipywidgets.Box([self.studio, self.story])
+        main.add_class("wonda-dashboard-main")
+        rows = [self._bar, main, self.gallery, self.compare]
+        super().__init__(title, used, owned, rows, boxes=[main], later=[self.compare])
+        self.add_class("wonda-dashboard")
+        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
+        self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
+        self.gallery.on_pictures(self._has_story)
+        self.studio.prompt_form.observe(self._remember, ["prompt", "model", "params"])
+        self.publish_form.observe(self._remember, "caption")
+        self.studio.prompt_form.on_job(lambda _: self._count())
+        self.publish_form.on_job(self._follow_post)
+        runtime.post(self._begin)
+
+    # ------------------------------------------------------------ for the next cell
+
+    @property
+    def job(self) -> Job | None:
+        """The latest generation of this visitor; None before the first."""
+        return self.studio.job
+
+    @property
+    def media(self) -> Media | None:
+        """What is shown; None before the first picture."""
+        return self.studio.media
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """What is chosen in the gallery, or else today's story; see `storyboards.Shows`."""
+        history, chosen = self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
+        return (history, chosen) if self.gallery.selected else self.story._shows()  # noqa: SLF001
+
+    def __repr__(self) -> str:
+        return "<Dashboard>"
+
+    # ------------------------------------------------------------ the flow, on the loop
+
+    def _begin(self) -> None:
+        if self._closed:
+            return
+        self._present(self._bar.presenter)
+        self._count()
+        self._bar.begin(self._used.history.watch_others, self._news)
+
+    def _news(self) -> None:
+        """Somebody else has written into the journal."""
+        if not self._closed:
+            self.gallery.look_for_others()
+            self.story.refresh_soon()
+            self._count()
+
+    def _follow_post(self, job: Job) -> None:
+        self._unwatch.append(job.watch(lambda _: self.story.refresh_soon()))
+
+    def _present(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
+        """Large type, and nothing that publishes, unless it was asked for."""
+        (self.add_class if presenter else self.remove_class)("wonda-presenter")
+        hidden = self._publishes == "hidden" or (self._publishes is None and presenter)
+        self.studio.offer_publishing(not hidden)
+
+    def _compare(self, pictures: list[Picture]) -> None:
+        self.compare.show(pictures)
+        self._bring(self.compare, back=self.gallery)
+
+    def _fill(self, picture: Picture) -> None:
+        self.studio.prompt_form.fill(picture)
+        self.studio.arrive()
+
+    # ------------------------------------------------------------ what was spent
+
+    def _count(self) -> None:
+        if self._budget is not None:
+            self._bar.begin(self._spent, self._budget)
+
+    async def _spent(self, budget: Budget) -> None:
+        try:
+            spent = await self._used.images.spent(budget)
+        except WondaError:  # it is said when somebody wants to spend more
+            return
+        self._bar.spending = f"${spent:.2f} of ${budget.usd:.2f} spent today"
+
+    # ------------------------------------------------------------ a visitor who comes back
+
+    def _remember(self, _change: object) -> None:
+        form = self.studio.prompt_form
+        self._bar.draft = {
+            "prompt": form.prompt,
+            "model": form.model,
+            "params": dict(form.params),
+            "caption": self.publish_form.caption,
+        }
+
+    def _met(self, processes: list[str], draft: dict[str, Any]) -> None:
+        """Go on with what earlier kernels of this tab were doing."""
+        self._visitors.update(processes)
+        form = self.studio.prompt_form
+        with form.hold_sync():
+            for name in ("prompt", "model", "params"):
+                if draft.get(name):
+                    setattr(form, name, draft[name])
+        if draft.get("caption"):
+            self.publish_form.caption = draft["caption"]
+        if processes:
+            self.gallery.refresh()
+            self._bar.begin(self._take_up, processes)
+
+    async def _take_up(self, processes: list[str]) -> None:
+        taken: set[str] = set()
+        for _ in range(TRIES):
+            found = await self._used.jobs.left_by(processes)
+            fresh = [record for record in found if record.intent not in taken]
+            going = [record for record in fresh if record.job_id is not None]
+            taken.update(record.intent for record in going)
+            if going:
+                self.studio.go_on(going)
+            if not any(record.sending for record in found):
+                break
+            await asyncio.sleep(PAUSE)  # the earlier kernel is ending
+        self.studio.unfinished.look()
+
+
+def _setting(name: str) -> str:
+    return os.environ.get(f"{SETTINGS}{name}", "").strip()
+
+
+def _amount(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInputError(
+            "budget_usd", f"{SETTINGS}BUDGET_USD is an amount of US dollars, not {text!r}."
+        ) from None

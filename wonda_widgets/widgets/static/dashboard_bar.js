@@ -1,0 +1,94 @@
+const MEMORY = "wonda-visitor";
+const PING = 10_000; // milliseconds between looks whether the kernel is there
+const PATIENCE = 20_000; // milliseconds without an answer, after which it is not
+
+/** What this tab remembers of its visitor; private windows may refuse to. */
+const memory = {
+  read() {
+    try {
+      return JSON.parse(sessionStorage.getItem(MEMORY)) ?? {};
+    } catch {
+      return {};
+    }
+  },
+  write(changes) {
+    try {
+      sessionStorage.setItem(MEMORY, JSON.stringify({ ...memory.read(), ...changes }));
+    } catch {
+      // Nothing is remembered then; all else works.
+    }
+  },
+};
+
+export default {
+  render({ model, el }) {
+    const { root, on, onMessage, signal, end } = view(model, el, "dashboard-bar");
+    const me = uid("view");
+    const title = h("h1");
+    const spending = h("span", { class: "wonda-count", role: "status" });
+    const present = button("Presenter", () =>
+      tell(model, { type: "present", on: !model.get("presenter") }),
+      { small: true },
+    );
+    present.title = "Large type";
+    root.append(title, h("span", { class: "wonda-gap" }), spending, present);
+
+    // The session ends with its kernel; a page that only looks alive would lie.
+    const reload = button("Reload", () => location.reload(), { primary: true });
+    const gone = h(
+      "dialog",
+      { class: "wonda wonda-session-ended", "aria-labelledby": uid("gone") },
+      h("h2", {}, "The session ended"),
+      h("p", {}, "Reload the page to go on. What was made and posted is kept, and what you typed too."),
+      reload,
+    );
+    const goneTitle = gone.querySelector("h2");
+    goneTitle.id = gone.getAttribute("aria-labelledby");
+    gone.addEventListener("cancel", (event) => event.preventDefault());
+    root.append(gone);
+    const isPage = "voila" in document.body.dataset;
+    let heard = performance.now();
+    let left = false;
+    addEventListener("beforeunload", () => (left = true), { signal });
+    function ended() {
+      if (!left && !gone.open && isPage && root.isConnected) {
+        gone.showModal();
+        reload.focus();
+      }
+    }
+    const timer = setInterval(() => {
+      if (!tell(model, { type: "ping", view: me })) ended();
+      // A tab that slept has not been told anything either.
+      else if (performance.now() - heard > PATIENCE + PING) ended();
+    }, PING);
+    const disconnected = new MutationObserver(() => {
+      if (root.closest(".jupyter-widgets-disconnected")) ended();
+    });
+    for (let node = root; node; node = node.parentElement)
+      disconnected.observe(node, { attributes: true, attributeFilter: ["class"] });
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      disconnected.disconnect();
+    });
+    onMessage((content) => {
+      if (content.type === "pong") heard = performance.now();
+    });
+    document.addEventListener("visibilitychange", () => (heard = performance.now()), { signal });
+
+    // Who came before in this tab, and what they had typed.
+    const { processes = [], draft = {} } = isPage ? memory.read() : {};
+    tell(model, { type: "hello", processes, draft });
+    if (isPage) {
+      memory.write({ processes: [...processes, model.get("process")].slice(-50) });
+      model.on("change:draft", () => memory.write({ draft: model.get("draft") }));
+    }
+
+    on("title", () => {
+      title.textContent = model.get("title");
+      if (isPage) document.title = model.get("title");
+    });
+    on("spending", () => (spending.textContent = model.get("spending")));
+    on("presenter", () => present.setAttribute("aria-pressed", String(model.get("presenter"))));
+    return end;
+  },
+};

@@ -1,0 +1,63 @@
+export default {
+  render({ model, el }) {
+    const { root, on, onMessage, signal, end } = view(model, el, "story");
+    const title = h("h2", {}, "Today’s story");
+    const sum = h("p", { class: "wonda-help", role: "status" });
+    const list = h("ol", { class: "wonda-story-list", "aria-label": "Today’s story" });
+    const empty = h("p", { class: "wonda-help" });
+    const alert = alertBox(model);
+    root.append(title, sum, list, empty, alert);
+    banner(model, root);
+
+    const urls = new Map();
+    const asked = new Set();
+    signal.addEventListener("abort", () => urls.forEach((url) => URL.revokeObjectURL(url)));
+    onMessage((content, buffers) => {
+      if (content.type !== "thumb" || urls.has(content.key)) return;
+      urls.set(content.key, pictureUrl(buffers[0], "image/jpeg"));
+      for (const img of list.querySelectorAll("img"))
+        if (img.dataset.key === content.key) show(img);
+    });
+    function show(img) {
+      const url = urls.get(img.dataset.key);
+      img.hidden = !url;
+      if (url) img.src = url;
+    }
+    function entry(item) {
+      const img = h("img", { alt: "" });
+      img.dataset.key = item.key;
+      show(img);
+      const link = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
+      pointTo(link, item.link);
+      const time = h("time", {}, item.time ? moment(item.time, { weekday: undefined }) : "");
+      return h(
+        "li",
+        {},
+        h("span", { class: "wonda-story-picture" }, img),
+        h(
+          "div",
+          {},
+          h("p", { class: "wonda-story-time" }, time),
+          h("p", { class: "wonda-story-title", dir: "auto" }, item.title),
+          item.did
+            ? h("p", { class: item.posted ? "wonda-story-did wonda-done" : "wonda-story-did" }, item.did, " ", link)
+            : null,
+        ),
+      );
+    }
+    on("entries state", () => {
+      const entries = model.get("entries");
+      list.replaceChildren(...entries.map(entry));
+      list.hidden = !entries.length;
+      empty.hidden = entries.length > 0;
+      empty.textContent =
+        model.get("state") === "loading" ? "Looking…" : "Nothing yet. The first picture begins it.";
+      const keys = entries.map((item) => item.key).filter((key) => !asked.has(key));
+      keys.forEach((key) => asked.add(key));
+      if (keys.length) tell(model, { type: "thumbs", keys });
+    });
+    on("summary", () => (sum.textContent = model.get("summary")));
+    on("error", alert.wondaPaint);
+    return end;
+  },
+};

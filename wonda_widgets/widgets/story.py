@@ -1,0 +1,118 @@
+"""`Story`: what was made and posted today, as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .. import runtime, stories
+from ..errors import WondaError
+from ..models import one_line
+from ._panel import Panel, css, esm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
+    from ..pictures import Picture
+    from ..resources.history import AsyncHistory
+    from ..stories import Chapter
+
+MOST = 30  # pictures
+REST = 0.5  # seconds, so that many changes that come together are told once
+
+
+class Story(Panel):
+    """Today's story: each picture with its time, its words, and where it was posted.
+
+    Parameters
+    ----------
+    wonda : Wonda or AsyncWonda, optional
+        Without it: the key of the environment, or the sandbox.
+
+    Examples
+    --------
+    >>> Story(wonda)
+    """
+
+    _esm = esm("story")
+    _css = css("dashboard")
+
+    entries: Any = traitlets.List().tag(sync=True)
+    """Newest first, of each: ``key``, ``time`` (seconds since 1970), ``title``, ``did`` (what
+    was done with it, in words) and ``link``."""
+    summary = traitlets.Unicode("").tag(sync=True)
+    """All in a line: ``"6 pictures, 1 edited, 2 posted"``."""
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"`` or ``"ready"``."""
+
+    def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
+        self._told: list[Chapter] = []
+        self._due = False
+        super().__init__(wonda, **traits)
+        self._unwatch.append(self._client.history.watch(self.refresh_soon))
+        runtime.post(self.refresh_soon)
+
+    def refresh_soon(self) -> None:
+        """Look into the journal again, once for many changes. On the loop only."""
+        if not self._due and not self._closed:
+            self._due = True
+            self._start(self._look)
+
+    async def _look(self) -> None:
+        await asyncio.sleep(REST)
+        self._due = False
+        history = self._client.history
+        midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        found = await history.search(since=midnight, limit=MOST)
+        self._told = await history.story(found)
+        count = await history.count(since=midnight)
+        more = f" The newest {MOST} are listed." if count > MOST else ""
+        with self.hold_sync():
+            self.error = None
+            self.entries = [_entry(chapter) for chapter in self._told]
+            self.summary = f"{stories.summary(self._told)}.{more}" if self._told else ""
+            self.state = "ready"
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """In the order in which it happened; see `storyboards.Shows`."""
+        return self._client.history, [chapter.picture for chapter in self._told[::-1]]
+
+    def _on_thumbs(self, content: Mapping[str, Any]) -> None:
+        keys = content.get("keys")
+        wanted = set(keys) if isinstance(keys, list) else set()
+        for chapter in self._told:
+            if _key(chapter) in wanted:
+                self._start(self._send_thumb, chapter.picture)
+
+    async def _send_thumb(self, picture: Picture) -> None:
+        try:
+            data = await self._client.history.thumbnail(picture)
+        except WondaError:  # the words tell of it all the same
+            return
+        if not self._closed:
+            self.send({"type": "thumb", "key": picture.media.media_id}, [data])
+
+
+def _key(chapter: Chapter) -> str:
+    return chapter.picture.media.media_id or ""
+
+
+def _entry(chapter: Chapter) -> dict[str, Any]:
+    picture = chapter.picture
+    made = chapter.asked_at or picture.made_at
+    did = ["edited"] if chapter.changes else []
+    did += [f"{post.state} · {post.account}" for post in chapter.posts if post.state != "canceled"]
+    link = next((post.permalink for post in chapter.posts if post.permalink), None)
+    return {
+        "key": _key(chapter),
+        "time": made.timestamp() if made else 0.0,
+        "title": one_line(picture.prompt)[:300] or "Picture",
+        "did": ", ".join(did),
+        "posted": chapter.is_posted,
+        "link": link or "",
+    }

@@ -254,6 +254,8 @@ def write_notebook(path: Path, *cells: str) -> Path:
 #: Noise of the front ends themselves, which has nothing to do with the panels.
 _NOISE = re.compile(
     r"favicon|/lab/api/news|workspaces/|ResizeObserver loop|\.map\b|manifest"
+    # Voilà's page says goodbye to its kernel without the cookie that its server asks for.
+    r"|voila/api/shutdown"
     r"|ERR_NAME_NOT_RESOLVED|debugger state"
     r"|reading 'schema'"  # Notebook 7.6, of any notebook
     r"|getter for the shared module"  # Voilà beside an installed Notebook

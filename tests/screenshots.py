@@ -1,7 +1,6 @@
 """Pictures of the panels from the real thing in a real browser.
 
 python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
-python tests/screenshots.py --readme           renews the picture of the README
 
 A scene is `studio`, `lab`, `history` or `posts`; without one, all.
 """
@@ -61,11 +60,16 @@ lab = ww.PromptLab(
 )
 lab"""
 
-README = frontends.ROOT / "notebooks" / "pictures" / "studio.png"
 WIDTHS = (400, 1200)
 
 
 def studio(page: Page) -> Iterator[str]:
+    """From a prompt to a post, then two mistakes, and what is done with a picture."""
+    yield from made_and_posted(page)
+    yield from changed_and_kept(page)
+
+
+def made_and_posted(page: Page) -> Iterator[str]:
     """From a prompt to a post, then two mistakes."""
     prompt = page.get_by_role("textbox", name="Prompt")
     generate = page.get_by_role("button", name="Generate")
@@ -99,12 +103,16 @@ def studio(page: Page) -> Iterator[str]:
     yield "7-failed"
     prompt.fill(" ")
     generate.click()
-    page.get_by_text("The prompt is empty.").wait_for()
+    page.get_by_text("The prompt is empty.", exact=True).wait_for()
     yield "8-bad-input"
-    prompt.fill("A sunset, too wide for the feed")
+
+
+def changed_and_kept(page: Page) -> Iterator[str]:
+    """A picture that the feed does not take: checked, edited, kept."""
+    page.get_by_role("textbox", name="Prompt").fill("A sunset, too wide for the feed")
     page.get_by_role("combobox", name="Aspect ratio").select_option("9:16")
     page.get_by_role("combobox", name="Resolution").select_option("2K")
-    generate.click()
+    page.get_by_role("button", name="Generate").click()
     page.get_by_role("img", name="A sunset, too wide").first.wait_for()
     page.wait_for_timeout(1500)
     yield "9-preflight"
@@ -117,6 +125,10 @@ def studio(page: Page) -> Iterator[str]:
     page.get_by_role("textbox", name="Text", exact=True).fill("Open sea\nsince 1974")
     page.wait_for_timeout(1500)
     yield "11-text"
+    keep = page.get_by_role("button", name="Keep in the notebook…")
+    if keep.is_visible():  # a page of Voilà is no notebook
+        keep.click()
+    yield "12-keep"
 
 
 def lab(page: Page) -> Iterator[str]:
@@ -278,19 +290,8 @@ def everything(folder: Path, scenes: list[str]) -> None:
                             take(browser, url, scene, width, folder, f"voila-{theme}")
 
 
-def readme() -> None:
-    """Renew the picture of the README: posted, light."""
-    with frontends.chromium() as browser, tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        frontends.write_notebook(home / "studio.ipynb", STUDIO)
-        with frontends.jupyterlab(home, home / "lab") as url:
-            take(browser, url, "studio", 1100, home, "lab-light")
-        README.parent.mkdir(exist_ok=True)
-        README.write_bytes((home / "studio-6-posted-1100-lab-light.png").read_bytes())
-
-
 if __name__ == "__main__":
     chosen = sys.argv[2:] or list(SCENES)
     if len(sys.argv) < 2 or set(chosen) - set(SCENES):
         sys.exit(__doc__)
-    readme() if sys.argv[1] == "--readme" else everything(Path(sys.argv[1]), chosen)
+    everything(Path(sys.argv[1]), chosen)

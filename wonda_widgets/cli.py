@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
 BESIDE = ("prompt_lab", "from_python", "sandbox_and_faults")  # the quickstart, for later
+GONE_AFTER = 600  # seconds without a page, after which a visitor's kernel ends
 NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette", "ipykernel")
 
 
@@ -142,7 +143,12 @@ def _demo(options: argparse.Namespace) -> int:
                 environment.update(stack.enter_context(_served_sandbox(environment, folder)))
             environment.update(_page(options))
             command = [sys.executable, "-m", "voila", str(notebook), *port, *browser]
-            command.append("--template=wonda")
+            command += [
+                "--template=wonda",
+                # The kernels of visitors who have gone.
+                f"--MappingKernelManager.cull_idle_timeout={GONE_AFTER}",
+                f"--MappingKernelManager.cull_interval={GONE_AFTER // 5}",
+            ]
         else:
             environment["JUPYTER_CONFIG_PATH"] = _without_news(Path(folder))
             command = [

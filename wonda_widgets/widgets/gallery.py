@@ -547,9 +547,11 @@ class Gallery(Panel):
     async def _compare_with_journal(self) -> None:
         await asyncio.sleep(NEWS)
         self._stale = False
-        newest = await self._client.history.search(self._text, limit=1, **self._which())
-        known = self._items[0].key if self._items else ""
-        if (_items.of_picture(newest[0]).key if newest else "") != known:
+        # A picture that was asked for earlier may have been made later: the newest tells nothing.
+        which = self._which()
+        found = await self._client.history.search(self._text, limit=FIRST_FOUND, **which)
+        known = [item.key for item in self._items[:FIRST_FOUND]]
+        if [_items.of_picture(picture).key for picture in found] != known:
             self._search(self._text)
 
     def refresh(self) -> None:

@@ -31,7 +31,8 @@ export default {
       { small: true },
     );
     present.title = "Large type";
-    root.append(title, h("span", { class: "wonda-gap" }), spending, present);
+    const next = h("h2", { class: "wonda-unseen" }, "Make a picture"); // what the panels below are of
+    root.append(title, h("span", { class: "wonda-gap" }), spending, present, next);
 
     // The session ends with its kernel; a page that only looks alive would lie.
     const reload = button("Reload", () => location.reload(), { primary: true });

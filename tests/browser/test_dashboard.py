@@ -1,0 +1,185 @@
+"""The dashboard as visitors have it: served by one command, several of them at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+
+import frontends
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+DEMO = "from wonda_widgets import cli; raise SystemExit(cli.main())"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Start `wonda-widgets demo --voila`; gives its address."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*options):
+            folder = tmp_path_factory.mktemp("demo")
+            port = frontends.free_port()
+            command = [sys.executable, "-c", DEMO, "demo", "--voila", "--no-browser"]
+            url = f"http://127.0.0.1:{port}/"
+            command += ["--port", str(port), *options]
+            env = frontends.environment(tmp_path_factory.mktemp("home"))
+            probe = f"{url}voila/static/voila.js"
+            stack.enter_context(frontends.running(command, folder, env, probe))
+            return url
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def campaign(served):
+    return served("--title", "Harbour campaign", "--budget", "0.30")
+
+
+@pytest.fixture
+def visitor(browser):
+    """Open the page as one more visitor."""
+    contexts = []
+    errors = []
+
+    def come(url, **how):
+        context = browser.new_context(viewport={"width": 1300, "height": 1000}, **how)
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        errors.append(frontends.watch_console(page))
+        page.goto(url)
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()
+    assert [each for some in errors for each in some] == []
+
+
+def ready(page):
+    generate = page.get_by_role("button", name="Generate")
+    expect(generate).to_have_attribute("aria-disabled", "false", timeout=60_000)
+    return page
+
+
+def begin(page, prompt):
+    page.get_by_role("textbox", name="Prompt").fill(prompt)
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^(idle|locked|in_progress)$"))).to_be_visible()
+
+
+def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_picture(
+    campaign, visitor
+):
+    one, other = ready(visitor(campaign)), ready(visitor(campaign))
+    begin(one, "A lighthouse of the first")
+    begin(other, "A harbour of the second")
+    one.get_by_role("textbox", name="Caption").fill("Typed by the first")
+    one.wait_for_timeout(1000)
+    for page in (one, other):
+        page.reload()
+    expect(one.locator("img.wonda-picture")).to_have_attribute(
+        "alt", "A lighthouse of the first", timeout=60_000
+    )
+    expect(other.locator("img.wonda-picture")).to_have_attribute(
+        "alt", "A harbour of the second", timeout=60_000
+    )
+    expect(one.get_by_role("textbox", name="Prompt")).to_have_value("A lighthouse of the first")
+    expect(one.get_by_role("textbox", name="Caption")).to_have_value("Typed by the first")
+    # Each picture was paid for once, and both visitors see both, with whose it is to mark.
+    for page in (one, other):
+        expect(page.get_by_text("$0.08 of $0.30 spent today")).to_be_visible()
+        expect(page.locator(".wonda-story-title")).to_have_count(2)
+        expect(page.locator(".wonda-gallery .wonda-card img:visible")).to_have_count(2)
+    card = one.get_by_role("gridcell", name="A harbour of the second")
+    card.dblclick()
+    look = one.get_by_role("dialog", name="Picture")
+    expect(look.get_by_text("PNG")).to_be_visible()
+    expect(look.get_by_role("button", name="Favourite")).to_be_hidden()
+    expect(look.get_by_role("textbox", name="Note")).to_be_hidden()
+    one.keyboard.press("Escape")
+    one.get_by_role("gridcell", name="A lighthouse of the first").dblclick()
+    expect(look.get_by_role("button", name="Favourite")).to_be_visible()
+    one.keyboard.press("Escape")
+
+
+def test_what_all_visitors_may_spend_is_kept(campaign, visitor):
+    page = ready(visitor(campaign))
+    page.get_by_role("combobox", name="Resolution").select_option("4K")
+    page.get_by_role("textbox", name="Prompt").fill("Too dear for today")
+    for _ in range(8):
+        page.get_by_role("button", name="Generate").click()
+        alert = page.get_by_role("alert").filter(has_text="budget is left")
+        done = page.get_by_text("succeeded", exact=True)
+        expect(alert.or_(done).first).to_be_visible(timeout=60_000)
+        if alert.is_visible():
+            break
+        expect(page.get_by_role("button", name="Generate")).to_have_attribute(
+            "aria-disabled", "false"
+        )
+    expect(alert).to_contain_text("Nothing was sent.")
+    expect(page.get_by_role("textbox", name="Prompt")).to_have_value("Too dear for today")
+
+
+def test_it_has_no_word_of_notebooks_and_asks_nobody_else(campaign, visitor):
+    page = visitor("about:blank")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(campaign, wait_until="commit")
+    expect(page.get_by_text("Getting everything ready.")).to_be_visible()
+    ready(page)
+    assert page.title() == "Harbour campaign"
+    words = page.locator("body").inner_text()
+    assert not re.search(r"kernel|cell\b|notebook|Executing|ww\.", words, re.IGNORECASE)
+    assert [url for url in asked if not url.startswith((campaign, "data:", "blob:"))] == []
+
+
+def test_presenter_mode_hides_what_publishes_and_grows(served, visitor):
+    page = ready(visitor(served("--presenter")))
+    expect(page.get_by_role("heading", name="Publish to Instagram")).to_be_hidden()
+    height = page.get_by_role("button", name="Generate").bounding_box()["height"]
+    page.get_by_role("button", name="Presenter").click()
+    expect(page.get_by_role("heading", name="Publish to Instagram")).to_be_visible()
+    expect(page.get_by_role("button", name="Presenter")).to_have_attribute("aria-pressed", "false")
+    assert page.get_by_role("button", name="Generate").bounding_box()["height"] < 0.8 * height
+
+
+def kill_kernel_of(page):
+    about = json.loads(page.locator("#jupyter-config-data").text_content())
+    name = f"kernel-{about['kernelId']}.json"
+    [process] = [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if any(name in word for word in each.info["cmdline"] or ())
+    ]
+    process.kill()
+
+
+def test_a_session_that_ended_says_so_and_reload_goes_on(campaign, visitor):
+    page = ready(visitor(campaign))
+    page.get_by_role("textbox", name="Prompt").fill("Typed before the end")
+    page.wait_for_timeout(1000)
+    kill_kernel_of(page)
+    ended = page.get_by_role("dialog", name="The session ended")
+    expect(ended).to_be_visible(timeout=60_000)
+    expect(ended.get_by_role("button", name="Reload")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(ended).to_be_visible()
+    ended.get_by_role("button", name="Reload").click()
+    ready(page)
+    expect(page.get_by_role("textbox", name="Prompt")).to_have_value("Typed before the end")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_has_no_barrier(campaign, visitor, record_property, scheme):
+    page = ready(visitor(campaign, color_scheme=scheme, reduced_motion="reduce"))
+    expect(page.locator(".wonda-story-list li").first).to_be_visible()
+    found = Axe().run(page)
+    record_property("barriers", f"dashboard|{scheme}|{found.violations_count}")
+    assert found.violations_count == 0, found.generate_report()

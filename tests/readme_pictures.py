@@ -1,0 +1,173 @@
+"""Renews the pictures of the README, each from the real thing in a real browser.
+
+python tests/readme_pictures.py
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import frontends
+from PIL import Image
+from screenshots import SCENES, take
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLOW = """import wonda_widgets as ww
+ww.Studio(ww.Wonda.sandbox(seconds=3, seed=4), params={"aspectRatio": "4:5"})"""
+
+PICTURES = frontends.ROOT / "notebooks" / "pictures"
+MOST_BYTES = 2_000_000  # of the moving picture
+
+
+def everything() -> None:
+    """Take all of them."""
+    PICTURES.mkdir(exist_ok=True)
+    with frontends.chromium() as browser:
+        for theme in ("light", "dark"):
+            with tempfile.TemporaryDirectory() as scratch:
+                home = Path(scratch)
+                for scene in ("studio", "lab"):
+                    frontends.write_notebook(home / f"{scene}.ipynb", SCENES[scene].cell)
+                with frontends.jupyterlab(home, home / "lab", dark=theme == "dark") as url:
+                    for scene, state in (("studio", "6-posted"), ("lab", "3-chosen")):
+                        take(browser, url, scene, 1100, home, f"lab-{theme}")
+                        taken = home / f"{scene}-{state}-1100-lab-{theme}.png"
+                        smaller(taken.read_bytes(), PICTURES / f"{scene}-{theme}.png")
+        dashboard(browser)
+        flow(browser)
+
+
+def smaller(data: bytes, path: Path) -> None:
+    """Write a screenshot with few colours, as its pictures have."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+
+
+def dashboard(browser: Browser) -> None:
+    """The page for people who never see a notebook, with a story of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        port = frontends.free_port()
+        command = [sys.executable, "-c", "from wonda_widgets import cli; cli.main()", "demo"]
+        command += ["--voila", "--no-browser", "--port", str(port)]
+        command += ["--title", "Harbour campaign", "--budget", "2"]
+        url = f"http://127.0.0.1:{port}/"
+        env = frontends.environment(home)
+        with frontends.running(command, home, env, f"{url}voila/static/voila.js"):
+            for theme in ("light", "dark"):
+                view = {"width": 1500, "height": 1250}
+                context = browser.new_context(viewport=view, color_scheme=theme)
+                page = context.new_page()
+                page.set_default_timeout(60_000)
+                page.goto(url)
+                for prompt in ("A lighthouse at dawn, low haze", "A harbour after rain, long lens"):
+                    box = page.get_by_role("textbox", name="Prompt")
+                    box.wait_for()
+                    page.get_by_text("about $0.04").wait_for()
+                    box.fill(prompt)
+                    page.get_by_role("button", name="Generate").click()
+                    page.locator(f'img.wonda-picture[alt="{prompt}"]').wait_for()
+                page.get_by_role("textbox", name="Caption").fill("Back in the harbour")
+                page.get_by_role("button", name="Publish", exact=True).click()
+                page.get_by_role("button", name="Publish now").click()
+                # The second visitor asks for what the first one has posted.
+                page.get_by_role("link", name="View post").first.wait_for()
+                page.wait_for_timeout(2500)
+                smaller(page.screenshot(), PICTURES / f"dashboard-{theme}.png")
+                context.close()
+
+
+class Camera:
+    """Takes the frames of a picture that moves."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.frames: list[Image.Image] = []
+        self.durations: list[int] = []
+
+    def shoot(self, milliseconds: int, *, after: int = 0) -> None:
+        """Take a frame that is shown so long, after so long."""
+        self.page.wait_for_timeout(after)
+        data = self.page.locator(".wonda-studio").first.screenshot()
+        self.frames.append(Image.open(io.BytesIO(data)).convert("RGB"))
+        self.durations.append(milliseconds)
+
+    def press(self, name: str) -> None:
+        """Point at a button, take a frame, press it."""
+        target = self.page.get_by_role("button", name=name, exact=True)
+        target.hover()
+        self.shoot(700)
+        target.click()
+
+
+def flow(browser: Browser) -> None:
+    """The whole flow as a moving picture."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        notebook = frontends.write_notebook(home / "flow.ipynb", FLOW)
+        with frontends.voila(notebook, home / "voila") as url:
+            context = browser.new_context(viewport={"width": 960, "height": 900})
+            page = context.new_page()
+            page.set_default_timeout(60_000)
+            page.goto(url)
+            camera = Camera(page)
+            act(page, camera)
+            context.close()
+    moving(camera.frames, camera.durations)
+
+
+def act(page: Page, camera: Camera) -> None:
+    """From an idea to a post."""
+    page.get_by_text("about $0.04").wait_for()
+    camera.shoot(800)
+    words = "A sunset over the ocean, a lone sail on the horizon"
+    for end in range(8, len(words) + 8, 8):
+        page.get_by_role("textbox", name="Prompt").fill(words[:end])
+        camera.shoot(160)
+    camera.press("Generate")
+    while not page.locator("img.wonda-picture[src]").is_visible():
+        camera.shoot(450, after=450)
+    camera.shoot(1800, after=600)
+    camera.press("Make it a JPEG")
+    page.get_by_text("This picture was changed.").wait_for()
+    camera.shoot(900)
+    page.get_by_role("textbox", name="Caption").fill("Made with Wonda")
+    camera.press("Publish")
+    page.get_by_role("button", name="Publish now").wait_for()
+    camera.shoot(1200, after=300)
+    camera.press("Publish now")
+    page.get_by_text("Posted", exact=True).wait_for()
+    camera.shoot(3500, after=300)
+
+
+def moving(frames: list[Image.Image], durations: list[int]) -> None:
+    """Write frames as one picture that moves, within its bytes."""
+    height = max(frame.height for frame in frames)
+    even = [Image.new("RGB", (frame.width, height), "white") for frame in frames]
+    for whole, frame in zip(even, frames, strict=True):
+        whole.paste(frame)
+    for quality in (80, 65, 50, 35):
+        buffer = io.BytesIO()
+        even[0].save(
+            buffer,
+            "WEBP",
+            save_all=True,
+            append_images=even[1:],
+            duration=durations,
+            loop=0,
+            quality=quality,
+            method=6,
+        )
+        if len(buffer.getvalue()) <= MOST_BYTES:
+            break
+    (PICTURES / "flow.webp").write_bytes(buffer.getvalue())
+
+
+if __name__ == "__main__":
+    everything()

@@ -94,8 +94,7 @@ class Camera:
     def shoot(self, milliseconds: int, *, after: int = 0) -> None:
         """Take a frame that is shown so long, after so long."""
         self.page.wait_for_timeout(after)
-        data = self.page.locator(".wonda-studio").first.screenshot()
-        self.frames.append(Image.open(io.BytesIO(data)).convert("RGB"))
+        self.frames.append(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
         self.durations.append(milliseconds)
 
     def press(self, name: str) -> None:
@@ -112,7 +111,7 @@ def flow(browser: Browser) -> None:
         home = Path(scratch)
         notebook = frontends.write_notebook(home / "flow.ipynb", FLOW)
         with frontends.voila(notebook, home / "voila") as url:
-            context = browser.new_context(viewport={"width": 960, "height": 900})
+            context = browser.new_context(viewport={"width": 1100, "height": 1180})
             page = context.new_page()
             page.set_default_timeout(60_000)
             page.goto(url)
@@ -148,17 +147,13 @@ def act(page: Page, camera: Camera) -> None:
 
 def moving(frames: list[Image.Image], durations: list[int]) -> None:
     """Write frames as one picture that moves, within its bytes."""
-    height = max(frame.height for frame in frames)
-    even = [Image.new("RGB", (frame.width, height), "white") for frame in frames]
-    for whole, frame in zip(even, frames, strict=True):
-        whole.paste(frame)
     for quality in (80, 65, 50, 35):
         buffer = io.BytesIO()
-        even[0].save(
+        frames[0].save(
             buffer,
             "WEBP",
             save_all=True,
-            append_images=even[1:],
+            append_images=frames[1:],
             duration=durations,
             loop=0,
             quality=quality,

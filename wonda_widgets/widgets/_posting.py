@@ -142,9 +142,13 @@ class PostingPanel(WatchingPanel):
 
     # ------------------------------------------------------------ publishing
 
+    #: whether it posts at all; where it does not, it is not shown either
+    offered = True
+
     def _on_publish(self, content: Mapping[str, Any]) -> None:
         if self.step != "editing" or self.fixing:
             return
+        self._check_offered()
         self.error = None
         self._check_seen(content.get("media_id", self.media_id), self.media_id)
         self.summary = self._checked(content)
@@ -152,6 +156,12 @@ class PostingPanel(WatchingPanel):
             self.step = "confirming"
         else:
             self._submit()
+
+    def _check_offered(self) -> None:
+        """Refuse what comes not from the form, which nobody sees, but was made by hand."""
+        if not self.offered:
+            self.step = "editing"
+            raise InvalidInputError("publish", "Nothing is published from here.")
 
     def _on_edit(self, _content: object) -> None:
         if self.step in {"confirming", "repeating"}:
@@ -195,6 +205,7 @@ class PostingPanel(WatchingPanel):
         return {**chosen, **own, **named}
 
     def _submit(self, *, repeat: bool = False) -> None:
+        self._check_offered()
         self.step = "sending"
         self.settled = ""
         self._watch(None)

@@ -146,6 +146,7 @@ class Studio(Posts):
 
     def offer_publishing(self, offered: bool) -> None:  # noqa: FBT001 - it says which
         """Show the form that publishes, or not. On the loop only."""
+        self.publish_form.offered = offered
         (self._hidden.discard if offered else self._hidden.add)(id(self.publish_form))
         self.children = self._shown()
 

@@ -109,3 +109,46 @@ def served():
     for context in stack:
         with contextlib.suppress(Exception):
             runtime.call(context.__aexit__(None, None, None))
+
+
+#: The address of a service that a test plays itself, by a fixture called `service`.
+BASE = "https://wonda.example.test/api/v1"
+
+
+@pytest.fixture
+def kernel(service, tmp_path):
+    """A client as each of several kernels on one journal has it."""
+    import httpx
+
+    import wonda_widgets as ww
+
+    made = []
+
+    def start():
+        transport = httpx.MockTransport(service)
+        journal = tmp_path / "kernels.db"
+        made.append(ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport))
+        return made[-1]
+
+    yield start
+    for wonda in made:
+        wonda.close()
+
+
+@pytest.fixture
+def opened():
+    """Keeps panels until the test has ended, and closes them then."""
+    panels = []
+
+    def keep(panel):
+        panels.append(panel)
+        return panel
+
+    yield keep
+    for panel in panels:
+        panel.close()
+
+
+def say(panel, **content):
+    """Send a message as a panel's browser does."""
+    panel._receive(panel, content, [])

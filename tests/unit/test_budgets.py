@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from conftest import KEY
 
 import wonda_widgets as ww
 from wonda_widgets import runtime
 
-BASE = "https://wonda.example.test/api/v1"
 BODY = {"model": "m", "prompt": "A lake"}
 PRICES = {"m": 40_000, "dear": 900_000, "free": 0, "untold": None, "odd": -5}
 
@@ -45,20 +43,6 @@ class Service:
 @pytest.fixture
 def service():
     return Service()
-
-
-@pytest.fixture
-def kernel(service, tmp_path):
-    made = []
-
-    def start():
-        transport = httpx.MockTransport(service)
-        made.append(ww.Wonda(KEY, base_url=BASE, journal=tmp_path / "j.db", transport=transport))
-        return made[-1]
-
-    yield start
-    for wonda in made:
-        wonda.close()
 
 
 def budget(usd):

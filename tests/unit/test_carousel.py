@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from conftest import KEY
+from conftest import BASE, KEY
 
 import wonda_widgets as ww
 from wonda_widgets.resources import once
 
-BASE = "https://wonda.example.test/api/v1"
 THREE = {"media_ids": ["m1", "m2", "m3"], "instagram_account_id": "a1", "caption": "Three"}
 PATH = "/publish/instagram/carousel"
 
@@ -66,20 +65,6 @@ class Service:
 def service(monkeypatch):
     monkeypatch.setattr(once, "GRACE", 0.0)
     return Service()
-
-
-@pytest.fixture
-def kernel(service, tmp_path):
-    made = []
-
-    def start():
-        transport = httpx.MockTransport(service)
-        made.append(ww.Wonda(KEY, base_url=BASE, journal=tmp_path / "j.db", transport=transport))
-        return made[-1]
-
-    yield start
-    for wonda in made:
-        wonda.close()
 
 
 def test_the_job_has_ended_with_the_post_s_address_and_nothing_is_polled(kernel, service):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import say
 
 import wonda_widgets as ww
 from wonda_widgets import records
@@ -10,26 +11,9 @@ from wonda_widgets.sandbox import Sandbox
 
 
 @pytest.fixture
-def opened():
-    panels = []
-
-    def keep(panel):
-        panels.append(panel)
-        return panel
-
-    yield keep
-    for panel in panels:
-        panel.close()
-
-
-@pytest.fixture
 def wonda(quick_polls):  # noqa: ARG001 - it changes the pace
     with ww.Wonda.sandbox(seconds=0.05, seed=4) as client:
         yield client
-
-
-def say(panel, **content):
-    panel._receive(panel, content, [])
 
 
 def made(dashboard, settled):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from conftest import say
 
 import wonda_widgets as ww
 from wonda_widgets import preflight, runtime
@@ -24,23 +25,6 @@ def pictures(wonda):
     )
     matrix.wait()
     return matrix.pictures
-
-
-@pytest.fixture
-def opened():
-    panels = []
-
-    def keep(panel):
-        panels.append(panel)
-        return panel
-
-    yield keep
-    for panel in panels:
-        panel.close()
-
-
-def say(panel, **content):
-    panel._receive(panel, content, [])
 
 
 def ready(settled, panel):

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from conftest import KEY
+from conftest import BASE, KEY
 
 import wonda_widgets as ww
 from wonda_widgets.resources import once
 
-BASE = "https://wonda.example.test/api/v1"
 POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Made with Wonda"}
 
 
@@ -80,27 +79,6 @@ class Service:
 def service(monkeypatch):
     monkeypatch.setattr(once, "GRACE", 0.0)
     return Service()
-
-
-@pytest.fixture
-def kernel(service, tmp_path):
-    """A client as each of several kernels on one journal has it."""
-    made = []
-
-    def start():
-        made.append(
-            ww.Wonda(
-                KEY,
-                base_url=BASE,
-                journal=tmp_path / "journal.db",
-                transport=httpx.MockTransport(service),
-            )
-        )
-        return made[-1]
-
-    yield start
-    for wonda in made:
-        wonda.close()
 
 
 def lost(wonda, **more):

@@ -7,13 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
 import pytest
-from conftest import KEY
 
 import wonda_widgets as ww
 from wonda_widgets import polling
 from wonda_widgets.resources import once, schedule
 
-BASE = "https://wonda.example.test/api/v1"
 POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Later"}
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -97,20 +95,6 @@ def service(monkeypatch):
     monkeypatch.setattr(once, "GRACE", 0.0)
     monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.0)
     return Service()
-
-
-@pytest.fixture
-def kernel(service, tmp_path):
-    made = []
-
-    def start():
-        transport = httpx.MockTransport(service)
-        made.append(ww.Wonda(KEY, base_url=BASE, journal=tmp_path / "j.db", transport=transport))
-        return made[-1]
-
-    yield start
-    for wonda in made:
-        wonda.close()
 
 
 def test_it_waits_as_a_job_and_is_listed_with_what_was_asked(kernel, service):

@@ -107,26 +107,7 @@ export default {
     }
     on("slides thumbs step fixing", () => {
       const slides = model.get("slides");
-      const focused = strip.contains(document.activeElement) ? document.activeElement : null;
-      const at = focused ? [...strip.children].indexOf(focused.closest("li")) : -1;
-      const keys = new Set(slides.map((slide) => slide.key));
-      for (const [key, old] of tiles) {
-        if (keys.has(key)) continue;
-        old.end();
-        old.node.remove();
-        tiles.delete(key);
-      }
-      slides.forEach((slide, index) => {
-        if (!tiles.has(slide.key)) tiles.set(slide.key, tile(slide.key));
-        const { node, paint } = tiles.get(slide.key);
-        if (strip.children[index] !== node) strip.insertBefore(node, strip.children[index] ?? null);
-        paint(slide, index, slides.length);
-      });
-      // What was moved or removed must not throw the focus into the notebook.
-      if (focused && document.activeElement !== focused) {
-        const near = slides[Math.min(at, slides.length - 1)];
-        (focused.isConnected ? focused : tiles.get(near?.key)?.remove)?.focus();
-      }
+      arrange(strip, tiles, slides, tile);
       summed.replaceChildren(
         ...slides.map(({ key }) => h("img", { src: tiles.get(key).node.querySelector("img").src, alt: "" })),
       );

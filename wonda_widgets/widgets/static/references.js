@@ -154,27 +154,8 @@ function references(model, panel) {
     const items = model.get("references");
     const chosen = model.get("models").find((item) => item.key === model.get("model"));
     const most = chosen ? chosen.most_references : 0;
-    const focused = list.contains(document.activeElement) ? document.activeElement : null;
-    const at = focused ? [...list.children].indexOf(focused.closest("li")) : -1;
-    const keys = new Set(items.map((item) => item.key));
-    for (const [key, old] of tiles) {
-      if (keys.has(key)) continue;
-      old.end();
-      old.node.remove();
-      tiles.delete(key);
-    }
-    items.forEach((item, index) => {
-      if (!tiles.has(item.key)) tiles.set(item.key, tile(item.key));
-      const { node, paint } = tiles.get(item.key);
-      if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
-      paint(item, index, items.length);
-      if (["done", "refused"].includes(item.state)) heldFiles.delete(item.key);
-    });
-    // What was moved or removed must not throw the focus into the notebook.
-    if (focused && document.activeElement !== focused) {
-      const near = items[Math.min(at, items.length - 1)];
-      (focused.isConnected ? focused : near ? tiles.get(near.key).remove : input).focus();
-    }
+    arrange(list, tiles, items, tile, input);
+    for (const item of items) if (["done", "refused"].includes(item.state)) heldFiles.delete(item.key);
     const text = model.get("references_said");
     row.node.hidden = most === 0 && !items.length;
     drop.hidden = most === 0;

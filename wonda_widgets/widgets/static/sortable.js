@@ -25,3 +25,31 @@ function sorting(kind, key, drop) {
     },
   };
 }
+
+/**
+ * Have a list's tiles as the items are: one each, in their order, with the focus where it was.
+ * `make(key)` gives a tile: { node, remove (its last button), paint(item, place, count), end() }.
+ * What was moved or removed must not throw the focus into the notebook: else it goes to the
+ * tile that took its place, or to `otherwise`.
+ */
+function arrange(list, tiles, items, make, otherwise = null) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const at = focused ? [...list.children].indexOf(focused.closest("li")) : -1;
+  const keys = new Set(items.map((item) => item.key));
+  for (const [key, old] of tiles) {
+    if (keys.has(key)) continue;
+    old.end();
+    old.node.remove();
+    tiles.delete(key);
+  }
+  items.forEach((item, index) => {
+    if (!tiles.has(item.key)) tiles.set(item.key, make(item.key));
+    const { node, paint } = tiles.get(item.key);
+    if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
+    paint(item, index, items.length);
+  });
+  if (focused && document.activeElement !== focused) {
+    const near = items[Math.min(at, items.length - 1)];
+    (focused.isConnected ? focused : near ? tiles.get(near.key).remove : otherwise)?.focus();
+  }
+}

@@ -26,7 +26,13 @@ MAX_BYTES = 220_000  # which are 300 KB in the notebook's file
 MOST_ROWS = 100
 ON_A_SHEET = 12  # pictures
 LONGEST_TEXT = 600  # characters of a cell
+SHOWN = 640  # pixels, the longest side of one picture as it is shown
 COLUMNS = ("Prompt", "Model", "Parameters", "Made", "Took", "Edited", "Posted")
+
+
+#: Bytes, type and width of a picture; see `Kept`.
+Look = tuple[bytes, str, int]
+NO_LOOK: Look = (b"", "", 0)
 
 
 class Kept(NamedTuple):
@@ -40,12 +46,15 @@ class Kept(NamedTuple):
         Of the picture.
     alt : str
         The picture in words.
+    width : int
+        Pixels that it is shown with; 0 for its own.
     html, plain : str
         Words and a table, and the same as text.
     """
 
     picture: bytes = b""
     mime_type: str = ""
+    width: int = 0
     alt: str = ""
     html: str = ""
     plain: str = ""
@@ -58,19 +67,19 @@ async def of_facts(
     told = [(name, _cut(value)) for name, value in facts if value]
     rows = "".join(f"<tr><th>{_text(name)}</th>{_cell(value)}</tr>" for name, value in told)
     plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
-    data, mime_type = await runtime.in_thread(_small, picture) if picture else (b"", "")
+    look = await runtime.in_thread(_small, picture) if picture else NO_LOOK
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     heading = f"<p><strong>{_text(title)}</strong></p>"
-    return Kept(data, mime_type, alt or title, heading + table, plain)
+    return Kept(*look, alt or title, heading + table, plain)
 
 
 async def of_pictures(title: str, history: AsyncHistory, shown: Sequence[Picture | Job]) -> Kept:
     """What stays of a panel that shows pictures: how they look, and what became of them."""
     some = [each for each in [await _made(history, one) for one in shown[:MOST_ROWS]] if each]
     told = await history.story(some) if some else []
-    data, mime_type = await _look(history, some[:ON_A_SHEET])
+    look = await _look(history, some[:ON_A_SHEET])
     said = [f"{stories.summary(told)}." if told else "No pictures yet."]
-    if len(some) > ON_A_SHEET and data:
+    if len(some) > ON_A_SHEET and look[0]:
         said.append(f"The first {ON_A_SHEET} are shown, row by row.")
     if len(shown) > MOST_ROWS:
         said.append(f"Only {MOST_ROWS} of {len(shown):,} are listed.")
@@ -84,7 +93,7 @@ async def of_pictures(title: str, history: AsyncHistory, shown: Sequence[Picture
     plain += [" · ".join(line[at][0] for at in used if line[at][0]) for line in lines]
     alt = some[0].prompt if len(some) == 1 else f"{title}: {sentence}"
     shown_html = f"<p><strong>{_text(title)}</strong> {_text(sentence)}</p>{table}"
-    return Kept(data, mime_type, alt or title, shown_html, "\n".join(plain))
+    return Kept(*look, alt or title, shown_html, "\n".join(plain))
 
 
 async def _made(history: AsyncHistory, each: Picture | Job) -> Picture | None:
@@ -96,15 +105,15 @@ async def _made(history: AsyncHistory, each: Picture | Job) -> Picture | None:
         return None
 
 
-async def _look(history: AsyncHistory, some: Sequence[Picture]) -> tuple[bytes, str]:
+async def _look(history: AsyncHistory, some: Sequence[Picture]) -> Look:
     """One picture as it is, several on a sheet; nothing where none can be fetched."""
     try:
         if len(some) == 1:
             return await runtime.in_thread(_small, await history.original(some[0]))
         small = [await history.thumbnail(picture) for picture in some]
-        return await runtime.in_thread(_sheet, small) if small else (b"", "")
+        return await runtime.in_thread(_sheet, small) if small else NO_LOOK
     except WondaError:
-        return b"", ""
+        return NO_LOOK
 
 
 def _row(chapter: Chapter) -> list[tuple[str, str]]:
@@ -141,16 +150,18 @@ def _cell(text: str, link: str = "") -> str:
     return f'<td dir="auto">{inside}</td>'
 
 
-def _small(data: bytes) -> tuple[bytes, str]:
+def _small(data: bytes) -> Look:
     """A picture as it is kept; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     shown = preview(data, LONGEST, MAX_BYTES)
-    return shown.data, shown.mime_type
+    # Larger on a sharp screen, and not as high as the page.
+    scale = min(1.0, SHOWN / max(shown.width, shown.height))
+    return shown.data, shown.mime_type, round(shown.width * scale)
 
 
-def _sheet(pictures: Sequence[bytes]) -> tuple[bytes, str]:
+def _sheet(pictures: Sequence[bytes]) -> Look:
     """Several on one sheet; slow, for a thread."""
     from ..imaging import contact_sheet  # noqa: PLC0415 - see above
 
-    return contact_sheet.of(pictures, max_bytes=MAX_BYTES)
+    return (*contact_sheet.of(pictures, max_bytes=MAX_BYTES), 0)

@@ -130,8 +130,10 @@ class Twin:
         }
         if kept.picture:
             look = {kept.mime_type: base64.b64encode(kept.picture).decode()}
-            alt = {kept.mime_type: {"alt": kept.alt}}
-            _publish(self._live_name, {**look, "text/plain": kept.alt}, alt)
+            about: dict[str, Any] = {"alt": kept.alt}
+            if kept.width:
+                about["width"] = kept.width
+            _publish(self._live_name, {**look, "text/plain": kept.alt}, {kept.mime_type: about})
             _publish(self.name, words)
         else:
             _publish(self._live_name, words)

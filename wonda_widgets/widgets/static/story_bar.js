@@ -25,7 +25,7 @@ export default {
     const alert = alertBox(model);
     root.append(row, asked, alert);
     // A page of Voilà is no notebook: nothing stays in it.
-    keep.hidden = !root.closest(".jp-NotebookPanel, .jp-Notebook") || "voila" in document.body.dataset;
+    keep.hidden = "voila" in document.body.dataset;
     asked.hidden = true;
     function ask(now) {
       asked.hidden = !now;

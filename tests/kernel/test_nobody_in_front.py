@@ -38,7 +38,8 @@ def kept(kernel, display_id):
 
 def display_ids(kernel):
     shown = [m["content"] for m in kernel.said if m["msg_type"] == "display_data"]
-    return [each["transient"]["display_id"] for each in shown if each.get("transient")]
+    ids = [each["transient"]["display_id"] for each in shown if each.get("transient")]
+    return [each for each in ids if not each.endswith("-live")]  # the panel itself
 
 
 def test_what_a_panel_shows_is_kept_in_the_cell_that_shows_it(kernel, alone):

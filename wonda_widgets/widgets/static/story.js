@@ -40,7 +40,7 @@ export default {
           h("p", { class: "wonda-story-time" }, time),
           h("p", { class: "wonda-story-title", dir: "auto" }, item.title),
           item.did
-            ? h("p", { class: item.posted ? "wonda-story-did wonda-done" : "wonda-story-did" }, item.did, " ", link)
+            ? h("p", { class: item.posted ? "wonda-story-did wonda-story-posted" : "wonda-story-did" }, item.did, " ", link)
             : null,
         ),
       );

@@ -54,7 +54,7 @@ def dashboard(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         port = frontends.free_port()
-        command = [sys.executable, "-c", "from wonda_widgets import cli; cli.main()", "demo"]
+        command = [sys.executable, "-m", "wonda_widgets", "demo"]
         command += ["--voila", "--no-browser", "--port", str(port)]
         command += ["--title", "Harbour campaign", "--budget", "2"]
         url = f"http://127.0.0.1:{port}/"

@@ -164,7 +164,7 @@ def _demo(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _served_sandbox(environment: dict[str, str], folder: str) -> Iterator[dict[str, str]]:
     """A sandbox for all visitors together, and a journal that ends with it."""
-    command = [sys.executable, "-c", "from wonda_widgets import cli; cli.main(['sandbox'])"]
+    command = [sys.executable, "-m", "wonda_widgets", "sandbox"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:

@@ -13,8 +13,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-DEMO = "from wonda_widgets import cli; raise SystemExit(cli.main())"
-
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
@@ -24,7 +22,7 @@ def served(tmp_path_factory):
         def start(*options):
             folder = tmp_path_factory.mktemp("demo")
             port = frontends.free_port()
-            command = [sys.executable, "-c", DEMO, "demo", "--voila", "--no-browser"]
+            command = [sys.executable, "-m", "wonda_widgets", "demo", "--voila", "--no-browser"]
             url = f"http://127.0.0.1:{port}/"
             command += ["--port", str(port), *options]
             env = frontends.environment(tmp_path_factory.mktemp("home"))

@@ -43,6 +43,8 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
         "wonda_widgets/widgets/static/theme.css",
         "wonda_widgets/static/storyboard.css",
         "wonda_widgets/static/storyboard.js",
+        "wonda_widgets/share/voila/templates/wonda/conf.json",
+        "wonda_widgets/share/voila/templates/wonda/index.html.j2",
         *(f"wonda_widgets/notebooks/{path.name}" for path in NOTEBOOKS),
         "wonda_widgets/sandbox/pictures/painter.py",
     } <= names

@@ -32,7 +32,16 @@ def test_live_without_a_key_is_refused_with_what_to_do(capsys):
 
 
 @pytest.mark.parametrize(
-    "wrong", [["sandbox", "--port", "x"], ["sandbox", "--seconds", "-1"], ["fly"], []]
+    "wrong",
+    [
+        ["sandbox", "--port", "x"],
+        ["sandbox", "--seconds", "-1"],
+        ["fly"],
+        [],
+        ["demo", "--budget", "-1"],
+        ["demo", "--budget", "nan"],
+        ["demo", "--publish", "always"],
+    ],
 )
 def test_a_wrong_command_line_says_so(wrong, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -537,10 +537,16 @@ export default {
           act.title = least === most ? `Choose ${least}` : `Choose ${least} to ${most}`;
         return act;
       });
+      // Why what takes several is off: too many are chosen, which no button says by itself.
+      const widest = model.get("actions").reduce((a, b) => (b.most > (a?.most ?? 1) ? b : a), null);
+      const tooMany = widest && some.length > widest.most;
+      const limit = tooMany
+        ? h("span", { class: "wonda-count" }, `${widest.label.replace("…", "")} takes ${widest.least} to ${widest.most}.`)
+        : null;
       const had = chosenBar.contains(document.activeElement);
       chosenBar.replaceChildren(
         ...(some.length
-          ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear]
+          ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear, ...(limit ? [limit] : [])]
           : [h("span", { class: "wonda-count" }, "Click or Space chooses, Enter looks closely, f marks a favourite.")]),
       );
       if (had && !some.length) focus(active);

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, client, credentials, journal
 from .errors import InvalidInputError, WondaError
@@ -172,9 +172,17 @@ def _served_sandbox(environment: dict[str, str], folder: str) -> Iterator[dict[s
         journal_file = str(Path(folder) / "journal.db")
         yield {client.SANDBOX_VARIABLE: address, journal.PATH_VARIABLE: journal_file}
     finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """End a server, whether or not it listens any more."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _page(options: argparse.Namespace) -> dict[str, str]:
@@ -202,9 +210,7 @@ def _until_told(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+        _end(process)
         raise
 
 

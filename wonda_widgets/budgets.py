@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .errors import InvalidInputError
+from .errors import BadRequestError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Awaitable, Callable, Mapping
-    from datetime import datetime
 
     from .models import Estimate
 
     Price = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
 
+MOST = 1_000_000_000.0  # US dollars
 #: What certainly cost nothing. A failed job counts: the service does not say that it was free.
 FREE = ("refused", "absent")
 
@@ -37,38 +38,42 @@ class UnpricedError(Exception):
 
 
 class Budget:
-    """US dollars that may be spent on pictures since a moment, by all kernels of one journal.
+    """US dollars that may be spent on pictures, by all kernels of one journal.
+
+    What was asked for is counted, by the service's estimates; a failed picture counts too,
+    because the service does not say that it was free.
 
     Parameters
     ----------
     usd : float
         US dollars.
-    since : datetime.datetime
-        With a time zone.
+    since : datetime.datetime, optional
+        From when on; without a zone, by this computer's. Without it: each day anew.
 
     Raises
     ------
     InvalidInputError
-        If it is no amount of money.
+        If it is no amount of money, or no time.
 
     Examples
     --------
-    >>> today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    >>> wonda.images.generate(model="z-image", prompt="A lake", budget=ww.Budget(2.50, today))
+    >>> wonda.images.generate(model="z-image", prompt="A lake", budget=ww.Budget(2.50))
     """
 
-    def __init__(self, usd: float, since: datetime) -> None:
+    def __init__(self, usd: float, since: datetime | None = None) -> None:
         number = isinstance(usd, int | float) and not isinstance(usd, bool)
-        if not number or not 0 <= usd < math.inf:
-            raise InvalidInputError(
-                "budget_usd", f"A budget is an amount of US dollars, not {usd!r}."
-            )
+        if not number or not 0 <= usd <= MOST:
+            said = f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."
+            raise InvalidInputError("budget_usd", said)
+        if since is not None and not isinstance(since, datetime):
+            raise InvalidInputError("since", f"since is a datetime, not {since!r}.")
         self.usd = float(usd)
         self.since = since
         self._prices: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return f"<Budget ${self.usd:.2f} since {self.since:%Y-%m-%d %H:%M}>"
+        since = f" since {self.since:%Y-%m-%d %H:%M}" if self.since else " a day"
+        return f"<Budget ${self.usd:.2f}{since}>"
 
     def guard(self, base_url: str, body: Mapping[str, Any]) -> Callable[[sqlite3.Connection], None]:
         """Give what refuses one more request, within the journal's own transaction.
@@ -103,7 +108,7 @@ class Budget:
         rows = connection.execute(
             f"SELECT body, count(*) AS times FROM request WHERE base_url=? AND kind='inference'"  # noqa: S608
             f" AND asked_at>=? AND state NOT IN ({marks}) GROUP BY body",
-            (base_url, self.since.timestamp(), *FREE),
+            (base_url, (self.since or today()).timestamp(), *FREE),
         ).fetchall()
         asked = [(json.loads(row["body"]), row["times"]) for row in rows]
         missing = {_key(body): body for body, _ in asked if _key(body) not in self._prices}
@@ -121,14 +126,23 @@ class Budget:
         APIError, ServiceUnreachableError
         """
         for body in bodies:
-            usd = (await price(body)).usd
+            try:
+                usd = (await price(body)).usd
+            except (BadRequestError, NotFoundError):  # it is offered no more
+                usd = None
             if usd is None or not 0 <= usd < math.inf:
                 raise InvalidInputError(
                     "budget",
-                    f"The service tells no price for {body.get('model')}, and there is a budget.",
-                    "Choose another model.",
+                    f"The service tells no price for {body.get('model')}, so it is not known what "
+                    "is left of the budget.",
+                    "Choose another model; if it was used before, ask whoever set the budget.",
                 )
             self._prices[_key(body)] = usd
+
+
+def today() -> datetime:
+    """When this day began, by this computer's zone."""
+    return datetime.combine(datetime.now().astimezone().date(), time.min).astimezone()
 
 
 def _key(body: Mapping[str, Any]) -> str:

@@ -169,6 +169,8 @@ def _served_sandbox(environment: dict[str, str], folder: str) -> Iterator[dict[s
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
         address = process.stdout.readline().strip()
+        if not address:
+            raise RuntimeError("the sandbox did not start; see the lines above")
         journal_file = str(Path(folder) / "journal.db")
         yield {client.SANDBOX_VARIABLE: address, journal.PATH_VARIABLE: journal_file}
     finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import credentials, runtime
 from .database import MEMORY
-from .errors import MissingKeyError
+from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
 from .models import Account, Capabilities, parse
 from .resources._core import Core, on_package_loop
@@ -148,6 +148,10 @@ class AsyncWonda:
         journal : path, ``":memory:"`` or Journal, optional
             As of `AsyncWonda`.
         """
+        if checked_base_url(base_url) == DEFAULT_BASE_URL:
+            raise InvalidInputError(
+                "base_url", "This is the service itself, no sandbox.", "Use Wonda(key)."
+            )
         client = cls("sk_" + "0" * 64, base_url=base_url, journal=journal)
         client.is_sandbox = client._core.is_sandbox = True
         return client

@@ -46,6 +46,7 @@ MEGABYTES = 50.0
 PRUNE_EVERY = 200  # rows begun
 FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
 SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
+WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
 
 #: In these a publish stands in the way of the same one again.
@@ -301,7 +302,7 @@ class Journal:
         The newest 100 at most, newest first.
         """
         return self._records(
-            "base_url=? AND kind<>'upload' AND asked_at>?"
+            f"base_url=? AND kind<>'upload' AND (asked_at>? OR {WAITING})"
             " AND ((state='accepted' AND NOT ended) OR state IN ('sending', 'unknown'))"
             " ORDER BY asked_at DESC LIMIT 100",
             (base_url, since),
@@ -331,6 +332,20 @@ class Journal:
             writes=False,
         )
 
+    def edit_of(self, base_url: str, media_id: str) -> Future[dict[str, Any] | None]:
+        """How an uploaded media was made of another, if it was noted: ``of``, ``operations``."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, Any] | None:
+            found = _read(
+                connection,
+                "base_url=? AND kind='upload' AND state='accepted' AND job_id=?",
+                (base_url, media_id),
+            )
+            edit = found[0].body.get("edit") if found else None
+            return edit if isinstance(edit, dict) and edit.get("of") else None
+
+        return self._database.run(work, writes=False)
+
     def of_intent(self, intent: str) -> Future[list[Record]]:
         """Give one request."""
         return self._records("intent=?", (intent,))
@@ -354,7 +369,7 @@ class Journal:
     def _prune(self, connection: sqlite3.Connection) -> None:
         """Let the oldest entries go, by age and then by size."""
         oldest = time.time() - self._days * 86_400
-        _forget(connection, f"asked_at<? AND NOT {FAVOURITE}", (oldest,))
+        _forget(connection, f"asked_at<? AND NOT {FAVOURITE} AND NOT {WAITING}", (oldest,))
         batches.Batches.forget(connection, oldest)
         batches.Batches.close(connection, time.time() - batches.DAYS * 86_400)
         for _ in range(10_000):
@@ -366,7 +381,9 @@ class Journal:
             batches.Batches.forget_ended(connection)
             # What is not settled is kept: it stands in the way of the same post.
             goes = f"{SETTLED} AND NOT {FAVOURITE} AND NOT {batches.NEEDED}"
-            eldest = f"SELECT intent FROM request WHERE {goes} ORDER BY asked_at LIMIT 10"  # noqa: S608
+            # What was refused tells nothing of what was spent or posted, so it goes first.
+            order = "state NOT IN ('refused', 'absent'), asked_at"
+            eldest = f"SELECT intent FROM request WHERE {goes} ORDER BY {order} LIMIT 10"  # noqa: S608
             if not _forget(connection, f"intent IN ({eldest})", ()):
                 break
         connection.execute("PRAGMA incremental_vacuum").fetchall()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from conftest import BASE, KEY
 
 import wonda_widgets as ww
 from wonda_widgets import runtime
@@ -122,7 +123,39 @@ def test_what_was_spent_before_does_not_count(kernel):
     assert wonda.images.spent(later) == 0
 
 
-@pytest.mark.parametrize("usd", [-1, float("nan"), float("inf"), "2", None, True])
+@pytest.mark.parametrize("usd", [-1, float("nan"), float("inf"), 10**400, "2", None, True])
 def test_a_budget_is_an_amount_of_money(usd):
     with pytest.raises(ww.InvalidInputError, match="amount of US dollars"):
         budget(usd)
+
+
+def test_where_nothing_can_be_counted_nothing_is_spent(service, tmp_path):
+    (tmp_path / "no folder").write_text("a file")
+    transport = httpx.MockTransport(service)
+    journal = tmp_path / "no folder" / "j.db"
+    wonda = ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport)
+    with pytest.warns(ww.JournalWarning):
+        wonda.images.generate(**BODY)
+    with pytest.raises(ww.InvalidInputError, match="nobody can count"):
+        wonda.images.generate(**BODY, budget=budget(1))
+    assert len(service.made) == 1
+    wonda.close()
+
+
+def test_a_picture_of_a_model_that_is_gone_is_said_to_be_why(kernel):
+    wonda = kernel()
+    wonda.images.generate(model="untold", prompt="A lake")
+    with pytest.raises(ww.InvalidInputError, match="not known what is left of the budget"):
+        wonda.images.generate(**BODY, budget=budget(1))
+
+
+def test_a_request_that_would_push_out_what_is_known_is_refused(kernel, service):
+    with pytest.raises(ww.InvalidInputError, match="too long"):
+        kernel().images.generate(model="m", prompt="x" * 300_000)
+    assert service.made == []
+
+
+@pytest.mark.parametrize("since", ["yesterday", 17])
+def test_since_is_a_time(since):
+    with pytest.raises(ww.InvalidInputError, match="datetime"):
+        ww.Budget(1, since)

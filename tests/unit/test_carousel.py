@@ -63,7 +63,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(once, "GRACE", 0.0)
+    monkeypatch.setattr(once, "CAROUSEL_GRACE", 0.0)
     return Service()
 
 
@@ -215,3 +215,96 @@ def test_on_the_sandbox():
         with pytest.raises(ww.OutcomeUnknownError) as caught:
             wonda.publish.instagram_carousel(**{**post, "caption": "Lost"})
         assert wonda.publish.check(caught.value).posted is True
+
+
+def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
+    kernel, service, monkeypatch
+):
+    monkeypatch.setattr(once, "CAROUSEL_GRACE", 240.0)
+    wonda = kernel()
+    service.lose = "before"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is None
+    assert 200 < finding.again_in <= 240
+    service.lose = ""
+    with pytest.raises(ww.OutcomeUnknownError):
+        kernel().publish.instagram_carousel(**THREE)
+    assert service.posts == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"instagramPublishId": "i", "status": "failed", "errorMessage": "no"},
+        {"instagramPublishId": "i", "status": "processing"},
+        {"instagramPublishId": "i", "error": {"message": "no"}},
+    ],
+)
+def test_an_answer_that_does_not_say_that_it_is_done_is_not_called_posted(kernel, service, reply):
+    service.reply = reply
+    with pytest.raises(ww.OutcomeUnknownError):
+        kernel().publish.instagram_carousel(**THREE)
+
+
+def row_of(**facts):
+    from wonda_widgets.resources.post_history import post
+
+    row = {"instagramAccountId": "a1", "caption": "Three", "createdAt": "2026-11-25T12:00:05Z"}
+    return post({**row, **facts})
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted", "like"),
+    [
+        ({"product": "IMAGE", "mediaId": "m1"}, ["m1", "m2"], "DOUBTFUL"),
+        ({"product": "FEED"}, ["m1", "m2"], "DOUBTFUL"),
+        (
+            {"product": "CAROUSEL", "mediaIds": ["c1", "c2"], "caption": None},
+            ["m1", "m2"],
+            "DOUBTFUL",
+        ),
+        ({"product": "CAROUSEL_ALBUM", "mediaIds": ["m1", "m2"]}, ["m2", "m1"], "OURS"),
+        ({"mediaIds": ["m1", "m2"]}, ["m1"], "DOUBTFUL"),
+        ({"product": "STORIES", "mediaIds": ["x"]}, ["m1", "m2"], "OTHER"),
+        ({"product": "CAROUSEL", "mediaIds": ["x", "y"], "caption": "Else"}, ["m1", "m2"], "OTHER"),
+    ],
+)
+def test_what_a_row_of_the_history_is_to_a_post(facts, wanted, like):
+    from wonda_widgets.resources.likeness import likeness
+
+    body = {"instagramAccountId": "a1", "caption": "Three"}
+    body |= {"mediaIds": wanted} if len(wanted) > 1 else {"mediaId": wanted[0]}
+    asked = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    assert likeness(row_of(**facts), body, asked).name == like
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_the_same_edits_made_again_by_another_kernel_are_the_same_carousel(
+    served, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(once, "CAROUSEL_GRACE", 60.0)
+    sandbox, base_url = served(seconds=0.05)
+    edit = {"operations": [{"type": "encode", "format": "JPEG"}]}
+
+    def edited(wonda, media_ids):
+        return [
+            wonda.media.upload(b"\xff\xd8\xff same", edit={"of": each, **edit}).media_id
+            for each in media_ids
+        ]
+
+    with (
+        ww.Wonda.served_sandbox(base_url, journal=tmp_path / "j.db") as one,
+        ww.Wonda.served_sandbox(base_url, journal=tmp_path / "j.db") as other,
+    ):
+        jobs = [one.images.generate(model="z-image", prompt=f"A {n}") for n in "ab"]
+        originals = [job.wait().media.media_id for job in jobs]
+        account = one.accounts.instagram()[0].instagram_account_id
+        one.publish.instagram_carousel(
+            media_ids=edited(one, originals), instagram_account_id=account
+        )
+        again = edited(other, originals[::-1])
+        with pytest.raises(ww.AlreadyPublishedError):
+            other.publish.instagram_carousel(media_ids=again, instagram_account_id=account)
+    assert len(sandbox.store.carousels) == 1

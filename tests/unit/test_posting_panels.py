@@ -193,3 +193,57 @@ def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
         assert "This account has no scheduling." in listed.said
         form.close()
         listed.close()
+
+
+def test_what_became_of_a_scheduled_post_is_told_where_it_was_scheduled(
+    wonda, pictures, opened, settled
+):
+    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+    due = datetime.now(UTC) + timedelta(hours=3)
+    for _ in range(2):
+        say(form, type="publish", scheduled_at=due.isoformat())
+        settled(lambda: form.step == "confirming")
+        say(form, type="confirm", media_id=form.media_id)
+        settled(lambda: form.posted)
+        kept = dict(form._kept_facts())
+        assert kept["Scheduled"].endswith(f"{due.astimezone():%Y-%m-%d %H:%M}")
+        wonda.publish.cancel(form.job)
+        settled(lambda: not form.posted)
+        assert form.settled == "The scheduled post was canceled. It will not be posted."
+
+
+async def _tell(wonda, job_id, raw):
+    await wonda._async._core.tell("publish", job_id, raw)
+
+
+def test_a_scheduled_post_that_failed_is_no_success(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+    due = datetime.now(UTC) + timedelta(hours=3)
+    say(form, type="publish", scheduled_at=due.isoformat())
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    runtime.call(_tell(wonda, form.job.id, {"status": "failed", "errorMessage": "Refused."}))
+    settled(lambda: form.error)
+    assert form.error["text"] == "Refused. Nothing was posted."
+    assert form.posted == {}
+
+
+def test_a_cancel_that_fails_is_not_called_done(wonda, pictures, opened, settled):
+    jobs = [
+        wonda.publish.instagram(
+            media_id=picture.media.media_id,
+            instagram_account_id=wonda.accounts.instagram()[0].instagram_account_id,
+            scheduled_at=datetime.now(UTC) + timedelta(hours=2),
+        )
+        for picture in pictures[:2]
+    ]
+    listed = opened(ww.ScheduledPosts(wonda))
+    settled(lambda: len(listed.posts) == 2)
+    say(listed, type="cancel", job_id=jobs[0].id)
+    settled(lambda: listed.said and len(listed.posts) == 1)
+    wonda.faults.add("DELETE", "publish/scheduled", 409)
+    say(listed, type="cancel", job_id=jobs[1].id)
+    settled(lambda: listed.error and not listed.canceling)
+    assert listed.said == ""
+    assert "started or ended" in listed.error["text"]

@@ -6,10 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
+import msgspec
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets import polling
+from wonda_widgets import polling, runtime
 from wonda_widgets.resources import once, schedule
 
 POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Later"}
@@ -34,6 +35,7 @@ class Service:
         self.deletes = []
         self.lose_delete = ""
         self.empty = False
+        self.delete_status = 200
 
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
@@ -87,6 +89,8 @@ class Service:
         self.canceled.add(job_id)
         if self.lose_delete == "after":
             raise httpx.ReadError("lost")
+        if self.delete_status != 200:
+            return httpx.Response(self.delete_status, json={"error": {"message": "failed"}})
         return httpx.Response(204) if self.empty else httpx.Response(200, json={})
 
 
@@ -278,3 +282,75 @@ def test_on_the_sandbox():
         pytest.raises(ww.PermissionDeniedError, match="no scheduling"),
     ):
         wonda.publish.scheduled()
+
+
+@pytest.mark.parametrize(
+    ("change", "like"),
+    [
+        ({}, "OURS"),
+        ({"scheduledFor": "2026-12-01T18:00:00Z"}, "DOUBTFUL"),  # rounded to the minute
+        ({"scheduledFor": None}, "DOUBTFUL"),
+        ({"outputJobId": None}, "DOUBTFUL"),
+        ({"mediaId": "a copy"}, "DOUBTFUL"),
+        ({"caption": "Other words"}, "DOUBTFUL"),
+        ({"mediaId": "another", "caption": "Other words"}, "OTHER"),
+        ({"scheduledFor": "2026-12-01T18:05:00Z"}, "OTHER"),
+        ({"instagramAccountId": "else"}, "OTHER"),
+        ({"outputJobId": "known"}, "OTHER"),
+    ],
+)
+def test_what_a_row_of_the_list_is_to_a_post(change, like):
+    body = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Later"}
+    body["scheduledAt"] = "2026-12-01T18:00:20+00:00"
+    row = {**body, "scheduledFor": body["scheduledAt"], "outputJobId": "p1", **change}
+    del row["scheduledAt"]
+    post = schedule._read({name: value for name, value in row.items() if value}, {})
+    assert schedule._likeness(post, body, {"known"}).name == like
+
+
+def test_a_post_that_has_just_left_the_list_may_still_arrive(kernel, service, monkeypatch):
+    from wonda_widgets import records
+
+    monkeypatch.setattr(once, "GRACE", 30.0)
+    wonda = kernel()
+    service.lose = "before"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    [record] = runtime.call(found(wonda, caught.value.intent))
+    assert isinstance(record, records.Record)
+    long_ago = msgspec.structs.replace(record, told_at=record.told_at - 7200)
+    due = datetime.fromisoformat(record.body["scheduledAt"])
+    just_due = due + timedelta(seconds=5)
+    assert once._may_still_arrive(long_ago, just_due) == pytest.approx(25, abs=1)
+    assert once._may_still_arrive(long_ago, due - timedelta(hours=1)) < 0
+
+
+async def found(wonda, intent):
+    import asyncio
+
+    return await asyncio.wrap_future(wonda._async._core.journal.of_intent(intent))
+
+
+def test_one_whose_time_came_while_nobody_looked_is_offered(kernel, monkeypatch):
+    first = kernel()
+    first.publish.instagram(**POST, scheduled_at=soon(days=20))
+    first.close()
+    later = datetime.now(UTC) + timedelta(days=20, hours=1)
+    monkeypatch.setattr("wonda_widgets.resources.jobs.time.time", later.timestamp)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, _zone=None):
+            return later
+
+    monkeypatch.setattr("wonda_widgets.resources.jobs.datetime", Later)
+    [record] = kernel().jobs.unfinished()
+    assert record.job_id == "p1"
+
+
+def test_a_cancel_that_the_service_failed_at_is_looked_up_too(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.delete_status = 500
+    wonda.publish.cancel(job)
+    assert job.status == "canceled"

@@ -23,6 +23,7 @@ import msgspec
 from .. import estimates, runtime
 from ..errors import (
     ClosedError,
+    InvalidInputError,
     OutcomeUnknownError,
     UnexpectedReplyError,
     UnreadableOutcomeError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MOST_BYTES = 200_000  # of a request's text; more would push out what the journal knows
 CLOSING = 5.0  # seconds that closing a client waits for requests that are on their way
 UNKNOWN = "unknown"  # our own word for the status of what may have been made
 NEVER_READ = "the process that asked ended before it read the answer"
@@ -261,6 +263,12 @@ class Core:
     ) -> str:
         self.transport.check_open()
         text = self.transport.without_key(encoded(body)["content"])
+        if len(text) > MOST_BYTES:
+            raise InvalidInputError(
+                "prompt",
+                f"This is too long: the request has {len(text) / 1e6:.1f} MB.",
+                "Shorten the text.",
+            )
         while True:
             intent, earlier = await asyncio.wrap_future(
                 self.journal.begin(

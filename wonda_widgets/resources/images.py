@@ -86,6 +86,12 @@ class AsyncImages:
         body = body_of(model, prompt, params, attachment_media_ids)
         if budget is None:
             return await self._core.start(GENERATION, body, named)
+        if self._core.journal.trouble:
+            raise InvalidInputError(
+                "budget",
+                "The journal cannot be written, so nobody can count what is spent of the budget.",
+                "Mend the journal's file, or work without a budget.",
+            )
         guard = budget.guard(self._core.base_url, body)
         return await self._priced(
             budget, lambda: self._core.start(GENERATION, body, named, guard=guard)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import runtime
 from ..errors import InvalidInputError
 from ..jobs import SCHEDULED
+from ..models import timestamp
 from ._core import Core, on_package_loop
 from .images import GENERATION
 from .publish import PUBLISHING
@@ -78,6 +79,7 @@ class AsyncJobs:
             record
             for record in found[::-1]
             if not record.sending and not record.elsewhere and not _waits(record, now)
+            if _since(record) > since
         ]
 
     @on_package_loop
@@ -143,6 +145,12 @@ class AsyncJobs:
         if known:
             return self._core.revived(known[0], OPERATIONS[kind])
         return self._core.follow(kind, job_id, attached=True)
+
+
+def _since(record: Record) -> float:
+    """When it began to matter: a scheduled post at its time, all else when it was asked for."""
+    due = timestamp(record.body.get("scheduledAt"))
+    return max(record.asked_at, due.timestamp() if due else 0.0)
 
 
 def _waits(record: Record, now: datetime) -> bool:

@@ -27,7 +27,7 @@ TELLING = 20
 PLACES = {
     **dict.fromkeys(["IMAGE", "FEED"], "feed"),
     **dict.fromkeys(["STORIES", "STORY"], "story"),
-    "CAROUSEL": "carousel",
+    **dict.fromkeys(["CAROUSEL", "CAROUSEL_ALBUM"], "carousel"),
     "REELS": "reels",
 }
 
@@ -61,12 +61,14 @@ def likeness(post: Post, body: Mapping[str, Any], asked: datetime) -> Likeness:
         return Likeness.DOUBTFUL if here and not old else Likeness.OTHER
     if elsewhere:  # another picture; or a copy of this one, with the same words
         alike = words and bool(plain(post.caption))
+        # Of several, copies are as likely, and a row may tell no words.
+        alike = alike or (len(wanted) > 1 and words is not False and _is_of_same_place(post, body))
         return Likeness.DOUBTFUL if alike and not old else Likeness.OTHER
     if not here:  # it names no picture: not even the same words are proof
         return Likeness.OTHER if old or words is False else Likeness.DOUBTFUL
     if old:
         return Likeness.OTHER if words is False else Likeness.DOUBTFUL
-    sure = words is not False and post.created_at is not None
+    sure = words is not False and post.created_at is not None and _is_of_same_place(post, body)
     return Likeness.OURS if sure and _is_of_account(post, body) else Likeness.DOUBTFUL
 
 
@@ -76,7 +78,7 @@ def is_same(post: Post, body: Mapping[str, Any]) -> bool:
         _shows(post, pictures_of(body))
         and _is_of_account(post, body)
         and same_words(post.caption, body.get("caption")) is not False
-        and not _is_of_another_place(post, body)
+        and _is_of_same_place(post, body)
         and (post.status or "").lower() not in {"failed", "canceled", "cancelled"}
     )
 
@@ -88,7 +90,9 @@ def pictures_of(body: Mapping[str, Any]) -> frozenset[str]:
 
 def _shows(post: Post, wanted: frozenset[str]) -> bool:
     """Whether a row is of these pictures; of one it may name copies too, of several no others."""
-    return post.media_ids == wanted if len(wanted) > 1 else wanted <= post.media_ids
+    if len(wanted) > 1:
+        return post.media_ids == wanted
+    return wanted <= post.media_ids and not post.several
 
 
 def place_of(body: Mapping[str, Any]) -> str | None:
@@ -120,5 +124,11 @@ def _is_of_account(post: Post, body: Mapping[str, Any]) -> bool:
 
 def _is_of_another_place(post: Post, body: Mapping[str, Any]) -> bool:
     """Whether it is, say, a story and not in the feed; a word we do not know is no proof."""
-    there = PLACES.get((post.product or "").upper())
-    return there is not None and there != place_of(body)
+    there, here = PLACES.get((post.product or "").upper()), place_of(body)
+    # Some call a carousel a post of the feed, so these two are no proof against each other.
+    return there not in {None, here} and {there, here} != {"feed", "carousel"}
+
+
+def _is_of_same_place(post: Post, body: Mapping[str, Any]) -> bool:
+    """Whether nothing says that it is of another place."""
+    return PLACES.get((post.product or "").upper()) in {None, place_of(body)}

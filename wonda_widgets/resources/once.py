@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 #: Seconds for which a request whose answer was lost may still take effect: so long the
 #: history's silence proves nothing.
 GRACE = 30.0
+#: The same of a carousel, which the service answers only when all of it is posted.
+CAROUSEL_GRACE = 240.0
 LOOK_BACK = 2  # pages of the history before a post
+
+MOST_EDITS = 20  # of edits of one picture
 
 NOT_POSTED = "It was not posted. You can publish it again."
 FAILED = frozenset({"failed", "canceled", "cancelled"})
@@ -90,20 +94,36 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     on_its_way: bool = False
 
 
-def same_as(body: Mapping[str, Any]) -> str:
+async def same_as(core: Core, body: Mapping[str, Any]) -> str:
     """What two requests for the same post have in common: picture, account, caption, place.
 
-    Neither the time nor the order of a carousel's pictures makes it another one: whoever
-    wants both says so.
+    An edit is known by what was done to which picture, so that the same one, uploaded again by
+    another kernel, is the same picture. Neither the time nor the order of a carousel's
+    pictures makes it another one: whoever wants both says so.
     """
-    several = sorted(body.get("mediaIds") or ())
+    media_ids = list(body.get("mediaIds") or [body["mediaId"]])
+    pictures = sorted([await _picture_of(core, media_id) for media_id in media_ids])
+    several = len(pictures) > 1
     what = [
-        several or body["mediaId"],
+        pictures if several else pictures[0],
         body["instagramAccountId"],
         plain(body.get("caption")),
         "CAROUSEL" if several else body.get("product") or "IMAGE",
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+async def _picture_of(core: Core, media_id: str) -> str:
+    """A media id; of an edit that this journal knows, what was done to which picture."""
+    done: list[Any] = []
+    of = media_id
+    for _ in range(MOST_EDITS):
+        edit = await asyncio.wrap_future(core.journal.edit_of(core.base_url, of))
+        if edit is None:
+            break
+        of = str(edit.get("of"))
+        done.append(edit.get("operations"))
+    return of if not done else json.dumps([of, done[::-1]], sort_keys=True)
 
 
 class PostOnce:
@@ -115,18 +135,26 @@ class PostOnce:
     operation : Operation
     body : dict
         The request.
+    same_as : str
+        See `same_as`.
     repeat : bool
         Whether it may be made again.
     """
 
     def __init__(
-        self, core: Core, operation: Operation, body: Mapping[str, Any], *, repeat: bool = False
+        self,
+        core: Core,
+        operation: Operation,
+        body: Mapping[str, Any],
+        same_as: str,
+        *,
+        repeat: bool = False,
     ) -> None:
         self._core = core
         self._operation = operation
         self._body = body
         self.repeat = repeat
-        self.same_as = same_as(body)
+        self.same_as = same_as
 
     async def settle(self, earlier: Record) -> None:
         """Look what became of the same post, of which the journal knows.
@@ -193,6 +221,13 @@ class PostOnce:
             return  # the journal was asked
         for post in found.posts:
             if is_same(post, self._body):
+                if (post.status or "").lower() in WAITING:
+                    raise AlreadyPublishedError(
+                        "The same post is on its way already.",
+                        permalink=post.permalink,
+                        published_at=post.created_at,
+                        job_id=post.job_id,
+                    )
                 raise _already(self._body, post.created_at, post.permalink, post.job_id)
 
 
@@ -231,7 +266,7 @@ async def _in_history(core: Core, operation: Operation, record: Record, *, gone:
     if doubtful is not None or gone or not found.complete:
         like = "A post like this is in the account’s history"
         return _undecided(like if doubtful else "The account’s history does not tell", doubtful)
-    left = min(GRACE, record.told_at + GRACE - datetime.now(UTC).timestamp())
+    left = _may_still_arrive(record, datetime.now(UTC))
     if left > 0:
         return Finding(
             posted=None,
@@ -239,6 +274,16 @@ async def _in_history(core: Core, operation: Operation, record: Record, *, gone:
             again_in=left,
         )
     return await _noted(core, operation, record, core.journal.absent(record), NOT_POSTED)
+
+
+def _may_still_arrive(record: Record, now: datetime) -> float:
+    """Seconds for which a post that is nowhere to be seen may yet be made."""
+    grace = CAROUSEL_GRACE if record.body.get("mediaIds") else GRACE
+    since = record.told_at
+    due = timestamp(record.body.get("scheduledAt"))
+    if due is not None and due <= now:  # it has left the list, and is being posted
+        since = max(since, due.timestamp())
+    return min(grace, since + grace - now.timestamp())
 
 
 async def _others(core: Core, record: Record) -> set[str]:
@@ -258,15 +303,15 @@ async def _among_scheduled(core: Core, operation: Operation, record: Record) -> 
     if not record.body.get("scheduledAt"):
         return None
     try:
-        post = await schedule.found(core, record.body, await _others(core, record))
+        post, sure = await schedule.found(core, record.body, await _others(core, record))
     except NO_HISTORY:
         if schedule.is_due(record.body, datetime.now(UTC)):
             return None  # the history tells more by now
         return _undecided("The scheduled posts cannot be listed")
     if post is None:
         return None
-    if not post.media_ids:  # the row does not say of which picture it is
-        return _undecided("A post is scheduled for that very time")
+    if not sure:
+        return _undecided("A post like this is among the scheduled ones")
     await asyncio.wrap_future(core.journal.accepted(record.intent, post.job_id, SCHEDULED))
     [now] = await asyncio.wrap_future(core.journal.of_intent(record.intent))
     return _followed(core.revived(now, operation), "It did arrive, and is scheduled.")
@@ -379,7 +424,7 @@ def _under_way(record: Record) -> str:
     due = timestamp(record.body.get("scheduledAt"))
     if due is None or due <= datetime.now(UTC):
         return "on its way"
-    return f"scheduled for {due.astimezone():%d %b %Y at %H:%M}"
+    return f"scheduled for {due.astimezone():%d %b %Y at %H:%M %Z}"
 
 
 def _moment(seconds: float) -> datetime:

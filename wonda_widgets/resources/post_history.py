@@ -28,6 +28,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the history; what it does not say is None."""
 
     media_ids: frozenset[str] = frozenset()
+    several: bool = False
     account_id: str | None = None
     caption: str | None = None
     product: str | None = None
@@ -128,6 +129,7 @@ def post(row: dict[str, Any]) -> Post:
     account = account if isinstance(account, dict) else {}
     return Post(
         media_ids=media_ids(row),
+        several=any(isinstance(each, list) and len(each) > 1 for each in _lists(row)),
         account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
         caption=_first(row, "caption"),
         product=_first(row, "product"),
@@ -146,6 +148,11 @@ def media_ids(row: dict[str, Any]) -> frozenset[str]:
     where = [row, *(each for each in inside if isinstance(each, dict))]
     of_each = (_text(each, "mediaId", "sourceMediaId") for each in where)
     return frozenset(named).union(*of_each)
+
+
+def _lists(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a row lists several pictures, if it is of a carousel."""
+    return row.get("mediaIds"), row.get("media"), row.get("children")
 
 
 def _text(row: dict[str, Any], *names: str) -> list[str]:

@@ -102,7 +102,8 @@ class AsyncPublish:
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
         if due is not None:
             body["scheduledAt"] = due
-        first = once.PostOnce(self._core, PUBLISHING, body, repeat=allow_repeat)
+        same_as = await once.same_as(self._core, body)
+        first = once.PostOnce(self._core, PUBLISHING, body, same_as, repeat=allow_repeat)
         try:
             return await self._core.start(PUBLISHING, body, _named, once=first)
         except PermissionDeniedError as error:
@@ -142,7 +143,8 @@ class AsyncPublish:
             As `instagram`.
         """
         body = _carousel(media_ids, instagram_account_id, caption)
-        first = once.PostOnce(self._core, CAROUSEL, body, repeat=allow_repeat)
+        same_as = await once.same_as(self._core, body)
+        first = once.PostOnce(self._core, CAROUSEL, body, same_as, repeat=allow_repeat)
         return await self._core.start(CAROUSEL, body, _made, once=first)
 
     @on_package_loop
@@ -330,6 +332,8 @@ def _made(raw: Any) -> Named:
     reply = parse(raw, CarouselReply)
     if reply.output_job_id:
         return Named(reply.output_job_id, reply.status or "")
+    if reply.status not in {None, "succeeded"} or raw.get("error") or raw.get("errorMessage"):
+        return Named("")  # it says that it is not done, or not well: nobody knows
     post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
     return Named(post, reply=raw, final=True)
 

@@ -16,16 +16,18 @@ import msgspec
 
 from ..errors import (
     ConflictError,
+    GoneError,
     InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
+    ServerError,
     ServiceUnreachableError,
     UnexpectedReplyError,
     WondaError,
 )
 from ..models import timestamp
 from . import post_history
-from .likeness import pictures_of
+from .likeness import SKEW, Likeness, pictures_of, same_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +114,11 @@ async def listed(core: Core) -> list[ScheduledPost]:
         If the account has no scheduling.
     APIError, ServiceUnreachableError, UnexpectedReplyError
     """
+    return [post for post in await _all(core) if post.job_id]
+
+
+async def _all(core: Core) -> list[ScheduledPost]:
+    """All rows, those that name no job too."""
     try:
         raw = await core.transport.get(PATH)
     except PermissionDeniedError as error:
@@ -121,7 +128,7 @@ async def listed(core: Core) -> list[ScheduledPost]:
     asked = {record.job_id: record.body for record in known}
     found = [_read(row, asked) for row in rows]
     last = datetime.max.replace(tzinfo=UTC)
-    return sorted((post for post in found if post), key=lambda post: post.scheduled_for or last)
+    return sorted(found, key=lambda post: post.scheduled_for or last)
 
 
 def _rows(raw: Any) -> list[dict[str, Any]]:
@@ -133,12 +140,10 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
     return [row for row in lists[0] if isinstance(row, dict)]
 
 
-def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> ScheduledPost | None:
+def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> ScheduledPost:
     """One row; what it does not say is taken from what was asked for."""
     ids = (_text(row, name) for name in ("outputJobId", "jobId", "id"))
-    job_id = next(filter(None, ids), None)
-    if job_id is None:
-        return None
+    job_id = next(filter(None, ids), "")
     body = asked.get(job_id, {})
     of_row = post_history.media_ids(row)
     of_body = tuple(pictures_of(body)) if body else ()
@@ -170,20 +175,27 @@ async def cancel(core: Core, job_id: str) -> None:
     """
     try:
         await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}")
-    except (NotFoundError, ConflictError, ServiceUnreachableError) as error:
+    except (
+        NotFoundError,
+        GoneError,
+        ConflictError,
+        ServerError,
+        ServiceUnreachableError,
+    ) as error:
         # It may be canceled all the same: by an earlier try whose answer was lost.
         if not await _is_canceled(core, job_id):
-            raise error.advising(_REASONS[type(error)]) from None
+            raise error.advising(_reason(error)) from None
     except PermissionDeniedError as error:
         raise error.advising(NO_SCHEDULING) from None
     await core.tell("publish", job_id, {"status": "canceled"})
 
 
-_REASONS = {
-    NotFoundError: "It is not among the scheduled posts any more; look at the account.",
-    ConflictError: "It has started or ended already, so it can’t be canceled; look at the account.",
-    ServiceUnreachableError: "It is not known whether it was canceled. Look at the list again.",
-}
+def _reason(error: WondaError) -> str:
+    if isinstance(error, NotFoundError | GoneError):
+        return "It is not among the scheduled posts any more; look at the account."
+    if isinstance(error, ConflictError):
+        return "It has started or ended already, so it can’t be canceled; look at the account."
+    return "It is not known whether it was canceled. Look at the list again."
 
 
 async def _is_canceled(core: Core, job_id: str) -> bool:
@@ -193,21 +205,41 @@ async def _is_canceled(core: Core, job_id: str) -> bool:
         return False
 
 
-async def found(core: Core, body: Mapping[str, Any], others: set[str]) -> ScheduledPost | None:
-    """Find the scheduled post that a request asked for among those that nobody here knows.
+async def found(
+    core: Core, body: Mapping[str, Any], others: set[str]
+) -> tuple[ScheduledPost | None, bool]:
+    """Find the scheduled post that a request asked for, and whether it is surely that one.
+
+    As with the history, a wrong no would schedule it twice: what a row does not say, or says a
+    little differently, makes it doubtful, not another.
 
     Raises
     ------
     PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
     """
+    doubtful = None
+    for post in await _all(core):
+        like = _likeness(post, body, others)
+        if like is Likeness.OURS:
+            return post, True
+        if like is Likeness.DOUBTFUL:
+            doubtful = post
+    return doubtful, False
+
+
+def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) -> Likeness:
     due = timestamp(body["scheduledAt"])
-    for post in await listed(core):
-        at_that_time = post.scheduled_for == due and post.job_id not in others
-        of_it = not post.media_ids or pictures_of(body) & set(post.media_ids)
-        there = post.instagram_account_id in {None, body["instagramAccountId"]}
-        if at_that_time and of_it and there:
-            return post
-    return None
+    at = post.scheduled_for
+    off_by = abs((at - due).total_seconds()) if at and due else 0.0
+    elsewhere = post.instagram_account_id not in {None, body["instagramAccountId"]}
+    if post.job_id in others or elsewhere or off_by > SKEW.total_seconds():
+        return Likeness.OTHER
+    pictures, words = set(post.media_ids), same_words(post.caption, body.get("caption"))
+    here = bool(pictures & pictures_of(body))
+    if pictures and not here and words is not True:
+        return Likeness.OTHER
+    sure = bool(post.job_id) and at is not None and off_by == 0 and here and words is not False
+    return Likeness.OURS if sure else Likeness.DOUBTFUL
 
 
 def is_due(body: Mapping[str, Any], now: datetime) -> bool:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import runtime, stories
 from ..errors import NoMediaError, WondaError
+from ..jobs import LABELS
+from ..models import one_line
 from ..pictures import Picture
 from . import _words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..jobs import Job
     from ..resources.history import AsyncHistory
@@ -60,6 +62,11 @@ class Kept(NamedTuple):
     plain: str = ""
 
 
+def without_key(kept: Kept, clean: Callable[[str], str]) -> Kept:
+    """The same, without the key, should somebody have written it into a text."""
+    return kept._replace(alt=clean(kept.alt), html=clean(kept.html), plain=clean(kept.plain))
+
+
 async def of_facts(
     title: str, facts: Sequence[tuple[str, str]], picture: bytes = b"", alt: str = ""
 ) -> Kept:
@@ -73,7 +80,12 @@ async def of_facts(
     return Kept(*look, alt or title, heading + table, plain)
 
 
-async def of_pictures(title: str, history: AsyncHistory, shown: Sequence[Picture | Job]) -> Kept:
+async def of_pictures(
+    title: str,
+    history: AsyncHistory,
+    shown: Sequence[Picture | Job],
+    under_way: Sequence[Job] = (),
+) -> Kept:
     """What stays of a panel that shows pictures: how they look, and what became of them."""
     some = [each for each in [await _made(history, one) for one in shown[:MOST_ROWS]] if each]
     told = await history.story(some) if some else []
@@ -83,6 +95,7 @@ async def of_pictures(title: str, history: AsyncHistory, shown: Sequence[Picture
         said.append(f"The first {ON_A_SHEET} are shown, row by row.")
     if len(shown) > MOST_ROWS:
         said.append(f"Only {MOST_ROWS} of {len(shown):,} are listed.")
+    said += [_running(job) for job in under_way]
     sentence = " ".join(said)
     lines = [_row(chapter) for chapter in told]
     used = [at for at in range(len(COLUMNS)) if any(line[at][0] for line in lines)]
@@ -114,6 +127,13 @@ async def _look(history: AsyncHistory, some: Sequence[Picture]) -> Look:
         return await runtime.in_thread(_sheet, small) if small else NO_LOOK
     except WondaError:
         return NO_LOOK
+
+
+def _running(job: Job) -> str:
+    """What has not ended yet, by which it can be followed again."""
+    asked = one_line(str(job.request.get("prompt") or job.request.get("caption") or ""))
+    words = f" of “{_cut(asked)}”" if asked else ""
+    return f"{LABELS[job.kind]}{words} was {job.status} (job {job.id})."
 
 
 def _row(chapter: Chapter) -> list[tuple[str, str]]:

@@ -164,6 +164,8 @@ class Panel(anywidget.AnyWidget):
 
     async def _keep(self) -> None:
         kept = await self._stays()
+        if self._wonda is not None:
+            kept = _kept.without_key(kept, self._wonda.history.without_key)
         if self._twin is None or not self._twin.keep(kept):
             raise not_shown()
         self.hiding = self._twin.hiding_style

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -32,6 +31,7 @@ from ._watching import WatchingPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from ..jobs import Job
     from ..models import Snapshot
@@ -88,11 +88,11 @@ class PostingPanel(WatchingPanel):
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         last = self.posted
-        at = datetime.fromtimestamp(last["time"], UTC).astimezone() if last else None
         word = "Scheduled" if "due" in last else "Posted"
+        at = last.get("due") or last.get("time")
         return [
             ("Caption", self.summary.get("caption") or self.caption),
-            (word, f"to {last['account']}, {at:%Y-%m-%d %H:%M}" if at else ""),
+            (word, f"to {last['account']}, {_words.moment(at)}" if at else ""),
             ("Address", last.get("link", "")),
             *super()._kept_facts(),
         ]
@@ -367,7 +367,30 @@ class PostingPanel(WatchingPanel):
             "due": due.timestamp() if due else 0.0,
         }
         self.step = "editing"
+        if job is not None:
+            told = self.posted
+            self._unwatch.append(job.watch(lambda now: self._came_of(told, now)))
         self._offer_next()
+
+    def _came_of(self, told: Mapping[str, Any], now: Snapshot) -> None:
+        """What became of a scheduled post, as long as this still speaks of it."""
+        if self._closed or self.posted != told or not now.terminal:
+            return
+        if now.status == "succeeded":
+            ended = now.finished_at
+            self.posted = {
+                **{name: value for name, value in told.items() if name != "due"},
+                "time": ended.timestamp() if ended else time.time(),
+                "link": now.permalink or "",
+            }
+            return
+        self.posted = {}
+        if now.status == "canceled":
+            self.settled = "The scheduled post was canceled. It will not be posted."
+        else:
+            why = now.error_message or "The service gave no reason."
+            title = "The scheduled post failed."
+            self.error = {"title": title, "text": f"{why} Nothing was posted.", "field": ""}
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         if snapshot.status == SCHEDULED:

@@ -127,13 +127,18 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
 
     async def _keep(self) -> None:
         history, pictures = self._shows()
-        if not self._twin.keep(await _kept.of_pictures(self._twin.title, history, pictures)):
+        kept = await _kept.of_pictures(self._twin.title, history, pictures, self._under_way())
+        if not self._twin.keep(_kept.without_key(kept, history.without_key)):
             raise not_shown()
         self._hides.hiding = self._twin.hiding_style
 
     def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
         """What it shows; see `storyboards.Shows`."""
         raise NotImplementedError
+
+    def _under_way(self) -> list[Job]:
+        """What has not ended yet, and is told of when this is kept."""
+        return []
 
     def _ipython_display_(self) -> None:
         self._twin.display_under(self, lambda: self.is_loading)

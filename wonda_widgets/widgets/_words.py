@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from .. import models
@@ -106,6 +107,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} MB"
+
+
+def moment(seconds: float) -> str:
+    """A time since 1970 as people of this computer's zone write it: ``"2026-12-01 18:00"``."""
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def price(usd: float | None, credit_count: float | None) -> str:

@@ -211,13 +211,18 @@ class CarouselForm(PostingPanel):
         fixes = preflight.slide_fixes([slide.original.facts for slide in slides])
         try:
             for slide, operations in zip(slides, fixes, strict=True):
-                if operations:
-                    slide.shown = await self._changed(slide.original, operations)
+                slide.shown = (
+                    await self._changed(slide.original, operations)
+                    if operations
+                    else slide.original
+                )
         except WondaError as error:
-            self.error = not_changed(error)
+            if self._slides == slides:
+                self.error = not_changed(error)
         finally:
-            self.fixing = ""
-            self._arrange()
+            if self._slides == slides:  # else others were chosen meanwhile
+                self.fixing = ""
+                self._arrange()
 
     async def _changed(self, of: Picture, operations: tuple[Operation, ...]) -> Picture:
         assert of.original is not None  # noqa: S101 - each slide has one

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -101,8 +100,7 @@ class Dashboard(Posts):
         if publish not in {None, *PUBLISH}:
             said = f'publish is "confirm" or "hidden", not {publish!r}.'
             raise InvalidInputError("publish", said)
-        today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        self._budget = None if budget_usd is None else Budget(budget_usd, today)
+        self._budget = None if budget_usd is None else Budget(budget_usd)
         self._publishes = publish
         used, owned = client_for(wonda)
         inside: dict[str, Any] = {"banner": False}
@@ -202,7 +200,7 @@ class Dashboard(Posts):
             spent = await self._used.images.spent(budget)
         except WondaError:  # it is said when somebody wants to spend more
             return
-        self._bar.spending = f"${spent:.2f} of ${budget.usd:.2f} spent today"
+        self._bar.spending = f"about ${spent:.2f} of ${budget.usd:.2f} spent today"
 
     # ------------------------------------------------------------ a visitor who comes back
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from .. import runtime
 from ..errors import PermissionDeniedError, WondaError
+from . import _words
 from ._panel import Panel, css, esm
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ScheduledPosts(Panel):
     def _kept_facts(self) -> list[tuple[str, str]]:
         return [
             (
-                f"{datetime.fromtimestamp(post['due'], UTC).astimezone():%Y-%m-%d %H:%M}",
+                _words.moment(post["due"]) if post["due"] else "Scheduled",
                 f"{post['account']} {post['caption']}".strip(),
             )
             for post in self.posts
@@ -96,6 +96,7 @@ class ScheduledPosts(Panel):
         listed = any(post["job_id"] == job_id for post in self.posts)
         if listed and not self.canceling:  # a second click finds it changed
             self.error = None
+            self.said = ""
             self.canceling = str(job_id)
             self._start(self._cancel, str(job_id))
 

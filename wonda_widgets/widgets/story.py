@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .. import runtime, stories
+from .. import budgets, runtime, stories
 from ..errors import WondaError
 from ..models import one_line
 from ._panel import Panel, css, esm
@@ -67,7 +66,7 @@ class Story(Panel):
         await asyncio.sleep(REST)
         self._due = False
         history = self._client.history
-        midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = budgets.today()
         found = await history.search(since=midnight, limit=MOST)
         self._told = await history.story(found)
         count = await history.count(since=midnight)
@@ -84,7 +83,7 @@ class Story(Panel):
 
     def _on_thumbs(self, content: Mapping[str, Any]) -> None:
         keys = content.get("keys")
-        wanted = set(keys) if isinstance(keys, list) else set()
+        wanted = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
         for chapter in self._told:
             if _key(chapter) in wanted:
                 self._start(self._send_thumb, chapter.picture)

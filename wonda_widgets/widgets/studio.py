@@ -137,6 +137,10 @@ class Studio(Posts):
         shown = f" showing {self.media.media_id}" if self.media else ""
         return f"<Studio{shown}>"
 
+    def _under_way(self) -> list[Job]:
+        jobs = (self.job, self.publish_job)
+        return [job for job in jobs if job is not None and job.id is not None and not job.done]
+
     # ------------------------------------------------------------ for a dashboard
 
     def go_on(self, given: list[Record]) -> None:
@@ -147,6 +151,7 @@ class Studio(Posts):
     def offer_publishing(self, offered: bool) -> None:  # noqa: FBT001 - it says which
         """Show the form that publishes, or not. On the loop only."""
         self.publish_form.offered = offered
+        self.unfinished.list_posts(offered)
         (self._hidden.discard if offered else self._hidden.add)(id(self.publish_form))
         self.children = self._shown()
 

@@ -78,6 +78,14 @@ class Unfinished(Panel):
         self._posts = [r for r in found if r.unknown and r.kind == "publish"]
         self._tell()
 
+    #: whether posts are offered to be checked; not where nothing is published from
+    lists_posts = True
+
+    def list_posts(self, listed: bool) -> None:  # noqa: FBT001 - it says which
+        """Offer posts to be checked, or not. On the loop only."""
+        self.lists_posts = listed
+        self._tell()
+
     def look(self) -> None:
         """Look again. On the loop only."""
         self._start(self._look)
@@ -87,7 +95,7 @@ class Unfinished(Panel):
             self.running = len(self._running)
             self.what = _words_of(self._running[-1]) if self._running else ""
             self.pictures = len(self._pictures)
-            self.posts = len(self._posts)
+            self.posts = len(self._posts) if self.lists_posts else 0
             self.busy = False
             self.trouble = self._client.jobs.trouble
 

@@ -6,9 +6,10 @@ const PATIENCE = 20_000; // milliseconds without an answer, after which it is no
 const memory = {
   read() {
     try {
-      return JSON.parse(sessionStorage.getItem(MEMORY)) ?? {};
+      const { processes, draft } = JSON.parse(sessionStorage.getItem(MEMORY)) ?? {};
+      return { processes: Array.isArray(processes) ? processes : [], draft: draft ?? {} };
     } catch {
-      return {};
+      return { processes: [], draft: {} };
     }
   },
   write(changes) {
@@ -77,7 +78,7 @@ export default {
     document.addEventListener("visibilitychange", () => (heard = performance.now()), { signal });
 
     // Who came before in this tab, and what they had typed.
-    const { processes = [], draft = {} } = isPage ? memory.read() : {};
+    const { processes, draft } = isPage ? memory.read() : { processes: [], draft: {} };
     tell(model, { type: "hello", processes, draft });
     if (isPage) {
       memory.write({ processes: [...processes, model.get("process")].slice(-50) });

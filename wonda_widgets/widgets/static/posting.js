@@ -277,7 +277,9 @@ function posting(model, panel, own) {
   on("suspect", () => pointTo(suspect, model.get("suspect")));
   on("settled", () => (outcome.textContent = model.get("settled")));
   on("step earlier", () => {
-    earlierTitle.textContent = model.get("earlier").title ?? "";
+    const heading = model.get("earlier").title ?? "";
+    earlierTitle.textContent = heading;
+    earlier.setAttribute("aria-label", heading.replace(/\.$/, ""));
     earlierText.textContent = model.get("earlier").text ?? "";
     pointTo(earlierLink, model.get("earlier").link);
     if (model.get("step") === "repeating" && root.contains(document.activeElement)) earlier.focus();

@@ -101,18 +101,20 @@ def test_it_fits_and_every_picture_is_decoded(opened, story, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_axe_finds_nothing(opened, story, scheme, width):
+def test_axe_finds_nothing(opened, story, record_property, scheme, width):
     page = opened(story, color_scheme=scheme, viewport={"width": width, "height": 900})
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert dark == (scheme == "dark")
     states = (
-        lambda: None,
-        page.locator(".choose").first.click,
-        page.locator(".open").nth(1).click,
+        ("page", lambda: None),
+        ("chosen", page.locator(".choose").first.click),
+        ("look", page.locator(".open").nth(1).click),
     )
-    for bring in states:
+    for state, bring in states:
         bring()
         found = Axe().run(page)
+        count = found.violations_count
+        record_property("barriers", f"storyboard {state} {width}|{scheme}|{count}")
         assert found.violations_count == 0, found.generate_report()
 
 

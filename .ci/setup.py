@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def run(command: list[str]) -> int:
     if program is None:
         sys.exit(f"There is no command {command[0]!r} in {VENV}.")
     environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
-    words = " ".join(command)
+    words = shlex.join(command)
     # A key is nobody's to read over a shoulder.
     print("$ " + re.sub(r"(--key[= ])\S+", r"\1…", words), flush=True)
     try:

@@ -198,7 +198,7 @@ def posts(page: Page) -> Iterator[str]:
         page.keyboard.press(key)
     page.get_by_role("button", name="Carousel…").click()
     form = page.locator(".wonda-carousel")
-    form.get_by_text("no JPEG").first.wait_for()
+    form.get_by_text("must be JPEG").first.wait_for()
     form.get_by_role("textbox", name="Caption").fill("Four looks at one sea")
     yield "1-carousel"
     form.get_by_role("button", name="Make all of them fit").click()

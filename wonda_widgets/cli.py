@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
 BESIDE = ("prompt_lab", "from_python", "sandbox_and_faults")  # the quickstart, for later
+OF_A_PAGE = ("title", "presenter", "publish", "budget")  # options
 GONE_AFTER = 600  # seconds without a page, after which a visitor's kernel ends
 NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette", "ipykernel")
 
@@ -114,13 +115,9 @@ def _complain(text: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    server = "voila" if options.voila else "jupyterlab"
-    if find_spec(server) is None:
-        return _complain(
-            f"{server} is not installed. Install it with: pip install 'wonda-widgets[demo]'"
-        )
-    if options.live and not client.has_key():
-        return _complain("--live needs a key. Set WONDA_API_KEY, or leave --live out.")
+    wrong = _wrong(options)
+    if wrong:
+        return _complain(wrong)
     environment = dict(os.environ)
     if not options.live:  # without a key the panels run on the sandbox
         for name in (*credentials.KEY_VARIABLES, *credentials.BASE_URL_VARIABLES):
@@ -159,6 +156,22 @@ def _demo(options: argparse.Namespace) -> int:
                 "--log-level=WARN",
             ]
         return _until_told(subprocess.Popen(command, env=environment, cwd=notebook.parent))  # noqa: S603
+
+
+def _wrong(options: argparse.Namespace) -> str:
+    """Why this cannot be opened, and what to do; empty if it can."""
+    server = "voila" if options.voila else "jupyterlab"
+    given = {name: getattr(options, name) for name in OF_A_PAGE}
+    of_a_page = [name for name, value in given.items() if value is not None and value is not False]
+    if find_spec(server) is None:
+        return f"{server} is not installed. Install it with: pip install 'wonda-widgets[demo]'"
+    if options.live and not client.has_key():
+        return "--live needs a key. Set WONDA_API_KEY, or leave --live out."
+    if of_a_page and not options.voila:
+        return f"--{of_a_page[0]} is of a page: add --voila."
+    if options.port and not _is_free(options.port):
+        return f"Port {options.port} is taken. Name another one, or leave --port out."
+    return ""
 
 
 @contextlib.contextmanager
@@ -214,6 +227,16 @@ def _until_told(process: subprocess.Popen[bytes]) -> int:
     except KeyboardInterrupt:
         _end(process)
         raise
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may just have ended
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:

@@ -347,8 +347,8 @@ def _of_slides(slides: Sequence[Facts | None]) -> Iterator[Point]:
         yield Point(
             about="format",
             level="miss",
-            title=f"{_places(odd)} no JPEG of at most 8 MB.",
-            text="Instagram takes no other.",
+            title=f"{_places(odd, 'must be', 'must be')} JPEG, at most 8 MB.",
+            text="Instagram takes nothing else.",
         )
     elif None not in slides:
         yield Point(about="format", level="fine", title="All are JPEG")
@@ -362,12 +362,12 @@ def _is_no_jpeg(facts: Facts) -> bool:
     return facts.format != "JPEG" or (facts.size or 0) > MAX_BYTES
 
 
-def _places(places: list[int]) -> str:
+def _places(places: list[int], one: str = "is", more: str = "are") -> str:
     """``"Picture 2 is"``, ``"Pictures 2, 3 and 5 are"``."""
     if len(places) == 1:
-        return f"Picture {places[0]} is"
+        return f"Picture {places[0]} {one}"
     *some, last = map(str, places)
-    return f"Pictures {', '.join(some)} and {last} are"
+    return f"Pictures {', '.join(some)} and {last} {more}"
 
 
 # ---------------------------------------------------------------- the caption

@@ -165,7 +165,7 @@ def test_a_session_that_ended_says_so_and_reload_goes_on(campaign, visitor):
     page.wait_for_timeout(1000)
     kill_kernel_of(page)
     ended = page.get_by_role("dialog", name="The session ended")
-    expect(ended).to_be_visible(timeout=60_000)
+    expect(ended).to_be_visible(timeout=120_000)
     expect(ended.get_by_role("button", name="Reload")).to_be_focused()
     page.keyboard.press("Escape")
     expect(ended).to_be_visible()

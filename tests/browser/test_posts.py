@@ -72,5 +72,5 @@ def test_three_pictures_become_one_post_and_one_waits_for_its_time(notebook):
     page.get_by_role("button", name="Cancel the post").press("Enter")
     expect(page.get_by_role("button", name="Keep it")).to_be_focused()
     page.get_by_role("button", name="Cancel post").dblclick()
-    expect(page.get_by_text("Canceled. It will not be posted.")).to_be_visible()
+    expect(page.get_by_text("Canceled. It will not be posted.", exact=True)).to_be_visible()
     expect(page.get_by_text("Nothing is scheduled.")).to_be_visible()

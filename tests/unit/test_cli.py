@@ -101,3 +101,16 @@ def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tm
     assert str(tmp_path / "journal.db") in capsys.readouterr().out
     kept.begin("https://api.example.test", "inference", b"{}").result()  # a kernel goes on
     kept.close()
+
+
+def test_what_cannot_be_opened_says_why(capsys):
+    import socket
+
+    assert cli.main(["demo", "--budget", "0"]) == 1
+    assert "add --voila" in capsys.readouterr().err
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert cli.main(["demo", "--voila", "--port", port]) == 1
+    assert "is taken" in capsys.readouterr().err

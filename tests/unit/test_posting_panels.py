@@ -131,7 +131,7 @@ def test_slides_are_cropped_to_the_first_one_s_shape_within_the_feed_s():
     assert preflight.slide_fixes([None, tall]) == [(), ()]
     said = [point.title for point in preflight.check_slides([tall, wide, fine], "")]
     assert said[0] == "The first picture is 9:16, too tall for the feed."
-    assert "Pictures 1 and 2 are no JPEG of at most 8 MB." in said
+    assert "Pictures 1 and 2 must be JPEG, at most 8 MB." in said
 
 
 def test_a_post_is_scheduled_listed_and_canceled(wonda, pictures, opened, settled):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, NamedTuple
 
-from .. import runtime, stories
+from .. import runtime, schema, stories
 from ..errors import NoMediaError, WondaError
 from ..jobs import LABELS
 from ..models import one_line
@@ -72,7 +72,7 @@ async def of_facts(
 ) -> Kept:
     """What stays of a panel that tells some facts, and may show a picture."""
     told = [(name, _cut(value)) for name, value in facts if value]
-    rows = "".join(f"<tr><th>{_text(name)}</th>{_cell(value)}</tr>" for name, value in told)
+    rows = "".join(f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in told)
     plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
     look = await runtime.in_thread(_small, picture) if picture else NO_LOOK
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
@@ -99,7 +99,7 @@ async def of_pictures(
     sentence = " ".join(said)
     lines = [_row(chapter) for chapter in told]
     used = [at for at in range(len(COLUMNS)) if any(line[at][0] for line in lines)]
-    head = "".join(f"<th>{COLUMNS[at]}</th>" for at in used)
+    head = "".join(_head(COLUMNS[at]) for at in used)
     body = "".join(f"<tr>{''.join(_cell(*line[at]) for at in used)}</tr>" for line in lines)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if told else ""
     plain = [f"{title}: {sentence}"]
@@ -139,7 +139,8 @@ def _running(job: Job) -> str:
 def _row(chapter: Chapter) -> list[tuple[str, str]]:
     """Text and link of each column."""
     picture = chapter.picture
-    params = ", ".join(f"{name} {value}" for name, value in picture.params.items())
+    named = ((schema.humanized(name), value) for name, value in picture.params.items())
+    params = ", ".join(f"{name} {value}" for name, value in named)
     made = chapter.asked_at or picture.made_at
     edits = "; ".join(", ".join(change.words) for change in chapter.changes)
     posts = [post for post in chapter.posts if post.state != "canceled"]
@@ -165,9 +166,13 @@ def _text(text: str) -> str:
     return html.escape(text.encode(errors="replace").decode())
 
 
+def _head(text: str) -> str:
+    return f'<th align="left">{_text(text)}</th>'
+
+
 def _cell(text: str, link: str = "") -> str:
     inside = f'<a href="{_text(link)}">{_text(text)}</a>' if link else _text(text)
-    return f'<td dir="auto">{inside}</td>'
+    return f'<td align="left" dir="auto">{inside}</td>'
 
 
 def _small(data: bytes) -> Look:

@@ -37,6 +37,8 @@ MAX_BYTES = 40_000
 _log = logging.getLogger(__name__)
 
 _BACK = "Run this cell again to bring the panel back."
+#: What was kept was made by a panel that may still be there; the cell would make another one.
+_ON = "To go on from here, show the panel in another cell."
 
 
 class Twin:
@@ -88,9 +90,16 @@ class Twin:
         display(bundle, raw=True, metadata=metadata, display_id=self._live_name)
         first = not self._displayed
         self._displayed = True
-        display(self._bundle, raw=True, display_id=self.name)
+        shown = self._bundle
+        display(shown, raw=True, display_id=self.name)
+        # What was told meanwhile, on the loop, may have been published before this was.
+        runtime.post(lambda: self._catch_up(shown))
         if first and headless.unattended():
             headless.before_cells_end(lambda: runtime.call(self._is_settled(is_loading)))
+
+    def _catch_up(self, shown: dict[str, str]) -> None:
+        if self._bundle != shown:
+            self._tell()
 
     async def _is_settled(self, is_loading: Callable[[], bool]) -> bool:
         return not is_loading() and not self._working
@@ -125,8 +134,8 @@ class Twin:
         if not self._displayed:
             return False
         words = {
-            "text/html": f"{kept.html}<p><small>{_BACK}</small></p>",
-            "text/plain": f"{kept.plain}\n{_BACK}",
+            "text/html": f"{kept.html}<p><small>{_ON}</small></p>",
+            "text/plain": f"{kept.plain}\n{_ON}",
         }
         if kept.picture:
             look = {kept.mime_type: base64.b64encode(kept.picture).decode()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from .. import records, runtime
-from ..budgets import Budget
+from ..budgets import Budget, today
 from ..errors import InvalidInputError, WondaError
 from ._panel import client_for
 from ._posts import Posts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..pictures import Picture
     from ..resources.history import AsyncHistory
 
+EARLIER = 24  # pictures of today that are looked through for a visitor's own
 TRIES = 30  # looks at what an earlier kernel of the same visitor is still sending
 PAUSE = 1.0  # seconds between them
 PUBLISH = ("confirm", "hidden")
@@ -128,7 +129,8 @@ class Dashboard(Posts):
         super().__init__(title, used, owned, rows, boxes=[main], later=[self.compare])
         self.add_class("wonda-dashboard")
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
-        self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
+        self.gallery.on("show", "Open in the studio", lambda pictures: self._open(pictures[0]))
+        self.gallery.on("form", "Use prompt", lambda pictures: self._fill(pictures[0]))
         self.gallery.on_pictures(self._has_story)
         self.studio.prompt_form.observe(self._remember, ["prompt", "model", "params"])
         self.publish_form.observe(self._remember, "caption")
@@ -187,7 +189,12 @@ class Dashboard(Posts):
 
     def _fill(self, picture: Picture) -> None:
         self.studio.prompt_form.fill(picture)
-        self.studio.arrive()
+        self.studio.prompt_form.arrive()
+
+    def _open(self, picture: Picture) -> None:
+        """Have a picture in the studio: to edit it, and to post it where that is offered."""
+        self.studio.show(picture)
+        self.studio.preview.arrive()
 
     # ------------------------------------------------------------ what was spent
 
@@ -226,6 +233,16 @@ class Dashboard(Posts):
         if processes:
             self.gallery.refresh()
             self._bar.begin(self._take_up, processes)
+            self._bar.begin(self._show_earlier, processes)
+
+    async def _show_earlier(self, processes: list[str]) -> None:
+        """Have the visitor's own pictures of before in the studio again, the newest in front."""
+        found = await self._used.history.search(since=today(), limit=EARLIER)
+        own = [picture for picture in found if picture.made_by in processes]
+        for picture in own[:0:-1]:
+            self.studio.show(picture, behind=True)
+        if own and self.studio.job is None:
+            self.studio.show(own[0])
 
     async def _take_up(self, processes: list[str]) -> None:
         taken: set[str] = set()

@@ -148,6 +148,26 @@ class Studio(Posts):
         for record in self._go_on(given):  # of several posts the others are followed unseen
             self._used.jobs.resume(record)
 
+    def show(self, picture: Picture, *, behind: bool = False) -> None:
+        """Have a picture of before here again: to look at, edit and post. On the loop only.
+
+        With `behind` it only joins the earlier ones.
+        """
+        note = _words.duration(picture.seconds) if picture.seconds else ""
+        about: dict[str, Any] = {"job_id": picture.job_id, "note": note, "behind": behind}
+        self.preview.show(
+            picture.media, picture.request, then=lambda shown: self._arrived(shown, note), **about
+        )
+
+    def _arrived(self, picture: Shown, note: str) -> None:
+        """A picture is there; if it is in front, it is the one to publish."""
+        # Somebody may have gone back to an earlier picture meanwhile; then that one
+        # stays the one to publish.
+        is_shown = self.preview.shown is picture
+        self.filmstrip.add(picture, note, chosen=is_shown)
+        if is_shown:
+            self._offer(picture)
+
     def offer_publishing(self, offered: bool) -> None:  # noqa: FBT001 - it says which
         """Show the form that publishes, or not. On the loop only."""
         self.publish_form.offered = offered
@@ -218,21 +238,13 @@ class Studio(Posts):
             return
         note = _words.duration(snapshot.elapsed)
 
-        def shown(picture: Shown) -> None:
-            # Somebody may have gone back to an earlier picture meanwhile; then that one
-            # stays the one to publish.
-            is_shown = self.preview.shown is picture
-            self.filmstrip.add(picture, note, chosen=is_shown)
-            if is_shown:
-                self._offer(picture)
-
         # A job that was left for another one brings its picture, but not to the front.
         self.preview.show(
             media,
             job.request,
             job_id=job.id or "",
             note=note,
-            then=shown,
+            then=lambda picture: self._arrived(picture, note),
             behind=job is not self.job,
         )
 
@@ -249,12 +261,8 @@ class Studio(Posts):
         if self._closed:
             return
 
-        def shown(picture: Shown) -> None:
-            self.filmstrip.add(picture, "edited", chosen=self.preview.shown is picture)
-            if self.preview.shown is picture:
-                self._offer(picture)
-
-        self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=shown)
+        arrived = partial(self._arrived, note="edited")
+        self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=arrived)
 
     def _choose(self, picture: Shown, note: str) -> None:
         self.preview.show_again(picture, note)

@@ -1,6 +1,6 @@
 const MEMORY = "wonda-visitor";
 const PING = 10_000; // milliseconds between looks whether the kernel is there
-const PATIENCE = 20_000; // milliseconds without an answer, after which it is not
+const PATIENCE = 45_000; // milliseconds without an answer, after which it is not
 
 /** What this tab remembers of its visitor; private windows may refuse to. */
 const memory = {
@@ -73,7 +73,9 @@ export default {
       disconnected.disconnect();
     });
     onMessage((content) => {
-      if (content.type === "pong") heard = performance.now();
+      if (content.type !== "pong") return;
+      heard = performance.now();
+      if (gone.open) gone.close(); // it was only slow
     });
     document.addEventListener("visibilitychange", () => (heard = performance.now()), { signal });
 

@@ -252,7 +252,8 @@ function posting(model, panel, own) {
       ? `This would go to ${said.account_name ?? ""}${words.when ?? ""}. In the sandbox nothing is published.`
       : `${words.where} to ${said.account_name ?? ""}, public, ${words.when ? words.when.trim() : "now"}.`;
     const text = (said.caption ?? "").trim();
-    const repeated = said.media_id && model.get("posted").media_id === said.media_id;
+    const last = model.get("posted");
+    const repeated = said.media_id && last.media_id === said.media_id && !("due" in last);
     now.textContent = words.confirm;
     what.textContent = [
       text ? `“${text}”` : "no caption",

@@ -58,7 +58,7 @@ export default {
       const buttons = busy
         ? [h("span", { class: "wonda-note" }, "Canceling…")]
         : asks
-          ? [h("span", {}, "It will not be posted."), keep, yes]
+          ? [h("span", {}, "Cancel this post?"), keep, yes]
           : [cancel];
       return h(
         "li",

@@ -23,6 +23,23 @@ def pytest_collection_modifyitems(items):
         items[:] = [item for item in items if item.get_closest_marker("forks") is None]
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what axe-core found where, as a table."""
+    told = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "barriers":
+                    state, theme, count = value.split("|")
+                    told.setdefault(state, {})[theme] = count
+    if told:
+        terminalreporter.section("axe-core: violations")
+        terminalreporter.write_line(f"{'state':<40}{'light':>8}{'dark':>8}")
+        for state, counts in sorted(told.items()):
+            both = "".join(f"{counts.get(theme, '-'):>8}" for theme in ("light", "dark"))
+            terminalreporter.write_line(f"{state:<40}{both}")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _interrupts():
     """Have Ctrl+C mean something also where the tests run in the background of a shell."""

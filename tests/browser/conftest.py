@@ -49,20 +49,3 @@ def notebook(page, lab, folder):
         return page
 
     return open_it
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Print what axe-core found where, as a table."""
-    told = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if name == "barriers":
-                    state, theme, count = value.split("|")
-                    told.setdefault(state, {})[theme] = count
-    if told:
-        terminalreporter.section("axe-core: violations")
-        terminalreporter.write_line(f"{'state':<40}{'light':>8}{'dark':>8}")
-        for state, counts in sorted(told.items()):
-            both = "".join(f"{counts.get(theme, '-'):>8}" for theme in ("light", "dark"))
-            terminalreporter.write_line(f"{state:<40}{both}")

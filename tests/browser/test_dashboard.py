@@ -189,3 +189,21 @@ def test_it_has_no_barrier(told, visitor, record_property, scheme):
     found = Axe().run(page)
     record_property("barriers", f"dashboard|{scheme}|{found.violations_count}")
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_page_loaded_anew_has_its_pictures_back_and_any_can_be_opened(told, visitor):
+    page = ready(visitor(told))
+    page.get_by_role("textbox", name="Prompt").fill("A picture that stays mine")
+    page.get_by_role("button", name="Generate").click()
+    picture = page.locator("img.wonda-picture")
+    expect(picture).to_have_attribute("alt", "A picture that stays mine", timeout=60_000)
+    page.reload()
+    ready(page)
+    expect(picture).to_have_attribute("alt", "A picture that stays mine", timeout=60_000)
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_have_attribute(
+        "aria-disabled", "false"
+    )
+    others = page.get_by_role("gridcell", name=re.compile("^A sunset")).first
+    others.click()
+    page.get_by_role("button", name="Open in the studio").click()
+    expect(picture).to_have_attribute("alt", re.compile("^A sunset"))

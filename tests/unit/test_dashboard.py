@@ -127,3 +127,17 @@ def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
 
         assert [p.prompt for p in runtime.call(used.history.search())] == ["Shared"]
     runtime.call(used.aclose())
+
+
+def test_what_is_scheduled_is_listed_once(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda, prompt="A lake"))
+    made(dashboard, settled)
+    say(dashboard.publish_form, type="scheduled")
+    settled(lambda: dashboard.studio.scheduled_posts is not None)
+    settled(lambda: dashboard.studio.scheduled_posts.state == "ready")
+    lists = [
+        panel
+        for panel in (*dashboard._panels, *dashboard.studio._panels)
+        if isinstance(panel, ww.ScheduledPosts)
+    ]
+    assert len(lists) == 1

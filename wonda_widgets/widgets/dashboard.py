@@ -12,7 +12,7 @@ from .. import records, runtime
 from ..budgets import Budget, today
 from ..errors import InvalidInputError, WondaError
 from ._panel import client_for
-from ._posts import Posts
+from ._together import Together
 from .compare import FEWEST, MOST, Compare
 from .dashboard_bar import DashboardBar
 from .gallery import Gallery
@@ -35,7 +35,7 @@ PUBLISH = ("confirm", "hidden")
 SETTINGS = "WONDA_DASHBOARD_"  # what the names of its environment variables begin with
 
 
-class Dashboard(Posts):
+class Dashboard(Together):
     """Studio, today's story and a gallery on one page, to be served by Voilà.
 
     Each visitor has a kernel of their own. What others made with the same journal is shown
@@ -144,6 +144,11 @@ class Dashboard(Posts):
     def job(self) -> Job | None:
         """The latest generation of this visitor; None before the first."""
         return self.studio.job
+
+    @property
+    def publish_job(self) -> Job | None:
+        """The latest post of this visitor; None before the first."""
+        return self.studio.publish_job
 
     @property
     def media(self) -> Media | None:

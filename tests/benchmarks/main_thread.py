@@ -18,7 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from .rows import ROOT, Row, keyless
+from .rows import ROOT, Row, keyless, percentile
 
 if TYPE_CHECKING:
     from wonda_widgets import Job
@@ -47,12 +47,12 @@ def measure(*, quick: bool) -> list[Row]:
             sandbox.stdout.close()
     found = json.loads(done.stdout)
     with_jobs, without = found["with_jobs"], found["without"]
-    late = _percentile(with_jobs, 0.99)
+    late = percentile(with_jobs, 0.99)
     return [
         Row(
             f"main thread late by, {JOBS} jobs | none (99th percentile, ms)",
             f"{late:.1f} ms (longest {max(with_jobs):.1f})",
-            f"{_percentile(without, 0.99):.1f} ms (longest {max(without):.1f})",
+            f"{percentile(without, 0.99):.1f} ms (longest {max(without):.1f})",
             late,
             20,
         ),
@@ -62,10 +62,6 @@ def measure(*, quick: bool) -> list[Row]:
             f"{len(without):,} turns in {rounds * seconds:g} s",
         ),
     ]
-
-
-def _percentile(values: list[float], part: float) -> float:
-    return sorted(values)[int(part * (len(values) - 1))]
 
 
 # ---------------------------------------------------------------- in the other process

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HEADINGS = ("what", "ours", "theirs", "ratio or value", "goal", "")
@@ -23,6 +25,10 @@ class Row:
         What the goal is about, a ratio or a number; None tells something beside.
     goal : float or None
         The most that `value` may be.
+    why : str
+        Why it is not held, where it is known not to be; printed only if it is not.
+    points : dict
+        What a plot draws of it, as plain JSON.
     """
 
     what: str
@@ -30,33 +36,56 @@ class Row:
     theirs: str = ""
     value: float | None = None
     goal: float | None = None
+    why: str = ""
+    points: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def ratio(cls, what: str, ours: float, theirs: float, goal: float) -> Row:
+    def ratio(cls, what: str, ours: float, theirs: float, goal: float, **more: Any) -> Row:
         """A comparison of two durations in seconds."""
-        shown = (f"{seconds * 1000:.1f} ms" for seconds in (ours, theirs))
-        return cls(what, *shown, value=ours / theirs, goal=goal)
+        shown = (
+            f"{seconds * 1000:,.{1 if seconds > 0.01 else 2}f} ms" for seconds in (ours, theirs)
+        )
+        return cls(what, *shown, value=ours / theirs, goal=goal, **more)
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the goal is; None without one."""
+        return None if self.value is None or self.goal is None else self.value <= self.goal
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The columns of the table."""
         value = "" if self.value is None else f"{self.value:,.2f}".removesuffix(".00")
-        if self.value is None or self.goal is None:
+        if self.held is None:
             return self.what, self.ours, self.theirs, value, "", ""
-        held = "held" if self.value <= self.goal else "NOT HELD"
+        held = "held" if self.held else "NOT HELD"
         return self.what, self.ours, self.theirs, value, f"<= {self.goal:,g}", held
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**dataclasses.asdict(self), "held": self.held}
 
 
 def table(rows: list[Row]) -> str:
-    """All rows, in columns."""
+    """All rows, in columns, and below them why some are not held."""
     lines = [HEADINGS, *(row.cells for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, tuple("-" * width for width in widths))
-    padded = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+    padded = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
-    )
-    return "\n".join(line.rstrip() for line in padded)
+    ]
+    reasons = [
+        f"{row.what.strip()}: {row.why or 'not explained yet.'}"
+        for row in rows
+        if row.held is False
+    ]
+    return "\n".join([*padded, *([""] if reasons else []), *reasons])
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value below which a part (0 to 1) of all lies."""
+    return sorted(values)[int(part * (len(values) - 1))]
 
 
 def keyless() -> dict[str, str]:

@@ -25,7 +25,7 @@ import os
 import random
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
+OWN_HEADERS = {"User-Agent": f"wonda-widgets/{__version__}", **bounded.UNENCODED}
+LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
+
 TRIES = 3  # of a request that may be repeated
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
 LONGEST_PAUSE = 20.0  # seconds; where the service asks for more, its error is shown instead
@@ -73,7 +76,7 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 REQUEST_TIMEOUT, TOO_MANY, SERVER_ERROR = 408, 429, 500
 
 #: Of a reply, what is looked at.
-KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "location", "date"})
+KEPT_HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})
 
 
 class LostError(Exception):
@@ -159,6 +162,7 @@ class Transport:
         self._transport = transport
         self._sleep = sleep
         self._client: httpx.AsyncClient | None = None
+        self._wire: httpx.AsyncBaseTransport | None = None  # of the client, for polls
         self._pid = os.getpid()
         self.closed = False
         #: seconds by which the service's clock is ahead of ours, as its last reply told
@@ -190,14 +194,18 @@ class Transport:
             self._client = None
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
+            # A proxy must not see what is meant for this machine only.
+            outward = urlsplit(self.base_url).hostname not in LOOPBACK
+            self._wire = self._transport
+            if self._wire is None and not (outward and getproxies()):
+                self._wire = httpx.AsyncHTTPTransport(trust_env=outward, limits=LIMITS)
             self._client = httpx.AsyncClient(
-                transport=self._transport,
+                transport=self._wire,
                 timeout=self._timeout,
                 follow_redirects=False,
-                # A proxy must not see what is meant for this machine only.
-                trust_env=urlsplit(self.base_url).hostname not in LOOPBACK,
-                headers={"User-Agent": f"wonda-widgets/{__version__}"},
-                limits=httpx.Limits(max_connections=20, max_keepalive_connections=20),
+                trust_env=outward,
+                headers=OWN_HEADERS,
+                limits=LIMITS,
             )
         return self._client
 
@@ -223,10 +231,18 @@ class Transport:
         """POST a question that changes nothing (a price estimate), repeatable like a GET."""
         return await self._repeatable("POST", path, **encoded(body))
 
-    async def poll(self, path: str) -> Any:
-        """GET a decoded reply in a single try; the poller has a pace of its own."""
+    def address(self, path: str) -> httpx.URL:
+        """The whole address of a path: read once for what is asked many times."""
+        return httpx.URL(self.base_url + path)
+
+    async def poll(self, address: httpx.URL) -> Any:
+        """GET a decoded reply in a single try; the poller has a pace of its own.
+
+        Of all requests these are by far the most, so they go past httpx's client, which
+        would merge and check what is the same each time: a third of what a poll costs.
+        """
         try:
-            response = await self._api("GET", path)
+            response = await self._api("GET", address)
         except LostError as lost:
             problem = self._unreachable(lost)
         else:
@@ -286,7 +302,7 @@ class Transport:
                     problem = OutcomeUnknownError(operation, lost.why, check)
                     break
             else:
-                if response.status_code != TOO_MANY:
+                if response.status != TOO_MANY:
                     return self._answer(response, operation, check)
                 problem = refusal = self._error(response)
                 wait = refusal.retry_after
@@ -294,9 +310,9 @@ class Transport:
                 break
         raise problem
 
-    def _answer(self, response: httpx.Response, operation: str, check: str) -> Any:
+    def _answer(self, response: Reply, operation: str, check: str) -> Any:
         """The reply to a POST that arrived."""
-        status = response.status_code
+        status = response.status
         if status >= SERVER_ERROR or status == REQUEST_TIMEOUT:
             reason = f"the service answered with HTTP {status}"
             raise OutcomeUnknownError(operation, reason, check)
@@ -331,8 +347,8 @@ class Transport:
             await self._repeatable("DELETE", path)
 
     async def _api(
-        self, method: str, path: str, seconds: float = 0.0, **content: Any
-    ) -> httpx.Response:
+        self, method: str, path: str | httpx.URL, seconds: float = 0.0, **content: Any
+    ) -> Reply:
         """One request with the key, and its whole reply, within the bounds.
 
         A reply that is too large is one without content: no answer of this API is.
@@ -345,7 +361,7 @@ class Transport:
         reply = await self._exchange(self._http(), method, path, patience, content)
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
-        told = _http_date(reply.headers.get("Date", ""))
+        told = _http_date(reply.headers.get("date", ""))
         if told is not None:
             self.ahead = (told - datetime.now(UTC)).total_seconds()
         return reply
@@ -354,15 +370,21 @@ class Transport:
         self,
         client: httpx.AsyncClient,
         method: str,
-        path: str,
+        path: str | httpx.URL,
         patience: float,
         content: dict[str, Any],
-    ) -> httpx.Response | LostError:
+    ) -> Reply | LostError:
         sent = False
         try:
-            address = self.base_url + path
+            if isinstance(path, httpx.URL) and self._wire is not None:
+                headers = {**OWN_HEADERS, "Authorization": self._key.header()}
+                each = ("connect", "read", "write", "pool")
+                known = {"timeout": dict.fromkeys(each, patience)}
+                request = httpx.Request(method, path, headers=headers, extensions=known)
+                async with asyncio.timeout(2 * patience):
+                    return await _whole_reply(await self._wire.handle_async_request(request))
+            address = path if isinstance(path, httpx.URL) else self.base_url + path
             request = client.build_request(method, address, timeout=patience, **content)
-            request.headers.update(bounded.UNENCODED)
             size = int(request.headers.get("Content-Length", 0))
             request.headers["Authorization"] = self._key.header()
             sent = True
@@ -371,7 +393,7 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
             return LostError(_why(error), sent=sent and not isinstance(error, NOT_SENT))
 
-    def _decoded(self, response: httpx.Response) -> Any:
+    def _decoded(self, response: Reply) -> Any:
         """The JSON of a reply that says yes.
 
         Raises
@@ -383,12 +405,12 @@ class Transport:
         UnexpectedReplyError
             If it redirects elsewhere, where the key must not go.
         """
-        if response.is_redirect:
+        if httpx.codes.is_redirect(response.status):
             raise UnexpectedReplyError(
                 "The service sent the request on to another address, where the key must not go.",
                 "Set base_url (or WONDA_BASE_URL) to the API's own address.",
             )
-        if not response.is_success:
+        if not httpx.codes.is_success(response.status):
             raise self._error(response)
         try:
             return self._clean(response.content)
@@ -398,9 +420,9 @@ class Transport:
                 "It may be down for maintenance, or base_url may not be an API; try again later.",
             ) from None
 
-    def _error(self, response: httpx.Response) -> APIError:
+    def _error(self, response: Reply) -> APIError:
         """The error of a reply that says no (wonda-api.md, section 2)."""
-        status = response.status_code
+        status = response.status
         try:
             # A service that repeats what it was sent would repeat the key.
             body = self._clean(response.content)
@@ -414,10 +436,10 @@ class Transport:
         fields: dict[str, Any] = {
             "message": message
             if isinstance(message, str) and message
-            else response.reason_phrase or "The service gave no reason",
+            else httpx.codes.get_reason_phrase(status) or "The service gave no reason",
             "code": code if isinstance(code, str) else "",
-            "request_id": self._clean_text(response.headers.get("X-Request-Id")),
-            "retry_after": _retry_after(response),
+            "request_id": self._clean_text(response.headers.get("x-request-id")),
+            "retry_after": _retry_after(response.headers.get("retry-after", "")),
         }
         if cls is RateLimitError:
             defer = details.get("deferUntil") or body.get("deferUntil")
@@ -487,7 +509,7 @@ class Transport:
             public = not await self._private(target.host)
             if not public and not await self._private(before):
                 raise _leads_inside()
-            request = self._http().build_request("GET", target, headers=bounded.UNENCODED)
+            request = self._http().build_request("GET", target)
             response = await self._http().send(request, stream=True)
             try:
                 if public and self._direct() and _from_inside(response):
@@ -512,7 +534,15 @@ class Transport:
 # ---------------------------------------------------------------- replies
 
 
-async def _whole_reply(response: httpx.Response) -> httpx.Response:
+class Reply(NamedTuple):
+    """What is looked at of a reply; it holds no request."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
+async def _whole_reply(response: httpx.Response) -> Reply:
     """A streamed reply, read to its end and closed."""
     try:
         content = await bounded.body(response, MAX_REPLY_BYTES)
@@ -520,9 +550,11 @@ async def _whole_reply(response: httpx.Response) -> httpx.Response:
         content = b""
     finally:
         await response.aclose()
-    # What the body was encoded in, it is no more.
-    headers = [pair for pair in response.headers.multi_items() if pair[0] in KEPT_HEADERS]
-    return httpx.Response(response.status_code, headers=headers, content=content)
+    kept = ((name.lower(), value) for name, value in response.headers.raw)
+    headers = {
+        name.decode(): value.decode("latin-1") for name, value in kept if name in KEPT_HEADERS
+    }
+    return Reply(response.status_code, headers, content)
 
 
 def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -568,9 +600,9 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def _retry_after(value: str) -> float | None:
     """Seconds of a `Retry-After` header (a number or an HTTP date); None without one."""
-    value = response.headers.get("Retry-After", "").strip()
+    value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
     moment = _http_date(value)
@@ -613,7 +645,7 @@ def _media_error(response: httpx.Response) -> APIError:
         "",
         "The picture could not be fetched from its address",
         hint="The address may have expired; follow the job again for a fresh one.",
-        retry_after=_retry_after(response),
+        retry_after=_retry_after(response.headers.get("Retry-After", "")),
     )
 
 

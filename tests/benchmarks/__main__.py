@@ -33,6 +33,7 @@ TOPICS = (
     "imports",
     "preview",
     "messages",
+    "polls",
     "main_thread",
     "gallery",
     "matrix",

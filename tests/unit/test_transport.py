@@ -49,6 +49,11 @@ class Wire:
         return runtime.call(self.transport().get("/x"))
 
 
+def polled(wire):
+    transport = wire.transport()
+    return transport.poll(transport.address("/x"))
+
+
 LOST = [
     httpx.ReadError("reset"),
     httpx.ReadTimeout("slow"),
@@ -245,7 +250,7 @@ def test_errors_hold_no_request_and_so_no_key(fault, call):
     calls = {
         "get": wire.get,
         "post": wire.post,
-        "poll": lambda: runtime.call(wire.transport().poll("/x")),
+        "poll": lambda: runtime.call(polled(wire)),
     }
     with pytest.raises(ww.WondaError) as caught:
         calls[call]()
@@ -300,7 +305,7 @@ def test_a_reply_that_drips_ends():
         wire.post()
     assert len(wire.requests) == 1
     with pytest.raises(ww.ServiceUnreachableError, match="time limit"):
-        runtime.call(Wire(drip()).transport().poll("/x"))
+        runtime.call(polled(Wire(drip())))
     with pytest.raises(ww.ServiceUnreachableError, match="time limit"):
         Wire(drip(), drip(), drip()).get()
     assert time.monotonic() - began < 2
@@ -485,3 +490,26 @@ def test_a_blocking_call_on_the_packages_own_loop_is_refused():
 
     with pytest.raises(RuntimeError, match="AsyncWonda"):
         runtime.call(wrong())
+
+
+def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append(await reader.readline())
+        writer.close()
+
+    async def poll():
+        proxy = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        wire = Transport(ApiKey(KEY), "https://no.example/api/v1", 5.0)
+        try:
+            await wire.poll(wire.address("/jobs/inference/j"))
+        finally:
+            await wire.aclose()
+            proxy.close()
+
+    with pytest.raises(ww.ServiceUnreachableError):
+        runtime.call(poll())
+    assert asked == [b"CONNECT no.example:443 HTTP/1.1\r\n"]

@@ -295,7 +295,7 @@ class Core:
             return living
 
     def _new(self, kind: Kind, job_id: str, **more: Any) -> Job:
-        path = job_path(kind, job_id)
+        address = self.transport.address(job_path(kind, job_id))
 
         def keep(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
@@ -307,7 +307,7 @@ class Core:
         return Job(
             kind,
             job_id,
-            lambda: self.transport.poll(path),
+            lambda: self.transport.poll(address),
             keep=keep,
             usual=lambda: self.usual(kind, (more.get("request") or {}).get("model")),
             clock=self._clock,
@@ -340,7 +340,7 @@ class Core:
 
     async def ask(self, kind: Kind, job_id: str) -> Snapshot:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""
-        raw = await self.transport.poll(job_path(kind, job_id))
+        raw = await self.transport.poll(self.transport.address(job_path(kind, job_id)))
         now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
         await asyncio.wrap_future(self.journal.heard(self.base_url, kind, job_id, now))
         return now

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import code, headless, polling, runtime
+from . import code, headless, pace, polling, runtime
 from .errors import (
     APIError,
     JobCanceledError,
@@ -78,7 +78,9 @@ class Job:
     You get one from `wonda.images.generate`, `wonda.publish.instagram` or
     `wonda.jobs.attach`. It is followed in the background, whether or not anyone
     waits, at the pace of the service's page: at once, then after 1 s, growing by
-    half to at most 5 s. A poll that fails for a passing reason does not end it.
+    half to at most 5 s. Where the journal knows how long such jobs take, as many polls
+    are put where they are likely to find the end: see `wonda_widgets.pace`. A poll that
+    fails for a passing reason does not end it.
 
     It can be waited for (`wait`), awaited (``await job``), iterated (`updates`)
     and watched by widgets, all at the same time.
@@ -110,6 +112,7 @@ class Job:
         intent: str | None = None,
         keep: Callable[[Snapshot], object] = lambda _: None,
         usual: Callable[[], Coroutine[Any, Any, Usual | None]] | None = None,
+        spread: Callable[[float, float], float] = lambda _now, wait: wait,
         clock: type[Clock] | Clock = Clock,
     ) -> None:
         self.id = job_id
@@ -118,6 +121,7 @@ class Job:
         self.intent = intent
         self._keep = keep
         self._usual = usual
+        self._spread = spread
         self._poll = poll
         self._clock = clock
         self._attached = attached
@@ -335,7 +339,8 @@ class Job:
             self._emit(watching=False, trouble=None)
 
     async def _follow(self) -> None:
-        for delay in polling.waits():
+        learned = None
+        for number, delay in enumerate(polling.waits()):
             retry_after = None
             try:
                 reply = await self._poll()
@@ -350,14 +355,28 @@ class Job:
             except Exception as error:  # noqa: BLE001 - a bug of ours must not leave waiters hanging
                 self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))
                 return
-            await self._clock.sleep(polling.patience(self._unhurried(delay), retry_after))
+            if number == 0:  # the first poll is not to wait for it
+                learned = await self._learned()
+            wait = self._wait(delay, learned)
+            await self._clock.sleep(polling.patience(wait, retry_after))
 
-    def _unhurried(self, delay: float) -> float:
-        """The pace; slower while a scheduled post only waits for its time."""
+    async def _learned(self) -> pace.Pace | None:
+        """The pace that earlier runs suggest; None for the service's own."""
+        try:
+            about = None if self._usual is None else await self._usual()
+        except Exception:  # noqa: BLE001 - the history is a help; without it the page's pace serves
+            _log.debug("The history of %r cannot be read", self, exc_info=True)
+            return None
+        return pace.learned(about) if about is not None else None
+
+    def _wait(self, delay: float, learned: pace.Pace | None) -> float:
+        """Seconds until the next poll."""
         due = self._snapshot.scheduled_for
-        if self._snapshot.status != SCHEDULED or due is None:
-            return delay
-        return polling.until_due(delay, due.timestamp() - self._clock.time())
+        if self._snapshot.status == SCHEDULED and due is not None:
+            return polling.until_due(delay, due.timestamp() - self._clock.time())
+        if learned is not None:
+            delay = learned.wait(self._age())
+        return self._spread(self._clock.monotonic(), delay)
 
     def hear(self, raw: dict[str, Any]) -> None:
         """Take in a reply that somebody else was given. On the loop only."""

@@ -33,8 +33,9 @@ TOPICS = (
     "imports",
     "preview",
     "messages",
+    "pace",
     "polls",
-    "main_thread",
+    "many_jobs",
     "gallery",
     "matrix",
 )

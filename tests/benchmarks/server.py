@@ -128,11 +128,11 @@ class Server:
         }
 
     def _facts(self) -> dict[str, Any]:
-        jobs = [
-            {"at": job["at"], "looks": job["looks"], "lag": job["known"] - job["at"] - job["s"]}
-            for job in self.jobs.values()
+        jobs = {
+            name: {"looks": job["looks"], "done": job["at"] + job["s"]}
+            for name, job in self.jobs.items()
             if "known" in job and "s" in job
-        ]
+        }
         facts = {"asked": self.asked, "connections": self.most_open, "jobs": jobs}
         self.jobs, self.asked, self.most_open = {}, [], self.open
         return facts

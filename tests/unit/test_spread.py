@@ -1,0 +1,69 @@
+"""Many jobs do not ask all at once."""
+
+import heapq
+from collections import Counter
+from itertools import islice
+
+from wonda_widgets import polling
+from wonda_widgets.errors import RateLimitError
+from wonda_widgets.jobs import Job
+from wonda_widgets.spread import Spread
+
+
+def asked(jobs, until, *, spread=True):
+    """When so many jobs, begun within two seconds, ask at the page's pace."""
+    slots = Spread()
+    queue = [(2.0 * job / jobs, job) for job in range(jobs)]
+    waits = [polling.waits() for _ in range(jobs)]
+    heapq.heapify(queue)
+    times = []
+    while queue[0][0] < until:
+        now, job = heapq.heappop(queue)
+        times.append(now)
+        wait = next(waits[job])
+        placed = slots.place(now, wait) if spread else wait
+        assert max(polling.FIRST, wait / 2) <= placed + 1e-9
+        assert placed <= wait
+        heapq.heappush(queue, (now + placed, job))
+    return times
+
+
+def test_after_ten_seconds_no_second_has_twice_the_mean():
+    for jobs in (200, 500, 2000):
+        seconds = Counter(int(at) for at in asked(jobs, 60) if at >= 10)
+        assert max(seconds.values()) <= 2 * sum(seconds.values()) / 50
+        bare = Counter(int(at) for at in asked(jobs, 60, spread=False) if at >= 10)
+        assert max(bare.values()) > 2 * sum(bare.values()) / 50
+
+
+def test_it_costs_few_more_requests():
+    assert len(asked(500, 60)) <= 1.04 * len(asked(500, 60, spread=False))
+
+
+def test_few_jobs_keep_their_pace_exactly():
+    assert asked(5, 60) == asked(5, 60, spread=False)
+
+
+def test_what_is_over_is_forgotten():
+    slots = Spread()
+    for now in range(1000):
+        slots.place(float(now), 5.0)
+    assert len(slots._due) <= 5 / 0.25 + 1
+
+
+def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
+    replies = [
+        {"status": "idle"},
+        RateLimitError(429, "", "wait", retry_after=7),
+        {"status": "succeeded"},
+    ]
+
+    async def poll():
+        reply = replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    Job("inference", "j1", poll, spread=lambda _now, wait: wait - 0.25, clock=clock).wait()
+    first, _ = islice(polling.waits(), 2)
+    assert clock.slept == [first - 0.25, 7]

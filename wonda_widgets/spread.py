@@ -1,0 +1,54 @@
+"""Keep the polls of many jobs out of each other's way.
+
+Jobs that were asked for together are due together: five hundred would come as one burst
+every five seconds. So each poll takes a place in a slot of time, and where many are due
+already, a slot a little earlier. Few jobs keep their pace to the millisecond.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from . import polling
+
+SLOT = 0.25  # seconds
+ROOM = 5  # polls in a slot that are no crowd: 20 a second
+UNEVEN = 1.1  # times the mean of all slots
+
+
+class Spread:
+    """The slots of one client. On the loop only."""
+
+    def __init__(self) -> None:
+        self._due: Counter[int] = Counter()
+        self._present = 0
+
+    def place(self, now: float, wait: float) -> float:
+        """Take a place for a poll that is due after `wait` seconds; never a later one.
+
+        Parameters
+        ----------
+        now : float
+            Seconds of any clock that never goes back.
+        wait : float
+            Seconds.
+
+        Returns
+        -------
+        float
+            Seconds; half of `wait` at least, and no less than the pace's shortest.
+        """
+        self._forget(int(now / SLOT))
+        due = int((now + wait) / SLOT)
+        spare = wait - max(polling.FIRST, wait / 2)
+        slots = [due - back for back in range(int(max(0.0, spare) / SLOT) + 1)]
+        crowd = max(ROOM, UNEVEN * self._due.total() / max(1, due - self._present))
+        free = (slot for slot in slots if self._due[slot] < crowd)
+        taken = next(free, None) or min(slots, key=self._due.__getitem__)
+        self._due[taken] += 1
+        return wait - (due - taken) * SLOT
+
+    def _forget(self, present: int) -> None:
+        if present != self._present:
+            self._present = present
+            self._due = Counter({slot: n for slot, n in self._due.items() if slot >= present})

@@ -49,6 +49,7 @@ from .errors import (
     WondaError,
 )
 from .models import timestamp
+from .places import CONNECTIONS, Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
 OWN_HEADERS = {"User-Agent": f"wonda-widgets/{__version__}", **bounded.UNENCODED}
-LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
+LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
 
 TRIES = 3  # of a request that may be repeated
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
@@ -194,6 +195,7 @@ class Transport:
             self._client = None
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
+            self._places = Places()
             # A proxy must not see what is meant for this machine only.
             outward = urlsplit(self.base_url).hostname not in LOOPBACK
             self._wire = self._transport
@@ -274,7 +276,7 @@ class Transport:
         files : dict, optional
             Sent as a form, as httpx takes them.
         leaving : callable
-            Awaited before each try; what it raises keeps the request from being sent.
+            Awaited right before each try; what it raises keeps the request from being sent.
         seconds : float
             How long an answer may take, if that is longer than the client's timeout.
 
@@ -292,10 +294,8 @@ class Transport:
         content = encoded(body) if body is not None else {"files": files}
         for attempt in range(1, TRIES + 1):
             wait = None
-            if leaving is not None:
-                await leaving()
             try:
-                response = await self._api("POST", path, seconds, **content)
+                response = await self._api("POST", path, seconds, leaving, **content)
             except LostError as lost:
                 problem: WondaError = self._unreachable(lost, " Nothing was sent.")
                 if lost.sent:
@@ -347,7 +347,12 @@ class Transport:
             await self._repeatable("DELETE", path)
 
     async def _api(
-        self, method: str, path: str | httpx.URL, seconds: float = 0.0, **content: Any
+        self,
+        method: str,
+        path: str | httpx.URL,
+        seconds: float = 0.0,
+        leaving: Callable[[], Awaitable[object]] | None = None,
+        **content: Any,
     ) -> Reply:
         """One request with the key, and its whole reply, within the bounds.
 
@@ -358,7 +363,11 @@ class Transport:
         LostError
         """
         patience = max(self._timeout, seconds)
-        reply = await self._exchange(self._http(), method, path, patience, content)
+        client = self._http()
+        async with self._places.one("poll" if isinstance(path, httpx.URL) else "request"):
+            if leaving is not None:
+                await leaving()
+            reply = await self._exchange(client, method, path, patience, content)
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
         told = _http_date(reply.headers.get("date", ""))
@@ -509,18 +518,20 @@ class Transport:
             public = not await self._private(target.host)
             if not public and not await self._private(before):
                 raise _leads_inside()
-            request = self._http().build_request("GET", target)
-            response = await self._http().send(request, stream=True)
-            try:
-                if public and self._direct() and _from_inside(response):
-                    raise _leads_inside()
-                if not response.has_redirect_location:
-                    if not response.is_success:
-                        raise _media_error(response)
-                    return await bounded.body(response, max_bytes)
-                before, target = target.host, _media_address(response.headers["Location"], target)
-            finally:
-                await response.aclose()
+            client = self._http()
+            async with self._places.one("download"):
+                response = await client.send(client.build_request("GET", target), stream=True)
+                try:
+                    if public and self._direct() and _from_inside(response):
+                        raise _leads_inside()
+                    if not response.has_redirect_location:
+                        if not response.is_success:
+                            raise _media_error(response)
+                        return await bounded.body(response, max_bytes)
+                    leads = response.headers["Location"]
+                    before, target = target.host, _media_address(leads, target)
+                finally:
+                    await response.aclose()
         raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
 
     async def _private(self, host: str) -> bool:

@@ -8,11 +8,7 @@ behind every poll, nor a poll behind every picture.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from typing import Literal
 
 CONNECTIONS = 20
 POLLS = 16
@@ -30,8 +26,25 @@ class Places:
             "download": asyncio.Semaphore(DOWNLOADS),
         }
 
-    @asynccontextmanager
-    async def one(self, kind: Literal["request", "poll", "download"]) -> AsyncIterator[None]:
-        """Wait for a connection; those who came first have it first."""
-        async with self._of[kind], self._all:
-            yield
+    def one(self, kind: Literal["request", "poll", "download"]) -> Place:
+        """Wait for a connection (``async with``); those who came first have it first."""
+        return Place(self._of[kind], self._all)
+
+
+class Place:
+    """One connection; in a class, which costs a poll less than a generator."""
+
+    def __init__(self, *semaphores: asyncio.Semaphore) -> None:
+        self._own, self._all = semaphores
+
+    async def __aenter__(self) -> None:
+        await self._own.acquire()
+        try:
+            await self._all.acquire()
+        except BaseException:
+            self._own.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._all.release()
+        self._own.release()

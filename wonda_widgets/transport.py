@@ -133,6 +133,14 @@ def checked_base_url(base_url: str) -> str:
     return f"{parts.scheme}://{name}{port}{parts.path}"
 
 
+class Question(NamedTuple):
+    """A poll, but for the key."""
+
+    url: httpx.URL
+    headers: list[tuple[bytes, bytes]]
+    extensions: dict[str, Any]
+
+
 class Transport:
     """Sends requests to one API. All methods run on the package's loop.
 
@@ -233,18 +241,20 @@ class Transport:
         """POST a question that changes nothing (a price estimate), repeatable like a GET."""
         return await self._repeatable("POST", path, **encoded(body))
 
-    def address(self, path: str) -> httpx.URL:
-        """The whole address of a path: read once for what is asked many times."""
-        return httpx.URL(self.base_url + path)
+    def question(self, path: str) -> Question:
+        """What `poll` asks many times: worked out once, and without the key."""
+        request = httpx.Request("GET", self.base_url + path, headers=OWN_HEADERS)
+        each = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
+        return Question(request.url, request.headers.raw, {"timeout": each})
 
-    async def poll(self, address: httpx.URL) -> Any:
+    async def poll(self, question: Question) -> Any:
         """GET a decoded reply in a single try; the poller has a pace of its own.
 
         Of all requests these are by far the most, so they go past httpx's client, which
         would merge and check what is the same each time: a third of what a poll costs.
         """
         try:
-            response = await self._api("GET", address)
+            response = await self._asked(question)
         except LostError as lost:
             problem = self._unreachable(lost)
         else:
@@ -349,7 +359,7 @@ class Transport:
     async def _api(
         self,
         method: str,
-        path: str | httpx.URL,
+        path: str,
         seconds: float = 0.0,
         leaving: Callable[[], Awaitable[object]] | None = None,
         **content: Any,
@@ -364,10 +374,25 @@ class Transport:
         """
         patience = max(self._timeout, seconds)
         client = self._http()
-        async with self._places.one("poll" if isinstance(path, httpx.URL) else "request"):
+        async with self._places.one("request"):
             if leaving is not None:
                 await leaving()
             reply = await self._exchange(client, method, path, patience, content)
+        return self._arrived(reply)
+
+    async def _asked(self, question: Question) -> Reply:
+        """The reply to one poll, within the same bounds.
+
+        Raises
+        ------
+        LostError
+        """
+        client = self._http()
+        async with self._places.one("poll"):
+            reply = await self._put(client, question)
+        return self._arrived(reply)
+
+    def _arrived(self, reply: Reply | LostError) -> Reply:
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
         told = _http_date(reply.headers.get("date", ""))
@@ -379,20 +404,13 @@ class Transport:
         self,
         client: httpx.AsyncClient,
         method: str,
-        path: str | httpx.URL,
+        path: str,
         patience: float,
         content: dict[str, Any],
     ) -> Reply | LostError:
         sent = False
         try:
-            if isinstance(path, httpx.URL) and self._wire is not None:
-                headers = {**OWN_HEADERS, "Authorization": self._key.header()}
-                each = ("connect", "read", "write", "pool")
-                known = {"timeout": dict.fromkeys(each, patience)}
-                request = httpx.Request(method, path, headers=headers, extensions=known)
-                async with asyncio.timeout(2 * patience):
-                    return await _whole_reply(await self._wire.handle_async_request(request))
-            address = path if isinstance(path, httpx.URL) else self.base_url + path
+            address = self.base_url + path
             request = client.build_request(method, address, timeout=patience, **content)
             size = int(request.headers.get("Content-Length", 0))
             request.headers["Authorization"] = self._key.header()
@@ -401,6 +419,20 @@ class Transport:
                 return await _whole_reply(await client.send(request, stream=True))
         except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
             return LostError(_why(error), sent=sent and not isinstance(error, NOT_SENT))
+
+    async def _put(self, client: httpx.AsyncClient, question: Question) -> Reply | LostError:
+        try:
+            key = (b"Authorization", self._key.header().encode())
+            headers = [*question.headers, key]
+            request = httpx.Request(
+                "GET", question.url, headers=headers, extensions=question.extensions
+            )
+            async with asyncio.timeout(2 * self._timeout):
+                if self._wire is None:  # only the client knows the proxies
+                    return await _whole_reply(await client.send(request, stream=True))
+                return await _whole_reply(await self._wire.handle_async_request(request))
+        except Exception as error:  # noqa: BLE001 - see above
+            return LostError(_why(error), sent=True)
 
     def _decoded(self, response: Reply) -> Any:
         """The JSON of a reply that says yes.

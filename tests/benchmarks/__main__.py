@@ -36,6 +36,7 @@ TOPICS = (
     "pace",
     "polls",
     "many_jobs",
+    "journal",
     "gallery",
     "matrix",
 )

@@ -31,7 +31,7 @@ OURS = "wonda_widgets"
 
 def measure(*, quick: bool) -> list[Row]:
     """Measure each in turn."""
-    polls, rounds = (150, 1) if quick else (1000, 5)
+    polls, rounds = (150, 1) if quick else (1000, 9)
     sides = {OURS: "ours", **LOOP, **PEERS}
     found: dict[str, list[float]] = {name: [] for name in sides}
     with running() as address:

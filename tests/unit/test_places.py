@@ -42,7 +42,7 @@ def test_there_are_never_more_than_twenty_requests_at_once():
     async def work():
         held = Held()
         wire = held.transport()
-        polls = [wire.poll(wire.address(f"/jobs/inference/{n}")) for n in range(100)]
+        polls = [wire.poll(wire.question(f"/jobs/inference/{n}")) for n in range(100)]
         asks = [wire.get("/capabilities") for _ in range(100)]
         pictures = [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
         tasks = [asyncio.ensure_future(one) for one in (*polls, *asks, *pictures)]
@@ -61,7 +61,7 @@ def test_a_click_waits_behind_neither_all_polls_nor_all_pictures(kind):
         wire = held.transport()
         waiting = []
         if kind == "polls":
-            waiting += [wire.poll(wire.address(f"/jobs/{n}")) for n in range(100)]
+            waiting += [wire.poll(wire.question(f"/jobs/{n}")) for n in range(100)]
         if kind == "pictures":
             waiting += [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
         tasks = [asyncio.ensure_future(one) for one in waiting]

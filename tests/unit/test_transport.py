@@ -51,7 +51,7 @@ class Wire:
 
 def polled(wire):
     transport = wire.transport()
-    return transport.poll(transport.address("/x"))
+    return transport.poll(transport.question("/x"))
 
 
 LOST = [
@@ -505,7 +505,7 @@ def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         wire = Transport(ApiKey(KEY), "https://no.example/api/v1", 5.0)
         try:
-            await wire.poll(wire.address("/jobs/inference/j"))
+            await wire.poll(wire.question("/jobs/inference/j"))
         finally:
             await wire.aclose()
             proxy.close()

@@ -300,7 +300,7 @@ class Core:
             return living
 
     def _new(self, kind: Kind, job_id: str, **more: Any) -> Job:
-        address = self.transport.address(job_path(kind, job_id))
+        question = self.transport.question(job_path(kind, job_id))
         model = (more.get("request") or {}).get("model")
 
         def keep(snapshot: Snapshot) -> None:
@@ -315,7 +315,7 @@ class Core:
         return Job(
             kind,
             job_id,
-            lambda: self.transport.poll(address),
+            lambda: self.transport.poll(question),
             keep=keep,
             usual=lambda: self.usual(kind, model),
             spread=self._spread.place,
@@ -361,7 +361,7 @@ class Core:
 
     async def ask(self, kind: Kind, job_id: str) -> Snapshot:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""
-        raw = await self.transport.poll(self.transport.address(job_path(kind, job_id)))
+        raw = await self.transport.poll(self.transport.question(job_path(kind, job_id)))
         now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
         await asyncio.wrap_future(self.journal.heard(self.base_url, kind, job_id, now))
         return now

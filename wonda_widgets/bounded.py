@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
@@ -34,16 +34,18 @@ async def body(response: httpx.Response, most: int) -> bytes:
     httpx.HTTPError
         If it ends before its end, or is encoded in a way that was not asked for.
     """
-    announced = response.headers.get("Content-Length", "")
+    headers = lowered(response)
+    announced = headers.get(b"content-length", b"").decode(errors="replace")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):  # noqa: PLR2004 - digits
         raise TooLargeError
     if response.is_stream_consumed:  # one that a test made up is whole already
         if len(response.content) > most:
             raise TooLargeError
         return response.content
-    unzip = _unzip(response)
+    unzip = _unzip(headers.get(b"content-encoding", b"identity"))
     read = BytesIO()  # its value shares its buffer, so there is no second copy
-    async for chunk in response.aiter_raw():
+    # Not by `aiter_raw`, which counts and checks what is done here.
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
         for piece in unzip.pieces(chunk):
             read.write(piece)
             if read.tell() > most:
@@ -52,11 +54,20 @@ async def body(response: httpx.Response, most: int) -> bytes:
     return read.getvalue()
 
 
-def _unzip(response: httpx.Response) -> _Plain:
-    match response.headers.get("Content-Encoding", "identity").strip().lower():
-        case "identity" | "":
+def lowered(response: httpx.Response) -> dict[bytes, bytes]:
+    """The headers of a reply, looked through once; one that comes twice is joined."""
+    found: dict[bytes, bytes] = {}
+    for name, value in response.headers.raw:
+        name = name.lower()  # noqa: PLW2901 - the same, as it is compared
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
+
+
+def _unzip(encoding: bytes) -> _Plain:
+    match encoding.strip().lower():
+        case b"identity" | b"":
             return _Plain()
-        case "gzip" | "x-gzip" | "deflate":
+        case b"gzip" | b"x-gzip" | b"deflate":
             return _Zipped()
     raise httpx.DecodingError("an encoding that was not asked for")
 

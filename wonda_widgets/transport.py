@@ -593,9 +593,10 @@ async def _whole_reply(response: httpx.Response) -> Reply:
         content = b""
     finally:
         await response.aclose()
-    kept = ((name.lower(), value) for name, value in response.headers.raw)
     headers = {
-        name.decode(): value.decode("latin-1") for name, value in kept if name in KEPT_HEADERS
+        name.decode(): value.decode("latin-1")
+        for name, value in bounded.lowered(response).items()
+        if name in KEPT_HEADERS
     }
     return Reply(response.status_code, headers, content)
 

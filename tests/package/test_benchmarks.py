@@ -1,0 +1,59 @@
+"""The benchmarks run, and what they say is sane; whether goals are held is not for a test."""
+
+import json
+import math
+import subprocess
+import sys
+
+import frontends
+import pytest
+
+from tests.benchmarks.__main__ import TOPICS
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    file = tmp_path_factory.mktemp("benchmarks") / "quick.json"
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(file)]
+    ran = subprocess.run(
+        command, cwd=frontends.ROOT, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "NOT HELD" in ran.stdout or "held" in ran.stdout
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_each_topic_tells_something(told):
+    assert tuple(told["topics"]) == TOPICS
+    assert all(rows for rows in told["topics"].values())
+
+
+def test_every_number_is_one(told):
+    for rows in told["topics"].values():
+        for row in rows:
+            assert row["what"].strip()
+            if row["value"] is not None:
+                assert math.isfinite(row["value"])
+                assert row["value"] >= 0
+            if row["goal"] is not None:
+                assert row["held"] is (row["value"] <= row["goal"])
+
+
+def test_two_things_that_cost_something_are_not_told_as_nothing(told):
+    costs = [
+        row["value"]
+        for topic in ("imports", "polls", "journal", "preview", "matrix")
+        for row in told["topics"][topic]
+        if row["goal"]
+    ]
+    assert len(costs) >= 5
+    assert all(cost > 0.001 for cost in costs)
+
+
+def test_a_run_can_be_held_against_another(told, tmp_path):
+    earlier = tmp_path / "earlier.json"
+    row = next(row for row in told["topics"]["pace"] if row["held"])
+    earlier.write_text(json.dumps(told).replace('"held": true', '"held": false'), encoding="utf-8")
+    command = [sys.executable, "-m", "tests.benchmarks", "pace", "--against", str(earlier)]
+    said = subprocess.run(command, cwd=frontends.ROOT, capture_output=True, text=True, check=True)
+    assert row["what"] in said.stdout.rpartition("held in one run only")[2]

@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from . import credentials, runtime
+from . import credentials, runtime, settings
 from .database import MEMORY
 from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
@@ -43,6 +43,9 @@ def has_key() -> bool:
 
 class AsyncWonda:
     """The Wonda API, awaitable, from any event loop.
+
+    It can be sent to another process (pickled): there it has the same address and journal, and
+    takes the key from the environment there. The key itself is never sent.
 
     Parameters
     ----------
@@ -137,7 +140,11 @@ class AsyncWonda:
 
     @classmethod
     def served_sandbox(
-        cls, base_url: str, *, journal: str | os.PathLike[str] | Journal | None = None
+        cls,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        journal: str | os.PathLike[str] | Journal | None = None,
     ) -> Self:
         """A client on a sandbox that another process serves, for several kernels together.
 
@@ -145,6 +152,8 @@ class AsyncWonda:
         ----------
         base_url : str
             As ``wonda-widgets sandbox`` prints it.
+        timeout : float
+            As of `AsyncWonda`.
         journal : path, ``":memory:"`` or Journal, optional
             As of `AsyncWonda`.
         """
@@ -152,7 +161,7 @@ class AsyncWonda:
             raise InvalidInputError(
                 "base_url", "This is the service itself, no sandbox.", "Use Wonda(key)."
             )
-        client = cls("sk_" + "0" * 64, base_url=base_url, journal=journal)
+        client = cls("sk_" + "0" * 64, base_url=base_url, timeout=timeout, journal=journal)
         client.is_sandbox = client._core.is_sandbox = True
         return client
 
@@ -175,6 +184,15 @@ class AsyncWonda:
     async def aclose(self) -> None:
         """Stop watching all jobs and close all connections. Jobs go on at the service."""
         await self._core.aclose()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return settings.shared, (type(self), settings.of(self))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # it stands for connections and live jobs, of which there are no copies
 
     async def __aenter__(self) -> Self:
         return self
@@ -258,6 +276,15 @@ class Wonda:
         """Stop watching all jobs and close all connections. Jobs go on at the service."""
         runtime.call(self._async.aclose())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _driven, (type(self), type(self._async), settings.of(self._async))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # see above
+
     def __enter__(self) -> Self:
         return self
 
@@ -266,6 +293,13 @@ class Wonda:
 
     def __repr__(self) -> str:
         return _shown(self)
+
+
+def _driven(cls: type[Wonda], of: type[AsyncWonda], how: settings.Settings) -> Wonda:
+    """Give a client that has arrived in this process."""
+    client = cls.__new__(cls)
+    client._drive(settings.shared(of, how))  # noqa: SLF001 - of this module
+    return client
 
 
 def _shown(client: Wonda | AsyncWonda) -> str:

@@ -49,6 +49,9 @@ SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT
 WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
 
+#: So begins the name of a request that is made once however it ended.
+FOR_GOOD = "once:"
+
 #: In these a publish stands in the way of the same one again.
 STANDING = ("sending", "unknown", "accepted", "posted")
 
@@ -142,6 +145,26 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"<Journal {self.path or MEMORY}>"
+
+    @property
+    def settings(self) -> tuple[str, float, float]:
+        """Path, days and megabytes, for another process.
+
+        Raises
+        ------
+        TypeError
+            If it is in memory, which no other process reads.
+        """
+        if self.path is None:
+            hint = self.trouble or "Name a file for it, as in journal='journal.db'."
+            raise TypeError(
+                "A journal in memory stays in its process, and no other one would know what was "
+                f"asked for. {hint}"
+            )
+        return str(self.path), self._days, self._bytes / 1_000_000
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, self.settings
 
     # ------------------------------------------------------------ facts, in their order
 
@@ -355,8 +378,8 @@ class Journal:
         return _read(
             connection,
             f"base_url=? AND same_as=? AND state IN ({marks})"
-            " AND NOT (ended AND status<>'succeeded') ORDER BY asked_at DESC",
-            (base_url, same_as, *STANDING),
+            " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
+            (base_url, same_as, *STANDING, not same_as.startswith(FOR_GOOD)),
         )
 
     def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:
@@ -387,6 +410,10 @@ class Journal:
             if not _forget(connection, f"intent IN ({eldest})", ()):
                 break
         connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+
+def _opened(path: str, days: float, megabytes: float) -> Journal:
+    return Journal(path, days=days, megabytes=megabytes)
 
 
 def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> list[Record]:

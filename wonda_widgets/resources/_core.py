@@ -118,7 +118,7 @@ class Core:
     ) -> None:
         self.transport = transport
         self.journal = journal
-        self._closes_journal = closes_journal
+        self.closes_journal = closes_journal
         self._clock = clock
         self.is_sandbox = False
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
@@ -131,6 +131,12 @@ class Core:
         self._ended_runs: Counter[tuple[str, str | None]] = Counter()
         self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "Only a client itself travels to another process, not what belongs to it. "
+            "Send wonda, and what you need as data: rows, pictures, snapshots, ids."
+        )
 
     @property
     def base_url(self) -> str:
@@ -391,7 +397,7 @@ class Core:
             job.stop()
         await self.transport.aclose()
         self.thumbnails.close()
-        if self._closes_journal:
+        if self.closes_journal:
             self.journal.close()
 
 

@@ -49,9 +49,6 @@ SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT
 WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
 
-#: So begins the name of a request that is made once however it ended.
-FOR_GOOD = "once:"
-
 #: In these a publish stands in the way of the same one again.
 STANDING = ("sending", "unknown", "accepted", "posted")
 
@@ -176,6 +173,7 @@ class Journal:
         same_as: str = "",
         *,
         repeat: bool = False,
+        for_good: bool = False,
         guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, Record | None]]:
         """Note that a request is about to leave.
@@ -188,6 +186,8 @@ class Journal:
             What makes another request the same one; empty for requests that may be repeated.
         repeat : bool
             Whether the same one may be made again.
+        for_good : bool
+            Whether one that was taken stands in the way also if it then failed.
         guard : callable, optional
             Called within the transaction; what it raises keeps the request from being noted.
 
@@ -200,7 +200,8 @@ class Journal:
         intent = uuid.uuid4().hex
 
         def work(connection: sqlite3.Connection) -> tuple[str, Record | None]:
-            for earlier in self._same(connection, base_url, same_as) if same_as else ():
+            same = self._same(connection, base_url, same_as, for_good) if same_as else []
+            for earlier in same:
                 # Even one who wants it again does not want it twice at this moment.
                 if earlier.sending or not repeat:
                     return intent, earlier
@@ -373,13 +374,19 @@ class Journal:
         """Give one request."""
         return self._records("intent=?", (intent,))
 
-    def _same(self, connection: sqlite3.Connection, base_url: str, same_as: str) -> list[Record]:
+    def _same(
+        self,
+        connection: sqlite3.Connection,
+        base_url: str,
+        same_as: str,
+        for_good: bool,  # noqa: FBT001 - of this class alone
+    ) -> list[Record]:
         marks = ",".join("?" * len(STANDING))
         return _read(
             connection,
             f"base_url=? AND same_as=? AND state IN ({marks})"
             " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
-            (base_url, same_as, *STANDING, not same_as.startswith(FOR_GOOD)),
+            (base_url, same_as, *STANDING, not for_good),
         )
 
     def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:

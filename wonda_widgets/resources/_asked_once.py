@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import InvalidInputError
-from ..journal import FOR_GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,12 +39,16 @@ class AskedOnce:
     ----------
     same_as : str
         What it is called in the journal.
+    for_good : bool
+        Whether one that was made stands also if it failed: the service does not say that a
+        failed picture was free, so only a person has it made again.
     """
 
     repeat = False
 
-    def __init__(self, same_as: str) -> None:
+    def __init__(self, same_as: str, *, for_good: bool = True) -> None:
         self.same_as = same_as
+        self.for_good = for_good
 
     async def settle(self, earlier: Record) -> None:
         """Say that it stands.
@@ -80,4 +83,4 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
             "Name what the picture is for, as in once='autumn campaign'.",
         )
     called = hashlib.sha256(name.strip().encode(errors="replace")).hexdigest()[:32]
-    return AskedOnce(f"{FOR_GOOD}{called}:{digest(body)}")
+    return AskedOnce(f"once:{called}:{digest(body)}")

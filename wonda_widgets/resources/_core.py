@@ -97,6 +97,7 @@ class Once(Protocol):
 
     same_as: str
     repeat: bool
+    for_good: bool
 
     async def settle(self, earlier: Record) -> None:
         """Look what became of the same request; raises if it stands in the way."""
@@ -288,6 +289,7 @@ class Core:
                     text,
                     once.same_as if once else "",
                     repeat=once.repeat if once else False,
+                    for_good=once.for_good if once else False,
                     guard=guard,
                 )
             )

@@ -501,6 +501,7 @@ class Matrix:
         for each in again:
             each.unwatch()
             each.state, each.error, each.job, each.picture = "waiting", None, None, None
+            each.again = True
             self._tell(each)
         # Of a matrix that was stopped, the others stay stopped.
         only = None if self.state == "running" else [*lost, *again]
@@ -550,7 +551,7 @@ class Matrix:
     async def _ask(self, made: Made) -> bool:
         """Ask for a cell, once; whether it has a job."""
         assert self._batch is not None  # noqa: S101 - a batch is begun before its cells
-        once = AskedOnce(cell_name(self._batch.id, made.digest))
+        once = AskedOnce(cell_name(self._batch.id, made.digest), for_good=not made.again)
         cell = made.cell
         body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"

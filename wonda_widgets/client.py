@@ -45,7 +45,8 @@ class AsyncWonda:
     """The Wonda API, awaitable, from any event loop.
 
     It can be sent to another process (pickled): there it has the same address and journal, and
-    takes the key from the environment there. The key itself is never sent.
+    takes the key from the environment there when it is first used (else `MissingKeyError`). The
+    key itself is never sent.
 
     Parameters
     ----------
@@ -87,6 +88,7 @@ class AsyncWonda:
     is_sandbox = False
     faults: Faults | None = None
     base_url = ""  # until it is built: a traceback prints half-built ones too
+    _arrived: settings.Settings | None = None  # of one from another process, until it is used
 
     def __init__(
         self,
@@ -186,7 +188,19 @@ class AsyncWonda:
         await self._core.aclose()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return settings.shared, (type(self), settings.of(self))
+        return settings.arrive, (type(self), settings.of(self))
+
+    def __dask_tokenize__(self) -> object:
+        # Else Dask would unpickle it here to name its tasks, where the key may be no variable.
+        return type(self).__name__, *settings.of(self)
+
+    if not TYPE_CHECKING:  # a misspelt name stays one
+
+        def __getattr__(self, name: str) -> Any:
+            return settings.first_use(self, name)
+
+    def _use(self, how: settings.Settings) -> None:
+        self.__dict__.update(vars(settings.shared(type(self), how)))
 
     def __copy__(self) -> Self:
         return self
@@ -219,6 +233,7 @@ class Wonda:
 
     is_sandbox = False
     base_url = ""  # see above
+    _arrived: settings.Settings | None = None
 
     def __init__(
         self,
@@ -277,7 +292,18 @@ class Wonda:
         runtime.call(self._async.aclose())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _driven, (type(self), type(self._async), settings.of(self._async))
+        return settings.arrive, (type(self), settings.of(self))
+
+    def __dask_tokenize__(self) -> object:
+        return type(self).__name__, *settings.of(self)  # see above
+
+    if not TYPE_CHECKING:  # see above
+
+        def __getattr__(self, name: str) -> Any:
+            return settings.first_use(self, name)
+
+    def _use(self, how: settings.Settings) -> None:
+        self._drive(settings.shared(AsyncWonda, how))
 
     def __copy__(self) -> Self:
         return self
@@ -293,13 +319,6 @@ class Wonda:
 
     def __repr__(self) -> str:
         return _shown(self)
-
-
-def _driven(cls: type[Wonda], of: type[AsyncWonda], how: settings.Settings) -> Wonda:
-    """Give a client that has arrived in this process."""
-    client = cls.__new__(cls)
-    client._drive(settings.shared(of, how))  # noqa: SLF001 - of this module
-    return client
 
 
 def _shown(client: Wonda | AsyncWonda) -> str:

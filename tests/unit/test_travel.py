@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import pickle
 import pickletools
@@ -15,7 +16,7 @@ from conftest import KEY
 from key_search import assert_absent
 
 import wonda_widgets as ww
-from wonda_widgets import credentials, errors, models, pictures, plans, settings
+from wonda_widgets import credentials, errors, models, pictures, plans, runtime, settings
 from wonda_widgets.resources import _cells, once, schedule
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -188,7 +189,7 @@ ADDRESS = "https://wonda.example.test/api/v1"
 
 @pytest.fixture(autouse=True)
 def _nothing_has_arrived(monkeypatch):
-    monkeypatch.setattr(settings, "_arrived", {})
+    monkeypatch.setattr(settings, "_shared", {})
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def client(tmp_path):
         return started[-1]
 
     yield start
-    for each in [*started, *settings._arrived.values()]:
+    for each in [*started, *settings._shared.values()]:
         core(each).journal.close()
 
 
@@ -239,10 +240,40 @@ def test_a_client_travels_as_its_settings_and_takes_the_key_that_is_there(
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
-def test_where_there_is_no_key_it_says_so(client, sent, cls):
-    wonda = client(cls)
-    with pytest.raises(ww.MissingKeyError):
-        sent(wonda)
+def test_where_there_is_no_key_it_says_so_when_it_is_used(client, sent, cls, monkeypatch):
+    again = sent(sent(client(cls)))  # by way of a scheduler, which has none either
+    assert repr(again) == f"<{cls.__name__} {ADDRESS}>"
+    assert (again.base_url, again.is_sandbox) == (ADDRESS, False)
+    assert not hasattr(again, "_repr_html_"), "a front end may ask what it likes"
+    for _ in range(2):
+        with pytest.raises(ww.MissingKeyError):
+            again.images  # noqa: B018
+        with pytest.raises(ww.MissingKeyError):
+            again.whoami() if cls is ww.Wonda else runtime.call(again.whoami())
+    with pytest.raises(AttributeError, match="no attribute 'imgaes'"):
+        again.imgaes  # noqa: B018
+    monkeypatch.setenv("WONDA_API_KEY", KEY)
+    assert again.images
+    assert core(again).base_url == ADDRESS
+
+
+def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch):
+    monkeypatch.setenv("WONDA_API_KEY", KEY)
+    parcel = pickle.dumps(client())
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(50):
+            again = pickle.loads(parcel)
+            found = list(pool.map(lambda _, one=again: one.images, range(8)))
+            assert all(each._async._core.base_url == ADDRESS for each in found)
+
+
+def test_dask_names_tasks_by_what_a_client_is_made_of(client, tmp_path):
+    from dask.tokenize import tokenize
+
+    wonda = client()
+    assert tokenize(wonda) == tokenize(client()) == tokenize(pickle.loads(pickle.dumps(wonda)))
+    assert tokenize(wonda) != tokenize(client(journal=tmp_path / "other.db"))
+    assert tokenize(wonda) != tokenize(client(ww.AsyncWonda))
 
 
 def test_all_that_arrive_are_one_until_it_is_closed_or_the_key_is_another(client, monkeypatch):

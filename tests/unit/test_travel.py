@@ -113,7 +113,7 @@ def test_an_advised_error_keeps_the_advice(carried):
     assert carried(error).hint == "Ask Wonda."
 
 
-def test_of_a_job_an_error_keeps_which_one_it_was(carried):
+def test_of_a_job_an_error_keeps_which_one_it_was(carried, quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         job = wonda.images.generate(model="z-image", prompt="sandbox: fail")
         with pytest.raises(ww.JobFailedError) as caught:
@@ -290,7 +290,7 @@ def test_all_that_arrive_are_one_until_it_is_closed_or_the_key_is_another(client
     core(third).journal.close()
 
 
-def test_a_client_on_a_served_sandbox_stays_one(sent, served, tmp_path):
+def test_a_client_on_a_served_sandbox_stays_one(sent, served, tmp_path, quick_polls):  # noqa: ARG001
     _, base_url = served(seconds=0.01)
     with ww.Wonda.served_sandbox(base_url, timeout=9, journal=tmp_path / "s.db") as wonda:
         again = sent(wonda)
@@ -343,6 +343,13 @@ def test_a_journal_that_could_not_be_written_does_not_travel(tmp_path):
             wonda.jobs.recent()
         with pytest.raises(TypeError, match="Work goes on in memory"):
             pickle.dumps(wonda)
+
+
+def test_a_journal_travels_as_its_file_and_what_is_kept_in_it(sent, tmp_path):
+    kept = ww.Journal(tmp_path / "kept.db", days=900, megabytes=7)
+    assert sent(kept).settings == kept.settings
+    with pytest.raises(TypeError, match="Name a file"):
+        sent(ww.Journal(":memory:"))
 
 
 def test_live_things_stay_and_say_what_to_send(tmp_path):

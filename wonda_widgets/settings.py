@@ -49,8 +49,9 @@ def of(client: Wonda | AsyncWonda) -> Settings:
     TypeError
         If no other process could reach what this one uses.
     """
-    if client._arrived is not None:  # noqa: SLF001 - its other half
-        return client._arrived  # noqa: SLF001
+    arrived = client._arrived  # noqa: SLF001 - its other half
+    if arrived is not None:
+        return arrived
     core: Core = vars(vars(client).get("_async", client))["_core"]
     if client.faults is not None:
         raise TypeError(

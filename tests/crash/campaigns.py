@@ -33,7 +33,7 @@ THREADS = 12
 def main() -> None:
     key, base_url, journal = sys.argv[1:]
     how: dict[str, Any] = {"n_workers": 2, "threads_per_worker": THREADS}
-    how |= {"dashboard_address": None, "silence_logs": "CRITICAL", "host": "127.0.0.1"}
+    how |= {"dashboard_address": "127.0.0.1:0", "silence_logs": "CRITICAL", "host": "127.0.0.1"}
     with (
         ww.Wonda(key, base_url=base_url, journal=journal) as wonda,
         LocalCluster(**how, env={"WONDA_API_KEY": key}) as cluster,

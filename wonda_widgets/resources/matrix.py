@@ -84,7 +84,8 @@ class Matrix:
     or the connection does; the rest then waits, and `start` goes on.
 
     Made again after a crash or a restart, the same plan goes on where it was: no picture
-    is asked for twice.
+    is asked for twice. Two kernels that run the same plan at once have all of it, no sooner
+    than one alone; ``once=`` of `images.generate` shares the work among processes.
 
     You get one from `wonda.images.matrix`.
 

@@ -265,15 +265,18 @@ def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch)
             again = pickle.loads(parcel)
             found = list(pool.map(lambda _, one=again: one.images, range(8)))
             assert all(each._async._core.base_url == ADDRESS for each in found)
+    # One that comes just after another has asked finds it.
+    assert settings.first_use(again, "images") is again.images
 
 
-def test_dask_names_tasks_by_what_a_client_is_made_of(client, tmp_path):
+@pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
+def test_dask_names_tasks_by_what_a_client_is_made_of(client, cls, tmp_path):
     from dask.tokenize import tokenize
 
-    wonda = client()
-    assert tokenize(wonda) == tokenize(client()) == tokenize(pickle.loads(pickle.dumps(wonda)))
-    assert tokenize(wonda) != tokenize(client(journal=tmp_path / "other.db"))
-    assert tokenize(wonda) != tokenize(client(ww.AsyncWonda))
+    wonda, other = client(cls), client(cls, journal=tmp_path / "other.db")
+    again = pickle.loads(pickle.dumps(wonda))
+    assert tokenize(wonda) == tokenize(client(cls)) == tokenize(again)
+    assert len({tokenize(each) for each in (wonda, other, client(), client(ww.AsyncWonda))}) == 3
 
 
 def test_all_that_arrive_are_one_until_it_is_closed_or_the_key_is_another(client, monkeypatch):

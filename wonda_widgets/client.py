@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from . import credentials, runtime
+from . import credentials, runtime, settings
 from .database import MEMORY
 from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
@@ -43,6 +43,10 @@ def has_key() -> bool:
 
 class AsyncWonda:
     """The Wonda API, awaitable, from any event loop.
+
+    It can be sent to another process (pickled): there it has the same address and journal, and
+    takes the key from the environment there when it is first used (else `MissingKeyError`). The
+    key itself is never sent.
 
     Parameters
     ----------
@@ -84,6 +88,7 @@ class AsyncWonda:
     is_sandbox = False
     faults: Faults | None = None
     base_url = ""  # until it is built: a traceback prints half-built ones too
+    _arrived: settings.Settings | None = None  # of one from another process, until it is used
 
     def __init__(
         self,
@@ -137,7 +142,11 @@ class AsyncWonda:
 
     @classmethod
     def served_sandbox(
-        cls, base_url: str, *, journal: str | os.PathLike[str] | Journal | None = None
+        cls,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        journal: str | os.PathLike[str] | Journal | None = None,
     ) -> Self:
         """A client on a sandbox that another process serves, for several kernels together.
 
@@ -145,6 +154,8 @@ class AsyncWonda:
         ----------
         base_url : str
             As ``wonda-widgets sandbox`` prints it.
+        timeout : float
+            As of `AsyncWonda`.
         journal : path, ``":memory:"`` or Journal, optional
             As of `AsyncWonda`.
         """
@@ -152,7 +163,7 @@ class AsyncWonda:
             raise InvalidInputError(
                 "base_url", "This is the service itself, no sandbox.", "Use Wonda(key)."
             )
-        client = cls("sk_" + "0" * 64, base_url=base_url, journal=journal)
+        client = cls("sk_" + "0" * 64, base_url=base_url, timeout=timeout, journal=journal)
         client.is_sandbox = client._core.is_sandbox = True
         return client
 
@@ -175,6 +186,27 @@ class AsyncWonda:
     async def aclose(self) -> None:
         """Stop watching all jobs and close all connections. Jobs go on at the service."""
         await self._core.aclose()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return settings.arrive, (type(self), settings.of(self))
+
+    def __dask_tokenize__(self) -> object:
+        # Else Dask would unpickle it here to name its tasks, where the key may be no variable.
+        return type(self).__name__, *settings.of(self)
+
+    if not TYPE_CHECKING:  # a misspelt name stays one
+
+        def __getattr__(self, name: str) -> Any:
+            return settings.first_use(self, name)
+
+    def _use(self, how: settings.Settings) -> None:
+        self.__dict__.update(vars(settings.shared(type(self), how)))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # it stands for connections and live jobs, of which there are no copies
 
     async def __aenter__(self) -> Self:
         return self
@@ -201,6 +233,7 @@ class Wonda:
 
     is_sandbox = False
     base_url = ""  # see above
+    _arrived: settings.Settings | None = None
 
     def __init__(
         self,
@@ -257,6 +290,26 @@ class Wonda:
     def close(self) -> None:
         """Stop watching all jobs and close all connections. Jobs go on at the service."""
         runtime.call(self._async.aclose())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return settings.arrive, (type(self), settings.of(self))
+
+    def __dask_tokenize__(self) -> object:
+        return type(self).__name__, *settings.of(self)  # see above
+
+    if not TYPE_CHECKING:  # see above
+
+        def __getattr__(self, name: str) -> Any:
+            return settings.first_use(self, name)
+
+    def _use(self, how: settings.Settings) -> None:
+        self._drive(settings.shared(AsyncWonda, how))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # see above
 
     def __enter__(self) -> Self:
         return self

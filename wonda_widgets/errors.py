@@ -3,7 +3,8 @@
 Each error says what happened (`message`) and what to do next (`hint`). `str()`
 gives both, except for the job errors, which keep the service's own words alone
 and carry the hint as an exception note, so that a traceback still shows it.
-All of them survive pickling; a live job does not, so it is left behind.
+All of them survive pickling, with everything that they know. A live job does not, so
+it is left behind: `JobError.job_id` says which one it was.
 """
 
 from __future__ import annotations
@@ -286,7 +287,12 @@ class JobError(WondaError):
     Attributes
     ----------
     job : Job or None
-        The live job; None after pickling.
+        The live job; None in another process than its own, and in a copy.
+    job_id, kind : str or None
+        Which one it was, wherever the error goes: ``wonda.jobs.attach(error.kind, error.job_id)``
+        follows it there.
+    intent : str or None
+        Its entry in the journal.
     snapshot : Snapshot
         What was true of it.
     """
@@ -295,6 +301,9 @@ class JobError(WondaError):
 
     def __init__(self, message: str, *, job: Job | None = None, snapshot: Snapshot) -> None:
         self.job = job
+        self.job_id = None if job is None else job.id
+        self.kind = None if job is None else job.kind
+        self.intent = None if job is None else job.intent
         self.snapshot = snapshot
         # The page's own words stay as they are, so the hint goes beside them.
         super().__init__(message)

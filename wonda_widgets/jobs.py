@@ -172,6 +172,13 @@ class Job:
     def __repr__(self) -> str:
         return f"<Job {self.kind} {self.id} {self.status}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # One that followed itself anew in each process would be polled by all of them.
+        raise TypeError(
+            "A live job stays in the process that follows it. Send job.snapshot, or what "
+            "wonda.jobs.attach(job.kind, job.id) follows there."
+        )
+
     # ------------------------------------------------------------ waiting
 
     def wait(self, timeout: float | None = None) -> Snapshot:

@@ -143,6 +143,26 @@ class Journal:
     def __repr__(self) -> str:
         return f"<Journal {self.path or MEMORY}>"
 
+    @property
+    def settings(self) -> tuple[str, float, float]:
+        """Path, days and megabytes, for another process.
+
+        Raises
+        ------
+        TypeError
+            If it is in memory, which no other process reads.
+        """
+        if self.path is None:
+            hint = self.trouble or "Name a file for it, as in journal='journal.db'."
+            raise TypeError(
+                "A journal in memory stays in its process, and no other one would know what was "
+                f"asked for. {hint}"
+            )
+        return str(self.path), self._days, self._bytes / 1_000_000
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, self.settings
+
     # ------------------------------------------------------------ facts, in their order
 
     def begin(
@@ -153,6 +173,7 @@ class Journal:
         same_as: str = "",
         *,
         repeat: bool = False,
+        for_good: bool = False,
         guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, Record | None]]:
         """Note that a request is about to leave.
@@ -165,6 +186,8 @@ class Journal:
             What makes another request the same one; empty for requests that may be repeated.
         repeat : bool
             Whether the same one may be made again.
+        for_good : bool
+            Whether one that was taken stands in the way also if it then failed.
         guard : callable, optional
             Called within the transaction; what it raises keeps the request from being noted.
 
@@ -177,7 +200,8 @@ class Journal:
         intent = uuid.uuid4().hex
 
         def work(connection: sqlite3.Connection) -> tuple[str, Record | None]:
-            for earlier in self._same(connection, base_url, same_as) if same_as else ():
+            same = self._same(connection, base_url, same_as, for_good) if same_as else []
+            for earlier in same:
                 # Even one who wants it again does not want it twice at this moment.
                 if earlier.sending or not repeat:
                     return intent, earlier
@@ -350,13 +374,19 @@ class Journal:
         """Give one request."""
         return self._records("intent=?", (intent,))
 
-    def _same(self, connection: sqlite3.Connection, base_url: str, same_as: str) -> list[Record]:
+    def _same(
+        self,
+        connection: sqlite3.Connection,
+        base_url: str,
+        same_as: str,
+        for_good: bool,  # noqa: FBT001 - of this class alone
+    ) -> list[Record]:
         marks = ",".join("?" * len(STANDING))
         return _read(
             connection,
             f"base_url=? AND same_as=? AND state IN ({marks})"
-            " AND NOT (ended AND status<>'succeeded') ORDER BY asked_at DESC",
-            (base_url, same_as, *STANDING),
+            " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
+            (base_url, same_as, *STANDING, not for_good),
         )
 
     def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:
@@ -387,6 +417,10 @@ class Journal:
             if not _forget(connection, f"intent IN ({eldest})", ()):
                 break
         connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+
+def _opened(path: str, days: float, megabytes: float) -> Journal:
+    return Journal(path, days=days, megabytes=megabytes)
 
 
 def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> list[Record]:

@@ -177,6 +177,16 @@ class Transport:
         #: seconds by which the service's clock is ahead of ours, as its last reply told
         self.ahead = 0.0
 
+    @property
+    def timeout(self) -> float:
+        """Seconds for each of connecting, writing, reading and waiting for a connection."""
+        return self._timeout
+
+    @property
+    def by_network(self) -> bool:
+        """Whether requests go by the network, and not by a transport that was passed."""
+        return self._transport is None
+
     def without_key(self, data: bytes) -> bytes:
         """`data` without the key, should somebody have put it there."""
         return self._key.removed_from(data)
@@ -567,11 +577,11 @@ class Transport:
         raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
 
     async def _private(self, host: str) -> bool:
-        return await addresses.is_private(host, resolve=self._transport is None)
+        return await addresses.is_private(host, resolve=self.by_network)
 
     def _direct(self) -> bool:
         """Whether the other end of a connection is the host itself, and no proxy."""
-        return self._transport is None and not (self._http().trust_env and getproxies())
+        return self.by_network and not (self._http().trust_env and getproxies())
 
 
 # ---------------------------------------------------------------- replies

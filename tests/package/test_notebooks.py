@@ -122,3 +122,11 @@ def test_papermill_runs_what_goes_wrong_to_its_end(tmp_path):
     assert "Generation: failed · " in said
     assert "OutcomeUnknownError: " in said
     assert "The service does not answer, trying again." in said
+
+
+def test_without_dask_the_notebook_of_many_processes_says_what_to_install(monkeypatch):
+    notebook = nbformat.read(frontends.ROOT / "notebooks" / "fan_out.ipynb", as_version=4)
+    first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r'pip install "wonda-widgets\[bench\]"'):
+        exec(first, {})

@@ -348,6 +348,22 @@ def test_two_at_once_on_one_plan_make_each_once(wonda):
     assert {row["status"] for row in first.rows() + second.rows()} == {"succeeded"}
 
 
+def test_two_at_once_on_one_plan_ask_for_a_failed_one_once(tmp_path, quick_polls, monkeypatch):  # noqa: ARG001
+    # Each looks again at what the other one is sending when that has failed already.
+    monkeypatch.setattr("wonda_widgets.resources.matrix.LOOK", 0.5)
+    with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
+        values = {"what": ["fail", "cancel", "no media"]}
+        both = [matrix(wonda, "sandbox: {what}", values) for _ in range(2)]
+        for each in both:
+            each.start()
+        for each in both:
+            assert {row["status"] for row in each.wait()} == {"failed"}
+        assert len(made_at_the_service(wonda)) == 3
+        both[0].retry_failed()
+        both[0].wait()
+        assert len(made_at_the_service(wonda)) == 6, "but again when a person says so"
+
+
 @pytest.mark.parametrize("after", [True, False])
 def test_a_lost_answer_is_unknown_until_a_person_says_so(wonda, after, settled):
     wonda.faults.add("POST", "/image/generate", "drop", after=after)

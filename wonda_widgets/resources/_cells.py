@@ -101,12 +101,15 @@ class Made:
         Of what it asks for.
     begun : bool
         Whether an earlier kernel had asked for it.
+    again : bool
+        Whether a person wants it again, although it was made and failed.
     """
 
     def __init__(self, cell: Cell, digest: str) -> None:
         self.cell = cell
         self.digest = digest
         self.begun = False
+        self.again = False
         self.state: CellState = "waiting"
         self.job: Job | None = None
         self.picture: Picture | None = None

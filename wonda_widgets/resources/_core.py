@@ -97,6 +97,7 @@ class Once(Protocol):
 
     same_as: str
     repeat: bool
+    for_good: bool
 
     async def settle(self, earlier: Record) -> None:
         """Look what became of the same request; raises if it stands in the way."""
@@ -118,7 +119,7 @@ class Core:
     ) -> None:
         self.transport = transport
         self.journal = journal
-        self._closes_journal = closes_journal
+        self.closes_journal = closes_journal
         self._clock = clock
         self.is_sandbox = False
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
@@ -131,6 +132,12 @@ class Core:
         self._ended_runs: Counter[tuple[str, str | None]] = Counter()
         self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "Only a client itself travels to another process, not what belongs to it. "
+            "Send wonda, and what you need as data: rows, pictures, snapshots, ids."
+        )
 
     @property
     def base_url(self) -> str:
@@ -282,6 +289,7 @@ class Core:
                     text,
                     once.same_as if once else "",
                     repeat=once.repeat if once else False,
+                    for_good=once.for_good if once else False,
                     guard=guard,
                 )
             )
@@ -391,7 +399,7 @@ class Core:
             job.stop()
         await self.transport.aclose()
         self.thumbnails.close()
-        if self._closes_journal:
+        if self.closes_journal:
             self.journal.close()
 
 

@@ -13,6 +13,7 @@ from .. import runtime
 from ..budgets import UnpricedError
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
+from ._asked_once import LOOK, StandingError, named_once
 from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class AsyncImages:
         params: Mapping[str, Any] | None = None,
         attachment_media_ids: Sequence[str] = (),
         budget: Budget | None = None,
+        once: str | None = None,
     ) -> Job:
         """Ask for a picture and get the job that follows it.
 
@@ -72,6 +74,11 @@ class AsyncImages:
             Reference images, in order.
         budget : Budget, optional
             What may be spent, together with all that was asked for since its moment.
+        once : str, optional
+            A name for what the picture is for, e.g. ``"autumn campaign"``. Whoever asks for the
+            same again under this name, in any process on this journal, gets the job of the first
+            time, also of a failed one. So a task that is run again makes nothing twice.
+            `jobs.dismiss` makes room for another try.
 
         Raises
         ------
@@ -79,23 +86,56 @@ class AsyncImages:
             If something is known to be refused, or the budget does not suffice; nothing was
             sent.
         OutcomeUnknownError
-            If the request may have arrived but its reply was lost.
+            If the request may have arrived but its reply was lost, now or the first time. Look
+            into your library; if it is not there, `jobs.dismiss` the error and ask again.
         APIError
             If the service refused it.
         """
         body = body_of(model, prompt, params, attachment_media_ids)
+        if once is not None:
+            return await self._asked_once(once, body, budget)
         if budget is None:
             return await self._core.start(GENERATION, body, named)
-        if self._core.journal.trouble:
-            raise InvalidInputError(
-                "budget",
-                "The journal cannot be written, so nobody can count what is spent of the budget.",
-                "Mend the journal's file, or work without a budget.",
-            )
+        self._check_written("budget", "nobody can count what is spent of the budget")
         guard = budget.guard(self._core.base_url, body)
         return await self._priced(
             budget, lambda: self._core.start(GENERATION, body, named, guard=guard)
         )
+
+    def _check_written(self, field: str, so: str) -> None:
+        """Refuse what needs a journal that other processes read."""
+        if self._core.journal.trouble:
+            raise InvalidInputError(
+                field,
+                f"The journal cannot be written, so {so}.",
+                f"Mend the journal's file, or work without {field}=.",
+            )
+
+    async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
+        """Ask for it, or give the job of the one who did."""
+        once = named_once(name, body)
+        allowed = budget.guard(self._core.base_url, body) if budget else lambda _: None
+
+        def guard(connection: Any) -> None:
+            # Within the transaction: the file may have become useless just now.
+            self._check_written("once", "nobody else would know what is asked for under this name")
+            allowed(connection)
+
+        async def ask() -> Job:
+            return await self._core.start(GENERATION, body, named, once=once, guard=guard)
+
+        while True:
+            try:
+                return await (ask() if budget is None else self._priced(budget, ask))
+            except StandingError as standing:
+                earlier = standing.record
+            if not earlier.sending:
+                break
+            await asyncio.sleep(LOOK)  # by another process, or another task, at this moment
+        job = self._core.revived(earlier, GENERATION)
+        if job.id is None and job.snapshot.error is not None:
+            raise job.snapshot.error
+        return job
 
     @on_package_loop
     async def spent(self, budget: Budget) -> float:
@@ -243,6 +283,7 @@ class Images:
         params: Mapping[str, Any] | None = None,
         attachment_media_ids: Sequence[str] = (),
         budget: Budget | None = None,
+        once: str | None = None,
     ) -> Job:
         """See `AsyncImages.generate`."""
         return runtime.call(
@@ -252,6 +293,7 @@ class Images:
                 params=params,
                 attachment_media_ids=attachment_media_ids,
                 budget=budget,
+                once=once,
             ),
             interrupted=GENERATION.check,
         )

@@ -21,7 +21,7 @@ from .schedule import is_due
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ..errors import OutcomeUnknownError
+    from ..errors import JobError, OutcomeUnknownError
     from ..jobs import Job, Kind
     from ..records import Record
 
@@ -110,8 +110,11 @@ class AsyncJobs:
         return job
 
     @on_package_loop
-    async def dismiss(self, unknown: Job | Record | OutcomeUnknownError) -> None:
-        """Note that you have looked yourself what became of a request; it is no longer listed."""
+    async def dismiss(self, unknown: Job | Record | OutcomeUnknownError | JobError) -> None:
+        """Note that you have looked yourself what became of a request; it is no longer listed.
+
+        Nor does it stand in the way of the same one any more (``once=`` of `images.generate`).
+        """
         self._core.transport.check_open()
         if unknown.intent:
             await asyncio.wrap_future(self._core.journal.dismissed(unknown.intent))
@@ -180,7 +183,7 @@ class Jobs:
         """See `AsyncJobs.resume`; nothing here waits."""
         return self._async.resume(record)
 
-    def dismiss(self, unknown: Job | Record | OutcomeUnknownError) -> None:
+    def dismiss(self, unknown: Job | Record | OutcomeUnknownError | JobError) -> None:
         """See `AsyncJobs.dismiss`."""
         runtime.call(self._async.dismiss(unknown))
 

@@ -39,6 +39,7 @@ from ..errors import (
     WondaError,
 )
 from ..pictures import Picture
+from ._asked_once import LOOK, AskedOnce, StandingError, digest
 from ._cells import RESTING, Made, Progress, summed
 from .images import GENERATION, body_of, named
 
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 MOST_AT_ONCE = 32
 UNPLANNED = "This matrix is not planned yet: `await matrix.prepare()` first."
-LOOK = 1.0  # seconds between looks at a request that another process is sending
 
 State = Literal["planned", "running", "stopped", "done"]
 
@@ -75,29 +75,6 @@ HALTING = (
 )
 
 
-class _StandingError(Exception):
-    """The same cell was asked for before."""
-
-    def __init__(self, record: Record) -> None:
-        super().__init__(record.intent)
-        self.record = record
-
-
-class _Once:
-    """A cell is asked for once."""
-
-    repeat = False
-
-    def __init__(self, same_as: str) -> None:
-        self.same_as = same_as
-
-    async def settle(self, earlier: Record) -> None:
-        raise _StandingError(earlier)
-
-    async def look(self) -> None:
-        """There is no list of jobs to look into."""
-
-
 class Matrix:
     """Many variations of a prompt, each made once, a few at a time.
 
@@ -107,7 +84,8 @@ class Matrix:
     or the connection does; the rest then waits, and `start` goes on.
 
     Made again after a crash or a restart, the same plan goes on where it was: no picture
-    is asked for twice.
+    is asked for twice. Two kernels that run the same plan at once have all of it, no sooner
+    than one alone; ``once=`` of `images.generate` shares the work among processes.
 
     You get one from `wonda.images.matrix`.
 
@@ -524,6 +502,7 @@ class Matrix:
         for each in again:
             each.unwatch()
             each.state, each.error, each.job, each.picture = "waiting", None, None, None
+            each.again = True
             self._tell(each)
         # Of a matrix that was stopped, the others stay stopped.
         only = None if self.state == "running" else [*lost, *again]
@@ -573,7 +552,7 @@ class Matrix:
     async def _ask(self, made: Made) -> bool:
         """Ask for a cell, once; whether it has a job."""
         assert self._batch is not None  # noqa: S101 - a batch is begun before its cells
-        once = _Once(cell_name(self._batch.id, made.digest))
+        once = AskedOnce(cell_name(self._batch.id, made.digest), for_good=not made.again)
         cell = made.cell
         body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"
@@ -584,7 +563,7 @@ class Matrix:
                 return False
             try:
                 self._follow(made, await self._core.start(GENERATION, body, named, once=once))
-            except _StandingError as standing:
+            except StandingError as standing:
                 if standing.record.sending:  # by another kernel, at this moment
                     await asyncio.sleep(LOOK)
                     continue
@@ -635,7 +614,8 @@ class Matrix:
             else:
                 made.state, made.error = "succeeded", None
         elif made.error is None:
-            made.error = JobFailedError(snapshot.error_message or "Job failed", snapshot=snapshot)
+            message = snapshot.error_message or "Job failed"
+            made.error = JobFailedError(message, job=made.job, snapshot=snapshot)
 
     def _picture(self, made: Made, snapshot: Snapshot) -> Picture:
         job, cell = made.job, made.cell
@@ -737,8 +717,7 @@ def _since() -> float:
 
 def _digest(cell: Cell, plan: Plan) -> str:
     """Tell a cell from others by what it asks for, and by nothing else."""
-    body = body_of(cell.model, cell.prompt, cell.params, plan.attachments)
-    return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
+    return digest(body_of(cell.model, cell.prompt, cell.params, plan.attachments))
 
 
 def _alike(made: list[Made]) -> str:

@@ -141,6 +141,8 @@ class PostOnce:
         Whether it may be made again.
     """
 
+    for_good = False  # a post that failed can be made again
+
     def __init__(
         self,
         core: Core,

@@ -1,0 +1,156 @@
+"""What is asked for under a name is asked for once, by whichever process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from conftest import BASE, KEY
+
+import wonda_widgets as ww
+from wonda_widgets import runtime
+from wonda_widgets.resources import images
+
+BODY = {"model": "m", "prompt": "A lake"}
+NAMED = {**BODY, "once": "autumn"}
+
+
+class Service:
+    """A Wonda that counts what it makes; an answer can be lost or kept back."""
+
+    def __init__(self) -> None:
+        self.made = []
+        self.status = "succeeded"
+        self.goes_wrong = None
+        self.held = None
+
+    async def __call__(self, request):
+        path = request.url.path.removeprefix("/api/v1")
+        if path == "/pricing/estimate":
+            return httpx.Response(200, json={"estimatedCostMicrodollars": 40_000})
+        if path == "/image/generate":
+            self.made.append(json.loads(request.content))
+            if self.held is not None:
+                await self.held.wait()
+            if self.goes_wrong is not None:
+                if self.goes_wrong == "lost":
+                    raise httpx.ReadTimeout("")
+                return httpx.Response(self.goes_wrong, json={"error": {"message": "no"}})
+            return httpx.Response(200, json={"inferenceJobId": f"j{len(self.made)}"})
+        media = {"mediaId": path.rpartition("/")[2]}
+        return httpx.Response(200, json={"status": self.status, "outputs": [{"media": media}]})
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+def test_the_same_under_the_same_name_is_the_same_picture_for_every_kernel(kernel, service):
+    first, second = kernel(), kernel()
+    media = first.images.generate(**NAMED).wait().media
+    again = second.images.generate(**NAMED)
+    assert again.wait().media == media
+    assert again.request == BODY
+    assert len(service.made) == 1
+    second.images.generate(**NAMED | {"once": " autumn "})
+    assert len(service.made) == 1, "blanks beside a name are not part of it"
+
+
+@pytest.mark.parametrize(
+    "other", [{"once": "winter"}, {"prompt": "A sea"}, {"params": {"n": 1}}, {"once": None}]
+)
+def test_anything_else_is_another_wish(kernel, service, other):
+    wonda = kernel()
+    wonda.images.generate(**NAMED)
+    wonda.images.generate(**NAMED | other)
+    assert len(service.made) == 2
+
+
+def test_all_who_ask_at_the_same_moment_get_one_picture(kernel, service, monkeypatch):
+    monkeypatch.setattr(images, "LOOK", 0.01)
+    clients = [kernel() for _ in range(5)]
+
+    async def all_at_once():
+        service.held = asyncio.Event()
+        asked = [
+            asyncio.ensure_future(client._async.images.generate(**NAMED))
+            for client in [*clients, clients[0]]
+        ]
+        while not service.made:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        assert not any(each.done() for each in asked)
+        service.held.set()
+        return await asyncio.gather(*asked)
+
+    jobs = runtime.call(all_at_once())
+    assert {job.id for job in jobs} == {"j1"}
+    assert len(service.made) == 1
+
+
+def test_a_failed_one_is_not_made_again_by_itself(kernel, service):
+    service.status = "failed"
+    with pytest.raises(ww.JobFailedError):
+        kernel().images.generate(**NAMED).wait()
+    later = kernel()
+    with pytest.raises(ww.JobFailedError) as caught:
+        later.images.generate(**NAMED).wait()
+    assert len(service.made) == 1
+    later.jobs.dismiss(caught.value)
+    service.status = "succeeded"
+    assert later.images.generate(**NAMED).wait().media.media_id == "j2"
+    assert len(service.made) == 2
+
+
+def test_one_whose_answer_was_lost_is_not_made_again_by_itself(kernel, service):
+    service.goes_wrong = "lost"
+    with pytest.raises(ww.OutcomeUnknownError):
+        kernel().images.generate(**NAMED)
+    service.goes_wrong = None
+    later = kernel()
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        later.images.generate(**NAMED)
+    assert len(service.made) == 1
+    later.jobs.dismiss(caught.value)
+    assert later.images.generate(**NAMED).id == "j2"
+
+
+def test_what_was_refused_can_be_asked_for_again(kernel, service):
+    service.goes_wrong = 402
+    with pytest.raises(ww.PaymentRequiredError):
+        kernel().images.generate(**NAMED)
+    service.goes_wrong = None
+    assert kernel().images.generate(**NAMED).wait().media.media_id == "j2"
+
+
+def test_a_budget_is_not_asked_for_what_is_there_already(kernel, service):
+    wonda, budget = kernel(), ww.Budget(0.04)
+    wonda.images.generate(**NAMED, budget=budget)
+    assert wonda.images.generate(**NAMED, budget=budget).wait().media.media_id == "j1"
+    with pytest.raises(ww.InvalidInputError, match="budget is left"):
+        wonda.images.generate(**NAMED | {"once": "winter"}, budget=budget)
+    assert len(service.made) == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 201, 7, b"autumn"])
+def test_a_name_is_a_name(kernel, service, name):
+    with pytest.raises(ww.InvalidInputError, match="takes a name") as caught:
+        kernel().images.generate(**BODY, once=name)
+    assert caught.value.field == "once"
+    assert service.made == []
+
+
+def test_where_nobody_else_would_know_nothing_is_asked_for(service, tmp_path):
+    (tmp_path / "no folder").write_text("a file")
+    transport = httpx.MockTransport(service)
+    journal = tmp_path / "no folder" / "j.db"
+    with ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport) as wonda:
+        with (
+            pytest.warns(ww.JournalWarning),
+            pytest.raises(ww.InvalidInputError, match="nobody else would know"),
+        ):
+            wonda.images.generate(**NAMED)
+        assert service.made == []

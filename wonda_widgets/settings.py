@@ -1,0 +1,117 @@
+"""A client in another process: it travels as its settings, and never with its key.
+
+    pickle ──> address, timeout, journal's file ──> there, when it is first used: the key there
+
+Until then it is its settings and nothing else, because a scheduler that only hands it on
+need have no key. All that arrive in a process with the same settings are then one client,
+so that a worker with hundreds of tasks has one journal open. It needs no closing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from . import credentials
+from .journal import Journal
+
+if TYPE_CHECKING:
+    from .client import AsyncWonda, Wonda
+    from .resources._core import Core
+
+C = TypeVar("C", "Wonda", "AsyncWonda")
+
+
+class Settings(NamedTuple):
+    """What a client is made of, but for its key."""
+
+    base_url: str
+    timeout: float
+    journal: tuple[str, float, float]
+    is_sandbox: bool
+
+
+#: With any of these it is used.
+USED_BY = frozenset(
+    {
+        *("_async", "_core", "faults", "images", "publish", "media"),
+        *("accounts", "pricing", "jobs", "history"),
+    }
+)
+
+_shared: dict[Any, AsyncWonda] = {}
+
+
+def of(client: Wonda | AsyncWonda) -> Settings:
+    """Give what another process needs to make the same client.
+
+    Raises
+    ------
+    TypeError
+        If no other process could reach what this one uses.
+    """
+    arrived = client._arrived  # noqa: SLF001 - its other half
+    if arrived is not None:
+        return arrived
+    core: Core = vars(vars(client).get("_async", client))["_core"]
+    if client.faults is not None:
+        raise TypeError(
+            "This sandbox lives within its process, where no other one reaches it. Serve one with "
+            "`wonda-widgets sandbox`, and use ww.Wonda.served_sandbox(address)."
+        )
+    if not core.transport.by_network:
+        raise TypeError(
+            "A client with a transport of its own stays in its process. Make one in each worker, "
+            "with a transport of its own there."
+        )
+    return Settings(
+        client.base_url, core.transport.timeout, core.journal.settings, client.is_sandbox
+    )
+
+
+def arrive(cls: type[C], settings: Settings) -> C:
+    """Give a client that has arrived in this process."""
+    client = cls.__new__(cls)
+    client._arrived = settings  # noqa: SLF001 - see above
+    client.base_url, client.is_sandbox = settings.base_url, settings.is_sandbox
+    return client
+
+
+def first_use(client: Wonda | AsyncWonda, name: str) -> Any:
+    """Give what a client has not: of one that has arrived, it is made now.
+
+    Raises
+    ------
+    MissingKeyError
+        If there is no key here.
+    """
+    settings = client._arrived  # noqa: SLF001 - see above
+    if settings is None and name in vars(client):
+        return vars(client)[name]  # another thread used it first, just now
+    if settings is None or name not in USED_BY:
+        raise AttributeError(f"{type(client).__name__!r} object has no attribute {name!r}")
+    client._use(settings)  # noqa: SLF001
+    client._arrived = None  # noqa: SLF001
+    return getattr(client, name)
+
+
+def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
+    """Give this process's one client of these settings, and of the key that there is here.
+
+    Raises
+    ------
+    MissingKeyError
+        If there is none.
+    """
+    key = (cls, settings, None if settings.is_sandbox else credentials.in_use())
+    found = _shared.get(key)
+    if found is not None and not found.is_closed:
+        return found
+    path, days, megabytes = settings.journal
+    how: dict[str, Any] = {"base_url": settings.base_url, "timeout": settings.timeout}
+    how["journal"] = Journal(path, days=days, megabytes=megabytes)
+    made = cls.served_sandbox(**how) if settings.is_sandbox else cls(**how)
+    made._core.closes_journal = True  # noqa: SLF001 - nobody else has it
+    if found is not None:
+        _shared.pop(key, None)
+    # Of two that arrive at once the first one stays; the other has opened nothing yet.
+    return _shared.setdefault(key, made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from conftest import say
 
@@ -110,7 +112,7 @@ def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
 def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
     served, monkeypatch, tmp_path
 ):
-    from wonda_widgets import client
+    from wonda_widgets import client, runtime
 
     sandbox, base_url = served(seconds=0.05)
     assert isinstance(sandbox, Sandbox)
@@ -123,9 +125,11 @@ def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
     with ww.Wonda.served_sandbox(base_url) as other:
         assert other.is_sandbox
         other.images.generate(model="z-image", prompt="Shared").wait()
-        from wonda_widgets import runtime
-
-        assert [p.prompt for p in runtime.call(used.history.search())] == ["Shared"]
+    found = []
+    deadline = time.monotonic() + 20
+    while not found and time.monotonic() < deadline:  # the other client writes on a thread
+        found = [picture.prompt for picture in runtime.call(used.history.search())]
+    assert found == ["Shared"]
     runtime.call(used.aclose())
 
 

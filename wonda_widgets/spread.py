@@ -13,7 +13,7 @@ from . import polling
 
 SLOT = 0.25  # seconds
 ROOM = 5  # polls in a slot that are no crowd: 20 a second
-UNEVEN = 1.1  # times the mean of all slots
+FULL = 0.9  # of the mean slot: with less than all, the emptier ones fill up
 
 
 class Spread:
@@ -42,7 +42,7 @@ class Spread:
         due = int((now + wait) / SLOT)
         spare = wait - max(polling.FIRST, wait / 2)
         slots = [due - back for back in range(int(max(0.0, spare) / SLOT) + 1)]
-        crowd = max(ROOM, UNEVEN * self._due.total() / max(1, due - self._present))
+        crowd = max(ROOM, FULL * self._due.total() / max(1, due - self._present))
         free = (slot for slot in slots if self._due[slot] < crowd)
         taken = next(free, None) or min(slots, key=self._due.__getitem__)
         self._due[taken] += 1

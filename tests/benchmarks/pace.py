@@ -61,14 +61,14 @@ def measure(*, quick: bool) -> list[Row]:
                 points={"spread": spread, "ours": ours, "page": page, "best": best},
             ),
             Row(
-                "    requests",
+                f"    requests, spread {spread:g}",
                 f"{ours[1]:.2f}",
                 f"{page[1]:.2f}",
                 ours[1] / page[1],
                 1,
             ),
             Row(
-                "    the best there could be",
+                f"    the best there could be, spread {spread:g}",
                 _told(best),
                 _told(page),
                 best[0] / page[0],

@@ -31,8 +31,12 @@ from .rows import Row, table
 #: Each is a module of this folder with a ``measure(*, quick)``; loaded only when it is asked for.
 TOPICS = (
     "imports",
+    "first_paint",
+    "click",
     "preview",
     "messages",
+    "memory",
+    "saved",
     "main_thread",
     "gallery",
     "matrix",

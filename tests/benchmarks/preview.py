@@ -112,7 +112,7 @@ def measure(*, quick: bool) -> list[Row]:
         home.mkdir()
         work.mkdir()
         for kind in KINDS:
-            _paint(work, kind, rounds + 1)
+            paint(work, kind, rounds + 1)
         frontends.write_notebook(work / NAME, BEGIN)
         with frontends.jupyterlab(work, home) as url, frontends.chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -139,14 +139,14 @@ def measure(*, quick: bool) -> list[Row]:
     return rows
 
 
-def _paint(folder: Path, kind: str, count: int) -> None:
+def paint(folder: Path, kind: str, count: int, size: tuple[int, int] = SIZE) -> None:
     """Make pictures that differ, of noise over a gradient."""
     bands = []
     for _ in range(3):
-        band = Image.linear_gradient("L").resize(SIZE)
+        band = Image.linear_gradient("L").resize(size)
         for part, strength in KINDS[kind]:
-            grain = Image.effect_noise((SIZE[0] // part, SIZE[1] // part), strength)
-            band = ImageChops.add(band, grain.resize(SIZE, Image.Resampling.BICUBIC), offset=-128)
+            grain = Image.effect_noise((size[0] // part, size[1] // part), strength)
+            band = ImageChops.add(band, grain.resize(size, Image.Resampling.BICUBIC), offset=-128)
         bands.append(band)
     for number in range(count):
         picture = Image.merge("RGB", [ImageChops.offset(band, 97 * number) for band in bands])

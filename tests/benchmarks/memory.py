@@ -114,7 +114,7 @@ def _run(kernel: BlockingKernelClient, code: str) -> list[list[float]]:
         code,
         timeout=PATIENCE,
         user_expressions={"held": "json.dumps(held)"},
-        allow_stdin=False,
+        allow_stdin=True,  # somebody is in front; else each word would be kept at once
         output_hook=lambda _: None,
     )["content"]
     if reply["status"] != "ok":

@@ -98,7 +98,7 @@ def _ask(kernel: BlockingKernelClient, code: str, expression: str) -> Any:
         code,
         timeout=PATIENCE,
         user_expressions={"it": expression},
-        allow_stdin=False,
+        allow_stdin=True,  # somebody is in front; else each word would be kept at once
         output_hook=lambda _: None,
     )
     content = reply["content"]

@@ -243,10 +243,11 @@ class Panel(anywidget.AnyWidget):
     def _dispatch(self, content: dict[str, Any]) -> None:
         if self._closed:
             return
-        self.receipt += 1
         handler = getattr(self, f"_on_{content['type']}", None)
-        if handler is not None:
-            self._guard(handler, content)
+        with self.hold_sync():  # the receipt and what it leads to are one message
+            self.receipt += 1
+            if handler is not None:
+                self._guard(handler, content)
 
     def _guard(self, function: Callable[..., object], *args: Any) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traitlets
 
@@ -27,15 +27,20 @@ THUMB = 160  # pixels
 THUMB_BYTES = 20_000
 
 
+class Copies(NamedTuple):
+    """Of an original: what is shown, what a filmstrip has, and what a form to post it has."""
+
+    preview: Preview
+    thumb: Preview
+    card: bytes
+
+
 class Shown:
     """A picture that this panel has shown: what it is, how it was made, and small copies."""
 
-    def __init__(
-        self, media: Media, preview: Preview, thumb: Preview, made: Mapping[str, Any], job_id: str
-    ) -> None:
+    def __init__(self, media: Media, copies: Copies, made: Mapping[str, Any], job_id: str) -> None:
         self.media = media
-        self.preview = preview
-        self.thumb = thumb
+        self.preview, self.thumb, self.card = copies
         self.made = dict(made)
         self.job_id = job_id
 
@@ -212,13 +217,13 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            small, thumb = await runtime.in_thread(_small_and_thumb, data)
+            copies = await runtime.in_thread(_copies, data)
         except Exception:
             if self._wanted is media:
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
-        shown = Shown(media, small, thumb, made, job_id)
+        shown = Shown(media, copies, made, job_id)
         if self._wanted is media:  # else another picture was asked for meanwhile
             self._present(shown, data, note)
         if then is not None:
@@ -316,12 +321,13 @@ class ImagePreview(Panel):
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
-def _small_and_thumb(data: bytes) -> tuple[Preview, Preview]:
-    """The preview and the thumbnail of an original; slow, for a thread."""
+def _copies(data: bytes) -> Copies:
+    """The small copies of an original; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ._preflight import card  # noqa: PLC0415 - few previews stand alone
 
     small = preview(data)
-    return small, preview(small.data, THUMB, THUMB_BYTES)
+    return Copies(small, preview(small.data, THUMB, THUMB_BYTES), card(small.data))
 
 
 def _large(data: bytes) -> Preview:

@@ -275,7 +275,7 @@ class Studio(Posts):
         self.publish_form.offer(
             picture.media.media_id or "",
             alt_text=picture.prompt,
-            thumb=picture.thumb.data,
+            thumb=picture.card,
             preview=picture.preview,
             original=lambda: self.preview.original(picture),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
@@ -27,20 +27,16 @@ THUMB = 160  # pixels
 THUMB_BYTES = 20_000
 
 
-class Copies(NamedTuple):
-    """Of an original: what is shown, what a filmstrip has, and what a form to post it has."""
-
-    preview: Preview
-    thumb: Preview
-    card: bytes
-
-
 class Shown:
     """A picture that this panel has shown: what it is, how it was made, and small copies."""
 
-    def __init__(self, media: Media, copies: Copies, made: Mapping[str, Any], job_id: str) -> None:
+    def __init__(
+        self, media: Media, preview: Preview, made: Mapping[str, Any], job_id: str
+    ) -> None:
         self.media = media
-        self.preview, self.thumb, self.card = copies
+        self.preview = preview
+        #: for a filmstrip, and for a form that posts it; made when it is shown already
+        self.thumb = self.card = b""
         self.made = dict(made)
         self.job_id = job_id
 
@@ -217,16 +213,17 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            copies = await runtime.in_thread(_copies, data)
+            small = await runtime.in_thread(_small, data)
         except Exception:
             if self._wanted is media:
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
-        shown = Shown(media, copies, made, job_id)
+        shown = Shown(media, small, made, job_id)
         if self._wanted is media:  # else another picture was asked for meanwhile
             self._present(shown, data, note)
         if then is not None:
+            shown.thumb, shown.card = await runtime.in_thread(_smaller, small.data)
             then(shown)
 
     def _present(self, shown: Shown, original: bytes | None, note: str) -> None:
@@ -321,13 +318,19 @@ class ImagePreview(Panel):
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
-def _copies(data: bytes) -> Copies:
-    """The small copies of an original; slow, for a thread."""
+def _small(data: bytes) -> Preview:
+    """The preview of an original; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
-    from ._preflight import card  # noqa: PLC0415 - few previews stand alone
 
-    small = preview(data)
-    return Copies(small, preview(small.data, THUMB, THUMB_BYTES), card(small.data))
+    return preview(data)
+
+
+def _smaller(small: bytes) -> tuple[bytes, bytes]:
+    """The thumb and the card of a preview; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ._preflight import card  # noqa: PLC0415 - a preview alone needs none
+
+    return preview(small, THUMB, THUMB_BYTES).data, card(small)
 
 
 def _large(data: bytes) -> Preview:

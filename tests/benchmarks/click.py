@@ -80,7 +80,6 @@ def _click(opened: Lab, arrivals: IO[str]) -> float:
     page = opened.page
     generate = page.get_by_role("button", name="Generate")
     page.locator("button[aria-disabled=false]", has_text="Generate").wait_for()
-    page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)  # what the last picture left to do is over
     generate.click()
     arrived = float(arrivals.readline())

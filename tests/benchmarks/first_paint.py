@@ -76,7 +76,6 @@ def _painted(opened: Lab, name: str, *cells: str) -> list[float]:
     """The milliseconds until each cell's Studio is painted; 0 of a cell that shows none."""
     opened.open(name, *cells)
     opened.ask("1")  # the kernel is ready
-    opened.page.wait_for_load_state("networkidle")
     took = []
     for cell in cells:
         opened.page.wait_for_timeout(700)  # what came before is over

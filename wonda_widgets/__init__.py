@@ -1,11 +1,13 @@
 """Jupyter widgets for the Wonda image API: from an idea to a published post.
 
 Importing this package costs next to nothing: each name below is loaded when it
-is first used, so a script that only needs the client never imports ipywidgets.
+is first used, so a script that only needs the client never imports ipywidgets. In a
+notebook the panels are loaded when the cell with the import is over, see `ahead`.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -141,3 +143,7 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if "ipykernel" in sys.modules:
+    import_module(".ahead", __name__).load_after_this_cell()

@@ -31,12 +31,16 @@ from .rows import Row, table
 #: Each is a module of this folder with a ``measure(*, quick)``; loaded only when it is asked for.
 TOPICS = (
     "imports",
+    "first_paint",
+    "click",
     "preview",
     "messages",
     "pace",
     "polls",
     "many_jobs",
     "journal",
+    "memory",
+    "saved",
     "gallery",
     "matrix",
 )

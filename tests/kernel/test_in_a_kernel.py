@@ -135,3 +135,14 @@ def test_nothing_is_printed_and_nothing_fails_unseen(kernel):
         if m["msg_type"] == "stream" and m["content"]["name"] == "stderr"
     ]
     assert (loud, streams) == ([], [])
+
+
+def test_panels_are_loaded_after_the_cell_with_the_import_and_not_within_it(kernel):
+    known = "print('wonda_widgets.widgets.studio' in __import__('sys').modules)"
+    assert kernel.run(f"import wonda_widgets\n{known}").strip() == "False"
+    kernel.listen(0.5)  # nobody writes the next cell sooner
+    assert kernel.run(known).strip() == "True"
+    # Once: what the next cell leaves unloaded stays so.
+    assert "over" not in kernel.run(
+        "print([f.__name__ for f in get_ipython().events.callbacks['post_run_cell']])"
+    )

@@ -27,11 +27,7 @@ def matrix(wonda, template=TEMPLATE, values=None, models="nano-banana-2", params
 
 def sandbox_of(wonda):
     app = wonda._async._core.transport._transport.app
-    return next(
-        cell.cell_contents
-        for cell in app.__closure__
-        if type(cell.cell_contents).__name__ == "Sandbox"
-    )
+    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
 
 
 def made_at_the_service(wonda):

@@ -69,11 +69,7 @@ def url_of(wonda, media_id):
 
 def sandbox_of(wonda):
     app = wonda._async._core.transport._transport.app
-    return next(
-        cell.cell_contents
-        for cell in app.__closure__
-        if type(cell.cell_contents).__name__ == "Sandbox"
-    )
+    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
 
 
 def test_what_the_feed_does_not_take_is_said_before_the_post(form):

@@ -66,11 +66,7 @@ def send(panel, kind, **content):
 def sandbox_of(wonda):
     """The sandbox behind a client."""
     app = wonda._async._core.transport._transport.app
-    return next(
-        cell.cell_contents
-        for cell in app.__closure__
-        if type(cell.cell_contents).__name__ == "Sandbox"
-    )
+    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
 
 
 # ---------------------------------------------------------------- prompt form

@@ -15,20 +15,23 @@ either inside the process (`local_transport`) or on a socket (`serve`).
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .app import Sandbox
+from .faults import Faults
 
 if TYPE_CHECKING:
     import httpx
 
-    from .faults import Faults
+    from .app import Sandbox as Sandbox
 
 __all__ = ["Sandbox", "local_transport"]
 
 # Names that resolve nowhere: in the process, no request ever leaves it.
 API_ORIGIN = "https://sandbox.wonda.invalid"
 STORAGE_ORIGIN = "https://storage.sandbox.wonda.invalid"
+ANY_KEY = "sk_" + "0" * 64  # one of the right shape
 
 
 class Local(NamedTuple):
@@ -41,16 +44,35 @@ class Local(NamedTuple):
 
 
 def local_transport(**options: Any) -> Local:
-    """Make a sandbox in this process."""
+    """Make a sandbox in this process.
+
+    Without options it is loaded when the first request arrives: a panel is there sooner
+    than what it asks.
+    """
     import httpx  # noqa: PLC0415 - a sandbox on a socket does without
 
-    sandbox = Sandbox(storage_origin=STORAGE_ORIGIN, **options)
+    faults = Faults()
     storage_host = STORAGE_ORIGIN.partition("//")[2].encode()
+
+    @cache
+    def sandbox() -> Sandbox:
+        made: Sandbox = import_module(".app", __package__).Sandbox(
+            storage_origin=STORAGE_ORIGIN, **options
+        )
+        made.faults = faults
+        return made
 
     async def both(scope: Any, receive: Any, send: Any) -> None:
         host = dict(scope["headers"]).get(b"host")
-        app = sandbox.storage if host == storage_host else sandbox.api
+        app = sandbox().storage if host == storage_host else sandbox().api
         await app(scope, receive, send)
 
+    key = sandbox().any_key if options else ANY_KEY  # options may be wrong, which is said here
     transport = httpx.ASGITransport(app=both)
-    return Local(transport, f"{API_ORIGIN}/api/v1", sandbox.any_key, sandbox.faults)
+    return Local(transport, f"{API_ORIGIN}/api/v1", key, faults)
+
+
+def __getattr__(name: str) -> object:
+    if name != "Sandbox":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(".app", __name__).Sandbox

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 Kind = int | Literal["drop", "cut", "hang", "html", "empty"]
 
 
-@dataclass
-class Fault:
+class Fault(msgspec.Struct):
     """One thing that goes wrong, a number of times."""
 
     method: str
@@ -30,7 +30,7 @@ class Fault:
     kind: Kind
     times: int
     after: bool
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 class Faults:

@@ -39,18 +39,24 @@ STATIC = Path(__file__).parent / "static"
 _log = logging.getLogger(__name__)
 
 
-@cache
-def css(name: str = "") -> str:
+def css(name: str = "") -> traitlets.Unicode[str, str | bytes]:
     """The stylesheet of all panels, and after it a large panel's own."""
-    files = [STATIC / "theme.css", *([STATIC / f"{name}.css"] if name else [])]
-    return "".join(file.read_text(encoding="utf-8") for file in files)
+    return _sent_text("theme.css", *([f"{name}.css"] if name else []))
+
+
+def esm(*names: str) -> traitlets.Unicode[str, str | bytes]:
+    """A panel's JavaScript: the helpers that all share, parts that some do, and its own."""
+    return _sent_text("shared.js", *(f"{name}.js" for name in names))
+
+
+def _sent_text(*names: str) -> traitlets.Unicode[str, str | bytes]:
+    """The text of files as a trait, which anywidget would else make for each panel anew."""
+    return traitlets.Unicode("".join(map(_read, names))).tag(sync=True)
 
 
 @cache
-def esm(*names: str) -> str:
-    """A panel's JavaScript: the helpers that all share, parts that some do, and its own."""
-    files = [STATIC / f"{name}.js" for name in ("shared", *names)]
-    return "".join(file.read_text(encoding="utf-8") for file in files)
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def client_for(wonda: Wonda | AsyncWonda | None) -> tuple[AsyncWonda, AsyncWonda | None]:
@@ -87,6 +93,8 @@ class Panel(anywidget.AnyWidget):
     _put_away: Callable[[], object] | None = None
     _closed = True  # until it is built: a half-built one has nothing to close
 
+    #: by which anywidget knows the style sheet of a kind of panels
+    _anywidget_id = traitlets.Unicode().tag(sync=True)
     #: CSS that hides the static output under a live panel, see `_twin`
     hiding = traitlets.Unicode("").tag(sync=True)
     #: when it was last asked to come in sight, seconds since 1970
@@ -116,6 +124,19 @@ class Panel(anywidget.AnyWidget):
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
         self.on_msg(self._receive)
         self.observe(lambda _: self._tell_problem(), "error")
+
+    @traitlets.default("_anywidget_id")
+    def _of_its_kind(self) -> str:
+        return f"{type(self).__module__}.{type(self).__name__}"
+
+    def add_traits(self, **traits: Any) -> None:
+        """Add traits; not those that anywidget adds to each panel, which its class has.
+
+        They would make each panel a class of its own, at a tenth of what making it costs.
+        """
+        new = {name: trait for name, trait in traits.items() if not self.has_trait(name)}
+        if new:
+            super().add_traits(**new)
 
     def _ipython_display_(self) -> None:
         if self._twin is None:
@@ -222,10 +243,11 @@ class Panel(anywidget.AnyWidget):
     def _dispatch(self, content: dict[str, Any]) -> None:
         if self._closed:
             return
-        self.receipt += 1
         handler = getattr(self, f"_on_{content['type']}", None)
-        if handler is not None:
-            self._guard(handler, content)
+        with self.hold_sync():  # the receipt and what it leads to are one message
+            self.receipt += 1
+            if handler is not None:
+                self._guard(handler, content)
 
     def _guard(self, function: Callable[..., object], *args: Any) -> None:
         try:

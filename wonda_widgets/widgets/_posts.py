@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..resources.publish import FEWEST_SLIDES, MOST_SLIDES
 from ._together import Together
-from .carousel_form import CarouselForm
-from .scheduled_posts import ScheduledPosts
 
 if TYPE_CHECKING:
     from ..jobs import Job
     from ..models import Media
     from ..pictures import Picture
+    from .carousel_form import CarouselForm
     from .gallery import Gallery
     from .publish_form import PublishForm
+    from .scheduled_posts import ScheduledPosts
 
 
 class Posts(Together):
@@ -63,6 +63,8 @@ class Posts(Together):
 
     def _carousel(self, gallery: Gallery, pictures: list[Picture]) -> None:
         if self.carousel_form is None:
+            from .carousel_form import CarouselForm  # noqa: PLC0415 - few post several at once
+
             self.carousel_form = CarouselForm(
                 wonda=self._used, banner=False, confirm_publish=self.publish_form.confirm_publish
             )
@@ -75,6 +77,8 @@ class Posts(Together):
 
     def _list_scheduled(self) -> None:
         if self.scheduled_posts is None:
+            from .scheduled_posts import ScheduledPosts  # noqa: PLC0415 - few post later
+
             self.scheduled_posts = ScheduledPosts(self._used, banner=False)
         else:
             self.scheduled_posts.refresh()

@@ -85,7 +85,7 @@ class PreflightPanel(PostingPanel):
         self._original = picture
         self.fixing = ""
         self._use(picture, ())
-        if preview is not None:
+        if preview is not None and not picture.thumb:
             self._start(self._enlarge, picture, preview.data)
 
     def _use(self, picture: Picture, operations: tuple[Operation, ...]) -> None:
@@ -97,7 +97,7 @@ class PreflightPanel(PostingPanel):
             self._check_points()
 
     async def _enlarge(self, picture: Picture, preview: bytes) -> None:
-        """A crop is drawn on more than a thumbnail."""
+        """Have a copy on which a crop can be drawn."""
         picture.thumb = await runtime.in_thread(card, preview)
         if self._current is picture:
             self.thumb = picture.thumb

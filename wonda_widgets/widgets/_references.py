@@ -14,10 +14,10 @@ and no number is shown for it.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import traitlets
 
 from .. import runtime
@@ -43,13 +43,12 @@ THUMB_BYTES = 20_000
 _ids = count()
 
 
-@dataclass(eq=False)
-class Reference:
+class Reference(msgspec.Struct, eq=False):
     """One reference image and how far it has come."""
 
     name: str
     size: int
-    key: str = field(default_factory=lambda: f"python-{next(_ids)}")
+    key: str = msgspec.field(default_factory=lambda: f"python-{next(_ids)}")
     state: str = "waiting"
     received: int = 0
     said: str = ""

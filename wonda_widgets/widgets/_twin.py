@@ -14,6 +14,7 @@ the one under it the words.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextvars
 import html
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LONGEST = 320  # pixels
 MAX_BYTES = 40_000
+REST = 10.0  # seconds that words may wait for others, or for a picture, to come with them
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +59,8 @@ class Twin:
         self._facts = ""
         self._lines: dict[str, str] = {}
         self._working = 0
+        self._waiting: asyncio.TimerHandle | None = None
+        self._at_once = False
 
     def _begin(self) -> None:
         """Be shown nowhere, under a name by which the outputs to come are renewed and hidden."""
@@ -90,11 +94,12 @@ class Twin:
         display(bundle, raw=True, metadata=metadata, display_id=self._live_name)
         first = not self._displayed
         self._displayed = True
+        self._at_once = headless.unattended()  # what comes after a cell's end is not kept
         shown = self._bundle
         display(shown, raw=True, display_id=self.name)
         # What was told meanwhile, on the loop, may have been published before this was.
         runtime.post(lambda: self._catch_up(shown))
-        if first and headless.unattended():
+        if first and self._at_once:
             headless.before_cells_end(lambda: runtime.call(self._is_settled(is_loading)))
 
     def _catch_up(self, shown: dict[str, str]) -> None:
@@ -104,11 +109,19 @@ class Twin:
     async def _is_settled(self, is_loading: Callable[[], bool]) -> bool:
         return not is_loading() and not self._working
 
-    def tell(self, what: str, how: str) -> None:
-        """Say how far something is: ``tell("Generation", "succeeded · 12 s")``; "" for nothing."""
-        if self._lines.get(what, "") != how:
-            self._lines[what] = how
+    def tell(self, what: str, how: str, *, passing: bool = False) -> None:
+        """Say how far something is: ``tell("Generation", "succeeded · 12 s")``; "" for nothing.
+
+        What is only `passing` may wait a little: nobody sees it while the panel lives, and
+        each renewal is a message with the picture in it.
+        """
+        if self._lines.get(what, "") == how:
+            return
+        self._lines[what] = how
+        if not passing or self._at_once:
             self._tell()
+        elif self._waiting is None:
+            self._waiting = asyncio.get_running_loop().call_later(REST, self._tell)
 
     def show(self, shown: Preview, prompt: str) -> None:
         """Renew it with a picture, soon."""
@@ -174,6 +187,9 @@ class Twin:
         )
 
     def _tell(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
         if self._displayed:
             _publish(self.name, self._bundle)
 

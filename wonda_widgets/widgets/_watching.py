@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..jobs import Job
     from ..models import Snapshot
 
+SHOWN_BY_A_PICTURE = ("succeeded", "inference")
 STOPPED = "Not watched any more. The service goes on."
 
 
@@ -120,8 +121,11 @@ class WatchingPanel(Panel):
     def _tell_twins(self) -> None:
         super()._tell_twins()
         if self._job is not None:
+            now = self._job.snapshot
+            # Of a generation that succeeded, the picture tells.
+            passing = not now.terminal or (now.status, self._job.kind) == SHOWN_BY_A_PICTURE
             for twin in self._twins:
-                twin.tell(LABELS[self._job.kind], str(self._job.snapshot))
+                twin.tell(LABELS[self._job.kind], str(now), passing=passing)
 
     @property
     def _problem(self) -> str:

@@ -45,7 +45,7 @@ class Filmstrip(Panel):
         self._kept.insert(0, (shown, note))
         del self._kept[LONGEST:]
         with self.hold_sync():
-            self.thumbs = [kept.thumb.data for kept, _ in self._kept]
+            self.thumbs = [kept.thumb for kept, _ in self._kept]
             self.labels = [kept.prompt[:MOST_OF_A_LABEL] or "Picture" for kept, _ in self._kept]
             self.chosen = 0 if chosen else self.chosen + (self.chosen < at)
 

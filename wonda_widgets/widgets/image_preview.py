@@ -31,11 +31,12 @@ class Shown:
     """A picture that this panel has shown: what it is, how it was made, and small copies."""
 
     def __init__(
-        self, media: Media, preview: Preview, thumb: Preview, made: Mapping[str, Any], job_id: str
+        self, media: Media, preview: Preview, made: Mapping[str, Any], job_id: str
     ) -> None:
         self.media = media
         self.preview = preview
-        self.thumb = thumb
+        #: for a filmstrip, and for a form that posts it; made when it is shown already
+        self.thumb = self.card = b""
         self.made = dict(made)
         self.job_id = job_id
 
@@ -212,16 +213,17 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            small, thumb = await runtime.in_thread(_small_and_thumb, data)
+            small = await runtime.in_thread(_small, data)
         except Exception:
             if self._wanted is media:
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
-        shown = Shown(media, small, thumb, made, job_id)
+        shown = Shown(media, small, made, job_id)
         if self._wanted is media:  # else another picture was asked for meanwhile
             self._present(shown, data, note)
         if then is not None:
+            shown.thumb, shown.card = await runtime.in_thread(_smaller, small.data)
             then(shown)
 
     def _present(self, shown: Shown, original: bytes | None, note: str) -> None:
@@ -316,12 +318,19 @@ class ImagePreview(Panel):
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
-def _small_and_thumb(data: bytes) -> tuple[Preview, Preview]:
-    """The preview and the thumbnail of an original; slow, for a thread."""
+def _small(data: bytes) -> Preview:
+    """The preview of an original; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    small = preview(data)
-    return small, preview(small.data, THUMB, THUMB_BYTES)
+    return preview(data)
+
+
+def _smaller(small: bytes) -> tuple[bytes, bytes]:
+    """The thumb and the card of a preview; slow, for a thread."""
+    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ._preflight import card  # noqa: PLC0415 - a preview alone needs none
+
+    return preview(small, THUMB, THUMB_BYTES).data, card(small)
 
 
 def _large(data: bytes) -> Preview:

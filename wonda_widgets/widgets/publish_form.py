@@ -103,7 +103,7 @@ class PublishForm(PreflightPanel):
         ----------
         media_id, alt_text : str
         thumb : bytes
-            To show in the summary.
+            A small copy to show; without it, one is made of `preview`.
         preview : Preview, optional
             What is known of the picture; without it nothing is claimed about it.
         original : callable, optional

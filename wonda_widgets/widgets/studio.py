@@ -11,7 +11,6 @@ from . import _words
 from ._panel import client_for
 from ._posts import Posts
 from ._together import columns
-from .edit_form import EditForm
 from .filmstrip import Filmstrip
 from .image_preview import ImagePreview
 from .job_progress import JobProgress
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ..pictures import Picture
     from ..records import Record
     from ..resources.history import AsyncHistory
+    from .edit_form import EditForm
     from .image_preview import Shown
 
 
@@ -251,6 +251,8 @@ class Studio(Posts):
     def _edit(self, picture: Shown) -> None:
         """Open the editor between the picture and its post."""
         if self.edit_form is None:
+            from .edit_form import EditForm  # noqa: PLC0415 - see above
+
             self.edit_form = EditForm(wonda=self._used, banner=False)
         then = partial(self._edited, picture)
         self.edit_form.reopen(picture.media, picture.made, then=then)
@@ -273,7 +275,7 @@ class Studio(Posts):
         self.publish_form.offer(
             picture.media.media_id or "",
             alt_text=picture.prompt,
-            thumb=picture.thumb.data,
+            thumb=picture.card,
             preview=picture.preview,
             original=lambda: self.preview.original(picture),
         )

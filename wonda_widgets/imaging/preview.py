@@ -92,6 +92,8 @@ def _stepped(image: Image.Image, longest: int) -> Image.Image:
     if step <= 1:
         return image
     mode = _mode(image)
+    if image.mode == mode == "RGB":  # nothing to convert, so no second copy
+        return _plain(image.reduce(step))
     small = Image.new(_WEIGHED[mode], (-(-image.width // step), -(-image.height // step)))
     tile = max(1, TILE // step)
     for top in range(0, small.height, tile):
@@ -108,9 +110,9 @@ def _resized(image: Image.Image, longest: int) -> Image.Image:
     mode = _mode(image)
     width, height = decode.fitted(image.size, longest)
     if image.size == (width, height):
-        small = image.convert(mode)
-        small.info = {}  # a comment of the original would be written too, or be too long for it
-        return small
+        return _plain(image.convert(mode))
+    if image.mode == mode == "RGB":
+        return _plain(image.resize((width, height), Image.Resampling.LANCZOS))
     small = Image.new(mode, (width, height))
     step = image.height / height
     for top in range(0, height, STRIP):
@@ -123,6 +125,12 @@ def _resized(image: Image.Image, longest: int) -> Image.Image:
         part = part.resize((width, bottom - top), Image.Resampling.LANCZOS, box)
         small.paste(part.convert(mode), (0, top))
     return small
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The pixels alone: a comment of the original would be written too, or be too long for it."""
+    image.info = {}
+    return image
 
 
 _SUPPORT = 3  # of Lanczos, in pixels of the result

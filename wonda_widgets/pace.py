@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,9 @@ UNLIKE = 0.05
 #: Its durations are spread by a factor of about three, each way.
 FAR = 1.0
 
-FEW = 0.002  # of all jobs
+#: Seconds; of jobs that take longer, most waits are the longest anyway, and there is little to win.
+LONG = 300.0
+FEW = 0.005  # of all jobs
 
 #: Of the page's number of requests: history is a sample, and may be an unlucky one.
 SPENT = 0.99
@@ -56,50 +59,63 @@ class Pace:
         near = NormalDist(middle, max(LEAST_SPREAD, spread))
         kinds = ((1 - UNLIKE, near), (UNLIKE, NormalDist(middle, max(FAR, near.stdev))))
         self._step = HORIZON * about.high / STEPS
-        ages = [self._step * (number + 0.5) for number in range(STEPS)]
-        self._running = [_running(kinds, age) for age in ages]
-        self._root = [
-            math.sqrt(_ending(kinds, age) / running) if running > 0 else 0.0
-            for age, running in zip(ages, self._running, strict=True)
-        ]
+        ages = (self._step * number for number in range(1, STEPS + 1))
+        self._running = [1.0, *(_running(kinds, age) for age in ages)]
+        self._fate = [-math.log(max(running, 1e-300)) for running in self._running]
+        self._lived = [0.0]  # seconds that jobs have run by then, on average
+        for before, after in pairwise(self._running):
+            self._lived.append(self._lived[-1] + self._step * (before + after) / 2)
         page = polling.waits()
-        self._reach = self._reach_for(SPENT * self._requests(lambda _age: next(page)))
+        by_page, requests = self._followed(lambda _age: next(page))
+        self._reach = self._reach_for(SPENT * requests)
+        #: whether it finds the end sooner than the page's pace; not where jobs take a second
+        self.helps = self._followed(self.wait)[0] < by_page
 
     def wait(self, age: float) -> float:
         """Seconds to wait before the next poll of a job that has this age (seconds)."""
         return self._wait(max(0.0, age), self._reach)
 
     def _wait(self, age: float, reach: float) -> float:
-        wait = polling.LONGEST
-        for _ in range(3):  # the hazard that counts is the one in the middle of the wait
-            root = self._root[min(int((age + wait / 2) / self._step), STEPS - 1)]
-            wait = max(polling.FIRST, min(reach / root, polling.LONGEST)) if root else wait
-        return wait
+        """The least wait over which wait · √(mean hazard) is `reach`, by halving."""
+        begun = _at(self._fate, age / self._step)
+        short, long = polling.FIRST, polling.LONGEST
+        for _ in range(7):
+            wait = (short + long) / 2
+            hazards = _at(self._fate, (age + wait) / self._step) - begun  # over the whole wait
+            short, long = (short, wait) if hazards * wait >= reach**2 else (wait, long)
+        return long if long < polling.LONGEST - 0.05 else polling.LONGEST
 
     def _reach_for(self, requests: float) -> float:
         """The least reach that spends no more requests, by halving."""
-        low, high = 0.0, polling.LONGEST * max(self._root)
+        low, high = 0.0, math.sqrt(polling.LONGEST * self._fate[-1])
         for _ in range(16):
             reach = (low + high) / 2
-            spent = self._requests(lambda age, reach=reach: self._wait(age, reach))  # type: ignore[misc]
+            _, spent = self._followed(lambda age, reach=reach: self._wait(age, reach))  # type: ignore[misc]
             low, high = (reach, high) if spent > requests else (low, reach)
         return high
 
-    def _requests(self, wait: Callable[[float], float]) -> float:
-        """How often is asked, on average, after the first time, until hardly a job still runs."""
-        asked, age = 0.0, 0.0
+    def _followed(self, wait: Callable[[float], float]) -> tuple[float, float]:
+        """The lag in seconds and the requests after the first, on average, until few still run."""
+        lag, asked, age = 0.0, 0.0, 0.0
         while True:
-            running = self._running[min(int(age / self._step), STEPS - 1)] if age else 1.0
-            if running < FEW or age > STEPS * self._step:
-                return asked
+            place = age / self._step
+            running = _at(self._running, place)
+            if running < FEW or place > STEPS:
+                return lag, asked
             asked += running
-            age += wait(age)
+            seconds = wait(age)
+            age += seconds
+            lag += seconds * running
+            lag -= _at(self._lived, age / self._step) - _at(self._lived, place)
 
 
 @lru_cache(maxsize=64)
-def learned(about: Usual) -> Pace:
-    """The pace for jobs like these; the same history is worked out once."""
-    return Pace(about)
+def learned(about: Usual) -> Pace | None:
+    """The pace for jobs like these, if it helps; the same history is worked out once."""
+    if about.high > LONG:
+        return None
+    pace = Pace(about)
+    return pace if pace.helps else None
 
 
 def _running(kinds: tuple[tuple[float, NormalDist], ...], age: float) -> float:
@@ -107,6 +123,8 @@ def _running(kinds: tuple[tuple[float, NormalDist], ...], age: float) -> float:
     return sum(share * (1 - kind.cdf(math.log(age))) for share, kind in kinds)
 
 
-def _ending(kinds: tuple[tuple[float, NormalDist], ...], age: float) -> float:
-    """How many of all jobs end in a second at `age`."""
-    return sum(share * kind.pdf(math.log(age)) for share, kind in kinds) / age
+def _at(table: list[float], place: float) -> float:
+    """A table's value between two places; beyond its end, its last."""
+    below = min(int(place), len(table) - 2)
+    part = min(place - below, 1.0)
+    return table[below] + (table[below + 1] - table[below]) * part

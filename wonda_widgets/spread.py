@@ -40,13 +40,16 @@ class Spread:
         """
         self._forget(int(now / SLOT))
         due = int((now + wait) / SLOT)
+        taken = due if self._due[due] < ROOM else self._emptier(due, wait)
+        self._due[taken] += 1
+        return wait - (due - taken) * SLOT
+
+    def _emptier(self, due: int, wait: float) -> int:
         spare = wait - max(polling.FIRST, wait / 2)
         slots = [due - back for back in range(int(max(0.0, spare) / SLOT) + 1)]
         crowd = max(ROOM, FULL * self._due.total() / max(1, due - self._present))
         free = (slot for slot in slots if self._due[slot] < crowd)
-        taken = next(free, None) or min(slots, key=self._due.__getitem__)
-        self._due[taken] += 1
-        return wait - (due - taken) * SLOT
+        return next(free, None) or min(slots, key=self._due.__getitem__)
 
     def _forget(self, present: int) -> None:
         if present != self._present:

@@ -1,7 +1,7 @@
 """Run the benchmarks and print one table.
 
     python -m tests.benchmarks                     # all
-    python -m tests.benchmarks --quick             # all, with the fewest repetitions
+    python -m tests.benchmarks --quick             # all, only to see that they run
     python -m tests.benchmarks imports preview     # some
     python -m tests.benchmarks --json FILE         # what was measured, for plots
     python -m tests.benchmarks --against FILE      # and what was held then but is not now
@@ -12,7 +12,8 @@ From the repository's root, with the ``test`` extra installed. Some need a Chrom
 Both sides of a comparison are measured in the same run, in turn; the table shows
 medians. A goal that is not held is told in the table, with the reason, and is no
 failure: the exit status is 0 unless a benchmark crashed. Close what else keeps the
-machine busy.
+machine busy. ``--quick`` measures two topics at a time with the fewest repetitions, so that
+its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import os
 import platform
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -51,21 +53,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("topics", nargs="*", metavar="topic", help=", ".join(TOPICS))
-    parser.add_argument("--quick", action="store_true", help="with the fewest repetitions")
+    parser.add_argument("--quick", action="store_true", help="only to see that they run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     parser.add_argument("--against", type=Path, metavar="FILE", help="compare with an earlier run")
     options = parser.parse_args()
     unknown = set(options.topics) - set(TOPICS)
     if unknown:
         parser.error(f"no topic {', '.join(sorted(unknown))}; there are {', '.join(TOPICS)}")
-    found: dict[str, list[Row]] = {}
     seconds: dict[str, float] = {}
-    for topic in options.topics or TOPICS:
+
+    def measured(topic: str) -> list[Row]:
         began = time.monotonic()
-        print(f"{topic} …", end=" ", file=sys.stderr, flush=True)
-        found[topic] = import_module(f".{topic}", __package__).measure(quick=options.quick)
+        rows: list[Row] = import_module(f".{topic}", __package__).measure(quick=options.quick)
         seconds[topic] = time.monotonic() - began
-        print(f"{seconds[topic]:.0f} s", file=sys.stderr)
+        print(f"{topic}: {seconds[topic]:.0f} s", file=sys.stderr, flush=True)
+        return rows
+
+    topics = options.topics or TOPICS
+    # What only is to run may be disturbed; what is measured may not.
+    with ThreadPoolExecutor(2 if options.quick else 1) as pool:
+        found = dict(zip(topics, pool.map(measured, topics), strict=True))
     machine = (
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores"

@@ -19,7 +19,7 @@ from typing import IO
 
 from .notebook import Lab, lab
 from .rows import Row
-from .service import KEY, serving_pictures
+from .sandbox_server import KEY, serving_pictures
 
 FIXED, FACTOR = 0.050, 1.2  # seconds; times the bare request
 

@@ -51,8 +51,8 @@ def measure(*, quick: bool) -> list[Row]:
     rounds = 1 if quick else 7
     after, at_once, second = [], [], []
     with lab() as opened:
-        # One unmeasured, which fills the browser's and Python's caches.
-        _painted(opened, "warm.ipynb", f"{IMPORT}\n{STUDIO}")
+        if not quick:  # one unmeasured, which fills the browser's and Python's caches
+            _painted(opened, "warm.ipynb", f"{IMPORT}\n{STUDIO}")
         for number in range(rounds):
             took = _painted(opened, f"after{number}.ipynb", IMPORT, STUDIO, STUDIO)
             first = _painted(opened, f"at_once{number}.ipynb", f"{IMPORT}\n{STUDIO}")

@@ -37,7 +37,7 @@ print(time.perf_counter() - began)
 
 def measure(*, quick: bool) -> list[Row]:
     """Time the four programs, interleaved."""
-    rounds = 9 if quick else 25  # most of them undisturbed by what else runs
+    rounds = 3 if quick else 25  # most of them undisturbed by what else runs
     times: dict[str, list[float]] = {name: [] for name in CODES}
     with tempfile.TemporaryDirectory() as bytecode:
         environment = {**keyless(), "PYTHONPYCACHEPREFIX": bytecode}

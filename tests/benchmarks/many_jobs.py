@@ -32,8 +32,8 @@ import httpx
 
 from wonda_widgets import polling
 
+from .light_server import KEY, facts, running
 from .rows import ROOT, Row, keyless, percentile
-from .server import KEY, facts, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ SHORTEST, LONGEST = 25.0, 45.0  # seconds of a job
 
 def measure(*, quick: bool) -> list[Row]:
     """Follow the jobs each way, in turn."""
-    count, many, rounds, scale = (60, 120, 1, 0.1) if quick else (COUNT, MANY, 3, 1.0)
+    count, many, rounds, scale = (40, 80, 1, 0.03) if quick else (COUNT, MANY, 3, 1.0)
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "bare": [], "threads": []}
     for number in range(rounds):
         for side, runs in found.items():

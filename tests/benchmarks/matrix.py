@@ -34,7 +34,7 @@ KEY = "sk_" + "5a" * 32
 
 def measure(*, quick: bool) -> list[Row]:
     """Make the same pictures both ways, in turn."""
-    count, rounds = (24, 1) if quick else (COUNT, 3)
+    count, rounds = (12, 1) if quick else (COUNT, 3)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):

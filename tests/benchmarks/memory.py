@@ -24,7 +24,7 @@ from jupyter_client.manager import KernelManager
 from PIL import Image
 
 from .rows import Row
-from .service import KEY, serving_pictures
+from .sandbox_server import KEY, serving_pictures
 
 if TYPE_CHECKING:
     from jupyter_client.blocking import BlockingKernelClient

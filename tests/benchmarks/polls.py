@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from .light_server import KEY, running
 from .rows import ROOT, Row, keyless
-from .server import KEY, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ OURS = "wonda_widgets"
 
 def measure(*, quick: bool) -> list[Row]:
     """Measure each in turn."""
-    polls, rounds = (150, 1) if quick else (1000, 15)
+    polls, rounds = (150, 1) if quick else (1000, 21)
     sides = {OURS: "ours", **LOOP, **PEERS}
     found: dict[str, list[float]] = {name: [] for name in sides}
     with running() as address:

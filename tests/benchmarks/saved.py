@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .notebook import Lab, lab
 from .rows import Row
-from .service import KEY, serving_pictures
+from .sandbox_server import KEY, serving_pictures
 
 COUNT, FEW, FILES, THEIRS = 20, 4, 2, 2
 PLUGIN = "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings"

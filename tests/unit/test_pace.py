@@ -54,21 +54,31 @@ def test_it_finds_the_end_sooner_with_no_more_requests(sigma, most, runs):
     [
         [30.0] * 5,
         [0.01] * 9,
-        [1e-6, 1.0, 5.0, 60.0, 1e6],
-        [86_400.0] * 6,
+        [1e-6, 1.0, 5.0, 60.0, 90.0],
+        [299.0] * 6,
         history(0.25),
         history(2.0),
     ],
-    ids=["alike", "instant", "wild", "a day", "usual", "wide"],
+    ids=["alike", "instant", "wild", "long", "usual", "wide"],
 )
 def test_every_wait_is_between_one_second_and_five(durations):
-    learned = pace.learned(estimates.usual(durations))
+    learned = pace.Pace(estimates.usual(durations))
     age = 0.0
     for _ in range(3000):
         wait = learned.wait(age)
         assert polling.FIRST <= wait <= polling.LONGEST
         age += wait
     assert polling.FIRST <= learned.wait(-3.0) <= polling.LONGEST
+
+
+def test_of_jobs_that_take_a_moment_nothing_is_learned():
+    # The page asks after 1 s, and no wait is shorter.
+    assert pace.learned(estimates.usual(history(0.1, median=0.6))) is None
+    assert pace.learned(estimates.usual(history(0.1, median=4.0))) is not None
+
+
+def test_of_jobs_that_take_very_long_nothing_is_learned():
+    assert pace.learned(estimates.usual([86_400.0] * 6)) is None
 
 
 def test_on_a_bad_day_of_the_service_it_does_not_ask_without_end():

@@ -526,12 +526,14 @@ class Transport:
             Also if it was cut short each time, or is not there within `MEDIA_SECONDS`.
         """
         where = _media_address(url).host
-        try:
-            async with asyncio.timeout(MEDIA_SECONDS) as limit:
-                return await self._tried_download(url, where, max_bytes)
-        except TimeoutError:
-            if not limit.expired():
-                raise
+        self._http()
+        async with self._places.one("download"):
+            try:
+                async with asyncio.timeout(MEDIA_SECONDS) as limit:
+                    return await self._tried_download(url, where, max_bytes)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
         raise _not_fetched(where, f"it takes longer than {MEDIA_SECONDS:g} s")
 
     async def _tried_download(self, url: str, where: str, max_bytes: int) -> bytes:
@@ -560,20 +562,18 @@ class Transport:
             public = not await self._private(target.host)
             if not public and not await self._private(before):
                 raise _leads_inside()
-            client = self._http()
-            async with self._places.one("download"):
-                response = await client.send(client.build_request("GET", target), stream=True)
-                try:
-                    if public and self._direct() and _from_inside(response):
-                        raise _leads_inside()
-                    if not response.has_redirect_location:
-                        if not response.is_success:
-                            raise _media_error(response)
-                        return await bounded.body(response, max_bytes)
-                    leads = response.headers["Location"]
-                    before, target = target.host, _media_address(leads, target)
-                finally:
-                    await response.aclose()
+            request = self._http().build_request("GET", target)
+            response = await self._http().send(request, stream=True)
+            try:
+                if public and self._direct() and _from_inside(response):
+                    raise _leads_inside()
+                if not response.has_redirect_location:
+                    if not response.is_success:
+                        raise _media_error(response)
+                    return await bounded.body(response, max_bytes)
+                before, target = target.host, _media_address(response.headers["Location"], target)
+            finally:
+                await response.aclose()
         raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
 
     async def _private(self, host: str) -> bool:

@@ -57,3 +57,14 @@ def test_a_run_can_be_held_against_another(told, tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks", "pace", "--against", str(earlier)]
     said = subprocess.run(command, cwd=frontends.ROOT, capture_output=True, text=True, check=True)
     assert row["what"] in said.stdout.rpartition("held in one run only")[2]
+
+
+def test_the_readme_tells_what_was_measured():
+    from tests.benchmarks import readme
+
+    told = json.loads(readme.TOLD.read_text(encoding="utf-8"))
+    assert not told["quick"]
+    text = readme.README.read_text(encoding="utf-8")
+    assert f"{readme.BEGIN}\n{readme.table(told)}\n{readme.END}" in text
+    missed = [row for rows in told["topics"].values() for row in rows if row["held"] is False]
+    assert all(row["why"] for row in missed)

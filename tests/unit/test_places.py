@@ -1,13 +1,16 @@
 """A client's connections: how many at once, and who need not wait for whom."""
 
 import asyncio
+from collections import Counter
 
 import httpx
 import pytest
 from conftest import KEY
 
+import wonda_widgets as ww
 from wonda_widgets import runtime
 from wonda_widgets.credentials import ApiKey
+from wonda_widgets.errors import ClosedError
 from wonda_widgets.transport import Transport
 
 BASE = "https://api.example/api/v1"
@@ -94,3 +97,22 @@ def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
 
     runtime.call(work())
     assert len(noted) == 1
+
+
+def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkeypatch):
+    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.05)
+
+    async def work():
+        held = Held()
+        wonda = ww.AsyncWonda(KEY, base_url=BASE, transport=httpx.MockTransport(held))
+        asked = [
+            asyncio.ensure_future(wonda.images.generate(model="m", prompt=str(number)))
+            for number in range(21)
+        ]
+        while held.open < 20:
+            await asyncio.sleep(0)
+        await wonda.aclose()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    became = Counter(type(one) for one in runtime.call(work()))
+    assert became == {ww.OutcomeUnknownError: 20, ClosedError: 1}

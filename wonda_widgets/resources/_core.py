@@ -52,6 +52,7 @@ MOST_BYTES = 200_000  # of a request's text; more would push out what the journa
 CLOSING = 5.0  # seconds that closing a client waits for requests that are on their way
 UNKNOWN = "unknown"  # our own word for the status of what may have been made
 NEVER_READ = "the process that asked ended before it read the answer"
+NEVER_SENT = "the client was closed before its turn came"
 CLOSED = "the client was closed before the answer came"
 BEING_SENT = "it is being sent at this moment"
 
@@ -223,11 +224,14 @@ class Core:
         guard: Callable[[Any], None] | None = None,
     ) -> Named:
         intent = await self._begin(operation, body, once, guard)
+        left = False
 
         async def leaving() -> None:
+            nonlocal left
             # As late as can be: what is found out later about it is asked as of this moment.
             if not await asyncio.wrap_future(self.journal.sent(intent)):
                 raise WondaError("This was settled meanwhile, so nothing was sent.", "Ask again.")
+            left = True
 
         try:
             if once is not None and not once.repeat:
@@ -254,6 +258,9 @@ class Core:
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
+                if not left:  # it waited for its turn
+                    self.journal.refused(intent, f"not sent: {NEVER_SENT}")
+                    raise
                 self.journal.unknown(intent, CLOSED)
             raise OutcomeUnknownError(
                 operation.name, CLOSED, operation.check, intent=intent

@@ -1,50 +1,49 @@
-"""Who may use a connection: a client has twenty, and no kind of request takes them all.
+"""Who may use a connection: of a client's twenty, polls and downloads leave four to the rest.
 
 httpx's pool looks through all that wait whenever one is served, so with a thousand waiting
 it does little else; those who wait here cost nothing. And a click's request need not wait
-behind every poll, nor a poll behind every picture.
+behind all polls and pictures.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
 
 CONNECTIONS = 20
-POLLS = 16
-DOWNLOADS = 8
+POLLS = 10
+DOWNLOADS = 6
 
 
 class Places:
-    """The connections of one client, on one loop."""
+    """The connections of one client, on one loop.
+
+    Attributes
+    ----------
+    request, poll, download
+        Wait for one with ``async with``; those who came first have it first.
+    """
 
     def __init__(self) -> None:
-        self._all = asyncio.Semaphore(CONNECTIONS)
-        self._of = {
-            "request": asyncio.Semaphore(CONNECTIONS),
-            "poll": asyncio.Semaphore(POLLS),
-            "download": asyncio.Semaphore(DOWNLOADS),
-        }
-
-    def one(self, kind: Literal["request", "poll", "download"]) -> Place:
-        """Wait for a connection (``async with``); those who came first have it first."""
-        return Place(self._of[kind], self._all)
+        every = asyncio.Semaphore(CONNECTIONS)
+        self.request = every
+        self.poll = _Both(asyncio.Semaphore(POLLS), every)
+        self.download = _Both(asyncio.Semaphore(DOWNLOADS), every)
 
 
-class Place:
-    """One connection; in a class, which costs a poll less than a generator."""
+class _Both:
+    """One of few, and of these one of all."""
 
-    def __init__(self, *semaphores: asyncio.Semaphore) -> None:
-        self._own, self._all = semaphores
+    def __init__(self, few: asyncio.Semaphore, every: asyncio.Semaphore) -> None:
+        self._few, self._every = few, every
 
     async def __aenter__(self) -> None:
-        await self._own.acquire()
+        await self._few.acquire()
         try:
-            await self._all.acquire()
+            await self._every.acquire()
         except BaseException:
-            self._own.release()
+            self._few.release()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._all.release()
-        self._own.release()
+        self._every.release()
+        self._few.release()

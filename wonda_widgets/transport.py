@@ -58,7 +58,11 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
-OWN_HEADERS = {"User-Agent": f"wonda-widgets/{__version__}", **bounded.UNENCODED}
+OWN_HEADERS = {
+    "Accept": "*/*",
+    "User-Agent": f"wonda-widgets/{__version__}",
+    **bounded.UNENCODED,
+}
 LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
 
 TRIES = 3  # of a request that may be repeated
@@ -66,7 +70,7 @@ FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
 LONGEST_PAUSE = 20.0  # seconds; where the service asks for more, its error is shown instead
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 MAX_MEDIA_BYTES = 100 * 1024 * 1024
-MEDIA_SECONDS = 300.0  # for one picture, with all tries and redirects
+MEDIA_SECONDS = 300.0  # for one picture, from its turn on, with all tries and redirects
 SLOWEST_UPLOAD = 16 * 1024  # bytes a second; less counts as stuck
 MAX_REDIRECTS = 3
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -384,7 +388,7 @@ class Transport:
         """
         patience = max(self._timeout, seconds)
         client = self._http()
-        async with self._places.one("request"):
+        async with self._places.request:
             if leaving is not None:
                 await leaving()
             reply = await self._exchange(client, method, path, patience, content)
@@ -398,7 +402,7 @@ class Transport:
         LostError
         """
         client = self._http()
-        async with self._places.one("poll"):
+        async with self._places.poll:
             reply = await self._put(client, question)
         return self._arrived(reply)
 
@@ -432,10 +436,12 @@ class Transport:
 
     async def _put(self, client: httpx.AsyncClient, question: Question) -> Reply | LostError:
         try:
-            key = (b"Authorization", self._key.header().encode())
-            headers = [*question.headers, key]
             request = httpx.Request(
-                "GET", question.url, headers=headers, extensions=question.extensions
+                "GET",
+                question.url,
+                # No local holds the key, as a traceback may print them.
+                headers=[*question.headers, (b"Authorization", self._key.header().encode())],
+                extensions=question.extensions,
             )
             async with asyncio.timeout(2 * self._timeout):
                 if self._wire is None:  # only the client knows the proxies
@@ -523,11 +529,12 @@ class Transport:
             If it is larger than `max_bytes`, leads into a private network, or is
             redirected too often.
         APIError, ServiceUnreachableError
-            Also if it was cut short each time, or is not there within `MEDIA_SECONDS`.
+            Also if it was cut short each time, or is not there within `MEDIA_SECONDS`
+            of its turn.
         """
         where = _media_address(url).host
         self._http()
-        async with self._places.one("download"):
+        async with self._places.download:
             try:
                 async with asyncio.timeout(MEDIA_SECONDS) as limit:
                     return await self._tried_download(url, where, max_bytes)

@@ -301,3 +301,27 @@ def test_a_file_that_is_there_stays(tmp_path):
     third = original.write(tmp_path / "b.png", "a.png", b"3")
     assert [path.name for path in (first, second, third)] == ["a.png", "a (2).png", "b.png"]
     assert first.read_bytes() == b"1"
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def small_png(cut):
+    """A picture of 2 by 2, with its pixels in as many chunks as they have bytes."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
+    pixels = zlib.compress(b"\0\1\2\3\4\5\6" * 2)
+    pieces = b"".join(chunk(b"IDAT", bytes([byte])) for byte in pixels)
+    whole = b"\x89PNG\r\n\x1a\n" + head + pieces
+    return {
+        "no end": whole,
+        "no last sum": whole[:-4],
+        "more after it": whole + b"\0" * 40,
+        "as it should be": whole + chunk(b"IEND", b""),
+    }[cut]
+
+
+@pytest.mark.parametrize("cut", ["no end", "no last sum", "more after it", "as it should be"])
+def test_a_picture_whose_pixels_are_whole_is_shown(cut):
+    image, _ = decode.decoded(small_png(cut))
+    assert image.getpixel((1, 1)) == (4, 5, 6)

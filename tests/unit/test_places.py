@@ -57,15 +57,15 @@ def test_there_are_never_more_than_twenty_requests_at_once():
     assert runtime.call(work()) == 20
 
 
-@pytest.mark.parametrize("kind", ["polls", "pictures"])
-def test_a_click_waits_behind_neither_all_polls_nor_all_pictures(kind):
+@pytest.mark.parametrize("kinds", ["polls", "pictures", "polls and pictures"])
+def test_a_click_waits_behind_neither_all_polls_nor_all_pictures(kinds):
     async def work():
         held = Held("/image/generate")
         wire = held.transport()
         waiting = []
-        if kind == "polls":
+        if "polls" in kinds:
             waiting += [wire.poll(wire.question(f"/jobs/{n}")) for n in range(100)]
-        if kind == "pictures":
+        if "pictures" in kinds:
             waiting += [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
         tasks = [asyncio.ensure_future(one) for one in waiting]
         await _settle()

@@ -124,8 +124,18 @@ def _read_in_large_pieces(image: Image.Image) -> None:
 
     def read_more(size: int) -> bytes:
         pieces: list[bytes] = []
-        while sum(map(len, pieces)) < size and (piece := read(size)):
+        left = size
+        while left > 0:
+            try:
+                piece = read(left)
+            except Exception:
+                if not pieces:
+                    raise
+                break
+            if not piece:
+                break
             pieces.append(piece)
+            left -= len(piece)
         return b"".join(pieces)
 
     image.load_read = read_more  # type: ignore[attr-defined]

@@ -106,7 +106,7 @@ def _stepped(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _resized(image: Image.Image, longest: int) -> Image.Image:
-    """The rest of the way, in strips."""
+    """The rest of the way; in strips where a second copy would be needed at full size."""
     mode = _mode(image)
     width, height = decode.fitted(image.size, longest)
     if image.size == (width, height):

@@ -184,8 +184,12 @@ class AsyncWonda:
 
     @on_package_loop
     async def aclose(self) -> None:
-        """Stop watching all jobs and close all connections. Jobs go on at the service."""
-        await self._core.aclose()
+        """Stop watching all jobs and close all connections. Jobs go on at the service.
+
+        Of one from another process nothing: others may have arrived as the same one.
+        """
+        if self._arrived is None and not settings.is_shared(self):
+            await self._core.aclose()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return settings.arrive, (type(self), settings.of(self))
@@ -288,8 +292,9 @@ class Wonda:
         return runtime.call(self._async.whoami())
 
     def close(self) -> None:
-        """Stop watching all jobs and close all connections. Jobs go on at the service."""
-        runtime.call(self._async.aclose())
+        """See `AsyncWonda.aclose`."""
+        if self._arrived is None:
+            runtime.call(self._async.aclose())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return settings.arrive, (type(self), settings.of(self))

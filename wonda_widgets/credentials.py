@@ -121,13 +121,13 @@ def find(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | None]:
     return key, address
 
 
-def in_use() -> tuple[object, str | None] | None:
+def in_use(address: str | None = None) -> tuple[object, str | None] | None:
     """What tells a client of now from one of before: its key, as a number, and its address.
 
-    None if there is no key.
+    None if there is no key, for `address` or else for the environment's.
     """
     key = _of_environment()
-    found = kept() if key is None else (key, address_of_environment())
+    found = kept(address) if key is None else (key, address or address_of_environment())
     return None if found is None else (found[0].given_to(hash), found[1])
 
 

@@ -153,7 +153,7 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self.path is not None:
-            _prepare(self.path)
+            prepare(self.path)
         connection = sqlite3.connect(self.path or MEMORY, timeout=BUSY, isolation_level=None)
         try:
             self._refuse_newer(connection)
@@ -264,7 +264,7 @@ class Database:
             warnings.warn(sentence, JournalWarning, stacklevel=2)
 
 
-def _prepare(path: Path) -> None:
+def prepare(path: Path) -> None:
     """Make an empty file if there is none; it is never opened but by SQLite.
 
     Closing a file that was opened in another way would end, on POSIX, all locks that

@@ -34,6 +34,7 @@ from .errors import (
     WondaError,
 )
 from .models import TERMINAL, JobReply, Snapshot, parse, permalink, timestamp
+from .spread import Spread
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -62,6 +63,8 @@ SUBMITTED = "submitted"  # our own word, until the service gives one
 SCHEDULED = "scheduled"  # the service's word for a post that waits for its time
 
 REQUEST_TIMEOUT = 408
+
+READING = 0.25  # seconds that following waits for the journal, whose file may be locked
 
 
 class Clock:
@@ -112,7 +115,7 @@ class Job:
         intent: str | None = None,
         keep: Callable[[Snapshot], object] = lambda _: None,
         usual: Callable[[], Coroutine[Any, Any, Usual | None]] | None = None,
-        spread: Callable[[float, float], float] = lambda _now, wait: wait,
+        spread: Spread | None = None,
         clock: type[Clock] | Clock = Clock,
     ) -> None:
         self.id = job_id
@@ -121,7 +124,7 @@ class Job:
         self.intent = intent
         self._keep = keep
         self._usual = usual
-        self._spread = spread
+        self._spread = spread or Spread()
         self._poll = poll
         self._clock = clock
         self._attached = attached
@@ -346,9 +349,16 @@ class Job:
             self._emit(watching=False, trouble=None)
 
     async def _follow(self) -> None:
-        learned = None
+        reading = asyncio.get_running_loop().create_task(self._learned())
+        try:
+            await self._ask_until_ended(reading)
+        finally:
+            reading.cancel()
+
+    async def _ask_until_ended(self, reading: asyncio.Task[pace.Pace | None]) -> None:
         for number, delay in enumerate(polling.waits()):
             retry_after = None
+            failed = False
             try:
                 reply = await self._poll()
                 if self._observe(reply, parse(reply, JobReply)):
@@ -357,33 +367,35 @@ class Job:
                 if not _passes(error):
                     self._end(error)
                     return
+                failed = True
                 retry_after = error.retry_after if isinstance(error, APIError) else None
                 self._emit(trouble=BUSY if isinstance(error, RateLimitError) else SILENT)
             except Exception as error:  # noqa: BLE001 - a bug of ours must not leave waiters hanging
                 self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))
                 return
-            if number == 0:  # the first poll is not to wait for it
-                learned = await self._learned()
-            wait = self._wait(delay, learned)
+            if number == 0:  # not before the first poll, and not for long
+                await asyncio.wait([reading], timeout=READING)
+            # A service in trouble is asked less and less, whatever was learned.
+            wait = self._wait(delay, reading.result() if reading.done() and not failed else None)
             await self._clock.sleep(polling.patience(wait, retry_after))
 
     async def _learned(self) -> pace.Pace | None:
         """The pace that earlier runs suggest; None for the service's own."""
         try:
             about = None if self._usual is None else await self._usual()
+            return pace.learned(about) if about is not None else None
         except Exception:  # noqa: BLE001 - the history is a help; without it the page's pace serves
-            _log.debug("The history of %r cannot be read", self, exc_info=True)
+            _log.debug("The history of %r cannot be used", self, exc_info=True)
             return None
-        return pace.learned(about) if about is not None else None
 
     def _wait(self, delay: float, learned: pace.Pace | None) -> float:
         """Seconds until the next poll."""
         due = self._snapshot.scheduled_for
         if self._snapshot.status == SCHEDULED and due is not None:
             return polling.until_due(delay, due.timestamp() - self._clock.time())
-        if learned is not None:
+        if learned is not None and not self._spread.crowded:
             delay = learned.wait(self._age())
-        return self._spread(self._clock.monotonic(), delay)
+        return self._spread.place(self._clock.monotonic(), delay)
 
     def hear(self, raw: dict[str, Any]) -> None:
         """Take in a reply that somebody else was given. On the loop only."""

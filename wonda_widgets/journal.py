@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import batches, pictures, records, stories
-from .database import MEMORY, Database
+from .database import MEMORY, Database, prepare
 from .errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ MEGABYTES = 50.0
 PRUNE_EVERY = 200  # rows begun
 FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
 SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
+NAMED = "same_as LIKE 'once:%'"  # asked for under a name, for as long as `days` says
 WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
 
@@ -158,6 +159,8 @@ class Journal:
                 "A journal in memory stays in its process, and no other one would know what was "
                 f"asked for. {hint}"
             )
+        with contextlib.suppress(OSError):  # it is told when it is used
+            prepare(self.path)  # a worker looks whether it is there
         return str(self.path), self._days, self._bytes / 1_000_000
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -263,7 +266,10 @@ class Journal:
 
         Of one whose outcome is unknown, or which has ended without what was wanted.
         """
-        condition = "(state IN ('sending', 'unknown') OR (state='accepted' AND ended))"
+        wanted = "(status='succeeded' AND (kind='publish' OR instr(reply, '\"mediaId\"')))"
+        condition = (
+            f"(state IN ('sending', 'unknown') OR (state='accepted' AND ended AND NOT {wanted}))"
+        )
         return self._change(intent, condition, state="dismissed")
 
     def heard(self, base_url: str, kind: str, job_id: str, told: Snapshot) -> Future[None]:
@@ -410,7 +416,7 @@ class Journal:
                 break
             batches.Batches.forget_ended(connection)
             # What is not settled is kept: it stands in the way of the same post.
-            goes = f"{SETTLED} AND NOT {FAVOURITE} AND NOT {batches.NEEDED}"
+            goes = f"{SETTLED} AND NOT {FAVOURITE} AND NOT {batches.NEEDED} AND NOT {NAMED}"
             # What was refused tells nothing of what was spent or posted, so it goes first.
             order = "state NOT IN ('refused', 'absent'), asked_at"
             eldest = f"SELECT intent FROM request WHERE {goes} ORDER BY {order} LIMIT 10"  # noqa: S608

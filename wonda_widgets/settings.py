@@ -4,14 +4,17 @@
 
 Until then it is its settings and nothing else, because a scheduler that only hands it on
 need have no key. All that arrive in a process with the same settings are then one client,
-so that a worker with hundreds of tasks has one journal open. It needs no closing.
+so that a worker with hundreds of tasks has one journal open. It needs no closing, and closing
+one of them closes nothing.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import credentials
+from .errors import InvalidInputError
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -94,6 +97,11 @@ def first_use(client: Wonda | AsyncWonda, name: str) -> Any:
     return getattr(client, name)
 
 
+def is_shared(client: AsyncWonda) -> bool:
+    """Whether others in this process have arrived as this one, so that none may close it."""
+    return any(client._core is each._core for each in _shared.values())  # noqa: SLF001 - see above
+
+
 def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
     """Give this process's one client of these settings, and of the key that there is here.
 
@@ -101,12 +109,20 @@ def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
     ------
     MissingKeyError
         If there is none.
+    InvalidInputError
+        If its journal is not on this computer: with an empty one, all would be made again.
     """
-    key = (cls, settings, None if settings.is_sandbox else credentials.in_use())
+    key = (cls, settings, None if settings.is_sandbox else credentials.in_use(settings.base_url))
     found = _shared.get(key)
     if found is not None and not found.is_closed:
         return found
     path, days, megabytes = settings.journal
+    if not Path(path).exists():
+        raise InvalidInputError(
+            "journal",
+            f"The journal {path} is not here, so it is not known here what was asked for already.",
+            "Use workers on the computer that has it, or make a client in each worker.",
+        )
     how: dict[str, Any] = {"base_url": settings.base_url, "timeout": settings.timeout}
     how["journal"] = Journal(path, days=days, megabytes=megabytes)
     made = cls.served_sandbox(**how) if settings.is_sandbox else cls(**how)

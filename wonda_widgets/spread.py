@@ -13,6 +13,7 @@ from . import polling
 
 SLOT = 0.25  # seconds
 ROOM = 5  # polls in a slot that are no crowd: 20 a second
+CROWD = 100  # polls that are due
 FULL = 0.9  # of the mean slot: with less than all, the emptier ones fill up
 
 
@@ -22,6 +23,15 @@ class Spread:
     def __init__(self) -> None:
         self._due: Counter[int] = Counter()
         self._present = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many jobs are followed that the pace of all counts more than that of one.
+
+        With a learned pace, those that began together ask most when they are about to end,
+        which is at the same time.
+        """
+        return self._due.total() > CROWD
 
     def place(self, now: float, wait: float) -> float:
         """Take a place for a poll that is due after `wait` seconds; never a later one.

@@ -284,6 +284,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
         leaving: Callable[[], Awaitable[object]] | None = None,
+        stayed: Callable[[], object] = lambda: None,
         seconds: float = 0.0,
     ) -> Any:
         """POST something that takes effect: it arrives once at most.
@@ -301,6 +302,8 @@ class Transport:
             Sent as a form, as httpx takes them.
         leaving : callable
             Awaited right before each try; what it raises keeps the request from being sent.
+        stayed : callable
+            Called when a try has certainly taken no effect.
         seconds : float
             How long an answer may take, if that is longer than the client's timeout.
 
@@ -330,6 +333,7 @@ class Transport:
                     return self._answer(response, operation, check)
                 problem = refusal = self._error(response)
                 wait = refusal.retry_after
+            stayed()
             if attempt == TRIES or not await self._pause(attempt, wait):
                 break
         raise problem
@@ -594,12 +598,16 @@ class Transport:
 # ---------------------------------------------------------------- replies
 
 
-class Reply(NamedTuple):
-    """What is looked at of a reply; it holds no request."""
+class Reply:
+    """What is looked at of a reply; it holds no request, and shows nothing of what came."""
 
-    status: int
-    headers: dict[str, str]
-    content: bytes
+    __slots__ = ("content", "headers", "status")
+
+    def __init__(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.status, self.headers, self.content = status, headers, content
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status}>"  # a service may repeat the key
 
 
 async def _whole_reply(response: httpx.Response) -> Reply:

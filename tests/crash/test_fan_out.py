@@ -145,7 +145,7 @@ def test_what_was_in_the_air_is_asked_for_again_by_nobody(served, tmp_path, monk
         process.stdin.write(pickle.dumps(wonda))
         process.stdin.close()
         deadline = time.monotonic() + 30
-        while GENERATE not in sandbox.faults.arrived:
+        while GENERATE not in sandbox.faults.arrived or len(sandbox.store.jobs) < effect:
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.kill()

@@ -139,3 +139,18 @@ def test_the_first_poll_does_not_wait_for_the_history(clock):
         return {"status": "succeeded" if clock.slept else "idle"}
 
     assert Job("inference", "j1", poll, usual=usual, clock=clock).wait(20).status == "succeeded"
+
+
+def test_a_journal_that_does_not_answer_keeps_no_job_from_being_followed(clock, monkeypatch):
+    monkeypatch.setattr("wonda_widgets.jobs.READING", 0.01)
+
+    async def usual():
+        await asyncio.Event().wait()
+
+    replies = [{"status": "idle"}] * 3 + [{"status": "succeeded"}]
+
+    async def poll():
+        return replies.pop(0)
+
+    Job("inference", "j1", poll, usual=usual, clock=clock).wait(20)
+    assert clock.slept == [1.0, 1.5, 2.25]

@@ -4,7 +4,7 @@ import heapq
 from collections import Counter
 from itertools import islice
 
-from wonda_widgets import polling
+from wonda_widgets import estimates, polling
 from wonda_widgets.errors import RateLimitError
 from wonda_widgets.jobs import Job
 from wonda_widgets.spread import Spread
@@ -51,19 +51,47 @@ def test_what_is_over_is_forgotten():
     assert len(slots._due) <= 5 / 0.25 + 1
 
 
-def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
-    replies = [
-        {"status": "idle"},
-        RateLimitError(429, "", "wait", retry_after=7),
-        {"status": "succeeded"},
-    ]
+class Earlier(Spread):
+    def place(self, _now, wait):
+        return wait - 0.25
+
+
+def replied(*replies):
+    left = list(replies)
 
     async def poll():
-        reply = replies.pop(0)
+        reply = left.pop(0)
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    Job("inference", "j1", poll, spread=lambda _now, wait: wait - 0.25, clock=clock).wait()
-    first, _ = islice(polling.waits(), 2)
-    assert clock.slept == [first - 0.25, 7]
+    return poll
+
+
+BUSY = RateLimitError(429, "", "wait", retry_after=7)
+
+
+def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
+    poll = replied({"status": "idle"}, BUSY, {"status": "succeeded"})
+    Job("inference", "j1", poll, spread=Earlier(), clock=clock).wait()
+    assert clock.slept == [polling.FIRST - 0.25, 7]
+
+
+async def usual():
+    return estimates.usual([30.0] * 20)
+
+
+def test_where_very_many_are_followed_nothing_is_learned(clock):
+    crowd = Spread()
+    for _ in range(150):
+        crowd.place(clock.monotonic(), 300.0)
+    poll = replied(*[{"status": "idle"}] * 3, {"status": "succeeded"})
+    Job("inference", "j1", poll, usual=usual, spread=crowd, clock=clock).wait()
+    assert clock.slept == list(islice(polling.waits(), 3))
+
+
+def test_a_service_in_trouble_is_asked_less_and_less_whatever_was_learned(clock):
+    trouble = [RateLimitError(429, "", "wait")] * 8
+    poll = replied({"status": "idle"}, *trouble, {"status": "succeeded"})
+    Job("inference", "j1", poll, usual=usual, clock=clock).wait()
+    assert clock.slept[1:] == list(islice(polling.waits(), 9))[1:]

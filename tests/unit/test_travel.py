@@ -190,6 +190,9 @@ ADDRESS = "https://wonda.example.test/api/v1"
 @pytest.fixture(autouse=True)
 def _nothing_has_arrived(monkeypatch):
     monkeypatch.setattr(settings, "_shared", {})
+    yield
+    for each in settings._shared.values():  # as only the end of a process does
+        runtime.call(each._core.aclose())
 
 
 @pytest.fixture
@@ -203,7 +206,7 @@ def client(tmp_path):
         return started[-1]
 
     yield start
-    for each in [*started, *settings._shared.values()]:
+    for each in started:
         core(each).journal.close()
 
 
@@ -279,18 +282,27 @@ def test_dask_names_tasks_by_what_a_client_is_made_of(client, cls, tmp_path):
     assert len({tokenize(each) for each in (wonda, other, client(), client(ww.AsyncWonda))}) == 3
 
 
-def test_all_that_arrive_are_one_until_it_is_closed_or_the_key_is_another(client, monkeypatch):
+def test_all_that_arrive_are_one_that_none_closes_until_the_key_is_another(client, monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     parcel = pickle.dumps(client())
     first, second = pickle.loads(parcel), pickle.loads(parcel)
     assert core(first) is core(second)
+    pickle.loads(parcel).close()  # one that was not used
     first.close()
     third = pickle.loads(parcel)
-    assert core(third) is not core(first)
+    assert core(third) is core(first)
     assert not core(third).transport.closed
     monkeypatch.setenv("WONDA_API_KEY", "sk_" + "c3" * 32)
     assert core(pickle.loads(parcel)) is not core(third)
     core(third).journal.close()
+
+
+def test_where_the_journal_is_not_nothing_is_asked_for_again(client, monkeypatch, tmp_path):
+    monkeypatch.setenv("WONDA_API_KEY", KEY)
+    parcel = pickle.dumps(client(journal=tmp_path / "mine" / "journal.db"))
+    (tmp_path / "mine").rename(tmp_path / "elsewhere")  # as another computer sees it
+    with pytest.raises(ww.InvalidInputError, match="is not here"):
+        pickle.loads(parcel).jobs.recent()
 
 
 def test_a_client_on_a_served_sandbox_stays_one(sent, served, tmp_path, quick_polls):  # noqa: ARG001

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import InvalidInputError
+from ..transport import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,5 +83,6 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
             f"once= takes a name of at most {LONGEST} characters.",
             "Name what the picture is for, as in once='autumn campaign'.",
         )
-    called = hashlib.sha256(name.strip().encode(errors="replace")).hexdigest()[:32]
+    encoded(body)  # says what is wrong with it
+    called = hashlib.sha256(name.strip().encode(errors="surrogatepass")).hexdigest()[:32]
     return AskedOnce(f"once:{called}:{digest(body)}")

@@ -38,6 +38,7 @@ from ..transport import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from concurrent.futures import Future
 
     from ..estimates import Usual
     from ..jobs import Kind
@@ -213,7 +214,7 @@ class Core:
         if not task.cancelled():
             task.exception()  # it is in the journal, also if nobody waits for it any more
 
-    async def _submit(
+    async def _submit(  # noqa: C901 - each end of a request, one after the other
         self,
         operation: Operation,
         body: Mapping[str, Any],
@@ -233,6 +234,10 @@ class Core:
                 raise WondaError("This was settled meanwhile, so nothing was sent.", "Ask again.")
             left = True
 
+        def stayed() -> None:
+            nonlocal left
+            left = False
+
         try:
             if once is not None and not once.repeat:
                 await once.look()
@@ -245,6 +250,7 @@ class Core:
                 operation.name,
                 operation.check,
                 leaving=leaving,
+                stayed=stayed,
                 seconds=operation.seconds,
                 **({"files": files} if files else {"body": body}),
             )
@@ -258,13 +264,17 @@ class Core:
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
-                if not left:  # it waited for its turn
+                if not left:  # it waited for its turn, or for the next try
                     self.journal.refused(intent, f"not sent: {NEVER_SENT}")
                     raise
                 self.journal.unknown(intent, CLOSED)
             raise OutcomeUnknownError(
                 operation.name, CLOSED, operation.check, intent=intent
             ) from None
+        except Exception as error:
+            if not left:  # the journal's disk, for one
+                self.journal.refused(intent, f"not sent: {_reason(error)}")
+            raise
         # Whoever holds the job finds it in the journal too.
         await asyncio.wrap_future(
             self.journal.posted(intent, permalink(named.reply), None)
@@ -289,20 +299,31 @@ class Core:
                 "Shorten the text.",
             )
         while True:
-            intent, earlier = await asyncio.wrap_future(
-                self.journal.begin(
-                    self.base_url,
-                    operation.kind,
-                    text,
-                    once.same_as if once else "",
-                    repeat=once.repeat if once else False,
-                    for_good=once.for_good if once else False,
-                    guard=guard,
-                )
+            begun = self.journal.begin(
+                self.base_url,
+                operation.kind,
+                text,
+                once.same_as if once else "",
+                repeat=once.repeat if once else False,
+                for_good=once.for_good if once else False,
+                guard=guard,
             )
+            try:
+                intent, earlier = await asyncio.wrap_future(begun)
+            except asyncio.CancelledError:  # it may be noted yet, but nobody will send it
+                begun.add_done_callback(self._never_sent)
+                raise
             if earlier is None or once is None:
                 return intent
             await once.settle(earlier)
+
+    def _never_sent(self, begun: Future[tuple[str, Record | None]]) -> None:
+        if begun.cancelled() or begun.exception() is not None:
+            return
+        intent, earlier = begun.result()
+        if earlier is None:
+            with contextlib.suppress(ClosedError, RuntimeError):  # the interpreter ends
+                self.journal.refused(intent, f"not sent: {NEVER_SENT}")
 
     # ------------------------------------------------------------ jobs
 
@@ -333,7 +354,7 @@ class Core:
             lambda: self.transport.poll(question),
             keep=keep,
             usual=lambda: self.usual(kind, model),
-            spread=self._spread.place,
+            spread=self._spread,
             clock=self._clock,
             **more,
         )

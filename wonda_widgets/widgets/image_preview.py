@@ -30,13 +30,19 @@ THUMB_BYTES = 20_000
 class Shown:
     """A picture that this panel has shown: what it is, how it was made, and small copies."""
 
-    def __init__(
-        self, media: Media, preview: Preview, made: Mapping[str, Any], job_id: str
+    def __init__(  # noqa: PLR0917 - what `_copies` gives, in its order
+        self,
+        media: Media,
+        made: Mapping[str, Any],
+        job_id: str,
+        preview: Preview,
+        thumb: bytes = b"",
+        card: bytes = b"",
     ) -> None:
         self.media = media
         self.preview = preview
-        #: for a filmstrip, and for a form that posts it; made when it is shown already
-        self.thumb = self.card = b""
+        #: for a filmstrip, and for a form that posts it
+        self.thumb, self.card = thumb, card
         self.made = dict(made)
         self.job_id = job_id
 
@@ -213,17 +219,16 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            small = await runtime.in_thread(_small, data)
+            copies = await runtime.in_thread(_copies, data, then is not None)
         except Exception:
             if self._wanted is media:
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
-        shown = Shown(media, small, made, job_id)
+        shown = Shown(media, made, job_id, *copies)
         if self._wanted is media:  # else another picture was asked for meanwhile
             self._present(shown, data, note)
-        if then is not None:
-            shown.thumb, shown.card = await runtime.in_thread(_smaller, small.data)
+        if then is not None:  # at once: what is in sight is what will be posted
             then(shown)
 
     def _present(self, shown: Shown, original: bytes | None, note: str) -> None:
@@ -318,19 +323,15 @@ class ImagePreview(Panel):
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
-def _small(data: bytes) -> Preview:
-    """The preview of an original; slow, for a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
-
-    return preview(data)
-
-
-def _smaller(small: bytes) -> tuple[bytes, bytes]:
-    """The thumb and the card of a preview; slow, for a thread."""
+def _copies(data: bytes, offered: bool) -> tuple[Preview, bytes, bytes]:  # noqa: FBT001 - private
+    """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
     from ._preflight import card  # noqa: PLC0415 - a preview alone needs none
 
-    return preview(small, THUMB, THUMB_BYTES).data, card(small)
+    small = preview(data)
+    if not offered:
+        return small, b"", b""
+    return small, preview(small.data, THUMB, THUMB_BYTES).data, card(small.data)
 
 
 def _large(data: bytes) -> Preview:

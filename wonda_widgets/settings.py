@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import credentials
-from .errors import InvalidInputError
+from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -125,7 +125,14 @@ def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
         )
     how: dict[str, Any] = {"base_url": settings.base_url, "timeout": settings.timeout}
     how["journal"] = Journal(path, days=days, megabytes=megabytes)
-    made = cls.served_sandbox(**how) if settings.is_sandbox else cls(**how)
+    try:
+        made = cls.served_sandbox(**how) if settings.is_sandbox else cls(**how)
+    except MissingKeyError as error:
+        error.add_note(
+            "A client that was sent here left its key behind: set WONDA_API_KEY before this "
+            "process (a worker) begins."
+        )
+        raise
     made._core.closes_journal = True  # noqa: SLF001 - nobody else has it
     if found is not None:
         _shared.pop(key, None)

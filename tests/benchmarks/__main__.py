@@ -24,6 +24,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -60,27 +61,41 @@ def main() -> None:
     unknown = set(options.topics) - set(TOPICS)
     if unknown:
         parser.error(f"no topic {', '.join(sorted(unknown))}; there are {', '.join(TOPICS)}")
+    if options.json is not None and not options.json.absolute().parent.is_dir():
+        parser.error(f"there is no folder {options.json.absolute().parent}")
+    earlier = None
+    if options.against is not None:
+        try:
+            earlier = json.loads(options.against.read_text(encoding="utf-8"))
+            earlier["at"], earlier["topics"]
+        except (OSError, ValueError, LookupError, TypeError):
+            parser.error(f"{options.against} cannot be read as what --json wrote")
+    found: dict[str, list[Row]] = {}
     seconds: dict[str, float] = {}
 
-    def measured(topic: str) -> list[Row]:
+    def measured(topic: str) -> None:
         began = time.monotonic()
-        rows: list[Row] = import_module(f".{topic}", __package__).measure(quick=options.quick)
+        try:
+            found[topic] = import_module(f".{topic}", __package__).measure(quick=options.quick)
+        except Exception:  # noqa: BLE001 - the others are worth their minutes all the same
+            print(f"{topic} crashed:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+            return
         seconds[topic] = time.monotonic() - began
         print(f"{topic}: {seconds[topic]:.0f} s", file=sys.stderr, flush=True)
-        return rows
 
     topics = options.topics or TOPICS
     # What only is to run may be disturbed; what is measured may not.
     with ThreadPoolExecutor(2 if options.quick else 1) as pool:
-        found = dict(zip(topics, pool.map(measured, topics), strict=True))
+        list(pool.map(measured, topics))
+    found = {topic: found[topic] for topic in topics if topic in found}
     machine = (
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores"
     )
     print(machine + "\n")
     print(table([row for rows in found.values() for row in rows]))
-    if options.against is not None:
-        print("\n" + _compared(json.loads(options.against.read_text(encoding="utf-8")), found))
+    if earlier is not None:
+        print("\n" + _compared(earlier, found))
     if options.json is not None:
         told = {
             "machine": machine,
@@ -91,6 +106,7 @@ def main() -> None:
         }
         text = json.dumps(told, indent=1, ensure_ascii=False)
         options.json.write_text(text + "\n", encoding="utf-8")
+    sys.exit(1 if len(found) < len(topics) else 0)
 
 
 def _compared(before: dict[str, object], found: dict[str, list[Row]]) -> str:
@@ -99,7 +115,7 @@ def _compared(before: dict[str, object], found: dict[str, list[Row]]) -> str:
     then = {(topic, row["what"]): row["held"] for topic, rows in topics.items() for row in rows}
     now = {(topic, row.what): row.held for topic, rows in found.items() for row in rows}
     both = [name for name in now if name in then and now[name] is not None]
-    changed = [what for topic, what in both if now[topic, what] != then[topic, what]]
+    changed = [name[1] for name in both if now[name] != then[name]]
     verdict = "; ".join(changed) or "none"
     return f"Of {len(both)} goals, held in one run only (the other of {before['at']}): {verdict}"
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -19,8 +20,11 @@ def told(tmp_path_factory):
         command, cwd=frontends.ROOT, capture_output=True, text=True, check=False, timeout=600
     )
     assert ran.returncode == 0, ran.stderr
-    assert "NOT HELD" in ran.stdout or "held" in ran.stdout
-    return json.loads(file.read_text(encoding="utf-8"))
+    told = json.loads(file.read_text(encoding="utf-8"))
+    goals = [row for rows in told["topics"].values() for row in rows if row["goal"] is not None]
+    verdicts = re.findall(r"<= [\d.,e+]+ +(held|NOT HELD)$", ran.stdout, re.MULTILINE)
+    assert len(verdicts) == len(goals)
+    return told
 
 
 def test_each_topic_tells_something(told):
@@ -57,6 +61,26 @@ def test_a_run_can_be_held_against_another(told, tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks", "pace", "--against", str(earlier)]
     said = subprocess.run(command, cwd=frontends.ROOT, capture_output=True, text=True, check=True)
     assert row["what"] in said.stdout.rpartition("held in one run only")[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["nothing"], "no topic nothing"),
+        (["pace", "--json", "{folder}/not/there.json"], "no folder"),
+        (["pace", "--against", "{folder}/not.json"], "cannot be read"),
+        (["pace", "--against", "{folder}/list.json"], "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path, options, said):
+    (tmp_path / "list.json").write_text("[1]", encoding="utf-8")
+    options = [word.format(folder=tmp_path) for word in options]
+    command = [sys.executable, "-m", "tests.benchmarks", *options]
+    ran = subprocess.run(command, cwd=frontends.ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not ran.stdout
 
 
 def test_the_readme_tells_what_was_measured():

@@ -24,13 +24,17 @@ VENV = ROOT / ".venv"
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
+BENCHMARKS = "tests/package/test_benchmarks.py"
+
 #: What `test` runs, in this order: quick checks first.
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy"],
     # Two at a time: a test that waits for a browser or a kernel leaves a processor idle.
-    ["pytest", "-n", "2", "--dist", "loadfile"],
+    ["pytest", "-n", "2", "--dist", "loadfile", f"--ignore={BENCHMARKS}"],
+    # By themselves: they take both processors, and others would wait for a browser in vain.
+    ["pytest", BENCHMARKS],
 )
 
 
@@ -48,6 +52,8 @@ def main(command: list[str]) -> int:
         return run(command)
     for check in CHECKS:
         more = command[1:] if check[0] == "pytest" else []
+        if more and BENCHMARKS in check:
+            continue  # who asks for some tests asks for some of the others
         status = run([*check, *more])
         if status:
             return status

@@ -24,8 +24,10 @@ class TooLargeError(Exception):
     """The body goes on beyond the bound."""
 
 
-async def body(response: httpx.Response, most: int) -> bytes:
-    """The whole body of a streamed reply.
+async def body(
+    response: httpx.Response, most: int, headers: dict[bytes, bytes] | None = None
+) -> bytes:
+    """The whole body of a streamed reply; `headers` are `lowered`, if that was done already.
 
     Raises
     ------
@@ -34,7 +36,7 @@ async def body(response: httpx.Response, most: int) -> bytes:
     httpx.HTTPError
         If it ends before its end, or is encoded in a way that was not asked for.
     """
-    headers = lowered(response)
+    headers = lowered(response) if headers is None else headers
     announced = headers.get(b"content-length", b"").decode(errors="replace")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):  # noqa: PLR2004 - digits
         raise TooLargeError

@@ -114,7 +114,7 @@ def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
     """
     key = (cls, settings, None if settings.is_sandbox else credentials.in_use(settings.base_url))
     found = _shared.get(key)
-    if found is not None and not found.is_closed:
+    if found is not None:
         return found
     path, days, megabytes = settings.journal
     if not Path(path).exists():
@@ -134,7 +134,5 @@ def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
         )
         raise
     made._core.closes_journal = True  # noqa: SLF001 - nobody else has it
-    if found is not None:
-        _shared.pop(key, None)
     # Of two that arrive at once the first one stays; the other has opened nothing yet.
     return _shared.setdefault(key, made)

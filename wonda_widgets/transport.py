@@ -612,18 +612,19 @@ class Reply:
 
 async def _whole_reply(response: httpx.Response) -> Reply:
     """A streamed reply, read to its end and closed."""
+    headers = bounded.lowered(response)
     try:
-        content = await bounded.body(response, MAX_REPLY_BYTES)
+        content = await bounded.body(response, MAX_REPLY_BYTES, headers)
     except bounded.TooLargeError:
         content = b""
     finally:
         await response.aclose()
-    headers = {
+    kept = {
         name.decode(): value.decode("latin-1")
-        for name, value in bounded.lowered(response).items()
+        for name, value in headers.items()
         if name in KEPT_HEADERS
     }
-    return Reply(response.status_code, headers, content)
+    return Reply(response.status_code, kept, content)
 
 
 def encoded(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from statistics import median
 from typing import IO
 
 from .notebook import Lab, lab
-from .rows import Row
-from .sandbox_server import KEY, serving_pictures
+from .rows import KEY, Row
+from .sandbox_server import serving_pictures
 
 FIXED, FACTOR = 0.050, 1.2  # seconds; times the bare request
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .light_server import KEY, running
-from .rows import ROOT, Row, keyless
+from .light_server import running
+from .rows import KEY, ROOT, Row, keyless
 
 WORDS = ("idle", "locked", "in_progress", "in_progress", "succeeded")
 BATCH = 100

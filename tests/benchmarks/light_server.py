@@ -29,7 +29,6 @@ from .rows import ROOT, keyless
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = "sk_" + "5a" * 32
 PICTURE = {"mimeType": "image/png", "width": 1024, "height": 1024}
 PRICE = {"model": "m", "estimatedCostMicrodollars": 40000, "estimatedCostUsd": "0.04"}
 OFFERED = {"generation": {"image": [{"key": "m", "label": "M", "attachments": [], "params": {}}]}}

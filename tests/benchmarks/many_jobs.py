@@ -32,8 +32,8 @@ import httpx
 
 from wonda_widgets import polling
 
-from .light_server import KEY, facts, running
-from .rows import ROOT, Row, keyless, percentile
+from .light_server import facts, running
+from .rows import KEY, ROOT, Row, keyless, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,8 +23,8 @@ import frontends
 from jupyter_client.manager import KernelManager
 from PIL import Image
 
-from .rows import Row
-from .sandbox_server import KEY, serving_pictures
+from .rows import KEY, Row
+from .sandbox_server import serving_pictures
 
 if TYPE_CHECKING:
     from jupyter_client.blocking import BlockingKernelClient

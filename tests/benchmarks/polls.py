@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from .light_server import KEY, running
-from .rows import ROOT, Row, keyless
+from .light_server import running
+from .rows import KEY, ROOT, Row, keyless
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+KEY = "sk_" + "5a" * 32  # of nobody
 ROOT = Path(__file__).parents[2]
 HEADINGS = ("what", "ours", "theirs", "ratio or value", "goal", "")
 

@@ -22,8 +22,6 @@ from .rows import ROOT, keyless
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = "sk_" + "5a" * 32
-
 
 @contextlib.contextmanager
 def serving_pictures(folder: Path, seconds: float = 0.0) -> Iterator[tuple[str, IO[str]]]:

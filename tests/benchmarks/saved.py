@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from .notebook import Lab, lab
-from .rows import Row
-from .sandbox_server import KEY, serving_pictures
+from .rows import KEY, Row
+from .sandbox_server import serving_pictures
 
 COUNT, FEW, FILES, THEIRS = 20, 4, 2, 2
 PLUGIN = "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings"

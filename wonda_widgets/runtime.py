@@ -24,6 +24,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import sniffio
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -47,11 +49,19 @@ def loop() -> asyncio.AbstractEventLoop:
     with _start:
         if _current is None or _current[0] != os.getpid():
             fresh = asyncio.new_event_loop()
-            thread = threading.Thread(target=fresh.run_forever, name="wonda-widgets", daemon=True)
+            thread = threading.Thread(target=_run, args=(fresh,), name="wonda-widgets", daemon=True)
             thread.start()
             atexit.register(_stop, fresh, thread)
             _current = (os.getpid(), fresh)
         return _current[1]
+
+
+def _run(fresh: asyncio.AbstractEventLoop) -> None:
+    """Run the loop, in a thread of its own."""
+    # httpx's transport asks several times a request which async library it runs under. Where
+    # sniffio is missing, each answer is an import that fails, a third of what a poll costs.
+    sniffio.thread_local.name = "asyncio"
+    fresh.run_forever()
 
 
 def _forked() -> None:

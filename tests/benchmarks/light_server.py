@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from email.utils import formatdate
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
@@ -34,6 +35,9 @@ PRICE = {"model": "m", "estimatedCostMicrodollars": 40000, "estimatedCostUsd": "
 OFFERED = {"generation": {"image": [{"key": "m", "label": "M", "attachments": [], "params": {}}]}}
 FAL = {"request_id": "r", "logs": None, "metrics": {}, "error": None, "error_type": None}
 FOLDER = "/api/v1"
+HEAD = (
+    b"HTTP/1.1 200 OK\r\nDate: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
 
 
 class Server:
@@ -170,11 +174,7 @@ class Connection(asyncio.Protocol):
             self._got = rest[size:]
             path = head.split(b" ", 2)[1].decode()
             reply = json.dumps(self._server.answer(path, rest[:size])).encode()
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                % len(reply)
-                + reply
-            )
+            self._transport.write(HEAD % (formatdate(usegmt=True).encode(), len(reply)) + reply)
 
 
 async def _serve() -> None:

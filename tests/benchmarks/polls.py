@@ -81,7 +81,7 @@ def _ours(address: str) -> Callable[[str], object]:
     class Hurried(Clock):
         sleep = staticmethod(lambda _seconds: asyncio.sleep(0))
 
-    folder = tempfile.TemporaryDirectory()
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # the journal may still write
     wonda = ww.Wonda(KEY, base_url=f"{address}/api/v1", journal=Path(folder.name, "journal.db"))
     wonda._async._core._clock = Hurried
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import queue
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ import weakref
 
 import ipywidgets
 import pytest
+import sniffio
 from conftest import KEY
 
 import wonda_widgets as ww
@@ -161,3 +163,10 @@ def _tasks():
     import asyncio
 
     return len(asyncio.all_tasks(runtime.loop()))
+
+
+def test_httpx_need_not_find_out_which_async_library_the_loop_is():
+    # Outside of a task there is nothing to find out by: the answer was there beforehand.
+    told = queue.SimpleQueue()
+    runtime.post(lambda: told.put(sniffio.current_async_library()))
+    assert told.get(timeout=10) == "asyncio"

@@ -19,24 +19,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import json
-import os
-import random
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx
 import msgspec
 
-from . import __version__, addresses, bounded, runtime
+from . import replies, retries
+from .connections import LOOPBACK, OWN_HEADERS, Connections
+from .downloads import MAX_BYTES, Downloads
 from .errors import (
-    BY_STATUS,
     APIError,
-    ClosedError,
     InvalidInputError,
     NotJSONError,
     OutcomeUnknownError,
@@ -45,11 +40,10 @@ from .errors import (
     ServiceUnreachableError,
     UnexpectedReplyError,
     UnreadableOutcomeError,
-    UnsafeMediaError,
     WondaError,
 )
 from .models import timestamp
-from .places import CONNECTIONS, Places
+from .replies import SERVER_ERROR, LostError, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -58,47 +52,12 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
-OWN_HEADERS = {
-    "Accept": "*/*",
-    "User-Agent": f"wonda-widgets/{__version__}",
-    **bounded.UNENCODED,
-}
-LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-
-TRIES = 3  # of a request that may be repeated
-FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
-LONGEST_PAUSE = 20.0  # seconds; where the service asks for more, its error is shown instead
-MAX_REPLY_BYTES = 16 * 1024 * 1024
-MAX_MEDIA_BYTES = 100 * 1024 * 1024
-MEDIA_SECONDS = 300.0  # for one picture, from its turn on, with all tries and redirects
 SLOWEST_UPLOAD = 16 * 1024  # bytes a second; less counts as stuck
-MAX_REDIRECTS = 3
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: What httpx raises before a byte of the request could have left.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-REQUEST_TIMEOUT, TOO_MANY, SERVER_ERROR = 408, 429, 500
-
-#: Of a reply, what is looked at.
-KEPT_HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})
-
-
-class LostError(Exception):
-    """A request whose reply did not come; it holds no request.
-
-    Attributes
-    ----------
-    why : str
-        In words for people.
-    sent : bool
-        Whether it may have arrived.
-    """
-
-    def __init__(self, why: str, *, sent: bool) -> None:
-        self.why = why
-        self.sent = sent
-        super().__init__(why)
+REQUEST_TIMEOUT, TOO_MANY = 408, 429
 
 
 def checked_base_url(base_url: str) -> str:
@@ -142,7 +101,6 @@ class Question(NamedTuple):
 
     url: httpx.URL
     headers: list[tuple[bytes, bytes]]
-    extensions: dict[str, Any]
 
 
 class Transport:
@@ -172,14 +130,10 @@ class Transport:
         self._key = key
         self.base_url = base_url
         self._timeout = timeout
-        self._transport = transport
         self._sleep = sleep
-        self._client: httpx.AsyncClient | None = None
-        self._wire: httpx.AsyncBaseTransport | None = None  # of the client, for polls
-        self._pid = os.getpid()
-        self.closed = False
-        #: seconds by which the service's clock is ahead of ours, as its last reply told
-        self.ahead = 0.0
+        self._connections = Connections(base_url, timeout, transport)
+        self._downloads = Downloads(base_url, self._connections, sleep)
+        self._told: tuple[str, datetime] | None = None  # the service's clock, beside ours
 
     @property
     def timeout(self) -> float:
@@ -189,7 +143,18 @@ class Transport:
     @property
     def by_network(self) -> bool:
         """Whether requests go by the network, and not by a transport that was passed."""
-        return self._transport is None
+        return self._connections.by_network
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._connections.closed
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which the service's clock is ahead of ours, as its last reply told."""
+        told = None if self._told is None else replies.http_date(self._told[0])
+        return 0.0 if self._told is None or told is None else (told - self._told[1]).total_seconds()
 
     def without_key(self, data: bytes) -> bytes:
         """`data` without the key, should somebody have put it there."""
@@ -197,7 +162,7 @@ class Transport:
 
     def _clean(self, content: bytes) -> Any:
         """The JSON of a reply, without the key, also if that was escaped in it."""
-        decoded = _json(self.without_key(content))
+        decoded = replies.decoded(self.without_key(content))
         if b"\\" not in content:
             return decoded
         return msgspec.json.decode(self.without_key(msgspec.json.encode(decoded)))
@@ -207,38 +172,11 @@ class Transport:
 
     def check_open(self) -> None:
         """Refuse to go on after `aclose`."""
-        if self.closed:
-            raise ClosedError("This client is closed.", "Make a new one with Wonda().")
-
-    def _http(self) -> httpx.AsyncClient:
-        self.check_open()
-        if self._pid != os.getpid():  # forked: these connections are the parent's
-            runtime.abandon(self._client)
-            self._client = None
-        if self._client is None:  # made here, on the loop that will use it
-            self._pid = os.getpid()
-            self._places = Places()
-            # A proxy must not see what is meant for this machine only.
-            outward = urlsplit(self.base_url).hostname not in LOOPBACK
-            self._wire = self._transport
-            if self._wire is None and not (outward and getproxies()):
-                self._wire = httpx.AsyncHTTPTransport(trust_env=outward, limits=LIMITS)
-            self._client = httpx.AsyncClient(
-                transport=self._wire,
-                timeout=self._timeout,
-                follow_redirects=False,
-                trust_env=outward,
-                headers=OWN_HEADERS,
-                limits=LIMITS,
-            )
-        return self._client
+        self._connections.check_open()
 
     async def aclose(self) -> None:
         """Close all connections."""
-        self.closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._connections.aclose()
 
     # ------------------------------------------------------------ requests
 
@@ -258,11 +196,10 @@ class Transport:
     def question(self, path: str) -> Question:
         """What `poll` asks many times: worked out once, and without the key."""
         request = httpx.Request("GET", self.base_url + path, headers=OWN_HEADERS)
-        each = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
-        return Question(request.url, request.headers.raw, {"timeout": each})
+        return Question(request.url, request.headers.raw)
 
     async def poll(self, question: Question) -> Any:
-        """GET a decoded reply in a single try; the poller has a pace of its own.
+        """GET a decoded reply in a single try, within `timeout`; the poller has its own pace.
 
         Of all requests these are by far the most, so they go past httpx's client, which
         would merge and check what is the same each time: a third of what a poll costs.
@@ -319,7 +256,7 @@ class Transport:
             If it could not be sent.
         """
         content = encoded(body) if body is not None else {"files": files}
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
                 response = await self._api("POST", path, seconds, leaving, **content)
@@ -334,7 +271,7 @@ class Transport:
                 problem = refusal = self._error(response)
                 wait = refusal.retry_after
             stayed()
-            if attempt == TRIES or not await self._pause(attempt, wait):
+            if not await retries.pause(self._sleep, attempt, wait):
                 break
         raise problem
 
@@ -351,7 +288,7 @@ class Transport:
             raise UnreadableOutcomeError(operation, reason, check) from None
 
     async def _repeatable(self, method: str, path: str, **content: Any) -> Any:
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
                 return self._decoded(await self._api(method, path, **content))
@@ -359,7 +296,7 @@ class Transport:
                 problem: WondaError = self._unreachable(lost)
             except (RateLimitError, ServerError) as error:
                 problem, wait = error, error.retry_after
-            if attempt == TRIES or not await self._pause(attempt, wait):
+            if not await retries.pause(self._sleep, attempt, wait):
                 break
         raise problem
 
@@ -391,8 +328,8 @@ class Transport:
         LostError
         """
         patience = max(self._timeout, seconds)
-        client = self._http()
-        async with self._places.request:
+        client = self._connections.client()
+        async with self._connections.places.request:
             if leaving is not None:
                 await leaving()
             reply = await self._exchange(client, method, path, patience, content)
@@ -405,17 +342,16 @@ class Transport:
         ------
         LostError
         """
-        client = self._http()
-        async with self._places.poll:
+        client = self._connections.client()
+        async with self._connections.places.poll:
             reply = await self._put(client, question)
         return self._arrived(reply)
 
     def _arrived(self, reply: Reply | LostError) -> Reply:
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
-        told = _http_date(reply.headers.get("date", ""))
-        if told is not None:
-            self.ahead = (told - datetime.now(UTC)).total_seconds()
+        if "date" in reply.headers:
+            self._told = reply.headers["date"], datetime.now(UTC)
         return reply
 
     async def _exchange(
@@ -434,9 +370,9 @@ class Transport:
             request.headers["Authorization"] = self._key.header()
             sent = True
             async with asyncio.timeout(2 * patience + size / SLOWEST_UPLOAD):
-                return await _whole_reply(await client.send(request, stream=True))
+                return await replies.whole(await client.send(request, stream=True))
         except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
-            return LostError(_why(error), sent=sent and not isinstance(error, NOT_SENT))
+            return LostError(replies.why(error), sent=sent and not isinstance(error, NOT_SENT))
 
     async def _put(self, client: httpx.AsyncClient, question: Question) -> Reply | LostError:
         try:
@@ -445,14 +381,16 @@ class Transport:
                 question.url,
                 # No local holds the key, as a traceback may print them.
                 headers=[*question.headers, (b"Authorization", self._key.header().encode())],
-                extensions=question.extensions,
             )
-            async with asyncio.timeout(2 * self._timeout):
-                if self._wire is None:  # only the client knows the proxies
-                    return await _whole_reply(await client.send(request, stream=True))
-                return await _whole_reply(await self._wire.handle_async_request(request))
+            # One limit for all of it: httpx's own, one for each step, are 3 % of what a poll takes.
+            async with asyncio.timeout(self._timeout):
+                if self._connections.wire is None:  # only the client knows the proxies
+                    return await replies.whole(await client.send(request, stream=True))
+                return await replies.whole(
+                    await self._connections.wire.handle_async_request(request)
+                )
         except Exception as error:  # noqa: BLE001 - see above
-            return LostError(_why(error), sent=True)
+            return LostError(replies.why(error), sent=True)
 
     def _decoded(self, response: Reply) -> Any:
         """The JSON of a reply that says yes.
@@ -493,27 +431,19 @@ class Transport:
         error = body.get("error")
         details: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
         message, code = details.get("message"), details.get("code")
-        cls = _error_class(status)
+        cls = replies.error_class(status)
         fields: dict[str, Any] = {
             "message": message
             if isinstance(message, str) and message
             else httpx.codes.get_reason_phrase(status) or "The service gave no reason",
             "code": code if isinstance(code, str) else "",
             "request_id": self._clean_text(response.headers.get("x-request-id")),
-            "retry_after": _retry_after(response.headers.get("retry-after", "")),
+            "retry_after": replies.retry_after(response.headers.get("retry-after", "")),
         }
         if cls is RateLimitError:
             defer = details.get("deferUntil") or body.get("deferUntil")
             fields["defer_until"] = timestamp(defer) if isinstance(defer, str) else None
         return cls(status, **fields)
-
-    async def _pause(self, attempt: int, retry_after: float | None) -> bool:
-        """Wait before the next try; False, at once, if that would be too long."""
-        if (retry_after or 0) > LONGEST_PAUSE:
-            return False
-        spread = 1 + random.random() / 4  # noqa: S311 - so that many clients do not come at once
-        await self._sleep(max(FIRST_PAUSE * 2 ** (attempt - 1) * spread, retry_after or 0))
-        return True
 
     def _unreachable(self, lost: LostError, more: str = "") -> ServiceUnreachableError:
         where = urlsplit(self.base_url).netloc
@@ -522,109 +452,9 @@ class Transport:
             "Check the connection and the address (base_url or WONDA_BASE_URL), then try again.",
         )
 
-    # ------------------------------------------------------------ media
-
-    async def download(self, url: str, max_bytes: int = MAX_MEDIA_BYTES) -> bytes:
-        """The bytes at a media's address, fetched without the key.
-
-        Raises
-        ------
-        UnsafeMediaError
-            If it is larger than `max_bytes`, leads into a private network, or is
-            redirected too often.
-        APIError, ServiceUnreachableError
-            Also if it was cut short each time, or is not there within `MEDIA_SECONDS`
-            of its turn.
-        """
-        where = _media_address(url).host
-        self._http()
-        async with self._places.download:
-            try:
-                async with asyncio.timeout(MEDIA_SECONDS) as limit:
-                    return await self._tried_download(url, where, max_bytes)
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-        raise _not_fetched(where, f"it takes longer than {MEDIA_SECONDS:g} s")
-
-    async def _tried_download(self, url: str, where: str, max_bytes: int) -> bytes:
-        for attempt in range(1, TRIES + 1):
-            wait = None
-            try:
-                return await self._fetch(url, max_bytes)
-            except bounded.TooLargeError:
-                raise _too_large(max_bytes) from None
-            except httpx.InvalidURL:  # httpx reads where a redirect leads before we do
-                raise _not_opened() from None
-            except ServerError as error:
-                problem: WondaError = error
-                wait = error.retry_after
-            except WondaError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
-                problem = _not_fetched(where, _why(error))
-            if attempt == TRIES or not await self._pause(attempt, wait):
-                break
-        raise problem
-
-    async def _fetch(self, url: str, max_bytes: int) -> bytes:
-        before, target = httpx.URL(self.base_url).host, _media_address(url)
-        for _ in range(MAX_REDIRECTS + 1):
-            public = not await self._private(target.host)
-            if not public and not await self._private(before):
-                raise _leads_inside()
-            request = self._http().build_request("GET", target)
-            response = await self._http().send(request, stream=True)
-            try:
-                if public and self._direct() and _from_inside(response):
-                    raise _leads_inside()
-                if not response.has_redirect_location:
-                    if not response.is_success:
-                        raise _media_error(response)
-                    return await bounded.body(response, max_bytes)
-                before, target = target.host, _media_address(response.headers["Location"], target)
-            finally:
-                await response.aclose()
-        raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
-
-    async def _private(self, host: str) -> bool:
-        return await addresses.is_private(host, resolve=self.by_network)
-
-    def _direct(self) -> bool:
-        """Whether the other end of a connection is the host itself, and no proxy."""
-        return self.by_network and not (self._http().trust_env and getproxies())
-
-
-# ---------------------------------------------------------------- replies
-
-
-class Reply:
-    """What is looked at of a reply; it holds no request, and shows nothing of what came."""
-
-    __slots__ = ("content", "headers", "status")
-
-    def __init__(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.status, self.headers, self.content = status, headers, content
-
-    def __repr__(self) -> str:
-        return f"<Reply {self.status}>"  # a service may repeat the key
-
-
-async def _whole_reply(response: httpx.Response) -> Reply:
-    """A streamed reply, read to its end and closed."""
-    headers = bounded.lowered(response)
-    try:
-        content = await bounded.body(response, MAX_REPLY_BYTES, headers)
-    except bounded.TooLargeError:
-        content = b""
-    finally:
-        await response.aclose()
-    kept = {
-        name.decode(): value.decode("latin-1")
-        for name, value in headers.items()
-        if name in KEPT_HEADERS
-    }
-    return Reply(response.status_code, kept, content)
+    async def download(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
+        """The bytes at a media's address (see `Downloads.fetch`)."""
+        return await self._downloads.fetch(url, max_bytes)
 
 
 def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -643,125 +473,3 @@ def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
             "request", f"The request cannot be sent as JSON: {error}.", "Correct what it names."
         ) from None
     return {"content": content, "headers": {"Content-Type": "application/json"}}
-
-
-def _json(content: bytes) -> Any:
-    """Decode JSON, also with half an emoji in it, as a server makes when it cuts a text.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    try:
-        return msgspec.json.decode(content)
-    except msgspec.DecodeError:
-        return _whole(json.loads(content))
-
-
-def _whole(value: Any) -> Any:
-    """`value` with every half of a surrogate pair replaced by U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole(name): _whole(item) for name, item in value.items()}
-    return value
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds of a `Retry-After` header (a number or an HTTP date); None without one."""
-    value = value.strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
-        return float(value)
-    moment = _http_date(value)
-    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _http_date(value: str) -> datetime | None:
-    """A moment as headers have it; None if it is none."""
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _media_address(address: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Read the address of media; only http and https are opened."""
-    try:
-        url = base.join(address) if base else httpx.URL(address)
-        opens = url.scheme in {"http", "https"} and bool(url.host)  # a host may be unreadable
-    except (httpx.InvalidURL, ValueError):
-        opens = False
-    if not opens:
-        raise _not_opened()
-    return url
-
-
-def _not_opened() -> UnsafeMediaError:
-    return UnsafeMediaError("The picture's address is not one that can be opened (http or https).")
-
-
-def _error_class(status: int) -> type[APIError]:
-    return BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
-
-
-def _media_error(response: httpx.Response) -> APIError:
-    status = response.status_code
-    return _error_class(status)(
-        status,
-        "",
-        "The picture could not be fetched from its address",
-        hint="The address may have expired; follow the job again for a fresh one.",
-        retry_after=_retry_after(response.headers.get("Retry-After", "")),
-    )
-
-
-def _not_fetched(where: str, why: str) -> ServiceUnreachableError:
-    return ServiceUnreachableError(
-        f"The picture could not be fetched from {where}: {why}.",
-        "It stays at the service; try again.",
-    )
-
-
-def _leads_inside() -> UnsafeMediaError:
-    return UnsafeMediaError(
-        "The picture's address leads into a private network, so it was not opened.",
-        "Open its address in a browser if you trust it.",
-    )
-
-
-def _from_inside(response: httpx.Response) -> bool:
-    """Whether a reply comes from a private address after all, as its name may have changed."""
-    there = addresses.peer(response)
-    return there is not None and not addresses.is_public(there)
-
-
-def _too_large(max_bytes: int) -> UnsafeMediaError:
-    return UnsafeMediaError(
-        f"The picture is larger than {max_bytes // 2**20} MB, so it was not downloaded.",
-        "Open its address in a browser if you trust it.",
-    )
-
-
-def _why(error: Exception) -> str:
-    """A transport error in words for people, and without its own, which may hold a header."""
-    text = str(error)
-    if any(hint in text for hint in ("Name or service", "nodename", "getaddrinfo", "resolution")):
-        return "the address does not resolve"
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in text:
-        return "its certificate is not valid"
-    failed = f"sending it failed with a {type(error).__name__}"
-    return next((words for kind, words in _WHY if isinstance(error, kind)), failed)
-
-
-_WHY = (
-    (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),
-    (httpx.TimeoutException | TimeoutError, "no answer within the time limit"),
-    (httpx.ConnectError, "connection refused"),
-    (httpx.ProxyError, "the proxy refused the connection"),
-    (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
-    (httpx.HTTPError, "the connection was lost before the answer was complete"),
-)

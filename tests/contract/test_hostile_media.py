@@ -27,15 +27,15 @@ import json, re, socket, sys, time
 
 base_url, url, seconds = sys.argv[1:]
 import wonda_widgets as ww
-from wonda_widgets import transport
+from wonda_widgets import downloads, retries
 
 real = socket.getaddrinfo
 NAMES = {"api.example": "1.1.1.1", "evil.example": "127.0.0.1"}
 def getaddrinfo(host, *rest, **more):
     return real(NAMES.get(host, host), *rest, **more)
 socket.getaddrinfo = getaddrinfo
-transport.MEDIA_SECONDS = float(seconds)
-transport.FIRST_PAUSE = 0.01
+downloads.SECONDS = float(seconds)
+retries.FIRST_PAUSE = 0.01
 
 def peak():
     try:

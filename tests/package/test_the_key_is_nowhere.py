@@ -303,7 +303,7 @@ def service(served, monkeypatch):
     server, base_url = served(seconds=0.05, key=KEY)
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", base_url)
-    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.01)
     return server
 
 

@@ -19,7 +19,7 @@ def _disconnected(monkeypatch, tmp_path):
 
 @pytest.fixture
 def service(served, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.01)
     return served(key=KEY)
 
 

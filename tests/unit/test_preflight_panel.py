@@ -68,7 +68,7 @@ def url_of(wonda, media_id):
 
 
 def sandbox_of(wonda):
-    app = wonda._async._core.transport._transport.app
+    app = wonda._async._core.transport._connections._transport.app
     return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
 
 

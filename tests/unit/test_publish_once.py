@@ -183,7 +183,7 @@ def test_two_kernels_at_once_make_one_post(kernel, service):
 
 @pytest.mark.parametrize("status", [500, 502, 429, 401])
 def test_without_a_look_at_the_history_nothing_is_sent(kernel, service, status, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
     service.history = status
     wonda = kernel()
     with pytest.raises(ww.APIError):
@@ -324,7 +324,7 @@ def test_the_history_is_read_page_by_page(kernel, service):
 
     service.lose = "before"
     error = lost(wonda)
-    wonda._async._core.transport._transport.handler = answer
+    wonda._async._core.transport._connections._transport.handler = answer
     assert wonda.publish.check(error).posted is False
     assert pages == [None, "i0"]  # far enough back
 
@@ -452,7 +452,7 @@ def test_a_history_that_cannot_be_read_to_its_end_proves_nothing(kernel, service
             return httpx.Response(200, json=reply)
         return await service(request)
 
-    wonda._async._core.transport._transport.handler = answer
+    wonda._async._core.transport._connections._transport.handler = answer
     finding = wonda.publish.check(error)
     assert (finding.posted, finding.again_in) == (None, None)
 

@@ -97,7 +97,7 @@ class Service:
 @pytest.fixture
 def service(monkeypatch):
     monkeypatch.setattr(once, "GRACE", 0.0)
-    monkeypatch.setattr("wonda_widgets.transport.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
     return Service()
 
 

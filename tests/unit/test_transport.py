@@ -11,7 +11,7 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets import runtime, transport
+from wonda_widgets import connections, downloads, replies, runtime, transport
 from wonda_widgets.credentials import ApiKey
 from wonda_widgets.transport import Transport, checked_base_url
 
@@ -223,9 +223,9 @@ def test_half_an_emoji_in_a_reply_costs_nothing():
 def test_what_is_meant_for_this_machine_is_shown_to_no_proxy(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     local = Transport(ApiKey(KEY), "http://127.0.0.1:8/api/v1", 5.0)
-    assert not local._http()._mounts
+    assert not local._connections.client()._mounts
     remote = Transport(ApiKey(KEY), BASE, 5.0)
-    assert remote._http()._mounts
+    assert remote._connections.client()._mounts
 
 
 def frames(error):
@@ -320,7 +320,7 @@ def test_an_upload_has_time_in_proportion(monkeypatch):
 
 
 def test_a_reply_that_is_too_large_is_not_read(monkeypatch):
-    monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 100)
+    monkeypatch.setattr(replies, "MAX_BYTES", 100)
 
     def large(status=200):
         return httpx.Response(status, stream=Streamed(b'{"a": "', *[b"x" * 60] * 3, b'"}'))
@@ -344,7 +344,7 @@ def test_a_reply_that_is_zipped_unasked_is_read_within_the_same_bounds(monkeypat
     wire = Wire(reply(b'{"fine": true}'))
     assert wire.get() == {"fine": True}
     assert wire.requests[0].headers["Accept-Encoding"] == "identity"
-    monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 10_000)
+    monkeypatch.setattr(replies, "MAX_BYTES", 10_000)
     with pytest.raises(ww.UnexpectedReplyError):
         Wire(reply(b" " * 10_001)).get()
     wire = Wire(reply(b"picture"))
@@ -371,7 +371,7 @@ def test_what_cannot_be_unzipped_to_its_end_is_no_picture(encoding, body):
 
 
 def test_a_download_has_a_time_limit_over_all(monkeypatch):
-    monkeypatch.setattr(transport, "MEDIA_SECONDS", 0.1)
+    monkeypatch.setattr(downloads, "SECONDS", 0.1)
     with pytest.raises(ww.ServiceUnreachableError, match=r"longer than 0\.1 s"):
         runtime.call(Wire(drip()).transport().download("https://storage.example/a"))
 
@@ -434,7 +434,7 @@ def resolving(monkeypatch, **names):
         return real(names.get(name.partition(".")[0], host), port, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(transport, "getproxies", dict)
+    monkeypatch.setattr(connections, "getproxies", dict)
 
 
 def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):

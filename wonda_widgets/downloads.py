@@ -1,0 +1,167 @@
+"""Fetch pictures from where the service keeps them, without the key.
+
+What comes is bounded: in bytes, in time, in redirects. No address leads into a
+private network, unless what sends us there is in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from . import addresses, bounded, replies, retries
+from .errors import (
+    APIError,
+    ServerError,
+    ServiceUnreachableError,
+    UnsafeMediaError,
+    WondaError,
+)
+
+if TYPE_CHECKING:
+    from .connections import Connections
+    from .retries import Sleep
+
+MAX_BYTES = 100 * 1024 * 1024
+SECONDS = 300.0  # for one picture, from its turn on, with all tries and redirects
+MAX_REDIRECTS = 3
+
+
+class Downloads:
+    """Fetches pictures for one client.
+
+    Parameters
+    ----------
+    base_url : str
+        Of the API, which names the first address.
+    connections : Connections
+    sleep : callable
+        Awaitable sleep in seconds.
+    """
+
+    def __init__(self, base_url: str, connections: Connections, sleep: Sleep) -> None:
+        self._host = httpx.URL(base_url).host
+        self._connections = connections
+        self._sleep = sleep
+
+    async def fetch(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
+        """The bytes at a media's address, fetched without the key.
+
+        Raises
+        ------
+        UnsafeMediaError
+            If it is larger than `max_bytes`, leads into a private network, or is
+            redirected too often.
+        APIError, ServiceUnreachableError
+            Also if it was cut short each time, or is not there within `SECONDS`
+            of its turn.
+        """
+        where = _address(url).host
+        self._connections.client()  # with it come its places
+        async with self._connections.places.download:
+            try:
+                async with asyncio.timeout(SECONDS) as limit:
+                    return await self._tried(url, where, max_bytes)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+        raise _not_fetched(where, f"it takes longer than {SECONDS:g} s")
+
+    async def _tried(self, url: str, where: str, max_bytes: int) -> bytes:
+        for attempt in range(1, retries.TRIES + 1):
+            wait = None
+            try:
+                return await self._once(url, max_bytes)
+            except bounded.TooLargeError:
+                raise _too_large(max_bytes) from None
+            except httpx.InvalidURL:  # httpx reads where a redirect leads before we do
+                raise _not_opened() from None
+            except ServerError as error:
+                problem: WondaError = error
+                wait = error.retry_after
+            except WondaError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
+                problem = _not_fetched(where, replies.why(error))
+            if not await retries.pause(self._sleep, attempt, wait):
+                break
+        raise problem
+
+    async def _once(self, url: str, max_bytes: int) -> bytes:
+        before, target = self._host, _address(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            public = not await self._is_private(target.host)
+            if not public and not await self._is_private(before):
+                raise _leads_inside()
+            client = self._connections.client()
+            response = await client.send(client.build_request("GET", target), stream=True)
+            try:
+                if public and self._connections.direct and _from_inside(response):
+                    raise _leads_inside()
+                if not response.has_redirect_location:
+                    if not response.is_success:
+                        raise _refusal(response)
+                    return await bounded.body(response, max_bytes)
+                before, target = target.host, _address(response.headers["Location"], target)
+            finally:
+                await response.aclose()
+        raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
+
+    async def _is_private(self, host: str) -> bool:
+        return await addresses.is_private(host, resolve=self._connections.by_network)
+
+
+def _address(address: str, base: httpx.URL | None = None) -> httpx.URL:
+    """Read the address of media; only http and https are opened."""
+    try:
+        url = base.join(address) if base else httpx.URL(address)
+        opens = url.scheme in {"http", "https"} and bool(url.host)  # a host may be unreadable
+    except (httpx.InvalidURL, ValueError):
+        opens = False
+    if not opens:
+        raise _not_opened()
+    return url
+
+
+def _not_opened() -> UnsafeMediaError:
+    return UnsafeMediaError("The picture's address is not one that can be opened (http or https).")
+
+
+def _refusal(response: httpx.Response) -> APIError:
+    status = response.status_code
+    return replies.error_class(status)(
+        status,
+        "",
+        "The picture could not be fetched from its address",
+        hint="The address may have expired; follow the job again for a fresh one.",
+        retry_after=replies.retry_after(response.headers.get("Retry-After", "")),
+    )
+
+
+def _not_fetched(where: str, why: str) -> ServiceUnreachableError:
+    return ServiceUnreachableError(
+        f"The picture could not be fetched from {where}: {why}.",
+        "It stays at the service; try again.",
+    )
+
+
+def _leads_inside() -> UnsafeMediaError:
+    return UnsafeMediaError(
+        "The picture's address leads into a private network, so it was not opened.",
+        "Open its address in a browser if you trust it.",
+    )
+
+
+def _from_inside(response: httpx.Response) -> bool:
+    """Whether a reply comes from a private address after all, as its name may have changed."""
+    there = addresses.peer(response)
+    return there is not None and not addresses.is_public(there)
+
+
+def _too_large(max_bytes: int) -> UnsafeMediaError:
+    return UnsafeMediaError(
+        f"The picture is larger than {max_bytes // 2**20} MB, so it was not downloaded.",
+        "Open its address in a browser if you trust it.",
+    )

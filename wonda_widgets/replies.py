@@ -1,0 +1,139 @@
+"""What comes back of a request: read to its end, bounded, and without the request.
+
+What did not come is a `LostError`, with the reason in words.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from . import bounded
+from .errors import BY_STATUS, APIError, ServerError
+
+MAX_BYTES = 16 * 1024 * 1024
+SERVER_ERROR = 500
+
+#: Of a reply, what is looked at.
+KEPT_HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})
+
+
+class LostError(Exception):
+    """A request whose reply did not come; it holds no request.
+
+    Attributes
+    ----------
+    why : str
+        In words for people.
+    sent : bool
+        Whether it may have arrived.
+    """
+
+    def __init__(self, why: str, *, sent: bool) -> None:
+        self.why = why
+        self.sent = sent
+        super().__init__(why)
+
+
+class Reply:
+    """What is looked at of a reply; it holds no request, and shows nothing of what came."""
+
+    __slots__ = ("content", "headers", "status")
+
+    def __init__(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.status, self.headers, self.content = status, headers, content
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status}>"  # a service may repeat the key
+
+
+async def whole(response: httpx.Response) -> Reply:
+    """A streamed reply, read to its end and closed."""
+    headers = bounded.lowered(response)
+    try:
+        content = await bounded.body(response, MAX_BYTES, headers)
+    except bounded.TooLargeError:
+        content = b""
+    finally:
+        await response.aclose()
+    kept = {
+        name.decode(): value.decode("latin-1")
+        for name, value in headers.items()
+        if name in KEPT_HEADERS
+    }
+    return Reply(response.status_code, kept, content)
+
+
+def decoded(content: bytes) -> Any:
+    """Decode JSON, also with half an emoji in it, as a server makes when it cuts a text.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return _mended(json.loads(content))
+
+
+def _mended(value: Any) -> Any:
+    """`value` with every half of a surrogate pair replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(item) for name, item in value.items()}
+    return value
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds of a `Retry-After` header (a number or an HTTP date); None without one."""
+    value = value.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+        return float(value)
+    moment = http_date(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def http_date(value: str) -> datetime | None:
+    """A moment as headers have it; None if it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def error_class(status: int) -> type[APIError]:
+    """The error that a status stands for."""
+    return BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
+
+
+def why(error: Exception) -> str:
+    """A transport error in words for people, and without its own, which may hold a header."""
+    text = str(error)
+    if any(hint in text for hint in ("Name or service", "nodename", "getaddrinfo", "resolution")):
+        return "the address does not resolve"
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in text:
+        return "its certificate is not valid"
+    failed = f"sending it failed with a {type(error).__name__}"
+    return next((words for kind, words in _WHY if isinstance(error, kind)), failed)
+
+
+_WHY = (
+    (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),
+    (httpx.TimeoutException | TimeoutError, "no answer within the time limit"),
+    (httpx.ConnectError, "connection refused"),
+    (httpx.ProxyError, "the proxy refused the connection"),
+    (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
+    (httpx.HTTPError, "the connection was lost before the answer was complete"),
+)

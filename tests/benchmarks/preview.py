@@ -39,7 +39,9 @@ WHY = (
     "(most of that undoes the row filter, each row after the one before), and a PNG has no smaller "
     "scale to decode at. Shrinking takes 15 ms, sending and painting 45, two frames among them. "
     "Tried: unzipping ahead on a second core (-13 ms), other sizes of tiles, kept memory "
-    "(nothing); larger pieces and no tiles (-20 ms, and -1,400 beside a busy cell), which stayed."
+    "(nothing); larger pieces and no tiles (-20 ms, and -1,400 beside a busy cell), which stayed. "
+    "Another decoder (libspng by pyspng or imagecodecs) takes 140 ms of the busy kind: not enough "
+    "either, for two more packages."
 )
 
 BEGIN = """

@@ -153,8 +153,11 @@ class Transport:
     @property
     def ahead(self) -> float:
         """Seconds by which the service's clock is ahead of ours, as its last reply told."""
-        told = None if self._told is None else replies.http_date(self._told[0])
-        return 0.0 if self._told is None or told is None else (told - self._told[1]).total_seconds()
+        if self._told is None:
+            return 0.0
+        date, heard = self._told
+        told = replies.http_date(date)
+        return 0.0 if told is None else (told - heard).total_seconds()
 
     def without_key(self, data: bytes) -> bytes:
         """`data` without the key, should somebody have put it there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
@@ -22,7 +21,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Connections:
-    """The one httpx client of a process, for one API. On the package's loop.
+    """The httpx client that one `Transport` has in one process. On the package's loop.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ class Connections:
     def __init__(
         self, base_url: str, timeout: float, transport: httpx.AsyncBaseTransport | None
     ) -> None:
-        self.host = urlsplit(base_url).hostname or ""
+        self.host = httpx.URL(base_url).host
         self.timeout = timeout
         self._transport = transport
         self._client: httpx.AsyncClient | None = None

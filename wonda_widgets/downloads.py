@@ -34,15 +34,12 @@ class Downloads:
 
     Parameters
     ----------
-    base_url : str
-        Of the API, which names the first address.
     connections : Connections
     sleep : callable
         Awaitable sleep in seconds.
     """
 
-    def __init__(self, base_url: str, connections: Connections, sleep: Sleep) -> None:
-        self._host = httpx.URL(base_url).host
+    def __init__(self, connections: Connections, sleep: Sleep) -> None:
         self._connections = connections
         self._sleep = sleep
 
@@ -90,7 +87,7 @@ class Downloads:
         raise problem
 
     async def _once(self, url: str, max_bytes: int) -> bytes:
-        before, target = self._host, _address(url)
+        before, target = self._connections.host, _address(url)
         for _ in range(MAX_REDIRECTS + 1):
             public = not await self._is_private(target.host)
             if not public and not await self._is_private(before):

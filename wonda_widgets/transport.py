@@ -1,18 +1,18 @@
 """HTTP with the API: the key, the retries, the origins, and errors in our own words.
 
-Three rules live here and nowhere else:
+Three rules live here:
 
 - **A POST that may have arrived is never repeated.** What certainly did not
   arrive (no connection) or was refused unread (429) is tried again; everything
   else that goes wrong is an `OutcomeUnknownError`.
 - **The key goes to the API's origin and nowhere else.** It is put on a request
-  just before sending; redirects of the API are not followed, and downloads are
-  requests that never had it.
+  just before sending; redirects of the API are not followed, and downloads
+  (`downloads.py`) are requests that never had it.
 - **Errors carry no request.** Exceptions from below hold the request with its
   headers, as do the frames they came through, so whatever is raised there is
   translated and dropped.
 
-And whatever comes in is bounded: in bytes, in time, in redirects.
+And whatever comes in is bounded, in bytes and in time.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ SLOWEST_UPLOAD = 16 * 1024  # bytes a second; less counts as stuck
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 REQUEST_TIMEOUT, TOO_MANY = 408, 429
+CENTURY = 100 * 365 * 86_400  # seconds; a clock that is further off tells no time
 
 
 def checked_base_url(base_url: str) -> str:
@@ -73,7 +74,8 @@ def checked_base_url(base_url: str) -> str:
         parts = urlsplit(base_url)
         host = parts.hostname
         parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
+        httpx.URL(base_url).host  # noqa: B018 - it will be read so, too
+    except (ValueError, httpx.InvalidURL):
         host = None
     if host is None or parts.scheme not in {"http", "https"} or set("@?#") & set(base_url):
         raise InvalidInputError(
@@ -101,6 +103,7 @@ class Question(NamedTuple):
 
     url: httpx.URL
     headers: list[tuple[bytes, bytes]]
+    extensions: dict[str, Any]
 
 
 class Transport:
@@ -132,8 +135,9 @@ class Transport:
         self._timeout = timeout
         self._sleep = sleep
         self._connections = Connections(base_url, timeout, transport)
-        self._downloads = Downloads(base_url, self._connections, sleep)
-        self._told: tuple[str, datetime] | None = None  # the service's clock, beside ours
+        self._downloads = Downloads(self._connections, sleep)
+        #: seconds by which the service's clock is ahead of ours, as its last reply told
+        self.ahead = 0.0
 
     @property
     def timeout(self) -> float:
@@ -149,15 +153,6 @@ class Transport:
     def closed(self) -> bool:
         """Whether `aclose` was called."""
         return self._connections.closed
-
-    @property
-    def ahead(self) -> float:
-        """Seconds by which the service's clock is ahead of ours, as its last reply told."""
-        if self._told is None:
-            return 0.0
-        date, heard = self._told
-        told = replies.http_date(date)
-        return 0.0 if told is None else (told - heard).total_seconds()
 
     def without_key(self, data: bytes) -> bytes:
         """`data` without the key, should somebody have put it there."""
@@ -199,10 +194,11 @@ class Transport:
     def question(self, path: str) -> Question:
         """What `poll` asks many times: worked out once, and without the key."""
         request = httpx.Request("GET", self.base_url + path, headers=OWN_HEADERS)
-        return Question(request.url, request.headers.raw)
+        each = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
+        return Question(request.url, request.headers.raw, {"timeout": each})
 
     async def poll(self, question: Question) -> Any:
-        """GET a decoded reply in a single try, within `timeout`; the poller has its own pace.
+        """GET a decoded reply in a single try; the poller has a pace of its own.
 
         Of all requests these are by far the most, so they go past httpx's client, which
         would merge and check what is the same each time: a third of what a poll costs.
@@ -347,14 +343,17 @@ class Transport:
         """
         client = self._connections.client()
         async with self._connections.places.poll:
+            self._connections.check_open()  # it may have been closed meanwhile
             reply = await self._put(client, question)
         return self._arrived(reply)
 
     def _arrived(self, reply: Reply | LostError) -> Reply:
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
-        if "date" in reply.headers:
-            self._told = reply.headers["date"], datetime.now(UTC)
+        told = replies.http_date(reply.headers.get("date", ""))
+        if told is not None:
+            ahead = (told - datetime.now(UTC)).total_seconds()
+            self.ahead = ahead if abs(ahead) < CENTURY else self.ahead
         return reply
 
     async def _exchange(
@@ -384,9 +383,9 @@ class Transport:
                 question.url,
                 # No local holds the key, as a traceback may print them.
                 headers=[*question.headers, (b"Authorization", self._key.header().encode())],
+                extensions=question.extensions,
             )
-            # One limit for all of it: httpx's own, one for each step, are 3 % of what a poll takes.
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(2 * self._timeout):
                 if self._connections.wire is None:  # only the client knows the proxies
                     return await replies.whole(await client.send(request, stream=True))
                 return await replies.whole(
@@ -456,7 +455,13 @@ class Transport:
         )
 
     async def download(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
-        """The bytes at a media's address (see `Downloads.fetch`)."""
+        """The bytes at a media's address, fetched without the key.
+
+        Raises
+        ------
+        UnsafeMediaError, APIError, ServiceUnreachableError
+            See `Downloads.fetch`.
+        """
         return await self._downloads.fetch(url, max_bytes)
 
 

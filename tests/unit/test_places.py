@@ -21,11 +21,12 @@ class Held:
 
     def __init__(self, *at_once):
         self.at_once = at_once
-        self.open = self.most = 0
+        self.open = self.most = self.asked = 0
         self.let_go = asyncio.Event()
 
     async def __call__(self, request):
         self.open += 1
+        self.asked += 1
         self.most = max(self.most, self.open)
         if not request.url.path.endswith(self.at_once):
             await self.let_go.wait()
@@ -116,3 +117,18 @@ def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkey
 
     became = Counter(type(one) for one in runtime.call(work()))
     assert became == {ww.OutcomeUnknownError: 20, ClosedError: 1}
+
+
+def test_a_poll_that_waited_for_its_turn_when_the_client_was_closed_is_not_sent():
+    async def work():
+        held = Held()
+        wire = held.transport()
+        polls = [asyncio.ensure_future(wire.poll(wire.question(f"/{n}"))) for n in range(30)]
+        await _settle()
+        await wire.aclose()
+        held.let_go.set()
+        return held, await asyncio.gather(*polls, return_exceptions=True)
+
+    held, became = runtime.call(work())
+    assert held.most == held.asked == 10
+    assert [type(one) for one in became[10:]] == [ClosedError] * 20

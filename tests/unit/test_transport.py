@@ -1,10 +1,12 @@
 """What is sent, how often, and what comes of it; replies from httpx's own mock."""
 
 import asyncio
+import email.utils
 import gzip
 import pickle
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -470,6 +472,9 @@ def test_a_name_that_changes_to_lead_inside_is_not_read(monkeypatch, served):
         "https://x.example/v1#a",
         "http://[::1",
         "https://x.example:port",
+        "https://\N{EURO SIGN}.example",
+        "https://xn--a",
+        "https://x.example/\0v1",
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused(address):
@@ -513,3 +518,13 @@ def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
     with pytest.raises(ww.ServiceUnreachableError):
         runtime.call(poll())
     assert asked == [b"CONNECT no.example:443 HTTP/1.1\r\n"]
+
+
+@pytest.mark.parametrize("date", ["", "garbage", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_date_that_tells_no_time_leaves_the_service_s_clock_where_it_was(date):
+    moment = email.utils.format_datetime(datetime.now(UTC) + timedelta(hours=3), usegmt=True)
+    wire = Wire(*(httpx.Response(200, headers={"Date": told}, json={}) for told in (moment, date)))
+    transport = wire.transport()
+    for _ in range(2):
+        runtime.call(transport.get("/x"))
+        assert transport.ahead == pytest.approx(3 * 3600, abs=5)

@@ -128,9 +128,9 @@ class Connect(Panel):
 
     async def _verify(self, key: ApiKey) -> None:
         """Ask the service whose key it is."""
-        self.state = "checking"
         self.variable = credentials.variable() or ""
         transport = Transport(key, self._address, TIMEOUT)
+        self.state = "checking"
         try:
             account = parse(await transport.get("/auth/whoami"), Account)
         except BaseException:

@@ -138,6 +138,7 @@ class Transport:
         self._downloads = Downloads(self._connections, sleep)
         #: seconds by which the service's clock is ahead of ours, as its last reply told
         self.ahead = 0.0
+        self._date = ""  # of that reply; many come within the second that it tells
 
     @property
     def timeout(self) -> float:
@@ -350,8 +351,10 @@ class Transport:
     def _arrived(self, reply: Reply | LostError) -> Reply:
         if isinstance(reply, LostError):
             raise reply  # here, where no frame holds the request
-        told = replies.http_date(reply.headers.get("date", ""))
+        date = reply.headers.get("date", "")
+        told = None if date == self._date else replies.http_date(date)
         if told is not None:
+            self._date = date
             ahead = (told - datetime.now(UTC)).total_seconds()
             self.ahead = ahead if abs(ahead) < CENTURY else self.ahead
         return reply

@@ -89,7 +89,7 @@ def measure(*, quick: bool) -> list[Row]:
             len(seen),
             15,
         ),
-        Row("    all their bytes", f"{wire:,}", "", wire, 400_000),
+        Row("    bytes of the whole Studio's messages", f"{wire:,}", "", wire, 400_000),
     ]
 
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
-BESIDE = ("prompt_lab", "from_python", "sandbox_and_faults")  # the quickstart, for later
+BESIDE = ("prompt_lab", "dashboard", "from_python", "sandbox_and_faults")  # the quickstart
 OF_A_PAGE = ("title", "presenter", "publish", "budget")  # options
 GONE_AFTER = 600  # seconds without a page, after which a visitor's kernel ends
-NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette", "ipykernel")
+NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="wonda-widgets", description="Jupyter widgets for the Wonda image API."
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True)
 
     demo = commands.add_parser("demo", help="open the quickstart, on the sandbox")
     demo.add_argument("--voila", action="store_true", help="as a dashboard, without code")
@@ -353,7 +353,7 @@ def _doctor() -> int:
         found = _version(name)
         fine = fine and found is not None
         print(f"  {name:<12} {found or 'missing: pip install ' + name}")
-    print("Front ends")
+    print(f"Notebooks\n  ipykernel    {_version('ipykernel') or 'not installed; scripts need none'}")
     for name, oldest in FRONT_ENDS.items():
         print(f"  {name:<12} {_front_end(name, oldest)}")
     print(f"Journal\n  file         {journal.Journal().path or 'none: in memory'}")

@@ -353,7 +353,8 @@ def _doctor() -> int:
         found = _version(name)
         fine = fine and found is not None
         print(f"  {name:<12} {found or 'missing: pip install ' + name}")
-    print(f"Notebooks\n  ipykernel    {_version('ipykernel') or 'not installed; scripts need none'}")
+    print("Notebooks")
+    print(f"  ipykernel    {_version('ipykernel') or 'not installed; scripts need none'}")
     for name, oldest in FRONT_ENDS.items():
         print(f"  {name:<12} {_front_end(name, oldest)}")
     print(f"Journal\n  file         {journal.Journal().path or 'none: in memory'}")

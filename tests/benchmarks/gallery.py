@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 NAME = "gallery.ipynb"
 MANY, FEW, ALL = 1_000, 20, 10_000
 WORDS = ("harbour", "night", "lantern")
-KEYS = (
-    600  # one of 25 waits for TCP (see below), which is close to the percentile: with few, a toss
-)
+KEYS = 600  # one of 25 waits for TCP (see below), so that a few tell now this, now that
 WHY = (
     "Jupyter's server sends a small message only when the browser's computer has acknowledged the "
     "one before (it leaves Nagle's algorithm on), which takes 40 ms for one key of 25 or so. With "

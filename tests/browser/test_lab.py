@@ -229,6 +229,8 @@ def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture
     expect(page.get_by_text("the budget is $0.01").first).to_be_visible()
     expect(page.get_by_role("gridcell", name="A sunset, haze")).to_be_visible()
     page.get_by_role("textbox", name="Budget").fill("1")
+    # The plan of the small budget may arrive after this is typed, and nothing runs by that.
+    expect(page.get_by_text("of $1.00 budget")).to_be_visible()
     expect(page.get_by_role("button", name="Run 4")).to_have_attribute("aria-disabled", "false")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("gridcell", name="A haze sunset at sea")).to_be_visible()

@@ -16,13 +16,12 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import pairwise
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from . import polling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .estimates import Usual
 
@@ -56,11 +55,11 @@ class Pace:
     def __init__(self, about: Usual) -> None:
         middle = math.log(about.median)
         spread = math.log(about.high / about.low) / BY_PERCENTILES * (1 + 2 / about.runs)
-        near = NormalDist(middle, max(LEAST_SPREAD, spread))
-        kinds = ((1 - UNLIKE, near), (UNLIKE, NormalDist(middle, max(FAR, near.stdev))))
+        spread = max(LEAST_SPREAD, spread)
+        kinds = ((1 - UNLIKE, spread), (UNLIKE, max(FAR, spread)))
         self._step = HORIZON * about.high / STEPS
-        ages = (self._step * number for number in range(1, STEPS + 1))
-        self._running = [1.0, *(_running(kinds, age) for age in ages)]
+        ages = (math.log(self._step * number) - middle for number in range(1, STEPS + 1))
+        self._running = [1.0, *(_running(kinds, beyond) for beyond in ages)]
         self._fate = [-math.log(max(running, 1e-300)) for running in self._running]
         self._lived = [0.0]  # seconds that jobs have run by then, on average
         for before, after in pairwise(self._running):
@@ -118,9 +117,12 @@ def learned(about: Usual) -> Pace | None:
     return pace if pace.helps else None
 
 
-def _running(kinds: tuple[tuple[float, NormalDist], ...], age: float) -> float:
-    """How many of all jobs, from 0 to 1, take longer than `age` seconds."""
-    return sum(share * (1 - kind.cdf(math.log(age))) for share, kind in kinds)
+def _running(kinds: Iterable[tuple[float, float]], beyond: float) -> float:
+    """How many of all jobs, from 0 to 1, take longer than this above the logarithms' middle.
+
+    The durations of each kind are log-normal: its share of the jobs, and its spread.
+    """
+    return sum(share * math.erfc(beyond / (spread * math.sqrt(2))) / 2 for share, spread in kinds)
 
 
 def _at(table: list[float], place: float) -> float:

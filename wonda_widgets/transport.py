@@ -60,6 +60,8 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 REQUEST_TIMEOUT, TOO_MANY = 408, 429
 CENTURY = 100 * 365 * 86_400  # seconds; a clock that is further off tells no time
 
+NO_CONTENT = httpx.ByteStream(b"")
+
 
 def checked_base_url(base_url: str) -> str:
     """`base_url` without its last slash.
@@ -195,7 +197,8 @@ class Transport:
     def question(self, path: str) -> Question:
         """What `poll` asks many times: worked out once, and without the key."""
         request = httpx.Request("GET", self.base_url + path, headers=OWN_HEADERS)
-        each = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
+        # It fits into the socket's buffer, so writing waits for nobody; `_put` limits the whole.
+        each = {**dict.fromkeys(("connect", "read", "pool"), self._timeout), "write": None}
         return Question(request.url, request.headers.raw, {"timeout": each})
 
     async def poll(self, question: Question) -> Any:
@@ -387,7 +390,9 @@ class Transport:
                 # No local holds the key, as a traceback may print them.
                 headers=[*question.headers, (b"Authorization", self._key.header().encode())],
                 extensions=question.extensions,
+                stream=NO_CONTENT,  # else it is encoded, and what `headers` has is looked for
             )
+            request.read()  # which a transport may expect
             async with asyncio.timeout(2 * self._timeout):
                 if self._connections.wire is None:  # only the client knows the proxies
                     return await replies.whole(await client.send(request, stream=True))

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from statistics import median
 
-from .rows import ROOT, Row, keyless
+from .rows import ROOT, Row, keyless, side_by_side
 
 CODES = {
     "package": "import wonda_widgets",
@@ -54,12 +54,14 @@ def measure(*, quick: bool) -> list[Row]:
             typical["package"],
             typical["ipywidgets"],
             0.25,
+            value=side_by_side(times["package"], times["ipywidgets"]),
         ),
         Row.ratio(
             "import to ww.Studio() | import ipywidgets, httpx",
             typical["studio"],
             typical["libraries"],
             1.5,
+            value=side_by_side(times["studio"], times["libraries"]),
         ),
     ]
 

@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from .light_server import running
-from .rows import KEY, ROOT, Row, keyless
+from .rows import KEY, ROOT, Row, keyless, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +40,13 @@ def measure(*, quick: bool) -> list[Row]:
                 found[name].append(_cpu(side, address, polls))
     typical = {name: median(seconds) for name, seconds in found.items()}
     cheapest = min(PEERS, key=lambda name: typical[name])
-    # Side by side: a machine that slows down for a moment slows both.
-    ratio = median(ours / theirs for ours, theirs in zip(found[OURS], found[cheapest], strict=True))
     return [
         Row(
             f"CPU of a poll, with journal and JobProgress | {cheapest}, the cheapest client",
             f"{typical[OURS] * 1000:.3f} ms",
             f"{typical[cheapest] * 1000:.3f} ms ({cheapest}); "
             f"a bare httpx loop: {typical['httpx, blocking'] * 1000:.3f} ms",
-            ratio,
+            side_by_side(found[OURS], found[cheapest]),
             1,
             points={name: seconds * 1000 for name, seconds in typical.items()},
         ),

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 KEY = "sk_" + "5a" * 32  # of nobody
@@ -41,12 +42,20 @@ class Row:
     points: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def ratio(cls, what: str, ours: float, theirs: float, goal: float, **more: Any) -> Row:
-        """A comparison of two durations in seconds."""
+    def ratio(
+        cls,
+        what: str,
+        ours: float,
+        theirs: float,
+        goal: float,
+        value: float | None = None,
+        **more: Any,
+    ) -> Row:
+        """A comparison of two durations in seconds; `value` if it is not simply their ratio."""
         shown = (
             f"{seconds * 1000:,.{1 if seconds > 0.01 else 2}f} ms" for seconds in (ours, theirs)
         )
-        return cls(what, *shown, value=ours / theirs, goal=goal, **more)
+        return cls(what, *shown, value=value or ours / theirs, goal=goal, **more)
 
     @property
     def held(self) -> bool | None:
@@ -82,6 +91,11 @@ def table(rows: list[Row]) -> str:
         if row.held is False
     ]
     return "\n".join([*padded, *([""] if reasons else []), *reasons])
+
+
+def side_by_side(ours: list[float], theirs: list[float]) -> float:
+    """The typical ratio of two measurements of one round; what slows the machine slows both."""
+    return median(mine / other for mine, other in zip(ours, theirs, strict=True))
 
 
 def percentile(values: list[float], part: float) -> float:

@@ -528,3 +528,19 @@ def test_a_date_that_tells_no_time_leaves_the_service_s_clock_where_it_was(date)
     for _ in range(2):
         runtime.call(transport.get("/x"))
         assert transport.ahead == pytest.approx(3 * 3600, abs=5)
+
+
+def test_a_transport_of_one_s_own_is_given_a_poll_as_any_other_question():
+    seen = []
+
+    class Own(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            seen.append((request.method, request.url, dict(request.headers), request.content))
+            return httpx.Response(200, json={})
+
+    transport = Transport(ApiKey(KEY), BASE, 5.0, Own())
+    runtime.call(transport.get("/x"))
+    runtime.call(transport.poll(transport.question("/x")))
+    asked, poll = seen
+    assert {**asked[2], "connection": ""} == {**poll[2], "connection": ""}  # the client's own
+    assert asked[:2] + asked[3:] == poll[:2] + poll[3:]

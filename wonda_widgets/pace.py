@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from . import polling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from .estimates import Usual
 
@@ -117,7 +117,7 @@ def learned(about: Usual) -> Pace | None:
     return pace if pace.helps else None
 
 
-def _running(kinds: Iterable[tuple[float, float]], beyond: float) -> float:
+def _running(kinds: Sequence[tuple[float, float]], beyond: float) -> float:
     """How many of all jobs, from 0 to 1, take longer than this above the logarithms' middle.
 
     The durations of each kind are log-normal: its share of the jobs, and its spread.

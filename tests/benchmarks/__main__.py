@@ -32,7 +32,7 @@ from pathlib import Path
 from .rows import Row, table
 
 #: Each is a module of this folder with a ``measure(*, quick)``; loaded only when it is asked for.
-#: Milliseconds are counted last: a machine that has idled is slower for its first minutes.
+#: The thin goals of milliseconds come late: a machine that has idled is slow for some minutes.
 TOPICS = (
     "many_jobs",
     "matrix",

@@ -55,7 +55,8 @@ class Row:
         shown = (
             f"{seconds * 1000:,.{1 if seconds > 0.01 else 2}f} ms" for seconds in (ours, theirs)
         )
-        return cls(what, *shown, value=value or ours / theirs, goal=goal, **more)
+        value = ours / theirs if value is None else value
+        return cls(what, *shown, value=value, goal=goal, **more)
 
     @property
     def held(self) -> bool | None:

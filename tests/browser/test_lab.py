@@ -196,6 +196,30 @@ history""",
     run(page, f"assert [p.prompt for p in wonda.history.search(favourite=True)] == {looked_at}")
 
 
+def test_a_page_that_has_all_it_shows_asks_for_nothing(notebook):
+    page = notebook(
+        "quiet.ipynb",
+        """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
+wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image", "nano-banana-2"]).wait()
+history = ww.History(wonda)
+asked, answer = [], history.gallery._on_window
+history.gallery._on_window = lambda content: (asked.append(content), answer(content))
+history""",
+    )
+    search = page.get_by_role("searchbox")
+    cards = page.locator(".wonda-card img:visible")
+    expect(cards).to_have_count(4)
+    search.fill("storm")
+    expect(cards).to_have_count(2)
+    page.wait_for_timeout(300)  # a message would be there by now
+    run(page, "before = len(asked); assert before")
+    search.fill("harbour")
+    expect(page.locator(".wonda-card[title='A harbour'] img:visible")).to_have_count(2)
+    page.wait_for_timeout(300)
+    run(page, "assert len(asked) == before, asked[before:]")
+
+
 def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
     page = notebook("values.ipynb", CELL)
     page.get_by_role("textbox", name="Prompt template").fill("A {light} lake")

@@ -321,15 +321,18 @@ export default {
       asked = window;
       clearTimeout(asking);
       asking = setTimeout(() => {
-        const has = [];
-        for (let place = first; place < last; place++) {
-          const key = items.get(place)?.key;
-          if (key && thumbs.has(key)) has.push(key);
-        }
+        const wanted = [];
+        for (let place = first; place < last; place++) wanted.push(items.get(place));
+        const has = wanted.filter((item) => item && thumbs.has(item.key)).map((item) => item.key);
+        // Python tells what comes to the places that it knows of, which is often all.
+        const lacks = wanted.some((item) => !item || (item.state === "succeeded" && !thumbs.has(item.key)));
+        if (!lacks && known === `${first}:${last}`) return;
+        known = `${first}:${last}`;
         tell(model, { type: "window", view: me, first, last, has });
       }, 30);
     }
     let asking = 0;
+    let known = "";
     signal.addEventListener("abort", () => clearTimeout(asking));
 
     function arrange() {

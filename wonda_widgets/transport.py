@@ -117,7 +117,8 @@ class Transport:
     base_url : str
         Checked by `checked_base_url`.
     timeout : float
-        Seconds for each of connecting, writing, reading and waiting for a connection.
+        Seconds for each of connecting, writing, reading and waiting for a connection. A single
+        try takes at most twice that, longer only for an upload or where the service is slow.
     transport : httpx.AsyncBaseTransport, optional
         Used for everything instead of the network.
     sleep : callable, optional
@@ -144,7 +145,7 @@ class Transport:
 
     @property
     def timeout(self) -> float:
-        """Seconds for each of connecting, writing, reading and waiting for a connection."""
+        """Seconds for each of connecting, writing, reading and waiting; twice that for all."""
         return self._timeout
 
     @property

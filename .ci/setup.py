@@ -2,6 +2,7 @@
 
     python .ci/setup.py wonda-widgets demo      the quickstart, in JupyterLab
     python .ci/setup.py test                    all checks and tests
+    python .ci/setup.py python -m tests.benchmarks
 
 Needs nothing but Python 3.11 or newer. What `.venv` holds is brought up to date
 only when `pyproject.toml` or Python changed.
@@ -26,6 +27,9 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 BENCHMARKS = "tests/package/test_benchmarks.py"
 
+#: What measures, takes pictures or draws plots wants what the tests want.
+MORE = ("tests", "notebooks/benchmarks", "notebooks/fan_out")
+
 #: What `test` runs, in this order: quick checks first.
 CHECKS = (
     ["ruff", "check", "."],
@@ -45,8 +49,7 @@ def main(command: list[str]) -> int:
     if not command:
         sys.exit(__doc__)
     testing = command[0] == "test"
-    # What measures and takes pictures lives with the tests.
-    needs_tests = testing or any(word.startswith("tests") for word in command)
+    needs_tests = testing or any(Path(word).as_posix().startswith(MORE) for word in command)
     set_up("test" if needs_tests else "demo")
     if not testing:
         return run(command)

@@ -6,11 +6,13 @@
     python -m tests.benchmarks --json FILE         # what was measured, for plots
     python -m tests.benchmarks --against FILE      # and what was held then but is not now
 
-From the repository's root, with the ``test`` extra installed. Some need a Chromium
+From the repository's root, with the ``test`` extra installed, which
+``python3 .ci/setup.py python -m tests.benchmarks`` sees to. Some need a Chromium
 (see `frontends.browser_path`). Nothing leaves this machine.
 
-Both sides of a comparison are measured in the same run, in turn; the table shows
-medians. A goal that is not held is told in the table, with the reason, and is no
+Both sides of a comparison are measured in the same run, in turn. The table shows the median
+of each side, and as their ratio the median of the rounds' ratios: what slows the machine for
+a while slows both. A goal that is not held is told in the table, with the reason, and is no
 failure: the exit status is 0 unless a benchmark crashed. Close what else keeps the
 machine busy. ``--quick`` measures two topics at a time with the fewest repetitions, so that
 its figures mean nothing.
@@ -27,6 +29,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from .rows import Row, table
@@ -36,7 +39,6 @@ from .rows import Row, table
 TOPICS = (
     "many_jobs",
     "matrix",
-    "gallery",
     "memory",
     "saved",
     "messages",
@@ -46,6 +48,7 @@ TOPICS = (
     "imports",
     "first_paint",
     "click",
+    "gallery",
     "preview",
 )
 
@@ -62,6 +65,12 @@ def main() -> None:
     unknown = set(options.topics) - set(TOPICS)
     if unknown:
         parser.error(f"no topic {', '.join(sorted(unknown))}; there are {', '.join(TOPICS)}")
+    missing = [name for name in ("fal_client", "msgspec", "playwright") if find_spec(name) is None]
+    if missing:
+        parser.error(
+            f"this Python lacks {', '.join(missing)}. Run `python3 .ci/setup.py python -m "
+            "tests.benchmarks`, which installs what the benchmarks need in a place of its own"
+        )
     if options.json is not None and not options.json.absolute().parent.is_dir():
         parser.error(f"there is no folder {options.json.absolute().parent}")
     earlier = None

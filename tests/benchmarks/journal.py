@@ -1,6 +1,6 @@
 """What the journal costs for a job's whole life, and on which thread.
 
-A life is eight notes: begun, leaving, accepted, and what the service says five times
+A life is eight writes: begun, leaving, accepted, and what the service says five times
 (four statuses and the end, with a picture). A process makes many, in a file on disk, and
 counts the CPU of all its threads. Then a real client makes jobs, and each transaction notes
 the thread that it is on.
@@ -38,20 +38,21 @@ def measure(*, quick: bool) -> list[Row]:
     life = median(found["lives"]) * 1000
     spread = f"{min(found['lives']) * 1000:.2f} to {max(found['lives']) * 1000:.2f}"
     threads: dict[str, int] = found["threads"]
-    shown = ", ".join(f"{name}: {count}" for name, count in threads.items())
+    own = threads.pop("wonda-journal", 0)
+    elsewhere = ", ".join(f"{count} on {name}" for name, count in threads.items()) or "0"
     return [
         Row(
-            f"journal: CPU of a job's whole life, {len(WORDS) + 3} notes, ms",
-            f"{life:.2f} ms ({spread})",
+            "journal: CPU of a job's whole life, ms",
+            f"{life:.2f} ms ({spread}), {len(WORDS) + 3} writes",
             "",
             life,
             2,
         ),
         Row(
-            "    transactions on the main thread or the loop",
-            shown,
+            "journal: transactions on the main thread or the loop",
+            f"{elsewhere}; {own} on a thread of its own",
             "",
-            float(sum(count for name, count in threads.items() if name != "wonda-journal")),
+            float(sum(threads.values())),
             0,
         ),
     ]

@@ -33,7 +33,7 @@ import httpx
 from wonda_widgets import polling
 
 from .light_server import facts, running
-from .rows import KEY, ROOT, Row, keyless, percentile
+from .rows import KEY, ROOT, Row, keyless, percentile, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,8 @@ def measure(*, quick: bool) -> list[Row]:
     threads = found["threads"][0]
     held = [percentile(run["late"], 0.99) for run in (*ours, *bare)]
     ours_held, bare_held = median(held[:rounds]), median(held[rounds:])
-    cpu, bare_cpu = (median(run["cpu"] for run in runs) for runs in (ours, bare))
+    cpus = [[run["cpu"] for run in runs] for runs in (ours, bare)]
+    cpu, bare_cpu = map(median, cpus)
     grown = median(run["grown"] for run in ours)
     connections = max(run["connections"] for run in ours)
     seconds = _seconds(ours[0], START * scale, SHORTEST * scale)
@@ -67,18 +68,18 @@ def measure(*, quick: bool) -> list[Row]:
     late = [lots["known"][name] - job["done"] for name, job in lots["jobs"].items()]
     return [
         Row(
-            f"{count} jobs: main thread held, 99th percentile, ms | a bare loop",
+            f"{count} jobs: main thread held, 99th percentile, ms",
             f"{ours_held:.1f} ms (longest {max(max(run['late']) for run in ours):.0f})",
             f"{bare_held:.1f} ms; a thread a job: {percentile(threads['late'], 0.99):.1f} ms",
             ours_held,
             10,
         ),
         Row(
-            f"{count} jobs: CPU | a bare loop's",
+            f"{count} jobs: CPU against a bare loop",
             f"{cpu:.1f} s, {median(len(run['asked']) for run in ours):,.0f} polls",
             f"{bare_cpu:.1f} s, {median(len(run['asked']) for run in bare):,.0f} polls; "
             f"a thread a job: {threads['cpu']:.1f} s",
-            cpu / bare_cpu,
+            side_by_side(*cpus),
             1.3,
             points={"ours": cpu, "bare": bare_cpu, "threads": threads["cpu"]},
         ),
@@ -99,7 +100,7 @@ def measure(*, quick: bool) -> list[Row]:
             CONNECTIONS,
         ),
         Row(
-            f"{count} jobs: requests in the busiest second | the mean one",
+            f"{count} jobs: requests in the busiest second against the mean",
             f"{max(seconds)}, mean {fmean(seconds):.0f}",
             f"a bare loop: {bare_crowd:.1f} times the mean",
             crowd,
@@ -125,7 +126,7 @@ def measure(*, quick: bool) -> list[Row]:
             points={"lags": [round(lag, 2) for lag in sorted(late)[:: max(1, many // 200)]]},
         ),
         Row(
-            "    CPU, memory above an idle client, requests a second",
+            f"{many:,} jobs: CPU, memory above an idle client, requests a second",
             f"{lots['cpu']:.1f} s, {lots['grown']:.0f} MB, "
             f"{fmean(_seconds(lots, START * scale, SHORTEST * scale)):.0f}",
         ),

@@ -83,13 +83,13 @@ def measure(*, quick: bool) -> list[Row]:
             15,
         ),
         Row(
-            "    of the whole Studio, Generate to 4K picture shown",
+            "messages of the whole Studio, Generate to 4K picture shown",
             str(len(seen)),
             "",
             len(seen),
             15,
         ),
-        Row("    bytes of the whole Studio's messages", f"{wire:,}", "", wire, 400_000),
+        Row("bytes of the whole Studio's messages", f"{wire:,}", "", wire, 400_000),
     ]
 
 

@@ -53,7 +53,7 @@ def measure(*, quick: bool) -> list[Row]:
         shortest, longest = min(shortest, *waits), max(longest, *waits)
         rows += [
             Row(
-                f"lag of a job's end, spread {spread:g} | the page's pace",
+                f"lag of a job's end, spread {spread:g}, against the page's pace",
                 _told(ours),
                 _told(page),
                 ours[0] / page[0],
@@ -61,35 +61,38 @@ def measure(*, quick: bool) -> list[Row]:
                 points={"spread": spread, "ours": ours, "page": page, "best": best},
             ),
             Row(
-                f"    requests, spread {spread:g}",
+                f"requests, spread {spread:g}, against the page's pace",
                 f"{ours[1]:.2f}",
                 f"{page[1]:.2f}",
                 ours[1] / page[1],
                 1,
             ),
             Row(
-                f"    the best there could be, spread {spread:g}",
+                f"the best lag there could be, spread {spread:g}, against the page's pace",
                 _told(best),
                 _told(page),
                 best[0] / page[0],
             ),
         ]
-    exact = list(_page_waits()) == _unlearned()
+    unlearned = _unlearned()
+    others = sum(wait != page for wait, page in zip(unlearned, _page_waits(), strict=True))
     bounds = max(polling.FIRST - shortest, longest - polling.LONGEST)
     return [
         *rows,
         Row(
-            "every wait within 1 to 5 s: beyond by (s)",
+            "seconds by which a wait is shorter than 1 s or longer than 5 s",
             f"{shortest:.2f} to {longest:.2f} s",
             "1.00 to 5.00 s",
             max(0.0, bounds),
             0,
         ),
         Row(
-            "waits without history that are not the page's",
-            ", ".join(f"{wait:g}" for wait in _unlearned()[:6]) + ", … s",
+            "without history: how many waits of a job are not the page's",
+            f"{others} of {len(unlearned)}: "
+            + ", ".join(f"{wait:g}" for wait in unlearned[:6])
+            + ", … s",
             "",
-            float(not exact),
+            float(others),
             0,
         ),
     ]

@@ -16,13 +16,13 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 LINES = (
     (
         "A poll, with journal and progress bar: CPU",
-        "the cheapest client of a service",
+        "the cheapest of three published clients",
         "×",
         ("polls", "CPU of"),
     ),
     (
-        "From done to known, on average (computed, for durations of spread 0.25)",
-        "the page's pace",
+        "From done to known, on average (computed for jobs of which two in three take 30 to 49 s)",
+        "the pace that the service's page asks for",
         "×",
         ("pace", "lag of a job's end, spread 0.25"),
     ),
@@ -46,8 +46,13 @@ LINES = (
         ("many_jobs", "2,000 jobs: lag"),
     ),
     ("From a click on *Generate* to its request", "", "ms", ("click", "click on")),
-    ("A 12 MB 4K picture painted", "", "×", ("preview", "picture painted")),
-    ("Messages to the browser, a job of 30 s", "", "", ("messages", "of the whole Studio")),
+    (
+        "A 12 MB 4K picture painted, the slower of a smooth and a busy one",
+        "",
+        "×",
+        ("preview", "picture painted"),
+    ),
+    ("Messages to the browser, a job of 30 s", "", "", ("messages", "messages of the whole")),
     (
         "Kernel memory after 1,000 pictures of 4K",
         "",
@@ -71,13 +76,13 @@ LINES = (
         "`ww.Studio()` in sight in JupyterLab",
         "",
         "ms",
-        ("first_paint", "Studio's first paint"),
+        ("first_paint", "Studio's first paint after"),
     ),
     (
         "The same, with its import in the same cell",
         "",
         "",
-        ("first_paint", "with its import"),
+        ("first_paint", "Studio's first paint with"),
     ),
     (
         "The journal, a job's whole life: CPU",
@@ -90,12 +95,12 @@ LINES = (
 
 def table(told: dict[str, Any]) -> str:
     """The table, as Markdown, and why a goal is not held."""
-    lines = ["| what | wonda_widgets | otherwise | goal: at most |", "|---|---|---|---|"]
+    lines = ["| what | wonda_widgets | otherwise | measured, of at most |", "|---|---|---|---|"]
     missed = []
     for name, beside, unit, (topic, begins) in LINES:
         rows = told["topics"][topic]
-        row = next(row for row in rows if row["what"].strip().startswith(begins))
-        goal = "" if row["held"] is None else f"{row['goal']:g} {unit}".rstrip()
+        row = next(row for row in rows if row["what"].startswith(begins))
+        goal = "" if row["held"] is None else f"{row['shown']} of {row['goal']:g} {unit}".rstrip()
         goal += {True: ", held", False: ", **not held**", None: ""}[row["held"]]
         theirs, more, rest = row["theirs"].partition(";")
         theirs = f"{beside}: {theirs}" if beside else theirs

@@ -42,21 +42,10 @@ class Row:
     points: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def ratio(
-        cls,
-        what: str,
-        ours: float,
-        theirs: float,
-        goal: float,
-        value: float | None = None,
-        **more: Any,
-    ) -> Row:
-        """A comparison of two durations in seconds; `value` if it is not simply their ratio."""
-        shown = (
-            f"{seconds * 1000:,.{1 if seconds > 0.01 else 2}f} ms" for seconds in (ours, theirs)
-        )
-        value = ours / theirs if value is None else value
-        return cls(what, *shown, value=value, goal=goal, **more)
+    def ratio(cls, what: str, ours: list[float], theirs: list[float], goal: float) -> Row:
+        """A comparison of durations in seconds, of rounds: each side's median, and their ratio."""
+        shown = (duration(median(side)) for side in (ours, theirs))
+        return cls(what, *shown, value=side_by_side(ours, theirs), goal=goal)
 
     @property
     def held(self) -> bool | None:
@@ -66,15 +55,22 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The columns of the table."""
-        value = "" if self.value is None else f"{self.value:,.2f}".removesuffix(".00")
         if self.held is None:
-            return self.what, self.ours, self.theirs, value, "", ""
+            return self.what, self.ours, self.theirs, self.shown, "", ""
         held = "held" if self.held else "NOT HELD"
-        return self.what, self.ours, self.theirs, value, f"<= {self.goal:,g}", held
+        return self.what, self.ours, self.theirs, self.shown, f"<= {self.goal:,g}", held
+
+    @property
+    def shown(self) -> str:
+        """The value, for people: with no more digits than it is worth."""
+        if self.value is None:
+            return ""
+        digits = 0 if self.value >= 100 else 1 if self.value >= 10 else 2
+        return f"{self.value:,.{digits}f}".removesuffix(".00").removesuffix(".0")
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {**dataclasses.asdict(self), "held": self.held}
+        return {**dataclasses.asdict(self), "held": self.held, "shown": self.shown}
 
 
 def table(rows: list[Row]) -> str:
@@ -87,9 +83,7 @@ def table(rows: list[Row]) -> str:
         for line in lines
     ]
     reasons = [
-        f"{row.what.strip()}: {row.why or 'not explained yet.'}"
-        for row in rows
-        if row.held is False
+        f"{row.what}: {row.why or 'not explained yet.'}" for row in rows if row.held is False
     ]
     return "\n".join([*padded, *([""] if reasons else []), *reasons])
 
@@ -97,6 +91,13 @@ def table(rows: list[Row]) -> str:
 def side_by_side(ours: list[float], theirs: list[float]) -> float:
     """The typical ratio of two measurements of one round; what slows the machine slows both."""
     return median(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
+def duration(seconds: float) -> str:
+    """For people."""
+    if seconds >= 1:
+        return f"{seconds:,.1f} s"
+    return f"{seconds * 1000:,.{1 if seconds > 0.01 else 2}f} ms"
 
 
 def percentile(values: list[float], part: float) -> float:

@@ -159,7 +159,7 @@ def measure(*, quick: bool) -> list[Row]:
         Row(
             "gallery: memory of the kernel after all were seen, MB",
             f"{grown:.1f}",
-            f"{MANY} × 60 KB",
+            f"{MANY:,} × 60 KB",
             grown,
             60,
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from . import runtime
@@ -59,10 +60,13 @@ class Thumbnails:
         path = journal.with_name(journal.name + SUFFIX) if journal else None
         self._database = _Quiet(path, MIGRATIONS, "SELECT data FROM thumbnail LIMIT 1")
         self._making: dict[str, asyncio.Task[bytes]] = {}
+        self._wanted: Counter[str] = Counter()  # how many wait for each
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         """Give a picture's thumbnail; `fetch` gives the original if there is none yet.
+
+        It is not made if everybody who waited for it was canceled before its turn came.
 
         Raises
         ------
@@ -75,19 +79,28 @@ class Thumbnails:
         if kept is not None:
             return kept
         making = self._making.get(media_id)  # another view may have asked a moment ago
-        if making is None:
+        if making is None or making.cancelled():
             making = asyncio.get_running_loop().create_task(self._make(media_id, fetch))
             self._making[media_id] = making
             making.add_done_callback(lambda made: self._forget(media_id, made))
-        return await asyncio.shield(making)
+        self._wanted[media_id] += 1
+        try:
+            return await asyncio.shield(making)
+        finally:
+            self._wanted[media_id] -= 1
+            if not self._wanted[media_id]:
+                del self._wanted[media_id]
 
     def _forget(self, media_id: str, made: asyncio.Task[bytes]) -> None:
-        self._making.pop(media_id, None)
+        if self._making.get(media_id) is made:
+            del self._making[media_id]
         if not made.cancelled():
             made.exception()  # whoever still waits for it is told
 
     async def _make(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         async with self._turn:
+            if not self._wanted[media_id]:
+                raise asyncio.CancelledError
             small = await runtime.in_thread(_small, await fetch())
         await asyncio.wrap_future(self._database.run(lambda c: _keep(c, media_id, small)))
         return small

@@ -220,6 +220,49 @@ history""",
     run(page, "assert len(asked) == before, asked[before:]")
 
 
+def test_two_views_both_say_what_is_searched_for_and_keep_their_pictures(notebook):
+    page = notebook(
+        "two_views.ipynb",
+        """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
+wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image"]).wait()
+gallery = ww.Gallery(wonda=wonda)
+gallery""",
+        "gallery",
+    )
+    first, second = (page.get_by_role("searchbox").nth(place) for place in (0, 1))
+    cards = page.locator(".wonda-card img:visible")
+    expect(cards).to_have_count(4)
+    first.fill("nothing like it")
+    expect(second).to_have_value("nothing like it")
+    expect(page.get_by_text("No picture matches.")).to_have_count(2)
+    page.get_by_role("button", name="Show all").last.click()
+    expect(first).to_have_value("")
+    expect(cards).to_have_count(4)
+    run(page, "gallery.text = 'storm'")
+    for box in (first, second):
+        expect(box).to_have_value("storm")
+    expect(cards).to_have_count(2)
+
+    # A view that is scrolled through many has thumbnails sent that the other one has no use for.
+    run(
+        page,
+        """small = wonda.history.thumbnail(wonda.history.search()[0])
+for number in range(400):
+    gallery.send({"type": "thumb", "key": f"another{number}"}, [small])
+gallery.text = "harbour" """,
+    )
+    expect(page.locator(".wonda-card[title='A harbour'] img:visible")).to_have_count(2)
+    run(
+        page,
+        """for number in range(400):
+    gallery.send({"type": "thumb", "key": f"one_more{number}"}, [small])
+gallery.note = "All were sent." """,
+    )
+    expect(page.get_by_text("All were sent.")).to_have_count(2)
+    expect(cards).to_have_count(2)
+
+
 def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
     page = notebook("values.ipynb", CELL)
     page.get_by_role("textbox", name="Prompt template").fill("A {light} lake")

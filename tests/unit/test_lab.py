@@ -115,6 +115,33 @@ def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
 
 
+def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypatch):
+    from wonda_widgets.resources import history
+
+    fetched, gate, real = [], asyncio.Event(), history.AsyncHistory.original
+
+    async def held(self, picture):
+        fetched.append(_items.of_picture(picture).key)
+        await gate.wait()
+        return await real(self, picture)
+
+    monkeypatch.setattr(history.AsyncHistory, "original", held)
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    keys = [_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "window", view="v", first=0, last=5, has=[])
+    settled(lambda: len(fetched) == 3)  # as many as there are turns
+    send(gallery, "window", view="v", first=5, last=6, has=[])
+    settled(lambda: set(gallery._fetching) == {keys[5]})
+    runtime.post(gate.set)
+    settled(lambda: of_kind(told, "thumb"))
+    assert [content["key"] for content in of_kind(told, "thumb")] == [keys[5]]
+    assert fetched == [*keys[:3], keys[5]]
+    send(gallery, "window", view="v", first=2, last=5, has=[])
+    settled(lambda: len(of_kind(told, "thumb")) == 4)
+    assert fetched == [*keys[:3], keys[5], *keys[3:5]]  # what was begun was finished, and kept
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -42,7 +42,7 @@ MOST_ASKED = 200  # items that one window may have
 MOST_VIEWS = 6
 LARGE = 1600  # pixels, the longest side of what a double click opens
 LARGE_BYTES = 900_000
-SEARCHED = ("model", "since", "until")  # what only a search of the journal asks for
+SEARCHED = ("text", "model", "since", "until")  # what only a search of the journal asks for
 MARKS = {"favourite": bool, "rating": int, "note": str}
 
 Source = Matrix | None
@@ -95,6 +95,8 @@ class Gallery(Panel):
     """How many stars a picture has at least."""
     rated = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether any has stars."""
+    text = traitlets.Unicode("").tag(sync=True)
+    """Of a search: the words."""
     model = traitlets.Unicode("").tag(sync=True)
     """Of a search: the wanted model."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -134,7 +136,6 @@ class Gallery(Panel):
         self._shown: list[Item] = []
         self._windows: dict[object, tuple[int, int]] = {}  # what each view sees: first, beyond
         self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._text = ""
         self._searching: asyncio.Task[None] | None = None
         self._kept: dict[str, Item] = {}  # what is chosen, also while a search does not show it
         self._matrix: Matrix | None = None
@@ -157,7 +158,7 @@ class Gallery(Panel):
 
     def _first(self, shown: list[Picture | Job] | Matrix | None) -> None:
         if shown is None:
-            self._search("")
+            self._search()
         elif isinstance(shown, Matrix):
             self.show_matrix(shown)
         else:
@@ -274,6 +275,7 @@ class Gallery(Panel):
             self.order += 1
         for first, beyond in set(self._windows.values()):
             self._tell(first, beyond)
+        self._let_go()
         if self._told_of is not None and any(item.picture for item in shown):
             self._told_of()
 
@@ -308,6 +310,7 @@ class Gallery(Panel):
         for item in self._shown[first:beyond]:
             if item.picture is not None and item.key not in has:
                 self._fetch(item)
+        self._let_go()
 
     def _tell(self, first: int, beyond: int) -> None:
         """Tell what is at some places."""
@@ -354,12 +357,23 @@ class Gallery(Panel):
         self._fetching[item.key] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: self._fetching.pop(item.key, None))
+        task.add_done_callback(lambda done: self._fetched(item.key, done))
+
+    def _fetched(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._fetching.get(key) is task:  # else it was let go, and perhaps asked for again
+            del self._fetching[key]
+
+    def _let_go(self) -> None:
+        """Wait no longer for thumbnails of what has been scrolled past: others come sooner."""
+        windows = self._windows.values()
+        seen = {item.key for first, beyond in windows for item in self._shown[first:beyond]}
+        for key in self._fetching.keys() - seen:
+            self._fetching.pop(key).cancel()
 
     async def _send_thumbnail(self, item: Item) -> None:
         picture = item.picture
         if picture is None or not self._is_seen(item):
-            return  # scrolled away before it had its turn
+            return
         try:
             data = await self._client.history.thumbnail(picture)
         except WondaError as error:
@@ -464,21 +478,20 @@ class Gallery(Panel):
     def _on_search(self, content: Mapping[str, Any]) -> None:
         text = content.get("text")
         if self.searches and isinstance(text, str):
-            self._search(text)
+            self.text = text
 
     def _narrow(self) -> None:
         """Other pictures are wanted: of the journal, where it is the journal's that are shown."""
         if self.searches:
-            self._search(self._text)
+            self._search()
         else:
             self._arrange()
 
-    def _search(self, text: str) -> None:
-        self._text = text
+    def _search(self) -> None:
         self.note = ""
         if self._searching is not None:
             self._searching.cancel()
-        self._searching = self._start(self._find, text)
+        self._searching = self._start(self._find, self.text)
 
     def _which(self) -> dict[str, Any]:
         """What is searched for beside the words."""
@@ -523,9 +536,7 @@ class Gallery(Panel):
             self.filters = {}
             self.favourites = False
             self.rating = 0
-            self.model = self.since = self.until = ""
-        if self.searches:
-            self._search("")
+            self.text = self.model = self.since = self.until = ""
 
     def _news(self) -> None:
         """One more picture is in the journal; look once for many that come together."""
@@ -536,7 +547,7 @@ class Gallery(Panel):
     def _look_again(self) -> None:
         self._stale = False
         if not self._closed:
-            self._search(self._text)
+            self._search()
 
     def look_for_others(self) -> None:
         """Look whether there are other pictures than before, by whoever made. On the loop only."""
@@ -549,15 +560,15 @@ class Gallery(Panel):
         self._stale = False
         # A picture that was asked for earlier may have been made later: the newest tells nothing.
         which = self._which()
-        found = await self._client.history.search(self._text, limit=FIRST_FOUND, **which)
+        found = await self._client.history.search(self.text, limit=FIRST_FOUND, **which)
         known = [item.key for item in self._items[:FIRST_FOUND]]
         if [_items.of_picture(picture).key for picture in found] != known:
-            self._search(self._text)
+            self._search()
 
     def refresh(self) -> None:
         """Look into the journal again; returns at once."""
         if self.searches:
-            runtime.post(lambda: self._search(self._text))
+            runtime.post(self._search)
 
     def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
         """What is chosen, or else all that is shown; see `storyboards.Shows`."""

@@ -59,12 +59,13 @@ export default {
 
     // -------------------------------------------------------------- the bar above
 
+    let typed = null; // what this view has asked for and does not know to have arrived
     const search = h("input", {
       type: "search",
       class: "wonda-input wonda-search",
       placeholder: "Search prompts and notes",
       "aria-label": "Search prompts and notes",
-      oninput: () => tell(model, { type: "search", text: search.value }),
+      oninput: () => tell(model, { type: "search", text: (typed = search.value) }),
     });
     // Everything ever made is narrowed by the journal itself, not among what is loaded.
     const whose = select([], "", () => put(model, { model: whose.value }));
@@ -175,7 +176,7 @@ export default {
     let anchor = 0;
     const drawn = new Map(); // row index -> {node, cells}
     const items = new Map(); // place -> item
-    const thumbs = new Map(); // key -> object URL, the ones seen last at the end
+    const thumbs = new Map(); // key -> object URL, the ones that came last at the end
     const broken = new Map();
     const chosen = () => model.get("chosen");
 
@@ -183,8 +184,12 @@ export default {
       if (thumbs.has(key)) URL.revokeObjectURL(thumbs.get(key));
       thumbs.delete(key);
       thumbs.set(key, url);
+      if (thumbs.size <= KEPT) return;
+      // Another view's may come by the hundred: what this one shows stays.
+      const shown = new Set([...drawn.values()].flatMap(({ cells }) => cells.map((cell) => items.get(cell.place)?.key)));
       for (const [old, address] of thumbs) {
         if (thumbs.size <= KEPT) break;
+        if (shown.has(old)) continue;
         URL.revokeObjectURL(address);
         thumbs.delete(old);
       }
@@ -521,7 +526,7 @@ export default {
       early = early.filter(({ order }) => order > model.get("order"));
       arrange();
     });
-    on("chosen actions total more state groups filters", () => {
+    on("chosen actions total more state groups filters text", () => {
       const some = chosen();
       const total = model.get("total");
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
@@ -554,7 +559,7 @@ export default {
       );
       if (had && !some.length) focus(active);
       const isNarrowed =
-        search.value || Object.keys(model.get("filters")).length ||
+        model.get("text") || Object.keys(model.get("filters")).length ||
         ["favourites", "rating", "model", "since", "until"].some((name) => model.get(name));
       grid.hidden = chosenBar.hidden = shown === 0;
       empty.hidden = shown > 0 || model.get("state") !== "ready";
@@ -612,6 +617,11 @@ export default {
       whose.hidden = all.length < 2 && !now;
     });
     on("searches", () => (searchRow.hidden = !model.get("searches")));
+    on("text", () => {
+      // What was typed here and has not arrived yet stays; else each view says what is searched for.
+      if (typed === null) search.value = model.get("text");
+      else if (typed === model.get("text")) typed = null;
+    });
     on("note", () => (note.textContent = model.get("note")));
     on("error", alert.wondaPaint);
     return end;

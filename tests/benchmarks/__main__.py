@@ -73,18 +73,13 @@ def main() -> None:
         )
     if options.json is not None and not options.json.absolute().parent.is_dir():
         parser.error(f"there is no folder {options.json.absolute().parent}")
-    earlier = None
-    if options.against is not None:
-        try:
-            earlier = json.loads(options.against.read_text(encoding="utf-8"))
-            earlier["at"], earlier["topics"]
-        except (OSError, ValueError, LookupError, TypeError):
-            parser.error(f"{options.against} cannot be read as what --json wrote")
+    earlier = _earlier(parser, options.against)
     found: dict[str, list[Row]] = {}
     seconds: dict[str, float] = {}
 
     def measured(topic: str) -> None:
         began = time.monotonic()
+        print(f"{topic} …", file=sys.stderr, flush=True)
         try:
             found[topic] = import_module(f".{topic}", __package__).measure(quick=options.quick)
         except Exception:  # noqa: BLE001 - the others are worth their minutes all the same
@@ -103,6 +98,8 @@ def main() -> None:
         f"{os.cpu_count()} cores"
     )
     print(machine + "\n")
+    if options.quick:
+        print("Only to see that all runs (--quick): the figures mean nothing.\n")
     print(table([row for rows in found.values() for row in rows]))
     if earlier is not None:
         print("\n" + _compared(earlier, found))
@@ -117,6 +114,18 @@ def main() -> None:
         text = json.dumps(told, indent=1, ensure_ascii=False)
         options.json.write_text(text + "\n", encoding="utf-8")
     sys.exit(1 if len(found) < len(topics) else 0)
+
+
+def _earlier(parser: argparse.ArgumentParser, path: Path | None) -> dict[str, object] | None:
+    """What an earlier run told."""
+    if path is None:
+        return None
+    try:
+        told: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        told["at"], told["topics"]
+    except (OSError, ValueError, LookupError, TypeError):
+        parser.error(f"{path} cannot be read as what --json wrote")
+    return told
 
 
 def _compared(before: dict[str, object], found: dict[str, list[Row]]) -> str:

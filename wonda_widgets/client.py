@@ -55,8 +55,9 @@ class AsyncWonda:
     base_url : str, optional
         Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
     timeout : float
-        Seconds for each of connecting, sending and each read; a single try takes at most
-        twice that, longer only for an upload or where the service is known to be slow.
+        Seconds for each of connecting, sending and each read; from its turn on, a single try
+        takes at most twice that, longer only for an upload or where the service is known to be
+        slow. A picture has 300 seconds.
     journal : path, ``":memory:"`` or Journal, optional
         Where it is kept what was asked and what came back. Else ``WONDA_JOURNAL``, then a file
         in the user's data folder; with a `transport` of your own, in memory.

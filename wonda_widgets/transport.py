@@ -117,8 +117,9 @@ class Transport:
     base_url : str
         Checked by `checked_base_url`.
     timeout : float
-        Seconds for each of connecting, writing, reading and waiting for a connection. A single
-        try takes at most twice that, longer only for an upload or where the service is slow.
+        Seconds for each of connecting, writing, reading and waiting for a connection. From its
+        turn on, a single try takes at most twice that, longer only for an upload or where the
+        service is slow; a picture has `downloads.SECONDS`.
     transport : httpx.AsyncBaseTransport, optional
         Used for everything instead of the network.
     sleep : callable, optional
@@ -145,7 +146,7 @@ class Transport:
 
     @property
     def timeout(self) -> float:
-        """Seconds for each of connecting, writing, reading and waiting; twice that for all."""
+        """Seconds for each of connecting, writing, reading and waiting for a connection."""
         return self._timeout
 
     @property

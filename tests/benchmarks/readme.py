@@ -47,7 +47,7 @@ LINES = (
     ),
     ("From a click on *Generate* to its request", "", "ms", ("click", "click on")),
     (
-        "A 12 MB 4K picture painted, the slower of two kinds",
+        "A 12 MB 4K picture painted, the worse of two kinds",
         "",
         "×",
         ("preview", "picture painted"),

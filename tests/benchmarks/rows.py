@@ -66,6 +66,8 @@ class Row:
         if self.value is None:
             return ""
         digits = 0 if self.value >= 100 else 1 if self.value >= 10 else 2
+        while self.held is False and round(self.value, digits) <= (self.goal or 0):
+            digits += 1  # what is missed is not told as what was wanted
         return f"{self.value:,.{digits}f}".removesuffix(".00").removesuffix(".0")
 
     def plain(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def duration(seconds: float) -> str:
     """For people."""
     if seconds >= 1:
         return f"{seconds:,.1f} s"
-    return f"{seconds * 1000:,.{1 if seconds > 0.01 else 2}f} ms"
+    return f"{seconds * 1000:,.{1 if seconds >= 0.01 else 2}f} ms"
 
 
 def percentile(values: list[float], part: float) -> float:

@@ -10,6 +10,7 @@ import frontends
 import pytest
 
 from tests.benchmarks.__main__ import TOPICS
+from tests.benchmarks.rows import Row
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,22 @@ def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path, options, sa
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "goal", "shown"),
+    [
+        (0.4951, 0.5, "0.50"),
+        (0.5049, 0.5, "0.505"),
+        (10.04, 10, "10.04"),
+        (300.4, 300, "300.4"),
+        (0.004, 0, "0.004"),
+        (97_620.0, 400_000, "97,620"),
+        (14.0, 15, "14"),
+    ],
+)
+def test_a_figure_does_not_deny_its_verdict(value, goal, shown):
+    assert Row("what", "ours", value=value, goal=goal).shown == shown
 
 
 def test_the_readme_tells_what_was_measured():

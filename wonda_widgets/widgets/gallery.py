@@ -273,8 +273,9 @@ class Gallery(Panel):
             self.shape = _items.shape(shown)
             self.state = "ready"
             self.order += 1
-        for first, beyond in set(self._windows.values()):
-            self._tell(first, beyond)
+            # Ahead of the traits: the browser has all at hand when it arranges anew.
+            for first, beyond in set(self._windows.values()):
+                self._tell(first, beyond)
         self._let_go()
         if self._told_of is not None and any(item.picture for item in shown):
             self._told_of()
@@ -507,9 +508,10 @@ class Gallery(Panel):
         # A screenful is there at once; the rest when nobody types any more.
         history, which = self._client.history, self._which()
         pictures = await history.search(text, limit=FIRST_FOUND, **which)
-        self.error = None
-        self.more = len(pictures) == FIRST_FOUND
-        self._take([_items.of_picture(picture) for picture in pictures])
+        with self.hold_sync():
+            self.error = None
+            self.more = len(pictures) == FIRST_FOUND
+            self._take([_items.of_picture(picture) for picture in pictures])
         await asyncio.sleep(REST)
         self.models = await history.models()
         if self.more:
@@ -520,8 +522,8 @@ class Gallery(Panel):
         count = len(pictures)
         if count == MOST_FOUND:
             count = await self._client.history.count(text, **which)
-        self._take([_items.of_picture(picture) for picture in pictures])
         with self.hold_sync():
+            self._take([_items.of_picture(picture) for picture in pictures])
             self.more = False
             self.note = (
                 f"The newest {MOST_FOUND:,} of {count:,}; more words or a shorter time find "

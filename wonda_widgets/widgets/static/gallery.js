@@ -491,7 +491,7 @@ export default {
 
     // -------------------------------------------------------------- what Python tells
 
-    // A message may be here before the change of the traits that was sent before it.
+    // What is where is told before the traits that arrange it, or at times after them.
     let early = [];
     const take = ({ first, items: told }) => told.forEach((item, index) => items.set(first + index, item));
     onMessage((content, buffers) => {
@@ -526,7 +526,7 @@ export default {
       early = early.filter(({ order }) => order > model.get("order"));
       arrange();
     });
-    on("chosen actions total more state groups filters text", () => {
+    on("chosen actions total more state groups filters", () => {
       const some = chosen();
       const total = model.get("total");
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
@@ -558,6 +558,11 @@ export default {
           : [h("span", { class: "wonda-count" }, "Click or Space chooses, Enter looks closely, f marks a favourite.")]),
       );
       if (had && !some.length) focus(active);
+      repaint();
+      look.paint();
+    });
+    on("total state groups filters favourites rating text model since until", () => {
+      const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
       const isNarrowed =
         model.get("text") || Object.keys(model.get("filters")).length ||
         ["favourites", "rating", "model", "since", "until"].some((name) => model.get(name));
@@ -569,8 +574,6 @@ export default {
         : model.get("searches")
           ? "Pictures that you make appear here."
           : "Pictures appear here.";
-      repaint();
-      look.paint();
     });
     on("facets filters group_by", () => {
       const facets = model.get("facets");

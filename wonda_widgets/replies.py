@@ -81,17 +81,17 @@ def decoded(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return _mended(json.loads(content))
+        return mended(json.loads(content))
 
 
-def _mended(value: Any) -> Any:
+def mended(value: Any) -> Any:
     """`value` with every half of a surrogate pair replaced by U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_mended(item) for item in value]
+        return [mended(item) for item in value]
     if isinstance(value, dict):
-        return {_mended(name): _mended(item) for name, item in value.items()}
+        return {mended(name): mended(item) for name, item in value.items()}
     return value
 
 

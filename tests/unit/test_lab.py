@@ -226,8 +226,9 @@ def test_everything_ever_made_and_a_search(panel, settled, wonda):
     make(wonda, "Another harbour")
     gallery.refresh()
     settled(lambda: gallery.total == 3)
-    send(gallery, "search", text="no such words")
+    send(gallery, "search", text="no such words \ud800")
     settled(lambda: gallery.total == 0)
+    assert gallery.text == "no such words \ufffd"  # half a character cannot be sent back
 
 
 def test_what_is_made_elsewhere_in_the_kernel_appears_by_itself(panel, settled, wonda):

@@ -22,6 +22,7 @@ from .. import runtime
 from ..errors import InvalidInputError, WondaError
 from ..jobs import Job
 from ..pictures import Picture
+from ..replies import mended
 from ..resources.matrix import Matrix
 from . import _items, _words
 from ._panel import Panel, css, esm
@@ -479,7 +480,7 @@ class Gallery(Panel):
     def _on_search(self, content: Mapping[str, Any]) -> None:
         text = content.get("text")
         if self.searches and isinstance(text, str):
-            self.text = text
+            self.text = mended(text)  # as a trait it travels back
 
     def _narrow(self) -> None:
         """Other pictures are wanted: of the journal, where it is the journal's that are shown."""

@@ -85,7 +85,7 @@ def decoded(content: bytes) -> Any:
 
 
 def mended(value: Any) -> Any:
-    """`value` with every half of a surrogate pair replaced by U+FFFD."""
+    """`value` with every half of a surrogate pair that stands alone replaced by U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import schema, stories
 from .imaging.preview import Preview
+from .replies import mended
 from .stories import DONE
 
 if TYPE_CHECKING:
@@ -137,9 +138,7 @@ class _Page:
         return html.escape(_shortened(self._plain(value), longest))
 
     def _plain(self, value: object) -> str:
-        text = self._board.clean(str(value))
-        # Two halves that stand together are a character; one alone is none.
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = mended(self._board.clean(str(value)))
         return NO_TEXT.sub("\ufffd", NEW_LINES.sub("\n", text)).strip()
 
     def _line(self, value: object, longest: int = LONGEST_FACT) -> str:

@@ -12,6 +12,12 @@ wonda = ww.Wonda.sandbox(seconds=0.5, seed=4)
 lab = ww.PromptLab(wonda, params={"aspectRatio": ["4:5"]})
 lab"""
 
+FOUR = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
+wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image", "nano-banana-2"]).wait()
+history = ww.History(wonda)
+"""
+
 
 def tab_to(page, name, *, back=False):
     """Press Tab until something with this name has the focus."""
@@ -161,11 +167,7 @@ def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
 def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
     page = notebook(
         "history.ipynb",
-        """import wonda_widgets as ww
-wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
-wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image", "nano-banana-2"]).wait()
-history = ww.History(wonda)
-history""",
+        f"{FOUR}history",
     )
     search = page.get_by_role("searchbox")
     cards = page.locator(".wonda-card img:visible")
@@ -199,10 +201,7 @@ history""",
 def test_a_page_that_has_all_it_shows_asks_for_nothing(notebook):
     page = notebook(
         "quiet.ipynb",
-        """import wonda_widgets as ww
-wonda = ww.Wonda.sandbox(seconds=0.1, journal=":memory:")
-wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, ["z-image", "nano-banana-2"]).wait()
-history = ww.History(wonda)
+        f"""{FOUR}
 asked, answer = [], history.gallery._on_window
 history.gallery._on_window = lambda content: (asked.append(content), answer(content))
 history""",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 from typing import Any
 
@@ -17,10 +18,23 @@ from wonda_widgets.jobs import Clock
 KEY = "sk_" + "5a" * 32
 
 
+#: Runs a command that counts its processes apart, as a container does.
+CONTAINER = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+
+
 def pytest_collection_modifyitems(items):
-    """Leave out what needs a fork where there is none (Windows)."""
-    if not hasattr(os, "fork"):
-        items[:] = [item for item in items if item.get_closest_marker("forks") is None]
+    """Leave out what the system does not have: forks on Windows, namespaces beside Linux."""
+    missing = {"forks"} if not hasattr(os, "fork") else set()
+    if any(item.get_closest_marker("namespaces") for item in items) and not _makes_namespaces():
+        missing.add("namespaces")
+    items[:] = [item for item in items if not missing & {mark.name for mark in item.iter_markers()}]
+
+
+def _makes_namespaces():
+    try:
+        return not subprocess.run([*CONTAINER, "true"], check=False, capture_output=True).returncode
+    except OSError:
+        return False
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -7,11 +7,12 @@ picture by picture: a thousand long prompts would fill the journal.
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from . import time_of_day
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,14 +76,14 @@ class Batches:
         self._read = read
 
     def begin(
-        self, base_url: str, alike: str, plan: bytes, since: float | None
+        self, base_url: str, alike: str, plan: bytes, days: float | None
     ) -> Future[tuple[Batch, bool]]:
-        """Give the same plan's batch that was left after `since`, or note that one begins.
+        """Give the same plan's batch that was left in these days, or note that one begins.
 
         Parameters
         ----------
-        since : float or None
-            Seconds since 1970; None to begin anew.
+        days : float or None
+            None to begin anew.
 
         Returns
         -------
@@ -92,10 +93,10 @@ class Batches:
 
         # In one transaction: of two that begin the same plan at once, one goes on with the other's.
         def work(connection: sqlite3.Connection) -> tuple[Batch, bool]:
-            left = [] if since is None else _unfinished(connection, base_url, since, alike)
+            left = [] if days is None else _unfinished(connection, base_url, days, alike)
             if left:
                 return left[0], True
-            batch = Batch(uuid.uuid4().hex, alike, plan, time.time())
+            batch = Batch(uuid.uuid4().hex, alike, plan, time_of_day.now(connection))
             connection.execute(
                 "INSERT INTO batch VALUES (?,?,?,?,?,0)",
                 (batch.id, base_url, alike, plan.decode(), batch.begun_at),
@@ -112,17 +113,17 @@ class Batches:
 
         return self._database.run(work)
 
-    def unfinished(self, base_url: str, since: float) -> Future[list[Batch]]:
-        """Give batches with cells that have no end, newest first."""
+    def unfinished(self, base_url: str, days: float) -> Future[list[Batch]]:
+        """Give batches of these days with cells that have no end, newest first."""
         return self._database.run(
-            lambda connection: _unfinished(connection, base_url, since), writes=False
+            lambda connection: _unfinished(connection, base_url, days), writes=False
         )
 
-    def left(self, base_url: str, alike: str, since: float) -> Future[Batch | None]:
-        """Give the same plan's batch that was left after `since` (seconds since 1970)."""
+    def left(self, base_url: str, alike: str, days: float) -> Future[Batch | None]:
+        """Give the same plan's batch that was left in these days."""
 
         def work(connection: sqlite3.Connection) -> Batch | None:
-            return next(iter(_unfinished(connection, base_url, since, alike)), None)
+            return next(iter(_unfinished(connection, base_url, days, alike)), None)
 
         return self._database.run(work, writes=False)
 
@@ -158,8 +159,9 @@ class Batches:
 
 
 def _unfinished(
-    connection: sqlite3.Connection, base_url: str, since: float, alike: str | None = None
+    connection: sqlite3.Connection, base_url: str, days: float, alike: str | None = None
 ) -> list[Batch]:
+    since = time_of_day.now(connection) - days * 86_400
     rows = connection.execute(
         "SELECT * FROM batch WHERE base_url=? AND begun_at>? AND NOT ended"
         " AND alike=coalesce(?, alike) ORDER BY begun_at DESC",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import time as clock
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,25 @@ if TYPE_CHECKING:
     Price = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
 
 MOST = 1_000_000_000.0  # US dollars
-#: What certainly cost nothing. A failed job counts: the service does not say that it was free.
-FREE = ("refused", "absent")
+
+#: What was asked for whose entries are gone: how often when, by what its price depends on.
+MIGRATION = """
+    CREATE TABLE priced (
+        id INTEGER PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (base_url, body)
+    );
+    CREATE TABLE cost (
+        priced INTEGER NOT NULL REFERENCES priced,
+        asked_at REAL NOT NULL,
+        times INTEGER NOT NULL,
+        PRIMARY KEY (priced, asked_at)
+    ) WITHOUT ROWID
+    """
+
+#: All but what certainly cost nothing. A failed job counts: nothing says that it was free.
+COSTS = "kind='inference' AND state NOT IN ('refused', 'absent')"
 
 
 class UnpricedError(Exception):
@@ -48,7 +66,8 @@ class Budget:
     usd : float
         US dollars.
     since : datetime.datetime, optional
-        From when on; without a zone, by this computer's. Without it: each day anew.
+        From when on, not later than now; without a zone, by this computer's. Without it: each
+        day anew.
 
     Raises
     ------
@@ -83,6 +102,7 @@ class Budget:
         own = _key(body)
 
         def refuse(connection: sqlite3.Connection) -> None:
+            self._check_begun()
             spent = self.spent(connection, base_url)
             if own not in self._prices:
                 raise UnpricedError([dict(body)])
@@ -104,17 +124,38 @@ class Budget:
         ------
         UnpricedError
         """
-        marks = ",".join("?" * len(FREE))
+        within = (base_url, self._begins())
         rows = connection.execute(
-            f"SELECT body, count(*) AS times FROM request WHERE base_url=? AND kind='inference'"  # noqa: S608
-            f" AND asked_at>=? AND state NOT IN ({marks}) GROUP BY body",
-            (base_url, (self.since or today()).timestamp(), *FREE),
+            f"SELECT body, count(*) AS times FROM request WHERE base_url=? AND asked_at>=?"  # noqa: S608
+            f" AND {COSTS} GROUP BY body UNION ALL"
+            " SELECT body, sum(times) FROM priced JOIN cost ON cost.priced=priced.id"
+            " WHERE base_url=? AND asked_at>=? GROUP BY body",
+            (*within, *within),
         ).fetchall()
         asked = [(json.loads(row["body"]), row["times"]) for row in rows]
         missing = {_key(body): body for body, _ in asked if _key(body) not in self._prices}
         if missing:
             raise UnpricedError(list(missing.values()))
         return sum((self._prices[_key(body)] * int(times) for body, times in asked), 0.0)
+
+    def _begins(self) -> float:
+        """When it begins, seconds since 1970."""
+        return (self.since or today()).timestamp()
+
+    def _check_begun(self) -> None:
+        """Refuse to spend before it begins: that would not be counted.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        if clock.time() < self._begins():
+            raise InvalidInputError(
+                "budget",
+                f"This budget begins on {self.since:%d %b %Y at %H:%M:%S}, which is still to come "
+                "by this computer’s clock.",
+                "Check the clock, or pass an earlier since=.",
+            )
 
     async def learn(self, bodies: list[dict[str, Any]], price: Price) -> None:
         """Ask what some requests cost.
@@ -138,6 +179,25 @@ class Budget:
                     "Choose another model; if it was used before, ask whoever set the budget.",
                 )
             self._prices[_key(body)] = usd
+
+
+def keep_costs(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
+    """Count what entries cost that are about to go; `inside` selects their intents."""
+    priced = (
+        "json_object('model', json_extract(body, '$.model'),"
+        " 'params', json(coalesce(json_extract(body, '$.params'), '{}')))"
+    )
+    asked = f"FROM request WHERE {COSTS} AND json_valid(body) AND intent IN ({inside})"
+    connection.execute(
+        f"INSERT OR IGNORE INTO priced (base_url, body) SELECT base_url, {priced} {asked}",
+        values,
+    )
+    connection.execute(
+        "INSERT INTO cost SELECT priced.id, asked_at, 1 FROM priced JOIN"  # noqa: S608 - ours
+        f" (SELECT base_url, asked_at, {priced} AS body {asked}) USING (base_url, body)"
+        " WHERE true ON CONFLICT DO UPDATE SET times=times+1",
+        values,
+    )
 
 
 def today() -> datetime:

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import batches, pictures, records, stories
+from . import batches, budgets, elapsed, pictures, pruning, records, stories, time_of_day
 from .database import MEMORY, Database, prepare
 from .errors import InvalidInputError
+from .pruning import WAITING
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,10 +45,6 @@ PATH_VARIABLE = "WONDA_JOURNAL"
 DAYS = 365.0
 MEGABYTES = 50.0
 PRUNE_EVERY = 200  # rows begun
-FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
-SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
-NAMED = "same_as LIKE 'once:%'"  # asked for under a name, for as long as `days` says
-WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
 MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
 
 #: In these a publish stands in the way of the same one again.
@@ -84,6 +81,16 @@ MIGRATIONS = (
     """,
     pictures.MIGRATION + ";" + batches.MIGRATION,
     batches.BY_CONTENT,
+    f"""
+    ALTER TABLE request ADD COLUMN clock TEXT NOT NULL DEFAULT '';
+    ALTER TABLE request ADD COLUMN tick REAL NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN answer_limit REAL NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN served_at REAL;
+    UPDATE request SET taken=1 WHERE job_id IS NOT NULL OR state IN ('accepted', 'posted');
+    {budgets.MIGRATION};
+    {time_of_day.MIGRATION}
+    """,  # noqa: S608 - ours
 )
 
 
@@ -177,6 +184,7 @@ class Journal:
         *,
         repeat: bool = False,
         for_good: bool = False,
+        answer_limit: float = 0.0,
         guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, Record | None]]:
         """Note that a request is about to leave.
@@ -191,6 +199,8 @@ class Journal:
             Whether the same one may be made again.
         for_good : bool
             Whether one that was taken stands in the way also if it then failed.
+        answer_limit : float
+            Seconds within which the service would have answered it.
         guard : callable, optional
             Called within the transaction; what it raises keeps the request from being noted.
 
@@ -212,54 +222,65 @@ class Journal:
                 guard(connection)
             now = time.time()
             connection.execute(
-                "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL)",
-                (intent, base_url, kind, body.decode(), same_as, records.this_process(), now, now),
+                "INSERT INTO request VALUES"
+                " (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL,?,?,?,0,NULL)",
+                (
+                    *(intent, base_url, kind, body.decode(), same_as, records.this_process()),
+                    *(now, now, elapsed.clock(), elapsed.seconds(), answer_limit),
+                ),
             )
             if kind == "inference":
                 pictures.Pictures.begin(connection, intent, base_url, now, body)
             self._written += len(body)
+            time_of_day.note(connection)
             if self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10:
-                self._prune(connection)
+                pruning.prune(connection, self._days, self._bytes)
                 self._written = 0
             self._begun += 1
             return intent, None
 
         return self._database.run(work)
 
-    def sent(self, intent: str) -> Future[bool]:
+    def sent(self, intent: str, served_at: float | None = None) -> Future[bool]:
         """Note that it leaves now; False if somebody has settled it meanwhile, so that it must not.
 
-        What is asked for later (is it there?) is asked as of this moment.
+        What is asked for later (is it there?) is asked as of this moment, which is `served_at` by
+        the service's clock, if that is known (seconds since 1970).
         """
-        return self._change(intent, "state='sending'")
+        return self._change(intent, "state='sending'", served_at=served_at)
 
     def accepted(self, intent: str, job_id: str | None, status: str = "") -> Future[bool]:
         """Note that the service took it."""
-        return self._change(intent, state="accepted", job_id=job_id, status=status)
+        return self._change(intent, state="accepted", job_id=job_id, status=status, taken=True)
 
     def refused(self, intent: str, reason: str) -> Future[bool]:
         """Note that it certainly took no effect."""
         return self._change(intent, "state='sending'", state="refused", reason=reason)
 
-    def unknown(self, intent: str, reason: str) -> Future[bool]:
-        """Note that it may have taken effect."""
+    def unknown(self, intent: str, reason: str, *, taken: bool = False) -> Future[bool]:
+        """Note that it may have taken effect; `taken`: the service did say that it took it.
+
+        What was known of it stays: a job's id, and that it was taken.
+        """
+        facts: dict[str, Any] = {"taken": True} if taken else {}
         return self._change(
-            intent, "state IN ('sending', 'accepted')", state="unknown", reason=reason
+            intent, "state IN ('sending', 'accepted')", state="unknown", reason=reason, **facts
         )
 
     def posted(self, intent: str, permalink: str | None, job_id: str | None) -> Future[bool]:
         """Note that it was found in the account's publish history."""
-        return self._change(intent, state="posted", permalink=permalink, job_id=job_id)
+        facts = {"permalink": permalink, "job_id": job_id}
+        known: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
+        return self._change(intent, state="posted", taken=True, **known)
 
     def absent(self, record: Record) -> Future[bool]:
         """Note that it was looked for and did not take effect.
 
         False, and nothing is noted, if anything has happened since `record` was read.
         """
-        condition = "state=? AND told_at=?"
-        return self._change(
-            record.intent, condition, (record.state, record.told_at), state="absent"
-        )
+        condition = "state=? AND told_at=? AND tick=?"
+        as_read = (record.state, record.told_at, record.tick)
+        return self._change(record.intent, condition, as_read, state="absent")
 
     def dismissed(self, intent: str) -> Future[bool]:
         """Note that a person has looked and takes it from here.
@@ -283,13 +304,16 @@ class Journal:
         self._written += len(text)
 
         def work(connection: sqlite3.Connection) -> None:
-            # What has ended stays so, whichever of two processes writes last.
+            # What has ended stays so, whichever of two processes writes last. A job that answers
+            # is there, whatever was concluded when it did not.
             changed = connection.execute(
-                "UPDATE request SET status=?, ended=?, reply=?, permalink=?, told_at=?"
+                "UPDATE request SET status=?, ended=?, reply=?, permalink=coalesce(?, permalink),"
+                " told_at=?, clock=?, tick=?,"
+                " state=CASE WHEN state IN ('unknown', 'absent') THEN 'accepted' ELSE state END"
                 " WHERE base_url=? AND kind=? AND job_id=? AND NOT ended RETURNING intent",
                 (
-                    *(told.status, told.terminal, text.decode(), told.permalink, now),
-                    *(base_url, kind, job_id),
+                    *(told.status, told.terminal, text.decode(), told.permalink),
+                    *(now, elapsed.clock(), elapsed.seconds(), base_url, kind, job_id),
                 ),
             ).fetchall()
             connection.executemany(
@@ -303,7 +327,7 @@ class Journal:
         self, intent: str, condition: str = "1", values: tuple[Any, ...] = (), **facts: Any
     ) -> Future[bool]:
         """Change a row that is as expected; whether it was."""
-        facts["told_at"] = time.time()
+        facts |= {"told_at": time.time(), "clock": elapsed.clock(), "tick": elapsed.seconds()}
         names = ", ".join(f"{name}=?" for name in facts)
 
         def work(connection: sqlite3.Connection) -> bool:
@@ -400,30 +424,6 @@ class Journal:
             lambda connection: _read(connection, condition, values), writes=False
         )
 
-    # ------------------------------------------------------------ small
-
-    def _prune(self, connection: sqlite3.Connection) -> None:
-        """Let the oldest entries go, by age and then by size."""
-        oldest = time.time() - self._days * 86_400
-        _forget(connection, f"asked_at<? AND NOT {FAVOURITE} AND NOT {WAITING}", (oldest,))
-        batches.Batches.forget(connection, oldest)
-        batches.Batches.close(connection, time.time() - batches.DAYS * 86_400)
-        for _ in range(10_000):
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-            size = connection.execute("PRAGMA page_size").fetchone()[0]
-            if (pages - free) * size <= self._bytes:
-                break
-            batches.Batches.forget_ended(connection)
-            # What is not settled is kept: it stands in the way of the same post.
-            goes = f"{SETTLED} AND NOT {FAVOURITE} AND NOT {batches.NEEDED} AND NOT {NAMED}"
-            # What was refused tells nothing of what was spent or posted, so it goes first.
-            order = "state NOT IN ('refused', 'absent'), asked_at"
-            eldest = f"SELECT intent FROM request WHERE {goes} ORDER BY {order} LIMIT 10"  # noqa: S608
-            if not _forget(connection, f"intent IN ({eldest})", ()):
-                break
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
-
 
 def _opened(path: str, days: float, megabytes: float) -> Journal:
     return Journal(path, days=days, megabytes=megabytes)
@@ -435,14 +435,6 @@ def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...
         values,
     ).fetchall()
     return [record for row in rows if (record := records.read(row)) is not None]
-
-
-def _forget(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
-    inside = f"SELECT intent FROM request WHERE {condition}"  # noqa: S608 - conditions of ours
-    pictures.Pictures.forget(connection, inside, values)
-    connection.execute(f"DELETE FROM status WHERE intent IN ({inside})", values)  # noqa: S608
-    gone = connection.execute(f"DELETE FROM request WHERE {condition}", values)  # noqa: S608
-    return gone.rowcount
 
 
 # ---------------------------------------------------------------- where it lies

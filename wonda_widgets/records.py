@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from . import elapsed
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -53,6 +55,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reply : dict
         The job's last reply.
     permalink : str or None
+    clock, tick : str, float
+        `told_at` by a clock that nobody can set; see `elapsed`.
+    answer_limit : float
+        Seconds within which the service would have answered it.
+    taken : bool
+        Whether the service ever said that it took it; that stays so, whatever follows.
+    served_at : float or None
+        When it was sent, by the service's own time, seconds since 1970.
     """
 
     intent: str
@@ -70,6 +80,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool
     reply: dict[str, Any]
     permalink: str | None
+    clock: str = ""
+    tick: float = 0.0
+    answer_limit: float = 0.0
+    taken: bool = False
+    served_at: float | None = None
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds, or fewer, since anything was last heard of it or sent."""
+        return elapsed.since(self.clock, self.tick, f"{self.intent}:{self.tick}")
 
     @property
     def process(self) -> str:
@@ -79,7 +99,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sending(self) -> bool:
         """Whether some process may be sending it at this moment."""
-        return self.state == "sending" and _lives(self.owner, self.told_at)
+        return self.state == "sending" and _lives(self)
 
     @property
     def elsewhere(self) -> bool:
@@ -104,7 +124,8 @@ def read(row: sqlite3.Row) -> Record | None:
     try:
         facts["body"] = msgspec.json.decode(facts["body"])
         facts["reply"] = msgspec.json.decode(facts["reply"])
-        return msgspec.convert({**facts, "ended": bool(facts["ended"])}, Record)
+        flags = {name: bool(facts[name]) for name in ("ended", "taken")}
+        return msgspec.convert({**facts, **flags}, Record)
     except (msgspec.MsgspecError, TypeError):
         _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])
         return None
@@ -120,7 +141,16 @@ def this_process() -> str:
     global _token  # noqa: PLW0603 - one a process, another in a forked child
     if _token[0] != os.getpid():
         _token = (os.getpid(), uuid.uuid4().hex[:12])
-    return f"{socket.gethostname()}|{os.getpid()}|{_token[1]}|{_began(os.getpid())}"
+    return f"{_machine()}|{os.getpid()}|{_token[1]}|{_began(os.getpid()) or ''}"
+
+
+def _machine() -> str:
+    """Name where this process's id means this process and no other.
+
+    Containers may share a computer and its name, and yet count their processes apart.
+    """
+    apart = elapsed.namespace("pid")
+    return f"{elapsed.clock()}/{apart}" if apart else socket.gethostname()
 
 
 def word_for(owner: str) -> str:
@@ -128,37 +158,48 @@ def word_for(owner: str) -> str:
     return owner.split("|")[2] if owner.count("|") == 3 else ""  # noqa: PLR2004 - its four parts
 
 
-def _began(pid: int) -> str:
-    """When a process that runs began, where the system tells (Linux); else empty."""
+def _began(pid: int) -> str | None:
+    """When a process that runs began; empty if it has ended, None where that is not told."""
     try:
         facts = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return "" if facts[0] in "ZX" else facts[19]  # killed, and nobody has taken note yet
     except (OSError, ValueError, IndexError):
-        return ""
+        return None
 
 
-def _lives(owner: str, told_at: float) -> bool:
+def _lives(record: Record) -> bool:
     """Whether the process that asked may still be sending."""
-    runs = _runs(owner)
-    # Where that cannot be told only the clock does, which somebody may have set since.
-    return abs(time.time() - told_at) < ALIVE_FOR if runs is None else runs
+    runs = _runs(record.owner)
+    if runs is not None:
+        return runs
+    longest = max(ALIVE_FOR, record.answer_limit)
+    if record.clock == elapsed.clock():
+        return record.quiet_for < longest
+    # Of another computer only the time of day is left, which somebody may have set since.
+    return abs(time.time() - record.told_at) < longest
 
 
 def _runs(owner: str) -> bool | None:
     """Whether a process runs; None where that cannot be told."""
     if owner == this_process():
         return True
-    host, pid, _, began = owner.split("|")
+    machine, _, rest = owner.partition("|")
     # Of a process elsewhere nothing is known, and asking would end it on Windows.
-    if host != socket.gethostname() or os.name != "posix":
+    if machine != _machine() or os.name != "posix":
         return None
-    if int(pid) == os.getpid():
-        return False
+    pid, _, began = rest.split("|")
+    return False if int(pid) == os.getpid() else _is_there(int(pid), began)
+
+
+def _is_there(pid: int, began: str) -> bool | None:
+    """Whether this system has a process with this id that began then."""
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         pass
-    # The id may be another process's by now.
-    return _began(int(pid)) == began if began else None
+    now = _began(pid)
+    if now is None or not began:  # a system that does not tell
+        return None
+    return now == began  # else the id is another process's by now

@@ -159,3 +159,106 @@ def test_a_request_that_would_push_out_what_is_known_is_refused(kernel, service)
 def test_since_is_a_time(since):
     with pytest.raises(ww.InvalidInputError, match="datetime"):
         ww.Budget(1, since)
+
+
+# ---------------------------------------------------------------- what does not shrink
+
+
+def journal_of(tmp_path, service, **options):
+    transport = httpx.MockTransport(service)
+    journal = ww.Journal(tmp_path / "small.db", **options)
+    return ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport)
+
+
+def test_long_prompts_do_not_push_out_what_was_spent(service, tmp_path, quick_polls):  # noqa: ARG001
+    allowed = budget(1.0)
+    with journal_of(tmp_path, service, megabytes=0.2) as wonda:
+        for number in range(25):
+            prompt = f"{number} " + "long " * 10_000
+            wonda.images.generate(model="m", prompt=prompt, budget=allowed).wait(10)
+        with pytest.raises(ww.InvalidInputError, match=r"\$0.00 of the \$1.00"):
+            wonda.images.generate(**BODY, budget=allowed)
+        assert wonda.images.spent(allowed) == pytest.approx(1.0)
+        assert len(wonda.jobs.recent(100)) < 25, "entries have gone"
+    assert len(service.made) == 25
+
+
+def test_what_has_gone_counts_by_its_time_service_and_parameters(tmp_path):
+    from wonda_widgets import pruning
+
+    now = datetime.now().astimezone()
+    journal = ww.Journal(tmp_path / "j.db")
+    asked = [
+        ("one", {"model": "m", "prompt": "a", "params": {"n": 2, "b": [1]}}),
+        ("one", {"prompt": "b", "model": "m", "params": {"b": [1], "n": 2}}),
+        ("one", {"model": "m"}),
+        ("one", {"model": "refused"}),
+        ("another", {"model": "m"}),
+    ]
+    for base_url, body in asked:
+        intent, _ = journal.begin(base_url, "inference", json.dumps(body).encode()).result()
+        if body["model"] == "refused":
+            journal.refused(intent, "no").result()
+        else:
+            journal.accepted(intent, intent).result()
+            done = ww.Snapshot(status="failed", raw={"status": "failed"})
+            journal.heard(base_url, "inference", intent, done).result()
+
+    def spent(since):
+        wanted = ww.Budget(9, since)
+        wanted._prices = {'["m",{"b":[1],"n":2}]': 0.1, '["m",{}]': 0.04}
+        return journal.spent("one", wanted).result()
+
+    began, ended = now - timedelta(minutes=1), now + timedelta(minutes=1)
+    assert spent(began) == pytest.approx(0.24)
+    journal._database.run(lambda connection: pruning.prune(connection, 365, 1)).result()
+    assert journal.recent("one").result() == []
+    assert spent(began) == pytest.approx(0.24)
+    assert spent(ended) == 0
+    journal.close()
+
+
+def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypatch):
+    import sqlite3
+
+    from wonda_widgets import database
+
+    clients = [kernel() for _ in range(4)]
+    for client in clients:
+        assert client.jobs.recent() == []  # the file is there and in order
+
+    class Full(sqlite3.Connection):
+        def execute(self, sql, *values):
+            if sql.startswith("INSERT INTO request"):
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(sql, *values)
+
+    real = sqlite3.connect
+
+    def connect(path, **options):
+        kind = sqlite3.Connection if path == database.MEMORY else Full
+        return real(path, factory=kind, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    for client in clients:
+        client._async._core.journal._database.run(
+            lambda _, database=client._async._core.journal._database: database._disconnect()
+        )
+        with (
+            pytest.warns(ww.JournalWarning, match="full"),
+            pytest.raises(ww.InvalidInputError, match="nobody can count"),
+        ):
+            client.images.generate(**BODY, budget=budget(0.10))
+    assert service.made == []
+
+
+def test_a_clock_that_is_behind_spends_nothing_unseen(kernel, service, monkeypatch):
+    import time
+
+    wonda, now = kernel(), time.time()
+    allowed = ww.Budget(0.10, datetime.now().astimezone())
+    wonda.images.generate(**BODY, budget=allowed)
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    with pytest.raises(ww.InvalidInputError, match="still to come"):
+        wonda.images.generate(**BODY, budget=allowed)
+    assert len(service.made) == 1

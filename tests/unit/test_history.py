@@ -195,17 +195,24 @@ def test_a_journal_of_before_learns_its_pictures(tmp_path):
 def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
     import time
 
-    from wonda_widgets import journal
+    from wonda_widgets import elapsed, journal
 
-    now = time.time()
+    def go_back(days):
+        monkeypatch.setattr(time, "time", lambda: now - days * 86_400)
+        monkeypatch.setattr(elapsed, "seconds", lambda: running - days * 86_400)
+
+    now, running = time.time(), elapsed.seconds()
     kept = journal.Journal(tmp_path / "journal.db", days=30)
-    monkeypatch.setattr(journal.time, "time", lambda: now - 31 * 86_400)
+    go_back(31)
     first, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"one"}').result()
     second, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"two"}').result()
     kept.pictures.mark(first, favourite=True).result()
-    monkeypatch.setattr(journal.time, "time", lambda: now)
-    kept._begun = 0  # the next one looks
-    third, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"three"}').result()
+    for intent in (first, second):
+        kept.refused(intent, "no credits").result()
+    for days in (1.5, 0):  # a month without use is confirmed by a second day
+        go_back(days)
+        kept._begun = 0  # the next one looks
+        third, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"three"}').result()
     marks = kept.pictures.marks([first, second, third]).result()
     assert set(marks) == {first, third}
     assert marks[first].favourite

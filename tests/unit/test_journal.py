@@ -6,7 +6,6 @@ import math
 import multiprocessing
 import os
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from wonda_widgets import batches, database, journal, records
+from wonda_widgets import batches, database, elapsed, journal, records
 from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import MIGRATIONS, Journal
 from wonda_widgets.models import Snapshot
@@ -316,13 +315,15 @@ def test_an_older_schema_is_brought_up_to_date(made, tmp_path, monkeypatch):
 
 def test_it_stays_small_by_age(made, monkeypatch):
     kept = made(days=30)
-    now = time.time()
-    monkeypatch.setattr(journal.time, "time", lambda: now - 31 * 86_400)
-    begin(kept)
-    monkeypatch.setattr(journal.time, "time", lambda: now)
-    kept._begun = 0  # the next one looks
-    begin(kept)
-    assert len(recent(kept)) == 1
+    now, running = time.time(), elapsed.seconds()
+    for age in (31, 31, 3, 2, 1, 0):  # it is used on several days
+        monkeypatch.setattr(time, "time", lambda age=age: now - age * 86_400)
+        monkeypatch.setattr(elapsed, "seconds", lambda age=age: running - age * 86_400)
+        kept._begun = 0  # the next one looks
+        intent, _ = begin(kept)
+        kept.accepted(intent, f"j{age}")
+        heard(kept, f"j{age}", "succeeded", {"status": "succeeded"})
+    assert [row.job_id for row in recent(kept)] == ["j0", "j1", "j2", "j3"]
 
 
 def test_it_stays_small_by_size(made, tmp_path):
@@ -361,7 +362,7 @@ def test_what_an_unfinished_plan_has_made_is_kept_whatever_the_size(made):
     kept.batches.ended(batch.id, ended=True)
     make(400)
     assert len(recent(kept, 5_000)) < 600
-    assert kept.batches.unfinished(BASE, 0).result() == []
+    assert kept.batches.unfinished(BASE, 7).result() == []
 
 
 def test_a_huge_reply_is_not_kept_whole(made):
@@ -486,8 +487,8 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
     now = time.time()
     monkeypatch.setattr(journal.time, "time", lambda: now + 86_400)
     monkeypatch.setattr(records, "this_process", lambda: "another computer|1|x|")
+    monkeypatch.setattr(elapsed, "clock", lambda: "of another computer")
     begin(kept)
-    monkeypatch.setattr(journal.time, "time", lambda: now)
     monkeypatch.undo()
     assert recent(kept)[0].unknown
 
@@ -495,7 +496,7 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
 @pytest.mark.forks
 def test_a_killed_process_that_nobody_has_taken_note_of_does_not_run():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = f"{socket.gethostname()}|{child.pid}|x|{records._began(child.pid)}"
+    owner = f"{records._machine()}|{child.pid}|x|{records._began(child.pid)}"
     try:
         assert records._runs(owner)
         os.kill(child.pid, signal.SIGKILL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -78,7 +77,9 @@ class AsyncImages:
             A name for what the picture is for, e.g. ``"autumn campaign"``. Whoever asks for the
             same again under this name, in any process on this journal, gets the job of the first
             time, also of a failed one. So a task that is run again makes nothing twice.
-            `jobs.dismiss` makes room for another try.
+            `jobs.dismiss` makes room for another try. The same are requests that mean the same
+            as JSON: ``4`` and ``4.0``, None and left out, a text in whichever form of Unicode
+            and with whatever blanks. Capital letters make another one, also of a name.
 
         Raises
         ------
@@ -96,11 +97,21 @@ class AsyncImages:
             return await self._asked_once(once, body, budget)
         if budget is None:
             return await self._core.start(GENERATION, body, named)
-        self._check_written("budget", "nobody can count what is spent of the budget")
-        guard = budget.guard(self._core.base_url, body)
+        guard = self._within(budget, body)
         return await self._priced(
             budget, lambda: self._core.start(GENERATION, body, named, guard=guard)
         )
+
+    def _within(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
+        """Give what refuses a request within the journal's transaction, see `Budget.guard`."""
+        allowed = budget.guard(self._core.base_url, body)
+
+        def guard(connection: Any) -> None:
+            # Here, because the journal's file may have become useless just now.
+            self._check_written("budget", "nobody can count what is spent of the budget")
+            allowed(connection)
+
+        return guard
 
     def _check_written(self, field: str, so: str) -> None:
         """Refuse what needs a journal that other processes read."""
@@ -114,12 +125,12 @@ class AsyncImages:
     async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
         """Ask for it, or give the job of the one who did."""
         once = named_once(name, body)
-        allowed = budget.guard(self._core.base_url, body) if budget else lambda _: None
+        within = self._within(budget, body) if budget else lambda _: None
 
         def guard(connection: Any) -> None:
-            # Within the transaction: the file may have become useless just now.
+            # See `_within`.
             self._check_written("once", "nobody else would know what is asked for under this name")
-            allowed(connection)
+            within(connection)
 
         async def ask() -> Job:
             return await self._core.start(GENERATION, body, named, once=once, guard=guard)
@@ -251,9 +262,8 @@ class AsyncImages:
         from ..plans import Asked  # noqa: PLC0415 - few scripts need it
 
         batches = self._core.journal.batches
-        since = time.time() - days * 86_400
         found = []
-        for batch in await asyncio.wrap_future(batches.unfinished(self._core.base_url, since)):
+        for batch in await asyncio.wrap_future(batches.unfinished(self._core.base_url, days)):
             records = await asyncio.wrap_future(batches.cells(batch.id))
             if any(record.under_way for record in records.values()):
                 continue

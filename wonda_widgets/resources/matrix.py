@@ -16,7 +16,6 @@ import hashlib
 import logging
 import math
 import queue
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -179,9 +178,9 @@ class Matrix:
         """What the journal knows of the cells, if the same plan was left unfinished."""
         if not self._resume:
             return {}
-        batches, since = self._core.journal.batches, _since()
+        batches = self._core.journal.batches
         self._core.transport.check_open()
-        batch = await asyncio.wrap_future(batches.left(self._core.base_url, _alike(made), since))
+        batch = await asyncio.wrap_future(batches.left(self._core.base_url, _alike(made), DAYS))
         return await asyncio.wrap_future(batches.cells(batch.id)) if batch else {}
 
     @property
@@ -367,8 +366,8 @@ class Matrix:
         """Go on with the batch of the same plan that was left, or begin a new one."""
         journal, base_url = self._core.journal, self._core.base_url
         plan = self._core.transport.without_key(msgspec.json.encode(self.plan.asked))
-        since = _since() if self._resume else None
-        begun = journal.batches.begin(base_url, _alike(self._made), plan, since)
+        days = DAYS if self._resume else None
+        begun = journal.batches.begin(base_url, _alike(self._made), plan, days)
         batch, self.resumed = await asyncio.wrap_future(begun)
         self._batch = batch
         records = {}
@@ -708,11 +707,6 @@ class Matrix:
 
         runtime.post(begin)
         return lambda: runtime.post(end)
-
-
-def _since() -> float:
-    """Seconds since 1970: what was left before is not gone on with."""
-    return time.time() - DAYS * 86_400
 
 
 def _digest(cell: Cell, plan: Plan) -> str:

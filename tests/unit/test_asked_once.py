@@ -59,6 +59,62 @@ def test_the_same_under_the_same_name_is_the_same_picture_for_every_kernel(kerne
     assert len(service.made) == 1, "blanks beside a name are not part of it"
 
 
+SAME = [
+    ({"params": {"n": 4}}, {"params": {"n": 4.0}}),
+    ({"params": {"n": 0.0}}, {"params": {"n": -0.0}}),
+    ({"params": {"n": 10**20}}, {"params": {"n": 1e20}}),
+    ({"params": {"n": 1e300}}, {"params": {"n": int(1e300)}}),
+    ({"params": {"n": [1, {"m": 2}]}}, {"params": {"n": (1.0, {"m": 2.0})}}),
+    ({"params": {"styleId": None, "n": 1}}, {"params": {"n": 1}}),
+    ({"params": {"styleId": None}}, {}),
+    ({"params": {}}, {"params": None}),
+    ({"params": {"a": 1, "b": 2}}, {"params": {"b": 2, "a": 1}}),
+    ({"prompt": "Caf\u00e9"}, {"prompt": "Cafe\u0301"}),
+    ({"prompt": "\uac00"}, {"prompt": "\u1100\u1161"}),
+    ({"prompt": "A lake"}, {"prompt": "A\u00a0lake"}),
+    ({"prompt": "A lake"}, {"prompt": " A\r\n lake\t"}),
+    ({"prompt": "A lake"}, {"prompt": "A\u3000lake"}),
+    ({"params": {"caf\u00e9": "\u00e9"}}, {"params": {"cafe\u0301": "e\u0301"}}),
+    ({"once": "caf\u00e9"}, {"once": "cafe\u0301"}),
+    ({"once": "autumn sale"}, {"once": "autumn\u00a0sale"}),
+    ({"once": "autumn sale"}, {"once": "\u200bautumn \n sale\ufeff"}),
+    ({"once": "autumn 2"}, {"once": "\uff41\uff55\uff54\uff55\uff4d\uff4e \uff12"}),
+    ({"attachment_media_ids": ["a", "b"]}, {"attachment_media_ids": ("a", "b")}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME, ids=ascii)
+def test_what_means_the_same_is_made_once(kernel, service, one, other):
+    kernel().images.generate(**NAMED | one)
+    job = kernel().images.generate(**NAMED | other)
+    assert job.id == "j1"
+    assert len(service.made) == 1
+    kernel().images.generate(**NAMED | other | {"once": "winter"})
+    assert len(service.made) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"params": {"n": 1}}, {"params": {"n": True}}),
+        ({"params": {"n": 1}}, {"params": {"n": "1"}}),
+        ({"params": {"n": 2**53}}, {"params": {"n": 2**53 + 1}}),
+        ({"params": {"n": [1, 2]}}, {"params": {"n": [2, 1]}}),
+        ({"params": {"n": [None]}}, {"params": {"n": []}}),
+        ({"params": {"n": 0}}, {"params": {}}),
+        ({"prompt": "5 m\u00b2"}, {"prompt": "5 m2"}),
+        ({"prompt": "A lake"}, {"prompt": "a lake"}),
+        ({"once": "autumn"}, {"once": "Autumn"}),
+        ({"attachment_media_ids": ["a", "b"]}, {"attachment_media_ids": ["b", "a"]}),
+    ],
+    ids=ascii,
+)
+def test_what_means_something_else_is_made_too(kernel, service, one, other):
+    kernel().images.generate(**NAMED | one)
+    kernel().images.generate(**NAMED | other)
+    assert len(service.made) == 2
+
+
 @pytest.mark.parametrize(
     "other", [{"once": "winter"}, {"prompt": "A sea"}, {"params": {"n": 1}}, {"once": None}]
 )

@@ -9,6 +9,8 @@ Posts have more to look into, see `once`.
 from __future__ import annotations
 
 import hashlib
+import json
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,12 +79,45 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
     InvalidInputError
         If it is no name.
     """
-    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST:
+    plain = _plain_name(name) if isinstance(name, str) else ""
+    if not plain or len(name) > LONGEST:
         raise InvalidInputError(
             "once",
             f"once= takes a name of at most {LONGEST} characters.",
             "Name what the picture is for, as in once='autumn campaign'.",
         )
-    encoded(body)  # says what is wrong with it
-    called = hashlib.sha256(name.strip().encode(errors="surrogatepass")).hexdigest()[:32]
-    return AskedOnce(f"once:{called}:{digest(body)}")
+    sent = json.loads(encoded(body)["content"])  # as the service reads it; says what is wrong
+    asked = json.dumps(canonical(sent), sort_keys=True)
+    return AskedOnce(f"once:{_short_hash(plain)}:{_short_hash(asked)}")
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def canonical(value: Any) -> Any:
+    """Give JSON in the one form that all values with its meaning share.
+
+    Numbers are equal whatever their type and sign of zero, a member that is None or empty is as
+    good as none, and texts are equal if they differ only in blanks or in how Unicode spells them.
+    """
+    if isinstance(value, dict):
+        members = ((_text(name), canonical(member)) for name, member in value.items())
+        return {name: member for name, member in members if member not in (None, {})}
+    if isinstance(value, list):
+        return [canonical(member) for member in value]
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # of -0.0 as well
+    return value
+
+
+def _text(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _plain_name(name: str) -> str:
+    """A name as it is compared: also full-width letters and marks that nobody sees are equal."""
+    shown = "".join(each for each in name if unicodedata.category(each) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", shown).split())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import BadRequestError as BadRequestError
     from .errors import ConflictError as ConflictError
     from .errors import GoneError as GoneError
+    from .errors import HistoryUnavailableError as HistoryUnavailableError
     from .errors import InvalidInputError as InvalidInputError
     from .errors import JobCanceledError as JobCanceledError
     from .errors import JobFailedError as JobFailedError
@@ -81,6 +82,7 @@ _HOME_OF = {
             "BadRequestError",
             "ConflictError",
             "GoneError",
+            "HistoryUnavailableError",
             "InvalidInputError",
             "JobCanceledError",
             "JobFailedError",

@@ -1,7 +1,8 @@
 """Everything that can go wrong, as one tree under `WondaError`.
 
-Each error says what happened (`message`) and what to do next (`hint`). `str()`
-gives both, except for the job errors, which keep the service's own words alone
+Each error says what happened (`message`), what to do next (`hint`), and in one word for
+programs which error it is (`code`): sentences change, a code does not. `str()`
+gives the sentences, except for the job errors, which keep the service's own words alone
 and carry the hint as an exception note, so that a traceback still shows it.
 All of them survive pickling, with everything that they know. A live job does not, so
 it is left behind: `JobError.job_id` says which one it was.
@@ -27,7 +28,11 @@ class WondaError(Exception):
         What happened.
     hint : str
         What to do next; may be empty.
+    code : str
+        Which error it is, for programs, e.g. ``"already_published"``.
     """
+
+    code = "error"
 
     def __init__(self, message: str, hint: str = "") -> None:
         self.message = message
@@ -65,6 +70,8 @@ class InvalidInputError(WondaError, ValueError):
         Which input, by its Python name (``"prompt"``, ``"caption"``, …).
     """
 
+    code = "invalid_input"
+
     def __init__(self, field: str, message: str, hint: str = "") -> None:
         self.field = field
         super().__init__(message, hint)
@@ -73,9 +80,13 @@ class InvalidInputError(WondaError, ValueError):
 class ClosedError(WondaError, RuntimeError):
     """The client, or its journal, was closed before this was sent; nothing was."""
 
+    code = "client_closed"
+
 
 class MissingKeyError(WondaError):
     """No API key was given, and none was found."""
+
+    code = "missing_key"
 
     def __init__(self) -> None:
         super().__init__(
@@ -96,12 +107,18 @@ class APIError(WondaError):
     status : int
         The HTTP status.
     code : str
-        The service's word for programs, e.g. ``"validation_error"``; may be empty.
+        The service's word for programs, e.g. ``"validation_error"``; where it gives none, one
+        for the status, e.g. ``"not_found"``.
+    by_service : bool
+        Whether the reply has the form in which this API tells errors, so that it is the
+        service's own, and not, say, a proxy's.
     request_id : str or None
         The reply's request id, where the service sent one.
     retry_after : float or None
         Seconds to wait before another try, where the reply says so.
     """
+
+    code = "api_error"
 
     default_hint = ""
 
@@ -114,10 +131,12 @@ class APIError(WondaError):
         hint: str = "",
         *,
         retry_after: float | None = None,
+        by_service: bool = False,
     ) -> None:
         self.retry_after = retry_after
         self.status = status
-        self.code = code
+        self.code = code or type(self).code
+        self.by_service = by_service
         self.request_id = request_id
         what = f"{message.rstrip('.')} (HTTP {status}{', ' + code if code else ''})."
         super().__init__(what, hint or self.default_hint)
@@ -127,11 +146,15 @@ class APIError(WondaError):
 class BadRequestError(APIError):
     """400: the request is not valid as it stands."""
 
+    code = "bad_request"
+
     default_hint = "Nothing was made or charged. Change the request as the message says."
 
 
 class AuthenticationError(APIError):
     """401: the key is missing or was refused."""
+
+    code = "unauthorized"
 
     default_hint = "Check WONDA_API_KEY: keys are made and revoked in your Wonda settings."
 
@@ -139,11 +162,15 @@ class AuthenticationError(APIError):
 class PaymentRequiredError(APIError):
     """402: not enough credits."""
 
+    code = "payment_required"
+
     default_hint = "Nothing was made or charged. Add credits in your Wonda settings."
 
 
 class PermissionDeniedError(APIError):
     """403: the account may not do this."""
+
+    code = "forbidden"
 
     default_hint = "Check the plan and the permissions of this account in your Wonda settings."
 
@@ -151,17 +178,23 @@ class PermissionDeniedError(APIError):
 class NotFoundError(APIError):
     """404: there is no such thing, or not for this account."""
 
+    code = "not_found"
+
     default_hint = "Check the id, and that it belongs to the account of this key."
 
 
 class ConflictError(APIError):
     """409: clashes with the present state of the resource."""
 
+    code = "conflict"
+
     default_hint = "Wait a moment and try again, for instance while an upload is processed."
 
 
 class GoneError(APIError):
     """410: this endpoint was retired."""
+
+    code = "gone"
 
     default_hint = "Update wonda-widgets; the service no longer offers this."
 
@@ -175,6 +208,8 @@ class RateLimitError(APIError):
         When an exhausted quota opens again, where the reply says so.
     """
 
+    code = "rate_limit_exceeded"
+
     default_hint = "Nothing was made or charged. Wait a little and try again."
 
     def __init__(
@@ -186,6 +221,7 @@ class RateLimitError(APIError):
         hint: str = "",
         *,
         retry_after: float | None = None,
+        by_service: bool = False,
         defer_until: datetime | None = None,
     ) -> None:
         self.defer_until = defer_until
@@ -193,25 +229,47 @@ class RateLimitError(APIError):
             hint = (
                 f"Nothing was made or charged. It opens again at {defer_until:%Y-%m-%d %H:%M %Z}."
             )
-        super().__init__(status, code, message, request_id, hint, retry_after=retry_after)
+        super().__init__(
+            *(status, code, message, request_id, hint),
+            retry_after=retry_after,
+            by_service=by_service,
+        )
 
 
 class ServerError(APIError):
     """5xx: the service failed."""
 
+    code = "internal_server_error"
+
     default_hint = "This is a fault of the service; try again later."
 
 
 class ServiceUnreachableError(WondaError):
-    """No connection could be made, so nothing was sent; or a read got no answer."""
+    """No connection could be made, so nothing was sent; or a read got no answer.
+
+    Attributes
+    ----------
+    sent : bool
+        Whether there was a connection, so that the request may have arrived.
+    """
+
+    code = "unreachable"
+
+    def __init__(self, message: str, hint: str = "", *, sent: bool = False) -> None:
+        self.sent = sent
+        super().__init__(message, hint)
 
 
 class UnexpectedReplyError(WondaError):
     """A reply that is not what the service promises: not JSON, no id, no status."""
 
+    code = "unexpected_reply"
+
 
 class NotJSONError(UnexpectedReplyError):
     """A reply that is not JSON, for instance a maintenance page."""
+
+    code = "not_json"
 
 
 class OutcomeUnknownError(WondaError):
@@ -229,12 +287,23 @@ class OutcomeUnknownError(WondaError):
         Where to look whether it took effect.
     intent : str or None
         Its entry in the journal, which `wonda.publish.check` takes.
+    kind : str
+        ``"inference"``, ``"publish"`` or ``"upload"``; empty if that is not known.
     """
 
+    code = "outcome_unknown"
+
     def __init__(
-        self, operation: str, reason: str, check: str, *, intent: str | None = None
+        self,
+        operation: str,
+        reason: str,
+        check: str,
+        *,
+        intent: str | None = None,
+        kind: str = "",
     ) -> None:
         self.operation = operation
+        self.kind = kind
         self.reason = reason
         self.check = check
         self.intent = intent
@@ -247,14 +316,19 @@ class OutcomeUnknownError(WondaError):
 class UnreadableOutcomeError(OutcomeUnknownError, UnexpectedReplyError):
     """The service took the request, but its reply cannot be read: both of its bases."""
 
+    code = "outcome_unknown"
+
 
 class AlreadyPublishedError(WondaError):
-    """The same picture was posted to the same account with the same caption before.
+    """The same image was posted to the same account with the same caption before, or may have been.
 
     Nothing was sent. ``allow_repeat=True`` posts it again.
 
     Attributes
     ----------
+    code : str
+        ``"already_published"``, ``"already_requested"`` (it is being sent, is on its way, or is
+        scheduled) or ``"possibly_published"`` (the history has a post that may be the same).
     permalink : str or None
         The post, where it is known.
     published_at : datetime.datetime or None
@@ -262,6 +336,8 @@ class AlreadyPublishedError(WondaError):
     job_id : str or None
         Its publish job, which `wonda.jobs.attach` follows.
     """
+
+    code = "already_published"
 
     def __init__(
         self,
@@ -271,11 +347,22 @@ class AlreadyPublishedError(WondaError):
         published_at: datetime | None = None,
         job_id: str | None = None,
         hint: str = "Nothing was sent. To post it again, pass allow_repeat=True.",
+        code: str = "already_published",
     ) -> None:
+        self.code = code
         self.permalink = permalink
         self.published_at = published_at
         self.job_id = job_id
         super().__init__(message, hint)
+
+
+class HistoryUnavailableError(WondaError):
+    """Whether the same was posted before could not be checked, so nothing was sent.
+
+    ``allow_unchecked=True`` posts without this check.
+    """
+
+    code = "history_unavailable"
 
 
 # ---------------------------------------------------------------- jobs
@@ -297,6 +384,8 @@ class JobError(WondaError):
         What was true of it.
     """
 
+    code = "job_error"
+
     default_hint = ""
 
     def __init__(self, message: str, *, job: Job | None = None, snapshot: Snapshot) -> None:
@@ -317,11 +406,15 @@ class JobError(WondaError):
 class JobFailedError(JobError):
     """The job ended as ``failed``; the message is the service's, or "Job failed"."""
 
+    code = "job_failed"
+
     default_hint = "Change the prompt or the settings and try again."
 
 
 class JobCanceledError(JobError):
     """The job ended as ``canceled``."""
+
+    code = "job_canceled"
 
     default_hint = "Submit it again if you still want it."
 
@@ -329,17 +422,23 @@ class JobCanceledError(JobError):
 class JobTimeoutError(JobError, TimeoutError):
     """`wait(timeout)` ran out. The job goes on and stays watched."""
 
+    code = "job_timeout"
+
     default_hint = "The job goes on at the service and stays watched; wait again for its result."
 
 
 class JobNotWatchedError(JobError):
     """Watching was stopped, or the client was closed, before the job ended."""
 
+    code = "job_not_watched"
+
     default_hint = "The job goes on at the service; job.resume() follows it again."
 
 
 class NoMediaError(WondaError):
     """The job succeeded, but none of its outputs has media."""
+
+    code = "no_media"
 
     def __init__(self, message: str = "No generated media found") -> None:
         super().__init__(message)
@@ -351,6 +450,8 @@ class NoMediaError(WondaError):
 
 class UnsafeMediaError(WondaError):
     """Media that is not opened: too large, too many pixels, not a picture, cut short."""
+
+    code = "unsafe_media"
 
 
 BY_STATUS: dict[int, type[APIError]] = {

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from . import replies, retries
+from . import elapsed, replies, retries
 from .connections import LOOPBACK, OWN_HEADERS, Connections
 from .downloads import MAX_BYTES, Downloads
 from .errors import (
@@ -140,8 +141,8 @@ class Transport:
         self._sleep = sleep
         self._connections = Connections(base_url, timeout, transport)
         self._downloads = Downloads(self._connections, sleep)
-        #: seconds by which the service's clock is ahead of ours, as its last reply told
-        self.ahead = 0.0
+        #: the service's time, seconds since 1970, and when it told it by `elapsed.seconds`
+        self._told: tuple[float, float] | None = None
         self._date = ""  # of that reply; many come within the second that it tells
 
     @property
@@ -155,6 +156,33 @@ class Transport:
         return self._connections.by_network
 
     @property
+    def service_time(self) -> float | None:
+        """The time by the service's clock, seconds since 1970; None if no reply told it yet.
+
+        Whoever sets this computer's clock does not change it.
+        """
+        if self._told is None:
+            return None
+        moment, then = self._told
+        return moment + elapsed.seconds() - then
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which the service's clock is ahead of this computer's, as far as known."""
+        there = self.service_time
+        return 0.0 if there is None else there - time.time()
+
+    def limit(self, seconds: float = 0.0) -> float:
+        """Give the seconds after which a POST of ordinary size is given up at the latest.
+
+        Parameters
+        ----------
+        seconds : float
+            How long its answer may take, if that is longer than the client's timeout.
+        """
+        return 2 * max(self._timeout, seconds)
+
+    @property
     def closed(self) -> bool:
         """Whether `aclose` was called."""
         return self._connections.closed
@@ -164,8 +192,8 @@ class Transport:
         return self._key.removed_from(data)
 
     def _clean(self, content: bytes) -> Any:
-        """The JSON of a reply, without the key, also if that was escaped in it."""
-        decoded = replies.decoded(self.without_key(content))
+        """The JSON of a reply that has arrived, without the key also if that was escaped in it."""
+        decoded = replies.decoded(content)
         if b"\\" not in content:
             return decoded
         return msgspec.json.decode(self.without_key(msgspec.json.encode(decoded)))
@@ -353,15 +381,20 @@ class Transport:
             reply = await self._put(client, question)
         return self._arrived(reply)
 
-    def _arrived(self, reply: Reply | LostError) -> Reply:
+    def _arrived(self, reply: Reply | LostError | None) -> Reply:
+        # Here, where no frame holds the request.
+        if reply is None:
+            raise asyncio.CancelledError
         if isinstance(reply, LostError):
-            raise reply  # here, where no frame holds the request
+            raise reply
+        # A service that repeats what it was sent would repeat the key.
+        reply.content = self.without_key(reply.content)
         date = reply.headers.get("date", "")
         told = None if date == self._date else replies.http_date(date)
         if told is not None:
             self._date = date
-            ahead = (told - datetime.now(UTC)).total_seconds()
-            self.ahead = ahead if abs(ahead) < CENTURY else self.ahead
+            if abs((told - datetime.now(UTC)).total_seconds()) < CENTURY:
+                self._told = told.timestamp(), elapsed.seconds()
         return reply
 
     async def _exchange(
@@ -371,7 +404,7 @@ class Transport:
         path: str,
         patience: float,
         content: dict[str, Any],
-    ) -> Reply | LostError:
+    ) -> Reply | LostError | None:
         sent = False
         try:
             address = self.base_url + path
@@ -379,12 +412,14 @@ class Transport:
             size = int(request.headers.get("Content-Length", 0))
             request.headers["Authorization"] = self._key.header()
             sent = True
-            async with asyncio.timeout(2 * patience + size / SLOWEST_UPLOAD):
+            async with asyncio.timeout(self.limit(patience) + size / SLOWEST_UPLOAD):
                 return await replies.whole(await client.send(request, stream=True))
+        except asyncio.CancelledError:
+            return None  # raised anew where no frame holds the request
         except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
             return LostError(replies.why(error), sent=sent and not isinstance(error, NOT_SENT))
 
-    async def _put(self, client: httpx.AsyncClient, question: Question) -> Reply | LostError:
+    async def _put(self, client: httpx.AsyncClient, question: Question) -> Reply | LostError | None:
         try:
             request = httpx.Request(
                 "GET",
@@ -401,6 +436,8 @@ class Transport:
                 return await replies.whole(
                     await self._connections.wire.handle_async_request(request)
                 )
+        except asyncio.CancelledError:
+            return None  # see above
         except Exception as error:  # noqa: BLE001 - see above
             return LostError(replies.why(error), sent=True)
 
@@ -435,10 +472,10 @@ class Transport:
         """The error of a reply that says no (wonda-api.md, section 2)."""
         status = response.status
         try:
-            # A service that repeats what it was sent would repeat the key.
             body = self._clean(response.content)
         except (ValueError, RecursionError):
             body = {}
+        told = isinstance(body, dict) and isinstance(body.get("error"), dict | str)
         body = body if isinstance(body, dict) else {"error": body}
         error = body.get("error")
         details: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
@@ -451,6 +488,7 @@ class Transport:
             "code": code if isinstance(code, str) else "",
             "request_id": self._clean_text(response.headers.get("x-request-id")),
             "retry_after": replies.retry_after(response.headers.get("retry-after", "")),
+            "by_service": told,
         }
         if cls is RateLimitError:
             defer = details.get("deferUntil") or body.get("deferUntil")
@@ -462,6 +500,7 @@ class Transport:
         return ServiceUnreachableError(
             f"{where} could not be reached: {lost.why}.{more}",
             "Check the connection and the address (base_url or WONDA_BASE_URL), then try again.",
+            sent=lost.sent,
         )
 
     async def download(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:

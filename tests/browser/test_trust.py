@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 CELL = """import wonda_widgets as ww
 import wonda_widgets.resources.once
-wonda_widgets.resources.once.GRACE = 2
+wonda_widgets.resources.once.grace = lambda _record: 2
 wonda = ww.Wonda({key!r}, base_url={base_url!r})
 studio = ww.Studio(wonda, prompt="A quiet harbour", caption="Made with Wonda")
 studio"""

@@ -25,12 +25,13 @@ from wonda_widgets.resources import once
 PICTURES = 3  # of each kernel
 LONGEST = 0.6  # seconds that a kernel lives
 ALL = 1_000_000
+GRACE = 1.0  # seconds
 
 
 def main() -> None:
     key, base_url, journal, kills, seed = sys.argv[1:]
     polling.FIRST = 0.01
-    once.GRACE = 1.0  # the service answers within milliseconds here
+    once.grace = lambda _record: GRACE  # the service answers within milliseconds here
     chance = random.Random(int(seed))
     killed = begun = 0
     while killed < int(kills):
@@ -44,7 +45,7 @@ def main() -> None:
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status)
-    time.sleep(once.GRACE + 0.2)
+    time.sleep(GRACE + 0.2)
     wonda = ww.Wonda(key, base_url=base_url, journal=journal)
     settled = take_up(wonda, ALL)
     print(json.dumps({"killed": killed, "settled": settled, "jobs": known(wonda)}))

@@ -103,7 +103,7 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(once, "GRACE", 0.0)
+    monkeypatch.setattr(once, "grace", lambda _record: 0.0)
     monkeypatch.setattr(polling, "FIRST", 0.001)
 
 
@@ -179,7 +179,7 @@ class Kernels(RuleBasedStateMachine):
         self.numbers = itertools.count()
         self.asked = []
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(once, "GRACE", 0.0)
+        self.patch.setattr(once, "grace", lambda _record: 0.0)
         self.patch.setattr(polling, "FIRST", 0.001)
         self.wonda = kernel(self.service, self.path)
 

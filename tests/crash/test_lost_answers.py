@@ -36,7 +36,7 @@ KERNEL = textwrap.dedent(
 
 @pytest.fixture
 def world(served, tmp_path, monkeypatch, quick_polls):  # noqa: ARG001
-    monkeypatch.setattr(once, "GRACE", 0.0)
+    monkeypatch.setattr(once, "grace", lambda _record: 0.0)
     sandbox, base_url = served(seconds=0.05)
     path = tmp_path / "journal.db"
     clients = []

@@ -236,6 +236,16 @@ def rendered(error):
     return "\n".join(pages)
 
 
+def held(error):
+    """What the frames of an error and of each one behind it hold, whatever Python prints of it."""
+    chain = [error]
+    for each in chain:
+        chain += [e for e in (each.__cause__, each.__context__) if e and e not in chain]
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            if frame.f_code.co_filename != __file__:
+                yield from texts(dict(frame.f_locals), depth=6)
+
+
 class Broken(httpx.AsyncBaseTransport):
     async def handle_async_request(self, _request):
         raise RuntimeError("a transport of somebody's own")
@@ -343,6 +353,7 @@ def test_no_traceback_nor_log_of_a_failed_call(service, caplog, failure):
         service.faults.clear()
         assert isinstance(error, ww.WondaError | RuntimeError)
         assert_absent(KEY, rendered(error), f"the traceback of {call}")
+        assert_absent(KEY, "\n".join(held(error)), f"the frames of {call}")
         assert_absent(KEY, caplog.text, f"the log of {call}")
         if isinstance(error, ww.WondaError):
             assert_absent(KEY, pickle.dumps(error), f"the pickled error of {call}")
@@ -378,6 +389,45 @@ def test_no_traceback_of_an_interrupt(service):
         error = failed_blocking(act, {})
         assert isinstance(error, KeyboardInterrupt)
         assert_absent(KEY, rendered(error), f"the traceback of {call}")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch, call):
+    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.05)
+    service.faults.add("GET" if call == "get" else "POST", "/api", "hang", times=9)
+    wonda, errors = ww.AsyncWonda(), []
+
+    async def on_the_loop():
+        task = asyncio.ensure_future(CALLS[call](wonda))
+        while not service.faults.arrived:
+            await asyncio.sleep(0.01)
+        await wonda.aclose()
+        task.cancel()
+        [error] = await asyncio.gather(task, return_exceptions=True)
+        errors.append(error)
+
+    runtime.call(on_the_loop())
+    [error] = errors
+    assert isinstance(error, asyncio.CancelledError if call == "get" else ww.OutcomeUnknownError)
+    assert_absent(KEY, rendered(error), f"the traceback of {call}")
+    assert_absent(KEY, "\n".join(held(error)), f"the frames of {call}")
+
+
+def test_the_search_of_frames_finds_a_request():
+    def fail():
+        request = httpx.Request("GET", "https://x.test", headers={"Authorization": f"Bearer {KEY}"})
+        assert request
+        raise ValueError("x")
+
+    fail.__code__ = fail.__code__.replace(co_filename="elsewhere.py")
+    try:
+        try:
+            fail()
+        except ValueError:
+            raise KeyError("y") from None
+    except KeyError as error:
+        with pytest.raises(AssertionError, match="in a test"):
+            assert_absent(KEY, "\n".join(held(error)), "a test")
 
 
 def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):

@@ -111,7 +111,9 @@ def test_a_yes_without_an_id_is_unknown_and_not_repeated(call):
     wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
     calls = {
         "generate": lambda: wonda.images.generate(model="m", prompt="x"),
-        "publish": lambda: wonda.publish.instagram(media_id="m", instagram_account_id="a"),
+        "publish": lambda: wonda.publish.instagram(
+            media_id="m", instagram_account_id="a", allow_unchecked=True
+        ),
         "upload": lambda: wonda.media.upload(b"GIF89a"),
     }
     with pytest.raises(ww.OutcomeUnknownError) as caught:

@@ -8,83 +8,17 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from conftest import BASE, KEY
+from posting_service import POST, Service, lost
 
 import wonda_widgets as ww
+from wonda_widgets import elapsed
 from wonda_widgets.resources import once
-
-POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Made with Wonda"}
-
-
-class Service:
-    """A Wonda that posts, remembers, and loses its answers on demand."""
-
-    def __init__(self) -> None:
-        self.rows = []
-        self.posts = 0
-        self.status = "succeeded"
-        self.lose = ""  # "before" or "after" the post takes effect
-        self.history = 200
-        self.bare = ()  # what rows do not say
-        self.gate = None
-        self.jobs = {}
-        self.ahead = timedelta(0)  # its clock
-
-    async def __call__(self, request):
-        reply = await self.answer(request)
-        told = datetime.now(UTC) + self.ahead
-        reply.headers["Date"] = told.strftime("%a, %d %b %Y %H:%M:%S GMT")
-        return reply
-
-    async def answer(self, request):
-        path = request.url.path.removeprefix("/api/v1")
-        if path == "/instagram/publishes":
-            if self.history != 200:
-                return httpx.Response(self.history, json={"error": {"message": "no history"}})
-            return httpx.Response(200, json={"publishes": self.rows[::-1], "nextCursor": None})
-        if path == "/publish/instagram":
-            self.posts += 1
-            if self.gate is not None:
-                await self.gate()
-            if self.lose == "before":
-                raise httpx.ReadError("lost")
-            self.take(request)
-            if self.lose == "after":
-                raise httpx.ReadError("lost")
-            return httpx.Response(200, json={"outputJobId": f"p{self.posts}", "status": "queued"})
-        job_id = path.rpartition("/")[2]
-        if job_id not in self.jobs:
-            return httpx.Response(404, json={"error": {"message": "not found"}})
-        return httpx.Response(200, json={"status": self.status, "permalink": self.jobs[job_id]})
-
-    def take(self, request):
-        import json
-
-        body = json.loads(request.content)
-        self.jobs[f"p{self.posts}"] = f"https://instagram.example.test/p/{self.posts}"
-        row = {
-            "instagramPublishId": f"i{self.posts}",
-            "outputJobId": f"p{self.posts}",
-            "mediaId": body["mediaId"],
-            "instagramAccountId": body["instagramAccountId"],
-            "caption": body.get("caption"),
-            "product": body.get("product") or "IMAGE",
-            "status": self.status,
-            "permalink": self.jobs[f"p{self.posts}"],
-            "createdAt": (datetime.now(UTC) + self.ahead).isoformat(),
-        }
-        self.rows.append({name: row[name] for name in row if name not in self.bare})
 
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(once, "GRACE", 0.0)
+    monkeypatch.setattr(once, "grace", lambda _record: 0.0)
     return Service()
-
-
-def lost(wonda, **more):
-    with pytest.raises(ww.OutcomeUnknownError) as caught:
-        wonda.publish.instagram(**POST, **more)
-    return caught.value
 
 
 def test_the_same_again_asks(kernel, service):
@@ -181,16 +115,11 @@ def test_two_kernels_at_once_make_one_post(kernel, service):
     assert {type(outcome).__name__ for outcome in outcomes} == {"Job", "AlreadyPublishedError"}
 
 
-@pytest.mark.parametrize("status", [500, 502, 429, 401])
-def test_without_a_look_at_the_history_nothing_is_sent(kernel, service, status, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
-    service.history = status
-    wonda = kernel()
-    with pytest.raises(ww.APIError):
-        wonda.publish.instagram(**POST)
+def test_a_refused_key_is_told_as_what_it_is(kernel, service):
+    service.history = 401
+    with pytest.raises(ww.AuthenticationError):
+        kernel().publish.instagram(**POST, allow_unchecked=True)
     assert service.posts == 0
-    service.history = 200
-    wonda.publish.instagram(**POST)  # nothing stands in the way
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
@@ -236,7 +165,7 @@ def test_publishing_again_checks_by_itself(kernel, service):
 
 
 def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
-    monkeypatch.setattr(once, "GRACE", 30.0)
+    monkeypatch.setattr(once, "grace", lambda _record: 30.0)
     wonda = kernel()
     service.lose = "before"
     error = lost(wonda)
@@ -245,6 +174,19 @@ def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
     assert 25 < finding.again_in <= 30
     lost(wonda)
     assert service.posts == 1
+
+
+def test_so_long_as_the_request_may_take_silence_proves_nothing(kernel, service, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(once, "GRACE", 0.0)
+    wonda = kernel()  # its requests take 60 s at most
+    service.lose = "before"
+    error = lost(wonda)
+    start = elapsed.seconds()
+    monkeypatch.setattr(elapsed, "seconds", lambda: start + 55)
+    assert wonda.publish.check(error).posted is None
+    monkeypatch.setattr(elapsed, "seconds", lambda: start + 65)
+    assert wonda.publish.check(error).posted is False
 
 
 @pytest.mark.parametrize(

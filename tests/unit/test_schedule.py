@@ -96,7 +96,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(once, "GRACE", 0.0)
+    monkeypatch.setattr(once, "grace", lambda _record: 0.0)
     monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
     return Service()
 
@@ -309,20 +309,18 @@ def test_what_a_row_of_the_list_is_to_a_post(change, like):
 
 
 def test_a_post_that_has_just_left_the_list_may_still_arrive(kernel, service, monkeypatch):
-    from wonda_widgets import records
-
-    monkeypatch.setattr(once, "GRACE", 30.0)
     wonda = kernel()
     service.lose = "before"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram(**POST, scheduled_at=soon())
     [record] = runtime.call(found(wonda, caught.value.intent))
-    assert isinstance(record, records.Record)
-    long_ago = msgspec.structs.replace(record, told_at=record.told_at - 7200)
-    due = datetime.fromisoformat(record.body["scheduledAt"])
-    just_due = due + timedelta(seconds=5)
-    assert once._may_still_arrive(long_ago, just_due) == pytest.approx(25, abs=1)
-    assert once._may_still_arrive(long_ago, due - timedelta(hours=1)) < 0
+    long_ago = msgspec.structs.replace(record, tick=record.tick - 7200)
+    due = datetime.fromisoformat(record.body["scheduledAt"]).timestamp()
+    core = wonda._async._core
+    monkeypatch.setattr(once, "_service_time", lambda _core: due + 5)
+    assert once._quiet_for(core, long_ago) == pytest.approx(5, abs=1)
+    monkeypatch.setattr(once, "_service_time", lambda _core: due - 3600)
+    assert once._quiet_for(core, long_ago) >= 7200
 
 
 async def found(wonda, intent):

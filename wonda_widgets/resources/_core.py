@@ -225,12 +225,15 @@ class Core:
         guard: Callable[[Any], None] | None = None,
     ) -> Named:
         intent = await self._begin(operation, body, once, guard)
+        named: Named | None = None
         left = False
 
         async def leaving() -> None:
             nonlocal left
             # As late as can be: what is found out later about it is asked as of this moment.
-            if not await asyncio.wrap_future(self.journal.sent(intent)):
+            if not await asyncio.wrap_future(
+                self.journal.sent(intent, self.transport.service_time)
+            ):
                 raise WondaError("This was settled meanwhile, so nothing was sent.", "Ask again.")
             left = True
 
@@ -241,6 +244,9 @@ class Core:
         try:
             if once is not None and not once.repeat:
                 await once.look()
+        except WondaError as error:
+            await asyncio.wrap_future(self.journal.refused(intent, f"not sent: {_reason(error)}"))
+            raise
         except BaseException as error:
             self.journal.refused(intent, f"not sent: {_reason(error)}")
             raise
@@ -256,11 +262,13 @@ class Core:
             )
             named = _read(raw, operation, read)
         except OutcomeUnknownError as error:
-            error.intent = intent
-            await asyncio.wrap_future(self.journal.unknown(intent, error.reason))
+            error.intent, error.kind = intent, operation.kind
+            taken = isinstance(error, UnreadableOutcomeError)
+            await asyncio.wrap_future(self.journal.unknown(intent, error.reason, taken=taken))
             raise
         except WondaError as error:
-            self.journal.refused(intent, _reason(error))
+            # Awaited, as above, so that whoever tries again, in whichever kernel, finds it settled.
+            await asyncio.wrap_future(self.journal.refused(intent, _reason(error)))
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
@@ -268,13 +276,14 @@ class Core:
                     self.journal.refused(intent, f"not sent: {NEVER_SENT}")
                     raise
                 self.journal.unknown(intent, CLOSED)
-            raise OutcomeUnknownError(
-                operation.name, CLOSED, operation.check, intent=intent
-            ) from None
         except Exception as error:
             if not left:  # the journal's disk, for one
                 self.journal.refused(intent, f"not sent: {_reason(error)}")
             raise
+        if named is None:  # raised here, so that it holds nothing of what was canceled
+            raise OutcomeUnknownError(
+                operation.name, CLOSED, operation.check, intent=intent, kind=operation.kind
+            )
         # Whoever holds the job finds it in the journal too.
         await asyncio.wrap_future(
             self.journal.posted(intent, permalink(named.reply), None)
@@ -306,6 +315,7 @@ class Core:
                 once.same_as if once else "",
                 repeat=once.repeat if once else False,
                 for_good=once.for_good if once else False,
+                answer_limit=self.transport.limit(operation.seconds),
                 guard=guard,
             )
             try:
@@ -456,7 +466,9 @@ def known(record: Record, operation: Operation) -> Snapshot:
         return Snapshot(status="succeeded", permalink=record.permalink)
     if record.job_id is None:
         reason = BEING_SENT if record.sending else record.reason or NEVER_READ
-        error = OutcomeUnknownError(operation.name, reason, operation.check, intent=record.intent)
+        error = OutcomeUnknownError(
+            operation.name, reason, operation.check, intent=record.intent, kind=operation.kind
+        )
         return Snapshot(status=UNKNOWN, error=error)
     # What the service called finished at once has not been asked for its result yet.
     heard = record.ended or record.status not in TERMINAL

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: How far the service's clock may differ from what its replies tell of it.
 SKEW = timedelta(seconds=60)
+FAILED = frozenset({"failed", "canceled", "cancelled"})
 #: Characters; of a shorter caption its beginning says nothing.
 TELLING = 20
 
@@ -72,15 +73,26 @@ def likeness(post: Post, body: Mapping[str, Any], asked: datetime) -> Likeness:
     return Likeness.OURS if sure and _is_of_account(post, body) else Likeness.DOUBTFUL
 
 
-def is_same(post: Post, body: Mapping[str, Any]) -> bool:
-    """Whether a row, of whatever time, is of the same post: it would be its repetition."""
-    return (
-        _shows(post, pictures_of(body))
-        and _is_of_account(post, body)
-        and same_words(post.caption, body.get("caption")) is not False
-        and _is_of_same_place(post, body)
-        and (post.status or "").lower() not in {"failed", "canceled", "cancelled"}
-    )
+def repeats(post: Post, body: Mapping[str, Any]) -> Likeness:
+    """Whether a request would make the post of a row, of whatever time, once more.
+
+    Doubtful is a row that does not say which images it shows, or names only some of them, and
+    of which nothing else says that it is another post.
+    """
+    words = same_words(post.caption, body.get("caption"))
+    if (
+        words is False
+        or (post.status or "").lower() in FAILED
+        or not _is_of_account(post, body)
+        or _is_of_another_place(post, body)
+    ):
+        return Likeness.OTHER
+    wanted = pictures_of(body)
+    if _shows(post, wanted):
+        return Likeness.OURS if _is_of_same_place(post, body) else Likeness.DOUBTFUL
+    # A row of a carousel may name some of its images only.
+    partly = len(wanted) > 1 and bool(post.media_ids) and post.media_ids < wanted
+    return Likeness.DOUBTFUL if partly or not post.media_ids else Likeness.OTHER
 
 
 def pictures_of(body: Mapping[str, Any]) -> frozenset[str]:

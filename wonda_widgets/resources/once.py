@@ -5,7 +5,9 @@ this machine share and in which only one of them can claim a post, and the
 account's publish history, which knows the posts of everybody.
 
 A post whose answer was lost stands in the way of the same one until it is
-settled, here, by the history: it was posted, or it was not.
+settled, here, by the history: it was posted, or it was not. That it is not in the history
+says so only of a post that the service never said it took; of one that it took, the person
+decides. And where the history cannot be read, the person decides whether to post unchecked.
 """
 
 from __future__ import annotations
@@ -20,18 +22,23 @@ import msgspec
 
 from ..errors import (
     AlreadyPublishedError,
+    APIError,
+    AuthenticationError,
     BadRequestError,
+    ClosedError,
     GoneError,
+    HistoryUnavailableError,
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
+    ServiceUnreachableError,
     UnexpectedReplyError,
     WondaError,
 )
 from ..jobs import SCHEDULED
 from ..models import timestamp
 from . import post_history, schedule
-from .likeness import SKEW, Likeness, is_same, likeness, plain
+from .likeness import FAILED, SKEW, Likeness, likeness, place_of, plain, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,27 +48,34 @@ if TYPE_CHECKING:
     from ..records import Record
     from ._core import Core, Operation
 
-#: Seconds for which a request whose answer was lost may still take effect: so long the
-#: history's silence proves nothing.
-GRACE = 30.0
-#: The same of a carousel, which the service answers only when all of it is posted.
-CAROUSEL_GRACE = 240.0
+#: Seconds for which a post whose answer was lost may be on its way and not in the history yet:
+#: so long the history's silence proves nothing. Some list a post only when it has ended.
+GRACE = 600.0
+LATELY = 86_400.0  # seconds around a post within which others that were made must be listed too
+AGAIN = 30.0  # seconds between looks at the history meanwhile
 LOOK_BACK = 2  # pages of the history before a post
 
 MOST_EDITS = 20  # of edits of one picture
 
 NOT_POSTED = "It was not posted. You can publish it again."
-FAILED = frozenset({"failed", "canceled", "cancelled"})
 WAITING = frozenset({"queued", "scheduled", "idle", "locked", "in_progress"})
 
+#: How a request names the places that have several names.
+PRODUCTS = {"feed": "IMAGE", "story": "STORIES", "reels": "REELS"}
+
 #: The account or the service has no history. All else says that it cannot be read now.
-NO_HISTORY = (
-    BadRequestError,
-    PermissionDeniedError,
-    NotFoundError,
-    GoneError,
-    UnexpectedReplyError,
-)
+NO_HISTORY = (BadRequestError, PermissionDeniedError, NotFoundError, GoneError)
+
+
+def _is_hopeless(error: WondaError) -> bool:
+    """Whether a post could not be sent either."""
+    no_connection = isinstance(error, ServiceUnreachableError) and not error.sent
+    return no_connection or isinstance(error, AuthenticationError | ClosedError)
+
+
+def grace(record: Record) -> float:
+    """Give the seconds for which the history's silence about a post proves nothing."""
+    return max(GRACE, record.answer_limit)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +122,7 @@ async def same_as(core: Core, body: Mapping[str, Any]) -> str:
         pictures if several else pictures[0],
         body["instagramAccountId"],
         plain(body.get("caption")),
-        "CAROUSEL" if several else body.get("product") or "IMAGE",
+        "CAROUSEL" if several else PRODUCTS.get(place_of(body) or "", body.get("product")),
     ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
@@ -139,6 +153,8 @@ class PostOnce:
         See `same_as`.
     repeat : bool
         Whether it may be made again.
+    unchecked : bool
+        Whether it may be made where the history cannot be read.
     """
 
     for_good = False  # a post that failed can be made again
@@ -151,10 +167,12 @@ class PostOnce:
         same_as: str,
         *,
         repeat: bool = False,
+        unchecked: bool = False,
     ) -> None:
         self._core = core
         self._operation = operation
         self._body = body
+        self._unchecked = unchecked
         self.repeat = repeat
         self.same_as = same_as
 
@@ -172,15 +190,18 @@ class PostOnce:
             raise AlreadyPublishedError(
                 "The same post is being sent at this moment.",
                 hint="Nothing was sent. Wait until that one has its answer.",
+                code="already_requested",
             )
         if earlier.unknown:
-            finding = await check(self._core, self._operation, earlier)
+            finding = await self._looked_for(earlier)
             if finding.posted is not None:
                 return  # settled: the journal is asked anew
             if not finding.on_its_way:
                 reason = f"the same post was asked for before, and {_lower(finding.message)}"
                 name, where = self._operation.name, self._operation.check
-                raise OutcomeUnknownError(name, reason, where, intent=earlier.intent)
+                raise OutcomeUnknownError(
+                    name, reason, where, intent=earlier.intent, kind=self._operation.kind
+                )
         elif earlier.state == "posted" or earlier.ended:
             asked = _moment(earlier.asked_at)
             raise _already(self._body, asked, earlier.permalink, earlier.job_id)
@@ -190,14 +211,24 @@ class PostOnce:
             f"The same post is {_under_way(earlier)} already.",
             job_id=earlier.job_id,
             published_at=_moment(earlier.asked_at),
+            code="already_requested",
         )
+
+    async def _looked_for(self, earlier: Record) -> Finding:
+        """Look for an earlier post; where that is not possible now, it stays unknown."""
+        try:
+            return await check(self._core, self._operation, earlier)
+        except WondaError as error:
+            if _is_hopeless(error):
+                raise
+            return Finding(posted=None, message=_unreadable(error))
 
     async def _came_to_nothing(self, earlier: Record) -> bool:
         """Ask after a post that had not ended; raises if it was posted meanwhile."""
         job_id = earlier.job_id or ""
         try:
             now = await self._core.ask("publish", job_id)
-        except NotFoundError:  # nothing says that it was posted, and nothing that it was not
+        except (NotFoundError, GoneError):  # nothing says that it was posted, nor that it was not
             gone = self._core.journal.unknown(earlier.intent, "its job is gone")
             return await asyncio.wrap_future(gone)
         except WondaError:
@@ -212,25 +243,65 @@ class PostOnce:
         Raises
         ------
         AlreadyPublishedError
-        APIError, ServiceUnreachableError
+        HistoryUnavailableError
             If the history cannot be read now, though the service has one.
         """
+        account = self._body["instagramAccountId"]
         try:
-            found = await post_history.read(
-                self._core.transport, self._body["instagramAccountId"], pages=LOOK_BACK
+            found = await post_history.read(self._core.transport, account, pages=LOOK_BACK)
+        except WondaError as error:
+            if _is_hopeless(error):
+                raise
+            found, problem = None, _unreadable(error)
+            may_go = self._unchecked or _has_none(error)  # the journal was asked
+        if found is not None:
+            await self._refuse_same(found.posts)
+        elif not may_go:
+            raise HistoryUnavailableError(
+                f"Whether this was posted before could not be checked: {_lower(problem)}. The "
+                "journal on this computer knows of no such post, but another computer may have "
+                "made it.",
+                "Nothing was sent. Try again later, or pass allow_unchecked=True to publish "
+                "without this check.",
             )
-        except NO_HISTORY:
-            return  # the journal was asked
-        for post in found.posts:
-            if is_same(post, self._body):
+
+    async def _refuse_same(self, posts: list[post_history.Post]) -> None:
+        """Refuse to repeat a post of the history, also one that may be the same."""
+        alike = [(repeats(post, self._body), post) for post in posts]
+        for like, post in alike:
+            if like is Likeness.OURS:
                 if (post.status or "").lower() in WAITING:
                     raise AlreadyPublishedError(
                         "The same post is on its way already.",
                         permalink=post.permalink,
                         published_at=post.created_at,
                         job_id=post.job_id,
+                        code="already_requested",
                     )
                 raise _already(self._body, post.created_at, post.permalink, post.job_id)
+        doubtful = [post for like, post in alike if like is Likeness.DOUBTFUL]
+        others = await _known(self._core) if doubtful else set()
+        for post in doubtful:
+            if post.job_id not in others and post.permalink not in others:
+                raise AlreadyPublishedError(
+                    "The account’s history has a post that may be the same; it does not say which "
+                    "image it shows.",
+                    permalink=post.permalink,
+                    published_at=post.created_at,
+                    job_id=post.job_id,
+                    hint="Nothing was sent. Look at the account; if it is another post, pass "
+                    "allow_repeat=True.",
+                    code="possibly_published",
+                )
+
+
+def _has_none(error: WondaError) -> bool:
+    """Whether the service itself says that there is no history."""
+    return isinstance(error, NO_HISTORY) and isinstance(error, APIError) and error.by_service
+
+
+def _unreadable(error: WondaError) -> str:
+    return f"The account’s history cannot be read now: {_lower(error.message)}."
 
 
 async def check(core: Core, operation: Operation, record: Record) -> Finding:
@@ -241,60 +312,121 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     APIError, ServiceUnreachableError
         If the history cannot be read.
     """
+    if record.job_id is not None and (record.unknown or not record.ended):
+        again = await _asked_again(core, operation, record)
+        if again is not None:
+            return again
     gone = record.state == "accepted" and not record.ended  # asked after a job that is lost
     if not record.unknown and not gone:
         return _not_unknown(core, operation, record)
     waiting = await _among_scheduled(core, operation, record)
     if waiting is not None:
         return waiting
-    return await _in_history(core, operation, record, gone=gone)
+    return await _in_history(core, operation, record)
 
 
-async def _in_history(core: Core, operation: Operation, record: Record, *, gone: bool) -> Finding:
-    """Look for a post in the account's history; `gone`: its job is not there any more."""
+async def _asked_again(core: Core, operation: Operation, record: Record) -> Finding | None:
+    """Ask after a job that was lost; None if it still is."""
+    try:
+        await core.ask("publish", record.job_id or "")
+    except WondaError as error:
+        if _is_hopeless(error):
+            raise
+        return None
+    [now] = await asyncio.wrap_future(core.journal.of_intent(record.intent))
+    return None if now.unknown else _not_unknown(core, operation, now)
+
+
+async def _in_history(core: Core, operation: Operation, record: Record) -> Finding:
+    """Look for a post in the account's history."""
 
     def asked() -> datetime:
-        """When it was asked, by the service's clock."""
-        return _moment(record.asked_at + core.transport.ahead)
+        """When it was asked, by the service's clock, or earlier."""
+        if record.served_at is not None:
+            return _moment(record.served_at)
+        # It may have been noted by a clock that was wrong then.
+        return _moment(min(record.asked_at + core.transport.ahead, _service_time(core)))
 
     account = record.body["instagramAccountId"]
     try:
         found = await post_history.read(core.transport, account, since=lambda: asked() - SKEW)
-    except NO_HISTORY:
-        return _undecided("This account has no history to look into")
-    ours, doubtful = await _among(core, record, found.posts, asked())
-    if ours is not None:
+    except (*NO_HISTORY, UnexpectedReplyError):
+        return _undecided("This account has no history that can be read")
+    return await _concluded(core, operation, record, found, asked())
+
+
+async def _concluded(
+    core: Core, operation: Operation, record: Record, found: post_history.History, asked: datetime
+) -> Finding:
+    """Say what the history proves about a post."""
+    ours, doubtful = await _among(core, record, found.posts, asked)
+    failed = ours is not None and (ours.status or "").lower() in FAILED
+    # One that failed may be another try, by another computer, while this one is on its way.
+    if ours is not None and (not failed or _is_of_job(ours, record)):
         return await _settled(core, operation, record, ours)
-    if doubtful is not None or gone or not found.complete:
-        like = "A post like this is in the account’s history"
-        return _undecided(like if doubtful else "The account’s history does not tell", doubtful)
-    left = _may_still_arrive(record, datetime.now(UTC))
+    why = await _why_undecided(core, record, found, doubtful)
+    if why:
+        return _undecided(why, doubtful or ours)
+    left = grace(record) - _quiet_for(core, record)
     if left > 0:
         return Finding(
             posted=None,
             message="It is not in the account’s history so far, but may still arrive.",
-            again_in=left,
+            again_in=min(left, AGAIN),
         )
+    if ours is not None:
+        return await _settled(core, operation, record, ours)
     return await _noted(core, operation, record, core.journal.absent(record), NOT_POSTED)
 
 
-def _may_still_arrive(record: Record, now: datetime) -> float:
-    """Seconds for which a post that is nowhere to be seen may yet be made."""
-    grace = CAROUSEL_GRACE if record.body.get("mediaIds") else GRACE
-    since = record.told_at
+async def _why_undecided(
+    core: Core, record: Record, found: post_history.History, doubtful: post_history.Post | None
+) -> str:
+    """Why the history’s silence proves nothing, however long it lasts; empty if it does."""
+    if doubtful is not None:
+        return "A post like this is in the account’s history"
+    if record.taken:
+        return "The service accepted this post, but its history does not show it"
+    if not found.complete:
+        return "The account’s history does not tell"
+    shown = {value for post in found.posts for value in (post.job_id, post.permalink)}
+    for other in await asyncio.wrap_future(core.journal.posts(core.base_url)):
+        is_made = other.state == "posted" or other.status == "succeeded"
+        lately = abs(other.asked_at - record.asked_at) < LATELY
+        same_account = other.body.get("instagramAccountId") == record.body["instagramAccountId"]
+        if is_made and lately and same_account and not {other.job_id, other.permalink} & shown:
+            return "The account’s history lacks other posts that were made"
+    return ""
+
+
+def _service_time(core: Core) -> float:
+    there = core.transport.service_time
+    return datetime.now(UTC).timestamp() if there is None else there
+
+
+def _quiet_for(core: Core, record: Record) -> float:
+    """Seconds, or fewer, since a post may last have been on its way; no set clock adds to them."""
+    quiet = record.quiet_for
+    there = core.transport.service_time
+    if there is not None and record.served_at is not None:
+        quiet = max(quiet, there - record.served_at - record.answer_limit)
     due = timestamp(record.body.get("scheduledAt"))
-    if due is not None and due <= now:  # it has left the list, and is being posted
-        since = max(since, due.timestamp())
-    return min(grace, since + grace - now.timestamp())
+    if due is not None and due.timestamp() <= _service_time(core):
+        quiet = min(quiet, _service_time(core) - due.timestamp())  # it left the list then
+    return quiet
 
 
-async def _others(core: Core, record: Record) -> set[str]:
-    """The job ids and addresses of all other posts that the journal knows."""
+def _is_of_job(post: post_history.Post, record: Record) -> bool:
+    return record.job_id is not None and post.job_id == record.job_id
+
+
+async def _known(core: Core, but: Record | None = None) -> set[str]:
+    """The job ids and addresses of all posts that the journal knows, `but` of one."""
     known = await asyncio.wrap_future(core.journal.posts(core.base_url))
     return {
         value
         for other in known
-        if other.intent != record.intent
+        if but is None or other.intent != but.intent
         for value in (other.job_id, other.permalink)
         if value
     }
@@ -305,8 +437,8 @@ async def _among_scheduled(core: Core, operation: Operation, record: Record) -> 
     if not record.body.get("scheduledAt"):
         return None
     try:
-        post, sure = await schedule.found(core, record.body, await _others(core, record))
-    except NO_HISTORY:
+        post, sure = await schedule.found(core, record.body, await _known(core, record))
+    except (*NO_HISTORY, UnexpectedReplyError):
         if schedule.is_due(record.body, datetime.now(UTC)):
             return None  # the history tells more by now
         return _undecided("The scheduled posts cannot be listed")
@@ -323,14 +455,23 @@ async def _among(
     core: Core, record: Record, posts: list[post_history.Post], asked: datetime
 ) -> tuple[post_history.Post | None, post_history.Post | None]:
     """Find the row of a request, or else one of which it cannot be told."""
-    others = await _others(core, record)
-    found: dict[Likeness, post_history.Post] = {}
+    others = await _known(core, record)
+    ours: list[post_history.Post] = []
+    doubtful = None
     for post in posts:
-        if post.job_id not in others and post.permalink not in others:
-            known_by_id = record.job_id is not None and post.job_id == record.job_id
-            like = Likeness.OURS if known_by_id else likeness(post, record.body, asked)
-            found.setdefault(like, post)
-    return found.get(Likeness.OURS), found.get(Likeness.DOUBTFUL)
+        if _is_of_job(post, record):
+            return post, None
+        if post.job_id in others or post.permalink in others:
+            continue
+        like = likeness(post, record.body, asked)
+        other_job = record.job_id is not None and post.job_id is not None
+        if like is Likeness.OURS and not other_job:
+            ours.append(post)
+        elif like is not Likeness.OTHER:
+            doubtful = doubtful or post
+    # One that failed says nothing where another one did not.
+    made = (post for post in ours if (post.status or "").lower() not in FAILED)
+    return next(made, next(iter(ours), None)), doubtful
 
 
 def _undecided(why: str, post: post_history.Post | None = None) -> Finding:
@@ -373,7 +514,7 @@ async def _settled(
 ) -> Finding:
     """Note what the history says of a post."""
     status = (post.status or "").lower()
-    if post.job_id:  # followed like any other: it may not have ended
+    if post.job_id and record.job_id is None:  # followed like any other: it may not have ended
         await asyncio.wrap_future(core.journal.accepted(record.intent, post.job_id, status))
         [now] = await asyncio.wrap_future(core.journal.of_intent(record.intent))
         job = core.revived(now, operation)

@@ -23,6 +23,15 @@ PATH = "/instagram/publishes"
 PAGE = 50  # rows; the default of 10 is asked for where the service takes no 50
 PAGES = 10  # at most
 
+NAME = "publishes"  # of the list of rows, as far as that is known
+#: Of these a row tells at least one.
+FACTS = frozenset(
+    {
+        *("mediaId", "sourceMediaId", "mediaIds", "media", "caption", "permalink", "outputJobId"),
+        *("instagramPublishId", "igMediaId", "instagramAccountId", "publishedAt"),
+    }
+)
+
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the history; what it does not say is None."""
@@ -94,16 +103,31 @@ async def read(
 
 
 def _rows(raw: Any) -> list[dict[str, Any]]:
-    if not isinstance(raw, dict):
-        raise UnexpectedReplyError("The publish history is not an object.", "Try again later.")
-    named = (raw.get(name) for name in ("publishes", "items", "data", "results", "rows"))
-    rows = next((value for value in named if isinstance(value, list)), None)
-    if rows is None:
-        lists = [value for value in raw.values() if isinstance(value, list)]
-        rows = lists[0] if len(lists) == 1 else None
-    if rows is None:
-        raise UnexpectedReplyError("The publish history has no rows.", "Try again later.")
-    return [row for row in rows if isinstance(row, dict)]
+    """Read a page's rows. The name of their list is known of no page, so it is looked for.
+
+    Raises
+    ------
+    UnexpectedReplyError
+        If it is no history: an error page, an empty reply, or JSON about something else. That
+        nothing is in it would say that nothing was posted.
+    """
+    if not isinstance(raw, dict) or raw.get("error"):
+        raise _no_history()
+    lists = [value for value in raw.values() if isinstance(value, list)]
+    rows = raw.get(NAME, lists[0] if len(lists) == 1 else None)
+    if not isinstance(rows, list):
+        raise _no_history()
+    # An empty list under a name that is not known says nothing, unless it comes in pages.
+    listed = bool(rows or NAME in raw or "nextCursor" in raw)
+    if not listed or not all(isinstance(row, dict) and FACTS & row.keys() for row in rows):
+        raise _no_history()
+    return rows
+
+
+def _no_history() -> UnexpectedReplyError:
+    return UnexpectedReplyError(
+        "The service answered with something other than the publish history.", "Try again later."
+    )
 
 
 def _ends_before(page: list[Post], moment: datetime) -> bool:

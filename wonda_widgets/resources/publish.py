@@ -60,6 +60,7 @@ class AsyncPublish:
         product: str | None = None,
         scheduled_at: datetime | str | None = None,
         allow_repeat: bool = False,
+        allow_unchecked: bool = False,
     ) -> Job:
         """Publish one picture to Instagram and get the job that follows it.
 
@@ -84,13 +85,18 @@ class AsyncPublish:
             computer's. The job then is ``"scheduled"`` until that time; `cancel` takes it back.
         allow_repeat : bool
             Whether it may be the second post of its kind.
+        allow_unchecked : bool
+            Whether to post also where the account's history cannot be read, so that a post made
+            by another computer stays unnoticed.
 
         Raises
         ------
         InvalidInputError
             If something is known to be refused; nothing was sent.
         AlreadyPublishedError
-            If the same was posted before, or is on its way; nothing was sent.
+            If the same was posted before, may have been, or is on its way; nothing was sent.
+        HistoryUnavailableError
+            If the account's history cannot be read now; nothing was sent.
         OutcomeUnknownError
             If the request may have arrived but its reply was lost, now or the last time that
             the same was published. It is not repeated; `check` settles it.
@@ -103,7 +109,9 @@ class AsyncPublish:
         if due is not None:
             body["scheduledAt"] = due
         same_as = await once.same_as(self._core, body)
-        first = once.PostOnce(self._core, PUBLISHING, body, same_as, repeat=allow_repeat)
+        first = once.PostOnce(
+            self._core, PUBLISHING, body, same_as, repeat=allow_repeat, unchecked=allow_unchecked
+        )
         try:
             return await self._core.start(PUBLISHING, body, _named, once=first)
         except PermissionDeniedError as error:
@@ -119,6 +127,7 @@ class AsyncPublish:
         instagram_account_id: str,
         caption: str | None = None,
         allow_repeat: bool = False,
+        allow_unchecked: bool = False,
     ) -> Job:
         """Publish 2 to 10 pictures to Instagram as one post that people swipe through.
 
@@ -136,15 +145,20 @@ class AsyncPublish:
             At most 2,200 characters.
         allow_repeat : bool
             Whether it may be the second post of its kind.
+        allow_unchecked : bool
+            As of `instagram`.
 
         Raises
         ------
-        InvalidInputError, AlreadyPublishedError, OutcomeUnknownError, APIError
+        InvalidInputError, AlreadyPublishedError, HistoryUnavailableError
+        OutcomeUnknownError, APIError
             As `instagram`.
         """
         body = _carousel(media_ids, instagram_account_id, caption)
         same_as = await once.same_as(self._core, body)
-        first = once.PostOnce(self._core, CAROUSEL, body, same_as, repeat=allow_repeat)
+        first = once.PostOnce(
+            self._core, CAROUSEL, body, same_as, repeat=allow_repeat, unchecked=allow_unchecked
+        )
         return await self._core.start(CAROUSEL, body, _made, once=first)
 
     @on_package_loop
@@ -263,6 +277,7 @@ class Publish:
         product: str | None = None,
         scheduled_at: datetime | str | None = None,
         allow_repeat: bool = False,
+        allow_unchecked: bool = False,
     ) -> Job:
         """See `AsyncPublish.instagram`."""
         return runtime.call(
@@ -274,6 +289,7 @@ class Publish:
                 product=product,
                 scheduled_at=scheduled_at,
                 allow_repeat=allow_repeat,
+                allow_unchecked=allow_unchecked,
             ),
             interrupted=PUBLISHING.check,
         )
@@ -285,6 +301,7 @@ class Publish:
         instagram_account_id: str,
         caption: str | None = None,
         allow_repeat: bool = False,
+        allow_unchecked: bool = False,
     ) -> Job:
         """See `AsyncPublish.instagram_carousel`."""
         return runtime.call(
@@ -293,6 +310,7 @@ class Publish:
                 instagram_account_id=instagram_account_id,
                 caption=caption,
                 allow_repeat=allow_repeat,
+                allow_unchecked=allow_unchecked,
             ),
             interrupted=CAROUSEL.check,
         )

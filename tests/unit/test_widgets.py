@@ -482,7 +482,7 @@ def test_after_an_unknown_outcome_nothing_is_posted_until_check_has_found_the_po
 def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_again(
     publisher, settled, wonda, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.resources.once.GRACE", 0.3)
+    monkeypatch.setattr("wonda_widgets.resources.once.grace", lambda _record: 0.3)
     lose(publisher, settled, wonda, after=False)
     send(publisher, "check")
     settled(lambda: publisher.again_in > 0)
@@ -510,7 +510,7 @@ def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_ask
 def test_while_a_post_is_unknown_its_picture_stays_the_one_to_publish(
     publisher, settled, wonda, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.resources.once.GRACE", 0.0)
+    monkeypatch.setattr("wonda_widgets.resources.once.grace", lambda _record: 0.0)
     lose(publisher, settled, wonda, after=False)
     first = publisher.media_id
     runtime.post(lambda: publisher.offer("another"))
@@ -570,6 +570,53 @@ def test_the_same_post_again_asks_and_posts_only_if_it_is_wanted(publisher, sett
     for _ in range(3):
         send(publisher, "repeat", media_id=publisher.media_id)
     settled(lambda: publisher.posted and publisher.step == "editing")
+    assert len(sandbox_of(wonda).store.publishes) == 2
+
+
+def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda):
+    sandbox = sandbox_of(wonda)
+    sandbox.faults.add("GET", "/instagram/publishes", 503, times=99)
+    publisher.confirm_publish = False
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.step == "unchecked")
+    assert publisher.earlier["title"] == "Not checked."
+    assert "could not be checked" in publisher.earlier["text"]
+    assert publisher.error is None
+    send(publisher, "unchecked", media_id="another")
+    send(publisher, "repeat", media_id=publisher.media_id)
+    send(publisher, "edit")
+    settled(lambda: publisher.step == "editing")
+    assert not sandbox.store.publishes
+    send(publisher, "unchecked", media_id=publisher.media_id)  # what nobody is asked
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.step == "unchecked")
+    assert not sandbox.store.publishes
+    for _ in range(3):
+        send(publisher, "unchecked", media_id=publisher.media_id)
+    settled(lambda: publisher.posted and publisher.step == "editing")
+    assert len(sandbox.store.publishes) == 1
+
+
+def test_a_post_that_may_be_the_same_is_said_to_be_that(publisher, settled, wonda, monkeypatch):
+    from wonda_widgets.resources import post_history
+
+    whole = post_history.post
+    monkeypatch.setattr(
+        post_history,
+        "post",
+        lambda row: whole({name: row[name] for name in ("permalink", "createdAt")}),
+    )
+    wonda.publish.instagram(
+        media_id=wonda.media.upload(b"GIF89a").media_id, instagram_account_id=ACCOUNT
+    ).wait()
+    wonda._async._core.journal._database.run(lambda file: file.execute("DELETE FROM request"))
+    publisher.confirm_publish = False
+    send(publisher, "publish", **fields())
+    settled(lambda: publisher.step == "repeating")
+    assert publisher.earlier["title"] == "Possibly posted already."
+    assert publisher.earlier["link"]
+    send(publisher, "repeat", media_id=publisher.media_id)
+    settled(lambda: publisher.posted)
     assert len(sandbox_of(wonda).store.publishes) == 2
 
 

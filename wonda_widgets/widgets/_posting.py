@@ -2,6 +2,7 @@
 
     editing ──Publish──> confirming ──Publish now──> sending ──> running ──> editing
                              │                          ├──> repeating (the same was posted)
+                             │                          ├──> unchecked (nobody knows if it was)
                              └──Keep editing            └──> unknown <──> checking
 
 The step changes on the package's loop before anything is sent. So however often
@@ -19,6 +20,7 @@ import traitlets
 from .. import runtime
 from ..errors import (
     AlreadyPublishedError,
+    HistoryUnavailableError,
     InvalidInputError,
     OutcomeUnknownError,
     WondaError,
@@ -39,6 +41,14 @@ if TYPE_CHECKING:
 MOST_CHECKS = 60  # by itself
 UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
 
+#: Why nothing was sent, by the error's code.
+NOT_SENT = {
+    "already_published": "Already posted.",
+    "already_requested": "Already asked for.",
+    "possibly_published": "Possibly posted already.",
+    "history_unavailable": "Not checked.",
+}
+
 
 class PostingPanel(WatchingPanel):
     """A panel that posts something to Instagram, once."""
@@ -56,11 +66,13 @@ class PostingPanel(WatchingPanel):
     confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
     step = traitlets.Unicode("editing").tag(sync=True)
     """``"editing"``, ``"confirming"``, ``"repeating"`` (the same was posted before: again?),
-    ``"sending"``, ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
+    ``"unchecked"`` (whether it was cannot be checked: publish anyway?), ``"sending"``,
+    ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
     summary = traitlets.Dict().tag(sync=True)
     """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
     earlier = traitlets.Dict().tag(sync=True)
-    """Of the same post, made before: ``title``, ``text`` and ``link``."""
+    """Why the last `Publish` sent nothing: ``title``, ``text`` and, of the same post made before,
+    ``link``."""
     settled = traitlets.Unicode("").tag(sync=True)
     """What was found out about a post whose outcome was unknown, until the next one."""
     undecided = traitlets.Bool(default_value=False).tag(sync=True)
@@ -103,8 +115,8 @@ class PostingPanel(WatchingPanel):
         """What is asked for beside account and caption, if nothing speaks against it."""
         raise NotImplementedError
 
-    async def _make_post(self, summary: Mapping[str, Any], *, repeat: bool) -> Job:
-        """Post what was summed up."""
+    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+        """Post what was summed up; `allowed` as `publish.instagram` takes it."""
         raise NotImplementedError
 
     def _offer_next(self) -> None:
@@ -164,12 +176,16 @@ class PostingPanel(WatchingPanel):
             raise InvalidInputError("publish", "Nothing is published from here.")
 
     def _on_edit(self, _content: object) -> None:
-        if self.step in {"confirming", "repeating"}:
+        if self.step in {"confirming", "repeating", "unchecked"}:
             self.step = "editing"
 
     def _on_repeat(self, content: Mapping[str, Any]) -> None:
         if self.step == "repeating" and content.get("media_id") == self.summary["media_id"]:
-            self._submit(repeat=True)
+            self._submit(allow_repeat=True)
+
+    def _on_unchecked(self, content: Mapping[str, Any]) -> None:
+        if self.step == "unchecked" and content.get("media_id") == self.summary["media_id"]:
+            self._submit(allow_unchecked=True)
 
     def _on_confirm(self, content: Mapping[str, Any]) -> None:
         # The step changes here, on the loop, before anything is sent; a second click
@@ -204,24 +220,24 @@ class PostingPanel(WatchingPanel):
         named = {"media_id": self.media_id, "account_name": names[chosen["account"]]}
         return {**chosen, **own, **named}
 
-    def _submit(self, *, repeat: bool = False) -> None:
+    def _submit(self, **allowed: bool) -> None:
         self._check_offered()
         self.step = "sending"
         self.settled = ""
         self._watch(None)
-        self._start(self._publish, self.summary, repeat)
+        self._start(self._publish, self.summary, allowed)
 
-    async def _publish(self, summary: Mapping[str, Any], repeat: bool) -> None:  # noqa: FBT001
+    async def _publish(self, summary: Mapping[str, Any], allowed: Mapping[str, bool]) -> None:
         try:
-            job = await self._make_post(summary, repeat=repeat)
-        except AlreadyPublishedError as error:
-            posted = "already posted" in error.message
+            job = await self._make_post(summary, **allowed)
+        except (AlreadyPublishedError, HistoryUnavailableError) as error:
             self.earlier = {
-                "title": "Already posted." if posted else "Already asked for.",
+                "title": NOT_SENT.get(error.code, ""),
                 "text": error.message,
-                "link": error.permalink or "",
+                "link": getattr(error, "permalink", None) or "",
             }
-            self.step = "repeating"
+            is_same = isinstance(error, AlreadyPublishedError)
+            self.step = "repeating" if is_same else "unchecked"
         except OutcomeUnknownError as error:
             self._doubt(error)
             raise

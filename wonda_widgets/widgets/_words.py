@@ -68,7 +68,7 @@ _TITLES: tuple[tuple[type[WondaError], str], ...] = (
 def problem(error: BaseException) -> Problem:
     """An error as a panel shows it."""
     if isinstance(error, OutcomeUnknownError):
-        is_post = "publish" in error.operation
+        is_post = error.kind == "publish"
         reason = error.reason[:1].upper() + error.reason[1:]
         # Of a post the panel finds out itself, by its `Check`.
         hint = "It is not repeated by itself." if is_post else f"It was not repeated. {error.hint}"

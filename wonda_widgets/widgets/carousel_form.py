@@ -234,12 +234,12 @@ class CarouselForm(PostingPanel):
         check_slides(len(self._slides))
         return {"media_ids": [slide.shown.media_id for slide in self._slides]}
 
-    async def _make_post(self, summary: Mapping[str, Any], *, repeat: bool) -> Job:
+    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
         return await self._client.publish.instagram_carousel(
             media_ids=summary["media_ids"],
             instagram_account_id=summary["account"],
             caption=summary["caption"] if summary["caption"].strip() else None,
-            allow_repeat=repeat,
+            **allowed,
         )
 
     @property

@@ -182,7 +182,7 @@ class PublishForm(PreflightPanel):
         schedule.checked(chosen["scheduled_at"] or None, datetime.now(UTC))
         return chosen
 
-    async def _make_post(self, summary: Mapping[str, Any], *, repeat: bool) -> Job:
+    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
         return await self._client.publish.instagram(
             media_id=summary["media_id"],
             instagram_account_id=summary["account"],
@@ -190,7 +190,7 @@ class PublishForm(PreflightPanel):
             alt_text=summary["alt_text"] if summary["alt_text"].strip() else None,
             product=summary["product"],
             scheduled_at=summary["scheduled_at"] or None,
-            allow_repeat=repeat,
+            **allowed,
         )
 
     def _waits(self, due: datetime | None) -> None:

@@ -223,7 +223,7 @@ class Studio(Posts):
 
     def _check(self, record: Record) -> bool:
         """Settle a post of an earlier kernel; False while another one is on its way."""
-        if self.publish_form.step not in {"editing", "confirming", "repeating"}:
+        if self.publish_form.step not in {"editing", "confirming", "repeating", "unchecked"}:
             return False
         self.publish_form.take_over(self._used.jobs.resume(record))
         self.publish_form.check()

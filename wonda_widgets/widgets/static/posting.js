@@ -92,11 +92,14 @@ function posting(model, panel, own) {
   const go = h("div", { class: "wonda-go" }, publish, hint);
   const note = h("p", { class: "wonda-note", role: "status" });
 
-  // The same was posted before: once more?
+  // The same was posted before, or that could not be checked: publish it all the same?
   const earlierTitle = h("strong");
   const earlierText = h("span");
   const earlierLink = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
-  const again = button("Post again", () => send(again, "repeat"));
+  const again = button("Post again", () =>
+    send(again, model.get("step") === "repeating" ? "repeat" : "unchecked"),
+  );
+  const question = h("p", { class: "wonda-summary-text" });
   const leave = button("Keep editing", () => tell(model, { type: "edit" }));
   const earlier = boxed(
     "Already posted",
@@ -105,7 +108,7 @@ function posting(model, panel, own) {
       "div",
       {},
       h("p", {}, earlierTitle, " ", earlierText, " ", earlierLink),
-      h("p", { class: "wonda-summary-text" }, "Nothing was sent. Post it again?"),
+      question,
       h("div", { class: "wonda-buttons" }, again, leave),
     ),
   );
@@ -185,17 +188,21 @@ function posting(model, panel, own) {
   function paint() {
     const step = model.get("step");
     const busy = ["sending", "running", "checking"].includes(step);
-    const asks = step === "confirming" || step === "repeating";
+    const stopped = step === "repeating" || step === "unchecked";
+    const asks = step === "confirming" || stopped;
     const unknown = step === "unknown" || step === "checking";
     const why = step === "editing" ? reason() : "";
     const free = model.get("confirm_publish") ? "You see a summary first." : "";
     publish.textContent = own.words().publish;
     go.hidden = asks;
     summary.hidden = step !== "confirming";
-    earlier.hidden = step !== "repeating";
+    earlier.hidden = !stopped;
     turn(publish, step === "editing" && !why && !sent.waiting);
     turn(now, step === "confirming" && !sent.waiting);
-    turn(again, step === "repeating" && !sent.waiting);
+    again.textContent = step === "unchecked" ? "Publish anyway" : "Post again";
+    question.textContent =
+      step === "unchecked" ? "Nothing was sent. Publish it anyway?" : "Nothing was sent. Post it again?";
+    turn(again, stopped && !sent.waiting);
     hint.textContent = unknown ? "Settle the last post first." : busy ? "On its way…" : why || free;
     // What the summary speaks of is not changed under it.
     for (const control of [...fields, refresh]) control.disabled = asks || busy;
@@ -268,7 +275,7 @@ function posting(model, panel, own) {
     if (hadFocus && step === "confirming" && !summary.contains(document.activeElement))
       summary.focus();
     // What had the focus is hidden: it goes on to where the next thing is told.
-    if (wasInSummary && step !== "confirming" && step !== "repeating") publish.focus();
+    if (wasInSummary && !["confirming", "repeating", "unchecked"].includes(step)) publish.focus();
   });
   on("step again_in", () => {
     due = performance.now() + model.get("again_in") * 1000;
@@ -283,7 +290,8 @@ function posting(model, panel, own) {
     earlier.setAttribute("aria-label", heading.replace(/\.$/, ""));
     earlierText.textContent = model.get("earlier").text ?? "";
     pointTo(earlierLink, model.get("earlier").link);
-    if (model.get("step") === "repeating" && root.contains(document.activeElement)) earlier.focus();
+    const stopped = ["repeating", "unchecked"].includes(model.get("step"));
+    if (stopped && root.contains(document.activeElement)) earlier.focus();
   });
   on("posted", () => {
     const last = model.get("posted");
@@ -301,7 +309,8 @@ function posting(model, panel, own) {
   hotkey(
     root,
     signal,
-    (event) => isEscape(event) && ["confirming", "repeating"].includes(model.get("step")),
+    (event) =>
+      isEscape(event) && ["confirming", "repeating", "unchecked"].includes(model.get("step")),
     () => tell(model, { type: "edit" }),
   );
   return { paint };

@@ -1,0 +1,374 @@
+"""A model of all that may happen to a request: at the service there is one effect for a wish.
+
+Kernels on two computers, of which one has two kernels on one journal, publish and generate; the
+service accepts, refuses, loses and garbles; its history shows all, some or nothing; clocks are
+set, computers restart, kernels are killed, entries are pruned; a person checks and decides.
+
+    python -m tests.model.test_one_effect SECONDS [SEED]
+
+runs it for as long as is asked, and says how many histories that were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, assume, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+import wonda_widgets as ww
+from wonda_widgets import elapsed, jobs, pruning, records, runtime
+from wonda_widgets.resources import _core
+
+from .service import ACCOUNT, FATES, HISTORIES, JOBS, PRICE, Service
+
+if TYPE_CHECKING:
+    import concurrent.futures
+
+KEY = "sk_" + "5a" * 32
+BASE = "https://wonda.example.test/api/v1"
+BUDGET = 0.22  # US dollars: five images
+SLOWEST = 300.0  # seconds after which a request that was held has taken effect, or never does
+
+#: Kernels by the computer that they are on; those of one computer share a journal.
+KERNELS = {"one": 0, "two": 0, "elsewhere": 1}
+#: Histories that need not show another computer's post.
+BLIND = {"finished", "pages", "empty", "none"}
+
+kernels = st.sampled_from(sorted(KERNELS))
+fates = st.one_of(st.just("accepted"), st.sampled_from(sorted(FATES)))
+ends = st.sampled_from(["succeeded", "succeeded", "failed"])
+captions = st.sampled_from(["Made with Wonda", ""])
+names = st.sampled_from([None, "autumn", "Autumn", "autumn\u00a0", "caf\u00e9", "cafe\u0301"])
+#: What names mean that are not written as they are meant.
+NAMES = {"autumn\u00a0": "autumn", "cafe\u0301": "caf\u00e9"}
+bodies = st.sampled_from(
+    [
+        {"prompt": "A lake", "params": {"n": 4}},
+        {"prompt": "A\u00a0lake", "params": {"n": 4.0}},
+        {"prompt": "A lake", "params": {"n": 4, "styleId": None}},
+        {"prompt": "A sea " * 300, "params": {}},
+    ]
+)
+
+
+def meaning(body: dict[str, Any]) -> tuple[str | None, str]:
+    """What two requests have in common that a person takes for the same."""
+    return body["params"].get("for"), "sea" if "sea" in body["prompt"] else "lake"
+
+
+class Requests(RuleBasedStateMachine):
+    """One person, two computers, and a service that goes wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.patch = pytest.MonkeyPatch()
+        self.service = Service()
+        self.set_off = 0.0  # seconds by which the time of day is wrong
+        self.running = 100.0
+        self.starts = 0
+        self.patch.setattr(time, "time", self.time_of_day)
+        self.patch.setattr(elapsed, "seconds", lambda: self.running)
+        self.patch.setattr(elapsed, "clock", lambda: f"start {self.starts}")
+        self.patch.setattr(jobs.Job, "_start", lambda _job: None)  # asked only when a rule says so
+        self.patch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
+        self.patch.setattr(_core, "CLOSING", 0.01)
+        self.clients: dict[str, ww.Wonda] = {}
+        self.wishes: Counter[str] = Counter()
+        self.dismissed: Counter[tuple[str, str]] = Counter()
+        self.excused: Counter[str] = Counter()
+        self.said: set[str] = set()  # intents that the person called not posted
+        self.spent = 0.0
+        self.budget = ww.Budget(BUDGET, datetime.fromtimestamp(self.service.now, UTC))
+        self.sending: list[concurrent.futures.Future[Any]] = []
+        for name in KERNELS:
+            self.start(name)
+
+    # ------------------------------------------------------------ the world
+
+    def time_of_day(self) -> float:
+        self.service.now += 1e-5  # no two moments are the same, so that the order is clear
+        return self.service.now + self.set_off
+
+    def start(self, name: str) -> None:
+        path = Path(self.folder.name) / f"{KERNELS[name]}.db"
+        transport = httpx.MockTransport(self.service)
+        self.clients[name] = ww.Wonda(KEY, base_url=BASE, journal=path, transport=transport)
+
+    def meet(self, fate: str) -> None:
+        self.service.fate = fate
+
+    @rule(history=st.sampled_from(HISTORIES), told=st.sampled_from(JOBS))
+    def the_service_changes(self, history, told):
+        self.service.history, self.service.jobs = history, told
+
+    @rule()
+    def the_service_is_well(self):
+        self.service.history, self.service.jobs = "complete", "told"
+
+    @rule(
+        takes=st.sampled_from([1.0, 100.0, SLOWEST]),
+        ends=st.sampled_from(["succeeded"] * 3 + ["failed"]),
+    )
+    def jobs_take(self, takes, ends):
+        self.service.takes, self.service.ends = takes, ends
+
+    @rule(seconds=st.sampled_from([1.0, 16.0, 32.0, 61.0, 290.0, 700.0, 5000.0, 90_000.0]))
+    def time_passes(self, seconds):
+        if seconds > SLOWEST:
+            self.what_is_on_its_way_arrives()
+        self.service.now += seconds
+        self.running += seconds
+
+    @rule(seconds=st.sampled_from([-4e7, -90_000.0, -60.0, 0.0, 60.0, 700.0, 90_000.0, 4e7]))
+    def a_clock_is_set(self, seconds):
+        self.set_off = seconds
+
+    @rule()
+    def what_is_on_its_way_arrives(self):
+        async def arrive():
+            self.service.let_arrive()
+
+        runtime.call(arrive())
+        for future in self.sending:
+            with contextlib.suppress(ww.WondaError):
+                future.result(10)
+        self.sending.clear()
+
+    @rule()
+    def the_computers_restart(self):
+        for name in KERNELS:
+            self.clients[name].close()
+        self.starts += 1
+        self.running = 5.0
+        self.service.now += 60.0
+        self.patch.setattr(records, "_token", (0, ""))
+        for name in KERNELS:
+            self.start(name)
+
+    @rule(name=kernels)
+    def a_kernel_is_killed(self, name):
+        self.clients[name].close()
+        # Others of this process count as another one's from now on, as after a real kill.
+        self.start(name)
+
+    @rule(days=st.sampled_from([0.001, 30.0]), size=st.sampled_from([1, 10**9]))
+    def the_journals_are_pruned(self, days, size):
+        for name in ("one", "elsewhere"):
+            journal = self.clients[name]._async._core.journal
+            journal._database.run(lambda file: pruning.prune(file, days, size)).result()
+
+    # ------------------------------------------------------------ the person
+
+    def asked(self, caption: str) -> dict[str, Any]:
+        return {"media_id": "m1", "instagram_account_id": ACCOUNT, "caption": caption}
+
+    def allow(self, name: str, caption: str, **allowed: bool) -> None:
+        """Note what the person wishes, and what no computer can know."""
+        self.wishes[caption] = max(self.wishes[caption], 1)
+        # What the other computer has on its way, or what the history does not show of it.
+        on_its_way = bool(self.service.held or self.service.waiting)
+        unseen = on_its_way or self.service.history in BLIND
+        if allowed.get("allow_repeat"):
+            self.wishes[caption] += 1
+        elif allowed.get("allow_unchecked") or (unseen and not self.is_known(name, caption)):
+            self.excused[caption] += 1
+
+    def is_known(self, name: str, caption: str) -> bool:
+        """Whether this computer has posted it before."""
+        journal = self.clients[name]._async._core.journal
+        return any(
+            (record.body.get("caption") or "") == caption
+            and record.state not in {"refused", "absent"}
+            for record in journal._records("kind='publish'", ()).result()
+        )
+
+    @rule(
+        name=kernels,
+        fate=fates,
+        caption=captions,
+        how=st.sampled_from([{}, {}, {}, {}, {"allow_repeat": True}, {"allow_unchecked": True}]),
+    )
+    def publish(self, name, fate, caption, how):
+        self.meet(fate)
+        self.allow(name, caption, **how)
+        with contextlib.suppress(ww.WondaError):
+            self.clients[name].publish.instagram(**self.asked(caption), **how)
+
+    @rule(name=kernels, caption=captions)
+    def publish_slowly(self, name, caption):
+        self.meet("held")
+        self.allow(name, caption)
+        before = len(self.service.held)
+        work = self.clients[name]._async.publish.instagram(**self.asked(caption))
+        future = runtime.spawn(work)
+        while len(self.service.held) == before and not future.done():
+            runtime.call(asyncio.sleep(0))
+        self.sending.append(future)
+
+    @rule(first=kernels, second=kernels, fate=fates, caption=captions)
+    def publish_at_the_same_moment(self, first, second, fate, caption):
+        assume(KERNELS[first] == KERNELS[second])  # two computers cannot know of each other so soon
+        self.meet(fate)
+        self.allow(first, caption)
+
+        async def both():
+            await asyncio.gather(
+                *(
+                    self.clients[name]._async.publish.instagram(**self.asked(caption))
+                    for name in (first, second)
+                ),
+                return_exceptions=True,
+            )
+
+        runtime.call(both())
+
+    @rule(name=kernels)
+    def check(self, name):
+        wonda = self.clients[name]
+        for job in wonda.jobs.recent(100):
+            if job.kind != "publish" or job.done:
+                continue
+            with contextlib.suppress(ww.WondaError):
+                finding = wonda.publish.check(job)
+                self.judge(wonda, job.intent, finding)
+
+    def judge(self, wonda, intent, finding):
+        """Nothing that was accepted is called absent, and nothing absent is called posted."""
+        [record] = wonda._async._core.journal._records("intent=?", (intent,)).result()
+        made = [each for each in self.service.effects if each.job_id == record.job_id]
+        if finding.posted is False and record.taken and record.job_id:
+            assert made[0].status(self.service.now) == "failed"
+        if finding.posted is True and made:
+            assert made[0].status(self.service.now) == "succeeded"
+
+    @rule(name=kernels, posted=st.booleans())
+    def the_person_looks_and_says(self, name, posted):
+        wonda = self.clients[name]
+        for job in wonda.jobs.recent(100):
+            if job.kind == "publish" and job.status == "unknown":
+                caption = job.request.get("caption") or ""
+                if not posted:  # whether or not that is so: it is the person's word
+                    self.wishes[caption] += 1
+                    self.said.add(job.intent)
+                wonda.publish.settle(job, posted=posted)
+                return
+
+    # ------------------------------------------------------------ images
+
+    @rule(name=st.sampled_from(["one", "two"]), fate=fates, body=bodies, called=names)
+    def generate(self, name, fate, body, called):
+        self.meet(fate)
+        params = {**body["params"], "for": NAMES.get(called, called)}
+        with contextlib.suppress(ww.WondaError):
+            self.clients[name].images.generate(
+                model="m", prompt=body["prompt"], params=params, once=called, budget=self.budget
+            )
+
+    @rule(name=st.sampled_from(["one", "two"]))
+    def the_person_dismisses_an_image(self, name):
+        wonda = self.clients[name]
+        for job in wonda.jobs.recent(100):
+            if job.kind == "inference" and job.status == "unknown":
+                self.dismissed[meaning(job.request)] += 1
+                wonda.jobs.dismiss(job)
+                return
+
+    # ------------------------------------------------------------ what always holds
+
+    @invariant()
+    def no_wish_is_posted_twice(self):
+        made = Counter(
+            effect.body.get("caption") or ""
+            for effect in self.service.of_kind("publish")
+            if effect.ends != "failed"
+        )
+        for caption, count in made.items():
+            allowed = self.wishes[caption] + self.excused[caption]
+            assert count <= allowed, f"{caption!r}: {count} posts, {allowed} wished"
+
+    @invariant()
+    def no_name_is_made_twice(self):
+        made = Counter(meaning(effect.body) for effect in self.service.of_kind("inference"))
+        for asked, count in made.items():
+            if asked[0] is not None:
+                assert count <= 1 + self.dismissed[asked], (asked, count)
+
+    @invariant()
+    def what_was_accepted_is_never_absent(self):
+        for name in ("one", "elsewhere"):
+            journal = self.clients[name]._async._core.journal
+            for record in journal._records("taken AND state='absent'", ()).result():
+                made = [each for each in self.service.effects if each.job_id == record.job_id]
+                failed = made and made[0].status(self.service.now) == "failed"
+                assert failed or record.intent in self.said, record
+
+    @invariant()
+    def what_is_spent_never_shrinks_and_never_exceeds(self):
+        made = len(self.service.of_kind("inference"))
+        assert made * PRICE / 1e6 <= BUDGET + 1e-9
+        spent = self.clients["one"].images.spent(self.budget)
+        assert spent >= self.spent - 1e-9
+        assert spent >= made * PRICE / 1e6 - 1e-9
+        self.spent = spent
+
+    def teardown(self):
+        self.what_is_on_its_way_arrives()
+        for client in self.clients.values():
+            client.close()
+        self.patch.undo()
+        self.folder.cleanup()
+
+
+def run(seconds: float, number: int) -> int:
+    """Go through as many histories as there is time for; gives how many."""
+    ends = time.monotonic() + seconds
+    count = 0
+
+    class Timed(Requests):
+        def __init__(self) -> None:
+            nonlocal count
+            count += 1
+            super().__init__()
+
+    while time.monotonic() < ends:
+        machine = seed(number)(type("Seeded", (Timed,), {}))
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=200,
+                stateful_step_count=30,
+                deadline=None,
+                database=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        print(f"seed {number}: {count} histories", flush=True)  # noqa: T201 - for who waits for it
+        number += 1
+    return count
+
+
+def test_there_is_one_effect_for_a_wish():
+    run(60.0, 0)
+
+
+if __name__ == "__main__":
+    run(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)

@@ -88,7 +88,8 @@ class Budget:
             raise InvalidInputError("since", f"since is a datetime, not {since!r}.")
         self.usd = float(usd)
         self.since = since
-        self._prices: dict[str, float] = {}
+        # By the API's address, too: one budget may serve clients of several services.
+        self._prices: dict[tuple[str, str], float] = {}
 
     def __repr__(self) -> str:
         since = f" since {self.since:%Y-%m-%d %H:%M}" if self.since else " a day"
@@ -99,7 +100,7 @@ class Budget:
 
         It raises `UnpricedError`, and `InvalidInputError` where too little is left.
         """
-        own = _key(body)
+        own = base_url, _key(body)
 
         def refuse(connection: sqlite3.Connection) -> None:
             self._check_begun()
@@ -133,10 +134,11 @@ class Budget:
             (*within, *within),
         ).fetchall()
         asked = [(json.loads(row["body"]), row["times"]) for row in rows]
-        missing = {_key(body): body for body, _ in asked if _key(body) not in self._prices}
+        keyed = [((base_url, _key(body)), body, int(times)) for body, times in asked]
+        missing = {key: body for key, body, _ in keyed if key not in self._prices}
         if missing:
             raise UnpricedError(list(missing.values()))
-        return sum((self._prices[_key(body)] * int(times) for body, times in asked), 0.0)
+        return sum((self._prices[key] * times for key, _, times in keyed), 0.0)
 
     def _begins(self) -> float:
         """When it begins, seconds since 1970."""
@@ -157,8 +159,8 @@ class Budget:
                 "Check the clock, or pass an earlier since=.",
             )
 
-    async def learn(self, bodies: list[dict[str, Any]], price: Price) -> None:
-        """Ask what some requests cost.
+    async def learn(self, base_url: str, bodies: list[dict[str, Any]], price: Price) -> None:
+        """Ask the service at `base_url` what some requests cost.
 
         Raises
         ------
@@ -178,7 +180,7 @@ class Budget:
                     "is left of the budget.",
                     "Choose another model; if it was used before, ask whoever set the budget.",
                 )
-            self._prices[_key(body)] = usd
+            self._prices[base_url, _key(body)] = usd
 
 
 def keep_costs(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:

@@ -35,7 +35,22 @@ MIGRATIONS = (
     );
     CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
     """,
+    # Two services may give two pictures one id. Whose the rows so far are is not known, so they go.
+    """
+    DROP TABLE thumbnail;
+    CREATE TABLE thumbnail (
+        base_url TEXT NOT NULL,
+        media_id TEXT NOT NULL,
+        seen_at REAL NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (base_url, media_id)
+    );
+    CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
+    """,
 )
+
+#: A service's address, and a picture's id there: an id alone may be another service's, too.
+Key = tuple[str, str]
 
 _log = logging.getLogger(__name__)
 
@@ -58,15 +73,21 @@ class Thumbnails:
 
     def __init__(self, journal: Path | None) -> None:
         path = journal.with_name(journal.name + SUFFIX) if journal else None
-        self._database = _Quiet(path, MIGRATIONS, "SELECT data FROM thumbnail LIMIT 1")
-        self._making: dict[str, asyncio.Task[bytes]] = {}
-        self._wanted: Counter[str] = Counter()  # how many wait for each
+        self._database = _Quiet(path, MIGRATIONS, "SELECT base_url, data FROM thumbnail LIMIT 1")
+        self._making: dict[Key, asyncio.Task[bytes]] = {}
+        self._wanted: Counter[Key] = Counter()  # how many wait for each
         self._turn = asyncio.Semaphore(AT_ONCE)
 
-    async def of(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def of(self, key: Key, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         """Give a picture's thumbnail; `fetch` gives the original if there is none yet.
 
         It is not made if everybody who waited for it was canceled before its turn came.
+
+        Parameters
+        ----------
+        key : tuple of str
+            The API's address and the media id.
+        fetch : callable
 
         Raises
         ------
@@ -75,34 +96,34 @@ class Thumbnails:
         WondaError
             As `fetch` does.
         """
-        kept = await asyncio.wrap_future(self._database.run(lambda c: _seen(c, media_id)))
+        kept = await asyncio.wrap_future(self._database.run(lambda c: _seen(c, key)))
         if kept is not None:
             return kept
-        making = self._making.get(media_id)  # another view may have asked a moment ago
+        making = self._making.get(key)  # another view may have asked a moment ago
         if making is None or making.cancelled():
-            making = asyncio.get_running_loop().create_task(self._make(media_id, fetch))
-            self._making[media_id] = making
-            making.add_done_callback(lambda made: self._forget(media_id, made))
-        self._wanted[media_id] += 1
+            making = asyncio.get_running_loop().create_task(self._make(key, fetch))
+            self._making[key] = making
+            making.add_done_callback(lambda made: self._forget(key, made))
+        self._wanted[key] += 1
         try:
             return await asyncio.shield(making)
         finally:
-            self._wanted[media_id] -= 1
-            if not self._wanted[media_id]:
-                del self._wanted[media_id]
+            self._wanted[key] -= 1
+            if not self._wanted[key]:
+                del self._wanted[key]
 
-    def _forget(self, media_id: str, made: asyncio.Task[bytes]) -> None:
-        if self._making.get(media_id) is made:
-            del self._making[media_id]
+    def _forget(self, key: Key, made: asyncio.Task[bytes]) -> None:
+        if self._making.get(key) is made:
+            del self._making[key]
         if not made.cancelled():
             made.exception()  # whoever still waits for it is told
 
-    async def _make(self, media_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def _make(self, key: Key, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         async with self._turn:
-            if not self._wanted[media_id]:
+            if not self._wanted[key]:
                 raise asyncio.CancelledError
             small = await runtime.in_thread(_small, await fetch())
-        await asyncio.wrap_future(self._database.run(lambda c: _keep(c, media_id, small)))
+        await asyncio.wrap_future(self._database.run(lambda c: _keep(c, key, small)))
         return small
 
     def close(self) -> None:
@@ -110,22 +131,23 @@ class Thumbnails:
         self._database.close()
 
 
-def _seen(connection: sqlite3.Connection, media_id: str) -> bytes | None:
+def _seen(connection: sqlite3.Connection, key: Key) -> bytes | None:
     row = connection.execute(
-        "UPDATE thumbnail SET seen_at=? WHERE media_id=? RETURNING data", (time.time(), media_id)
+        "UPDATE thumbnail SET seen_at=? WHERE base_url=? AND media_id=? RETURNING data",
+        (time.time(), *key),
     ).fetchone()
     return row["data"] if row else None
 
 
-def _keep(connection: sqlite3.Connection, media_id: str, data: bytes) -> None:
+def _keep(connection: sqlite3.Connection, key: Key, data: bytes) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO thumbnail VALUES (?,?,?)", (media_id, time.time(), data)
+        "INSERT OR REPLACE INTO thumbnail VALUES (?,?,?,?)", (*key, time.time(), data)
     )
     held = connection.execute("SELECT sum(length(data)) FROM thumbnail").fetchone()[0]
     if held > MEGABYTES * 1_000_000:
         connection.execute(
-            "DELETE FROM thumbnail WHERE media_id IN"
-            " (SELECT media_id FROM thumbnail ORDER BY seen_at LIMIT"
+            "DELETE FROM thumbnail WHERE rowid IN"
+            " (SELECT rowid FROM thumbnail ORDER BY seen_at LIMIT"
             " (SELECT count(*) / 4 FROM thumbnail))"
         )
 

@@ -295,5 +295,5 @@ def fill(path: Path, count: int) -> None:
         for number in range(count - 1_500, count):
             # Each is a file of its own: what comes after a JPEG's end is not looked at.
             data = buffer.getvalue() + os.urandom(16)
-            file.execute("INSERT INTO thumbnail VALUES (?,?,?)", (f"p{number}", now, data))
+            file.execute("INSERT INTO thumbnail VALUES (?,?,?,?)", (base, f"p{number}", now, data))
     file.close()

@@ -116,6 +116,26 @@ def test_each_price_is_asked_for_once(kernel, service):
     assert len(service.priced) == 1
 
 
+def test_one_services_price_is_not_taken_for_anothers(kernel, service, tmp_path):
+    own = budget(0.10)
+    kernel().images.generate(**BODY, budget=own)  # $0.04 there
+
+    async def dear(request):
+        if request.url.path.endswith("/estimate"):
+            return httpx.Response(200, json={"estimatedCostMicrodollars": 900_000})
+        return await service(request)
+
+    other = ww.Wonda(
+        KEY,
+        base_url="https://other.example/api/v1",
+        journal=tmp_path / "kernels.db",
+        transport=httpx.MockTransport(dear),
+    )
+    with other, pytest.raises(ww.InvalidInputError, match=r"\$0.90"):
+        other.images.generate(**BODY, budget=own)
+    assert len(service.made) == 1
+
+
 def test_what_was_spent_before_does_not_count(kernel):
     wonda = kernel()
     wonda.images.generate(**BODY)
@@ -206,7 +226,7 @@ def test_what_has_gone_counts_by_its_time_service_and_parameters(tmp_path):
 
     def spent(since):
         wanted = ww.Budget(9, since)
-        wanted._prices = {'["m",{"b":[1],"n":2}]': 0.1, '["m",{}]': 0.04}
+        wanted._prices = {("one", '["m",{"b":[1],"n":2}]'): 0.1, ("one", '["m",{}]'): 0.04}
         return journal.spent("one", wanted).result()
 
     began, ended = now - timedelta(minutes=1), now + timedelta(minutes=1)

@@ -1,17 +1,21 @@
 """`wonda.history`: what was ever made, found again, marked and exported."""
 
 import csv
+import functools
 import io
 import json
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
+import httpx
 import pytest
+from conftest import KEY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import wonda_widgets as ww
-from wonda_widgets.pictures import Query, matching
+from wonda_widgets.pictures import Picture, Query, matching
 
 DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them
 PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
@@ -268,11 +272,79 @@ def test_it_stays_within_its_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(thumbnails, "MEGABYTES", 0.1)
     kept = thumbnails.Thumbnails(tmp_path / "j")
     for number in range(40):
-        kept._database.run(lambda c, n=number: thumbnails._keep(c, f"m{n}", b"x" * 10_000)).result()
+        keep = functools.partial(thumbnails._keep, key=("b", f"m{number}"), data=b"x" * 10_000)
+        kept._database.run(keep).result()
     count = "SELECT count(*) FROM thumbnail"
     held = kept._database.run(lambda c: c.execute(count).fetchone()[0]).result()
     assert 5 <= held <= 10
     kept.close()
+
+
+@pytest.fixture
+def services(tmp_path):
+    """Clients of two services on one journal, whose images differ and whose ids do not."""
+
+    def of(name, colour):
+        async def answer(request):
+            if request.url.path.endswith(".png"):
+                buffer = io.BytesIO()
+                Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
+                return httpx.Response(200, content=buffer.getvalue())
+            return httpx.Response(404)
+
+        return ww.Wonda(
+            KEY,
+            base_url=f"https://{name}.example/api/v1",
+            journal=tmp_path / "journal.db",
+            transport=httpx.MockTransport(answer),
+        )
+
+    clients = of("one", "red"), of("two", "blue")
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def colour_of(small):
+    return Image.open(io.BytesIO(small)).convert("RGB").getpixel((4, 4))
+
+
+def test_each_service_has_its_own_thumbnail_of_one_id(services):
+    picture = Picture(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
+    for _ in range(2):  # made, and then from the file
+        red, blue = (colour_of(client.history.thumbnail(picture)) for client in services)
+        assert red[0] > 200 > red[2]
+        assert blue[2] > 200 > blue[0]
+
+
+def test_images_without_an_id_do_not_share_a_thumbnail(services, monkeypatch):
+    client, _ = services
+    colours = {"a": "red", "b": "lime"}
+
+    async def original(picture):
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 8), colours[picture.media.url]).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    monkeypatch.setattr(client._async.history, "original", original)
+    red, green = (
+        colour_of(client.history.thumbnail(Picture(media=ww.Media(url=url)))) for url in "ab"
+    )
+    assert red[0] > 200 > red[1]
+    assert green[1] > 200 > green[0]
+
+
+def test_thumbnails_whose_service_is_not_known_are_made_again(services, tmp_path):
+    from wonda_widgets import thumbnails
+
+    with sqlite3.connect(tmp_path / "journal.db.thumbnails") as file:
+        for statement in thumbnails.MIGRATIONS[0].split(";"):
+            file.execute(statement)
+        file.execute("INSERT INTO thumbnail VALUES ('m1', 0, x'00')")
+        file.execute("PRAGMA user_version=1")
+    file.close()
+    picture = Picture(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
+    assert colour_of(services[0].history.thumbnail(picture))[0] > 200
 
 
 def test_an_expired_address_is_asked_for_anew(wonda):

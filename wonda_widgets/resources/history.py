@@ -293,8 +293,10 @@ class AsyncHistory:
     async def thumbnail(self, picture: Picture) -> bytes:
         """A small copy, JPEG or PNG, at most 320 pixels; kept for the next time."""
         self._core.transport.check_open()
-        media_id = picture.media.media_id or ""
-        return await self._core.thumbnails.of(media_id, lambda: self.original(picture))
+        # Where there is no id, its address or its job tells one picture from another.
+        own = picture.media.media_id or picture.media.url or picture.job_id
+        key = self._core.base_url, own
+        return await self._core.thumbnails.of(key, lambda: self.original(picture))
 
     @on_package_loop
     async def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:

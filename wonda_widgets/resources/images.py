@@ -170,7 +170,7 @@ class AsyncImages:
             try:
                 return await work()
             except UnpricedError as unpriced:
-                await budget.learn(unpriced.bodies, self._estimate)
+                await budget.learn(self._core.base_url, unpriced.bodies, self._estimate)
 
     async def _estimate(self, body: Mapping[str, Any]) -> Estimate:
         return await self._pricing.estimate(

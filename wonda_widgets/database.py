@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import glob
 import logging
 import os
 import sqlite3
@@ -39,6 +40,7 @@ TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _log = logging.getLogger(__name__)
+_exposed: set[Path] = set()  # files of which was said that others can read them
 
 
 class JournalWarning(UserWarning):
@@ -154,6 +156,7 @@ class Database:
     def _opened(self) -> sqlite3.Connection:
         if self.path is not None:
             prepare(self.path)
+            self._keep_from_others(self.path)
         connection = sqlite3.connect(self.path or MEMORY, timeout=BUSY, isolation_level=None)
         try:
             self._refuse_newer(connection)
@@ -257,11 +260,25 @@ class Database:
         memory.close()
         return None
 
+    def _keep_from_others(self, path: Path) -> None:
+        """Say once where other people of this computer can read what stands in the file."""
+        exposed = tighten(path)
+        if exposed and path not in _exposed:
+            _exposed.add(path)
+            self._warn(
+                f"Other users of this computer can read {exposed}, and this process cannot change "
+                "that. Work goes on. Ask the file's owner to run chmod go-rwx on it, or name a "
+                "file in a folder of your own by WONDA_JOURNAL or journal=."
+            )
+
     def _tell(self, sentence: str) -> None:
         self.trouble = sentence
+        self._warn(sentence)
+
+    def _warn(self, sentence: str) -> None:
         _log.warning("%s", sentence)
         with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
-            warnings.warn(sentence, JournalWarning, stacklevel=2)
+            warnings.warn(sentence, JournalWarning, stacklevel=3)
 
 
 def prepare(path: Path) -> None:
@@ -280,6 +297,52 @@ def prepare(path: Path) -> None:
         raise OSError(str(error)) from None
     if not regular:
         raise OSError("it is not a file")
+
+
+def tighten(path: Path) -> Path | None:
+    """Keep a database, its side files and damaged copies from other users of this computer.
+
+    The group keeps its rights where it may write, too: such a file is shared on purpose.
+    No file is opened (see `prepare`).
+
+    Returns
+    -------
+    Path or None
+        One that others can still read: it belongs to somebody else, or its file system
+        keeps no rights.
+    """
+    if os.name == "nt":  # there, rights come with the folder
+        return None
+    exposed: list[Path] = []
+    with contextlib.suppress(OSError):
+        real = path.resolve()  # beside which SQLite puts its side files
+        damaged = glob.escape(path.name) + ".damaged-*"
+        sides = [real.with_name(real.name + end) for end in ("-wal", "-shm", "-journal")]
+        for file in (real, *sides, *sorted(path.parent.glob(damaged))):
+            with contextlib.suppress(FileNotFoundError):
+                if not _tightened(file):
+                    exposed.append(file)
+    return exposed[0] if exposed else None
+
+
+def _tightened(file: Path) -> bool:
+    """Whether nobody else has rights to a file, after taking them away."""
+    found = file.lstat()
+    if not stat.S_ISREG(found.st_mode):  # a link that somebody put there leads to no file of ours
+        return True
+    wanted = _tight(found.st_mode)
+    if wanted == stat.S_IMODE(found.st_mode):
+        return True
+    with contextlib.suppress(OSError, NotImplementedError):
+        if found.st_uid == os.geteuid():
+            file.chmod(wanted)
+    left = file.lstat().st_mode
+    return _tight(left) == stat.S_IMODE(left)
+
+
+def _tight(mode: int) -> int:
+    shared = mode & stat.S_IWGRP
+    return stat.S_IMODE(mode) & ~(stat.S_IRWXO if shared else stat.S_IRWXG | stat.S_IRWXO)
 
 
 def _code(error: Exception) -> int:

@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 class _Quiet(Database):
     """What it lacks is made anew, so nobody needs to know."""
 
-    def _tell(self, sentence: str) -> None:
+    def _warn(self, sentence: str) -> None:
         _log.info("%s", sentence.replace("journal", "collection of thumbnails"))
 
 

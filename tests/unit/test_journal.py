@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from wonda_widgets import batches, database, elapsed, journal, records
+from wonda_widgets import batches, database, elapsed, journal, records, thumbnails
 from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import MIGRATIONS, Journal
 from wonda_widgets.models import Snapshot
@@ -199,6 +200,108 @@ def test_only_its_owner_reads_it(made, tmp_path):
     begin(made())
     for name in ("journal.db", "journal.db-wal"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def modes(folder):
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (0o644, 0o600),
+        (0o640, 0o600),
+        (0o604, 0o600),
+        (0o755, 0o700),
+        (0o660, 0o660),
+        (0o664, 0o660),
+        (0o666, 0o660),
+        (0o620, 0o620),
+    ],
+)
+def test_a_journal_that_others_could_read_is_kept_from_them(made, tmp_path, before, after):
+    def left_by_an_earlier_version(suffix):
+        file = tmp_path / f"journal.db{suffix}"
+        file.write_bytes(b"")
+        file.chmod(before)
+
+    path = tmp_path / "journal.db"
+    first = made(path)
+    begin(first)
+    for name in modes(tmp_path):
+        (tmp_path / name).chmod(before)
+    left_by_an_earlier_version(".damaged-20260101-000000")
+    left_by_an_earlier_version(".damaged-20260101-000000+2-wal")
+    begin(made(path))  # while the first one is open
+    assert modes(tmp_path) == dict.fromkeys(
+        [
+            "journal.db",
+            "journal.db-wal",
+            "journal.db-shm",
+            "journal.db.damaged-20260101-000000",
+            "journal.db.damaged-20260101-000000+2-wal",
+        ],
+        after,
+    )
+    begin(first)
+    assert len(recent(first)) == 3
+
+
+def test_a_journal_behind_a_link_is_kept_from_others_and_what_a_link_names_is_left(made, tmp_path):
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    own.mkdir()
+    begin(made(own / "real.db"))
+    for name in modes(own):
+        (own / name).chmod(0o644)
+    page = tmp_path / "page.html"
+    page.touch(0o644)
+    page.chmod(0o644)
+    (shared / "journal.db").symlink_to(own / "real.db")
+    (shared / "journal.db.damaged-20260101-000000").symlink_to(page)
+    begin(made(shared / "journal.db"))
+    assert set(modes(own).values()) == {0o600}
+    assert stat.S_IMODE(page.stat().st_mode) == 0o644
+
+
+def test_thumbnails_are_kept_from_others_too(tmp_path):
+    path = tmp_path / "journal.db"
+    for _ in range(2):
+        kept = thumbnails.Thumbnails(path)
+        kept._database.run(lambda connection: connection.total_changes).result()
+        (tmp_path / "journal.db.thumbnails").chmod(0o644)
+        kept.close()
+        kept._database._thread.shutdown(wait=True)
+    kept = thumbnails.Thumbnails(path)
+    kept._database.run(lambda connection: connection.total_changes).result()
+    assert set(modes(tmp_path).values()) == {0o600}
+    kept.close()
+
+
+@pytest.mark.parametrize("why", ["not the owner", "no rights in this file system", "refused"])
+def test_where_others_can_read_it_all_the_same_that_is_said_once(made, tmp_path, monkeypatch, why):
+    path = tmp_path / "journal.db"
+    begin(made(path))
+    path.chmod(0o644)
+
+    def chmod(_self, _mode):
+        if why == "refused":
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+    if why == "not the owner":
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    kept = made(path)
+
+    def use():
+        begin(kept)
+        begin(made(path))
+
+    with pytest.warns(database.JournalWarning, match=r"chmod go-rwx .* WONDA_JOURNAL") as told:
+        use()
+    assert [str(path) in str(each.message) for each in told] == [True]
+    assert kept.trouble == ""
+    assert len(recent(kept)) == 3
 
 
 @pytest.mark.parametrize("damage", ["text", "header", "middle"])

@@ -7,6 +7,8 @@ import contextlib
 import csv
 import io
 import json
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 AT_ONCE = 3  # originals that are fetched at a time
 OTHER_PLACE = "Name another file (.csv, .json, .html) or folder."
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what they begin with
+
+#: Where a spreadsheet may begin a cell, whatever it was told separates them.
+_CELL = r"\A|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
+#: What it may leave out before a formula: blanks, quotes, signs that show nothing.
+_UNSEEN = r"\x00-\x08\x0e-\x1b\x1f\u00ad\u2000-\u200f\u202a-\u202f\u205f-\u2064\ufeff"
+_SKIPPED = rf"[{_UNSEEN} \"\u00a0\u1680\u3000]"
+#: What a formula begins with, also as wide, small and raised signs.
+_SIGN = "[=+\\-@＝﹦⁼₌＋﹢⁺₊－﹣⁻₋−＠﹫]"
+FORMULA = re.compile(rf"({_CELL})(?={_SKIPPED}*{_SIGN})")
+CONTROLS = ("\t", "\r", "\n", "\0")  # some read past these, too
+NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 async def export(
@@ -127,19 +139,25 @@ def _json(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _csv(pictures: list[Picture]) -> str:
-    rows = [
-        {_harmless(name): _harmless(value) for name, value in picture.row().items()}
-        for picture in pictures
-    ]
+    rows = [picture.row() for picture in pictures]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
-    # Its lines end with both signs, so that either one within a text is quoted.
-    writer = csv.DictWriter(buffer, columns, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
+    writer.writerow(_harmless(name) for name in columns)  # people name placeholders
+    writer.writerows([_harmless(row.get(name)) for name in columns] for row in rows)
     return buffer.getvalue()
 
 
 def _harmless(cell: Any) -> Any:
-    """A text that a spreadsheet would take for a formula, marked as a text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+    """A cell of which a spreadsheet makes no formula: each beginning of one has a ``'`` before it.
+
+    Quotes are not enough. A spreadsheet that separates cells by another sign than the
+    comma makes several of one, and the second may be a formula.
+    """
+    if cell is None or (isinstance(cell, int | float) and math.isfinite(cell)):
+        return cell
+    text = str(cell)
+    if NUMBER.fullmatch(text):
+        return text
+    text = FORMULA.sub(r"\1'", text)
+    return f"'{text}" if text.startswith(CONTROLS) else text

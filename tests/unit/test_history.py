@@ -4,6 +4,8 @@ import csv
 import functools
 import io
 import json
+import math
+import re
 import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import wonda_widgets as ww
+from wonda_widgets import exports
 from wonda_widgets.pictures import Picture, Query, matching
 
 DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them
@@ -408,6 +411,75 @@ def test_no_text_of_a_table_is_a_formula(three, tmp_path, sign):
     assert (row["a"], row["note"]) == ("a=b", "a harbour")
     kept = three.history.export([odd], tmp_path / "all.json")
     assert json.loads(kept.read_text("utf-8"))[0]["prompt"] == text
+
+
+FORMULA = "=cmd|' /C calc'!A0"
+HIDDEN = [
+    f"dawn;{FORMULA}",
+    f"dawn\t{FORMULA}",
+    f"dawn,{FORMULA}",
+    f"dawn|{FORMULA}",
+    f"dawn\n{FORMULA}",
+    f"dawn\r{FORMULA}",
+    f"dawn\r\n{FORMULA}",
+    f"dawn; {FORMULA}",
+    f'dawn;"{FORMULA}',
+    f'dawn;""{FORMULA}"',
+    f"dawn;\u00a0\ufeff{FORMULA}",
+    f"dawn;;;{FORMULA}",
+    f"\0{FORMULA}",
+    f"\n{FORMULA}",
+    f'" {FORMULA}',
+    f"  {FORMULA}",
+    "dawn;-1+cmd|' /C calc'!A0",
+    "dawn;@SUM(A1)",
+    "dawn;+A1",
+    "＝1+1",
+    "dawn;＠SUM(A1)",
+    "－A1",
+    "＋A1",
+    "−A1",
+]
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, delimiter):
+    import msgspec
+
+    [picture] = three.history.search("storm")
+    odd = msgspec.structs.replace(
+        picture, prompt=text, model=text, params={text: [text]}, values={f"x {text}": text}
+    )
+    written = three.history.export([odd], tmp_path / "all.csv")
+    lines = written.read_text("utf-8").splitlines()  # also within a quoted cell
+    cells = [cell for row in csv.reader(lines, delimiter=delimiter) for cell in row]
+    for cell in cells:
+        assert cell.strip(' "\0\u00a0\ufeff\t\r\n')[:1] not in set("=+-@＝＋－＠−"), cell
+
+
+def test_numbers_of_a_table_stay_numbers(three, tmp_path):
+    import msgspec
+
+    [picture] = three.history.search("storm")
+    params = {"seed": -1, "strength": -0.5, "odd": -math.inf}
+    odd = msgspec.structs.replace(picture, params=params, values={"tilt": "-15"})
+    written = three.history.export([odd, picture], tmp_path / "all.csv")
+    with written.open(newline="", encoding="utf-8") as file:
+        [row, without] = csv.DictReader(file)
+    assert (row["seed"], row["strength"], row["tilt"]) == ("-1", "-0.5", "-15")
+    assert (row["odd"], without["seed"]) == ("'-inf", "")
+    first = written.read_text("utf-8").splitlines()[0]
+    assert first.startswith('"prompt","model","tilt","seed"')
+
+
+@given(st.text(alphabet=" ,;|\t\n\"'=+-@a1＝"))
+def test_every_beginning_of_a_formula_has_a_sign_before_it(text):
+    safe = exports._harmless(text)
+    assert exports._harmless(safe) == safe
+    assert exports.NUMBER.fullmatch(safe) or not any(
+        re.match(r"[\s\"]*[=+\-@＝]", piece) for piece in re.split(r"[,;|\t\n]", safe)
+    )
 
 
 @pytest.mark.parametrize("path", ["x\0y.csv", "~no-such-person/a.csv", "\ud800.csv", "a\0/b"])

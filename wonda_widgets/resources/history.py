@@ -307,8 +307,9 @@ class AsyncHistory:
         A folder gets each original, with how it was made in its metadata where its
         format takes that, and ``manifest.json``. What is there already stays.
 
-        In a ``.csv`` file a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a
-        carriage return has a ``'`` before it: a spreadsheet would run it as a formula.
+        In a ``.csv`` file every cell is quoted, and where a text has ``=``, ``+``, ``-`` or
+        ``@`` at its beginning or after a ``,``, ``;``, ``|``, tab or line break, a ``'`` stands
+        before it: a spreadsheet would run it as a formula. Numbers stay as they are.
         A ``.json`` file has every text as it is.
 
         Returns

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
     import httpx
 
+#: Of a response's extensions: whether it came from a private address.
+FROM_INSIDE = "wonda_from_inside"
+
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address, for networks without
+
+
+class RefusedAddressError(Exception):
+    """A request leads to addresses that it must not be sent to; nothing was sent."""
 
 
 def literal(host: str) -> IPv4Address | IPv6Address | None:
@@ -47,27 +54,26 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-async def is_private(host: str, *, resolve: bool) -> bool:
-    """Whether a host is not public, or has an address that is not.
-
-    With `resolve`, a name is asked for its addresses. One that has none here is no
-    way into this network (a proxy may know it).
-    """
+def is_private(host: str) -> bool:
+    """Whether a host itself says that it is not public; no name is looked up."""
     address = literal(host)
     if address is not None:
         return not is_public(address)
     name = host.removesuffix(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    return resolve and not all(map(is_public, await _addresses(name)))
+    return name == "localhost" or name.endswith(".localhost")
 
 
-async def _addresses(name: str) -> list[IPv4Address | IPv6Address]:
+async def resolved(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    """The addresses of a host, by one look-up, in the order to be tried; empty if it has none."""
+    if (address := literal(host)) is not None:
+        return [address]
+    look_up = asyncio.get_running_loop().getaddrinfo
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        found = await look_up(host, port, type=socket.SOCK_STREAM)
+        # One that does not read as an address is no way to anywhere.
+        return list(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
+    except (OSError, ValueError):  # no such name, or one that is none
         return []
-    return [ipaddress.ip_address(entry[4][0]) for entry in found]
 
 
 def peer(response: httpx.Response) -> IPv4Address | IPv6Address | None:

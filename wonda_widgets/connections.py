@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 import httpx
@@ -10,6 +11,11 @@ import httpx
 from . import __version__, bounded, runtime
 from .errors import ClosedError
 from .places import CONNECTIONS, Places
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .guarded import Refused
 
 OWN_HEADERS = {
     "Accept": "*/*",
@@ -37,6 +43,8 @@ class Connections:
         Of the API.
     places : Places
         Who may use how many of them; there once `client` was asked for.
+    context : ssl.SSLContext
+        For TLS; there once `client` was asked for, unless a transport was passed.
     wire : httpx.AsyncBaseTransport or None
         What the client sends by; None where only the client itself knows, as there are proxies.
     """
@@ -44,10 +52,12 @@ class Connections:
     def __init__(
         self, base_url: str, timeout: float, transport: httpx.AsyncBaseTransport | None
     ) -> None:
+        self.base_url = base_url
         self.host = httpx.URL(base_url).host
         self.timeout = timeout
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
+        self._media: dict[Refused, httpx.AsyncClient] = {}
         self.wire: httpx.AsyncBaseTransport | None = None
         self._pid = os.getpid()
         self.closed = False
@@ -56,11 +66,6 @@ class Connections:
     def by_network(self) -> bool:
         """Whether requests go by the network, and not by a transport that was passed."""
         return self._transport is None
-
-    @property
-    def direct(self) -> bool:
-        """Whether the other end of a connection is the host itself, and no proxy."""
-        return self.by_network and not self._proxied
 
     @property
     def _outward(self) -> bool:
@@ -85,16 +90,20 @@ class Connections:
         """
         self.check_open()
         if self._pid != os.getpid():  # forked: these connections are the parent's
-            runtime.abandon(self._client)
-            self._client = None
+            runtime.abandon((self._client, self._media))
+            self._client, self._media = None, {}
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
             self.places = Places()
             self.wire = self._transport
+            verify: ssl.SSLContext | bool = True
+            if self.wire is None:  # reading all certificates takes a while, so it is done once
+                verify = self.context = httpx.create_ssl_context(trust_env=self._outward)
             if self.wire is None and not self._proxied:
-                self.wire = httpx.AsyncHTTPTransport(trust_env=self._outward, limits=LIMITS)
+                self.wire = httpx.AsyncHTTPTransport(verify=verify, limits=LIMITS)
             self._client = httpx.AsyncClient(
                 transport=self.wire,
+                verify=verify,
                 timeout=self.timeout,
                 follow_redirects=False,
                 trust_env=self._outward,
@@ -103,9 +112,36 @@ class Connections:
             )
         return self._client
 
+    def media_client(self, refused: Refused) -> httpx.AsyncClient:
+        """The client for what is fetched without the key; see `guarded.client`.
+
+        By the network, that is one for each rule, so that no connection made under one is
+        used under another.
+
+        Raises
+        ------
+        ClosedError
+        """
+        client = self.client()
+        if self._transport is not None:
+            return client
+        if refused not in self._media:
+            from . import guarded  # noqa: PLC0415 - needed with the first image
+
+            self._media[refused] = guarded.client(
+                refused,
+                context=self.context,
+                timeout=self.timeout,
+                trust_env=self._outward,
+                headers=OWN_HEADERS,
+                limits=LIMITS,
+            )
+        return self._media[refused]
+
     async def aclose(self) -> None:
         """Close all of them."""
         self.closed = True
-        client, self._client = self._client, None
-        if client is not None:
+        clients = [*self._media.values(), *([self._client] if self._client else [])]
+        self._client, self._media = None, {}
+        for client in clients:
             await client.aclose()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from . import addresses, bounded, replies, retries
+from .addresses import FROM_INSIDE, RefusedAddressError
 from .errors import (
     APIError,
     ServerError,
@@ -42,6 +43,8 @@ class Downloads:
     def __init__(self, connections: Connections, sleep: Sleep) -> None:
         self._connections = connections
         self._sleep = sleep
+        #: whether the API is in a private network, as far as that is known
+        self._inside = addresses.is_private(connections.host)
 
     async def fetch(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
         """The bytes at a media's address, fetched without the key.
@@ -87,27 +90,50 @@ class Downloads:
         raise problem
 
     async def _once(self, url: str, max_bytes: int) -> bytes:
-        before, target = self._connections.host, _address(url)
-        for _ in range(MAX_REDIRECTS + 1):
-            public = not await self._is_private(target.host)
-            if not public and not await self._is_private(before):
-                raise _leads_inside()
-            client = self._connections.client()
-            response = await client.send(client.build_request("GET", target), stream=True)
+        # What sends us there: the API first, then each redirect.
+        inside, target = self._inside, _address(url)
+        for redirects in range(MAX_REDIRECTS + 1):
             try:
-                if public and self._connections.direct and _from_inside(response):
-                    raise _leads_inside()
+                response = await self._get(target, inside=inside)
+            except RefusedAddressError:
+                if redirects or not await self._api_is_inside():
+                    raise _leads_inside() from None
+                response = await self._get(target, inside=True)
+            try:
                 if not response.has_redirect_location:
                     if not response.is_success:
                         raise _refusal(response)
                     return await bounded.body(response, max_bytes)
-                before, target = target.host, _address(response.headers["Location"], target)
+                inside = response.extensions.get(FROM_INSIDE, addresses.is_private(target.host))
+                target = _address(response.headers["Location"], target)
             finally:
                 await response.aclose()
         raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
 
-    async def _is_private(self, host: str) -> bool:
-        return await addresses.is_private(host, resolve=self._connections.by_network)
+    async def _get(self, target: httpx.URL, *, inside: bool) -> httpx.Response:
+        """Ask for it, where that may be: into a private network only what is in one may lead."""
+        if not inside and addresses.is_private(target.host):
+            raise RefusedAddressError
+        client = self._connections.media_client(None if inside else "private")
+        return await client.send(client.build_request("GET", target), stream=True)
+
+    async def _api_is_inside(self) -> bool:
+        """Whether the API, known by a name, has a private address.
+
+        Its name alone could say so only now. So a connection is made there, if need be, and
+        with TLS only the API itself can answer. It has no key.
+        """
+        if not self._inside and self._connections.by_network:
+            client = self._connections.media_client("public")
+            try:
+                async with asyncio.timeout(2 * self._connections.timeout):
+                    request = client.build_request("HEAD", self._connections.base_url)
+                    response = await client.send(request, stream=True)
+                    await response.aclose()
+            except Exception:  # noqa: BLE001 - whatever it is, it is no answer from inside
+                return False
+            self._inside = bool(response.extensions[FROM_INSIDE])
+        return self._inside
 
 
 def _address(address: str, base: httpx.URL | None = None) -> httpx.URL:
@@ -149,12 +175,6 @@ def _leads_inside() -> UnsafeMediaError:
         "The picture's address leads into a private network, so it was not opened.",
         "Open its address in a browser if you trust it.",
     )
-
-
-def _from_inside(response: httpx.Response) -> bool:
-    """Whether a reply comes from a private address after all, as its name may have changed."""
-    there = addresses.peer(response)
-    return there is not None and not addresses.is_public(there)
 
 
 def _too_large(max_bytes: int) -> UnsafeMediaError:

@@ -53,37 +53,40 @@ PUBLIC = [
 ]
 
 
-def judged(host, *, resolve=False):
-    return asyncio.run(addresses.is_private(host, resolve=resolve))
-
-
 @pytest.mark.parametrize("host", PRIVATE)
 def test_what_leads_inside_is_private(host):
-    assert judged(host)
+    assert addresses.is_private(host)
 
 
 @pytest.mark.parametrize("host", PUBLIC)
 def test_what_is_open_to_everybody_is_not(host):
-    assert not judged(host)
+    assert not addresses.is_private(host)
 
 
 @pytest.mark.parametrize(
-    ("found", "private"),
+    ("found", "expected"),
     [
-        (["1.1.1.1"], False),
-        (["10.0.0.1"], True),
-        (["1.1.1.1", "::1"], True),
-        ([], False),
+        (["1.1.1.1"], ["1.1.1.1"]),
+        (["2606:4700::1", "1.1.1.1", "2606:4700::1"], ["2606:4700::1", "1.1.1.1"]),
+        (["::ffff:10.0.0.1"], ["::ffff:a00:1"]),
+        ([], []),
+        (socket.gaierror(), []),
+        (UnicodeError(), []),
+        (["no address"], []),
     ],
 )
-def test_a_name_is_as_private_as_any_of_its_addresses(monkeypatch, found, private):
-    def getaddrinfo(_host, *_rest, **_more):
-        if not found:
-            raise socket.gaierror
+def test_a_name_has_the_addresses_that_one_look_up_finds(monkeypatch, found, expected):
+    asked = []
+
+    def getaddrinfo(*args, **_more):
+        asked.append(args[:2])
+        if isinstance(found, Exception):
+            raise found
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in found]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    assert judged("name.example", resolve=True) is private
+    assert list(map(str, asyncio.run(addresses.resolved("name.example", 80)))) == expected
+    assert asked == [("name.example", 80)]
 
 
 def test_a_connection_tells_its_other_end():

@@ -446,20 +446,6 @@ def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):
         runtime.call(public.download("http://storage.example:9/a"))
 
 
-def test_a_name_that_changes_to_lead_inside_is_not_read(monkeypatch, served):
-    _, base_url = served(seconds=0, key=KEY)
-    resolving(monkeypatch, api="1.1.1.1", storage="127.0.0.1")
-
-    async def told_otherwise(_host, *, resolve):
-        return not resolve
-
-    monkeypatch.setattr("wonda_widgets.addresses.is_private", told_otherwise)
-    public = Transport(ApiKey(KEY), BASE, 5.0)
-    with pytest.raises(ww.UnsafeMediaError, match="private"):
-        runtime.call(public.download(f"http://storage.example:{httpx.URL(base_url).port}/a"))
-    runtime.call(public.aclose())
-
-
 @pytest.mark.parametrize(
     "address",
     [

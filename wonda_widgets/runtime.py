@@ -200,7 +200,7 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run something slow (Pillow, files) off the loop."""
+    """Run something slow (files, the keyring) off the loop; for images see `imaging.workers`."""
     return await asyncio.to_thread(function, *args)
 
 

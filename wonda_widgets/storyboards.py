@@ -22,7 +22,7 @@ from .errors import (
     UnsafeMediaError,
     WondaError,
 )
-from .imaging import edits
+from .imaging import edits, workers
 from .imaging.preview import Preview, preview
 from .jobs import Job
 from .pictures import Picture
@@ -277,7 +277,7 @@ async def _looks_of(
     looks: dict[str, Look] = {}
     try:
         original = await history.original(picture)
-        looks[""] = await runtime.in_thread(_small, original, budget)
+        looks[""] = await workers.decoding(_small, original, budget)
     except WondaError as error:
         looks[""] = _why(error)
     for change in changes:
@@ -295,8 +295,10 @@ async def _look_of(history: AsyncHistory, change: Change, original: bytes, budge
     except WondaError:
         if not original or not change.operations:
             raise
-        return await runtime.in_thread(_made_again, original, change, budget)
-    return await runtime.in_thread(_small, data, budget)
+        return await workers.decoding(
+            _made_again, original, change, budget, seconds=workers.EDIT_SECONDS
+        )
+    return await workers.decoding(_small, data, budget)
 
 
 def _small(data: bytes, budget: int) -> Preview:

@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from . import runtime
 from .database import Database
+from .imaging import workers
 
 if TYPE_CHECKING:
     import sqlite3
@@ -122,7 +122,7 @@ class Thumbnails:
         async with self._turn:
             if not self._wanted[key]:
                 raise asyncio.CancelledError
-            small = await runtime.in_thread(_small, await fetch())
+            small = await workers.decoding(_small, await fetch())
         await asyncio.wrap_future(self._database.run(lambda c: _keep(c, key, small)))
         return small
 

@@ -2,17 +2,19 @@
 
 A picture of a few bytes may unfold to gigabytes, and each format in a way of its
 own. So its header is read first, itself within a bound, and the picture is
-decoded only if the file and all that decoding takes stay within `MEMORY`.
+decoded only if the file and all that decoding takes stay within `MEMORY`. It also has a
+deadline, which is looked at whenever Pillow reads on.
 """
 
 from __future__ import annotations
 
+import time
 from io import BytesIO
 
 from PIL import Image, ImageOps
 
 from ..errors import UnsafeMediaError
-from . import chunks
+from . import chunks, scans, workers
 
 #: Bytes of memory for a picture's file and its decoding together. 4K pictures have 17
 #: million pixels: a PNG or JPEG of them takes 68 MB and its file, which fits. Of 8K (33
@@ -22,6 +24,10 @@ MEMORY = 130 * 2**20
 MAX_PIXELS = 89_000_000
 #: Bytes that are read of a file until its pixels begin.
 MAX_HEADER = 2 * 2**20
+#: Pieces in which they are read; a file of padding is read byte by byte.
+MAX_READS = 400_000
+#: Times that a JPEG may go over its pixels; ten are usual.
+MAX_SCANS = 100
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 PIECE = 2**20  # bytes of a file that are decoded at a time
@@ -44,7 +50,8 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
     Raises
     ------
     UnsafeMediaError
-        If it would take too much memory, is no PNG, JPEG, WebP or GIF, or is damaged.
+        If it would take too much memory or time (`workers.SECONDS`), is no PNG, JPEG, WebP or
+        GIF, or is damaged.
     """
     image, memory = _opened(data)
     size = image.size
@@ -55,6 +62,8 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
     _read_in_large_pieces(image)
     try:
         image.load()
+    except UnsafeMediaError:
+        raise
     except Exception:  # noqa: BLE001 - Pillow says "damaged" with whatever its code ran into
         raise UnsafeMediaError(
             "The picture is damaged or was cut short.", "Fetch it again."
@@ -128,6 +137,8 @@ def _read_in_large_pieces(image: Image.Image) -> None:
         while left > 0:
             try:
                 piece = read(left)
+            except UnsafeMediaError:
+                raise
             except Exception:
                 if not pieces:
                     raise
@@ -144,19 +155,36 @@ def _read_in_large_pieces(image: Image.Image) -> None:
 _ORIENTATION = 0x0112
 
 
-class _Header(BytesIO):
+class _File(BytesIO):
+    """A file that is read until a deadline only: what is read on and on ends, and its thread."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._seconds = workers.SECONDS
+        self._until = time.monotonic() + self._seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() > self._until:
+            raise workers.too_slow(self._seconds)
+        return super().read(size)
+
+
+class _Header(_File):
     """A file of which only so much is read until its pixels begin."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self.read_so_far = 0
+        self.read_so_far = self.reads = 0
         self.last = b""  # what was read last
         self.bound: int | None = MAX_HEADER
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.last = super().read(size)
         self.read_so_far += len(self.last)
-        if self.bound is not None and self.read_so_far > self.bound:
+        self.reads += 1
+        if self.bound is None:
+            return self.last
+        if self.read_so_far > self.bound or self.reads > MAX_READS:
             raise OSError("no pixels so far")
         return self.last
 
@@ -164,7 +192,7 @@ class _Header(BytesIO):
 def _opened(data: bytes) -> tuple[Image.Image, int]:
     """A picture of which only the header was read, and the memory taken beside its pixels."""
     webp = data.startswith(b"RIFF")  # Pillow reads these whole, after its own bound on pixels
-    file = BytesIO(data) if webp else _Header(data)
+    file = _File(data) if webp else _Header(data)
     memory = len(data) * (PER_WEBP_BYTE if webp else 1)
     try:
         memory += chunks.weight(data) if data.startswith(b"\x89PNG") else 0
@@ -182,7 +210,13 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
     if image.width * image.height > MAX_PIXELS:
         raise _too_many(image.size)
     if isinstance(file, _Header):
-        memory += PER_HEADER_BYTE * file.read_so_far + _coefficients(image, file.last)
+        coefficients = _coefficients(image, file.last)
+        memory += PER_HEADER_BYTE * file.read_so_far + coefficients
+        if coefficients and scans.more_than(data, MAX_SCANS):
+            raise UnsafeMediaError(
+                f"The JPEG has more than {MAX_SCANS} scans, which takes too long to open.",
+                "wonda.media.download(media) gives its bytes.",
+            )
         file.bound = None
     return image, memory
 
@@ -220,7 +254,7 @@ def _coefficients(image: Image.Image, scan: bytes) -> int:
     if not layers or (at_once and image.format == "JPEG"):
         return 0
     across, down = max(layer[1] for layer in layers), max(layer[2] for layer in layers)
-    samples = sum(layer[1] * layer[2] for layer in layers) / (across * down)
+    samples = sum(layer[1] * layer[2] for layer in layers) / (across * down or 1)
     return int(PER_COEFFICIENT * samples * image.width * image.height)
 
 

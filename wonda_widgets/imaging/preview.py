@@ -159,7 +159,7 @@ def _encode(image: Image.Image, max_bytes: int) -> tuple[bytes, str]:
     while True:
         for quality in QUALITIES:
             data = _save(image, "JPEG", quality=quality)
-            if len(data) <= max_bytes:
+            if len(data) <= max_bytes or image.size == (1, 1):  # it becomes no smaller
                 return data, "image/jpeg"
         image = image.reduce(2)
 

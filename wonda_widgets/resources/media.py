@@ -125,10 +125,10 @@ class AsyncMedia:
         UnsafeMediaError
             If it is not a picture, has too many pixels or is cut short.
         """
-        from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when a picture is there
+        from ..imaging import decode, workers  # noqa: PLC0415 - Pillow is loaded when a picture is there
 
         data = await self.download(media)
-        return await runtime.in_thread(decode.full_size, data)
+        return await workers.decoding(decode.full_size, data)
 
 
 class MediaLibrary:

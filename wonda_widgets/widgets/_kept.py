@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, NamedTuple
 
-from .. import runtime, schema, stories
+from .. import schema, stories
 from ..errors import NoMediaError, WondaError
+from ..imaging import workers
 from ..jobs import LABELS
 from ..models import one_line
 from ..pictures import Picture
@@ -74,7 +75,7 @@ async def of_facts(
     told = [(name, _cut(value)) for name, value in facts if value]
     rows = "".join(f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in told)
     plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
-    look = await runtime.in_thread(_small, picture) if picture else NO_LOOK
+    look = await workers.decoding(_small, picture) if picture else NO_LOOK
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     heading = f"<p><strong>{_text(title)}</strong></p>"
     return Kept(*look, alt or title, heading + table, plain)
@@ -122,9 +123,9 @@ async def _look(history: AsyncHistory, some: Sequence[Picture]) -> Look:
     """One picture as it is, several on a sheet; nothing where none can be fetched."""
     try:
         if len(some) == 1:
-            return await runtime.in_thread(_small, await history.original(some[0]))
+            return await workers.decoding(_small, await history.original(some[0]))
         small = [await history.thumbnail(picture) for picture in some]
-        return await runtime.in_thread(_sheet, small) if small else NO_LOOK
+        return await workers.decoding(_sheet, small) if small else NO_LOOK
     except WondaError:
         return NO_LOOK
 

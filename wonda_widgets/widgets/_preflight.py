@@ -19,6 +19,7 @@ import traitlets
 
 from .. import preflight, runtime
 from ..errors import OutcomeUnknownError, WondaError
+from ..imaging import workers
 from ..imaging.operations import Crop, Pad, Resize
 from ..preflight import Facts, Fix, Point
 from . import _words
@@ -98,7 +99,7 @@ class PreflightPanel(PostingPanel):
 
     async def _enlarge(self, picture: Picture, preview: bytes) -> None:
         """Have a copy on which a crop can be drawn."""
-        picture.thumb = await runtime.in_thread(card, preview)
+        picture.thumb = await workers.decoding(card, preview)
         if self._current is picture:
             self.thumb = picture.thumb
 
@@ -106,14 +107,14 @@ class PreflightPanel(PostingPanel):
         """Look at a picture that nobody has shown."""
         try:
             data = await self._client.media.download(media)
-            preview = await runtime.in_thread(looked_at, data)
+            preview = await workers.decoding(looked_at, data)
         except WondaError as error:  # it can be posted all the same
             title = "The picture could not be looked at."
             self._unseen = Point(about="picture", level="advice", title=title, text=error.message)
             self._check_points()
             return
         if self.media_id == media.media_id and self._original is None:
-            thumb = await runtime.in_thread(card, preview.data)
+            thumb = await workers.decoding(card, preview.data)
             original = partial(self._client.media.download, media)
             self._take(Picture(media.media_id, thumb, facts_of(preview), original))
 
@@ -217,7 +218,7 @@ async def edited(
     client: AsyncWonda, of: Picture, data: bytes, operations: tuple[Operation, ...]
 ) -> Picture:
     """Make an edit of a picture here, upload it, and give what came of it."""
-    made, thumb = await runtime.in_thread(_rendered, data, operations)
+    made, thumb = await workers.decoding(_rendered, data, operations, seconds=workers.EDIT_SECONDS)
     media = await client.media.upload(
         made.data,
         name=f"picture.{made.format.lower()}",

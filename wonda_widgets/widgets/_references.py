@@ -22,6 +22,7 @@ import traitlets
 
 from .. import runtime
 from ..errors import InvalidInputError, OutcomeUnknownError, UnsafeMediaError, WondaError
+from ..imaging import workers
 from ..models import Media
 from ..resources.media import read_source
 from . import _words
@@ -156,7 +157,7 @@ class ReferencesPanel(Panel):
     async def _look_at(self, reference: Reference, media: Media) -> None:
         try:
             data = await self._client.media.download(media)
-            reference.thumb = await runtime.in_thread(_thumb, data)
+            reference.thumb = await workers.decoding(_thumb, data)
         except WondaError:  # it is used by its id, seen or not
             return
         self._show_references()
@@ -280,7 +281,7 @@ class ReferencesPanel(Panel):
     async def _upload(self, reference: Reference) -> None:
         reference.received, reference.state = reference.size, "uploading"
         self._show_references()
-        reference.thumb = await runtime.in_thread(_thumb, reference.data)
+        reference.thumb = await workers.decoding(_thumb, reference.data)
         self._show_references()
         media = await self._client.media.upload(reference.data, name=reference.name)
         reference.media_id, reference.state = media.media_id or "", "done"

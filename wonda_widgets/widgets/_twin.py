@@ -24,6 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import headless, runtime
+from ..imaging import workers
 from ..models import one_line
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Twin:
 
     async def _show(self, shown: Preview, prompt: str) -> None:
         try:
-            small = await runtime.in_thread(_small, shown.data)
+            small = await workers.decoding(_small, shown.data)
             if self._latest is shown:  # else another picture was chosen meanwhile
                 self._small, self._prompt = small, prompt
                 self._facts = f"{shown.width} × {shown.height} · {shown.format}"

@@ -12,6 +12,7 @@ import traitlets
 
 from .. import preflight, runtime
 from ..errors import WondaError
+from ..imaging import workers
 from ..resources.publish import FEWEST_SLIDES, check_slides
 from . import _items, _words
 from ._panel import css, esm
@@ -136,8 +137,8 @@ class CarouselForm(PostingPanel):
                 slide.original = slide.shown = replace(slide.original, thumb=small)
                 self._arrange()
                 data = await self._client.history.original(picture)
-                preview = await runtime.in_thread(looked_at, data)
-                large = await runtime.in_thread(card, preview.data)
+                preview = await workers.decoding(looked_at, data)
+                large = await workers.decoding(card, preview.data)
             except WondaError:  # it can be posted all the same; its place says that it is not known
                 self._arrange()
                 return

@@ -8,6 +8,7 @@ import traitlets
 
 from .. import runtime
 from ..errors import InvalidInputError, WondaError
+from ..imaging import workers
 from ..pictures import Picture
 from . import _items, _words
 from ._panel import Panel, css, esm
@@ -126,7 +127,7 @@ class Compare(Panel):
         about = {"type": "large", "key": key, "view": view}
         try:
             data = await self._client.history.original(picture)
-            large = await runtime.in_thread(_large, data)
+            large = await workers.decoding(_large, data)
         except WondaError as error:
             self.send({**about, "why": error.message})
         else:

@@ -10,6 +10,7 @@ import traitlets
 
 from .. import runtime
 from ..errors import InvalidInputError
+from ..imaging import workers
 from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
 from . import _words
 from ._panel import Panel, css, esm
@@ -230,7 +231,7 @@ class EditForm(Panel):
                 if media is None:
                     raise InvalidInputError("media", "There is no picture.", "Pass media or data.")  # noqa: TRY301
                 data = await self._client.media.download(media)
-            edit, fonts = await runtime.in_thread(_opened, media, data, name)
+            edit, fonts = await workers.decoding(_opened, media, data, name)
         except Exception:
             if self._loading is wanted:
                 self._loading, self._proposed = None, ()
@@ -412,7 +413,7 @@ class EditForm(Panel):
             self._rendering = False
 
     async def _render_one(self, wanted: _Wanted) -> None:
-        rendered = await runtime.in_thread(_rendered, wanted)
+        rendered = await workers.decoding(_rendered, wanted, seconds=workers.EDIT_SECONDS)
         if self._wanted is not wanted:
             return
         final = rendered.final
@@ -422,7 +423,7 @@ class EditForm(Panel):
             self.facts = f"{final.width} × {final.height} · …"
             self.state = "ready"
         # How many bytes it has is known when it is written, which for a PNG takes a while.
-        made = await runtime.in_thread(_written, wanted, final)
+        made = await workers.decoding(_written, wanted, final, seconds=workers.EDIT_SECONDS)
         if self._wanted is not wanted:
             return
         self._made = (wanted, made)
@@ -494,7 +495,7 @@ class EditForm(Panel):
             wanted, made = self._made
             if wanted.edit is edit and wanted.all == edit.operations:
                 return made
-        return await runtime.in_thread(edit.render)
+        return await workers.decoding(edit.render, seconds=workers.EDIT_SECONDS)
 
 
 class _What(NamedTuple):

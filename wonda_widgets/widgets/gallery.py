@@ -20,6 +20,7 @@ import traitlets
 
 from .. import runtime
 from ..errors import InvalidInputError, WondaError
+from ..imaging import workers
 from ..jobs import Job
 from ..pictures import Picture
 from ..replies import mended
@@ -467,7 +468,7 @@ class Gallery(Panel):
         self.send({"type": "about", **about})
         try:
             data = await self._client.history.original(picture)
-            large = await runtime.in_thread(_large, data)
+            large = await workers.decoding(_large, data)
         except WondaError as error:
             self.send({"type": "large", "key": item.key, "view": view, "why": error.message})
             return

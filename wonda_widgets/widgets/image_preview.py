@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from .. import runtime
+from ..imaging import workers
 from . import _words
 from ._panel import Panel, css, esm
 
@@ -219,7 +220,7 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            copies = await runtime.in_thread(_copies, data, then is not None)
+            copies = await workers.decoding(_copies, data, then is not None)
         except Exception:
             if self._wanted is media:
                 self.waiting = False
@@ -279,7 +280,7 @@ class ImagePreview(Panel):
             self._start(self._send_large, self._shown)
 
     async def _send_large(self, shown: Shown) -> None:
-        large = await runtime.in_thread(_large, await self.original(shown))
+        large = await workers.decoding(_large, await self.original(shown))
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
         self.send(content, [large.data])
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from .. import runtime
+from ..imaging import workers
 from ..resources import schedule
 from ..resources.publish import MAX_ALT_TEXT, check_length
 from ._panel import css, esm
@@ -135,7 +136,7 @@ class PublishForm(PreflightPanel):
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
-        preview = await runtime.in_thread(looked_at, await fetch())
+        preview = await workers.decoding(looked_at, await fetch())
         if self._wanted is not media:
             return  # another one was asked for meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)

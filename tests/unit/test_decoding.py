@@ -1,0 +1,259 @@
+"""Decoding has a deadline and threads of its own, whatever the image."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets import runtime
+from wonda_widgets.imaging import decode, preview, scans, workers
+
+MANY = workers.AT_ONCE + 8
+
+
+def encoded(kind, size=(64, 64), mode="RGB", **options):
+    buffer = io.BytesIO()
+    Image.effect_noise(size, 60).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def repeated(data, times):
+    """A JPEG whose last scan comes so many times more."""
+    at, end = data.rindex(scans.SCAN), data.rindex(b"\xff\xd9")
+    return data[:end] + data[at:end] * times + data[end:]
+
+
+def segment(marker, body=b""):
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+PROGRESSIVE = encoded("JPEG", progressive=True)
+SCANS = PROGRESSIVE.count(scans.SCAN)
+END = b"\xff\xd9"
+
+
+# ---------------------------------------------------------------- scans
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_usual_progressive_jpeg_is_shown(mode):
+    assert preview.preview(encoded("JPEG", mode=mode, progressive=True)).format == "JPEG"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "MPO"])
+def test_a_jpeg_that_repeats_a_scan_is_refused_at_once(kind):
+    image = Image.new("L", (1024, 1024))
+    buffer = io.BytesIO()
+    more = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
+    image.save(buffer, kind, progressive=True, **more)
+    data = buffer.getvalue()
+    # Within the first of several.
+    end = data.index(END + b"\xff\xd8") if kind == "MPO" else data.rindex(END)
+    began = time.monotonic()
+    for look in (preview.preview, decode.full_size):
+        with pytest.raises(ww.UnsafeMediaError, match="scans"):
+            look(repeated(data[: end + 2], 40_000) + data[end + 2 :])
+    assert time.monotonic() - began < 2
+
+
+def test_scans_are_counted_to_the_limit():
+    assert not scans.more_than(repeated(PROGRESSIVE, 3), SCANS + 3)
+    assert scans.more_than(repeated(PROGRESSIVE, 4), SCANS + 3)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        b"\xff" * 9,
+        b"junk",
+        b"\xff\x00",
+        b"\xff\xd0",
+        segment(0xFE, scans.SCAN * 3),
+        segment(0xE1, END),
+        segment(0xC4),
+        b"\xff\xe2\0\0",
+    ],
+    ids=["fill", "junk", "stuffed", "restart", "comment", "end in EXIF", "table", "no length"],
+)
+def test_what_stands_between_scans_hides_none(between):
+    at = PROGRESSIVE.rindex(scans.SCAN)
+    last = PROGRESSIVE[at:-2]
+    data = PROGRESSIVE[:-2] + (between + last) * 200 + END
+    assert scans.more_than(data, 100)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PROGRESSIVE + scans.SCAN * 500,
+        PROGRESSIVE + repeated(PROGRESSIVE, 500),
+        PROGRESSIVE[:2] + segment(0xE1, scans.SCAN * 500) + PROGRESSIVE[2:],
+    ],
+    ids=["a film behind it", "an image behind it", "metadata"],
+)
+def test_what_is_no_scan_of_the_image_does_not_count(data):
+    assert not scans.more_than(data, 100)
+    assert preview.preview(data).format == "JPEG"
+
+
+def test_too_many_segments_are_refused_without_looking_at_all_of_them():
+    data = PROGRESSIVE[:-2] + segment(0xFE, scans.SCAN) * 2_000_000 + END
+    began = time.monotonic()
+    assert scans.more_than(data, 100)
+    assert time.monotonic() - began < 1
+
+
+def test_a_jpeg_with_impossible_sampling_is_refused():
+    at = PROGRESSIVE.index(b"\xff\xc2")
+    data = bytearray(PROGRESSIVE)
+    for layer in range(data[at + 9]):
+        data[at + 11 + 3 * layer] = 0
+    with pytest.raises(ww.UnsafeMediaError):
+        preview.preview(bytes(data))
+
+
+# ---------------------------------------------------------------- the deadline in the thread
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded("PNG"),
+        encoded("GIF"),
+        encoded("JPEG"),
+        PROGRESSIVE,
+        encoded("WEBP"),
+        encoded("GIF", save_all=True, append_images=[Image.new("L", (64, 64))]),
+        encoded("PNG")[:33] + b"\0\0\0\0teSt\0\0\0\0" * 90_000 + encoded("PNG")[33:],
+    ],
+    ids=["PNG", "GIF", "JPEG", "progressive", "WebP", "animation", "chunks"],
+)
+def test_reading_ends_at_the_deadline_whatever_the_format(monkeypatch, data):
+    monkeypatch.setattr(workers, "SECONDS", -1.0)
+    for look in (preview.preview, decode.full_size):
+        with pytest.raises(ww.UnsafeMediaError, match="takes longer than"):
+            look(data)
+
+
+def test_reading_ends_at_the_deadline_also_among_the_pixels(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(decode.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(decode, "PIECE", 4096)
+    opened = decode._opened
+
+    def slow(data):
+        image = opened(data)
+        now[0] += workers.SECONDS + 1
+        return image
+
+    monkeypatch.setattr(decode, "_opened", slow)
+    with pytest.raises(ww.UnsafeMediaError, match="takes longer than 20 s"):
+        decode.decoded(encoded("PNG", (500, 500)))
+
+
+def test_a_preview_that_cannot_be_small_enough_ends():
+    data, _ = preview.small(Image.new("RGB", (64, 64)), 64, 1)
+    assert Image.open(io.BytesIO(data)).size == (1, 1)
+
+
+# ---------------------------------------------------------------- the threads
+
+
+@pytest.fixture
+def stuck():
+    """Decodes that do not end before the test does."""
+    end = threading.Event()
+    yield lambda seconds=600.0: runtime.spawn(workers.decoding(end.wait, seconds=seconds))
+    end.set()
+
+
+def test_what_it_gives_and_raises_comes_back():
+    async def both():
+        assert await workers.decoding(divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await workers.decoding(divmod, 7, 0)
+
+    runtime.call(both())
+
+
+def test_whoever_waits_is_told_at_the_deadline(stuck):
+    with pytest.raises(ww.UnsafeMediaError, match=r"takes longer than 0\.01 s"):
+        stuck(0.01).result(10)
+
+
+def test_stuck_decodes_leave_their_places(stuck):
+    waiting = [stuck(0.01) for _ in range(3 * workers.AT_ONCE)]
+    for each in waiting:
+        with pytest.raises(ww.UnsafeMediaError):
+            each.result(20)
+    assert runtime.call(workers.decoding(divmod, 7, 2)) == (3, 1)
+
+
+def test_a_decode_that_nobody_waits_for_keeps_its_place_until_its_deadline(settled):
+    running, end, most = [], threading.Event(), []
+
+    def work():
+        running.append(None)
+        most.append(len(running))
+        end.wait()
+        running.pop()
+
+    for _ in range(MANY):
+        waiting = runtime.spawn(workers.decoding(work))
+        runtime.call(asyncio.sleep(0))
+        waiting.cancel()
+    settled(lambda: running)
+    end.set()
+    settled(lambda: not running)
+    assert max(most) <= workers.AT_ONCE
+    assert runtime.call(workers.decoding(divmod, 7, 2)) == (3, 1)
+
+
+def test_uploads_files_and_settings_do_not_wait_for_decodes(stuck, tmp_path):
+    waiting = [stuck() for _ in range(MANY)]
+    with ww.Wonda.sandbox(seconds=0) as wonda:
+        image = encoded("PNG", (8, 8))
+        assert len(image) < 300
+        began = time.monotonic()
+        assert wonda.media.upload(image, name="a.png").media_id
+        file = tmp_path / "a.png"
+        file.write_bytes(image)
+        assert wonda.media.upload(file).media_id
+        assert time.monotonic() - began < 5
+    assert not any(each.done() for each in waiting)
+
+
+@pytest.mark.parametrize("doing", ["decoding", "loop"])
+def test_a_process_ends_although_decodes_are_stuck(doing):
+    code = f"""
+        import threading, time
+        from wonda_widgets import runtime
+        from wonda_widgets.imaging import workers
+        begun = []
+        def decoding():
+            begun.append(1)
+            threading.Event().wait()
+        def loop():
+            begun.append(1)
+            while True:
+                sum(range(1000))
+        for _ in range(workers.AT_ONCE + 8):
+            runtime.spawn(workers.decoding({doing}))
+        while len(begun) < workers.AT_ONCE:
+            time.sleep(0.01)
+        print("ends")
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    began = time.monotonic()
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ends\n", "")
+    assert time.monotonic() - began < 15

@@ -1,0 +1,103 @@
+"""Decode off the loop, on threads that nothing else waits for, and for so long only.
+
+Pillow gives back control only now and then, so a thread cannot be made to end. But nobody
+waits for it longer than its deadline, it leaves its place to the next one then, and as a
+daemon it does not keep the process from exiting. Reading files, uploads and the keyring
+have threads of their own (`runtime.in_thread`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import os
+import threading
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import UnsafeMediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+T = TypeVar("T")
+
+#: For one image, from its turn on. A large one takes about a second.
+SECONDS = 20.0
+#: For an edit, which may also encode 25 million pixels.
+EDIT_SECONDS = 180.0
+AT_ONCE = min(8, (os.cpu_count() or 1) + 2)
+
+_turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+    weakref.WeakKeyDictionary()
+)
+_working: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
+
+
+async def decoding(function: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
+    """Run what decodes an image in a thread, and wait for it until its deadline.
+
+    Parameters
+    ----------
+    function : callable
+    *args
+    seconds : float, optional
+        From its turn on; without it, `SECONDS`.
+
+    Raises
+    ------
+    UnsafeMediaError
+        If it takes longer.
+    """
+    turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+    await turn.acquire()
+    # Whoever asked may be gone before it ends; its place is taken until then.
+    limit = SECONDS if seconds is None else seconds
+    work = asyncio.ensure_future(_within(limit, partial(function, *args)))
+    _working.add(work)
+    work.add_done_callback(partial(_leave, turn))
+    return await asyncio.shield(work)
+
+
+async def _within(seconds: float, function: Callable[[], T]) -> T:
+    done: concurrent.futures.Future[T] = concurrent.futures.Future()
+    context = contextvars.copy_context()
+    threading.Thread(
+        target=context.run, args=(_work, function, done), name="image-decoding", daemon=True
+    ).start()
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await asyncio.wrap_future(done)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    raise too_slow(seconds)
+
+
+def _work(function: Callable[[], T], done: concurrent.futures.Future[T]) -> None:
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        result = function()
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        done.set_exception(error)
+    else:
+        done.set_result(result)
+
+
+def _leave(turn: asyncio.Semaphore, work: asyncio.Task[Any]) -> None:
+    turn.release()
+    _working.discard(work)
+    if not work.cancelled():
+        work.exception()  # whoever still waits for it is told
+
+
+def too_slow(seconds: float) -> UnsafeMediaError:
+    """Say that an image was given up."""
+    return UnsafeMediaError(
+        f"The image takes longer than {seconds:g} s to open, so it was given up.",
+        "wonda.media.download(media) gives its bytes.",
+    )

@@ -202,8 +202,9 @@ def test_a_page_that_has_all_it_shows_asks_for_nothing(notebook):
     page = notebook(
         "quiet.ipynb",
         f"""{FOUR}
+from functools import wraps
 asked, answer = [], history.gallery._on_window
-history.gallery._on_window = lambda content: (asked.append(content), answer(content))
+history.gallery._on_window = wraps(answer)(lambda content: (asked.append(content), answer(content)))
 history""",
     )
     search = page.get_by_role("searchbox")

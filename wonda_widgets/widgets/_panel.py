@@ -9,6 +9,9 @@ A message may arrive on the main thread or on a subshell's (it depends on the
 kernel's version), so a handler only hands over. All of a panel's own changes
 happen on the package's loop, one after the other; that is why no panel has a
 lock. What goes wrong there becomes the panel's `error`.
+
+Whatever comes from a page is checked here: a message against what its handler needs,
+see `_permissions`, and a new value against the traits that pages set.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import logging
 import time
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import traitlets
@@ -26,13 +29,15 @@ import traitlets
 from .. import client, runtime
 from ..errors import InvalidInputError
 from . import _kept, _words
+from ._permissions import OWNER, is_handler, needed, open_to_all
 from ._twin import Twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from ..client import AsyncWonda, Wonda
     from ._kept import Kept
+    from ._permissions import Permission, Permissions
 
 STATIC = Path(__file__).parent / "static"
 
@@ -103,6 +108,15 @@ class Panel(anywidget.AnyWidget):
     can_leave = traitlets.Bool(default_value=False).tag(sync=True)
     #: counts the messages that arrived, so that the browser knows that one did
     receipt = traitlets.Int(0).tag(sync=True)
+    #: names of what this session may do, by which the page hides the rest
+    may: Any = traitlets.List(traitlets.Unicode(), OWNER.names).tag(sync=True)
+
+    #: The traits that a page sets, and what it needs for that; None for nothing. All others
+    #: are the kernel's alone, whatever a page sends.
+    _page_sets: ClassVar[Mapping[str, Permission | None]] = {}
+    #: What a session needs to see the panel; without it, the panel takes nothing from a page.
+    _seen_with: ClassVar[Permission | None] = None
+    _permissions = OWNER
 
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
         unknown = sorted(name for name in traits if not self.has_trait(name))
@@ -226,9 +240,33 @@ class Panel(anywidget.AnyWidget):
         self._put_away = put_away
         self.can_leave = True
 
+    @open_to_all
     def _on_away(self, _content: object) -> None:
         if self._put_away is not None:
             self._put_away()
+
+    # ------------------------------------------------------------ what a page may do
+
+    def grant(self, permissions: Permissions) -> None:
+        """Have this session do from now on what `permissions` grants, and nothing else."""
+        self._permissions = permissions
+        self.may = permissions.names
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what a page has set, as far as it is for pages to set; for ipywidgets."""
+        taken = {name: value for name, value in sync_data.items() if self._takes(name)}
+        if len(taken) < len(sync_data):
+            ignored = ", ".join(sorted(map(repr, sync_data.keys() - taken)))
+            _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
+        if taken:
+            super().set_state(taken)
+
+    def _takes(self, name: str) -> bool:
+        if name == "_view_count":  # ipywidgets' own
+            return True
+        if name not in self._page_sets:
+            return False
+        return self._permissions.grants(self._seen_with, self._page_sets[name])
 
     # ------------------------------------------------------------ messages
 
@@ -246,8 +284,12 @@ class Panel(anywidget.AnyWidget):
         handler = getattr(self, f"_on_{content['type']}", None)
         with self.hold_sync():  # the receipt and what it leads to are one message
             self.receipt += 1
-            if handler is not None:
-                self._guard(handler, content)
+            if is_handler(handler):
+                self._guard(self._handle, handler, content)
+
+    def _handle(self, handler: Callable[..., object], content: dict[str, Any]) -> None:
+        self._permissions.check(self._seen_with, needed(handler))
+        handler(content)
 
     def _guard(self, function: Callable[..., object], *args: Any) -> None:
         try:

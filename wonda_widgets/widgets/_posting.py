@@ -29,6 +29,7 @@ from ..jobs import SCHEDULED
 from ..resources.once import Finding
 from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
 from . import _words
+from ._permissions import Permission, requires
 from ._watching import WatchingPanel
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ NOT_SENT = {
 
 class PostingPanel(WatchingPanel):
     """A panel that posts something to Instagram, once."""
+
+    _seen_with = Permission.PUBLISH
+    _page_sets = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
 
     media_id = traitlets.Unicode("").tag(sync=True)
     """What is published; of several pictures all ids, in their order, with a space between."""
@@ -133,6 +137,7 @@ class PostingPanel(WatchingPanel):
             self.accounts_state = "loading"
             self._start(self._load_accounts)
 
+    @requires(Permission.PUBLISH)
     def _on_reload(self, _content: object) -> None:
         # What a summary spoke of does not change under it.
         if self.accounts_state != "loading" and self.step == "editing":
@@ -154,13 +159,10 @@ class PostingPanel(WatchingPanel):
 
     # ------------------------------------------------------------ publishing
 
-    #: whether it posts at all; where it does not, it is not shown either
-    offered = True
-
+    @requires(Permission.PUBLISH)
     def _on_publish(self, content: Mapping[str, Any]) -> None:
         if self.step != "editing" or self.fixing:
             return
-        self._check_offered()
         self.error = None
         self._check_seen(content.get("media_id", self.media_id), self.media_id)
         self.summary = self._checked(content)
@@ -169,24 +171,22 @@ class PostingPanel(WatchingPanel):
         else:
             self._submit()
 
-    def _check_offered(self) -> None:
-        """Refuse what comes not from the form, which nobody sees, but was made by hand."""
-        if not self.offered:
-            self.step = "editing"
-            raise InvalidInputError("publish", "Nothing is published from here.")
-
+    @requires(Permission.PUBLISH)
     def _on_edit(self, _content: object) -> None:
         if self.step in {"confirming", "repeating", "unchecked"}:
             self.step = "editing"
 
+    @requires(Permission.PUBLISH)
     def _on_repeat(self, content: Mapping[str, Any]) -> None:
         if self.step == "repeating" and content.get("media_id") == self.summary["media_id"]:
             self._submit(allow_repeat=True)
 
+    @requires(Permission.PUBLISH)
     def _on_unchecked(self, content: Mapping[str, Any]) -> None:
         if self.step == "unchecked" and content.get("media_id") == self.summary["media_id"]:
             self._submit(allow_unchecked=True)
 
+    @requires(Permission.PUBLISH)
     def _on_confirm(self, content: Mapping[str, Any]) -> None:
         # The step changes here, on the loop, before anything is sent; a second click
         # (or a second tab) finds it changed.
@@ -221,7 +221,6 @@ class PostingPanel(WatchingPanel):
         return {**chosen, **own, **named}
 
     def _submit(self, **allowed: bool) -> None:
-        self._check_offered()
         self.step = "sending"
         self.settled = ""
         self._watch(None)
@@ -290,6 +289,7 @@ class PostingPanel(WatchingPanel):
         """Do what `Check` does. On the loop only."""
         self._on_check(None)
 
+    @requires(Permission.SETTLE)
     def _on_check(self, _content: object) -> None:
         if self.step == "unknown" and self._unknown is not None:
             if self._recheck is not None and self._recheck is not asyncio.current_task():
@@ -346,6 +346,7 @@ class PostingPanel(WatchingPanel):
         self._offer_next()
         self.settled = "" if posted else message
 
+    @requires(Permission.SETTLE)
     def _on_settled(self, content: Mapping[str, Any]) -> None:
         """Somebody looked at the account and says so: the form is free again."""
         if self.step == "unknown" and self._unknown is not None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..resources.publish import FEWEST_SLIDES, MOST_SLIDES
+from ._permissions import Permission
 from ._together import Together
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .gallery import Gallery
     from .publish_form import PublishForm
     from .scheduled_posts import ScheduledPosts
+
+PUBLISH = Permission.PUBLISH
 
 
 class Posts(Together):
@@ -42,13 +45,16 @@ class Posts(Together):
 
     def _posts_from(self, gallery: Gallery) -> None:
         """Offer to post what is chosen in a gallery."""
-        gallery.on("publish", "Publish…", lambda pictures: self._publish(pictures[0]))
+        gallery.on(
+            "publish", "Publish…", lambda pictures: self._publish(pictures[0]), needs=PUBLISH
+        )
         gallery.on(
             "carousel",
             "Carousel…",
             partial(self._carousel, gallery),
             least=FEWEST_SLIDES,
             most=MOST_SLIDES,
+            needs=PUBLISH,
         )
 
     # ------------------------------------------------------------ on the loop

@@ -23,6 +23,7 @@ from ..imaging import workers
 from ..imaging.operations import Crop, Pad, Resize
 from ..preflight import Facts, Fix, Point
 from . import _words
+from ._permissions import Permission, requires
 from ._posting import PostingPanel
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class PreflightPanel(PostingPanel):
 
     # ------------------------------------------------------------ a fix
 
+    @requires(Permission.PUBLISH)
     def _on_fix(self, content: Mapping[str, Any]) -> None:
         fix = self._fixes.get(str(content.get("key")))
         # As with a post: `fixing` changes here, on the loop, so a second click finds it
@@ -174,6 +176,7 @@ class PreflightPanel(PostingPanel):
         operations = self._operations + _colored(fix.operations, content.get("color"))
         self._start(self._fix, original, original.original, operations)
 
+    @requires(Permission.PUBLISH)
     def _on_original(self, content: Mapping[str, Any]) -> None:
         if self._original is not None and self._can_change(content):
             self.error = None

@@ -27,6 +27,7 @@ from ..models import Media
 from ..resources.media import read_source
 from . import _words
 from ._panel import Panel
+from ._permissions import Permission, requires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,6 +165,7 @@ class ReferencesPanel(Panel):
 
     # ------------------------------------------------------------ from the browser
 
+    @requires(Permission.GENERATE)
     def _on_add_files(self, content: Mapping[str, Any]) -> None:
         files = content.get("files")
         known = {each.key for each in self._references}
@@ -179,6 +181,7 @@ class ReferencesPanel(Panel):
                 fresh.append(reference)
         self._add(fresh)
 
+    @requires(Permission.GENERATE)
     def _on_chunk(self, content: Mapping[str, Any]) -> None:
         reference = self._named(content)
         pieces = content.get("buffers") or [b""]
@@ -187,6 +190,7 @@ class ReferencesPanel(Panel):
         if content.get("at") == reference.received:  # else another view was quicker
             reference.piece.set_result(bytes(pieces[0]))
 
+    @requires(Permission.GENERATE)
     def _on_no_file(self, content: Mapping[str, Any]) -> None:
         """The page has it no more: it was loaded anew, or the file was moved."""
         reference = self._named(content)
@@ -195,6 +199,7 @@ class ReferencesPanel(Panel):
             reference.refuse("The page cannot read this file any more. Add it again.")
             self._show_references()
 
+    @requires(Permission.GENERATE)
     def _on_move_reference(self, content: Mapping[str, Any]) -> None:
         reference, to = self._named(content), content.get("to")
         if reference is not None and isinstance(to, int):
@@ -202,6 +207,7 @@ class ReferencesPanel(Panel):
             self._references.insert(max(0, to), reference)
             self._show_references()
 
+    @requires(Permission.GENERATE)
     def _on_remove_reference(self, content: Mapping[str, Any]) -> None:
         reference = self._named(content)
         if reference is not None:
@@ -209,6 +215,7 @@ class ReferencesPanel(Panel):
             self._references.remove(reference)
             self._show_references()
 
+    @requires(Permission.GENERATE)
     def _on_retry_reference(self, content: Mapping[str, Any]) -> None:
         reference = self._named(content)
         if reference is not None and reference.state == "refused" and reference.data:

@@ -10,6 +10,7 @@ import ipywidgets
 from .. import runtime
 from . import _kept
 from ._panel import Panel, not_shown
+from ._permissions import OWNER
 from ._twin import Twin
 from .notice import Notice
 from .story_bar import StoryBar
@@ -21,9 +22,25 @@ if TYPE_CHECKING:
     from ..jobs import Job
     from ..pictures import Picture
     from ..resources.history import AsyncHistory
+    from ._permissions import Permissions
 
 
-class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class _Fixed:
+    """A box of which a page sets nothing: what is shown where is the kernel's to say."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Ignore what a page sends; for ipywidgets."""
+
+
+class Row(_Fixed, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
+    """Panels side by side, as far as there is room."""
+
+
+class Column(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # see above
+    """Panels one below the other."""
+
+
+class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Base of `Studio` and its like.
 
     Parameters
@@ -45,6 +62,7 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """
 
     _closed = True  # until it is built: a half-built one has nothing to close
+    _permissions = OWNER
 
     def __init__(
         self,
@@ -80,7 +98,19 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.add_class("wonda-studio")
 
     def _shown(self) -> list[Any]:
-        return [row for row in self._rows if id(row) not in self._hidden]
+        return [row for row in self._rows if id(row) not in self._hidden and self._sees(row)]
+
+    def _sees(self, row: Any) -> bool:
+        return not isinstance(row, Panel) or self._permissions.grants(row._seen_with)  # noqa: SLF001
+
+    # ------------------------------------------------------------ what a page may do
+
+    def grant(self, permissions: Permissions) -> None:
+        """Have this session do from now on what `permissions` grants, in every panel of this."""
+        self._permissions = permissions
+        for panel in self._panels:
+            panel.grant(permissions)
+        self.children = self._shown()
 
     def arrive(self) -> None:
         """Come in sight, because somebody asked for it. On the loop only."""
@@ -104,6 +134,7 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
             at = len(self._rows) if anchor is None else self._rows.index(anchor)
             self._rows.insert(at, panel)
             self._panels.append(panel)
+            panel.grant(self._permissions)
             if isinstance(panel, Panel):
                 panel.told_in(self._twin)
         self._hidden.discard(id(panel))
@@ -173,8 +204,8 @@ class Together(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
 
 def columns(left: Panel, *right: Panel) -> list[Any]:
     """A panel at the left and others at the right of it; the row, and the box in it."""
-    stage = ipywidgets.VBox(list(right))
-    work = ipywidgets.Box([left, stage])
+    stage = Column(list(right))
+    work = Row([left, stage])
     stage.add_class("wonda-stage-column")
     work.add_class("wonda-work")
     return [work, stage]

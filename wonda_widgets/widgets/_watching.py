@@ -16,6 +16,7 @@ from ..errors import JobCanceledError, JobFailedError, NoMediaError
 from ..jobs import LABELS
 from . import _words
 from ._panel import Panel
+from ._permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,15 +133,18 @@ class WatchingPanel(Panel):
         # How a job failed is said beside its status.
         return "" if self.job_phase in {"failed", "canceled"} else super()._problem
 
+    @open_to_all
     def _on_tell(self, _content: object) -> None:
         """A view begins, and does not know how old a running job is by now."""
         if self._job is not None and not self._job.done:
             self._show(self._job, self._job.snapshot)
 
+    @requires(Permission.GENERATE)
     def _on_stop(self, _content: object) -> None:
         if self._job is not None:
             self._job.stop()
 
+    @requires(Permission.GENERATE)
     def _on_resume(self, _content: object) -> None:
         if self._job is not None:
             self._job.resume()

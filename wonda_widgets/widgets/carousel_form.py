@@ -16,6 +16,7 @@ from ..imaging import workers
 from ..resources.publish import FEWEST_SLIDES, check_slides
 from . import _items, _words
 from ._panel import css, esm
+from ._permissions import Permission, requires
 from ._posting import PostingPanel
 from ._preflight import Picture, card, edited, facts_of, looked_at, not_changed
 
@@ -180,6 +181,7 @@ class CarouselForm(PostingPanel):
     def _may_change(self) -> bool:
         return self.step == "editing" and not self.fixing
 
+    @requires(Permission.PUBLISH)
     def _on_move(self, content: Mapping[str, Any]) -> None:
         slide, to = self._find(content.get("key")), content.get("to")
         if slide is not None and isinstance(to, int) and self._may_change:
@@ -187,6 +189,7 @@ class CarouselForm(PostingPanel):
             self._slides.insert(max(0, min(to, len(self._slides))), slide)
             self._arrange()
 
+    @requires(Permission.PUBLISH)
     def _on_remove(self, content: Mapping[str, Any]) -> None:
         slide = self._find(content.get("key"))
         if slide is not None and self._may_change and len(self._slides) > FEWEST_SLIDES:
@@ -196,12 +199,14 @@ class CarouselForm(PostingPanel):
     def _find(self, key: object) -> Slide | None:
         return next((slide for slide in self._slides if slide.key == key), None)
 
+    @requires(Permission.PUBLISH)
     def _on_fit(self, content: Mapping[str, Any]) -> None:
         if self._may_change and self.can_fit and content.get("media_id") == self.media_id:
             self.error = None
             self.fixing = "Making all of them fit"
             self._start(self._fit, list(self._slides))
 
+    @requires(Permission.PUBLISH)
     def _on_original(self, _content: object) -> None:
         if self._may_change:
             for slide in self._slides:

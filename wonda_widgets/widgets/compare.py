@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traitlets
 
@@ -12,6 +12,7 @@ from ..imaging import workers
 from ..pictures import Picture
 from . import _items, _words
 from ._panel import Panel, css, esm
+from ._permissions import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
     from ..resources.history import AsyncHistory
+    from ._permissions import Permission, Permissions
 
 FEWEST, MOST = 2, 4
 LARGE = 1600  # pixels
@@ -45,6 +47,7 @@ class Compare(Panel):
 
     _esm = esm("viewer", "compare")
     _css = css("compare")
+    _page_sets = dict.fromkeys(("slider",))
 
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """The pictures' keys."""
@@ -65,7 +68,7 @@ class Compare(Panel):
         **traits: Any,
     ) -> None:
         self._pictures: list[Picture] = []
-        self._doing: dict[str, Callable[[Picture], object]] = {}
+        self._doing: dict[str, _Action] = {}
         super().__init__(wonda, **traits)
         given = list(pictures)
         if given:
@@ -116,6 +119,7 @@ class Compare(Panel):
 
     # ------------------------------------------------------------ messages
 
+    @open_to_all
     def _on_look(self, content: Mapping[str, Any]) -> None:
         """A view wants to see a picture."""
         key = content.get("key")
@@ -133,15 +137,49 @@ class Compare(Panel):
         else:
             self.send({**about, "mime": large.mime_type}, [large.data])
 
-    def on(self, name: str, label: str, act: Callable[[Picture], object]) -> None:
-        """Offer something to do with a picture: `act` is called with it on the package's loop."""
-        self._doing[name] = act
-        self.actions = [*self.actions, {"name": name, "label": label}]
+    def on(
+        self,
+        name: str,
+        label: str,
+        act: Callable[[Picture], object],
+        *,
+        needs: Permission | None = None,
+    ) -> None:
+        """Offer something to do with a picture: `act` is called with it on the package's loop.
 
+        Without what it `needs`, it is neither offered nor done.
+        """
+        self._doing[name] = _Action(label, act, needs)
+        self._offer_actions()
+
+    def grant(self, permissions: Permissions) -> None:
+        """See `Panel.grant`."""
+        super().grant(permissions)
+        self._offer_actions()
+
+    def _offer_actions(self) -> None:
+        self.actions = [
+            {"name": name, "label": each.label}
+            for name, each in self._doing.items()
+            if self._permissions.grants(each.needs)
+        ]
+
+    @open_to_all
     def _on_act(self, content: Mapping[str, Any]) -> None:
-        act, at = self._doing.get(str(content.get("name"))), content.get("at")
-        if act is not None and isinstance(at, int) and 0 <= at < len(self._pictures):
-            act(self._pictures[at])
+        action, at = self._doing.get(str(content.get("name"))), content.get("at")
+        if action is None:
+            return
+        self._permissions.check(action.needs)
+        if isinstance(at, int) and 0 <= at < len(self._pictures):
+            action.act(self._pictures[at])
+
+
+class _Action(NamedTuple):
+    """Something to do with a picture, see `Compare.on`."""
+
+    label: str
+    act: Callable[[Picture], object]
+    needs: Permission | None
 
 
 def _rows(pictures: list[Picture], items: list[_items.Item]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from ..errors import AuthenticationError, InvalidInputError
 from ..models import Account, parse
 from ..transport import DEFAULT_BASE_URL, Transport, checked_base_url
 from ._panel import Panel, css, esm
+from ._permissions import open_to_all
 from ._sealed import Seal
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Connect(Panel):
 
     # ------------------------------------------------------------ messages
 
+    @open_to_all
     def _on_connect(self, content: dict[str, Any]) -> None:
         if self.state == "checking":
             return
@@ -142,6 +144,7 @@ class Connect(Panel):
         self.plan = account.plan or ""
         self.state = "connected"
 
+    @open_to_all
     def _on_disconnect(self, _content: object) -> None:
         if self.state == "connected":
             self._start(self._disconnect)

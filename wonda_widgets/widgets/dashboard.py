@@ -6,13 +6,12 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from .. import records, runtime
 from ..budgets import Budget, today
 from ..errors import InvalidInputError, WondaError
 from ._panel import client_for
-from ._together import Together
+from ._permissions import SPECTATOR, VISITOR, Permission
+from ._together import Row, Together
 from .compare import FEWEST, MOST, Compare
 from .dashboard_bar import DashboardBar
 from .gallery import Gallery
@@ -52,8 +51,9 @@ class Dashboard(Together):
         Whether it begins in presenter mode: large type, and nothing that publishes unless
         `publish` says so. A button on the page switches it.
     publish : str, optional
-        ``"confirm"`` (after a summary, never without) or ``"hidden"``; in presenter mode
-        hidden by default.
+        ``"confirm"`` (after a summary, never without) or ``"hidden"`` (nothing is published,
+        scheduled, canceled or settled, whatever a page sends); in presenter mode hidden by
+        default.
     budget_usd : float, optional
         US dollars that all visitors together may spend on pictures today.
     prompt, model, params, caption
@@ -123,14 +123,20 @@ class Dashboard(Together):
         self.story = Story(used, **inside)
         self.gallery = Gallery(wonda=used, of=self._visitors, **inside)
         self.compare = Compare(wonda=used, **inside)
-        main = ipywidgets.Box([self.studio, self.story])
+        main = Row([self.studio, self.story])
         main.add_class("wonda-dashboard-main")
         rows = [self._bar, main, self.gallery, self.compare]
         super().__init__(title, used, owned, rows, boxes=[main], later=[self.compare])
         self.add_class("wonda-dashboard")
+        self._present(self._bar.presenter)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self.gallery.on("show", "Open in the studio", lambda pictures: self._open(pictures[0]))
-        self.gallery.on("form", "Use prompt", lambda pictures: self._fill(pictures[0]))
+        self.gallery.on(
+            "form",
+            "Use prompt",
+            lambda pictures: self._fill(pictures[0]),
+            needs=Permission.GENERATE,
+        )
         self.gallery.on_pictures(self._has_story)
         self.studio.prompt_form.observe(self._remember, ["prompt", "model", "params"])
         self.publish_form.observe(self._remember, "caption")
@@ -168,7 +174,6 @@ class Dashboard(Together):
     def _begin(self) -> None:
         if self._closed:
             return
-        self._present(self._bar.presenter)
         self._count()
         self._bar.begin(self._used.history.watch_others, self._news)
 
@@ -186,7 +191,7 @@ class Dashboard(Together):
         """Large type, and nothing that publishes, unless it was asked for."""
         (self.add_class if presenter else self.remove_class)("wonda-presenter")
         hidden = self._publishes == "hidden" or (self._publishes is None and presenter)
-        self.studio.offer_publishing(not hidden)
+        self.grant(SPECTATOR if hidden else VISITOR)
 
     def _compare(self, pictures: list[Picture]) -> None:
         self.compare.show(pictures)
@@ -229,11 +234,13 @@ class Dashboard(Together):
         """Go on with what earlier kernels of this tab were doing."""
         self._visitors.update(processes)
         form = self.studio.prompt_form
+        if not self._permissions.grants(Permission.GENERATE):
+            draft = {}
         with form.hold_sync():
             for name in ("prompt", "model", "params"):
                 if draft.get(name):
                     setattr(form, name, draft[name])
-        if draft.get("caption"):
+        if draft.get("caption") and self._permissions.grants(Permission.PUBLISH):
             self.publish_form.caption = draft["caption"]
         if processes:
             self.gallery.refresh()

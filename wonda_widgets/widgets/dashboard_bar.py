@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ._panel import Panel, css, esm
+from ._permissions import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,6 +65,7 @@ class DashboardBar(Panel):
         self._met = False
         super().__init__(title=title, process=process, **traits)
 
+    @open_to_all
     def _on_hello(self, content: Mapping[str, Any]) -> None:
         if self._met:  # a second view of the same page
             return
@@ -73,9 +75,11 @@ class DashboardBar(Panel):
         earlier = [each for each in known if isinstance(each, str) and each != self.process]
         self._hello(earlier[-MOST_PROCESSES:], _checked(draft if isinstance(draft, dict) else {}))
 
+    @open_to_all
     def _on_ping(self, content: Mapping[str, Any]) -> None:
         self.send({"type": "pong", "view": content.get("view")})
 
+    @open_to_all
     def _on_present(self, content: Mapping[str, Any]) -> None:
         self.presenter = content.get("on") is True
         self._present(self.presenter)

@@ -14,6 +14,7 @@ from ..imaging import workers
 from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
 from . import _words
 from ._panel import Panel, css, esm
+from ._permissions import Permission, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -68,6 +69,7 @@ class EditForm(Panel):
 
     _esm = esm("edit_form")
     _css = css("edit_form")
+    _page_sets = dict.fromkeys(("tool", "draft"), Permission.EDIT)
 
     state = traitlets.Unicode("empty").tag(sync=True)
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
@@ -331,6 +333,7 @@ class EditForm(Panel):
     def _is_free(self) -> bool:
         return self._edit is not None and self.step == "editing" and not self._closed
 
+    @requires(Permission.EDIT)
     def _on_apply(self, content: Mapping[str, Any]) -> None:
         if self._is_free:
             self.error = None
@@ -344,6 +347,7 @@ class EditForm(Panel):
         if isinstance(operation, dict):
             self.draft = operation
 
+    @requires(Permission.EDIT)
     def _on_cancel(self, _content: object) -> None:
         if self._is_free:
             self.error = None
@@ -351,6 +355,7 @@ class EditForm(Panel):
                 self.draft = {}
                 self.tool = ""
 
+    @requires(Permission.EDIT)
     def _on_undo(self, _content: object) -> None:
         if not self._is_free or self._edit is None:
             return
@@ -364,6 +369,7 @@ class EditForm(Panel):
             self._edit.undo()
             self._changed(tool=self.tool)
 
+    @requires(Permission.EDIT)
     def _on_redo(self, _content: object) -> None:
         if self._is_free and self._edit is not None and self._edit.redo():
             self.error = None
@@ -449,6 +455,7 @@ class EditForm(Panel):
 
     # ------------------------------------------------------------ using it
 
+    @requires(Permission.EDIT)
     def _on_use(self, content: Mapping[str, Any]) -> None:
         # The step changes here, on the loop, before anything is sent; a second click
         # (or a second tab) finds it changed.

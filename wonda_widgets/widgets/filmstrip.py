@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ._panel import Panel, css, esm
+from ._permissions import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ class Filmstrip(Panel):
         """The pictures, newest first."""
         return [kept for kept, _ in self._kept]
 
+    @open_to_all
     def _on_choose(self, content: dict[str, Any]) -> None:
         index = content.get("index")
         if isinstance(index, int) and 0 <= index < len(self._kept):

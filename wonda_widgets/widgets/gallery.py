@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import traitlets
@@ -27,6 +27,7 @@ from ..replies import mended
 from ..resources.matrix import Matrix
 from . import _items, _words
 from ._panel import Panel, css, esm
+from ._permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ..resources._cells import Made
     from ..resources.history import AsyncHistory
     from ._items import Item
+    from ._permissions import Permissions
 
 FIRST_FOUND = 120  # of a search, at once
 REST = 0.4  # seconds without a key pressed, after which the others are looked for
@@ -45,6 +47,8 @@ MOST_VIEWS = 6
 LARGE = 1600  # pixels, the longest side of what a double click opens
 LARGE_BYTES = 900_000
 SEARCHED = ("text", "model", "since", "until")  # what only a search of the journal asks for
+#: Traits by which a page looks for something; its words come as a message.
+SET_BY_PAGES = ("group_by", "filters", "favourites", "rating", "model", "since", "until")
 MARKS = {"favourite": bool, "rating": int, "note": str}
 
 Source = Matrix | None
@@ -77,6 +81,7 @@ class Gallery(Panel):
 
     _esm = esm("viewer", "close_look", "gallery")
     _css = css("gallery")
+    _page_sets = dict.fromkeys(SET_BY_PAGES)
 
     selected: Any = traitlets.List()
     """The chosen pictures (`Picture`), in the order in which they were chosen."""
@@ -143,7 +148,7 @@ class Gallery(Panel):
         self._matrix: Matrix | None = None
         self._run = 0  # counts the matrices
         self._unwatch_matrix: Callable[[], None] | None = None
-        self._doing: dict[str, Callable[[list[Picture]], object]] = {}
+        self._doing: dict[str, _Action] = {}
         self._due = False
         self._stale = False
         shown = pictures if pictures is None or isinstance(pictures, Matrix) else list(pictures)
@@ -217,14 +222,17 @@ class Gallery(Panel):
         }
         self.error = _words.problem(matrix.error) if matrix.error else None
 
+    @requires(Permission.GENERATE)
     def _on_retry_failed(self, _content: object) -> None:
         if self._matrix is not None:
             self._matrix.retry_failed()
 
+    @requires(Permission.GENERATE)
     def _on_stop(self, _content: object) -> None:
         if self._matrix is not None:
             self._matrix.stop()
 
+    @requires(Permission.GENERATE)
     def _on_go_on(self, _content: object) -> None:
         if self._matrix is not None:
             self._matrix.start()
@@ -298,6 +306,7 @@ class Gallery(Panel):
 
     # ------------------------------------------------------------ the browser's window
 
+    @open_to_all
     def _on_window(self, content: Mapping[str, Any]) -> None:
         first, last = (content.get(name) for name in ("first", "last"))
         if not isinstance(first, int) or not isinstance(last, int) or first < 0:
@@ -387,21 +396,25 @@ class Gallery(Panel):
 
     # ------------------------------------------------------------ choosing and marking
 
+    @open_to_all
     def _on_choose(self, content: Mapping[str, Any]) -> None:
         keys = content.get("keys")
         if isinstance(keys, list):
             self._choose([key for key in keys if isinstance(key, str)])
 
+    @open_to_all
     def _on_toggle(self, content: Mapping[str, Any]) -> None:
         key = str(content.get("key"))
         kept = [other for other in self.chosen if other != key]
         self._choose(kept if key in self.chosen else [*kept, key])
 
+    @open_to_all
     def _on_add(self, content: Mapping[str, Any]) -> None:
         keys = content.get("keys")
         if isinstance(keys, list):
             self._choose([*self.chosen, *(key for key in keys if isinstance(key, str))])
 
+    @open_to_all
     def _on_choose_all(self, _content: object) -> None:
         self._choose([item.key for item in self._shown])
 
@@ -412,6 +425,7 @@ class Gallery(Panel):
         self.chosen = [item.key for item in chosen]
         self.selected = [item.picture for item in chosen]
 
+    @open_to_all
     def _on_mark(self, content: Mapping[str, Any]) -> None:
         item = self._at.get(str(content.get("key")))
         marks = {
@@ -442,6 +456,7 @@ class Gallery(Panel):
 
     # ------------------------------------------------------------ looking closely
 
+    @open_to_all
     def _on_open(self, content: Mapping[str, Any]) -> None:
         item = self._at.get(str(content.get("key")))
         if item is not None and item.picture is not None:
@@ -478,6 +493,7 @@ class Gallery(Panel):
 
     # ------------------------------------------------------------ search, export, actions
 
+    @open_to_all
     def _on_search(self, content: Mapping[str, Any]) -> None:
         text = content.get("text")
         if self.searches and isinstance(text, str):
@@ -534,6 +550,7 @@ class Gallery(Panel):
                 else ""
             )
 
+    @open_to_all
     def _on_show_all(self, _content: object) -> None:
         """Let go of every filter."""
         with self.hold_sync():
@@ -579,6 +596,7 @@ class Gallery(Panel):
         shown = [item.picture for item in self._shown if item.picture]
         return self._client.history, list(self.selected or shown)
 
+    @requires(Permission.EXPORT)
     def _on_export(self, content: Mapping[str, Any]) -> None:
         kind = str(content.get("kind"))
         if kind in {"csv", "json", "folder", "html"}:
@@ -603,6 +621,7 @@ class Gallery(Panel):
         *,
         least: int = 1,
         most: int = 1,
+        needs: Permission | None = None,
     ) -> None:
         """Offer something to do with chosen pictures.
 
@@ -614,24 +633,52 @@ class Gallery(Panel):
             Called on the package's loop with the pictures.
         least, most : int
             How many it takes.
+        needs : Permission, optional
+            What a session needs for it; without it, it is neither offered nor done.
         """
-        self._doing[name] = act
-        offered = {"name": name, "label": label, "least": least, "most": most}
-        self.actions = [*self.actions, offered]
+        self._doing[name] = _Action(label, act, least, most, needs)
+        self._offer_actions()
 
+    def grant(self, permissions: Permissions) -> None:
+        """See `Panel.grant`."""
+        super().grant(permissions)
+        self._offer_actions()
+
+    def _offer_actions(self) -> None:
+        self.actions = [
+            {"name": name, "label": each.label, "least": each.least, "most": each.most}
+            for name, each in self._doing.items()
+            if self._permissions.grants(each.needs)
+        ]
+
+    @open_to_all
     def _on_act(self, content: Mapping[str, Any]) -> None:
-        act = self._doing.get(str(content.get("name")))
+        action = self._doing.get(str(content.get("name")))
+        if action is None:
+            return
+        self._permissions.check(action.needs)
         keys = content.get("keys")
-        asked = [str(key) for key in keys] if isinstance(keys, list) else []
+        asked = dict.fromkeys(map(str, keys)) if isinstance(keys, list) else ()
         items = [self._at.get(key) or self._kept.get(key) for key in asked]
         pictures = [item.picture for item in items if item is not None and item.picture is not None]
-        if act is not None and pictures:
-            act(pictures)
+        if action.least <= len(pictures) <= action.most:
+            action.act(pictures)
 
+    @requires(Permission.GENERATE)
     def _on_retry(self, content: Mapping[str, Any]) -> None:
         item = self._at.get(str(content.get("key")))
         if self._matrix is not None and item is not None:
             self._matrix.retry(int(item.key.rpartition("-")[2]))
+
+
+class _Action(NamedTuple):
+    """Something to do with chosen pictures, see `Gallery.on`."""
+
+    label: str
+    act: Callable[[list[Picture]], object]
+    least: int
+    most: int
+    needs: Permission | None
 
 
 def _large(data: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._panel import client_for
+from ._permissions import Permission
 from ._posts import Posts
 from .compare import FEWEST, MOST, Compare
 from .gallery import Gallery
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ..models import Media
     from ..pictures import Picture
     from ..resources.history import AsyncHistory
+
+GENERATE = Permission.GENERATE
 
 
 class History(Posts):
@@ -60,10 +63,15 @@ class History(Posts):
         later = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
-        self.gallery.on("form", "Use prompt…", lambda pictures: self._fill(pictures[0]))
+        self.gallery.on("form", "Use prompt…", lambda some: self._fill(some[0]), needs=GENERATE)
         self._posts_from(self.gallery)
         self.gallery.on_pictures(self._has_story)
-        self.gallery.on("reference", "Use as reference…", lambda some: self._refer(some[0].media))
+        self.gallery.on(
+            "reference",
+            "Use as reference…",
+            lambda some: self._refer(some[0].media),
+            needs=GENERATE,
+        )
 
     @property
     def selected(self) -> list[Picture]:

@@ -12,6 +12,7 @@ from .. import runtime
 from ..imaging import workers
 from . import _words
 from ._panel import Panel, css, esm
+from ._permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -177,6 +178,7 @@ class ImagePreview(Panel):
 
     _edits: Callable[[Shown], object] | None = None
 
+    @requires(Permission.EDIT)
     def _on_edit(self, _content: object) -> None:
         if self._shown is not None and self._edits is not None:
             self._edits(self._shown)
@@ -275,6 +277,7 @@ class ImagePreview(Panel):
             self._original = data
         return data
 
+    @open_to_all
     def _on_large(self, _content: object) -> None:
         if self._shown is not None:
             self._start(self._send_large, self._shown)
@@ -284,6 +287,7 @@ class ImagePreview(Panel):
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
         self.send(content, [large.data])
 
+    @requires(Permission.SAVE)
     def _on_save(self, _content: object) -> None:
         if self._shown is not None:
             self._start(self._save_here, self._shown)
@@ -312,6 +316,7 @@ class ImagePreview(Panel):
 
         return await runtime.in_thread(write)
 
+    @open_to_all
     def _on_download(self, content: dict[str, Any]) -> None:
         if self._shown is not None:
             self._start(self._send_original, self._shown, content.get("view"))

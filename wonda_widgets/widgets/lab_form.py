@@ -12,6 +12,7 @@ from ..errors import InvalidInputError
 from ..resources.matrix import AT_ONCE, MOST_AT_ONCE, Matrix, checked_budget
 from . import _items, _words
 from ._panel import Panel, css, esm
+from ._permissions import Permission, requires
 from .prompt_form import PRICE_PAUSE, shown
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class LabForm(Panel):
 
     _esm = esm("lab_form")
     _css = css("lab_form")
+    _page_sets = dict.fromkeys(TYPED, Permission.GENERATE)
 
     template = traitlets.Unicode("").tag(sync=True)
     placeholders = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -128,6 +130,7 @@ class LabForm(Panel):
             self.state = "loading"
             self._start(self._load_models)
 
+    @requires(Permission.GENERATE)
     def _on_reload(self, _content: object) -> None:
         if self.state == "unavailable":
             self._load()
@@ -255,6 +258,7 @@ class LabForm(Panel):
 
     # ------------------------------------------------------------ run
 
+    @requires(Permission.GENERATE)
     def _on_run_now(self, content: Mapping[str, Any]) -> None:
         if self.state != "ready":
             return
@@ -301,6 +305,7 @@ class LabForm(Panel):
             if rests:
                 self._replan()  # what is left is another number, and has another price
 
+    @requires(Permission.GENERATE)
     def _on_take_up(self, _content: object) -> None:
         """Fill the form with what an earlier kernel left: what is left of it, and its price."""
         plan = self._left
@@ -314,6 +319,7 @@ class LabForm(Panel):
             self.models = plan.models
             self.params = plan.params
 
+    @requires(Permission.GENERATE)
     def _on_leave(self, _content: object) -> None:
         self._left = None
         self.left = ""

@@ -12,6 +12,7 @@ from .. import attachments, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from . import _words
 from ._panel import css, esm
+from ._permissions import Permission, requires
 from ._references import ReferencesPanel
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class PromptForm(ReferencesPanel):
 
     _esm = esm("sortable", "references", "prompt_form")
     _css = css("prompt_form")
+    _page_sets = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
 
     prompt = traitlets.Unicode("").tag(sync=True)
     """What to make. Two-way: what is typed is here, at the latest when `Generate` is pressed."""
@@ -135,6 +137,7 @@ class PromptForm(ReferencesPanel):
             self.error = None
             self._start(self._load_models)
 
+    @requires(Permission.GENERATE)
     def _on_reload(self, _content: object) -> None:
         if self.state == "unavailable":
             self._load()
@@ -216,6 +219,7 @@ class PromptForm(ReferencesPanel):
 
     # ------------------------------------------------------------ asking for it
 
+    @requires(Permission.GENERATE)
     def _on_submit(self, content: Mapping[str, Any]) -> None:
         if self.state == "loading":  # from code, before the models were there
             self._early = content
@@ -243,6 +247,7 @@ class PromptForm(ReferencesPanel):
         self.state = "sending"
         self._start(self._generate, prompt, model, schema.chosen(found, params), references)
 
+    @requires(Permission.GENERATE)
     def _on_settled(self, _content: object) -> None:
         """Somebody has looked and says so: the form is free again."""
         if self.state == "unknown" and self._unknown is not None:

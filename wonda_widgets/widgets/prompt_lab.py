@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..resources.matrix import AT_ONCE
 from ._panel import client_for
-from ._posts import Posts
+from ._permissions import Permission
+from ._posts import PUBLISH, Posts
 from ._together import columns
 from .compare import FEWEST, MOST, Compare
 from .edit_form import EditForm
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..pictures import Picture
     from ..resources.history import AsyncHistory
     from ..resources.matrix import Matrix
+
+EDIT = Permission.EDIT
 
 
 class PromptLab(Posts):
@@ -104,9 +107,9 @@ class PromptLab(Posts):
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
         self._posts_from(self.gallery)
         self.gallery.on_pictures(self._has_story)
-        self.gallery.on("edit", "Edit…", lambda pictures: self._edit(pictures[0]))
-        self.compare.on("publish", "Publish…", self._publish)
-        self.compare.on("edit", "Edit…", self._edit)
+        self.gallery.on("edit", "Edit…", lambda some: self._edit(some[0]), needs=EDIT)
+        self.compare.on("publish", "Publish…", self._publish, needs=PUBLISH)
+        self.compare.on("edit", "Edit…", self._edit, needs=EDIT)
 
     # ------------------------------------------------------------ for the next cell
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
 from .. import runtime
-from ..imaging import workers
 from ..resources import schedule
 from ..resources.publish import MAX_ALT_TEXT, check_length
 from ._panel import css, esm
+from ._permissions import Permission, requires
 from ._preflight import Picture, PreflightPanel, facts_of, looked_at
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class PublishForm(PreflightPanel):
 
     _esm = esm("posting", "scheduling", "preflight", "publish_form")
     _css = css("publish_form")
+    _page_sets: ClassVar[dict[str, Permission | None]] = {
+        **dict.fromkeys(("account", "caption", "alt_text", "product"), Permission.PUBLISH),
+        "scheduled_at": Permission.SCHEDULE,
+    }
 
     alt_text = traitlets.Unicode("").tag(sync=True)
     scheduled_at = traitlets.Unicode("").tag(sync=True)
@@ -136,7 +140,7 @@ class PublishForm(PreflightPanel):
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
-        preview = await workers.decoding(looked_at, await fetch())
+        preview = await runtime.in_thread(looked_at, await fetch())
         if self._wanted is not media:
             return  # another one was asked for meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
@@ -180,10 +184,16 @@ class PublishForm(PreflightPanel):
         named = ("alt_text", "product", "scheduled_at")
         chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
         check_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT)
+        self._check_scheduling(chosen)
         schedule.checked(chosen["scheduled_at"] or None, datetime.now(UTC))
         return chosen
 
+    def _check_scheduling(self, chosen: Mapping[str, Any]) -> None:
+        if chosen["scheduled_at"]:
+            self._permissions.check(Permission.SCHEDULE)
+
     async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+        self._check_scheduling(summary)  # it may have been granted when it was summed up
         return await self._client.publish.instagram(
             media_id=summary["media_id"],
             instagram_account_id=summary["account"],
@@ -208,6 +218,7 @@ class PublishForm(PreflightPanel):
         self._schedules.append(listener)
         self.lists_scheduled = True
 
+    @requires(Permission.SCHEDULE)
     def _on_scheduled(self, _content: object) -> None:
         for listener in self._schedules:
             self._guard(listener)

@@ -11,6 +11,7 @@ from .. import runtime
 from ..errors import PermissionDeniedError, WondaError
 from . import _words
 from ._panel import Panel, css, esm
+from ._permissions import Permission, requires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ class ScheduledPosts(Panel):
 
     _esm = esm("scheduled_posts")
     _css = css()
+    _seen_with = Permission.SCHEDULE
 
     posts: Any = traitlets.List().tag(sync=True)
     """Of each: ``job_id``, ``due`` (seconds since 1970; 0 if not known), ``account``,
@@ -87,10 +89,12 @@ class ScheduledPosts(Panel):
             for post in self.posts
         ]
 
+    @requires(Permission.SCHEDULE)
     def _on_reload(self, _content: object) -> None:
         self.said = ""
         self.refresh()
 
+    @requires(Permission.CANCEL)
     def _on_cancel(self, content: Mapping[str, Any]) -> None:
         job_id = content.get("job_id")
         listed = any(post["job_id"] == job_id for post in self.posts)

@@ -11,6 +11,7 @@ from .. import budgets, runtime, stories
 from ..errors import WondaError
 from ..models import one_line
 from ._panel import Panel, css, esm
+from ._permissions import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,7 @@ class Story(Panel):
         """In the order in which it happened; see `storyboards.Shows`."""
         return self._client.history, [chapter.picture for chapter in self._told[::-1]]
 
+    @open_to_all
     def _on_thumbs(self, content: Mapping[str, Any]) -> None:
         keys = content.get("keys")
         wanted = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ._panel import Panel, css, esm
+from ._permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,11 +49,13 @@ class StoryBar(Panel):
         self._keep_all = keep
         super().__init__(**traits)
 
+    @requires(Permission.KEEP)
     def _on_keep(self, _content: object) -> None:
         if not self.busy:
             self.busy = "Keeping it…"
             self._start(self._work, self._keep_all)
 
+    @open_to_all
     def _on_page(self, content: Mapping[str, Any]) -> None:
         if not self.busy:
             self.busy = "Making the page…"

@@ -9,6 +9,7 @@ from .. import runtime
 from ..errors import NoMediaError
 from . import _words
 from ._panel import client_for
+from ._permissions import Permission
 from ._posts import Posts
 from ._together import columns
 from .filmstrip import Filmstrip
@@ -168,13 +169,6 @@ class Studio(Posts):
         if is_shown:
             self._offer(picture)
 
-    def offer_publishing(self, offered: bool) -> None:  # noqa: FBT001 - it says which
-        """Show the form that publishes, or not. On the loop only."""
-        self.publish_form.offered = offered
-        self.unfinished.list_posts(offered)
-        (self._hidden.discard if offered else self._hidden.add)(id(self.publish_form))
-        self.children = self._shown()
-
     # ------------------------------------------------------------ the flow, on the loop
 
     def _shape(self) -> None:
@@ -208,7 +202,8 @@ class Studio(Posts):
     def _go_on(self, records: list[Record]) -> list[Record]:
         """Follow what an earlier kernel left running; the newest picture comes in sight.
 
-        Posts are shown one at a time; the others are given back.
+        Posts are shown one at a time, and only where they can be settled; the others are
+        given back.
         """
         pictures = [record for record in records if record.kind == "inference"]
         posts = [record for record in records if record.kind == "publish"]
@@ -217,7 +212,8 @@ class Studio(Posts):
             self.prompt_form.take_over(jobs.pop())
         for job in jobs:
             self._until_the_end(job)
-        if posts and self.publish_form.step == "editing":
+        settles = self._permissions.grants(Permission.SETTLE)
+        if posts and settles and self.publish_form.step == "editing":
             self.publish_form.take_over(self._used.jobs.resume(posts.pop()))
         return posts
 

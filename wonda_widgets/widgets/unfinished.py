@@ -9,12 +9,14 @@ import traitlets
 
 from .. import runtime
 from ._panel import Panel, css, esm
+from ._permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from ..client import AsyncWonda
     from ..records import Record
+    from ._permissions import Permissions
 
 
 class Unfinished(Panel):
@@ -78,32 +80,45 @@ class Unfinished(Panel):
         self._posts = [r for r in found if r.unknown and r.kind == "publish"]
         self._tell()
 
-    #: whether posts are offered to be checked; not where nothing is published from
-    lists_posts = True
-
-    def list_posts(self, listed: bool) -> None:  # noqa: FBT001 - it says which
-        """Offer posts to be checked, or not. On the loop only."""
-        self.lists_posts = listed
-        self._tell()
+    def grant(self, permissions: Permissions) -> None:
+        """See `Panel.grant`."""
+        super().grant(permissions)
+        runtime.post(self._tell)
 
     def look(self) -> None:
         """Look again. On the loop only."""
         self._start(self._look)
 
+    @property
+    def _settles(self) -> bool:
+        """Whether posts are offered to be followed and checked."""
+        return self._permissions.grants(Permission.SETTLE)
+
+    @property
+    def _offered(self) -> list[Record]:
+        """What was running and can be followed from here."""
+        return [each for each in self._running if each.kind != "publish" or self._settles]
+
     def _tell(self) -> None:
+        if self._closed:
+            return
+        running = self._offered
         with self.hold_sync():
-            self.running = len(self._running)
-            self.what = _words_of(self._running[-1]) if self._running else ""
+            self.running = len(running)
+            self.what = _words_of(running[-1]) if running else ""
             self.pictures = len(self._pictures)
-            self.posts = len(self._posts) if self.lists_posts else 0
+            self.posts = len(self._posts) if self._settles else 0
             self.busy = False
             self.trouble = self._client.jobs.trouble
 
+    @requires(Permission.GENERATE)
     def _on_watch(self, _content: object) -> None:
-        if self._running:
-            self._running = self._go_on(self._running)
+        if offered := self._offered:
+            others = [each for each in self._running if each not in offered]
+            self._running = [*others, *self._go_on(offered)]
             self._tell()
 
+    @requires(Permission.SETTLE)
     def _on_check(self, _content: object) -> None:
         if self._posts and self._check(self._posts[-1]):
             self._posts.pop()  # the newest; the others stay offered
@@ -111,6 +126,7 @@ class Unfinished(Panel):
         elif self._posts:
             self.busy = True
 
+    @requires(Permission.GENERATE)
     def _on_looked(self, _content: object) -> None:
         taken, self._pictures = self._pictures, []
         self._tell()
@@ -120,6 +136,7 @@ class Unfinished(Panel):
     async def _dismiss(self, record: Record) -> None:
         await self._client.jobs.dismiss(record)
 
+    @open_to_all
     def _on_later(self, _content: Any) -> None:
         self._running, self._pictures, self._posts = [], [], []
         self._tell()

@@ -103,7 +103,6 @@ export default {
       exporting.value = "";
     });
     exporting.setAttribute("aria-label", "Export");
-    forMakers(exporting);
     fillSelect(
       exporting,
       [
@@ -625,6 +624,7 @@ export default {
       if (typed === null) search.value = model.get("text");
       else if (typed === model.get("text")) typed = null;
     });
+    on("may", () => (exporting.hidden = !may(model, "export")));
     on("note", () => (note.textContent = model.get("note")));
     on("error", alert.wondaPaint);
     return end;

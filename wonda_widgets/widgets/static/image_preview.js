@@ -27,7 +27,6 @@ export default {
       h("span", { class: "wonda-actions" }, openButton, editButton, saveButton, downloadButton, copyButton),
     );
     const alert = alertBox(model);
-    forMakers(saveButton);
     forMakers(copyButton);
     saveButton.title = "Writes the original to the notebook’s folder";
     downloadButton.title = "Saves the original to this computer";
@@ -91,7 +90,8 @@ export default {
       veil.textContent = state === "loading" ? "Fetching the picture…" : "";
       facts.textContent = model.get("facts");
     });
-    on("editable", () => (editButton.hidden = !model.get("editable")));
+    on("editable may", () => (editButton.hidden = !model.get("editable") || !may(model, "edit")));
+    on("may", () => (saveButton.hidden = !may(model, "save")));
     on("saved", () => (saved.textContent = model.get("saved")));
     on("error", alert.wondaPaint);
     return end;

@@ -59,7 +59,9 @@ export default {
         ? [h("span", { class: "wonda-note" }, "Canceling…")]
         : asks
           ? [h("span", {}, "Cancel this post?"), keep, yes]
-          : [cancel];
+          : may(model, "cancel")
+            ? [cancel]
+            : [];
       return h(
         "li",
         { "data-job": post.job_id },
@@ -80,7 +82,7 @@ export default {
       }[state];
       empty.hidden = !empty.textContent;
     }
-    on("posts state canceling", paint);
+    on("posts state canceling may", paint);
     on("said", () => (said.textContent = model.get("said")));
     on("error", alert.wondaPaint);
     return end;

@@ -81,7 +81,9 @@ function scheduling(model, panel, changed) {
     }
     paint();
   });
-  on("lists_scheduled", () => (list.hidden = !model.get("lists_scheduled")));
+  on("lists_scheduled may", () => {
+    list.hidden = !model.get("lists_scheduled") || !may(model, "schedule");
+  });
   return {
     nodes: [choiceField.node, timeField.node],
     fields: [choice, time],

@@ -190,7 +190,10 @@ function button(text, onclick, { primary = false, small = false } = {}) {
   );
 }
 
-/** What is of use to whoever has the notebook; a dashboard does not show it. */
+/** Whether this session may do something; the kernel refuses it all the same. */
+const may = (model, permission) => model.get("may").includes(permission);
+
+/** What tells something to whoever has the notebook; a dashboard does not show it. */
 function forMakers(control) {
   control.classList.add("wonda-for-makers");
   return control;
@@ -428,7 +431,7 @@ function jobView(model, { on, signal }) {
     clearInterval(timer);
     model.off("change:job_told", listen);
   });
-  on("job_phase job_status job_note job_id job_label job_elapsed job_usual", () => {
+  on("job_phase job_status job_note job_id job_label job_elapsed job_usual may", () => {
     const phase = model.get("job_phase");
     const status = model.get("job_status");
     node.hidden = phase === "none";
@@ -447,8 +450,8 @@ function jobView(model, { on, signal }) {
       else bar.removeAttribute(`aria-value${name}`);
     }
     const focused = node.contains(document.activeElement) && document.activeElement;
-    stop.hidden = phase !== "running";
-    again.hidden = phase !== "stopped" && phase !== "lost";
+    stop.hidden = phase !== "running" || !may(model, "generate");
+    again.hidden = (phase !== "stopped" && phase !== "lost") || !may(model, "generate");
     if (focused === stop && stop.hidden) (again.hidden ? id : again).focus();
     if (focused === again && again.hidden) (stop.hidden ? id : stop).focus();
     tick();

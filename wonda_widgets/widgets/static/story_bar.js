@@ -25,7 +25,7 @@ export default {
     const alert = alertBox(model);
     root.append(row, asked, alert);
     // A page of Voilà is no notebook: nothing stays in it.
-    keep.hidden = "voila" in document.body.dataset;
+    on("may", () => (keep.hidden = "voila" in document.body.dataset || !may(model, "keep")));
     asked.hidden = true;
     function ask(now) {
       asked.hidden = !now;

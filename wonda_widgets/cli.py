@@ -55,7 +55,18 @@ def main(arguments: list[str] | None = None) -> int:
     )
 
     sandbox = commands.add_parser("sandbox", help="serve a pretended API for tests and demos")
-    sandbox.add_argument("--host", default="127.0.0.1")
+    sandbox.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; 0.0.0.0 for all of this machine's",
+    )
+    sandbox.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this host name too; all but loopback ones and --host get 403",
+    )
     sandbox.add_argument("--port", type=_port, default=0, help="default: any free one")
     sandbox.add_argument("--key", help="the only key taken; default: any of the right shape")
     sandbox.add_argument(
@@ -139,7 +150,8 @@ def _demo(options: argparse.Namespace) -> int:
             if not options.live:
                 environment.update(stack.enter_context(_served_sandbox(environment, folder)))
             environment.update(_page(options))
-            command = [sys.executable, "-m", "voila", str(notebook), *port, *browser]
+            server = [sys.executable, "-m", "wonda_widgets.page_server"]
+            command = [*server, str(notebook), *port, *browser]
             command += [
                 "--template=wonda",
                 # The kernels of visitors who have gone.
@@ -280,6 +292,7 @@ def _without_news(folder: Path) -> str:
 def _sandbox(options: argparse.Namespace) -> int:
     if find_spec("uvicorn") is None:
         return _complain("uvicorn is not installed. Install it with: pip install uvicorn")
+    from .sandbox.hosts import is_every_address  # noqa: PLC0415 - needed only now
     from .sandbox.server import serving  # noqa: PLC0415 - needs uvicorn
 
     async def serve() -> None:
@@ -288,10 +301,20 @@ def _sandbox(options: argparse.Namespace) -> int:
         with contextlib.suppress(NotImplementedError):  # Windows has Ctrl+C only
             loop.add_signal_handler(signal.SIGTERM, stop.set)
         async with serving(
-            options.host, options.port, key=options.key, seconds=options.seconds
+            options.host,
+            options.port,
+            names=options.allow_host,
+            key=options.key,
+            seconds=options.seconds,
         ) as (_, base_url):
             print(base_url, flush=True)
             print("A sandbox: made-up pictures, nothing is published. Ctrl+C ends it.", flush=True)
+            if is_every_address(options.host):
+                print(
+                    "Other machines reach it by this machine's addresses and as "
+                    f"{socket.gethostname()}; --allow-host adds a name.",
+                    flush=True,
+                )
             await stop.wait()
 
     try:

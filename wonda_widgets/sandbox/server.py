@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from .app import PREFIX, Sandbox
+from .hosts import AllowedHosts, HostCheck, allowed_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
 
 class _Quiet(uvicorn.Server):
@@ -25,15 +26,21 @@ class _Quiet(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(
-    host: str = "127.0.0.1", port: int = 0, **options: Any
+    host: str = "127.0.0.1", port: int = 0, *, names: Iterable[str] = (), **options: Any
 ) -> AsyncIterator[tuple[Sandbox, str]]:
     """Serve a sandbox; gives it and its base URL, which ends in ``/api/v1``.
+
+    It answers requests that name a loopback host, `host` or one of `names`, and on
+    ``"0.0.0.0"`` or ``"::"`` also those that name this machine or one of its addresses;
+    403 to all others.
 
     Parameters
     ----------
     host : str
     port : int
         0 for any free one; pictures get the next free one anyway.
+    names : list of str
+        More host names by which it is reached.
     **options
         See `Sandbox`.
 
@@ -48,7 +55,8 @@ async def serving(
         socket.create_server((host, 0), family=family) as storage_socket,
     ):
         sandbox = Sandbox(storage_origin=_origin(host, storage_socket), **options)
-        servers = [_server(sandbox.api), _server(sandbox.storage)]
+        allowed = allowed_for(host, names)
+        servers = [_server(sandbox.api, allowed), _server(sandbox.storage, allowed)]
         running = [
             asyncio.create_task(server.serve(sockets=[bound]))
             for server, bound in zip(servers, (api_socket, storage_socket), strict=True)
@@ -64,9 +72,14 @@ async def serving(
             await asyncio.gather(*running)
 
 
-def _server(app: Any) -> uvicorn.Server:
+def _server(app: Any, allowed: AllowedHosts) -> uvicorn.Server:
     config = uvicorn.Config(
-        app, log_level="error", lifespan="off", access_log=False, interface="asgi3"
+        HostCheck(app, allowed),
+        log_level="error",
+        lifespan="off",
+        access_log=False,
+        interface="asgi3",
+        http="h11",  # which leaves the host in a target such as "http://…" to be seen
     )
     return _Quiet(config)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .budgets import Budget as Budget
     from .client import AsyncWonda as AsyncWonda
     from .client import Wonda as Wonda
+    from .connecting import connect as connect
+    from .connecting import disconnect as disconnect
     from .database import JournalWarning as JournalWarning
     from .errors import AlreadyPublishedError as AlreadyPublishedError
     from .errors import APIError as APIError
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
     from .storyboards import storyboard as storyboard
     from .widgets.carousel_form import CarouselForm as CarouselForm
     from .widgets.compare import Compare as Compare
-    from .widgets.connect import Connect as Connect
     from .widgets.dashboard import Dashboard as Dashboard
     from .widgets.edit_form import EditForm as EditForm
     from .widgets.gallery import Gallery as Gallery
@@ -73,6 +74,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "Budget": "budgets",
     **dict.fromkeys(["AsyncWonda", "Wonda"], "client"),
+    **dict.fromkeys(["connect", "disconnect"], "connecting"),
     "JournalWarning": "database",
     **dict.fromkeys(
         [
@@ -116,7 +118,6 @@ _HOME_OF = {
     "CarouselForm": "widgets.carousel_form",
     "storyboard": "storyboards",
     "Compare": "widgets.compare",
-    "Connect": "widgets.connect",
     "Dashboard": "widgets.dashboard",
     "Gallery": "widgets.gallery",
     "History": "widgets.history",

@@ -1,4 +1,4 @@
-"""The command line: ``wonda-widgets demo | sandbox | doctor | forget``."""
+"""The command line: ``wonda-widgets demo | sandbox | doctor | login | forget``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, client, credentials, journal
+from . import __version__, client, connecting, credentials, journal
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     commands.add_parser("doctor", help="say what is installed and whether the service answers")
 
+    login = commands.add_parser("login", help="ask for a key and put it into the keyring")
+    login.add_argument("--base-url", help="where the key is for; default: the service's own")
+
     forget = commands.add_parser("forget", help="delete what this package keeps on this computer")
     forget.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -84,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _demo(options)
         if options.command == "sandbox":
             return _sandbox(options)
+        if options.command == "login":
+            return _login(options)
         if options.command == "forget":
             return _forget(options)
         return _doctor()
@@ -325,6 +330,24 @@ def _sandbox(options: argparse.Namespace) -> int:
     return 0
 
 
+# ---------------------------------------------------------------- login
+
+
+def _login(options: argparse.Namespace) -> int:
+    state = credentials.keyring_state()
+    if state == "missing":
+        return _complain(f"keyring is not installed. Install it with: {credentials.EXTRA}")
+    if state == "unusable":
+        return _complain(
+            "This computer has no keyring that could keep a key. Set WONDA_API_KEY instead."
+        )
+    try:
+        kept = connecting.ask(keyring=True, base_url=options.base_url)
+    except WondaError as error:
+        return _complain(str(error))
+    return 0 if kept else 1
+
+
 # ---------------------------------------------------------------- forget
 
 
@@ -403,7 +426,7 @@ def _front_end(name: str, oldest: tuple[int, ...]) -> str:
 def _service() -> bool:
     if not client.has_key():
         print(
-            "  key          none: panels run on the sandbox; set WONDA_API_KEY or run ww.Connect()"
+            "  key          none: panels run on the sandbox; set WONDA_API_KEY or run ww.connect()"
         )
         return True
     try:

@@ -37,7 +37,7 @@ SANDBOX_VARIABLE = "WONDA_SANDBOX_URL"
 
 
 def has_key() -> bool:
-    """Whether there is a key: in the environment, of `Connect`, or in the keyring."""
+    """Whether there is a key: in the environment, of `connect`, or in the keyring."""
     return credentials.variable() is not None or credentials.kept() is not None
 
 
@@ -51,7 +51,7 @@ class AsyncWonda:
     Parameters
     ----------
     api_key : str, optional
-        Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``, then what `Connect` was given.
+        Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``, then what `connect` was given.
     base_url : str, optional
         Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
     timeout : float

@@ -1,6 +1,6 @@
 """Where the key comes from, and the one thing that holds it.
 
-It is looked for in this order: the argument, the environment, what `Connect` was
+It is looked for in this order: the argument, the environment, what `connect` was
 given in this process, and this computer's keyring if the person asked for that. A
 key of the last two belongs to the origin it was given for and is used for no other.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import string
 import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -30,6 +31,8 @@ BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
 SERVICE = "wonda-widgets"
 EXTRA = "pip install keyring"
 
+#: What may stand around a key that was pasted: blanks, seen or not, and quotes.
+_AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff\"'`‘’“”«»"
 SHORTEST = 12  # characters of a key that can be told from other text
 
 _PORTS = {"http": 80, "https": 443}
@@ -84,6 +87,11 @@ class ApiKey:
 def wrapped(key: str | ApiKey | None) -> ApiKey | None:
     """Put an argument out of reach. The caller drops its own name of it at once."""
     return key if key is None or isinstance(key, ApiKey) else ApiKey(key)
+
+
+def pasted(text: object) -> ApiKey:
+    """Wrap a key that somebody pasted, without the blanks and quotes around it."""
+    return ApiKey(text.strip(_AROUND) if isinstance(text, str) else text)
 
 
 def find(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | None]:
@@ -159,7 +167,7 @@ def connect(key: ApiKey, base_url: str) -> None:
 
 
 def kept(address: str | None = None) -> tuple[ApiKey, str] | None:
-    """The key of `Connect` or of the keyring, and the address to use it at.
+    """The key of `connect` or of the keyring, and the address to use it at.
 
     None if there is none, or if `address` (else the environment's) is of another
     origin than the one that the key was given for.

@@ -91,7 +91,7 @@ class MissingKeyError(WondaError):
     def __init__(self) -> None:
         super().__init__(
             "No Wonda API key was found.",
-            "Run ww.Connect() in a notebook, set the environment variable WONDA_API_KEY "
+            "Run ww.connect() in a notebook, set the environment variable WONDA_API_KEY "
             "(or pass api_key=…), or use Wonda.sandbox() to try everything without a key.",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import base64
+import getpass
 import json
 import os
 import pickle
@@ -23,8 +24,8 @@ import nbformat
 import psutil
 import pytest
 from IPython.core.ultratb import VerboseTB
+from jupyter_core.utils import run_sync
 from key_search import assert_absent
-from letters import letter
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
@@ -88,9 +89,7 @@ def until(condition):
         time.sleep(0.01)
 %xmode Verbose
 """
-PANEL = "panel = ww.Connect()\npanel"
-SHOWN = "print(json.dumps([panel.comm.comm_id, panel.seal]))"
-CONNECTED = "until(lambda: panel.state == 'connected')\nprint(panel.plan)"
+CONNECT = "ww.connect()"
 WORK = """
 studio = ww.Studio(prompt="A harbour")
 studio
@@ -103,18 +102,29 @@ wonda = ww.Wonda()
 post = wonda.publish.instagram(
     media_id=studio.media.media_id, instagram_account_id="{ACCOUNT}", caption="x"
 )
-print(post.wait().status, wonda, vars(wonda), vars(panel) if "panel" in dir() else "")
+print(post.wait().status, wonda, vars(wonda), dir(), In, Out)
 """
 WRONG = "wonda.images.generate(model='nothing', prompt='x')"
 
 
-@pytest.mark.parametrize("given", ["environment", "Connect"])
+async def typed(client, cell, index):
+    """Run a cell and type the key at its prompt."""
+    client.kc.allow_stdin = True
+    running = asyncio.ensure_future(client.async_execute_cell(cell, index))
+    asked = await client.kc.get_stdin_msg(timeout=30)
+    assert asked["content"]["password"] is True
+    client.kc.input(KEY)
+    await running
+    client.kc.allow_stdin = False
+
+
+@pytest.mark.parametrize("given", ["environment", "connect"])
 def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
     server, base_url = served(seconds=0.1, key=KEY)
     environment = frontends.environment(
         tmp_path / "home", WONDA_BASE_URL=base_url, XDG_CONFIG_HOME=str(tmp_path / "config")
     )
-    sources = [LOGGING, PANEL, SHOWN, CONNECTED, WORK, POST, WRONG]
+    sources = [LOGGING, CONNECT, WORK, POST, WRONG]
     if given == "environment":
         environment["WONDA_API_KEY"] = KEY
         sources = [LOGGING, WORK, POST, WRONG]
@@ -123,12 +133,11 @@ def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
     client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
     with client.setup_kernel(env=environment):
         for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
-            if cell.source == SHOWN:
-                comm_id, seal = json.loads(cell.outputs[0].text)
-                data = {"method": "custom", "content": {"type": "connect", **letter(seal, KEY)}}
-                message = {"comm_id": comm_id, "data": data}
-                client.kc.shell_channel.send(client.kc.session.msg("comm_msg", message))
+            if cell.source == CONNECT:
+                run_sync(typed)(client, cell, index)
+                assert "Connected to" in cell.outputs[0].text
+            else:
+                client.execute_cell(cell, index)
         client.set_widgets_metadata()
     assert ("POST", "/api/v1/publish/instagram") in server.faults.arrived
     saved = nbformat.writes(notebook)
@@ -139,7 +148,6 @@ def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
     (tmp_path / "export.html").write_text(page)
     log = (tmp_path / "everything.log").read_text()
     assert "httpcore" in log
-    assert given == "environment" or "Comm:handle_msg" in log
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     kept = b"".join(file.read_bytes() for file in (tmp_path / "home").glob("journal.db*"))
     assert b"A harbour" in kept
@@ -197,9 +205,9 @@ def test_no_public_object_prints_it(served, monkeypatch, settled):
     job = blocking.images.generate(model="z-image", prompt="x")
     things = [blocking, awaitable, job, job.wait(), job.snapshot.media, job.request]
     things += [blocking.capabilities(), blocking.whoami(), blocking.accounts.instagram()]
-    connect, studio = ww.Connect(), ww.Studio()
-    settled(lambda: studio.prompt_form.state == "ready" and connect.keyring)
-    things += [connect, studio, ww.PromptForm(), ww.PublishForm(), ww.ImagePreview()]
+    studio = ww.Studio()
+    settled(lambda: studio.prompt_form.state == "ready")
+    things += [studio, ww.PromptForm(), ww.PublishForm(), ww.ImagePreview()]
     things += [ww.JobProgress(job), credentials.find(None, None)[0]]
     for fail in (
         lambda: blocking.images.generate(model="nothing", prompt="x"),
@@ -428,6 +436,37 @@ def test_the_search_of_frames_finds_a_request():
     except KeyError as error:
         with pytest.raises(AssertionError, match="in a test"):
             assert_absent(KEY, "\n".join(held(error)), "a test")
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError, "refused", "odd", "hang"])
+def test_no_traceback_nor_output_of_a_typed_key(service, monkeypatch, failure, caplog, capsys):
+    caplog.set_level(0)
+    text = f"{KEY[:-1]}{'g' if failure == 'odd' else '0'}"
+    if failure == "odd":
+        text = f"{text} {text}"
+    if failure == "hang":
+        service.faults.add("GET", "/auth", "hang")
+        interrupting(service)
+
+    def prompted(_prompt, held=text):
+        """A prompt whose frame holds what was typed, as a kernel's does."""
+        reply = {"content": {"value": held}}
+        if isinstance(failure, type):
+            raise failure(held)
+        return reply["content"]["value"]
+
+    monkeypatch.setattr(getpass, "getpass", prompted)
+    monkeypatch.delenv("WONDA_API_KEY")
+    with pytest.raises((ww.WondaError, KeyboardInterrupt)) as caught:
+        ww.connect()
+    error = caught.value
+    error.__traceback__ = error.__traceback__.tb_next  # this test holds it itself
+    shown = rendered(error)
+    assert "connecting.py" in shown
+    assert_absent(text, shown, "the traceback")
+    assert_absent(text, caplog.text, "the log")
+    assert_absent(text, "".join(capsys.readouterr()), "what is printed")
+    assert credentials.kept() is None
 
 
 def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):

@@ -1,18 +1,27 @@
-"""`Connect` without a browser: letters in, traits out."""
+"""`connect` with a prompt played by the test: what it asks, says and keeps."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+import warnings
 
 import pytest
 from conftest import KEY
-from letters import letter
 
 import wonda_widgets as ww
-from wonda_widgets import credentials, runtime
+from wonda_widgets import cli, connecting, credentials
 from wonda_widgets.credentials import ApiKey
+
+ODD = "nearly-a-key"
+WRONG = "sk_" + "0" * 64
 
 
 @pytest.fixture(autouse=True)
 def _disconnected(monkeypatch, tmp_path):
     monkeypatch.setattr(credentials, "mark_path", lambda: tmp_path / "keyring")
-    monkeypatch.setattr(credentials, "keyring_state", lambda: "usable")
     yield
     credentials.forget()
 
@@ -20,174 +29,289 @@ def _disconnected(monkeypatch, tmp_path):
 @pytest.fixture
 def service(served, monkeypatch):
     monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.01)
-    return served(key=KEY)
+    sandbox, base_url = served(key=KEY)
+    monkeypatch.setenv("WONDA_BASE_URL", base_url)
+    return sandbox
 
 
 @pytest.fixture
-def panel(service, settled):
-    made = ww.Connect(base_url=service[1])
-    settled(lambda: made.keyring)
-    yield made
-    made.close()
+def typed(monkeypatch):
+    """What is typed at one prompt after the other; gives the prompts."""
+
+    def type_in(*answers):
+        prompts, waiting = [], list(answers)
+
+        def prompted(prompt=""):
+            prompts.append(prompt)
+            answer = waiting.pop(0)
+            if isinstance(answer, type) and issubclass(answer, BaseException):
+                raise answer(f"with {KEY}")
+            return answer
+
+        monkeypatch.setattr(getpass, "getpass", prompted)
+        return prompts
+
+    return type_in
 
 
-def type_in(panel, text, **more):
-    panel._receive(panel, {"type": "connect", **letter(panel.seal, text), **more}, [])
+@pytest.fixture
+def put(monkeypatch):
+    """What was put into a keyring that works."""
+    kept = {}
+    monkeypatch.setattr(
+        "keyring.set_password", lambda service, name, key: kept.update({(service, name): key})
+    )
+    monkeypatch.setattr("keyring.delete_password", lambda service, name: kept.pop((service, name)))
+    monkeypatch.setattr("keyring.get_password", lambda service, name: kept.get((service, name)))
+    monkeypatch.setattr(credentials, "keyring_state", lambda: "usable")
+    return kept
 
 
-def test_a_good_key_is_used_by_everything_made_afterwards(panel, settled, service):
-    type_in(panel, f"  {KEY}\n")
-    settled(lambda: panel.state == "connected")
-    assert (panel.plan, panel.error, panel.note) == ("SANDBOX", None, "")
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        KEY,
+        f"  {KEY}\n",
+        f'"{KEY}"',
+        f"' {KEY} '",
+        f"“{KEY}”",
+        f"`{KEY}`",
+        f"\u200b{KEY}\u00a0\ufeff",
+    ],
+)
+def test_a_good_key_is_used_by_everything_made_afterwards(
+    answer, typed, capsys, put, opened, settled
+):
+    prompts = typed(answer)
+    assert ww.connect() is None
+    host = os.environ["WONDA_BASE_URL"].split("/")[2]
+    assert prompts == [f"Wonda API key for {host}: "]
+    assert capsys.readouterr().out == f"Connected to {host}, plan SANDBOX.\n"
+    assert put == {}
     with ww.Wonda() as wonda:
-        assert (wonda.base_url, wonda.is_sandbox) == (service[1], False)
         assert wonda.whoami().plan == "SANDBOX"
-    form = ww.PromptForm()
+    form = opened(ww.PromptForm())
     settled(lambda: form.state == "ready")
     assert not form.sandbox
-    form.close()
-    panel._receive(panel, {"type": "disconnect"}, [])
-    settled(lambda: panel.state == "editing")
-    assert "removed from memory" in panel.note
-    with pytest.raises(ww.MissingKeyError):
+    ww.disconnect()
+    assert capsys.readouterr().out == "The key was removed from memory.\n"
+    with pytest.raises(ww.MissingKeyError, match=r"ww\.connect\(\)"):
         ww.Wonda()
 
 
-def test_a_key_that_is_refused_is_not_kept(panel, settled, service):
-    type_in(panel, "sk_" + "0" * 64)
-    settled(lambda: panel.error)
-    assert panel.error["title"] == "The key was refused."
-    assert panel.error["field"] == ""
-    assert panel.state == "editing"
-    assert credentials.kept(service[1]) is None
+@pytest.mark.parametrize("answer", ["", "   ", '""', EOFError])
+def test_nothing_typed_changes_nothing(answer, service, typed, capsys):
+    credentials.connect(ApiKey(KEY), os.environ["WONDA_BASE_URL"])
+    before = credentials.kept()
+    typed(answer)
+    ww.connect()
+    assert capsys.readouterr().out == "No key was entered. Nothing was changed.\n"
+    assert credentials.kept() == before
+    assert service.faults.arrived == []
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ("  ", "Paste your key first."),
-        ("sk_ä", "characters that no key has"),
-        ("two words", "characters that no key has"),
-        ("nearly", "does not look like a key"),
-    ],
-)
-def test_what_is_no_key_is_said_at_the_input_and_not_sent(panel, settled, service, typed, said):
-    type_in(panel, typed)
-    settled(lambda: panel.error)
-    assert said in panel.error["title"]
-    assert panel.error["field"] == "api_key"
-    assert panel.error["text"].endswith("Nothing was sent.")
-    assert service[0].faults.arrived == []
+def test_an_interrupt_goes_on_and_changes_nothing(service, typed):
+    typed(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        ww.connect()
+    assert str(caught.value) == ""
+    assert caught.value.__context__ is None
+    assert credentials.kept() is None
+    assert service.faults.arrived == []
 
 
-def test_an_odd_key_is_tried_when_the_person_is_sure(panel, settled, service):
-    type_in(panel, "nearly", sure=True)
-    settled(lambda: panel.error)
-    assert panel.error["title"] == "The key was refused."
-    assert service[0].faults.arrived == [("GET", "/api/v1/auth/whoami")]
+@pytest.mark.usefixtures("service")
+def test_a_key_that_is_refused_is_said_to_be_and_not_kept(typed, put, capsys):
+    typed(WRONG)
+    with pytest.raises(ww.AuthenticationError, match="refused and is not kept"):
+        ww.connect(keyring=True)
+    assert (credentials.kept(), put) == (None, {})
+    assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(
-    ("fault", "title"),
-    [
-        ("drop", "The service cannot be reached."),
-        (500, "The service failed."),
-        (403, "This account may not do that."),
-        ("html", "The answer cannot be used."),
-    ],
-)
-def test_a_service_that_does_not_answer_is_said_to_and_nothing_kept(
-    panel, settled, service, fault, title
-):
-    service[0].faults.add("GET", "/auth/whoami", fault, times=3)
-    type_in(panel, KEY)
-    settled(lambda: panel.error)
-    assert panel.error["title"] == title
-    assert panel.state == "editing"
-    assert credentials.kept(service[1]) is None
-    service[0].faults.clear()
-    type_in(panel, KEY)
-    settled(lambda: panel.state == "connected")
-    assert panel.error is None
+@pytest.mark.parametrize("answer", ["sk_ä", "two words", f"{KEY} {KEY}", f"sk_{KEY}\u200bx"])
+def test_what_cannot_be_a_key_is_not_sent(answer, service, typed):
+    typed(answer)
+    with pytest.raises(ww.InvalidInputError, match="characters that no key has"):
+        ww.connect()
+    assert service.faults.arrived == []
 
 
-def test_the_environment_is_said_to_come_first(settled, service, monkeypatch):
-    monkeypatch.setenv("WONDERCAT_API_KEY", KEY)
-    panel = ww.Connect(base_url=service[1])
-    settled(lambda: panel.keyring)
-    assert panel.variable == "WONDERCAT_API_KEY"
-    panel.close()
+def test_an_odd_key_is_asked_about(service, typed, capsys):
+    prompts = typed(ODD, "")
+    ww.connect()
+    assert prompts[1].endswith(", once more: ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("This does not look like a key")
+    assert ODD not in said[0]
+    assert said[1] == "No key was entered. Nothing was changed."
+    assert service.faults.arrived == []
 
 
-def test_the_key_is_put_into_the_keyring_only_where_that_is_ticked(panel, settled, monkeypatch):
-    put = []
-    monkeypatch.setattr(credentials, "remember", lambda *_: put.append(1) or "It is locked.")
-    type_in(panel, KEY)
-    settled(lambda: panel.state == "connected")
-    assert not put
-    panel._receive(panel, {"type": "disconnect"}, [])
-    settled(lambda: panel.state == "editing")
-    type_in(panel, KEY, keep=True)
-    settled(lambda: put and panel.note)
-    assert panel.note == "It was not kept for next time: It is locked."
-    assert panel.state == "connected", "it is used all the same"
+def test_an_odd_key_is_tried_when_the_person_is_sure(served, typed, capsys):
+    _, base_url = served(key=ODD)
+    typed(ODD, f" {ODD} ")
+    ww.connect(base_url=base_url)
+    assert "Connected to" in capsys.readouterr().out
+    with ww.Wonda(base_url=base_url) as wonda:
+        assert wonda.whoami().plan == "SANDBOX"
 
 
-def test_a_later_panel_shows_the_account_that_is_used(settled, service):
-    credentials.connect(ApiKey(KEY), service[1])
-    again = ww.Connect(base_url=service[1])
-    settled(lambda: again.state == "connected")
-    assert again.plan == "SANDBOX"
-    again.close()
+@pytest.mark.parametrize("fault", ["drop", 500, 403, "html"])
+def test_a_service_that_does_not_answer_gets_its_error_and_nothing_is_kept(fault, service, typed):
+    service.faults.add("GET", "/auth/whoami", fault, times=3)
+    typed(KEY)
+    with pytest.raises(ww.WondaError):
+        ww.connect()
+    assert credentials.kept() is None
 
 
-def test_a_kept_key_that_was_revoked_is_said_to_be(settled, service):
-    credentials.connect(ApiKey("sk_" + "0" * 64), service[1])
-    panel = ww.Connect(base_url=service[1])
-    settled(lambda: panel.note)
-    assert "refused by now" in panel.note
-    assert (panel.state, panel.error) == ("editing", None)
-    panel.close()
+def test_a_redirect_does_not_get_the_key(service, typed, served):
+    other, elsewhere = served(key=KEY)
+    service.faults.add("GET", "/auth/whoami", 307, headers={"Location": elsewhere})
+    typed(KEY)
+    with pytest.raises(ww.WondaError):
+        ww.connect()
+    assert other.faults.arrived == []
+
+
+@pytest.mark.usefixtures("service")
+def test_the_environment_is_said_to_come_first(typed, monkeypatch, capsys):
+    monkeypatch.setenv("WONDERCAT_API_KEY", WRONG)
+    typed(KEY)
+    ww.connect()
+    assert "But WONDERCAT_API_KEY is set and comes first" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "address", ["http://api.example/v1", "ftp://x.example", "https://me@x.example"]
 )
-def test_an_address_that_would_give_the_key_away_is_refused(address):
+def test_an_address_that_would_give_the_key_away_is_refused_before_it_is_asked_for(address, typed):
+    prompts = typed(KEY)
     with pytest.raises(ww.InvalidInputError) as caught:
-        ww.Connect(base_url=address)
+        ww.connect(base_url=address)
     assert caught.value.field == "base_url"
+    assert prompts == []
 
 
-def test_a_redirect_does_not_get_the_key(panel, settled, service, served):
-    other, elsewhere = served(key=KEY)
-    service[0].faults.add("GET", "/auth/whoami", 307, headers={"Location": elsewhere})
-    type_in(panel, KEY)
-    settled(lambda: panel.error)
-    assert "must not go" in panel.error["text"]
-    assert other.faults.arrived == []
+@pytest.mark.parametrize("failure", [NotImplementedError, OSError, RuntimeError, ValueError])
+def test_where_nothing_can_be_typed_it_says_what_to_do(failure, typed):
+    typed(failure)
+    with pytest.raises(ww.InvalidInputError, match="Set the environment variable") as caught:
+        ww.connect()
+    assert caught.value.__context__ is None
 
 
-def test_a_letter_is_opened_by_its_own_panel_alone(panel, service):
-    other = ww.Connect(base_url=service[1])
-    sent = letter(panel.seal, KEY)
-    assert KEY not in str(sent)
-    assert panel._seal.opened(sent).header() == f"Bearer {KEY}"
-    assert other._seal.opened(sent).header() != f"Bearer {KEY}"
-    other.close()
+def test_what_would_be_echoed_is_not_asked_for(monkeypatch):
+    asked = []
+
+    def echoing(_prompt):
+        warnings.warn("Can not control echo.", getpass.GetPassWarning, stacklevel=2)
+        asked.append(1)
+        return KEY
+
+    monkeypatch.setattr(getpass, "getpass", echoing)
+    with pytest.raises(ww.InvalidInputError, match="without being seen"):
+        ww.connect()
+    assert asked == []
 
 
-@pytest.mark.parametrize("wrong", [{}, {"half": "x", "sealed": ""}, {"half": "1", "sealed": "zz"}])
-def test_a_letter_that_is_none_is_an_alert(panel, settled, wrong):
-    runtime.post(lambda: panel._dispatch({"type": "connect", **wrong}))
-    settled(lambda: panel.error)
-    assert panel.state == "editing"
+# ---------------------------------------------------------------- the keyring, the command line
 
 
-def test_closing_while_the_key_is_checked_keeps_nothing(panel, settled, service):
-    service[0].faults.add("GET", "/auth/whoami", "hang")
-    type_in(panel, KEY)
-    settled(lambda: panel.state == "checking")
-    panel.close()
-    settled(lambda: not panel._tasks)
-    assert credentials.kept(service[1]) is None
+@pytest.mark.usefixtures("service")
+def test_the_keyring_gets_it_only_if_asked(typed, put, capsys):
+    typed(KEY)
+    ww.connect(keyring=True)
+    assert "The key is in this computer's keyring for next time." in capsys.readouterr().out
+    assert list(put.values()) == [KEY]
+    ww.disconnect()
+    assert put == {}
+    assert "was removed from the keyring" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("service")
+def test_a_keyring_that_refuses_is_said_and_the_key_used(typed, monkeypatch, capsys):
+    monkeypatch.setattr(credentials, "remember", lambda *_: "It is locked.")
+    typed(KEY)
+    ww.connect(keyring=True)
+    assert "not kept for next time: It is locked." in capsys.readouterr().out
+    assert credentials.kept() is not None
+
+
+@pytest.mark.usefixtures("service")
+def test_login_puts_it_into_the_keyring(typed, put, capsys):
+    typed(KEY)
+    assert cli.main(["login"]) == 0
+    assert "keyring for next time" in capsys.readouterr().out
+    assert list(put.values()) == [KEY]
+    assert cli.main(["forget", "--yes"]) == 0
+    assert put == {}
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("answer", ["", WRONG, "two words", NotImplementedError])
+def test_login_fails_without_a_key_that_works(answer, typed, put, capsys):
+    typed(answer)
+    assert cli.main(["login"]) == 1
+    assert (put, credentials.kept()) == ({}, None)
+    told = capsys.readouterr()
+    assert (told.out + told.err).strip()
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("missing", "pip install"), ("unusable", "no keyring")]
+)
+def test_login_says_first_that_there_is_no_keyring(state, said, typed, monkeypatch, capsys):
+    prompts = typed(KEY)
+    monkeypatch.setattr(credentials, "keyring_state", lambda: state)
+    assert cli.main(["login"]) == 1
+    assert said in capsys.readouterr().err
+    assert prompts == []
+
+
+CONNECT = "import wonda_widgets as ww\nww.connect()"
+
+
+def test_a_script_without_a_terminal_is_refused_without_an_echo(service):
+    done = subprocess.run(
+        [sys.executable, "-c", CONNECT],
+        input=KEY,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # no terminal to fall back to
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "InvalidInputError: A key cannot be typed here without being seen." in done.stderr
+    assert KEY[3:15] not in done.stdout + done.stderr
+    assert service.faults.arrived == []
+
+
+@pytest.mark.forks
+@pytest.mark.usefixtures("service")
+def test_a_terminal_shows_nothing_of_it():
+    import pty
+
+    screen, terminal = pty.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    command = [sys.executable, "-c", CONNECT]
+    with subprocess.Popen(command, start_new_session=True, **streams) as process:
+        shown = b""
+        while b"key for" not in shown:
+            shown += os.read(screen, 4096)
+        os.write(screen, KEY.encode() + b"\n")
+        while b"SANDBOX" not in shown:
+            shown += os.read(screen, 4096)
+        assert process.wait(20) == 0
+    os.close(terminal)
+    os.close(screen)
+    assert b"Connected to" in shown
+    assert KEY[3:15].encode() not in shown
+
+
+def test_it_needs_no_widgets():
+    code = f"import sys, {connecting.__name__}\nprint('ipywidgets' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -109,7 +109,7 @@ def test_a_kept_key_goes_to_its_own_origin_and_to_no_other(elsewhere, backend, m
 
 def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
     assert not client.has_key()
-    with pytest.raises(ww.MissingKeyError, match=r"ww\.Connect\(\)"):
+    with pytest.raises(ww.MissingKeyError, match=r"ww\.connect\(\)"):
         ww.Wonda()
     assert backend.asked == 0
     assert credentials.remember(ApiKey(KEY), HOME) == ""

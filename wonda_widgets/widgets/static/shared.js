@@ -242,7 +242,7 @@ function sandboxNote() {
       {},
       "Pictures are made up and nothing is published.",
       forMakers(
-        h("span", {}, " To use your own account, run ", h("code", {}, "ww.Connect()")),
+        h("span", {}, " To use your own account, run ", h("code", {}, "ww.connect()")),
       ),
     ),
   );

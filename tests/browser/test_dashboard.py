@@ -209,3 +209,28 @@ def test_a_page_loaded_anew_has_its_pictures_back_and_any_can_be_opened(told, vi
     others.click()
     page.get_by_role("button", name="Open in the studio").click()
     expect(picture).to_have_attribute("alt", re.compile("^A sunset"))
+
+
+def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
+    page = ready(visitor(told))
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Edit", exact=True)).to_be_visible()
+    for hidden in (
+        page.get_by_role("button", name="Save", exact=True),
+        page.get_by_role("combobox", name="Export"),
+    ):
+        expect(hidden).to_have_count(0)
+    # Shown by hand it is refused all the same.
+    page.evaluate(
+        "() => [...document.querySelectorAll('button')].find("
+        "(each) => each.textContent === 'Save').click()"
+    )
+    refusal = page.get_by_role("alert").filter(has_text="Nothing is saved on the server from here.")
+    expect(refusal).to_be_visible()
+
+
+def test_in_a_notebook_it_is(notebook):
+    page = notebook("owner.ipynb", "import wonda_widgets as ww\nww.Studio(prompt='A lake')")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible(timeout=60_000)

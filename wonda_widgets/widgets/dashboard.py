@@ -49,7 +49,8 @@ class Dashboard(Together):
         Of the page.
     presenter : bool, optional
         Whether it begins in presenter mode: large type, and nothing that publishes unless
-        `publish` says so. A button on the page switches it.
+        `publish` says so. A button on the page switches it, so it is for showing: only
+        ``publish="hidden"`` binds visitors.
     publish : str, optional
         ``"confirm"`` (after a summary, never without) or ``"hidden"`` (nothing is published,
         scheduled, canceled or settled, whatever a page sends); in presenter mode hidden by

@@ -53,6 +53,19 @@ BLIND = {"finished", "pages", "empty", "none"}
 
 kernels = st.sampled_from(sorted(KERNELS))
 fates = st.one_of(st.just("accepted"), st.sampled_from(sorted(FATES)))
+worlds = st.tuples(
+    st.sampled_from([0.0, 0.0, 16.0, 32.0, 61.0, 290.0, 700.0, 5000.0, 90_000.0]),
+    st.one_of(st.just("complete"), st.sampled_from(HISTORIES)),
+    st.one_of(st.just("told"), st.sampled_from(JOBS)),
+    # What happens on the computers: a clock is set, or the journals are pruned.
+    st.one_of(
+        st.none(),
+        st.sampled_from([-4e7, -90_000.0, -60.0, 0.0, 60.0, 700.0, 90_000.0, 4e7, "age", "size"]),
+    ),
+)
+ways = st.one_of(
+    st.just({}), st.sampled_from([{}, {"allow_repeat": True}, {"allow_unchecked": True}])
+)
 ends = st.sampled_from(["succeeded", "succeeded", "failed"])
 captions = st.sampled_from(["Made with Wonda", ""])
 names = st.sampled_from([None, "autumn", "Autumn", "autumn\u00a0", "caf\u00e9", "cafe\u0301"])
@@ -115,14 +128,6 @@ class Requests(RuleBasedStateMachine):
     def meet(self, fate: str) -> None:
         self.service.fate = fate
 
-    @rule(history=st.sampled_from(HISTORIES), told=st.sampled_from(JOBS))
-    def the_service_changes(self, history, told):
-        self.service.history, self.service.jobs = history, told
-
-    @rule()
-    def the_service_is_well(self):
-        self.service.history, self.service.jobs = "complete", "told"
-
     @rule(
         takes=st.sampled_from([1.0, 100.0, SLOWEST]),
         ends=st.sampled_from(["succeeded"] * 3 + ["failed"]),
@@ -130,16 +135,17 @@ class Requests(RuleBasedStateMachine):
     def jobs_take(self, takes, ends):
         self.service.takes, self.service.ends = takes, ends
 
-    @rule(seconds=st.sampled_from([1.0, 16.0, 32.0, 61.0, 290.0, 700.0, 5000.0, 90_000.0]))
-    def time_passes(self, seconds):
+    def becomes(self, world: tuple[float, str, Any, Any]) -> None:
+        """Let time pass, and the service answer as it does from now on."""
+        seconds, self.service.history, self.service.jobs, event = world
         if seconds > SLOWEST:
             self.what_is_on_its_way_arrives()
         self.service.now += seconds
         self.running += seconds
-
-    @rule(seconds=st.sampled_from([-4e7, -90_000.0, -60.0, 0.0, 60.0, 700.0, 90_000.0, 4e7]))
-    def a_clock_is_set(self, seconds):
-        self.set_off = seconds
+        if isinstance(event, float):
+            self.set_off = event
+        elif event is not None:
+            self.prune(0.001 if event == "age" else 30.0, 1 if event == "size" else 10**9)
 
     @rule()
     def what_is_on_its_way_arrives(self):
@@ -169,8 +175,7 @@ class Requests(RuleBasedStateMachine):
         # Others of this process count as another one's from now on, as after a real kill.
         self.start(name)
 
-    @rule(days=st.sampled_from([0.001, 30.0]), size=st.sampled_from([1, 10**9]))
-    def the_journals_are_pruned(self, days, size):
+    def prune(self, days: float, size: int) -> None:
         for name in ("one", "elsewhere"):
             journal = self.clients[name]._async._core.journal
             journal._database.run(lambda file: pruning.prune(file, days, size)).result()
@@ -200,13 +205,9 @@ class Requests(RuleBasedStateMachine):
             for record in journal._records("kind='publish'", ()).result()
         )
 
-    @rule(
-        name=kernels,
-        fate=fates,
-        caption=captions,
-        how=st.sampled_from([{}, {}, {}, {}, {"allow_repeat": True}, {"allow_unchecked": True}]),
-    )
-    def publish(self, name, fate, caption, how):
+    @rule(name=kernels, fate=fates, caption=captions, how=ways, world=worlds)
+    def publish(self, name, fate, caption, how, world):
+        self.becomes(world)
         self.meet(fate)
         self.allow(name, caption, **how)
         with contextlib.suppress(ww.WondaError):
@@ -223,8 +224,9 @@ class Requests(RuleBasedStateMachine):
             runtime.call(asyncio.sleep(0))
         self.sending.append(future)
 
-    @rule(first=kernels, second=kernels, fate=fates, caption=captions)
-    def publish_at_the_same_moment(self, first, second, fate, caption):
+    @rule(first=kernels, second=kernels, fate=fates, caption=captions, world=worlds)
+    def publish_at_the_same_moment(self, first, second, fate, caption, world):
+        self.becomes(world)
         assume(KERNELS[first] == KERNELS[second])  # two computers cannot know of each other so soon
         self.meet(fate)
         self.allow(first, caption)
@@ -240,8 +242,9 @@ class Requests(RuleBasedStateMachine):
 
         runtime.call(both())
 
-    @rule(name=kernels)
-    def check(self, name):
+    @rule(name=kernels, world=worlds)
+    def check(self, name, world):
+        self.becomes(world)
         wonda = self.clients[name]
         for job in wonda.jobs.recent(100):
             if job.kind != "publish" or job.done:
@@ -271,10 +274,20 @@ class Requests(RuleBasedStateMachine):
                 wonda.publish.settle(job, posted=posted)
                 return
 
+    @rule(name=kernels, world=worlds)
+    def the_jobs_are_asked_after(self, name, world):
+        self.becomes(world)
+        wonda = self.clients[name]
+        for job in wonda.jobs.recent(100):
+            if job.id is not None and not job.done:
+                with contextlib.suppress(ww.WondaError):
+                    runtime.call(wonda._async._core.ask(job.kind, job.id))
+
     # ------------------------------------------------------------ images
 
-    @rule(name=st.sampled_from(["one", "two"]), fate=fates, body=bodies, called=names)
-    def generate(self, name, fate, body, called):
+    @rule(name=st.sampled_from(["one", "two"]), fate=fates, body=bodies, called=names, world=worlds)
+    def generate(self, name, fate, body, called, world):
+        self.becomes(world)
         self.meet(fate)
         params = {**body["params"], "for": NAMES.get(called, called)}
         with contextlib.suppress(ww.WondaError):

@@ -2,7 +2,7 @@
 
 python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
 
-A scene is `studio`, `lab`, `history` or `posts`; without one, all.
+A scene is `studio`, `lab`, `history`, `posts` or `unchecked`; without one, all.
 """
 
 from __future__ import annotations
@@ -59,6 +59,12 @@ lab = ww.PromptLab(
     params={"aspectRatio": ["4:5", "16:9"]},
 )
 lab"""
+
+UNCHECKED = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.3, seed=4)
+wonda.faults.add("GET", "/instagram/publishes", 503, times=999)
+studio = ww.Studio(wonda, prompt="A quiet harbour at dawn", caption="Made with Wonda")
+studio"""
 
 WIDTHS = (400, 1200)
 
@@ -226,6 +232,21 @@ def posts(page: Page) -> Iterator[str]:
     yield "5-scheduled"
 
 
+def unchecked(page: Page) -> Iterator[str]:
+    """A post whose history cannot be read."""
+    page.get_by_role("textbox", name="Prompt").wait_for()
+    page.get_by_role("combobox", name="Aspect ratio").select_option("4:5")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("img", name="A quiet harbour").first.wait_for()
+    page.get_by_role("button", name="Publish", exact=True).click()
+    page.get_by_role("button", name="Publish now").click()
+    page.get_by_role("button", name="Publish anyway").wait_for()
+    yield "1-asked"
+    page.get_by_role("button", name="Publish anyway").click()
+    page.get_by_role("link", name="View post").wait_for()
+    yield "2-posted"
+
+
 class Scene(NamedTuple):
     """A cell, and what is done with the panel that it shows."""
 
@@ -238,6 +259,7 @@ SCENES = {
     "lab": Scene(LAB, lab),
     "history": Scene(HISTORY, history),
     "posts": Scene(POSTS, posts),
+    "unchecked": Scene(UNCHECKED, unchecked),
 }
 
 

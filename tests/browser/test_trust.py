@@ -62,3 +62,24 @@ def test_after_a_restart_one_click_goes_on_and_a_lost_post_is_checked(notebook, 
     expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
     expect(page.get_by_text("Posted", exact=True)).to_be_visible()
     assert len(sandbox.store.publishes) == 2
+
+
+def test_where_the_history_is_down_the_person_decides(notebook, served):
+    sandbox, base_url = served(seconds=0.3)
+    sandbox.faults.add("GET", "/instagram/publishes", 503, times=999)
+    page = notebook("unchecked.ipynb", CELL.format(key=KEY, base_url=base_url))
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("img", name="A quiet harbour").first).to_be_visible()
+    publish(page)
+    box = page.get_by_role("group", name="Not checked")
+    expect(box).to_contain_text("cannot be read now")
+    expect(box).to_be_focused()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    expect(page.get_by_role("textbox", name="Caption")).to_have_value("Made with Wonda")
+    assert not sandbox.store.publishes
+    publish(page)
+    box.get_by_role("button", name="Publish anyway").dblclick()
+    expect(page.get_by_role("link", name="View post")).to_be_visible()
+    assert len(sandbox.store.publishes) == 1

@@ -71,7 +71,7 @@ def test_what_is_no_history_says_nothing(kernel, service, second_computer, outag
         second_computer.publish.instagram(**POST)
     assert service.posts == 1
     assert caught.value.code == "history_unavailable"
-    assert "The journal on this computer knows of no such post" in caught.value.message
+    assert "The journal on this computer has no such post" in caught.value.message
     assert "allow_unchecked=True" in caught.value.hint
     # Nothing stands in the way when it can be read again, and then the post is found.
     service.no_history = None

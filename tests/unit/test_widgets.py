@@ -580,7 +580,7 @@ def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "unchecked")
     assert publisher.earlier["title"] == "Not checked."
-    assert "could not be checked" in publisher.earlier["text"]
+    assert "cannot be read now" in publisher.earlier["text"]
     assert publisher.error is None
     send(publisher, "unchecked", media_id="another")
     send(publisher, "repeat", media_id=publisher.media_id)

@@ -221,7 +221,10 @@ class PostOnce:
         except WondaError as error:
             if _is_hopeless(error):
                 raise
-            return Finding(posted=None, message=_unreadable(error))
+            reason = _lower(error.message)
+            return Finding(
+                posted=None, message=f"The account’s history cannot be read now: {reason}."
+            )
 
     async def _came_to_nothing(self, earlier: Record) -> bool:
         """Ask after a post that had not ended; raises if it was posted meanwhile."""
@@ -252,15 +255,15 @@ class PostOnce:
         except WondaError as error:
             if _is_hopeless(error):
                 raise
-            found, problem = None, _unreadable(error)
+            found, problem = None, _lower(error.message)
             may_go = self._unchecked or _has_none(error)  # the journal was asked
         if found is not None:
             await self._refuse_same(found.posts)
         elif not may_go:
             raise HistoryUnavailableError(
-                f"Whether this was posted before could not be checked: {_lower(problem)}. The "
-                "journal on this computer knows of no such post, but another computer may have "
-                "made it.",
+                f"The account’s publish history cannot be read now ({problem}), so it is not known "
+                "whether another computer has already made this post. The journal on this "
+                "computer has no such post.",
                 "Nothing was sent. Try again later, or pass allow_unchecked=True to publish "
                 "without this check.",
             )
@@ -298,10 +301,6 @@ class PostOnce:
 def _has_none(error: WondaError) -> bool:
     """Whether the service itself says that there is no history."""
     return isinstance(error, NO_HISTORY) and isinstance(error, APIError) and error.by_service
-
-
-def _unreadable(error: WondaError) -> str:
-    return f"The account’s history cannot be read now: {_lower(error.message)}."
 
 
 async def check(core: Core, operation: Operation, record: Record) -> Finding:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, assume, seed, settings
+from hypothesis import HealthCheck, Phase, assume, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -110,6 +110,7 @@ class Requests(RuleBasedStateMachine):
         self.said: set[str] = set()  # intents that the person called not posted
         self.spent = 0.0
         self.budget = ww.Budget(BUDGET, datetime.fromtimestamp(self.service.now, UTC))
+        self.slow_since: float | None = None  # when what is on its way left
         self.sending: list[concurrent.futures.Future[Any]] = []
         for name in KERNELS:
             self.start(name)
@@ -135,13 +136,16 @@ class Requests(RuleBasedStateMachine):
     def jobs_take(self, takes, ends):
         self.service.takes, self.service.ends = takes, ends
 
-    def becomes(self, world: tuple[float, str, Any, Any]) -> None:
-        """Let time pass, and the service answer as it does from now on."""
-        seconds, self.service.history, self.service.jobs, event = world
-        if seconds > SLOWEST:
+    def let_pass(self, seconds: float) -> None:
+        if self.slow_since is not None and self.service.now + seconds > self.slow_since + SLOWEST:
             self.what_is_on_its_way_arrives()
         self.service.now += seconds
         self.running += seconds
+
+    def becomes(self, world: tuple[float, str, Any, Any]) -> None:
+        """Let time pass, and the service answer as it does from now on."""
+        seconds, self.service.history, self.service.jobs, event = world
+        self.let_pass(seconds)
         if isinstance(event, float):
             self.set_off = event
         elif event is not None:
@@ -157,14 +161,15 @@ class Requests(RuleBasedStateMachine):
             with contextlib.suppress(ww.WondaError):
                 future.result(10)
         self.sending.clear()
+        self.slow_since = None
 
     @rule()
     def the_computers_restart(self):
         for name in KERNELS:
             self.clients[name].close()
+        self.let_pass(60.0)
         self.starts += 1
         self.running = 5.0
-        self.service.now += 60.0
         self.patch.setattr(records, "_token", (0, ""))
         for name in KERNELS:
             self.start(name)
@@ -223,6 +228,7 @@ class Requests(RuleBasedStateMachine):
         while len(self.service.held) == before and not future.done():
             runtime.call(asyncio.sleep(0))
         self.sending.append(future)
+        self.slow_since = self.service.now if self.slow_since is None else self.slow_since
 
     @rule(first=kernels, second=kernels, fate=fates, caption=captions, world=worlds)
     def publish_at_the_same_moment(self, first, second, fate, caption, world):
@@ -371,6 +377,7 @@ def run(seconds: float, number: int) -> int:
                 deadline=None,
                 database=None,
                 print_blob=True,
+                phases=(Phase.generate, Phase.shrink),
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -118,13 +118,6 @@ def test_what_is_unknown_stays_so_when_the_history_is_down(kernel, service):
     assert service.posts == 1
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 410])
-def test_a_service_that_says_that_it_has_none_needs_no_permission(kernel, service, status):
-    service.history = status
-    kernel().publish.instagram(**POST).wait()
-    assert service.posts == 1
-
-
 @pytest.mark.parametrize(
     "row",
     [

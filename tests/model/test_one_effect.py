@@ -202,11 +202,12 @@ class Requests(RuleBasedStateMachine):
             self.excused[caption] += 1
 
     def is_known(self, name: str, caption: str) -> bool:
-        """Whether this computer has posted it before."""
+        """Whether this computer has posted it before, or may have."""
         journal = self.clients[name]._async._core.journal
         return any(
             (record.body.get("caption") or "") == caption
             and record.state not in {"refused", "absent"}
+            and not (record.ended and record.status == "failed")
             for record in journal._records("kind='publish'", ()).result()
         )
 

@@ -13,12 +13,34 @@ import wonda_widgets as ww
 POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Made with Wonda"}
 
 
+#: What the account has posted before: a history with nothing in it proves nothing.
+EARLIER = {
+    "mediaId": "m0",
+    "instagramAccountId": "a1",
+    "caption": "An earlier post",
+    "product": "IMAGE",
+    "status": "succeeded",
+    "permalink": "https://instagram.example.test/p/0",
+    "createdAt": "2020-01-01T00:00:00+00:00",
+}
+
+
+#: The service's words for a history that there is not.
+CODES = {400: "bad_request", 403: "feature_disabled", 404: "not_found", 410: "gone"}
+
+
+def refusal(message, code="x"):
+    """An error in the service's own form."""
+    return {"error": {"message": message, "code": code}}
+
+
 class Service:
     """A Wonda that posts, remembers, and loses its answers on demand."""
 
     def __init__(self) -> None:
         self.rows = []
         self.posts = 0
+        self.earlier = [EARLIER]
         self.status = "succeeded"
         self.lose = ""  # "before" or "after" the post takes effect
         self.history = 200
@@ -45,18 +67,19 @@ class Service:
             return await self.publish(request)
         job_id = path.rpartition("/")[2]
         if self.gone or job_id not in self.jobs:
-            return httpx.Response(self.gone or 404, json={"error": {"message": "not found"}})
+            return httpx.Response(self.gone or 404, json=refusal("not found"))
         return httpx.Response(200, json={"status": self.status, "permalink": self.jobs[job_id]})
 
     def told_history(self):
         if self.history != 200:
-            return httpx.Response(self.history, json={"error": {"message": "no history"}})
+            code = CODES.get(self.history, "x")
+            return httpx.Response(self.history, json=refusal("no history", code))
         if isinstance(self.no_history, Exception):
             raise self.no_history
         if self.no_history is not None:
             status, content = self.no_history
             return httpx.Response(status, content=content)
-        rows = [row for row in self.rows[::-1] if self.lists(row)]
+        rows = [*(row for row in self.rows[::-1] if self.lists(row)), *self.earlier]
         return httpx.Response(200, json={"publishes": rows, "nextCursor": None})
 
     async def publish(self, request):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Price = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
 
 MOST = 1_000_000_000.0  # US dollars
+SHORT = 100  # characters of a parameter that may set a price; longer ones are texts
 
 #: What was asked for whose entries are gone: how often when, by what its price depends on.
 MIGRATION = """
@@ -185,21 +186,27 @@ class Budget:
 
 def keep_costs(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
     """Count what entries cost that are about to go; `inside` selects their intents."""
-    priced = (
-        "json_object('model', json_extract(body, '$.model'),"
-        " 'params', json(coalesce(json_extract(body, '$.params'), '{}')))"
-    )
-    asked = f"FROM request WHERE {COSTS} AND json_valid(body) AND intent IN ({inside})"
-    connection.execute(
-        f"INSERT OR IGNORE INTO priced (base_url, body) SELECT base_url, {priced} {asked}",
+    rows = connection.execute(
+        f"SELECT base_url, asked_at, body FROM request WHERE {COSTS} AND json_valid(body)"  # noqa: S608
+        f" AND intent IN ({inside})",
         values,
-    )
-    connection.execute(
-        "INSERT INTO cost SELECT priced.id, asked_at, 1 FROM priced JOIN"  # noqa: S608 - ours
-        f" (SELECT base_url, asked_at, {priced} AS body {asked}) USING (base_url, body)"
-        " WHERE true ON CONFLICT DO UPDATE SET times=times+1",
-        values,
-    )
+    ).fetchall()
+    for row in rows:
+        priced = (row["base_url"], json.dumps(_priced(json.loads(row["body"])), sort_keys=True))
+        connection.execute("INSERT OR IGNORE INTO priced (base_url, body) VALUES (?,?)", priced)
+        connection.execute(
+            "INSERT INTO cost SELECT id, ?, 1 FROM priced WHERE base_url=? AND body=?"
+            " ON CONFLICT DO UPDATE SET times=times+1",
+            (row["asked_at"], *priced),
+        )
+
+
+def _priced(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the price of a request depends on; not its texts, of which a ledger would grow."""
+    params = body.get("params")
+    params = params if isinstance(params, dict) else {}
+    short = {name: each for name, each in params.items() if len(json.dumps(each)) <= SHORT}
+    return {"model": body.get("model"), "params": short}
 
 
 def today() -> datetime:
@@ -209,5 +216,5 @@ def today() -> datetime:
 
 def _key(body: Mapping[str, Any]) -> str:
     """What a price depends on: the model and its parameters."""
-    params = body.get("params") or {}
-    return msgspec.json.encode([body.get("model"), params], order="sorted").decode()
+    priced = _priced(body)
+    return msgspec.json.encode([priced["model"], priced["params"]], order="sorted").decode()

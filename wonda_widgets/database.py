@@ -248,10 +248,10 @@ class Database:
         """What a file holds, in memory; None if that is of no use."""
         memory = self._opened()
         try:
-            uri = f"{path.absolute().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0)) as old:
+            with contextlib.closing(_readable(path)) as old:
                 old.backup(memory)
             sound = memory.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            self._migrate(memory)  # the file may be of an earlier version
             memory.execute(self._probe).fetchall()
         except (sqlite3.Error, OSError, ValueError):
             sound = False
@@ -279,6 +279,20 @@ class Database:
         _log.warning("%s", sentence)
         with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
             warnings.warn(sentence, JournalWarning, stacklevel=3)
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    """Open a file that cannot be written, wherever it lies."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=0)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError:
+        # Even to read, SQLite wants to make files beside it. Without a log there is none to read.
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=0)
+    return connection
 
 
 def prepare(path: Path) -> None:

@@ -110,8 +110,8 @@ class APIError(WondaError):
         The service's word for programs, e.g. ``"validation_error"``; where it gives none, one
         for the status, e.g. ``"not_found"``.
     by_service : bool
-        Whether the reply has the form in which this API tells errors, so that it is the
-        service's own, and not, say, a proxy's.
+        Whether the reply has the form in which this API tells errors (an object with a code), so
+        that it is the service's own, and not, say, a proxy's.
     request_id : str or None
         The reply's request id, where the service sent one.
     retry_after : float or None

@@ -87,7 +87,8 @@ MIGRATIONS = (
     ALTER TABLE request ADD COLUMN answer_limit REAL NOT NULL DEFAULT 0;
     ALTER TABLE request ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE request ADD COLUMN served_at REAL;
-    UPDATE request SET taken=1 WHERE job_id IS NOT NULL OR state IN ('accepted', 'posted');
+    UPDATE request SET taken=1 WHERE job_id IS NOT NULL OR state IN ('accepted', 'posted')
+        OR reason LIKE 'the service took it%';
     {budgets.MIGRATION};
     {time_of_day.MIGRATION}
     """,  # noqa: S608 - ours
@@ -182,6 +183,7 @@ class Journal:
         body: bytes,
         same_as: str = "",
         *,
+        also: str = "",
         repeat: bool = False,
         for_good: bool = False,
         answer_limit: float = 0.0,
@@ -195,6 +197,8 @@ class Journal:
             JSON.
         same_as : str
             What makes another request the same one; empty for requests that may be repeated.
+        also : str
+            Another value of `same_as` that makes it the same one.
         repeat : bool
             Whether the same one may be made again.
         for_good : bool
@@ -213,7 +217,8 @@ class Journal:
         intent = uuid.uuid4().hex
 
         def work(connection: sqlite3.Connection) -> tuple[str, Record | None]:
-            same = self._same(connection, base_url, same_as, for_good) if same_as else []
+            names = (same_as, also or same_as)
+            same = self._same(connection, base_url, names, for_good) if same_as else []
             for earlier in same:
                 # Even one who wants it again does not want it twice at this moment.
                 if earlier.sending or not repeat:
@@ -408,15 +413,15 @@ class Journal:
         self,
         connection: sqlite3.Connection,
         base_url: str,
-        same_as: str,
+        names: tuple[str, str],
         for_good: bool,  # noqa: FBT001 - of this class alone
     ) -> list[Record]:
         marks = ",".join("?" * len(STANDING))
         return _read(
             connection,
-            f"base_url=? AND same_as=? AND state IN ({marks})"
+            f"base_url=? AND same_as IN (?,?) AND state IN ({marks})"
             " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
-            (base_url, same_as, *STANDING, not for_good),
+            (base_url, *names, *STANDING, not for_good),
         )
 
     def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:

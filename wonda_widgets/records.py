@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from . import elapsed
+from .errors import InvalidInputError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -118,13 +119,30 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "unknown" or (self.state == "sending" and not self.sending)
 
 
+def check_sent(record: Record) -> None:
+    """Refuse to settle what some process is sending at this moment.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if record.sending:
+        raise InvalidInputError(
+            "unknown",
+            "This is being sent at this moment.",
+            f"Wait for its answer, {max(ALIVE_FOR, record.answer_limit):.0f} s at most.",
+        )
+
+
 def read(row: sqlite3.Row) -> Record | None:
     """Read a row; None of one that is not ours to read."""
     facts = dict(row)
     try:
         facts["body"] = msgspec.json.decode(facts["body"])
         facts["reply"] = msgspec.json.decode(facts["reply"])
-        flags = {name: bool(facts[name]) for name in ("ended", "taken")}
+        # A version of before, which may still run, notes an answer without `taken`.
+        taken = facts["taken"] or facts["job_id"] or facts["state"] in {"accepted", "posted"}
+        flags = {"ended": bool(facts["ended"]), "taken": bool(taken)}
         return msgspec.convert({**facts, **flags}, Record)
     except (msgspec.MsgspecError, TypeError):
         _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])

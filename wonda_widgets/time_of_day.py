@@ -33,7 +33,9 @@ MIGRATION = """
         clock TEXT NOT NULL,
         tick REAL NOT NULL
     );
-    INSERT INTO reading SELECT 1, asked_at, NULL, '', 0 FROM request ORDER BY asked_at DESC LIMIT 1
+    INSERT INTO reading
+        SELECT 1, min(asked_at, CAST(strftime('%s', 'now') AS REAL)), NULL, '', 0
+        FROM request ORDER BY asked_at DESC LIMIT 1
     """
 
 

@@ -18,8 +18,8 @@ And whatever comes in is bounded, in bytes and in time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
+import math
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,7 +58,9 @@ SLOWEST_UPLOAD = 16 * 1024  # bytes a second; less counts as stuck
 #: What httpx raises before a byte of the request could have left.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-REQUEST_TIMEOUT, TOO_MANY = 408, 429
+REQUEST_TIMEOUT, TOO_MANY, PARTIAL = 408, 429, 206
+#: With these a server on the way says that it passed nothing on, in whatever form.
+NOT_PASSED_ON = frozenset({401, 405, 407, 411, 413, 414, 417, 421, TOO_MANY, 431})
 CENTURY = 100 * 365 * 86_400  # seconds; a clock that is further off tells no time
 
 NO_CONTENT = httpx.ByteStream(b"")
@@ -302,7 +304,7 @@ class Transport:
                 if response.status != TOO_MANY:
                     return self._answer(response, operation, check)
                 problem = refusal = self._error(response)
-                wait = refusal.retry_after
+                wait = refusal.retry_after if refusal.by_service else math.inf
             stayed()
             if not await retries.pause(self._sleep, attempt, wait):
                 break
@@ -311,20 +313,31 @@ class Transport:
     def _answer(self, response: Reply, operation: str, check: str) -> Any:
         """The reply to a POST that arrived."""
         status = response.status
-        if status >= SERVER_ERROR or status == REQUEST_TIMEOUT:
-            reason = f"the service answered with HTTP {status}"
+        if httpx.codes.is_redirect(status):
+            reason = "the request was redirected to another address; check base_url"
             raise OutcomeUnknownError(operation, reason, check)
+        if not httpx.codes.is_success(status):
+            error = self._error(response)
+            # A proxy may answer in place of the service, which may have taken the request.
+            by_another = not error.by_service and status not in NOT_PASSED_ON
+            if status >= SERVER_ERROR or status == REQUEST_TIMEOUT or by_another:
+                raise OutcomeUnknownError(operation, f"the answer was HTTP {status}", check)
+            raise error
         try:
             return self._decoded(response)
         except UnexpectedReplyError:
             reason = "the service took it, but its reply could not be read"
             raise UnreadableOutcomeError(operation, reason, check) from None
 
-    async def _repeatable(self, method: str, path: str, **content: Any) -> Any:
+    async def _repeatable(
+        self, method: str, path: str, *, empty_is_fine: bool = False, **content: Any
+    ) -> Any:
         for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
-                return self._decoded(await self._api(method, path, **content))
+                response = await self._api(method, path, **content)
+                is_empty = httpx.codes.is_success(response.status) and not response.content
+                return None if empty_is_fine and is_empty else self._decoded(response)
             except LostError as lost:
                 problem: WondaError = self._unreachable(lost)
             except (RateLimitError, ServerError) as error:
@@ -334,15 +347,16 @@ class Transport:
         raise problem
 
     async def delete(self, path: str) -> None:
-        """DELETE something; passing troubles are tried again. What the reply says is not read.
+        """DELETE something; passing troubles are tried again.
 
         Raises
         ------
         APIError, ServiceUnreachableError
             Of a repeated one, what the last try found: it may be gone by an earlier one.
+        NotJSONError
+            If the reply has a body that is no JSON, so that something else may have answered.
         """
-        with contextlib.suppress(NotJSONError):  # a body is promised nowhere
-            await self._repeatable("DELETE", path)
+        await self._repeatable("DELETE", path, empty_is_fine=True)
 
     async def _api(
         self,
@@ -460,6 +474,8 @@ class Transport:
             )
         if not httpx.codes.is_success(response.status):
             raise self._error(response)
+        if response.status == PARTIAL:  # no part was asked for
+            raise UnexpectedReplyError("The service answered with a part only.", "Try again later.")
         try:
             return self._clean(response.content)
         except (ValueError, RecursionError):
@@ -475,7 +491,6 @@ class Transport:
             body = self._clean(response.content)
         except (ValueError, RecursionError):
             body = {}
-        told = isinstance(body, dict) and isinstance(body.get("error"), dict | str)
         body = body if isinstance(body, dict) else {"error": body}
         error = body.get("error")
         details: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
@@ -488,7 +503,7 @@ class Transport:
             "code": code if isinstance(code, str) else "",
             "request_id": self._clean_text(response.headers.get("x-request-id")),
             "retry_after": replies.retry_after(response.headers.get("retry-after", "")),
-            "by_service": told,
+            "by_service": isinstance(error, dict) and isinstance(code, str) and bool(code),
         }
         if cls is RateLimitError:
             defer = details.get("deferUntil") or body.get("deferUntil")

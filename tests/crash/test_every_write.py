@@ -21,6 +21,7 @@ from conftest import KEY
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from posting_service import EARLIER
 
 import wonda_widgets as ww
 from wonda_widgets import polling
@@ -73,7 +74,7 @@ class Service:
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
         if path == "/instagram/publishes":
-            return httpx.Response(200, json={"publishes": self.posts[::-1]})
+            return httpx.Response(200, json={"publishes": [*self.posts[::-1], EARLIER]})
         if path in {PUBLISH, GENERATE}:
             if self.lose == "before":
                 raise httpx.ReadError("lost")

@@ -46,6 +46,9 @@ def world(served, tmp_path, monkeypatch, quick_polls):  # noqa: ARG001
         return clients[-1]
 
     media_id = client().media.upload(b"GIF89a").media_id
+    # A history with nothing in it proves nothing.
+    earlier = {"instagram_account_id": ACCOUNT, "caption": "An earlier one"}
+    client().publish.instagram(media_id=media_id, **earlier).wait(10)
     started = []
 
     def kernel():
@@ -66,7 +69,7 @@ def world(served, tmp_path, monkeypatch, quick_polls):  # noqa: ARG001
 
 
 def arrived(sandbox):
-    return sandbox.faults.arrived.count(("POST", PATH))
+    return sandbox.faults.arrived.count(("POST", PATH)) - 1  # but for the earlier one
 
 
 def until(condition):
@@ -78,7 +81,7 @@ def until(condition):
 
 def settle(client):
     """What a new kernel finds out about the post, and that it posts it no second time."""
-    [job] = client.jobs.recent()
+    job, _ = client.jobs.recent()
     return client.publish.check(job)
 
 
@@ -100,7 +103,7 @@ def test_a_lost_answer(world, loss, effect):
     else:
         assert finding.posted is False
         assert client().publish.instagram(**post).wait(10).permalink
-    assert len(sandbox.store.publishes) == 1
+    assert len(sandbox.store.publishes) - 1 == 1
 
 
 @pytest.mark.parametrize("effect", [True, False], ids=["it took effect", "it did not"])
@@ -119,7 +122,7 @@ def test_kill_9_after_sending(world, effect):
         assert finding.job.wait(10).permalink
     else:
         assert finding.posted is False
-    assert len(sandbox.store.publishes) == effect
+    assert len(sandbox.store.publishes) - 1 == effect
 
 
 def test_two_kernels_at_once(world):

@@ -33,6 +33,19 @@ FATES = {
     "empty": (True, b""),
     "nameless": (True, b"{}"),
     "redirected": (False, 307),
+    "proxy before": (False, b"403 by a proxy"),
+    "proxy after": (True, b"404 by a proxy"),
+}
+#: What the account has posted before anything begins.
+EARLIER = {
+    "mediaId": "m0",
+    "instagramAccountId": ACCOUNT,
+    "caption": "An earlier post",
+    "product": "IMAGE",
+    "status": "succeeded",
+    "permalink": "https://instagram.example.test/p/0",
+    "outputJobId": "p0",
+    "createdAt": "2020-01-01T00:00:00+00:00",
 }
 HISTORIES = ("complete", "finished", "pages", "empty", "html", "shape", "none", "down", "slow")
 JOBS = ("told", 404, 410, 500, "odd")
@@ -58,6 +71,7 @@ class Service:
     """The service, with a clock of its own."""
 
     now: float = 1_800_000_000.0
+    skew: float = 0.0  # seconds by which the clock that it tells is wrong
     fate: str = "accepted"
     history: str = "complete"
     jobs: Any = "told"
@@ -77,9 +91,9 @@ class Service:
             reply = self.answer(request, fate="accepted")
         else:
             reply = self.answer(request, self.fate)
-        reply.headers["Date"] = datetime.fromtimestamp(self.now, UTC).strftime(
-            "%a, %d %b %Y %H:%M:%S GMT"
-        )
+        # Each server behind the address may have a clock of its own.
+        told = datetime.fromtimestamp(self.now + self.skew, UTC)
+        reply.headers["Date"] = told.strftime("%a, %d %b %Y %H:%M:%S GMT")
         return reply
 
     async def hold(self, request: httpx.Request) -> None:
@@ -135,7 +149,8 @@ class Service:
             case int():
                 return httpx.Response(answer, json={"error": {"message": "no", "code": "x"}})
             case _:
-                return httpx.Response(200, content=answer)
+                proxied = answer[:3].isdigit()
+                return httpx.Response(int(answer[:3]) if proxied else 200, content=answer)
 
     def told_job(self, job_id: str) -> httpx.Response:
         found = [effect for effect in self.effects if effect.job_id == job_id]
@@ -165,6 +180,7 @@ class Service:
         rows = [self.row(effect) for effect in self.of_kind("publish")[::-1]]
         if self.history == "finished":
             rows = [row for row in rows if row["status"] in {"succeeded", "failed"}]
+        rows.append(EARLIER)
         if self.history == "empty":
             rows = []
         if self.history == "pages":  # of which only the first can be had

@@ -184,7 +184,85 @@ def test_a_second_computer_waits_by_the_service_s_clock(service, tmp_path, monke
     monkeypatch.setattr(elapsed, "seconds", lambda: 1.0)
     monkeypatch.setattr("wonda_widgets.records._token", (0, ""))
     with client() as wonda:
-        service.ahead = timedelta(seconds=300)
-        assert wonda.publish.check(error).posted is None
-        service.ahead = timedelta(seconds=700)
+        # Nor does the service's own clock tell: each of its servers may have another one.
+        for seconds in (300, 7000, 0):
+            service.ahead = timedelta(seconds=seconds)
+            assert wonda.publish.check(error).posted is None
+        monkeypatch.setattr(elapsed, "seconds", lambda: 700.0)
         assert wonda.publish.check(error).posted is False
+
+
+def test_an_empty_history_proves_nothing(kernel, service, later):
+    service.lose, service.earlier, service.lists = "after", [], lambda _row: False
+    wonda = kernel()
+    error = lost(wonda)
+    for seconds in (0, 700):
+        later(seconds)
+        assert wonda.publish.check(error).posted is None
+        lost(kernel())
+    assert service.posts == 1
+
+
+def test_a_history_that_lacks_another_post_proves_nothing(kernel, service, later):
+    wonda = kernel()
+    wonda.publish.instagram(**{**POST, "caption": "Another one"}).wait(10)
+    service.lose, service.lists = "after", lambda _row: False
+    error = lost(wonda)
+    later(700)
+    assert wonda.publish.check(error).posted is None
+    lost(kernel())
+    assert service.posts == 2
+
+
+def test_the_same_image_in_another_format_is_the_same_image(kernel, service, monkeypatch):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait(10)
+    edits = {
+        "m1 as JPEG": {"of": "m1", "operations": [{"type": "encode", "format": "JPEG"}]},
+        "m1 again": {"of": "m1 as JPEG", "operations": [{"type": "encode", "format": "PNG"}]},
+        "m1 cropped": {
+            "of": "m1",
+            "operations": [{"type": "crop", "width": 1}, {"type": "encode", "format": "JPEG"}],
+        },
+    }
+    journal = wonda._async._core.journal
+
+    def edit_of(_base_url, media_id):
+        return journal._database.run(lambda _: edits.get(media_id))
+
+    monkeypatch.setattr(journal, "edit_of", edit_of)
+    for same in ("m1 as JPEG", "m1 again"):
+        with pytest.raises(ww.AlreadyPublishedError):
+            wonda.publish.instagram(**{**POST, "media_id": same})
+    wonda.publish.instagram(**{**POST, "media_id": "m1 cropped"}).wait(10)
+    assert service.posts == 2
+
+
+@pytest.mark.parametrize("act", ["settle", "dismiss"])
+def test_what_is_being_sent_is_not_settled_by_anybody(kernel, service, act):
+    import asyncio
+    import threading
+
+    entered, goes_on = threading.Event(), threading.Event()
+
+    async def wait():
+        entered.set()
+        await asyncio.to_thread(goes_on.wait, 10)
+
+    service.gate = wait
+    first, second = kernel(), kernel()
+    thread = threading.Thread(target=lambda: first.publish.instagram(**POST))
+    thread.start()
+    assert entered.wait(10)
+    [job] = second.jobs.recent()
+    acts = {
+        "settle": lambda: second.publish.settle(job, posted=False),
+        "dismiss": lambda: second.jobs.dismiss(job),
+    }
+    with pytest.raises(ww.InvalidInputError, match="being sent at this moment"):
+        acts[act]()
+    with pytest.raises(ww.AlreadyPublishedError):
+        second.publish.instagram(**POST)
+    goes_on.set()
+    thread.join()
+    assert service.posts == 1

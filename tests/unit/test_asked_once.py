@@ -37,7 +37,9 @@ class Service:
             if self.goes_wrong is not None:
                 if self.goes_wrong == "lost":
                     raise httpx.ReadTimeout("")
-                return httpx.Response(self.goes_wrong, json={"error": {"message": "no"}})
+                return httpx.Response(
+                    self.goes_wrong, json={"error": {"message": "no", "code": "x"}}
+                )
             return httpx.Response(200, json={"inferenceJobId": f"j{len(self.made)}"})
         media = {"mediaId": path.rpartition("/")[2]}
         return httpx.Response(200, json={"status": self.status, "outputs": [{"media": media}]})
@@ -80,6 +82,9 @@ SAME = [
     ({"once": "autumn sale"}, {"once": "\u200bautumn \n sale\ufeff"}),
     ({"once": "autumn 2"}, {"once": "\uff41\uff55\uff54\uff55\uff4d\uff4e \uff12"}),
     ({"attachment_media_ids": ["a", "b"]}, {"attachment_media_ids": ("a", "b")}),
+    ({"prompt": "A lake"}, {"prompt": "A\u200b la\u00adke\ufeff"}),
+    ({"prompt": "A heart \u2764"}, {"prompt": "A heart \u2764\ufe0f"}),
+    ({"once": "heart \u2764"}, {"once": "\u200fheart \u2764\ufe0f"}),
 ]
 
 
@@ -210,3 +215,22 @@ def test_where_nobody_else_would_know_nothing_is_asked_for(service, tmp_path):
         ):
             wonda.images.generate(**NAMED)
         assert service.made == []
+
+
+def test_what_an_earlier_version_has_noted_is_not_made_again(kernel, service):
+    import hashlib
+
+    import msgspec
+
+    def short(data):
+        return hashlib.sha256(data).hexdigest()[:32]
+
+    body = {"model": "m", "prompt": "A  lake", "params": {"n": 4.0}}
+    first, name = kernel(), "caf\u00e9  sale"
+    exact = short(msgspec.json.encode(body, order="sorted"))
+    before = f"once:{short(name.encode())}:{exact}"
+    journal = first._async._core.journal
+    intent, _ = journal.begin(BASE, "inference", json.dumps(body).encode(), before).result()
+    journal.accepted(intent, "j9").result()
+    assert first.images.generate(**body, once=name).id == "j9"
+    assert service.made == []

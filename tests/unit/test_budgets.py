@@ -238,6 +238,28 @@ def test_what_has_gone_counts_by_its_time_service_and_parameters(tmp_path):
     journal.close()
 
 
+def test_a_ledger_keeps_no_texts(tmp_path):
+    from wonda_widgets import pruning
+
+    journal = ww.Journal(tmp_path / "j.db")
+    for number in range(20):
+        params = {"negativePrompt": f"{number} " + "long " * 30_000, "resolution": "2K"}
+        body = {"model": "m", "prompt": "A lake", "params": params}
+        intent, _ = journal.begin("b", "inference", json.dumps(body).encode()).result()
+        journal.accepted(intent, intent).result()
+        done = ww.Snapshot(status="failed", raw={"status": "failed"})
+        journal.heard("b", "inference", intent, done).result()
+    journal._database.run(lambda connection: pruning.prune(connection, 365, 1)).result()
+    spent = ww.Budget(9)
+    spent._prices = {("b", '["m",{"resolution":"2K"}]'): 0.1}
+    assert journal.spent("b", spent).result() == pytest.approx(2.0)
+    rows = journal._database.run(
+        lambda connection: connection.execute("SELECT body FROM priced").fetchall()
+    ).result()
+    assert [row["body"] for row in rows] == ['{"model": "m", "params": {"resolution": "2K"}}']
+    journal.close()
+
+
 def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypatch):
     import sqlite3
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from conftest import BASE, KEY
+from posting_service import EARLIER
 
 import wonda_widgets as ww
 from wonda_widgets.resources import once
@@ -30,7 +31,8 @@ class Service:
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
         if path == "/instagram/publishes":
-            return httpx.Response(200, json={"publishes": self.rows[::-1], "nextCursor": None})
+            rows = [*self.rows[::-1], EARLIER]
+            return httpx.Response(200, json={"publishes": rows, "nextCursor": None})
         if path.startswith("/jobs/"):
             return httpx.Response(200, json={"status": "succeeded"})
         assert path == PATH

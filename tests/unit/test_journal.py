@@ -607,3 +607,70 @@ def test_a_killed_process_that_nobody_has_taken_note_of_does_not_run():
         assert not records._runs(owner)
     finally:
         child.communicate()
+
+
+def earlier_version(path):
+    """A journal as the version before had it, with an accepted request."""
+    old = sqlite3.connect(path)
+    for statements in MIGRATIONS[:3]:
+        for statement in statements.split(";"):
+            old.execute(statement)
+    old.execute("PRAGMA user_version=3")
+    rows = [
+        ("a", "accepted", "", "j1"),
+        ("u", "unknown", "the service took it, but its reply names nothing to follow", None),
+        ("l", "unknown", "the connection was lost", None),
+    ]
+    for intent, state, reason, job_id in rows:
+        old.execute(
+            "INSERT INTO request VALUES (?,?,'publish','{}','','',?,?,?,?,?,'',0,'{}',NULL)",
+            (intent, BASE, time.time() + 400 * 86_400, time.time(), state, reason, job_id),
+        )
+    old.commit()
+    old.close()
+
+
+def test_what_was_taken_before_is_known_to_have_been(made, tmp_path):
+    earlier_version(tmp_path / "journal.db")
+    kept = made()
+    taken = {row.intent: row.taken for row in recent(kept)}
+    assert taken == {"a": True, "u": True, "l": False}
+    # A kernel of that version that still runs notes an answer as it always did.
+    kept._database.run(
+        lambda file: file.execute("UPDATE request SET job_id='j2', taken=0 WHERE intent='l'")
+    ).result()
+    assert all(row.taken for row in recent(kept))
+
+
+def test_the_time_of_an_entry_that_is_to_come_is_not_believed(made, tmp_path):
+    from wonda_widgets import time_of_day
+
+    earlier_version(tmp_path / "journal.db")
+    believed = (
+        made()
+        ._database.run(lambda file: file.execute("SELECT believed FROM reading").fetchone()[0])
+        .result()
+    )
+    assert abs(believed - time.time()) < 60
+    assert abs(made()._database.run(time_of_day.now).result() - time.time()) < 60
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_an_earlier_file_that_cannot_be_written_is_read(made, tmp_path, monkeypatch, bare):
+    path = tmp_path / "journal.db"
+    earlier_version(path)
+    real = sqlite3.connect
+
+    def connect(name, **options):
+        # What a full disk, and a file system that takes no files at all, say.
+        if name == path:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        if bare and "mode=ro" in str(name) and "immutable" not in str(name):
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(name, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    kept = made(path)
+    with pytest.warns(database.JournalWarning):
+        begin(kept)
+    assert {row.intent for row in recent(kept)} >= {"a", "u", "l"}

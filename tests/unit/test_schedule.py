@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import httpx
 import msgspec
 import pytest
+from posting_service import EARLIER
 
 import wonda_widgets as ww
 from wonda_widgets import polling, runtime
@@ -36,11 +37,13 @@ class Service:
         self.lose_delete = ""
         self.empty = False
         self.delete_status = 200
+        self.delete_body = b""
+        self.list = None  # a reply in place of the list
 
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
         if path == "/instagram/publishes":
-            return httpx.Response(200, json={"publishes": [], "nextCursor": None})
+            return httpx.Response(200, json={"publishes": [EARLIER], "nextCursor": None})
         of_schedule = "scheduled" in path or "scheduledAt" in request.content.decode()
         if self.off and of_schedule:
             error = {"error": {"message": "Scheduling is off", "code": "feature_disabled"}}
@@ -56,7 +59,8 @@ class Service:
                 for job_id, row in self.waiting.items()
                 if job_id not in self.canceled
             ]
-            return httpx.Response(200, json={"scheduled": rows})
+            listed = json.dumps({"scheduled": rows}).encode() if self.list is None else self.list
+            return httpx.Response(200, content=listed)
         status = "canceled" if job_id in self.canceled else "scheduled"
         return httpx.Response(200, json={"status": status})
 
@@ -82,6 +86,8 @@ class Service:
         self.deletes.append(job_id)
         if self.lose_delete == "before":
             raise httpx.ReadError("lost")
+        if self.lose_delete == "page":
+            return httpx.Response(200, content=self.delete_body)
         if job_id in self.canceled or job_id not in self.waiting:
             return httpx.Response(404, json={"error": {"message": "not found"}})
         if job_id in self.started:
@@ -203,6 +209,46 @@ def test_a_lost_answer_is_settled_by_the_list(kernel, service, lose):
         assert finding.posted is False
         wonda.publish.instagram(**POST, scheduled_at=soon())
     assert len(service.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"<html>",
+        b"",
+        b"{}",
+        b'{"message": "down", "details": []}',
+        b'{"errors": ["timeout"], "scheduled": []}',
+        b'{"error": {"message": "x"}, "scheduled": []}',
+        b'{"scheduled": [], "nextCursor": {"x": 1}}',
+        b'{"scheduled": [null]}',
+        b'{"scheduled": [{"healthy": true}]}',
+        b'{"scheduled": [], "success": false}',
+    ],
+)
+def test_what_is_no_list_of_scheduled_posts_says_nothing(kernel, service, reply):
+    wonda = kernel()
+    service.lose = "after"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.lose, service.list = "", reply
+    assert wonda.publish.check(caught.value).posted is None
+    with pytest.raises(ww.OutcomeUnknownError):
+        wonda.publish.instagram(**POST, scheduled_at=soon())
+    assert len(service.bodies) == 1
+    with pytest.raises(ww.UnexpectedReplyError):
+        wonda.publish.scheduled()
+
+
+def test_a_page_in_place_of_an_answer_cancels_nothing(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.delete_body, service.lose_delete = b"<html>Maintenance</html>", "page"
+    with pytest.raises(ww.UnexpectedReplyError) as caught:
+        wonda.publish.cancel(job)
+    assert "not known whether it was canceled" in caught.value.hint
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram(**POST, scheduled_at=soon())
 
 
 def test_where_the_list_tells_too_little_the_person_is_asked(kernel, service):

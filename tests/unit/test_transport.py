@@ -103,10 +103,11 @@ def test_a_post_that_never_arrives_says_that_nothing_was_sent():
 
 
 def test_retry_after_is_honoured_and_bounded():
-    wire = Wire(httpx.Response(429, headers={"Retry-After": "7"}, json={}), {"fine": True})
+    slow = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+    wire = Wire(httpx.Response(429, headers={"Retry-After": "7"}, json=slow), {"fine": True})
     wire.post()
     assert wire.slept == [7.0]
-    wire = Wire(httpx.Response(429, headers={"Retry-After": "3600"}, json={}))
+    wire = Wire(httpx.Response(429, headers={"Retry-After": "3600"}, json=slow))
     with pytest.raises(ww.RateLimitError) as caught:
         wire.post()
     assert caught.value.retry_after == 3600
@@ -170,7 +171,40 @@ def test_a_throttled_reply_says_when_it_opens_again(place):
 )
 def test_an_odd_error_body_still_gives_our_error(body):
     with pytest.raises(ww.BadRequestError):
-        Wire(httpx.Response(400, text=body)).post()
+        Wire(httpx.Response(400, text=body)).get()
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 410, 418, 499])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Blocked</html>",
+        "",
+        '{"error": "Forbidden"}',
+        '{"error": {"code": 404}}',
+        '{"error": {"message": "no"}}',
+        '{"message": "no Route matched"}',
+    ],
+)
+def test_a_no_that_is_not_the_service_s_leaves_the_outcome_unknown(status, body):
+    wire = Wire(httpx.Response(status, text=body))
+    with pytest.raises(ww.OutcomeUnknownError, match=f"HTTP {status}") as caught:
+        wire.post()
+    assert not isinstance(caught.value, ww.UnexpectedReplyError), "nobody says that it was taken"
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 405, 407, 411, 413, 414, 421, 429, 431])
+def test_what_no_server_passes_on_was_not_sent(status):
+    wire = Wire(httpx.Response(status, text="<html>"))
+    with pytest.raises(ww.APIError):
+        wire.post()
+    assert len(wire.requests) == 1, "it is not known whose limit this is"
+
+
+def test_a_part_of_a_reply_is_none():
+    with pytest.raises(ww.UnexpectedReplyError):
+        Wire(httpx.Response(206, json={"publishes": []})).get()
 
 
 def test_the_key_goes_to_the_api_and_not_to_storage_or_after_a_redirect():
@@ -332,7 +366,7 @@ def test_a_reply_that_is_too_large_is_not_read(monkeypatch):
     with pytest.raises(ww.UnexpectedReplyError):
         Wire(large()).get()
     with pytest.raises(ww.BadRequestError, match="Bad Request"):
-        Wire(large(400)).post()
+        Wire(large(400)).get()
 
 
 @pytest.mark.parametrize("zipped", ["gzip", "deflate"])

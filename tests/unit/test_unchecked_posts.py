@@ -44,6 +44,14 @@ OUTAGES = [
     (200, b'{"publishes": [{"healthy": true}]}'),
     (200, b'{"publishes": [], "error": {"message": "backend down"}}'),
     (200, b'{"one": [], "two": []}'),
+    (200, b'{"publishes": [], "errors": ["upstream timeout"]}'),
+    (200, b'{"publishes": [], "success": false}'),
+    (200, b'{"publishes": [], "partial": true}'),
+    (206, b'{"publishes": []}'),
+    (404, b'{"error": "Not Found"}'),
+    (403, b'{"error": "Forbidden"}'),
+    (404, b'{"error": {"code": 404, "message": "not found", "status": "NOT_FOUND"}}'),
+    (403, b'{"error": {"message": "wait", "code": "throttled"}}'),
     (204, b""),
     (302, b""),
     (404, b"<html>nginx</html>"),
@@ -162,3 +170,18 @@ def test_of_a_carousel_a_row_may_name_some_images_only(kernel, service):
     with pytest.raises(ww.AlreadyPublishedError) as caught:
         kernel().publish.instagram_carousel(**post)
     assert caught.value.code == "possibly_published"
+
+
+def test_without_a_journal_that_can_be_written_the_person_decides(service, tmp_path):
+    (tmp_path / "no folder").write_text("a file")
+    transport = httpx.MockTransport(service)
+    journal = tmp_path / "no folder" / "j.db"
+    with ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport) as wonda:
+        with (
+            pytest.warns(ww.JournalWarning),
+            pytest.raises(ww.HistoryUnavailableError, match="may not be known here"),
+        ):
+            wonda.publish.instagram(**POST)
+        assert service.posts == 0
+        wonda.publish.instagram(**POST, allow_unchecked=True).wait(10)
+    assert service.posts == 1

@@ -456,6 +456,12 @@ def test_with_several_accounts_none_is_guessed(panel, settled):
         assert form.account == ""
 
 
+def post_another(wonda):
+    """Have something in the history: with nothing in it, it proves nothing."""
+    media = wonda.media.upload(b"GIF89a another")
+    wonda.publish.instagram(media_id=media.media_id, instagram_account_id=ACCOUNT).wait()
+
+
 def lose(publisher, settled, wonda, *, after):
     """Have the answer to a post lost, after or before it takes effect."""
     wonda.faults.add("POST", "/publish/instagram", "drop", after=after)
@@ -483,6 +489,7 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
     publisher, settled, wonda, monkeypatch
 ):
     monkeypatch.setattr("wonda_widgets.resources.once.grace", lambda _record: 0.3)
+    post_another(wonda)
     lose(publisher, settled, wonda, after=False)
     send(publisher, "check")
     settled(lambda: publisher.again_in > 0)
@@ -492,7 +499,7 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
     send(publisher, "publish", **fields())
     settled(lambda: publisher.posted)
     assert publisher.settled == ""
-    assert len(sandbox_of(wonda).store.publishes) == 1
+    assert len(sandbox_of(wonda).store.publishes) == 2
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "history cannot"), (403, "no history")])
@@ -511,6 +518,7 @@ def test_while_a_post_is_unknown_its_picture_stays_the_one_to_publish(
     publisher, settled, wonda, monkeypatch
 ):
     monkeypatch.setattr("wonda_widgets.resources.once.grace", lambda _record: 0.0)
+    post_another(wonda)
     lose(publisher, settled, wonda, after=False)
     first = publisher.media_id
     runtime.post(lambda: publisher.offer("another"))

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import InvalidInputError
+from ..seen_text import seen
 from ..transport import encoded
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class AskedOnce:
     ----------
     same_as : str
         What it is called in the journal.
+    also : str
+        What it may be called there, too; empty for nothing.
     for_good : bool
         Whether one that was made stands also if it failed: the service does not say that a
         failed picture was free, so only a person has it made again.
@@ -49,8 +51,9 @@ class AskedOnce:
 
     repeat = False
 
-    def __init__(self, same_as: str, *, for_good: bool = True) -> None:
+    def __init__(self, same_as: str, *, also: str = "", for_good: bool = True) -> None:
         self.same_as = same_as
+        self.also = also
         self.for_good = for_good
 
     async def settle(self, earlier: Record) -> None:
@@ -67,8 +70,9 @@ class AskedOnce:
 
 
 def digest(body: Mapping[str, Any]) -> str:
-    """Tell a request from others by what it asks for, and by nothing else."""
-    return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
+    """Tell a request from others by what it means, and by nothing else."""
+    sent = json.loads(encoded(body)["content"])  # as the service reads it
+    return hashlib.sha256(msgspec.json.encode(canonical(sent), order="sorted")).hexdigest()[:32]
 
 
 def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
@@ -79,16 +83,18 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
     InvalidInputError
         If it is no name.
     """
-    plain = _plain_name(name) if isinstance(name, str) else ""
+    plain = seen(name, "NFKC") if isinstance(name, str) else ""
     if not plain or len(name) > LONGEST:
         raise InvalidInputError(
             "once",
-            f"once= takes a name of at most {LONGEST} characters.",
-            "Name what the picture is for, as in once='autumn campaign'.",
+            f"once= takes a name of 1 to {LONGEST} characters.",
+            "Name what the image is for, as in once='autumn campaign'.",
         )
-    sent = json.loads(encoded(body)["content"])  # as the service reads it; says what is wrong
-    asked = json.dumps(canonical(sent), sort_keys=True)
-    return AskedOnce(f"once:{_short_hash(plain)}:{_short_hash(asked)}")
+    asked = digest(body)  # says what is wrong with it
+    # Under this it was noted before names and requests were compared by what they mean.
+    exact = hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
+    before = f"once:{_short_hash(name.strip())}:{exact}"
+    return AskedOnce(f"once:{_short_hash(plain)}:{asked}", also=before)
 
 
 def _short_hash(text: str) -> str:
@@ -98,26 +104,16 @@ def _short_hash(text: str) -> str:
 def canonical(value: Any) -> Any:
     """Give JSON in the one form that all values with its meaning share.
 
-    Numbers are equal whatever their type and sign of zero, a member that is None or empty is as
-    good as none, and texts are equal if they differ only in blanks or in how Unicode spells them.
+    Numbers are equal whatever their type and sign of zero, a member that is None or an empty
+    object is as good as none, and texts are equal if they look the same.
     """
     if isinstance(value, dict):
-        members = ((_text(name), canonical(member)) for name, member in value.items())
+        members = ((seen(name), canonical(member)) for name, member in value.items())
         return {name: member for name, member in members if member not in (None, {})}
     if isinstance(value, list):
         return [canonical(member) for member in value]
     if isinstance(value, str):
-        return _text(value)
+        return seen(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)  # of -0.0 as well
     return value
-
-
-def _text(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def _plain_name(name: str) -> str:
-    """A name as it is compared: also full-width letters and marks that nobody sees are equal."""
-    shown = "".join(each for each in name if unicodedata.category(each) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", shown).split())

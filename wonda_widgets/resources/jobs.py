@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .. import runtime
+from .. import records, runtime
 from ..errors import InvalidInputError
 from ..jobs import SCHEDULED
 from ..models import timestamp
@@ -114,10 +114,18 @@ class AsyncJobs:
         """Note that you have looked yourself what became of a request; it is no longer listed.
 
         Nor does it stand in the way of the same one any more (``once=`` of `images.generate`).
+
+        Raises
+        ------
+        InvalidInputError
+            If it is being sent at this moment.
         """
         self._core.transport.check_open()
         if unknown.intent:
-            await asyncio.wrap_future(self._core.journal.dismissed(unknown.intent))
+            journal = self._core.journal
+            for record in await asyncio.wrap_future(journal.of_intent(unknown.intent)):
+                records.check_sent(record)
+            await asyncio.wrap_future(journal.dismissed(unknown.intent))
 
     def attach(self, kind: Kind, job_id: str) -> Job:
         """Follow a job by its id, whoever submitted it.

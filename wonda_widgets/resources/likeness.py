@@ -8,10 +8,11 @@ third answer, for which the person is asked.
 from __future__ import annotations
 
 import html
-import unicodedata
 from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
+
+from ..seen_text import seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,8 +116,7 @@ def place_of(body: Mapping[str, Any]) -> str | None:
 
 def plain(caption: str | None) -> str:
     """A caption without what services change about it."""
-    text = unicodedata.normalize("NFKC", html.unescape(caption or ""))
-    return " ".join(text.split())
+    return seen(html.unescape(caption or ""), "NFKC")
 
 
 def same_words(found: str | None, asked: str | None) -> bool | None:

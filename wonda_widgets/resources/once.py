@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,15 @@ PRODUCTS = {"feed": "IMAGE", "story": "STORIES", "reels": "REELS"}
 
 #: The account or the service has no history. All else says that it cannot be read now.
 NO_HISTORY = (BadRequestError, PermissionDeniedError, NotFoundError, GoneError)
+
+
+#: With these the service itself says so; another server says it in another way.
+NONE_CODES = frozenset(
+    {
+        *("bad_request", "validation_error", "forbidden", "feature_disabled"),
+        *("paid_plan_required", "not_found", "gone"),
+    }
+)
 
 
 def _is_hopeless(error: WondaError) -> bool:
@@ -136,8 +146,14 @@ async def _picture_of(core: Core, media_id: str) -> str:
         if edit is None:
             break
         of = str(edit.get("of"))
-        done.append(edit.get("operations"))
+        # The same image in another format is the same image.
+        changes = [each for each in edit.get("operations") or () if not _only_encodes(each)]
+        done += [changes] if changes else []
     return of if not done else json.dumps([of, done[::-1]], sort_keys=True)
+
+
+def _only_encodes(operation: object) -> bool:
+    return isinstance(operation, dict) and operation.get("type") == "encode"
 
 
 class PostOnce:
@@ -157,6 +173,7 @@ class PostOnce:
         Whether it may be made where the history cannot be read.
     """
 
+    also = ""
     for_good = False  # a post that failed can be made again
 
     def __init__(
@@ -175,6 +192,20 @@ class PostOnce:
         self._unchecked = unchecked
         self.repeat = repeat
         self.same_as = same_as
+
+    def guard(self, _connection: object) -> None:
+        """Refuse, within the journal's transaction, where the journal does not know all.
+
+        Raises
+        ------
+        HistoryUnavailableError
+        """
+        trouble = self._core.journal.trouble
+        if trouble and not (self.repeat or self._unchecked):
+            raise HistoryUnavailableError(
+                f"Whether this was posted before may not be known here. {trouble}",
+                "Nothing was sent. Look at the account, then pass allow_unchecked=True to publish.",
+            )
 
     async def settle(self, earlier: Record) -> None:
         """Look what became of the same post, of which the journal knows.
@@ -300,7 +331,7 @@ class PostOnce:
 
 def _has_none(error: WondaError) -> bool:
     """Whether the service itself says that there is no history."""
-    return isinstance(error, NO_HISTORY) and isinstance(error, APIError) and error.by_service
+    return isinstance(error, APIError) and error.by_service and error.code in NONE_CODES
 
 
 async def check(core: Core, operation: Operation, record: Record) -> Finding:
@@ -341,10 +372,9 @@ async def _in_history(core: Core, operation: Operation, record: Record) -> Findi
 
     def asked() -> datetime:
         """When it was asked, by the service's clock, or earlier."""
-        if record.served_at is not None:
-            return _moment(record.served_at)
-        # It may have been noted by a clock that was wrong then.
-        return _moment(min(record.asked_at + core.transport.ahead, _service_time(core)))
+        # Each of these may be by a clock that is wrong, so the earliest counts.
+        by_us = min(record.asked_at + core.transport.ahead, _service_time(core))
+        return _moment(by_us if record.served_at is None else min(by_us, record.served_at))
 
     account = record.body["instagramAccountId"]
     try:
@@ -368,11 +398,15 @@ async def _concluded(
         return _undecided(why, doubtful or ours)
     left = grace(record) - _quiet_for(core, record)
     if left > 0:
+        minutes = math.ceil(grace(record) / 60)
         return Finding(
             posted=None,
-            message="It is not in the account’s history so far, but may still arrive.",
+            message="It is not in the account’s history yet, but may still arrive; that can take "
+            f"{minutes} minute{'s' if minutes > 1 else ''}.",
             again_in=min(left, AGAIN),
         )
+    if not found.posts:  # nor would one be that shows nothing at all
+        return _undecided("The account’s history is empty, which proves nothing")
     if ours is not None:
         return await _settled(core, operation, record, ours)
     return await _noted(core, operation, record, core.journal.absent(record), NOT_POSTED)
@@ -406,9 +440,6 @@ def _service_time(core: Core) -> float:
 def _quiet_for(core: Core, record: Record) -> float:
     """Seconds, or fewer, since a post may last have been on its way; no set clock adds to them."""
     quiet = record.quiet_for
-    there = core.transport.service_time
-    if there is not None and record.served_at is not None:
-        quiet = max(quiet, there - record.served_at - record.answer_limit)
     due = timestamp(record.body.get("scheduledAt"))
     if due is not None and due.timestamp() <= _service_time(core):
         quiet = min(quiet, _service_time(core) - due.timestamp())  # it left the list then

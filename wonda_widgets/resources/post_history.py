@@ -91,7 +91,7 @@ async def read(
             raw = await transport.get(PATH, query)
         page = [post(row) for row in _rows(raw)]
         found += page
-        if raw.get("nextCursor") is None:
+        if raw.get("nextCursor") is None and not raw.get("hasMore"):
             return History(posts=found, complete=True)
         cursor = _cursor(raw)
         if since is not None and _ends_before(page, since()):
@@ -111,7 +111,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
         If it is no history: an error page, an empty reply, or JSON about something else. That
         nothing is in it would say that nothing was posted.
     """
-    if not isinstance(raw, dict) or raw.get("error"):
+    if not isinstance(raw, dict) or says_that_it_failed(raw):
         raise _no_history()
     lists = [value for value in raw.values() if isinstance(value, list)]
     rows = raw.get(NAME, lists[0] if len(lists) == 1 else None)
@@ -122,6 +122,12 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
     if not listed or not all(isinstance(row, dict) and FACTS & row.keys() for row in rows):
         raise _no_history()
     return rows
+
+
+def says_that_it_failed(raw: dict[str, Any]) -> bool:
+    """Whether a reply says of itself that it is not the whole truth."""
+    told = any(raw.get(name) for name in ("error", "errors", "errorMessage", "partial"))
+    return told or any(raw.get(name) is False for name in ("ok", "success", "complete"))
 
 
 def _no_history() -> UnexpectedReplyError:

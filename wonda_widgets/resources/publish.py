@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
+from .. import records, runtime
 from ..errors import (
     InvalidInputError,
     OutcomeUnknownError,
@@ -96,7 +96,7 @@ class AsyncPublish:
         AlreadyPublishedError
             If the same was posted before, may have been, or is on its way; nothing was sent.
         HistoryUnavailableError
-            If the account's history cannot be read now; nothing was sent.
+            If the account's history, or the journal, cannot be read now; nothing was sent.
         OutcomeUnknownError
             If the request may have arrived but its reply was lost, now or the last time that
             the same was published. It is not repeated; `check` settles it.
@@ -113,7 +113,7 @@ class AsyncPublish:
             self._core, PUBLISHING, body, same_as, repeat=allow_repeat, unchecked=allow_unchecked
         )
         try:
-            return await self._core.start(PUBLISHING, body, _named, once=first)
+            return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
         except PermissionDeniedError as error:
             if due is not None and error.code == schedule.FEATURE_OFF:
                 error.advising(schedule.NO_SCHEDULING)
@@ -159,7 +159,7 @@ class AsyncPublish:
         first = once.PostOnce(
             self._core, CAROUSEL, body, same_as, repeat=allow_repeat, unchecked=allow_unchecked
         )
-        return await self._core.start(CAROUSEL, body, _made, once=first)
+        return await self._core.start(CAROUSEL, body, _made, once=first, guard=first.guard)
 
     @on_package_loop
     async def scheduled(self) -> list[ScheduledPost]:
@@ -223,9 +223,10 @@ class AsyncPublish:
         Raises
         ------
         InvalidInputError
-            If it is not of a post in this client's journal.
+            If it is not of a post in this client's journal, or is being sent at this moment.
         """
         record = await self._record(unknown)
+        records.check_sent(record)
         journal = self._core.journal
         written = (
             journal.posted(record.intent, None, record.job_id) if posted else journal.absent(record)

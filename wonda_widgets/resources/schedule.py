@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from ._core import Core
 
 PATH = "/publish/scheduled"
+#: What an empty list may be called, and what a row tells one or more of.
+NAMES = frozenset({"scheduled", "publishes", "posts", "items", "jobs"})
+FACTS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
 SOONEST = timedelta(minutes=5)
 LATEST = timedelta(days=29)
 RANGE = "Choose a time from 5 minutes to 29 days ahead."
@@ -132,12 +135,32 @@ async def _all(core: Core) -> list[ScheduledPost]:
 
 
 def _rows(raw: Any) -> list[dict[str, Any]]:
+    """Read the list, whatever it is called.
+
+    Raises
+    ------
+    UnexpectedReplyError
+        If it is none, or only a part: what is not in it would be taken for not scheduled.
+    """
     lists = [raw] if isinstance(raw, list) else []
-    if isinstance(raw, dict):
+    if isinstance(raw, dict) and not post_history.says_that_it_failed(raw):
         lists = [value for value in raw.values() if isinstance(value, list)]
-    if len(lists) != 1:
-        raise UnexpectedReplyError("The list of scheduled posts has no rows.", "Try again later.")
-    return [row for row in lists[0] if isinstance(row, dict)]
+        if raw.get("nextCursor") is not None or raw.get("hasMore"):
+            lists = []
+    rows = lists[0] if len(lists) == 1 else None
+    is_named = isinstance(raw, list) or NAMES & set(raw if isinstance(raw, dict) else ())
+    if rows is None or not (rows or is_named):
+        raise _no_list()
+    if not all(isinstance(row, dict) and FACTS & row.keys() for row in rows):
+        raise _no_list()
+    return rows
+
+
+def _no_list() -> UnexpectedReplyError:
+    return UnexpectedReplyError(
+        "The service answered with something other than the list of scheduled posts.",
+        "Try again later.",
+    )
 
 
 def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> ScheduledPost:
@@ -181,6 +204,7 @@ async def cancel(core: Core, job_id: str) -> None:
         ConflictError,
         ServerError,
         ServiceUnreachableError,
+        UnexpectedReplyError,
     ) as error:
         # It may be canceled all the same: by an earlier try whose answer was lost.
         if not await _is_canceled(core, job_id):

@@ -121,6 +121,80 @@ def test_a_jpeg_with_impossible_sampling_is_refused():
         preview.preview(bytes(data))
 
 
+# What libjpeg finds is asked of libjpeg: two blocks, black unless it reads a second scan.
+
+DARK, LIGHT = b"\x7f", b"\xbf"  # one block each; see `HUFFMAN`
+HUFFMAN = segment(0xC4, bytes([0, 1, 1, *[0] * 14, 0, 3]))  # 0: no difference, 10: three bits
+LEVELS = segment(0xDB, bytes([0, *[16] * 64]))
+FRAME = segment(0xC2, bytes([8, 0, 8, 0, 16, 1, 1, 0x11, 0]))
+SCAN_HEAD = segment(0xDA, bytes([1, 1, 0, 0, 0, 0]))
+LIGHTER = SCAN_HEAD + LIGHT + b"\xff\xd0" + LIGHT
+RESTARTS = {"restarts": segment(0xDD, b"\0\1"), "none": b""}
+
+
+def tiny(before, between, behind):
+    """A JPEG with something in the first of its scans, and something behind that."""
+    head = b"\xff\xd8" + LEVELS + FRAME + HUFFMAN + before
+    return head + SCAN_HEAD + DARK + between + behind + END
+
+
+def seen_by_libjpeg(data):
+    with Image.open(io.BytesIO(data)) as image:
+        try:
+            image.load()
+        except OSError:  # it gives up, so there are no more scans for it
+            return False
+        return image.getextrema() != (128, 128)
+
+
+def hiding_places():
+    """Whatever marker, followed by whatever would be a length, and a scan at either end of it."""
+    for marker in range(256):
+        for fill in (b"", b"\xff"):
+            yield fill + bytes([0xFF, marker])
+        for length in (0, 1, 2, 3, 4, 8, 13, 60, 0xFFFF):
+            yield bytes([0xFF, marker]) + length.to_bytes(2, "big")
+            yield bytes([0xFF, marker]) + length.to_bytes(2, "big") + bytes(max(0, length - 2))
+            yield b"\xff\xd0" + DARK + bytes([0xFF, marker]) + length.to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("restarts", RESTARTS)
+def test_no_scan_that_libjpeg_finds_is_missed(restarts):
+    missed, found = [], 0
+    for between in hiding_places():
+        for inside in (b"", segment(0xE1, END + b"\0" * 9), END):
+            if not seen_by_libjpeg(tiny(RESTARTS[restarts], between + inside, LIGHTER)):
+                continue
+            found += 1
+            if not scans.more_than(tiny(RESTARTS[restarts], between + inside, LIGHTER * 200), 100):
+                missed.append((between[:6], inside))
+    assert found > 1000
+    assert missed == []
+
+
+def test_scans_behind_a_reserved_marker_among_restarts_are_refused_at_once():
+    many = LIGHTER * 3000
+    data = tiny(RESTARTS["restarts"], b"\xff\x02\xff\xff", many + bytes(70_000))
+    assert seen_by_libjpeg(tiny(RESTARTS["restarts"], b"\xff\x02\xff\xff", LIGHTER))
+    with pytest.raises(ww.UnsafeMediaError, match="scans"):
+        decode.decoded(data)
+
+
+@pytest.mark.parametrize("marker", [0x02, 0xBF, 0xC0, 0xC3, 0xC8, 0xDE, 0xDF, 0xF0, 0xFD])
+def test_a_file_whose_segments_are_not_certain_is_refused_only_with_many_scans(marker):
+    odd = segment(marker, b"odd")
+    assert not scans.more_than(tiny(b"", odd, LIGHTER * 90), 100)
+    assert scans.more_than(tiny(b"", odd, END + LIGHTER * 200), 100)
+
+
+def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
+    camera = segment(0xE1, b"Exif\0\0" + PROGRESSIVE) + segment(0xE2, PROGRESSIVE) * 30
+    data = PROGRESSIVE[:2] + camera + PROGRESSIVE[2:]
+    assert data.count(scans.SCAN) > 100
+    assert not scans.more_than(data, 100)
+    assert preview.preview(data).format == "JPEG"
+
+
 # ---------------------------------------------------------------- the deadline in the thread
 
 

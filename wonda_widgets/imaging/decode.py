@@ -214,7 +214,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
         memory += PER_HEADER_BYTE * file.read_so_far + coefficients
         if coefficients and scans.more_than(data, MAX_SCANS):
             raise UnsafeMediaError(
-                f"The JPEG has more than {MAX_SCANS} scans, which takes too long to open.",
+                f"The JPEG may have more than {MAX_SCANS} scans, which takes too long to open.",
                 "wonda.media.download(media) gives its bytes.",
             )
         file.bound = None

@@ -1,5 +1,7 @@
 """Reference images: from the browser or from Python, in order, within the model's limits."""
 
+import asyncio
+import threading
 from io import BytesIO
 
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets import attachments, runtime
+from wonda_widgets.imaging import workers
 from wonda_widgets.models import ImageModel, Media
 
 
@@ -147,6 +150,67 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
     page.send("submit", prompt="x", model="nano-banana-2", params={})
     settled(lambda: form.job)
     assert not arrived(wonda, "media/upload")
+
+
+@pytest.fixture
+def busy():
+    """Decoders that are all busy with other images."""
+    end = threading.Event()
+    for _ in range(workers.AT_ONCE):
+        runtime.spawn(workers.decoding(end.wait))
+    yield end
+    end.set()
+
+
+def test_an_upload_does_not_wait_for_the_decoders(form, page, wonda, settled, busy):
+    page.drop(a=picture("red"), b=picture("green"))
+    form.add_reference(picture("blue"), name="c.png")
+    settled(lambda: states(form) == ["done"] * 3)
+    assert form.reference_thumbs == {}
+    assert len(arrived(wonda, "media/upload")) == 3
+    busy.set()
+    settled(lambda: len(form.reference_thumbs) == 3)
+    assert states(form) == ["done"] * 3
+
+
+def test_what_is_no_image_is_refused_also_while_the_decoders_are_busy(
+    form, page, wonda, settled, busy
+):
+    page.drop(a=b"not a pic", b=b"\x89PNG\r\n\x1a\n" + bytes(82))
+    settled(lambda: states(form) == ["refused"] * 2)
+    assert not busy.is_set()
+    assert not arrived(wonda, "media/upload")
+
+
+def test_a_damaged_image_is_refused_as_soon_as_that_is_known(form, page, settled, busy):
+    page.drop(cut=picture()[:60])
+    settled(lambda: states(form) == ["done"])
+    busy.set()
+    settled(lambda: states(form) == ["refused"])
+    assert "damaged" in form.references[0]["said"]
+    assert not form.references[0]["retry"]
+    assert form.reference_ids == []
+
+
+def test_a_damaged_image_ends_its_own_upload(form, page, settled, monkeypatch):
+    async def never(*_source, **_about):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(form._client.media, "upload", never)
+    page.drop(cut=picture()[:60], fine=picture())
+    settled(lambda: states(form) == ["refused", "uploading"] and form.reference_thumbs)
+
+
+def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, settled, monkeypatch):
+    async def slow(*_args):
+        seen.append(None)
+        raise workers.too_slow(1)
+
+    seen = []
+    monkeypatch.setattr(workers, "decoding", slow)
+    page.drop(a=picture())
+    settled(lambda: seen and states(form) == ["done"])
+    assert form.error is None
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,17 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
     return _eight_bits(image), size
 
 
+def check(data: bytes) -> None:
+    """Look at what stands before a picture's pixels; quick, as far as files can be.
+
+    Raises
+    ------
+    UnsafeMediaError
+        If it is no PNG, JPEG, WebP or GIF, or its header says that it is too large to open.
+    """
+    _opened(data)
+
+
 def full_size(data: bytes) -> Image.Image:
     """The picture at full size, upright; its `format` tells what the file is.
 

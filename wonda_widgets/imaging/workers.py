@@ -37,6 +37,10 @@ _turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] 
 _working: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
 
 
+class GivenUpError(UnsafeMediaError):
+    """An image that was not decoded to its end; nothing is known against it."""
+
+
 async def decoding(function: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
     """Run what decodes an image in a thread, and wait for it until its deadline.
 
@@ -49,7 +53,7 @@ async def decoding(function: Callable[..., T], *args: Any, seconds: float | None
 
     Raises
     ------
-    UnsafeMediaError
+    GivenUpError
         If it takes longer.
     """
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
@@ -95,9 +99,9 @@ def _leave(turn: asyncio.Semaphore, work: asyncio.Task[Any]) -> None:
         work.exception()  # whoever still waits for it is told
 
 
-def too_slow(seconds: float) -> UnsafeMediaError:
+def too_slow(seconds: float) -> GivenUpError:
     """Say that an image was given up."""
-    return UnsafeMediaError(
+    return GivenUpError(
         f"The image takes longer than {seconds:g} s to open, so it was given up.",
         "wonda.media.download(media) gives its bytes.",
     )

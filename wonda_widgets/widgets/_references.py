@@ -288,11 +288,25 @@ class ReferencesPanel(Panel):
     async def _upload(self, reference: Reference) -> None:
         reference.received, reference.state = reference.size, "uploading"
         self._show_references()
-        reference.thumb = await workers.decoding(_thumb, reference.data)
-        self._show_references()
+        # Not on the decoders' threads: these may be busy with other images for long.
+        await runtime.in_thread(_check, reference.data)
+        if not reference.thumb:
+            self._start(self._see, reference, reference.data)
         media = await self._client.media.upload(reference.data, name=reference.name)
         reference.media_id, reference.state = media.media_id or "", "done"
         reference.data = b""
+
+    async def _see(self, reference: Reference, data: bytes) -> None:
+        """Make the small copy beside the upload, which does not wait for it."""
+        try:
+            reference.thumb = await workers.decoding(_thumb, data)
+        except workers.GivenUpError:  # it is used, seen or not
+            return
+        except UnsafeMediaError as error:
+            self._stop(reference)
+            reference.data = b""  # there is nothing to try again
+            reference.refuse(error.message)
+        self._show_references()
 
     def _show_references(self) -> None:
         if self._closed:
@@ -354,6 +368,13 @@ def _counted(number: int) -> str:
 
 def _too_large(size: int) -> str:
     return f"It has {_words.size(size)}; up to {_words.size(MAX_FILE)} are taken."
+
+
+def _check(data: bytes) -> None:
+    """Refuse what is no picture; for a thread."""
+    from ..imaging.decode import check  # noqa: PLC0415 - Pillow is loaded when needed
+
+    check(data)
 
 
 def _thumb(data: bytes) -> bytes:

@@ -243,11 +243,12 @@ def test_a_preview_that_cannot_be_small_enough_ends():
 
 
 @pytest.fixture
-def stuck():
+def stuck(settled):
     """Decodes that do not end before the test does."""
     end = threading.Event()
     yield lambda seconds=600.0: runtime.spawn(workers.decoding(end.wait, seconds=seconds))
     end.set()
+    settled(lambda: decoding_threads() == 0)
 
 
 def test_what_it_gives_and_raises_comes_back():
@@ -265,11 +266,43 @@ def test_whoever_waits_is_told_at_the_deadline(stuck):
 
 
 def test_stuck_decodes_leave_their_places(stuck):
-    waiting = [stuck(0.01) for _ in range(3 * workers.AT_ONCE)]
-    for each in waiting:
+    for _ in range(workers.AT_ONCE - 1):
         with pytest.raises(ww.UnsafeMediaError):
-            each.result(20)
+            stuck(0.01).result(20)
     assert runtime.call(workers.decoding(divmod, 7, 2)) == (3, 1)
+
+
+def decoding_threads():
+    return sum(each.name == "image-decoding" for each in threading.enumerate())
+
+
+def test_stuck_decodes_do_not_pile_up(stuck, settled):
+    settled(lambda: decoding_threads() == 0)
+    waiting = [stuck(0.05) for _ in range(6 * workers.AT_ONCE)]
+    said = []
+    for each in waiting:
+        with pytest.raises(ww.UnsafeMediaError) as caught:
+            each.result(20)
+        said.append(str(caught.value))
+        assert decoding_threads() <= 2 * workers.AT_ONCE
+    assert sum("was not opened" in each for each in said) >= 4 * workers.AT_ONCE
+    with pytest.raises(ww.UnsafeMediaError, match="other images have been opening for too long"):
+        runtime.call(workers.decoding(divmod, 7, 2))
+
+
+def test_decoding_goes_on_when_some_of_the_stuck_ones_end(settled):
+    ends = [threading.Event() for _ in range(workers.AT_ONCE)]
+    for end in ends:
+        with pytest.raises(ww.UnsafeMediaError):
+            runtime.call(workers.decoding(end.wait, seconds=0.01))
+    with pytest.raises(ww.UnsafeMediaError, match="was not opened"):
+        runtime.call(workers.decoding(divmod, 7, 2))
+    ends[0].set()
+    settled(lambda: decoding_threads() < workers.AT_ONCE)
+    assert runtime.call(workers.decoding(divmod, 7, 2)) == (3, 1)
+    for end in ends:
+        end.set()
+    settled(lambda: decoding_threads() == 0)
 
 
 def test_a_decode_that_nobody_waits_for_keeps_its_place_until_its_deadline(settled):

@@ -2,7 +2,9 @@
 
 Pillow gives back control only now and then, so a thread cannot be made to end. But nobody
 waits for it longer than its deadline, it leaves its place to the next one then, and as a
-daemon it does not keep the process from exiting. Reading files, uploads and the keyring
+daemon it does not keep the process from exiting. If as many are stuck as may work at once,
+no more are begun until one of them ends: at most twice `AT_ONCE` threads, and what their
+images take, are there at any time. Reading files, uploads and the keyring
 have threads of their own (`runtime.in_thread`).
 """
 
@@ -35,6 +37,10 @@ _turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] 
     weakref.WeakKeyDictionary()
 )
 _working: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
+_stuck: set[concurrent.futures.Future[Any]] = set()  # past their deadline, and not at their end
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_stuck.clear)  # a child has none of these threads
 
 
 class GivenUpError(UnsafeMediaError):
@@ -54,8 +60,9 @@ async def decoding(function: Callable[..., T], *args: Any, seconds: float | None
     Raises
     ------
     GivenUpError
-        If it takes longer.
+        If it takes longer, or too many are stuck already.
     """
+    _refuse_if_crowded()
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
     await turn.acquire()
     # Whoever asked may be gone before it ends; its place is taken until then.
@@ -66,7 +73,17 @@ async def decoding(function: Callable[..., T], *args: Any, seconds: float | None
     return await asyncio.shield(work)
 
 
+def _refuse_if_crowded() -> None:
+    if len(_stuck) >= AT_ONCE:
+        raise GivenUpError(
+            f"{len(_stuck)} other images have been opening for too long, so this was not opened.",
+            "Try again in a minute; if it stays so, restart the kernel. "
+            "wonda.media.download(media) gives its bytes.",
+        )
+
+
 async def _within(seconds: float, function: Callable[[], T]) -> T:
+    _refuse_if_crowded()  # others may have got stuck while it waited for its turn
     done: concurrent.futures.Future[T] = concurrent.futures.Future()
     context = contextvars.copy_context()
     threading.Thread(
@@ -78,6 +95,8 @@ async def _within(seconds: float, function: Callable[[], T]) -> T:
     except TimeoutError:
         if not limit.expired():
             raise
+    _stuck.add(done)
+    done.add_done_callback(_stuck.discard)  # at once, if it has ended just now
     raise too_slow(seconds)
 
 

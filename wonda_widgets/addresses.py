@@ -12,7 +12,10 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from . import daemons
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
 #: Of a response's extensions: whether it came from a private address.
 FROM_INSIDE = "wonda_from_inside"
+
+#: Names that are looked up at a time. Where the DNS is silent, each takes half a minute, and
+#: neither files and uploads nor the end of the process wait for that.
+LOOK_UPS = 8
+_places = daemons.Places(LOOK_UPS)
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address, for networks without
@@ -64,16 +72,23 @@ def is_private(host: str) -> bool:
 
 
 async def resolved(host: str, port: int) -> list[IPv4Address | IPv6Address]:
-    """The addresses of a host, by one look-up, in the order to be tried; empty if it has none."""
+    """The addresses of a host, by one look-up, in the order to be tried; empty if it has none.
+
+    Nothing ends a look-up but the system, so it keeps its place, of `LOOK_UPS`, until then.
+    """
     if (address := literal(host)) is not None:
         return [address]
-    look_up = asyncio.get_running_loop().getaddrinfo
     try:
-        found = await look_up(host, port, type=socket.SOCK_STREAM)
+        found = await _places.run(partial(_looked_up, host, port))
         # One that does not read as an address is no way to anywhere.
         return list(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
     except (OSError, ValueError):  # no such name, or one that is none
         return []
+
+
+async def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    return await asyncio.wrap_future(daemons.started(look_up, "name-look-up"))
 
 
 def peer(response: httpx.Response) -> IPv4Address | IPv6Address | None:

@@ -2,11 +2,17 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
 
 import httpx
 import pytest
 
-from wonda_widgets import addresses
+import wonda_widgets as ww
+from wonda_widgets import addresses, runtime
 
 PRIVATE = [
     "127.0.0.1",
@@ -87,6 +93,86 @@ def test_a_name_has_the_addresses_that_one_look_up_finds(monkeypatch, found, exp
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     assert list(map(str, asyncio.run(addresses.resolved("name.example", 80)))) == expected
     assert asked == [("name.example", 80)]
+
+
+@pytest.fixture
+def silent_dns(monkeypatch):
+    """Look-ups that do not end before the test does; the names that were asked for."""
+    asked, end = [], threading.Event()
+
+    def getaddrinfo(host, port, *_rest, **_more):
+        asked.append(host)
+        if host.startswith("silent"):
+            end.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("1.1.1.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    end.set()
+    for each in threading.enumerate():
+        if each.name == "name-look-up":
+            each.join(10)
+
+
+async def given_up(name, seconds=0.01):
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await addresses.resolved(name, 80)
+
+
+def test_look_ups_that_do_not_end_are_few_and_keep_their_places(silent_dns):
+    async def many():
+        await asyncio.gather(*(given_up(f"silent{i}.example") for i in range(30)))
+        await given_up("storage.example")
+
+    asyncio.run(many())
+    assert len(silent_dns) == addresses.LOOK_UPS
+    assert sum(each.name == "name-look-up" for each in threading.enumerate()) == addresses.LOOK_UPS
+
+
+def test_other_names_are_found_beside_silent_ones(silent_dns):
+    async def beside():
+        silent = [given_up(f"silent{i}.example") for i in range(addresses.LOOK_UPS - 1)]
+        await asyncio.gather(*silent)
+        return await addresses.resolved("storage.example", 80)
+
+    assert list(map(str, asyncio.run(beside()))) == ["1.1.1.1"]
+    assert "storage.example" in silent_dns
+
+
+@pytest.mark.usefixtures("silent_dns")
+def test_files_uploads_and_settings_do_not_wait_for_look_ups():
+    looking = [runtime.spawn(addresses.resolved(f"silent{i}.example", 80)) for i in range(60)]
+    began = time.monotonic()
+    assert runtime.call(runtime.in_thread(divmod, 7, 2)) == (3, 1)
+    with ww.Wonda.sandbox(seconds=0) as wonda:
+        assert wonda.media.upload(b"\x89PNG\r\n\x1a\n", name="a.png").media_id
+    assert time.monotonic() - began < 5
+    assert not any(each.done() for each in looking)
+    for each in looking:
+        each.cancel()
+
+
+def test_a_process_ends_although_look_ups_are_silent():
+    code = """
+        import socket, threading, time
+        from wonda_widgets import addresses, runtime
+        asked = []
+        def silent(*args, **more):
+            asked.append(args)
+            threading.Event().wait()
+        socket.getaddrinfo = silent
+        for number in range(20):
+            runtime.spawn(addresses.resolved(f"h{number}.example", 443))
+        while len(asked) < addresses.LOOK_UPS:
+            time.sleep(0.01)
+        print("ends")
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    began = time.monotonic()
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ends\n", "")
+    assert time.monotonic() - began < 15
 
 
 def test_a_connection_tells_its_other_end():

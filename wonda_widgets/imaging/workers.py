@@ -11,17 +11,15 @@ have threads of their own (`runtime.in_thread`).
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextvars
 import os
-import threading
-import weakref
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from .. import daemons
 from ..errors import UnsafeMediaError
 
 if TYPE_CHECKING:
+    import concurrent.futures
     from collections.abc import Callable
     from typing import Any
 
@@ -33,10 +31,7 @@ SECONDS = 20.0
 EDIT_SECONDS = 180.0
 AT_ONCE = min(8, (os.cpu_count() or 1) + 2)
 
-_turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-    weakref.WeakKeyDictionary()
-)
-_working: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
+_places = daemons.Places(AT_ONCE)
 _stuck: set[concurrent.futures.Future[Any]] = set()  # past their deadline, and not at their end
 
 if hasattr(os, "register_at_fork"):
@@ -63,14 +58,9 @@ async def decoding(function: Callable[..., T], *args: Any, seconds: float | None
         If it takes longer, or too many are stuck already.
     """
     _refuse_if_crowded()
-    turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
-    await turn.acquire()
     # Whoever asked may be gone before it ends; its place is taken until then.
     limit = SECONDS if seconds is None else seconds
-    work = asyncio.ensure_future(_within(limit, partial(function, *args)))
-    _working.add(work)
-    work.add_done_callback(partial(_leave, turn))
-    return await asyncio.shield(work)
+    return await _places.run(partial(_within, limit, partial(function, *args)))
 
 
 def _refuse_if_crowded() -> None:
@@ -84,11 +74,7 @@ def _refuse_if_crowded() -> None:
 
 async def _within(seconds: float, function: Callable[[], T]) -> T:
     _refuse_if_crowded()  # others may have got stuck while it waited for its turn
-    done: concurrent.futures.Future[T] = concurrent.futures.Future()
-    context = contextvars.copy_context()
-    threading.Thread(
-        target=context.run, args=(_work, function, done), name="image-decoding", daemon=True
-    ).start()
+    done = daemons.started(function, "image-decoding")
     try:
         async with asyncio.timeout(seconds) as limit:
             return await asyncio.wrap_future(done)
@@ -98,24 +84,6 @@ async def _within(seconds: float, function: Callable[[], T]) -> T:
     _stuck.add(done)
     done.add_done_callback(_stuck.discard)  # at once, if it has ended just now
     raise too_slow(seconds)
-
-
-def _work(function: Callable[[], T], done: concurrent.futures.Future[T]) -> None:
-    if not done.set_running_or_notify_cancel():
-        return
-    try:
-        result = function()
-    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-        done.set_exception(error)
-    else:
-        done.set_result(result)
-
-
-def _leave(turn: asyncio.Semaphore, work: asyncio.Task[Any]) -> None:
-    turn.release()
-    _working.discard(work)
-    if not work.cancelled():
-        work.exception()  # whoever still waits for it is told
 
 
 def too_slow(seconds: float) -> GivenUpError:

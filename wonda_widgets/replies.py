@@ -5,6 +5,7 @@ What did not come is a `LostError`, with the reason in words.
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import json
 import re
@@ -118,7 +119,46 @@ def error_class(status: int) -> type[APIError]:
     return BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
 
 
-def why(error: Exception) -> str:
+def without_request(error: BaseException, *, sent: bool) -> BaseException | None:
+    """What to raise in place of what came out of a transport, where no frame holds the request.
+
+    Its own frames, and what it says, may hold the key. What ends the process or a coroutine
+    still does so, whatever it came in; anything else is a request whose reply did not come.
+
+    Returns
+    -------
+    BaseException or None
+        None if the one who waits was canceled.
+    """
+    inner = _within(error)
+    ends = next((each for each in inner if isinstance(each, SystemExit)), None)
+    if ends is not None:
+        return SystemExit(ends.code if isinstance(ends.code, int | None) else 1)
+    if any(isinstance(each, KeyboardInterrupt) for each in inner):
+        return KeyboardInterrupt()
+    if isinstance(error, asyncio.CancelledError):
+        return None
+    task = asyncio.current_task()
+    if not isinstance(error, Exception) and task is not None and task.cancelling():
+        return None  # a group of tasks, each of which was canceled
+    if any(isinstance(each, GeneratorExit) for each in inner):
+        return GeneratorExit()
+    return LostError(why(error), sent=sent)
+
+
+def _within(error: BaseException) -> list[BaseException]:
+    """An error, or those in a group and in the groups therein."""
+    todo, found = [error], list[BaseException]()
+    while todo:
+        each = todo.pop()
+        if isinstance(each, BaseExceptionGroup):
+            todo += each.exceptions
+        else:
+            found.append(each)
+    return found
+
+
+def why(error: BaseException) -> str:
     """A transport error in words for people, and without its own, which may hold a header."""
     text = str(error)
     if any(hint in text for hint in ("Name or service", "nodename", "getaddrinfo", "resolution")):

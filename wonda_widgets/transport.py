@@ -395,11 +395,11 @@ class Transport:
             reply = await self._put(client, question)
         return self._arrived(reply)
 
-    def _arrived(self, reply: Reply | LostError | None) -> Reply:
+    def _arrived(self, reply: Reply | BaseException | None) -> Reply:
         # Here, where no frame holds the request.
         if reply is None:
             raise asyncio.CancelledError
-        if isinstance(reply, LostError):
+        if isinstance(reply, BaseException):
             raise reply
         # A service that repeats what it was sent would repeat the key.
         reply.content = self.without_key(reply.content)
@@ -418,7 +418,7 @@ class Transport:
         path: str,
         patience: float,
         content: dict[str, Any],
-    ) -> Reply | LostError | None:
+    ) -> Reply | BaseException | None:
         sent = False
         try:
             address = self.base_url + path
@@ -428,12 +428,12 @@ class Transport:
             sent = True
             async with asyncio.timeout(self.limit(patience) + size / SLOWEST_UPLOAD):
                 return await replies.whole(await client.send(request, stream=True))
-        except asyncio.CancelledError:
-            return None  # raised anew where no frame holds the request
-        except Exception as error:  # noqa: BLE001 - a transport's bug may hold the request too
-            return LostError(replies.why(error), sent=sent and not isinstance(error, NOT_SENT))
+        except BaseException as error:  # noqa: BLE001 - raised where no frame holds the request
+            return replies.without_request(error, sent=sent and not isinstance(error, NOT_SENT))
 
-    async def _put(self, client: httpx.AsyncClient, question: Question) -> Reply | LostError | None:
+    async def _put(
+        self, client: httpx.AsyncClient, question: Question
+    ) -> Reply | BaseException | None:
         try:
             request = httpx.Request(
                 "GET",
@@ -450,10 +450,8 @@ class Transport:
                 return await replies.whole(
                     await self._connections.wire.handle_async_request(request)
                 )
-        except asyncio.CancelledError:
-            return None  # see above
-        except Exception as error:  # noqa: BLE001 - see above
-            return LostError(replies.why(error), sent=True)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return replies.without_request(error, sent=True)
 
     def _decoded(self, response: Reply) -> Any:
         """The JSON of a reply that says yes.

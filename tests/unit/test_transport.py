@@ -306,6 +306,93 @@ def test_a_transports_bug_after_a_post_is_an_unknown_outcome(bug):
         runtime.call(wire.transport().download("https://storage.example/a"))
 
 
+class Odd(BaseException):
+    """What a library of a transport may raise for its own purposes."""
+
+
+def grouped(*errors):
+    return BaseExceptionGroup("bugs", [*errors, BaseExceptionGroup("more", [Odd(KEY)])])
+
+
+def outcome(call):
+    """What a call raises on a loop of its own, which an interrupt may end."""
+
+    async def caught():
+        try:
+            await call
+        except BaseException as error:  # noqa: BLE001 - these are what is looked at
+            return error
+        return None
+
+    return asyncio.run(caught())
+
+
+ODD = {
+    "odd": (Odd(KEY), ww.WondaError),
+    "a group": (grouped(ValueError(KEY), asyncio.CancelledError()), ww.WondaError),
+    "a group of groups": (grouped(grouped(Odd(KEY))), ww.WondaError),
+    "an interrupt": (KeyboardInterrupt(KEY), KeyboardInterrupt),
+    "an interrupt in a group": (grouped(KeyboardInterrupt(KEY), OSError()), KeyboardInterrupt),
+    "the end": (SystemExit(KEY), SystemExit),
+    "the end in a group": (grouped(grouped(SystemExit(3))), SystemExit),
+    "a coroutine's end": (GeneratorExit(KEY), GeneratorExit),
+}
+
+
+@pytest.mark.parametrize("way", ["get", "post", "poll"])
+@pytest.mark.parametrize("case", ODD)
+def test_whatever_a_transport_raises_leaves_without_the_request(case, way):
+    fault, expected = ODD[case]
+    arrived = []
+
+    async def answer(request):
+        arrived.append(request)
+        raise fault
+
+    async def no_sleep(_seconds):
+        pass
+
+    client = Transport(ApiKey(KEY), BASE, 5.0, httpx.MockTransport(answer), sleep=no_sleep)
+    calls = {
+        "get": lambda: client.get("/x"),
+        "post": lambda: client.post("/x", "test", "Look there.", body={}),
+        "poll": lambda: client.poll(client.question("/x")),
+    }
+    error = outcome(calls[way]())
+    assert isinstance(error, expected)
+    assert error is not fault
+    assert KEY not in str(error) + repr(error)
+    held = list(frames(error))
+    assert not any(isinstance(value, httpx.Request) or value is fault for value in held)
+    if way == "post":
+        assert len(arrived) == 1
+        assert expected is not ww.WondaError or isinstance(error, ww.OutcomeUnknownError)
+    if case == "the end in a group":
+        assert error.code == 3
+
+
+def test_a_cancel_that_comes_in_a_group_is_one():
+    began = asyncio.Event()
+
+    async def answer(_request):
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            raise BaseExceptionGroup("of tasks", [error, ValueError(KEY)]) from None
+
+    async def canceled():
+        client = Transport(ApiKey(KEY), BASE, 5.0, httpx.MockTransport(answer))
+        task = asyncio.ensure_future(client.get("/x"))
+        await began.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        assert not any(isinstance(value, httpx.Request) for value in frames(caught.value))
+
+    asyncio.run(canceled())
+
+
 class Streamed(httpx.AsyncByteStream):
     def __init__(self, *pieces, pause=0.0):
         self.pieces = pieces

@@ -31,6 +31,40 @@ LOOK_UPS = 8
 _places = daemons.Places(LOOK_UPS)
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+#: Not of the public internet, whatever the `ipaddress` of this Python says: it differs between
+#: versions, and takes several of these for global. Source: IANA's IPv4 and IPv6
+#: Special-Purpose Address Registries (RFC 6890), with what they mark as not global or as
+#: deprecated, and all of a block in which only single addresses are global.
+SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",  # this network
+            "10.0.0.0/8",  # private
+            "100.64.0.0/10",  # shared by a provider's customers
+            "127.0.0.0/8",  # loopback
+            "169.254.0.0/16",  # link-local
+            "172.16.0.0/12",  # private
+            "192.0.0.0/24",  # protocol assignments; 192.0.0.192 tells a cloud's secrets
+            "192.0.2.0/24",  # documentation
+            "192.31.196.0/24",  # AS112, answered by any network's own servers
+            "192.52.193.0/24",  # automatic multicast tunnels, the same
+            "192.88.99.0/24",  # 6to4 relays, deprecated
+            "192.168.0.0/16",  # private
+            "192.175.48.0/24",  # AS112
+            "198.18.0.0/15",  # benchmarks
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, and broadcast
+            "168.63.129.16/32",  # of no registry: by it, Azure's machines reach their host
+            "2001::/23",  # protocol assignments, Teredo, benchmarks, ORCHID
+            "2001:db8::/32",  # documentation
+            "2620:4f:8000::/48",  # AS112
+            "3fff::/20",  # documentation
+        ),
+    )
+)
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address, for networks without
 
 
@@ -59,6 +93,8 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
             return is_public(inner)
         if address not in _GLOBAL_UNICAST:
             return False
+    if any(address in network for network in SPECIAL):
+        return False
     return address.is_global and not address.is_multicast
 
 

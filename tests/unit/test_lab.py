@@ -282,7 +282,7 @@ def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled,
     settled(lambda: gallery.total == 1)
     assert [picture.prompt for picture in gallery.selected] == ["A storm", "A harbour"]
     told = []
-    gallery.on("compare", "Compare", told.append, most=4)
+    gallery.on("compare", "Compare", told.append, most=4, needs=None)
     send(gallery, "act", name="compare", keys=gallery.chosen)
     settled(lambda: told)
     assert len(told[0]) == 2
@@ -390,7 +390,7 @@ def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
 def test_each_action_gets_the_pictures(panel, settled, made):
     gallery = gallery_of(panel, settled, made.pictures)
     got = []
-    gallery.on("post", "Post", got.extend, most=2)
+    gallery.on("post", "Post", got.extend, most=2, needs=None)
     keys = [_items.of_picture(picture).key for picture in made.pictures]
     send(gallery, "act", name="post", keys=keys[:2])
     settled(lambda: len(got) == 2)

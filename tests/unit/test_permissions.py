@@ -7,6 +7,7 @@ dashboard on the sandbox, and looks whether anything came of it.
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from datetime import UTC, datetime, timedelta
@@ -460,8 +461,8 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
     gallery = opened(ww.Gallery([job], wonda=wonda))
     done = []
     gallery.on("post", "Post", done.append, needs=PUBLISH)
-    gallery.on("pair", "Pair", done.append, least=2, most=2)
-    gallery.on("look", "Look", lambda _: done.append("looked"))
+    gallery.on("pair", "Pair", done.append, least=2, most=2, needs=None)
+    gallery.on("look", "Look", lambda _: done.append("looked"), needs=None)
     settled(lambda: gallery._shown)
     key = gallery._shown[0].key
     gallery.grant(REVIEWER)
@@ -476,6 +477,13 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
     assert done == ["looked"]
     gallery.grant(OWNER)
     assert [each["name"] for each in gallery.actions] == ["post", "pair", "look"]
+
+
+@pytest.mark.parametrize("panel", [ww.Gallery, ww.Compare])
+def test_what_is_offered_says_who_may_do_it(panel):
+    needs = inspect.signature(panel.on).parameters["needs"]
+    assert needs.kind is needs.KEYWORD_ONLY
+    assert needs.default is needs.empty
 
 
 def test_a_comparison_does_only_what_it_offers(wonda, opened, settled):

@@ -143,11 +143,11 @@ class Compare(Panel):
         label: str,
         act: Callable[[Picture], object],
         *,
-        needs: Permission | None = None,
+        needs: Permission | None,
     ) -> None:
         """Offer something to do with a picture: `act` is called with it on the package's loop.
 
-        Without what it `needs`, it is neither offered nor done.
+        Without what it `needs`, it is neither offered nor done; None opens it to all.
         """
         self._doing[name] = _Action(label, act, needs)
         self._offer_actions()

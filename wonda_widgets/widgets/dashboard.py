@@ -130,8 +130,10 @@ class Dashboard(Together):
         super().__init__(title, used, owned, rows, boxes=[main], later=[self.compare])
         self.add_class("wonda-dashboard")
         self._present(self._bar.presenter)
-        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
-        self.gallery.on("show", "Open in the studio", lambda pictures: self._open(pictures[0]))
+        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
+        self.gallery.on(
+            "show", "Open in the studio", lambda pictures: self._open(pictures[0]), needs=None
+        )
         self.gallery.on(
             "form",
             "Use prompt",

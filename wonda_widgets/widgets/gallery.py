@@ -621,7 +621,7 @@ class Gallery(Panel):
         *,
         least: int = 1,
         most: int = 1,
-        needs: Permission | None = None,
+        needs: Permission | None,
     ) -> None:
         """Offer something to do with chosen pictures.
 
@@ -633,8 +633,9 @@ class Gallery(Panel):
             Called on the package's loop with the pictures.
         least, most : int
             How many it takes.
-        needs : Permission, optional
-            What a session needs for it; without it, it is neither offered nor done.
+        needs : Permission or None
+            What a session needs for it, else it is neither offered nor done; None
+            if it is open to all.
         """
         self._doing[name] = _Action(label, act, least, most, needs)
         self._offer_actions()

@@ -62,7 +62,7 @@ class History(Posts):
         self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=used, banner=False)
         later = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
-        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
+        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
         self.gallery.on("form", "Use prompt…", lambda some: self._fill(some[0]), needs=GENERATE)
         self._posts_from(self.gallery)
         self.gallery.on_pictures(self._has_story)

@@ -104,7 +104,7 @@ class PromptLab(Posts):
         self.add_class("wonda-lab")
         self.form.on_plan(self._planned)
         self.form.on_run(self._begun)
-        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST)
+        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
         self._posts_from(self.gallery)
         self.gallery.on_pictures(self._has_story)
         self.gallery.on("edit", "Edit…", lambda some: self._edit(some[0]), needs=EDIT)

@@ -266,9 +266,14 @@ class Database:
         if exposed and path not in _exposed:
             _exposed.add(path)
             self._warn(
-                f"Other users of this computer can read {exposed}, and this process cannot change "
-                "that. Work goes on. Ask the file's owner to run chmod go-rwx on it, or name a "
-                "file in a folder of your own by WONDA_JOURNAL or journal=."
+                f"Other users of this computer can read {exposed}, and "
+                + (
+                    "write it. If that is not on purpose, run chmod o-rwx on it. Work goes on."
+                    if _open_to_all(exposed)
+                    else "this process cannot change that. Work goes on. Ask the file's owner to "
+                    "run chmod go-rwx on it, or name a file in a folder of your own by "
+                    "WONDA_JOURNAL or journal=."
+                )
             )
 
     def _tell(self, sentence: str) -> None:
@@ -316,14 +321,15 @@ def prepare(path: Path) -> None:
 def tighten(path: Path) -> Path | None:
     """Keep a database, its side files and damaged copies from other users of this computer.
 
-    The group keeps its rights where it may write, too: such a file is shared on purpose.
+    The group keeps its rights where it may write, too: such a file is shared on purpose. So
+    is one that everybody may write: it is left as it is, lest they be locked out, and told.
     No file is opened (see `prepare`).
 
     Returns
     -------
     Path or None
-        One that others can still read: it belongs to somebody else, or its file system
-        keeps no rights.
+        One that others can still read: it belongs to somebody else, its file system
+        keeps no rights, or everybody may write it.
     """
     if os.name == "nt":  # there, rights come with the folder
         return None
@@ -344,6 +350,8 @@ def _tightened(file: Path) -> bool:
     found = file.lstat()
     if not stat.S_ISREG(found.st_mode):  # a link that somebody put there leads to no file of ours
         return True
+    if found.st_mode & stat.S_IWOTH:
+        return False
     wanted = _tight(found.st_mode)
     if wanted == stat.S_IMODE(found.st_mode):
         return True
@@ -352,6 +360,12 @@ def _tightened(file: Path) -> bool:
             file.chmod(wanted)
     left = file.lstat().st_mode
     return _tight(left) == stat.S_IMODE(left)
+
+
+def _open_to_all(file: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(file.lstat().st_mode & stat.S_IWOTH)
+    return False
 
 
 def _tight(mode: int) -> int:

@@ -215,7 +215,6 @@ def modes(folder):
         (0o755, 0o700),
         (0o660, 0o660),
         (0o664, 0o660),
-        (0o666, 0o660),
         (0o620, 0o620),
     ],
 )
@@ -245,6 +244,19 @@ def test_a_journal_that_others_could_read_is_kept_from_them(made, tmp_path, befo
     )
     begin(first)
     assert len(recent(first)) == 3
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o606, 0o662])
+def test_a_journal_that_everybody_may_write_is_left_and_told_once(made, tmp_path, mode):
+    path = tmp_path / "journal.db"
+    path.touch()
+    path.chmod(mode)
+    first, second = made(path), made(path)
+    with pytest.warns(database.JournalWarning, match="and write it") as told:
+        begin(first)
+    assert len(told) == 1
+    begin(second)  # where warnings are errors
+    assert set(modes(tmp_path).values()) == {mode}
 
 
 def test_a_journal_behind_a_link_is_kept_from_others_and_what_a_link_names_is_left(made, tmp_path):

@@ -32,7 +32,17 @@ _UNSEEN = r"\x00-\x08\x0e-\x1b\x1f\u00ad\u2000-\u200f\u202a-\u202f\u205f-\u2064\
 _SKIPPED = rf"[{_UNSEEN} \"\u00a0\u1680\u3000]"
 #: What a formula begins with, also as wide, small and raised signs.
 _SIGN = "[=+\\-@＝﹦⁼₌＋﹢⁺₊－﹣⁻₋−＠﹫]"
-FORMULA = re.compile(rf"({_CELL})(?={_SKIPPED}*{_SIGN})")
+#: Separators that also stand in ordinary text. Only what can be a formula is changed behind
+#: one: "a - b" is text (a sign and a blank), so are "-5" (a number) and "@name" (a mention).
+_SOFT = "[ :^\u00a0\u3000：；，،؛、]"
+#: "a = b" is text between blanks only: behind another separator "= b" is a formula.
+_WORDS = (
+    r"[+-]?[0-9]+([.,:][0-9]+)*%?(?![^\s:;,)])|@[\w.]+(?![^\s.,:;!?)])"
+    rf"|[+-](?!\S)|(?<=\s){_SIGN}+(?!\S)"
+)
+FORMULA = re.compile(
+    rf"({_CELL})(?={_SKIPPED}*{_SIGN})|({_SOFT})(?=[{_UNSEEN}\"]*{_SIGN})(?!{_WORDS})"
+)
 CONTROLS = ("\t", "\r", "\n", "\0")  # some read past these, too
 NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -159,5 +169,5 @@ def _harmless(cell: Any) -> Any:
     text = str(cell)
     if NUMBER.fullmatch(text):
         return text
-    text = FORMULA.sub(r"\1'", text)
+    text = FORMULA.sub(r"\g<0>'", text)
     return f"'{text}" if text.startswith(CONTROLS) else text

@@ -458,6 +458,30 @@ def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, de
         assert cell.strip(' "\0\u00a0\ufeff\t\r\n')[:1] not in set("=+-@＝＋－＠−"), cell
 
 
+@pytest.mark.parametrize("separator", [*" :^；،、，："])
+@pytest.mark.parametrize(
+    "formula", ["=1+1", "+A1", "+1+A1", "-1-1", "--A1", "-1+cmd|'x'!A0", "@SUM(A1)", "＝1", '"=1"']
+)
+def test_no_text_is_a_formula_behind_a_separator_of_ordinary_text(separator, formula):
+    assert exports._harmless(f"dawn{separator}{formula}") == f"dawn{separator}'{formula}"
+
+
+@pytest.mark.parametrize("separator", ":^；،、")
+def test_a_blank_behind_its_sign_does_not_hide_a_formula(separator):
+    assert exports._harmless(f"dawn{separator}= 1+1") == f"dawn{separator}'= 1+1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a - b", "a + b = c", "from -5 to +3.5", "16:9", "a: b", "photo by @anna.b, at dawn"),
+        *("ratio 4:-1", "a -", "2 x -3%", "well-known a=b", "e-mail a@b.c", "x^2", "a:- b"),
+    ],
+)
+def test_ordinary_text_of_a_table_stays_as_it_is(text):
+    assert exports._harmless(text) == text
+
+
 def test_numbers_of_a_table_stay_numbers(three, tmp_path):
     import msgspec
 

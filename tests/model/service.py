@@ -184,7 +184,7 @@ class Service:
         if self.history == "empty":
             rows = []
         if self.history == "pages":  # of which only the first can be had
-            return httpx.Response(200, json={"publishes": rows[1:], "nextCursor": {"x": 1}})
+            return httpx.Response(200, json={"publishes": rows[:1], "nextCursor": {"x": 1}})
         return httpx.Response(200, json={"publishes": rows, "nextCursor": None})
 
     def row(self, effect: Effect) -> dict[str, Any]:

@@ -26,17 +26,22 @@ SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 BENCHMARKS = "tests/package/test_benchmarks.py"
+BROWSER = "tests/browser"
 
 #: What measures, takes pictures or draws plots wants what the tests want.
 MORE = ("tests", "notebooks/benchmarks", "notebooks/fan_out")
+
+PYTEST = ("pytest", "--dist", "loadfile")
 
 #: What `test` runs, in this order: quick checks first.
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy"],
-    # Two at a time: a test that waits for a browser or a kernel leaves a processor idle.
-    ["pytest", "-n", "2", "--dist", "loadfile", f"--ignore={BENCHMARKS}"],
+    # Two at a time: a test that waits for a kernel leaves a processor idle.
+    [*PYTEST, "-n", "2", f"--ignore={BENCHMARKS}", f"--ignore={BROWSER}"],
+    # Three at a time: these wait for a browser most of the time.
+    [*PYTEST, "-n", "3", BROWSER],
     # By themselves: they take both processors, and others would wait for a browser in vain.
     ["pytest", BENCHMARKS],
 )
@@ -53,11 +58,12 @@ def main(command: list[str]) -> int:
     set_up("test" if needs_tests else "demo")
     if not testing:
         return run(command)
-    for check in CHECKS:
-        more = command[1:] if check[0] == "pytest" else []
-        if more and BENCHMARKS in check:
-            continue  # who asks for some tests asks for some of the others
-        status = run([*check, *more])
+    checks = list(CHECKS)
+    if command[1:]:  # who asks for some tests asks for these alone
+        checks = [check for check in CHECKS if check[0] != "pytest"]
+        checks.append([*PYTEST, "-n", "2", *command[1:]])
+    for check in checks:
+        status = run(check)
         if status:
             return status
     return 0

@@ -227,8 +227,9 @@ class Journal:
                 guard(connection)
             now = time.time()
             connection.execute(
-                "INSERT INTO request VALUES"
-                " (?,?,?,?,?,?,?,?,'sending','',NULL,'',0,'{}',NULL,?,?,?,0,NULL)",
+                "INSERT INTO request (intent, base_url, kind, body, same_as, owner, asked_at,"
+                " told_at, clock, tick, answer_limit, state, reason, status, ended, reply)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,'sending','','',0,'{}')",
                 (
                     *(intent, base_url, kind, body.decode(), same_as, records.this_process()),
                     *(now, now, elapsed.clock(), elapsed.seconds(), answer_limit),

@@ -272,8 +272,9 @@ def fill(path: Path, count: int) -> None:
             )
             at = now - count + number
             file.execute(
-                "INSERT INTO request VALUES (?,?,'inference',?,'','h|1|t|',?,?,'accepted','',?,"
-                "'succeeded',1,?,NULL)",
+                "INSERT INTO request (intent, base_url, kind, body, same_as, owner, asked_at,"
+                " told_at, state, reason, job_id, status, ended, reply) VALUES"
+                " (?,?,'inference',?,'','h|1|t|',?,?,'accepted','',?,'succeeded',1,?)",
                 (f"i{number:06}", base, body, at, at + 20, f"j{number}", reply),
             )
             made = file.execute(

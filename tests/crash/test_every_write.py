@@ -75,6 +75,8 @@ class Service:
         path = request.url.path.removeprefix("/api/v1")
         if path == "/instagram/publishes":
             return httpx.Response(200, json={"publishes": [*self.posts[::-1], EARLIER]})
+        if path == "/publish/scheduled":
+            return httpx.Response(200, json={"scheduled": []})
         if path in {PUBLISH, GENERATE}:
             if self.lose == "before":
                 raise httpx.ReadError("lost")

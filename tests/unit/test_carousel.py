@@ -35,6 +35,8 @@ class Service:
             return httpx.Response(200, json={"publishes": rows, "nextCursor": None})
         if path.startswith("/jobs/"):
             return httpx.Response(200, json={"status": "succeeded"})
+        if path == "/publish/scheduled":
+            return httpx.Response(200, json={"scheduled": []})
         assert path == PATH
         self.waited.append(request.extensions["timeout"]["read"])
         body = json.loads(request.content)

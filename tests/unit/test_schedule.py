@@ -39,6 +39,7 @@ class Service:
         self.delete_status = 200
         self.delete_body = b""
         self.list = None  # a reply in place of the list
+        self.list_status = 200
 
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
@@ -60,7 +61,7 @@ class Service:
                 if job_id not in self.canceled
             ]
             listed = json.dumps({"scheduled": rows}).encode() if self.list is None else self.list
-            return httpx.Response(200, content=listed)
+            return httpx.Response(self.list_status, content=listed)
         status = "canceled" if job_id in self.canceled else "scheduled"
         return httpx.Response(200, json={"status": status})
 

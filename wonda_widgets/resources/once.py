@@ -1,8 +1,8 @@
 """A post is made once: what counts as the same one, and what became of it.
 
-Two sources are looked at before a post leaves: the journal, which all kernels on
-this machine share and in which only one of them can claim a post, and the
-account's publish history, which knows the posts of everybody.
+Three sources are looked at before a post leaves: the journal, which all kernels on
+this machine share and in which only one of them can claim a post, the account's
+publish history, which knows the posts of everybody, and the scheduled posts.
 
 A post whose answer was lost stands in the way of the same one until it is
 settled, here, by the history: it was posted, or it was not. That it is not in the history
@@ -272,53 +272,65 @@ class PostOnce:
         return now.status in {"failed", "canceled"}
 
     async def look(self) -> None:
-        """Look whether the account's history has the same post, whoever made it.
+        """Look whether the account has the same post already, or waits to make it, for anybody.
 
         Raises
         ------
         AlreadyPublishedError
         HistoryUnavailableError
-            If the history cannot be read now, though the service has one.
+            If the history, or the list of scheduled posts, cannot be read now, though the
+            service has one.
         """
+        await self._refuse_same(await self._made(), "The account’s history")
+        await self._refuse_same(await self._scheduled(), "The list of scheduled posts")
+
+    async def _made(self) -> list[post_history.Post]:
         account = self._body["instagramAccountId"]
         try:
             found = await post_history.read(self._core.transport, account, pages=LOOK_BACK)
         except WondaError as error:
-            if _is_hopeless(error):
-                raise
-            found, problem = None, _lower(error.message)
-            may_go = self._unchecked or _has_none(error)  # the journal was asked
-        if found is not None:
-            await self._refuse_same(found.posts)
-        elif not may_go:
-            raise HistoryUnavailableError(
-                f"The account’s publish history cannot be read now ({problem}), so it is not known "
-                "whether another computer has already made this post. The journal on this "
-                "computer has no such post.",
-                "Nothing was sent. Try again later, or pass allow_unchecked=True to publish "
-                "without this check.",
-            )
+            self._refuse_unread("publish history", error, may_be_missing=_has_none(error))
+            return []
+        return found.posts
 
-    async def _refuse_same(self, posts: list[post_history.Post]) -> None:
-        """Refuse to repeat a post of the history, also one that may be the same."""
+    async def _scheduled(self) -> list[post_history.Post]:
+        try:
+            return await schedule.waiting(self._core)
+        except WondaError as error:
+            # The list is not among what the service promises: where it is no more, nothing waits.
+            no_list = not self._body.get("scheduledAt") and _is_no_path(error)
+            self._refuse_unread(
+                "list of scheduled posts", error, may_be_missing=no_list or _has_none(error)
+            )
+            return []
+
+    def _refuse_unread(self, what: str, error: WondaError, *, may_be_missing: bool) -> None:
+        """Refuse to post where one of the account's lists cannot be read now."""
+        if _is_hopeless(error):
+            raise error
+        if self._unchecked or may_be_missing:  # the journal was asked
+            return
+        problem = _lower(error.message)
+        raise HistoryUnavailableError(
+            f"The account’s {what} cannot be read now ({problem}), so it is not known "
+            "whether another computer has already made this post. The journal on this "
+            "computer has no such post.",
+            "Nothing was sent. Try again later, or pass allow_unchecked=True to publish "
+            "without this check.",
+        )
+
+    async def _refuse_same(self, posts: list[post_history.Post], where: str) -> None:
+        """Refuse to repeat a post of such a list, also one that may be the same."""
         alike = [(repeats(post, self._body), post) for post in posts]
         for like, post in alike:
             if like is Likeness.OURS:
-                if (post.status or "").lower() in WAITING:
-                    raise AlreadyPublishedError(
-                        "The same post is on its way already.",
-                        permalink=post.permalink,
-                        published_at=post.created_at,
-                        job_id=post.job_id,
-                        code="already_requested",
-                    )
-                raise _already(self._body, post.created_at, post.permalink, post.job_id)
+                raise self._same(post)
         doubtful = [post for like, post in alike if like is Likeness.DOUBTFUL]
         others = await _known(self._core) if doubtful else set()
         for post in doubtful:
             if post.job_id not in others and post.permalink not in others:
                 raise AlreadyPublishedError(
-                    "The account’s history has a post that may be the same; it does not say which "
+                    f"{where} has a post that may be the same; it does not say which "
                     "image it shows.",
                     permalink=post.permalink,
                     published_at=post.created_at,
@@ -327,6 +339,23 @@ class PostOnce:
                     "allow_repeat=True.",
                     code="possibly_published",
                 )
+
+    def _same(self, post: post_history.Post) -> AlreadyPublishedError:
+        if (post.status or "").lower() not in WAITING:
+            return _already(self._body, post.created_at, post.permalink, post.job_id)
+        how = _when(post.scheduled_for) if post.scheduled_for else "on its way"
+        return AlreadyPublishedError(
+            f"The same post is {how} already.",
+            permalink=post.permalink,
+            published_at=post.created_at,
+            job_id=post.job_id,
+            code="already_requested",
+        )
+
+
+def _is_no_path(error: WondaError) -> bool:
+    """Whether a server says that it has no such path."""
+    return isinstance(error, APIError) and error.status in {404, 405, 410, 501}
 
 
 def _has_none(error: WondaError) -> bool:
@@ -597,6 +626,10 @@ def _under_way(record: Record) -> str:
     due = timestamp(record.body.get("scheduledAt"))
     if due is None or due <= datetime.now(UTC):
         return "on its way"
+    return _when(due)
+
+
+def _when(due: datetime) -> str:
     return f"scheduled for {due.astimezone():%d %b %Y at %H:%M %Z}"
 
 

@@ -45,6 +45,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     permalink: str | None = None
     job_id: str | None = None
     created_at: datetime | None = None
+    scheduled_for: datetime | None = None  # of one that waits for its time
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

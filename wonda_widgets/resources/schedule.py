@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 
 PATH = "/publish/scheduled"
 #: What an empty list may be called, and what a row tells one or more of.
-NAMES = frozenset({"scheduled", "publishes", "posts", "items", "jobs"})
+NAMES = frozenset(
+    {
+        *("scheduled", "scheduledPublishes", "scheduledPosts", "scheduledJobs"),
+        *("publishes", "posts", "items", "jobs", "data", "results"),
+    }
+)
 FACTS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
 SOONEST = timedelta(minutes=5)
 LATEST = timedelta(days=29)
@@ -118,6 +123,35 @@ async def listed(core: Core) -> list[ScheduledPost]:
     APIError, ServiceUnreachableError, UnexpectedReplyError
     """
     return [post for post in await _all(core) if post.job_id]
+
+
+async def waiting(core: Core) -> list[post_history.Post]:
+    """Give the Instagram posts that wait, as rows of the history would tell them.
+
+    Raises
+    ------
+    PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
+    """
+    return [_as_row(post) for post in await _all(core) if not _is_elsewhere(post.raw)]
+
+
+def _as_row(post: ScheduledPost) -> post_history.Post:
+    return msgspec.structs.replace(
+        post_history.post(post.raw),
+        media_ids=frozenset(post.media_ids),
+        account_id=post.instagram_account_id,
+        caption=post.caption,
+        status="scheduled",
+        job_id=post.job_id or None,
+        created_at=None,
+        scheduled_for=post.scheduled_for,
+    )
+
+
+def _is_elsewhere(row: dict[str, Any]) -> bool:
+    """Whether a row says that it is of another network; the list has TikTok's posts too."""
+    named = (_text(row, name) for name in ("platform", "provider", "network", "type", "kind"))
+    return any("tiktok" in name.lower() for name in [*row, *filter(None, named)])
 
 
 async def _all(core: Core) -> list[ScheduledPost]:

@@ -40,7 +40,7 @@ TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _log = logging.getLogger(__name__)
-_exposed: set[Path] = set()  # files of which was said that others can read them
+_told: set[Path] = set()  # files of which was said that others can read them, or are damaged
 
 
 class JournalWarning(UserWarning):
@@ -66,14 +66,30 @@ class Database:
 
     def __init__(self, path: Path | None, migrations: Sequence[str], probe: str) -> None:
         self.path = path
-        #: what is wrong with the file, in a sentence; empty if nothing is
-        self.trouble = ""
+        self._unusable = ""  # why work goes on in memory
+        self._damaged: Path | None = None  # a file that was set aside, by whichever process
         self._migrations = migrations
         self._probe = probe
         self._starting = threading.Lock()
         self._fresh_start()
         # A child of a fork has neither the thread, nor may it use the connection.
         self._pid = os.getpid()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the file, in a sentence; empty if nothing is.
+
+        A damaged file that was set aside is trouble for each process, because the new one knows
+        nothing of what was posted and spent; until somebody moves that file.
+        """
+        damaged = self._damaged
+        if self._unusable or damaged is None or not damaged.exists():
+            return self._unusable
+        return (
+            f"The journal was damaged. It is kept as {damaged}; a new one was begun, which does "
+            "not know what was posted and spent before. Look at your account, then move that file "
+            "to another folder or delete it."
+        )
 
     def _fresh_start(self) -> None:
         self._connection: sqlite3.Connection | None = None
@@ -157,6 +173,7 @@ class Database:
         if self.path is not None:
             prepare(self.path)
             self._keep_from_others(self.path)
+            self._look_for_damaged(self.path)
         connection = sqlite3.connect(self.path or MEMORY, timeout=BUSY, isolation_level=None)
         try:
             self._refuse_newer(connection)
@@ -202,31 +219,27 @@ class Database:
             return
         self._disconnect()
         try:
-            kept = self._set_aside()
+            self._set_aside()
         except OSError as problem:
             self._go_to_memory(problem)
-            return
-        if kept is not None:
-            self._tell(f"The journal was damaged. It is kept as {kept}; a new one was begun.")
 
-    def _set_aside(self) -> Path | None:
-        """Rename the damaged file; None if another process has done so already."""
+    def _set_aside(self) -> None:
+        """Rename the damaged file, unless another process has done so already."""
         assert self.path is not None  # noqa: S101 - memory is never damaged
         seen = self._identity()
         if seen is None or _is_sound(self.path):
-            return None
+            return
         kept = self.path.with_name(f"{self.path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
         number = 1
         while kept.exists():
             number += 1
             kept = kept.with_name(f"{kept.name.rpartition('+')[0] or kept.name}+{number}")
         if self._identity() != seen:
-            return None
+            return
         self.path.rename(kept)
         for side in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 self.path.with_name(self.path.name + side).rename(kept.with_name(kept.name + side))
-        return kept
 
     def _go_to_memory(self, error: Exception) -> None:
         """Go on without the file, with what can be read of it."""
@@ -238,11 +251,12 @@ class Database:
         self._connection = None if isinstance(error, _NewerError) else self._copied(path)
         if self._connection is None:
             self._connection = self._opened()
-        self._tell(
+        self._unusable = (
             f"The journal {path} cannot be used ({_reason(error)}). Work goes on in memory: what "
             "is asked from now on is unknown to other kernels, and forgotten when this one ends. "
             "Another file can be named by WONDA_JOURNAL or journal=."
         )
+        self._warn(self._unusable)
 
     def _copied(self, path: Path) -> sqlite3.Connection | None:
         """What a file holds, in memory; None if that is of no use."""
@@ -260,11 +274,18 @@ class Database:
         memory.close()
         return None
 
+    def _look_for_damaged(self, path: Path) -> None:
+        """Say once where a damaged file was set aside, by this process or another."""
+        self._damaged = max(damaged_copies(path), default=None)
+        if self._damaged is not None and self._damaged not in _told:
+            _told.add(self._damaged)
+            self._warn(self.trouble)
+
     def _keep_from_others(self, path: Path) -> None:
         """Say once where other people of this computer can read what stands in the file."""
         exposed = tighten(path)
-        if exposed and path not in _exposed:
-            _exposed.add(path)
+        if exposed and path not in _told:
+            _told.add(path)
             self._warn(
                 f"Other users of this computer can read {exposed}, and "
                 + (
@@ -275,10 +296,6 @@ class Database:
                     "WONDA_JOURNAL or journal=."
                 )
             )
-
-    def _tell(self, sentence: str) -> None:
-        self.trouble = sentence
-        self._warn(sentence)
 
     def _warn(self, sentence: str) -> None:
         _log.warning("%s", sentence)
@@ -336,13 +353,17 @@ def tighten(path: Path) -> Path | None:
     exposed: list[Path] = []
     with contextlib.suppress(OSError):
         real = path.resolve()  # beside which SQLite puts its side files
-        damaged = glob.escape(path.name) + ".damaged-*"
         sides = [real.with_name(real.name + end) for end in ("-wal", "-shm", "-journal")]
-        for file in (real, *sides, *sorted(path.parent.glob(damaged))):
+        for file in (real, *sides, *damaged_copies(path, "*")):
             with contextlib.suppress(FileNotFoundError):
                 if not _tightened(file):
                     exposed.append(file)
     return exposed[0] if exposed else None
+
+
+def damaged_copies(path: Path, ending: str = "*[0-9]") -> list[Path]:
+    """Give the damaged files that were set aside beside a journal, the oldest first."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.damaged-{ending}"))
 
 
 def _tightened(file: Path) -> bool:

@@ -211,7 +211,7 @@ def test_where_nobody_else_would_know_nothing_is_asked_for(service, tmp_path):
     with ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport) as wonda:
         with (
             pytest.warns(ww.JournalWarning),
-            pytest.raises(ww.InvalidInputError, match="nobody else would know"),
+            pytest.raises(ww.InvalidInputError, match="under this name"),
         ):
             wonda.images.generate(**NAMED)
         assert service.made == []

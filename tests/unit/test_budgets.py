@@ -294,6 +294,32 @@ def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypa
     assert service.made == []
 
 
+def test_what_a_damaged_journal_knew_is_missed_by_every_kernel(kernel, service, tmp_path):
+    allowed = budget(0.10)
+    kernel().images.generate(**BODY, budget=allowed, once="autumn")
+    path = tmp_path / "kernels.db"
+    for client in (kernel(), kernel()):  # the first notices, the second comes later
+        client.close()
+    for file in tmp_path.glob("kernels.db*"):
+        file.unlink()
+    path.write_bytes(b"these are not the pages of a database " * 500)
+    first = kernel()
+    with pytest.warns(ww.JournalWarning, match="damaged"):
+        first.jobs.recent()
+    later = kernel()
+    for client in (first, later):
+        with pytest.raises(ww.InvalidInputError, match="nobody can count") as refused:
+            client.images.generate(**BODY, budget=allowed)
+        assert "damaged" in str(refused.value)
+        with pytest.raises(ww.InvalidInputError, match="under this name"):
+            client.images.generate(**BODY, once="autumn")
+    assert len(service.made) == 1
+    [aside] = tmp_path.glob("kernels.db.damaged-*")
+    aside.unlink()  # a person has looked
+    later.images.generate(**BODY, budget=allowed)
+    assert len(service.made) == 2
+
+
 def test_a_clock_that_is_behind_spends_nothing_unseen(kernel, service, monkeypatch):
     import time
 

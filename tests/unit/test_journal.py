@@ -348,7 +348,13 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage)
     assert aside.read_bytes()[:16] == bytes(data[:16])
     assert again.path == path
     begin(again)
-    assert recent(made(path))
+    later = made(path)
+    assert recent(later)
+    for each in (again, later):  # the new file does not know what the old one knew
+        assert str(aside) in each.trouble
+    aside.rename(tmp_path / "looked at")
+    for each in (again, later):
+        assert each.trouble == ""
 
 
 def test_a_file_that_another_process_replaced_is_opened_anew(made, tmp_path):

@@ -114,12 +114,13 @@ class AsyncImages:
         return guard
 
     def _check_written(self, field: str, so: str) -> None:
-        """Refuse what needs a journal that other processes read."""
-        if self._core.journal.trouble:
+        """Refuse what needs a journal that knows all and that other processes read."""
+        trouble = self._core.journal.trouble
+        if trouble:
             raise InvalidInputError(
                 field,
-                f"The journal cannot be written, so {so}.",
-                f"Mend the journal's file, or work without {field}=.",
+                f"The journal may not know everything, so {so}.",
+                f"{trouble} Or work without {field}=.",
             )
 
     async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
@@ -129,7 +130,7 @@ class AsyncImages:
 
         def guard(connection: Any) -> None:
             # See `_within`.
-            self._check_written("once", "nobody else would know what is asked for under this name")
+            self._check_written("once", "it is not known what was asked for under this name")
             within(connection)
 
         async def ask() -> Job:

@@ -103,6 +103,8 @@ class Database:
     ) -> concurrent.futures.Future[T]:
         """Have ``work(connection)`` done in one transaction, after what was given before.
 
+        What `writes` cannot be canceled: it is a fact, whether or not anybody waits for it.
+
         Raises
         ------
         ClosedError
@@ -112,10 +114,14 @@ class Database:
                 self._pid = os.getpid()
                 runtime.abandon(self._connection)  # closing it would end the parent's locks
                 self._fresh_start()
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        if writes:
+            done.set_running_or_notify_cancel()
         try:
-            return self._thread.submit(self._attempt, work, "IMMEDIATE" if writes else "DEFERRED")
+            self._thread.submit(self._settle, done, work, "IMMEDIATE" if writes else "DEFERRED")
         except RuntimeError:
             raise ClosedError("The journal is closed.", "Make a new client.") from None
+        return done
 
     def close(self) -> None:
         """Finish what was given, then close the file."""
@@ -124,6 +130,20 @@ class Database:
         self._thread.shutdown(wait=False)
 
     # ------------------------------------------------------------ on its thread
+
+    def _settle(
+        self,
+        done: concurrent.futures.Future[T],
+        work: Callable[[sqlite3.Connection], T],
+        kind: str,
+    ) -> None:
+        if not done.running() and not done.set_running_or_notify_cancel():
+            return
+        try:
+            done.set_result(self._attempt(work, kind))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the one who waits is told
+            done.set_exception(error)
+        del done  # which holds the error, which holds this frame
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
         for _ in range(TRIES):

@@ -1,8 +1,9 @@
 """What the journal deletes when entries become old or the file large, and what it never does.
 
 Never deleted are entries that still keep something from happening twice: requests without an
-end, posts for a later time, names of `once=`, cells of plans that are resumed. Posts that were
-made go by age only. What images cost is counted before their entries go, see `budgets`.
+end, posts for a later time, names of `once=`, cells of plans that are resumed, uploads that say
+of which image they are an edit. Posts that were made go by age only. What images cost is counted
+before their entries go, see `budgets`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ DAY = 86_400.0
 
 FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
 WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
-SETTLED = "state NOT IN ('sending', 'unknown') AND NOT (state='accepted' AND NOT ended)"
+SETTLED = (
+    "state NOT IN ('sending', 'unknown')"
+    " AND NOT (state='accepted' AND NOT ended AND kind<>'upload')"  # an upload has no job to end
+)
+EDITED = """(kind='upload' AND body LIKE '%"edit":%')"""  # by it, a post of the edit is known again
 NAMED = "same_as LIKE 'once:%'"
 POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
 
 #: What may go by age, and what by size.
-OLD = f"{SETTLED} AND NOT {FAVOURITE} AND NOT {WAITING} AND NOT {NAMED} AND NOT {batches.NEEDED}"
+KEPT = (FAVOURITE, WAITING, NAMED, EDITED, batches.NEEDED)
+OLD = " AND NOT ".join((SETTLED, *KEPT))
 LARGE = f"{OLD} AND NOT {POSTED}"
 
 

@@ -177,3 +177,9 @@ _WHY = (
     (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
     (httpx.HTTPError, "the connection was lost before the answer was complete"),
 )
+
+
+def says_that_it_failed(raw: dict[str, Any]) -> bool:
+    """Whether a reply with a good status says of itself that it failed, or is only a part."""
+    told = any(raw.get(name) for name in ("error", "errors", "errorMessage", "partial"))
+    return told or any(raw.get(name) is False for name in ("ok", "success", "complete"))

@@ -346,8 +346,13 @@ class Transport:
                 break
         raise problem
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str) -> Any:
         """DELETE something; passing troubles are tried again.
+
+        Returns
+        -------
+        Any
+            The decoded reply; None if it is empty.
 
         Raises
         ------
@@ -356,7 +361,7 @@ class Transport:
         NotJSONError
             If the reply has a body that is no JSON, so that something else may have answered.
         """
-        await self._repeatable("DELETE", path, empty_is_fine=True)
+        return await self._repeatable("DELETE", path, empty_is_fine=True)
 
     async def _api(
         self,

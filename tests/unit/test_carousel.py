@@ -245,6 +245,9 @@ def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
         {"instagramPublishId": "i", "status": "failed", "errorMessage": "no"},
         {"instagramPublishId": "i", "status": "processing"},
         {"instagramPublishId": "i", "error": {"message": "no"}},
+        {"instagramPublishId": "i", "success": False},
+        {"igMediaId": "x", "ok": False, "message": "2 of 3 slides failed"},
+        {"instagramPublishId": "i", "errors": ["container expired"]},
     ],
 )
 def test_an_answer_that_does_not_say_that_it_is_done_is_not_called_posted(kernel, service, reply):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 import multiprocessing
 import os
@@ -461,6 +462,22 @@ def test_it_stays_small_by_size(made, tmp_path):
     kept.close()
     kept._database._thread.shutdown(wait=True)
     assert (tmp_path / "journal.db").stat().st_size < 1_500_000
+
+
+def test_uploads_go_by_size_but_for_those_that_say_what_they_are_an_edit_of(made):
+    kept = made(megabytes=0.5)
+
+    def upload(number, **more):
+        about = json.dumps({"name": f"{number}.png", "pad": "x" * 2_000, **more}).encode()
+        intent, _ = kept.begin(BASE, "upload", about).result()
+        kept.accepted(intent, f"m{number}").result()
+
+    upload("edited", edit={"of": "m1", "operations": []})
+    for number in range(1_000):
+        upload(number)
+    rows = kept._records("kind='upload'", ()).result()
+    assert 50 < len(rows) < 600
+    assert kept.edit_of(BASE, "medited").result() == {"of": "m1", "operations": []}
 
 
 def test_what_an_unfinished_plan_has_made_is_kept_whatever_the_size(made):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -88,8 +90,6 @@ def test_a_failed_post_may_be_made_again(kernel, service):
 
 
 def test_two_kernels_at_once_make_one_post(kernel, service):
-    import asyncio
-
     entered = threading.Event()
 
     async def wait():
@@ -317,8 +317,6 @@ def test_an_attached_job_knows_what_was_asked(kernel):
 
 
 def test_interrupting_or_closing_does_not_cut_a_request(kernel, service):
-    import asyncio
-
     wonda = kernel()
     entered, done = threading.Event(), []
 
@@ -413,8 +411,6 @@ def test_without_a_history_the_person_is_asked(kernel, service):
 
 
 def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, monkeypatch):
-    import asyncio
-
     from wonda_widgets import records
 
     first, second = kernel(), kernel()
@@ -453,8 +449,6 @@ def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, 
 def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
     kernel, service, monkeypatch
 ):
-    import asyncio
-
     monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.05)
     entered, ended = threading.Event(), []
 
@@ -481,6 +475,66 @@ def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
     assert "closed" in str(job.snapshot.error)
     with pytest.raises(ww.WondaError, match="closed"):
         wonda.jobs.recent()
+
+
+@pytest.mark.parametrize("lose", ["", "before", "unread"])
+def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
+    kernel, service, tmp_path, monkeypatch, lose
+):
+    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.0)
+    monkeypatch.setattr(once, "grace", lambda _record: 0.0)
+    entered, go, ended = threading.Event(), threading.Event(), []
+
+    async def gate():
+        entered.set()
+        while not go.is_set():
+            await asyncio.sleep(0.001)
+
+    service.gate = gate
+    service.lose = lose
+    if lose == "unread":
+        service.lose, service.reply = "", b"<html>"
+    wonda = kernel()
+
+    def publish():
+        try:
+            ended.append(wonda.publish.instagram(**POST))
+        except ww.WondaError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    assert entered.wait(10)
+    # The journal is written by another process at this moment, so this one has to wait.
+    other = sqlite3.connect(tmp_path / "kernels.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    core = wonda._async._core
+    core.journal._database.run(lambda _connection: None)  # what is noted next stands in line
+    noting = threading.Event()
+    real = core.journal._database.run
+
+    def run(work, **how):
+        noting.set()
+        return real(work, **how)
+
+    monkeypatch.setattr(core.journal._database, "run", run)
+    go.set()
+    assert noting.wait(10)
+    closing = threading.Thread(target=wonda.close)
+    closing.start()
+    closing.join(10)
+    thread.join(10)
+    other.execute("ROLLBACK")
+    other.close()
+    core.journal._database._thread.shutdown(wait=True)
+    [record] = kernel()._async._core.journal._records("kind='publish'", ()).result()
+    if lose == "":
+        assert ended[0].id == "p1"
+        assert (record.state, record.job_id) == ("accepted", "p1")
+    else:
+        assert isinstance(ended[0], ww.OutcomeUnknownError)
+        assert record.state == "unknown"
+        assert record.taken == (lose == "unread")
 
 
 def test_a_job_that_was_not_watched_and_failed_does_not_stand_in_the_way(kernel, service):

@@ -399,3 +399,65 @@ def test_a_cancel_that_the_service_failed_at_is_looked_up_too(kernel, service):
     service.delete_status = 500
     wonda.publish.cancel(job)
     assert job.status == "canceled"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"success": False, "message": "already publishing"},
+        {"ok": False},
+        {"canceled": False},
+        {"error": {"message": "busy", "code": "conflict"}},
+        {"errors": ["busy"]},
+        {"status": "in_progress"},
+        {"status": {"name": "canceled"}},
+        [],
+        "no",
+        0,
+    ],
+)
+def test_an_answer_that_does_not_say_that_it_is_canceled_cancels_nothing(kernel, service, said):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.delete_body, service.lose_delete = json.dumps(said).encode(), "page"
+    with pytest.raises(ww.UnexpectedReplyError, match="not known whether it was canceled"):
+        wonda.publish.cancel(job)
+    assert job.status == "scheduled"
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram(**POST)
+    assert len(service.bodies) == 1
+
+
+@pytest.mark.parametrize("said", [{}, {"ok": True}, {"status": "canceled"}, {"outputJobId": "p1"}])
+def test_an_answer_that_says_so_in_its_own_way_cancels(kernel, service, said):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST, scheduled_at=soon())
+    service.delete_body, service.lose_delete = json.dumps(said).encode(), "page"
+    wonda.publish.cancel(job)
+    assert job.status == "canceled"
+
+
+@pytest.mark.parametrize("wrong", ["here", "there"])
+def test_one_wrong_clock_does_not_make_a_post_due(kernel, service, monkeypatch, wrong):
+    wonda = kernel()
+    service.lose = "after"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(**POST, scheduled_at=soon(hours=20))
+    service.lose, service.list = "", b"<html>"
+    late = datetime.now(UTC) + timedelta(days=2)
+
+    class Late(datetime):
+        @classmethod
+        def now(cls, _zone=None):
+            return late
+
+    if wrong == "here":
+        right = datetime.now(UTC).timestamp()
+        monkeypatch.setattr(once, "_service_time", lambda _core: right)
+        monkeypatch.setattr(once, "datetime", Late)
+    else:
+        monkeypatch.setattr(once, "_service_time", lambda _core: late.timestamp())
+    assert "cannot be listed" in wonda.publish.check(caught.value).message
+    with pytest.raises(ww.OutcomeUnknownError):
+        wonda.publish.instagram(**POST, scheduled_at=soon(hours=20))
+    assert len(service.bodies) == 1

@@ -246,7 +246,7 @@ class Core:
             if once is not None and not once.repeat:
                 await once.look()
         except WondaError as error:
-            await asyncio.wrap_future(self.journal.refused(intent, f"not sent: {_reason(error)}"))
+            await _noted(self.journal.refused(intent, f"not sent: {_reason(error)}"))
             raise
         except BaseException as error:
             self.journal.refused(intent, f"not sent: {_reason(error)}")
@@ -265,11 +265,11 @@ class Core:
         except OutcomeUnknownError as error:
             error.intent, error.kind = intent, operation.kind
             taken = isinstance(error, UnreadableOutcomeError)
-            await asyncio.wrap_future(self.journal.unknown(intent, error.reason, taken=taken))
+            await _noted(self.journal.unknown(intent, error.reason, taken=taken))
             raise
         except WondaError as error:
             # Awaited, as above, so that whoever tries again, in whichever kernel, finds it settled.
-            await asyncio.wrap_future(self.journal.refused(intent, _reason(error)))
+            await _noted(self.journal.refused(intent, _reason(error)))
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
@@ -286,7 +286,7 @@ class Core:
                 operation.name, CLOSED, operation.check, intent=intent, kind=operation.kind
             )
         # Whoever holds the job finds it in the journal too.
-        await asyncio.wrap_future(
+        await _noted(
             self.journal.posted(intent, permalink(named.reply), None)
             if named.final
             else self.journal.accepted(intent, named.id, named.status)
@@ -441,6 +441,15 @@ class Core:
         self.thumbnails.close()
         if self.closes_journal:
             self.journal.close()
+
+
+async def _noted(written: Future[Any]) -> None:
+    """Wait until the journal has what became of a request.
+
+    Closing the client ends the wait, not the writing, and the answer is known all the same.
+    """
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wrap_future(written)
 
 
 def _outdated(read: asyncio.Task[Usual | None], more: int) -> bool:

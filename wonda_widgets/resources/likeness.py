@@ -42,7 +42,9 @@ class Likeness(Enum):
     DOUBTFUL = auto()
 
 
-def likeness(post: Post, body: Mapping[str, Any], asked: datetime) -> Likeness:
+def likeness(
+    post: Post, body: Mapping[str, Any], asked: datetime, earliest: datetime | None = None
+) -> Likeness:
     """Whether a row, which is of no other post that we know, is of the one asked for.
 
     Parameters
@@ -52,26 +54,34 @@ def likeness(post: Post, body: Mapping[str, Any], asked: datetime) -> Likeness:
         The request.
     asked : datetime.datetime
         When it was, by the service's clock.
+    earliest : datetime.datetime, optional
+        When it was by whichever clock says the earliest, which one that is wrong may say;
+        only before that is a row surely of another post.
     """
     wanted = pictures_of(body)
     here = _shows(post, wanted)
     # A row of a carousel may name some of its pictures only; that is no other picture.
     elsewhere = bool(post.media_ids) and not post.media_ids & wanted
     words = same_words(post.caption, body.get("caption"))
-    old = post.created_at is not None and post.created_at < asked - SKEW
+    old = _is_before(asked, post)
+    surely_old = old and _is_before(earliest or asked, post)
     if _is_of_another_place(post, body):
-        return Likeness.DOUBTFUL if here and not old else Likeness.OTHER
+        return Likeness.DOUBTFUL if here and not surely_old else Likeness.OTHER
     if elsewhere:  # another picture; or a copy of this one, with the same words
         alike = words and bool(plain(post.caption))
         # Of several, copies are as likely, and a row may tell no words.
         alike = alike or (len(wanted) > 1 and words is not False and _is_of_same_place(post, body))
-        return Likeness.DOUBTFUL if alike and not old else Likeness.OTHER
+        return Likeness.DOUBTFUL if alike and not surely_old else Likeness.OTHER
     if not here:  # it names no picture: not even the same words are proof
-        return Likeness.OTHER if old or words is False else Likeness.DOUBTFUL
+        return Likeness.OTHER if surely_old or words is False else Likeness.DOUBTFUL
     if old:
         return Likeness.OTHER if words is False else Likeness.DOUBTFUL
     sure = words is not False and post.created_at is not None and _is_of_same_place(post, body)
     return Likeness.OURS if sure and _is_of_account(post, body) else Likeness.DOUBTFUL
+
+
+def _is_before(asked: datetime, post: Post) -> bool:
+    return post.created_at is not None and post.created_at < asked - SKEW
 
 
 def repeats(post: Post, body: Mapping[str, Any]) -> Likeness:

@@ -405,16 +405,23 @@ async def _in_history(core: Core, operation: Operation, record: Record) -> Findi
         by_us = min(record.asked_at + core.transport.ahead, _service_time(core))
         return _moment(by_us if record.served_at is None else min(by_us, record.served_at))
 
+    def earliest() -> datetime:
+        return min(asked(), _moment(record.asked_at))
+
     account = record.body["instagramAccountId"]
     try:
-        found = await post_history.read(core.transport, account, since=lambda: asked() - SKEW)
+        found = await post_history.read(core.transport, account, since=lambda: earliest() - SKEW)
     except (*NO_HISTORY, UnexpectedReplyError):
         return _undecided("This account has no history that can be read")
-    return await _concluded(core, operation, record, found, asked())
+    return await _concluded(core, operation, record, found, (asked(), earliest()))
 
 
 async def _concluded(
-    core: Core, operation: Operation, record: Record, found: post_history.History, asked: datetime
+    core: Core,
+    operation: Operation,
+    record: Record,
+    found: post_history.History,
+    asked: tuple[datetime, datetime],
 ) -> Finding:
     """Say what the history proves about a post."""
     ours, doubtful = await _among(core, record, found.posts, asked)
@@ -498,7 +505,9 @@ async def _among_scheduled(core: Core, operation: Operation, record: Record) -> 
     try:
         post, sure = await schedule.found(core, record.body, await _known(core, record))
     except (*NO_HISTORY, UnexpectedReplyError):
-        if schedule.is_due(record.body, datetime.now(UTC)):
+        # Either clock may be wrong; neither makes it due alone.
+        earlier = min(datetime.now(UTC), _moment(_service_time(core)))
+        if schedule.is_due(record.body, earlier):
             return None  # the history tells more by now
         return _undecided("The scheduled posts cannot be listed")
     if post is None:
@@ -511,7 +520,10 @@ async def _among_scheduled(core: Core, operation: Operation, record: Record) -> 
 
 
 async def _among(
-    core: Core, record: Record, posts: list[post_history.Post], asked: datetime
+    core: Core,
+    record: Record,
+    posts: list[post_history.Post],
+    asked: tuple[datetime, datetime],
 ) -> tuple[post_history.Post | None, post_history.Post | None]:
     """Find the row of a request, or else one of which it cannot be told."""
     others = await _known(core, record)
@@ -522,7 +534,7 @@ async def _among(
             return post, None
         if post.job_id in others or post.permalink in others:
             continue
-        like = likeness(post, record.body, asked)
+        like = likeness(post, record.body, *asked)
         other_job = record.job_id is not None and post.job_id is not None
         if like is Likeness.OURS and not other_job:
             ours.append(post)

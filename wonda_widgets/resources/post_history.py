@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import BadRequestError, UnexpectedReplyError
 from ..models import permalink, timestamp
+from ..replies import says_that_it_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,12 +126,6 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def says_that_it_failed(raw: dict[str, Any]) -> bool:
-    """Whether a reply says of itself that it is not the whole truth."""
-    told = any(raw.get(name) for name in ("error", "errors", "errorMessage", "partial"))
-    return told or any(raw.get(name) is False for name in ("ok", "success", "complete"))
-
-
 def _no_history() -> UnexpectedReplyError:
     return UnexpectedReplyError(
         "The service answered with something other than the publish history.", "Try again later."
@@ -140,7 +135,8 @@ def _no_history() -> UnexpectedReplyError:
 def _ends_before(page: list[Post], moment: datetime) -> bool:
     """Whether all that follows on the next pages is older than `moment`."""
     times = [one.created_at for one in page if one.created_at]
-    return bool(times) and max(times) < moment and times == sorted(times, reverse=True)
+    is_dated = bool(times) and len(times) == len(page)
+    return is_dated and max(times) < moment and times == sorted(times, reverse=True)
 
 
 def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from ..errors import (
     UnexpectedReplyError,
 )
 from ..models import CarouselReply, PublishReply, parse, permalink
+from ..replies import says_that_it_failed
 from . import once, schedule
 from ._core import Core, Named, Operation, on_package_loop
 
@@ -351,7 +352,7 @@ def _made(raw: Any) -> Named:
     reply = parse(raw, CarouselReply)
     if reply.output_job_id:
         return Named(reply.output_job_id, reply.status or "")
-    if reply.status not in {None, "succeeded"} or raw.get("error") or raw.get("errorMessage"):
+    if reply.status not in {None, "succeeded"} or says_that_it_failed(raw):
         return Named("")  # it says that it is not done, or not well: nobody knows
     post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
     return Named(post, reply=raw, final=True)

@@ -26,6 +26,7 @@ from ..errors import (
     WondaError,
 )
 from ..models import timestamp
+from ..replies import says_that_it_failed
 from . import post_history
 from .likeness import SKEW, Likeness, pictures_of, same_words
 
@@ -46,6 +47,7 @@ FACTS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
 SOONEST = timedelta(minutes=5)
 LATEST = timedelta(days=29)
 RANGE = "Choose a time from 5 minutes to 29 days ahead."
+CANCELED = frozenset({"canceled", "cancelled", "deleted", "ok"})  # as a reply may call it
 FEATURE_OFF = "feature_disabled"  # the service's word
 NO_SCHEDULING = (
     "This account has no scheduling. Post now instead, or ask Wonda to switch scheduling on for it."
@@ -177,7 +179,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
         If it is none, or only a part: what is not in it would be taken for not scheduled.
     """
     lists = [raw] if isinstance(raw, list) else []
-    if isinstance(raw, dict) and not post_history.says_that_it_failed(raw):
+    if isinstance(raw, dict) and not says_that_it_failed(raw):
         lists = [value for value in raw.values() if isinstance(value, list)]
         if raw.get("nextCursor") is not None or raw.get("hasMore"):
             lists = []
@@ -231,7 +233,7 @@ async def cancel(core: Core, job_id: str) -> None:
         If nothing was taken back, or that is not known.
     """
     try:
-        await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}")
+        _check_canceled(await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}"))
     except (
         NotFoundError,
         GoneError,
@@ -246,6 +248,23 @@ async def cancel(core: Core, job_id: str) -> None:
     except PermissionDeniedError as error:
         raise error.advising(NO_SCHEDULING) from None
     await core.tell("publish", job_id, {"status": "canceled"})
+
+
+def _check_canceled(raw: Any) -> None:
+    """Take a reply's word that a post was canceled only if nothing in it says otherwise.
+
+    Raises
+    ------
+    UnexpectedReplyError
+    """
+    if raw is None:  # it is empty
+        return
+    if isinstance(raw, dict) and not says_that_it_failed(raw):
+        status = raw.get("status", "ok")
+        is_no = any(value is False for value in raw.values())
+        if isinstance(status, str) and status.lower() in CANCELED and not is_no:
+            return
+    raise UnexpectedReplyError("The service did not say that the post was canceled.", "")
 
 
 def _reason(error: WondaError) -> str:

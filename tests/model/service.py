@@ -49,6 +49,7 @@ EARLIER = {
 }
 HISTORIES = ("complete", "finished", "pages", "empty", "html", "shape", "none", "down", "slow")
 JOBS = ("told", 404, 410, 500, "odd")
+LISTS = ("complete", "bare", "html", "shape", "none", "down", "slow")
 
 
 @dataclass
@@ -61,9 +62,19 @@ class Effect:
     at: float
     takes: float
     ends: str  # "succeeded" or "failed"
+    canceled: bool = False
+
+    @property
+    def due(self) -> float:
+        at = self.body.get("scheduledAt")
+        return datetime.fromisoformat(at).timestamp() if at else self.at
 
     def status(self, now: float) -> str:
-        return self.ends if now >= self.at + self.takes else "in_progress"
+        if self.canceled:
+            return "canceled"
+        if now < self.due:
+            return "scheduled"
+        return self.ends if now >= self.due + self.takes else "in_progress"
 
 
 @dataclass
@@ -74,6 +85,7 @@ class Service:
     skew: float = 0.0  # seconds by which the clock that it tells is wrong
     fate: str = "accepted"
     history: str = "complete"
+    scheduled: str = "complete"  # how the list of scheduled posts answers
     jobs: Any = "told"
     takes: float = 1.0
     ends: str = "succeeded"
@@ -122,6 +134,9 @@ class Service:
             return httpx.Response(200, json={"estimatedCostMicrodollars": PRICE})
         if path == "/instagram/publishes":
             return self.told_history()
+        if path.startswith("/publish/scheduled"):
+            job_id = path.removeprefix("/publish/scheduled").strip("/")
+            return self.cancel(job_id, fate) if job_id else self.told_list()
         if request.method == "POST":
             kind = "inference" if path == "/image/generate" else "publish"
             return self.post(request, kind, fate)
@@ -165,19 +180,53 @@ class Service:
         done = effect.status(self.now) == "succeeded"
         return f"https://instagram.example.test/p/{effect.job_id}" if done else None
 
-    def told_history(self) -> httpx.Response:
-        match self.history:
+    def cancel(self, job_id: str, fate: str) -> httpx.Response:
+        found = [effect for effect in self.effects if effect.job_id == job_id]
+        if not found or found[0].canceled:
+            return httpx.Response(404, json={"error": {"message": "no", "code": "not_found"}})
+        if found[0].status(self.now) != "scheduled":
+            return httpx.Response(409, json={"error": {"message": "no", "code": "conflict"}})
+        found[0].canceled = FATES[fate][0]
+        if FATES[fate][1] == "ok":
+            return httpx.Response(200, json={})
+        raise httpx.ReadTimeout("lost")
+
+    def told_list(self) -> httpx.Response:
+        trouble = self.trouble(self.scheduled)
+        if trouble is not None:
+            return trouble
+        waiting = [each for each in self.effects if each.status(self.now) == "scheduled"]
+        bare = {"mediaId", "caption", "instagramAccountId"} if self.scheduled == "bare" else set()
+        rows = [
+            {
+                "outputJobId": effect.job_id,
+                "scheduledFor": effect.body["scheduledAt"],
+                **{name: effect.body.get(name) for name in effect.body if name not in bare},
+            }
+            for effect in waiting
+        ]
+        return httpx.Response(200, json={"scheduled": rows})
+
+    def trouble(self, how: str) -> httpx.Response | None:
+        match how:
             case "html":
                 return httpx.Response(200, content=b"<!doctype html>")
             case "shape":
-                return httpx.Response(200, json={"ok": True, "data": []})
+                return httpx.Response(200, json={"ok": True, "answer": []})
             case "none":
                 return httpx.Response(404, json={"error": {"message": "no", "code": "not_found"}})
             case "down":
                 return httpx.Response(503, content=b"")
             case "slow":
                 raise httpx.ReadTimeout("slow")
-        rows = [self.row(effect) for effect in self.of_kind("publish")[::-1]]
+        return None
+
+    def told_history(self) -> httpx.Response:
+        trouble = self.trouble(self.history)
+        if trouble is not None:
+            return trouble
+        made = [e for e in self.of_kind("publish") if e.due <= self.now and not e.canceled]
+        rows = [self.row(effect) for effect in sorted(made, key=lambda e: e.due, reverse=True)]
         if self.history == "finished":
             rows = [row for row in rows if row["status"] in {"succeeded", "failed"}]
         rows.append(EARLIER)
@@ -196,5 +245,5 @@ class Service:
             "status": effect.status(self.now),
             "permalink": self.link(effect),
             "outputJobId": effect.job_id,
-            "createdAt": datetime.fromtimestamp(effect.at, UTC).isoformat(),
+            "createdAt": datetime.fromtimestamp(effect.due, UTC).isoformat(),
         }

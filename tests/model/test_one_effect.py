@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,11 @@ from hypothesis.stateful import (
 )
 
 import wonda_widgets as ww
-from wonda_widgets import elapsed, jobs, pruning, records, runtime
-from wonda_widgets.resources import _core
+from wonda_widgets import elapsed, jobs, pruning, records, replies, runtime, transport
+from wonda_widgets.resources import _core, once, publish
+from wonda_widgets.resources import jobs as resources_jobs
 
-from .service import ACCOUNT, FATES, HISTORIES, JOBS, PRICE, Service
+from .service import ACCOUNT, FATES, HISTORIES, JOBS, LISTS, PRICE, Service
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -56,6 +57,7 @@ fates = st.one_of(st.just("accepted"), st.sampled_from(sorted(FATES)))
 worlds = st.tuples(
     st.sampled_from([0.0, 0.0, 16.0, 32.0, 61.0, 290.0, 700.0, 5000.0, 90_000.0]),
     st.one_of(st.just("complete"), st.sampled_from(HISTORIES)),
+    st.one_of(st.just("complete"), st.sampled_from(LISTS)),
     st.one_of(st.just("told"), st.sampled_from(JOBS)),
     st.one_of(st.just(0.0), st.sampled_from([-1200.0, 1200.0, 86_400.0])),  # the service's clock
     # What happens on the computers: a clock is set, or the journals are pruned.
@@ -68,6 +70,8 @@ ways = st.one_of(
     st.just({}), st.sampled_from([{}, {"allow_repeat": True}, {"allow_unchecked": True}])
 )
 ends = st.sampled_from(["succeeded", "succeeded", "failed"])
+#: Seconds after which a post is to be made; None for at once.
+delays = st.sampled_from([None, None, None, 400.0, 4000.0, 50_000.0])
 captions = st.sampled_from(["Made with Wonda", ""])
 names = st.sampled_from([None, "autumn", "Autumn", "autumn\u00a0", "caf\u00e9", "cafe\u0301"])
 #: What names mean that are not written as they are meant.
@@ -80,6 +84,14 @@ bodies = st.sampled_from(
         {"prompt": "A sea " * 300, "params": {}},
     ]
 )
+
+
+class Now(datetime):
+    """A datetime that tells the same time of day as `time.time`."""
+
+    @classmethod
+    def now(cls, zone=None):
+        return cls.fromtimestamp(time.time(), zone)
 
 
 def meaning(body: dict[str, Any]) -> tuple[str | None, str]:
@@ -99,6 +111,8 @@ class Requests(RuleBasedStateMachine):
         self.running = 100.0
         self.starts = 0
         self.patch.setattr(time, "time", self.time_of_day)
+        for module in (replies, transport, once, publish, resources_jobs):
+            self.patch.setattr(module, "datetime", Now)
         self.patch.setattr(elapsed, "seconds", lambda: self.running)
         self.patch.setattr(elapsed, "clock", lambda: f"start {self.starts}")
         self.patch.setattr(jobs.Job, "_start", lambda _job: None)  # asked only when a rule says so
@@ -143,9 +157,10 @@ class Requests(RuleBasedStateMachine):
         self.service.now += seconds
         self.running += seconds
 
-    def becomes(self, world: tuple[float, str, Any, float, Any]) -> None:
+    def becomes(self, world: tuple[float, str, str, Any, float, Any]) -> None:
         """Let time pass, and the service answer as it does from now on."""
-        seconds, self.service.history, self.service.jobs, self.service.skew, event = world
+        seconds, *answers, event = world
+        self.service.history, self.service.scheduled, self.service.jobs, self.service.skew = answers
         self.let_pass(seconds)
         if isinstance(event, float):
             self.set_off = event
@@ -196,7 +211,8 @@ class Requests(RuleBasedStateMachine):
         self.wishes[caption] = max(self.wishes[caption], 1)
         # What the other computer has on its way, or what the history does not show of it.
         on_its_way = bool(self.service.held or self.service.waiting)
-        unseen = on_its_way or self.service.history in BLIND
+        blind = self.service.history in BLIND or self.service.scheduled == "none"
+        unseen = on_its_way or blind
         if allowed.get("allow_repeat"):
             self.wishes[caption] += 1
         elif allowed.get("allow_unchecked") or (unseen and not self.is_known(name, caption)):
@@ -208,17 +224,28 @@ class Requests(RuleBasedStateMachine):
         return any(
             (record.body.get("caption") or "") == caption
             and record.state not in {"refused", "absent"}
-            and not (record.ended and record.status == "failed")
+            and not (record.ended and record.status in {"failed", "canceled"})
             for record in journal._records("kind='publish'", ()).result()
         )
 
-    @rule(name=kernels, fate=fates, caption=captions, how=ways, world=worlds)
-    def publish(self, name, fate, caption, how, world):
+    @rule(name=kernels, fate=fates, caption=captions, how=ways, later=delays, world=worlds)
+    def publish(self, name, fate, caption, how, later, world):
         self.becomes(world)
         self.meet(fate)
         self.allow(name, caption, **how)
+        when = None
+        if later is not None:
+            when = datetime.fromtimestamp(self.service.now, UTC) + timedelta(seconds=later)
         with contextlib.suppress(ww.WondaError):
-            self.clients[name].publish.instagram(**self.asked(caption), **how)
+            asked = self.asked(caption)
+            self.clients[name].publish.instagram(**asked, scheduled_at=when, **how)
+
+    @rule(name=kernels, fate=st.sampled_from(["accepted", "lost before", "lost after"]))
+    def cancel(self, name, fate):
+        self.meet(fate)
+        with contextlib.suppress(ww.WondaError):
+            for post in self.clients[name].publish.scheduled()[:1]:
+                self.clients[name].publish.cancel(post)
 
     @rule(name=kernels, caption=captions)
     def publish_slowly(self, name, caption):
@@ -322,7 +349,7 @@ class Requests(RuleBasedStateMachine):
         made = Counter(
             effect.body.get("caption") or ""
             for effect in self.service.of_kind("publish")
-            if effect.ends != "failed"
+            if effect.ends != "failed" and not effect.canceled
         )
         for caption, count in made.items():
             allowed = self.wishes[caption] + self.excused[caption]

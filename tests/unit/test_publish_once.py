@@ -245,7 +245,8 @@ def test_check_says_what_it_takes(kernel):
         kernel().publish.check(ww.OutcomeUnknownError("x", "y", "z"))
 
 
-def test_the_history_is_read_page_by_page(kernel, service):
+@pytest.mark.parametrize("undated", [False, True])
+def test_the_history_is_read_page_by_page(kernel, service, undated):
     wonda = kernel()
     old = datetime.now(UTC) - timedelta(days=1)
     pages = []
@@ -260,6 +261,7 @@ def test_the_history_is_read_page_by_page(kernel, service):
                 after = {"createdAt": now, "instagramPublishId": "i0"}
                 return httpx.Response(200, json={"publishes": rows, "nextCursor": after})
             rows = [{"mediaId": "y", "createdAt": old.isoformat()}]
+            rows += [{"mediaId": "z"}] * undated  # what follows may be of any time
             after = {"createdAt": old.isoformat(), "instagramPublishId": "i1"}
             return httpx.Response(200, json={"publishes": rows, "nextCursor": after})
         return await service(request)
@@ -267,8 +269,9 @@ def test_the_history_is_read_page_by_page(kernel, service):
     service.lose = "before"
     error = lost(wonda)
     wonda._async._core.transport._connections._transport.handler = answer
-    assert wonda.publish.check(error).posted is False
-    assert pages == [None, "i0"]  # far enough back
+    assert wonda.publish.check(error).posted is (None if undated else False)
+    assert pages[:2] == [None, "i0"]
+    assert len(pages) == (10 if undated else 2)  # far enough back
 
 
 # ---------------------------------------------------------------- jobs outlive the kernel
@@ -475,6 +478,24 @@ def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
     assert "closed" in str(job.snapshot.error)
     with pytest.raises(ww.WondaError, match="closed"):
         wonda.jobs.recent()
+
+
+@pytest.mark.parametrize("bare", [(), ("mediaId",)])
+def test_a_service_whose_servers_tell_other_times_hides_no_post(kernel, service, monkeypatch, bare):
+    """The clock of its replies is ahead of the one that writes the history."""
+    monkeypatch.setattr(once, "grace", lambda _record: 0.0)
+    service.lose, service.bare = "after", bare
+    service.ahead = timedelta(minutes=20)
+    wonda = kernel()
+    error = lost(wonda)
+    service.lose = ""
+    behind = datetime.now(UTC) - timedelta(seconds=2)
+    service.rows[0]["createdAt"] = behind.isoformat()
+    service.rows[0]["mediaId"] = "a copy of it" if not bare else None
+    assert wonda.publish.check(error).posted is None
+    with pytest.raises(ww.OutcomeUnknownError):
+        wonda.publish.instagram(**POST)
+    assert service.posts == 1
 
 
 @pytest.mark.parametrize("lose", ["", "before", "unread"])

@@ -13,6 +13,7 @@ def answer(
     method: str = "GET",
     origin: str | None = None,
     websocket: bool = False,
+    headers: tuple[str, ...] = (),
 ) -> int:
     """The status that a server on 127.0.0.1 answers with.
 
@@ -24,7 +25,7 @@ def answer(
     *hosts : str
         A `Host` header each.
     """
-    lines = [f"{method} {target} HTTP/{version}", *(f"Host: {host}" for host in hosts)]
+    lines = [f"{method} {target} HTTP/{version}", *(f"Host: {host}" for host in hosts), *headers]
     if origin is not None:
         lines.append(f"Origin: {origin}")
     if websocket:

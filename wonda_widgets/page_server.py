@@ -34,6 +34,10 @@ class _Refused(Matcher):
     def match(self, request: Any) -> dict[str, Any] | None:
         headers = request.headers
         why = self._allowed.refusal(headers.get_list("Host"), headers.get_list("Origin"))
+        # A link on another site may lead here; an image or a script of it may not start kernels.
+        is_of_this_site = headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
+        if not is_of_this_site and headers.get("Sec-Fetch-Mode") != "navigate":
+            return {}
         # A target with a host of its own ("GET http://…") is for proxies.
         return {} if why or not request.path.startswith("/") else None
 

@@ -85,6 +85,21 @@ def test_a_kernel_is_reached_from_its_own_page_alone(page):
     assert answer(port, path, host, websocket=True) == 101
 
 
+def test_another_site_may_link_to_a_page_but_not_load_it_as_an_image(page):
+    port, _ = page
+
+    def asked(site, mode):
+        headers = (f"Sec-Fetch-Site: {site}", f"Sec-Fetch-Mode: {mode}")
+        return answer(port, "/voila/static/voila.js", f"localhost:{port}", headers=headers)
+
+    for mode in ("no-cors", "cors", "websocket"):
+        assert asked("cross-site", mode) == 403
+        assert asked("same-site", mode) == 403
+        assert asked("same-origin", mode) == 200
+    assert asked("cross-site", "navigate") == 200
+    assert asked("none", "navigate") == 200
+
+
 def test_odd_requests_to_a_page_are_refused(page):
     port, _ = page
     assert answer(port, "/") == 400

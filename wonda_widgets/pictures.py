@@ -99,7 +99,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
     intent : str
         Its entry in the journal.
     made_by : str
-        A word for the process that asked for it, as `Record.process`; empty if not known.
+        An opaque id of the process that asked for it, as `Record.process`; empty if not known.
     """
 
     media: Media

@@ -94,7 +94,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def process(self) -> str:
-        """A word for the process that asked, which tells no more than that it is the same."""
+        """An opaque id of the process that asked."""
         return word_for(self.owner)
 
     @property
@@ -172,7 +172,7 @@ def _machine() -> str:
 
 
 def word_for(owner: str) -> str:
-    """A word for a process, without where it runs."""
+    """Give the opaque id of a process, without where it runs."""
     return owner.split("|")[2] if owner.count("|") == 3 else ""  # noqa: PLR2004 - its four parts
 
 

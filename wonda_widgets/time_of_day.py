@@ -1,4 +1,4 @@
-"""The time of day as the journal believes it, because one reading of it may be wrong by years.
+"""The time of day, checked against earlier readings, because one may be wrong by years.
 
 A reading that differs by days from what was believed is kept and not believed, until a later
 one agrees with it and with the time that has passed in between. Meanwhile the journal goes by

@@ -3,9 +3,8 @@
 Pillow gives back control only now and then, so a thread cannot be made to end. But nobody
 waits for it longer than its deadline, it leaves its place to the next one then, and as a
 daemon it does not keep the process from exiting. If as many are stuck as may work at once,
-no more are begun until one of them ends: at most twice `AT_ONCE` threads, and what their
-images take, are there at any time. Reading files, uploads and the keyring
-have threads of their own (`runtime.in_thread`).
+no more are begun until one of them ends, so there are never more than twice `AT_ONCE` threads.
+Reading files, uploads and the keyring have threads of their own (`runtime.in_thread`).
 """
 
 from __future__ import annotations

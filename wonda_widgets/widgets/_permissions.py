@@ -1,6 +1,6 @@
 """What a session may do: decided once, asked before every message from a page.
 
-A page is not trusted. Whoever has its connection can send any message to any panel, shown
+A page is not trusted. With its connection, anybody can send any message to any panel, shown
 or not, so a hidden button protects nothing. Each handler of a message says what it needs:
 
     @requires(Permission.CANCEL)

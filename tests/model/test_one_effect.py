@@ -212,18 +212,21 @@ class Requests(RuleBasedStateMachine):
         # What the other computer has on its way, or what the history does not show of it.
         on_its_way = bool(self.service.held or self.service.waiting)
         blind = self.service.history in BLIND or self.service.scheduled == "none"
-        unseen = on_its_way or blind
+        # One whose outcome is unknown may rightly be found absent now, while that one is not seen.
+        unseen = (blind and not self.is_known(name, caption)) or (
+            on_its_way and not self.is_known(name, caption, but=frozenset({"unknown"}))
+        )
         if allowed.get("allow_repeat"):
             self.wishes[caption] += 1
-        elif allowed.get("allow_unchecked") or (unseen and not self.is_known(name, caption)):
+        elif allowed.get("allow_unchecked") or unseen:
             self.excused[caption] += 1
 
-    def is_known(self, name: str, caption: str) -> bool:
+    def is_known(self, name: str, caption: str, but: frozenset[str] = frozenset()) -> bool:
         """Whether this computer has posted it before, or may have."""
         journal = self.clients[name]._async._core.journal
         return any(
             (record.body.get("caption") or "") == caption
-            and record.state not in {"refused", "absent"}
+            and record.state not in {"refused", "absent", *but}
             and not (record.ended and record.status in {"failed", "canceled"})
             for record in journal._records("kind='publish'", ()).result()
         )

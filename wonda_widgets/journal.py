@@ -16,6 +16,7 @@ It holds prompts, captions and replies; it never holds the key.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import re
@@ -183,7 +184,7 @@ class Journal:
         body: bytes,
         same_as: str = "",
         *,
-        also: str = "",
+        also: tuple[str, ...] = (),
         repeat: bool = False,
         for_good: bool = False,
         answer_limit: float = 0.0,
@@ -197,8 +198,8 @@ class Journal:
             JSON.
         same_as : str
             What makes another request the same one; empty for requests that may be repeated.
-        also : str
-            Another value of `same_as` that makes it the same one.
+        also : tuple of str
+            Other values of `same_as` that make it the same one.
         repeat : bool
             Whether the same one may be made again.
         for_good : bool
@@ -217,7 +218,7 @@ class Journal:
         intent = uuid.uuid4().hex
 
         def work(connection: sqlite3.Connection) -> tuple[str, Record | None]:
-            names = (same_as, also or same_as)
+            names = (same_as, *also)
             same = self._same(connection, base_url, names, for_good) if same_as else []
             for earlier in same:
                 # Even one who wants it again does not want it twice at this moment.
@@ -379,6 +380,15 @@ class Journal:
             (base_url,),
         )
 
+    def posts_in_the_way(self, base_url: str) -> Future[list[Record]]:
+        """Give all posts that were made or may have been, and so stand in the way of the same."""
+        marks = ",".join("?" * len(STANDING))
+        return self._records(
+            f"base_url=? AND kind='publish' AND state IN ({marks})"
+            " AND NOT (ended AND status<>'succeeded')",
+            (base_url, *STANDING),
+        )
+
     def spent(self, base_url: str, budget: Budget) -> Future[float]:
         """US dollars that pictures within a budget have cost; may raise `UnpricedError`."""
         return self._database.run(
@@ -414,15 +424,17 @@ class Journal:
         self,
         connection: sqlite3.Connection,
         base_url: str,
-        names: tuple[str, str],
+        names: tuple[str, ...],
         for_good: bool,  # noqa: FBT001 - of this class alone
     ) -> list[Record]:
         marks = ",".join("?" * len(STANDING))
         return _read(
             connection,
-            f"base_url=? AND same_as IN (?,?) AND state IN ({marks})"
+            # One value, because there may be more names than a statement takes.
+            "base_url=? AND same_as<>'' AND same_as IN (SELECT value FROM json_each(?))"  # noqa: S608
+            f" AND state IN ({marks})"
             " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
-            (base_url, *names, *STANDING, not for_good),
+            (base_url, json.dumps(names), *STANDING, not for_good),
         )
 
     def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:

@@ -42,8 +42,8 @@ class AskedOnce:
     ----------
     same_as : str
         What it is called in the journal.
-    also : str
-        What it may be called there, too; empty for nothing.
+    also : tuple of str
+        What else it may be called there.
     for_good : bool
         Whether one that was made stands also if it failed: the service does not say that a
         failed picture was free, so only a person has it made again.
@@ -51,7 +51,7 @@ class AskedOnce:
 
     repeat = False
 
-    def __init__(self, same_as: str, *, also: str = "", for_good: bool = True) -> None:
+    def __init__(self, same_as: str, *, also: tuple[str, ...] = (), for_good: bool = True) -> None:
         self.same_as = same_as
         self.also = also
         self.for_good = for_good
@@ -94,7 +94,7 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
     # Under this it was noted before names and requests were compared by what they mean.
     exact = hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
     before = f"once:{_short_hash(name.strip())}:{exact}"
-    return AskedOnce(f"once:{_short_hash(plain)}:{asked}", also=before)
+    return AskedOnce(f"once:{_short_hash(plain)}:{asked}", also=(before,))
 
 
 def _short_hash(text: str) -> str:

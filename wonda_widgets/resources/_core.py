@@ -98,7 +98,7 @@ class Once(Protocol):
     """What keeps a request from being made twice."""
 
     same_as: str
-    also: str
+    also: tuple[str, ...]
     repeat: bool
     for_good: bool
 
@@ -314,7 +314,7 @@ class Core:
                 operation.kind,
                 text,
                 once.same_as if once else "",
-                also=once.also if once else "",
+                also=once.also if once else (),
                 repeat=once.repeat if once else False,
                 for_good=once.for_good if once else False,
                 answer_limit=self.transport.limit(operation.seconds),

@@ -124,32 +124,52 @@ async def same_as(core: Core, body: Mapping[str, Any]) -> str:
     An edit is known by what was done to which picture, so that the same one, uploaded again by
     another kernel, is the same picture. Neither the time nor the order of a carousel's
     pictures makes it another one: whoever wants both says so.
+
+    The journal keeps this, so a change of it goes with one of `_earlier_names`.
     """
     media_ids = list(body.get("mediaIds") or [body["mediaId"]])
     pictures = sorted([await _picture_of(core, media_id) for media_id in media_ids])
-    several = len(pictures) > 1
-    what = [
-        pictures if several else pictures[0],
+    return name_of([pictures if len(pictures) > 1 else pictures[0], *told(body)])
+
+
+def told(body: Mapping[str, Any]) -> list[Any]:
+    """What a request says of the same post itself: account, caption, place."""
+    several = len(body.get("mediaIds") or ()) > 1
+    place = PRODUCTS.get(place_of(body) or "", body.get("product"))
+    return [
         body["instagramAccountId"],
         plain(body.get("caption")),
-        "CAROUSEL" if several else PRODUCTS.get(place_of(body) or "", body.get("product")),
+        "CAROUSEL" if several else place,
     ]
+
+
+def name_of(what: list[Any]) -> str:
+    """What a post is called in the journal."""
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
 async def _picture_of(core: Core, media_id: str) -> str:
     """A media id; of an edit that this journal knows, what was done to which picture."""
     done: list[Any] = []
+    of, edits = await edits_of(core, media_id)
+    for edit in edits:
+        # The same image in another format is the same image.
+        changes = [each for each in edit.get("operations") or () if not _only_encodes(each)]
+        done += [changes] if changes else []
+    return of if not done else json.dumps([of, done[::-1]], sort_keys=True)
+
+
+async def edits_of(core: Core, media_id: str) -> tuple[str, list[dict[str, Any]]]:
+    """Which media an upload goes back to, and by which edits, the last one first."""
+    edits: list[dict[str, Any]] = []
     of = media_id
     for _ in range(MOST_EDITS):
         edit = await asyncio.wrap_future(core.journal.edit_of(core.base_url, of))
         if edit is None:
             break
         of = str(edit.get("of"))
-        # The same image in another format is the same image.
-        changes = [each for each in edit.get("operations") or () if not _only_encodes(each)]
-        done += [changes] if changes else []
-    return of if not done else json.dumps([of, done[::-1]], sort_keys=True)
+        edits.append(edit)
+    return of, edits
 
 
 def _only_encodes(operation: object) -> bool:
@@ -167,13 +187,14 @@ class PostOnce:
         The request.
     same_as : str
         See `same_as`.
+    also : tuple of str
+        Other names of the same post in the journal, see `_earlier_names`.
     repeat : bool
         Whether it may be made again.
     unchecked : bool
         Whether it may be made where the history cannot be read.
     """
 
-    also = ""
     for_good = False  # a post that failed can be made again
 
     def __init__(
@@ -183,6 +204,7 @@ class PostOnce:
         body: Mapping[str, Any],
         same_as: str,
         *,
+        also: tuple[str, ...] = (),
         repeat: bool = False,
         unchecked: bool = False,
     ) -> None:
@@ -192,6 +214,7 @@ class PostOnce:
         self._unchecked = unchecked
         self.repeat = repeat
         self.same_as = same_as
+        self.also = also
 
     def guard(self, _connection: object) -> None:
         """Refuse, within the journal's transaction, where the journal does not know all.

@@ -17,6 +17,7 @@ from ..models import CarouselReply, PublishReply, parse, permalink
 from ..replies import says_that_it_failed
 from . import once, schedule
 from ._core import Core, Named, Operation, on_package_loop
+from ._earlier_names import earlier_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,10 +110,7 @@ class AsyncPublish:
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
         if due is not None:
             body["scheduledAt"] = due
-        same_as = await once.same_as(self._core, body)
-        first = once.PostOnce(
-            self._core, PUBLISHING, body, same_as, repeat=allow_repeat, unchecked=allow_unchecked
-        )
+        first = await self._once(PUBLISHING, body, repeat=allow_repeat, unchecked=allow_unchecked)
         try:
             return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
         except PermissionDeniedError as error:
@@ -156,11 +154,16 @@ class AsyncPublish:
             As `instagram`.
         """
         body = _carousel(media_ids, instagram_account_id, caption)
-        same_as = await once.same_as(self._core, body)
-        first = once.PostOnce(
-            self._core, CAROUSEL, body, same_as, repeat=allow_repeat, unchecked=allow_unchecked
-        )
+        first = await self._once(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
         return await self._core.start(CAROUSEL, body, _made, once=first, guard=first.guard)
+
+    async def _once(
+        self, operation: Operation, body: dict[str, Any], **allowed: bool
+    ) -> once.PostOnce:
+        """Give what keeps a post from being made twice."""
+        same_as = await once.same_as(self._core, body)
+        also = await earlier_names(self._core, body, same_as)
+        return once.PostOnce(self._core, operation, body, same_as, also=also, **allowed)
 
     @on_package_loop
     async def scheduled(self) -> list[ScheduledPost]:

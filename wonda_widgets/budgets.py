@@ -217,4 +217,6 @@ def today() -> datetime:
 def _key(body: Mapping[str, Any]) -> str:
     """What a price depends on: the model and its parameters."""
     priced = _priced(body)
-    return msgspec.json.encode([priced["model"], priced["params"]], order="sorted").decode()
+    # As the journal gives it, where every name of a member is a text.
+    read = json.loads(json.dumps([priced["model"], priced["params"]]))
+    return msgspec.json.encode(read, order="sorted").decode()

@@ -548,3 +548,15 @@ def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
             "request", f"The request cannot be sent as JSON: {error}.", "Correct what it names."
         ) from None
     return {"content": content, "headers": {"Content-Type": "application/json"}}
+
+
+def sent(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body as the service reads it: with texts as the names of members, with lists for tuples.
+
+    Raises
+    ------
+    InvalidInputError
+        See `encoded`.
+    """
+    read: dict[str, Any] = json.loads(encoded(body)["content"])
+    return read

@@ -85,6 +85,11 @@ SAME = [
     ({"prompt": "A lake"}, {"prompt": "A\u200b la\u00adke\ufeff"}),
     ({"prompt": "A heart \u2764"}, {"prompt": "A heart \u2764\ufe0f"}),
     ({"once": "heart \u2764"}, {"once": "\u200fheart \u2764\ufe0f"}),
+    ({"prompt": "Line one\nLine two"}, {"prompt": "Line one Line two"}),
+    ({"params": {1: "a", "b": 2}}, {"params": {"b": 2, "1": "a"}}),
+    ({"params": {True: 1, None: 2}}, {"params": {"null": 2, "true": 1}}),
+    ({"params": {"n": [{2.5: {0: 1}}]}}, {"params": {"n": [{"2.5": {"0": 1}}]}}),
+    ({"params": {"x": None, "x\u200b": 1}}, {"params": {"x": 1}}),
 ]
 
 
@@ -111,6 +116,11 @@ def test_what_means_the_same_is_made_once(kernel, service, one, other):
         ({"prompt": "A lake"}, {"prompt": "a lake"}),
         ({"once": "autumn"}, {"once": "Autumn"}),
         ({"attachment_media_ids": ["a", "b"]}, {"attachment_media_ids": ["b", "a"]}),
+        ({"params": {"x": 1, "x\u200b": 2}}, {"params": {"x": 2}}),
+        ({"params": {"x": 1, "x\u200b": 2}}, {"params": {"x": 2, "x\u200b": 1}}),
+        ({"params": {"a  b": 1, "a b": 2, "c": 3}}, {"params": {"a b": 2, "c": 3}}),
+        ({"params": {"n": {"e\u0301": 1, "\u00e9": 2}}}, {"params": {"n": {"\u00e9": 2}}}),
+        ({"params": {1: "a", "2": "b"}}, {"params": {2: "a", "1": "b"}}),
     ],
     ids=ascii,
 )
@@ -233,4 +243,40 @@ def test_what_an_earlier_version_has_noted_is_not_made_again(kernel, service):
     intent, _ = journal.begin(BASE, "inference", json.dumps(body).encode(), before).result()
     journal.accepted(intent, "j9").result()
     assert first.images.generate(**body, once=name).id == "j9"
+    assert service.made == []
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {1: "a"},
+        {True: 1},
+        {None: 1},
+        {2.5: 1},
+        {1: "a", "b": 2},
+        {"n": [{1: {2: 3}}]},
+        {"n": 2**70},
+    ],
+    ids=str,
+)
+def test_whatever_json_takes_is_named_and_counted(kernel, service, params):
+    wonda, budget = kernel(), ww.Budget(0.10)
+    first = wonda.images.generate(**NAMED, params=params)
+    again = kernel().images.generate(**NAMED, params=params, budget=budget)
+    assert again.request == first.request == service.made[0]
+    wonda.images.generate(**BODY, params=params, budget=budget)
+    with pytest.raises(ww.InvalidInputError, match="budget is left"):
+        kernel().images.generate(**BODY, params=params, budget=ww.Budget(0.10))
+    assert len(service.made) == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{(1, 2): 3}, {"n": {4, 5}}, {"n": object()}, {b"n": 1}],
+    ids=["a tuple as a name", "a set", "an object", "bytes as a name"],
+)
+@pytest.mark.parametrize("more", [{}, {"once": "a"}, {"budget": ww.Budget(1)}], ids=str)
+def test_what_json_does_not_take_is_refused_in_a_sentence(kernel, service, odd, more):
+    with pytest.raises(ww.InvalidInputError, match="cannot be sent as JSON"):
+        kernel().images.generate(**BODY, params=odd, **more)
     assert service.made == []

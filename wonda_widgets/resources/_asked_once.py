@@ -9,14 +9,14 @@ Posts have more to look into, see `once`.
 from __future__ import annotations
 
 import hashlib
-import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import InvalidInputError
 from ..seen_text import seen
-from ..transport import encoded
+from ..transport import sent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +70,27 @@ class AskedOnce:
 
 
 def digest(body: Mapping[str, Any]) -> str:
-    """Tell a request from others by what it means, and by nothing else."""
-    sent = json.loads(encoded(body)["content"])  # as the service reads it
-    return hashlib.sha256(msgspec.json.encode(canonical(sent), order="sorted")).hexdigest()[:32]
+    """Tell a request from others by what it means, and by nothing else.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be sent as JSON.
+    """
+    text = msgspec.json.encode(canonical(sent(body)), order="sorted")
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def digest_before(body: Mapping[str, Any]) -> str:
+    """Tell a request from others as versions before did: by each character of it.
+
+    Empty for a request that they could not name, and so never sent. Nothing of this may change.
+    """
+    try:
+        text = msgspec.json.encode(body, order="sorted")
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return ""
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
@@ -92,9 +110,9 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
         )
     asked = digest(body)  # says what is wrong with it
     # Under this it was noted before names and requests were compared by what they mean.
-    exact = hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
-    before = f"once:{_short_hash(name.strip())}:{exact}"
-    return AskedOnce(f"once:{_short_hash(plain)}:{asked}", also=(before,))
+    exact = digest_before(body)
+    before = (f"once:{_short_hash(name.strip())}:{exact}",) if exact else ()
+    return AskedOnce(f"once:{_short_hash(plain)}:{asked}", also=before)
 
 
 def _short_hash(text: str) -> str:
@@ -105,11 +123,17 @@ def canonical(value: Any) -> Any:
     """Give JSON in the one form that all values with its meaning share.
 
     Numbers are equal whatever their type and sign of zero, a member that is None or an empty
-    object is as good as none, and texts are equal if they look the same.
+    object is as good as none, and texts are equal if they look the same. So are names of members,
+    except those of one object that would become the same name.
     """
     if isinstance(value, dict):
-        members = ((seen(name), canonical(member)) for name, member in value.items())
-        return {name: member for name, member in members if member not in (None, {})}
+        members = {name: canonical(member) for name, member in value.items()}
+        members = {name: member for name, member in members.items() if member not in (None, {})}
+        looks = Counter(map(seen, members))
+        return {
+            seen(name) if looks[seen(name)] == 1 else name: member
+            for name, member in members.items()
+        }
     if isinstance(value, list):
         return [canonical(member) for member in value]
     if isinstance(value, str):

@@ -12,6 +12,7 @@ from .. import runtime
 from ..budgets import UnpricedError
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
+from ..transport import sent
 from ._asked_once import LOOK, StandingError, named_once
 from ._core import Core, Named, Operation, on_package_loop
 
@@ -77,9 +78,18 @@ class AsyncImages:
             A name for what the picture is for, e.g. ``"autumn campaign"``. Whoever asks for the
             same again under this name, in any process on this journal, gets the job of the first
             time, also of a failed one. So a task that is run again makes nothing twice.
-            `jobs.dismiss` makes room for another try. The same are requests that mean the same
-            as JSON: ``4`` and ``4.0``, None and left out, a text in whichever form of Unicode
-            and with whatever blanks. Capital letters make another one, also of a name.
+            `jobs.dismiss` makes room for another try.
+
+            What counts as the same: numbers of the same value (``4`` and ``4.0``); None, an
+            empty dict and a parameter that is left out; tuples and lists; any order of a dict's
+            members. Texts, names of parameters included, count as the same in any form of
+            Unicode and if they differ only in whitespace (a line break, a tab and several blanks
+            are one blank; those at the ends are none) or in characters that are not seen (marks
+            without width, variation selectors). So a prompt in two lines is the same as in one.
+            The name itself is compared in the same way, and full-width letters are like others.
+
+            What makes another request: capital letters, punctuation, ``True`` and ``1``, ``1``
+            and ``"1"``, the order of a list and of the reference images.
 
         Raises
         ------
@@ -92,7 +102,7 @@ class AsyncImages:
         APIError
             If the service refused it.
         """
-        body = body_of(model, prompt, params, attachment_media_ids)
+        body = sent(body_of(model, prompt, params, attachment_media_ids))
         if once is not None:
             return await self._asked_once(once, body, budget)
         if budget is None:

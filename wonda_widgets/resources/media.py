@@ -17,6 +17,7 @@ from ..errors import (
     UnsafeMediaError,
 )
 from ..models import Media, UploadReply, parse
+from ..transport import sent
 from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class AsyncMedia:
         """
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
-        alike = msgspec.json.encode(edit, order="sorted")
+        alike = msgspec.json.encode(sent(edit), order="sorted")
         work = self._edits.get(alike)
         if work is None:
             work = asyncio.get_running_loop().create_task(self._upload(source, name, edit))

@@ -7,6 +7,7 @@ picture by picture: a thousand long prompts would fill the journal.
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from . import time_of_day
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from .database import Database
@@ -76,14 +77,24 @@ class Batches:
         self._read = read
 
     def begin(
-        self, base_url: str, alike: str, plan: bytes, days: float | None
+        self,
+        base_url: str,
+        alike: str,
+        plan: bytes,
+        days: float | None,
+        *,
+        also: Sequence[str] = (),
     ) -> Future[tuple[Batch, bool]]:
         """Give the same plan's batch that was left in these days, or note that one begins.
 
         Parameters
         ----------
+        alike : str
+            What makes another plan the same one.
         days : float or None
             None to begin anew.
+        also : sequence of str
+            Other values of `alike` under which the same plan may have been noted.
 
         Returns
         -------
@@ -93,7 +104,7 @@ class Batches:
 
         # In one transaction: of two that begin the same plan at once, one goes on with the other's.
         def work(connection: sqlite3.Connection) -> tuple[Batch, bool]:
-            left = [] if days is None else _unfinished(connection, base_url, days, alike)
+            left = [] if days is None else _unfinished(connection, base_url, days, [alike, *also])
             if left:
                 return left[0], True
             batch = Batch(uuid.uuid4().hex, alike, plan, time_of_day.now(connection))
@@ -119,11 +130,13 @@ class Batches:
             lambda connection: _unfinished(connection, base_url, days), writes=False
         )
 
-    def left(self, base_url: str, alike: str, days: float) -> Future[Batch | None]:
-        """Give the same plan's batch that was left in these days."""
+    def left(
+        self, base_url: str, alike: str, days: float, *, also: Sequence[str] = ()
+    ) -> Future[Batch | None]:
+        """Give the same plan's batch that was left in these days; `alike` as of `begin`."""
 
         def work(connection: sqlite3.Connection) -> Batch | None:
-            return next(iter(_unfinished(connection, base_url, days, alike)), None)
+            return next(iter(_unfinished(connection, base_url, days, [alike, *also])), None)
 
         return self._database.run(work, writes=False)
 
@@ -159,12 +172,15 @@ class Batches:
 
 
 def _unfinished(
-    connection: sqlite3.Connection, base_url: str, days: float, alike: str | None = None
+    connection: sqlite3.Connection,
+    base_url: str,
+    days: float,
+    alike: Sequence[str] | None = None,
 ) -> list[Batch]:
     since = time_of_day.now(connection) - days * 86_400
     rows = connection.execute(
         "SELECT * FROM batch WHERE base_url=? AND begun_at>? AND NOT ended"
-        " AND alike=coalesce(?, alike) ORDER BY begun_at DESC",
-        (base_url, since, alike),
+        " AND (? IS NULL OR alike IN (SELECT value FROM json_each(?))) ORDER BY begun_at DESC",
+        (base_url, since, *[None if alike is None else json.dumps(list(alike))] * 2),
     ).fetchall()
     return [Batch(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows]

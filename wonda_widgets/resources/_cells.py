@@ -98,16 +98,24 @@ class Made:
     error : WondaError or None
     price : Estimate or None
     digest : str
-        Of what it asks for.
+        Of what it asks for, see `_asked_once.digest`.
+    before : str
+        The same as versions before made it.
+    name, also : str, tuple of str
+        What its request is called in the journal, and what else it may be called there; known
+        when its batch is.
     begun : bool
         Whether an earlier kernel had asked for it.
     again : bool
         Whether a person wants it again, although it was made and failed.
     """
 
-    def __init__(self, cell: Cell, digest: str) -> None:
+    def __init__(self, cell: Cell, digest: str, before: str = "") -> None:
         self.cell = cell
         self.digest = digest
+        self.before = before
+        self.name = ""
+        self.also: tuple[str, ...] = ()
         self.begun = False
         self.again = False
         self.state: CellState = "waiting"

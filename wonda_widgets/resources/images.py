@@ -282,7 +282,7 @@ class AsyncImages:
                 asked = msgspec.json.decode(batch.plan, type=Asked)
                 matrix = await self.matrix(**msgspec.structs.asdict(asked)).prepare()
                 # It may have become another one: the service takes other parameters now.
-                if matrix.alike == batch.alike and matrix.begun < len(matrix.plan):
+                if matrix.is_of(batch) and matrix.begun < len(matrix.plan):
                     found.append(matrix)
         return found
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 import math
 import queue
@@ -38,7 +39,7 @@ from ..errors import (
     WondaError,
 )
 from ..pictures import Picture
-from ._asked_once import LOOK, AskedOnce, StandingError, digest
+from ._asked_once import LOOK, AskedOnce, StandingError, canonical, digest, digest_before
 from ._cells import RESTING, Made, Progress, summed
 from .images import GENERATION, body_of, named
 
@@ -159,29 +160,68 @@ class Matrix:
 
     async def _prepare(self) -> None:
         plan = await self._make_plan()
-        made = [Made(cell, _digest(cell, plan)) for cell in plan.cells]
+        made = [_cell(cell, plan) for cell in plan.cells]
         prices = await asyncio.gather(*(self._priced(each.cell) for each in made))
         for each, price in zip(made, prices, strict=True):
             each.price = price
-        left = await self._left_of(made)
+        left = await self._left_of(made, plan)
         self._made, self._plan = made, plan
         self._know(left)
 
-    def _know(self, left: dict[str, Record]) -> None:
+    def _know(self, left: dict[int, Record]) -> None:
         """Take note of which cells an earlier kernel has asked for."""
         for each in self._made:
-            record = left.get(each.digest)
+            record = left.get(each.cell.index)
             each.begun = record is not None and _stands(record)
         self._price = summed([each for each in self._made if not each.begun])
 
-    async def _left_of(self, made: list[Made]) -> dict[str, Record]:
+    async def _left_of(self, made: list[Made], plan: Plan) -> dict[int, Record]:
         """What the journal knows of the cells, if the same plan was left unfinished."""
         if not self._resume:
             return {}
         batches = self._core.journal.batches
         self._core.transport.check_open()
-        batch = await asyncio.wrap_future(batches.left(self._core.base_url, _alike(made), DAYS))
-        return await asyncio.wrap_future(batches.cells(batch.id)) if batch else {}
+        also = await self._also(made, plan)
+        left = batches.left(self._core.base_url, _alike(made), DAYS, also=also)
+        batch = await asyncio.wrap_future(left)
+        return await self._recognized(made, batch) if batch else {}
+
+    async def _also(self, made: list[Made], plan: Plan) -> list[str]:
+        """What else the same plan may be called in the journal, by versions before.
+
+        Versions before told plans apart by each character, so the same plan may have been left
+        under the name of another spelling.
+        """
+        batches = self._core.journal.batches
+        left = await asyncio.wrap_future(batches.unfinished(self._core.base_url, DAYS))
+        asked = _meaning(self._written(plan))
+        others = [each.alike for each in left if _meaning(each.plan) == asked]
+        return list(filter(None, [_alike_before(made), *others]))
+
+    def _written(self, plan: Plan) -> bytes:
+        """A plan as the journal keeps it."""
+        return self._core.transport.without_key(msgspec.json.encode(plan.asked))
+
+    async def _recognized(self, made: list[Made], batch: Batch) -> dict[int, Record]:
+        """Name the cells as a batch does; gives the requests that it has, by cell."""
+        records = await asyncio.wrap_future(self._core.journal.batches.cells(batch.id))
+        # A batch keeps the names it was begun with: an earlier version may be at it, too.
+        is_before = batch.alike != _alike(made) and batch.alike == _alike_before(made)
+        by_meaning: dict[str, list[str]] = {}
+        if batch.alike != _alike(made):
+            for noted, record in records.items():
+                by_meaning.setdefault(digest(record.body), []).append(noted)
+        found = {}
+        for each in made:
+            first = [each.before, each.digest] if is_before else [each.digest, each.before]
+            names = dict.fromkeys(filter(None, [*first, *by_meaning.get(each.digest, ())]))
+            each.name, *also = [cell_name(batch.id, name) for name in names]
+            each.also = tuple(also)
+            known = [records[name] for name in names if name in records]
+            if known:
+                # One that stands is not asked for again, whatever became of another spelling.
+                found[each.cell.index] = next(filter(_stands, known), known[0])
+        return found
 
     @property
     def plan(self) -> Plan:
@@ -194,6 +234,10 @@ class Matrix:
     def alike(self) -> str:
         """What another plan has too if it asks for the same pictures."""
         return _alike(self._made)
+
+    def is_of(self, batch: Batch) -> bool:
+        """Whether a batch was begun, by this version or one before, for the same pictures."""
+        return batch.alike in {_alike(self._made), _alike_before(self._made)}
 
     @property
     def begun(self) -> int:
@@ -365,14 +409,12 @@ class Matrix:
     async def _take_up(self) -> None:
         """Go on with the batch of the same plan that was left, or begin a new one."""
         journal, base_url = self._core.journal, self._core.base_url
-        plan = self._core.transport.without_key(msgspec.json.encode(self.plan.asked))
-        days = DAYS if self._resume else None
-        begun = journal.batches.begin(base_url, _alike(self._made), plan, days)
+        days, also = (DAYS, await self._also(self._made, self.plan)) if self._resume else (None, [])
+        plan = self._written(self.plan)
+        begun = journal.batches.begin(base_url, _alike(self._made), plan, days, also=also)
         batch, self.resumed = await asyncio.wrap_future(begun)
         self._batch = batch
-        records = {}
-        if self.resumed:
-            records = await asyncio.wrap_future(journal.batches.cells(batch.id))
+        records = await self._recognized(self._made, batch)
         # What was left when this was planned may have come to its end since.
         self._know(records)
         try:
@@ -384,8 +426,8 @@ class Matrix:
         if not records:
             return
         for each in self._made:
-            if each.digest in records:
-                self._recall(each, records[each.digest])
+            if each.cell.index in records:
+                self._recall(each, records[each.cell.index])
         marks = await asyncio.wrap_future(
             journal.pictures.marks([record.intent for record in records.values()])
         )
@@ -550,8 +592,7 @@ class Matrix:
 
     async def _ask(self, made: Made) -> bool:
         """Ask for a cell, once; whether it has a job."""
-        assert self._batch is not None  # noqa: S101 - a batch is begun before its cells
-        once = AskedOnce(cell_name(self._batch.id, made.digest), for_good=not made.again)
+        once = AskedOnce(made.name, also=made.also, for_good=not made.again)
         cell = made.cell
         body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"
@@ -709,14 +750,33 @@ class Matrix:
         return lambda: runtime.post(end)
 
 
-def _digest(cell: Cell, plan: Plan) -> str:
-    """Tell a cell from others by what it asks for, and by nothing else."""
-    return digest(body_of(cell.model, cell.prompt, cell.params, plan.attachments))
+def _cell(cell: Cell, plan: Plan) -> Made:
+    """A cell that is told from others by what it asks for, and by nothing else."""
+    body = body_of(cell.model, cell.prompt, cell.params, plan.attachments)
+    return Made(cell, digest(body), digest_before(body))
 
 
 def _alike(made: list[Made]) -> str:
     """What makes another plan the same one: that it asks for the same pictures."""
-    return hashlib.sha256("".join(sorted(each.digest for each in made)).encode()).hexdigest()
+    return _together([each.digest for each in made])
+
+
+def _alike_before(made: list[Made]) -> str:
+    """What made another plan the same one for versions before; empty if they could not make it."""
+    digests = [each.before for each in made]
+    return _together(digests) if all(digests) else ""
+
+
+def _meaning(plan: bytes) -> Any:
+    """What a plan that the journal keeps means; None of one that cannot be read."""
+    try:
+        return canonical(json.loads(plan))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _together(digests: list[str]) -> str:
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def _usd(made: Made) -> float:

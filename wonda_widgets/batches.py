@@ -84,6 +84,7 @@ class Batches:
         days: float | None,
         *,
         also: Sequence[str] = (),
+        guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[Batch, bool]]:
         """Give the same plan's batch that was left in these days, or note that one begins.
 
@@ -95,6 +96,8 @@ class Batches:
             None to begin anew.
         also : sequence of str
             Other values of `alike` under which the same plan may have been noted.
+        guard : callable, optional
+            As of `Journal.begin`.
 
         Returns
         -------
@@ -104,6 +107,8 @@ class Batches:
 
         # In one transaction: of two that begin the same plan at once, one goes on with the other's.
         def work(connection: sqlite3.Connection) -> tuple[Batch, bool]:
+            if guard is not None:
+                guard(connection)
             left = [] if days is None else _unfinished(connection, base_url, days, [alike, *also])
             if left:
                 return left[0], True

@@ -303,3 +303,23 @@ def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture
     expect(page.get_by_role("gridcell", name="A haze sunset at sea")).to_be_visible()
     expect(pictures).to_have_count(4)
     assert not old & {each.get_attribute("src") for each in pictures.all()}
+
+
+def test_without_a_journal_the_person_is_asked(notebook):
+    page = notebook(
+        "no_journal.ipynb",
+        "import tempfile\nimport wonda_widgets as ww\n"
+        'wonda = ww.Wonda.sandbox(seconds=0.1, journal=tempfile.mkdtemp(suffix=".db"))\n'
+        'ww.PromptLab(wonda, template="A {a}", values={"a": ["storm", "harbour"]})',
+    )
+    expect(page.get_by_text("The journal may not know everything").first).to_be_visible()
+    run_button = page.get_by_role("button", name="Run 2")
+    expect(run_button).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("textbox", name="Prompt template").focus()
+    tab_to(page, "Continue anyway")
+    page.keyboard.press("Enter")
+    expect(run_button).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_role("button", name="Continue anyway")).to_have_count(0)
+    expect(page.get_by_text("images may be made again").first).to_be_visible()
+    run_button.click()
+    expect(page.get_by_text("2 of 2", exact=True)).to_be_visible()

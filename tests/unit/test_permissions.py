@@ -68,7 +68,13 @@ MESSAGES = {
         "retry_reference": GENERATE,
     },
     "PromptForm": {"reload": GENERATE, "submit": GENERATE, "settled": GENERATE},
-    "LabForm": {"reload": GENERATE, "run_now": GENERATE, "take_up": GENERATE, "leave": GENERATE},
+    "LabForm": {
+        "reload": GENERATE,
+        "run_now": GENERATE,
+        "unchecked": GENERATE,
+        "take_up": GENERATE,
+        "leave": GENERATE,
+    },
     "ImagePreview": {"edit": EDIT, "large": None, "save": SAVE, "download": None},
     "EditForm": {"apply": EDIT, "cancel": EDIT, "undo": EDIT, "redo": EDIT, "use": EDIT},
     "Gallery": {
@@ -356,7 +362,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert list(tmp_path.joinpath("server").iterdir()) == []
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
-    assert refused == {"confirm": 2, "hidden": 37, "reviewer": 65}[session]
+    assert refused == {"confirm": 2, "hidden": 37, "reviewer": 66}[session]
     bases = {"Panel", "WatchingPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
     assert {cls.__name__ for cls in CLASSES} - bases == classes
 

@@ -21,6 +21,7 @@ from ..transport import sent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..journal import Journal
     from ..records import Record
 
 LOOK = 1.0  # seconds between looks at a request that another process is sending
@@ -67,6 +68,28 @@ class AskedOnce:
 
     async def look(self) -> None:
         """There is no list of jobs to look into."""
+
+
+def check_written(journal: Journal, field: str, so: str, otherwise: str) -> None:
+    """Refuse what needs a journal that knows all and that other processes read.
+
+    Parameters
+    ----------
+    journal : Journal
+    field : str
+        The argument that asks for it, or that would allow it.
+    so, otherwise : str
+        What does not hold without it, and what a person can do.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    trouble = journal.trouble
+    if trouble:
+        raise InvalidInputError(
+            field, f"The journal may not know everything, so {so}.", f"{trouble} {otherwise}"
+        )
 
 
 def digest(body: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ..budgets import UnpricedError
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
 from ..transport import sent
-from ._asked_once import LOOK, StandingError, named_once
+from ._asked_once import LOOK, StandingError, check_written, named_once
 from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
@@ -124,14 +124,7 @@ class AsyncImages:
         return guard
 
     def _check_written(self, field: str, so: str) -> None:
-        """Refuse what needs a journal that knows all and that other processes read."""
-        trouble = self._core.journal.trouble
-        if trouble:
-            raise InvalidInputError(
-                field,
-                f"The journal may not know everything, so {so}.",
-                f"{trouble} Or work without {field}=.",
-            )
+        check_written(self._core.journal, field, so, f"Or work without {field}=.")
 
     async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
         """Ask for it, or give the job of the one who did."""
@@ -199,6 +192,7 @@ class AsyncImages:
         at_once: int = 4,
         attachment_media_ids: Sequence[str] = (),
         resume: bool = True,
+        allow_unchecked: bool = False,
     ) -> Matrix:
         """Plan every variation of a prompt; iterating over the result makes them.
 
@@ -221,12 +215,16 @@ class AsyncImages:
         resume : bool
             Whether the same plan, left unfinished in the last week, is gone on with. If
             not, it is made anew.
+        allow_unchecked : bool
+            Whether to go on also where the journal cannot be written or may not know everything,
+            so that images that an earlier or another kernel asked for may be made again.
 
         Raises
         ------
         InvalidInputError
-            If the plan cannot be made; nothing was sent. That it costs more than the budget
-            is raised by iterating, before anything is made.
+            If the plan cannot be made; nothing was sent. That it costs more than the budget, or
+            that the journal may not know what was asked for before, is raised by iterating,
+            before anything is made.
 
         Examples
         --------
@@ -260,6 +258,7 @@ class AsyncImages:
             budget_usd=budget_usd,
             at_once=at_once,
             resume=resume,
+            allow_unchecked=allow_unchecked,
         )
 
     @on_package_loop
@@ -334,6 +333,7 @@ class Images:
         at_once: int = 4,
         attachment_media_ids: Sequence[str] = (),
         resume: bool = True,
+        allow_unchecked: bool = False,
     ) -> Matrix:
         """See `AsyncImages.matrix`; the plan and its price are there at once."""
         return runtime.call(
@@ -346,6 +346,7 @@ class Images:
                 at_once=at_once,
                 attachment_media_ids=attachment_media_ids,
                 resume=resume,
+                allow_unchecked=allow_unchecked,
             ).prepare()
         )
 

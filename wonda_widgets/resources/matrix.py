@@ -39,7 +39,15 @@ from ..errors import (
     WondaError,
 )
 from ..pictures import Picture
-from ._asked_once import LOOK, AskedOnce, StandingError, canonical, digest, digest_before
+from ._asked_once import (
+    LOOK,
+    AskedOnce,
+    StandingError,
+    canonical,
+    check_written,
+    digest,
+    digest_before,
+)
 from ._cells import RESTING, Made, Progress, summed
 from .images import GENERATION, body_of, named
 
@@ -58,6 +66,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 MOST_AT_ONCE = 32
+UNCHECKED = "allow_unchecked"
 UNPLANNED = "This matrix is not planned yet: `await matrix.prepare()` first."
 
 State = Literal["planned", "running", "stopped", "done"]
@@ -97,6 +106,9 @@ class Matrix:
     budget_usd : float or None
         US dollars that may be spent with this object, what is made again included. It can be
         set anew, for what begins after that.
+    allow_unchecked : bool
+        Whether it goes on also where the journal may not know what was asked for before. It can
+        be set anew, too.
     begun : int
         How many pictures an earlier kernel had asked for; they are not asked for again.
     resumed : bool
@@ -114,6 +126,7 @@ class Matrix:
         budget_usd: float | None = None,
         at_once: int = AT_ONCE,
         resume: bool = True,
+        allow_unchecked: bool = False,
     ) -> None:
         self.budget_usd = checked_budget(budget_usd)
         if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
@@ -123,6 +136,7 @@ class Matrix:
         self._make_plan = plan
         self._priced = priced
         self._resume = resume
+        self.allow_unchecked = allow_unchecked
         self._plan: Plan | None = None
         self._price: Price | None = None
         self._batch: Batch | None = None
@@ -259,6 +273,27 @@ class Matrix:
         InvalidInputError
         """
         self._check_budget([each for each in self._made if _is_ahead(each)])
+
+    def check_journal(self) -> None:
+        """Say why the journal cannot promise that nothing is asked for twice.
+
+        Raises
+        ------
+        InvalidInputError
+            Unless this begins anew, or goes on all the same (`allow_unchecked`).
+        """
+        if self._resume and not self.allow_unchecked:
+            check_written(
+                self._core.journal,
+                UNCHECKED,
+                "it is not known which images of this plan were asked for before",
+                "To go on all the same, pass allow_unchecked=True; what is not known may then be "
+                "made and billed again.",
+            )
+
+    def _guard(self, _connection: object) -> None:
+        """See `check_journal`; within the transaction: its file may have failed just now."""
+        self.check_journal()
 
     def _check_budget(self, some: list[Made]) -> None:
         """Whether the budget allows it to make these, after what was spent on others."""
@@ -411,7 +446,9 @@ class Matrix:
         journal, base_url = self._core.journal, self._core.base_url
         days, also = (DAYS, await self._also(self._made, self.plan)) if self._resume else (None, [])
         plan = self._written(self.plan)
-        begun = journal.batches.begin(base_url, _alike(self._made), plan, days, also=also)
+        begun = journal.batches.begin(
+            base_url, _alike(self._made), plan, days, also=also, guard=self._guard
+        )
         batch, self.resumed = await asyncio.wrap_future(begun)
         self._batch = batch
         records = await self._recognized(self._made, batch)
@@ -602,7 +639,8 @@ class Matrix:
                 made.state = "waiting"
                 return False
             try:
-                self._follow(made, await self._core.start(GENERATION, body, named, once=once))
+                job = await self._core.start(GENERATION, body, named, once=once, guard=self._guard)
+                self._follow(made, job)
             except StandingError as standing:
                 if standing.record.sending:  # by another kernel, at this moment
                     await asyncio.sleep(LOOK)
@@ -622,7 +660,11 @@ class Matrix:
                 self._halt(error)
                 return False
             except WondaError as error:
-                made.state, made.error = "failed", error
+                if isinstance(error, InvalidInputError) and error.field == UNCHECKED:
+                    made.state = "waiting"
+                    self._halt(error)
+                else:
+                    made.state, made.error = "failed", error
                 return False
             self._spent += _usd(made)
             return True

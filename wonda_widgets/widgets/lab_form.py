@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BUDGET = 2.50  # US dollars, to begin with
 
+NOT_CHECKED = "The journal may not know what was asked for before, so images may be made again."
+
 TYPED = ("template", "values", "models", "params", "budget_usd", "at_once")
 
 
@@ -84,6 +86,7 @@ class LabForm(Panel):
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
+        self._accepted = ""  # what is wrong with the journal, and a person goes on all the same
         self._left: plans.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
@@ -179,7 +182,7 @@ class LabForm(Panel):
         try:
             self.placeholders = plans.placeholders(self.template)
             matrix = await self._made()
-            problem = self._over_budget(matrix)
+            problem = self._refused(matrix)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be run by it
             self.plan = {"problem": _words.problem(error)}
             return
@@ -214,6 +217,7 @@ class LabForm(Panel):
             params,
             budget_usd=self._budget(),
             at_once=self.at_once,
+            allow_unchecked=self._is_accepted,
         ).prepare()
 
     def _budget(self) -> float:
@@ -226,13 +230,32 @@ class LabForm(Panel):
             ) from None
         return checked_budget(dollars) or dollars
 
-    @staticmethod
-    def _over_budget(matrix: Matrix) -> _words.Problem | None:
+    def _refused(self, matrix: Matrix) -> _words.Problem | None:
+        """Why a plan cannot run."""
         try:
-            matrix.check_budget()
+            self._check(matrix)
         except InvalidInputError as error:
             return _words.problem(error)
         return None
+
+    def _check(self, matrix: Matrix) -> None:
+        """Refuse a plan that cannot run.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        matrix.check_budget()
+        try:
+            matrix.check_journal()
+        except InvalidInputError as error:  # its hint is for code; here is a button
+            trouble = self._client.jobs.trouble
+            raise InvalidInputError(error.field, error.message, trouble) from None
+
+    @property
+    def _is_accepted(self) -> bool:
+        """Whether a person knows what is wrong with the journal, and goes on all the same."""
+        return self._accepted != "" and self._accepted == self._client.jobs.trouble
 
     def _told(self, matrix: Matrix) -> dict[str, Any]:
         plan, price = matrix.plan, matrix.price
@@ -253,7 +276,7 @@ class LabForm(Panel):
             "share": price.usd / matrix.budget_usd
             if price.usd is not None and matrix.budget_usd
             else 0.0,
-            "notes": plan.notes,
+            "notes": [*plan.notes, *([NOT_CHECKED] if self._is_accepted else [])],
         }
 
     # ------------------------------------------------------------ run
@@ -273,10 +296,11 @@ class LabForm(Panel):
         try:
             self.placeholders = plans.placeholders(self.template)
             matrix = await self._made()
-            matrix.check_budget()
+            self._check(matrix)
             told = self._told(matrix)
         except BaseException:
             self.state = "ready"
+            self._replan()
             raise
         if (count, usd) == (told["count"], told["usd"]):
             self._begin(matrix)
@@ -284,7 +308,7 @@ class LabForm(Panel):
         # Something was typed, or made elsewhere, since the price was seen.
         self.state = "ready"
         notes = [*told["notes"], "The plan has changed; look at its price, then run it."]
-        self.plan = {**told, "notes": notes, "problem": self._over_budget(matrix)}
+        self.plan = {**told, "notes": notes, "problem": self._refused(matrix)}
 
     def _begin(self, matrix: Matrix) -> None:
         self._matrix = matrix
@@ -304,6 +328,12 @@ class LabForm(Panel):
             self.state = "ready" if rests else "running"
             if rests:
                 self._replan()  # what is left is another number, and has another price
+
+    @requires(Permission.GENERATE)
+    def _on_unchecked(self, _content: object) -> None:
+        """Allow plans although the journal may not know everything; nothing runs by that."""
+        self._accepted = self._client.jobs.trouble
+        self._replan()
 
     @requires(Permission.GENERATE)
     def _on_take_up(self, _content: object) -> None:

@@ -211,6 +211,7 @@ export default {
     const meter = h("div", { class: "wonda-bar wonda-budget-bar" }, spent);
     const notes = h("p", { class: "wonda-help" });
     const why = h("p", { class: "wonda-why", role: "status" });
+    const anyway = h("div", { class: "wonda-buttons" }, button("Continue anyway", () => tell(model, { type: "unchecked" }), { small: true }));
     const saveBudget = () => {
       clearTimeout(budgeting);
       if (model.get("budget_usd") !== money.value) put(model, { budget_usd: money.value });
@@ -266,6 +267,7 @@ export default {
       h("div", { class: "wonda-pair wonda-always" }, budget.node, atOnceField.node),
       h("div", { class: "wonda-go" }, run),
       why,
+      anyway,
       note,
       alert,
     );
@@ -335,6 +337,7 @@ export default {
       const isEmpty = kind === "template" && !template.value.trim();
       const text = problem && `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim();
       if (at && problem && !isEmpty) at.say(text);
+      anyway.hidden = kind !== "allow_unchecked";
       why.textContent = !problem || isEmpty ? "" : at ? `Off: ${problem.title}` : text;
     }
 

@@ -108,6 +108,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.owner != this_process() and _runs(self.owner) is True
 
     @property
+    def failed(self) -> bool:
+        """Whether it is known to have ended without what was asked for."""
+        return self.ended and self.status != "succeeded"
+
+    @property
     def under_way(self) -> bool:
         """Whether some process sends it or follows its job at this moment."""
         follows = self.state == "accepted" and not self.ended and _runs(self.owner) is True
@@ -132,6 +137,29 @@ def check_sent(record: Record) -> None:
             "This is being sent at this moment.",
             f"Wait for its answer, {max(ALIVE_FOR, record.answer_limit):.0f} s at most.",
         )
+
+
+def check_undecided(record: Record) -> None:
+    """Refuse to call undone what is known to be done, or to be on its way.
+
+    Whoever says so may have looked before that was found out, by another kernel for one.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if record.state not in {"accepted", "posted"} or record.failed:
+        return
+    is_post = record.kind == "publish"
+    if record.state == "posted" or record.status == "succeeded":
+        now = "was posted" if is_post else "was made"
+        hint = f"See {record.permalink}." if record.permalink else ""
+        again = "To post it again, pass allow_repeat=True." if is_post else ""
+    else:
+        now, hint, again = "did arrive, and its job has not ended", "", "Check it again later."
+    raise InvalidInputError(
+        "unknown", f"By now the journal knows that this {now}.", f"{hint} {again}".strip()
+    )
 
 
 def read(row: sqlite3.Row) -> Record | None:

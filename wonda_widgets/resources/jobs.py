@@ -118,14 +118,18 @@ class AsyncJobs:
         Raises
         ------
         InvalidInputError
-            If it is being sent at this moment.
+            If it is being sent at this moment, or if the journal knows by now that it was made
+            or posted, or is on its way.
         """
         self._core.transport.check_open()
         if unknown.intent:
             journal = self._core.journal
             for record in await asyncio.wrap_future(journal.of_intent(unknown.intent)):
                 records.check_sent(record)
-            await asyncio.wrap_future(journal.dismissed(unknown.intent))
+            if await asyncio.wrap_future(journal.dismissed(unknown.intent)):
+                return
+            for record in await asyncio.wrap_future(journal.of_intent(unknown.intent)):
+                records.check_undecided(record)
 
     def attach(self, kind: Kind, job_id: str) -> Job:
         """Follow a job by its id, whoever submitted it.

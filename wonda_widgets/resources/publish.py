@@ -227,15 +227,24 @@ class AsyncPublish:
         Raises
         ------
         InvalidInputError
-            If it is not of a post in this client's journal, or is being sent at this moment.
+            If it is not of a post in this client's journal, or is being sent at this moment; or
+            if it is said that it was not posted, and the journal knows better by now.
         """
-        record = await self._record(unknown)
-        records.check_sent(record)
-        journal = self._core.journal
-        written = (
-            journal.posted(record.intent, None, record.job_id) if posted else journal.absent(record)
-        )
-        await asyncio.wrap_future(written)
+        journal, written = self._core.journal, False
+        while not written:
+            record = await self._record(unknown)
+            records.check_sent(record)
+            if posted:
+                written = await asyncio.wrap_future(
+                    journal.posted(record.intent, None, record.job_id)
+                )
+                continue
+            # A job that is not there any more may be all that the one who looked knows of it.
+            is_lost = not record.ended and getattr(unknown, "id", None) == record.job_id
+            if record.state != "accepted" or not is_lost:
+                records.check_undecided(record)
+            # Not noted if anything happened since that was read.
+            written = await asyncio.wrap_future(journal.absent(record))
 
     async def _record(self, unknown: Job | OutcomeUnknownError) -> Record:
         intent = getattr(unknown, "intent", None)

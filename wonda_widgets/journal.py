@@ -146,6 +146,10 @@ class Journal:
         """What is wrong with the file, in a sentence; empty if nothing is."""
         return self._database.trouble
 
+    def written(self) -> Future[None]:
+        """Give what ends when all that was noted until now is in the file."""
+        return self._database.run(lambda _file: None, writes=False)
+
     def close(self) -> None:
         """Finish writing and close the file."""
         self._database.close()

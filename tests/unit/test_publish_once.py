@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -13,7 +14,7 @@ from conftest import BASE, KEY
 from posting_service import POST, Service, lost
 
 import wonda_widgets as ww
-from wonda_widgets import elapsed
+from wonda_widgets import elapsed, runtime
 from wonda_widgets.resources import once
 
 
@@ -556,6 +557,29 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
         assert isinstance(ended[0], ww.OutcomeUnknownError)
         assert record.state == "unknown"
         assert record.taken == (lose == "unread")
+
+
+def test_a_client_that_was_closed_has_noted_what_became_of_its_requests(
+    kernel, service, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.05)
+    entered = threading.Event()
+    wonda = kernel()
+
+    async def never():
+        # The disk is slow from now on.
+        wonda._async._core.journal._database.run(lambda _file: time.sleep(0.5), writes=False)
+        entered.set()
+        await asyncio.sleep(60)
+
+    service.gate = never
+    lost = runtime.spawn(wonda._async.publish.instagram(**POST))
+    assert entered.wait(10)
+    wonda.close()
+    [job] = kernel().jobs.recent()
+    assert "closed" in str(job.snapshot.error)
+    with pytest.raises(ww.OutcomeUnknownError):
+        lost.result(10)
 
 
 def test_a_job_that_was_not_watched_and_failed_does_not_stand_in_the_way(kernel, service):

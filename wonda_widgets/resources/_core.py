@@ -435,6 +435,9 @@ class Core:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+            with contextlib.suppress(ClosedError):  # somebody closed the journal before
+                # Who asks next, in whichever kernel, finds what is known of them.
+                await asyncio.wrap_future(self.journal.written())
         for job in list(self._jobs.values()):
             job.stop()
         await self.transport.aclose()

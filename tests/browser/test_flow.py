@@ -15,6 +15,8 @@ studio = ww.Studio(
     caption="Made with Wonda",
 )
 studio"""
+#: For who watches each status: a page on a busy machine paints seldom.
+SLOW = CELL.replace("seconds=1.5", "seconds=4")
 
 ORDER = ["submitted", "idle", "locked", "in_progress", "succeeded"]
 PUBLISHING = ["queued", "in_progress", "succeeded"]
@@ -83,7 +85,7 @@ def go_through(page):
 
 def test_from_a_prompt_to_a_post_in_jupyterlab(notebook):
     check = "print(len(wonda.publish.history()['publishes']), 'post')"
-    page = notebook("flow.ipynb", CELL)
+    page = notebook("flow.ipynb", SLOW)
     page.get_by_role("button", name="Generate").wait_for()
     go_through(page)
     page.evaluate("() => jupyterapp.commands.execute('notebook:insert-cell-below')")
@@ -97,7 +99,7 @@ def test_from_a_prompt_to_a_post_in_jupyterlab(notebook):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_from_a_prompt_to_a_post_in_voila(page, tmp_path, theme):
-    path = frontends.write_notebook(tmp_path / "dashboard.ipynb", CELL)
+    path = frontends.write_notebook(tmp_path / "dashboard.ipynb", SLOW)
     with frontends.voila(path, tmp_path / "home", dark=theme == "dark") as url:
         page.goto(url)
         page.get_by_role("button", name="Generate").wait_for()
@@ -161,7 +163,7 @@ def test_bad_input_is_said_at_its_place_and_nothing_typed_is_lost(notebook):
 
 
 def test_stop_watching_and_watch_again(notebook):
-    page = notebook("stop.ipynb", CELL.replace("seconds=1.5", "seconds=4"))
+    page = notebook("stop.ipynb", SLOW)
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("button", name="Stop watching").click()
     expect(page.get_by_text("Not watched any more. The service goes on.")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 
 import frontends
@@ -13,27 +14,34 @@ CELL = """import wonda_widgets as ww
 wonda = ww.Wonda.sandbox(seconds=1.5, seed=4)
 studio = ww.Studio(wonda, params={"aspectRatio": "4:5"}, caption="Made with Wonda")
 studio"""
+NUMBERS = itertools.count()
 PROMPT = "A paper lantern on a wooden table"
 
 
+@pytest.fixture(scope="module")
+def notebook7(folder, tmp_path_factory):
+    """A Notebook 7 for all tests of it."""
+    with frontends.notebook7(folder, tmp_path_factory.mktemp("notebook7-home")) as url:
+        yield url
+
+
 @pytest.fixture
-def opened(page, tmp_path):
+def opened(page, folder, tmp_path, request):
     """Open a notebook in a front end and run it, as a person does."""
     with contextlib.ExitStack() as stack:
 
         def open_in(front_end, *cells):
-            folder, home = tmp_path / "notebooks", tmp_path / "home"
-            folder.mkdir()
-            path = frontends.write_notebook(folder / "flow.ipynb", *cells)
             if front_end == "voila":
-                page.goto(stack.enter_context(frontends.voila(path, home)))
+                path = frontends.write_notebook(tmp_path / "flow.ipynb", *cells)
+                page.goto(stack.enter_context(frontends.voila(path, tmp_path / "home")))
                 return page
-            serve, at = {
-                "jupyterlab": (frontends.jupyterlab, "doc/tree"),
-                "notebook7": (frontends.notebook7, "notebooks"),
+            name = f"where-{next(NUMBERS)}.ipynb"
+            frontends.write_notebook(folder / name, *cells)
+            fixture, at = {
+                "jupyterlab": ("lab", "doc/tree"),
+                "notebook7": ("notebook7", "notebooks"),
             }[front_end]
-            url = stack.enter_context(serve(folder, home))
-            frontends.open_notebook(page, url, path.name, at=at)
+            frontends.open_notebook(page, request.getfixturevalue(fixture), name, at=at)
             frontends.run_all(page)
             return page
 

@@ -26,22 +26,20 @@ SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 BENCHMARKS = "tests/package/test_benchmarks.py"
-BROWSER = "tests/browser"
 
 #: What measures, takes pictures or draws plots wants what the tests want.
 MORE = ("tests", "notebooks/benchmarks", "notebooks/fan_out")
 
-PYTEST = ("pytest", "--dist", "loadfile")
+#: A file stays together, and the long ones come first: see tests/conftest.py.
+PYTEST = ("pytest", "--dist", "loadfile", "--no-loadscope-reorder")
 
 #: What `test` runs, in this order: quick checks first.
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy"],
-    # Two at a time: a test that waits for a kernel leaves a processor idle.
-    [*PYTEST, "-n", "2", f"--ignore={BENCHMARKS}", f"--ignore={BROWSER}"],
-    # Three at a time: these wait for a browser most of the time.
-    [*PYTEST, "-n", "3", BROWSER],
+    # Three at a time on two processors, as many wait for a kernel, a browser or a service.
+    [*PYTEST, "-n", "3", f"--ignore={BENCHMARKS}"],
     # By themselves: they take both processors, and others would wait for a browser in vain.
     ["pytest", BENCHMARKS],
 )

@@ -22,8 +22,21 @@ KEY = "sk_" + "5a" * 32
 CONTAINER = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc"]
 
 
+#: What takes minutes a file begins first, so that no worker is left with such a file at the end.
+LONG = ("browser", "model", "package", "crash", "kernel", "contract")
+
+
+def _when(item):
+    folder = item.path.parent.name
+    return LONG.index(folder) if folder in LONG else len(LONG)
+
+
 def pytest_collection_modifyitems(items):
-    """Leave out what the system does not have: forks on Windows, namespaces beside Linux."""
+    """Put what takes long first, and leave out what the system does not have.
+
+    That is forks on Windows, and namespaces beside Linux.
+    """
+    items.sort(key=_when)
     missing = {"forks"} if not hasattr(os, "fork") else set()
     if any(item.get_closest_marker("namespaces") for item in items) and not _makes_namespaces():
         missing.add("namespaces")

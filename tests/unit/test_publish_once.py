@@ -504,6 +504,7 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
     kernel, service, tmp_path, monkeypatch, lose
 ):
     monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.0)
+    monkeypatch.setattr("wonda_widgets.resources._core.WRITING", 0.0)
     monkeypatch.setattr(once, "grace", lambda _record: 0.0)
     entered, go, ended = threading.Event(), threading.Event(), []
 

@@ -51,6 +51,7 @@ T = TypeVar("T")
 
 MOST_BYTES = 200_000  # of a request's text; more would push out what the journal knows
 CLOSING = 5.0  # seconds that closing a client waits for requests that are on their way
+WRITING = 5.0  # seconds that it waits for the journal then
 UNKNOWN = "unknown"  # our own word for the status of what may have been made
 NEVER_READ = "the process that asked ended before it read the answer"
 NEVER_SENT = "the client was closed before its turn came"
@@ -435,9 +436,9 @@ class Core:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-            with contextlib.suppress(ClosedError):  # somebody closed the journal before
-                # Who asks next, in whichever kernel, finds what is known of them.
-                await asyncio.wrap_future(self.journal.written())
+            # Who asks next, in whichever kernel, finds what is known of them.
+            with contextlib.suppress(ClosedError, TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(self.journal.written()), WRITING)
         for job in list(self._jobs.values()):
             job.stop()
         await self.transport.aclose()

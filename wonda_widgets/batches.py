@@ -188,4 +188,6 @@ def _unfinished(
         " AND (? IS NULL OR alike IN (SELECT value FROM json_each(?))) ORDER BY begun_at DESC",
         (base_url, since, *[None if alike is None else json.dumps(list(alike))] * 2),
     ).fetchall()
-    return [Batch(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows]
+    found = [Batch(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows]
+    # What comes first in `alike` is what was asked for most exactly.
+    return sorted(found, key=lambda batch: alike.index(batch.alike)) if alike else found

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, client, connecting, credentials, journal
+from . import __version__, client, connecting, credentials, database, journal
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -403,7 +403,10 @@ def _doctor() -> int:
     print(f"  ipykernel    {_version('ipykernel') or 'not installed; scripts need none'}")
     for name, oldest in FRONT_ENDS.items():
         print(f"  {name:<12} {_front_end(name, oldest)}")
-    print(f"Journal\n  file         {journal.Journal().path or 'none: in memory'}")
+    file = journal.Journal().path
+    print(f"Journal\n  file         {file or 'none: in memory'}")
+    for damaged in database.damaged_copies(file) if file else ():
+        print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
     print("Service")
     return 0 if _service() and fine else 1
 

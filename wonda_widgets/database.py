@@ -18,6 +18,7 @@ import contextlib
 import glob
 import logging
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -67,7 +68,6 @@ class Database:
     def __init__(self, path: Path | None, migrations: Sequence[str], probe: str) -> None:
         self.path = path
         self._unusable = ""  # why work goes on in memory
-        self._damaged: Path | None = None  # a file that was set aside, by whichever process
         self._migrations = migrations
         self._probe = probe
         self._starting = threading.Lock()
@@ -82,13 +82,13 @@ class Database:
         A damaged file that was set aside is trouble for each process, because the new one knows
         nothing of what was posted and spent; until somebody moves that file.
         """
-        damaged = self._damaged
-        if self._unusable or damaged is None or not damaged.exists():
+        damaged = damaged_copies(self.path) if self.path is not None else []
+        if self._unusable or not damaged:
             return self._unusable
         return (
-            f"The journal was damaged. It is kept as {damaged}; a new one was begun, which does "
-            "not know what was posted and spent before. Look at your account, then move that file "
-            "to another folder or delete it."
+            f"The journal was damaged. It is kept as {damaged[-1]}; a new one was begun, which "
+            "does not know what was posted and spent before. Look at your account, then move that "
+            "file to another folder or delete it."
         )
 
     def _fresh_start(self) -> None:
@@ -296,10 +296,10 @@ class Database:
 
     def _look_for_damaged(self, path: Path) -> None:
         """Say once where a damaged file was set aside, by this process or another."""
-        self._damaged = max(damaged_copies(path), default=None)
-        if self._damaged is not None and self._damaged not in _told:
-            _told.add(self._damaged)
-            self._warn(self.trouble)
+        for damaged in damaged_copies(path)[-1:]:
+            if damaged not in _told:
+                _told.add(damaged)
+                self._warn(self.trouble)
 
     def _keep_from_others(self, path: Path) -> None:
         """Say once where other people of this computer can read what stands in the file."""
@@ -374,16 +374,22 @@ def tighten(path: Path) -> Path | None:
     with contextlib.suppress(OSError):
         real = path.resolve()  # beside which SQLite puts its side files
         sides = [real.with_name(real.name + end) for end in ("-wal", "-shm", "-journal")]
-        for file in (real, *sides, *damaged_copies(path, "*")):
+        for file in (real, *sides, *damaged_copies(path, sides=True)):
             with contextlib.suppress(FileNotFoundError):
                 if not _tightened(file):
                     exposed.append(file)
     return exposed[0] if exposed else None
 
 
-def damaged_copies(path: Path, ending: str = "*[0-9]") -> list[Path]:
-    """Give the damaged files that were set aside beside a journal, the oldest first."""
-    return sorted(path.parent.glob(f"{glob.escape(path.name)}.damaged-{ending}"))
+def damaged_copies(path: Path, *, sides: bool = False) -> list[Path]:
+    """Give the damaged files that were set aside beside a journal, the oldest first.
+
+    With `sides`, also the files that SQLite had beside them.
+    """
+    end = re.compile(r"\d{8}-\d{6}(\+\d+)?" + (r"(-\w+)?" if sides else ""))
+    start = f"{path.name}.damaged-"
+    found = path.parent.glob(f"{glob.escape(start)}*")
+    return sorted(each for each in found if end.fullmatch(each.name.removeprefix(start)))
 
 
 def _tightened(file: Path) -> bool:

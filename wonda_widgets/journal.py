@@ -278,9 +278,11 @@ class Journal:
             intent, "state IN ('sending', 'accepted')", state="unknown", reason=reason, **facts
         )
 
-    def posted(self, intent: str, permalink: str | None, job_id: str | None) -> Future[bool]:
-        """Note that it was found in the account's publish history."""
-        facts = {"permalink": permalink, "job_id": job_id}
+    def posted(
+        self, intent: str, permalink: str | None, job_id: str | None, reason: str | None = None
+    ) -> Future[bool]:
+        """Note that it was posted, as the account's publish history or a person says."""
+        facts = {"permalink": permalink, "job_id": job_id, "reason": reason}
         known: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
         return self._change(intent, state="posted", taken=True, **known)
 

@@ -34,9 +34,9 @@ class _Refused(Matcher):
     def match(self, request: Any) -> dict[str, Any] | None:
         headers = request.headers
         why = self._allowed.refusal(headers.get_list("Host"), headers.get_list("Origin"))
-        # A link on another site may lead here; an image or a script of it may not start kernels.
+        # A link on another site may lead here; an image, script or frame may not start kernels.
         is_of_this_site = headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
-        if not is_of_this_site and headers.get("Sec-Fetch-Mode") != "navigate":
+        if not is_of_this_site and headers.get("Sec-Fetch-Dest") != "document":
             return {}
         # A target with a host of its own ("GET http://…") is for proxies.
         return {} if why or not request.path.startswith("/") else None
@@ -47,7 +47,7 @@ class _Refusal(ErrorHandler):
 
     def write_error(self, status_code: int, **_: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{status_code}: This server answers to localhost only.\n")
+        self.finish(f"{status_code}: This server answers its own pages at localhost only.\n")
 
 
 if __name__ == "__main__":

@@ -139,6 +139,10 @@ def check_sent(record: Record) -> None:
         )
 
 
+#: Why a post counts as posted that nothing but a person's word says was made.
+SAID = "a person said that it was posted"
+
+
 def check_undecided(record: Record) -> None:
     """Refuse to call undone what is known to be done, or to be on its way.
 
@@ -150,6 +154,8 @@ def check_undecided(record: Record) -> None:
     """
     if record.state not in {"accepted", "posted"} or record.failed:
         return
+    if record.state == "posted" and record.reason == SAID and not record.permalink:
+        return  # whoever said so may have been wrong
     is_post = record.kind == "publish"
     if record.state == "posted" or record.status == "succeeded":
         now = "was posted" if is_post else "was made"

@@ -21,6 +21,12 @@ from .errors import BY_STATUS, APIError, ServerError
 MAX_BYTES = 16 * 1024 * 1024
 SERVER_ERROR = 500
 
+#: Members of a reply that say whether it was done, and what says that it was not.
+SAYS_WHETHER = (
+    *("ok", "success", "complete", "result"),
+    *("published", "posted", "canceled", "cancelled", "deleted"),
+)
+NO = (False, "failed", "error")
 #: Of a reply, what is looked at.
 KEPT_HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})
 
@@ -182,4 +188,4 @@ _WHY = (
 def says_that_it_failed(raw: dict[str, Any]) -> bool:
     """Whether a reply with a good status says of itself that it failed, or is only a part."""
     told = any(raw.get(name) for name in ("error", "errors", "errorMessage", "partial"))
-    return told or any(raw.get(name) is False for name in ("ok", "success", "complete"))
+    return told or any(name in raw and raw[name] in NO for name in SAYS_WHETHER)

@@ -88,16 +88,19 @@ def test_a_kernel_is_reached_from_its_own_page_alone(page):
 def test_another_site_may_link_to_a_page_but_not_load_it_as_an_image(page):
     port, _ = page
 
-    def asked(site, mode):
-        headers = (f"Sec-Fetch-Site: {site}", f"Sec-Fetch-Mode: {mode}")
+    def asked(site, mode, into="empty"):
+        fetched = {"Site": site, "Mode": mode, "Dest": into}
+        headers = tuple(f"Sec-Fetch-{name}: {value}" for name, value in fetched.items())
         return answer(port, "/voila/static/voila.js", f"localhost:{port}", headers=headers)
 
     for mode in ("no-cors", "cors", "websocket"):
         assert asked("cross-site", mode) == 403
         assert asked("same-site", mode) == 403
         assert asked("same-origin", mode) == 200
-    assert asked("cross-site", "navigate") == 200
-    assert asked("none", "navigate") == 200
+    for into in ("iframe", "frame", "object", "embed"):
+        assert asked("cross-site", "navigate", into) == 403
+    assert asked("cross-site", "navigate", "document") == 200
+    assert asked("none", "navigate", "document") == 200
 
 
 def test_odd_requests_to_a_page_are_refused(page):

@@ -211,7 +211,7 @@ class Requests(RuleBasedStateMachine):
         self.wishes[caption] = max(self.wishes[caption], 1)
         # What the other computer has on its way, or what the history does not show of it.
         on_its_way = bool(self.service.held or self.service.waiting)
-        blind = self.service.history in BLIND or self.service.scheduled == "none"
+        blind = self.service.history in BLIND or self.service.scheduled in {"none", "bare"}
         # One whose outcome is unknown may rightly be found absent now, while that one is not seen.
         unseen = (blind and not self.is_known(name, caption)) or (
             on_its_way and not self.is_known(name, caption, but=frozenset({"unknown"}))
@@ -308,8 +308,8 @@ class Requests(RuleBasedStateMachine):
                 caption = job.request.get("caption") or ""
                 try:
                     wonda.publish.settle(job, posted=posted)
-                except ww.InvalidInputError:
-                    continue  # it is being sent at this moment
+                except ww.WondaError:
+                    continue  # it is being sent, its job says otherwise, or cannot be asked
                 if not posted:  # whether or not that is so: it is the person's word
                     self.wishes[caption] += 1
                     self.said.add(job.intent)

@@ -246,6 +246,7 @@ def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
         {"instagramPublishId": "i", "status": "processing"},
         {"instagramPublishId": "i", "error": {"message": "no"}},
         {"instagramPublishId": "i", "success": False},
+        {"instagramPublishId": "i", "published": False},
         {"igMediaId": "x", "ok": False, "message": "2 of 3 slides failed"},
         {"instagramPublishId": "i", "errors": ["container expired"]},
     ],

@@ -351,9 +351,15 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage)
     begin(again)
     later = made(path)
     assert recent(later)
+    older = tmp_path / "journal.db.damaged-20200101-000000"
+    older.write_bytes(b"an earlier one")
+    (tmp_path / "journal.db.damaged-notes1").write_text("what somebody wrote about it")
     for each in (again, later):  # the new file does not know what the old one knew
         assert str(aside) in each.trouble
     aside.rename(tmp_path / "looked at")
+    for each in (again, later):
+        assert str(older) in each.trouble
+    older.unlink()
     for each in (again, later):
         assert each.trouble == ""
 

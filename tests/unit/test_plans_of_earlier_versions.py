@@ -255,3 +255,15 @@ def test_a_plan_that_cannot_be_read_stops_no_other(kernel, quick_polls, service,
     wonda._async._core.journal.batches.begin(BASE, "odd", plan, None).result()
     list(planned(wonda, BEFORE["line break"]))
     assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("newest", ["this spelling", "another spelling"])
+def test_of_two_that_mean_the_same_the_one_of_this_spelling_is_resumed(tmp_path, newest):
+    batches = Journal(tmp_path / "journal.db").batches
+    names = sorted(["this spelling", "another spelling"], key=lambda name: name == newest)
+    for name in names:
+        batches.begin(BASE, name, b"{}", None).result()
+    also = ["this spelling", "another spelling"]
+    batch, was_there = batches.begin(BASE, "today's name", b"{}", 7.0, also=also).result()
+    assert (batch.alike, was_there) == ("this spelling", True)
+    assert batches.left(BASE, "today's name", 7.0, also=also).result() == batch

@@ -560,6 +560,36 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
         assert record.taken == (lose == "unread")
 
 
+def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
+    kernel, service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.0)
+    monkeypatch.setattr("wonda_widgets.resources._core.WRITING", 0.0)
+    wonda = kernel()
+    wonda.jobs.recent()
+    other = sqlite3.connect(tmp_path / "kernels.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    core = wonda._async._core
+    noting = threading.Event()
+    real = core.journal._database.run
+
+    def run(work, **how):
+        noting.set()
+        return real(work, **how)
+
+    monkeypatch.setattr(core.journal._database, "run", run)
+    asked = runtime.spawn(wonda._async.images.generate(model="m", prompt="p"))
+    assert noting.wait(10)
+    wonda.close()
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(ww.WondaError, match="closed before this was sent"):
+        asked.result(10)
+    core.journal._database._thread.shutdown(wait=True)
+    assert kernel()._async._core.journal._records("1", ()).result() == []
+    assert service.posts == 0
+
+
 def test_a_client_that_was_closed_has_noted_what_became_of_its_requests(
     kernel, service, monkeypatch
 ):

@@ -186,9 +186,9 @@ def test_an_account_without_scheduling_is_told_so(kernel, service):
 def test_the_same_post_is_not_scheduled_twice_nor_posted_meanwhile(kernel, service):
     wonda = kernel()
     wonda.publish.instagram(**POST, scheduled_at=soon())
-    with pytest.raises(ww.AlreadyPublishedError, match=r"is scheduled for .* already"):
+    with pytest.raises(ww.AlreadyPublishedError, match="is already scheduled for"):
         kernel().publish.instagram(**POST, scheduled_at=soon(hours=5))
-    with pytest.raises(ww.AlreadyPublishedError, match=r"is scheduled for .* already"):
+    with pytest.raises(ww.AlreadyPublishedError, match="is already scheduled for"):
         kernel().publish.instagram(**POST)
     assert len(service.bodies) == 1
 
@@ -407,6 +407,8 @@ def test_a_cancel_that_the_service_failed_at_is_looked_up_too(kernel, service):
         {"success": False, "message": "already publishing"},
         {"ok": False},
         {"canceled": False},
+        {"deleted": 0},
+        {"result": "failed"},
         {"error": {"message": "busy", "code": "conflict"}},
         {"errors": ["busy"]},
         {"status": "in_progress"},
@@ -428,7 +430,15 @@ def test_an_answer_that_does_not_say_that_it_is_canceled_cancels_nothing(kernel,
     assert len(service.bodies) == 1
 
 
-@pytest.mark.parametrize("said", [{}, {"ok": True}, {"status": "canceled"}, {"outputJobId": "p1"}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"ok": True, "refunded": False},
+        {"status": "canceled", "started": False},
+        {"outputJobId": "p1"},
+    ],
+)
 def test_an_answer_that_says_so_in_its_own_way_cancels(kernel, service, said):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())

@@ -60,23 +60,31 @@ def test_what_was_scheduled_by_another_computer_is_not_made_again(kernel, servic
         there.publish.instagram(**POST, scheduled_at=DUE)
     service.rows.clear()  # the history lists none that waits
     service.told = listed(ROW)
-    with pytest.raises(ww.AlreadyPublishedError, match=r"is scheduled for .* already") as caught:
+    with pytest.raises(ww.AlreadyPublishedError, match="is already scheduled for") as caught:
         kernel().publish.instagram(**POST, scheduled_at=when)
     assert caught.value.code == "already_requested"
     assert service.posts == 1
 
 
-@pytest.mark.parametrize("missing", [("mediaId",), ("mediaId", "caption", "instagramAccountId")])
-def test_a_row_that_does_not_name_its_image_is_for_the_person_to_tell(kernel, service, missing):
-    service.told = listed({name: value for name, value in ROW.items() if name not in missing})
+@pytest.mark.parametrize(
+    ("row", "when"),
+    [
+        ({**ROW, "mediaId": None}, None),
+        ({**ROW, "mediaId": None}, LATER),
+        (BARE, DUE),
+        ({"outputJobId": "there"}, DUE),
+    ],
+)
+def test_a_row_that_does_not_name_its_image_is_for_the_person_to_tell(kernel, service, row, when):
+    service.told = listed(row)
     wonda = kernel()
     with pytest.raises(
         ww.AlreadyPublishedError, match="list of scheduled posts has a post that"
     ) as e:
-        wonda.publish.instagram(**POST)
+        wonda.publish.instagram(**POST, scheduled_at=when)
     assert e.value.code == "possibly_published"
     assert service.posts == 0
-    wonda.publish.instagram(**POST, allow_repeat=True)
+    wonda.publish.instagram(**POST, scheduled_at=when, allow_repeat=True)
     assert service.posts == 1
 
 
@@ -89,12 +97,26 @@ def test_a_row_that_does_not_name_its_image_is_for_the_person_to_tell(kernel, se
         {"product": "STORIES"},
         {"mediaId": None, "instagramAccountId": None, "caption": None, "platform": "TikTok"},
         {"mediaId": None, "instagramAccountId": None, "caption": None, "tiktokAccountId": "t1"},
+        {"mediaId": None, "instagramAccountId": None, "caption": None},  # of another time
+        *({"status": over} for over in ("canceled", "cancelled", "Failed", "succeeded")),
     ],
 )
 def test_another_post_that_waits_is_in_nobody_s_way(kernel, service, change):
     service.told = listed({**ROW, **change})
     kernel().publish.instagram(**POST)
     assert service.posts == 1
+
+
+def test_what_was_canceled_here_may_be_posted_whatever_the_list_still_shows(kernel, service):
+    wonda = kernel()
+    service.status = "canceled"
+    job = wonda.publish.instagram(**POST, scheduled_at=DUE)
+    service.told = listed({**ROW, "outputJobId": job.id})
+    wonda._async._core.journal.heard(
+        BASE, "publish", job.id, ww.Snapshot(status="canceled", raw={"status": "canceled"})
+    ).result()
+    wonda.publish.instagram(**POST)
+    assert service.posts == 2
 
 
 def test_what_the_journal_knows_needs_no_other_word(kernel, service):

@@ -69,6 +69,7 @@ def test_what_was_found_stays(kernel, service, unknown, found, act, held):
     holds = {"error": unknown, "job": job}[held]
     FOUND[found](journal_of(second), unknown.intent)
     before = state(kernel, unknown.intent)
+    service.status = "queued"
     acts = {
         "settle": lambda: first.publish.settle(holds, posted=False),
         "dismiss": lambda: first.jobs.dismiss(holds),
@@ -77,10 +78,40 @@ def test_what_was_found_stays(kernel, service, unknown, found, act, held):
         acts[act]()
     assert (PERMALINK in caught.value.hint) == (found != "on its way")
     assert state(kernel, unknown.intent) == before
-    service.lose, service.status = "", "queued"
+    service.lose = ""
     with pytest.raises(ww.AlreadyPublishedError):
         first.publish.instagram(**POST)
     assert service.posts == 1
+
+
+@pytest.mark.parametrize("answers", [200, 503])
+@pytest.mark.parametrize("was_lost", [True, False])
+def test_a_job_that_runs_is_not_called_not_posted(kernel, service, answers, was_lost):
+    """Whatever the one who says so saw of it earlier."""
+    first, second = kernel(), kernel()
+    service.status, service.lists = "in_progress", lambda _row: False
+    job = first.publish.instagram(**POST)
+    job.stop()
+    if was_lost:
+        service.gone = 404
+        first.publish.check(job)
+        service.gone = 0
+        second.publish.check(second.jobs.attach("publish", job.id))
+    service.gone = 0 if answers == 200 else answers
+    with pytest.raises(ww.WondaError):
+        first.publish.settle(job, posted=False)
+    with pytest.raises(ww.WondaError):
+        first.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_a_person_may_correct_what_a_person_said(kernel, service, unknown):
+    wonda = kernel()
+    wonda.publish.settle(unknown, posted=True)
+    wonda.publish.settle(unknown, posted=False)
+    service.lose = ""
+    kernel().publish.instagram(**POST)
+    assert service.posts == 2
 
 
 def test_what_is_found_while_it_is_settled_stays(kernel, unknown, monkeypatch):

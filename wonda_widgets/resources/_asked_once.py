@@ -79,7 +79,7 @@ def check_written(journal: Journal, field: str, so: str, otherwise: str) -> None
     field : str
         The argument that asks for it, or that would allow it.
     so, otherwise : str
-        What does not hold without it, and what a person can do.
+        What follows for the person, without a full stop; and what they can do.
 
     Raises
     ------
@@ -87,9 +87,7 @@ def check_written(journal: Journal, field: str, so: str, otherwise: str) -> None
     """
     trouble = journal.trouble
     if trouble:
-        raise InvalidInputError(
-            field, f"The journal may not know everything, so {so}.", f"{trouble} {otherwise}"
-        )
+        raise InvalidInputError(field, f"{so[0].upper()}{so[1:]}.", f"{trouble} {otherwise}")
 
 
 def digest(body: Mapping[str, Any]) -> str:

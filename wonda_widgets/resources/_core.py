@@ -236,7 +236,8 @@ class Core:
             if not await asyncio.wrap_future(
                 self.journal.sent(intent, self.transport.service_time)
             ):
-                raise WondaError("This was settled meanwhile, so nothing was sent.", "Ask again.")
+                why = self.journal.trouble or "This was settled meanwhile."
+                raise WondaError(f"Nothing was sent. {why}", "Then ask again.")
             left = True
 
         def stayed() -> None:
@@ -309,6 +310,14 @@ class Core:
                 f"This is too long: the request has {len(text) / 1e6:.1f} MB.",
                 "Shorten the text.",
             )
+        stopped = threading.Event()
+
+        def wanted(connection: Any) -> None:
+            if stopped.is_set():  # it stood in line behind another process's work until now
+                raise ClosedError("The client was closed before this was sent.")
+            if guard is not None:
+                guard(connection)
+
         while True:
             begun = self.journal.begin(
                 self.base_url,
@@ -319,11 +328,12 @@ class Core:
                 repeat=once.repeat if once else False,
                 for_good=once.for_good if once else False,
                 answer_limit=self.transport.limit(operation.seconds),
-                guard=guard,
+                guard=wanted,
             )
             try:
                 intent, earlier = await asyncio.wrap_future(begun)
-            except asyncio.CancelledError:  # it may be noted yet, but nobody will send it
+            except asyncio.CancelledError:  # it may be noted already, but nobody will send it
+                stopped.set()
                 begun.add_done_callback(self._never_sent)
                 raise
             if earlier is None or once is None:
@@ -518,7 +528,7 @@ def _read(raw: Any, operation: Operation, read: Callable[[Any], Named]) -> Named
     with contextlib.suppress(UnexpectedReplyError):
         named = read(raw)
     if named is None or named.id in {"", ".", ".."}:
-        reason = "the service took it, but its reply names nothing to follow"
+        reason = "the service took it, but its reply does not say what came of it"
         raise UnreadableOutcomeError(operation.name, reason, operation.check)
     return named
 

@@ -118,13 +118,13 @@ class AsyncImages:
 
         def guard(connection: Any) -> None:
             # Here, because the journal's file may have become useless just now.
-            self._check_written("budget", "nobody can count what is spent of the budget")
+            self._check_written("budget", "it is not known how much of the budget is spent")
             allowed(connection)
 
         return guard
 
     def _check_written(self, field: str, so: str) -> None:
-        check_written(self._core.journal, field, so, f"Or work without {field}=.")
+        check_written(self._core.journal, field, so, f"Or leave out {field}=.")
 
     async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
         """Ask for it, or give the job of the one who did."""
@@ -216,8 +216,8 @@ class AsyncImages:
             Whether the same plan, left unfinished in the last week, is gone on with. If
             not, it is made anew.
         allow_unchecked : bool
-            Whether to go on also where the journal cannot be written or may not know everything,
-            so that images that an earlier or another kernel asked for may be made again.
+            Whether to run even if the journal cannot be written, or was damaged. Images that were
+            asked for before may then be made and billed again.
 
         Raises
         ------

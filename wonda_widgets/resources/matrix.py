@@ -286,9 +286,8 @@ class Matrix:
             check_written(
                 self._core.journal,
                 UNCHECKED,
-                "it is not known which images of this plan were asked for before",
-                "To go on all the same, pass allow_unchecked=True; what is not known may then be "
-                "made and billed again.",
+                "if part of this plan was made before, it may be made and billed again",
+                "To go on all the same, pass allow_unchecked=True.",
             )
 
     def _guard(self, _connection: object) -> None:

@@ -262,7 +262,7 @@ class PostOnce:
         elif await self._came_to_nothing(earlier):
             return
         raise AlreadyPublishedError(
-            f"The same post is {_under_way(earlier)} already.",
+            f"The same post is already {_under_way(earlier)}.",
             job_id=earlier.job_id,
             published_at=_moment(earlier.asked_at),
             code="already_requested",
@@ -312,22 +312,32 @@ class PostOnce:
         try:
             found = await post_history.read(self._core.transport, account, pages=LOOK_BACK)
         except WondaError as error:
-            self._refuse_unread("publish history", error, may_be_missing=_has_none(error))
+            self._refuse_unread(
+                "publish history",
+                "another computer has already made this post",
+                error,
+                may_be_missing=_has_none(error),
+            )
             return []
         return found.posts
 
     async def _scheduled(self) -> list[post_history.Post]:
         try:
-            return await schedule.waiting(self._core)
+            return await schedule.waiting(self._core, self._body)
         except WondaError as error:
             # The list is not among what the service promises: where it is no more, nothing waits.
             no_list = not self._body.get("scheduledAt") and _is_no_path(error)
             self._refuse_unread(
-                "list of scheduled posts", error, may_be_missing=no_list or _has_none(error)
+                "list of scheduled posts",
+                "another computer has already scheduled this post",
+                error,
+                may_be_missing=no_list or _has_none(error),
             )
             return []
 
-    def _refuse_unread(self, what: str, error: WondaError, *, may_be_missing: bool) -> None:
+    def _refuse_unread(
+        self, what: str, whether: str, error: WondaError, *, may_be_missing: bool
+    ) -> None:
         """Refuse to post where one of the account's lists cannot be read now."""
         if _is_hopeless(error):
             raise error
@@ -336,8 +346,7 @@ class PostOnce:
         problem = _lower(error.message)
         raise HistoryUnavailableError(
             f"The account’s {what} cannot be read now ({problem}), so it is not known "
-            "whether another computer has already made this post. The journal on this "
-            "computer has no such post.",
+            f"whether {whether}. The journal on this computer has no such post.",
             "Nothing was sent. Try again later, or pass allow_unchecked=True to publish "
             "without this check.",
         )
@@ -368,10 +377,13 @@ class PostOnce:
             return _already(self._body, post.created_at, post.permalink, post.job_id)
         how = _when(post.scheduled_for) if post.scheduled_for else "on its way"
         return AlreadyPublishedError(
-            f"The same post is {how} already.",
+            f"The same post is already {how}.",
             permalink=post.permalink,
             published_at=post.created_at,
             job_id=post.job_id,
+            hint="Nothing was sent. Cancel that one first, or pass allow_repeat=True to post both."
+            if post.scheduled_for
+            else "Nothing was sent. To post it again, pass allow_repeat=True.",
             code="already_requested",
         )
 

@@ -93,7 +93,7 @@ async def read(
             raw = await transport.get(PATH, query)
         page = [post(row) for row in _rows(raw)]
         found += page
-        if raw.get("nextCursor") is None and not raw.get("hasMore"):
+        if raw.get("nextCursor") in (None, "") and not raw.get("hasMore"):
             return History(posts=found, complete=True)
         cursor = _cursor(raw)
         if since is not None and _ends_before(page, since()):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import records, runtime
 from ..errors import (
+    GoneError,
     InvalidInputError,
+    NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
     UnexpectedReplyError,
@@ -67,8 +69,8 @@ class AsyncPublish:
         """Publish one picture to Instagram and get the job that follows it.
 
         The post is public as soon as the job succeeds. The same picture is not posted to the
-        same account with the same caption again, by whichever kernel on this journal: the
-        journal and the account's history are looked at before.
+        same account with the same caption again, whoever posted it: the journal, the account's
+        history and its scheduled posts are looked at before.
 
         Parameters
         ----------
@@ -86,10 +88,10 @@ class AsyncPublish:
             When it is to be posted, 5 minutes to 29 days ahead; without a zone, by this
             computer's. The job then is ``"scheduled"`` until that time; `cancel` takes it back.
         allow_repeat : bool
-            Whether it may be the second post of its kind.
+            Whether to post even if the same was posted before.
         allow_unchecked : bool
-            Whether to post also where the account's history cannot be read, so that a post made
-            by another computer stays unnoticed.
+            Whether to post even if the account's history, its scheduled posts or the journal
+            cannot be read. The same post may then be made twice.
 
         Raises
         ------
@@ -98,7 +100,8 @@ class AsyncPublish:
         AlreadyPublishedError
             If the same was posted before, may have been, or is on its way; nothing was sent.
         HistoryUnavailableError
-            If the account's history, or the journal, cannot be read now; nothing was sent.
+            If the account's history, its scheduled posts or the journal cannot be read now;
+            nothing was sent.
         OutcomeUnknownError
             If the request may have arrived but its reply was lost, now or the last time that
             the same was published. It is not repeated; `check` settles it.
@@ -143,7 +146,7 @@ class AsyncPublish:
         caption : str, optional
             At most 2,200 characters.
         allow_repeat : bool
-            Whether it may be the second post of its kind.
+            Whether to post even if the same was posted before.
         allow_unchecked : bool
             As of `instagram`.
 
@@ -192,7 +195,7 @@ class AsyncPublish:
             If it has started or ended: look at the account.
         NotFoundError, PermissionDeniedError
             If there is no such post, or no scheduling.
-        ServiceUnreachableError
+        ServiceUnreachableError, UnexpectedReplyError
             If it is not known whether it was canceled.
         """
         await schedule.cancel(self._core, _job_id(post))
@@ -224,11 +227,15 @@ class AsyncPublish:
     async def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
         """Note what you saw at the account yourself, where `check` could not tell.
 
+        Before a post is called not posted, its job is asked once more, if it has one.
+
         Raises
         ------
         InvalidInputError
             If it is not of a post in this client's journal, or is being sent at this moment; or
-            if it is said that it was not posted, and the journal knows better by now.
+            if it is said that it was not posted, and the journal or its job knows better by now.
+        APIError, ServiceUnreachableError
+            If its job cannot be asked.
         """
         journal, written = self._core.journal, False
         while not written:
@@ -236,15 +243,24 @@ class AsyncPublish:
             records.check_sent(record)
             if posted:
                 written = await asyncio.wrap_future(
-                    journal.posted(record.intent, None, record.job_id)
+                    journal.posted(record.intent, None, record.job_id, records.SAID)
                 )
                 continue
-            # A job that is not there any more may be all that the one who looked knows of it.
-            is_lost = not record.ended and getattr(unknown, "id", None) == record.job_id
-            if record.state != "accepted" or not is_lost:
+            if not await self._is_job_lost(record):
+                record = await self._record(unknown)
                 records.check_undecided(record)
             # Not noted if anything happened since that was read.
             written = await asyncio.wrap_future(journal.absent(record))
+
+    async def _is_job_lost(self, record: Record) -> bool:
+        """Ask after the job of a post that has not ended; whether the service knows none."""
+        if record.job_id is None or record.ended or record.state == "posted":
+            return False
+        try:
+            await self._core.ask("publish", record.job_id)
+        except (NotFoundError, GoneError):
+            return True
+        return False
 
     async def _record(self, unknown: Job | OutcomeUnknownError) -> Record:
         intent = getattr(unknown, "intent", None)

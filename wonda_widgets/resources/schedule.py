@@ -28,7 +28,7 @@ from ..errors import (
 from ..models import timestamp
 from ..replies import says_that_it_failed
 from . import post_history
-from .likeness import SKEW, Likeness, pictures_of, same_words
+from .likeness import FAILED, SKEW, Likeness, pictures_of, same_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,7 @@ FACTS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
 SOONEST = timedelta(minutes=5)
 LATEST = timedelta(days=29)
 RANGE = "Choose a time from 5 minutes to 29 days ahead."
+OVER = FAILED | {"succeeded"}  # what waits no more; of what was made, the history tells
 CANCELED = frozenset({"canceled", "cancelled", "deleted", "ok"})  # as a reply may call it
 FEATURE_OFF = "feature_disabled"  # the service's word
 NO_SCHEDULING = (
@@ -127,14 +128,31 @@ async def listed(core: Core) -> list[ScheduledPost]:
     return [post for post in await _all(core) if post.job_id]
 
 
-async def waiting(core: Core) -> list[post_history.Post]:
-    """Give the Instagram posts that wait, as rows of the history would tell them.
+async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.Post]:
+    """Give the Instagram posts that wait and may be what a request asks for.
+
+    They come as rows of the history would tell them. A row that tells neither image nor caption
+    is known by its time alone: it may be a post for that time, and says nothing of another.
 
     Raises
     ------
     PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
     """
-    return [_as_row(post) for post in await _all(core) if not _is_elsewhere(post.raw)]
+    known = await asyncio.wrap_future(core.journal.posts(core.base_url))
+    ended = {record.job_id for record in known if record.ended}
+    due = timestamp(body.get("scheduledAt"))
+    return [
+        _as_row(post)
+        for post in await _all(core)
+        if not _is_elsewhere(post.raw)
+        and post.job_id not in ended
+        and (_text(post.raw, "status") or "").lower() not in OVER
+        and (post.media_ids or post.caption or (due and not _is_off(post.scheduled_for, due)))
+    ]
+
+
+def _is_off(at: datetime | None, due: datetime) -> bool:
+    return at is not None and abs((at - due).total_seconds()) > SKEW.total_seconds()
 
 
 def _as_row(post: ScheduledPost) -> post_history.Post:
@@ -181,7 +199,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
     lists = [raw] if isinstance(raw, list) else []
     if isinstance(raw, dict) and not says_that_it_failed(raw):
         lists = [value for value in raw.values() if isinstance(value, list)]
-        if raw.get("nextCursor") is not None or raw.get("hasMore"):
+        if raw.get("nextCursor") not in (None, "") or raw.get("hasMore"):
             lists = []
     rows = lists[0] if len(lists) == 1 else None
     is_named = isinstance(raw, list) or NAMES & set(raw if isinstance(raw, dict) else ())
@@ -261,8 +279,7 @@ def _check_canceled(raw: Any) -> None:
         return
     if isinstance(raw, dict) and not says_that_it_failed(raw):
         status = raw.get("status", "ok")
-        is_no = any(value is False for value in raw.values())
-        if isinstance(status, str) and status.lower() in CANCELED and not is_no:
+        if isinstance(status, str) and status.lower() in CANCELED:
             return
     raise UnexpectedReplyError("The service did not say that the post was canceled.", "")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BUDGET = 2.50  # US dollars, to begin with
 
-NOT_CHECKED = "The journal may not know what was asked for before, so images may be made again."
+NOT_CHECKED = "You chose to continue: what was made before may be made and billed again."
 
 TYPED = ("template", "values", "models", "params", "budget_usd", "at_once")
 
@@ -331,7 +331,7 @@ class LabForm(Panel):
 
     @requires(Permission.GENERATE)
     def _on_unchecked(self, _content: object) -> None:
-        """Allow plans although the journal may not know everything; nothing runs by that."""
+        """Allow plans although the journal cannot be used; nothing runs by that."""
         self._accepted = self._client.jobs.trouble
         self._replan()
 

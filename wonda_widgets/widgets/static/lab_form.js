@@ -337,7 +337,9 @@ export default {
       const isEmpty = kind === "template" && !template.value.trim();
       const text = problem && `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim();
       if (at && problem && !isEmpty) at.say(text);
+      const hadFocus = anyway.contains(document.activeElement);
       anyway.hidden = kind !== "allow_unchecked";
+      if (hadFocus && anyway.hidden) run.focus();
       why.textContent = !problem || isEmpty ? "" : at ? `Off: ${problem.title}` : text;
     }
 

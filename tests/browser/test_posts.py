@@ -57,14 +57,15 @@ def test_three_pictures_become_one_post_and_one_waits_for_its_time(notebook):
     expect(single.get_by_text(re.compile(r"\(UTC[+-]\d\d:\d\d\)"))).to_be_visible()
     time.fill("2020-01-01T10:00")
     expect(single.get_by_text("This time is in the past.").first).to_be_visible()
-    off = single.get_by_role("button", name="Schedule", exact=True)
-    expect(off).to_have_attribute("aria-disabled", "true")
+    schedule = single.get_by_role("button", name="Schedule", exact=True)
+    expect(schedule).to_have_attribute("aria-disabled", "true")
     ahead = page.evaluate(
         "() => { const d = new Date(Date.now() + 86400000);"
         " return new Date(d - d.getTimezoneOffset() * 60000).toISOString().slice(0, 16); }"
     )
     time.fill(ahead)
-    single.get_by_role("button", name="Schedule", exact=True).press("Enter")
+    expect(schedule).to_have_attribute("aria-disabled", "false")
+    schedule.press("Enter")
     single.get_by_role("button", name="Schedule post").press("Enter")
     expect(single.get_by_text("Scheduled", exact=True)).to_be_visible()
     listed = page.get_by_role("list", name="Scheduled posts").get_by_role("listitem")

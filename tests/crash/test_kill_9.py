@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import KEY
 
+import wonda_widgets as ww
+
 KILLS = int(os.environ.get("WONDA_TEST_KILLS", "60"))
 ACCOUNT = {"instagramAccountId": "11111111-2222-4333-8444-555555555555", "username": "a"}
 
@@ -19,6 +21,14 @@ ACCOUNT = {"instagramAccountId": "11111111-2222-4333-8444-555555555555", "userna
 @pytest.mark.forks
 def test_no_job_is_lost_and_nothing_is_billed_or_posted_twice(served, tmp_path):
     sandbox, base_url = served(seconds=0.03, credits=1e9, accounts=[ACCOUNT])
+    with ww.Wonda(KEY, base_url=base_url, journal=tmp_path / "journal.db") as wonda:
+        # With nothing in it, the history proves nothing.
+        media = wonda.media.upload(b"GIF89a another")
+        wonda.publish.instagram(
+            media_id=media.media_id,
+            instagram_account_id=ACCOUNT["instagramAccountId"],
+            caption="another",
+        ).wait()
     command = [sys.executable, "-m", "tests.crash.kernels", KEY, base_url]
     command += [str(tmp_path / "journal.db"), str(KILLS), "7"]
     root = Path(__file__).parents[2]

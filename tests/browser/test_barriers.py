@@ -14,7 +14,7 @@ THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
 def wear(page, theme):
-    """Change JupyterLab's theme; what is styled by it is in sight afterwards."""
+    """Change JupyterLab's theme and wait until the page shows it."""
     change = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
     page.evaluate(change, THEMES[theme])
     page.wait_for_function(

@@ -115,7 +115,7 @@ def test_a_person_may_correct_what_a_person_said(kernel, service, unknown):
 
 
 def test_what_is_found_while_it_is_settled_stays(kernel, unknown, monkeypatch):
-    """Between the look into the journal and the note."""
+    """Another kernel writes after `settle` has read the entry and before it writes its own."""
     first, second = kernel(), kernel()
     journal = journal_of(first)
     real = journal.absent

@@ -223,8 +223,7 @@ class AsyncImages:
         ------
         InvalidInputError
             If the plan cannot be made; nothing was sent. That it costs more than the budget, or
-            that the journal may not know what was asked for before, is raised by iterating,
-            before anything is made.
+            that the journal cannot be used, is raised by iterating, before anything is made.
 
         Examples
         --------

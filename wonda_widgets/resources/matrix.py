@@ -107,8 +107,8 @@ class Matrix:
         US dollars that may be spent with this object, what is made again included. It can be
         set anew, for what begins after that.
     allow_unchecked : bool
-        Whether it goes on also where the journal may not know what was asked for before. It can
-        be set anew, too.
+        Whether it runs even if the journal cannot be written, or was damaged. It can be set anew,
+        too.
     begun : int
         How many pictures an earlier kernel had asked for; they are not asked for again.
     resumed : bool

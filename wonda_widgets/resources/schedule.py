@@ -151,8 +151,9 @@ async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.Post
     ]
 
 
-def _is_off(at: datetime | None, due: datetime) -> bool:
-    return at is not None and abs((at - due).total_seconds()) > SKEW.total_seconds()
+def _is_off(at: datetime | None, due: datetime | None) -> bool:
+    """Whether two times, as far as both are known, are surely not the same."""
+    return at is not None and due is not None and abs(at - due) > SKEW
 
 
 def _as_row(post: ScheduledPost) -> post_history.Post:
@@ -324,15 +325,14 @@ async def found(
 def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) -> Likeness:
     due = timestamp(body["scheduledAt"])
     at = post.scheduled_for
-    off_by = abs((at - due).total_seconds()) if at and due else 0.0
     elsewhere = post.instagram_account_id not in {None, body["instagramAccountId"]}
-    if post.job_id in others or elsewhere or off_by > SKEW.total_seconds():
+    if post.job_id in others or elsewhere or _is_off(at, due):
         return Likeness.OTHER
     pictures, words = set(post.media_ids), same_words(post.caption, body.get("caption"))
     here = bool(pictures & pictures_of(body))
     if pictures and not here and words is not True:
         return Likeness.OTHER
-    sure = bool(post.job_id) and at is not None and off_by == 0 and here and words is not False
+    sure = bool(post.job_id) and at is not None and at == due and here and words is not False
     return Likeness.OURS if sure else Likeness.DOUBTFUL
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import code, headless, pace, polling, runtime
+from . import code, ending, headless, pace, polling, runtime
 from .errors import (
     APIError,
     JobCanceledError,
@@ -405,12 +405,12 @@ class Job:
 
     def _observe(self, raw: Any, reply: JobReply) -> bool:
         """Take in a reply; True if the job has ended."""
-        if polling.goes_back(self._snapshot.status, reply.status):
+        changes = facts(self.kind, raw, reply)
+        if polling.goes_back(self._snapshot.status, changes["status"]):
             self._emit(trouble=None)
             return False
-        changes = facts(self.kind, raw, reply)
         changes["scheduled_for"] = changes["scheduled_for"] or self._snapshot.scheduled_for
-        ended = reply.status in TERMINAL
+        ended = changes["status"] in TERMINAL
         if ended:
             self._task = None
         self._emit(**changes, trouble=None, watching=not ended)
@@ -446,11 +446,13 @@ class Job:
 
 def facts(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
     """What a reply says, as fields of a `Snapshot`."""
+    link = permalink(raw) if kind == "publish" else None
+    status, message = ending.status(kind, raw, reply, link)
     return {
-        "status": reply.status,
+        "status": status,
         "outputs": tuple(reply.outputs),
-        "error_message": reply.error_message,
-        "permalink": permalink(raw) if kind == "publish" else None,
+        "error_message": message,
+        "permalink": link,
         "created_at": timestamp(reply.created_at),
         "finished_at": timestamp(reply.finished_at),
         "scheduled_for": timestamp(reply.scheduled_for),

@@ -203,7 +203,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     status : str
-        The service's own word; ``"submitted"`` until it gave one.
+        The service's own word; ``"submitted"`` until it gave one. Of a job that has ended,
+        ``"succeeded"``, ``"failed"`` or ``"canceled"``, whatever the service calls it.
     terminal : bool
         Whether the job has ended.
     outputs : tuple of Output

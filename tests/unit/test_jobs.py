@@ -69,6 +69,60 @@ def test_every_other_status_keeps_waiting_and_is_shown_as_it_is(clock, word):
     assert made.wait().status == "succeeded"
 
 
+ENDED = {"finishedAt": "2026-11-26T10:00:00.000Z"}
+OUTPUTS = {"outputs": [{"media": MEDIA}]}
+LINK = {"permalink": "https://www.instagram.com/p/abc/"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "status"),
+    [
+        *(
+            ("inference", {"status": word, **ENDED, "errorMessage": "Took too long"}, "failed")
+            for word in ("aborted", "expired", "cancelled", "error", "timed_out", "w\u00f6rd")
+        ),
+        ("inference", {"status": "completed", **ENDED, **OUTPUTS}, "succeeded"),
+        ("inference", {"status": "partially_done", **ENDED, **OUTPUTS}, "succeeded"),
+        ("inference", {"status": "completed", **ENDED}, "failed"),
+        ("inference", {"status": "aborted", "finishedAt": 1764150000}, "failed"),
+        ("publish", {"status": "live", **LINK}, "succeeded"),
+        ("publish", {"status": "completed", **ENDED}, "succeeded"),
+        ("publish", {"status": "rejected", "errorMessage": "Took too long"}, "failed"),
+        ("publish", {"status": "completed", "errorMessage": "Took too long"}, "failed"),
+        ("publish", {"status": "expired", **ENDED}, "failed"),
+        ("inference", {"status": "SUCCEEDED", **OUTPUTS}, "succeeded"),
+        ("inference", {"status": " Failed", "errorMessage": "Took too long"}, "failed"),
+        ("inference", {"status": "Canceled"}, "canceled"),
+    ],
+)
+def test_a_reply_that_shows_an_end_is_one_whatever_its_word(job, kind, reply, status):
+    made = job(running(), reply, kind=kind)
+    *_, last = made.updates()
+    assert (last.status, last.terminal, made.done) == (status, True, True)
+    assert last.raw == reply
+    if status == "failed":
+        with pytest.raises(ww.JobFailedError) as told:
+            made.wait()
+        assert reply.get("errorMessage", "") in str(told.value)
+        assert "Failed" in reply["status"] or repr(reply["status"]) in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply"),
+    [
+        ("inference", {"status": "rendering", "finishedAt": None}),
+        ("inference", {"status": "rendering", "finishedAt": ""}),
+        ("inference", {"status": "rendering", **OUTPUTS}),  # a first draft, for all that is known
+        ("inference", {"status": "retrying", "errorMessage": "The provider was busy"}),
+        ("publish", {"status": "retrying"}),
+        ("inference", {"status": "in_progress", **ENDED}),  # a word of the page means what it says
+    ],
+)
+def test_an_unknown_word_without_a_sign_of_the_end_keeps_waiting(job, clock, kind, reply):
+    assert job(reply, reply, reply, DONE, kind=kind).wait().status == "succeeded"
+    assert clock.slept == [1.0, 1.5, 2.25]
+
+
 def test_updates_tell_each_change_once(clock):
     gate = threading.Event()
     service = Service(running("idle"), running("idle"), running("locked"), DONE, gate=gate)

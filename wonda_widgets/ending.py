@@ -16,9 +16,7 @@ KNOWN = TERMINAL | {"idle", "locked", "in_progress", "queued", "scheduled"}
 MADE = frozenset({"complete", "completed", "done", "finished", "posted", "published", "success"})
 
 
-def status(
-    kind: str, raw: Any, reply: JobReply, permalink: str | None
-) -> tuple[str, str | None]:
+def status(kind: str, raw: Any, reply: JobReply, permalink: str | None) -> tuple[str, str | None]:
     """Read a job's status, and its error message if it failed.
 
     A word that the page lists is what it says, however it is written (``"Failed"``). Any other

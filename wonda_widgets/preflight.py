@@ -9,6 +9,7 @@ post, and fixes compose: each is made for the picture as the one before left it.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -18,17 +19,19 @@ from .imaging.operations import Crop, Encode, Operation, Pad, Resize
 from .resources.publish import MAX_CAPTION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 TALLEST, WIDEST = 4 / 5, 1.91  # width / height that the feed takes
 STORY = 9 / 16
 STORY_SIZE = (1080, 1920)  # pixels, recommended
 MAX_BYTES = 8_000_000
 MIN_WIDTH, MAX_WIDTH = 320, 1440  # pixels; the feed scales to fit outside it
-MAX_HASHTAGS = 30
-MAX_MENTIONS = 20
+MAX_HASHTAGS = 5  # announced in December 2025; until it holds everywhere, 30
+FORMER_MAX_HASHTAGS = 30
+MAX_MENTIONS = 20  # on most publishers' pages; one says 3
 
 NEAR = 0.01  # of a ratio: no eye sees the difference
+JUST_OFF = 0.02  # of a limit: told in pixels
 _NAMED = [
     "9:16",
     "4:5",
@@ -257,14 +260,21 @@ def _feed_ratio(facts: Facts) -> Point:
         title = f"{name}, {facts.width} × {facts.height}"
         return Point(about="ratio", level="fine", title=title)
     tall = facts.ratio < TALLEST
+    limit = TALLEST if tall else WIDEST
+    text = f"It takes 4:5 (0.80) to 1.91:1; this image has {facts.ratio:.2f}."
+    if abs(facts.ratio / limit - 1) < JUST_OFF:  # rounded, it would look like one that fits
+        fits = math.ceil(facts.height * limit) if tall else math.floor(facts.height * limit)
+        name = f"{facts.width:,} × {facts.height:,}"
+        bound = "at least" if tall else "at most"
+        text = f"At this height it takes {bound} {fits:,} pixels in width."
     story = Fix(label="Post as a story", product="STORIES")
     return Point(
         about="ratio",
         level="miss",
         title=f"{name} is too {'tall' if tall else 'wide'} for the feed.",
-        text=f"It takes 4:5 (0.80) to 1.91:1; this picture has {facts.ratio:.2f}.",
+        text=text,
         fixes=(
-            *_reshaped(facts, TALLEST if tall else WIDEST, "4:5" if tall else "1.91:1"),
+            *_reshaped(facts, limit, "4:5" if tall else "1.91:1"),
             *((story,) if tall else ()),
         ),
     )
@@ -326,7 +336,7 @@ def _of_slides(slides: Sequence[Facts | None]) -> Iterator[Point]:
             about="ratio",
             level="miss",
             title=f"The first picture is {_uncapped(ratio.title).replace(' is too', ', too')}",
-            text="All pictures are cropped to its shape. The feed takes 4:5 to 1.91:1.",
+            text=f"All images are cropped to its shape. {ratio.text.replace('this image', 'it')}",
         )
     others = [
         place
@@ -374,22 +384,35 @@ def _places(places: list[int], one: str = "is", more: str = "are") -> str:
 
 
 def _of_caption(caption: str) -> Iterator[Point]:
-    counts: list[tuple[Callable[[str], int], int, str]] = [
-        (len, MAX_CAPTION, "character"),
-        (hashtags, MAX_HASHTAGS, "hashtag"),
-        (mentions, MAX_MENTIONS, "mention"),
-    ]
-    found = {noun: (count(caption), most) for count, most, noun in counts}
-    for noun, (count, most) in found.items():
-        if count > most:
-            yield Point(
-                about="caption",
-                level="miss",
-                title=f"{_counted(count - most, noun)} too many.",
-                text=f"The caption has {count:,}; Instagram takes {most:,}. Take some out.",
-            )
-    if all(count <= most for count, most in found.values()):
-        said = [_counted(found[noun][0], noun) for noun in ("hashtag", "mention") if found[noun][0]]
+    tags, names = hashtags(caption), mentions(caption)
+    if len(caption) > MAX_CAPTION:
+        yield Point(
+            about="caption",
+            level="miss",
+            title=f"{_counted(len(caption) - MAX_CAPTION, 'character')} too many.",
+            text=f"The caption has {len(caption):,}; Instagram takes {MAX_CAPTION:,}. "
+            "Take some out.",
+        )
+    if tags > MAX_HASHTAGS:
+        yield Point(
+            about="caption",
+            level="miss" if tags > FORMER_MAX_HASHTAGS else "advice",
+            title=f"{_counted(tags, 'hashtag')} may be too many.",
+            text=f"Instagram is lowering its limit from {FORMER_MAX_HASHTAGS} to {MAX_HASHTAGS}.",
+        )
+    if names > MAX_MENTIONS:
+        yield Point(
+            about="caption",
+            level="advice",
+            title=f"{_counted(names, 'mention')} may be too many.",
+            text="Instagram limits how many accounts a caption may mention.",
+        )
+    if len(caption) <= MAX_CAPTION and tags <= MAX_HASHTAGS and names <= MAX_MENTIONS:
+        said = [
+            _counted(count, noun)
+            for noun, count in (("hashtag", tags), ("mention", names))
+            if count
+        ]
         title = ", ".join(["Caption", *said]) if caption.strip() else "No caption"
         yield Point(about="caption", level="fine", title=title)
 

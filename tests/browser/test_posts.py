@@ -75,3 +75,51 @@ def test_three_pictures_become_one_post_and_one_waits_for_its_time(notebook):
     page.get_by_role("button", name="Cancel post").dblclick()
     expect(page.get_by_text("Canceled. It will not be posted.", exact=True)).to_be_visible()
     expect(page.get_by_text("Nothing is scheduled.")).to_be_visible()
+
+
+FORM = """import wonda_widgets as ww
+form = ww.PublishForm("m1", wonda=ww.Wonda.sandbox(), alt_text="A lake", caption="Later")
+form"""
+
+
+def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(notebook):
+    page = notebook("clocks.ipynb", FORM)
+    form = page.locator(".wonda-publish")
+    zone = page.context.new_cdp_session(page)
+    zone.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+    page.clock.set_fixed_time("2026-10-20T12:00:00Z")
+    form.get_by_role("combobox", name="When").select_option("later")
+    time = form.get_by_label("Date and time")
+    which = form.get_by_role("combobox", name="Which of the two")
+    schedule = form.get_by_role("button", name="Schedule", exact=True)
+    expect(which).to_be_hidden()
+    time.fill("2026-10-25T02:30")
+    expect(form.get_by_text("02:30 occurs twice that day").first).to_be_visible()
+    expect(form.get_by_text("First: UTC+02:00 · Second: UTC+01:00")).to_be_visible()
+    expect(schedule).to_have_attribute("aria-disabled", "true")
+    which.select_option("1")
+    expect(schedule).to_have_attribute("aria-disabled", "false")
+    expect(form.get_by_text("(UTC+01:00)")).to_be_visible()
+    which.select_option("0")
+    expect(form.get_by_text("(UTC+02:00)")).to_be_visible()
+    time.fill("2026-10-25T03:30")
+    expect(which).to_be_hidden()
+    expect(schedule).to_have_attribute("aria-disabled", "false")
+    page.clock.set_fixed_time("2027-03-20T12:00:00Z")
+    time.fill("2027-03-28T02:30")
+    expect(form.get_by_text("02:30 does not exist that day").first).to_be_visible()
+    expect(schedule).to_have_attribute("aria-disabled", "true")
+
+
+def test_a_story_is_offered_no_alt_text(notebook):
+    page = notebook("story.ipynb", FORM)
+    form = page.locator(".wonda-publish")
+    alt_text = form.get_by_role("textbox", name="Alt text")
+    expect(alt_text).to_have_value("A lake")
+    form.get_by_role("combobox", name="Post as").select_option("STORIES")
+    expect(alt_text).to_be_hidden()
+    form.get_by_role("button", name="Publish", exact=True).press("Enter")
+    expect(form.get_by_role("group", name="What will be posted")).not_to_contain_text("alt text")
+    form.get_by_role("button", name="Keep editing").first.press("Enter")
+    form.get_by_role("combobox", name="Post as").select_option("IMAGE")
+    expect(alt_text).to_have_value("A lake")  # what was typed is still there

@@ -206,6 +206,7 @@ def test_posts_are_checked(service):
     assert refused(service.publish(mediaId=media_id, caption="x" * 2201), 400, "validation_error")
     assert refused(service.publish(mediaId=media_id, altText="x" * 1001), 400, "validation_error")
     assert refused(service.publish(mediaId=media_id, product="POSTER"), 400, "validation_error")
+    assert refused(service.publish(mediaId=media_id, product="REELS"), 400, "validation_error")
     assert refused(service.publish(mediaId=media_id, mood="good"), 400, "validation_error")
     body = {"mediaId": media_id, "instagramAccountId": "00000000-0000-4000-8000-000000000009"}
     assert refused(service.ask("POST", "/publish/instagram", json=body), 403, "forbidden")

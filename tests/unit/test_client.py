@@ -77,6 +77,12 @@ def test_a_key_of_the_wrong_shape_is_a_warning_and_one_that_cannot_be_sent_an_er
             ),
             "alt_text",
         ),
+        (
+            lambda w: w.publish.instagram(
+                media_id="m", instagram_account_id="a", alt_text="A lake", product="STORIES"
+            ),
+            "alt_text",
+        ),
         (lambda w: w.jobs.attach("video", "x"), "kind"),
         (lambda w: w.jobs.attach("inference", " "), "job_id"),
         (lambda w: w.jobs.attach("inference", "half an emoji \ud83d"), "job_id"),
@@ -251,3 +257,42 @@ def test_every_public_name_can_be_had_and_no_other():
     assert set(ww.__all__) <= set(dir(ww))
     with pytest.raises(AttributeError, match="no attribute"):
         ww.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_reel_of_an_image_is_refused_before_it_is_sent(nested):
+    sent = []
+
+    def answer(request):
+        sent.append((request.method, request.url.path.removeprefix("/api/v1")))
+        media = {"mediaId": "m", "mimeType": "image/webp"}
+        return httpx.Response(200, json={"media": media} if nested else media)
+
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    with pytest.raises(ww.InvalidInputError, match="A reel is a video") as caught:
+        wonda.publish.instagram(media_id="m", instagram_account_id="a", product="REELS")
+    assert caught.value.field == "product"
+    assert sent == [("GET", "/media/m")]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        httpx.Response(200, json={"mimeType": "video/mp4"}),
+        httpx.Response(200, json={"surprise": 1}),
+        httpx.Response(200, json=["surprise"]),
+        httpx.Response(404, json={"error": {"message": "No", "code": "not_found"}}),
+    ],
+)
+def test_a_reel_of_what_may_be_a_video_is_the_service_s_to_decide(about):
+    def answer(request):
+        if "/media/" in request.url.path:
+            return about
+        return httpx.Response(200, json={"outputJobId": "j", "status": "queued"})
+
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    job = wonda.publish.instagram(
+        media_id="m", instagram_account_id="a", product="REELS", allow_unchecked=True
+    )
+    assert job.id == "j"
+    job.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -12,7 +14,7 @@ from posting_service import EARLIER
 
 import wonda_widgets as ww
 from wonda_widgets import polling, runtime
-from wonda_widgets.resources import once, schedule
+from wonda_widgets.resources import once, posting_time, schedule
 
 POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Later"}
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -265,20 +267,57 @@ def test_where_the_list_tells_too_little_the_person_is_asked(kernel, service):
     assert "cannot be listed" in finding.message
 
 
+class Nowhere(tzinfo):
+    def utcoffset(self, _):
+        return None
+
+
+class NotATime(datetime):
+    """As pandas has it for a time that is missing."""
+
+    __hash__ = None
+
+    def __eq__(self, _):
+        return False
+
+    def __ne__(self, _):
+        return True
+
+
+class Stamp(datetime):
+    """As pandas has it: with words of its own for a text of it."""
+
+    def isoformat(self, *_, **__):
+        return "1 day"
+
+    def __sub__(self, other):
+        return "1 day"
+
+
 @pytest.mark.parametrize(
     ("when", "said"),
     [
         (NOW - timedelta(hours=1), "in the past"),
         (NOW + timedelta(minutes=4), "less than 5 minutes ahead"),
         (NOW + timedelta(days=29, minutes=1), "more than 29 days ahead"),
-        ("tomorrow", "is no time"),
-        (17, "is no time"),
-        ("", "is no time"),
+        ("tomorrow", "is not a time"),
+        (17, "is not a time"),
+        ("", "is not a time"),
+        ("2026-12-01T18:00 Europe/Berlin", "is not a time"),
+        (date(2026, 11, 29), "2026-11-29 is a day without a time"),
+        ("2026-11-29", "2026-11-29 is a day without a time"),
+        ("20261129", "20261129 is a day without a time"),
+        (NOW.replace(tzinfo=None), "2026-11-25 12:00 has no time zone"),
+        ("2026-11-25T18:00", "2026-11-25 18:00 has no time zone"),
+        ("2026-11-25 18:00:09.5", "2026-11-25 18:00 has no time zone"),
+        (datetime(2026, 11, 25, 18, 0, tzinfo=Nowhere()), "2026-11-25 18:00 has no time zone"),
+        (NotATime(2026, 11, 25, 18, 0, tzinfo=UTC), "is not a time"),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-9))), "9999"),
     ],
 )
 def test_a_time_that_can_not_be_is_refused(when, said):
     with pytest.raises(ww.InvalidInputError, match=said) as caught:
-        schedule.checked(when, NOW)
+        posting_time.checked(when, NOW)
     assert caught.value.field == "scheduled_at"
 
 
@@ -297,14 +336,46 @@ def test_a_time_that_can_not_be_is_refused(when, said):
     ],
 )
 def test_a_time_is_sent_with_its_offset(when, on_the_wire):
-    assert schedule.checked(when, NOW) == on_the_wire
+    assert posting_time.checked(when, NOW) == on_the_wire
 
 
-def test_a_time_without_a_zone_is_this_computer_s():
-    local = (NOW + timedelta(hours=3)).astimezone().replace(tzinfo=None)
-    sent = datetime.fromisoformat(schedule.checked(local, NOW))
-    assert sent == NOW + timedelta(hours=3)
-    assert sent.tzinfo is not None
+@pytest.mark.parametrize(
+    ("zone", "now", "wall", "instead"),
+    [
+        ("Europe/Berlin", "2026-03-20", (2026, 3, 29, 2, 30), "03:30"),
+        ("America/New_York", "2027-03-01", (2027, 3, 14, 2, 0), "03:00"),
+        ("Australia/Lord_Howe", "2026-09-20", (2026, 10, 4, 2, 15), "02:45"),  # half an hour
+    ],
+)
+def test_a_time_that_the_clocks_skip_is_refused(zone, now, wall, instead):
+    when = datetime(*wall, tzinfo=ZoneInfo(zone))
+    with pytest.raises(ww.InvalidInputError, match=f"does not exist in {zone}") as caught:
+        posting_time.checked(when, datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert instead in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "wall", "both"),
+    [
+        ("Europe/Berlin", "2026-10-20", (2026, 10, 25, 2, 30), ("+02:00", "+01:00")),
+        ("America/Sao_Paulo", "2018-02-10", (2018, 2, 17, 23, 30), ("-02:00", "-03:00")),
+        ("Australia/Lord_Howe", "2026-03-20", (2026, 4, 5, 1, 45), ("+11:00", "+10:30")),
+    ],
+)
+def test_of_a_time_that_occurs_twice_one_has_to_be_named(zone, now, wall, both):
+    when = datetime(*wall, tzinfo=ZoneInfo(zone))
+    now = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    with pytest.raises(ww.InvalidInputError, match="occurs twice") as caught:
+        posting_time.checked(when, now)
+    named = re.findall(r"\d{4}-\d\d-\d\dT\S+:\d\d", caught.value.hint)
+    assert [text[-6:] for text in named] == list(both)
+    assert [posting_time.checked(text, now)[-6:] for text in named] == list(both)
+    assert posting_time.checked(when.replace(fold=1), now)[-6:] == both[1]  # it is named
+
+
+def test_other_kinds_of_datetimes_are_taken_and_sent_as_plain_ones():
+    when = Stamp(2026, 11, 26, 9, 0, 1, 999, tzinfo=ZoneInfo("Asia/Kolkata"))
+    assert posting_time.checked(when, NOW) == "2026-11-26T09:00:01+05:30"
 
 
 def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():

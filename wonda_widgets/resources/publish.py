@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .. import records, runtime
 from ..errors import (
@@ -14,10 +15,11 @@ from ..errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     UnexpectedReplyError,
+    WondaError,
 )
 from ..models import CarouselReply, PublishReply, parse, permalink
 from ..replies import says_that_it_failed
-from . import once, schedule
+from . import once, posting_time, schedule
 from ._core import Core, Named, Operation, on_package_loop
 from ._earlier_names import earlier_names
 
@@ -81,12 +83,15 @@ class AsyncPublish:
         caption : str, optional
             At most 2,200 characters.
         alt_text : str, optional
-            The picture in words, at most 1,000 characters.
+            The image in words, at most 1,000 characters; only for the feed.
         product : str, optional
-            ``"IMAGE"`` (the service's default for pictures), ``"STORIES"`` or ``"REELS"``.
+            ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
+            ``"REELS"`` takes only a video.
         scheduled_at : datetime or str, optional
-            When it is to be posted, 5 minutes to 29 days ahead; without a zone, by this
-            computer's. The job then is ``"scheduled"`` until that time; `cancel` takes it back.
+            When it is to be posted, 5 minutes to 29 days ahead, with a time zone:
+            ``datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin"))`` or
+            ``"2026-12-01T18:00+01:00"``. The job then is ``"scheduled"`` until that time;
+            `cancel` takes it back.
         allow_repeat : bool
             Whether to post even if the same was posted before.
         allow_unchecked : bool
@@ -109,10 +114,16 @@ class AsyncPublish:
             If the service refused it.
         """
         now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
-        due = schedule.checked(scheduled_at, now)
+        due = posting_time.checked(scheduled_at, now)
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
         if due is not None:
             body["scheduledAt"] = due
+        if product == "REELS" and await self._is_image(media_id):
+            raise InvalidInputError(
+                "product",
+                "A reel is a video, and this is an image.",
+                'Pass product="IMAGE" for the feed or "STORIES" for a story.',
+            )
         first = await self._once(PUBLISHING, body, repeat=allow_repeat, unchecked=allow_unchecked)
         try:
             return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
@@ -159,6 +170,16 @@ class AsyncPublish:
         body = _carousel(media_ids, instagram_account_id, caption)
         first = await self._once(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
         return await self._core.start(CAROUSEL, body, _made, once=first, guard=first.guard)
+
+    async def _is_image(self, media_id: str) -> bool:
+        """Whether the service says that a media is an image; False where it does not say."""
+        try:
+            raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
+        except WondaError:  # the reply is not documented; the service decides when it is posted
+            return False
+        about = raw.get("media", raw) if isinstance(raw, dict) else None
+        mime_type = about.get("mimeType") if isinstance(about, dict) else None
+        return isinstance(mime_type, str) and mime_type.startswith("image/")
 
     async def _once(
         self, operation: Operation, body: dict[str, Any], **allowed: bool
@@ -400,6 +421,12 @@ def _body(
     _check_account(instagram_account_id)
     check_length("caption", caption, MAX_CAPTION)
     check_length("alt_text", alt_text, MAX_ALT_TEXT)
+    if alt_text and product in {"STORIES", "REELS"}:
+        raise InvalidInputError(
+            "alt_text",
+            f"A {'story' if product == 'STORIES' else 'reel'} takes no alt text.",
+            "Leave alt_text out, or post the image to the feed.",
+        )
     body = {
         "mediaId": media_id,
         "instagramAccountId": instagram_account_id,

@@ -8,7 +8,7 @@ knows it, if the post was scheduled with it.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,7 +17,6 @@ import msgspec
 from ..errors import (
     ConflictError,
     GoneError,
-    InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
@@ -44,9 +43,6 @@ NAMES = frozenset(
     }
 )
 FACTS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
-SOONEST = timedelta(minutes=5)
-LATEST = timedelta(days=29)
-RANGE = "Choose a time from 5 minutes to 29 days ahead."
 OVER = FAILED | {"succeeded"}  # what waits no more; of what was made, the history tells
 CANCELED = frozenset({"canceled", "cancelled", "deleted", "ok"})  # as a reply may call it
 FEATURE_OFF = "feature_disabled"  # the service's word
@@ -78,42 +74,6 @@ class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
     instagram_account_id: str | None = None
     caption: str | None = None
     raw: dict[str, Any] = {}
-
-
-def checked(when: datetime | str | None, now: datetime) -> str | None:
-    """A wanted time as the API takes it, with its offset; None for at once.
-
-    A time without a zone is one of this computer's.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is none, or is too soon or too far.
-    """
-    if when is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(when) if isinstance(when, str) else when
-        moment = moment.astimezone() if moment.tzinfo is None else moment
-        ahead = moment - now
-    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
-        raise InvalidInputError(
-            "scheduled_at",
-            f"{when!r} is no time.",
-            "Pass a datetime, or a text such as 2026-12-01T18:00+01:00.",
-        ) from None
-    if ahead < SOONEST:
-        past = "in the past" if ahead <= timedelta(0) else "less than 5 minutes ahead"
-        raise InvalidInputError("scheduled_at", f"{_said(moment)} is {past}.", RANGE)
-    if ahead > LATEST:
-        raise InvalidInputError(
-            "scheduled_at", f"{_said(moment)} is more than 29 days ahead.", RANGE
-        )
-    return moment.isoformat(timespec="seconds")
-
-
-def _said(moment: datetime) -> str:
-    return f"{moment:%d %b %Y, %H:%M} ({moment.tzname()})"
 
 
 async def listed(core: Core) -> list[ScheduledPost]:

@@ -238,6 +238,9 @@ class Sandbox:
     async def _publish(self, request: Request) -> JSONResponse:
         body = await self._body(request)
         validation.post(body, _Library(self.store), self._accounts, carousel=False)
+        medium = self.store.ready_media(body["mediaId"])
+        if medium is not None and medium.mime_type.startswith("image/"):
+            validation.image_product(body)
         at = body.get("scheduledAt")
         if at:
             self._check_scheduling()

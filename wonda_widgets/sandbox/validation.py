@@ -154,6 +154,12 @@ def post(body: Any, media: Container[str], accounts: Container[str], *, carousel
         raise Refusal(403, "forbidden", "This Instagram account is not connected to your account")
 
 
+def image_product(body: Mapping[str, Any]) -> None:
+    """Refuse an image where only a video is taken."""
+    if body.get("product") == "REELS":
+        raise invalid("'product' REELS takes a video, not an image")
+
+
 def schedule(scheduled_at: str, now: datetime) -> datetime:
     """Check and read a time to publish at."""
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from .. import runtime
-from ..resources import schedule
+from ..resources import posting_time
 from ..resources.publish import MAX_ALT_TEXT, check_length
 from ._panel import css, esm
 from ._permissions import Permission, requires
@@ -183,9 +183,11 @@ class PublishForm(PreflightPanel):
     def _wanted_post(self, content: Mapping[str, Any]) -> dict[str, Any]:
         named = ("alt_text", "product", "scheduled_at")
         chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
+        if chosen["product"] == "STORIES":
+            chosen["alt_text"] = ""  # what was typed stays in its field, for the feed
         check_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT)
         self._check_scheduling(chosen)
-        schedule.checked(chosen["scheduled_at"] or None, datetime.now(UTC))
+        posting_time.checked(chosen["scheduled_at"] or None, datetime.now(UTC))
         return chosen
 
     def _check_scheduling(self, chosen: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ export default {
     const product = segments(PRODUCTS, model.get("product"), () =>
       put(model, { product: product.value }),
     );
+    const isStory = () => product.value === "STORIES";
     const altControl = h("input", { type: "text", class: "wonda-input" });
     const altText = limited(model, signal, "Alt text", "alt_text", altControl, changed);
     const when = scheduling(model, panel, changed);
@@ -34,7 +35,7 @@ export default {
       reason() {
         if (checks.wondaTrying())
           return "Use the change that is shown first, or keep the picture as it is.";
-        if (!altText.fits()) return "The alt text is too long.";
+        if (!isStory() && !altText.fits()) return "The alt text is too long.";
         return when.reason();
       },
       speaks: "scheduled_at",
@@ -47,7 +48,7 @@ export default {
           when: when.said(at),
           facts: [
             PRODUCTS.find((item) => item.value === said.product)?.label.toLowerCase() ?? "",
-            (said.alt_text ?? "").trim() ? "with alt text" : "no alt text",
+            ...(said.product === "STORIES" ? [] : [said.alt_text?.trim() ? "with alt text" : "no alt text"]),
           ],
           repeated: "this picture was already posted",
         };
@@ -58,6 +59,8 @@ export default {
     on("product", () => {
       product.value = model.get("product");
       product.wondaPaint();
+      altText.node.hidden = isStory(); // Instagram takes none for stories
+      changed();
     });
     on("alt_text", altText.follow);
     let url = "";

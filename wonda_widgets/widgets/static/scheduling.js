@@ -9,6 +9,17 @@ const written = (date) =>
   `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}` +
   `T${two(date.getHours())}:${two(date.getMinutes())}`;
 
+/** The times that a clock on the wall shows as `text`: none where the clocks skip it, two where
+ *  they go back. */
+function momentsOf(text) {
+  const first = new Date(text);
+  if (Number.isNaN(first.getTime())) return [];
+  const wanted = text.slice(0, 16);
+  return [-120, -90, -60, -30, 0, 30, 60, 90, 120]
+    .map((minutes) => new Date(first.getTime() + minutes * 60_000))
+    .filter((date) => written(date) === wanted);
+}
+
 /** How far this zone is from UTC at that time: "+02:00". */
 function offset(date) {
   const minutes = -date.getTimezoneOffset();
@@ -24,7 +35,7 @@ function scheduling(model, panel, changed) {
     { value: "later", label: "Later" },
   ];
   const choice = segments(choices, "now", () => choose());
-  const time = h("input", { type: "datetime-local", class: "wonda-input", oninput: () => save() });
+  const time = h("input", { type: "datetime-local", class: "wonda-input", oninput: () => renew() });
   const timeField = field("Date and time", time, { help: " " });
   const help = timeField.node.querySelector(".wonda-help");
   const list = h(
@@ -34,7 +45,23 @@ function scheduling(model, panel, changed) {
   );
   const choiceField = field("When", choice, { aside: list });
   const later = () => choice.value === "later";
-  const chosen = () => (time.value ? new Date(time.value) : null);
+  // The hour that occurs twice when the clocks go back has to be named.
+  let turn = -1;
+  const turns = [
+    { value: "0", label: "First" },
+    { value: "1", label: "Second" },
+  ];
+  const turnChoice = segments(turns, "", () => {
+    turn = Number(turnChoice.value);
+    save();
+  });
+  const turnField = field("Which of the two", turnChoice, { help: " " });
+  const turnHelp = turnField.node.querySelector(".wonda-help");
+  const found = () => (time.value ? momentsOf(time.value) : []);
+  function chosen() {
+    const some = found();
+    return some.length > 1 ? (some[turn] ?? null) : (some[0] ?? null);
+  }
   const value = () => {
     const date = later() && chosen();
     return date ? `${written(date)}:00${offset(date)}` : "";
@@ -49,6 +76,12 @@ function scheduling(model, panel, changed) {
     save();
     if (later()) time.focus();
   }
+  function renew() {
+    turn = -1;
+    turnChoice.value = "";
+    turnChoice.wondaPaint();
+    save();
+  }
   function save() {
     put(model, { scheduled_at: value() });
     paint();
@@ -56,8 +89,12 @@ function scheduling(model, panel, changed) {
   /** Why it cannot be posted at that time; empty if it can. */
   function reason() {
     if (!later()) return "";
+    if (!time.value) return "Choose a date and a time.";
+    const some = found();
+    const clock = time.value.slice(11, 16);
+    if (!some.length) return `${clock} does not exist that day: the clocks skip it.`;
     const date = chosen();
-    if (!date) return "Choose a date and a time.";
+    if (!date) return `${clock} occurs twice that day: choose the first or the second.`;
     if (date < new Date()) return "This time is in the past.";
     if (date < ahead(SOONEST)) return `Choose a time at least ${SOONEST} minutes ahead.`;
     if (date > ahead(LATEST * 24 * 60)) return `Choose a time at most ${LATEST} days ahead.`;
@@ -67,7 +104,13 @@ function scheduling(model, panel, changed) {
     timeField.node.hidden = !later();
     time.min = written(ahead(SOONEST + 1));
     time.max = written(ahead(LATEST * 24 * 60));
-    help.textContent = `${zone} (UTC${offset(chosen() ?? new Date())})`;
+    const some = found();
+    help.textContent = `${zone} (UTC${offset(chosen() ?? some[0] ?? new Date())})`;
+    turnField.node.hidden = !later() || some.length < 2;
+    if (some.length > 1)
+      turnHelp.textContent = some
+        .map((date, index) => `${turns[index].label}: UTC${offset(date)}`)
+        .join(" · ");
     timeField.say(reason());
     changed();
   }
@@ -77,7 +120,12 @@ function scheduling(model, panel, changed) {
       choice.value = at ? "later" : "now";
       choice.wondaPaint();
       const date = at ? new Date(at) : null;
-      if (date && !Number.isNaN(date.getTime())) time.value = written(date);
+      if (date && !Number.isNaN(date.getTime())) {
+        time.value = written(date);
+        turn = found().findIndex((each) => each.getTime() === date.getTime());
+        turnChoice.value = String(turn);
+        turnChoice.wondaPaint();
+      }
     }
     paint();
   });
@@ -85,8 +133,8 @@ function scheduling(model, panel, changed) {
     list.hidden = !model.get("lists_scheduled") || !may(model, "schedule");
   });
   return {
-    nodes: [choiceField.node, timeField.node],
-    fields: [choice, time],
+    nodes: [choiceField.node, timeField.node, turnField.node],
+    fields: [choice, time, turnChoice],
     value,
     reason,
     later,

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import threading
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
-from wonda_widgets import runtime
+from wonda_widgets import client, open_clients, runtime
 from wonda_widgets.jobs import Clock
 
 KEY = "sk_" + "5a" * 32
@@ -72,6 +73,13 @@ def _interrupts():
     """Have Ctrl+C mean something also where the tests run in the background of a shell."""
     if signal.getsignal(signal.SIGINT) in {signal.SIG_IGN, signal.SIG_DFL}:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_open_clients(monkeypatch):
+    """Have each test begin without what others left open."""
+    monkeypatch.setattr(open_clients, "_clients", WeakValueDictionary())
+    monkeypatch.setattr(client, "_shared_sandbox", None)
 
 
 @pytest.fixture(autouse=True)

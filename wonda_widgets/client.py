@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from . import credentials, runtime, settings
+from . import credentials, open_clients, runtime, settings
 from .database import MEMORY
 from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
@@ -88,6 +88,7 @@ class AsyncWonda:
     """
 
     is_sandbox = False
+    is_by_default = False  # made where no client was named
     faults: Faults | None = None
     base_url = ""  # until it is built: a traceback prints half-built ones too
     _arrived: settings.Settings | None = None  # of one from another process, until it is used
@@ -114,6 +115,8 @@ class AsyncWonda:
             closes_journal=not shared,
         )
         self._core = core
+        core.client = self
+        open_clients.add(core.name, self)
         self.publish = AsyncPublish(core)
         self.media = AsyncMedia(core)
         self.accounts = AsyncAccounts(core)
@@ -173,6 +176,17 @@ class AsyncWonda:
     def is_closed(self) -> bool:
         """Whether `aclose` was called."""
         return self._core.transport.closed
+
+    def is_like(self, other: AsyncWonda) -> bool:
+        """Whether both are the same account with the same journal, so that one does for both."""
+        mine, theirs = self._core, other._core
+        return mine is theirs or (
+            mine.transport.is_like(theirs.transport) and mine.journal.is_like(theirs.journal)
+        )
+
+    def is_of_same_service(self, other: AsyncWonda) -> bool:
+        """Whether both talk to the same service, or to the same sandbox."""
+        return self._core.transport.is_of_same_service(other._core.transport)
 
     @on_package_loop
     async def capabilities(self) -> Capabilities:
@@ -336,18 +350,65 @@ _shared_sandbox: AsyncWonda | None = None
 
 
 def default() -> AsyncWonda:
-    """A client of the key that there is; without one, of the process's own sandbox.
+    """Give the client for where none is named; see `found`."""
+    return found()[0]
 
-    The sandbox is one for all, so that a picture made in one panel is there in the
-    next. It needs no closing.
+
+def found(*, for_media: bool = False) -> tuple[AsyncWonda, bool]:
+    """Find the client for where none is named, and say whether it was made now.
+
+    It is one of the key that there is. Without a key it is the only open client of a real
+    account; where none is open, it is the process's own sandbox, which is one for all, so that
+    an image made in one panel is there in the next, and needs no closing.
+
+    Parameters
+    ----------
+    for_media : bool
+        Whether it is for media that exist: then an open client comes first, because they are
+        likely to be from there.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no key, and several clients of real accounts are open.
     """
     global _shared_sandbox  # noqa: PLW0603 - one a process
+    real, sandboxes = _open()
+    if for_media and len(real) == 1:
+        return real[0], False
     with contextlib.suppress(MissingKeyError):
-        return AsyncWonda()
+        made = AsyncWonda()
+        made.is_by_default = True
+        return made, True
+    if len(real) > 1:
+        raise InvalidInputError(
+            "wonda",
+            "Several clients are open, and no key is set for where none is named.",
+            "Pass wonda=… with the one to use.",
+        )
+    if real:
+        return real[0], False
+    if for_media and len(sandboxes) == 1:
+        return sandboxes[0], False
     if _shared_sandbox is None:
         served = os.environ.get(SANDBOX_VARIABLE, "").strip()
         _shared_sandbox = AsyncWonda.served_sandbox(served) if served else AsyncWonda.sandbox()
-    return _shared_sandbox
+        _shared_sandbox.is_by_default = True
+    return _shared_sandbox, False
+
+
+def _open() -> tuple[list[AsyncWonda], list[AsyncWonda]]:
+    """Give the open clients that people made: of real accounts, one of each, and sandboxes."""
+    real: list[AsyncWonda] = []
+    sandboxes = []
+    for each in open_clients.all_open():
+        if each.is_by_default:
+            continue
+        if each.is_sandbox:
+            sandboxes.append(each)
+        elif not any(each.is_like(other) for other in real):
+            real.append(each)
+    return real, sandboxes
 
 
 def awaitable(wonda: Wonda | AsyncWonda) -> AsyncWonda:

@@ -30,7 +30,7 @@ _PUBLISH = {
 }
 
 
-def repeating(kind: str, request: Mapping[str, Any]) -> str:
+def repeating(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False) -> str:
     """Write the Python that makes `request` again.
 
     Parameters
@@ -39,6 +39,8 @@ def repeating(kind: str, request: Mapping[str, Any]) -> str:
         ``"inference"`` or ``"publish"``.
     request : dict
         What was asked, by the API's names; empty if that is not known.
+    in_sandbox : bool
+        Whether it was asked of a sandbox.
     """
     if not request:
         return "# What was asked for is not known: this job was submitted by something else."
@@ -52,7 +54,7 @@ def repeating(kind: str, request: Mapping[str, Any]) -> str:
         [
             "import wonda_widgets as ww",
             "",
-            "wonda = ww.Wonda()",
+            f"wonda = ww.Wonda{'.sandbox' if in_sandbox else ''}()",
             *_call(f"job = {call}", arguments),
             last,
             "",

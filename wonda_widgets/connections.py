@@ -67,6 +67,10 @@ class Connections:
         """Whether requests go by the network, and not by a transport that was passed."""
         return self._transport is None
 
+    def goes_as(self, other: Connections) -> bool:
+        """Whether both send by the network, or by the same transport that was passed."""
+        return self._transport is other._transport
+
     @property
     def _outward(self) -> bool:
         # A proxy must not see what is meant for this machine only.

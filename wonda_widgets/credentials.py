@@ -77,6 +77,10 @@ class ApiKey:
                 "Copy it again from your Wonda settings.",
             )
 
+    def is_like(self, other: ApiKey) -> bool:
+        """Whether both are the same key."""
+        return self.header() == other.header()
+
     def __repr__(self) -> str:
         return "ApiKey(…)"
 

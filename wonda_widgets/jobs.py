@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Mapping,
     )
 
+    from .client import AsyncWonda
     from .estimates import Usual
 
 Kind = Literal["inference", "publish"]
@@ -99,6 +100,8 @@ class Job:
         What was asked, by the API's names; empty for a job of which only the id is known.
     intent : str or None
         Its entry in the journal.
+    wonda : AsyncWonda or None
+        The client that it is of.
     """
 
     def __init__(
@@ -117,11 +120,13 @@ class Job:
         usual: Callable[[], Coroutine[Any, Any, Usual | None]] | None = None,
         spread: Spread | None = None,
         clock: type[Clock] | Clock = Clock,
+        wonda: AsyncWonda | None = None,
     ) -> None:
         self.id = job_id
         self.kind: Kind = kind
         self.request = dict(request or {})
         self.intent = intent
+        self.wonda = wonda
         self._keep = keep
         self._usual = usual
         self._spread = spread or Spread()
@@ -170,7 +175,8 @@ class Job:
 
     def code(self) -> str:
         """The Python that asks for the same again, to be copied into a cell or a script."""
-        return code.repeating(self.kind, self.request)
+        in_sandbox = self.wonda is not None and self.wonda.is_sandbox
+        return code.repeating(self.kind, self.request, in_sandbox=in_sandbox)
 
     def __repr__(self) -> str:
         return f"<Job {self.kind} {self.id} {self.status}>"

@@ -136,6 +136,10 @@ class Journal:
         self.batches = batches.Batches(self._database, records.read)
         self.stories = stories.Stories(self._database, records.read)
 
+    def is_like(self, other: Journal) -> bool:
+        """Whether both are the same journal."""
+        return self is other or (self.path is not None and self.path == other.path)
+
     @property
     def path(self) -> Path | None:
         """The file; None in memory."""

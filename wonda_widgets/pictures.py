@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import code
+from . import code, open_clients
 from .models import Media  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
         Its entry in the journal.
     made_by : str
         An opaque id of the process that asked for it, as `Record.process`; empty if not known.
+    client : str
+        An opaque id of the client in this process that gave it; empty if not known.
     """
 
     media: Media
@@ -116,6 +118,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
     job_id: str = ""
     intent: str = ""
     made_by: str = ""
+    client: str = ""
 
     @property
     def request(self) -> dict[str, Any]:
@@ -131,7 +134,9 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
 
     def code(self) -> str:
         """The Python that makes it again, to be copied into a cell or a script."""
-        return code.repeating("inference", self.request)
+        client = open_clients.named(self.client)
+        in_sandbox = client is not None and client.is_sandbox
+        return code.repeating("inference", self.request, in_sandbox=in_sandbox)
 
     def row(self) -> dict[str, Any]:
         """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in pictures)``.

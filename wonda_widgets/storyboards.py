@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from . import client, exports, runtime, storyboard_page
+from . import exports, runtime, storyboard_page, which_client
 from .errors import (
     GoneError,
     InvalidInputError,
@@ -88,8 +88,7 @@ def storyboard(
     title : str
         At most 200 characters.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the panel's or the matrix's own, or the key of the environment, or the
-        sandbox.
+        Without it: the client that the images, jobs, matrix or panel are of.
 
     Returns
     -------
@@ -117,12 +116,10 @@ def storyboard(
 
 def _chosen(what: Any, wonda: Wonda | AsyncWonda | None) -> _Chosen:
     own, pictures = _given(what)
-    if wonda is not None:
-        return _Chosen(client.awaitable(wonda).history, pictures, None)
-    if own is not None:
+    if own is not None and wonda is None:
         return _Chosen(own, pictures, None)
-    made = client.default()
-    return _Chosen(made.history, pictures, None if made.is_sandbox else made)
+    used, owned = which_client.chosen(wonda, [what, *pictures])
+    return _Chosen(used.history, pictures, owned)
 
 
 def _given(what: Any) -> tuple[AsyncHistory | None, list[Picture | Job]]:
@@ -154,6 +151,8 @@ async def write(
 ) -> Path:
     """Write the page of some pictures; see `storyboard`."""
     _, pictures = _given(what)
+    if history.wonda is not None:
+        which_client.check(history.wonda, pictures)
     target = await runtime.in_thread(_target, path)
     data = await page(history, pictures, title=title)
     try:

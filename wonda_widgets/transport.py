@@ -157,6 +157,15 @@ class Transport:
         """Whether requests go by the network, and not by a transport that was passed."""
         return self._connections.by_network
 
+    def is_of_same_service(self, other: Transport) -> bool:
+        """Whether both talk to the same address, over the network or by the same transport."""
+        same_way = self._connections.goes_as(other._connections)
+        return same_way and self.base_url == other.base_url
+
+    def is_like(self, other: Transport) -> bool:
+        """Whether both talk to the same address with the same key."""
+        return self.is_of_same_service(other) and self._key.is_like(other._key)
+
     @property
     def service_time(self) -> float | None:
         """The time by the service's clock, seconds since 1970; None if no reply told it yet.

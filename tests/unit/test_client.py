@@ -1,5 +1,6 @@
 import asyncio
 import io
+import json
 import subprocess
 import sys
 import warnings
@@ -74,12 +75,6 @@ def test_a_key_of_the_wrong_shape_is_a_warning_and_one_that_cannot_be_sent_an_er
         (
             lambda w: w.publish.instagram(
                 media_id="m", instagram_account_id="a", alt_text="x" * 1001
-            ),
-            "alt_text",
-        ),
-        (
-            lambda w: w.publish.instagram(
-                media_id="m", instagram_account_id="a", alt_text="A lake", product="STORIES"
             ),
             "alt_text",
         ),
@@ -296,3 +291,18 @@ def test_a_reel_of_what_may_be_a_video_is_the_service_s_to_decide(about):
     )
     assert job.id == "j"
     job.stop()
+
+
+@pytest.mark.parametrize("product", ["STORIES", "REELS", "IMAGE", None])
+def test_alt_text_is_sent_for_the_feed_only(product):
+    sent = []
+
+    def answer(request):
+        if request.method == "POST":
+            sent.append(json.loads(request.content))
+        return httpx.Response(200, json={"outputJobId": "j", "status": "queued"})
+
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    post = {"media_id": "m", "instagram_account_id": "a", "alt_text": "A lake", "product": product}
+    wonda.publish.instagram(**post, allow_unchecked=True).stop()
+    assert ("altText" in sent[0]) == (product not in {"STORIES", "REELS"})

@@ -26,7 +26,12 @@ def run(text):
 
     noted = Noted()
     noted.images = noted.publish = noted
-    fake = type("Fake", (), {"Wonda": lambda: noted})
+
+    def wonda():
+        return noted
+
+    wonda.sandbox = wonda
+    fake = type("Fake", (), {"Wonda": wonda})
     exec(text.replace("import wonda_widgets as ww", ""), {"ww": fake, "print": lambda *_: None})
     return asked
 
@@ -61,3 +66,8 @@ def test_a_job_gives_its_own(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         job = wonda.images.generate(model="z-image", prompt="A harbour")
         assert run(job.code()) == {"model": "z-image", "prompt": "A harbour"}
+        assert "ww.Wonda.sandbox()" in job.code()  # not a client that costs
+        job.wait()
+        assert "ww.Wonda.sandbox()" in wonda.history.search()[0].code()
+    request = {"model": "m", "prompt": "x"}
+    assert "ww.Wonda()" in code.repeating("inference", request)

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import functools
 import threading
+import uuid
 import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from concurrent.futures import Future
 
+    from ..client import AsyncWonda
     from ..estimates import Usual
     from ..jobs import Kind
     from ..journal import Journal
@@ -126,6 +128,9 @@ class Core:
         self.closes_journal = closes_journal
         self._clock = clock
         self.is_sandbox = False
+        #: by which images name their client, see `open_clients`
+        self.name = uuid.uuid4().hex
+        self.client: AsyncWonda | None = None
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
             weakref.WeakValueDictionary()
         )
@@ -379,6 +384,7 @@ class Core:
             usual=lambda: self.usual(kind, model),
             spread=self._spread,
             clock=self._clock,
+            wonda=self.client,
             **more,
         )
 
@@ -387,7 +393,14 @@ class Core:
         raw = named.reply
         done = Snapshot(status="succeeded", permalink=permalink(raw), raw=raw)
         return Job(
-            kind, None, _never, request=body, intent=named.intent, known=done, clock=self._clock
+            kind,
+            None,
+            _never,
+            request=body,
+            intent=named.intent,
+            known=done,
+            clock=self._clock,
+            wonda=self.client,
         )
 
     async def usual(self, kind: Kind, model: str | None) -> Usual | None:
@@ -436,7 +449,7 @@ class Core:
             "attached": True,
         }
         if record.job_id is None:
-            return Job(kind, None, _never, clock=self._clock, **about)
+            return Job(kind, None, _never, clock=self._clock, wonda=self.client, **about)
         return self.follow(kind, record.job_id, **about)
 
     async def aclose(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from ..client import AsyncWonda
     from ..jobs import Job
     from ..models import Snapshot
     from ..pictures import Marks
@@ -62,6 +63,11 @@ class AsyncHistory:
         return cls(core, AsyncMedia(core), AsyncAccounts(core))
 
     @property
+    def wonda(self) -> AsyncWonda | None:
+        """The client that this is of."""
+        return self._core.client
+
+    @property
     def is_sandbox(self) -> bool:
         """Whether these pictures are made up and nothing was published."""
         return self._core.is_sandbox
@@ -98,7 +104,7 @@ class AsyncHistory:
                     name, f"{name} is a whole number from {least} to {MOST:,}, not {value!r}."
                 )
         query = _query(text, **which)
-        return list(await self._run("search", query, limit, offset, _picture))
+        return list(await self._run("search", query, limit, offset, self._picture))
 
     @on_package_loop
     async def count(self, text: str = "", **which: Unpack[Which]) -> int:
@@ -110,6 +116,17 @@ class AsyncHistory:
     async def models(self) -> list[str]:
         """All models that pictures were asked of."""
         return list(await self._run("models"))
+
+    def _picture(self, record: Record, marks: Marks) -> Picture | None:
+        """An entry of the journal as a picture; None if its reply has no media any more."""
+        about = record.job_id or "", record.intent, self._core.name
+        try:
+            made = _made(record.body, known(record, GENERATION), *about)
+        except NoMediaError:
+            return None
+        at = datetime.fromtimestamp(record.asked_at, UTC)
+        own = {"made_at": at, "made_by": record.process}
+        return msgspec.structs.replace(made, **own, **msgspec.structs.asdict(marks))
 
     async def _run(self, name: str, *args: Any) -> Any:
         self._core.transport.check_open()
@@ -129,7 +146,7 @@ class AsyncHistory:
         marks = await asyncio.wrap_future(
             self._core.journal.pictures.marks([job.intent] if job.intent else [])
         )
-        made = _made(job.request, snapshot, job.id or "", job.intent or "")
+        made = _made(job.request, snapshot, job.id or "", job.intent or "", self._core.name)
         of_it = marks.get(job.intent or "")
         return msgspec.structs.replace(
             made, values=values or {}, **(msgspec.structs.asdict(of_it) if of_it else {})
@@ -431,18 +448,9 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
     return math.nextafter(moment, math.inf if name == "until" else -math.inf)
 
 
-def _picture(record: Record, marks: Marks) -> Picture | None:
-    """An entry of the journal as a picture; None if its reply has no media any more."""
-    try:
-        made = _made(record.body, known(record, GENERATION), record.job_id or "", record.intent)
-    except NoMediaError:
-        return None
-    at = datetime.fromtimestamp(record.asked_at, UTC)
-    own = {"made_at": at, "made_by": record.process}
-    return msgspec.structs.replace(made, **own, **msgspec.structs.asdict(marks))
-
-
-def _made(request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str) -> Picture:
+def _made(
+    request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str, client: str
+) -> Picture:
     media = snapshot.media
     params = request.get("params")
     references = request.get("attachmentMediaIds")
@@ -456,4 +464,5 @@ def _made(request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str)
         seconds=snapshot.elapsed,
         job_id=job_id,
         intent=intent,
+        client=client,
     )

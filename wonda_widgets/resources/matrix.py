@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from ..batches import Batch
+    from ..client import AsyncWonda
     from ..estimates import Usual
     from ..jobs import Job
     from ..models import Estimate, Snapshot
@@ -361,6 +362,11 @@ class Matrix:
     def pictures(self) -> list[Picture]:
         """The pictures that are there, in the plan's order."""
         return [each.picture for each in self._made if each.picture is not None]
+
+    @property
+    def wonda(self) -> AsyncWonda | None:
+        """The client that it is of."""
+        return self._core.client
 
     def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
         """What was made of it; see `storyboards.Shows`."""
@@ -711,6 +717,7 @@ class Matrix:
             seconds=snapshot.elapsed,
             job_id=(job and job.id) or "",
             intent=(job and job.intent) or "",
+            client=self._core.name,
         )
 
     # ------------------------------------------------------------ waiting

@@ -46,6 +46,7 @@ CAROUSEL = PUBLISHING._replace(
 
 FEWEST_SLIDES, MOST_SLIDES = 2, 10
 MAX_CAPTION = 2200  # characters
+WITHOUT_ALT_TEXT = frozenset({"STORIES", "REELS"})  # products
 MAX_ALT_TEXT = 1000  # characters
 
 
@@ -83,7 +84,8 @@ class AsyncPublish:
         caption : str, optional
             At most 2,200 characters.
         alt_text : str, optional
-            The image in words, at most 1,000 characters; only for the feed.
+            The image in words, at most 1,000 characters. Instagram takes it for the feed only,
+            so it is not sent with a story or a reel.
         product : str, optional
             ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
             ``"REELS"`` takes only a video.
@@ -421,17 +423,11 @@ def _body(
     _check_account(instagram_account_id)
     check_length("caption", caption, MAX_CAPTION)
     check_length("alt_text", alt_text, MAX_ALT_TEXT)
-    if alt_text and product in {"STORIES", "REELS"}:
-        raise InvalidInputError(
-            "alt_text",
-            f"A {'story' if product == 'STORIES' else 'reel'} takes no alt text.",
-            "Leave alt_text out, or post the image to the feed.",
-        )
     body = {
         "mediaId": media_id,
         "instagramAccountId": instagram_account_id,
         "caption": caption,
-        "altText": alt_text,
+        "altText": None if product in WITHOUT_ALT_TEXT else alt_text,
         "product": product,
     }
     return {name: value for name, value in body.items() if value is not None}

@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from .. import client, runtime
+from .. import runtime, which_client
 from ..errors import InvalidInputError
 from . import _kept, _words
 from ._permissions import OWNER, is_handler, needed, open_to_all
 from ._twin import Twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from ..client import AsyncWonda, Wonda
     from ._kept import Kept
@@ -64,14 +64,6 @@ def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def client_for(wonda: Wonda | AsyncWonda | None) -> tuple[AsyncWonda, AsyncWonda | None]:
-    """The client to work with, and the same again if it was made here and is to be closed."""
-    if wonda is not None:
-        return client.awaitable(wonda), None
-    made = client.default()
-    return made, None if made.is_sandbox else made  # the sandbox is everybody's
-
-
 def not_shown() -> InvalidInputError:
     """Say that a panel that is shown nowhere has no place in which anything could stay."""
     return InvalidInputError(
@@ -87,8 +79,10 @@ class Panel(anywidget.AnyWidget):
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        The client. Without it the panel makes one: of the key in the environment,
-        or, where there is none, of a sandbox, and says so in a banner.
+        The client. Without it: that of what is `given`, or one of the key in the environment,
+        or, where there is none, a sandbox, which the panel says in a banner.
+    given : list
+        The jobs, images, media and ids that it is to show.
     """
 
     sandbox = traitlets.Bool(default_value=False).tag(sync=True)
@@ -118,7 +112,13 @@ class Panel(anywidget.AnyWidget):
     _seen_with: ClassVar[Permission | None] = None
     _permissions = OWNER
 
-    def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
+    def __init__(
+        self,
+        wonda: Wonda | AsyncWonda | None = None,
+        *,
+        given: Iterable[object] = (),
+        **traits: Any,
+    ) -> None:
         unknown = sorted(name for name in traits if not self.has_trait(name))
         if unknown:
             name = type(self).__name__
@@ -129,7 +129,7 @@ class Panel(anywidget.AnyWidget):
         self._owned: AsyncWonda | None = None
         self._wonda: AsyncWonda | None = None
         if wonda is not None or self._needs_client:
-            self._wonda, self._owned = client_for(wonda)
+            self._wonda, self._owned = which_client.chosen(wonda, given)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unwatch: list[Callable[[], None]] = []
         for name, value in traits.items():  # before there is a widget that would stay behind
@@ -229,6 +229,11 @@ class Panel(anywidget.AnyWidget):
     @property
     def _client(self) -> AsyncWonda:
         assert self._wonda is not None  # noqa: S101 - only panels that need no client have none
+        return self._wonda
+
+    @property
+    def wonda(self) -> AsyncWonda | None:
+        """The client that it works with."""
         return self._wonda
 
     def arrive(self) -> None:

@@ -112,6 +112,11 @@ class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is 
             panel.grant(permissions)
         self.children = self._shown()
 
+    @property
+    def wonda(self) -> AsyncWonda:
+        """The client that its panels work with."""
+        return self._used
+
     def arrive(self) -> None:
         """Come in sight, because somebody asked for it. On the loop only."""
         self._panels[0].arrive()

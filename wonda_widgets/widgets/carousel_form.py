@@ -13,6 +13,7 @@ import traitlets
 from .. import preflight, runtime
 from ..errors import WondaError
 from ..imaging import workers
+from ..jobs import Job
 from ..resources.publish import FEWEST_SLIDES, check_slides
 from . import _items, _words
 from ._panel import css, esm
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..imaging.operations import Operation
-    from ..jobs import Job
     from ..pictures import Picture as Chosen
 
 AT_ONCE = 3  # originals that are fetched at a time
@@ -53,10 +53,10 @@ class CarouselForm(PostingPanel):
 
     Parameters
     ----------
-    pictures : list of Picture, optional
+    pictures : list of Picture or Job, optional
         Or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        Without it: the client of the images or jobs.
     confirm_publish : bool
         Whether to show a summary first.
     caption : str
@@ -81,7 +81,7 @@ class CarouselForm(PostingPanel):
 
     def __init__(
         self,
-        pictures: Iterable[Chosen] = (),
+        pictures: Iterable[Chosen | Job] = (),
         *,
         wonda: Wonda | AsyncWonda | None = None,
         confirm_publish: bool = True,
@@ -90,13 +90,19 @@ class CarouselForm(PostingPanel):
     ) -> None:
         self._slides: list[Slide] = []
         self._next: list[Chosen] | None = None
-        super().__init__(wonda, confirm_publish=confirm_publish, caption=caption, **traits)
-        self.observe(lambda _: runtime.post(self._check_points), ["caption"])
         given = list(pictures)
+        super().__init__(
+            wonda, given=given, confirm_publish=confirm_publish, caption=caption, **traits
+        )
+        self.observe(lambda _: runtime.post(self._check_points), ["caption"])
         if given:
-            runtime.post(lambda: self.show(given))
+            self.begin(self._show_first, given)
 
     # ------------------------------------------------------------ the pictures
+
+    async def _show_first(self, given: list[Chosen | Job]) -> None:
+        history = self._client.history
+        self.show([await history.of(each) if isinstance(each, Job) else each for each in given])
 
     def show(self, chosen: list[Chosen]) -> None:
         """Make these the ones to publish. On the loop only.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traitlets
 
-from .. import runtime
+from .. import runtime, which_client
 from ..errors import InvalidInputError, WondaError
 from ..imaging import workers
 from ..pictures import Picture
@@ -38,7 +38,7 @@ class Compare(Panel):
     pictures : list of Picture or Job
         For instance ``gallery.selected``; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        Without it: the client of the images or jobs.
 
     Examples
     --------
@@ -69,8 +69,8 @@ class Compare(Panel):
     ) -> None:
         self._pictures: list[Picture] = []
         self._doing: dict[str, _Action] = {}
-        super().__init__(wonda, **traits)
         given = list(pictures)
+        super().__init__(wonda, given=given, **traits)
         if given:
             self.show(given)
 
@@ -96,6 +96,7 @@ class Compare(Panel):
             raise InvalidInputError(
                 "pictures", f"{len(given)} cannot be compared; choose two to four pictures."
             )
+        which_client.check(self._client, given)
         runtime.post(lambda: self._start(self._take, given))
 
     async def _take(self, given: list[Picture | Job]) -> None:

@@ -6,10 +6,9 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from .. import records, runtime
+from .. import records, runtime, which_client
 from ..budgets import Budget, today
 from ..errors import InvalidInputError, WondaError
-from ._panel import client_for
 from ._permissions import SPECTATOR, VISITOR, Permission
 from ._together import Row, Together
 from .compare import FEWEST, MOST, Compare
@@ -104,7 +103,7 @@ class Dashboard(Together):
             raise InvalidInputError("publish", said)
         self._budget = None if budget_usd is None else Budget(budget_usd)
         self._publishes = publish
-        used, owned = client_for(wonda)
+        used, owned = which_client.chosen(wonda)
         inside: dict[str, Any] = {"banner": False}
         self._visitors = {records.word_for(records.this_process())}  # all of this one
         [here] = self._visitors

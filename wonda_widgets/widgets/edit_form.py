@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import traitlets
 
-from .. import runtime
+from .. import runtime, which_client
 from ..errors import InvalidInputError
 from ..imaging import workers
 from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
     from ..edit import Edit
     from ..imaging.edits import Edited, Size
+    from ..jobs import Job
     from ..models import Media
+    from ..pictures import Picture
 
 TOOLS = ("", "crop", "pad", "resize", "text", "encode")
 UPLOADS = 20  # that are remembered
@@ -107,7 +109,7 @@ class EditForm(Panel):
 
     def __init__(
         self,
-        media: Media | None = None,
+        media: Media | Picture | Job | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         data: bytes | None = None,
@@ -115,6 +117,7 @@ class EditForm(Panel):
         alt: str = "",
         **traits: Any,
     ) -> None:
+        given, media = media, which_client.media_of(media)
         self.media = media
         self.result: Edited | None = None
         self._listeners: list[Callable[[Media], object]] = []
@@ -127,7 +130,7 @@ class EditForm(Panel):
         self._uploads: dict[_What, _Upload] = {}
         self._in_use: _What | None = None
         self._then: Callable[[Media], object] | None = None
-        super().__init__(wonda, alt=alt, **traits)
+        super().__init__(wonda, given=[given], alt=alt, **traits)
         self.observe(lambda _: runtime.post(self._refresh), ["tool", "draft"])
         if media is not None or data is not None:
             self.show(media, {"prompt": alt}, data=data)

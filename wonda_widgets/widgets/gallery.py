@@ -66,7 +66,8 @@ class Gallery(Panel):
         What to show; a matrix fills in as its pictures are made. Without it: everything
         that was ever made with this journal, with a search box.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        Without it: the client of the images, jobs or matrix; of none, that of the key in the
+        environment, or the sandbox.
     group_by : str
         What to group by: a placeholder's name, ``"model"`` or a parameter.
     of : list of str, optional
@@ -156,7 +157,8 @@ class Gallery(Panel):
             if not isinstance(each, Picture | Job):
                 name = type(each).__name__
                 raise TypeError(f"Gallery takes pictures, jobs or a matrix, not {name}.")
-        super().__init__(wonda, searches=pictures is None, group_by=group_by, **traits)
+        given = shown if isinstance(shown, list) else [shown]
+        super().__init__(wonda, given=given, searches=pictures is None, group_by=group_by, **traits)
         self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters"])
         self.observe(lambda _: runtime.post(self._narrow), ["favourites", "rating", *SEARCHED])
         if self.searches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._panel import client_for
+from .. import which_client
 from ._permissions import Permission
 from ._posts import Posts
 from .compare import FEWEST, MOST, Compare
@@ -55,7 +55,7 @@ class History(Posts):
     ) -> None:
         if unknown:
             raise TypeError(f"History takes no {', '.join(sorted(unknown))}; see help(History).")
-        used, owned = client_for(wonda)
+        used, owned = which_client.chosen(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)
         self.studio = Studio(used, banner=False, story=False)

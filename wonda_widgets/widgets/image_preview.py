@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .. import runtime
+from .. import runtime, which_client
 from ..imaging import workers
 from . import _words
 from ._panel import Panel, css, esm
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
+    from ..jobs import Job
     from ..models import Media
+    from ..pictures import Picture
 
 LARGE = 2048  # pixels, the longest side of what a click opens
 LARGE_BYTES = 2_000_000
@@ -64,10 +66,10 @@ class ImagePreview(Panel):
 
     Parameters
     ----------
-    media : Media, optional
-        What to show; or call `show` later.
+    media : Media, Picture or Job, optional
+        What to show, of a job its result; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        Without it: the client of the image or job.
     alt : str
         The picture in words, for people who cannot see it.
 
@@ -96,7 +98,7 @@ class ImagePreview(Panel):
 
     def __init__(
         self,
-        media: Media | None = None,
+        media: Media | Picture | Job | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         alt: str = "",
@@ -106,9 +108,12 @@ class ImagePreview(Panel):
         self._shown: Shown | None = None
         self._original: bytes | None = None
         self._wanted: object = None
-        super().__init__(wonda, alt=alt, **traits)
-        if media is not None:
-            self.show(media, {"prompt": alt})
+        found = which_client.media_of(media)
+        super().__init__(wonda, given=[media], alt=alt, **traits)
+        if found is not None:
+            made = getattr(media, "request", {})
+            job_id = getattr(media, "job_id", "") or getattr(media, "id", "") or ""
+            self.show(found, {**made, **({"prompt": alt} if alt else {})}, job_id=job_id)
 
     @property
     def media(self) -> Media | None:

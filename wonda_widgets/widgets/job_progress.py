@@ -25,7 +25,7 @@ class JobProgress(WatchingPanel):
     job : Job, optional
         Can also be set later: ``progress.job = job``.
     wonda : Wonda or AsyncWonda, optional
-        Only tells whether the banner of the sandbox is shown.
+        Tells whether the banner of the sandbox is shown, until there is a job, which tells.
 
     Examples
     --------
@@ -40,7 +40,8 @@ class JobProgress(WatchingPanel):
     def __init__(
         self, job: Job | None = None, *, wonda: Wonda | AsyncWonda | None = None, **traits: Any
     ) -> None:
-        super().__init__(wonda, **{"banner": wonda is not None, **traits})
+        own = wonda if job is None or job.wonda is None else job.wonda
+        super().__init__(own, **{"banner": own is not None, **traits})
         self.job = job
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .. import which_client
 from ..resources.matrix import AT_ONCE
-from ._panel import client_for
 from ._permissions import Permission
 from ._posts import PUBLISH, Posts
 from ._together import columns
@@ -81,7 +81,7 @@ class PromptLab(Posts):
         if unknown:
             named = ", ".join(sorted(unknown))
             raise TypeError(f"PromptLab takes no {named}; see help(PromptLab).")
-        used, owned = client_for(wonda)
+        used, owned = which_client.chosen(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.form = LabForm(
             template=template,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from .. import runtime
+from .. import runtime, which_client
 from ..resources import posting_time
 from ..resources.publish import MAX_ALT_TEXT, check_length
 from ._panel import css, esm
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..imaging.preview import Preview
     from ..jobs import Job
     from ..models import Media
+    from ..pictures import Picture as Made
 
 
 class PublishForm(PreflightPanel):
@@ -37,11 +38,11 @@ class PublishForm(PreflightPanel):
 
     Parameters
     ----------
-    media_id : str or Media, optional
-        What to publish; can be set later, and the form is off until then. Of an id
-        alone nothing is known; the picture of a `Media` is looked at.
+    media_id : str, Media, Picture or Job, optional
+        What to publish, of a job its result; can be set later, and the form is off until then.
+        Of an id alone nothing is known; all others are looked at.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        Without it: the client of the image or job.
     confirm_publish : bool
         Whether to show the summary first.
     caption, alt_text : str
@@ -67,7 +68,7 @@ class PublishForm(PreflightPanel):
 
     def __init__(
         self,
-        media_id: str | Media | None = None,
+        media_id: str | Media | Made | Job | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         confirm_publish: bool = True,
@@ -76,10 +77,11 @@ class PublishForm(PreflightPanel):
         **traits: Any,
     ) -> None:
         self._schedules: list[Callable[[], object]] = []
-        media = None if isinstance(media_id, str) else media_id
+        media = None if isinstance(media_id, str) else which_client.media_of(media_id)
         super().__init__(
             wonda,
-            media_id=(media.media_id if media else media_id) or "",
+            given=[media_id],
+            media_id=(media_id if isinstance(media_id, str) else media and media.media_id) or "",
             confirm_publish=confirm_publish,
             caption=caption,
             alt_text=alt_text,

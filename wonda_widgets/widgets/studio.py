@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
+from .. import runtime, which_client
 from ..errors import NoMediaError
 from . import _words
-from ._panel import client_for
 from ._permissions import Permission
 from ._posts import Posts
 from ._together import columns
@@ -94,7 +93,7 @@ class Studio(Posts):
     ) -> None:
         if unknown:
             raise TypeError(f"Studio takes no {', '.join(sorted(unknown))}; see help(Studio).")
-        used, owned = client_for(wonda)
+        used, owned = which_client.chosen(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.unfinished = Unfinished(used, self._go_on, self._check, of=of)
         self.prompt_form = PromptForm(

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, client, connecting, credentials, database, journal
+from . import __version__, client, connecting, credentials, database, journal, organizations
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -435,7 +435,10 @@ def _service() -> bool:
     try:
         with client.Wonda(timeout=10) as wonda:
             print(f"  key          there\n  address      {wonda.base_url}")
+            if wonda.org:
+                print(f"  organization {wonda.org}")
             account = wonda.whoami()
+            seats = _seats(wonda)
     except InvalidInputError as error:
         print(f"  settings     {error}")
         return False
@@ -443,4 +446,20 @@ def _service() -> bool:
         print(f"  answer       {error}")
         return False
     print(f"  answer       yes, plan {account.plan or 'unknown'}")
+    for line in seats:
+        print(f"  seat         {line}")
     return True
+
+
+def _seats(wonda: client.Wonda) -> list[str]:
+    """The organizations that give this account a paid seat, each with how to choose it."""
+    try:
+        found = wonda.accounts.organizations()
+    except WondaError:  # not every account has this
+        return []
+    seats = [each for each in found if each.seat_plan_code]
+    used = {True: ", which is used", False: ": set WONDA_ORG={} to use it"}
+    return [
+        f"in {organizations.said(each)}{used[each.slug == wonda.org].format(each.slug)}"
+        for each in seats
+    ]

@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from . import credentials, open_clients, runtime, settings
+from . import credentials, open_clients, organizations, runtime, settings
 from .database import MEMORY
 from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
@@ -54,6 +54,9 @@ class AsyncWonda:
         Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``, then what `connect` was given.
     base_url : str, optional
         Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
+    org : str, optional
+        The slug of the organization in which requests are made and paid for, see
+        `accounts.organizations`. Else ``WONDA_ORG``; ``""`` for none.
     timeout : float
         Seconds for each of connecting, sending and each read; from its turn on, a single try
         takes at most twice that, longer only for an upload or where the service is known to be
@@ -90,7 +93,7 @@ class AsyncWonda:
     is_sandbox = False
     is_by_default = False  # made where no client was named
     faults: Faults | None = None
-    base_url = ""  # until it is built: a traceback prints half-built ones too
+    base_url = org = ""  # until it is built: a traceback prints half-built ones too
     _arrived: settings.Settings | None = None  # of one from another process, until it is used
 
     def __init__(
@@ -98,6 +101,7 @@ class AsyncWonda:
         api_key: str | ApiKey | None = None,
         *,
         base_url: str | None = None,
+        org: str | None = None,
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -106,11 +110,12 @@ class AsyncWonda:
         del api_key  # a traceback may print what a frame holds
         key, address = credentials.find(key, base_url)
         self.base_url = checked_base_url(address or DEFAULT_BASE_URL)
+        self.org = organizations.chosen(org)
         if journal is None and transport is not None:
             journal = MEMORY  # a test does not write into what a person did
         shared = isinstance(journal, Journal)
         core = Core(
-            Transport(key, self.base_url, timeout, transport),
+            Transport(key, self.base_url, timeout, transport, org=self.org),
             journal if isinstance(journal, Journal) else Journal(journal),
             closes_journal=not shared,
         )
@@ -126,11 +131,20 @@ class AsyncWonda:
         self.history = AsyncHistory(core, self.media, self.accounts)
 
     @classmethod
-    def sandbox(cls, *, journal: str | os.PathLike[str] | Journal = MEMORY, **options: Any) -> Self:
+    def sandbox(
+        cls,
+        *,
+        org: str = "",
+        journal: str | os.PathLike[str] | Journal = MEMORY,
+        **options: Any,
+    ) -> Self:
         """A client on a sandbox that lives in this process: no key, no cost, nothing published.
 
         Parameters
         ----------
+        org : str
+            As of `AsyncWonda`, but for the environment: this account has organizations only if
+            ``organizations=`` names them.
         journal : path, ``":memory:"`` or Journal
             In memory by default, because the sandbox's jobs end with the process too.
         **options
@@ -140,7 +154,9 @@ class AsyncWonda:
         from .sandbox import local_transport  # noqa: PLC0415 - only those who use it pay for it
 
         local = local_transport(**options)
-        client = cls(local.key, base_url=local.base_url, journal=journal, transport=local.transport)
+        client = cls(
+            local.key, base_url=local.base_url, org=org, journal=journal, transport=local.transport
+        )
         client.is_sandbox = client._core.is_sandbox = True
         client.faults = local.faults
         return client
@@ -150,6 +166,7 @@ class AsyncWonda:
         cls,
         base_url: str,
         *,
+        org: str = "",
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
     ) -> Self:
@@ -159,6 +176,8 @@ class AsyncWonda:
         ----------
         base_url : str
             As ``wonda-widgets sandbox`` prints it.
+        org : str
+            As of `sandbox`.
         timeout : float
             As of `AsyncWonda`.
         journal : path, ``":memory:"`` or Journal, optional
@@ -168,7 +187,8 @@ class AsyncWonda:
             raise InvalidInputError(
                 "base_url", "This is the service itself, no sandbox.", "Use Wonda(key)."
             )
-        client = cls("sk_" + "0" * 64, base_url=base_url, timeout=timeout, journal=journal)
+        key = "sk_" + "0" * 64
+        client = cls(key, base_url=base_url, org=org, timeout=timeout, journal=journal)
         client.is_sandbox = client._core.is_sandbox = True
         return client
 
@@ -252,7 +272,7 @@ class Wonda:
     """
 
     is_sandbox = False
-    base_url = ""  # see above
+    base_url = org = ""  # see above
     _arrived: settings.Settings | None = None
 
     def __init__(
@@ -260,6 +280,7 @@ class Wonda:
         api_key: str | ApiKey | None = None,
         *,
         base_url: str | None = None,
+        org: str | None = None,
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -268,7 +289,12 @@ class Wonda:
         del api_key  # see above
         self._drive(
             AsyncWonda(
-                key, base_url=base_url, timeout=timeout, journal=journal, transport=transport
+                key,
+                base_url=base_url,
+                org=org,
+                timeout=timeout,
+                journal=journal,
+                transport=transport,
             )
         )
 
@@ -288,7 +314,7 @@ class Wonda:
 
     def _drive(self, client: AsyncWonda) -> None:
         self._async = client
-        self.base_url = client.base_url
+        self.base_url, self.org = client.base_url, client.org
         self.is_sandbox = client.is_sandbox
         self.faults = client.faults
         self.images = Images(client.images)
@@ -343,7 +369,9 @@ class Wonda:
 
 
 def _shown(client: Wonda | AsyncWonda) -> str:
-    return f"<{type(client).__name__} {'sandbox' if client.is_sandbox else client.base_url}>"
+    where = "sandbox" if client.is_sandbox else client.base_url
+    org = f", organization {client.org}" if client.org else ""
+    return f"<{type(client).__name__} {where}{org}>"
 
 
 _shared_sandbox: AsyncWonda | None = None

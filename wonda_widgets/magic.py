@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import re
 import shlex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from . import client, credentials, runtime, schema
+from . import client, credentials, organizations, runtime, schema
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ VARIABLE = "job"
 PATIENCE = 0.5  # seconds that Tab waits for the models of a service
 PAUSE = 30.0  # seconds before Tab asks again one that did not tell them
 
-_known: dict[str, list[ImageModel]] = {}
-_asked: dict[str, tuple[float, Future[Capabilities]]] = {}
+_known: dict[tuple[str, str], list[ImageModel]] = {}
+_asked: dict[tuple[str, str], tuple[float, Future[Capabilities]]] = {}
 _own: tuple[object, client.AsyncWonda] | None = None  # and with what it was made
 
 
@@ -76,8 +77,8 @@ def _client(names: Mapping[str, Any]) -> client.AsyncWonda:
     own = names.get("wonda")
     if _is_client(own):
         return client.awaitable(own)
-    uses = credentials.in_use()
-    if uses is None:
+    uses = credentials.in_use(), os.environ.get(organizations.VARIABLE)
+    if uses[0] is None:
         return client.default()  # the sandbox, of which there is one
     if _own is None or _own[0] != uses or _own[1].is_closed:
         _own = uses, client.default()
@@ -217,11 +218,16 @@ def _offer(field: schema.Field) -> str:
 # ---------------------------------------------------------------- completion
 
 
+def _account(wonda: client.AsyncWonda) -> tuple[str, str]:
+    """What models depend on: the address and the organization."""
+    return wonda.base_url, wonda.org
+
+
 def _models(wonda: client.AsyncWonda) -> list[ImageModel]:
-    """The models, asked for once a service."""
-    if wonda.base_url not in _known:
-        _known[wonda.base_url] = runtime.call(wonda.capabilities()).image_models
-    return _known[wonda.base_url]
+    """The models, asked for once."""
+    if _account(wonda) not in _known:
+        _known[_account(wonda)] = runtime.call(wonda.capabilities()).image_models
+    return _known[_account(wonda)]
 
 
 def _models_soon(wonda: client.AsyncWonda) -> list[ImageModel]:
@@ -234,14 +240,14 @@ def _models_soon(wonda: client.AsyncWonda) -> list[ImageModel]:
     WondaError
         If they could not be had a little while ago.
     """
-    if wonda.base_url not in _known:
-        at, told = _asked.get(wonda.base_url, (0.0, None))
+    if _account(wonda) not in _known:
+        at, told = _asked.get(_account(wonda), (0.0, None))
         if told is None or (told.done() and monotonic() - at > PAUSE):
             at, told = monotonic(), runtime.spawn(wonda.capabilities())
-            _asked[wonda.base_url] = at, told
+            _asked[_account(wonda)] = at, told
         left = max(0.0, at + PATIENCE - monotonic())
-        _known[wonda.base_url] = runtime.result(told, left).image_models
-    return _known[wonda.base_url]
+        _known[_account(wonda)] = runtime.result(told, left).image_models
+    return _known[_account(wonda)]
 
 
 def _complete(shell: InteractiveShell, event: Any) -> list[str]:

@@ -120,6 +120,33 @@ class AccountsReply(Wire, frozen=True):
     accounts: list[InstagramAccount] = msgspec.field(default_factory=list)
 
 
+class Organization(Wire, frozen=True):
+    """One organization of this account (`GET /organizations`, section 1).
+
+    Attributes
+    ----------
+    slug : str
+        By which it is named: ``Wonda(org=slug)``.
+    name : str or None
+    role : str or None
+        ``"owner"``, ``"admin"`` or ``"member"``.
+    seat_plan_code : str or None
+        The plan of your seat in it; None if you have no paid one.
+    """
+
+    slug: str
+    organization_id: str | None = None
+    name: str | None = None
+    role: str | None = None
+    seat_plan_code: str | None = None
+
+
+class OrganizationsReply(Wire, frozen=True):
+    """`GET /organizations`."""
+
+    organizations: list[Organization] = msgspec.field(default_factory=list)
+
+
 class ImageModel(Wire, frozen=True):
     """One image model of `GET /capabilities` (section 9.3).
 

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     timeout: float
     journal: tuple[str, float, float]
     is_sandbox: bool
+    org: str
 
 
 #: With any of these it is used.
@@ -67,7 +68,11 @@ def of(client: Wonda | AsyncWonda) -> Settings:
             "with a transport of its own there."
         )
     return Settings(
-        client.base_url, core.transport.timeout, core.journal.settings, client.is_sandbox
+        client.base_url,
+        core.transport.timeout,
+        core.journal.settings,
+        client.is_sandbox,
+        client.org,
     )
 
 
@@ -75,7 +80,8 @@ def arrive(cls: type[C], settings: Settings) -> C:
     """Give a client that has arrived in this process."""
     client = cls.__new__(cls)
     client._arrived = settings  # noqa: SLF001 - see above
-    client.base_url, client.is_sandbox = settings.base_url, settings.is_sandbox
+    client.base_url, client.org = settings.base_url, settings.org
+    client.is_sandbox = settings.is_sandbox
     return client
 
 
@@ -125,6 +131,7 @@ def shared(cls: type[AsyncWonda], settings: Settings) -> AsyncWonda:
         )
     how: dict[str, Any] = {"base_url": settings.base_url, "timeout": settings.timeout}
     how["journal"] = Journal(path, days=days, megabytes=megabytes)
+    how["org"] = settings.org
     try:
         made = cls.served_sandbox(**how) if settings.is_sandbox else cls(**how)
     except MissingKeyError as error:

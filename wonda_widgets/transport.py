@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from . import elapsed, replies, retries
+from . import elapsed, organizations, replies, retries
 from .connections import LOOPBACK, OWN_HEADERS, Connections
 from .downloads import MAX_BYTES, Downloads
 from .errors import (
@@ -36,6 +36,7 @@ from .errors import (
     InvalidInputError,
     NotJSONError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     RateLimitError,
     ServerError,
     ServiceUnreachableError,
@@ -43,7 +44,7 @@ from .errors import (
     UnreadableOutcomeError,
     WondaError,
 )
-from .models import timestamp
+from .models import OrganizationsReply, parse, timestamp
 from .replies import SERVER_ERROR, LostError, Reply
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ class Transport:
         service is slow; a picture has `downloads.SECONDS`.
     transport : httpx.AsyncBaseTransport, optional
         Used for everything instead of the network.
+    org : str
+        The slug of the organization in which requests are made; empty for none.
     sleep : callable, optional
         Awaitable sleep in seconds, for tests.
     """
@@ -136,8 +139,12 @@ class Transport:
         timeout: float,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        *,
+        org: str = "",
     ) -> None:
         self._key = key
+        self.org = org
+        self._org_header = {organizations.HEADER: org} if org else {}
         self.base_url = base_url
         self._timeout = timeout
         self._sleep = sleep
@@ -153,6 +160,11 @@ class Transport:
         return self._timeout
 
     @property
+    def journal_key(self) -> str:
+        """Under which the journal keeps what is asked for: an address has no ``#``."""
+        return f"{self.base_url}#{self.org}" if self.org else self.base_url
+
+    @property
     def by_network(self) -> bool:
         """Whether requests go by the network, and not by a transport that was passed."""
         return self._connections.by_network
@@ -160,7 +172,7 @@ class Transport:
     def is_of_same_service(self, other: Transport) -> bool:
         """Whether both talk to the same address, over the network or by the same transport."""
         same_way = self._connections.goes_as(other._connections)
-        return same_way and self.base_url == other.base_url
+        return same_way and self.journal_key == other.journal_key
 
     def is_like(self, other: Transport) -> bool:
         """Whether both talk to the same address with the same key."""
@@ -237,7 +249,8 @@ class Transport:
 
     def question(self, path: str) -> Question:
         """What `poll` asks many times: worked out once, and without the key."""
-        request = httpx.Request("GET", self.base_url + path, headers=OWN_HEADERS)
+        headers = {**OWN_HEADERS, **self._org_header}
+        request = httpx.Request("GET", self.base_url + path, headers=headers)
         # It fits into the socket's buffer, so writing waits for nobody; `_put` limits the whole.
         each = {**dict.fromkeys(("connect", "read", "pool"), self._timeout), "write": None}
         return Question(request.url, request.headers.raw, {"timeout": each})
@@ -311,12 +324,17 @@ class Transport:
                     break
             else:
                 if response.status != TOO_MANY:
-                    return self._answer(response, operation, check)
+                    try:
+                        return self._answer(response, operation, check)
+                    except PermissionDeniedError as error:
+                        problem = error
+                        break
                 problem = refusal = self._error(response)
                 wait = refusal.retry_after if refusal.by_service else math.inf
             stayed()
             if not await retries.pause(self._sleep, attempt, wait):
                 break
+        await self._advise(problem)
         raise problem
 
     def _answer(self, response: Reply, operation: str, check: str) -> Any:
@@ -351,9 +369,25 @@ class Transport:
                 problem: WondaError = self._unreachable(lost)
             except (RateLimitError, ServerError) as error:
                 problem, wait = error, error.retry_after
+            except PermissionDeniedError as error:
+                problem = error
+                break
             if not await retries.pause(self._sleep, attempt, wait):
                 break
+        await self._advise(problem)
         raise problem
+
+    async def _advise(self, problem: WondaError) -> None:
+        """Where a paid seat is missing, say which organizations give one."""
+        if problem.code != organizations.NEEDS_SEAT:
+            return
+        found = None
+        try:
+            reply = await self._api("GET", "/organizations")
+            found = parse(self._decoded(reply), OrganizationsReply).organizations
+        except (WondaError, LostError):  # the advice is a help; the refusal itself is told
+            pass
+        problem.advising(organizations.advice(self.org, found))
 
     async def delete(self, path: str) -> Any:
         """DELETE something; passing troubles are tried again.
@@ -438,6 +472,7 @@ class Transport:
             address = self.base_url + path
             request = client.build_request(method, address, timeout=patience, **content)
             size = int(request.headers.get("Content-Length", 0))
+            request.headers.update(self._org_header)
             request.headers["Authorization"] = self._key.header()
             sent = True
             async with asyncio.timeout(self.limit(patience) + size / SLOWEST_UPLOAD):

@@ -45,13 +45,13 @@ def note(wonda, kind, body, *, media_id=None, **told):
     """Write an entry of the journal, as if it had happened; gives its intent."""
     core = wonda._async._core
     intent, _ = core.journal.begin(
-        core.base_url, kind, json.dumps(body).encode(), "", repeat=True
+        core.journal_key, kind, json.dumps(body).encode(), "", repeat=True
     ).result()
     if media_id is not None:
         core.journal.accepted(intent, media_id).result()
     if told:
         raw = told.pop("raw", {})
-        core.journal.heard(core.base_url, kind, media_id, Snapshot(raw=raw, **told)).result()
+        core.journal.heard(core.journal_key, kind, media_id, Snapshot(raw=raw, **told)).result()
     return intent
 
 

@@ -382,7 +382,7 @@ def test_twenty_noisy_4k_pictures_with_their_edits_fit_into_a_mail(wonda, pictur
         media = replace(pictures[0].media, media_id=f"m{number}")
         board.append(replace(pictures[0], media=media, prompt=long[:5_000], intent=f"{number}"))
         body = {"edit": {"of": f"m{number}", "operations": [{"operation": "crop"}]}}
-        begun = core.journal.begin(core.base_url, "upload", json.dumps(body).encode(), "")
+        begun = core.journal.begin(core.journal_key, "upload", json.dumps(body).encode(), "")
         core.journal.accepted(begun.result()[0], f"e{number}").result()
     page = runtime.call(storyboards.page(history, board))
     read = Read(page)

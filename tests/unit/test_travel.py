@@ -136,6 +136,7 @@ DATA = {
     ),
     "Account": models.Account(email="a@x.test", raw={"email": "a@x.test"}),
     "InstagramAccount": models.InstagramAccount(instagram_account_id="a1", username="sea"),
+    "Organization": models.Organization(slug="acme", name="Acme", seat_plan_code="WONDA"),
     "Cell": CELL,
     "Plan": PLAN,
     "Asked": PLAN.asked,
@@ -257,7 +258,7 @@ def test_where_there_is_no_key_it_says_so_when_it_is_used(client, sent, cls, mon
         again.imgaes  # noqa: B018
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     assert again.images
-    assert core(again).base_url == ADDRESS
+    assert core(again).journal_key == ADDRESS
 
 
 def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch):
@@ -267,7 +268,7 @@ def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch)
         for _ in range(50):
             again = pickle.loads(parcel)
             found = list(pool.map(lambda _, one=again: one.images, range(8)))
-            assert all(each._async._core.base_url == ADDRESS for each in found)
+            assert all(each._async._core.journal_key == ADDRESS for each in found)
     # One that comes just after another has asked finds it.
     assert settings.first_use(again, "images") is again.images
 

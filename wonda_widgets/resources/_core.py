@@ -149,9 +149,9 @@ class Core:
         )
 
     @property
-    def base_url(self) -> str:
-        """The API's address, by which the journal tells one service from another."""
-        return self.transport.base_url
+    def journal_key(self) -> str:
+        """Under which the journal keeps what this client does: the address and organization."""
+        return self.transport.journal_key
 
     # ------------------------------------------------------------ what takes effect
 
@@ -325,7 +325,7 @@ class Core:
 
         while True:
             begun = self.journal.begin(
-                self.base_url,
+                self.journal_key,
                 operation.kind,
                 text,
                 once.same_as if once else "",
@@ -369,7 +369,7 @@ class Core:
 
         def keep(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
-                self.journal.heard(self.base_url, kind, job_id, snapshot)
+                self.journal.heard(self.journal_key, kind, job_id, snapshot)
             if snapshot.status == "succeeded":
                 self._ended_runs[kind, model] += 1
             if kind == "inference" and snapshot.status == "succeeded":
@@ -417,7 +417,7 @@ class Core:
         return await asyncio.shield(read)
 
     async def _usual_now(self, kind: Kind, model: str | None) -> Usual | None:
-        waited = self.journal.pictures.ended(self.base_url, kind, model)
+        waited = self.journal.pictures.ended(self.journal_key, kind, model)
         ended = await asyncio.wrap_future(waited)
         # One that waited for its time says nothing of how long posting takes.
         at_once = [record for record in ended if not record.body.get("scheduledAt")]
@@ -426,7 +426,7 @@ class Core:
     async def tell(self, kind: Kind, job_id: str, raw: dict[str, Any]) -> None:
         """Have the journal, and the job that lives, know what became of a job. On the loop only."""
         now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
-        await asyncio.wrap_future(self.journal.heard(self.base_url, kind, job_id, now))
+        await asyncio.wrap_future(self.journal.heard(self.journal_key, kind, job_id, now))
         living = self._jobs.get((kind, job_id))
         if living is not None:
             living.hear(raw)
@@ -435,7 +435,7 @@ class Core:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""
         raw = await self.transport.poll(self.transport.question(job_path(kind, job_id)))
         now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
-        await asyncio.wrap_future(self.journal.heard(self.base_url, kind, job_id, now))
+        await asyncio.wrap_future(self.journal.heard(self.journal_key, kind, job_id, now))
         return now
 
     def revived(self, record: Record, operation: Operation) -> Job:

@@ -28,7 +28,7 @@ async def earlier_names(core: Core, body: Mapping[str, Any], same_as: str) -> tu
     """
     names = {await _name_before(core, body)}
     told = once.told(body)
-    for record in await asyncio.wrap_future(core.journal.posts_in_the_way(core.base_url)):
+    for record in await asyncio.wrap_future(core.journal.posts_in_the_way(core.journal_key)):
         # What is asked for decides; only then is it worth to look what its images were made of.
         if (
             record.same_as not in {"", same_as, *names}

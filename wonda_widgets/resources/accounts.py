@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import runtime
-from ..models import AccountsReply, InstagramAccount, parse
+from ..models import AccountsReply, InstagramAccount, Organization, OrganizationsReply, parse
 from ._core import Core, on_package_loop
 
 
@@ -18,6 +18,15 @@ class AsyncAccounts:
         """The Instagram accounts that can be published to; may be empty."""
         return parse(await self._core.transport.get("/instagram/accounts"), AccountsReply).accounts
 
+    @on_package_loop
+    async def organizations(self) -> list[Organization]:
+        """The organizations that this account belongs to; may be empty.
+
+        Where your only paid seat is in one, name it: ``Wonda(org=slug)``.
+        """
+        raw = await self._core.transport.get("/organizations")
+        return parse(raw, OrganizationsReply).organizations
+
 
 class Accounts:
     """Connected accounts (blocking)."""
@@ -28,3 +37,7 @@ class Accounts:
     def instagram(self) -> list[InstagramAccount]:
         """See `AsyncAccounts.instagram`."""
         return runtime.call(self._async.instagram())
+
+    def organizations(self) -> list[Organization]:
+        """See `AsyncAccounts.organizations`."""
+        return runtime.call(self._async.organizations())

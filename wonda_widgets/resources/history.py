@@ -131,7 +131,7 @@ class AsyncHistory:
     async def _run(self, name: str, *args: Any) -> Any:
         self._core.transport.check_open()
         work = getattr(self._core.journal.pictures, name)
-        return await asyncio.wrap_future(work(self._core.base_url, *args))
+        return await asyncio.wrap_future(work(self._core.journal_key, *args))
 
     @on_package_loop
     async def of(self, job: Job, values: dict[str, str] | None = None) -> Picture:
@@ -236,7 +236,8 @@ class AsyncHistory:
         """
         some = list(pictures)
         self._core.transport.check_open()
-        read = await asyncio.wrap_future(self._core.journal.stories.of(self._core.base_url, some))
+        written = self._core.journal.stories
+        read = await asyncio.wrap_future(written.of(self._core.journal_key, some))
         return stories.chapters(some, read, await self._named(stories.account_ids(read)))
 
     async def _named(self, account_ids: set[str]) -> dict[str, str]:
@@ -312,7 +313,7 @@ class AsyncHistory:
         self._core.transport.check_open()
         # Where there is no id, its address or its job tells one picture from another.
         own = picture.media.media_id or picture.media.url or picture.job_id
-        key = self._core.base_url, own
+        key = self._core.journal_key, own
         return await self._core.thumbnails.of(key, lambda: self.original(picture))
 
     @on_package_loop

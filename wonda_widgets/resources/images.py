@@ -114,7 +114,7 @@ class AsyncImages:
 
     def _within(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
         """Give what refuses a request within the journal's transaction, see `Budget.guard`."""
-        allowed = budget.guard(self._core.base_url, body)
+        allowed = budget.guard(self._core.journal_key, body)
 
         def guard(connection: Any) -> None:
             # Here, because the journal's file may have become useless just now.
@@ -163,7 +163,7 @@ class AsyncImages:
         APIError, ServiceUnreachableError
         """
         self._core.transport.check_open()
-        journal, base_url = self._core.journal, self._core.base_url
+        journal, base_url = self._core.journal, self._core.journal_key
         return await self._priced(
             budget, lambda: asyncio.wrap_future(journal.spent(base_url, budget))
         )
@@ -174,7 +174,7 @@ class AsyncImages:
             try:
                 return await work()
             except UnpricedError as unpriced:
-                await budget.learn(self._core.base_url, unpriced.bodies, self._estimate)
+                await budget.learn(self._core.journal_key, unpriced.bodies, self._estimate)
 
     async def _estimate(self, body: Mapping[str, Any]) -> Estimate:
         return await self._pricing.estimate(
@@ -272,7 +272,7 @@ class AsyncImages:
 
         batches = self._core.journal.batches
         found = []
-        for batch in await asyncio.wrap_future(batches.unfinished(self._core.base_url, days)):
+        for batch in await asyncio.wrap_future(batches.unfinished(self._core.journal_key, days)):
             records = await asyncio.wrap_future(batches.cells(batch.id))
             if any(record.under_way for record in records.values()):
                 continue

@@ -58,7 +58,7 @@ class AsyncJobs:
         if not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MOST:,}.")
         self._core.transport.check_open()
-        found = await asyncio.wrap_future(self._core.journal.recent(self._core.base_url, limit))
+        found = await asyncio.wrap_future(self._core.journal.recent(self._core.journal_key, limit))
         return [self._core.revived(record, OPERATIONS[record.kind]) for record in found]
 
     @on_package_loop
@@ -73,7 +73,8 @@ class AsyncJobs:
         if not isinstance(days, int | float) or not 0 < days < math.inf:
             raise InvalidInputError("days", f"days is a number above 0, not {days!r}.")
         since = time.time() - days * 86_400
-        found = await asyncio.wrap_future(self._core.journal.unfinished(self._core.base_url, since))
+        key = self._core.journal_key
+        found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)
         return [
             record
@@ -94,7 +95,8 @@ class AsyncJobs:
         """
         self._core.transport.check_open()
         since = time.time() - days * 86_400
-        found = await asyncio.wrap_future(self._core.journal.unfinished(self._core.base_url, since))
+        key = self._core.journal_key
+        found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)
         return [
             record
@@ -156,7 +158,7 @@ class AsyncJobs:
         job_id = job_id.strip()
         self._core.transport.check_open()
         # An entry in the journal says what was asked; a read of it takes no time worth awaiting.
-        known = self._core.journal.of_job(self._core.base_url, kind, job_id).result()
+        known = self._core.journal.of_job(self._core.journal_key, kind, job_id).result()
         if known:
             return self._core.revived(known[0], OPERATIONS[kind])
         return self._core.follow(kind, job_id, attached=True)

@@ -197,7 +197,7 @@ class Matrix:
         batches = self._core.journal.batches
         self._core.transport.check_open()
         also = await self._also(made, plan)
-        left = batches.left(self._core.base_url, _alike(made), DAYS, also=also)
+        left = batches.left(self._core.journal_key, _alike(made), DAYS, also=also)
         batch = await asyncio.wrap_future(left)
         return await self._recognized(made, batch) if batch else {}
 
@@ -208,7 +208,7 @@ class Matrix:
         under the name of another spelling.
         """
         batches = self._core.journal.batches
-        left = await asyncio.wrap_future(batches.unfinished(self._core.base_url, DAYS))
+        left = await asyncio.wrap_future(batches.unfinished(self._core.journal_key, DAYS))
         asked = _meaning(self._written(plan))
         others = [each.alike for each in left if _meaning(each.plan) == asked]
         return list(filter(None, [_alike_before(made), *others]))
@@ -448,7 +448,7 @@ class Matrix:
 
     async def _take_up(self) -> None:
         """Go on with the batch of the same plan that was left, or begin a new one."""
-        journal, base_url = self._core.journal, self._core.base_url
+        journal, base_url = self._core.journal, self._core.journal_key
         days, also = (DAYS, await self._also(self._made, self.plan)) if self._resume else (None, [])
         plan = self._written(self.plan)
         begun = journal.batches.begin(

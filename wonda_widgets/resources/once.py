@@ -164,7 +164,7 @@ async def edits_of(core: Core, media_id: str) -> tuple[str, list[dict[str, Any]]
     edits: list[dict[str, Any]] = []
     of = media_id
     for _ in range(MOST_EDITS):
-        edit = await asyncio.wrap_future(core.journal.edit_of(core.base_url, of))
+        edit = await asyncio.wrap_future(core.journal.edit_of(core.journal_key, of))
         if edit is None:
             break
         of = str(edit.get("of"))
@@ -494,7 +494,7 @@ async def _why_undecided(
     if not found.complete:
         return "The account’s history does not tell"
     shown = {value for post in found.posts for value in (post.job_id, post.permalink)}
-    for other in await asyncio.wrap_future(core.journal.posts(core.base_url)):
+    for other in await asyncio.wrap_future(core.journal.posts(core.journal_key)):
         is_made = other.state == "posted" or other.status == "succeeded"
         lately = abs(other.asked_at - record.asked_at) < LATELY
         same_account = other.body.get("instagramAccountId") == record.body["instagramAccountId"]
@@ -523,7 +523,7 @@ def _is_of_job(post: post_history.Post, record: Record) -> bool:
 
 async def _known(core: Core, but: Record | None = None) -> set[str]:
     """The job ids and addresses of all posts that the journal knows, `but` of one."""
-    known = await asyncio.wrap_future(core.journal.posts(core.base_url))
+    known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
     return {
         value
         for other in known

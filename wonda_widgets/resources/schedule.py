@@ -98,7 +98,7 @@ async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.Post
     ------
     PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
     """
-    known = await asyncio.wrap_future(core.journal.posts(core.base_url))
+    known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
     ended = {record.job_id for record in known if record.ended}
     due = timestamp(body.get("scheduledAt"))
     return [
@@ -142,7 +142,7 @@ async def _all(core: Core) -> list[ScheduledPost]:
     except PermissionDeniedError as error:
         raise error.advising(NO_SCHEDULING) from None
     rows = _rows(raw)
-    known = await asyncio.wrap_future(core.journal.posts(core.base_url))
+    known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
     asked = {record.job_id: record.body for record in known}
     found = [_read(row, asked) for row in rows]
     last = datetime.max.replace(tzinfo=UTC)

@@ -52,6 +52,11 @@ class Sandbox:
         By key; those of `catalog` by default.
     scheduling : bool
         Whether the account may schedule posts.
+    plan : str, optional
+        The account's own plan; None for one whose only paid seat is in an organization.
+    organizations : sequence of dict
+        What `GET /organizations` lists: ``slug``, and perhaps ``name``, ``role`` and
+        ``seatPlanCode`` (None for a seat that is not paid).
     storage_origin : str
         Where `storage` is reached, as in ``https://host``.
     clock : callable
@@ -75,6 +80,8 @@ class Sandbox:
         accounts: Sequence[dict[str, Any]] | None = None,
         models: dict[str, catalog.Model] | None = None,
         scheduling: bool = True,
+        plan: str | None = "SANDBOX",
+        organizations: Sequence[dict[str, Any]] = (),
         storage_origin: str = "http://127.0.0.1",
         clock: Callable[[], float] = time.monotonic,
         seed: int | None = None,
@@ -85,6 +92,8 @@ class Sandbox:
         self._storage = storage_app(self.store)
         self._key = key
         self._scheduling = scheduling
+        self._plan = plan
+        self._organizations = {each["slug"]: each for each in organizations}
         self._models = catalog.MODELS if models is None else models
         listed: Sequence[dict[str, Any]] = (
             [catalog.INSTAGRAM_ACCOUNT] if accounts is None else accounts
@@ -112,6 +121,7 @@ class Sandbox:
                     ("GET", "pricing", self._pricing),
                     ("POST", "pricing/estimate", self._estimate),
                     ("GET", "auth/whoami", self._whoami),
+                    ("GET", "organizations", self._list_organizations),
                     ("GET", "balance", self._balance),
                 )
             ],
@@ -158,6 +168,16 @@ class Sandbox:
     def _authorize(self, request: Request) -> None:
         validation.key(request.headers.get("authorization", ""), self._key)
 
+    def _check_paid(self, request: Request) -> None:
+        """Refuse what needs a paid seat, if there is none of one's own or in the organization."""
+        slug = request.headers.get("x-wonda-org")
+        organization = self._organizations.get(slug or "")
+        if slug and organization is None:
+            raise Refusal(403, "forbidden", f"You are not a member of '{slug}'")
+        seat = self._plan if organization is None else organization.get("seatPlanCode", "WONDA")
+        if seat is None:
+            raise Refusal(403, "paid_plan_required", "This needs a paid plan")
+
     async def _body(self, request: Request) -> Any:
         self._authorize(request)
         content_type = request.headers.get("content-type", "").partition(";")[0].strip()
@@ -172,6 +192,7 @@ class Sandbox:
 
     async def _generate(self, request: Request) -> JSONResponse:
         body = await self._body(request)
+        self._check_paid(request)
         library = _Library(self.store)
         model = validation.generation(body, self._models, library)
         params = body.get("params") or {}
@@ -237,6 +258,7 @@ class Sandbox:
 
     async def _publish(self, request: Request) -> JSONResponse:
         body = await self._body(request)
+        self._check_paid(request)
         validation.post(body, _Library(self.store), self._accounts, carousel=False)
         medium = self.store.ready_media(body["mediaId"])
         if medium is not None and medium.mime_type.startswith("image/"):
@@ -257,6 +279,7 @@ class Sandbox:
 
     async def _carousel(self, request: Request) -> JSONResponse:
         body = await self._body(request)
+        self._check_paid(request)
         validation.post(body, _Library(self.store), self._accounts, carousel=True)
         return JSONResponse(self.store.publish_carousel(body))
 
@@ -359,6 +382,7 @@ class Sandbox:
 
     async def _upload(self, request: Request) -> JSONResponse:
         self._authorize(request)
+        self._check_paid(request)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise Refusal(400, "bad_request", "Content-Type must be multipart/form-data")
         async with request.form(max_files=10) as form:
@@ -447,13 +471,27 @@ class Sandbox:
             {
                 "email": "you@example.com",
                 "accountId": "00000000-0000-4000-8000-000000000001",
-                "plan": "SANDBOX",
+                "plan": self._plan,
                 "twinEnginePolicy": "auto",
                 "activeDevice": None,
                 "connectedPersonas": [],
                 "localPersonas": [],
             }
         )
+
+    async def _list_organizations(self, request: Request) -> JSONResponse:
+        self._authorize(request)
+        rows = [
+            {
+                "organizationId": f"00000000-0000-4000-8000-{number:012}",
+                "name": slug,
+                "role": "member",
+                "seatPlanCode": "WONDA",
+                **about,
+            }
+            for number, (slug, about) in enumerate(self._organizations.items(), 1)
+        ]
+        return JSONResponse({"organizations": rows})
 
     async def _balance(self, request: Request) -> JSONResponse:
         self._authorize(request)

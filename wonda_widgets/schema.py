@@ -18,6 +18,8 @@ FieldKind = Literal["choice", "slider", "number", "flag", "text"]
 #: A range with more steps than this is a number field; a slider would be too coarse.
 MOST_SLIDER_STEPS = 200
 NAMED = 8  # options, in a sentence
+#: Where a schema names these, it means the request's own field, which a form has anyway.
+OF_THE_REQUEST = frozenset({"prompt", "model", "attachmentMediaIds"})
 LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of the whole numbers that all JSON on the way can hold
 
 
@@ -46,6 +48,8 @@ def fields(schema: dict[str, Any]) -> list[Field]:
         return []
     found = []
     for name, spec in properties.items():
+        if name in OF_THE_REQUEST:
+            continue
         with contextlib.suppress(ArithmeticError, TypeError, ValueError):
             found.append(_field(name, spec, required=name in required))
     return [field for field in found if field is not None]

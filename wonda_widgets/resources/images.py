@@ -371,7 +371,11 @@ def body_of(
             "model", "No model was chosen.", "Take one from wonda.capabilities().image_models."
         )
     if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
-        raise InvalidInputError("prompt", "The prompt is empty.", "Describe the picture you want.")
+        raise InvalidInputError(
+            "prompt",
+            "The prompt is empty.",
+            "Describe the image you want, or leave prompt out if the model needs none.",
+        )
     if isinstance(attachment_media_ids, str):
         raise InvalidInputError(
             "attachment_media_ids", "attachment_media_ids is a list of media ids, not one string."

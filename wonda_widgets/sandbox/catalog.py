@@ -19,6 +19,8 @@ class Model:
     credits: dict[str, int]
     priced_by: str = "resolution"
     max_attachments: int = 14
+    min_attachments: int = 0
+    needs_prompt: bool = True
     step_type: str = field(default="image")
 
     @property
@@ -112,6 +114,26 @@ MODELS = {
             priced_by="quality",
             max_attachments=4,
         ),
+        Model(
+            "birefnet-bg-removal",
+            "BiRefNet",
+            "Removes the background of one image",
+            {},
+            {"": 5},
+            max_attachments=1,
+            min_attachments=1,
+            needs_prompt=False,
+        ),
+        Model(
+            "runware-vectorize",
+            "Runware Vectorize",
+            "Makes a drawing (SVG) of one image",
+            {},
+            {"": 8},
+            max_attachments=1,
+            min_attachments=1,
+            needs_prompt=False,
+        ),
     )
 }
 
@@ -132,6 +154,12 @@ def usd(credit_count: float) -> dict[str, Any]:
     return {"micro": micro, "usd": f"${micro / 1e6:.6f}", "credits": credit_count}
 
 
+def _image_alone(model: Model) -> dict[str, Any]:
+    """What a model takes that makes something of images, in the form of the publish operations."""
+    media = {"kinds": ["image"], "min": model.min_attachments, "max": model.max_attachments}
+    return {"media": media, "text": {"optional": True}}
+
+
 def capabilities(models: dict[str, Model]) -> dict[str, Any]:
     """`GET /capabilities` (section 9.3)."""
     return {
@@ -143,6 +171,7 @@ def capabilities(models: dict[str, Model]) -> dict[str, Any]:
                     "description": model.description,
                     "attachments": ["reference_images"] if model.max_attachments else [],
                     "params": model.schema,
+                    **({} if model.needs_prompt else {"accepts": _image_alone(model)}),
                 }
                 for model in models.values()
             ],

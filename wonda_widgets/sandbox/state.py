@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 INFERENCE_PLAN = ((0.12, "idle"), (0.22, "locked"), (1.0, "in_progress"))
 PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
 
+#: Models that make something of an image alone, and what they give.
+TOOL_TYPES = {"birefnet-bg-removal": "image/png", "runware-vectorize": "image/svg+xml"}
+
 SLOW = 10  # times longer, for a prompt of "sandbox: slow"
 KEPT_PICTURES = 24  # encoded ones; any other is painted again, the same, when asked for
 
@@ -39,6 +42,7 @@ class Medium:
     height: int | None = None
     source: str = "model_generated"
     recipe: tuple[str, str, dict[str, Any], str] | None = None
+    made_of: Medium | None = None
     data: bytes | None = None
     created_at: str = ""
 
@@ -85,6 +89,11 @@ def iso(moment: datetime) -> str:
 def _painter() -> ModuleType:
     """Load the painter when the first picture is asked for: a panel is there sooner without."""
     return importlib.import_module(".pictures.painter", __package__)
+
+
+def _tools() -> ModuleType:
+    """Load what makes something of an image alone; few need it."""
+    return importlib.import_module(".tools", __package__)
 
 
 class Store:
@@ -142,17 +151,27 @@ class Store:
             error="The provider rejected the input" if order == "fail" else None,
         )
         if job.ending == "succeeded" and order != "no media":
-            width, height = _painter().size_for(ratio, size)
+            source = self._tools_source(body)
+            width, height = (
+                (source.width, source.height) if source else _painter().size_for(ratio, size)
+            )
             job.result = Medium(
                 media_id=self.new_id(),
-                mime_type="image/png",
+                mime_type=TOOL_TYPES[body["model"]] if source else "image/png",
                 width=width,
                 height=height,
                 recipe=(prompt, body["model"], body.get("params") or {}, job.job_id),
+                made_of=source,
                 created_at=iso(job.finished_at),
             )
         self.jobs[job.job_id] = job
         return job
+
+    def _tools_source(self, body: dict[str, Any]) -> Medium | None:
+        """The image that a model works on which makes something of an image alone."""
+        attachments = body.get("attachmentMediaIds") or []
+        is_tool = body["model"] in TOOL_TYPES and attachments
+        return self.ready_media(attachments[0]) if is_tool else None
 
     def publish(self, body: dict[str, Any], scheduled_for: datetime | None) -> PlannedJob:
         """Plan a publish job."""
@@ -228,10 +247,13 @@ class Store:
         if medium.media_id in self._encoded:
             return self._encoded[medium.media_id]
         prompt, model, params, _ = medium.recipe or ("", "", {}, "")
-        image = _painter().paint(
-            prompt, medium.width or 1024, medium.height or 1024, model=model, params=params
-        )
-        data: bytes = _painter().encode_png(image)
+        if medium.made_of is not None:
+            data: bytes = _tools().made_of(model, self.picture(medium.made_of))
+        else:
+            image = _painter().paint(
+                prompt, medium.width or 1024, medium.height or 1024, model=model, params=params
+            )
+            data = _painter().encode_png(image)
         self._encoded[medium.media_id] = data
         while len(self._encoded) > KEPT_PICTURES:
             self._encoded.popitem(last=False)

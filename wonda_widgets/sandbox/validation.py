@@ -75,12 +75,14 @@ def generation(body: Any, models: dict[str, Model], media: Container[str]) -> Mo
     model = models.get(body["model"])
     if model is None:
         raise invalid(f"Unknown model '{body['model']}'")
-    if not (body.get("prompt") or "").strip():
+    if model.needs_prompt and not (body.get("prompt") or "").strip():
         raise invalid("'prompt' is required for this model")
     parameters(body.get("params") or {}, model)
     attachments = body.get("attachmentMediaIds") or []
     if len(attachments) > model.max_attachments:
         raise invalid(f"{model.label} takes at most {model.max_attachments} reference images")
+    if len(attachments) < model.min_attachments:
+        raise invalid(f"{model.label} needs {model.min_attachments} reference image")
     for media_id in attachments:
         if media_id not in media:
             raise Refusal(404, "not_found", f"Media '{media_id}' not found")

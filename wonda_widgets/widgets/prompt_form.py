@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
-from .. import attachments, runtime, schema
+from .. import attachments, prompts, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from . import _words
 from ._panel import css, esm
@@ -88,6 +88,7 @@ class PromptForm(ReferencesPanel):
         self._budget = budget
         self._fields: dict[str, list[schema.Field]] = {}
         self._limits: dict[str, tuple[attachments.Limit, str]] = {}
+        self._without_prompt: set[str] = set()  # models that need none
         self._job: Job | None = None
         self._unknown: OutcomeUnknownError | None = None
         self._early: Mapping[str, Any] | None = None
@@ -154,6 +155,7 @@ class PromptForm(ReferencesPanel):
                 "This account has no image models.", "Check its plan in your Wonda settings."
             )
         self._fields = {model.key: schema.fields(model.params) for model in models}
+        self._without_prompt = {model.key for model in models if not prompts.is_needed(model)}
         self._limits = {model.key: (attachments.limit(model), model.name) for model in models}
         wanted = self.model
         with self.hold_sync():
@@ -209,7 +211,7 @@ class PromptForm(ReferencesPanel):
             await asyncio.sleep(PRICE_PAUSE)
             try:
                 estimate = await self._client.pricing.estimate(
-                    model=model, prompt=self.prompt, params=choice
+                    model=model, prompt=self.prompt.strip() or None, params=choice
                 )
             except WondaError:
                 self.price = ""
@@ -232,20 +234,21 @@ class PromptForm(ReferencesPanel):
         model = str(content.get("model") or self.model)
         params = content.get("params")
         params = params if isinstance(params, dict) else {}
-        if not prompt.strip():
-            raise InvalidInputError(
-                "prompt", "The prompt is empty.", "Describe the picture you want."
-            )
         found = self._fields.get(model)
         if found is None:
             raise InvalidInputError("model", f"There is no model {model!r}.", "Choose another.")
+        if not prompt.strip() and model not in self._without_prompt:
+            raise InvalidInputError(
+                "prompt", "The prompt is empty.", "Describe the image you want."
+            )
         for field in found:
             problem = schema.problem(field, params.get(field.name))
             if problem:
                 raise InvalidInputError(f"params.{field.name}", problem)
         references = self._attachments(model)
         self.state = "sending"
-        self._start(self._generate, prompt, model, schema.chosen(found, params), references)
+        asked = prompt if prompt.strip() else None
+        self._start(self._generate, asked, model, schema.chosen(found, params), references)
 
     @requires(Permission.GENERATE)
     def _on_settled(self, _content: object) -> None:
@@ -256,7 +259,7 @@ class PromptForm(ReferencesPanel):
             self._start(self._client.jobs.dismiss, self._unknown)
 
     async def _generate(
-        self, prompt: str, model: str, params: dict[str, Any], references: list[str]
+        self, prompt: str | None, model: str, params: dict[str, Any], references: list[str]
     ) -> None:
         try:
             job = await self._client.images.generate(
@@ -305,4 +308,5 @@ def shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:
         "help": model.description or "",
         "fields": [msgspec.to_builtins(field) for field in fields],
         "most_references": attachments.limit(model).most,
+        "needs_prompt": prompts.is_needed(model),
     }

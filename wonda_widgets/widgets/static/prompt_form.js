@@ -126,7 +126,6 @@ export default {
     const promptControl = h("textarea", {
       class: "wonda-input",
       rows: 4,
-      placeholder: "Describe the picture: subject, light, lens, mood",
       oninput() {
         prompt.say("");
         clearTimeout(saving);
@@ -187,6 +186,11 @@ export default {
       );
       parameters.replaceChildren(...[...controls.values()].map((control) => control.node));
       modelHelp.textContent = chosen?.help ?? "";
+      const needed = chosen?.needs_prompt ?? true;
+      prompt.node.querySelector("label").textContent = needed ? "Prompt" : "Prompt (optional)";
+      promptControl.placeholder = needed
+        ? "Describe the image: subject, light, lens, mood"
+        : "This model works on a reference image and needs no prompt";
     }
 
     function chooseModel() {

@@ -223,11 +223,12 @@ def test_credits_go_down_and_an_empty_purse_is_refused():
 
 
 def test_an_estimate_is_what_is_charged(service):
-    for model in catalog.MODELS:
+    image = service.media()["mediaId"]
+    for model, about in catalog.MODELS.items():
         before = service.ask("GET", "/balance").json()["credits"]
         body = {"model": model, "params": {}}
         estimate = service.ask("POST", "/pricing/estimate", json=body).json()
-        service.generate(model=model)
+        service.generate(model=model, attachmentMediaIds=[image] * about.min_attachments)
         after = service.ask("GET", "/balance").json()["credits"]
         assert before - after == estimate["estimatedCredits"]
         assert estimate["estimatedCostUsd"].startswith("$0.")

@@ -19,7 +19,7 @@ import shlex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from . import client, credentials, organizations, runtime, schema
+from . import client, credentials, headless, organizations, runtime, schema
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ def run(shell: InteractiveShell, line: str, cell: str) -> None:
         # A sentence in place of a traceback; the prompt stays in its cell.
         raise UsageError(str(error)) from None
     shell.user_ns[variable] = job
-    shown = _shown(wonda, job, cell.strip())
-    display(shown)
+    display(_shown(wonda, job, cell.strip()))
+    if headless.unattended():  # what comes after the cell's end is not kept
+        with contextlib.suppress(WondaError):  # the panel says what went wrong
+            job.wait()
 
 
 def _client(names: Mapping[str, Any]) -> client.AsyncWonda:
@@ -118,23 +120,9 @@ def _ask(
 
 
 def _shown(wonda: client.AsyncWonda, job: Job, prompt: str) -> Any:
-    """A panel with the job's progress and then its picture."""
-    import ipywidgets  # noqa: PLC0415 - only where something is shown
+    from .widgets.magic_output import MagicOutput  # noqa: PLC0415 - only where something is shown
 
-    from .widgets.image_preview import ImagePreview  # noqa: PLC0415
-    from .widgets.job_progress import JobProgress  # noqa: PLC0415
-
-    preview = ImagePreview(wonda=wonda, alt=prompt)
-    progress = JobProgress(job, wonda=wonda, banner=False)
-    box = ipywidgets.VBox([preview, progress])
-    box.add_class("wonda-studio")
-
-    def follow(snapshot: Any) -> None:
-        if snapshot.status == "succeeded" and any(o.media for o in snapshot.outputs):
-            preview.show(snapshot.media, job.request, job_id=job.id or "")
-
-    job.watch(follow)
-    return box
+    return MagicOutput(job, wonda, prompt)
 
 
 # ---------------------------------------------------------------- the line

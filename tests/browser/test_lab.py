@@ -280,6 +280,14 @@ def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
     expect(values.locator(".wonda-chip")).to_have_text(
         ["calm, quiet×", "red sky×", "green, then blue×"]
     )
+    light.press("Backspace")  # takes the last one away
+    expect(values.locator(".wonda-chip")).to_have_text(["calm, quiet×", "red sky×"])
+    light.fill("x")
+    light.press("Backspace")  # of the text that is typed
+    expect(light).to_have_value("")
+    light.fill("green")
+    light.press("Enter")
+    expect(values.locator(".wonda-chip")).to_have_text(["calm, quiet×", "red sky×", "green×"])
     expect(page.get_by_role("button", name="Run 3")).to_have_attribute("aria-disabled", "false")
 
 

@@ -69,6 +69,54 @@ def test_from_a_prompt_to_a_post(opened, front_end):
     expect(page.locator("[class*=wonda-twin]")).to_be_hidden()
 
 
+WITHIN_OUTPUTS = """import ipywidgets as W
+import wonda_widgets as ww
+from IPython.display import display
+wonda = ww.Wonda.sandbox(seconds=0.2)
+media = wonda.images.generate(model="z-image", prompt="A lake").wait().media
+out = W.Output()
+with out:
+    print("text in an Output")
+    display(ww.ImagePreview(media, wonda=wonda, alt="In an Output"))
+button = W.Button(description="Show one more")
+place = W.Output()
+
+@button.on_click
+def shown(_):
+    with place:
+        print("text of a callback")
+        display(ww.ImagePreview(media, wonda=wonda, alt="Of a callback"))
+
+display(out, button, place)
+
+@W.interact(name=["first", "second"])
+def show(name):
+    print("text of", name)
+    return ww.ImagePreview(media, wonda=wonda, alt=f"Of {name}")
+"""
+IN_A_BOX = "W.VBox([W.Label('A label'), ww.ImagePreview(media, wonda=wonda, alt='In a box')])"
+
+
+@pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7", "voila"])
+def test_what_stands_beside_a_panel_in_an_output_is_seen(opened, front_end):
+    page = opened(front_end, WITHIN_OUTPUTS, IN_A_BOX)
+    expect(page.get_by_role("img", name="In an Output")).to_be_visible()
+    expect(page.get_by_text("text in an Output", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Show one more").click()
+    expect(page.get_by_role("img", name="Of a callback")).to_be_visible()
+    expect(page.get_by_text("text of a callback", exact=True)).to_be_visible()
+    expect(page.get_by_role("img", name="Of first")).to_be_visible()
+    page.locator("select:has(option[value=second]), .widget-dropdown select").first.select_option(
+        "second"
+    )
+    expect(page.get_by_role("img", name="Of second")).to_be_visible()
+    expect(page.get_by_text("text of second", exact=True)).to_be_visible()
+    expect(page.get_by_role("img", name="In a box")).to_be_visible()
+    expect(page.get_by_text("A label", exact=True)).to_be_visible()
+    for twin in page.locator("[class*=wonda-twin]").all():
+        expect(twin).to_be_hidden()
+
+
 @pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7"])
 def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(opened, front_end):
     page = opened(front_end, CELL)
@@ -88,6 +136,7 @@ def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(opened, front_en
     expect(cells).to_have_count(1)
     assert cells.first.evaluate("(cell) => cell.className").count("jp-CodeCell") == 1
     expect(prompt).to_have_value("abxddzm1 y")
+    page.keyboard.press("Control+s")  # but this is the notebook's, from wherever
     prompt.focus()
     page.keyboard.press("Control+Enter")  # would run the cell anew
     expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()

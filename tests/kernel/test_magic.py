@@ -16,7 +16,7 @@ def test_the_cell_is_the_prompt_and_the_job_is_in_a_variable(kernel):
         "'params': {'aspectRatio': '4:3'}}"
     )
     shown = [m for m in kernel.said if m["msg_type"] == "display_data"]
-    assert "application/vnd.jupyter.widget-view+json" in shown[-1]["content"]["data"]
+    assert any("application/vnd.jupyter.widget-view+json" in m["content"]["data"] for m in shown)
 
 
 def test_what_is_wrong_is_a_sentence_and_nothing_is_sent(kernel):

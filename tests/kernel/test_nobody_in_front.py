@@ -90,3 +90,43 @@ def test_a_studio_that_is_driven_by_code_keeps_its_picture(kernel, alone):
     told = kept(kernel, studio)
     assert "data:image/jpeg" in told["text/html"]
     assert "Generation: succeeded · " in told["text/plain"]
+
+
+def test_the_magic_leaves_its_image(kernel, alone):
+    alone("%load_ext wonda_widgets")
+    kernel.said.clear()
+    said = alone("%%wonda -m z-image\nA harbour at dawn")
+    assert "Generation: succeeded · " in said
+    [output] = display_ids(kernel)
+    assert "data:image/jpeg" in kept(kernel, output)["text/html"]
+    assert "“A harbour at dawn”" in kept(kernel, output)["text/plain"]
+
+
+BOXES = {
+    "a box": "W.VBox([preview])",
+    "boxes within boxes": "W.HBox([W.Label('A'), W.VBox([W.Box([preview])])])",
+    "a tab": "W.Tab([preview])",
+    "an accordion": "display(W.Accordion([preview]))",
+    "a layout": "W.AppLayout(center=preview)",
+}
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_a_panel_within_a_box_of_one_s_own_leaves_its_image(kernel, alone, box):
+    alone(f"{JOB}\nmedia = job.wait().media\nimport ipywidgets as W")
+    kernel.said.clear()
+    alone(f"preview = ww.ImagePreview(media, wonda=wonda, alt='A harbour')\n{BOXES[box]}")
+    [preview] = display_ids(kernel)
+    assert "data:image/jpeg" in kept(kernel, preview)["text/html"]
+    kernel.said.clear()
+    alone("W.VBox([W.Label('Nothing of ours')])")
+    assert display_ids(kernel) == []
+    [shown] = [m for m in kernel.said if m["msg_type"] in {"execute_result", "display_data"}]
+    assert "application/vnd.jupyter.widget-view+json" in shown["content"]["data"]
+
+
+def test_a_studio_within_a_box_leaves_one_output_for_all_its_panels(kernel, alone):
+    alone("import ipywidgets as W\nkept_box = W.VBox([ww.Studio(wonda)])")
+    kernel.said.clear()
+    alone("kept_box")
+    assert len(display_ids(kernel)) == 1

@@ -28,7 +28,7 @@ import traitlets
 
 from .. import runtime, which_client
 from ..errors import InvalidInputError
-from . import _kept, _words
+from . import _boxes, _kept, _words
 from ._permissions import OWNER, is_handler, needed, open_to_all
 from ._twin import Twin
 
@@ -62,6 +62,13 @@ def _sent_text(*names: str) -> traitlets.Unicode[str, str | bytes]:
 @cache
 def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+def _left_static(widget: object) -> bool:
+    leave = getattr(widget, "leave_static", None)
+    if callable(leave):
+        leave()
+    return callable(leave)
 
 
 def not_shown() -> InvalidInputError:
@@ -135,6 +142,7 @@ class Panel(anywidget.AnyWidget):
         for name, value in traits.items():  # before there is a widget that would stay behind
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
         self._closed = False
+        _boxes.look_into(_left_static)
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
         self.on_msg(self._receive)
         self.observe(lambda _: self._tell_problem(), "error")
@@ -153,12 +161,20 @@ class Panel(anywidget.AnyWidget):
             super().add_traits(**new)
 
     def _ipython_display_(self) -> None:
+        self._own_twin().display_under(self, lambda: self.is_loading)
+        runtime.post(self._tell_twins)  # what it shows by now
+
+    def leave_static(self) -> None:
+        """Put the static output alone into the cell that runs, for a box that is shown there."""
+        self._own_twin().display(lambda: self.is_loading)
+        runtime.post(self._tell_twins)
+
+    def _own_twin(self) -> Twin:
         if self._twin is None:
             self._twin = Twin(f"Wonda {type(self).__name__}")
             self._twins.append(self._twin)
             self.hiding = self._twin.hiding_style
-        self._twin.display_under(self, lambda: self.is_loading)
-        runtime.post(self._tell_twins)  # what it shows by now
+        return self._twin
 
     @property
     def is_loading(self) -> bool:

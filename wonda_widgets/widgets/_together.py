@@ -176,6 +176,10 @@ class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is 
         """What has not ended yet, and is told of when this is kept."""
         return []
 
+    def leave_static(self) -> None:
+        """See `Panel.leave_static`."""
+        self._twin.display(lambda: self.is_loading)
+
     def _ipython_display_(self) -> None:
         self._twin.display_under(self, lambda: self.is_loading)
 

@@ -75,9 +75,11 @@ class Twin:
     @property
     def hiding_style(self) -> str:
         """CSS with which a live panel hides this output."""
-        # Lab and Voilà wrap an output in rows of their own, which would leave a gap.
+        # Lab and Voilà wrap an output in rows of their own, which would leave a gap. Not those
+        # around an Output widget in which this is one output among others.
+        within = f":is(.jp-OutputArea, .output_area) .{self.name}"
         rows = ", ".join(
-            f"{row}:has(> * .{self.name}), {row}:has(> .{self.name})"
+            f"{row}:has(.{self.name}):not(:has({within}))"
             for row in (".jp-OutputArea-child", ".jp-OutputArea-output", ".output_area")
         )
         return f".{self.name}, {rows} {{ display: none !important; }}"
@@ -93,6 +95,12 @@ class Twin:
         data, metadata = live if isinstance(live, tuple) else (live, {})
         bundle = {**data, "text/plain": repr(panel)}
         display(bundle, raw=True, metadata=metadata, display_id=self._live_name)
+        self.display(is_loading)
+
+    def display(self, is_loading: Callable[[], bool]) -> None:
+        """Put this into the cell that runs, without the live panel."""
+        from IPython.display import display  # noqa: PLC0415 - only in a notebook
+
         first = not self._displayed
         self._displayed = True
         self._at_once = headless.unattended()  # what comes after a cell's end is not kept

@@ -54,14 +54,18 @@ function view(model, el, name) {
   on("hiding", () => (hiding.textContent = model.get("hiding")));
 
   // With the focus on a select or a button the notebook would take plain keys for its
-  // own shortcuts: an arrow would move to another cell, an "x" would cut this one.
-  const keep = (event) => {
+  // own shortcuts: an arrow would move to another cell, an "x" would cut this one. It
+  // listens on the document, before the panel does; with this attribute it lets a key pass.
+  const isPlain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
+  const suppress = (event) => {
     if (!root.contains(event.target)) return;
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
     // A key that is held presses a button once.
     if (event.repeat && event.target.tagName === "BUTTON") event.preventDefault();
   };
-  window.addEventListener("keydown", keep, { capture: true, signal: ended.signal });
+  window.addEventListener("keydown", suppress, { capture: true, signal: ended.signal });
+  // What listens around the panel, as other front ends do, comes after the panel's own.
+  root.addEventListener("keydown", (event) => isPlain(event) && event.stopPropagation());
   return { root, on, onMessage, signal: ended.signal, end: () => ended.abort() };
 }
 

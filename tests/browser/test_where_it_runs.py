@@ -151,3 +151,25 @@ def test_a_wait_prints_nothing_where_somebody_looks_at_voila(opened):
     )
     expect(page.get_by_text("over", exact=True)).to_be_visible()
     expect(page.get_by_text("Generation: ")).to_have_count(0)
+
+
+TYPED = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.05)
+media = wonda.images.generate(model="z-image", prompt="ميناء هادئ عند الفجر").wait().media
+ww.Dashboard(wonda)"""
+MORE = "ww.PromptLab(wonda)", "ww.EditForm(media, wonda=wonda)"
+
+
+def test_whatever_is_typed_runs_in_its_own_direction(opened):
+    page = opened("jupyterlab", TYPED, *MORE)
+    expect(page.get_by_role("gridcell").first).to_be_visible()
+    fields = page.locator(".wonda :is(textarea, input[type=text], input[type=search])")
+    expect(page.get_by_role("textbox", name="Prompt template")).to_be_visible()
+    assert fields.count() > 8
+    for field in fields.all():
+        assert field.get_attribute("dir") == "auto", field.evaluate("(each) => each.outerHTML")
+    prompt = page.get_by_role("textbox", name="Prompt", exact=True).first
+    prompt.fill("مرفأ")
+    assert prompt.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
+    title = page.locator(".wonda-card-title").first
+    assert title.evaluate("(each) => getComputedStyle(each).direction") == "rtl"

@@ -192,7 +192,8 @@ class Twin:
     def _html(self, picture: str, prompt: str, small: str) -> str:
         return (
             f'<div class="{self.name}" style="max-width:{LONGEST}px">{picture}'
-            f"<p>{html.escape(prompt)}</p><p><small>{html.escape(small)}</small></p></div>"
+            f'<p dir="auto">{html.escape(prompt)}</p>'
+            f"<p><small>{html.escape(small)}</small></p></div>"
         )
 
     def _tell(self) -> None:

@@ -36,7 +36,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
   const placeOf = (key) => [...items].find(([, other]) => other.key === key)?.[0];
   const mark = (marks) => item && tell(model, { type: "mark", key: item.key, ...marks });
 
-  const promptText = h("p", { class: "wonda-about-prompt" });
+  const promptText = h("p", { class: "wonda-about-prompt", dir: "auto" });
   const rows = h("dl", { class: "wonda-about-rows" });
   const facts = h("p", { class: "wonda-count" });
   const heart = button("☆ Favourite", () => mark({ favourite: !item.favourite }), { small: true });

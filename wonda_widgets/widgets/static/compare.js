@@ -85,7 +85,7 @@ export default {
       });
       stage.replaceChildren(
         ...viewers.map((each, index) =>
-          h("figure", {}, each.node, h("figcaption", {}, titles[index])),
+          h("figure", {}, each.node, h("figcaption", { dir: "auto" }, titles[index])),
         ),
         line,
         split,
@@ -128,10 +128,10 @@ export default {
             { class: differs ? "wonda-differs" : "" },
             h("th", { scope: "row" }, label),
             ...(differs || values.length < 2
-              ? values.map((value) => h("td", {}, h(differs ? "mark" : "span", {}, value || "—")))
+              ? values.map((value) => h("td", { dir: "auto" }, h(differs ? "mark" : "span", {}, value || "—")))
               : label === "took"
                 ? values.map((value) => h("td", {}, value))
-                : [h("td", { colspan: values.length }, values[0] || "—")]),
+                : [h("td", { colspan: values.length, dir: "auto" }, values[0] || "—")]),
           ),
         ),
         ...(actions.length && titles.length

@@ -200,8 +200,8 @@ export default {
       const state = h("div", { class: "wonda-card-state" });
       const star = h("span", { class: "wonda-card-star", "aria-hidden": "true" }, "★");
       const tick = h("span", { class: "wonda-card-tick", "aria-hidden": "true" }, "✓");
-      const title = h("span", { class: "wonda-card-title" });
-      const caption = h("span", { class: "wonda-card-caption" });
+      const title = h("span", { class: "wonda-card-title", dir: "auto" });
+      const caption = h("span", { class: "wonda-card-caption", dir: "auto" });
       const node = h(
         "div",
         {

@@ -59,7 +59,7 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
     list.replaceChildren(
       ...values.map((value, at) => {
         const shut = h("button", { type: "button", class: "wonda-chip-shut", "aria-label": `Remove ${value}`, onclick: () => remove(at) }, "×");
-        return h("span", { class: "wonda-chip", role: "listitem" }, h("span", {}, String(row.named?.(value) ?? value)), shut);
+        return h("span", { class: "wonda-chip", role: "listitem" }, h("bdi", {}, String(row.named?.(value) ?? value)), shut);
       }),
     );
     list.hidden = !values.length;

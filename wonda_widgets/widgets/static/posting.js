@@ -262,12 +262,15 @@ function posting(model, panel, own) {
     const last = model.get("posted");
     const repeated = said.media_id && last.media_id === said.media_id && !("due" in last);
     now.textContent = words.confirm;
-    what.textContent = [
-      text ? `“${text}”` : "no caption",
+    const more = [
       ...words.facts,
       ...(model.get("sandbox") || words.when ? [] : ["posts can’t be taken back from here"]),
       ...(repeated ? [words.repeated] : []),
-    ].join(" · ");
+    ];
+    what.replaceChildren(
+      text ? h("bdi", {}, `“${text}”`) : "no caption",
+      ...more.map((each) => ` · ${each}`),
+    );
     const hadFocus = root.contains(document.activeElement);
     const wasInSummary = [summary, earlier].some((box) => box.contains(document.activeElement));
     paint();

@@ -36,8 +36,8 @@ export default {
       const what = [
         post.account && `to ${post.account}`,
         post.pictures > 1 && `${post.pictures} pictures`,
-        post.caption ? `“${post.caption}”` : "no caption",
-      ];
+      ].filter(Boolean);
+      const caption = post.caption ? h("bdi", {}, `“${post.caption}”`) : "no caption";
       const busy = model.get("canceling") === post.job_id;
       const yes = button("Cancel post", () => {
         if (isOff(yes)) return;
@@ -65,7 +65,7 @@ export default {
       return h(
         "li",
         { "data-job": post.job_id },
-        h("p", {}, h("strong", {}, when), " ", h("span", {}, what.filter(Boolean).join(" · "))),
+        h("p", {}, h("strong", {}, when), " ", h("span", {}, ...what.map((each) => `${each} · `), caption)),
         h("div", { class: "wonda-buttons" }, ...buttons),
       );
     }

@@ -14,6 +14,9 @@ function h(tag, props = {}, ...children) {
     else if (value === true) node.setAttribute(key, "");
     else if (value !== false && value != null) node.setAttribute(key, value);
   }
+  // What is typed may be in any script.
+  if (node.matches("textarea, input:not([type]), input:is([type=text], [type=search])"))
+    node.dir = "auto";
   node.append(...children.filter((child) => child != null));
   return node;
 }

@@ -51,6 +51,9 @@ def main(command: list[str]) -> int:
         sys.exit(f"wonda-widgets needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     if not command:
         sys.exit(__doc__)
+    if command[0] in {"-h", "--help"}:
+        print(__doc__)
+        return 0
     testing = command[0] == "test"
     needs_tests = testing or any(Path(word).as_posix().startswith(MORE) for word in command)
     set_up("test" if needs_tests else "demo")

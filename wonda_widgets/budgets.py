@@ -48,6 +48,17 @@ MIGRATION = """
 COSTS = "kind='inference' AND state NOT IN ('refused', 'absent')"
 
 
+def of(given: Budget | float | None) -> Budget | None:
+    """Give a budget of what was passed: a number is so many US dollars a day.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no amount of money.
+    """
+    return given if given is None or isinstance(given, Budget) else Budget(given)
+
+
 class UnpricedError(Exception):
     """Something was asked for whose price is not known yet."""
 
@@ -84,7 +95,7 @@ class Budget:
         number = isinstance(usd, int | float) and not isinstance(usd, bool)
         if not number or not 0 <= usd <= MOST:
             said = f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."
-            raise InvalidInputError("budget_usd", said)
+            raise InvalidInputError("budget", said)
         if since is not None and not isinstance(since, datetime):
             raise InvalidInputError("since", f"since is a datetime, not {since!r}.")
         self.usd = float(usd)

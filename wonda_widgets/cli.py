@@ -166,7 +166,9 @@ def _demo(options: argparse.Namespace) -> int:
         else:
             environment["JUPYTER_CONFIG_PATH"] = _without_news(Path(folder))
             command = [
-                *(sys.executable, "-m", "jupyterlab", *port, *browser, *root),
+                # Jupyter Server's own warning, between this line and the address.
+                *(sys.executable, "-W", "ignore:ServerApp.token:DeprecationWarning"),
+                *("-m", "jupyterlab", *port, *browser, *root),
                 f"--ServerApp.root_dir={notebook.parent}",
                 # So that the printed address opens it too, wherever the browser is.
                 f"--LabApp.default_url=/lab/tree/{notebook.name}",

@@ -440,11 +440,13 @@ class NoMediaError(WondaError):
 
     code = "no_media"
 
-    def __init__(self, message: str = "No generated media found") -> None:
+    def __init__(
+        self,
+        message: str = "No generated media found",
+        hint: str = "The service made no image. Try again; its whole reply is in job.snapshot.raw.",
+    ) -> None:
         super().__init__(message)
-        self.hint = (
-            "The service made no picture. Try again; its whole reply is in job.snapshot.raw."
-        )
+        self.hint = hint
         self.add_note(self.hint)
 
 

@@ -27,6 +27,7 @@ from .errors import (
     JobFailedError,
     JobNotWatchedError,
     JobTimeoutError,
+    NoMediaError,
     NotJSONError,
     RateLimitError,
     ServerError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from .client import AsyncWonda
     from .estimates import Usual
+    from .models import Media
 
 Kind = Literal["inference", "publish"]
 
@@ -165,6 +167,22 @@ class Job:
     def done(self) -> bool:
         """Whether the job has ended."""
         return self._snapshot.terminal
+
+    @property
+    def media(self) -> Media:
+        """The result of a job that has ended: its first output that has media.
+
+        Raises
+        ------
+        NoMediaError
+            If it has none, or has not ended; ``job.wait().media`` waits for it.
+        """
+        if not self.done:
+            raise NoMediaError(
+                f"This job is {self.status}, so it has no media yet.",
+                "Write job.wait().media, or await the job.",
+            )
+        return self._snapshot.media
 
     async def usual(self) -> Usual | None:
         """How long such jobs took before, in seconds; None if there were fewer than five.

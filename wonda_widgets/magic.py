@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NAME = "%%wonda"
 OPTIONS = {"-m": "model", "--model": "model", "-o": "output", "--output": "output"}
 VARIABLE = "job"
+HELP = {"-h", "--help"}
 
 PATIENCE = 0.5  # seconds that Tab waits for the models of a service
 PAUSE = 30.0  # seconds before Tab asks again one that did not tell them
@@ -46,16 +47,31 @@ _own: tuple[object, client.AsyncWonda] | None = None  # and with what it was mad
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Make ``%%wonda`` known: what ``%load_ext wonda_widgets`` calls."""
     shell.register_magic_function(
-        lambda line, cell: run(shell, line, cell), magic_kind="cell", magic_name="wonda"
+        lambda line, cell=None: run(shell, line, cell), magic_kind="line_cell", magic_name="wonda"
     )
+    if _alone not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(_alone)
     shell.set_hook("complete_command", _complete, str_key=NAME)
 
 
-def run(shell: InteractiveShell, line: str, cell: str) -> None:
-    """Ask for the picture of a cell, show how it gets on, and leave its job in a variable."""
+def _alone(lines: list[str]) -> list[str]:
+    """Let ``%%wonda --help`` stand alone: IPython refuses a cell magic without a cell."""
+    line = "".join(lines).strip()
+    if "\n" in line or not line.startswith(f"{NAME} ") or not HELP & set(line.split()):
+        return lines
+    return [f"{line[1:]}\n"]
+
+
+def run(shell: InteractiveShell, line: str, cell: str | None) -> None:
+    """Ask for the image of a cell, show how it gets on, and leave its job in a variable."""
     from IPython.core.error import UsageError  # noqa: PLC0415 - there is an IPython here
     from IPython.display import display  # noqa: PLC0415 - see above
 
+    if HELP & set(line.split()):
+        print(_help(_client(shell.user_ns)))  # noqa: T201 - it was asked for
+        return
+    if cell is None:
+        raise UsageError(f"Write {NAME} with the prompt below it; see %wonda --help.")
     try:
         wonda = _client(shell.user_ns)
         job, variable = _ask(wonda, line, cell, shell.user_ns)
@@ -117,6 +133,31 @@ def _ask(
             raise InvalidInputError(name, problem, _offer(field))
     asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
     return runtime.call(asked, interrupted="Look into your Wonda library."), variable
+
+
+def _help(wonda: client.AsyncWonda) -> str:
+    """What can be written after ``%%wonda``, with the models and parameters that there are."""
+    lines = [
+        f"{NAME} [-m MODEL] [-o NAME] [--PARAMETER VALUE ...]",
+        "PROMPT",
+        "",
+        "Makes an image of the prompt, shows it, and leaves the job in the variable NAME.",
+        "",
+        "  -m, --model MODEL    the first one below if left out",
+        f"  -o, --output NAME    the variable; {VARIABLE} if left out",
+        "",
+    ]
+    try:
+        models = _models(wonda)
+    except WondaError as error:
+        return "\n".join([*lines, f"The models cannot be listed now. {error}"])
+    for model in models:
+        options = [
+            f"{_option(field.name)} {'|'.join(map(str, field.options)) or 'VALUE'}"
+            for field in schema.fields(model.params)
+        ]
+        lines += [f"{model.key}", *(f"    {option}" for option in options)]
+    return "\n".join(lines)
 
 
 def _shown(wonda: client.AsyncWonda, job: Job, prompt: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import schema
+from . import did_you_mean, schema
 from .errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -193,16 +193,28 @@ def planned(
     )
 
 
-def _varied(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Each placeholder's values, checked."""
+def check_names(template: str, values: Iterable[str]) -> None:
+    """See that a template has a placeholder for each name of some values.
+
+    Raises
+    ------
+    InvalidInputError
+    """
     names = placeholders(template)
     for name in values:
         if name not in names:
+            meant = did_you_mean.suggestion(name, names)
             raise InvalidInputError(
                 f"values.{name}",
                 f"There is no {{{name}}} in the template.",
-                f"Write {{{name}}} where its values belong, or take them away.",
+                meant or f"Write {{{name}}} where its values belong, or take them away.",
             )
+
+
+def _varied(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Each placeholder's values, checked."""
+    check_names(template, values)
+    names = placeholders(template)
     varied = {}
     for name in names:
         given = [str(value) for value in _listed(f"values.{name}", f"{{{name}}}", values.get(name))]

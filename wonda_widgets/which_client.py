@@ -104,8 +104,6 @@ def media_of(thing: object) -> Media | None:
     """
     if thing is None or isinstance(thing, Media):
         return thing
-    if isinstance(thing, Job):
-        return thing.snapshot.media
     found = getattr(thing, "media", None)
     if isinstance(found, Media):
         return found

@@ -43,3 +43,13 @@ def test_tab_completes(kernel):
         content = reply["content"]
         completed = [line[: content["cursor_start"]] + match for match in content["matches"]]
         assert any(each.endswith(wanted) for each in completed), content
+
+
+def test_help_is_given_where_it_is_asked_for(kernel):
+    kernel.run(SETUP)
+    for cell in ("%%wonda --help", "%%wonda -h\n", "%wonda --help", "%%wonda --help\nA lake"):
+        said = kernel.run(cell)
+        assert "-m, --model MODEL" in said, cell
+        assert "--aspect-ratio 9:16|" in said, cell
+    assert "Write %%wonda with the prompt below it" in kernel.run("%wonda -m z-image")
+    assert kernel.run("print(len(wonda.jobs.recent()))").strip() == "0"

@@ -83,7 +83,7 @@ def test_what_is_not_given_is_taken_from_the_environment(wonda, opened, monkeypa
     dashboard = opened(ww.Dashboard(wonda))
     assert (dashboard._bar.title, dashboard._bar.presenter) == ("From outside", True)
     assert dashboard._budget.usd == 1.5
-    own = opened(ww.Dashboard(wonda, title="Own", presenter=False, budget_usd=3))
+    own = opened(ww.Dashboard(wonda, title="Own", presenter=False, budget=3))
     assert (own._bar.title, own._bar.presenter, own._budget.usd) == ("Own", False, 3)
 
 

@@ -472,10 +472,10 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
         ("values", {"subject": ["a"]}, "values.light", "has no values"),
         ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
         ("models", [], "models", "no values"),
-        ("budget_usd", "", "budget_usd", "no budget"),
-        ("budget_usd", "lots", "budget_usd", "no budget"),
-        ("budget_usd", "0", "budget_usd", "above 0"),
-        ("budget_usd", "0.10", "budget_usd", "the budget is $0.10"),
+        ("budget", "", "budget", "no budget"),
+        ("budget", "lots", "budget", "no budget"),
+        ("budget", "0", "budget", "above 0"),
+        ("budget", "0.10", "budget", "the budget is $0.10"),
         ("params", {"resolution": ["9K"]}, "params.resolution", "has no '9K'"),
     ],
 )
@@ -523,7 +523,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     send(lab.gallery, "stop")
     settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
     left = lab.matrix.progress.waiting
-    later = panel(ww.PromptLab, budget_usd=0.01)
+    later = panel(ww.PromptLab, budget=0.01)
     settled(lambda: later.form.left)
     said = f"A plan of 6 pictures was left with {left} still to be made, about ${0.04 * left:.2f}"
     assert later.form.left.startswith(said)
@@ -534,7 +534,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     assert later.form.plan["usd"] == f"${0.04 * left:.2f}"
     assert "the budget is $0.01" in later.form.plan["problem"]["title"]
     assert later.matrix is None, "nothing is spent before somebody has seen the price"
-    later.form.budget_usd = "1"
+    later.form.budget = "1"
     settled(lambda: not later.form.plan["problem"])
     run(later)
     settled(lambda: later.matrix is not None and later.matrix.state == "done")

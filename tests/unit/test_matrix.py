@@ -107,17 +107,17 @@ def test_async_too(tmp_path, quick_polls):  # noqa: ARG001
 
 
 def test_over_the_budget_nothing_is_made(wonda):
-    planned = matrix(wonda, budget_usd=0.20)
+    planned = matrix(wonda, budget=0.20)
     with pytest.raises(ww.InvalidInputError, match=r"6 pictures cost about \$0.24; the budget is"):
         planned.wait()
     assert made_at_the_service(wonda) == []
-    assert matrix(wonda, budget_usd=0.24).wait()
+    assert matrix(wonda, budget=0.24).wait()
 
 
 @pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf"), "5", True])
 def test_a_budget_of_nothing(wonda, budget):
     with pytest.raises(ww.InvalidInputError, match="number of US dollars above 0"):
-        matrix(wonda, budget_usd=budget)
+        matrix(wonda, budget=budget)
 
 
 def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
@@ -126,7 +126,7 @@ def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
 
     monkeypatch.setattr(wonda._async.pricing, "each", none)
     with pytest.raises(ww.InvalidInputError, match="gives no price for nano-banana-2"):
-        matrix(wonda, budget_usd=1).wait()
+        matrix(wonda, budget=1).wait()
     assert made_at_the_service(wonda) == []
     unpriced = matrix(wonda)
     assert unpriced.price.usd is None
@@ -253,7 +253,7 @@ def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
     first.stop()
     settled(lambda: first.progress.running == 0)
     [left] = wonda.images.unfinished()
-    again = matrix(wonda, values={**VALUES, "subject": ["storm", "sunset"]}, budget_usd=0.17)
+    again = matrix(wonda, values={**VALUES, "subject": ["storm", "sunset"]}, budget=0.17)
     assert again.begun == first.progress.succeeded
     assert again.price.usd == pytest.approx(0.04 * (6 - again.begun))
     assert left.plan.template == TEMPLATE
@@ -377,7 +377,7 @@ def test_a_lost_answer_is_unknown_until_a_person_says_so(wonda, after, settled):
 
 
 def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
-    planned = matrix(wonda, "{what}", {"what": ["A harbour", "sandbox: fail"]}, budget_usd=0.08)
+    planned = matrix(wonda, "{what}", {"what": ["A harbour", "sandbox: fail"]}, budget=0.08)
     planned.wait()
     planned.retry_failed()
     settled(lambda: planned.error is not None)
@@ -387,24 +387,24 @@ def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
 
 def test_what_was_refused_was_not_charged_and_the_budget_can_be_raised(wonda, settled):
     wonda.faults.add("POST", "/image/generate", 400)
-    planned = matrix(wonda, budget_usd=0.24, at_once=1)
+    planned = matrix(wonda, budget=0.24, at_once=1)
     planned.wait()
     assert planned.progress.failed == 1
     planned.retry_failed()
     settled(lambda: planned.progress.succeeded == 6)
     assert len(made_at_the_service(wonda)) == 6
 
-    failing = matrix(wonda, "{what}", {"what": ["A lake", "sandbox: fail"]}, budget_usd=0.08)
+    failing = matrix(wonda, "{what}", {"what": ["A lake", "sandbox: fail"]}, budget=0.08)
     failing.wait()
     failing.retry_failed()
     settled(lambda: failing.error is not None)
-    failing.budget_usd = 0.12
+    failing.budget = 0.12
     failing.retry_failed()
     settled(lambda: len(made_at_the_service(wonda)) == 9)
 
 
 def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
-    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail"]}, budget_usd=0.12)
+    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail"]}, budget=0.12)
     planned.wait()
     for _ in range(5):
         planned.retry_failed()
@@ -413,10 +413,10 @@ def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
 
 
 def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
-    planned = matrix(wonda, budget_usd=1, at_once=1)
+    planned = matrix(wonda, budget=1, at_once=1)
     begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
-    planned.budget_usd = 0.05
+    planned.budget = 0.05
     with pytest.raises(ww.InvalidInputError, match=r"already spent; the budget is \$0.05"):
         planned.wait()
     assert len(made_at_the_service(wonda)) == begun
@@ -425,7 +425,7 @@ def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
 def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled):
     first = matrix(wonda, at_once=1)
     begin_and_stop(settled, first)
-    second = matrix(wonda, budget_usd=0.21)
+    second = matrix(wonda, budget=0.21)
     assert second.begun
     first.wait()
     with pytest.raises(ww.InvalidInputError, match=r"6 pictures cost about \$0.24"):

@@ -121,7 +121,7 @@ TRAITS = {
     },
     "PromptForm": dict.fromkeys(("prompt", "model", "params"), GENERATE),
     "LabForm": dict.fromkeys(
-        ("template", "values", "models", "params", "budget_usd", "at_once"), GENERATE
+        ("template", "values", "models", "params", "budget", "at_once"), GENERATE
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(

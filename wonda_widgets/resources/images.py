@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from .. import runtime
+from .. import budgets, runtime
 from ..budgets import UnpricedError
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
@@ -57,7 +57,7 @@ class AsyncImages:
         prompt: str | None = None,
         params: Mapping[str, Any] | None = None,
         attachment_media_ids: Sequence[str] = (),
-        budget: Budget | None = None,
+        budget: Budget | float | None = None,
         once: str | None = None,
     ) -> Job:
         """Ask for a picture and get the job that follows it.
@@ -72,8 +72,9 @@ class AsyncImages:
             The model's parameters, e.g. ``{"aspectRatio": "4:5", "resolution": "2K"}``.
         attachment_media_ids : sequence of str, optional
             Reference images, in order.
-        budget : Budget, optional
-            What may be spent, together with all that was asked for since its moment.
+        budget : Budget or float, optional
+            What may be spent, together with all that was asked for since its moment; a number
+            is so many US dollars a day.
         once : str, optional
             A name for what the picture is for, e.g. ``"autumn campaign"``. Whoever asks for the
             same again under this name, in any process on this journal, gets the job of the first
@@ -103,6 +104,7 @@ class AsyncImages:
             If the service refused it.
         """
         body = sent(body_of(model, prompt, params, attachment_media_ids))
+        budget = budgets.of(budget)
         if once is not None:
             return await self._asked_once(once, body, budget)
         if budget is None:
@@ -188,7 +190,7 @@ class AsyncImages:
         models: str | Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
         *,
-        budget_usd: float | None = None,
+        budget: float | None = None,
         at_once: int = 4,
         attachment_media_ids: Sequence[str] = (),
         resume: bool = True,
@@ -206,7 +208,7 @@ class AsyncImages:
         params : dict
             Each parameter's value, or the list of its values. A model that does not take
             one of them goes without it.
-        budget_usd : float, optional
+        budget : float, optional
             US dollars; a plan that costs more is not begun.
         at_once : int
             How many jobs run at a time, at most 32.
@@ -232,7 +234,7 @@ class AsyncImages:
         ...     {"subject": ["sunset", "storm"], "light": ["low haze", "clear air"]},
         ...     "nano-banana-2",
         ...     {"aspectRatio": ["4:5", "16:9"]},
-        ...     budget_usd=2.50,
+        ...     budget=2.50,
         ... )
         >>> pandas.DataFrame(row async for row in matrix)
         """
@@ -254,7 +256,7 @@ class AsyncImages:
             self._core,
             plan,
             self._price,
-            budget_usd=budget_usd,
+            budget=budget,
             at_once=at_once,
             resume=resume,
             allow_unchecked=allow_unchecked,
@@ -301,7 +303,7 @@ class Images:
         prompt: str | None = None,
         params: Mapping[str, Any] | None = None,
         attachment_media_ids: Sequence[str] = (),
-        budget: Budget | None = None,
+        budget: Budget | float | None = None,
         once: str | None = None,
     ) -> Job:
         """See `AsyncImages.generate`."""
@@ -328,7 +330,7 @@ class Images:
         models: str | Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
         *,
-        budget_usd: float | None = None,
+        budget: float | None = None,
         at_once: int = 4,
         attachment_media_ids: Sequence[str] = (),
         resume: bool = True,
@@ -341,7 +343,7 @@ class Images:
                 values,
                 models,
                 params,
-                budget_usd=budget_usd,
+                budget=budget,
                 at_once=at_once,
                 attachment_media_ids=attachment_media_ids,
                 resume=resume,

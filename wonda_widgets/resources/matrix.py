@@ -104,7 +104,7 @@ class Matrix:
     plan : Plan
     price : Price
         Of what was still to be made when it was planned, or begun.
-    budget_usd : float or None
+    budget : float or None
         US dollars that may be spent with this object, what is made again included. It can be
         set anew, for what begins after that.
     allow_unchecked : bool
@@ -124,12 +124,12 @@ class Matrix:
         plan: Callable[[], Awaitable[Plan]],
         priced: Callable[[Cell], Awaitable[Estimate | None]],
         *,
-        budget_usd: float | None = None,
+        budget: float | None = None,
         at_once: int = AT_ONCE,
         resume: bool = True,
         allow_unchecked: bool = False,
     ) -> None:
-        self.budget_usd = checked_budget(budget_usd)
+        self.budget = checked_budget(budget)
         if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
             raise InvalidInputError("at_once", "at_once is a whole number above 0.")
         self._at_once = min(at_once, MOST_AT_ONCE)
@@ -297,23 +297,23 @@ class Matrix:
 
     def _check_budget(self, some: list[Made]) -> None:
         """Whether the budget allows it to make these, after what was spent on others."""
-        if self.budget_usd is None or not some:
+        if self.budget is None or not some:
             return
         price = summed(some)
         if price.usd is None:
             raise InvalidInputError(
-                "budget_usd",
+                "budget",
                 f"The service gives no price for {', '.join(price.unpriced)}, so a budget "
                 "cannot be kept.",
                 "Leave the model out, or make it without a budget.",
             )
         # A sum of prices is not exact to the last digit.
-        if self._spent + price.usd > self.budget_usd + 1e-9:
+        if self._spent + price.usd > self.budget + 1e-9:
             pictures = "1 picture costs" if len(some) == 1 else f"{len(some)} pictures cost"
             spent = f", after up to ${self._spent:.2f} already spent" if self._spent else ""
             raise InvalidInputError(
-                "budget_usd",
-                f"{pictures} about ${price.usd:.2f}{spent}; the budget is ${self.budget_usd:.2f}.",
+                "budget",
+                f"{pictures} about ${price.usd:.2f}{spent}; the budget is ${self.budget:.2f}.",
                 "Take fewer values or raise the budget.",
             )
 
@@ -842,16 +842,18 @@ def _stands(record: Record) -> bool:
     return record.job_id is not None or record.unknown or record.sending
 
 
-def checked_budget(budget_usd: Any) -> float | None:
+def checked_budget(budget: Any) -> float | None:
     """A budget in US dollars; None for none.
 
     Raises
     ------
     InvalidInputError
     """
-    if budget_usd is None:
+    if budget is None:
         return None
-    is_number = isinstance(budget_usd, int | float) and not isinstance(budget_usd, bool)
-    if not is_number or not 0 < budget_usd < math.inf:
-        raise InvalidInputError("budget_usd", "A budget is a number of US dollars above 0.")
-    return float(budget_usd)
+    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    if not is_number or not 0 < budget < math.inf:
+        raise InvalidInputError(
+            "budget", "The budget of a plan is a number of US dollars above 0, such as 2.50."
+        )
+    return float(budget)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from .. import runtime, which_client
+from .. import did_you_mean, runtime, which_client
 from ..errors import InvalidInputError
 from . import _boxes, _kept, _words
 from ._permissions import OWNER, is_handler, needed, open_to_all
@@ -126,10 +126,9 @@ class Panel(anywidget.AnyWidget):
         given: Iterable[object] = (),
         **traits: Any,
     ) -> None:
-        unknown = sorted(name for name in traits if not self.has_trait(name))
+        unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
-            name = type(self).__name__
-            raise TypeError(f"{name} takes no {', '.join(unknown)}; see help({name}).")
+            raise did_you_mean.unknown_arguments(type(self).__init__, unknown)
         #: the static outputs that tell of it: its own, and that of what it is a part of
         self._twins: list[Twin] = []
         self._twin: Twin | None = None

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from .. import records, runtime, which_client
+from .. import did_you_mean, records, runtime, which_client
 from ..budgets import Budget, today
 from ..errors import InvalidInputError, WondaError
 from ._permissions import SPECTATOR, VISITOR, Permission
@@ -54,7 +54,7 @@ class Dashboard(Together):
         ``"confirm"`` (after a summary, never without) or ``"hidden"`` (nothing is published,
         scheduled, canceled or settled, whatever a page sends); in presenter mode hidden by
         default.
-    budget_usd : float, optional
+    budget : float, optional
         US dollars that all visitors together may spend on pictures today.
     prompt, model, params, caption
         To begin with; see `Studio`.
@@ -72,7 +72,7 @@ class Dashboard(Together):
 
     Examples
     --------
-    >>> Dashboard(title="Harbour campaign", presenter=True, budget_usd=2)
+    >>> Dashboard(title="Harbour campaign", presenter=True, budget=2)
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Dashboard(Together):
         title: str | None = None,
         presenter: bool | None = None,
         publish: str | None = None,
-        budget_usd: float | None = None,
+        budget: float | None = None,
         prompt: str = "",
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -90,18 +90,17 @@ class Dashboard(Together):
         **unknown: Any,
     ) -> None:
         if unknown:
-            named = ", ".join(sorted(unknown))
-            raise TypeError(f"Dashboard takes no {named}; see help(Dashboard).")
+            raise did_you_mean.unknown_arguments(Dashboard.__init__, unknown)
         title = title or _setting("TITLE") or "Wonda"
         publish = publish or _setting("PUBLISH") or None
         if presenter is None:
             presenter = _setting("PRESENTER") == "1"
-        if budget_usd is None and _setting("BUDGET_USD"):
-            budget_usd = _amount(_setting("BUDGET_USD"))
+        if budget is None and _setting("BUDGET_USD"):
+            budget = _amount(_setting("BUDGET_USD"))
         if publish not in {None, *PUBLISH}:
             said = f'publish is "confirm" or "hidden", not {publish!r}.'
             raise InvalidInputError("publish", said)
-        self._budget = None if budget_usd is None else Budget(budget_usd)
+        self._budget = None if budget is None else Budget(budget)
         self._publishes = publish
         used, owned = which_client.chosen(wonda)
         inside: dict[str, Any] = {"banner": False}
@@ -282,5 +281,5 @@ def _amount(text: str) -> float:
         return float(text)
     except ValueError:
         raise InvalidInputError(
-            "budget_usd", f"{SETTINGS}BUDGET_USD is an amount of US dollars, not {text!r}."
+            "budget", f"{SETTINGS}BUDGET_USD is an amount of US dollars, not {text!r}."
         ) from None

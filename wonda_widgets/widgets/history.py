@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import which_client
+from .. import did_you_mean, which_client
 from ._permissions import Permission
 from ._posts import Posts
 from .compare import FEWEST, MOST, Compare
@@ -54,7 +54,7 @@ class History(Posts):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise TypeError(f"History takes no {', '.join(sorted(unknown))}; see help(History).")
+            raise did_you_mean.unknown_arguments(History.__init__, unknown)
         used, owned = which_client.chosen(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)

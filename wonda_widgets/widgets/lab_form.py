@@ -26,7 +26,7 @@ BUDGET = 2.50  # US dollars, to begin with
 
 NOT_CHECKED = "You chose to continue: what was made before may be made and billed again."
 
-TYPED = ("template", "values", "models", "params", "budget_usd", "at_once")
+TYPED = ("template", "values", "models", "params", "budget", "at_once")
 
 
 class LabForm(Panel):
@@ -43,7 +43,7 @@ class LabForm(Panel):
         Keys; the service's first one by default.
     params : dict of str to list
         Each parameter's values.
-    budget_usd : float
+    budget : float
         US dollars.
     at_once : int
         How many jobs run at a time.
@@ -60,7 +60,7 @@ class LabForm(Panel):
     """The models, each with its fields."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     params: Any = traitlets.Dict().tag(sync=True)
-    budget_usd = traitlets.Unicode("").tag(sync=True)
+    budget = traitlets.Unicode("").tag(sync=True)
     """As it was typed."""
     at_once = traitlets.Int(AT_ONCE, min=1, max=MOST_AT_ONCE).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
@@ -81,7 +81,7 @@ class LabForm(Panel):
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
-        budget_usd: float = BUDGET,
+        budget: float = BUDGET,
         at_once: int = AT_ONCE,
         **traits: Any,
     ) -> None:
@@ -92,14 +92,16 @@ class LabForm(Panel):
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._known: list[ImageModel] = []
-        budget = checked_budget(budget_usd)
+        amount = checked_budget(budget)
+        if template:
+            plans.check_names(template, values or {})
         super().__init__(
             wonda,
             template=template,
             values={name: _listed(some) for name, some in (values or {}).items()},
             models=_listed(models),
             params={name: _listed(some) for name, some in (params or {}).items()},
-            budget_usd=f"{budget:.2f}" if budget is not None else "",
+            budget=f"{amount:.2f}" if amount is not None else "",
             at_once=at_once,
             **traits,
         )
@@ -187,7 +189,7 @@ class LabForm(Panel):
             self.plan = {"problem": _words.problem(error)}
             return
         if self._matrix is not None:
-            self._matrix.budget_usd = matrix.budget_usd  # for what is made again
+            self._matrix.budget = matrix.budget  # for what is made again
         self.plan = {**self._told(matrix), "problem": problem}
         if self.state != "running":
             for listener in self._plan_listeners:
@@ -215,18 +217,18 @@ class LabForm(Panel):
             values,
             self.models,
             params,
-            budget_usd=self._budget(),
+            budget=self._budget(),
             at_once=self.at_once,
             allow_unchecked=self._is_accepted,
         ).prepare()
 
     def _budget(self) -> float:
-        text = self.budget_usd.strip().removeprefix("$").replace(",", ".")
+        text = self.budget.strip().removeprefix("$").replace(",", ".")
         try:
             dollars = float(text)
         except ValueError:
             raise InvalidInputError(
-                "budget_usd", "There is no budget.", "Say how many US dollars this may cost."
+                "budget", "There is no budget.", "Say how many US dollars this may cost."
             ) from None
         return checked_budget(dollars) or dollars
 
@@ -272,10 +274,8 @@ class LabForm(Panel):
             "each": each,
             "together": _words.price(price.usd, price.credits),
             "usd": f"${price.usd:.2f}" if price.usd is not None else "not known",
-            "budget": f"${matrix.budget_usd:.2f}" if matrix.budget_usd is not None else "",
-            "share": price.usd / matrix.budget_usd
-            if price.usd is not None and matrix.budget_usd
-            else 0.0,
+            "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
+            "share": price.usd / matrix.budget if price.usd is not None and matrix.budget else 0.0,
             "notes": [*plan.notes, *([NOT_CHECKED] if self._is_accepted else [])],
         }
 

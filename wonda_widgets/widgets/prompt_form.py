@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
-from .. import attachments, prompts, runtime, schema
+from .. import attachments, budgets, did_you_mean, prompts, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from . import _words
 from ._panel import css, esm
@@ -47,8 +47,8 @@ class PromptForm(ReferencesPanel):
         A model's key; the service's first one by default.
     params : dict, optional
         Parameter values to begin with, by the API's names.
-    budget : Budget, optional
-        What may be spent.
+    budget : Budget or float, optional
+        What may be spent; a number is so many US dollars a day.
 
     Examples
     --------
@@ -82,10 +82,10 @@ class PromptForm(ReferencesPanel):
         prompt: str = "",
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
-        budget: Budget | None = None,
+        budget: Budget | float | None = None,
         **traits: Any,
     ) -> None:
-        self._budget = budget
+        self._budget = budgets.of(budget)
         self._fields: dict[str, list[schema.Field]] = {}
         self._limits: dict[str, tuple[attachments.Limit, str]] = {}
         self._without_prompt: set[str] = set()  # models that need none
@@ -157,7 +157,7 @@ class PromptForm(ReferencesPanel):
         self._fields = {model.key: schema.fields(model.params) for model in models}
         self._without_prompt = {model.key for model in models if not prompts.is_needed(model)}
         self._limits = {model.key: (attachments.limit(model), model.name) for model in models}
-        wanted = self.model
+        wanted, given = self.model, list(self.params)
         with self.hold_sync():
             self.models = [shown(model, self._fields[model.key]) for model in models]
             self.model = wanted if wanted in self._fields else models[0].key
@@ -172,9 +172,21 @@ class PromptForm(ReferencesPanel):
                     f"{models[0].name} is chosen instead; take another from the list.",
                 )
             )
+        else:
+            self._say_unknown(given)
         self._ask_price()
         if self._early is not None:
             self._guard(self._on_submit, self._early)
+
+    def _say_unknown(self, given: list[str]) -> None:
+        """Say which parameters that this form began with its model does not take."""
+        known = [field.name for field in self._fields[self.model]]
+        for name in given:
+            if name not in known:
+                hint = did_you_mean.suggestion(name, known) or f"It takes {', '.join(known)}."
+                model = next(each["name"] for each in self.models if each["key"] == self.model)
+                problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
+                self.error = _words.problem(problem)
 
     def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The values that `model` takes, its defaults where none was given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import which_client
+from .. import did_you_mean, which_client
 from ..resources.matrix import AT_ONCE
 from ._permissions import Permission
 from ._posts import PUBLISH, Posts
@@ -47,7 +47,7 @@ class PromptLab(Posts):
         Keys; the service's first one by default.
     params : dict
         Each parameter's value, or the list of its values.
-    budget_usd : float
+    budget : float
         US dollars that a plan may cost.
     at_once : int
         How many jobs run at a time.
@@ -73,14 +73,13 @@ class PromptLab(Posts):
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
-        budget_usd: float = BUDGET,
+        budget: float = BUDGET,
         at_once: int = AT_ONCE,
         confirm_publish: bool = True,
         **unknown: Any,
     ) -> None:
         if unknown:
-            named = ", ".join(sorted(unknown))
-            raise TypeError(f"PromptLab takes no {named}; see help(PromptLab).")
+            raise did_you_mean.unknown_arguments(PromptLab.__init__, unknown)
         used, owned = which_client.chosen(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.form = LabForm(
@@ -88,7 +87,7 @@ class PromptLab(Posts):
             values=values,
             models=models,
             params=params,
-            budget_usd=budget_usd,
+            budget=budget,
             at_once=at_once,
             **inside,
         )

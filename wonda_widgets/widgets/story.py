@@ -9,7 +9,9 @@ import traitlets
 
 from .. import budgets, runtime, stories
 from ..errors import WondaError
-from ..models import one_line
+from ..jobs import Job
+from ..models import Media, one_line
+from ..pictures import Picture
 from ._panel import Panel, css, esm
 from ._permissions import open_to_all
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
-    from ..pictures import Picture
     from ..resources.history import AsyncHistory
     from ..stories import Chapter
 
@@ -51,6 +51,11 @@ class Story(Panel):
     """``"loading"`` or ``"ready"``."""
 
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
+        if isinstance(wonda, Job | Picture | Media | list | tuple):
+            raise TypeError(
+                "Story shows what its client made today. For a page of some images or jobs, call "
+                "ww.storyboard(images, path)."
+            )
         self._told: list[Chapter] = []
         self._due = False
         super().__init__(wonda, **traits)

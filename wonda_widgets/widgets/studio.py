@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime, which_client
+from .. import did_you_mean, runtime, which_client
 from ..errors import NoMediaError
 from . import _words
 from ._permissions import Permission
@@ -85,14 +85,14 @@ class Studio(Posts):
         model: str | None = None,
         params: Mapping[str, Any] | None = None,
         caption: str = "",
-        budget: Budget | None = None,
+        budget: Budget | float | None = None,
         banner: bool = True,
         story: bool = True,
         of: Collection[str] | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise TypeError(f"Studio takes no {', '.join(sorted(unknown))}; see help(Studio).")
+            raise did_you_mean.unknown_arguments(Studio.__init__, unknown)
         used, owned = which_client.chosen(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.unfinished = Unfinished(used, self._go_on, self._check, of=of)

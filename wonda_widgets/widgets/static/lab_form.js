@@ -88,7 +88,7 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
   });
 }
 
-const TYPED = ["template", "values", "models", "params", "budget_usd", "at_once"];
+const TYPED = ["template", "values", "models", "params", "budget", "at_once"];
 
 export default {
   render({ model, el }) {
@@ -214,7 +214,7 @@ export default {
     const anyway = h("div", { class: "wonda-buttons" }, button("Continue anyway", () => tell(model, { type: "unchecked" }), { small: true }));
     const saveBudget = () => {
       clearTimeout(budgeting);
-      if (model.get("budget_usd") !== money.value) put(model, { budget_usd: money.value });
+      if (model.get("budget") !== money.value) put(model, { budget: money.value });
     };
     const money = h("input", {
       class: "wonda-input",
@@ -330,7 +330,7 @@ export default {
         values: name === undefined ? templateField : valueFields.get(name),
         models,
         params: paramFields.get(name),
-        budget_usd: budget,
+        budget: budget,
       };
       for (const each of [templateField, models, budget, ...valueFields.values(), ...paramFields.values()]) each?.say("");
       const at = rows[kind];
@@ -353,7 +353,7 @@ export default {
       buildParams();
     });
     on("params", buildParams);
-    on("budget_usd", () => document.activeElement !== money && (money.value = model.get("budget_usd")));
+    on("budget", () => document.activeElement !== money && (money.value = model.get("budget")));
     on("at_once", () => (atOnce.value = model.get("at_once")));
     on("plan", paintPlan);
     on("plan state left template", paint);

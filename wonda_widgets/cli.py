@@ -8,7 +8,6 @@ import contextlib
 import importlib.metadata
 import math
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, client, connecting, credentials, database, journal, organizations
+from . import __version__, client, connecting, credentials, database, journal, new_files, organizations
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -273,12 +272,15 @@ def _working_copy(name: str) -> Path:
     folder = Path.cwd() / "wonda-demo"
     try:
         folder.mkdir(exist_ok=True)
+        return _copied(source, folder)
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="wonda-demo-"))
+        return _copied(source, Path(tempfile.mkdtemp(prefix="wonda-demo-")))
+
+
+def _copied(source: Path, folder: Path) -> Path:
+    """The copy in a folder; one that is there already is the person's own."""
     copy = folder / source.name
-    if not copy.exists():
-        shutil.copyfile(source, copy)
-    return copy
+    return copy if copy.exists() else new_files.write(copy, source.read_bytes())
 
 
 def _without_news(folder: Path) -> str:

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from . import new_files
 from .errors import InvalidInputError, MissingKeyError
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ def _marked() -> str | None:
 def _mark(base_url: str) -> None:
     path = mark_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{base_url}\n", encoding="utf-8")
+    new_files.replace(path, f"{base_url}\n".encode())
 
 
 def _unmark() -> None:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import runtime
+from . import new_files, runtime
 from .errors import InvalidInputError, WondaError
 from .pictures import row
 
@@ -105,6 +105,7 @@ async def _folder(
 ) -> Path:
     await runtime.in_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
     turn = asyncio.Semaphore(AT_ONCE)
+    files = new_files.AllOrNone()
 
     async def one(picture: Picture) -> dict[str, Any]:
         async with turn:
@@ -114,21 +115,30 @@ async def _folder(
             except WondaError as error:  # the others are exported all the same
                 made["error"] = error.message
             else:
-                written = await runtime.in_thread(_write_original, folder, picture, data)
-                made["file"] = written.name
+                file = await runtime.in_thread(_write_original, files, folder, picture, data)
+                made["file"] = file.name
             return row({}, picture.row().items(), made)
 
-    rows = await asyncio.gather(*(one(picture) for picture in pictures))
-    await runtime.in_thread(write, folder / MANIFEST, _json(rows))
+    work = [asyncio.create_task(one(picture)) for picture in pictures]
+    try:
+        rows = await asyncio.gather(*work)
+        await runtime.in_thread(write, folder / MANIFEST, _json(rows))
+    except BaseException:
+        for task in work:
+            task.cancel()
+        await runtime.in_thread(files.give_up)  # else the next try would write them once more
+        raise
     return folder
 
 
-def _write_original(folder: Path, picture: Picture, data: bytes) -> Path:
+def _write_original(
+    files: new_files.AllOrNone, folder: Path, picture: Picture, data: bytes
+) -> Path:
     from .imaging import original  # noqa: PLC0415 - needed only now
 
     texts = original.texts(picture.request, picture.job_id, picture.media.media_id)
     name = original.file_name(picture.prompt, picture.job_id, original.kind(data))
-    return original.write(folder, name, original.with_texts(data, texts))
+    return files.write(folder / name, original.with_texts(data, texts))
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -137,11 +147,10 @@ def write(path: Path, data: bytes) -> Path:
     Raises
     ------
     OSError
+        If it cannot be written; then nothing is left of it.
     """
-    from .imaging import original  # noqa: PLC0415 - needed only now
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    return original.write(path, path.name, data)
+    return new_files.write(path / path.name if path.is_dir() else path, data)
 
 
 def _json(rows: list[dict[str, Any]]) -> bytes:

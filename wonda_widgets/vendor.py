@@ -19,12 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from . import credentials
+from . import credentials, new_files, paths
 from .errors import InvalidInputError, UnexpectedReplyError, WondaError
 from .imaging import fonts
 from .imaging.edits import read
@@ -33,6 +32,7 @@ from .models import Media
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 BINARY = "WONDA_BIN"
 TIMEOUT = 180.0  # seconds; it fetches, renders and uploads
@@ -93,20 +93,38 @@ def cli(
     if not steps:
         raise InvalidInputError("operations", "There is nothing to do.", "Pass a Crop or a Text.")
     runs = [_arguments(step) for step in steps]  # all of them, before the first one runs
-    target = None if output is None else _free(Path(output))
+    target = None if output is None else _free(output)
     binary = _binary()
     at = _source(media)
+    if target is None:
+        return _edited(binary, at, runs, None, timeout)
+    with new_files.temporary(target) as part:
+        _edited(binary, at, runs, part, timeout)
+        if not part.is_file():
+            raise UnexpectedReplyError(f"wonda wrote no file at {target}.", LIBRARY)
+        try:
+            return new_files.place(part, target)
+        except OSError as error:
+            raise InvalidInputError(
+                "output", f"{target} cannot be written: {error.strerror or error}.", LIBRARY
+            ) from None
+
+
+def _edited(
+    binary: str, at: str, runs: list[list[str]], output: Path | None, timeout: float
+) -> str:
+    """Run the tool for each operation; the last one writes to `output`, if there is one.
+
+    Gives the id of the last media that was made.
+    """
     for number, arguments in enumerate(runs, start=1):
-        last = number == len(runs)
+        to_file = output is not None and number == len(runs)
         command = [binary, "edit", "image", "--media", at, *arguments]
-        if last and target is not None:
-            command += ["-o", str(target)]
+        if to_file:
+            command += ["-o", str(output)]
         printed = _run(command, timeout)
-        if last and target is not None:
-            if not target.is_file():
-                raise UnexpectedReplyError(f"wonda wrote no file at {target}.", LIBRARY)
-            return target
-        at = _media_id(printed)
+        if not to_file:
+            at = _media_id(printed)
     return at
 
 
@@ -155,8 +173,8 @@ def _source(media: Media | str | os.PathLike[str]) -> str:
     return text
 
 
-def _free(path: Path) -> Path:
-    target = path.expanduser().absolute()
+def _free(path: str | os.PathLike[str]) -> Path:
+    target = paths.expanded(path, "output").absolute()
     if target.exists():
         raise InvalidInputError("output", f"{target} is there already.", "Name a file that is not.")
     return target

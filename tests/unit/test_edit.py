@@ -199,7 +199,10 @@ def test_several_operations_are_one_run_each_and_only_the_last_writes_the_file(t
     first, second = calls()
     assert "-o" not in first
     assert second[second.index("--media") + 1] == "media-1"
-    assert second[-2:] == ["-o", str(target)]
+    flag, written = second[-2], Path(second[-1])
+    assert flag == "-o"
+    assert (written.parent, written.suffix) == (target.parent, ".png")
+    assert not written.exists()
     with pytest.raises(ww.InvalidInputError, match="is there already"):
         cli(LEFT, "original-1", output=target)
 
@@ -233,6 +236,16 @@ def test_a_tool_that_writes_no_file_made_none(tool, tmp_path):
     tool(RUNS["top"])
     with pytest.raises(ww.UnexpectedReplyError, match="wrote no file"):
         cli(LEFT, "original-1", output=tmp_path / "made.png")
+
+
+@only_where_scripts_run
+def test_a_tool_that_fails_half_way_leaves_no_part_of_a_file(tool, tmp_path):
+    tool('pathlib.Path(out).write_bytes(b"half"); sys.exit("disk full")')
+    folder = tmp_path / "made"
+    folder.mkdir()
+    with pytest.raises(ww.WondaError, match="disk full"):
+        cli(LEFT, "original-1", output=folder / "made.png")
+    assert list(folder.iterdir()) == []
 
 
 @only_where_scripts_run

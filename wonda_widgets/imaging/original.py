@@ -13,6 +13,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import new_files, paths
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -99,18 +101,10 @@ def write(path: str | Path | None, name: str, data: bytes) -> Path:
 
     Raises
     ------
+    InvalidInputError
+        If it is no path.
     OSError
-        If it cannot be written.
+        If it cannot be written; then nothing is left of it.
     """
-    target = Path.cwd() if path is None else Path(path).expanduser()
-    folder, name = (target, name) if target.is_dir() else (target.parent, target.name)
-    stem, dot, extension = name.rpartition(".")
-    for number in range(1, 10_000):
-        free = folder / (name if number == 1 else f"{stem or name} ({number}){dot}{extension}")
-        try:
-            with free.open("xb") as file:
-                file.write(data)
-        except FileExistsError:
-            continue
-        return free
-    raise FileExistsError(name)
+    target = Path.cwd() if path is None else paths.expanded(path, "path")
+    return new_files.write(target / name if target.is_dir() else target, data)

@@ -170,7 +170,7 @@ def _source(media: Media | str | os.PathLike[str]) -> str:
             f"wonda cannot be given {text!r}: commas part several pictures, a dash begins a flag.",
             "Pass a media id, or the path of a file without them.",
         )
-    return text
+    return str(paths.expanded(text, "media")) if text.startswith("~") else text
 
 
 def _free(path: str | os.PathLike[str]) -> Path:
@@ -182,7 +182,8 @@ def _free(path: str | os.PathLike[str]) -> Path:
 
 def _binary() -> str:
     asked = os.environ.get(BINARY, "").strip()
-    found = shutil.which(asked or "wonda")
+    # As a text, because a path would lose the "./" of what is in this folder.
+    found = shutil.which(os.path.expanduser(asked) or "wonda")  # noqa: PTH111
     if found is None:
         raise WondaError(
             f"{BINARY} names {asked}, which cannot be run."

@@ -59,7 +59,7 @@ def font(family: str, size: int) -> ImageFont.FreeTypeFont:
     if family.casefold().endswith(FILES):
         try:
             return ImageFont.truetype(Path(family).expanduser(), size)
-        except (OSError, ValueError):
+        except (OSError, RuntimeError, ValueError):  # RuntimeError: a home that nobody has
             raise InvalidInputError(
                 "font_family", f"{family} cannot be read as a font.", "Pass a .ttf or .otf file."
             ) from None

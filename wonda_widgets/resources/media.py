@@ -55,7 +55,8 @@ class AsyncMedia:
         Parameters
         ----------
         source : path, bytes, binary file or PIL.Image
-            A `PIL.Image` is sent as PNG.
+            A `PIL.Image` of any mode is sent as PNG, upright as its EXIF says. ``~`` in a path
+            is your home.
         name : str, optional
             A file name, from which the type is guessed if the bytes do not tell.
         edit : dict, optional
@@ -185,14 +186,17 @@ def read_source(source: Any, name: str | None) -> Source:
         data = source.read()
         name = name or Path(str(getattr(source, "name", ""))).name
     elif hasattr(source, "save"):  # a PIL.Image, without importing Pillow to ask
-        buffer = BytesIO()
-        source.save(buffer, "PNG")
-        data = buffer.getvalue()
+        data = _of_pillow(source)
     else:
         try:
-            path = Path(source)
+            path = Path(source).expanduser()
             data = path.read_bytes()
-        except (OSError, TypeError, ValueError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:  # RuntimeError: no such home
             reason = getattr(error, "strerror", None) or error
             raise InvalidInputError(
                 "source",
@@ -207,6 +211,18 @@ def read_source(source: Any, name: str | None) -> Source:
     mime = _sniffed(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     extension = mimetypes.guess_extension(mime) or ""
     return Source(name or f"upload{extension}", data, mime)
+
+
+def _of_pillow(source: Any) -> bytes:
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when a picture is there
+
+    from ..imaging import pillow_source  # noqa: PLC0415 - see above
+
+    if isinstance(source, Image.Image):
+        return pillow_source.png(source)
+    buffer = BytesIO()
+    source.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _sniffed(data: bytes) -> str | None:

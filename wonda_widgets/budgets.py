@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from . import table_values
 from .errors import BadRequestError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Budget:
     Parameters
     ----------
     usd : float
-        US dollars.
+        US dollars; any number, a `decimal.Decimal` or one of an array, too.
     since : datetime.datetime, optional
         From when on, not later than now; without a zone, by this computer's. Without it: each
         day anew.
@@ -92,11 +93,13 @@ class Budget:
     """
 
     def __init__(self, usd: float, since: datetime | None = None) -> None:
+        usd = table_values.plain(usd)
         number = isinstance(usd, int | float) and not isinstance(usd, bool)
         if not number or not 0 <= usd <= MOST:
             said = f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."
             raise InvalidInputError("budget", said)
-        if since is not None and not isinstance(since, datetime):
+        nothing = since is not None and table_values.is_missing(since)  # NaT is a datetime, too
+        if nothing or (since is not None and not isinstance(since, datetime)):
             raise InvalidInputError("since", f"since is a datetime, not {since!r}.")
         self.usd = float(usd)
         self.since = since

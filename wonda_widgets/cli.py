@@ -17,7 +17,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, client, connecting, credentials, database, journal, new_files, organizations
+from . import (
+    __version__,
+    client,
+    connecting,
+    credentials,
+    database,
+    journal,
+    new_files,
+    organizations,
+)
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:

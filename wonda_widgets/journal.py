@@ -27,7 +27,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import batches, budgets, elapsed, pictures, pruning, records, stories, time_of_day
+from . import (
+    batches,
+    budgets,
+    elapsed,
+    pictures,
+    pruning,
+    records,
+    stories,
+    table_values,
+    time_of_day,
+)
 from .database import MEMORY, Database, prepare
 from .errors import InvalidInputError
 from .pruning import WAITING
@@ -124,6 +134,7 @@ class Journal:
         days: float = DAYS,
         megabytes: float = MEGABYTES,
     ) -> None:
+        days, megabytes = table_values.plain(days), table_values.plain(megabytes)
         for name, value in (("days", days), ("megabytes", megabytes)):
             if not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise InvalidInputError(name, f"{name} is a number above 0, not {value!r}.")

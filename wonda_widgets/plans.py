@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import did_you_mean, schema
+from . import did_you_mean, schema, table_values
 from .errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def planned(
         values=varied,
         models=chosen,
         params=settings,
-        attachments=list(attachments),
+        attachments=elements("attachment_media_ids", "The list of references", attachments),
         notes=[*_notes(settings, chosen, offered), *_merged(merged)],
     )
 
@@ -217,9 +217,15 @@ def _varied(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
     names = placeholders(template)
     varied = {}
     for name in names:
-        given = [str(value) for value in _listed(f"values.{name}", f"{{{name}}}", values.get(name))]
-        if any(not value.strip() for value in given):
-            raise InvalidInputError(f"values.{name}", f"A value of {{{name}}} is empty.")
+        listed = _listed(f"values.{name}", f"{{{name}}}", values.get(name))
+        given = [str(value) for value in listed]
+        for number, value in enumerate(given, 1):
+            if listed[number - 1] is None or not value.strip():
+                raise InvalidInputError(
+                    f"values.{name}",
+                    f"Value {number} of {{{name}}} is empty.",
+                    "Fill it in or take it out.",
+                )
         _no_doubles(f"values.{name}", f"{{{name}}}", given)
         varied[name] = given
     return varied
@@ -237,15 +243,36 @@ def _models(models: Any, offered: Mapping[str, ImageModel]) -> list[str]:
 
 def _listed(field: str, name: str, given: Any) -> list[Any]:
     """One value or several, as a list that has some and none twice."""
-    if given is None or isinstance(given, str | int | float):
-        given = [] if given is None or given == "" else [given]
-    try:
-        listed = list(given)
-    except TypeError:
-        raise InvalidInputError(field, f"{name} takes a list of values, not {given!r}.") from None
+    listed = elements(field, name, given)
     if not listed:
         raise InvalidInputError(field, f"{name} has no values.", "Add one or more.")
     _no_doubles(field, name, listed)
+    return listed
+
+
+def elements(field: str, name: str, given: Any) -> list[Any]:
+    """One value or several, of a list, an array or a column, as a list of plain Python.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none to go through, or one stands for nothing, as not-a-number does; the
+        message says which. None is taken: a parameter may be left to the service.
+    """
+    given = table_values.plain(given)
+    if given is None or (isinstance(given, str) and not given):
+        return []
+    if isinstance(given, str | int | float) or table_values.is_missing(given):
+        given = [given]
+    try:
+        listed = [table_values.plain(value) for value in given]
+    except TypeError:
+        raise InvalidInputError(field, f"{name} takes a list of values, not {given!r}.") from None
+    for number, value in enumerate(listed, 1):
+        if value is not None and table_values.is_missing(value):
+            raise InvalidInputError(
+                field, f"Value {number} of {name} is empty ({value}).", "Fill it in or take it out."
+            )
     return listed
 
 

@@ -46,6 +46,7 @@ from .errors import (
 )
 from .models import OrganizationsReply, parse, timestamp
 from .replies import SERVER_ERROR, LostError, Reply
+from .table_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -577,7 +578,7 @@ class Transport:
 
 
 def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON body as httpx sends it.
+    """A JSON body as httpx sends it; numbers, texts and lists of tables and arrays are taken, too.
 
     Raises
     ------
@@ -586,7 +587,7 @@ def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         # Not-a-number and half an emoji pass most encoders and are refused by services.
-        content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        content = json.dumps(plain(body), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             "request", f"The request cannot be sent as JSON: {error}.", "Correct what it names."

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from .. import runtime, stories
+from .. import runtime, stories, table_values
 from ..errors import APIError, InvalidInputError, NoMediaError, UnsafeMediaError, WondaError
 from ..models import Media, parse
 from ..pictures import RATINGS, Picture, Query
@@ -98,6 +98,7 @@ class AsyncHistory:
         limit, offset : int
             How many at most, and how many newer ones to leave out.
         """
+        limit, offset = table_values.plain(limit), table_values.plain(offset)
         for name, value, least in (("limit", limit, 1), ("offset", offset, 0)):
             if not isinstance(value, int) or not least <= value <= MOST:
                 raise InvalidInputError(
@@ -205,6 +206,8 @@ class AsyncHistory:
         note : str, optional
             At most 10,000 characters.
         """
+        favourite, rating = table_values.plain(favourite), table_values.plain(rating)
+        note = table_values.text("note", "The note", note)
         if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
             raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
         if note is not None and len(note) > LONGEST_NOTE:
@@ -427,8 +430,8 @@ def _query(
     return Query(
         text=text,
         model=model,
-        favourite=favourite,
-        rating=rating,
+        favourite=table_values.present("favourite", "favourite", favourite),
+        rating=table_values.present("rating", "rating", rating),
         since=_moment("since", since, time.min),
         until=_moment("until", until, time.max),
     )
@@ -438,7 +441,7 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
     """Seconds since 1970."""
     if when is None:
         return None
-    if not isinstance(when, date):  # a datetime is a date too
+    if not isinstance(when, date) or table_values.is_missing(when):  # NaT is a datetime, too
         raise InvalidInputError(name, f"{name} is a date or a datetime, not {when!r}.")
     if not isinstance(when, datetime):
         when = datetime.combine(when, of_a_day)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from .. import budgets, runtime
+from .. import budgets, runtime, table_values
 from ..budgets import UnpricedError
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
@@ -372,6 +372,7 @@ def body_of(
         raise InvalidInputError(
             "model", "No model was chosen.", "Take one from wonda.capabilities().image_models."
         )
+    model, prompt = table_values.plain(model), table_values.plain(prompt)
     if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
         raise InvalidInputError(
             "prompt",
@@ -385,8 +386,22 @@ def body_of(
     body: dict[str, Any] = {"model": model}
     if prompt is not None:
         body["prompt"] = prompt
-    if params:
-        body["params"] = dict(params)
-    if attachment_media_ids:
-        body["attachmentMediaIds"] = list(attachment_media_ids)
+    settings = dict(params) if params is not None else {}
+    for name, value in settings.items():
+        if value is not None and table_values.is_missing(value):
+            raise InvalidInputError(
+                f"params.{name}", f"{name} is empty ({value}).", "Fill it in or leave it out."
+            )
+    if settings:
+        body["params"] = settings
+    references = table_values.plain(attachment_media_ids)
+    references = [] if references is None else list(references)
+    if not all(isinstance(each, str) and each for each in references):
+        raise InvalidInputError(
+            "attachment_media_ids",
+            "One of the reference images has no media id.",
+            "Pass [media.media_id for media in …].",
+        )
+    if references:
+        body["attachmentMediaIds"] = references
     return body

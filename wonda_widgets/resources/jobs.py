@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .. import records, runtime
+from .. import records, runtime, table_values
 from ..errors import InvalidInputError
 from ..jobs import SCHEDULED
 from ..models import timestamp
@@ -55,6 +55,7 @@ class AsyncJobs:
         limit : int
             How many at most.
         """
+        limit = table_values.plain(limit)
         if not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MOST:,}.")
         self._core.transport.check_open()
@@ -70,6 +71,7 @@ class AsyncJobs:
         an entry.
         """
         self._core.transport.check_open()
+        days = table_values.plain(days)
         if not isinstance(days, int | float) or not 0 < days < math.inf:
             raise InvalidInputError("days", f"days is a number above 0, not {days!r}.")
         since = time.time() - days * 86_400

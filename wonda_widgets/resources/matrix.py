@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from .. import estimates, headless, runtime
+from .. import estimates, headless, runtime, table_values
 from ..batches import DAYS, cell_name
 from ..errors import (
     AuthenticationError,
@@ -130,6 +130,7 @@ class Matrix:
         allow_unchecked: bool = False,
     ) -> None:
         self.budget = checked_budget(budget)
+        at_once = table_values.plain(at_once)
         if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
             raise InvalidInputError("at_once", "at_once is a whole number above 0.")
         self._at_once = min(at_once, MOST_AT_ONCE)
@@ -851,6 +852,7 @@ def checked_budget(budget: Any) -> float | None:
     """
     if budget is None:
         return None
+    budget = table_values.plain(budget)
     is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
     if not is_number or not 0 < budget < math.inf:
         raise InvalidInputError(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .. import records, runtime
+from .. import records, runtime, table_values
 from ..errors import (
     GoneError,
     InvalidInputError,
@@ -421,14 +421,13 @@ def _body(
             "media_id", "There is no picture to publish.", "Pass job.wait().media.media_id."
         )
     _check_account(instagram_account_id)
-    check_length("caption", caption, MAX_CAPTION)
-    check_length("alt_text", alt_text, MAX_ALT_TEXT)
+    said = _text("alt_text", alt_text, MAX_ALT_TEXT)
     body = {
-        "mediaId": media_id,
-        "instagramAccountId": instagram_account_id,
-        "caption": caption,
-        "altText": None if product in WITHOUT_ALT_TEXT else alt_text,
-        "product": product,
+        "mediaId": table_values.plain(media_id),
+        "instagramAccountId": table_values.plain(instagram_account_id),
+        "caption": _text("caption", caption, MAX_CAPTION),
+        "altText": None if product in WITHOUT_ALT_TEXT else said,
+        "product": table_values.text("product", "The product", product),
     }
     return {name: value for name, value in body.items() if value is not None}
 
@@ -436,7 +435,8 @@ def _body(
 def _carousel(
     media_ids: Sequence[str], instagram_account_id: str, caption: str | None
 ) -> dict[str, Any]:
-    slides = list(media_ids) if isinstance(media_ids, list | tuple) else []
+    given = table_values.plain(media_ids)
+    slides = given if isinstance(given, list) else []
     if not slides or not all(isinstance(each, str) and each for each in slides):
         raise InvalidInputError(
             "media_ids",
@@ -449,8 +449,11 @@ def _carousel(
             "media_ids", "A picture is in this carousel twice.", "Leave one of the two out."
         )
     _check_account(instagram_account_id)
-    check_length("caption", caption, MAX_CAPTION)
-    body = {"mediaIds": slides, "instagramAccountId": instagram_account_id, "caption": caption}
+    body = {
+        "mediaIds": slides,
+        "instagramAccountId": table_values.plain(instagram_account_id),
+        "caption": _text("caption", caption, MAX_CAPTION),
+    }
     return {name: value for name, value in body.items() if value is not None}
 
 
@@ -489,6 +492,13 @@ def _job_id(post: ScheduledPost | Job | str) -> str:
             "post", "This is no scheduled post.", "Take one from wonda.publish.scheduled()."
         )
     return found.strip()
+
+
+def _text(field: str, given: str | None, most: int) -> str | None:
+    """A text that goes with a post."""
+    found = table_values.text(field, f"The {field.replace('_', ' ')}", given)
+    check_length(field, found, most)
+    return found
 
 
 def check_length(field: str, text: str | None, most: int) -> None:

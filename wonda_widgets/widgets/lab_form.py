@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .. import plans, runtime, schema
+from .. import plans, runtime, schema, table_values
 from ..errors import InvalidInputError
 from ..resources.matrix import AT_ONCE, MOST_AT_ONCE, Matrix, checked_budget
 from . import _items, _words
@@ -98,11 +98,17 @@ class LabForm(Panel):
         super().__init__(
             wonda,
             template=template,
-            values={name: _listed(some) for name, some in (values or {}).items()},
-            models=_listed(models),
-            params={name: _listed(some) for name, some in (params or {}).items()},
+            values={
+                name: plans.elements(f"values.{name}", f"{{{name}}}", some)
+                for name, some in (values or {}).items()
+            },
+            models=plans.elements("models", "The model", models),
+            params={
+                name: plans.elements(f"params.{name}", name, some)
+                for name, some in (params or {}).items()
+            },
             budget=f"{amount:.2f}" if amount is not None else "",
-            at_once=at_once,
+            at_once=table_values.plain(at_once),
             **traits,
         )
         self.observe(
@@ -353,11 +359,6 @@ class LabForm(Panel):
     def _on_leave(self, _content: object) -> None:
         self._left = None
         self.left = ""
-
-
-def _listed(given: Any) -> list[Any]:
-    """One value or several, as a list."""
-    return [given] if isinstance(given, str | int | float) else list(given)
 
 
 def _factors(plan: plans.Plan) -> str:

@@ -24,13 +24,13 @@ import stat
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import runtime
 from .errors import ClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -63,10 +63,20 @@ class Database:
         SQL that leads from each schema version to the next; the first makes it.
     probe : str
         SQL that every sound file of the newest version takes.
+    functions : dict, optional
+        What that SQL calls: functions of one value by their names. Each gives always the same
+        for the same value.
     """
 
-    def __init__(self, path: Path | None, migrations: Sequence[str], probe: str) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        migrations: Sequence[str],
+        probe: str,
+        functions: Mapping[str, Callable[[Any], Any]] | None = None,
+    ) -> None:
         self.path = path
+        self._functions = dict(functions or {})
         self._unusable = ""  # why work goes on in memory
         self._migrations = migrations
         self._probe = probe
@@ -202,6 +212,8 @@ class Database:
             # The end of this process loses nothing; only a power cut could lose the last moments.
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.row_factory = sqlite3.Row
+            for name, function in self._functions.items():
+                connection.create_function(name, 1, function, deterministic=True)
             self._migrate(connection)
         except BaseException:
             connection.close()

@@ -41,6 +41,7 @@ from . import (
 from .database import MEMORY, Database, prepare
 from .errors import InvalidInputError
 from .pruning import WAITING
+from .search_text import searchable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -103,6 +104,7 @@ MIGRATIONS = (
     {budgets.MIGRATION};
     {time_of_day.MIGRATION}
     """,  # noqa: S608 - ours
+    pictures.SEARCHABLE,
 )
 
 
@@ -142,7 +144,9 @@ class Journal:
         self._bytes = megabytes * 1_000_000
         self._begun = 0
         self._written = 0.0  # bytes since the last pruning
-        self._database = Database(_path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1")
+        self._database = Database(
+            _path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1", {"searchable": searchable}
+        )
         self.pictures = pictures.Pictures(self._database, records.read)
         self.batches = batches.Batches(self._database, records.read)
         self.stories = stories.Stories(self._database, records.read)

@@ -6,7 +6,6 @@ person thinks of it, and an index of its words (SQLite's FTS5, which keeps no co
 
 from __future__ import annotations
 
-import re
 from datetime import datetime  # noqa: TC003 - msgspec reads it
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import msgspec
 
 from . import code, open_clients
 from .models import Media  # noqa: TC001 - msgspec reads it
+from .search_text import matching
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,6 +51,18 @@ MIGRATION = """
         SELECT intent, base_url, asked_at, coalesce(CAST(json_extract(body, '$.model') AS TEXT), '')
         FROM request WHERE kind='inference' AND json_valid(body) ORDER BY asked_at;
     INSERT INTO words (words) VALUES ('rebuild')
+    """
+
+#: An index whose words `searchable` tells apart, in every script; made of what is there.
+SEARCHABLE = """
+    DROP TABLE words;
+    CREATE VIRTUAL TABLE words USING fts5 (
+        prompt, note, content='',
+        tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co M*'"
+    );
+    INSERT INTO words (rowid, prompt, note)
+        SELECT id, searchable(prompt), searchable(note) FROM texts
+        WHERE intent IN (SELECT intent FROM request WHERE json_valid(body))
     """
 
 #: An index that keeps no copy of the words is told what it held when that goes.
@@ -177,7 +189,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     text : str
-        Words, or their beginnings, that all occur in the prompt or the note.
+        Words, or their beginnings, that all occur in the prompt or the note; in scripts
+        without spaces any part of a text.
     since, until : float or None
         Seconds since 1970; `until` itself is left out.
     """
@@ -211,7 +224,7 @@ class Pictures:
         )
         # As the view gives it: the index must hold what is told to it when that goes.
         connection.execute(
-            f"{_IN} SELECT id, prompt, note FROM texts WHERE id=?",  # noqa: S608 - ours
+            f"{_IN} SELECT id, searchable(prompt), searchable(note) FROM texts WHERE id=?",  # noqa: S608
             (made.lastrowid,),
         )
 
@@ -219,7 +232,8 @@ class Pictures:
     def forget(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
         """Let the rows of the intents that `inside` selects go."""
         connection.execute(
-            f"{_OUT} SELECT 'delete', id, prompt, note FROM texts WHERE intent IN ({inside})",  # noqa: S608
+            f"{_OUT} SELECT 'delete', id, searchable(prompt), searchable(note) FROM texts"  # noqa: S608
+            f" WHERE intent IN ({inside})",
             values,
         )
         connection.execute(f"DELETE FROM picture WHERE intent IN ({inside})", values)  # noqa: S608
@@ -287,13 +301,14 @@ class Pictures:
             if old is None:
                 return None
             words = (old["id"], old["prompt"])
-            connection.execute(f"{_OUT} VALUES ('delete', ?, ?, ?)", (*words, old["note"]))
+            as_terms = "?, searchable(?), searchable(?)"
+            connection.execute(f"{_OUT} VALUES ('delete', {as_terms})", (*words, old["note"]))
             connection.execute(
                 f"UPDATE picture SET {names} WHERE intent=?",  # noqa: S608 - ours
                 (*marks.values(), intent),
             )
             new = connection.execute(find, (intent,)).fetchone()
-            connection.execute(f"{_IN} VALUES (?, ?, ?)", (*words, new["note"]))
+            connection.execute(f"{_IN} VALUES ({as_terms})", (*words, new["note"]))
             return _marks(new)
 
         return self._database.run(work)
@@ -366,12 +381,6 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
 def _newest(query: Query) -> str:
     """Newest first: rows are numbered in the order in which they were asked for."""
     return "words.rowid DESC" if matching(query.text) else "picture.id DESC"
-
-
-def matching(text: str) -> str:
-    """What a person typed, as FTS5 takes it: every word, or its beginning, in any order."""
-    # Each becomes a quoted string, so that none is an operator of the query language.
-    return " ".join(f'"{word}"*' for word in re.findall(r"\w+", text))
 
 
 def _marks(row: sqlite3.Row) -> Marks:

@@ -87,7 +87,8 @@ class AsyncHistory:
         Parameters
         ----------
         text : str
-            Words, or their beginnings, that all occur in the prompt or in your note.
+            Words, or their beginnings, that all occur in the prompt or in your note; in scripts
+            without spaces any part of a text. Capitals and accents do not count.
         model : str, optional
         favourite : bool, optional
         rating : int, optional

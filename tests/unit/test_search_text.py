@@ -158,7 +158,7 @@ def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
         assert prompts(wonda, "山 海") == ["夕日が沈む日本の海"]
 
 
-def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path, monkeypatch):
+def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     path = tmp_path / "journal.db"
     before = journal.MIGRATIONS[: journal.MIGRATIONS.index(SEARCHABLE)]
     with sqlite3.connect(path) as old:

@@ -15,11 +15,15 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from . import graphemes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MOST_NUMBERS = 10_000  # of files with one name in a folder
+
+LONGEST_NAME = 255  # bytes, on nearly all file systems
 
 #: What a file system says that cannot tell whether the bytes are on the disk.
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
@@ -121,9 +125,15 @@ def place(part: Path, target: Path) -> Path:
 
 
 def numbered(name: str, number: int) -> str:
-    """``"story.html"`` as ``"story (2).html"``."""
+    """``"story.html"`` as ``"story (2).html"``; a long name is shortened for it."""
     stem, dot, suffix = name.rpartition(".")
-    return f"{stem or name} ({number}){dot}{suffix}" if stem else f"{name} ({number})"
+    if not stem:
+        stem, dot, suffix = name, "", ""
+    end = f" ({number}){dot}{suffix}"
+    room = LONGEST_NAME - len(os.fsencode(end))
+    if len(os.fsencode(stem)) > room:
+        stem = graphemes.shortened(stem, len(stem), room)
+    return stem + end
 
 
 def _fill(part: Path, data: bytes) -> None:

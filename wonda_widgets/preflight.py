@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from unicodedata import category
 
 import msgspec
 
+from . import graphemes
 from .imaging.operations import Crop, Encode, Operation, Pad, Resize
 from .resources.publish import MAX_CAPTION
+from .seen_text import VARIATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +33,9 @@ MIN_WIDTH, MAX_WIDTH = 320, 1440  # pixels; the feed scales to fit outside it
 MAX_HASHTAGS = 5  # announced in December 2025; until it holds everywhere, 30
 FORMER_MAX_HASHTAGS = 30
 MAX_MENTIONS = 20  # on most publishers' pages; one says 3
+
+#: Say how the signs beside them look, and are none themselves.
+_UNSEEN = {graphemes.JOINER, graphemes.NON_JOINER, *map(chr, VARIATIONS)}
 
 NEAR = 0.01  # of a ratio: no eye sees the difference
 JUST_OFF = 0.02  # of a limit: told in pixels
@@ -186,13 +193,29 @@ def after(facts: Facts, operations: Sequence[Operation]) -> Facts:
 
 
 def hashtags(caption: str) -> int:
-    """How many hashtags a caption has; those within addresses are none."""
-    return sum(run.count("#") for run in re.findall(r"(?<![\w&])(?:#\w+)+", _text(caption)))
+    """How many hashtags a caption has; those within addresses are none.
+
+    A hashtag has letters with their marks, digits, underscores and emoji.
+    """
+    count, is_tag = 0, False
+    for last, sign, following in _neighbours(_text(caption)):
+        if sign == "#":
+            # Behind a letter it is none, unless that letter is another hashtag's: "#a#b".
+            starts = is_tag or not (_is_of_word(last) or last == "&")
+            is_tag = starts and (_is_of_word(following) or graphemes.is_emoji(following))
+            is_tag = is_tag and not graphemes.extends(following)  # as of a keycap
+            count += is_tag
+        else:
+            is_tag = is_tag and (_is_of_word(sign) or _is_of_emoji(sign))
+    return count
 
 
 def mentions(caption: str) -> int:
     """How many accounts a caption names; an e-mail address is none."""
-    return len(re.findall(r"(?<![\w.+-])@\w", _text(caption)))
+    return sum(
+        sign == "@" and re.match(r"\w", following) is not None and not _is_of_word(last)
+        for last, sign, following in _neighbours(_text(caption))
+    )
 
 
 def named(ratio: float) -> str:
@@ -202,6 +225,22 @@ def named(ratio: float) -> str:
         if abs(ratio * high / wide - 1) < NEAR:
             return name
     return f"{ratio:.2f}:1"
+
+
+def _neighbours(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each sign with the one before it, of those that are seen, and the one after it."""
+    last = ""
+    for sign, following in pairwise(f"{text} "):
+        yield last, sign, following
+        last = last if sign in _UNSEEN else sign
+
+
+def _is_of_word(sign: str) -> bool:
+    return sign == "_" or sign.isalnum() or (bool(sign) and category(sign).startswith("M"))
+
+
+def _is_of_emoji(sign: str) -> bool:
+    return graphemes.is_emoji(sign) or graphemes.extends(sign) or sign in _UNSEEN
 
 
 def _text(caption: str) -> str:

@@ -15,6 +15,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
+from .seen_text import VARIATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,7 +60,6 @@ _DOTLESS_I = "\u0131"  # which a Turkish "I" is, and an English one is not
 _NON_JOINER = "\u200c"
 _TATWEEL = "\u0640"  # makes an Arabic word longer to look at
 _TONES = range(0x1F3FB, 0x1F400)  # of skin
-_VARIATIONS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 _END = "\x1f"  # of a term, within what stands together; a control character is in none
 _FIRST_EMOJI = "\u2190"
 _SIGN = "\ue000"  # begins what stands for a sign such as an emoji; for private use, so no text
@@ -122,7 +123,7 @@ def _folded(text: str) -> str:
     kept: list[str] = []
     base = ""
     for sign in plain:
-        if category(sign) != "Mn" or ord(sign) in _VARIATIONS:
+        if category(sign) != "Mn" or ord(sign) in VARIATIONS:
             base = sign
         elif _is_in(base, _UNMARKED) and base + sign != _SHORT_I:
             continue
@@ -133,7 +134,7 @@ def _folded(text: str) -> str:
 def _is_unseen(sign: str, kind: str) -> bool:
     """Whether a sign shows nothing, or only how another one looks."""
     code = ord(sign)
-    return kind == "Cf" or sign == _TATWEEL or code in _TONES or code in _VARIATIONS
+    return kind == "Cf" or sign == _TATWEEL or code in _TONES or code in VARIATIONS
 
 
 @lru_cache(maxsize=4096)

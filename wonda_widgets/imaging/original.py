@@ -12,8 +12,9 @@ import struct
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
-from .. import new_files, paths
+from .. import graphemes, new_files, paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,9 @@ PNG_HEADER_END = 33  # signature and the IHDR chunk, after which texts may come
 JPEG_START = b"\xff\xd8"
 MAX_SEGMENT = 65_533  # bytes in a JPEG segment
 RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # devices, on Windows with any extension
+MOST_CHARACTERS = 48  # of a prompt, in a name
+MOST_BYTES = 180  # the same; a name has up to 255, and a number may follow
+_JOINERS = graphemes.JOINER + graphemes.NON_JOINER
 EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
 
 
@@ -74,13 +78,30 @@ def _png_text(keyword: str, text: str) -> bytes:
 
 
 def file_name(prompt: str, job_id: str, kind: str) -> str:
-    """A name that a person recognises and no file system refuses."""
-    words = re.findall(r"\w+", prompt.lower())
-    stem = "-".join(words)[:48].strip("-_") or "picture"
+    """A name that a person recognises and no file system refuses.
+
+    It has the prompt's words in any script, and its emoji; at most 48 characters of them.
+    """
+    stem = "-".join(_words(normalize("NFC", prompt.lower())))
+    stem = graphemes.shortened(stem, MOST_CHARACTERS, MOST_BYTES).strip("-_") or "picture"
     tail = re.sub(r"\W", "", job_id)[:8]
     if not tail and RESERVED.fullmatch(stem):
         tail = "picture"
     return f"{stem}{'-' + tail if tail else ''}{EXTENSIONS.get(kind, '')}"
+
+
+def _words(text: str) -> list[str]:
+    """What stands between spaces and signs that are no emoji."""
+    words = [""]
+    for cluster in graphemes.split(text):
+        first = cluster[0]
+        if first == "_" or first.isalnum() or graphemes.is_emoji(first):
+            words[-1] += cluster.rstrip(_JOINERS)
+            if cluster[-1] in _JOINERS and not graphemes.is_emoji(first):
+                words[-1] += cluster[-1]  # within a Persian word; at its end it goes below
+        else:
+            words.append("")
+    return [word.strip(_JOINERS) for word in words if word.strip(_JOINERS)]
 
 
 def kind(data: bytes) -> str:

@@ -22,11 +22,13 @@ import msgspec
 from PIL import Image, ImageColor
 
 from ..errors import InvalidInputError
-from . import decode, fonts, lettering
+from . import decode, fonts, lettering, scripts
 from .operations import Crop, Encode, Operation, Pad, Resize, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from PIL import ImageFont
 
 Size = tuple[int, int]
 
@@ -195,11 +197,32 @@ def _check_text(size: Size, text: Text) -> None:
     _check_color("text_color", text.text_color)
     _check_color("stroke_color", text.stroke_color)
     fonts.font(text.font_family, lettering.size_of(text, size))
-    lacking = fonts.missing(fonts.font(text.font_family, SIGN_SIZE), text.text)
+    face = fonts.font(text.font_family, SIGN_SIZE)
+    lacking = fonts.missing(face, text.text)
     if lacking:
         signs = " ".join(lacking[:MOST_SIGNS])
-        title = f"The font {text.font_family} has no {signs} – it would be an empty box."
+        name = fonts.used(face, text.font_family)
+        title = f"The font {name} has no {signs} – it would be an empty box."
         _refuse("font_family", title, "Choose another font, or other words.")
+    _check_script(face, text.text)
+
+
+def _check_script(face: ImageFont.FreeTypeFont, text: str) -> None:
+    """Refuse what would come out mirrored or with its letters apart."""
+    trouble = scripts.trouble(text)
+    if trouble is None or scripts.can_arrange(face):
+        return
+    kind, sign = trouble
+    wrong = {
+        "order": "text from right to left would be mirrored",
+        "joined": "its letters would stand apart or in the wrong order",
+        "marks": "its marks would lie over each other",
+    }[kind]
+    _refuse(
+        "text",
+        f"“{sign}” cannot be drawn correctly on this computer: {wrong}.",
+        "Install FriBiDi and a Pillow with Raqm, or write other words.",
+    )
 
 
 def _check_range(operation: Operation, name: str, low: float, high: float) -> None:

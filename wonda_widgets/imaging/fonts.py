@@ -13,10 +13,12 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from unicodedata import normalize
 
 from PIL import ImageFont
 
 from ..errors import InvalidInputError
+from . import scripts
 from .operations import Text
 
 BUILT_IN = "Default"
@@ -73,10 +75,27 @@ def font(family: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def missing(face: ImageFont.FreeTypeFont, text: str) -> str:
-    """The signs of `text` that a font draws as an empty box, each once."""
+    """The signs of `text` that a font draws as an empty box, each once.
+
+    Signs that show nothing by themselves are none: variation selectors, joiners.
+    """
+    # One by one: a mark alone would be given a letter to stand on.
+    face = face.font_variant(layout_engine=ImageFont.Layout.BASIC)
     box = _drawn(face, NO_SIGN)
-    signs = [sign for sign in dict.fromkeys(text) if sign.isprintable() and not sign.isspace()]
+    signs = [
+        sign
+        for sign in dict.fromkeys(normalize("NFC", text))
+        if sign.isprintable() and not sign.isspace() and not scripts.is_ignorable(sign)
+    ]
     return "".join(sign for sign in signs if _drawn(face, sign) == box)
+
+
+def used(face: ImageFont.FreeTypeFont, family: str) -> str:
+    """A font's name for a sentence, which also says so if it stands in for another."""
+    name = face.getname()[0] or family
+    asked = family.strip()
+    is_file = asked.casefold().endswith(FILES)
+    return name if is_file or name.casefold() == asked.casefold() else f"{name} used as {asked}"
 
 
 def _drawn(face: ImageFont.FreeTypeFont, sign: str) -> tuple[tuple[int, int], bytes]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageColor, ImageDraw
 
-from . import fonts
+from .. import graphemes
+from . import fonts, scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def write(image: Image.Image, text: Text) -> None:
     top, bottom = _between(height, text.padding_top, text.padding_bottom)
     box = min(text.size_percent * width / 100, right - left)
     across, down = _share(text.position, "left", "right"), _share(text.position, "top", "bottom")
-    lines = list(wrapped(text.text, font, box))
+    lines = list(wrapped(scripts.drawable(text.text, font), font, box))
     ascent, descent = font.getmetrics()
     step = (ascent + descent) * LEADING
     baseline = top + (bottom - top - step * len(lines)) * down + (step + ascent - descent) / 2
@@ -61,19 +62,22 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> Iterator[s
             if line:
                 yield line
             line = word
-            while len(line) > 1 and font.getlength(line) > width:
-                fits = max(1, _fitting(line, font, width))
-                yield line[:fits]
-                line = line[fits:]
+            # A letter stays with its marks.
+            left = list(graphemes.split(word)) if font.getlength(word) > width else []
+            while len(left) > 1 and font.getlength("".join(left)) > width:
+                fits = max(1, _fitting(left, font, width))
+                yield "".join(left[:fits])
+                left = left[fits:]
+                line = "".join(left)
         yield line
 
 
-def _fitting(line: str, font: ImageFont.FreeTypeFont, width: float) -> int:
+def _fitting(line: list[str], font: ImageFont.FreeTypeFont, width: float) -> int:
     """How many characters fit, found by halving."""
     low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
-        if font.getlength(line[:middle]) <= width:
+        if font.getlength("".join(line[:middle])) <= width:
             low = middle
         else:
             high = middle - 1

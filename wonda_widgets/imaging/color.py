@@ -50,6 +50,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
         return image
     if alpha is not None:
         image.putalpha(alpha)
+    # Pillow notes a profile with the time of day in it; without one it is sRGB to everybody.
+    info.pop("icc_profile", None)
     image.format, image.info = kind, info
     return image
 

@@ -6,8 +6,9 @@
 a picture too large to be made is never begun. Two pictures at most are held
 beside the file: the one before an operation and the one after it.
 
-The file that is written has the colour profile of the original and nothing else of
-its metadata: neither where it was taken nor by what.
+The file that is written is in sRGB, which needs no profile, and has nothing of the
+original's metadata: neither where it was taken nor by what. Only a profile that cannot be
+read is passed on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import msgspec
 from PIL import Image, ImageColor
 
 from ..errors import InvalidInputError
-from . import decode, fonts, lettering, scripts
+from . import color, decode, fonts, lettering, scripts
 from .operations import Crop, Encode, Operation, Pad, Resize, Text
 
 if TYPE_CHECKING:
@@ -251,13 +252,16 @@ def _pixels(made: Crop | Pad | Resize) -> str:
 
 
 def opened(data: bytes) -> Image.Image:
-    """The pixels of an original, upright, as RGB or RGBA; `format` is what it was.
+    """The pixels of an original, upright, as RGB or RGBA in sRGB; `format` is what it was.
 
     Raises
     ------
     UnsafeMediaError
     """
     image = decode.full_size(data)
+    if color.fits(image.info.get("icc_profile"), image.mode):
+        # What is drawn over it is in sRGB, and so is what a post is taken for.
+        image = color.to_srgb(image)
     kind, profile = image.format, image.info.get("icc_profile")
     colored = image.mode in {"RGB", "RGBA", "P"}
     mode = "RGBA" if image.has_transparency_data else "RGB"

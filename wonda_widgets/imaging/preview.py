@@ -8,7 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from . import decode
+from . import color, decode
 
 LONGEST = 1024  # pixels
 MAX_BYTES = 400_000
@@ -62,9 +62,13 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     turned = decode.orientation(image)
     if turned >= _SIDEWAYS:
         width, height = height, width
+    if image.mode == "CMYK":  # of which a JPEG is decoded at about this size
+        image = color.to_srgb(image)
+    profile, mode = image.info.get("icc_profile"), image.mode
     # One after the other under one name, so that each is gone when the next but one is made.
     image = _stepped(image, longest)
     image = _resized(image, longest)
+    image = _in_srgb(image, profile, mode)
     image.getexif()[_ORIENTATION] = turned
     image = decode.upright(image)
     encoded, mime_type = _encode(image, max_bytes)
@@ -125,6 +129,16 @@ def _resized(image: Image.Image, longest: int) -> Image.Image:
         part = part.resize((width, bottom - top), Image.Resampling.LANCZOS, box)
         small.paste(part.convert(mode), (0, top))
     return small
+
+
+def _in_srgb(image: Image.Image, profile: object, mode: str) -> Image.Image:
+    """A small copy in sRGB, by the profile that the original had for its own mode."""
+    if not color.fits(profile, mode):
+        return image
+    if mode in {"L", "LA"}:  # the copy has three equal channels by now
+        image = image.convert("LA" if image.mode == "RGBA" else "L")
+    image.info["icc_profile"] = profile
+    return _plain(color.to_srgb(image))
 
 
 def _plain(image: Image.Image) -> Image.Image:

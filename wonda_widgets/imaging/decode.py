@@ -14,7 +14,7 @@ from io import BytesIO
 from PIL import Image, ImageOps
 
 from ..errors import UnsafeMediaError
-from . import chunks, scans, workers
+from . import chunks, foreign_formats, scans, workers
 
 #: Bytes of memory for a picture's file and its decoding together. 4K pictures have 17
 #: million pixels: a PNG or JPEG of them takes 68 MB and its file, which fits. Of 8K (33
@@ -214,6 +214,12 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnsafeMediaError("The picture has too many pixels to be opened safely.") from None
     except Exception:  # noqa: BLE001 - Pillow says "no picture" with whatever its code ran into
+        foreign = foreign_formats.name(data)
+        if foreign:
+            raise UnsafeMediaError(
+                f"This is a {foreign} image; PNG, JPEG, WebP and GIF can be opened.",
+                "Save it as JPEG or PNG first.",
+            ) from None
         raise UnsafeMediaError(
             "This is not a picture (PNG, JPEG, WebP or GIF).",
             "Open its address in a browser if you trust it.",

@@ -390,7 +390,7 @@ def body_of(
     for name, value in settings.items():
         if value is not None and table_values.is_missing(value):
             raise InvalidInputError(
-                f"params.{name}", f"{name} is empty ({value}).", "Fill it in or leave it out."
+                "request", f"params.{name} is empty ({value}).", "Fill it in or leave it out."
             )
     if settings:
         body["params"] = settings

@@ -68,7 +68,8 @@ class AsyncMedia:
         Raises
         ------
         InvalidInputError
-            If it cannot be read; nothing was sent.
+            If it cannot be read, or is an image of a kind that the service does not take
+            (HEIC, AVIF, TIFF, …); nothing was sent.
         OutcomeUnknownError
             If it may have arrived but the reply was lost.
         APIError
@@ -178,7 +179,7 @@ def read_source(source: Any, name: str | None) -> Source:
     Raises
     ------
     InvalidInputError
-        If it cannot be read, or is empty.
+        If it cannot be read, is empty, or is an image of a kind that the service does not take.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
@@ -208,6 +209,7 @@ def read_source(source: Any, name: str | None) -> Source:
         raise InvalidInputError(
             "source", "There is nothing to upload.", "Pass a file that is binary and not empty."
         )
+    _check_format(data)
     mime = _sniffed(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     extension = mimetypes.guess_extension(mime) or ""
     return Source(name or f"upload{extension}", data, mime)
@@ -223,6 +225,18 @@ def _of_pillow(source: Any) -> bytes:
     buffer = BytesIO()
     source.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _check_format(data: bytes) -> None:
+    from ..imaging import foreign_formats  # noqa: PLC0415 - needed only now
+
+    kind = foreign_formats.name(data)
+    if kind:
+        raise InvalidInputError(
+            "source",
+            f"This is a {kind} image. The service takes {foreign_formats.TAKEN}.",
+            foreign_formats.way_out(kind),
+        )
 
 
 def _sniffed(data: bytes) -> str | None:

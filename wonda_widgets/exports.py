@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 AT_ONCE = 3  # originals that are fetched at a time
+CSV = "utf-8-sig"  # with a mark, without which Excel reads another encoding
 OTHER_PLACE = "Name another file (.csv, .json, .html) or folder."
 
 #: Where a spreadsheet may begin a cell, whatever it was told separates them.
@@ -60,9 +61,9 @@ async def export(
     try:
         match target.suffix.lower():
             case ".csv":
-                return await runtime.in_thread(write, target, _csv(pictures).encode())
+                return await runtime.in_thread(write, target, _csv(pictures).encode(CSV))
             case ".json":
-                rows = [picture.row() for picture in pictures]
+                rows = [picture.unchanged_row() for picture in pictures]
                 return await runtime.in_thread(write, target, _json(rows))
             case ".html":
                 return await storyboard(pictures, target)
@@ -117,7 +118,7 @@ async def _folder(
             else:
                 file = await runtime.in_thread(_write_original, files, folder, picture, data)
                 made["file"] = file.name
-            return row({}, picture.row().items(), made)
+            return row({}, picture.unchanged_row().items(), made)
 
     work = [asyncio.create_task(one(picture)) for picture in pictures]
     try:
@@ -158,7 +159,7 @@ def _json(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _csv(pictures: list[Picture]) -> str:
-    rows = [picture.row() for picture in pictures]
+    rows = [picture.unchanged_row() for picture in pictures]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)

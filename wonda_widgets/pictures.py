@@ -6,7 +6,8 @@ person thinks of it, and an index of its words (SQLite's FTS5, which keeps no co
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads it
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -153,8 +154,14 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
     def row(self) -> dict[str, Any]:
         """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in pictures)``.
 
-        A placeholder or parameter that is called like another column is named ``{name}``.
+        A placeholder or parameter that is called like another column is named ``{name}``. A
+        spreadsheet takes it, too: `made_at` is a text such as ``"2026-11-24T10:02:11+00:00"``,
+        and control characters that no spreadsheet has are ``�``.
         """
+        return for_table(self.unchanged_row())
+
+    def unchanged_row(self) -> dict[str, Any]:
+        """The same with every text as it is, and `made_at` as a datetime."""
         facts = {
             "media_id": self.media.media_id,
             "url": self.media.url,
@@ -181,6 +188,24 @@ def row(
             name = f"{{{name}}}"  # noqa: PLW2901 - until it is one of its own
         made[name] = value
     return {**made, **facts}
+
+
+def for_table(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row that a spreadsheet takes: no zone of time that it does not know, no control character.
+
+    Excel's files have neither, and what writes them fails on the first one.
+    """
+    return {_cell(name): _cell(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return _IN_NO_CELL.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+#: What XML, of which the files of spreadsheets are made, has no sign for.
+_IN_NO_CELL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

@@ -369,7 +369,7 @@ def test_an_expired_address_is_asked_for_anew(wonda):
 def test_as_a_table(three, tmp_path):
     found = three.history.search()
     written = three.history.export(found, tmp_path / "new folder" / "all.csv")
-    with written.open(newline="", encoding="utf-8") as file:
+    with written.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert [row["prompt"] for row in rows] == PROMPTS[::-1]
     assert rows[0]["media_id"] == found[0].media.media_id
@@ -405,7 +405,7 @@ def test_no_text_of_a_table_is_a_formula(three, tmp_path, sign):
         picture, prompt=text, params={text: -5, "a": "a=b"}, note="a harbour"
     )
     written = three.history.export([odd], tmp_path / "all.csv")
-    with written.open(newline="", encoding="utf-8") as file:
+    with written.open(newline="", encoding="utf-8-sig") as file:
         [row] = csv.DictReader(file)
     assert (row["prompt"], row[f"'{text}"]) == (f"'{text}", "-5")
     assert (row["a"], row["note"]) == ("a=b", "a harbour")
@@ -452,7 +452,7 @@ def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, de
         picture, prompt=text, model=text, params={text: [text]}, values={f"x {text}": text}
     )
     written = three.history.export([odd], tmp_path / "all.csv")
-    lines = written.read_text("utf-8").splitlines()  # also within a quoted cell
+    lines = written.read_text("utf-8-sig").splitlines()  # also within a quoted cell
     cells = [cell for row in csv.reader(lines, delimiter=delimiter) for cell in row]
     for cell in cells:
         assert cell.strip(' "\0\u00a0\ufeff\t\r\n')[:1] not in set("=+-@＝＋－＠−"), cell
@@ -482,6 +482,35 @@ def test_ordinary_text_of_a_table_stays_as_it_is(text):
     assert exports._harmless(text) == text
 
 
+def test_a_table_is_read_by_excel_and_by_python(three, tmp_path):
+    written = three.history.export(three.history.search(), tmp_path / "all.csv")
+    assert written.read_bytes().startswith(b"\xef\xbb\xbf")
+    with written.open(newline="", encoding="utf-8-sig") as file:
+        assert [row["prompt"] for row in csv.DictReader(file)] == PROMPTS[::-1]
+
+
+def test_a_row_is_one_that_a_spreadsheet_takes(three):
+    import msgspec
+
+    [picture] = three.history.search("storm")
+    odd = msgspec.structs.replace(
+        picture,
+        prompt="a\x1b[31m\0\x0b b\tc\nd \ud800\uffff",
+        values={"x\x07": "y\x08"},
+        note="日本\x1f",
+    )
+    row = odd.row()
+    assert row["prompt"] == "a�[31m�� b\tc\nd ��"
+    assert (row["x�"], row["note"]) == ("y�", "日本�")
+    assert row["made_at"] == picture.made_at.isoformat(timespec="seconds")
+    assert row["made_at"].endswith("+00:00")
+    assert not any(isinstance(value, datetime) for value in row.values())
+    assert odd.unchanged_row()["prompt"] == odd.prompt
+    assert odd.unchanged_row()["made_at"] == picture.made_at
+    matrix = three.images.matrix("A {x} sea", {"x": ["a\x1bb"]}, "z-image")
+    assert matrix.rows()[0]["x"] == "a�b"
+
+
 def test_numbers_of_a_table_stay_numbers(three, tmp_path):
     import msgspec
 
@@ -489,11 +518,11 @@ def test_numbers_of_a_table_stay_numbers(three, tmp_path):
     params = {"seed": -1, "strength": -0.5, "odd": -math.inf}
     odd = msgspec.structs.replace(picture, params=params, values={"tilt": "-15"})
     written = three.history.export([odd, picture], tmp_path / "all.csv")
-    with written.open(newline="", encoding="utf-8") as file:
+    with written.open(newline="", encoding="utf-8-sig") as file:
         [row, without] = csv.DictReader(file)
     assert (row["seed"], row["strength"], row["tilt"]) == ("-1", "-0.5", "-15")
     assert (row["odd"], without["seed"]) == ("'-inf", "")
-    first = written.read_text("utf-8").splitlines()[0]
+    first = written.read_text("utf-8-sig").splitlines()[0]
     assert first.startswith('"prompt","model","tilt","seed"')
 
 

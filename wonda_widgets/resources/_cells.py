@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..pictures import row
+from ..pictures import for_table, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ class Made:
         self.unwatch: Callable[[], None] = lambda: None
 
     def row(self) -> dict[str, Any]:
-        """What became of it, as one flat row."""
+        """What became of it, as one flat row that a spreadsheet takes; see `Picture.row`."""
         cell, media = self.cell, self.picture.media if self.picture else None
         facts = {
             "status": self.state,
@@ -140,7 +140,7 @@ class Made:
             "error": self.error.message if self.error else None,
         }
         first = {"index": cell.index, "prompt": cell.prompt, "model": cell.model}
-        return row(first, (*cell.values.items(), *cell.params.items()), facts)
+        return for_table(row(first, (*cell.values.items(), *cell.params.items()), facts))
 
 
 def summed(made: list[Made]) -> Price:

@@ -329,7 +329,9 @@ class AsyncHistory:
         A folder gets each original, with how it was made in its metadata where its
         format takes that, and ``manifest.json``. What is there already stays.
 
-        In a ``.csv`` file every cell is quoted, and where a text has ``=``, ``+``, ``-`` or
+        A ``.csv`` file is UTF-8 with a byte order mark, which Excel needs; read it with
+        ``encoding="utf-8-sig"``, or with pandas as it is. In it every cell is quoted, and where
+        a text has ``=``, ``+``, ``-`` or
         ``@`` at its beginning or after a ``,``, ``;``, ``|``, tab or line break, a ``'`` stands
         before it: a spreadsheet would run it as a formula. Numbers stay as they are.
         A ``.json`` file has every text as it is.

@@ -16,13 +16,14 @@ computer, because the service offers no editing (wonda-api.md, section 10):
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from . import client, runtime
 from .errors import InvalidInputError
-from .imaging import edits, preview
+from .imaging import animation, edits, preview
 from .imaging.edits import Edited, centered_crop, padded
 from .imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
 from .imaging.original import file_name
@@ -128,6 +129,11 @@ class Edit:
         if self._original is None:
             self._original = edits.apply(self.data, ())
         return self._original
+
+    @property
+    def notes(self) -> list[str]:
+        """What is lost by any edit of this original, as sentences."""
+        return [animation.LOST] if animation.is_animated(self.data) else []
 
     @property
     def _client(self) -> AsyncWonda:
@@ -246,6 +252,11 @@ class Edit:
     def upload(self) -> Media:
         """Render, upload, and get the new media; the journal keeps what was done.
 
+        Warns
+        -----
+        UserWarning
+            If an animation becomes a still image.
+
         Raises
         ------
         OutcomeUnknownError
@@ -254,6 +265,8 @@ class Edit:
             If the service refused it.
         """
         client = self._client
+        for note in self.notes if self.operations else ():
+            warnings.warn(note, stacklevel=2)
         return runtime.call(self.send(client, self.render()), interrupted=UPLOAD.check)
 
     async def send(self, client: AsyncWonda, edited: Edited) -> Media:

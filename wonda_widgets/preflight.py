@@ -72,12 +72,15 @@ class Facts(NamedTuple):
         ``"PNG"``, ``"JPEG"``, …
     size : int or None
         Bytes; None where it is not known yet.
+    animated : bool
+        Whether it is an animation, which every fix makes still.
     """
 
     width: int
     height: int
     format: str
     size: int | None
+    animated: bool = False
 
     @property
     def ratio(self) -> float:
@@ -188,7 +191,7 @@ def after(facts: Facts, operations: Sequence[Operation]) -> Facts:
             facts = facts._replace(width=operation.width, height=operation.height)
         if isinstance(operation, Encode):
             facts = facts._replace(format=operation.format)
-        facts = facts._replace(size=None)
+        facts = facts._replace(size=None, animated=False)
     return facts
 
 
@@ -274,7 +277,8 @@ def _of_picture(facts: Facts, product: str) -> Iterator[Point]:
             about="format",
             level="miss",
             title=f"This is a {facts.format}.",
-            text="Instagram takes JPEG.",
+            text="Instagram takes JPEG."
+            + (" Of this animation only the first image is kept." if facts.animated else ""),
             fixes=(jpeg,),
         )
     if product == "STORIES" and facts.width < STORY_SIZE[0]:

@@ -70,7 +70,8 @@ def apply(data: bytes, operations: Iterable[Any]) -> Edited:
     """Do all operations in their order; slow, so call it off the main thread.
 
     Without an `Encode` a JPEG stays a JPEG, a PNG a PNG and a WebP a WebP; a GIF
-    becomes a PNG of its first picture. Without any operation the file stays as it is.
+    becomes a PNG of its first picture. Of any animation only the first image is left. Without
+    any operation the file stays as it is.
 
     Parameters
     ----------

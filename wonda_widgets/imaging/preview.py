@@ -8,7 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from . import color, decode
+from . import animation, color, decode
 
 LONGEST = 1024  # pixels
 MAX_BYTES = 400_000
@@ -31,6 +31,8 @@ class Preview:
         Of the original: ``"PNG"``, ``"JPEG"``, …
     size : int
         Of the original, in bytes.
+    animated : bool
+        Whether the original is an animation, of which this is the first image.
     """
 
     data: bytes
@@ -39,6 +41,7 @@ class Preview:
     height: int
     format: str
     size: int
+    animated: bool = False
 
 
 def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> Preview:
@@ -72,7 +75,15 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     image.getexif()[_ORIENTATION] = turned
     image = decode.upright(image)
     encoded, mime_type = _encode(image, max_bytes)
-    return Preview(encoded, mime_type, width, height, format=kind, size=len(data))
+    return Preview(
+        encoded,
+        mime_type,
+        width,
+        height,
+        format=kind,
+        size=len(data),
+        animated=animation.is_animated(data),
+    )
 
 
 def small(

@@ -275,7 +275,7 @@ def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operatio
 
 def facts_of(preview: Preview) -> Facts:
     """What a preview tells of its original."""
-    return Facts(preview.width, preview.height, preview.format, preview.size)
+    return Facts(preview.width, preview.height, preview.format, preview.size, preview.animated)
 
 
 def looked_at(data: bytes) -> Preview:

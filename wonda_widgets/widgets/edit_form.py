@@ -250,7 +250,8 @@ class EditForm(Panel):
         with self.hold_sync():
             self.alt = name or self.alt or "Picture"
             self.fonts = fonts
-            self.before = _words.picture(first.width, first.height, first.format, len(first.data))
+            facts = _words.picture(first.width, first.height, first.format, len(first.data))
+            self.before = " · ".join([facts, *edit.notes])
             self.step = "editing"
             self._changed(tool="")
         if self._proposed:

@@ -98,6 +98,7 @@ _HOME_OF = {
             "PermissionDeniedError",
             "RateLimitError",
             "ServerError",
+            "NetworkSettingsError",
             "ServiceUnreachableError",
             "UnexpectedReplyError",
             "UnsafeMediaError",

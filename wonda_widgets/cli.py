@@ -24,6 +24,7 @@ from . import (
     credentials,
     database,
     journal,
+    network,
     new_files,
     organizations,
 )
@@ -420,8 +421,14 @@ def _doctor() -> int:
     print(f"Journal\n  file         {file or 'none: in memory'}")
     for damaged in database.damaged_copies(file) if file else ():
         print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
+    print("Network")
+    wrong = network.problems()
+    for problem in wrong:
+        print(f"  problem      {problem}")
+    if not wrong:
+        print("  settings     usable")
     print("Service")
-    return 0 if _service() and fine else 1
+    return 0 if _service() and fine and not wrong else 1
 
 
 def _version(name: str) -> str | None:

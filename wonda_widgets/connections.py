@@ -8,13 +8,11 @@ from urllib.request import getproxies
 
 import httpx
 
-from . import __version__, bounded, runtime
+from . import __version__, bounded, network, runtime
 from .errors import ClosedError
 from .places import CONNECTIONS, Places
 
 if TYPE_CHECKING:
-    import ssl
-
     from .guarded import Refused
 
 OWN_HEADERS = {
@@ -99,20 +97,27 @@ class Connections:
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
             self.places = Places()
-            self.wire = self._transport
-            verify: ssl.SSLContext | bool = True
-            if self.wire is None:  # reading all certificates takes a while, so it is done once
-                verify = self.context = httpx.create_ssl_context(trust_env=self._outward)
-            if self.wire is None and not self._proxied:
-                self.wire = httpx.AsyncHTTPTransport(verify=verify, limits=LIMITS)
+            direct, by_proxy = self._transport, {}
+            if direct is None:
+                # Reading all certificates takes a while, so it is done once.
+                context = self.context = network.ssl_context(
+                    trust_env=self._outward or self.base_url.startswith("https:")
+                )
+                direct = httpx.AsyncHTTPTransport(verify=context, limits=LIMITS)
+                if self._proxied:
+                    by_proxy = network.mounts(
+                        lambda proxy: httpx.AsyncHTTPTransport(
+                            proxy=proxy, verify=context, limits=LIMITS
+                        )
+                    )
+            self.wire = None if by_proxy else direct
             self._client = httpx.AsyncClient(
-                transport=self.wire,
-                verify=verify,
+                transport=direct,
+                mounts=by_proxy,
                 timeout=self.timeout,
                 follow_redirects=False,
-                trust_env=self._outward,
+                trust_env=False,  # its proxies are among the mounts
                 headers=OWN_HEADERS,
-                limits=LIMITS,
             )
         return self._client
 

@@ -84,7 +84,7 @@ class Downloads:
             except WondaError:
                 raise
             except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
-                problem = _not_fetched(where, replies.why(error))
+                problem = _not_fetched(where, replies.why(error), replies.advice(error))
             if not await retries.pause(self._sleep, attempt, wait):
                 break
         raise problem
@@ -163,10 +163,10 @@ def _refusal(response: httpx.Response) -> APIError:
     )
 
 
-def _not_fetched(where: str, why: str) -> ServiceUnreachableError:
+def _not_fetched(where: str, why: str, hint: str = "") -> ServiceUnreachableError:
     return ServiceUnreachableError(
         f"The picture could not be fetched from {where}: {why}.",
-        "It stays at the service; try again.",
+        f"It stays at the service. {hint}" if hint else "It stays at the service; try again.",
     )
 
 

@@ -260,6 +260,15 @@ class ServiceUnreachableError(WondaError):
         super().__init__(message, hint)
 
 
+class NetworkSettingsError(ServiceUnreachableError):
+    """A network setting of this computer (a proxy, certificates) cannot be used.
+
+    Nothing was sent. The message names the environment variable.
+    """
+
+    code = "network_settings"
+
+
 class UnexpectedReplyError(WondaError):
     """A reply that is not what the service promises: not JSON, no id, no status."""
 

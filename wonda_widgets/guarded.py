@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 from typing import TYPE_CHECKING, Literal
-from urllib.request import getproxies
 
 import httpcore
 import httpx
 
-from . import addresses
+from . import addresses, network
 
 if TYPE_CHECKING:
     import ssl
@@ -55,46 +53,15 @@ def client(
         Further ones of `httpx.AsyncClient`.
     """
     limits = options["limits"]
-    routes = proxy_routes() if trust_env else {}
     return httpx.AsyncClient(
         transport=_Direct(refused, context, limits),
-        mounts={
-            pattern: _Proxied(refused, proxy, context, limits) if proxy else None
-            for pattern, proxy in routes.items()
-        },
+        mounts=network.mounts(lambda proxy: _Proxied(refused, proxy, context, limits))
+        if trust_env
+        else {},
         timeout=timeout,
         trust_env=False,  # its proxies are among the mounts
         **options,
     )
-
-
-def proxy_routes() -> dict[str, str | None]:
-    """The environment's proxies by the URLs that go by them, as httpx has them; None is none.
-
-    httpx takes these for `mounts`, but tells nobody which it finds for itself.
-    """
-    found = getproxies()
-    routes: dict[str, str | None] = {}
-    for scheme in ("http", "https", "all"):
-        if proxy := found.get(scheme):
-            routes[f"{scheme}://"] = proxy if "://" in proxy else f"http://{proxy}"
-    direct = [host.strip() for host in found.get("no", "").split(",")]
-    if "*" in direct:
-        return {}
-    return routes | {_pattern(host): None for host in direct if host}
-
-
-def _pattern(host: str) -> str:
-    """An entry of ``NO_PROXY`` as a pattern of httpx; a domain stands for those below it, too."""
-    if "://" in host:
-        return host
-    if host.lower() == "localhost":
-        return f"all://{host}"
-    try:
-        address = ipaddress.ip_address(host.partition("/")[0])
-    except ValueError:
-        return f"all://*{host}"
-    return f"all://{host}" if address.version == 4 else f"all://[{host}]"  # noqa: PLR2004
 
 
 # ---------------------------------------------------------------- by a proxy

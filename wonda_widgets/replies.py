@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import msgspec
 
-from . import bounded
-from .errors import BY_STATUS, APIError, ServerError
+from . import bounded, network
+from .errors import BY_STATUS, APIError, NetworkSettingsError, ServerError
 
 MAX_BYTES = 16 * 1024 * 1024
-SERVER_ERROR = 500
+SERVER_ERROR, PROXY_WANTS_PASSWORD = 500, 407
 
 #: Members of a reply that say whether it was done, and what says that it was not.
 SAYS_WHETHER = (
@@ -40,11 +40,14 @@ class LostError(Exception):
         In words for people.
     sent : bool
         Whether it may have arrived.
+    hint : str
+        What to do about it, where that is known.
     """
 
-    def __init__(self, why: str, *, sent: bool) -> None:
+    def __init__(self, why: str, *, sent: bool, hint: str = "") -> None:
         self.why = why
         self.sent = sent
+        self.hint = hint
         super().__init__(why)
 
 
@@ -149,7 +152,13 @@ def without_request(error: BaseException, *, sent: bool) -> BaseException | None
         return None  # a group of tasks, each of which was canceled
     if any(isinstance(each, GeneratorExit) for each in inner):
         return GeneratorExit()
-    return LostError(why(error), sent=sent)
+    return _lost(error, sent=sent)
+
+
+def _lost(error: BaseException, *, sent: bool) -> Exception:
+    if isinstance(error, NetworkSettingsError):  # anew, without the frames that it came through
+        return NetworkSettingsError(error.message, error.hint)
+    return LostError(why(error, sent=sent), sent=sent, hint=advice(error))
 
 
 def _within(error: BaseException) -> list[BaseException]:
@@ -164,22 +173,59 @@ def _within(error: BaseException) -> list[BaseException]:
     return found
 
 
-def why(error: BaseException) -> str:
-    """A transport error in words for people, and without its own, which may hold a header."""
+def why(error: BaseException, *, sent: bool = True) -> str:
+    """A transport error in words for people, and without its own, which may hold a header.
+
+    Parameters
+    ----------
+    error : BaseException
+    sent : bool
+        Whether the request may have been sent; a proxy can fail before that.
+    """
     text = str(error)
     if any(hint in text for hint in ("Name or service", "nodename", "getaddrinfo", "resolution")):
         return "the address does not resolve"
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in text:
+    if _is_of_certificate(error):
         return "its certificate is not valid"
+    if isinstance(error, httpx.ProxyError):
+        status = _proxy_status(error)
+        return f"the proxy refused the connection{f' (HTTP {status})' if status else ''}"
+    if not sent and isinstance(error, httpx.TimeoutException | TimeoutError):
+        return "no connection within the time limit"
+    if not sent and isinstance(error, httpx.ReadError | httpx.WriteError | httpx.ProtocolError):
+        return "the connection was lost before the request was sent"
     failed = f"sending it failed with a {type(error).__name__}"
     return next((words for kind, words in _WHY if isinstance(error, kind)), failed)
+
+
+def advice(error: BaseException) -> str:
+    """What to do about a transport error, where it says so; empty if it does not."""
+    if _is_of_certificate(error):
+        return network.certificate_advice(str(error))
+    if isinstance(error, httpx.ProxyError) and _proxy_status(error) == PROXY_WANTS_PASSWORD:
+        return (
+            "The proxy wants a user name and a password: put them into HTTPS_PROXY, like "
+            f"http://user:password@proxy.example:8080, {network.ANEW}"
+        )
+    if isinstance(error, httpx.ProxyError):
+        return "Check the proxy (HTTPS_PROXY, ALL_PROXY), then try again."
+    return ""
+
+
+def _is_of_certificate(error: BaseException) -> bool:
+    return isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error)
+
+
+def _proxy_status(error: BaseException) -> int | None:
+    """The status that a proxy answered with, where it did."""
+    found = re.match(r"\d{3}\b", str(error))
+    return int(found[0]) if found else None
 
 
 _WHY = (
     (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),
     (httpx.TimeoutException | TimeoutError, "no answer within the time limit"),
     (httpx.ConnectError, "connection refused"),
-    (httpx.ProxyError, "the proxy refused the connection"),
     (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
     (httpx.HTTPError, "the connection was lost before the answer was complete"),
 )

@@ -113,6 +113,28 @@ class Question(NamedTuple):
     extensions: dict[str, Any]
 
 
+class Progress:
+    """Follows one request through httpcore, as its ``trace`` extension.
+
+    A connection through a proxy begins with a request to the proxy (``CONNECT``), which can
+    fail like any other; until it and TLS are done, nothing of our own request has left.
+    """
+
+    def __init__(self) -> None:
+        self._is_followed = self._has_begun = False
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether a part of the request may have left; True where nobody follows it."""
+        return self._has_begun or not self._is_followed
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take an event; the request in its `info` may be the one to the proxy."""
+        self._is_followed = True
+        if event.endswith(".send_request_headers.started"):
+            self._has_begun = self._has_begun or info["request"].method != b"CONNECT"
+
+
 class Transport:
     """Sends requests to one API. All methods run on the package's loop.
 
@@ -468,10 +490,12 @@ class Transport:
         patience: float,
         content: dict[str, Any],
     ) -> Reply | BaseException | None:
-        sent = False
+        sent, progress = False, Progress()
         try:
             address = self.base_url + path
-            request = client.build_request(method, address, timeout=patience, **content)
+            request = client.build_request(
+                *(method, address), timeout=patience, extensions={"trace": progress}, **content
+            )
             size = int(request.headers.get("Content-Length", 0))
             request.headers.update(self._org_header)
             request.headers["Authorization"] = self._key.header()
@@ -479,7 +503,8 @@ class Transport:
             async with asyncio.timeout(self.limit(patience) + size / SLOWEST_UPLOAD):
                 return await replies.whole(await client.send(request, stream=True))
         except BaseException as error:  # noqa: BLE001 - raised where no frame holds the request
-            return replies.without_request(error, sent=sent and not isinstance(error, NOT_SENT))
+            sent = sent and progress.may_be_sent and not isinstance(error, NOT_SENT)
+            return replies.without_request(error, sent=sent)
 
     async def _put(
         self, client: httpx.AsyncClient, question: Question
@@ -562,7 +587,8 @@ class Transport:
         where = urlsplit(self.base_url).netloc
         return ServiceUnreachableError(
             f"{where} could not be reached: {lost.why}.{more}",
-            "Check the connection and the address (base_url or WONDA_BASE_URL), then try again.",
+            lost.hint
+            or "Check the connection and the address (base_url or WONDA_BASE_URL), then try again.",
             sent=lost.sent,
         )
 

@@ -1,0 +1,334 @@
+"""A service that is reached through a proxy or with a private certificate; all on loopback."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import socket
+import ssl
+import struct
+import threading
+
+import pytest
+from conftest import KEY
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import wonda_widgets as ww
+from wonda_widgets import runtime
+from wonda_widgets.credentials import ApiKey
+from wonda_widgets.transport import Transport
+
+BASE = "https://api.example/api/v1"
+PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def issued(subject, issuer, issuer_key, *, ca, until=2):
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer.subject if issuer else name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=until))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(issuer_key or key, hashes.SHA256())
+    )
+    return made, key
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A root certificate, and a function that issues others."""
+    folder = tmp_path_factory.mktemp("certificates")
+    root, root_key = issued("Test root", None, None, ca=True)
+    file = folder / "root.pem"
+    file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
+
+    def context(host, **how):
+        made, key = issued(host, root, root_key, ca=False, **how)
+        both = folder / f"{host}{len(list(folder.iterdir()))}.pem"
+        both.write_bytes(
+            made.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        found.load_cert_chain(both)
+        return found
+
+    return file, context
+
+
+class Listener:
+    """Gives each connection to a function, on a thread of its own."""
+
+    def __init__(self, serve):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.heads = []
+        self._serve = serve
+        self._open = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self._open.append(connection)
+                thread = threading.Thread(target=self._answer, args=(connection,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _answer(self, connection):
+        with contextlib.suppress(OSError), connection:
+            self._serve(self, connection)
+
+    def head(self, connection):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = connection.recv(65536)
+            if not more:
+                raise OSError("cut")
+            data += more
+        self.heads.append(data)
+        return data
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        for thread in self._threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def listen():
+    made = []
+
+    def start(serve):
+        made.append(Listener(serve))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    for name in PROXY_NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def client():
+    made = []
+
+    def make(base_url=BASE, timeout=5.0):
+        async def no_sleep(_seconds):
+            await asyncio.sleep(0)
+
+        made.append(Transport(ApiKey(KEY), base_url, timeout, sleep=no_sleep))
+        return made[-1]
+
+    yield make
+    for each in made:
+        runtime.call(each.aclose())
+
+
+def posted(transport):
+    return runtime.call(transport.post("/x", "test", "Look there.", body={"prompt": "a"}))
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def says(answer, then=lambda _connection: None):
+    def serve(listener, connection):
+        listener.head(connection)
+        connection.sendall(answer)
+        then(connection)
+
+    return serve
+
+
+def waits(connection):
+    while connection.recv(65536):
+        pass
+
+
+TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
+MISBEHAVES = {
+    "closes at once": lambda _listener, _connection: None,
+    "resets at once": lambda _listener, connection: reset(connection),
+    "says nothing": lambda _listener, connection: waits(connection),
+    "closes after CONNECT": says(b""),
+    "resets after CONNECT": says(b"", reset),
+    "takes CONNECT and says nothing": says(b"", waits),
+    "half a reply": says(b"HTTP/1.1 200 Conn"),
+    "half a reply and silence": says(b"HTTP/1.1 200 Conn", waits),
+    "no HTTP": says(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
+    "a reply that is too long": says(b"HTTP/1.1 200 OK\r\n" + b"a: " + b"x" * 200_000),
+    "a redirect": says(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n"),
+    "401": says(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"),
+    "403 with a page": says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!!"),
+    "407": says(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"),
+    "429": says(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\n\r\n"),
+    "500": says(b"HTTP/1.1 500 Oops\r\n\r\n"),
+    "502": says(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
+    "504": says(b"HTTP/1.0 504 \r\n\r\n"),
+    "a tunnel that is closed": says(TUNNEL),
+    "a tunnel that is reset": says(TUNNEL, reset),
+    "a tunnel to nowhere": says(TUNNEL, waits),
+    "a tunnel to no TLS": says(TUNNEL + b"220 mail.example ESMTP\r\n", waits),
+    "half a handshake": says(TUNNEL + b"\x16\x03\x03\x00\x7a\x02"),
+}
+
+
+@pytest.mark.parametrize("how", MISBEHAVES.values(), ids=MISBEHAVES)
+def test_a_proxy_that_fails_before_the_request_means_that_nothing_was_sent(
+    monkeypatch, listen, client, how
+):
+    proxy = listen(how)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{proxy.port}")
+    with pytest.raises(ww.ServiceUnreachableError, match=r"Nothing was sent\.") as caught:
+        posted(client(timeout=0.3))
+    assert caught.value.sent is False
+    assert "secret" not in str(caught.value)
+    assert all(head.startswith(b"CONNECT ") for head in proxy.heads)
+    assert all(KEY.encode() not in head for head in proxy.heads)
+
+
+def test_a_proxy_that_wants_a_password_is_named(monkeypatch, listen, client):
+    proxy = listen(MISBEHAVES["407"])
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    with pytest.raises(ww.ServiceUnreachableError, match=r"HTTP 407.*HTTPS_PROXY"):
+        posted(client())
+
+
+def pump(a, b):
+    with contextlib.suppress(OSError):
+        while data := a.recv(65536):
+            b.sendall(data)
+    for each in (a, b):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+def tunnel(port):
+    def serve(listener, connection):
+        listener.head(connection)
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            connection.sendall(TUNNEL)
+            back = threading.Thread(target=pump, args=(there, connection), daemon=True)
+            back.start()
+            pump(connection, there)
+            back.join(5)
+
+    return serve
+
+
+def tls(context, answer):
+    def serve(listener, connection):
+        with context.wrap_socket(connection, server_side=True) as secured:
+            listener.head(secured)
+            secured.sendall(answer)
+
+    return serve
+
+
+FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
+def test_a_post_through_a_proxy_arrives(monkeypatch, listen, client, authority):
+    root, context = authority
+    service = listen(tls(context("api.example"), FINE))
+    proxy = listen(tunnel(service.port))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(root))
+    assert posted(client()) == {}
+    assert len(service.heads) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Le"])
+def test_what_is_lost_within_the_tunnel_stays_unknown(
+    monkeypatch, listen, client, authority, answer
+):
+    root, context = authority
+    service = listen(tls(context("api.example"), answer))
+    proxy = listen(tunnel(service.port))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(root))
+    with pytest.raises(ww.OutcomeUnknownError):
+        posted(client())
+    assert len(service.heads) == 1
+
+
+@pytest.mark.parametrize("how", ["closes after CONNECT", "half a reply", "502", "504"])
+def test_what_a_proxy_passes_on_itself_stays_unknown(monkeypatch, listen, client, how):
+    proxy = listen(MISBEHAVES[how])
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+    with pytest.raises(ww.OutcomeUnknownError):
+        posted(client("http://api.example/api/v1"))
+    assert len(proxy.heads) == 1
+    assert proxy.heads[0].startswith(b"POST http://api.example/api/v1/x ")
+
+
+# ---------------------------------------------------------------- certificates
+
+
+def test_a_private_root_certificate_is_advised(listen, client, authority):
+    _, context = authority
+    service = listen(tls(context("localhost"), FINE))
+    with pytest.raises(ww.ServiceUnreachableError, match=r"certificate.*SSL_CERT_FILE.*PEM") as e:
+        posted(client(f"https://localhost:{service.port}/api/v1"))
+    assert e.value.sent is False
+    assert service.heads == []
+
+
+def test_a_private_root_certificate_is_taken(monkeypatch, listen, client, authority):
+    root, context = authority
+    service = listen(tls(context("localhost"), FINE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(root))
+    assert posted(client(f"https://localhost:{service.port}/api/v1")) == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "until", "advice"),
+    [("localhost", -1, "date and time"), ("other.example", 2, "another host")],
+)
+def test_a_certificate_that_is_not_valid_is_explained(
+    monkeypatch, listen, client, authority, host, until, advice
+):
+    root, context = authority
+    service = listen(tls(context(host, until=until), FINE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(root))
+    with pytest.raises(ww.ServiceUnreachableError, match=advice) as caught:
+        posted(client(f"https://localhost:{service.port}/api/v1"))
+    assert str(root) in str(caught.value)
+
+
+def test_an_image_behind_a_private_root_certificate_is_advised_too(listen, client, authority):
+    _, context = authority
+    service = listen(tls(context("localhost"), FINE))
+    with pytest.raises(ww.ServiceUnreachableError, match="SSL_CERT_FILE"):
+        runtime.call(client("http://127.0.0.1:9/api").download(f"https://localhost:{service.port}"))

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -367,7 +368,7 @@ def _login(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     found = [path for path in journal.files() if path.is_file()]
-    has_key = credentials.mark_path().exists()
+    has_key = credentials.is_marked()
     if not found and not has_key:
         print("There is nothing to forget: neither a journal nor a key is kept on this computer.")
         return 0
@@ -417,8 +418,13 @@ def _doctor() -> int:
     print(f"  ipykernel    {_version('ipykernel') or 'not installed; scripts need none'}")
     for name, oldest in FRONT_ENDS.items():
         print(f"  {name:<12} {_front_end(name, oldest)}")
-    file = journal.Journal().path
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", database.JournalWarning)  # it is printed below
+        kept = journal.Journal()
+    file = kept.path
     print(f"Journal\n  file         {file or 'none: in memory'}")
+    if file is None and kept.trouble:
+        print(f"  problem      {kept.trouble}")
     for damaged in database.damaged_copies(file) if file else ():
         print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
     print("Network")

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from . import home as homes
 from . import new_files
 from .errors import InvalidInputError, MissingKeyError
 
@@ -261,7 +262,8 @@ def _tried(work: Callable[[], T]) -> tuple[T | None, str]:
     except ImportError:
         trouble = f"keyring is not installed. Install it with: {EXTRA}"
     except OSError as error:
-        trouble = f"{error.strerror or type(error).__name__}."
+        reason = error.strerror or type(error).__name__
+        trouble = f"{reason[:1].upper()}{reason[1:]}."
     except KeyboardInterrupt:
         interrupted, trouble = True, ""
     except Exception as error:  # noqa: BLE001 - backends raise whatever their system raises
@@ -303,10 +305,13 @@ def mark_path() -> Path:
 
     Without it the keyring is left alone, so that nobody is asked for a password
     who did not want this.
-    """
-    from platformdirs import user_config_path  # noqa: PLC0415 - only for those without a key
 
-    return user_config_path(SERVICE, appauthor=False) / "keyring"
+    Raises
+    ------
+    FileNotFoundError
+        If this user has no home folder.
+    """
+    return homes.config_folder() / "keyring"
 
 
 def _marked() -> str | None:
@@ -314,6 +319,14 @@ def _marked() -> str | None:
         return mark_path().read_text(encoding="utf-8").strip() or None
     except (OSError, UnicodeError):
         return None
+
+
+def is_marked() -> bool:
+    """Whether a key was put into the keyring of this computer."""
+    try:
+        return mark_path().exists()
+    except OSError:
+        return False
 
 
 def _mark(base_url: str) -> None:

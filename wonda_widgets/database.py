@@ -40,6 +40,11 @@ BUSY = 5.0  # seconds to wait for another process
 TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+_IN_MEMORY = (
+    "Work goes on in memory: what is asked from now on is unknown to other kernels, and forgotten "
+    "when this one ends. Another file can be named by WONDA_JOURNAL or journal=."
+)
+
 _log = logging.getLogger(__name__)
 _told: set[Path] = set()  # files of which was said that others can read them, or are damaged
 
@@ -100,6 +105,17 @@ class Database:
             "does not know what was posted and spent before. Look at your account, then move that "
             "file to another folder or delete it."
         )
+
+    def stay_in_memory(self, why: str) -> None:
+        """Say that there is no place for a file.
+
+        Parameters
+        ----------
+        why : str
+            As a part of a sentence.
+        """
+        self._unusable = f"No file can be named for the journal ({why}). {_IN_MEMORY}"
+        self._warn(self._unusable)
 
     def _fresh_start(self) -> None:
         self._connection: sqlite3.Connection | None = None
@@ -283,11 +299,7 @@ class Database:
         self._connection = None if isinstance(error, _NewerError) else self._copied(path)
         if self._connection is None:
             self._connection = self._opened()
-        self._unusable = (
-            f"The journal {path} cannot be used ({_reason(error)}). Work goes on in memory: what "
-            "is asked from now on is unknown to other kernels, and forgotten when this one ends. "
-            "Another file can be named by WONDA_JOURNAL or journal=."
-        )
+        self._unusable = f"The journal {path} cannot be used ({_reason(error)}). {_IN_MEMORY}"
         self._warn(self._unusable)
 
     def _copied(self, path: Path) -> sqlite3.Connection | None:
@@ -400,7 +412,10 @@ def damaged_copies(path: Path, *, sides: bool = False) -> list[Path]:
     """
     end = re.compile(r"\d{8}-\d{6}(\+\d+)?" + (r"(-\w+)?" if sides else ""))
     start = f"{path.name}.damaged-"
-    found = path.parent.glob(f"{glob.escape(start)}*")
+    try:
+        found = list(path.parent.glob(f"{glob.escape(start)}*"))
+    except OSError:  # a folder that this user may not open
+        return []
     return sorted(each for each in found if end.fullmatch(each.name.removeprefix(start)))
 
 

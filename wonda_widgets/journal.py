@@ -31,6 +31,7 @@ from . import (
     batches,
     budgets,
     elapsed,
+    home,
     pictures,
     pruning,
     records,
@@ -144,9 +145,15 @@ class Journal:
         self._bytes = megabytes * 1_000_000
         self._begun = 0
         self._written = 0.0  # bytes since the last pruning
+        try:
+            place, why = _path(path), ""
+        except OSError as error:
+            place, why = None, error.strerror or str(error)
         self._database = Database(
-            _path(path), MIGRATIONS, "SELECT * FROM request LIMIT 1", {"searchable": searchable}
+            place, MIGRATIONS, "SELECT * FROM request LIMIT 1", {"searchable": searchable}
         )
+        if why:
+            self._database.stay_in_memory(why)
         self.pictures = pictures.Pictures(self._database, records.read)
         self.batches = batches.Batches(self._database, records.read)
         self.stories = stories.Stories(self._database, records.read)
@@ -484,27 +491,38 @@ def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...
 
 
 def _path(path: str | os.PathLike[str] | None) -> Path | None:
-    """Where the journal is; None for memory."""
+    """Where the journal is; None for memory.
+
+    Raises
+    ------
+    OSError
+        If there is no such place: no home folder, or the present folder was deleted.
+    """
     chosen = path if path is not None else os.environ.get(PATH_VARIABLE, "").strip() or None
     if chosen is None:
-        import platformdirs  # noqa: PLC0415 - only where no path is given
-
-        return platformdirs.user_data_path("wonda-widgets", appauthor=False) / "journal.db"
+        return home.data_folder() / "journal.db"
     if os.fspath(chosen) == MEMORY:
         return None
     found = Path(os.fsdecode(chosen))
-    with contextlib.suppress(RuntimeError):  # of a home that nobody has
-        found = found.expanduser()
+    if found.parts[:1] == ("~",):
+        found = home.expanded(found)
+    else:
+        with contextlib.suppress(FileNotFoundError):  # of a person whom nobody knows
+            found = home.expanded(found)
     return found.absolute()  # so that it stays where it is when the notebook changes its folder
 
 
 def files() -> list[Path]:
     """What the journal has on disk: the file, thumbnails, SQLite's own, damaged ones set aside."""
-    path = _path(None)
-    if path is None or not path.parent.is_dir():
+    try:
+        path = _path(None)
+        beside = list(path.parent.iterdir()) if path is not None else []
+    except OSError:  # no home, no such folder, or one that this user may not open
+        return []
+    if path is None:
         return []
     ours = re.compile(
         re.escape(path.name)
         + r"(\.thumbnails)?(\.damaged-\d{8}-\d{6}(\+\d+)?)?(-wal|-shm|-journal)?"
     )
-    return sorted(file for file in path.parent.iterdir() if ours.fullmatch(file.name))
+    return sorted(file for file in beside if ours.fullmatch(file.name))

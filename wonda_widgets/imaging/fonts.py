@@ -17,6 +17,7 @@ from unicodedata import normalize
 
 from PIL import ImageFont
 
+from .. import home
 from ..errors import InvalidInputError
 from . import scripts
 from .operations import Text
@@ -110,18 +111,20 @@ def _built_in(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _folders() -> list[Path]:
-    home = Path.home()
+    person = home.folder()  # None: there are only the fonts that all have
     if sys.platform == "win32":
-        own = os.environ.get("LOCALAPPDATA", str(home / "AppData" / "Local"))
+        given = os.environ.get("LOCALAPPDATA")
+        local = Path(given) if given else person and person / "AppData" / "Local"
         windows = Path(os.environ.get("WINDIR", r"C:\Windows"))
-        return [windows / "Fonts", Path(own, "Microsoft", "Windows", "Fonts")]
+        return [windows / "Fonts", *([local / "Microsoft" / "Windows" / "Fonts"] if local else [])]
     if sys.platform == "darwin":
         library = Path("Library", "Fonts")
-        return [home / library, Path("/") / library, Path("/System") / library]
+        return [place / library for place in (person, Path("/"), Path("/System")) if place]
     shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    own = os.environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
-    data = [Path(folder, "fonts") for folder in (own, *shared.split(os.pathsep))]
-    return [home / ".fonts", *data]
+    given = os.environ.get("XDG_DATA_HOME")
+    own = Path(given) if given else person and person / ".local" / "share"
+    data = [*([own] if own else []), *map(Path, shared.split(os.pathsep))]
+    return [*([person / ".fonts"] if person else []), *(folder / "fonts" for folder in data)]
 
 
 @cache

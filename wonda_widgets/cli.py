@@ -22,6 +22,7 @@ from . import (
     __version__,
     client,
     connecting,
+    console,
     credentials,
     database,
     journal,
@@ -43,6 +44,11 @@ NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    with console.plain_streams():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="wonda-widgets", description="Jupyter widgets for the Wonda image API."
     )

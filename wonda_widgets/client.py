@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from . import credentials, open_clients, organizations, runtime, settings
+from .console import printable
 from .database import MEMORY
 from .errors import InvalidInputError, MissingKeyError
 from .journal import Journal
@@ -371,7 +372,7 @@ class Wonda:
 def _shown(client: Wonda | AsyncWonda) -> str:
     where = "sandbox" if client.is_sandbox else client.base_url
     org = f", organization {client.org}" if client.org else ""
-    return f"<{type(client).__name__} {where}{org}>"
+    return printable(f"<{type(client).__name__} {where}{org}>")
 
 
 _shared_sandbox: AsyncWonda | None = None

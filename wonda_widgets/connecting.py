@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from . import credentials, runtime
+from .console import printable
 from .errors import AuthenticationError, InvalidInputError
 from .models import Account, parse
 from .transport import DEFAULT_BASE_URL, Transport, checked_base_url
@@ -58,7 +59,7 @@ def disconnect() -> None:
 
     A key of the environment stays, and so do clients that were made with the removed one.
     """
-    print(" ".join(credentials.forget()))
+    print(printable(" ".join(credentials.forget())))
 
 
 def ask(*, keyring: bool, base_url: str | None) -> bool:
@@ -89,7 +90,7 @@ def ask(*, keyring: bool, base_url: str | None) -> bool:
         )
     if variable := credentials.variable():
         said.append(f"But {variable} is set and comes first: unset it to use this key.")
-    print(" ".join(said))
+    print(printable(" ".join(said)))
     return not trouble
 
 

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from . import home as homes
 from . import new_files
+from .console import printable
 from .errors import InvalidInputError, MissingKeyError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class ApiKey:
         return self.header() == other.header()
 
     def __repr__(self) -> str:
-        return "ApiKey(…)"
+        return printable("ApiKey(…)")
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("An API key is never pickled; a worker reads its own environment.")

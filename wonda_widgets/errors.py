@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from .console import printable
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -39,9 +41,13 @@ class WondaError(Exception):
         self.hint = hint
         super().__init__(f"{message} {hint}".strip())
 
+    def __str__(self) -> str:
+        """Say it as this console can print it."""
+        return printable(super().__str__())
+
     def advising(self, hint: str) -> Self:
         """Give the same error with another advice, where it is known what was tried."""
-        said = str(self).removesuffix(self.hint).strip()
+        said = super().__str__().removesuffix(self.hint).strip()
         self.hint = hint
         self.args = (f"{said} {hint}",)
         return self

@@ -21,6 +21,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from .console import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -68,7 +70,7 @@ class Line:
         same = str(told) if same is None else same
         if not self._silent and same != self._last:
             self._last = same
-            print(f"{self._label}: {told}", flush=True)
+            print(printable(f"{self._label}: {told}"), flush=True)
 
 
 @contextlib.contextmanager

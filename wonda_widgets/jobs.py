@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from . import code, ending, headless, pace, polling, runtime
+from .console import printable
 from .errors import (
     APIError,
     JobCanceledError,
@@ -197,7 +198,7 @@ class Job:
         return code.repeating(self.kind, self.request, in_sandbox=in_sandbox)
 
     def __repr__(self) -> str:
-        return f"<Job {self.kind} {self.id} {self.status}>"
+        return printable(f"<Job {self.kind} {self.id} {self.status}>")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # One that followed itself anew in each process would be polled by all of them.

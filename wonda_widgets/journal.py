@@ -39,6 +39,7 @@ from . import (
     table_values,
     time_of_day,
 )
+from .console import printable
 from .database import MEMORY, Database, prepare
 from .errors import InvalidInputError
 from .pruning import WAITING
@@ -181,7 +182,7 @@ class Journal:
         self._database.close()
 
     def __repr__(self) -> str:
-        return f"<Journal {self.path or MEMORY}>"
+        return printable(f"<Journal {self.path or MEMORY}>")
 
     @property
     def settings(self) -> tuple[str, float, float]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from .console import printable
 from .errors import NoMediaError, UnexpectedReplyError, WondaError
 
 #: A reply with more odd fields than this is given up.
@@ -289,10 +290,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         return first
 
     def __str__(self) -> str:
-        """Tell it in a line: ``"locked · 3 s"``."""
+        """Tell it in a line, as this console can print it: ``"locked · 3 s"``."""
         said = self.error_message if self.status == "failed" else self.trouble
         parts = [self.status, duration(self.elapsed), *([said] if said else [])]
-        return " · ".join(one_line(part) for part in parts)
+        return printable(" · ".join(one_line(part) for part in parts))
 
     def __repr__(self) -> str:
         shown = [f"status={self.status!r}", f"elapsed={self.elapsed:.1f}"]
@@ -300,7 +301,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         shown += [f"media_id={media_id!r}" for media_id in ids[:1]]
         shown += [f"permalink={self.permalink!r}"] if self.permalink else []
         shown += [f"error_message={self.error_message!r}"] if self.error_message else []
-        return f"Snapshot({', '.join(shown)})"
+        return printable(f"Snapshot({', '.join(shown)})")
 
 
 def duration(seconds: float) -> str:

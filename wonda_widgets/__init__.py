@@ -92,6 +92,7 @@ _HOME_OF = {
             "JobTimeoutError",
             "MissingKeyError",
             "NetworkSettingsError",
+            "NoEventLoopError",
             "NoMediaError",
             "NotFoundError",
             "OutcomeUnknownError",

@@ -89,6 +89,19 @@ class ClosedError(WondaError, RuntimeError):
     code = "client_closed"
 
 
+class NoEventLoopError(WondaError, RuntimeError):
+    """`AsyncWonda` was awaited where asyncio does not run, as under trio; nothing was sent."""
+
+    code = "no_event_loop"
+
+    def __init__(self, library: str | None = None) -> None:
+        instead = f"this is {library}" if library else "none is running here"
+        super().__init__(
+            f"AsyncWonda needs a running asyncio event loop, and {instead}.",
+            "Await it within asyncio.run(...), or use Wonda in a thread.",
+        )
+
+
 class MissingKeyError(WondaError):
     """No API key was given, and none was found."""
 

@@ -254,7 +254,7 @@ class Job:
         return self._ended().__await__()
 
     async def _ended(self) -> Snapshot:
-        here = asyncio.get_running_loop()
+        here = runtime.callers_loop()
         ended: asyncio.Future[Snapshot] = here.create_future()
 
         def settle(snapshot: Snapshot) -> None:
@@ -524,7 +524,7 @@ class Updates:
             unwatch()
 
     async def __aiter__(self) -> AsyncIterator[Snapshot]:
-        here = asyncio.get_running_loop()
+        here = runtime.callers_loop()
         snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
 
         def put(snapshot: Snapshot) -> None:

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sniffio
 
+from .errors import NoEventLoopError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -192,10 +194,42 @@ def taken(waiting: queue.SimpleQueue[T]) -> T:
             return waiting.get(timeout=WAKE)
 
 
+def callers_loop() -> asyncio.AbstractEventLoop:
+    """The loop on which the caller awaits.
+
+    Raises
+    ------
+    NoEventLoopError
+        If it is not asyncio's.
+    """
+    try:
+        library = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        library = None
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        raise NoEventLoopError(library) from None
+    if library not in {None, "asyncio"}:  # it runs within a callback of asyncio
+        raise NoEventLoopError(library)
+    return running
+
+
 async def bridge(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`, which runs on the loop, from whichever loop the caller is on."""
+    """Await `work`, which runs on the loop, from whichever loop the caller is on.
+
+    Raises
+    ------
+    NoEventLoopError
+        If that is not asyncio's; `work` was not begun.
+    """
     if on_loop():
         return await work
+    try:
+        callers_loop()
+    except NoEventLoopError:
+        work.close()
+        raise
     return await asyncio.wrap_future(spawn(work))
 
 

@@ -757,7 +757,7 @@ class Matrix:
             end()
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        here = asyncio.get_running_loop()
+        here = runtime.callers_loop()
         told: asyncio.Queue[Made | None] = asyncio.Queue()
         end = self._listen(lambda made: runtime.hand_over(here, lambda: told.put_nowait(made)))
         try:

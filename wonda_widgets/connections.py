@@ -59,6 +59,13 @@ class Connections:
         self.wire: httpx.AsyncBaseTransport | None = None
         self._pid = os.getpid()
         self.closed = False
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Leave the connections, in a forked child, to the parent: closing one would end both."""
+        runtime.abandon((self._client, self._media, self.wire))
+        self._client, self._media = None, {}
+        self._pid = os.getpid()
 
     @property
     def by_network(self) -> bool:
@@ -91,9 +98,8 @@ class Connections:
         ClosedError
         """
         self.check_open()
-        if self._pid != os.getpid():  # forked: these connections are the parent's
-            runtime.abandon((self._client, self._media))
-            self._client, self._media = None, {}
+        if self._pid != os.getpid():  # a fork that Python was not told of
+            self.renew()
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
             self.places = Places()

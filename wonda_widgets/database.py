@@ -21,7 +21,6 @@ import os
 import re
 import sqlite3
 import stat
-import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,10 +84,18 @@ class Database:
         self._unusable = ""  # why work goes on in memory
         self._migrations = migrations
         self._probe = probe
-        self._starting = threading.Lock()
         self._fresh_start()
-        # A child of a fork has neither the thread, nor may it use the connection.
         self._pid = os.getpid()
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child, which has not the thread and must not use the file."""
+        self._pid = os.getpid()
+        runtime.abandon((self._connection, self._thread))  # closing would end the parent's locks
+        is_closed = self._is_closed
+        self._fresh_start()
+        if is_closed:
+            self.close()
 
     @property
     def trouble(self) -> str:
@@ -121,6 +128,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None  # device and inode of the open file
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
+        self._is_closed = False
 
     # ------------------------------------------------------------ work
 
@@ -135,11 +143,8 @@ class Database:
         ------
         ClosedError
         """
-        with self._starting:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
-                runtime.abandon(self._connection)  # closing it would end the parent's locks
-                self._fresh_start()
+        if self._pid != os.getpid():  # a fork that Python was not told of
+            self.renew()
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
         if writes:
             done.set_running_or_notify_cancel()
@@ -151,6 +156,7 @@ class Database:
 
     def close(self) -> None:
         """Finish what was given, then close the file."""
+        self._is_closed = True
         with contextlib.suppress(RuntimeError):  # closed before, or the interpreter ends
             self._thread.submit(self._disconnect)
         self._thread.shutdown(wait=False)

@@ -22,7 +22,8 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sniffio
 
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class Renewed(Protocol):
+    """Something with locks, semaphores or tasks, which belong to one process and its loop."""
+
+    def renew(self) -> None:
+        """Begin with new ones, in a child: nobody frees the old ones there. It must not wait."""
+
+
 _start = threading.Lock()
 _begun: set[asyncio.Task[Any]] = set()
 _ended = threading.Event()
@@ -40,6 +49,9 @@ _abandoned: list[object] = []
 
 # `%autoreload` runs this file again in the same module; the loop on which everything lives stays.
 _current: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current")
+
+#: What holds locks and tasks, and renews them in a forked child.
+_renewed: weakref.WeakSet[Renewed] = globals().get("_renewed") or weakref.WeakSet()
 
 #: A blocking wait wakes this often (seconds), because Windows cannot interrupt a longer one.
 WAKE = 0.5
@@ -72,6 +84,13 @@ def _forked() -> None:
     _start = threading.Lock()
     _abandoned.extend([_current, *_begun])
     _begun.clear()
+    for each in list(_renewed):
+        each.renew()
+
+
+def renew_in_child(owner: Renewed) -> None:
+    """Have ``owner.renew()`` called in each child of a fork, for as long as it lives."""
+    _renewed.add(owner)
 
 
 if hasattr(os, "register_at_fork"):

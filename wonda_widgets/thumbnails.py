@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from . import runtime
 from .database import Database
 from .imaging import workers
 
@@ -74,6 +75,12 @@ class Thumbnails:
     def __init__(self, journal: Path | None) -> None:
         path = journal.with_name(journal.name + SUFFIX) if journal else None
         self._database = _Quiet(path, MIGRATIONS, "SELECT base_url, data FROM thumbnail LIMIT 1")
+        self.renew()
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with none on their way, also in a forked child."""
+        runtime.abandon(getattr(self, "_making", None))
         self._making: dict[Key, asyncio.Task[bytes]] = {}
         self._wanted: Counter[Key] = Counter()  # how many wait for each
         self._turn = asyncio.Semaphore(AT_ONCE)

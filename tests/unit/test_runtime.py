@@ -170,3 +170,78 @@ def test_httpx_need_not_find_out_which_async_library_the_loop_is():
     told = queue.SimpleQueue()
     runtime.post(lambda: told.put(sniffio.current_async_library()))
     assert told.get(timeout=10) == "asyncio"
+
+
+#: The parent's requests never get an answer, so that the child is forked amid all of them.
+FORKED = """
+import asyncio, os, signal, sys, threading, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+import httpx
+import wonda_widgets as ww
+from wonda_widgets import runtime
+from wonda_widgets.sandbox import local_transport
+signal.alarm(40)
+PARENT = os.getpid()
+local = local_transport(seconds=0.01)
+
+class Wire(httpx.AsyncBaseTransport):
+    answers = True
+    async def handle_async_request(self, request):
+        while os.getpid() == PARENT and not self.answers:
+            await asyncio.sleep(0.05)
+        return await local.transport.handle_async_request(request)
+
+wire = Wire()
+wonda = ww.AsyncWonda(local.key, base_url=local.base_url, transport=wire, journal=sys.argv[1])
+call = lambda work: runtime.result(runtime.spawn(work), 20)
+async def made(prompt):
+    return await (await wonda.images.generate(model="z-image", prompt=prompt))
+for number in range(8):
+    call(made(f"before {number}"))
+images = call(wonda.history.search())
+data = call(wonda.media.download(images[0].media))
+edit = {"of": images[0].media.media_id, "operations": []}
+matrix = wonda.images.matrix("a {thing}", {"thing": ["cup", "pot", "jug"]}, "z-image")
+wire.answers = False
+
+def everything():
+    yield from (wonda.history.thumbnail(image) for image in images)
+    yield from (wonda.media.download(image.media) for image in images)
+    yield wonda.pricing.each(model="z-image", params={})
+    yield wonda.media.upload(data, name="a.png", edit=edit)
+    yield from (wonda.images.generate(model="z-image", prompt=f"x {n}") for n in range(4))
+    yield from (wonda.whoami() for _ in range(30))
+
+parents = [runtime.spawn(work) for work in everything()]
+matrix.start()
+time.sleep(0.5)
+assert not any(each.done() for each in parents)
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    wire.answers = True
+    for each in parents:
+        runtime.result(each, 20)
+    matrix.wait()
+    call(wonda.aclose())
+    print("parent")
+else:
+    async def all_of_it():
+        return await asyncio.gather(*everything())
+    call(all_of_it())
+    matrix.wait()
+    assert {row["status"] for row in matrix.rows()} == {"succeeded"}
+    call(wonda.aclose())
+    print("child")
+    sys.stdout.flush()
+    if sys.argv[2] == "at once":
+        os._exit(0)
+"""
+
+
+@pytest.mark.forks
+@pytest.mark.parametrize("ends", ["at once", "as an interpreter"])
+def test_a_child_that_is_forked_amid_requests_begins_with_its_own(tmp_path, ends):
+    ended = run(FORKED, str(tmp_path / "journal.db"), ends)
+    assert ended.stderr == ""
+    assert ended.stdout.split() == ["child", "parent"]

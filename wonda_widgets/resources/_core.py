@@ -141,6 +141,14 @@ class Core:
         self._ended_runs: Counter[tuple[str, str | None]] = Counter()
         self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin anew in a forked child; what the parent sends is the parent's to note."""
+        self._following = threading.Lock()
+        runtime.abandon((self._sending, self._usual))
+        self._sending = set()
+        self._usual = {key: kept for key, kept in self._usual.items() if kept[1].done()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
@@ -482,7 +490,7 @@ async def _noted(written: Future[Any]) -> None:
 def _outdated(read: asyncio.Task[Usual | None], more: int) -> bool:
     """Whether a summary of earlier runs is to be made again, now that `more` have ended."""
     if not read.done():
-        return read.get_loop() is not asyncio.get_running_loop()  # of before a fork
+        return False
     if read.cancelled() or read.exception() is not None:
         return True
     about = read.result()

@@ -155,6 +155,20 @@ class Matrix:
         self.state: State = "planned"
         self.resumed = False
         self.error: WondaError | None = None
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Be stopped in a forked child; started there, it goes on by the journal, as a kernel."""
+        runtime.abandon((self._running, self._preparing, self._beginning))
+        self._running, self._queue, self._again = set(), [], 0
+        self._beginning = None
+        if self._preparing is not None and not self._preparing.done():
+            self._preparing = None
+        if self.state == "running":
+            self.state = "stopped"
+        for each in self._made:
+            if each.state == "running" and each.job is None:  # the parent is sending it
+                each.state = "waiting"
 
     # ------------------------------------------------------------ before anything is made
 

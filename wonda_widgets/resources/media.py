@@ -41,6 +41,12 @@ class AsyncMedia:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._edits: dict[bytes, asyncio.Task[Media]] = {}
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Keep, in a forked child, what was uploaded before."""
+        runtime.abandon(self._edits)
+        self._edits = {alike: work for alike, work in self._edits.items() if work.done()}
 
     @on_package_loop
     async def upload(

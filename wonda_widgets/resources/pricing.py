@@ -27,6 +27,12 @@ class AsyncPricing:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._asked: dict[bytes, tuple[float, asyncio.Task[Estimate | None]]] = {}
+        runtime.renew_in_child(self)
+
+    def renew(self) -> None:
+        """Keep, in a forked child, the prices that are known."""
+        runtime.abandon(self._asked)
+        self._asked = {alike: asked for alike, asked in self._asked.items() if asked[1].done()}
 
     @on_package_loop
     async def estimate(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import re
 import socket
 import ssl
 import struct
@@ -101,7 +102,10 @@ class Listener:
                 raise OSError("cut")
             data += more
         self.heads.append(data)
-        return data
+        head, _, body = data.partition(b"\r\n\r\n")
+        found = re.search(rb"(?i)content-length: (\d+)", head)
+        while found and len(body) < int(found[1]):  # closing with it unread would be a reset
+            body += connection.recv(65536) or bytes(65536)
 
     def close(self):
         with contextlib.suppress(OSError):

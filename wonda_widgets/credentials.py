@@ -16,6 +16,7 @@ import os
 import re
 import string
 import warnings
+import weakref
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -38,6 +39,11 @@ EXTRA = "pip install keyring"
 _AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff\"'`‘’“”«»"
 SHORTEST = 12  # characters of a key that can be told from other text
 
+USUAL = re.compile(r"sk_[0-9A-Za-z]{16,}")
+
+#: All keys of this process, which are taken out of what is logged.
+_living: weakref.WeakSet[ApiKey] = weakref.WeakSet()
+
 _PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
@@ -49,7 +55,10 @@ class ApiKey:
     Making one never fails, whatever it is made of; `check` does.
     """
 
-    __slots__ = ("given_to", "header", "is_blank", "is_sendable", "is_usual", "removed_from")
+    __slots__ = (
+        *("__weakref__", "given_to", "header", "is_blank", "is_sendable", "is_usual"),
+        "removed_from",
+    )
 
     def __init__(self, key: object) -> None:
         text = key.strip() if isinstance(key, str) else ""
@@ -64,6 +73,7 @@ class ApiKey:
             reply.replace(data, "…".encode()) if len(data) >= SHORTEST else reply
         )
         self.given_to: Callable[[Callable[[str], object]], object] = lambda taker: taker(text)
+        _living.add(self)
 
     def check(self) -> None:
         """See that it can be sent.
@@ -89,6 +99,14 @@ class ApiKey:
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("An API key is never pickled; a worker reads its own environment.")
+
+
+def redacted(text: str) -> str:
+    """Give `text` without any key of this process, and without what looks like one."""
+    data = text.encode(errors="backslashreplace")
+    for key in list(_living):
+        data = key.removed_from(data)
+    return USUAL.sub("...", data.decode())
 
 
 def wrapped(key: str | ApiKey | None) -> ApiKey | None:

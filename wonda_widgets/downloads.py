@@ -7,11 +7,13 @@ private network, unless what sends us there is in one.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import TYPE_CHECKING
 
 import httpx
 
-from . import addresses, bounded, replies, retries
+from . import addresses, bounded, logs, replies, retries
 from .addresses import FROM_INSIDE, RefusedAddressError
 from .errors import (
     APIError,
@@ -24,6 +26,8 @@ from .errors import (
 if TYPE_CHECKING:
     from .connections import Connections
     from .retries import Sleep
+
+_log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
 SECONDS = 300.0  # for one picture, from its turn on, with all tries and redirects
@@ -73,7 +77,7 @@ class Downloads:
         for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
-                return await self._once(url, max_bytes)
+                return await self._once(url, max_bytes, attempt)
             except bounded.TooLargeError:
                 raise _too_large(max_bytes) from None
             except httpx.InvalidURL:  # httpx reads where a redirect leads before we do
@@ -84,21 +88,22 @@ class Downloads:
             except WondaError:
                 raise
             except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
+                replies.note_fault(error)
                 problem = _not_fetched(where, replies.why(error), replies.advice(error))
             if not await retries.pause(self._sleep, attempt, wait):
                 break
         raise problem
 
-    async def _once(self, url: str, max_bytes: int) -> bytes:
+    async def _once(self, url: str, max_bytes: int, attempt: int) -> bytes:
         # What sends us there: the API first, then each redirect.
         inside, target = self._inside, _address(url)
         for redirects in range(MAX_REDIRECTS + 1):
             try:
-                response = await self._get(target, inside=inside)
+                response = await self._get(target, attempt, inside=inside)
             except RefusedAddressError:
                 if redirects or not await self._api_is_inside():
                     raise _leads_inside() from None
-                response = await self._get(target, inside=True)
+                response = await self._get(target, attempt, inside=True)
             try:
                 if not response.has_redirect_location:
                     if not response.is_success:
@@ -110,12 +115,18 @@ class Downloads:
                 await response.aclose()
         raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
 
-    async def _get(self, target: httpx.URL, *, inside: bool) -> httpx.Response:
+    async def _get(self, target: httpx.URL, attempt: int, *, inside: bool) -> httpx.Response:
         """Ask for it, where that may be: into a private network only what is in one may lead."""
         if not inside and addresses.is_private(target.host):
             raise RefusedAddressError
         client = self._connections.media_client(None if inside else "private")
-        return await client.send(client.build_request("GET", target), stream=True)
+        begun, found = time.monotonic(), None
+        try:
+            found = await client.send(client.build_request("GET", target), stream=True)
+        finally:
+            # Not its path: whoever knows all of an image's address can open it.
+            logs.request(_log, "GET", f"an image of {target.host}", found, begun, attempt=attempt)
+        return found
 
     async def _api_is_inside(self) -> bool:
         """Whether the API, known by a name, has a private address.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import code, ending, headless, pace, polling, runtime
+from . import code, ending, headless, logs, pace, polling, runtime
 from .console import printable
 from .errors import (
     APIError,
@@ -396,6 +396,7 @@ class Job:
                 retry_after = error.retry_after if isinstance(error, APIError) else None
                 self._emit(trouble=BUSY if isinstance(error, RateLimitError) else SILENT)
             except Exception as error:  # noqa: BLE001 - a bug of ours must not leave waiters hanging
+                logs.fault(_log, "Following %r failed", self, error=error)
                 self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))
                 return
             if number == 0:  # not before the first poll, and not for long
@@ -409,8 +410,9 @@ class Job:
         try:
             about = None if self._usual is None else await self._usual()
             return pace.learned(about) if about is not None else None
-        except Exception:  # noqa: BLE001 - the history is a help; without it the page's pace serves
-            _log.debug("The history of %r cannot be used", self, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a help; without it the page's pace serves
+            how: dict[str, Any] = {"error": error, "level": logging.DEBUG}
+            logs.fault(_log, "The history of %r cannot be used", self, **how)
             return None
 
     def _wait(self, delay: float, learned: pace.Pace | None) -> float:
@@ -457,8 +459,8 @@ class Job:
             for listener in list(self._listeners):
                 try:
                     listener(new)
-                except Exception:  # noqa: BLE001 - one view's fault is neither the job's nor another view's
-                    _log.exception("A listener of %r failed", self)
+                except Exception as error:  # noqa: BLE001 - one view's fault is not another's
+                    logs.fault(_log, "A listener of %r failed", self, error=error)
 
     def _age(self, snapshot: Snapshot | None = None) -> float:
         """Seconds since submission; of an attached job by the service's own times."""

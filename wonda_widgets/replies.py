@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
+import logging
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from . import bounded, network
+from . import bounded, logs, network
 from .errors import BY_STATUS, APIError, NetworkSettingsError, ServerError
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -158,6 +159,7 @@ def without_request(error: BaseException, *, sent: bool) -> BaseException | None
 def _lost(error: BaseException, *, sent: bool) -> Exception:
     if isinstance(error, NetworkSettingsError):  # anew, without the frames that it came through
         return NetworkSettingsError(error.message, error.hint)
+    note_fault(error)
     return LostError(why(error, sent=sent), sent=sent, hint=advice(error))
 
 
@@ -198,6 +200,12 @@ def why(error: BaseException, *, sent: bool = True) -> str:
     return next((words for kind, words in _WHY if isinstance(error, kind)), failed)
 
 
+def note_fault(error: BaseException) -> None:
+    """Log what is no trouble of the network, but a fault of ours or of a transport."""
+    if not isinstance(error, (httpx.HTTPError, httpx.StreamError, OSError)):
+        logs.fault(_log, "A request failed by a fault", error=error, frames=False)
+
+
 def advice(error: BaseException) -> str:
     """What to do about a transport error, where it says so; empty if it does not."""
     if _is_of_certificate(error):
@@ -221,6 +229,8 @@ def _proxy_status(error: BaseException) -> int | None:
     found = re.match(r"\d{3}\b", str(error))
     return int(found[0]) if found else None
 
+
+_log = logging.getLogger(__name__)
 
 _WHY = (
     (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),

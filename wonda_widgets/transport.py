@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import time
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from . import elapsed, organizations, replies, retries
+from . import elapsed, logs, organizations, replies, retries
 from .connections import LOOPBACK, OWN_HEADERS, Connections
 from .downloads import MAX_BYTES, Downloads
 from .errors import (
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from .credentials import ApiKey
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
@@ -339,7 +342,9 @@ class Transport:
         for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
-                response = await self._api("POST", path, seconds, leaving, **content)
+                response = await self._api(
+                    "POST", path, seconds, leaving, attempt=attempt, **content
+                )
             except LostError as lost:
                 problem: WondaError = self._unreachable(lost, " Nothing was sent.")
                 if lost.sent:
@@ -385,7 +390,7 @@ class Transport:
         for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
-                response = await self._api(method, path, **content)
+                response = await self._api(method, path, attempt=attempt, **content)
                 is_empty = httpx.codes.is_success(response.status) and not response.content
                 return None if empty_is_fine and is_empty else self._decoded(response)
             except LostError as lost:
@@ -435,6 +440,8 @@ class Transport:
         path: str,
         seconds: float = 0.0,
         leaving: Callable[[], Awaitable[object]] | None = None,
+        *,
+        attempt: int = 1,
         **content: Any,
     ) -> Reply:
         """One request with the key, and its whole reply, within the bounds.
@@ -450,7 +457,9 @@ class Transport:
         async with self._connections.places.request:
             if leaving is not None:
                 await leaving()
+            begun = time.monotonic()
             reply = await self._exchange(client, method, path, patience, content)
+        logs.request(_log, method, path, reply, begun, attempt=attempt)
         return self._arrived(reply)
 
     async def _asked(self, question: Question) -> Reply:
@@ -463,7 +472,9 @@ class Transport:
         client = self._connections.client()
         async with self._connections.places.poll:
             self._connections.check_open()  # it may have been closed meanwhile
+            begun = time.monotonic()
             reply = await self._put(client, question)
+        logs.request(_log, "GET", question.url.path, reply, begun)
         return self._arrived(reply)
 
     def _arrived(self, reply: Reply | BaseException | None) -> Reply:

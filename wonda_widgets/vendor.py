@@ -42,7 +42,6 @@ MOST_SAID = 600  # characters of its complaint
 # The next run is told of it, so it begins with no dash: that would be a flag.
 AN_ID = re.compile(r"\w[\w-]{0,199}")
 A_BARE_ID = re.compile(r"(?=.*\d)\w[\w-]{3,199}")  # and no word like "done"
-A_KEY = re.compile(r"sk_[0-9A-Za-z]{16,}")
 #: What a terminal does not print: commands with a text (a title, a link), and others.
 ESCAPES = re.compile(
     r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x9c|\x1b\\)?"
@@ -292,7 +291,7 @@ def _last_words(printed: str, key: credentials.ApiKey) -> str:
 
 def _without_key(text: str, key: credentials.ApiKey) -> str:
     """Without the key of the environment, and any other one."""
-    return A_KEY.sub("…", key.removed_from(text.encode()).decode())
+    return credentials.USUAL.sub("…", key.removed_from(text.encode()).decode())
 
 
 # ---------------------------------------------------------------- what it says

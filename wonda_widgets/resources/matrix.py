@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from .. import estimates, headless, runtime, table_values
+from .. import estimates, headless, logs, runtime, table_values
 from ..batches import DAYS, cell_name
 from ..errors import (
     AuthenticationError,
@@ -414,8 +414,8 @@ class Matrix:
         for listener in list(self._listeners):
             try:
                 listener(made)
-            except Exception:  # noqa: BLE001 - one listener's fault halts neither this nor others
-                _log.exception("A listener of %r failed", self)
+            except Exception as error:  # noqa: BLE001 - it halts neither this nor others
+                logs.fault(_log, "A listener of %r failed", self, error=error)
 
     # ------------------------------------------------------------ begin, stop, retry
 
@@ -457,6 +457,7 @@ class Matrix:
             self._halt(error)
         except Exception as fault:  # noqa: BLE001 - whoever iterates is told
             self._beginning = None
+            logs.fault(_log, "The plan of %r failed", self, error=fault)
             self._halt(WondaError(f"The plan failed: {type(fault).__name__}: {fault}."))
         else:
             self._go()
@@ -553,6 +554,8 @@ class Matrix:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
             fault = task.exception()
+            assert fault is not None  # noqa: S101 - see above
+            logs.fault(_log, "An image of %r failed", self, error=fault)
             self._halt(WondaError(f"Making a picture failed: {type(fault).__name__}: {fault}."))
         self._fill()
         if self.state == "stopped" and not self._running:

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from .. import did_you_mean, runtime, which_client
-from ..errors import InvalidInputError
+from .. import did_you_mean, logs, runtime, which_client
+from ..errors import InvalidInputError, WondaError
 from . import _boxes, _kept, _words
 from ._permissions import OWNER, is_handler, needed, open_to_all
 from ._twin import Twin
@@ -340,7 +340,10 @@ class Panel(anywidget.AnyWidget):
         return task
 
     def _fail(self, error: Exception) -> None:
-        _log.debug("Shown in %r: %s", self, type(error).__name__)
+        if isinstance(error, WondaError):
+            _log.debug("Shown in %r: %s", self, type(error).__name__)
+        else:
+            logs.fault(_log, "A fault in %r", self, error=error)
         if not self._closed:
             self.error = _words.problem(error)
 

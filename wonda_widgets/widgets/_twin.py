@@ -23,7 +23,7 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import headless, runtime
+from .. import headless, logs, runtime
 from ..imaging import workers
 from ..models import one_line
 
@@ -222,8 +222,9 @@ def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None 
         # In a context of its own it belongs to the cell that runs now, whichever asked
         # for the work: nbconvert and papermill listen to no other.
         contextvars.Context().run(publish)
-    except Exception:  # noqa: BLE001 - the front end may be gone; the live panel is what counts
-        _log.debug("The static output could not be renewed", exc_info=True)
+    except Exception as error:  # noqa: BLE001 - the front end may be gone; the panel is what counts
+        what = "The static output could not be renewed"
+        logs.fault(_log, what, error=error, level=logging.DEBUG)
 
 
 def _sentence(text: str) -> str:

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
-from .. import models
+from .. import credentials, logs, models
 from ..errors import (
     AuthenticationError,
     BadRequestError,
@@ -91,7 +91,9 @@ def problem(error: BaseException) -> Problem:
     # A fault of ours: say so, with what a report needs.
     return {
         "title": "Something went wrong in wonda-widgets.",
-        "text": f"{type(error).__name__}: {error}. What you typed is still here; please report it.",
+        "text": f"{credentials.redacted(f'{type(error).__name__}: {error}')}. "
+        "What you typed is still here; please report it with the traceback, which is in "
+        f"{logs.WHERE}.",
         "field": "",
     }
 

@@ -60,6 +60,7 @@ class Connections:
         self._pid = os.getpid()
         self.closed = False
         runtime.renew_in_child(self)
+        runtime.close_at_end(self)
 
     def renew(self) -> None:
         """Leave the connections, in a forked child, to the parent: closing one would end both."""

@@ -23,6 +23,7 @@ import sqlite3
 import stat
 import time
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import runtime
@@ -91,7 +92,8 @@ class Database:
     def renew(self) -> None:
         """Begin anew in a forked child, which has not the thread and must not use the file."""
         self._pid = os.getpid()
-        runtime.abandon((self._connection, self._thread))  # closing would end the parent's locks
+        self._finalizer.detach()
+        runtime.abandon((self._open, self._thread))  # closing would end the parent's locks
         is_closed = self._is_closed
         self._fresh_start()
         if is_closed:
@@ -125,10 +127,21 @@ class Database:
         self._warn(self._unusable)
 
     def _fresh_start(self) -> None:
-        self._connection: sqlite3.Connection | None = None
+        #: the open connection, where the finalizer finds it without keeping this alive
+        self._open: list[sqlite3.Connection] = []
+        # A connection that is left to the interpreter is a ResourceWarning as of Python 3.13.
+        self._finalizer = weakref.finalize(self, _close_all, self._open)
         self._file: tuple[int, int] | None = None  # device and inode of the open file
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
         self._is_closed = False
+
+    @property
+    def _connection(self) -> sqlite3.Connection | None:
+        return self._open[0] if self._open else None
+
+    @_connection.setter
+    def _connection(self, connection: sqlite3.Connection | None) -> None:
+        self._open[:] = [] if connection is None else [connection]
 
     # ------------------------------------------------------------ work
 
@@ -226,7 +239,10 @@ class Database:
             prepare(self.path)
             self._keep_from_others(self.path)
             self._look_for_damaged(self.path)
-        connection = sqlite3.connect(self.path or MEMORY, timeout=BUSY, isolation_level=None)
+        # Only its thread works with it; at the interpreter's end, another one closes it.
+        connection = sqlite3.connect(
+            self.path or MEMORY, timeout=BUSY, isolation_level=None, check_same_thread=False
+        )
         try:
             self._refuse_newer(connection)
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -353,13 +369,22 @@ class Database:
             warnings.warn(sentence, JournalWarning, stacklevel=3)
 
 
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        with contextlib.suppress(sqlite3.Error):
+            connections.pop().close()
+
+
 def _readable(path: Path) -> sqlite3.Connection:
     """Open a file that cannot be written, wherever it lies."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=0)
     try:
-        connection = sqlite3.connect(uri, uri=True, timeout=0)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
+        connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         # Even to read, SQLite wants to make files beside it. Without a log there is none to read.
         if path.with_name(f"{path.name}-wal").exists():
             raise

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Closed(Protocol):
+    """Something with connections."""
+
+    async def aclose(self) -> None:
+        """Close them."""
+
+
 class Renewed(Protocol):
     """Something with locks, semaphores or tasks, which belong to one process and its loop."""
 
@@ -52,6 +59,12 @@ _current: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current
 
 #: What holds locks and tasks, and renews them in a forked child.
 _renewed: weakref.WeakSet[Renewed] = globals().get("_renewed") or weakref.WeakSet()
+
+#: What has connections, which are closed at the interpreter's end.
+_closed_at_end: weakref.WeakSet[Closed] = globals().get("_closed_at_end") or weakref.WeakSet()
+
+#: Seconds for that; a service need not answer to it.
+CLOSING = 0.5
 
 #: A blocking wait wakes this often (seconds), because Windows cannot interrupt a longer one.
 WAKE = 0.5
@@ -88,6 +101,11 @@ def _forked() -> None:
         each.renew()
 
 
+def close_at_end(owner: Closed) -> None:
+    """Have ``owner.aclose()`` called when the interpreter ends, if it still lives then."""
+    _closed_at_end.add(owner)
+
+
 def renew_in_child(owner: Renewed) -> None:
     """Have ``owner.renew()`` called in each child of a fork, for as long as it lives."""
     _renewed.add(owner)
@@ -110,6 +128,14 @@ def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
+        # Else they are a ResourceWarning each.
+        closing = [asyncio.ensure_future(each.aclose()) for each in list(_closed_at_end)]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=CLOSING)
+            for each in late:
+                each.cancel()
+            await asyncio.gather(*closing, return_exceptions=True)
+        await asyncio.sleep(0)  # asyncio closes a socket in the next turn of the loop
 
     if not thread.is_alive():  # a forked child inherits the hook but not the thread
         return

@@ -15,6 +15,8 @@ either inside the process (`local_transport`) or on a socket (`serve`).
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,16 +56,24 @@ def local_transport(**options: Any) -> Local:
     faults = Faults()
     storage_host = STORAGE_ORIGIN.partition("//")[2].encode()
 
+    one_at_a_time = threading.Lock()
+
     @cache
-    def sandbox() -> Sandbox:
+    def made_once() -> Sandbox:
         made: Sandbox = import_module(".app", __package__).Sandbox(
             storage_origin=STORAGE_ORIGIN, **options
         )
         made.faults = faults
         return made
 
+    def sandbox() -> Sandbox:
+        with one_at_a_time:
+            return made_once()
+
     async def both(scope: Any, receive: Any, send: Any) -> None:
         host = dict(scope["headers"]).get(b"host")
+        if not made_once.cache_info().currsize:  # off the loop, which has other work meanwhile
+            await asyncio.to_thread(sandbox)
         app = sandbox().storage if host == storage_host else sandbox().api
         await app(scope, receive, send)
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from . import ANY_KEY, catalog, validation
 from .faults import Faults, strike
-from .state import Store, iso
+from .state import Store, iso, load_painter
 from .storage import storage_app
 from .validation import Refusal
 
@@ -193,6 +193,7 @@ class Sandbox:
     async def _generate(self, request: Request) -> JSONResponse:
         body = await self._body(request)
         self._check_paid(request)
+        await load_painter()
         library = _Library(self.store)
         model = validation.generation(body, self._models, library)
         params = body.get("params") or {}

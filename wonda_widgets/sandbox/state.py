@@ -7,8 +7,10 @@ background and a test with a clock of its own needs no sleep.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import random
+import sys
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -94,6 +96,12 @@ def _painter() -> ModuleType:
 def _tools() -> ModuleType:
     """Load what makes something of an image alone; few need it."""
     return importlib.import_module(".tools", __package__)
+
+
+async def load_painter() -> None:
+    """Load it off the loop, which has other work meanwhile."""
+    if f"{__package__}.pictures.painter" not in sys.modules:
+        await asyncio.to_thread(_painter)
 
 
 class Store:

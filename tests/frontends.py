@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -65,16 +66,53 @@ def browser_path() -> str | None:
     download = [sys.executable, "-m", "playwright", "install", "chromium"]
     if subprocess.run(download, check=False).returncode == 0:
         return None
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        packages = ["chromium", "fonts-dejavu-core"]
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-        subprocess.run(install, check=True)
+    if _install("chromium", "fonts-dejavu-core"):
         return shutil.which("chromium")
     raise RuntimeError(
         "No Chromium or Chrome was found and none could be installed. Install one, "
         "or set WONDA_TEST_BROWSER to its path."
     )
+
+
+def node_path() -> str:
+    """A Node.js that runs: the one that playwright brings along, else an installed one.
+
+    Playwright's own needs libatomic, which a bare system lacks; as root on a system with apt,
+    it is installed.
+    """
+    found = _running_node()
+    if found is None and _install("libatomic1"):
+        found = _running_node()
+    if found is None:
+        raise RuntimeError("No Node.js runs here. Install Node.js 18 or newer, or libatomic.")
+    return found
+
+
+def _running_node() -> str | None:
+    driver, _ = compute_driver_executable()
+    places = filter(None, [str(driver), *map(shutil.which, ("node", "nodejs"))])
+    return next(filter(_runs, places), None)
+
+
+def _runs(node: str) -> bool:
+    """Whether it runs and is new enough to have `fetch`."""
+    try:
+        told = subprocess.run([node, "--version"], check=False, capture_output=True, text=True)
+    except OSError:
+        return False
+    version = re.match(r"v(\d+)", told.stdout)
+    return told.returncode == 0 and version is not None and int(version[1]) >= 18
+
+
+def _install(*packages: str) -> bool:
+    """Install packages, where this is root on a system with apt; else False."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    wait = "-oDPkg::Lock::Timeout=300"  # another worker may be installing
+    subprocess.run(["apt-get", "update", "-qq"], check=False)
+    install = ["apt-get", wait, "install", "-y", "-qq", "--no-install-recommends", *packages]
+    subprocess.run(install, check=True)
+    return True
 
 
 @contextlib.contextmanager

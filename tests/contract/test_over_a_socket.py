@@ -2,7 +2,9 @@
 
 import subprocess
 import time
+from pathlib import Path
 
+import frontends
 import pytest
 from conftest import KEY
 
@@ -164,12 +166,33 @@ console.log("Publish status:", (await follow("publish", sent.outputJobId)).statu
 
 
 def test_the_pages_own_example_runs_on_the_sandbox(sandbox, tmp_path):
-    from playwright._impl._driver import compute_driver_executable
-
-    node, _ = compute_driver_executable()  # a Node that the test tools bring along
     script = tmp_path / "example.mjs"
     script.write_text(EXAMPLE)
     ran = subprocess.run(
-        [node, str(script), sandbox[1], KEY], capture_output=True, text=True, check=True
+        [frontends.node_path(), str(script), sandbox[1], KEY],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert ran.stdout.strip() == "Publish status: succeeded"
+
+
+def test_a_node_that_does_not_run_is_passed_by(monkeypatch, tmp_path):
+    def program(folder, text):
+        made = tmp_path / folder / "node"
+        made.parent.mkdir()
+        made.write_text(f"#!/bin/sh\n{text}\n")
+        made.chmod(0o755)
+        return str(made)
+
+    lacks_a_library, too_old = program("driver", "exit 127"), program("old", "echo v16.20.0")
+    runs = program("new", "echo v20.1.0")
+    installed = []
+    monkeypatch.setattr(frontends, "compute_driver_executable", lambda: (lacks_a_library, "cli.js"))
+    monkeypatch.setattr(frontends, "_install", lambda *packages: installed.append(packages))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'new'}:/bin")
+    assert frontends.node_path() == runs
+    monkeypatch.setenv("PATH", str(Path(too_old).parent))
+    with pytest.raises(RuntimeError, match="libatomic"):
+        frontends.node_path()
+    assert installed == [("libatomic1",)]

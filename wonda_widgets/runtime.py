@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sniffio
 
-from .errors import NoEventLoopError
+from .errors import ClosedError, NoEventLoopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -93,8 +93,8 @@ def _run(fresh: asyncio.AbstractEventLoop) -> None:
 
 def _forked() -> None:
     """Forget, in a child, what belongs to the parent: its lock may be held, its tasks never end."""
-    global _start  # noqa: PLW0603 - see above
-    _start = threading.Lock()
+    global _start, _ended
+    _start, _ended = threading.Lock(), threading.Event()
     _abandoned.extend([_current, *_begun])
     _begun.clear()
     for each in list(_renewed):
@@ -157,8 +157,20 @@ def on_loop() -> bool:
 
 
 def spawn(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Start `work` on the loop and return at once."""
-    return asyncio.run_coroutine_threadsafe(work, loop())
+    """Start `work` on the loop and return at once.
+
+    Raises
+    ------
+    ClosedError
+        If the interpreter is ending; `work` was not begun.
+    """
+    if not _ended.is_set():
+        with contextlib.suppress(RuntimeError):  # it began to end just now
+            return asyncio.run_coroutine_threadsafe(work, loop())
+    work.close()  # else it is a warning that nobody awaited it
+    if threading.current_thread().daemon and not on_loop():
+        threading.Event().wait()  # no noise, as in `result`
+    raise ClosedError("The interpreter is ending, so nothing was sent.")
 
 
 def post(function: Callable[[], object]) -> None:

@@ -132,6 +132,37 @@ DOING = {
 }
 
 
+AFTERWARDS = """
+import atexit, asyncio, sys, threading
+def after():
+    for ask in (wonda.whoami, wonda.close, lambda: asyncio.run(wonda._async.whoami())):
+        try:
+            ask()
+        except ww.WondaError as error:
+            print(error.message)
+atexit.register(after)  # it is called after what is registered later
+import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=600)
+job = wonda.images.generate(model="z-image", prompt="x")
+def ask_on():
+    while True:
+        wonda.whoami()
+threading.Thread(target=ask_on, daemon=True).start()
+"""
+
+
+def test_what_is_asked_after_the_end_is_refused_quietly():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AFTERWARDS],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.splitlines() == ["The interpreter is ending, so nothing was sent."] * 3
+
+
 @pytest.mark.parametrize("doing", DOING)
 def test_an_interpreter_ends_quietly_and_closes_its_files(tmp_path, served, doing):
     arguments = [str(tmp_path / "journal.db")]

@@ -97,7 +97,10 @@ class Database:
         is_closed = self._is_closed
         self._fresh_start()
         if is_closed:
-            self.close()
+            # Nothing is open. Work cannot be given to a thread here: the lock that all pools
+            # share is held until the hooks of a fork have run.
+            self._is_closed = True
+            self._thread.shutdown(wait=False)
 
     @property
     def trouble(self) -> str:
@@ -378,11 +381,13 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
 def _readable(path: Path) -> sqlite3.Connection:
     """Open a file that cannot be written, wherever it lies."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=0)
+    connection = None
     try:
+        connection = sqlite3.connect(uri, uri=True, timeout=0)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.Error as error:
-        connection.close()
+        if connection is not None:
+            connection.close()
         if not isinstance(error, sqlite3.OperationalError):
             raise
         # Even to read, SQLite wants to make files beside it. Without a log there is none to read.

@@ -75,7 +75,14 @@ def go_through(page):
     page.get_by_role("button", name="Publish now").dblclick()
     expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
     link = page.get_by_role("link", name="View post")
-    expect(link).to_have_attribute("href", re.compile(r"^https://"))
+    with page.context.expect_page() as opened:
+        link.click()
+    post = opened.value
+    expect(post.get_by_role("note")).to_contain_text("Nothing was published.")
+    expect(post.get_by_text("@lantern.shop")).to_be_visible()
+    image = post.get_by_role("img")
+    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
+    post.close()
     seen = page.evaluate("window.seen")
     assert seen["Generation"] == [word for word in ORDER if word in seen["Generation"]]
     assert len(seen["Generation"]) >= 3
@@ -147,7 +154,7 @@ def test_bad_input_is_said_at_its_place_and_nothing_typed_is_lost(notebook):
     prompt.fill("   ")
     page.get_by_role("button", name="Generate").click()
     alert = page.get_by_role("alert").filter(visible=True)
-    expect(alert).to_contain_text("The prompt is empty. Describe the picture you want.")
+    expect(alert).to_contain_text("The prompt is empty. Describe the image you want.")
     expect(prompt).to_have_attribute("aria-invalid", "true")
     prompt.fill("sandbox: fail")
     page.get_by_role("button", name="Generate").click()

@@ -113,7 +113,7 @@ def test_the_rest_says_what_it_lacks():
         (ww.InvalidInputError, lambda: fonts.font("~/a.ttf", 9)),
         (ww.InvalidInputError, lambda: exports.checked("~/a.json")),
         (ww.InvalidInputError, lambda: vendor._free(Path("~/a.png"))),
-        (FileNotFoundError, lambda: original.write("~", "a.png", b"")),
+        (ww.InvalidInputError, lambda: original.write("~", "a.png", b"")),
     ):
         with pytest.raises(wrong):
             call()

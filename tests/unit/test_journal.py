@@ -715,3 +715,22 @@ def test_an_earlier_file_that_cannot_be_written_is_read(made, tmp_path, monkeypa
     with pytest.warns(database.JournalWarning):
         begin(kept)
     assert {row.intent for row in recent(kept)} >= {"a", "u", "l"}
+
+
+FORKED = """import os, sys
+from wonda_widgets import runtime  # before the pools of threads, whose hooks then come after
+from wonda_widgets.journal import Journal
+kept = Journal(sys.argv[1])
+kept.recent("x", 1).result()
+kept.close()
+child = os.fork()
+if not child:
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.forks
+def test_a_fork_after_a_journal_was_closed_does_not_wait(tmp_path):
+    command = [sys.executable, "-c", FORKED, str(tmp_path / "journal.db")]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0

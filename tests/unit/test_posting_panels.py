@@ -247,3 +247,21 @@ def test_a_cancel_that_fails_is_not_called_done(wonda, pictures, opened, settled
     settled(lambda: listed.error and not listed.canceling)
     assert listed.said == ""
     assert "started or ended" in listed.error["text"]
+
+
+def test_what_is_kept_of_a_sandbox_says_so(wonda):
+    from wonda_widgets.widgets import _kept
+
+    for cls in (ww.Studio, ww.PublishForm, ww.Gallery, ww.ImagePreview):
+        made = cls(wonda=wonda)
+        twin = made._twin if isinstance(made, ww.Studio) else made._own_twin()
+        for text in (twin._bundle["text/html"], twin._bundle["text/plain"]):
+            assert _kept.SANDBOX in text
+        kept = ww.runtime.call(
+            _kept.of_facts("Wonda", [("Caption", "x")], is_sandbox=True)
+            if cls is ww.Studio
+            else made._stays()
+        )
+        assert _kept.SANDBOX in kept.html
+        assert _kept.SANDBOX in kept.plain
+        made.close()

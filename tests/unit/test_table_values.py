@@ -166,7 +166,7 @@ def test_a_generation_is_never_of_nothing(refusing, nothing):
 
 
 def test_a_time_that_is_none_is_refused(refusing):
-    with pytest.raises(ww.InvalidInputError, match="no time"):
+    with pytest.raises(ww.InvalidInputError, match="is not a time"):
         refusing.publish.instagram(media_id="m", instagram_account_id=ACCOUNT, scheduled_at=NAT)
     with pytest.raises(ww.InvalidInputError, match="since"):
         ww.Budget(1, since=NAT)

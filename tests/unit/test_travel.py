@@ -73,6 +73,7 @@ MAKERS = {
     ),
     ww.InvalidInputError: lambda cls: cls("prompt", "It is empty.", "Write one."),
     ww.MissingKeyError: lambda cls: cls(),
+    ww.NoEventLoopError: lambda cls: cls(),
     ww.NoMediaError: lambda cls: cls(),
     ww.WondaError: lambda cls: cls("That.", "Do this."),
 }

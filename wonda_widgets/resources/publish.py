@@ -120,7 +120,7 @@ class AsyncPublish:
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
         if due is not None:
             body["scheduledAt"] = due
-        if product == "REELS" and await self._is_image(media_id):
+        if body.get("product") == "REELS" and await self._is_image(media_id):
             raise InvalidInputError(
                 "product",
                 "A reel is a video, and this is an image.",
@@ -421,13 +421,14 @@ def _body(
             "media_id", "There is no picture to publish.", "Pass job.wait().media.media_id."
         )
     _check_account(instagram_account_id)
+    kind = table_values.text("product", "The product", product)
     said = _text("alt_text", alt_text, MAX_ALT_TEXT)
     body = {
         "mediaId": table_values.plain(media_id),
         "instagramAccountId": table_values.plain(instagram_account_id),
         "caption": _text("caption", caption, MAX_CAPTION),
-        "altText": None if product in WITHOUT_ALT_TEXT else said,
-        "product": table_values.text("product", "The product", product),
+        "altText": None if kind in WITHOUT_ALT_TEXT else said,
+        "product": kind,
     }
     return {name: value for name, value in body.items() if value is not None}
 

@@ -7,7 +7,8 @@ either inside the process (`local_transport`) or on a socket (`serve`).
 - `state`: jobs, media, posts and the purse, as they change with time
 - `validation`: what the service refuses, and in which words
 - `app`: the endpoints
-- `storage`: the second origin, where pictures lie
+- `storage`: the second origin, where images are
+- `post_page`, `local_pages`: what a simulated post links to
 - `faults`: replies that go wrong on demand, for tests
 - `pictures`: what it makes
 - `server`: all of it on a socket
@@ -64,6 +65,9 @@ def local_transport(**options: Any) -> Local:
             storage_origin=STORAGE_ORIGIN, **options
         )
         made.faults = faults
+        # Its origins resolve nowhere, and a browser is to open what a post links to.
+        pages = import_module(".local_pages", __package__)
+        made.store.page_address = lambda publish_id: pages.address(made.store, publish_id)
         return made
 
     def sandbox() -> Sandbox:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from . import ANY_KEY, catalog, validation
+from . import ANY_KEY, catalog, post_page, validation
 from .faults import Faults, strike
 from .state import Store, iso, load_painter
 from .storage import storage_app
@@ -92,6 +92,10 @@ class Sandbox:
         self._storage = storage_app(self.store)
         self._key = key
         self._scheduling = scheduling
+        # As the storage's other addresses, unless whoever made this serves pages elsewhere.
+        self.store.page_address = lambda publish_id: (
+            f"{self.storage_origin}/{post_page.FOLDER}/{publish_id}"
+        )
         self._plan = plan
         self._organizations = {each["slug"]: each for each in organizations}
         self._models = catalog.MODELS if models is None else models
@@ -100,6 +104,9 @@ class Sandbox:
         )
         self._accounts: dict[str, dict[str, Any]] = {
             account["instagramAccountId"]: account for account in listed
+        }
+        self.store.account_names = {
+            key: str(account.get("username") or key) for key, account in self._accounts.items()
         }
         self._app = Starlette(
             routes=[

@@ -123,6 +123,9 @@ class Store:
         self.publishes: dict[str, PlannedJob] = {}
         self.media: dict[str, Medium] = {}
         self.carousels: list[dict[str, Any]] = []
+        #: gives the address of a post's page by its id
+        self.page_address: Callable[[str], str] = lambda publish_id: f"/posts/{publish_id}"
+        self.account_names: dict[str, str] = {}
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
 
     def new_id(self) -> str:
@@ -204,8 +207,7 @@ class Store:
         return {
             "instagramPublishId": publish_id,
             "igMediaId": str(17900000000000000 + self._random.getrandbits(40)),
-            # A reserved address: it opens a harmless page and can't be taken for a post.
-            "permalink": f"https://example.org/?wonda-sandbox-post={publish_id[:8]}",
+            "permalink": self.page_address(publish_id),
         }
 
     def publish_carousel(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +215,25 @@ class Store:
         row = {**self._post(self.new_id()), "imageCount": len(body["mediaIds"])}
         self.carousels.append({**row, "body": body, "created": datetime.now(UTC)})
         return row
+
+    def posts(self) -> list[dict[str, Any]]:
+        """All posts, with what was asked and the media that they show."""
+        rows = [(job.post, job.body, job.created) for job in list(self.publishes.values())]
+        rows += [(row, row["body"], row["created"]) for row in list(self.carousels)]
+        return [
+            {
+                "id": post["instagramPublishId"],
+                "link": post["permalink"],
+                "body": body,
+                "created": created,
+                "media": [
+                    medium
+                    for media_id in body.get("mediaIds") or [body.get("mediaId")]
+                    if (medium := self.ready_media(media_id)) is not None
+                ],
+            }
+            for post, body, created in rows
+        ]
 
     def ready_media(self, media_id: str) -> Medium | None:
         """A medium of the library; a generated one is there once its job has succeeded."""

@@ -1,4 +1,4 @@
-"""The second origin, where pictures lie. It refuses requests that carry a key."""
+"""The second origin, where images and the pages of posts are. It refuses requests with a key."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from . import post_page
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -29,4 +31,10 @@ def storage_app(store: Store) -> Starlette:
         data = await anyio.to_thread.run_sync(store.picture, medium)
         return Response(data, media_type=medium.mime_type)
 
-    return Starlette(routes=[Route("/{name}", picture)])
+    async def post(request: Request) -> Response:
+        found = await anyio.to_thread.run_sync(post_page.answer, store, request.path_params["path"])
+        return Response(found.data, found.status, post_page.HEADERS, found.mime_type)
+
+    return Starlette(
+        routes=[Route(f"/{post_page.FOLDER}/{{path:path}}", post), Route("/{name}", picture)]
+    )

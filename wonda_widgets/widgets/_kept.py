@@ -38,6 +38,10 @@ Look = tuple[bytes, str, int]
 NO_LOOK: Look = (b"", "", 0)
 
 
+#: Of what was made in a sandbox, wherever it is read later.
+SANDBOX = "Sandbox: the images are made up, and nothing was published."
+
+
 class Kept(NamedTuple):
     """What stays of a panel.
 
@@ -69,10 +73,17 @@ def without_key(kept: Kept, clean: Callable[[str], str]) -> Kept:
 
 
 async def of_facts(
-    title: str, facts: Sequence[tuple[str, str]], picture: bytes = b"", alt: str = ""
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    picture: bytes = b"",
+    alt: str = "",
+    *,
+    is_sandbox: bool = False,
 ) -> Kept:
     """What stays of a panel that tells some facts, and may show a picture."""
     told = [(name, _cut(value)) for name, value in facts if value]
+    if is_sandbox:
+        told.append(("Note", SANDBOX))
     rows = "".join(f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in told)
     plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
     look = await workers.decoding(_small, picture) if picture else NO_LOOK
@@ -97,6 +108,8 @@ async def of_pictures(
     if len(shown) > MOST_ROWS:
         said.append(f"Only {MOST_ROWS} of {len(shown):,} are listed.")
     said += [_running(job) for job in under_way]
+    if history.is_sandbox:
+        said.append(SANDBOX)
     sentence = " ".join(said)
     lines = [_row(chapter) for chapter in told]
     used = [at for at in range(len(COLUMNS)) if any(line[at][0] for line in lines)]

@@ -170,7 +170,7 @@ class Panel(anywidget.AnyWidget):
 
     def _own_twin(self) -> Twin:
         if self._twin is None:
-            self._twin = Twin(f"Wonda {type(self).__name__}")
+            self._twin = Twin(f"Wonda {type(self).__name__}", is_sandbox=bool(self.sandbox))
             self._twins.append(self._twin)
             self.hiding = self._twin.hiding_style
         return self._twin
@@ -227,7 +227,8 @@ class Panel(anywidget.AnyWidget):
         if shows is not None:
             history, pictures = shows()
             return await _kept.of_pictures(title, history, pictures)
-        return await _kept.of_facts(title, self._kept_facts(), *self._kept_picture())
+        about = self._kept_facts(), *self._kept_picture()
+        return await _kept.of_facts(title, *about, is_sandbox=bool(self.sandbox))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         """What it says now, as names and values."""

@@ -86,7 +86,7 @@ class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is 
         together = (Panel, Together)
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
         self._unwatch: list[Callable[[], None]] = []
-        self._twin = Twin(title)
+        self._twin = Twin(title, is_sandbox=used.is_sandbox)
         for panel in self._panels:
             if isinstance(panel, Panel):  # another one like this has its own
                 panel.told_in(self._twin)

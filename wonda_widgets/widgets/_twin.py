@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from .. import headless, logs, runtime
 from ..imaging import workers
 from ..models import one_line
+from ._kept import SANDBOX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +51,9 @@ class Twin:
     All but `display_under` is for the package's loop.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, is_sandbox: bool = False) -> None:
         self.title = title
+        self._note = f" {SANDBOX}" if is_sandbox else ""
         self._begin()
         self._latest: Preview | None = None
         self._small: Preview | None = None  # of the latest one, once it is made
@@ -175,7 +177,7 @@ class Twin:
     @property
     def _bundle(self) -> dict[str, str]:
         lines = [one_line(f"{what}: {how}") for what, how in self._lines.items() if how]
-        told = "".join(f" {_sentence(line)}" for line in lines)
+        told = "".join(f" {_sentence(line)}" for line in lines) + self._note
         if self._small is None:
             plain = f"{self.title}.{told} {_BACK}"
             return {"text/html": self._html("", "", plain), "text/plain": plain}

@@ -1,0 +1,88 @@
+"""The page behind `View post`: what would have been posted, and that nothing was."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, NamedTuple
+
+from .state import iso
+
+if TYPE_CHECKING:
+    from .state import Medium, Store
+
+FOLDER = "posts"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+KINDS = {"STORIES": "Story", "REELS": "Reel", "CAROUSEL": "Carousel"}
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Simulated post</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; font: 15px/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }}
+.note {{ margin: 0; padding: 10px 16px; background: #fff3d6; color: #5c3d00; }}
+main {{ max-width: 520px; margin: 24px auto; padding: 0 16px; }}
+img {{ display: block; width: 100%; margin: 12px 0; border-radius: 8px; }}
+.about {{ opacity: 0.75; font-size: 13px; }}
+.caption {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style></head><body>
+<p class="note" role="note"><strong>Sandbox.</strong> This is a simulated post. \
+Nothing was published.</p>
+<main><p><strong>{account}</strong> <span class="about">{kind} · {time}</span></p>
+{images}<p class="caption" dir="auto">{caption}</p></main></body></html>
+"""
+
+
+class Answer(NamedTuple):
+    """A reply: the HTTP status, the type and the bytes."""
+
+    status: int
+    mime_type: str
+    data: bytes
+
+
+NOT_FOUND = Answer(404, "text/plain; charset=utf-8", b"There is no such post here.")
+
+
+def answer(store: Store, path: str) -> Answer:
+    """Answer ``{post}`` with its page and ``{post}/{number}`` with one of its images.
+
+    Slow where an image is to be painted, so for a thread.
+    """
+    publish_id, _, number = path.partition("/")
+    post = next((each for each in store.posts() if each["id"] == publish_id), None)
+    if post is None:
+        return NOT_FOUND
+    if not number:
+        return Answer(200, "text/html; charset=utf-8", _page(store, post).encode(errors="replace"))
+    media: list[Medium] = post["media"]
+    if not number.isdecimal() or not int(number) < len(media):
+        return NOT_FOUND
+    medium = media[int(number)]
+    return Answer(200, medium.mime_type, store.picture(medium))
+
+
+def _page(store: Store, post: dict[str, object]) -> str:
+    body = post["body"]
+    assert isinstance(body, dict)  # noqa: S101 - it was checked when it was taken
+    account = str(body.get("instagramAccountId"))
+    alt = html.escape(str(body.get("altText") or "The posted image"))
+    media: list[Medium] = post["media"]  # type: ignore[assignment]
+    images = "".join(
+        # Beside the page, under whatever name that has.
+        f'<img src="{post["link"]}/{number}" alt="{alt}">\n'
+        for number in range(len(media))
+    )
+    product = "CAROUSEL" if "mediaIds" in body else body.get("product")
+    return PAGE.format(
+        account=html.escape(f"@{store.account_names.get(account, account)}"),
+        kind=html.escape(KINDS.get(str(product), "Feed")),
+        time=html.escape(iso(post["created"])),  # type: ignore[arg-type]
+        images=images,
+        caption=html.escape(str(body.get("caption") or "")),
+    )

@@ -134,7 +134,7 @@ def test_the_flow_in_six_lines(quick_polls):  # noqa: ARG001
         post = wonda.publish.instagram(
             media_id=media.media_id, instagram_account_id=account, caption="Made with Wonda"
         )
-        assert post.wait().permalink.startswith("https://")
+        assert post.wait().permalink.startswith("http://127.0.0.1:")
         assert picture.width * 5 == picture.height * 4
         assert (picture.width, picture.height) == (media.width, media.height)
         assert wonda.publish.history()["publishes"][0]["mediaId"] == media.media_id

@@ -73,6 +73,8 @@ class Database:
         for the same value.
     """
 
+    _is_closed = False
+
     def __init__(
         self,
         path: Path | None,
@@ -94,7 +96,7 @@ class Database:
         self._pid = os.getpid()
         self._finalizer.detach()
         runtime.abandon((self._open, self._thread))  # closing would end the parent's locks
-        is_closed: bool = self._is_closed
+        is_closed = self._is_closed
         self._fresh_start()
         if is_closed:
             # Nothing is open. Work cannot be given to a thread here: the lock that all pools

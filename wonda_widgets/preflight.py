@@ -154,9 +154,12 @@ def slide_fixes(slides: Sequence[Facts | None]) -> list[tuple[Operation, ...]]:
     if first is None:
         return [()] * len(slides)
     shape = min(max(first.ratio, TALLEST), WIDEST)
-    fixes = []
+    fixes: list[tuple[Operation, ...]] = []
     for facts in slides:
         operations: tuple[Operation, ...] = ()
+        if facts is not None and facts.format == "SVG":  # nothing here opens it
+            fixes.append(())
+            continue
         if facts is not None and not _is_like(facts.ratio, shape):
             operations = (edits.centered_crop((facts.width, facts.height), shape),)
         if facts is not None and _is_no_jpeg(facts):
@@ -258,6 +261,10 @@ def _uncapped(label: str) -> str:
 
 
 def _of_picture(facts: Facts, product: str) -> Iterator[Point]:
+    if facts.format == "SVG":  # nothing here can make anything else of it
+        text = "Instagram takes JPEG. Save it, and export it as JPEG from a drawing program."
+        yield Point(about="format", level="miss", title="This is a drawing (SVG).", text=text)
+        return
     yield _story_ratio(facts) if product == "STORIES" else _feed_ratio(facts)
     if facts.size is not None and facts.size > MAX_BYTES:
         yield Point(

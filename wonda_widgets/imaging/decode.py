@@ -14,7 +14,7 @@ from io import BytesIO
 from PIL import Image, ImageOps
 
 from ..errors import UnsafeMediaError
-from . import chunks, foreign_formats, scans, workers
+from . import chunks, foreign_formats, scans, svg, workers
 
 #: Bytes of memory for a picture's file and its decoding together. 4K pictures have 17
 #: million pixels: a PNG or JPEG of them takes 68 MB and its file, which fits. Of 8K (33
@@ -214,6 +214,11 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnsafeMediaError("The picture has too many pixels to be opened safely.") from None
     except Exception:  # noqa: BLE001 - Pillow says "no picture" with whatever its code ran into
+        if svg.is_svg(data):
+            raise UnsafeMediaError(
+                "This is a drawing (SVG), which cannot be opened or edited here.",
+                "Save it, and open it in a browser or a drawing program.",
+            ) from None
         foreign = foreign_formats.name(data)
         if foreign:
             raise UnsafeMediaError(

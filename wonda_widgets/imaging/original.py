@@ -27,7 +27,7 @@ RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # devices, on Windows wit
 MOST_CHARACTERS = 48  # of a prompt, in a name
 MOST_BYTES = 180  # the same; a name has up to 255, and a number may follow
 _JOINERS = graphemes.JOINER + graphemes.NON_JOINER
-EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
+EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "SVG": ".svg"}
 
 
 def texts(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:

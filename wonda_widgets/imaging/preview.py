@@ -8,7 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from . import animation, color, decode
+from . import animation, color, decode, svg
 
 LONGEST = 1024  # pixels
 MAX_BYTES = 400_000
@@ -28,7 +28,7 @@ class Preview:
     width, height : int
         Of the original as it is looked at, in pixels.
     format : str
-        Of the original: ``"PNG"``, ``"JPEG"``, …
+        Of the original: ``"PNG"``, ``"JPEG"``, ``"SVG"``, …
     size : int
         Of the original, in bytes.
     animated : bool
@@ -60,6 +60,9 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     UnsafeMediaError
         If the original is too large, not a picture or damaged.
     """
+    if svg.is_svg(data):
+        encoded, mime_type = small(svg.stand_in(data, longest), longest, max_bytes)
+        return Preview(encoded, mime_type, *svg.size(data), format="SVG", size=len(data))
     image, (width, height) = decode.decoded(data, longest)
     kind = "JPEG" if image.format == "MPO" else image.format or "picture"
     turned = decode.orientation(image)
@@ -84,6 +87,13 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
         size=len(data),
         animated=animation.is_animated(data),
     )
+
+
+def for_browser(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> Preview:
+    """Make a preview that may also be a drawing (SVG) as it is; slow, see `preview`."""
+    if svg.is_svg(data) and svg.can_be_shown(data):
+        return Preview(data, "image/svg+xml", *svg.size(data), format="SVG", size=len(data))
+    return preview(data, longest, max_bytes)
 
 
 def small(

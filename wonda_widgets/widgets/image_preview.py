@@ -336,10 +336,10 @@ class ImagePreview(Panel):
 
 def _copies(data: bytes, offered: bool) -> tuple[Preview, bytes, bytes]:  # noqa: FBT001 - private
     """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import for_browser, preview  # noqa: PLC0415 - it loads Pillow
     from ._preflight import card  # noqa: PLC0415 - a preview alone needs none
 
-    small = preview(data)
+    small = for_browser(data)
     if not offered:
         return small, b"", b""
     return small, preview(small.data, THUMB, THUMB_BYTES).data, card(small.data)
@@ -347,9 +347,9 @@ def _copies(data: bytes, offered: bool) -> tuple[Preview, bytes, bytes]:  # noqa
 
 def _large(data: bytes) -> Preview:
     """What a click opens; slow, for a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import for_browser  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LARGE, LARGE_BYTES)
+    return for_browser(data, LARGE, LARGE_BYTES)
 
 
 def _with_texts(data: bytes, shown: Shown) -> bytes:

@@ -7,7 +7,6 @@ notebook the panels are loaded when the cell with the import is over, see `ahead
 
 from __future__ import annotations
 
-import logging
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -71,8 +70,6 @@ if TYPE_CHECKING:
     from .widgets.studio import Studio as Studio
 
 __version__ = "0.1.0"
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # the program decides what prints
 
 _HOME_OF = {
     "Budget": "budgets",

@@ -1,6 +1,7 @@
 """What goes to the log ``wonda_widgets``: requests, and faults with their traceback. No key.
 
-Nothing is printed unless the program sets logging up, for instance by `logging.basicConfig`.
+Where the program does not set logging up, Python prints warnings and faults to stderr, and
+nothing else.
 A traceback may repeat what a library says of a header, so the key is taken out of it.
 """
 
@@ -15,7 +16,7 @@ import traceback
 from . import credentials
 
 #: Where a person finds the traceback of a fault.
-WHERE = "the log “wonda_widgets” (logging.basicConfig() shows it)"
+WHERE = "the log “wonda_widgets”"
 LOOP_THREAD = "wonda-widgets"  # on which httpx works for this package alone
 HTTPCORE = ("connection", "http11", "http2", "proxy", "socks")
 

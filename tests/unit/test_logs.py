@@ -167,14 +167,22 @@ def test_what_others_ask_by_httpx_is_still_in_its_log(everything):
     assert "HTTP Request: GET https://other.example/x" in everything()
 
 
-def test_nothing_is_printed_by_itself():
-    program = (
-        "import logging, wonda_widgets as ww\n"
-        "from wonda_widgets import logs\n"
-        "logs.fault(logging.getLogger('wonda_widgets.x'), 'x', error=ValueError('y'))\n"
-        "logging.getLogger('wonda_widgets').warning('z')\n"
+UNCONFIGURED = """import wonda_widgets as ww
+wonda = ww.Wonda.sandbox(seconds=0.01)
+job = wonda.images.generate(model="z-image", prompt="A lake")
+def listener(snapshot):
+    raise ZeroDivisionError("of my own")
+job.watch(listener)
+job.wait()
+wonda.close()
+"""
+
+
+def test_a_fault_is_seen_where_logging_is_not_set_up_and_nothing_else_is():
+    said = subprocess.run(
+        [sys.executable, "-c", UNCONFIGURED], capture_output=True, text=True, check=True
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], check=True, capture_output=True
-    )
-    assert done.stdout + done.stderr == b""
+    assert said.stdout == ""
+    assert "ZeroDivisionError: of my own" in said.stderr
+    assert "in listener" in said.stderr
+    assert "/jobs/" not in said.stderr  # no line for each request

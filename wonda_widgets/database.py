@@ -369,7 +369,7 @@ class Database:
             )
 
     def _warn(self, sentence: str) -> None:
-        _log.warning("%s", sentence)
+        _log.info("%s", sentence)
         with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
             warnings.warn(sentence, JournalWarning, stacklevel=3)
 

@@ -10,7 +10,7 @@ from PIL import Image
 import wonda_widgets as ww
 from wonda_widgets import preflight
 from wonda_widgets.imaging import decode, svg
-from wonda_widgets.imaging.preview import for_browser, preview
+from wonda_widgets.imaging.preview import of_drawing, preview
 
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path d="M0 0h9"/></svg>'
 
@@ -31,9 +31,9 @@ DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path
 def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
     assert svg.is_svg(data)
     assert svg.size(data) == size
-    shown = for_browser(data)
+    shown = of_drawing(data)
     assert (shown.width, shown.height, shown.format, shown.size) == (*size, "SVG", len(data))
-    card = preview(data, 320, 20_000)
+    card = of_drawing(data, 320, 20_000, as_it_is=False)
     assert len(card.data) <= 20_000
     assert max(Image.open(io.BytesIO(card.data)).size) <= 320
 
@@ -43,6 +43,8 @@ def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
 )
 def test_other_files_are_none(data):
     assert not svg.is_svg(data)
+    with pytest.raises(ww.UnsafeMediaError):
+        of_drawing(data)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +57,15 @@ def test_other_files_are_none(data):
     ],
 )
 def test_what_may_harm_a_browser_is_not_passed_on(more):
-    shown = for_browser(DRAWING + more)
+    shown = of_drawing(DRAWING + more)
     assert shown.mime_type != "image/svg+xml"
     assert b"svg" not in shown.data
 
 
 def test_it_is_not_opened_here():
-    with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
-        decode.full_size(DRAWING)
+    for opened in (decode.full_size, preview):  # also what is called a PNG
+        with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
+            opened(DRAWING)
     assert "drawing program" in caught.value.hint
     facts = preflight.Facts(80, 60, "SVG", len(DRAWING))
     (point, caption) = preflight.check(facts, "IMAGE", "")
@@ -87,9 +90,12 @@ def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: 
         saved = shown.save(tmp_path)
         assert saved.suffix == ".svg"
         assert saved.read_bytes() == wonda.media.download(job.media)
-        settled(lambda: any("drawing" in point["title"] for point in form.points))
-        gallery = ww.Gallery([job])
-        settled(lambda: gallery.state == "ready")
-        assert wonda.history.thumbnail(wonda.history.search()[0])
-        for each in (form, shown, gallery):
+        settled(lambda: any("drawing" in point["text"] for point in form.points))
+        for each in (form, shown):
             each.close()
+        studio = ww.Studio(wonda)
+        studio.preview.show(job.media, then=lambda made: studio._arrived(made, ""))
+        settled(lambda: studio.publish_form.media_id)
+        assert any("drawing" in point["title"] for point in studio.publish_form.points)
+        assert studio.publish_form.thumb
+        studio.close()

@@ -8,6 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
+from ..errors import UnsafeMediaError
 from . import animation, color, decode, svg
 
 LONGEST = 1024  # pixels
@@ -60,9 +61,6 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     UnsafeMediaError
         If the original is too large, not a picture or damaged.
     """
-    if svg.is_svg(data):
-        encoded, mime_type = small(svg.stand_in(data, longest), longest, max_bytes)
-        return Preview(encoded, mime_type, *svg.size(data), format="SVG", size=len(data))
     image, (width, height) = decode.decoded(data, longest)
     kind = "JPEG" if image.format == "MPO" else image.format or "picture"
     turned = decode.orientation(image)
@@ -89,10 +87,38 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     )
 
 
-def for_browser(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> Preview:
-    """Make a preview that may also be a drawing (SVG) as it is; slow, see `preview`."""
-    if svg.is_svg(data) and svg.can_be_shown(data):
-        return Preview(data, "image/svg+xml", *svg.size(data), format="SVG", size=len(data))
+def of_drawing(
+    data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES, *, as_it_is: bool = True
+) -> Preview:
+    """Make a preview of a drawing (SVG): itself, for a browser, or a card in its place.
+
+    Parameters
+    ----------
+    data : bytes
+    longest : int
+        Of the card's sides, in pixels.
+    max_bytes : int
+        Of the card.
+    as_it_is : bool
+        Whether the drawing itself may be given, if that harms no browser.
+
+    Raises
+    ------
+    UnsafeMediaError
+        If it is no drawing.
+    """
+    if not svg.is_svg(data):
+        raise UnsafeMediaError("This is not the drawing (SVG) that it is called.")
+    encoded, mime_type = data, "image/svg+xml"
+    if not (as_it_is and svg.can_be_shown(data)):
+        encoded, mime_type = small(svg.stand_in(data, longest), longest, max_bytes)
+    return Preview(encoded, mime_type, *svg.size(data), format="SVG", size=len(data))
+
+
+def still(data: bytes, longest: int, max_bytes: int) -> Preview:
+    """Make a smaller copy of what a panel shows, as pixels also where that is a drawing."""
+    if svg.is_svg(data):
+        return of_drawing(data, longest, max_bytes, as_it_is=False)
     return preview(data, longest, max_bytes)
 
 

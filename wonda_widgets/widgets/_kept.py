@@ -191,9 +191,9 @@ def _cell(text: str, link: str = "") -> str:
 
 def _small(data: bytes) -> Look:
     """A picture as it is kept; slow, for a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
-    shown = preview(data, LONGEST, MAX_BYTES)
+    shown = still(data, LONGEST, MAX_BYTES)
     # Larger on a sharp screen, and not as high as the page.
     scale = min(1.0, SHOWN / max(shown.width, shown.height))
     return shown.data, shown.mime_type, round(shown.width * scale)

@@ -287,9 +287,9 @@ def looked_at(data: bytes) -> Preview:
 
 def card(preview: bytes) -> bytes:
     """A small copy; slow, for a thread."""
-    from ..imaging.preview import preview as shrink  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return shrink(preview, CARD, CARD_BYTES).data
+    return still(preview, CARD, CARD_BYTES).data
 
 
 def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[Edited, bytes]:

@@ -235,6 +235,6 @@ def _sentence(text: str) -> str:
 
 def _small(data: bytes) -> Preview:
     """The picture as it is kept in the notebook; slow, for a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LONGEST, MAX_BYTES)
+    return still(data, LONGEST, MAX_BYTES)

@@ -227,7 +227,7 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            copies = await workers.decoding(_copies, data, then is not None)
+            copies = await workers.decoding(_copies, data, then is not None, _is_drawing(media))
         except Exception:
             if self._wanted is media:
                 self.waiting = False
@@ -288,7 +288,7 @@ class ImagePreview(Panel):
             self._start(self._send_large, self._shown)
 
     async def _send_large(self, shown: Shown) -> None:
-        large = await workers.decoding(_large, await self.original(shown))
+        large = await workers.decoding(_large, await self.original(shown), _is_drawing(shown.media))
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
         self.send(content, [large.data])
 
@@ -334,22 +334,31 @@ class ImagePreview(Panel):
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
-def _copies(data: bytes, offered: bool) -> tuple[Preview, bytes, bytes]:  # noqa: FBT001 - private
+def _copies(
+    data: bytes,
+    offered: bool,  # noqa: FBT001 - private
+    drawn: bool,  # noqa: FBT001 - private
+) -> tuple[Preview, bytes, bytes]:
     """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
-    from ..imaging.preview import for_browser, preview  # noqa: PLC0415 - it loads Pillow
+    from ..imaging.preview import of_drawing, preview, still  # noqa: PLC0415 - it loads Pillow
     from ._preflight import card  # noqa: PLC0415 - a preview alone needs none
 
-    small = for_browser(data)
+    small = of_drawing(data) if drawn else preview(data)
     if not offered:
         return small, b"", b""
-    return small, preview(small.data, THUMB, THUMB_BYTES).data, card(small.data)
+    return small, still(small.data, THUMB, THUMB_BYTES).data, card(small.data)
 
 
-def _large(data: bytes) -> Preview:
+def _is_drawing(media: Media) -> bool:
+    return media.mime_type == "image/svg+xml"
+
+
+def _large(data: bytes, drawn: bool) -> Preview:  # noqa: FBT001 - private
     """What a click opens; slow, for a thread."""
-    from ..imaging.preview import for_browser  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import of_drawing, preview  # noqa: PLC0415 - it loads Pillow
 
-    return for_browser(data, LARGE, LARGE_BYTES)
+    make = of_drawing if drawn else preview
+    return make(data, LARGE, LARGE_BYTES)
 
 
 def _with_texts(data: bytes, shown: Shown) -> bytes:

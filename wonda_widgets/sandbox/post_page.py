@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, NamedTuple
 
-from .state import iso
-
 if TYPE_CHECKING:
     from .state import Medium, Store
 
@@ -82,7 +80,7 @@ def _page(store: Store, post: dict[str, object]) -> str:
     return PAGE.format(
         account=html.escape(f"@{store.account_names.get(account, account)}"),
         kind=html.escape(KINDS.get(str(product), "Feed")),
-        time=html.escape(iso(post["created"])),  # type: ignore[arg-type]
+        time=f"{post['created']:%d %b %Y, %H:%M} UTC",
         images=images,
         caption=html.escape(str(body.get("caption") or "")),
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import APIError as APIError
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequestError as BadRequestError
+    from .errors import ClosedError as ClosedError
     from .errors import ConflictError as ConflictError
     from .errors import GoneError as GoneError
     from .errors import HistoryUnavailableError as HistoryUnavailableError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from .errors import JobNotWatchedError as JobNotWatchedError
     from .errors import JobTimeoutError as JobTimeoutError
     from .errors import MissingKeyError as MissingKeyError
+    from .errors import NetworkSettingsError as NetworkSettingsError
+    from .errors import NoEventLoopError as NoEventLoopError
     from .errors import NoMediaError as NoMediaError
     from .errors import NotFoundError as NotFoundError
     from .errors import OutcomeUnknownError as OutcomeUnknownError
@@ -82,6 +85,7 @@ _HOME_OF = {
             "AlreadyPublishedError",
             "AuthenticationError",
             "BadRequestError",
+            "ClosedError",
             "ConflictError",
             "GoneError",
             "HistoryUnavailableError",

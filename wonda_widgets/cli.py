@@ -431,6 +431,8 @@ def _doctor() -> int:
     print(f"Journal\n  file         {file or 'none: in memory'}")
     if file is None and kept.trouble:
         print(f"  problem      {kept.trouble}")
+    if file is not None and (why := database.unwritable(file)):
+        print(f"  problem      it cannot be written: {why}")
     for damaged in database.damaged_copies(file) if file else ():
         print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
     print("Network")

@@ -417,6 +417,16 @@ def prepare(path: Path) -> None:
         raise OSError("it is not a file")
 
 
+def unwritable(path: Path) -> str:
+    """Say why a file cannot be written, or made, as a part of a sentence; empty if it can be."""
+    there = next((each for each in (path, *path.parents) if each.exists()), None)
+    if there is None:
+        return "there is no such folder"
+    if there != path and not there.is_dir():
+        return f"{there} is not a folder"
+    return "" if os.access(there, os.W_OK) else f"{there} belongs to somebody else"
+
+
 def tighten(path: Path) -> Path | None:
     """Keep a database, its side files and damaged copies from other users of this computer.
 

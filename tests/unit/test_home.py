@@ -131,3 +131,17 @@ def test_a_folder_that_may_not_be_opened_is_no_traceback(monkeypatch, tmp_path, 
     assert journal.files() == []
     assert cli.main(["doctor"]) == 0
     assert "journal.db" in capsys.readouterr().out
+
+
+def test_doctor_says_that_a_journal_cannot_be_written(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    for path, why in (
+        (file / "journal.db", f"{file} is not a folder"),
+        (tmp_path / "new" / "folder" / "journal.db", ""),
+        (file, ""),
+    ):
+        monkeypatch.setenv("WONDA_JOURNAL", str(path))
+        cli.main(["doctor"])
+        said = capsys.readouterr().out
+        assert (f"it cannot be written: {why}" in said) == bool(why)

@@ -115,8 +115,7 @@ class AsyncPublish:
         APIError
             If the service refused it.
         """
-        now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
-        due = posting_time.checked(scheduled_at, now)
+        due = self.checked_time(scheduled_at)
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
         if due is not None:
             body["scheduledAt"] = due
@@ -172,6 +171,17 @@ class AsyncPublish:
         body = _carousel(media_ids, instagram_account_id, caption)
         first = await self._once(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
         return await self._core.start(CAROUSEL, body, _made, once=first, guard=first.guard)
+
+    def checked_time(self, scheduled_at: datetime | str | None) -> str | None:
+        """Give a time to post at as the API takes it; None for at once.
+
+        Raises
+        ------
+        InvalidInputError
+            If it cannot be, by the service's clock as far as that is known.
+        """
+        now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
+        return posting_time.checked(scheduled_at, now)
 
     async def _is_image(self, media_id: str) -> bool:
         """Whether the service says that a media is an image; False where it does not say."""

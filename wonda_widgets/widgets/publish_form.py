@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
 from .. import runtime, which_client
-from ..resources import posting_time
 from ..resources.publish import MAX_ALT_TEXT, check_length
 from ._panel import css, esm
 from ._permissions import Permission, requires
@@ -17,6 +15,7 @@ from ._preflight import Picture, PreflightPanel, facts_of, looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from ..client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
@@ -189,7 +188,7 @@ class PublishForm(PreflightPanel):
             chosen["alt_text"] = ""  # what was typed stays in its field, for the feed
         check_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT)
         self._check_scheduling(chosen)
-        posting_time.checked(chosen["scheduled_at"] or None, datetime.now(UTC))
+        self._client.publish.checked_time(chosen["scheduled_at"] or None)
         return chosen
 
     def _check_scheduling(self, chosen: Mapping[str, Any]) -> None:

@@ -6,9 +6,12 @@ in the order in which it was given.
 
 What goes wrong with the file is told once and then worked around:
 
+- **locked by another process**: work waits until it is free, however long that takes;
 - **damaged**: it is set aside under another name, kept, and a new one is begun;
-- **not writable, locked for long, written by a newer version**: what can be read
-  of it is copied to memory, and work goes on there.
+- **a full disk, missing rights**: what can be read of it is copied to memory, and work
+  goes on there. As soon as the file can be written again, what was noted meanwhile is
+  written into it, and work goes on with the file;
+- **written by a newer version, on a file system without locks**: as above, but to the end.
 """
 
 from __future__ import annotations
@@ -21,24 +24,39 @@ import os
 import re
 import sqlite3
 import stat
+import tempfile
+import threading
 import time
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import runtime
 from .errors import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 T = TypeVar("T")
 
 MEMORY = ":memory:"
-BUSY = 5.0  # seconds to wait for another process
+BUSY = 1.0  # seconds that one try waits for another process; SQLite cannot be interrupted in it
+PAUSE = 0.02  # seconds between such tries, because SQLite gives some of them up at once
+PATIENCE = 5.0  # seconds of waiting for another process after which that is said
+LAST = 3.0  # seconds for which all that is left may wait when the interpreter ends
+AGAIN = 15.0  # seconds after which a file that could not be written is tried again
 TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+#: What passes: a full disk, missing rights, a disk or network folder that does not answer.
+PASSING = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+)
 
 _IN_MEMORY = (
     "Work goes on in memory: what is asked from now on is unknown to other kernels, and forgotten "
@@ -57,6 +75,20 @@ class _NewerError(sqlite3.OperationalError):
     """The file has a schema of a later version of this package."""
 
 
+class _NoLocksError(sqlite3.OperationalError):
+    """The file's file system locks nothing, so that every lock seems to be another process's."""
+
+
+class Meanwhile(Protocol):
+    """How what was noted in memory comes into the file, once that can be written again."""
+
+    def track(self, memory: sqlite3.Connection) -> None:
+        """Begin to note in memory which rows change there."""
+
+    def merge(self, memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
+        """Write these rows into the file, within a transaction."""
+
+
 class Database:
     """A database that is always there, if need be in memory.
 
@@ -71,6 +103,8 @@ class Database:
     functions : dict, optional
         What that SQL calls: functions of one value by their names. Each gives always the same
         for the same value.
+    meanwhile : Meanwhile, optional
+        Without it, what was noted in memory is lost when work goes on with the file.
     """
 
     _is_closed = False
@@ -81,8 +115,12 @@ class Database:
         migrations: Sequence[str],
         probe: str,
         functions: Mapping[str, Callable[[Any], Any]] | None = None,
+        meanwhile: Meanwhile | None = None,
     ) -> None:
         self.path = path
+        self._meanwhile = meanwhile
+        self._left: Path | None = None  # the file for which memory stands in until it is usable
+        self._try_again = 0.0  # when that may be, by the monotonic clock
         self._functions = dict(functions or {})
         self._unusable = ""  # why work goes on in memory
         self._migrations = migrations
@@ -97,12 +135,16 @@ class Database:
         self._finalizer.detach()
         runtime.abandon((self._open, self._thread))  # closing would end the parent's locks
         is_closed = self._is_closed
+        if self._left is not None:  # what the parent has in memory is the parent's to write
+            self.path, self._left, self._unusable = self._left, None, ""
         self._fresh_start()
-        if is_closed:
-            # Nothing is open. Work cannot be given to a thread here: the lock that all pools
-            # share is held until the hooks of a fork have run.
-            self._is_closed = True
-            self._thread.shutdown(wait=False)
+        # Nothing may be given to the new thread yet: a lock of its module is still held here.
+        self._is_closed = is_closed
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether memory stands in for a file that cannot be written at present."""
+        return self._left is not None
 
     @property
     def trouble(self) -> str:
@@ -138,7 +180,9 @@ class Database:
         self._finalizer = weakref.finalize(self, _close_all, self._open)
         self._file: tuple[int, int] | None = None  # device and inode of the open file
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
+        self._order = threading.Lock()  # what is given comes before the end, or is refused
         self._is_closed = False
+        self._waits_until: float | None = None  # set when the interpreter ends
 
     @property
     def _connection(self) -> sqlite3.Connection | None:
@@ -166,18 +210,19 @@ class Database:
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
         if writes:
             done.set_running_or_notify_cancel()
-        try:
-            self._thread.submit(self._settle, done, work, "IMMEDIATE" if writes else "DEFERRED")
-        except RuntimeError:
-            raise ClosedError("The journal is closed.", "Make a new client.") from None
-        return done
+        kind = "IMMEDIATE" if writes else "DEFERRED"
+        with self._order, contextlib.suppress(RuntimeError):  # the interpreter ends
+            if not self._is_closed:
+                self._thread.submit(self._settle, done, work, kind)
+                return done
+        raise ClosedError("The journal is closed.", "Make a new client.")
 
     def close(self) -> None:
-        """Finish what was given, then close the file."""
-        self._is_closed = True
-        with contextlib.suppress(RuntimeError):  # closed before, or the interpreter ends
-            self._thread.submit(self._disconnect)
-        self._thread.shutdown(wait=False)
+        """Finish what was given, then close the file. Nobody waits for that."""
+        with self._order, contextlib.suppress(RuntimeError):  # the interpreter ends
+            if not self._is_closed:
+                self._thread.submit(self._finish)
+            self._is_closed = True
 
     # ------------------------------------------------------------ on its thread
 
@@ -196,37 +241,55 @@ class Database:
         del done  # which holds the error, which holds this frame
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
-        for _ in range(TRIES):
+        if self._left is not None:
+            self._come_back()
+        fault: Exception | None = None
+        faults = 0
+        since = time.monotonic()
+        said = False
+        while True:
             try:
+                if fault is not None:
+                    self._work_around(fault, last=faults >= TRIES)
+                    fault = None
                 return self._transaction(work, kind)
             except (sqlite3.DatabaseError, OSError) as error:
                 if self.path is None or _is_ours(error):
                     raise
-                problem = error
-                if _code(error) != sqlite3.SQLITE_BUSY:
-                    self._work_around(error)
-        if self.path is not None:
-            self._go_to_memory(problem)
-        return self._transaction(work, kind)
+                if _code(error) not in LOCKED:
+                    fault, faults = error, faults + 1
+                    continue
+            if not self._may_wait():
+                raise ClosedError("The interpreter ended while another process locked the journal.")
+            if not said and time.monotonic() - since >= PATIENCE:
+                said = True
+                if _knows_locks(self.path.parent):
+                    self._warn(_waiting(self.path))
+                else:
+                    self._go_to_memory(_NoLocksError("its file system does not support locks"))
+            time.sleep(PAUSE)
+
+    def _may_wait(self) -> bool:
+        """Whether there is time left to wait for another process.
+
+        There is, until the interpreter ends: it waits for this thread.
+        """
+        if self._waits_until is None:
+            try:
+                self._thread.submit(_nothing)  # which is refused as of then
+            except RuntimeError:
+                self._waits_until = time.monotonic() + LAST
+        return self._waits_until is None or time.monotonic() < self._waits_until
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
-        connection = self._connected()
-        connection.execute(f"BEGIN {kind}")
-        try:
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
-        return result
+        return _in_transaction(self._connected(), work, kind)
 
     def _connected(self) -> sqlite3.Connection:
         # The file may have been deleted or set aside by another process meanwhile.
         if self._connection is not None and self._file != self._identity():
             self._disconnect()
         if self._connection is None:
-            self._connection = self._opened()
+            self._connection = self._opened(self.path)
             self._file = self._identity()
         return self._connection
 
@@ -239,14 +302,14 @@ class Database:
             return None
         return found.st_dev, found.st_ino
 
-    def _opened(self) -> sqlite3.Connection:
-        if self.path is not None:
-            prepare(self.path)
-            self._keep_from_others(self.path)
-            self._look_for_damaged(self.path)
+    def _opened(self, path: Path | None) -> sqlite3.Connection:
+        if path is not None:
+            prepare(path)
+            self._keep_from_others(path)
+            self._look_for_damaged(path)
         # Only its thread works with it; at the interpreter's end, another one closes it.
         connection = sqlite3.connect(
-            self.path or MEMORY, timeout=BUSY, isolation_level=None, check_same_thread=False
+            path or MEMORY, timeout=BUSY, isolation_level=None, check_same_thread=False
         )
         try:
             self._refuse_newer(connection)
@@ -278,6 +341,10 @@ class Database:
         connection.execute(f"PRAGMA user_version={newest}")
         connection.execute("COMMIT")
 
+    def _finish(self) -> None:
+        self._disconnect()
+        self._thread.shutdown(wait=False)
+
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -286,10 +353,8 @@ class Database:
 
     # ------------------------------------------------------------ when the file is no good
 
-    def _work_around(self, error: Exception) -> None:
-        if self.path is None:
-            return
-        if _code(error) not in DAMAGED:
+    def _work_around(self, error: Exception, *, last: bool) -> None:
+        if _code(error) not in DAMAGED or last:
             self._go_to_memory(error)
             return
         self._disconnect()
@@ -325,13 +390,47 @@ class Database:
         # The tables of a newer version may have another shape.
         self._connection = None if isinstance(error, _NewerError) else self._copied(path)
         if self._connection is None:
-            self._connection = self._opened()
-        self._unusable = f"The journal {path} cannot be used ({_reason(error)}). {_IN_MEMORY}"
-        self._warn(self._unusable)
+            self._connection = self._opened(None)
+        if isinstance(error, OSError) or _code(error) in PASSING:
+            self._left = path
+            self._try_again = time.monotonic() + AGAIN
+            if self._meanwhile is not None:
+                self._meanwhile.track(self._connection)
+        sentence = f"The journal {path} cannot be used ({_reason(error)}). {_IN_MEMORY}"
+        if sentence != self._unusable:
+            self._unusable = sentence
+            self._warn(sentence)
+
+    def _come_back(self) -> None:
+        """Go on with the file, if it can be written again, and with what was noted meanwhile."""
+        path, memory = self._left, self._connection
+        if path is None or memory is None or time.monotonic() < self._try_again:
+            return
+        self._try_again = time.monotonic() + AGAIN
+        try:
+            file = self._opened(path)
+        except (sqlite3.DatabaseError, OSError):
+            return
+        try:
+            _in_transaction(file, lambda _: self._merge(memory, file), "IMMEDIATE")
+        except (sqlite3.DatabaseError, OSError):  # memory has it all the same
+            file.close()
+            return
+        self._disconnect()
+        self.path, self._left = path, None
+        self._connection, self._file = file, self._identity()
+        self._unusable = ""
+        _log.warning("The journal %s can be used again. All that was noted is in it.", path)
+
+    def _merge(self, memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
+        # A disk that is still full is found out by a page that is written.
+        file.execute(f"PRAGMA user_version={len(self._migrations)}")
+        if self._meanwhile is not None:
+            self._meanwhile.merge(memory, file)
 
     def _copied(self, path: Path) -> sqlite3.Connection | None:
         """What a file holds, in memory; None if that is of no use."""
-        memory = self._opened()
+        memory = self._opened(None)
         try:
             with contextlib.closing(_readable(path)) as old:
                 old.backup(memory)
@@ -372,6 +471,45 @@ class Database:
         _log.info("%s", sentence)
         with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
             warnings.warn(sentence, JournalWarning, stacklevel=3)
+
+
+def _in_transaction(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T], kind: str
+) -> T:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _waiting(path: Path) -> str:
+    return (
+        f"Another program has locked the journal {path}. Requests wait until it is free, and "
+        "nothing is sent before. Close what has that file open, such as a viewer of databases."
+    )
+
+
+def _knows_locks(folder: Path) -> bool:
+    """Whether files in a folder can be locked; some network folders refuse every lock."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="wonda-", dir=folder) as empty:
+            own = sqlite3.connect(Path(empty, "own.db"), timeout=0, isolation_level=None)
+            with contextlib.closing(own):
+                own.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        return _code(error) not in LOCKED
+    except OSError:  # nothing can be made there, which says nothing about locks
+        return True
+    return True
 
 
 def _close_all(connections: list[sqlite3.Connection]) -> None:
@@ -513,6 +651,8 @@ def _is_sound(path: Path) -> bool:
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.DatabaseError as error:
+        if _code(error) in LOCKED:
+            raise
         return _code(error) not in DAMAGED
 
 

@@ -32,6 +32,7 @@ from . import (
     budgets,
     elapsed,
     home,
+    meanwhile,
     pictures,
     pruning,
     records,
@@ -113,9 +114,10 @@ MIGRATIONS = (
 class Journal:
     """What was asked and what came back, kept for the next kernel.
 
-    Several kernels and processes may use one file. It never stops work: a damaged
-    file is set aside and kept, and without a writable one it works in memory and
-    warns (`JournalWarning`).
+    Several kernels and processes may use one file; while another one has locked it, requests
+    wait. Nothing else stops work: a damaged file is set aside and kept, and without a writable
+    one it works in memory and warns (`JournalWarning`). When the file can be written again,
+    what was noted meanwhile is written into it.
 
     Parameters
     ----------
@@ -151,7 +153,11 @@ class Journal:
         except OSError as error:
             place, why = None, error.strerror or str(error)
         self._database = Database(
-            place, MIGRATIONS, "SELECT * FROM request LIMIT 1", {"searchable": searchable}
+            place,
+            MIGRATIONS,
+            "SELECT * FROM request LIMIT 1",
+            {"searchable": searchable},
+            meanwhile.Meanwhile(),
         )
         if why:
             self._database.stay_in_memory(why)
@@ -271,7 +277,8 @@ class Journal:
                 pictures.Pictures.begin(connection, intent, base_url, now, body)
             self._written += len(body)
             time_of_day.note(connection)
-            if self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10:
+            due = self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10
+            if due and not self._database.stands_in:  # what it holds is still to be written
                 pruning.prune(connection, self._days, self._bytes)
                 self._written = 0
             self._begun += 1

@@ -247,10 +247,25 @@ class Pictures:
             "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
             (intent, base_url, asked_at, model),
         )
+        Pictures._index(connection, made.lastrowid)
+
+    @staticmethod
+    def put(connection: sqlite3.Connection, row: Mapping[str, Any] | sqlite3.Row) -> None:
+        """Take a row of another journal in, whose request is there by now."""
+        names = [name for name in row.keys() if name != "id"]  # noqa: SIM118 - of a Row, too
+        marks = ",".join("?" * len(names))
+        made = connection.execute(
+            f"INSERT INTO picture ({','.join(names)}) VALUES ({marks})",  # noqa: S608 - ours
+            tuple(row[name] for name in names),
+        )
+        Pictures._index(connection, made.lastrowid)
+
+    @staticmethod
+    def _index(connection: sqlite3.Connection, number: int | None) -> None:
         # As the view gives it: the index must hold what is told to it when that goes.
         connection.execute(
             f"{_IN} SELECT id, searchable(prompt), searchable(note) FROM texts WHERE id=?",  # noqa: S608
-            (made.lastrowid,),
+            (number,),
         )
 
     @staticmethod

@@ -393,22 +393,6 @@ def test_a_folder_in_its_place_does_not_stop_work(made, tmp_path):
     assert len(recent(kept)) == 1
 
 
-def test_a_file_that_stays_locked_does_not_stop_work_and_is_not_forgotten(
-    made, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(database, "BUSY", 0.05)
-    path = tmp_path / "journal.db"
-    first = made(path)
-    begin(first, "same", kind="publish")
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    kept = made(path)
-    with pytest.warns(database.JournalWarning, match="locked"):
-        earlier = begin(kept, "same", kind="publish")[1]
-    assert earlier is not None  # what the file knew is known in memory
-    holder.close()
-
-
 def test_the_file_of_a_newer_version_is_left_alone(made, tmp_path):
     path = tmp_path / "journal.db"
     with sqlite3.connect(path) as file:

@@ -16,7 +16,7 @@ import concurrent.futures
 import logging
 import queue
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -69,6 +69,15 @@ SCHEDULED = "scheduled"  # the service's word for a post that waits for its time
 REQUEST_TIMEOUT = 408
 
 READING = 0.25  # seconds that following waits for the journal, whose file may be locked
+
+
+class Entry(NamedTuple):
+    """What the journal knows of a job."""
+
+    request: Mapping[str, Any]
+    intent: str
+    asked_at: float
+    known: Snapshot
 
 
 class Clock:
@@ -124,6 +133,7 @@ class Job:
         spread: Spread | None = None,
         clock: type[Clock] | Clock = Clock,
         wonda: AsyncWonda | None = None,
+        entry: Callable[[], Awaitable[Entry | None]] | None = None,
     ) -> None:
         self.id = job_id
         self.kind: Kind = kind
@@ -141,6 +151,8 @@ class Job:
             self._submitted -= max(0.0, clock.time() - asked_at)
         self._listeners: list[Callable[[Snapshot], object]] = []
         self._task: asyncio.Task[None] | None = None
+        self._entry = entry  # None as soon as it is read
+        self._reading: asyncio.Task[None] | None = None
         # A job that the service calls finished at once is asked for its result all the same.
         first = status if status and status not in TERMINAL else SUBMITTED
         self._snapshot = known or Snapshot(status=first, watching=True)
@@ -358,6 +370,38 @@ class Job:
 
     # ------------------------------------------------------------ on the loop
 
+    async def recalled(self) -> None:
+        """Wait until it knows what the journal does. On the loop only."""
+        if self._entry is not None:
+            await asyncio.shield(self._recalling(self._entry))
+
+    def _recalling(self, entry: Callable[[], Awaitable[Entry | None]]) -> asyncio.Task[None]:
+        here = asyncio.get_running_loop()
+        if self._reading is None or self._reading.get_loop() is not here:
+            self._reading = here.create_task(self._recall(entry))
+        return self._reading
+
+    async def _recall(self, entry: Callable[[], Awaitable[Entry | None]]) -> None:
+        try:
+            found = await entry()
+        except Exception as error:  # noqa: BLE001 - without it, the service tells what there is
+            logs.fault(_log, "The entry of %r cannot be read", self, error=error)
+            found = None
+        self._entry = self._reading = None
+        if found is None:
+            return
+        self.request = self.request or dict(found.request)
+        self.intent = self.intent or found.intent
+        age = max(0.0, self._clock.time() - found.asked_at)
+        self._submitted = self._clock.monotonic() - age
+        if self._snapshot.raw:  # the service's own words are newer
+            return
+        if found.known.terminal and self._task is not None:
+            self._task.cancel()
+            self._task = None
+        watching = self._snapshot.watching and not found.known.terminal
+        self._tell(msgspec.structs.replace(found.known, watching=watching))
+
     def _start(self) -> None:
         here = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is not here:
@@ -374,6 +418,8 @@ class Job:
             self._emit(watching=False, trouble=None)
 
     async def _follow(self) -> None:
+        if self._entry is not None:  # as below, not for long
+            await asyncio.wait([self._recalling(self._entry)], timeout=READING)
         reading = asyncio.get_running_loop().create_task(self._learned())
         try:
             await self._ask_until_ended(reading)
@@ -455,6 +501,11 @@ class Job:
         self._snapshot = new
         if new.raw and new.status != old.status:
             self._keep(new)  # in the journal before anyone is told
+        self._tell(new, old)
+
+    def _tell(self, new: Snapshot, old: Snapshot | None = None) -> None:
+        old = old or self._snapshot
+        self._snapshot = new
         if _told(new) != _told(old):
             for listener in list(self._listeners):
                 try:

@@ -31,7 +31,7 @@ from ..errors import (
     UnreadableOutcomeError,
     WondaError,
 )
-from ..jobs import SUBMITTED, Clock, Job, facts
+from ..jobs import SUBMITTED, Clock, Entry, Job, facts
 from ..models import TERMINAL, JobReply, Snapshot, parse, permalink
 from ..spread import Spread
 from ..thumbnails import Thumbnails
@@ -371,15 +371,23 @@ class Core:
                 living = self._jobs[kind, job_id] = self._new(kind, job_id, **more)
             return living
 
+    def living(self, kind: Kind, job_id: str) -> Job | None:
+        """Give the job that is followed already."""
+        with self._following:
+            return self._jobs.get((kind, job_id))
+
     def _new(self, kind: Kind, job_id: str, **more: Any) -> Job:
         question = self.transport.question(job_path(kind, job_id))
-        model = (more.get("request") or {}).get("model")
+
+        def model() -> str | None:
+            job = self._jobs.get((kind, job_id))  # which may learn later what was asked
+            return None if job is None else job.request.get("model")
 
         def keep(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
                 self.journal.heard(self.journal_key, kind, job_id, snapshot)
             if snapshot.status == "succeeded":
-                self._ended_runs[kind, model] += 1
+                self._ended_runs[kind, model()] += 1
             if kind == "inference" and snapshot.status == "succeeded":
                 for listener in list(self.on_picture):
                     listener()
@@ -389,7 +397,7 @@ class Core:
             job_id,
             lambda: self.transport.poll(question),
             keep=keep,
-            usual=lambda: self.usual(kind, model),
+            usual=lambda: self.usual(kind, model()),
             spread=self._spread,
             clock=self._clock,
             wonda=self.client,
@@ -445,6 +453,11 @@ class Core:
         now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
         await asyncio.wrap_future(self.journal.heard(self.journal_key, kind, job_id, now))
         return now
+
+    @staticmethod
+    def entry(record: Record, operation: Operation) -> Entry:
+        """Give what a job that lives learns from its entry in the journal."""
+        return Entry(record.body, record.intent, record.asked_at, known(record, operation))
 
     def revived(self, record: Record, operation: Operation) -> Job:
         """Give the job of an entry in the journal; what has not ended is followed again."""

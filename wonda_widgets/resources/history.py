@@ -144,6 +144,7 @@ class AsyncHistory:
         NoMediaError
             If it has none.
         """
+        await job.recalled()
         snapshot = job.snapshot
         marks = await asyncio.wrap_future(
             self._core.journal.pictures.marks([job.intent] if job.intent else [])

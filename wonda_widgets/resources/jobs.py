@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .. import records, runtime, table_values
 from ..errors import InvalidInputError
-from ..jobs import SCHEDULED
+from ..jobs import READING, SCHEDULED
 from ..models import timestamp
 from ._core import Core, on_package_loop
 from .images import GENERATION
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..errors import JobError, OutcomeUnknownError
-    from ..jobs import Job, Kind
+    from ..jobs import Entry, Job, Kind
     from ..records import Record
 
 MOST = 1_000_000  # entries
@@ -159,11 +160,24 @@ class AsyncJobs:
             )
         job_id = job_id.strip()
         self._core.transport.check_open()
-        # An entry in the journal says what was asked; a read of it takes no time worth awaiting.
-        known = self._core.journal.of_job(self._core.journal_key, kind, job_id).result()
-        if known:
-            return self._core.revived(known[0], OPERATIONS[kind])
-        return self._core.follow(kind, job_id, attached=True)
+        living = self._core.living(kind, job_id)
+        if living is not None:
+            return living
+        # An entry in the journal says what was asked. The loop never waits for it, and nobody
+        # waits for long, because another process may have locked the file.
+        reading = self._core.journal.of_job(self._core.journal_key, kind, job_id)
+        if not runtime.on_loop():
+            with contextlib.suppress(TimeoutError):
+                known = runtime.result(reading, READING)
+                if known:
+                    return self._core.revived(known[0], OPERATIONS[kind])
+                return self._core.follow(kind, job_id, attached=True)
+
+        async def entry() -> Entry | None:
+            found = await asyncio.wrap_future(reading)
+            return self._core.entry(found[0], OPERATIONS[kind]) if found else None
+
+        return self._core.follow(kind, job_id, attached=True, entry=entry)
 
 
 def _since(record: Record) -> float:

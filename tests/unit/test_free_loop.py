@@ -1,0 +1,96 @@
+"""The package's loop never waits for the journal's file."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import httpx
+import pytest
+from conftest import BASE
+
+from wonda_widgets import runtime
+
+REPLY = {
+    "id": "j1",
+    "status": "succeeded",
+    "outputs": [{"media": {"mediaId": "m1", "url": "https://media.example.test/1.png"}}],
+}
+
+
+@pytest.fixture
+def service():
+    def answer(request):
+        if request.method == "POST":
+            return httpx.Response(200, json={"inferenceJobId": "j1", "status": "idle"})
+        return httpx.Response(200, json=REPLY)
+
+    return answer
+
+
+@pytest.fixture
+def later(kernel):
+    """A client that knows a job that has ended only by the journal."""
+    first = kernel()
+    first.images.generate(model="m", prompt="a harbour").wait()
+    assert first.base_url == BASE
+    return kernel()
+
+
+@pytest.fixture
+def held(later):
+    """Holds the journal's thread up, as a slow disk does."""
+    free = threading.Event()
+    journal = later._async._core.journal
+    journal._database.run(lambda _: free.wait(20), writes=False)
+    yield free
+    free.set()
+
+
+async def attached(wonda):
+    before = time.perf_counter()
+    job = wonda._async.jobs.attach("inference", "j1")
+    return job, time.perf_counter() - before
+
+
+def test_attaching_on_the_loop_does_not_wait_and_the_job_learns_what_was_asked(later, held):
+    job, _ = runtime.call(attached(later))
+    assert job.request == {}
+    assert later._async.jobs.attach("inference", "j1") is job
+    held.set()
+    runtime.call(job.recalled())
+    assert job.request["prompt"] == "a harbour"
+    assert job.intent
+    assert job.wait(20).media.media_id == "m1"
+
+
+def test_attaching_on_another_thread_waits_for_a_moment_only(later, held):
+    before = time.monotonic()
+    job = later.jobs.attach("inference", "j1")
+    assert time.monotonic() - before < 10
+    held.set()
+    runtime.call(job.recalled())
+    assert job.request["prompt"] == "a harbour"
+
+
+def test_what_is_told_of_a_job_waits_for_what_the_journal_knows(later, held):
+    job, _ = runtime.call(attached(later))
+    told = runtime.spawn(later._async.history.of(job))
+    held.set()
+    assert told.result(20).prompt == "a harbour"
+
+
+def test_a_job_without_an_entry_is_followed(kernel):
+    wonda = kernel()
+    job, _ = runtime.call(attached(wonda))
+    assert job.wait(20).media.media_id == "m1"
+    assert job.request == {}
+
+
+def test_a_watched_job_is_told_what_it_learned(later, held, settled):
+    job, _ = runtime.call(attached(later))
+    seen = []
+    job.watch(seen.append)
+    held.set()
+    settled(lambda: job.done)
+    settled(lambda: seen and seen[-1].terminal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -163,8 +164,20 @@ class AsyncHistory:
         callable
             Ends it.
         """
-        self._core.on_picture.append(listener)
-        return lambda: self._core.on_picture.remove(listener)
+        active = True
+
+        def guarded() -> None:
+            if active:
+                listener()
+
+        def end() -> None:
+            nonlocal active
+            active = False
+            with contextlib.suppress(ValueError):  # it was ended before
+                self._core.on_picture.remove(guarded)
+
+        self._core.on_picture.append(guarded)
+        return end
 
     @on_package_loop
     async def watch_others(self, listener: Callable[[], object], seconds: float = 3.0) -> None:

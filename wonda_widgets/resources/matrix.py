@@ -402,13 +402,27 @@ class Matrix:
         callable
             Ends it.
         """
-        runtime.post(lambda: self._listeners.append(listener))
+        active = True
+
+        def guarded(made: Made | None) -> None:
+            if active:
+                listener(made)
+
+        def begin() -> None:
+            if active:
+                self._listeners.append(guarded)
 
         def forget() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            if guarded in self._listeners:
+                self._listeners.remove(guarded)
 
-        return lambda: runtime.post(forget)
+        def end() -> None:
+            nonlocal active
+            active = False
+            runtime.post(forget)
+
+        runtime.post(begin)
+        return end
 
     def _tell(self, made: Made | None) -> None:
         for listener in list(self._listeners):

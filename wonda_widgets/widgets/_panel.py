@@ -29,6 +29,7 @@ import traitlets
 from .. import did_you_mean, logs, runtime, which_client
 from ..errors import InvalidInputError, WondaError
 from . import _boxes, _kept, _words
+from ._following import Subscriptions
 from ._permissions import OWNER, is_handler, needed, open_to_all
 from ._twin import Twin
 
@@ -137,7 +138,7 @@ class Panel(anywidget.AnyWidget):
         if wonda is not None or self._needs_client:
             self._wonda, self._owned = which_client.chosen(wonda, given)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unwatch: list[Callable[[], None]] = []
+        self._unwatch = Subscriptions()
         for name, value in traits.items():  # before there is a widget that would stay behind
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
         self._closed = False
@@ -338,6 +339,8 @@ class Panel(anywidget.AnyWidget):
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if self._closed:  # closing has canceled what had begun by then
+            task.cancel()
         return task
 
     def _fail(self, error: Exception) -> None:
@@ -355,8 +358,7 @@ class Panel(anywidget.AnyWidget):
         if self._closed:
             return
         self._closed = True
-        for unwatch in self._unwatch:
-            unwatch()
+        self._unwatch.close()
         runtime.post(lambda: [task.cancel() for task in self._tasks])
         if self._owned is not None:
             runtime.begin(self._owned.aclose)

@@ -29,6 +29,7 @@ from ..jobs import SCHEDULED
 from ..resources.once import Finding
 from ..resources.publish import MAX_ALT_TEXT, MAX_CAPTION, check_length
 from . import _words
+from ._following import Following
 from ._permissions import Permission, requires
 from ._watching import WatchingPanel
 
@@ -89,6 +90,8 @@ class PostingPanel(WatchingPanel):
     """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``, and
     ``due`` (likewise) if it only waits for its time."""
     limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
+
+    _following_scheduled: Following | None = None
 
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._listeners: list[Callable[[Job], object]] = []
@@ -364,6 +367,8 @@ class PostingPanel(WatchingPanel):
     # ------------------------------------------------------------ the post's job
 
     def _posted(self, link: str | None, at: float | None) -> None:
+        if self._following_scheduled is not None:  # this speaks of another post now
+            self._following_scheduled.end()
         self.posted = {
             "account": self.summary["account_name"],
             "media_id": self.summary["media_id"],
@@ -386,11 +391,15 @@ class PostingPanel(WatchingPanel):
         self.step = "editing"
         if job is not None:
             told = self.posted
-            self._unwatch.append(job.watch(lambda now: self._came_of(told, now)))
+            if self._following_scheduled is None:
+                self._following_scheduled = Following(self._unwatch)
+            self._following_scheduled.begin(job.watch(lambda now: self._came_of(told, now)))
         self._offer_next()
 
     def _came_of(self, told: Mapping[str, Any], now: Snapshot) -> None:
         """What became of a scheduled post, as long as this still speaks of it."""
+        if self._following_scheduled is not None and (now.terminal or self.posted != told):
+            self._following_scheduled.end()
         if self._closed or self.posted != told or not now.terminal:
             return
         if now.status == "succeeded":

@@ -9,6 +9,7 @@ import ipywidgets
 
 from .. import runtime
 from . import _kept
+from ._following import Subscriptions
 from ._panel import Panel, not_shown
 from ._permissions import OWNER
 from ._twin import Twin
@@ -16,7 +17,7 @@ from .notice import Notice
 from .story_bar import StoryBar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ..client import AsyncWonda
     from ..jobs import Job
@@ -85,7 +86,7 @@ class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is 
         inside = [child for box in boxes for child in box.children]
         together = (Panel, Together)
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
-        self._unwatch: list[Callable[[], None]] = []
+        self._unwatch = Subscriptions()
         self._twin = Twin(title, is_sandbox=used.is_sandbox)
         for panel in self._panels:
             if isinstance(panel, Panel):  # another one like this has its own
@@ -193,8 +194,7 @@ class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is 
         if self._closed:
             return
         self._closed = True
-        for unwatch in self._unwatch:
-            unwatch()
+        self._unwatch.close()
         for panel in self._panels:
             panel.close()
         # Children are let go first: a closed child in a living box breaks its state.

@@ -15,12 +15,11 @@ from .. import estimates
 from ..errors import JobCanceledError, JobFailedError, NoMediaError
 from ..jobs import LABELS
 from . import _words
+from ._following import Following
 from ._panel import Panel
 from ._permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..jobs import Job
     from ..models import Snapshot
 
@@ -48,7 +47,7 @@ class WatchingPanel(Panel):
     job_usual = traitlets.Dict().tag(sync=True)
 
     _job: Job | None = None
-    _unwatch_job: Callable[[], None] | None = None
+    _following: Following | None = None
 
     @property
     def job(self) -> Job | None:
@@ -57,10 +56,11 @@ class WatchingPanel(Panel):
 
     def _watch(self, job: Job | None) -> None:
         """Show another job; the last one goes on, unseen."""
-        if self._unwatch_job is not None:
-            self._unwatch_job()
-            self._unwatch.remove(self._unwatch_job)
-            self._unwatch_job = None
+        if self._following is None:
+            self._following = Following(self._unwatch)
+        self._following.end()
+        if self._closed:
+            return
         self._job = job
         self.job_usual = {}
         if job is None:
@@ -73,8 +73,7 @@ class WatchingPanel(Panel):
             if self._job is job and not self._closed:
                 self._show(job, snapshot)
 
-        self._unwatch_job = job.watch(show)
-        self._unwatch.append(self._unwatch_job)
+        self._following.begin(job.watch(show))
 
     async def _look_back(self, job: Job) -> None:
         about = await job.usual()

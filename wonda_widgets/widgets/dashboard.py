@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..client import AsyncWonda, Wonda
     from ..jobs import Job
-    from ..models import Media
+    from ..models import Media, Snapshot
     from ..pictures import Picture
     from ..resources.history import AsyncHistory
 
@@ -186,7 +186,14 @@ class Dashboard(Together):
             self._count()
 
     def _follow_post(self, job: Job) -> None:
-        self._unwatch.append(job.watch(lambda _: self.story.refresh_soon()))
+        def follow(snapshot: Snapshot) -> None:
+            self.story.refresh_soon()
+            if snapshot.terminal:
+                unwatch()
+                self._unwatch.remove(unwatch)
+
+        unwatch = job.watch(follow)
+        self._unwatch.append(unwatch)
 
     def _present(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
         """Large type, and nothing that publishes, unless it was asked for."""

@@ -26,6 +26,7 @@ from ..pictures import Picture
 from ..replies import mended
 from ..resources.matrix import Matrix
 from . import _items, _words
+from ._following import Following
 from ._panel import Panel, css, esm
 from ._permissions import Permission, open_to_all, requires
 
@@ -148,7 +149,6 @@ class Gallery(Panel):
         self._kept: dict[str, Item] = {}  # what is chosen, also while a search does not show it
         self._matrix: Matrix | None = None
         self._run = 0  # counts the matrices
-        self._unwatch_matrix: Callable[[], None] | None = None
         self._doing: dict[str, _Action] = {}
         self._due = False
         self._stale = False
@@ -159,6 +159,7 @@ class Gallery(Panel):
                 raise TypeError(f"Gallery takes pictures, jobs or a matrix, not {name}.")
         given = shown if isinstance(shown, list) else [shown]
         super().__init__(wonda, given=given, searches=pictures is None, group_by=group_by, **traits)
+        self._following = Following(self._unwatch)
         self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters"])
         self.observe(lambda _: runtime.post(self._narrow), ["favourites", "rating", *SEARCHED])
         if self.searches:
@@ -177,18 +178,16 @@ class Gallery(Panel):
 
     def show_matrix(self, matrix: Matrix | None) -> None:
         """Show another matrix, or nothing. On the loop only."""
-        if self._unwatch_matrix is not None:
-            self._unwatch_matrix()
-            self._unwatch.remove(self._unwatch_matrix)
-            self._unwatch_matrix = None
+        self._following.end()
+        if self._closed:
+            return
         self._matrix = matrix
         self._run += 1
         self._note_progress()
         if matrix is None:
             self._take([])
             return
-        self._unwatch_matrix = matrix.watch(self._changed)
-        self._unwatch.append(self._unwatch_matrix)
+        self._following.begin(matrix.watch(self._changed))
         self._take([_items.of_made(made, self._run) for made in matrix.cells])
 
     def _changed(self, made: Made | None) -> None:

@@ -11,6 +11,7 @@ import traitlets
 from .. import attachments, budgets, did_you_mean, prompts, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from . import _words
+from ._following import Following
 from ._panel import css, esm
 from ._permissions import Permission, requires
 from ._references import ReferencesPanel
@@ -90,6 +91,7 @@ class PromptForm(ReferencesPanel):
         self._limits: dict[str, tuple[attachments.Limit, str]] = {}
         self._without_prompt: set[str] = set()  # models that need none
         self._job: Job | None = None
+        self._following: Following | None = None
         self._unknown: OutcomeUnknownError | None = None
         self._early: Mapping[str, Any] | None = None
         self._listeners: list[Callable[[Job], object]] = []
@@ -299,11 +301,11 @@ class PromptForm(ReferencesPanel):
             if self._job is job and not self._closed and self.state in {"ready", "running"}:
                 self.state = self._rest()
 
-        while self._unwatch:
-            self._unwatch.pop()()
         if self.state != "loading":
             self.state = "running"
-        self._unwatch.append(job.watch(release))
+        if self._following is None:
+            self._following = Following(self._unwatch)
+        self._following.begin(job.watch(release))
         for listener in self._listeners:
             self._guard(listener, job)
 

@@ -31,6 +31,7 @@ from ..errors import InvalidInputError, WondaError
 from . import _boxes, _kept, _words
 from ._following import Subscriptions
 from ._permissions import OWNER, is_handler, needed, open_to_all
+from ._threads import SyncedByThreads
 from ._twin import Twin
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def not_shown() -> InvalidInputError:
     )
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(SyncedByThreads, anywidget.AnyWidget):
     """Base of the panels.
 
     Parameters

@@ -12,6 +12,7 @@ from . import _kept
 from ._following import Subscriptions
 from ._panel import Panel, not_shown
 from ._permissions import OWNER
+from ._threads import SyncedByThreads
 from ._twin import Twin
 from .notice import Notice
 from .story_bar import StoryBar
@@ -33,15 +34,15 @@ class _Fixed:
         """Ignore what a page sends; for ipywidgets."""
 
 
-class Row(_Fixed, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
+class Row(_Fixed, SyncedByThreads, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
     """Panels side by side, as far as there is room."""
 
 
-class Column(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # see above
+class Column(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc]  # see above
     """Panels one below the other."""
 
 
-class Together(_Fixed, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Base of `Studio` and its like.
 
     Parameters

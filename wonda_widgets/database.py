@@ -45,6 +45,7 @@ BUSY = 1.0  # seconds that one try waits for another process; SQLite cannot be i
 PAUSE = 0.02  # seconds between such tries, because SQLite gives some of them up at once
 PATIENCE = 5.0  # seconds of waiting for another process after which that is said
 LAST = 3.0  # seconds for which all that is left may wait when the interpreter ends
+LOOK = 1.0  # seconds between looks for damaged files
 AGAIN = 15.0  # seconds after which a file that could not be written is tried again
 TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -123,6 +124,8 @@ class Database:
         self._try_again = 0.0  # when that may be, by the monotonic clock
         self._functions = dict(functions or {})
         self._unusable = ""  # why work goes on in memory
+        self._damaged: list[Path] | None = None  # files that were set aside, as of the last look
+        self._looked = 0.0  # when that was, by the monotonic clock
         self._migrations = migrations
         self._probe = probe
         self._fresh_start()
@@ -153,8 +156,13 @@ class Database:
         A damaged file that was set aside is trouble for each process, because the new one knows
         nothing of what was posted and spent; until somebody moves that file.
         """
-        damaged = damaged_copies(self.path) if self.path is not None else []
-        if self._unusable or not damaged:
+        path = self.path
+        if self._unusable or path is None:
+            return self._unusable
+        # The loop never waits for a folder, so there it is as of the last work.
+        seen = self._damaged if runtime.on_loop() else None
+        damaged = damaged_copies(path) if seen is None else seen
+        if not damaged:
             return self._unusable
         return (
             f"The journal was damaged. It is kept as {damaged[-1]}; a new one was begun, which "
@@ -252,6 +260,7 @@ class Database:
                 if fault is not None:
                     self._work_around(fault, last=faults >= TRIES)
                     fault = None
+                self._look()
                 return self._transaction(work, kind)
             except (sqlite3.DatabaseError, OSError) as error:
                 if self.path is None or _is_ours(error):
@@ -268,6 +277,12 @@ class Database:
                 else:
                     self._go_to_memory(_NoLocksError("its file system does not support locks"))
             time.sleep(PAUSE)
+
+    def _look(self) -> None:
+        """Look for damaged files that were set aside, for whoever asks on the loop."""
+        now = time.monotonic()
+        if self.path is not None and (self._damaged is None or now - self._looked >= LOOK):
+            self._damaged, self._looked = damaged_copies(self.path), now
 
     def _may_wait(self) -> bool:
         """Whether there is time left to wait for another process.
@@ -380,6 +395,7 @@ class Database:
         for side in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 self.path.with_name(self.path.name + side).rename(kept.with_name(kept.name + side))
+        self._damaged = None
 
     def _go_to_memory(self, error: Exception) -> None:
         """Go on without the file, with what can be read of it."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from conftest import BASE
 
-from wonda_widgets import runtime
+from wonda_widgets import database, runtime
 
 REPLY = {
     "id": "j1",
@@ -94,3 +94,32 @@ def test_a_watched_job_is_told_what_it_learned(later, held, settled):
     held.set()
     settled(lambda: job.done)
     settled(lambda: seen and seen[-1].terminal)
+
+
+def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_the_disk(
+    later, tmp_path, monkeypatch
+):
+    journal = later._async._core.journal
+    monkeypatch.setattr(database, "LOOK", 0.0)
+    kept = tmp_path / "kernels.db.damaged-20260101-000000"
+    kept.write_bytes(b"")
+    journal.written().result(20)
+    looked = []
+    real = database.damaged_copies
+
+    def look(path, **how):
+        looked.append(runtime.on_loop())
+        return real(path, **how)
+
+    monkeypatch.setattr(database, "damaged_copies", look)
+
+    async def trouble():
+        return later._async.jobs.trouble
+
+    assert kept.name in runtime.call(trouble())
+    assert True not in looked
+    kept.unlink()
+    assert later.jobs.trouble == ""  # elsewhere, as it is now
+    journal.written().result(20)
+    assert runtime.call(trouble()) == ""
+    assert True not in looked

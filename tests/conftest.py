@@ -11,6 +11,7 @@ import threading
 from typing import Any
 from weakref import WeakValueDictionary
 
+import loop_watch
 import pytest
 
 from wonda_widgets import client, open_clients, runtime
@@ -66,6 +67,19 @@ def pytest_terminal_summary(terminalreporter):
         for state, counts in sorted(told.items()):
             both = "".join(f"{counts.get(theme, '-'):>8}" for theme in ("light", "dark"))
             terminalreporter.write_line(f"{state:<40}{both}")
+
+
+@pytest.fixture(autouse=True)
+def _free_loop(request):
+    """Fail a test in which the package waited, on its own loop, for a disk or for other work.
+
+    It goes by what is called there and not by the time it takes, so that it says the same on
+    a machine that is busy.
+    """
+    loop_watch.found.clear()
+    yield
+    if request.node.path.parent.name == "unit":
+        assert not loop_watch.found, "The package's loop waited:\n" + "\n".join(loop_watch.found)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 import httpx
+import loop_watch
 import pytest
 from conftest import BASE
 
@@ -123,3 +125,29 @@ def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_th
     journal.written().result(20)
     assert runtime.call(trouble()) == ""
     assert True not in looked
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        "open(__file__)",
+        "import os; os.listdir('.')",
+        "import time; time.sleep(0)",
+        "import sqlite3; sqlite3.connect(':memory:').close()",
+        "import concurrent.futures as f; f.Future().result(0)",
+    ],
+)
+def test_what_waits_on_the_loop_is_found(waits):
+    """Of the suite's own watch: see `loop_watch`."""
+    work = compile(waits, loop_watch.PACKAGE + "anything.py", "exec")
+
+    async def wait():
+        with contextlib.suppress(TimeoutError, OSError):
+            exec(work, {"__file__": loop_watch.PACKAGE + "no such file"})
+
+    runtime.call(wait())
+    found, loop_watch.found[:] = list(loop_watch.found), []
+    assert len(found) == 1
+    with contextlib.suppress(TimeoutError, OSError):
+        exec(work, {"__file__": loop_watch.PACKAGE + "no such file"})
+    assert not loop_watch.found  # elsewhere it may

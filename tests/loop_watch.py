@@ -43,18 +43,23 @@ def _is_loop() -> bool:
 
 
 def _note(what: str) -> None:
-    """Note what the package itself does; not what a test's service, or the sandbox, does there."""
-    frame, lines = sys._getframe(2), []
+    """Note what the package itself does; not what a test's service, or the sandbox, does there.
+
+    Nor what a module does as it is loaded, which depends on the order of the tests.
+    """
+    frame, lines, ours = sys._getframe(2), [], None
     while frame is not None:
         file = frame.f_code.co_filename
         lines.append(f"  {file}:{frame.f_lineno} {frame.f_code.co_name}")
-        elsewhere = file.startswith((TESTS, SANDBOX)) or file in ONCE
-        if elsewhere or any(own in file for own in PYTHONS_OWN):
+        if any(own in file for own in PYTHONS_OWN):
             return
-        if file.startswith(PACKAGE):
-            found.append("\n".join([what, *lines[:8]]))
+        if ours is None and (file.startswith((TESTS, SANDBOX)) or file in ONCE):
             return
+        if ours is None and file.startswith(PACKAGE):
+            ours = "\n".join([what, *lines[:8]])
         frame = frame.f_back
+    if ours is not None:
+        found.append(ours)
 
 
 def _hook(event: str, args: tuple[object, ...]) -> None:

@@ -102,7 +102,7 @@ def test_of_a_sandbox_it_says_so(panel, real, shown):
         made = PANELS[panel](shown, job_of(wonda), wonda.history.search()[0])
         assert made.wonda is wonda._async
         assert made.sandbox
-        assert made.banner
+        assert made.banner or panel == "JobProgress"  # which claims nothing of its own
 
 
 @pytest.mark.usefixtures("quick_polls")

@@ -216,7 +216,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
     except Exception:  # noqa: BLE001 - Pillow says "no picture" with whatever its code ran into
         if svg.is_svg(data):
             raise UnsafeMediaError(
-                "This is a drawing (SVG), which cannot be opened or edited here.",
+                "This is not a picture (PNG, JPEG, WebP or GIF) but a drawing (SVG).",
                 "Save it, and open it in a browser or a drawing program.",
             ) from None
         foreign = foreign_formats.name(data)

@@ -25,7 +25,7 @@ class JobProgress(WatchingPanel):
     job : Job, optional
         Can also be set later: ``progress.job = job``.
     wonda : Wonda or AsyncWonda, optional
-        Tells whether the banner of the sandbox is shown, until there is a job, which tells.
+        With it, a banner says whether this is a sandbox.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class JobProgress(WatchingPanel):
         self, job: Job | None = None, *, wonda: Wonda | AsyncWonda | None = None, **traits: Any
     ) -> None:
         own = wonda if job is None or job.wonda is None else job.wonda
-        super().__init__(own, **{"banner": own is not None, **traits})
+        super().__init__(own, **{"banner": wonda is not None, **traits})
         self.job = job
 
     @property

@@ -17,7 +17,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,21 +76,33 @@ def set_up(extra: str) -> None:
     marks = [VENV / f".wonda-{name}" for name in ("test", extra)]  # `test` holds `demo`
     if any(mark.exists() and mark.read_text() == stamp for mark in marks):
         return
-    if not PYTHON.exists():
-        print(f"Making {VENV}", flush=True)
-        try:
-            venv.create(VENV, with_pip=True, clear=True)
-        except (subprocess.CalledProcessError, OSError):
-            shutil.rmtree(VENV, ignore_errors=True)
-            sys.exit(
-                "Python could not make a virtual environment. On Debian and Ubuntu, "
-                "install the package python3-venv and run this again."
-            )
+    if not has_pip():
+        make_environment()
     print("Installing; the first time takes a few minutes.", flush=True)
     install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if subprocess.run([*install, "--editable", f"{ROOT}[{extra}]"], check=False).returncode:
         sys.exit("Installing failed; see the lines above. Check the connection and run this again.")
     marks[-1].write_text(stamp)
+
+
+def has_pip() -> bool:
+    """Whether `.venv` can install: a half-made one, or one of another Python, has no pip."""
+    try:
+        asked = subprocess.run([PYTHON, "-m", "pip", "--version"], check=False, capture_output=True)
+    except OSError:
+        return False
+    return asked.returncode == 0
+
+
+def make_environment() -> None:
+    """Make `.venv` anew."""
+    print(f"Making {VENV}", flush=True)
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=False).returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        sys.exit(
+            "Python could not make a virtual environment; see the lines above. On Debian and "
+            "Ubuntu, install the package python3-venv and run this again."
+        )
 
 
 def run(command: list[str]) -> int:

@@ -172,6 +172,62 @@ def test_httpx_need_not_find_out_which_async_library_the_loop_is():
     assert told.get(timeout=10) == "asyncio"
 
 
+#: What a program may have done with its clients before it forks.
+EARLIER = {
+    "a closed client": """
+        with ww.Wonda.sandbox(seconds=0.01) as wonda:
+            wonda.images.generate(model="z-image", prompt="x").wait()
+        ask = wonda.jobs.recent
+    """,
+    "an unused client": """
+        wonda = ww.Wonda.sandbox(seconds=0.01)
+        wonda.close()
+        ask = wonda.jobs.recent
+    """,
+    "a closed journal": """
+        journal = Journal(sys.argv[1])
+        journal.written().result()
+        journal.close()
+        journal.close()
+        ask = lambda: journal.written().result()
+    """,
+    "a client closed by another thread": """
+        wonda = ww.Wonda.sandbox(seconds=0.01)
+        wonda.images.generate(model="z-image", prompt="x")
+        closing = threading.Thread(target=wonda.close)
+        closing.start()
+        closing.join()
+        ask = wonda.jobs.recent
+    """,
+}
+
+
+@pytest.mark.forks
+@pytest.mark.parametrize("earlier", EARLIER)
+def test_a_child_of_a_process_that_closed_something_finds_it_closed(tmp_path, earlier):
+    code = f"""
+import os, signal, sys, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+import wonda_widgets as ww
+from wonda_widgets.errors import ClosedError
+from wonda_widgets.journal import Journal
+{textwrap.dedent(EARLIER[earlier])}
+child = os.fork()
+signal.alarm(55)  # a child does not outlive the test
+try:
+    ask()
+except ClosedError:
+    print("closed", flush=True)
+with ww.Wonda.sandbox(seconds=0.01) as another:
+    another.images.generate(model="z-image", prompt="x").wait()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    ended = run(code, str(tmp_path / "journal.db"))
+    assert ended.stderr == ""
+    assert ended.stdout.split() == ["closed", "closed"]
+
+
 #: The parent's requests never get an answer, so that the child is forked amid all of them.
 FORKED = """
 import asyncio, os, signal, sys, threading, time, warnings

@@ -25,6 +25,7 @@ PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def issued(subject, issuer, issuer_key, *, ca, until=2):
+    """A certificate as RFC 5280 wants it: Python 3.13 takes no other."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
@@ -38,9 +39,25 @@ def issued(subject, issuer, issuer_key, *, ca, until=2):
         .not_valid_after(now + dt.timedelta(days=until))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .sign(issuer_key or key, hashes.SHA256())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    return made, key
+    if ca:
+        signs = x509.KeyUsage(
+            **dict.fromkeys(
+                ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+                False,
+            ),
+            digital_signature=True,
+            key_cert_sign=True,
+            crl_sign=True,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        made = made.add_extension(signs, critical=True)
+    else:
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+        made = made.add_extension(by, critical=False)
+    return made.sign(issuer_key or key, hashes.SHA256()), key
 
 
 @pytest.fixture(scope="module")

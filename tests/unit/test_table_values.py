@@ -76,7 +76,7 @@ NOTHING = [
     float("nan"),
     np.float64("nan"),
     np.float32("nan"),
-    np.datetime64("NaT"),
+    np.datetime64("NaT", "ns"),
     np.ma.masked,
     Decimal("NaN"),
     Decimal("sNaN"),

@@ -373,7 +373,7 @@ class Job:
     async def recalled(self) -> None:
         """Wait until it knows what the journal does. On the loop only."""
         if self._entry is not None:
-            await asyncio.shield(self._recalling(self._entry))
+            await runtime.shielded(self._recalling(self._entry))
 
     def _recalling(self, entry: Callable[[], Awaitable[Entry | None]]) -> asyncio.Task[None]:
         here = asyncio.get_running_loop()

@@ -30,7 +30,7 @@ import sniffio
 from .errors import ClosedError, NoEventLoopError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
 T = TypeVar("T")
 
@@ -187,6 +187,21 @@ def begin(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
         task.add_done_callback(_begun.discard)
 
     post(start)
+
+
+def shielded(work: Awaitable[T]) -> asyncio.Future[T]:
+    """Give what to await for work that goes on, if need be with nobody to await it.
+
+    A fault of it that comes after that is nobody's, and not a warning of asyncio's.
+    """
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_know)
+    return asyncio.shield(task)
+
+
+def _know(ended: asyncio.Future[Any]) -> None:
+    if not ended.cancelled():
+        ended.exception()  # whoever still waits for it is told
 
 
 def call(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:

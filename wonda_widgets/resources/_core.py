@@ -430,7 +430,7 @@ class Core:
         if read is None or _outdated(read, ended - since):
             read = asyncio.get_running_loop().create_task(self._usual_now(kind, model))
             self._usual[kind, model] = ended, read
-        return await asyncio.shield(read)
+        return await runtime.shielded(read)
 
     async def _usual_now(self, kind: Kind, model: str | None) -> Usual | None:
         waited = self.journal.pictures.ended(self.journal_key, kind, model)

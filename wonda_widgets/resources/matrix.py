@@ -186,7 +186,7 @@ class Matrix:
     async def _prepared(self) -> None:
         if self._preparing is None or (self._preparing.done() and self._plan is None):
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
-        await asyncio.shield(self._preparing)
+        await runtime.shielded(self._preparing)
 
     async def _prepare(self) -> None:
         plan = await self._make_plan()

@@ -61,7 +61,7 @@ class AsyncPricing:
             work = asyncio.get_running_loop().create_task(self._known(model, params))
             asked = self._asked[alike] = (monotonic(), work)
         try:
-            return await asyncio.shield(asked[1])
+            return await runtime.shielded(asked[1])
         except BaseException:
             self._asked.pop(alike, None)
             raise

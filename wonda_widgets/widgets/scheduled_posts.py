@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -107,7 +106,7 @@ class ScheduledPosts(Panel):
     async def _cancel(self, job_id: str) -> None:
         try:
             # What was asked for is done also if the panel is closed meanwhile.
-            await asyncio.shield(self._client.publish.cancel(job_id))
+            await runtime.shielded(self._client.publish.cancel(job_id))
             self.said = "Canceled. It will not be posted."
         finally:
             self.canceling = ""

@@ -14,6 +14,12 @@ KNOWN = TERMINAL | {"idle", "locked", "in_progress", "queued", "scheduled"}
 #: Words that can only mean that a post was made. A post that is wrongly called failed would
 #: be made again, so for posts these count without an address too.
 MADE = frozenset({"complete", "completed", "done", "finished", "posted", "published", "success"})
+#: Words that can only mean that no post will be made. An error message alone does not say so:
+#: it may be that of a first try, and the next one may make the post.
+NOT_MADE = frozenset(
+    {"aborted", "cancelled", "declined", "dead", "denied", "error", "errored", "expired"}
+    | {"failure", "rejected", "timed_out", "timeout"}
+)
 
 
 def status(kind: str, raw: Any, reply: JobReply, permalink: str | None) -> tuple[str, str | None]:
@@ -37,12 +43,15 @@ def status(kind: str, raw: Any, reply: JobReply, permalink: str | None) -> tuple
     word = reply.status
     if word in KNOWN:
         return word, reply.error_message
-    plain = word.strip().casefold().replace("-", "_")
+    plain = word.strip().casefold().replace("-", "_").replace(" ", "_")
     if plain in KNOWN:
         return plain, reply.error_message
     is_post = kind == "publish"
     # `reply` has no time where the service writes it in another form than text.
-    if not (raw.get("finishedAt") or (is_post and (permalink or reply.error_message))):
+    shows_end = raw.get("finishedAt") or (
+        is_post and (permalink or (reply.error_message and plain in MADE | NOT_MADE))
+    )
+    if not shows_end:
         return word, reply.error_message
     has_result = any(output.media for output in reply.outputs)
     if is_post:

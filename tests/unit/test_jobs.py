@@ -90,6 +90,7 @@ LINK = {"permalink": "https://www.instagram.com/p/abc/"}
         ("publish", {"status": "rejected", "errorMessage": "Took too long"}, "failed"),
         ("publish", {"status": "completed", "errorMessage": "Took too long"}, "failed"),
         ("publish", {"status": "expired", **ENDED}, "failed"),
+        ("publish", {"status": "Timed out", "errorMessage": "Took too long"}, "failed"),
         ("inference", {"status": "SUCCEEDED", **OUTPUTS}, "succeeded"),
         ("inference", {"status": " Failed", "errorMessage": "Took too long"}, "failed"),
         ("inference", {"status": "Canceled"}, "canceled"),
@@ -115,6 +116,9 @@ def test_a_reply_that_shows_an_end_is_one_whatever_its_word(job, kind, reply, st
         ("inference", {"status": "rendering", **OUTPUTS}),  # a first draft, for all that is known
         ("inference", {"status": "retrying", "errorMessage": "The provider was busy"}),
         ("publish", {"status": "retrying"}),
+        # Of its first try: called failed, the post would be made a second time.
+        ("publish", {"status": "retrying", "errorMessage": "Instagram was busy"}),
+        ("publish", {"status": "container_pending", "errorMessage": "Not ready yet"}),
         ("inference", {"status": "in_progress", **ENDED}),  # a word of the page means what it says
     ],
 )

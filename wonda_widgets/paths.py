@@ -31,4 +31,5 @@ def expanded(path: str | os.PathLike[str], field: str) -> Path:
             "Write the whole path.",
         ) from None
     except (TypeError, ValueError):
-        raise InvalidInputError(field, f"{path!r} is no path.", "Pass a path.") from None
+        kind = type(path).__name__  # not the value, whose text may be a whole array
+        raise InvalidInputError(field, f"This is no path, but a {kind}.", "Pass a path.") from None

@@ -1,7 +1,9 @@
 """Images that were opened with Pillow, and paths that begin with a tilde."""
 
 import io
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
@@ -146,6 +148,23 @@ def test_a_file_that_was_cut_short_gets_a_sentence():
     cut = Image.open(io.BytesIO(file.getvalue()[:2_000]))
     with pytest.raises(ww.InvalidInputError, match="cannot be written as PNG"):
         read_source(cut, None)
+
+
+@pytest.mark.parametrize(
+    "source", [np.zeros((40, 40, 3)), 3, None, float("nan"), "x" * 5000, "~nobody-here/a.png"]
+)
+def test_what_is_no_file_gets_a_short_sentence(source):
+    with pytest.raises(ww.InvalidInputError) as told:
+        read_source(source, None)
+    assert told.value.field == "source"
+    assert len(str(told.value)) < 500
+    assert ".." not in str(told.value)
+
+
+def test_a_device_is_not_read(monkeypatch):
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("/dev/zero has no end"))
+    with pytest.raises(ww.InvalidInputError, match="'/dev/zero' cannot be read: it is a device"):
+        read_source("/dev/zero", None)
 
 
 def test_a_profile_of_other_colours_is_not_written():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import os
 import re
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from .. import runtime
+from .. import paths, runtime
 from ..errors import (
     InvalidInputError,
     UnsafeMediaError,
@@ -21,13 +22,14 @@ from ..transport import sent
 from ._core import Core, Named, Operation, on_package_loop
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from PIL import Image
 
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
 
+TAKEN = "Pass a path, bytes, a binary file or a PIL.Image."
+LONGEST_SHOWN = 300  # characters of a path in an error
 EDITS = 200  # edited pictures that are known to be uploaded
 
 UPLOAD = Operation(
@@ -195,21 +197,14 @@ def read_source(source: Any, name: str | None) -> Source:
     elif hasattr(source, "save"):  # a PIL.Image, without importing Pillow to ask
         data = _of_pillow(source)
     else:
+        path = _path(source)
         try:
-            path = Path(source).expanduser()
-            data = path.read_bytes()
-        except (
-            OSError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:  # RuntimeError: no such home
-            reason = getattr(error, "strerror", None) or error
-            raise InvalidInputError(
-                "source",
-                f"{source!r} cannot be read: {reason}.",
-                "Pass a path, bytes, a binary file or a PIL.Image.",
-            ) from None
+            is_device = path.is_char_device()  # such as /dev/zero, which has no end
+            data = b"" if is_device else path.read_bytes()
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, getattr(error, "strerror", None) or error) from None
+        if is_device:
+            raise _unreadable(path, "it is a device, not a file")
         name = name or path.name
     if not isinstance(data, bytes) or not data:
         raise InvalidInputError(
@@ -219,6 +214,18 @@ def read_source(source: Any, name: str | None) -> Source:
     mime = _sniffed(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     extension = mimetypes.guess_extension(mime) or ""
     return Source(name or f"upload{extension}", data, mime)
+
+
+def _path(source: Any) -> Path:
+    if not isinstance(source, str | os.PathLike):  # whose text may be a whole array
+        raise InvalidInputError("source", f"A {type(source).__name__} cannot be uploaded.", TAKEN)
+    return paths.expanded(source, "source")
+
+
+def _unreadable(path: Path, reason: object) -> InvalidInputError:
+    text = repr(str(path))
+    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return InvalidInputError("source", f"{shown} cannot be read: {reason}.", TAKEN)
 
 
 def _of_pillow(source: Any) -> bytes:

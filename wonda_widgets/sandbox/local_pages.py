@@ -7,8 +7,10 @@ ends with the process.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import secrets
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 _stores: WeakValueDictionary[str, Store] = WeakValueDictionary()
 _names: WeakKeyDictionary[Store, str] = WeakKeyDictionary()
 _lock = threading.Lock()
-_server: tuple[int, ThreadingHTTPServer] | None = None  # and the process that it runs in
+_server: ThreadingHTTPServer | None = None
+_log = logging.getLogger(__name__)
 
 
 def address(store: Store, publish_id: str) -> str:
@@ -40,13 +43,36 @@ def address(store: Store, publish_id: str) -> str:
 def _port() -> int:
     global _server  # noqa: PLW0603 - one a process
     with _lock:
-        if _server is None or _server[0] != os.getpid():  # forked: its thread is not here
-            made = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-            made.daemon_threads = True
+        if _server is None:
+            made = _Server(("127.0.0.1", 0), _Handler)
             threading.Thread(target=made.serve_forever, daemon=True, name="wonda posts").start()
             atexit.register(made.server_close)
-            _server = os.getpid(), made
-        return int(_server[1].server_port)
+            _server = made
+        return int(_server.server_port)
+
+
+def _forked() -> None:
+    """Forget, in a child, the parent's server: its thread is not here, its lock may be held.
+
+    An open socket would keep its port taken after the parent's end, with nobody to answer.
+    """
+    global _lock, _server  # noqa: PLW0603 - see above
+    if _server is not None:
+        _server.socket.close()
+    _lock, _server = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing where a browser left: in a notebook it would appear below a cell."""
+        if not isinstance(sys.exception(), ConnectionError):
+            _log.exception("The page of a simulated post failed")
 
 
 class _Handler(BaseHTTPRequestHandler):

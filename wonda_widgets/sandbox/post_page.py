@@ -59,9 +59,10 @@ def answer(store: Store, path: str) -> Answer:
     if not number:
         return Answer(200, "text/html; charset=utf-8", _page(store, post).encode(errors="replace"))
     media: list[Medium] = post["media"]
-    if not number.isdecimal() or not int(number) < len(media):
+    numbered = {str(place): medium for place, medium in enumerate(media)}
+    if number not in numbered:
         return NOT_FOUND
-    medium = media[int(number)]
+    medium = numbered[number]
     return Answer(200, medium.mime_type, store.picture(medium))
 
 

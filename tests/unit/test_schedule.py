@@ -267,6 +267,19 @@ def test_where_the_list_tells_too_little_the_person_is_asked(kernel, service):
     assert "cannot be listed" in finding.message
 
 
+class Fixed(tzinfo):
+    """A zone that does not say whether it is summer time, as a zone need not."""
+
+    def utcoffset(self, _when):
+        return timedelta(hours=1)
+
+    def dst(self, _when):
+        return None
+
+    def tzname(self, _when):
+        return None
+
+
 class Nowhere(tzinfo):
     def utcoffset(self, _):
         return None
@@ -332,6 +345,9 @@ def test_a_time_that_can_not_be_is_refused(when, said):
         ),
         ("2026-11-25T18:30-05:00", "2026-11-25T18:30:00-05:00"),
         ("2026-11-25T14:00Z", "2026-11-25T14:00:00+00:00"),
+        # The API's form of an offset has no seconds.
+        ("2026-11-25T14:00+01:00:17", "2026-11-25T12:59:43+00:00"),
+        (datetime(2026, 11, 25, 14, 0, tzinfo=Fixed()), "2026-11-25T14:00:00+01:00"),
         (NOW + timedelta(days=29), "2026-12-24T12:00:00+00:00"),
     ],
 )

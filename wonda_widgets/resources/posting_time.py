@@ -40,6 +40,8 @@ def checked(when: datetime | str | None, now: datetime) -> str | None:
         raise _refused(f"{_said(moment)} is {past}.", RANGE)
     if ahead > LATEST:
         raise _refused(f"{_said(moment)} is more than 29 days ahead.", RANGE)
+    if moment.utcoffset() % timedelta(minutes=1):  # type: ignore[operator]  # it has one
+        moment = moment.astimezone(UTC)  # the API's form of an offset has no seconds
     return moment.isoformat(timespec="seconds")
 
 
@@ -83,6 +85,8 @@ def _moment(given: datetime) -> datetime:
     zone = str(given.tzinfo)
     try:
         there = _wall(given.astimezone(UTC).astimezone(given.tzinfo))
+    except ValueError:  # a zone that does not say whether it is summer time: its clocks are fixed
+        there = wall
     except OverflowError:
         raise _refused(f"{given} is not a time that can be posted at.", RANGE) from None
     if there != wall:

@@ -56,7 +56,7 @@ def _forked() -> None:
 
     An open socket would keep its port taken after the parent's end, with nobody to answer.
     """
-    global _lock, _server  # noqa: PLW0603 - see above
+    global _lock, _server
     if _server is not None:
         _server.socket.close()
     _lock, _server = threading.Lock(), None
@@ -69,7 +69,7 @@ if hasattr(os, "register_at_fork"):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         """Print nothing where a browser left: in a notebook it would appear below a cell."""
         if not isinstance(sys.exception(), ConnectionError):
             _log.exception("The page of a simulated post failed")

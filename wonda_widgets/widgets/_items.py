@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .. import schema
+from ..jobs import Job
+from ..pictures import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ..errors import WondaError
-    from ..pictures import Picture
     from ..resources._cells import Made
 
 MOST_VALUES = 60  # of a facet; beyond that nobody chooses from a list
@@ -52,6 +53,21 @@ class Facet(msgspec.Struct, frozen=True):
     name: str
     label: str
     values: list[str]
+
+
+def checked(panel: str, given: Iterable[Any], taken: str = "images or jobs") -> list[Picture | Job]:
+    """Give images and jobs as a list.
+
+    Raises
+    ------
+    TypeError
+        If one is something else, a `Media` for instance, which does not say how it was made.
+    """
+    listed = list(given)
+    for each in listed:
+        if not isinstance(each, Picture | Job):
+            raise TypeError(f"{panel} takes {taken}, not {type(each).__name__}.")
+    return listed
 
 
 def of_picture(picture: Picture) -> Item:

@@ -90,7 +90,7 @@ class CarouselForm(PostingPanel):
     ) -> None:
         self._slides: list[Slide] = []
         self._next: list[Chosen] | None = None
-        given = list(pictures)
+        given = _items.checked("CarouselForm", pictures)
         super().__init__(
             wonda, given=given, confirm_publish=confirm_publish, caption=caption, **traits
         )

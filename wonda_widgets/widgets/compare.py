@@ -69,7 +69,7 @@ class Compare(Panel):
     ) -> None:
         self._pictures: list[Picture] = []
         self._doing: dict[str, _Action] = {}
-        given = list(pictures)
+        given = _items.checked("Compare", pictures)
         super().__init__(wonda, given=given, **traits)
         if given:
             self.show(given)
@@ -90,8 +90,10 @@ class Compare(Panel):
         ------
         InvalidInputError
             If they are fewer than two or more than four.
+        TypeError
+            If one is neither an image nor a job.
         """
-        given = list(pictures)
+        given = _items.checked("Compare", pictures)
         if given and not FEWEST <= len(given) <= MOST:
             raise InvalidInputError(
                 "pictures", f"{len(given)} cannot be compared; choose two to four pictures."

@@ -21,7 +21,6 @@ import traitlets
 from .. import runtime
 from ..errors import InvalidInputError, WondaError
 from ..imaging import workers
-from ..jobs import Job
 from ..pictures import Picture
 from ..replies import mended
 from ..resources.matrix import Matrix
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ..client import AsyncWonda, Wonda
+    from ..jobs import Job
     from ..resources._cells import Made
     from ..resources.history import AsyncHistory
     from ._items import Item
@@ -152,11 +152,11 @@ class Gallery(Panel):
         self._doing: dict[str, _Action] = {}
         self._due = False
         self._stale = False
-        shown = pictures if pictures is None or isinstance(pictures, Matrix) else list(pictures)
-        for each in shown if isinstance(shown, list) else ():
-            if not isinstance(each, Picture | Job):
-                name = type(each).__name__
-                raise TypeError(f"Gallery takes pictures, jobs or a matrix, not {name}.")
+        shown = (
+            pictures
+            if pictures is None or isinstance(pictures, Matrix)
+            else _items.checked("Gallery", pictures, "pictures, jobs or a matrix")
+        )
         given = shown if isinstance(shown, list) else [shown]
         super().__init__(wonda, given=given, searches=pictures is None, group_by=group_by, **traits)
         self._following = Following(self._unwatch)

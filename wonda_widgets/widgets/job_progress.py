@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import runtime
+from ..jobs import Job
 from ._panel import css, esm
 from ._watching import WatchingPanel
 
 if TYPE_CHECKING:
     from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
 
 
 class JobProgress(WatchingPanel):
@@ -40,6 +40,7 @@ class JobProgress(WatchingPanel):
     def __init__(
         self, job: Job | None = None, *, wonda: Wonda | AsyncWonda | None = None, **traits: Any
     ) -> None:
+        _check(job)
         own = wonda if job is None or job.wonda is None else job.wonda
         super().__init__(own, **{"banner": wonda is not None, **traits})
         self.job = job
@@ -51,8 +52,14 @@ class JobProgress(WatchingPanel):
 
     @job.setter
     def job(self, job: Job | None) -> None:
+        _check(job)
         if runtime.on_loop():
             self._watch(job)
         else:
             self._job = job
             runtime.post(lambda: self._watch(job))
+
+
+def _check(job: object) -> None:
+    if job is not None and not isinstance(job, Job):
+        raise TypeError(f"JobProgress takes a job, not {type(job).__name__}.")

@@ -69,7 +69,8 @@ def plain_streams() -> Iterator[None]:
         yield
     finally:
         for reconfigure, errors in changed:
-            with contextlib.suppress(ValueError):  # closed meanwhile
+            # Closed meanwhile, or what was printed cannot be written, which Python says itself.
+            with contextlib.suppress(ValueError, OSError):
                 reconfigure(errors=errors)
 
 

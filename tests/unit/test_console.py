@@ -1,5 +1,6 @@
 """What is printed on consoles that know few characters."""
 
+import errno
 import io
 import os
 import subprocess
@@ -104,3 +105,23 @@ def test_the_streams_are_as_before_afterwards(monkeypatch):
     assert stream.errors == "strict"
     monkeypatch.setattr(sys, "stdout", None)
     assert str(Snapshot(elapsed=3.0)) == "submitted · 3 s"
+
+
+class Full(io.RawIOBase):
+    """As a full disk."""
+
+    def writable(self):
+        return True
+
+    def write(self, _data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_told_once(monkeypatch):
+    disk = Full()
+    buffer = io.BufferedWriter(disk)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
+    with console.plain_streams():
+        print("more than nothing")
+    disk.write = len  # there is room again, so that nothing is left to fail at the end
+    sys.stdout.flush()

@@ -93,7 +93,7 @@ def text(field: str, name: str, value: Any) -> str | None:
 
 def _of_array(value: Any) -> Any:
     """What an array or a column holds; of anything else itself."""
-    dtype = getattr(value, "dtype", None)
+    dtype: Any = getattr(value, "dtype", None)
     if getattr(dtype, "kind", "") == "f" and dtype.itemsize < _DOUBLE:
         value = value.astype(str).astype(float)  # of few digits, as a single number is below
     if getattr(value, "shape", None) == () and hasattr(value, "item"):  # one value of an array

@@ -122,6 +122,6 @@ def test_a_full_disk_is_told_once(monkeypatch):
     buffer = io.BufferedWriter(disk)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
     with console.plain_streams():
-        print("more than nothing")
+        sys.stdout.write("more than nothing")
     disk.write = len  # there is room again, so that nothing is left to fail at the end
     sys.stdout.flush()

@@ -357,6 +357,9 @@ class Database:
         connection.execute("COMMIT")
 
     def _finish(self) -> None:
+        if self._left is not None:  # a last try, without which all that was noted is lost
+            self._try_again = 0.0
+            self._come_back()
         self._disconnect()
         self._thread.shutdown(wait=False)
 

@@ -401,6 +401,16 @@ def test_a_file_that_is_locked_when_it_can_be_written_again_is_come_back_to_late
     assert len(recent(made())) == 4
 
 
+def test_what_was_noted_meanwhile_comes_into_the_file_at_the_end_too(made, broken, monkeypatch):
+    monkeypatch.setattr(database, "AGAIN", 3600.0)  # it is not time to try again yet
+    kept = made()
+    intent = gone_to_memory(kept, broken)
+    broken.is_so = False
+    kept.close()
+    kept._database._thread.shutdown(wait=True)
+    assert [row.intent for row in recent(made())] == [intent]
+
+
 @pytest.mark.forks
 def test_a_child_of_one_in_memory_begins_with_the_file(made, broken):
     kept = made()

@@ -90,7 +90,7 @@ def checked(path: str | Path) -> Path:
         target = Path(path).expanduser()
         with contextlib.suppress(OSError):  # which says more when it is written
             target.lstat()
-    except (ValueError, RuntimeError):  # a null, half an emoji, an unknown person's home
+    except (TypeError, ValueError, RuntimeError):  # a number, a null, an unknown person's home
         raise InvalidInputError(
             "path",
             f"{str(path)!r} is no path that can be written.",

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets import new_files
+from wonda_widgets import exports, new_files
 from wonda_widgets.imaging import original
 
 DATA = b"x" * 200_000
@@ -181,3 +181,10 @@ def test_who_may_read_a_file_is_as_with_any_other(tmp_path):
     finally:
         os.umask(umask)
     assert made.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("path", [5, b"a.csv", None, "a\0.csv"])
+def test_what_is_no_path_is_refused_by_name(path):
+    with pytest.raises(ww.InvalidInputError, match="is no path that can be written") as told:
+        exports.checked(path)
+    assert told.value.field == "path"

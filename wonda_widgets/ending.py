@@ -14,11 +14,11 @@ KNOWN = TERMINAL | {"idle", "locked", "in_progress", "queued", "scheduled"}
 #: Words that can only mean that a post was made. A post that is wrongly called failed would
 #: be made again, so for posts these count without an address too.
 MADE = frozenset({"complete", "completed", "done", "finished", "posted", "published", "success"})
-#: Words that can only mean that no post will be made. An error message alone does not say so:
-#: it may be that of a first try, and the next one may make the post.
-NOT_MADE = frozenset(
-    {"aborted", "cancelled", "declined", "dead", "denied", "error", "errored", "expired"}
-    | {"failure", "rejected", "timed_out", "timeout"}
+#: Words, and parts of words, that say that work goes on: an error message beside them is that
+#: of an earlier try, and the next one may make the post.
+GOES_ON = frozenset(
+    {"retry", "retrying", "pending", "processing", "running", "waiting", "publishing"}
+    | {"uploading", "preparing", "starting", "started", "progress", "queue", "queued"}
 )
 
 
@@ -48,10 +48,8 @@ def status(kind: str, raw: Any, reply: JobReply, permalink: str | None) -> tuple
         return plain, reply.error_message
     is_post = kind == "publish"
     # `reply` has no time where the service writes it in another form than text.
-    shows_end = raw.get("finishedAt") or (
-        is_post and (permalink or (reply.error_message and plain in MADE | NOT_MADE))
-    )
-    if not shows_end:
+    failed_try = reply.error_message and not GOES_ON & set(plain.split("_"))
+    if not (raw.get("finishedAt") or (is_post and (permalink or failed_try))):
         return word, reply.error_message
     has_result = any(output.media for output in reply.outputs)
     if is_post:

@@ -90,6 +90,7 @@ LINK = {"permalink": "https://www.instagram.com/p/abc/"}
         ("publish", {"status": "rejected", "errorMessage": "Took too long"}, "failed"),
         ("publish", {"status": "completed", "errorMessage": "Took too long"}, "failed"),
         ("publish", {"status": "expired", **ENDED}, "failed"),
+        ("publish", {"status": "w\u00f6rd", "errorMessage": "Took too long"}, "failed"),
         ("publish", {"status": "Timed out", "errorMessage": "Took too long"}, "failed"),
         ("inference", {"status": "SUCCEEDED", **OUTPUTS}, "succeeded"),
         ("inference", {"status": " Failed", "errorMessage": "Took too long"}, "failed"),

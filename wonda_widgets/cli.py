@@ -45,7 +45,13 @@ NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     with console.plain_streams():
-        return _run(arguments)
+        try:
+            status = _run(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read this has read enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        return status
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -412,7 +412,7 @@ def found(*, for_media: bool = False) -> tuple[AsyncWonda, bool]:
     if len(real) > 1:
         raise InvalidInputError(
             "wonda",
-            "Several clients are open, and no key is set for where none is named.",
+            "Several clients are open, and no key is set.",
             "Pass wonda=… with the one to use.",
         )
     if real:

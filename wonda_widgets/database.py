@@ -16,6 +16,7 @@ What goes wrong with the file is told once and then worked around:
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
 import contextlib
 import glob
@@ -46,6 +47,7 @@ PAUSE = 0.02  # seconds between such tries, because SQLite gives some of them up
 PATIENCE = 5.0  # seconds of waiting for another process after which that is said
 LAST = 3.0  # seconds for which all that is left may wait when the interpreter ends
 LOOK = 1.0  # seconds between looks for damaged files
+IDLE = 20.0  # seconds after which it is tried although nobody asks for anything
 AGAIN = 15.0  # seconds after which a file that could not be written is tried again
 TRIES = 3
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -357,9 +359,7 @@ class Database:
         connection.execute("COMMIT")
 
     def _finish(self) -> None:
-        if self._left is not None:  # a last try, without which all that was noted is lost
-            self._try_again = 0.0
-            self._come_back()
+        self.try_once_more()
         self._disconnect()
         self._thread.shutdown(wait=False)
 
@@ -415,10 +415,18 @@ class Database:
             self._try_again = time.monotonic() + AGAIN
             if self._meanwhile is not None:
                 self._meanwhile.track(self._connection)
+            _try_again_later(weakref.ref(self))
+            atexit.register(_try_at_the_end, weakref.ref(self))
         sentence = f"The journal {path} cannot be used ({_reason(error)}). {_IN_MEMORY}"
         if sentence != self._unusable:
             self._unusable = sentence
             self._warn(sentence)
+
+    def try_once_more(self) -> None:
+        """Bring what was noted in memory into the file; else it is lost. At the end only."""
+        if self._left is not None:
+            self._try_again = 0.0
+            self._come_back()
 
     def _come_back(self) -> None:
         """Go on with the file, if it can be written again, and with what was noted meanwhile."""
@@ -508,6 +516,29 @@ def _in_transaction(
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _try_again_later(owner: weakref.ref[Database]) -> None:
+    """Have a file tried again now and then, also while nobody asks for anything."""
+
+    def try_again() -> None:
+        database = owner()
+        if database is None or not database.stands_in:
+            return
+        with contextlib.suppress(ClosedError):
+            database.run(lambda _: None, writes=False)  # before which the file is tried
+            _try_again_later(owner)
+
+    timer = threading.Timer(IDLE, try_again)
+    timer.daemon = True
+    timer.start()
+
+
+def _try_at_the_end(owner: weakref.ref[Database]) -> None:
+    """Try a file once more when the interpreter ends; its thread has ended by then."""
+    database = owner()
+    if database is not None:
+        database.try_once_more()
 
 
 def _waiting(path: Path) -> str:

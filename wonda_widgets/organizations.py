@@ -20,6 +20,7 @@ HEADER = "X-Wonda-Org"
 VARIABLE = "WONDA_ORG"
 NEEDS_SEAT = "paid_plan_required"  # the service's word
 MOST_LISTED = 8
+SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 
 
 def chosen(org: str | None) -> str:
@@ -37,7 +38,9 @@ def chosen(org: str | None) -> str:
     """
     name = os.environ.get(VARIABLE, "") if org is None else org
     slug = name.strip() if isinstance(name, str) else name
-    if not isinstance(slug, str) or not re.fullmatch(r"[A-Za-z0-9._~-]{0,200}", slug):
+    if not isinstance(slug, str) or not re.fullmatch(
+        r"(?:[A-Za-z0-9][A-Za-z0-9._~-]{0,199})?", slug
+    ):
         raise InvalidInputError(
             "org",
             f"{one_line(str(name))!r} is not the slug of an organization"

@@ -207,7 +207,7 @@ def hashtags(caption: str) -> int:
     for last, sign, following in _neighbours(_text(caption)):
         if sign == "#":
             # Behind a letter it is none, unless that letter is another hashtag's: "#a#b".
-            starts = is_tag or not (_is_of_word(last) or last == "&")
+            starts = is_tag or not (_is_of_word(last) or last in {"&", "/"})
             is_tag = starts and (_is_of_word(following) or graphemes.is_emoji(following))
             is_tag = is_tag and not graphemes.extends(following)  # as of a keycap
             count += is_tag

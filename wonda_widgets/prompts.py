@@ -36,8 +36,10 @@ def _accepted(accepts: Any) -> bool | None:
         return None
     text = accepts["text"]
     if isinstance(text, dict):
-        needed, optional = text.get("required"), text.get("optional")
+        needed, optional, least = (text.get(name) for name in ("required", "optional", "min"))
         if isinstance(needed, bool):
             return needed
-        return not optional if isinstance(optional, bool) else None
+        if isinstance(optional, bool):
+            return not optional
+        return least > 0 if isinstance(least, int) and not isinstance(least, bool) else None
     return False if text in (None, False) else None

@@ -55,6 +55,8 @@ _UNMARKED = (
     (0xA720, 0xA7FF),
 )
 _ARABIC = ((0x0600, 0x08FF),)
+#: Letters with a stroke, which is no accent for Unicode but is left out where one types them.
+_STROKES = str.maketrans("\u0111\u0142\u00f8\u0127\u0167\u0180\u0268", "dlohtbi")
 _SHORT_I = "\u0438\u0306"  # a letter of its own, unlike other letters with a mark
 _DOTLESS_I = "\u0131"  # which a Turkish "I" is, and an English one is not
 _NON_JOINER = "\u200c"
@@ -119,7 +121,7 @@ def _piece(sign: str, kind: str) -> str:
 def _folded(text: str) -> str:
     """A text without what no search tells apart: capitals, widths, accents, vowel points."""
     plain = normalize("NFKC", normalize("NFKC", text).casefold())
-    plain = normalize("NFD", plain).replace(_DOTLESS_I, "i")
+    plain = normalize("NFD", plain).replace(_DOTLESS_I, "i").translate(_STROKES)
     kept: list[str] = []
     base = ""
     for sign in plain:

@@ -17,6 +17,7 @@ from .errors import InvalidInputError
 _PLAIN = (str, bool, int, float, type(None))
 #: What pandas and numpy call a value that is not there.
 _NOTHING = {"NAType", "NaTType", "MaskedConstant"}
+LARGEST = 400  # digits of a whole number
 _DOUBLE = 8  # bytes of a number that is exactly Python's float
 
 
@@ -108,6 +109,8 @@ def _number(value: Any) -> Any:
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > LARGEST:
+        return value  # its digits would fill the memory; JSON refuses it
     if isinstance(value, Decimal):
         return int(value) if value.is_finite() and value == int(value) else float(value)
     if isinstance(value, numbers.Real):

@@ -86,8 +86,7 @@ def check(used: AsyncWonda, given: Iterable[object]) -> None:
         if origin is not None and not used.is_of_same_service(origin):
             raise InvalidInputError(
                 "wonda",
-                f"This is from another client ({_said(origin)}), not from the one that is used "
-                f"here ({_said(used)}).",
+                f"This is of {_said(origin, 'another ')}, and the client here is of {_said(used)}.",
                 NAME_ONE,
             )
 
@@ -124,5 +123,7 @@ def _has_lost_its_client(thing: object) -> bool:
     return had_one and of(thing) is None
 
 
-def _said(used: AsyncWonda) -> str:
-    return "a sandbox" if used.is_sandbox else used.base_url
+def _said(used: AsyncWonda, which: str = "a ") -> str:
+    """Give what a client talks to, for people."""
+    org = f" (organization {used.org})" if used.org else ""
+    return f"{which}sandbox" if used.is_sandbox else f"{used.base_url}{org}"

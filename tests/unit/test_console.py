@@ -125,3 +125,13 @@ def test_a_full_disk_is_told_once(monkeypatch):
         sys.stdout.write("more than nothing")
     disk.write = len  # there is room again, so that nothing is left to fail at the end
     sys.stdout.flush()
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly():
+    command = f"{sys.executable} -m wonda_widgets doctor"
+    with subprocess.Popen(
+        command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.close()
+        said = running.stderr.read()
+    assert said == b""

@@ -24,6 +24,7 @@ DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path
         (b'<svg viewBox="-5,-5,40,20"/>', (40, 20)),
         (b"<svg>", (1024, 1024)),
         (b'<SVG width="0" height="5">', (1024, 1024)),
+        (b'<!-- <svg width="9"> --><!DOCTYPE svg><svg width="7" height="8"/>', (7, 8)),
         (b'<svg width="999999" height="999999">', (1024, 1024)),
         (b'<svg width="1e9" height="-4">', (1024, 1024)),
     ],
@@ -39,7 +40,16 @@ def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"<svgx>", b"text <svg>", b"<html><p>svg</html>", b"\x89PNG <svg>", b"<" * 9999]
+    "data",
+    [
+        b"",
+        b"<svgx>",
+        b"text <svg>",
+        b"<html><svg></svg></html>",
+        b"<!-- <svg> --><html>",
+        b"\x89PNG <svg>",
+        b"<" * 9999,
+    ],
 )
 def test_other_files_are_none(data):
     assert not svg.is_svg(data)
@@ -54,6 +64,7 @@ def test_other_files_are_none(data):
         b'<!DOCTYPE svg [<!ENTITY a "aaaa">]>',
         b'<!doctype svg [<!entity a "aaaa">]>',
         b"\0",
+        b'<g id="a"/><use href="#a"/>',
     ],
 )
 def test_what_may_harm_a_browser_is_not_passed_on(more):
@@ -99,3 +110,8 @@ def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: 
         assert any("drawing" in point["title"] for point in studio.publish_form.points)
         assert studio.publish_form.thumb
         studio.close()
+
+
+def test_a_drawing_can_be_uploaded():
+    with ww.Wonda.sandbox() as wonda:
+        assert wonda.media.upload(DRAWING).mime_type == "image/svg+xml"

@@ -448,3 +448,37 @@ def test_a_child_of_one_that_has_closed_its_journal_does_not_hang(tmp_path):
     subprocess.run(
         [sys.executable, "-c", FORKED, str(tmp_path / "journal.db")], timeout=30, check=True
     )
+
+
+LEFT = """import sys, warnings, wonda_widgets as ww
+from pathlib import Path
+warnings.simplefilter("ignore")
+folder = Path(sys.argv[1])
+folder.write_text("in the way")
+wonda = ww.Wonda.sandbox(seconds=0.01, journal=folder / "journal.db")
+wonda.images.generate(model="z-image", prompt="Noted in memory").wait()
+folder.unlink()
+folder.mkdir()
+"""
+
+
+def test_what_was_noted_in_memory_comes_into_the_file_when_a_script_ends(tmp_path):
+    folder = tmp_path / "folder"
+    subprocess.run([sys.executable, "-c", LEFT, str(folder)], check=True, timeout=60)
+    with ww.Wonda.sandbox(journal=folder / "journal.db") as wonda:
+        assert [each.prompt for each in wonda.history.search()] == ["Noted in memory"]
+
+
+def test_a_file_is_tried_again_while_nobody_asks_for_anything(tmp_path, monkeypatch, settled):
+    monkeypatch.setattr(database, "AGAIN", 0.01)
+    monkeypatch.setattr(database, "IDLE", 0.05)
+    folder = tmp_path / "folder"
+    folder.write_text("in the way")
+    wonda = ww.Wonda.sandbox(seconds=0.01, journal=folder / "journal.db")
+    with pytest.warns(database.JournalWarning):
+        job = wonda.images.generate(model="z-image", prompt="Noted in memory")
+    job.wait()
+    folder.unlink()
+    folder.mkdir()
+    settled(lambda: (folder / "journal.db").exists() and not wonda.jobs.trouble)
+    wonda.close()

@@ -24,6 +24,8 @@ OBJECT = {"type": "object"}
         ({"key": "m", "accepts": {"text": {"required": False}}}, False),
         ({"key": "m", "accepts": {"media": {"min": 1}, "text": None}}, False),
         ({"key": "m", "accepts": {"text": {"optional": False}}}, True),
+        ({"key": "m", "accepts": {"text": {"min": 0}}}, False),
+        ({"key": "birefnet-bg-removal", "accepts": {"text": {"min": 1}}}, True),
         ({"key": "runware-vectorize", "accepts": {"text": {"required": True}}}, True),
         ({"key": "m", "params": {"properties": {"prompt": {"type": "string"}}}}, False),
         ({"key": "birefnet-bg-removal", "params": {**OBJECT, "required": ["prompt"]}}, True),

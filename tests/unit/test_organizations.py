@@ -123,7 +123,9 @@ def test_every_request_to_the_service_names_it_and_none_to_elsewhere(monkeypatch
         assert len(seen) >= 5
 
 
-@pytest.mark.parametrize("org", ["a b", "a/b", "acme\r\nX-Evil: 1", "ä", 5, "x" * 201])
+@pytest.mark.parametrize(
+    "org", ["a b", "a/b", ".", "..", "-a", "acme\r\nX-Evil: 1", "ä", 5, "x" * 201]
+)
 def test_what_cannot_be_a_slug_is_refused(org, monkeypatch):
     with pytest.raises(ww.InvalidInputError) as caught:
         ww.Wonda(KEY, org=org)

@@ -136,12 +136,12 @@ def test_things_of_two_clients_are_refused(real, shown, tmp_path):
                     call()
                 assert "wonda=" in caught.value.hint
         for cls, what in ((ww.ImagePreview, images[0]), (ww.Compare, images[:2])):
-            with pytest.raises(ww.InvalidInputError, match="not from the one that is used"):
+            with pytest.raises(ww.InvalidInputError, match="and the client here is of"):
                 shown(cls, what, wonda=third)
         compare = shown(ww.Compare, wonda=third)
-        with pytest.raises(ww.InvalidInputError, match="not from the one that is used"):
+        with pytest.raises(ww.InvalidInputError, match="and the client here is of"):
             compare.show(images[:2])
-        with pytest.raises(ww.InvalidInputError, match="not from the one that is used"):
+        with pytest.raises(ww.InvalidInputError, match="and the client here is of"):
             third.history.storyboard(jobs[0], tmp_path / "x.html")
     assert not list(tmp_path.glob("*"))
 

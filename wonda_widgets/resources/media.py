@@ -262,4 +262,6 @@ def _sniffed(data: bytes) -> str | None:
     ):
         if re.match(pattern, data, re.DOTALL):
             return mime
-    return None
+    from ..imaging import svg  # noqa: PLC0415 - needed only now
+
+    return "image/svg+xml" if svg.is_svg(data) else None

@@ -27,8 +27,9 @@ WAITING = {
     "sqlite3.connect",
     "subprocess.Popen",
 }
-#: Where Python reads source files of its own accord: for modules, and for tracebacks.
-PYTHONS_OWN = ("<frozen importlib", "linecache.py")
+#: Where Python opens source files of its own accord, some by names that no file has: for modules,
+#: and for tracebacks.
+PYTHONS_OWN = ("<frozen importlib", "linecache.py", "traceback.py")
 
 #: What is read once, where a client is made or first connects: by whoever does that.
 ONCE = (PACKAGE + "credentials.py", PACKAGE + "network.py")

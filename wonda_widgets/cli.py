@@ -188,9 +188,9 @@ def _demo(options: argparse.Namespace) -> int:
         else:
             environment["JUPYTER_CONFIG_PATH"] = _without_news(Path(folder))
             command = [
-                # Jupyter Server's own warning, between this line and the address.
-                *(sys.executable, "-W", "ignore:ServerApp.token:DeprecationWarning"),
-                *("-m", "jupyterlab", *port, *browser, *root),
+                *(sys.executable, "-m", "jupyterlab", *port, *browser, *root),
+                # Its part in this server is not needed, and prints a warning of another package.
+                "--ServerApp.jpserver_extensions={'voila.server_extension': False}",
                 f"--ServerApp.root_dir={notebook.parent}",
                 # So that the printed address opens it too, wherever the browser is.
                 f"--LabApp.default_url=/lab/tree/{notebook.name}",

@@ -19,7 +19,7 @@ import shlex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from . import client, credentials, headless, organizations, runtime, schema
+from . import attachments, client, credentials, headless, organizations, runtime, schema
 from .errors import InvalidInputError, WondaError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _ask(
         params[field.name] = value = _value(field, text)
         problem = schema.problem(field, value)
         if problem:
-            raise InvalidInputError(name, problem, _offer(field))
+            raise InvalidInputError(name, problem)
     asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
     return runtime.call(asked, interrupted="Look into your Wonda library."), variable
 
@@ -143,8 +143,10 @@ def _help(wonda: client.AsyncWonda) -> str:
         "",
         "Makes an image of the prompt, shows it, and leaves the job in the variable NAME.",
         "",
-        "  -m, --model MODEL    the first one below if left out",
-        f"  -o, --output NAME    the variable; {VARIABLE} if left out",
+        "  -m, --model MODEL    default: the first one below",
+        f"  -o, --output NAME    variable for the job (default: {VARIABLE})",
+        "",
+        f"The cell does not wait for the image: in the next one, write {VARIABLE}.wait().media.",
         "",
     ]
     try:
@@ -152,6 +154,8 @@ def _help(wonda: client.AsyncWonda) -> str:
     except WondaError as error:
         return "\n".join([*lines, f"The models cannot be listed now. {error}"])
     for model in models:
+        if attachments.limit(model).least:  # works on an image, which cannot be given here
+            continue
         options = [
             f"{_option(field.name)} {'|'.join(map(str, field.options)) or 'VALUE'}"
             for field in schema.fields(model.params)
@@ -238,10 +242,6 @@ def _number(text: str) -> int | float | str:
         number = float(text)
         return int(number) if number.is_integer() else number
     return text
-
-
-def _offer(field: schema.Field) -> str:
-    return f"There are: {', '.join(map(str, field.options))}." if field.options else ""
 
 
 # ---------------------------------------------------------------- completion

@@ -24,6 +24,7 @@ PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ margin: 0; font: 15px/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }}
 .note {{ margin: 0; padding: 10px 16px; background: #fff3d6; color: #5c3d00; }}
+@media (prefers-color-scheme: dark) {{ .note {{ background: #3a2d0f; color: #ffdd94; }} }}
 main {{ max-width: 520px; margin: 24px auto; padding: 0 16px; }}
 img {{ display: block; width: 100%; margin: 12px 0; border-radius: 8px; }}
 .about {{ opacity: 0.75; font-size: 13px; }}

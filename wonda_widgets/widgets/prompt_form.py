@@ -188,7 +188,7 @@ class PromptForm(ReferencesPanel):
                 hint = did_you_mean.suggestion(name, known) or f"It takes {', '.join(known)}."
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
                 problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
-                self.error = _words.problem(problem)
+                self.error = {**_words.problem(problem), "text": f"It was left out. {hint}"}
 
     def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The values that `model` takes, its defaults where none was given."""

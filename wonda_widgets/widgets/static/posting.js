@@ -300,7 +300,7 @@ function posting(model, panel, own) {
     const last = model.get("posted");
     posted.hidden = !last.time;
     if (!last.time) return;
-    const time = last.due ? `for ${moment(last.due, { timeZoneName: "short" })}` : moment(last.time);
+    const time = last.due ? `for ${moment(last.due, { weekday: "short", day: "numeric", month: "short", timeZoneName: "short" })}` : moment(last.time);
     const place = [last.account && `to ${last.account}`, time].filter(Boolean).join(", ");
     postedWord.textContent = "due" in last ? "Scheduled" : "Posted";
     postedText.textContent = model.get("sandbox")

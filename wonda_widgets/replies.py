@@ -202,6 +202,8 @@ def why(error: BaseException, *, sent: bool = True) -> str:
 
 def note_fault(error: BaseException) -> None:
     """Log what is no trouble of the network, but a fault of ours or of a transport."""
+    if isinstance(error, RuntimeError) and "interpreter shutdown" in str(error):
+        return  # a thread was wanted while the interpreter ends
     if not isinstance(error, (httpx.HTTPError, httpx.StreamError, OSError)):
         logs.fault(_log, "A request failed by a fault", error=error, frames=False)
 

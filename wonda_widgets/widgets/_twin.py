@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LONGEST = 320  # pixels
 MAX_BYTES = 40_000
+TURNS = 20  # of the loop
 REST = 10.0  # seconds that words may wait for others, or for a picture, to come with them
 
 _log = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ class Twin:
             self._tell()
 
     async def _is_settled(self, is_loading: Callable[[], bool]) -> bool:
+        for _ in range(TURNS):  # what was told a moment ago may be on its way to what loads
+            await asyncio.sleep(0)
         return not is_loading() and not self._working
 
     def tell(self, what: str, how: str, *, passing: bool = False) -> None:

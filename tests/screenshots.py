@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import frontends
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -209,7 +210,10 @@ def posts(page: Page) -> Iterator[str]:
     yield "1-carousel"
     form.get_by_role("button", name="Make all of them fit").click()
     form.get_by_text("All are JPEG").wait_for()
+    before = form.locator(".wonda-slide").first.get_attribute("title") or ""
     form.get_by_role("button", name="Move right").first.click()
+    # What is published is what was seen; a click before the answer would be of the old order.
+    expect(form.locator(".wonda-slide").first).not_to_have_attribute("title", before)
     form.get_by_role("button", name="Publish", exact=True).click()
     form.get_by_role("button", name="Publish now").wait_for()
     yield "2-confirm"

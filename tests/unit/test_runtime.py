@@ -24,7 +24,7 @@ from wonda_widgets import runtime
 REGISTRY = ipywidgets.widgets.widget._instances
 
 
-def run(code, *arguments, seconds=60):
+def run(code, *arguments, seconds=120):
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=seconds, env=os.environ.copy()
@@ -241,7 +241,7 @@ import httpx
 import wonda_widgets as ww
 from wonda_widgets import runtime
 from wonda_widgets.sandbox import local_transport
-signal.alarm(40)
+signal.alarm(100)
 PARENT = os.getpid()
 local = local_transport(seconds=0.01)
 
@@ -254,7 +254,7 @@ class Wire(httpx.AsyncBaseTransport):
 
 wire = Wire()
 wonda = ww.AsyncWonda(local.key, base_url=local.base_url, transport=wire, journal=sys.argv[1])
-call = lambda work: runtime.result(runtime.spawn(work), 20)
+call = lambda work: runtime.result(runtime.spawn(work), 40)
 async def made(prompt):
     return await (await wonda.images.generate(model="z-image", prompt=prompt))
 for number in range(8):
@@ -282,7 +282,7 @@ if child:
     assert os.waitpid(child, 0)[1] == 0
     wire.answers = True
     for each in parents:
-        runtime.result(each, 20)
+        runtime.result(each, 40)
     matrix.wait()
     call(wonda.aclose())
     print("parent")

@@ -27,6 +27,8 @@ from .resources.publish import AsyncPublish, Publish
 from .transport import DEFAULT_BASE_URL, Transport, checked_base_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import httpx
 
     from .credentials import ApiKey
@@ -429,15 +431,21 @@ def found(*, for_media: bool = False) -> tuple[AsyncWonda, bool]:
 def _open() -> tuple[list[AsyncWonda], list[AsyncWonda]]:
     """Give the open clients that people made: of real accounts, one of each, and sandboxes."""
     real: list[AsyncWonda] = []
-    sandboxes = []
+    sandboxes: list[AsyncWonda] = []
     for each in open_clients.all_open():
         if each.is_by_default:
             continue
-        if each.is_sandbox:
-            sandboxes.append(each)
-        elif not any(each.is_like(other) for other in real):
-            real.append(each)
-    return real, sandboxes
+        (sandboxes if each.is_sandbox else real).append(each)
+    return distinct(real), sandboxes
+
+
+def distinct(clients: Iterable[AsyncWonda]) -> list[AsyncWonda]:
+    """Give one of those that are alike, the first one, of each account and journal."""
+    different: list[AsyncWonda] = []
+    for each in clients:
+        if not any(each.is_like(other) for other in different):
+            different.append(each)
+    return different
 
 
 def awaitable(wonda: Wonda | AsyncWonda) -> AsyncWonda:

@@ -99,7 +99,7 @@ class Connections:
         ClosedError
         """
         self.check_open()
-        if self._pid != os.getpid():  # a fork that Python was not told of
+        if self._pid != os.getpid():  # a fork that ran no hooks, as of a C library
             self.renew()
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()

@@ -147,6 +147,11 @@ class Database:
         self._is_closed = is_closed
 
     @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closed
+
+    @property
     def stands_in(self) -> bool:
         """Whether memory stands in for a file that cannot be written at present."""
         return self._left is not None
@@ -192,6 +197,7 @@ class Database:
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
         self._order = threading.Lock()  # what is given comes before the end, or is refused
         self._is_closed = False
+        self._is_tried_again = False  # by a timer, and at the interpreter's end
         self._waits_until: float | None = None  # set when the interpreter ends
 
     @property
@@ -215,7 +221,7 @@ class Database:
         ------
         ClosedError
         """
-        if self._pid != os.getpid():  # a fork that Python was not told of
+        if self._pid != os.getpid():  # a fork that ran no hooks, as of a C library
             self.renew()
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
         if writes:
@@ -415,8 +421,10 @@ class Database:
             self._try_again = time.monotonic() + AGAIN
             if self._meanwhile is not None:
                 self._meanwhile.track(self._connection)
-            _try_again_later(weakref.ref(self))
-            atexit.register(_try_at_the_end, weakref.ref(self))
+            if not self._is_tried_again:
+                self._is_tried_again = True
+                _try_again_later(weakref.ref(self))
+                atexit.register(_try_at_the_end, weakref.ref(self))
         sentence = f"The journal {path} cannot be used ({_reason(error)}). {_IN_MEMORY}"
         if sentence != self._unusable:
             self._unusable = sentence
@@ -523,10 +531,11 @@ def _try_again_later(owner: weakref.ref[Database]) -> None:
 
     def try_again() -> None:
         database = owner()
-        if database is None or not database.stands_in:
+        if database is None or database.is_closed:
             return
         with contextlib.suppress(ClosedError):
-            database.run(lambda _: None, writes=False)  # before which the file is tried
+            if database.stands_in:
+                database.run(lambda _: None, writes=False)  # before which the file is tried
             _try_again_later(owner)
 
     timer = threading.Timer(IDLE, try_again)

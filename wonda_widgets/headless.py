@@ -38,7 +38,7 @@ def unattended() -> bool:
 
     False in a script, in a terminal, in a front end, and wherever it cannot be told.
     """
-    shell = _shell()
+    shell = ipython_shell()
     kernel = getattr(shell, "kernel", None)
     if kernel is None or threading.current_thread() is not threading.main_thread():
         return False
@@ -51,7 +51,7 @@ def unattended() -> bool:
         return False
 
 
-def _shell() -> Any:
+def ipython_shell() -> Any:
     """IPython's shell, if there is one; it is never imported for the question."""
     ipython = sys.modules.get("IPython")
     return None if ipython is None else getattr(ipython, "get_ipython", lambda: None)()
@@ -113,7 +113,7 @@ def telling(
 
 def before_cells_end(settled: Callable[[], bool]) -> None:
     """Let this cell, and each after it, end only when `settled`, or when patience does."""
-    events = _shell().events
+    events = ipython_shell().events
 
     def wait(_result: object) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -28,12 +28,7 @@ def data_folder() -> Path:
     FileNotFoundError
         If there is no home folder, and no variable names another.
     """
-    from platformdirs import user_data_path  # noqa: PLC0415 - only where no path is given
-
-    try:
-        return _absolute(user_data_path("wonda-widgets", appauthor=False))
-    except RuntimeError:
-        raise _nowhere() from None
+    return _own("user_data_path")
 
 
 def config_folder() -> Path:
@@ -44,12 +39,7 @@ def config_folder() -> Path:
     FileNotFoundError
         See `data_folder`.
     """
-    from platformdirs import user_config_path  # noqa: PLC0415 - only for those without a key
-
-    try:
-        return _absolute(user_config_path("wonda-widgets", appauthor=False))
-    except RuntimeError:
-        raise _nowhere() from None
+    return _own("user_config_path")
 
 
 def expanded(path: Path) -> Path:
@@ -66,12 +56,19 @@ def expanded(path: Path) -> Path:
         raise _nowhere() from None
 
 
-def _absolute(path: Path) -> Path:
+def _own(kind: str) -> Path:
+    """Give the package's own folder of a kind, by the name of platformdirs' function for it."""
+    import platformdirs  # noqa: PLC0415 - only where no path or key is given
+
+    try:
+        found: Path = getattr(platformdirs, kind)("wonda-widgets", appauthor=False)
+    except RuntimeError:
+        raise _nowhere() from None
     # Versions of platformdirs differ: without a home some leave the "~", which would be
     # taken for a folder of that name within the present one.
-    if not path.is_absolute():
+    if not found.is_absolute():
         raise _nowhere()
-    return path
+    return found
 
 
 def _nowhere() -> FileNotFoundError:

@@ -1,8 +1,8 @@
 """What the journal noted in memory while its file could not be written, brought into the file.
 
 Triggers in memory note which rows change there; only these are written. Other processes may
-have gone on with the file, so a row that both have changed becomes the one that knows more:
-what has ended or was posted stays so, and what was found out is not made unknown again.
+have used the file since. If both changed a row, the more complete version is kept: what has
+ended or was posted stays so, and what was found out is not made unknown again.
 """
 
 from __future__ import annotations

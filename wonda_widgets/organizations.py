@@ -38,9 +38,7 @@ def chosen(org: str | None) -> str:
     """
     name = os.environ.get(VARIABLE, "") if org is None else org
     slug = name.strip() if isinstance(name, str) else name
-    if not isinstance(slug, str) or not re.fullmatch(
-        r"(?:[A-Za-z0-9][A-Za-z0-9._~-]{0,199})?", slug
-    ):
+    if slug != "" and not (isinstance(slug, str) and SLUG.fullmatch(slug)):
         raise InvalidInputError(
             "org",
             f"{one_line(str(name))!r} is not the slug of an organization"

@@ -50,7 +50,7 @@ def chosen(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Ch
         named = client.awaitable(wonda)
         check(named, some)
         return Chosen(named, None)
-    origins = _distinct(origin for each in some if (origin := of(each)) is not None)
+    origins = client.distinct(origin for each in some if (origin := of(each)) is not None)
     if len(origins) > 1:
         raise InvalidInputError("wonda", "These are from different clients.", NAME_ONE)
     if origins:
@@ -107,14 +107,6 @@ def media_of(thing: object) -> Media | None:
     if isinstance(found, Media):
         return found
     raise TypeError(f"This takes a media, an image or a finished job, not {type(thing).__name__}.")
-
-
-def _distinct(clients: Iterable[AsyncWonda]) -> list[AsyncWonda]:
-    different: list[AsyncWonda] = []
-    for each in clients:
-        if not any(each.is_like(other) for other in different):
-            different.append(each)
-    return different
 
 
 def _has_lost_its_client(thing: object) -> bool:

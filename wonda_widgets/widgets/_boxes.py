@@ -6,10 +6,11 @@ box that is displayed, and the panel is not asked. So a box is looked through wh
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+
+from .. import headless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,9 +27,8 @@ def look_into(leave_static: Callable[[Any], bool]) -> None:
         Displays the static output of a widget that has one; says whether it did. Within one
         that has none it goes on looking.
     """
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else getattr(ipython, "get_ipython", lambda: None)()
-    if shell is None or getattr(shell, "kernel", None) is None or shell in _known:
+    shell = headless.ipython_shell()
+    if getattr(shell, "kernel", None) is None or shell in _known:
         return
     _known.append(shell)
     formatter = shell.display_formatter.mimebundle_formatter

@@ -39,7 +39,7 @@ NO_LOOK: Look = (b"", "", 0)
 
 
 #: Of what was made in a sandbox, wherever it is read later.
-SANDBOX = "Sandbox: the images are made up, and nothing was published."
+SANDBOX = "Sandbox: simulated images. Nothing was published."
 
 
 class Kept(NamedTuple):

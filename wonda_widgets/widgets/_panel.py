@@ -29,7 +29,7 @@ import traitlets
 from .. import did_you_mean, logs, runtime, which_client
 from ..errors import InvalidInputError, WondaError
 from . import _boxes, _kept, _words
-from ._following import Subscriptions
+from ._following import Following, Subscriptions
 from ._permissions import OWNER, is_handler, needed, open_to_all
 from ._threads import SyncedByThreads
 from ._twin import Twin
@@ -140,6 +140,7 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
             self._wonda, self._owned = which_client.chosen(wonda, given)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unwatch = Subscriptions()
+        self._following = Following(self._unwatch)
         for name, value in traits.items():  # before there is a widget that would stay behind
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
         self._closed = False

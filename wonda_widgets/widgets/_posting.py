@@ -91,14 +91,13 @@ class PostingPanel(WatchingPanel):
     ``due`` (likewise) if it only waits for its time."""
     limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
 
-    _following_scheduled: Following | None = None
-
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._listeners: list[Callable[[Job], object]] = []
         self._unknown: Job | OutcomeUnknownError | None = None
         self._checks = 0
         self._recheck: asyncio.Task[None] | None = None
         super().__init__(*args, job_label="Publishing", **traits)
+        self._following_scheduled = Following(self._unwatch)
         runtime.post(self._load)
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
@@ -367,8 +366,7 @@ class PostingPanel(WatchingPanel):
     # ------------------------------------------------------------ the post's job
 
     def _posted(self, link: str | None, at: float | None) -> None:
-        if self._following_scheduled is not None:  # this speaks of another post now
-            self._following_scheduled.end()
+        self._following_scheduled.end()  # this speaks of another post now
         self.posted = {
             "account": self.summary["account_name"],
             "media_id": self.summary["media_id"],
@@ -391,14 +389,12 @@ class PostingPanel(WatchingPanel):
         self.step = "editing"
         if job is not None:
             told = self.posted
-            if self._following_scheduled is None:
-                self._following_scheduled = Following(self._unwatch)
             self._following_scheduled.begin(job.watch(lambda now: self._came_of(told, now)))
         self._offer_next()
 
     def _came_of(self, told: Mapping[str, Any], now: Snapshot) -> None:
         """What became of a scheduled post, as long as this still speaks of it."""
-        if self._following_scheduled is not None and (now.terminal or self.posted != told):
+        if now.terminal or self.posted != told:
             self._following_scheduled.end()
         if self._closed or self.posted != told or not now.terminal:
             return

@@ -15,7 +15,6 @@ from .. import estimates
 from ..errors import JobCanceledError, JobFailedError, NoMediaError
 from ..jobs import LABELS
 from . import _words
-from ._following import Following
 from ._panel import Panel
 from ._permissions import Permission, open_to_all, requires
 
@@ -47,7 +46,6 @@ class WatchingPanel(Panel):
     job_usual = traitlets.Dict().tag(sync=True)
 
     _job: Job | None = None
-    _following: Following | None = None
 
     @property
     def job(self) -> Job | None:
@@ -56,8 +54,6 @@ class WatchingPanel(Panel):
 
     def _watch(self, job: Job | None) -> None:
         """Show another job; the last one goes on, unseen."""
-        if self._following is None:
-            self._following = Following(self._unwatch)
         self._following.end()
         if self._closed:
             return

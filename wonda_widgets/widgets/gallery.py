@@ -25,7 +25,6 @@ from ..pictures import Picture
 from ..replies import mended
 from ..resources.matrix import Matrix
 from . import _items, _words
-from ._following import Following
 from ._panel import Panel, css, esm
 from ._permissions import Permission, open_to_all, requires
 
@@ -159,7 +158,6 @@ class Gallery(Panel):
         )
         given = shown if isinstance(shown, list) else [shown]
         super().__init__(wonda, given=given, searches=pictures is None, group_by=group_by, **traits)
-        self._following = Following(self._unwatch)
         self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters"])
         self.observe(lambda _: runtime.post(self._narrow), ["favourites", "rating", *SEARCHED])
         if self.searches:

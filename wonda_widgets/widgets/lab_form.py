@@ -11,7 +11,6 @@ from .. import plans, runtime, schema, table_values
 from ..errors import InvalidInputError
 from ..resources.matrix import AT_ONCE, MOST_AT_ONCE, Matrix, checked_budget
 from . import _items, _words
-from ._following import Following
 from ._panel import Panel, css, esm
 from ._permissions import Permission, requires
 from .prompt_form import PRICE_PAUSE, shown
@@ -90,7 +89,6 @@ class LabForm(Panel):
         self._accepted = ""  # what is wrong with the journal, and a person goes on all the same
         self._left: plans.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
-        self._following: Following | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._known: list[ImageModel] = []
@@ -323,8 +321,6 @@ class LabForm(Panel):
         self.error = None
         self.state = "running"
         self.left = ""
-        if self._following is None:
-            self._following = Following(self._unwatch)
         self._following.begin(matrix.watch(lambda made: self._follow(matrix, made)))
         for listener in self._run_listeners:
             self._guard(listener, matrix)

@@ -11,7 +11,6 @@ import traitlets
 from .. import attachments, budgets, did_you_mean, prompts, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from . import _words
-from ._following import Following
 from ._panel import css, esm
 from ._permissions import Permission, requires
 from ._references import ReferencesPanel
@@ -91,7 +90,6 @@ class PromptForm(ReferencesPanel):
         self._limits: dict[str, tuple[attachments.Limit, str]] = {}
         self._without_prompt: set[str] = set()  # models that need none
         self._job: Job | None = None
-        self._following: Following | None = None
         self._unknown: OutcomeUnknownError | None = None
         self._early: Mapping[str, Any] | None = None
         self._listeners: list[Callable[[Job], object]] = []
@@ -185,7 +183,8 @@ class PromptForm(ReferencesPanel):
         known = [field.name for field in self._fields[self.model]]
         for name in given:
             if name not in known:
-                hint = did_you_mean.suggestion(name, known) or f"It takes {', '.join(known)}."
+                takes = f"It takes {', '.join(known) or 'none'}."
+                hint = did_you_mean.suggestion(name, known) or takes
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
                 problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
                 self.error = {**_words.problem(problem), "text": f"It was left out. {hint}"}
@@ -303,8 +302,6 @@ class PromptForm(ReferencesPanel):
 
         if self.state != "loading":
             self.state = "running"
-        if self._following is None:
-            self._following = Following(self._unwatch)
         self._following.begin(job.watch(release))
         for listener in self._listeners:
             self._guard(listener, job)

@@ -14,8 +14,9 @@ from weakref import WeakValueDictionary
 import loop_watch
 import pytest
 
-from wonda_widgets import client, open_clients, runtime
-from wonda_widgets.jobs import Clock
+from wonda_widgets.client import selection
+from wonda_widgets.jobs.job import Clock
+from wonda_widgets.utils import event_loop, open_clients
 
 KEY = "sk_" + "5a" * 32
 
@@ -78,7 +79,7 @@ def _free_loop(request):
     """
     loop_watch.found.clear()
     yield
-    if request.node.path.parent.name == "unit":
+    if "unit" in request.node.path.parts:
         assert not loop_watch.found, "The package's loop waited:\n" + "\n".join(loop_watch.found)
 
 
@@ -93,7 +94,7 @@ def _interrupts():
 def _no_open_clients(monkeypatch):
     """Have each test begin without what others left open."""
     monkeypatch.setattr(open_clients, "_clients", WeakValueDictionary())
-    monkeypatch.setattr(client, "_shared_sandbox", None)
+    monkeypatch.setattr(selection, "_shared_sandbox", None)
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +114,8 @@ def _own_journal(monkeypatch, tmp_path):
 @pytest.fixture
 def quick_polls(monkeypatch):
     """Ask the sandbox often, so that a test waits for it and not for the pace."""
-    monkeypatch.setattr("wonda_widgets.polling.FIRST", 0.01)
-    monkeypatch.setattr("wonda_widgets.polling.FACTOR", 1.1)
+    monkeypatch.setattr("wonda_widgets.jobs.polling.FIRST", 0.01)
+    monkeypatch.setattr("wonda_widgets.jobs.polling.FACTOR", 1.1)
 
 
 class FakeClock(Clock):
@@ -148,7 +149,7 @@ class Settled:
                 await asyncio.sleep(0.005)
             done.set()
 
-        task = runtime.spawn(look())
+        task = event_loop.spawn(look())
         if not done.wait(seconds):
             task.cancel()
             raise AssertionError("the condition did not come true")
@@ -169,12 +170,12 @@ def served():
     def start(**options: Any) -> tuple[Any, str]:
         context = serving(**options)
         stack.append(context)
-        return runtime.call(context.__aenter__())
+        return event_loop.call(context.__aenter__())
 
     yield start
     for context in stack:
         with contextlib.suppress(Exception):
-            runtime.call(context.__aexit__(None, None, None))
+            event_loop.call(context.__aexit__(None, None, None))
 
 
 #: The address of a service that a test plays itself, by a fixture called `service`.

@@ -2,7 +2,7 @@
 
 Importing this package costs next to nothing: each name below is loaded when it
 is first used, so a script that only needs the client never imports ipywidgets. In a
-notebook the panels are loaded when the cell with the import is over, see `ahead`.
+notebook the panels are loaded when the cell with the import is over, see `notebook.preload`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .utils.version import __version__
+
 if TYPE_CHECKING:
-    from . import edit as edit
-    from .budgets import Budget as Budget
-    from .client import AsyncWonda as AsyncWonda
-    from .client import Wonda as Wonda
-    from .connecting import connect as connect
-    from .connecting import disconnect as disconnect
-    from .database import JournalWarning as JournalWarning
+    from .client import edit as edit
+    from .client.connect import connect as connect
+    from .client.connect import disconnect as disconnect
+    from .client.storyboard import storyboard as storyboard
+    from .client.wonda_client import AsyncWonda as AsyncWonda
+    from .client.wonda_client import Wonda as Wonda
     from .errors import AlreadyPublishedError as AlreadyPublishedError
     from .errors import APIError as APIError
     from .errors import AuthenticationError as AuthenticationError
@@ -46,17 +47,18 @@ if TYPE_CHECKING:
     from .errors import UnexpectedReplyError as UnexpectedReplyError
     from .errors import UnsafeMediaError as UnsafeMediaError
     from .errors import WondaError as WondaError
-    from .jobs import Job as Job
-    from .journal import Journal as Journal
-    from .magic import load_ipython_extension as load_ipython_extension
+    from .jobs.job import Job as Job
+    from .journal.budgets import Budget as Budget
+    from .journal.database import JournalWarning as JournalWarning
+    from .journal.images import Picture as Picture
+    from .journal.journal import Journal as Journal
+    from .matrix.matrix import Matrix as Matrix
     from .models import Media as Media
     from .models import Snapshot as Snapshot
-    from .nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
-    from .pictures import Picture as Picture
-    from .resources.matrix import Matrix as Matrix
-    from .resources.once import Finding as Finding
-    from .resources.schedule import ScheduledPost as ScheduledPost
-    from .storyboards import storyboard as storyboard
+    from .notebook.magic import load_ipython_extension as load_ipython_extension
+    from .notebook.nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
+    from .publishing.duplicate_guard import Finding as Finding
+    from .publishing.scheduled_posts import ScheduledPost as ScheduledPost
     from .widgets.carousel_form import CarouselForm as CarouselForm
     from .widgets.compare import Compare as Compare
     from .widgets.dashboard import Dashboard as Dashboard
@@ -72,13 +74,11 @@ if TYPE_CHECKING:
     from .widgets.story import Story as Story
     from .widgets.studio import Studio as Studio
 
-__version__ = "0.1.0"
-
-_HOME_OF = {
-    "Budget": "budgets",
-    **dict.fromkeys(["AsyncWonda", "Wonda"], "client"),
-    **dict.fromkeys(["connect", "disconnect"], "connecting"),
-    "JournalWarning": "database",
+_MODULE_OF = {
+    "Budget": "journal.budgets",
+    **dict.fromkeys(["AsyncWonda", "Wonda"], "client.wonda_client"),
+    **dict.fromkeys(["connect", "disconnect"], "client.connect"),
+    "JournalWarning": "journal.database",
     **dict.fromkeys(
         [
             "APIError",
@@ -111,18 +111,18 @@ _HOME_OF = {
         ],
         "errors",
     ),
-    "Job": "jobs",
-    "Journal": "journal",
-    "load_ipython_extension": "magic",
+    "Job": "jobs.job",
+    "Journal": "journal.journal",
+    "load_ipython_extension": "notebook.magic",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
-    "enable_nested_asyncio": "nested_asyncio",
-    "edit": "edit",
-    "Finding": "resources.once",
-    "Matrix": "resources.matrix",
-    "Picture": "pictures",
-    "ScheduledPost": "resources.schedule",
+    "enable_nested_asyncio": "notebook.nested_asyncio",
+    "edit": "client.edit",
+    "Finding": "publishing.duplicate_guard",
+    "Matrix": "matrix.matrix",
+    "Picture": "journal.images",
+    "ScheduledPost": "publishing.scheduled_posts",
     "CarouselForm": "widgets.carousel_form",
-    "storyboard": "storyboards",
+    "storyboard": "client.storyboard",
     "Compare": "widgets.compare",
     "Dashboard": "widgets.dashboard",
     "Gallery": "widgets.gallery",
@@ -138,14 +138,14 @@ _HOME_OF = {
     "Studio": "widgets.studio",
 }
 
-__all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604 - built from the table above
+__all__ = [*_MODULE_OF, "__version__"]  # noqa: PLE0604 - built from the table above
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(f".{_HOME_OF[name]}", __name__)
-    value = home if name == _HOME_OF[name] else getattr(home, name)
+    module = import_module(f".{_MODULE_OF[name]}", __name__)
+    value = module if name == "edit" else getattr(module, name)
     globals()[name] = value
     return value
 
@@ -155,4 +155,4 @@ def __dir__() -> list[str]:
 
 
 if "ipykernel" in sys.modules:
-    import_module(".ahead", __name__).load_after_this_cell()
+    import_module(".notebook.preload", __name__).load_after_this_cell()

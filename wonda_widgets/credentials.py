@@ -16,15 +16,14 @@ import os
 import re
 import string
 import warnings
-import weakref
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from . import home as homes
-from . import new_files
-from .console import printable
 from .errors import InvalidInputError, MissingKeyError
+from .errors.console_text import printable
+from .utils import new_files, redaction
+from .utils import user_directories as homes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +37,6 @@ EXTRA = "pip install keyring"
 #: What may stand around a key that was pasted: blanks, seen or not, and quotes.
 _AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff\"'`‘’“”«»"
 SHORTEST = 12  # characters of a key that can be told from other text
-
-USUAL = re.compile(r"sk_[0-9A-Za-z]{16,}")
-
-#: All keys of this process, which are taken out of what is logged.
-_living: weakref.WeakSet[ApiKey] = weakref.WeakSet()
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -73,7 +67,7 @@ class ApiKey:
             reply.replace(data, "…".encode()) if len(data) >= SHORTEST else reply
         )
         self.given_to: Callable[[Callable[[str], object]], object] = lambda taker: taker(text)
-        _living.add(self)
+        redaction.register(self)
 
     def check(self) -> None:
         """See that it can be sent.
@@ -99,14 +93,6 @@ class ApiKey:
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("An API key is never pickled; a worker reads its own environment.")
-
-
-def redacted(text: str) -> str:
-    """Give `text` without any key of this process, and without what looks like one."""
-    data = text.encode(errors="backslashreplace")
-    for key in list(_living):
-        data = key.removed_from(data)
-    return USUAL.sub("...", data.decode())
 
 
 def wrapped(key: str | ApiKey | None) -> ApiKey | None:

@@ -247,7 +247,7 @@ def fill(path: Path, count: int) -> None:
 
     from PIL import Image
 
-    from wonda_widgets import journal, thumbnails
+    from wonda_widgets.journal import journal, thumbnails
 
     base = "http://127.0.0.1:9/api/v1"
     kept = journal.Journal(path)

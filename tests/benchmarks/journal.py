@@ -20,7 +20,12 @@ from statistics import median
 from typing import Any
 
 from .light_server import running
-from .rows import KEY, ROOT, Row, keyless
+from .rows import (
+    KEY,
+    ROOT,
+    Row,
+    keyless,
+)
 
 WORDS = ("idle", "locked", "in_progress", "in_progress", "succeeded")
 BATCH = 100
@@ -63,7 +68,7 @@ def measure(*, quick: bool) -> list[Row]:
 
 def _lives(folder: str, batches: int) -> list[float]:
     """CPU seconds that a job's notes cost, of each hundred."""
-    from wonda_widgets.journal import Journal
+    from wonda_widgets.journal.journal import Journal
     from wonda_widgets.models import Snapshot
 
     base = "https://api.example/api/v1"
@@ -95,7 +100,7 @@ def _reply(name: str, word: str) -> dict[str, Any]:
 def _threads(address: str, folder: str) -> dict[str, int]:
     """On which threads the transactions of a client's jobs are."""
     import wonda_widgets as ww
-    from wonda_widgets.database import Database
+    from wonda_widgets.journal.database import Database
 
     seen: Counter[str] = Counter()
     transaction = Database._transaction

@@ -30,10 +30,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wonda_widgets import polling
+from wonda_widgets.jobs import polling
 
 from .light_server import facts, running
-from .rows import KEY, ROOT, Row, keyless, percentile, side_by_side
+from .rows import (
+    KEY,
+    ROOT,
+    Row,
+    keyless,
+    percentile,
+    side_by_side,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

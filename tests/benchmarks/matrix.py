@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 import wonda_widgets as ww
-from wonda_widgets import polling
+from wonda_widgets.jobs import polling
 
 from .rows import KEY, Row, keyless
 

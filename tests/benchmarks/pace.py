@@ -16,7 +16,7 @@ from itertools import pairwise
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING
 
-from wonda_widgets import estimates, pace, polling
+from wonda_widgets.jobs import adaptive_polling, duration_stats, polling
 
 from .rows import Row
 
@@ -42,9 +42,9 @@ def measure(*, quick: bool) -> list[Row]:
         page = _followed(_page(), jobs)
         learned, waits = [], []
         for _ in range(histories):
-            about = estimates.usual(_durations(source, spread, RUNS))
+            about = duration_stats.usual(_durations(source, spread, RUNS))
             assert about is not None
-            schedule = _schedule(pace.Pace(about).wait)
+            schedule = _schedule(adaptive_polling.Pace(about).wait)
             # As they were asked for: the sum of many has lost its last digits.
             waits += [round(later - at, 9) for at, later in pairwise(schedule)]
             learned.append(_followed(schedule, jobs))
@@ -143,7 +143,7 @@ def _unlearned() -> list[float]:
     """The waits of a real job whose journal is empty, on a clock that jumps."""
     import threading
 
-    from wonda_widgets.jobs import Clock, Job
+    from wonda_widgets.jobs.job import Clock, Job
 
     slept: list[float] = []
 
@@ -154,8 +154,8 @@ def _unlearned() -> list[float]:
         async def sleep(seconds: float) -> None:
             slept.append(seconds)
 
-    async def usual() -> estimates.Usual | None:
-        return estimates.usual([])
+    async def usual() -> duration_stats.Usual | None:
+        return duration_stats.usual([])
 
     async def poll() -> dict[str, str]:
         return {"status": "succeeded" if len(slept) == 60 else "in_progress"}

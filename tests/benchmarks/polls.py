@@ -19,7 +19,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from .light_server import running
-from .rows import KEY, ROOT, Row, keyless, side_by_side
+from .rows import (
+    KEY,
+    ROOT,
+    Row,
+    keyless,
+    side_by_side,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +81,7 @@ def _ours(address: str) -> Callable[[str], object]:
     import threading
 
     import wonda_widgets as ww
-    from wonda_widgets.jobs import Clock
+    from wonda_widgets.jobs.job import Clock
 
     jumped = 0.0
 

@@ -11,7 +11,12 @@ from msgspec.structs import replace
 from playwright.sync_api import expect
 
 import wonda_widgets as ww
-from wonda_widgets.edit import Crop, Edit, Encode, Text
+from wonda_widgets.client.edit import (
+    Crop,
+    Edit,
+    Encode,
+    Text,
+)
 
 EVIL = (
     "</h2></title><script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"

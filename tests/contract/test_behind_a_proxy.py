@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import wonda_widgets as ww
-from wonda_widgets import runtime
 from wonda_widgets.credentials import ApiKey
-from wonda_widgets.transport import Transport
+from wonda_widgets.http.transport import Transport
+from wonda_widgets.utils import event_loop
 
 BASE = "https://api.example/api/v1"
 PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -171,11 +171,11 @@ def client():
 
     yield make
     for each in made:
-        runtime.call(each.aclose())
+        event_loop.call(each.aclose())
 
 
 def posted(transport):
-    return runtime.call(transport.post("/x", "test", "Look there.", body={"prompt": "a"}))
+    return event_loop.call(transport.post("/x", "test", "Look there.", body={"prompt": "a"}))
 
 
 def reset(connection):
@@ -352,4 +352,6 @@ def test_an_image_behind_a_private_root_certificate_is_advised_too(listen, clien
     _, context = authority
     service = listen(tls(context("localhost"), FINE))
     with pytest.raises(ww.ServiceUnreachableError, match="SSL_CERT_FILE"):
-        runtime.call(client("http://127.0.0.1:9/api").download(f"https://localhost:{service.port}"))
+        event_loop.call(
+            client("http://127.0.0.1:9/api").download(f"https://localhost:{service.port}")
+        )

@@ -9,7 +9,7 @@ from fault_matrix import FAULTS, NO_CONNECTION, README
 
 import wonda_widgets as ww
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT
-from wonda_widgets.widgets import _words
+from wonda_widgets.widgets._shared import messages
 
 ACCOUNT = INSTAGRAM_ACCOUNT["instagramAccountId"]
 BASE = "/api/v1"
@@ -17,7 +17,7 @@ BASE = "/api/v1"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch, quick_polls):  # noqa: ARG001
-    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def journal(wonda, kind):
 
 
 def title(error):
-    return _words.problem(error)["title"].replace("posted", "made")
+    return messages.problem(error)["title"].replace("posted", "made")
 
 
 def effects(wonda, media_id="m"):

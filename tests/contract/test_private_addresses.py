@@ -14,9 +14,10 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets import addresses, guarded, runtime
 from wonda_widgets.credentials import ApiKey
-from wonda_widgets.transport import Transport
+from wonda_widgets.http import public_addresses, ssrf_guard
+from wonda_widgets.http.transport import Transport
+from wonda_widgets.utils import event_loop
 
 IMAGE = b"an image"
 API = "https://api.example/v1"
@@ -119,10 +120,10 @@ def names(monkeypatch):
             answers[name.replace("_", ".")] = iter(found)
         return asked
 
-    real = addresses.is_public
+    real = public_addresses.is_public
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(
-        addresses, "is_public", lambda address: str(address) in {OPEN, SHUT} or real(address)
+        public_addresses, "is_public", lambda address: str(address) in {OPEN, SHUT} or real(address)
     )
     return set_names
 
@@ -147,7 +148,7 @@ def client():
 
     yield make
     for each in made:
-        runtime.call(each.aclose())
+        event_loop.call(each.aclose())
 
 
 def always(*found):
@@ -155,7 +156,7 @@ def always(*found):
 
 
 def fetched(client, url):
-    return runtime.call(client.download(url))
+    return event_loop.call(client.download(url))
 
 
 def refused(client, url, match="private"):
@@ -296,7 +297,7 @@ def test_a_transport_that_was_passed_carries_everything(names, listen):
     assert len(requests) == 1
     assert asked == []
     assert home.touched == 0
-    runtime.call(passed.aclose())
+    event_loop.call(passed.aclose())
 
 
 # ---------------------------------------------------------------- several addresses
@@ -317,7 +318,7 @@ class Connection:
 
 
 def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkeypatch):
-    monkeypatch.setattr(guarded, "NEXT_ADDRESS", 0.001)
+    monkeypatch.setattr(ssrf_guard, "NEXT_ADDRESS", 0.001)
 
     async def both():
         late, quick, go = Connection(), Connection(), asyncio.Event()
@@ -331,7 +332,7 @@ def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkey
                     return late  # it was connected at this very moment
             return quick
 
-        assert await guarded._first(["silent", "quick"], connect) is quick
+        assert await ssrf_guard._first(["silent", "quick"], connect) is quick
         await asyncio.wait_for(go.wait(), 5)
         await asyncio.wait_for(late.closed.wait(), 5)
         assert not quick.closed.is_set()
@@ -345,7 +346,7 @@ def test_if_none_answers_that_is_told():
 
     async def neither():
         with pytest.raises(httpcore.ConnectError, match="b"):
-            await guarded._first(["a", "b"], connect)
+            await ssrf_guard._first(["a", "b"], connect)
 
     asyncio.run(neither())
 
@@ -354,11 +355,11 @@ def test_a_silent_look_up_ends_with_the_timeout(monkeypatch):
     async def resolved(_host, _port):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(addresses, "resolved", resolved)
+    monkeypatch.setattr(public_addresses, "resolved", resolved)
 
     async def connect():
         with pytest.raises(httpcore.ConnectTimeout):
-            await guarded._Checked("private").connect_tcp("storage.example", 80, timeout=0.01)
+            await ssrf_guard._Checked("private").connect_tcp("storage.example", 80, timeout=0.01)
 
     asyncio.run(connect())
 
@@ -478,12 +479,12 @@ def test_a_proxy_is_used_exactly_where_httpx_uses_it(monkeypatch, http, https, b
     limits = httpx.Limits(max_connections=1)
     for none in ROUTED["no_proxy"]:
         monkeypatch.setenv("no_proxy", none)
-        own = guarded.client(None, context=context, timeout=1, trust_env=True, limits=limits)
+        own = ssrf_guard.client(None, context=context, timeout=1, trust_env=True, limits=limits)
         theirs = httpx.AsyncClient(verify=context)
         for scheme, host in itertools.product(("http", "https"), ASKED):
             url = httpx.URL(f"{scheme}://{host}/x")
             ours = own._transport_for_url(url)
-            proxied = isinstance(ours, guarded._Proxied)
+            proxied = isinstance(ours, ssrf_guard._Proxied)
             its = theirs._transport_for_url(url)
             assert proxied == (its is not theirs._transport), (dict(os.environ), url)
             if proxied:

@@ -10,7 +10,8 @@ from conftest import KEY
 from PIL import Image
 
 import wonda_widgets as ww
-from wonda_widgets.sandbox import Sandbox, catalog
+from wonda_widgets.sandbox import catalog
+from wonda_widgets.sandbox.app import Sandbox
 
 ACCOUNT = catalog.INSTAGRAM_ACCOUNT["instagramAccountId"]
 

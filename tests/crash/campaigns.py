@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, LocalCluster, as_completed, wait
 
 import wonda_widgets as ww
-from wonda_widgets import polling
+from wonda_widgets.jobs import polling
 
 if TYPE_CHECKING:
     from distributed import Future
 
-    from wonda_widgets.plans import Cell
+    from wonda_widgets.matrix.planning import Cell
 
 PICTURES = 200
 WITHIN_THE_BUDGET = 25

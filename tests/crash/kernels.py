@@ -19,8 +19,8 @@ import sys
 import time
 
 import wonda_widgets as ww
-from wonda_widgets import polling
-from wonda_widgets.resources import once
+from wonda_widgets.jobs import polling
+from wonda_widgets.publishing import duplicate_guard
 
 PICTURES = 3  # of each kernel
 LONGEST = 0.6  # seconds that a kernel lives, or as many as one takes here for all it does
@@ -31,7 +31,7 @@ GRACE = 1.0  # seconds
 def main() -> None:
     key, base_url, journal, kills, seed = sys.argv[1:]
     polling.FIRST = 0.01
-    once.grace = lambda _record: GRACE  # the service answers within milliseconds here
+    duplicate_guard.grace = lambda _record: GRACE  # the service answers within milliseconds here
     chance = random.Random(int(seed))
     killed = begun = 0
 

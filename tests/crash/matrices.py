@@ -17,7 +17,7 @@ import sys
 import time
 
 import wonda_widgets as ww
-from wonda_widgets import polling
+from wonda_widgets.jobs import polling
 
 SUBJECTS = [f"subject {number}" for number in range(10)]
 LIGHTS = ["low haze", "clear air", "violet dusk", "after rain"]

@@ -15,8 +15,8 @@ from conftest import KEY
 from key_search import assert_absent
 
 import wonda_widgets as ww
-from wonda_widgets import runtime
 from wonda_widgets.sandbox.server import serving
+from wonda_widgets.utils import event_loop
 
 ROOT = Path(__file__).parents[2]
 GENERATE = ("POST", "/api/v1/image/generate")
@@ -40,7 +40,7 @@ class World:
 def world(tmp_path_factory):
     journal = tmp_path_factory.mktemp("fan") / "journal.db"
     context = serving(seconds=0.2, key=KEY)
-    sandbox, base_url = runtime.call(context.__aenter__())
+    sandbox, base_url = event_loop.call(context.__aenter__())
     ran = subprocess.run(
         [sys.executable, "-m", "tests.crash.campaigns", KEY, base_url, str(journal)],
         cwd=ROOT,
@@ -51,7 +51,7 @@ def world(tmp_path_factory):
     )
     assert ran.returncode == 0, ran.stderr
     yield World(sandbox, base_url, journal, ran.stdout)
-    runtime.call(context.__aexit__(None, None, None))
+    event_loop.call(context.__aexit__(None, None, None))
 
 
 def test_two_workers_make_each_picture_once(world):

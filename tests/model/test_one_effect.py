@@ -33,11 +33,24 @@ from hypothesis.stateful import (
 )
 
 import wonda_widgets as ww
-from wonda_widgets import elapsed, jobs, pruning, records, replies, runtime, transport
-from wonda_widgets.resources import _core, once, publish
-from wonda_widgets.resources import jobs as resources_jobs
+from wonda_widgets.api import jobs as resources_jobs
+from wonda_widgets.api import publish
+from wonda_widgets.http import responses, transport
+from wonda_widgets.jobs import submission
+from wonda_widgets.jobs.job import Job
+from wonda_widgets.journal import entries, pruning
+from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.utils import event_loop, monotonic_clock
 
-from .service import ACCOUNT, FATES, HISTORIES, JOBS, LISTS, PRICE, Service
+from .service import (
+    ACCOUNT,
+    FATES,
+    HISTORIES,
+    JOBS,
+    LISTS,
+    PRICE,
+    Service,
+)
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -111,13 +124,13 @@ class Requests(RuleBasedStateMachine):
         self.running = 100.0
         self.starts = 0
         self.patch.setattr(time, "time", self.time_of_day)
-        for module in (replies, transport, once, publish, resources_jobs):
+        for module in (responses, transport, duplicate_guard, publish, resources_jobs):
             self.patch.setattr(module, "datetime", Now)
-        self.patch.setattr(elapsed, "seconds", lambda: self.running)
-        self.patch.setattr(elapsed, "clock", lambda: f"start {self.starts}")
-        self.patch.setattr(jobs.Job, "_start", lambda _job: None)  # asked only when a rule says so
-        self.patch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
-        self.patch.setattr(_core, "CLOSING", 0.01)
+        self.patch.setattr(monotonic_clock, "seconds", lambda: self.running)
+        self.patch.setattr(monotonic_clock, "clock", lambda: f"start {self.starts}")
+        self.patch.setattr(Job, "_start", lambda _job: None)  # asked only when a rule says so
+        self.patch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
+        self.patch.setattr(submission, "CLOSING", 0.01)
         self.clients: dict[str, ww.Wonda] = {}
         self.wishes: Counter[str] = Counter()
         self.dismissed: Counter[tuple[str, str]] = Counter()
@@ -172,7 +185,7 @@ class Requests(RuleBasedStateMachine):
         async def arrive():
             self.service.let_arrive()
 
-        runtime.call(arrive())
+        event_loop.call(arrive())
         for future in self.sending:
             with contextlib.suppress(ww.WondaError):
                 future.result(10)
@@ -186,7 +199,7 @@ class Requests(RuleBasedStateMachine):
         self.let_pass(60.0)
         self.starts += 1
         self.running = 5.0
-        self.patch.setattr(records, "_token", (0, ""))
+        self.patch.setattr(entries, "_token", (0, ""))
         for name in KERNELS:
             self.start(name)
 
@@ -256,9 +269,9 @@ class Requests(RuleBasedStateMachine):
         self.allow(name, caption)
         before = len(self.service.held)
         work = self.clients[name]._async.publish.instagram(**self.asked(caption))
-        future = runtime.spawn(work)
+        future = event_loop.spawn(work)
         while len(self.service.held) == before and not future.done():
-            runtime.call(asyncio.sleep(0))
+            event_loop.call(asyncio.sleep(0))
         self.sending.append(future)
         self.slow_since = self.service.now if self.slow_since is None else self.slow_since
 
@@ -278,7 +291,7 @@ class Requests(RuleBasedStateMachine):
                 return_exceptions=True,
             )
 
-        runtime.call(both())
+        event_loop.call(both())
 
     @rule(name=kernels, world=worlds)
     def check(self, name, world):
@@ -322,7 +335,7 @@ class Requests(RuleBasedStateMachine):
         for job in wonda.jobs.recent(100):
             if job.id is not None and not job.done:
                 with contextlib.suppress(ww.WondaError):
-                    runtime.call(wonda._async._core.ask(job.kind, job.id))
+                    event_loop.call(wonda._async._core.ask(job.kind, job.id))
 
     # ------------------------------------------------------------ images
 

@@ -30,8 +30,9 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 import wonda_widgets as ww
-from wonda_widgets import credentials, runtime
+from wonda_widgets import credentials
 from wonda_widgets.credentials import ApiKey
+from wonda_widgets.utils import event_loop
 
 KEY = "sk_" + random.Random(11).randbytes(32).hex()  # it looks like no other text
 ACCOUNT = "550e8400-e29b-41d4-a716-446655440000"
@@ -226,7 +227,7 @@ def test_no_public_object_prints_it(served, monkeypatch, settled):
             assert not isinstance(thing, ww.WondaError | ww.Snapshot)
     for thing in things:
         getattr(thing, "close", lambda: None)()
-    runtime.call(awaitable.aclose())
+    event_loop.call(awaitable.aclose())
 
 
 # ---------------------------------------------------------------- tracebacks
@@ -321,7 +322,7 @@ def service(served, monkeypatch):
     server, base_url = served(seconds=0.05, key=KEY)
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", base_url)
-    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.01)
     return server
 
 
@@ -401,7 +402,7 @@ def test_no_traceback_of_an_interrupt(service):
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch, call):
-    monkeypatch.setattr("wonda_widgets.resources._core.CLOSING", 0.05)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
     service.faults.add("GET" if call == "get" else "POST", "/api", "hang", times=9)
     wonda, errors = ww.AsyncWonda(), []
 
@@ -414,7 +415,7 @@ def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch,
         [error] = await asyncio.gather(task, return_exceptions=True)
         errors.append(error)
 
-    runtime.call(on_the_loop())
+    event_loop.call(on_the_loop())
     [error] = errors
     assert isinstance(error, asyncio.CancelledError if call == "get" else ww.OutcomeUnknownError)
     assert_absent(KEY, rendered(error), f"the traceback of {call}")
@@ -471,7 +472,7 @@ def test_no_traceback_nor_output_of_a_typed_key(service, monkeypatch, failure, c
 
 def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):
     caplog.set_level(0)
-    runtime.loop().set_debug(True)
+    event_loop.loop().set_debug(True)
     called = []
 
     def listener(snapshot):
@@ -486,7 +487,7 @@ def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):
             job.wait()
             settled(lambda: called and called[-1].terminal)
     finally:
-        runtime.loop().set_debug(False)
+        event_loop.loop().set_debug(False)
     assert "somebody's own" in caplog.text
     assert_absent(KEY, caplog.text, "the log")
 

@@ -6,7 +6,8 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets import client, credentials
+from wonda_widgets import credentials
+from wonda_widgets.client import selection
 from wonda_widgets.credentials import ApiKey
 
 HOME = "https://api.example/api/v1"
@@ -70,17 +71,17 @@ def shown(make=ww.Wonda, **options):
 
 
 def test_a_connected_key_is_used_after_argument_and_environment(monkeypatch):
-    assert not client.has_key()
+    assert not selection.has_key()
     credentials.connect(ApiKey(KEY), HOME)
-    assert client.has_key()
+    assert selection.has_key()
     assert shown() == (KEY, f"{HOME}/auth/whoami")
-    assert not client.default().is_sandbox
+    assert not selection.default().is_sandbox
     monkeypatch.setenv("WONDERCAT_API_KEY", OTHER)
     assert shown(base_url=HOME)[0] == OTHER
     assert shown(api_key=KEY, base_url=HOME)[0] == KEY
     monkeypatch.delenv("WONDERCAT_API_KEY")
     assert credentials.forget() == ["The key was removed from memory."]
-    assert client.default().is_sandbox
+    assert selection.default().is_sandbox
     assert credentials.forget() == ["No key was kept."]
 
 
@@ -101,14 +102,14 @@ def test_a_kept_key_goes_to_its_own_origin_and_to_no_other(elsewhere, backend, m
             ww.Wonda(base_url=elsewhere)
         with monkeypatch.context() as environment:
             environment.setenv("WONDA_BASE_URL", elsewhere)
-            assert not client.has_key()
+            assert not selection.has_key()
         credentials.connect(ApiKey(KEY), HOME)
     assert backend.asked == 1, "the keyring is not asked in vain"
     assert shown(base_url="https://API.example:443/other")[1].startswith("https://api.example/")
 
 
 def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
-    assert not client.has_key()
+    assert not selection.has_key()
     with pytest.raises(ww.MissingKeyError, match=r"ww\.connect\(\)"):
         ww.Wonda()
     assert backend.asked == 0
@@ -125,7 +126,7 @@ def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
         "The key for https://api.example was removed from the keyring.",
     ]
     assert (backend.kept, credentials.mark_path().exists()) == ({}, False)
-    assert not client.has_key()
+    assert not selection.has_key()
 
 
 def test_only_one_key_is_in_the_keyring(backend):
@@ -145,7 +146,7 @@ def test_a_keyring_that_refuses_is_said_to_in_a_sentence(backend, refusal):
     credentials.remember(ApiKey(KEY), HOME)
     backend.refusal = refusal
     with pytest.warns(UserWarning, match="Your key is not used: ") as caught:
-        assert client.default().is_sandbox
+        assert selection.default().is_sandbox
     assert KEY not in str(caught[0].message)
     (said,) = credentials.forget()
     assert said.startswith("The key is still in the keyring: ")
@@ -155,7 +156,7 @@ def test_a_keyring_that_refuses_is_said_to_in_a_sentence(backend, refusal):
 def test_a_key_that_somebody_else_removed_is_no_trouble(backend):
     credentials.remember(ApiKey(KEY), HOME)
     backend.kept.clear()
-    assert not client.has_key()
+    assert not selection.has_key()
     assert credentials.forget() == ["The key for https://api.example was removed from the keyring."]
 
 

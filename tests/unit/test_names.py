@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets import did_you_mean
+from wonda_widgets.utils import suggestions
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
     ],
 )
 def test_the_name_that_was_meant(name, known, meant):
-    said = did_you_mean.suggestion(name, known)
+    said = suggestions.suggestion(name, known)
     assert said == (f"Did you mean {meant!r}?" if meant else "")
 
 

@@ -14,7 +14,13 @@ from io import BytesIO
 from PIL import Image, ImageOps
 
 from ..errors import UnsafeMediaError
-from . import chunks, foreign_formats, scans, svg, workers
+from . import (
+    decode_threads,
+    foreign_formats,
+    jpeg_scans,
+    png_limits,
+    svg,
+)
 
 #: Bytes of memory for a picture's file and its decoding together. 4K pictures have 17
 #: million pixels: a PNG or JPEG of them takes 68 MB and its file, which fits. Of 8K (33
@@ -171,12 +177,12 @@ class _File(BytesIO):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self._seconds = workers.SECONDS
+        self._seconds = decode_threads.SECONDS
         self._until = time.monotonic() + self._seconds
 
     def read(self, size: int | None = -1, /) -> bytes:
         if time.monotonic() > self._until:
-            raise workers.too_slow(self._seconds)
+            raise decode_threads.too_slow(self._seconds)
         return super().read(size)
 
 
@@ -206,7 +212,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
     file = _File(data) if webp else _Header(data)
     memory = len(data) * (PER_WEBP_BYTE if webp else 1)
     try:
-        memory += chunks.weight(data) if data.startswith(b"\x89PNG") else 0
+        memory += png_limits.weight(data) if data.startswith(b"\x89PNG") else 0
         _check(memory, None)
         image = Image.open(file, formats=FORMATS)
     except UnsafeMediaError:
@@ -234,7 +240,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
     if isinstance(file, _Header):
         coefficients = _coefficients(image, file.last)
         memory += PER_HEADER_BYTE * file.read_so_far + coefficients
-        if coefficients and scans.more_than(data, MAX_SCANS):
+        if coefficients and jpeg_scans.more_than(data, MAX_SCANS):
             raise UnsafeMediaError(
                 f"The JPEG may have more than {MAX_SCANS} scans, which takes too long to open.",
                 "wonda.media.download(media) gives its bytes.",

@@ -17,9 +17,9 @@ from unicodedata import normalize
 
 from PIL import ImageFont
 
-from .. import home
 from ..errors import InvalidInputError
-from . import scripts
+from ..utils import user_directories
+from . import text_shaping
 from .operations import Text
 
 BUILT_IN = "Default"
@@ -86,7 +86,7 @@ def missing(face: ImageFont.FreeTypeFont, text: str) -> str:
     signs = [
         sign
         for sign in dict.fromkeys(normalize("NFC", text))
-        if sign.isprintable() and not sign.isspace() and not scripts.is_ignorable(sign)
+        if sign.isprintable() and not sign.isspace() and not text_shaping.is_ignorable(sign)
     ]
     return "".join(sign for sign in signs if _drawn(face, sign) == box)
 
@@ -111,7 +111,7 @@ def _built_in(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _folders() -> list[Path]:
-    person = home.folder()  # None: there are only the fonts that all have
+    person = user_directories.folder()  # None: there are only the fonts that all have
     if sys.platform == "win32":
         given = os.environ.get("LOCALAPPDATA")
         local = Path(given) if given else person and person / "AppData" / "Local"

@@ -9,7 +9,12 @@ from io import BytesIO
 from PIL import Image
 
 from ..errors import UnsafeMediaError
-from . import animation, color, decode, svg
+from . import (
+    animation,
+    color,
+    decode,
+    svg,
+)
 
 LONGEST = 1024  # pixels
 MAX_BYTES = 400_000

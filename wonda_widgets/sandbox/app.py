@@ -16,11 +16,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from . import ANY_KEY, catalog, post_page, validation
+from . import catalog, post_page, validation
 from .faults import Faults, strike
 from .state import Store, iso, load_painter
 from .storage import storage_app
-from .validation import Refusal
+from .validation import ANY_KEY, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .catalog import Model
 
+ANY_KEY = "sk_" + "0" * 64  # one of the right shape
 MAX_CAPTION = 2200
 MAX_ALT_TEXT = 1000
 PRODUCTS = ("IMAGE", "REELS", "STORIES")

@@ -10,23 +10,31 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
-from .. import preflight, runtime
 from ..errors import WondaError
-from ..imaging import workers
-from ..jobs import Job
-from ..resources.publish import FEWEST_SLIDES, check_slides
-from . import _items, _words
-from ._panel import css, esm
-from ._permissions import Permission, requires
-from ._posting import PostingPanel
-from ._preflight import Picture, card, edited, facts_of, looked_at, not_changed
+from ..imaging import decode_threads
+from ..jobs.job import Job
+from ..publishing import preflight
+from ..publishing.limits import FEWEST_SLIDES, check_slides
+from ..utils import event_loop
+from ._shared import gallery_items, messages
+from ._shared.panel import css, esm
+from ._shared.permissions import Permission, requires
+from ._shared.posting import PostingPanel
+from ._shared.preflight_panel import (
+    Picture,
+    card,
+    edited,
+    facts_of,
+    looked_at,
+    not_changed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..client import AsyncWonda, Wonda
+    from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.operations import Operation
-    from ..pictures import Picture as Chosen
+    from ..journal.images import Picture as Chosen
 
 AT_ONCE = 3  # originals that are fetched at a time
 
@@ -90,11 +98,11 @@ class CarouselForm(PostingPanel):
     ) -> None:
         self._slides: list[Slide] = []
         self._next: list[Chosen] | None = None
-        given = _items.checked("CarouselForm", pictures)
+        given = gallery_items.checked("CarouselForm", pictures)
         super().__init__(
             wonda, given=given, confirm_publish=confirm_publish, caption=caption, **traits
         )
-        self.observe(lambda _: runtime.post(self._check_points), ["caption"])
+        self.observe(lambda _: event_loop.post(self._check_points), ["caption"])
         if given:
             self.begin(self._show_first, given)
 
@@ -134,7 +142,7 @@ class CarouselForm(PostingPanel):
     def _slide(self, picture: Chosen) -> Slide:
         fetch = partial(self._client.history.original, picture)
         whole = Picture(picture.media.media_id or "", b"", None, fetch)
-        return Slide(picture.prompt[: _items.LONGEST_TITLE] or "Picture", whole, whole)
+        return Slide(picture.prompt[: gallery_items.LONGEST_TITLE] or "Picture", whole, whole)
 
     async def _learn(self, slide: Slide, picture: Chosen, turn: asyncio.Semaphore) -> None:
         """Look at a picture: first its thumbnail, then what is to be known of it."""
@@ -144,8 +152,8 @@ class CarouselForm(PostingPanel):
                 slide.original = slide.shown = replace(slide.original, thumb=small)
                 self._arrange()
                 data = await self._client.history.original(picture)
-                preview = await workers.decoding(looked_at, data)
-                large = await workers.decoding(card, preview.data)
+                preview = await decode_threads.decoding(looked_at, data)
+                large = await decode_threads.decoding(card, preview.data)
             except WondaError:  # it can be posted all the same; its place says that it is not known
                 self._arrange()
                 return
@@ -267,4 +275,4 @@ def _facts(picture: Picture) -> str:
     facts = picture.facts
     if facts is None:
         return ""
-    return f"{preflight.named(facts.ratio)} · {_words.kind(facts.format)}"
+    return f"{preflight.named(facts.ratio)} · {messages.kind(facts.format)}"

@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traitlets
 
-from .. import runtime, which_client
+from ..api import origin
 from ..errors import InvalidInputError, WondaError
-from ..imaging import workers
-from ..pictures import Picture
-from . import _items, _words
-from ._panel import Panel, css, esm
-from ._permissions import open_to_all
+from ..imaging import decode_threads
+from ..journal.images import Picture
+from ..utils import event_loop
+from ._shared import gallery_items, messages
+from ._shared.panel import Panel, css, esm
+from ._shared.permissions import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
-    from ..resources.history import AsyncHistory
-    from ._permissions import Permission, Permissions
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ._shared.permissions import Permission, Permissions
 
 FEWEST, MOST = 2, 4
 LARGE = 1600  # pixels
@@ -69,7 +70,7 @@ class Compare(Panel):
     ) -> None:
         self._pictures: list[Picture] = []
         self._doing: dict[str, _Action] = {}
-        given = _items.checked("Compare", pictures)
+        given = gallery_items.checked("Compare", pictures)
         super().__init__(wonda, given=given, **traits)
         if given:
             self.show(given)
@@ -93,13 +94,13 @@ class Compare(Panel):
         TypeError
             If one is neither an image nor a job.
         """
-        given = _items.checked("Compare", pictures)
+        given = gallery_items.checked("Compare", pictures)
         if given and not FEWEST <= len(given) <= MOST:
             raise InvalidInputError(
                 "pictures", f"{len(given)} cannot be compared; choose two to four pictures."
             )
-        which_client.check(self._client, given)
-        runtime.post(lambda: self._start(self._take, given))
+        origin.check(self._client, given)
+        event_loop.post(lambda: self._start(self._take, given))
 
     async def _take(self, given: list[Picture | Job]) -> None:
         pictures = [
@@ -107,12 +108,12 @@ class Compare(Panel):
             for each in given
         ]
         self._pictures = pictures
-        items = [_items.of_picture(picture) for picture in pictures]
-        names = [facet.name for facet in _items.facets(items)]
+        items = [gallery_items.of_picture(picture) for picture in pictures]
+        names = [facet.name for facet in gallery_items.facets(items)]
         with self.hold_sync():
             self.error = None
             self.titles = [
-                _items.varying(item, names) or f"Picture {number}"
+                gallery_items.varying(item, names) or f"Picture {number}"
                 for number, item in enumerate(items, 1)
             ]
             self.prompts = [picture.prompt for picture in pictures]
@@ -127,14 +128,14 @@ class Compare(Panel):
         """A view wants to see a picture."""
         key = content.get("key")
         for picture in self._pictures:
-            if _items.of_picture(picture).key == key:
+            if gallery_items.of_picture(picture).key == key:
                 self._start(self._send_picture, picture, str(key), content.get("view"))
 
     async def _send_picture(self, picture: Picture, key: str, view: object) -> None:
         about = {"type": "large", "key": key, "view": view}
         try:
             data = await self._client.history.original(picture)
-            large = await workers.decoding(_large, data)
+            large = await decode_threads.decoding(_large, data)
         except WondaError as error:
             self.send({**about, "why": error.message})
         else:
@@ -185,16 +186,16 @@ class _Action(NamedTuple):
     needs: Permission | None
 
 
-def _rows(pictures: list[Picture], items: list[_items.Item]) -> list[dict[str, Any]]:
+def _rows(pictures: list[Picture], items: list[gallery_items.Item]) -> list[dict[str, Any]]:
     """How some pictures were made, fact by fact."""
     names = list(dict.fromkeys(name for item in items for name in item.facts))
     rows: list[dict[str, Any]] = []
     for name in names:
         values = [item.facts.get(name, "") for item in items]
         differs = len(set(values)) > 1
-        rows.append({"label": _items.label(name), "values": values, "differs": differs})
+        rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
     if any(picture.seconds for picture in pictures):
-        took = [_words.duration(picture.seconds) for picture in pictures]
+        took = [messages.duration(picture.seconds) for picture in pictures]
         rows.append({"label": "took", "values": took, "differs": False})
     return rows
 

@@ -6,13 +6,15 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from .. import did_you_mean, records, runtime, which_client
-from ..budgets import Budget, today
+from ..client import selection
 from ..errors import InvalidInputError, WondaError
-from ._permissions import SPECTATOR, VISITOR, Permission
-from ._together import Row, Together
+from ..journal import entries
+from ..journal.budgets import Budget, today
+from ..utils import event_loop, suggestions
+from ._parts.composite import Row, Together
+from ._parts.dashboard_bar import DashboardBar
+from ._shared.permissions import SPECTATOR, VISITOR, Permission
 from .compare import FEWEST, MOST, Compare
-from .dashboard_bar import DashboardBar
 from .gallery import Gallery
 from .story import Story
 from .studio import Studio
@@ -20,11 +22,11 @@ from .studio import Studio
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..journal.images import Picture
     from ..models import Media, Snapshot
-    from ..pictures import Picture
-    from ..resources.history import AsyncHistory
 
 EARLIER = 24  # pictures of today that are looked through for a visitor's own
 TRIES = 30  # looks at what an earlier kernel of the same visitor is still sending
@@ -90,7 +92,7 @@ class Dashboard(Together):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise did_you_mean.unknown_arguments(Dashboard.__init__, unknown)
+            raise suggestions.unknown_arguments(Dashboard.__init__, unknown)
         title = title or _setting("TITLE") or "Wonda"
         publish = publish or _setting("PUBLISH") or None
         if presenter is None:
@@ -102,9 +104,9 @@ class Dashboard(Together):
             raise InvalidInputError("publish", said)
         self._budget = None if budget is None else Budget(budget)
         self._publishes = publish
-        used, owned = which_client.chosen(wonda)
+        used, owned = selection.chosen(wonda)
         inside: dict[str, Any] = {"banner": False}
-        self._visitors = {records.word_for(records.this_process())}  # all of this one
+        self._visitors = {entries.word_for(entries.this_process())}  # all of this one
         [here] = self._visitors
         self._bar = DashboardBar(title, here, self._met, self._present, presenter=presenter)
         self.studio = Studio(
@@ -143,7 +145,7 @@ class Dashboard(Together):
         self.publish_form.observe(self._remember, "caption")
         self.studio.prompt_form.on_job(lambda _: self._count())
         self.publish_form.on_job(self._follow_post)
-        runtime.post(self._begin)
+        event_loop.post(self._begin)
 
     # ------------------------------------------------------------ for the next cell
 

@@ -8,25 +8,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import traitlets
 
-from .. import runtime, which_client
+from ..client import selection
 from ..errors import InvalidInputError
-from ..imaging import workers
-from ..imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
-from . import _words
-from ._panel import Panel, css, esm
-from ._permissions import Permission, requires
+from ..imaging import decode_threads
+from ..imaging.operations import (
+    Crop,
+    Encode,
+    Operation,
+    Pad,
+    Resize,
+    Text,
+)
+from ..utils import event_loop
+from ._shared import messages
+from ._shared.panel import Panel, css, esm
+from ._shared.permissions import Permission, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from PIL import Image
 
-    from ..client import AsyncWonda, Wonda
-    from ..edit import Edit
-    from ..imaging.edits import Edited, Size
-    from ..jobs import Job
+    from ..client.edit import Edit
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..imaging.apply_edits import Edited, Size
+    from ..jobs.job import Job
+    from ..journal.images import Picture
     from ..models import Media
-    from ..pictures import Picture
 
 TOOLS = ("", "crop", "pad", "resize", "text", "encode")
 UPLOADS = 20  # that are remembered
@@ -117,7 +125,7 @@ class EditForm(Panel):
         alt: str = "",
         **traits: Any,
     ) -> None:
-        given, media = media, which_client.media_of(media)
+        given, media = media, selection.media_of(media)
         self.media = media
         self.result: Edited | None = None
         self._listeners: list[Callable[[Media], object]] = []
@@ -131,7 +139,7 @@ class EditForm(Panel):
         self._in_use: _What | None = None
         self._then: Callable[[Media], object] | None = None
         super().__init__(wonda, given=[given], alt=alt, **traits)
-        self.observe(lambda _: runtime.post(self._refresh), ["tool", "draft"])
+        self.observe(lambda _: event_loop.post(self._refresh), ["tool", "draft"])
         if media is not None or data is not None:
             self.show(media, {"prompt": alt}, data=data)
         self.edit(operations)
@@ -156,7 +164,7 @@ class EditForm(Panel):
         data : bytes, optional
             The original. Without it, it is fetched.
         """
-        runtime.post(lambda: self._begin(media, str((made or {}).get("prompt") or ""), data))
+        event_loop.post(lambda: self._begin(media, str((made or {}).get("prompt") or ""), data))
 
     def reopen(
         self,
@@ -185,7 +193,7 @@ class EditForm(Panel):
         """
         wanted = tuple(operations)
         if wanted:
-            runtime.post(lambda: self._guard(self._propose, wanted))
+            event_loop.post(lambda: self._guard(self._propose, wanted))
 
     def on_media(self, listener: Callable[[Media], object]) -> None:
         """Have `listener` called, on the package's loop, with each media that is used."""
@@ -193,7 +201,7 @@ class EditForm(Panel):
 
     def use(self) -> None:
         """Do what `Use this picture` does; returns at once."""
-        runtime.post(lambda: self._guard(self._on_use, {}))
+        event_loop.post(lambda: self._guard(self._on_use, {}))
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -236,7 +244,7 @@ class EditForm(Panel):
                 if media is None:
                     raise InvalidInputError("media", "There is no picture.", "Pass media or data.")  # noqa: TRY301
                 data = await self._client.media.download(media)
-            edit, fonts = await workers.decoding(_opened, media, data, name)
+            edit, fonts = await decode_threads.decoding(_opened, media, data, name)
         except Exception:
             if self._loading is wanted:
                 self._loading, self._proposed = None, ()
@@ -250,7 +258,7 @@ class EditForm(Panel):
         with self.hold_sync():
             self.alt = name or self.alt or "Picture"
             self.fonts = fonts
-            facts = _words.picture(first.width, first.height, first.format, len(first.data))
+            facts = messages.picture(first.width, first.height, first.format, len(first.data))
             self.before = " · ".join([facts, *edit.notes])
             self.step = "editing"
             self._changed(tool="")
@@ -273,7 +281,7 @@ class EditForm(Panel):
             self.tool = tool
             self.draft = {}
             self.problem = ""
-            self.changes = [_words.change(step) for step in edit.operations]
+            self.changes = [messages.change(step) for step in edit.operations]
             self.can_undo = edit.can_undo
             self.can_redo = edit.can_redo
             self.defaults = {
@@ -292,13 +300,13 @@ class EditForm(Panel):
         """
         if self._edit is None or not self.draft:
             return None
-        from ..imaging import edits  # noqa: PLC0415 - Pillow is there as soon as a picture is
+        from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is there as soon as a picture is
 
-        (step,) = edits.read([self.draft])
-        size = edits.check(self._edit.size, self._edit.operations)
+        (step,) = apply_edits.read([self.draft])
+        size = apply_edits.check(self._edit.size, self._edit.operations)
         if _does_nothing(step, size):
             return None
-        edits.check(size, [step])
+        apply_edits.check(size, [step])
         return step
 
     def _commit(self, *, tool: str = "") -> None:
@@ -317,12 +325,12 @@ class EditForm(Panel):
             return
         if not self._is_free:  # what is on its way stays in sight
             return
-        from ..imaging import edits  # noqa: PLC0415 - see above
+        from ..imaging import apply_edits  # noqa: PLC0415 - see above
 
-        steps = edits.read(operations)
+        steps = apply_edits.read(operations)
         formats = [step for step in steps if isinstance(step, Encode)]
         others = [step for step in steps if not isinstance(step, Encode)]
-        edits.check(self._edit.size, steps)
+        apply_edits.check(self._edit.size, steps)
         with contextlib.suppress(InvalidInputError):
             self._commit()  # so that also what somebody had begun comes back by `Undo`
         done = (*formats, *others[:-1])
@@ -423,7 +431,9 @@ class EditForm(Panel):
             self._rendering = False
 
     async def _render_one(self, wanted: _Wanted) -> None:
-        rendered = await workers.decoding(_rendered, wanted, seconds=workers.EDIT_SECONDS)
+        rendered = await decode_threads.decoding(
+            _rendered, wanted, seconds=decode_threads.EDIT_SECONDS
+        )
         if self._wanted is not wanted:
             return
         final = rendered.final
@@ -433,11 +443,13 @@ class EditForm(Panel):
             self.facts = f"{final.width} × {final.height} · …"
             self.state = "ready"
         # How many bytes it has is known when it is written, which for a PNG takes a while.
-        made = await workers.decoding(_written, wanted, final, seconds=workers.EDIT_SECONDS)
+        made = await decode_threads.decoding(
+            _written, wanted, final, seconds=decode_threads.EDIT_SECONDS
+        )
         if self._wanted is not wanted:
             return
         self._made = (wanted, made)
-        self.facts = _words.picture(made.width, made.height, made.format, len(made.data))
+        self.facts = messages.picture(made.width, made.height, made.format, len(made.data))
         if self._twins:
             from ..imaging.preview import Preview  # noqa: PLC0415 - see above
 
@@ -494,7 +506,7 @@ class EditForm(Panel):
         known = self._uploads.get(what)
         if known is None:
             media = await edit.send(self._client, made)
-            facts = _words.picture(made.width, made.height, made.format, len(made.data))
+            facts = messages.picture(made.width, made.height, made.format, len(made.data))
             self._uploads[what] = known = _Upload(media, facts)
             while len(self._uploads) > UPLOADS:
                 del self._uploads[next(iter(self._uploads))]
@@ -506,7 +518,7 @@ class EditForm(Panel):
             wanted, made = self._made
             if wanted.edit is edit and wanted.all == edit.operations:
                 return made
-        return await workers.decoding(edit.render, seconds=workers.EDIT_SECONDS)
+        return await decode_threads.decoding(edit.render, seconds=decode_threads.EDIT_SECONDS)
 
 
 class _What(NamedTuple):
@@ -554,7 +566,7 @@ class _Rendered(NamedTuple):
 
 
 def _opened(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str]]:
-    from ..edit import Edit  # noqa: PLC0415 - see above
+    from ..client.edit import Edit  # noqa: PLC0415 - see above
     from ..imaging import fonts  # noqa: PLC0415 - see above
 
     edit = Edit(data, name=name) if media is None else Edit(media, data=data, name=name)
@@ -563,19 +575,19 @@ def _opened(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str
 
 
 def _rendered(wanted: _Wanted) -> _Rendered:
-    from ..imaging import edits, preview  # noqa: PLC0415 - see above
+    from ..imaging import apply_edits, preview  # noqa: PLC0415 - see above
 
-    base = edits.drawn(edits.opened(wanted.edit.data), wanted.operations)
-    final = edits.drawn(base, [wanted.pending]) if wanted.pending else base
+    base = apply_edits.drawn(apply_edits.opened(wanted.edit.data), wanted.operations)
+    final = apply_edits.drawn(base, [wanted.pending]) if wanted.pending else base
     # A crop is shown as a frame over what it is cut from.
     shown = base if wanted.crops else final
     return _Rendered(*preview.small(shown), shown.size, base.size, final)
 
 
 def _written(wanted: _Wanted, final: Image.Image) -> Edited:
-    from ..imaging import edits  # noqa: PLC0415 - see above
+    from ..imaging import apply_edits  # noqa: PLC0415 - see above
 
-    return edits.written(wanted.edit.data, final, wanted.all)
+    return apply_edits.written(wanted.edit.data, final, wanted.all)
 
 
 def _does_nothing(step: Operation, size: Size) -> bool:

@@ -18,25 +18,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import traitlets
 
-from .. import runtime
 from ..errors import InvalidInputError, WondaError
-from ..imaging import workers
-from ..pictures import Picture
-from ..replies import mended
-from ..resources.matrix import Matrix
-from . import _items, _words
-from ._panel import Panel, css, esm
-from ._permissions import Permission, open_to_all, requires
+from ..http.responses import mended
+from ..imaging import decode_threads
+from ..journal.images import Picture
+from ..matrix.matrix import Matrix
+from ..utils import event_loop
+from ._shared import gallery_items, messages
+from ._shared.panel import Panel, css, esm
+from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
-    from ..resources._cells import Made
-    from ..resources.history import AsyncHistory
-    from ._items import Item
-    from ._permissions import Permissions
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..matrix.cells import Made
+    from ._shared.gallery_items import Item
+    from ._shared.permissions import Permissions
 
 FIRST_FOUND = 120  # of a search, at once
 REST = 0.4  # seconds without a key pressed, after which the others are looked for
@@ -154,15 +154,15 @@ class Gallery(Panel):
         shown = (
             pictures
             if pictures is None or isinstance(pictures, Matrix)
-            else _items.checked("Gallery", pictures, "pictures, jobs or a matrix")
+            else gallery_items.checked("Gallery", pictures, "pictures, jobs or a matrix")
         )
         given = shown if isinstance(shown, list) else [shown]
         super().__init__(wonda, given=given, searches=pictures is None, group_by=group_by, **traits)
-        self.observe(lambda _: runtime.post(self._arrange), ["group_by", "filters"])
-        self.observe(lambda _: runtime.post(self._narrow), ["favourites", "rating", *SEARCHED])
+        self.observe(lambda _: event_loop.post(self._arrange), ["group_by", "filters"])
+        self.observe(lambda _: event_loop.post(self._narrow), ["favourites", "rating", *SEARCHED])
         if self.searches:
             self._unwatch.append(self._client.history.watch(self._news))
-        runtime.post(lambda: self._first(shown))
+        event_loop.post(lambda: self._first(shown))
 
     def _first(self, shown: list[Picture | Job] | Matrix | None) -> None:
         if shown is None:
@@ -186,14 +186,14 @@ class Gallery(Panel):
             self._take([])
             return
         self._following.begin(matrix.watch(self._changed))
-        self._take([_items.of_made(made, self._run) for made in matrix.cells])
+        self._take([gallery_items.of_made(made, self._run) for made in matrix.cells])
 
     def _changed(self, made: Made | None) -> None:
         """A cell of the matrix has changed, or all of it may have."""
         if self._closed or self._matrix is None:
             return
         for each in [made] if made is not None else self._matrix.cells:
-            now = _items.of_made(each, self._run)
+            now = gallery_items.of_made(each, self._run)
             old = self._at.get(now.key)
             if old is None:
                 return
@@ -219,7 +219,7 @@ class Gallery(Panel):
             "state": matrix.state,
             "failed": now.failed,
         }
-        self.error = _words.problem(matrix.error) if matrix.error else None
+        self.error = messages.problem(matrix.error) if matrix.error else None
 
     @requires(Permission.GENERATE)
     def _on_retry_failed(self, _content: object) -> None:
@@ -241,7 +241,7 @@ class Gallery(Panel):
             each if isinstance(each, Picture) else await self._client.history.of(each)
             for each in given
         ]
-        self._take([_items.of_picture(picture) for picture in found])
+        self._take([gallery_items.of_picture(picture) for picture in found])
 
     def _take(self, items: list[Item]) -> None:
         self._items = items
@@ -260,26 +260,26 @@ class Gallery(Panel):
         self._due = False
         if self._closed:
             return
-        facets = _items.facets(self._items)
+        facets = gallery_items.facets(self._items)
         names = {facet.name for facet in facets}
         filters = {name: value for name, value in self.filters.items() if name in names}
         by = self._fact(self.group_by)
-        shown = _items.matching(
+        shown = gallery_items.matching(
             self._items, filters, favourites=self.favourites, rating=self.rating
         )
-        groups = _items.grouped(shown, by if by in names else "")
+        groups = gallery_items.grouped(shown, by if by in names else "")
         self._shown = [item for _, some in groups for item in some]
         self._names = [facet.name for facet in facets]
         with self.hold_sync():
             self.facets = [msgspec.to_builtins(facet) for facet in facets]
             self.groups = [
-                {"title": title[: _items.LONGEST_LABEL], "count": len(some)}
+                {"title": title[: gallery_items.LONGEST_LABEL], "count": len(some)}
                 for title, some in groups
                 if some
             ]
             self.total = len(self._items)
             self.rated = any(item.picture and item.picture.rating for item in self._items)
-            self.shape = _items.shape(shown)
+            self.shape = gallery_items.shape(shown)
             self.state = "ready"
             self.order += 1
             # Ahead of the traits: the browser has all at hand when it arranges anew.
@@ -335,14 +335,14 @@ class Gallery(Panel):
         return {
             "key": item.key,
             "state": item.state,
-            "title": item.prompt[: _items.LONGEST_TITLE] or "Picture",
-            "caption": _items.varying(item, [name for name in self._names if name != by]),
+            "title": item.prompt[: gallery_items.LONGEST_TITLE] or "Picture",
+            "caption": gallery_items.varying(item, [name for name in self._names if name != by]),
             "status": item.status,
             "elapsed": item.elapsed,
-            "error": _words.problem(item.error) if item.error else None,
+            "error": messages.problem(item.error) if item.error else None,
             "favourite": picture.favourite if picture else False,
             "rating": picture.rating if picture else 0,
-            "note": picture.note[: _items.LONGEST_TITLE] if picture else "",
+            "note": picture.note[: gallery_items.LONGEST_TITLE] if picture else "",
             "fixed": picture is not None and not self._may_mark(picture),
         }
 
@@ -464,9 +464,12 @@ class Gallery(Panel):
     async def _open(self, item: Item, view: object) -> None:
         picture = item.picture
         assert picture is not None  # noqa: S101 - see above
-        rows = [{"label": _items.label(name), "value": value} for name, value in item.facts.items()]
+        rows = [
+            {"label": gallery_items.label(name), "value": value}
+            for name, value in item.facts.items()
+        ]
         if picture.seconds:
-            rows.append({"label": "took", "value": _words.duration(picture.seconds)})
+            rows.append({"label": "took", "value": messages.duration(picture.seconds)})
         if picture.made_at is not None:
             made = picture.made_at.astimezone()
             rows.append({"label": "made", "value": f"{made:%Y-%m-%d %H:%M}"})
@@ -482,11 +485,11 @@ class Gallery(Panel):
         self.send({"type": "about", **about})
         try:
             data = await self._client.history.original(picture)
-            large = await workers.decoding(_large, data)
+            large = await decode_threads.decoding(_large, data)
         except WondaError as error:
             self.send({"type": "large", "key": item.key, "view": view, "why": error.message})
             return
-        facts = f"{large.width} × {large.height} · {large.format} · {_words.size(large.size)}"
+        facts = f"{large.width} × {large.height} · {large.format} · {messages.size(large.size)}"
         content = {"type": "large", "key": item.key, "view": view, "mime": large.mime_type}
         self.send({**content, "facts": facts}, [large.data])
 
@@ -528,7 +531,7 @@ class Gallery(Panel):
         with self.hold_sync():
             self.error = None
             self.more = len(pictures) == FIRST_FOUND
-            self._take([_items.of_picture(picture) for picture in pictures])
+            self._take([gallery_items.of_picture(picture) for picture in pictures])
         await asyncio.sleep(REST)
         self.models = await history.models()
         if self.more:
@@ -540,7 +543,7 @@ class Gallery(Panel):
         if count == MOST_FOUND:
             count = await self._client.history.count(text, **which)
         with self.hold_sync():
-            self._take([_items.of_picture(picture) for picture in pictures])
+            self._take([gallery_items.of_picture(picture) for picture in pictures])
             self.more = False
             self.note = (
                 f"The newest {MOST_FOUND:,} of {count:,}; more words or a shorter time find "
@@ -582,13 +585,13 @@ class Gallery(Panel):
         which = self._which()
         found = await self._client.history.search(self.text, limit=FIRST_FOUND, **which)
         known = [item.key for item in self._items[:FIRST_FOUND]]
-        if [_items.of_picture(picture).key for picture in found] != known:
+        if [gallery_items.of_picture(picture).key for picture in found] != known:
             self._search()
 
     def refresh(self) -> None:
         """Look into the journal again; returns at once."""
         if self.searches:
-            runtime.post(self._search)
+            event_loop.post(self._search)
 
     def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
         """What is chosen, or else all that is shown; see `storyboards.Shows`."""
@@ -606,7 +609,9 @@ class Gallery(Panel):
         name = "wonda pictures" if kind == "folder" else f"wonda-pictures.{kind}"
         self.note = f"Exporting {_counted(len(pictures))}…"
         try:
-            path = await self._client.history.export(pictures, await runtime.in_thread(Path, name))
+            path = await self._client.history.export(
+                pictures, await event_loop.in_thread(Path, name)
+            )
         except InvalidInputError:
             self.note = ""
             raise

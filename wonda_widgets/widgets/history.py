@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import did_you_mean, which_client
-from ._permissions import Permission
-from ._posts import Posts
+from ..client import selection
+from ..utils import suggestions
+from ._parts.publish_forms import Posts
+from ._shared.permissions import Permission
 from .compare import FEWEST, MOST, Compare
 from .gallery import Gallery
 from .publish_form import PublishForm
 from .studio import Studio
 
 if TYPE_CHECKING:
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..journal.images import Picture
     from ..models import Media
-    from ..pictures import Picture
-    from ..resources.history import AsyncHistory
 
 GENERATE = Permission.GENERATE
 
@@ -54,8 +55,8 @@ class History(Posts):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise did_you_mean.unknown_arguments(History.__init__, unknown)
-        used, owned = which_client.chosen(wonda)
+            raise suggestions.unknown_arguments(History.__init__, unknown)
+        used, owned = selection.chosen(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)
         self.studio = Studio(used, banner=False, story=False)

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .. import runtime, which_client
-from ..imaging import workers
-from . import _words
-from ._panel import Panel, css, esm
-from ._permissions import Permission, open_to_all, requires
+from ..client import selection
+from ..imaging import decode_threads
+from ..utils import event_loop
+from ._shared import messages
+from ._shared.panel import Panel, css, esm
+from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from PIL import Image
 
-    from ..client import AsyncWonda, Wonda
+    from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
-    from ..jobs import Job
+    from ..jobs.job import Job
+    from ..journal.images import Picture
     from ..models import Media
-    from ..pictures import Picture
 
 LARGE = 2048  # pixels, the longest side of what a click opens
 LARGE_BYTES = 2_000_000
@@ -108,7 +109,7 @@ class ImagePreview(Panel):
         self._shown: Shown | None = None
         self._original: bytes | None = None
         self._wanted: object = None
-        found = which_client.media_of(media)
+        found = selection.media_of(media)
         super().__init__(wonda, given=[media], alt=alt, **traits)
         if found is not None:
             made = getattr(media, "request", {})
@@ -150,13 +151,13 @@ class ImagePreview(Panel):
         behind : bool
             Only fetch it for `then`; what is shown stays.
         """
-        runtime.post(
+        event_loop.post(
             lambda: self._start(self._fetch, media, made or {}, job_id, note, then, behind)
         )
 
     def show_again(self, shown: Shown, note: str = "") -> None:
         """Show a picture from before, without fetching it again; returns at once."""
-        runtime.post(lambda: self._present(shown, None, note))
+        event_loop.post(lambda: self._present(shown, None, note))
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the original to `path` (a file or a folder) and say where it went.
@@ -174,7 +175,7 @@ class ImagePreview(Panel):
         """
         if self._shown is None:
             raise ValueError("There is no picture to save yet.")
-        return runtime.call(self._save(self._shown, path))
+        return event_loop.call(self._save(self._shown, path))
 
     def on_edit(self, listener: Callable[[Shown], object]) -> None:
         """Offer to edit: `listener` is called, on the package's loop, with the picture."""
@@ -194,7 +195,7 @@ class ImagePreview(Panel):
             raise ValueError("There is no picture yet.")
         from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when a picture is there
 
-        return decode.full_size(runtime.call(self.original(self._shown)))
+        return decode.full_size(event_loop.call(self.original(self._shown)))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         made = self._shown.made if self._shown else {}
@@ -227,7 +228,9 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            copies = await workers.decoding(_copies, data, then is not None, _is_drawing(media))
+            copies = await decode_threads.decoding(
+                _copies, data, then is not None, _is_drawing(media)
+            )
         except Exception:
             if self._wanted is media:
                 self.waiting = False
@@ -244,7 +247,7 @@ class ImagePreview(Panel):
             return
         self._shown, self._original, self._wanted = shown, original, shown.media
         small = shown.preview
-        facts = _words.picture(small.width, small.height, small.format, small.size)
+        facts = messages.picture(small.width, small.height, small.format, small.size)
         with self.hold_sync():
             self.data = small.data
             self.mime_type = small.mime_type
@@ -288,7 +291,9 @@ class ImagePreview(Panel):
             self._start(self._send_large, self._shown)
 
     async def _send_large(self, shown: Shown) -> None:
-        large = await workers.decoding(_large, await self.original(shown), _is_drawing(shown.media))
+        large = await decode_threads.decoding(
+            _large, await self.original(shown), _is_drawing(shown.media)
+        )
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
         self.send(content, [large.data])
 
@@ -312,14 +317,14 @@ class ImagePreview(Panel):
             self.saved = f"Saved as {path.name} in {path.parent}"
 
     async def _save(self, shown: Shown, path: str | Path | None) -> Path:
-        from ..imaging import original  # noqa: PLC0415 - needed only now
+        from ..imaging import save_original  # noqa: PLC0415 - needed only now
 
         data = await self.original(shown)
 
         def write() -> Path:
-            return original.write(path, _file_name(shown), _with_texts(data, shown))
+            return save_original.write(path, _file_name(shown), _with_texts(data, shown))
 
-        return await runtime.in_thread(write)
+        return await event_loop.in_thread(write)
 
     @open_to_all
     def _on_download(self, content: dict[str, Any]) -> None:
@@ -327,7 +332,7 @@ class ImagePreview(Panel):
             self._start(self._send_original, self._shown, content.get("view"))
 
     async def _send_original(self, shown: Shown, view: object) -> None:
-        data = await runtime.in_thread(_with_texts, await self.original(shown), shown)
+        data = await event_loop.in_thread(_with_texts, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
         # Of several views only the one that asked is to save it.
@@ -341,7 +346,7 @@ def _copies(
 ) -> tuple[Preview, bytes, bytes]:
     """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
     from ..imaging.preview import of_drawing, preview, still  # noqa: PLC0415 - it loads Pillow
-    from ._preflight import card  # noqa: PLC0415 - a preview alone needs none
+    from ._shared.preflight_panel import card  # noqa: PLC0415 - a preview alone needs none
 
     small = of_drawing(data) if drawn else preview(data)
     if not offered:
@@ -363,13 +368,13 @@ def _large(data: bytes, drawn: bool) -> Preview:  # noqa: FBT001 - private
 
 def _with_texts(data: bytes, shown: Shown) -> bytes:
     """An original with how it was made; slow for a large one, for a thread."""
-    from ..imaging import original  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
-    texts = original.texts(shown.made, shown.job_id, shown.media.media_id)
-    return original.with_texts(data, texts)
+    texts = save_original.texts(shown.made, shown.job_id, shown.media.media_id)
+    return save_original.with_texts(data, texts)
 
 
 def _file_name(shown: Shown) -> str:
-    from ..imaging import original  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return original.file_name(shown.prompt, shown.job_id, shown.preview.format)
+    return save_original.file_name(shown.prompt, shown.job_id, shown.preview.format)

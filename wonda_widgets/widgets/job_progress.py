@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import runtime
-from ..jobs import Job
-from ._panel import css, esm
-from ._watching import WatchingPanel
+from ..jobs.job import Job
+from ..utils import event_loop
+from ._shared.job_tracking import WatchingPanel
+from ._shared.panel import css, esm
 
 if TYPE_CHECKING:
-    from ..client import AsyncWonda, Wonda
+    from ..client.wonda_client import AsyncWonda, Wonda
 
 
 class JobProgress(WatchingPanel):
@@ -53,11 +53,11 @@ class JobProgress(WatchingPanel):
     @job.setter
     def job(self, job: Job | None) -> None:
         _check(job)
-        if runtime.on_loop():
+        if event_loop.on_loop():
             self._watch(job)
         else:
             self._job = job
-            runtime.post(lambda: self._watch(job))
+            event_loop.post(lambda: self._watch(job))
 
 
 def _check(job: object) -> None:

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
-from .. import attachments, budgets, did_you_mean, prompts, runtime, schema
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
-from . import _words
-from ._panel import css, esm
-from ._permissions import Permission, requires
-from ._references import ReferencesPanel
+from ..journal import budgets
+from ..models import parameters, prompt_requirement, reference_images
+from ..utils import event_loop, suggestions
+from ._shared import messages
+from ._shared.panel import css, esm
+from ._shared.permissions import Permission, requires
+from ._shared.reference_images import ReferencesPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..budgets import Budget
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..journal.budgets import Budget
+    from ..journal.images import Picture
     from ..models import ImageModel, Snapshot
-    from ..pictures import Picture
 
 #: Seconds of rest after a change before its price is asked for.
 PRICE_PAUSE = 0.25
@@ -86,8 +88,8 @@ class PromptForm(ReferencesPanel):
         **traits: Any,
     ) -> None:
         self._budget = budgets.of(budget)
-        self._fields: dict[str, list[schema.Field]] = {}
-        self._limits: dict[str, tuple[attachments.Limit, str]] = {}
+        self._fields: dict[str, list[parameters.Field]] = {}
+        self._limits: dict[str, tuple[reference_images.Limit, str]] = {}
         self._without_prompt: set[str] = set()  # models that need none
         self._job: Job | None = None
         self._unknown: OutcomeUnknownError | None = None
@@ -98,9 +100,9 @@ class PromptForm(ReferencesPanel):
         super().__init__(
             wonda, prompt=prompt, model=model or "", params=dict(params or {}), **traits
         )
-        self.observe(lambda _: runtime.post(self._ask_price), ["model", "params"])
-        self.observe(lambda _: runtime.post(self._say_references), "model")
-        runtime.post(self._load)
+        self.observe(lambda _: event_loop.post(self._ask_price), ["model", "params"])
+        self.observe(lambda _: event_loop.post(self._say_references), "model")
+        event_loop.post(self._load)
 
     @property
     def job(self) -> Job | None:
@@ -119,12 +121,14 @@ class PromptForm(ReferencesPanel):
                 self.model = picture.model
             found = self._fields.get(self.model)
             # What was left to the model is shown as what the model takes then.
-            self.params = schema.chosen(found, picture.params) if found else dict(picture.params)
+            self.params = (
+                parameters.chosen(found, picture.params) if found else dict(picture.params)
+            )
 
     def submit(self) -> None:
         """Do what `Generate` does, with the present values, and return at once."""
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
-        runtime.post(lambda: self._guard(self._on_submit, content))
+        event_loop.post(lambda: self._guard(self._on_submit, content))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
@@ -154,9 +158,11 @@ class PromptForm(ReferencesPanel):
             raise WondaError(
                 "This account has no image models.", "Check its plan in your Wonda settings."
             )
-        self._fields = {model.key: schema.fields(model.params) for model in models}
-        self._without_prompt = {model.key for model in models if not prompts.is_needed(model)}
-        self._limits = {model.key: (attachments.limit(model), model.name) for model in models}
+        self._fields = {model.key: parameters.fields(model.params) for model in models}
+        self._without_prompt = {
+            model.key for model in models if not prompt_requirement.is_needed(model)
+        }
+        self._limits = {model.key: (reference_images.limit(model), model.name) for model in models}
         wanted, given = self.model, list(self.params)
         with self.hold_sync():
             self.models = [shown(model, self._fields[model.key]) for model in models]
@@ -165,7 +171,7 @@ class PromptForm(ReferencesPanel):
             self.state = self._rest()
         self._say_references()
         if wanted and wanted not in self._fields:
-            self.error = _words.problem(
+            self.error = messages.problem(
                 InvalidInputError(
                     "model",
                     f"This account has no model {wanted!r}.",
@@ -184,10 +190,10 @@ class PromptForm(ReferencesPanel):
         for name in given:
             if name not in known:
                 takes = f"It takes {', '.join(known) or 'none'}."
-                hint = did_you_mean.suggestion(name, known) or takes
+                hint = suggestions.suggestion(name, known) or takes
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
                 problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
-                self.error = {**_words.problem(problem), "text": f"It was left out. {hint}"}
+                self.error = {**messages.problem(problem), "text": f"It was left out. {hint}"}
 
     def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The values that `model` takes, its defaults where none was given."""
@@ -197,8 +203,8 @@ class PromptForm(ReferencesPanel):
             if params.get(field.name, field.default) is not None
         }
 
-    def _limit(self, model: str) -> tuple[attachments.Limit, str]:
-        return self._limits.get(model, (attachments.Limit(0, None), model))
+    def _limit(self, model: str) -> tuple[reference_images.Limit, str]:
+        return self._limits.get(model, (reference_images.Limit(0, None), model))
 
     def _chosen_model(self) -> str:
         return str(self.model)
@@ -214,10 +220,10 @@ class PromptForm(ReferencesPanel):
     async def _show_price(self, model: str, params: dict[str, Any]) -> None:
         """Ask once for each distinct choice; a price that cannot be had is left out."""
         found = self._fields[model]
-        if any(schema.problem(field, params.get(field.name)) for field in found):
+        if any(parameters.problem(field, params.get(field.name)) for field in found):
             self.price = ""
             return
-        choice = schema.chosen(found, params)
+        choice = parameters.chosen(found, params)
         asked = msgspec.json.encode([model, choice])
         if asked not in self._prices:
             self.price = ""  # rather none than that of the last choice
@@ -229,7 +235,7 @@ class PromptForm(ReferencesPanel):
             except WondaError:
                 self.price = ""
                 return
-            self._prices[asked] = _words.price(estimate.usd, estimate.estimated_credits)
+            self._prices[asked] = messages.price(estimate.usd, estimate.estimated_credits)
         self.price = self._prices[asked]
 
     # ------------------------------------------------------------ asking for it
@@ -255,13 +261,13 @@ class PromptForm(ReferencesPanel):
                 "prompt", "The prompt is empty.", "Describe the image you want."
             )
         for field in found:
-            problem = schema.problem(field, params.get(field.name))
+            problem = parameters.problem(field, params.get(field.name))
             if problem:
                 raise InvalidInputError(f"params.{field.name}", problem)
         references = self._attachments(model)
         self.state = "sending"
         asked = prompt if prompt.strip() else None
-        self._start(self._generate, asked, model, schema.chosen(found, params), references)
+        self._start(self._generate, asked, model, parameters.chosen(found, params), references)
 
     @requires(Permission.GENERATE)
     def _on_settled(self, _content: object) -> None:
@@ -311,13 +317,13 @@ class PromptForm(ReferencesPanel):
         return "running" if self._job is not None and self._job.snapshot.watching else "ready"
 
 
-def shown(model: ImageModel, fields: list[schema.Field]) -> dict[str, Any]:
+def shown(model: ImageModel, fields: list[parameters.Field]) -> dict[str, Any]:
     """A model as a form knows it."""
     return {
         "key": model.key,
         "name": model.name,
         "help": model.description or "",
         "fields": [msgspec.to_builtins(field) for field in fields],
-        "most_references": attachments.limit(model).most,
-        "needs_prompt": prompts.is_needed(model),
+        "most_references": reference_images.limit(model).most,
+        "needs_prompt": prompt_requirement.is_needed(model),
     }

@@ -5,26 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import did_you_mean, which_client
-from ..resources.matrix import AT_ONCE
-from ._permissions import Permission
-from ._posts import PUBLISH, Posts
-from ._together import columns
+from ..client import selection
+from ..matrix.matrix import AT_ONCE
+from ..utils import suggestions
+from ._parts.composite import columns
+from ._parts.lab_form import BUDGET, LabForm
+from ._parts.publish_forms import PUBLISH, Posts
+from ._shared.permissions import Permission
 from .compare import FEWEST, MOST, Compare
 from .edit_form import EditForm
 from .gallery import Gallery
-from .lab_form import BUDGET, LabForm
 from .publish_form import PublishForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..journal.images import Picture
+    from ..matrix.matrix import Matrix
     from ..models import Media
-    from ..pictures import Picture
-    from ..resources.history import AsyncHistory
-    from ..resources.matrix import Matrix
 
 EDIT = Permission.EDIT
 
@@ -79,8 +80,8 @@ class PromptLab(Posts):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise did_you_mean.unknown_arguments(PromptLab.__init__, unknown)
-        used, owned = which_client.chosen(wonda)
+            raise suggestions.unknown_arguments(PromptLab.__init__, unknown)
+        used, owned = selection.chosen(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.form = LabForm(
             template=template,

@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from .. import runtime, which_client
-from ..resources.publish import MAX_ALT_TEXT, check_length
-from ._panel import css, esm
-from ._permissions import Permission, requires
-from ._preflight import Picture, PreflightPanel, facts_of, looked_at
+from ..client import selection
+from ..publishing.limits import MAX_ALT_TEXT, check_length
+from ..utils import event_loop
+from ._shared.panel import css, esm
+from ._shared.permissions import Permission, requires
+from ._shared.preflight_panel import (
+    Picture,
+    PreflightPanel,
+    facts_of,
+    looked_at,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
-    from ..client import AsyncWonda, Wonda
+    from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
-    from ..jobs import Job
+    from ..jobs.job import Job
+    from ..journal.images import Picture as Made
     from ..models import Media
-    from ..pictures import Picture as Made
 
 
 class PublishForm(PreflightPanel):
@@ -76,7 +82,7 @@ class PublishForm(PreflightPanel):
         **traits: Any,
     ) -> None:
         self._schedules: list[Callable[[], object]] = []
-        media = None if isinstance(media_id, str) else which_client.media_of(media_id)
+        media = None if isinstance(media_id, str) else selection.media_of(media_id)
         super().__init__(
             wonda,
             given=[media_id],
@@ -87,7 +93,7 @@ class PublishForm(PreflightPanel):
             **traits,
         )
         if media is not None:
-            runtime.post(lambda: self._start(self._learn, media))
+            event_loop.post(lambda: self._start(self._learn, media))
 
     def offer(
         self,
@@ -141,7 +147,7 @@ class PublishForm(PreflightPanel):
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
-        preview = await runtime.in_thread(looked_at, await fetch())
+        preview = await event_loop.in_thread(looked_at, await fetch())
         if self._wanted is not media:
             return  # another one was asked for meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .. import runtime
 from ..errors import PermissionDeniedError, WondaError
-from . import _words
-from ._panel import Panel, css, esm
-from ._permissions import Permission, requires
+from ..utils import event_loop
+from ._shared import messages
+from ._shared.panel import Panel, css, esm
+from ._shared.permissions import Permission, requires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..client import AsyncWonda, Wonda
-    from ..resources.schedule import ScheduledPost
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..publishing.scheduled_posts import ScheduledPost
 
 LONGEST = 300  # characters of a caption
 
@@ -54,7 +54,7 @@ class ScheduledPosts(Panel):
 
     def refresh(self) -> None:
         """Look at the list again; returns at once."""
-        runtime.post(lambda: self._start(self._load))
+        event_loop.post(lambda: self._start(self._load))
 
     async def _load(self) -> None:
         try:
@@ -82,7 +82,7 @@ class ScheduledPosts(Panel):
     def _kept_facts(self) -> list[tuple[str, str]]:
         return [
             (
-                _words.moment(post["due"]) if post["due"] else "Scheduled",
+                messages.moment(post["due"]) if post["due"] else "Scheduled",
                 f"{post['account']} {post['caption']}".strip(),
             )
             for post in self.posts
@@ -106,7 +106,7 @@ class ScheduledPosts(Panel):
     async def _cancel(self, job_id: str) -> None:
         try:
             # What was asked for is done also if the panel is closed meanwhile.
-            await runtime.shielded(self._client.publish.cancel(job_id))
+            await event_loop.shielded(self._client.publish.cancel(job_id))
             self.said = "Canceled. It will not be posted."
         finally:
             self.canceling = ""

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .. import budgets, runtime, stories
 from ..errors import WondaError
-from ..jobs import Job
+from ..export import timeline
+from ..jobs.job import Job
+from ..journal import budgets
+from ..journal.images import Picture
 from ..models import Media, one_line
-from ..pictures import Picture
-from ._panel import Panel, css, esm
-from ._permissions import open_to_all
+from ..utils import event_loop
+from ._shared.panel import Panel, css, esm
+from ._shared.permissions import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..client import AsyncWonda, Wonda
-    from ..resources.history import AsyncHistory
-    from ..stories import Chapter
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..export.timeline import Chapter
 
 MOST = 30  # pictures
 REST = 0.5  # seconds, so that many changes that come together are told once
@@ -60,7 +62,7 @@ class Story(Panel):
         self._due = False
         super().__init__(wonda, **traits)
         self._unwatch.append(self._client.history.watch(self.refresh_soon))
-        runtime.post(self.refresh_soon)
+        event_loop.post(self.refresh_soon)
 
     def refresh_soon(self) -> None:
         """Look into the journal again, once for many changes. On the loop only."""
@@ -80,7 +82,7 @@ class Story(Panel):
         with self.hold_sync():
             self.error = None
             self.entries = [_entry(chapter) for chapter in self._told]
-            self.summary = f"{stories.summary(self._told)}.{more}" if self._told else ""
+            self.summary = f"{timeline.summary(self._told)}.{more}" if self._told else ""
             self.state = "ready"
 
     def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:

@@ -5,29 +5,30 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import did_you_mean, runtime, which_client
+from ..client import selection
 from ..errors import NoMediaError
-from . import _words
-from ._permissions import Permission
-from ._posts import Posts
-from ._together import columns
-from .filmstrip import Filmstrip
+from ..utils import event_loop, suggestions
+from ._parts.composite import columns
+from ._parts.filmstrip import Filmstrip
+from ._parts.publish_forms import Posts
+from ._parts.unfinished import Unfinished
+from ._shared import messages
+from ._shared.permissions import Permission
 from .image_preview import ImagePreview
 from .job_progress import JobProgress
 from .prompt_form import PromptForm
 from .publish_form import PublishForm
-from .unfinished import Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ..budgets import Budget
-    from ..client import AsyncWonda, Wonda
-    from ..jobs import Job
+    from ..api.history import AsyncHistory
+    from ..client.wonda_client import AsyncWonda, Wonda
+    from ..jobs.job import Job
+    from ..journal.budgets import Budget
+    from ..journal.entries import Record
+    from ..journal.images import Picture
     from ..models import Media, Snapshot
-    from ..pictures import Picture
-    from ..records import Record
-    from ..resources.history import AsyncHistory
     from .edit_form import EditForm
     from .image_preview import Shown
 
@@ -92,8 +93,8 @@ class Studio(Posts):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise did_you_mean.unknown_arguments(Studio.__init__, unknown)
-        used, owned = which_client.chosen(wonda)
+            raise suggestions.unknown_arguments(Studio.__init__, unknown)
+        used, owned = selection.chosen(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.unfinished = Unfinished(used, self._go_on, self._check, of=of)
         self.prompt_form = PromptForm(
@@ -111,8 +112,8 @@ class Studio(Posts):
         )
         self.prompt_form.on_job(self._began)
         self.preview.on_edit(self._edit)
-        self.prompt_form.observe(lambda _: runtime.post(self._shape), ["model", "params"])
-        runtime.post(self._shape)  # the models may have come before anyone observed them
+        self.prompt_form.observe(lambda _: event_loop.post(self._shape), ["model", "params"])
+        event_loop.post(self._shape)  # the models may have come before anyone observed them
 
     # ------------------------------------------------------------ for the next cell
 
@@ -153,7 +154,7 @@ class Studio(Posts):
 
         With `behind` it only joins the earlier ones.
         """
-        note = _words.duration(picture.seconds) if picture.seconds else ""
+        note = messages.duration(picture.seconds) if picture.seconds else ""
         about: dict[str, Any] = {"job_id": picture.job_id, "note": note, "behind": behind}
         self.preview.show(
             picture.media, picture.request, then=lambda shown: self._arrived(shown, note), **about
@@ -231,7 +232,7 @@ class Studio(Posts):
             media = snapshot.media
         except NoMediaError:  # said beside the job's status
             return
-        note = _words.duration(snapshot.elapsed)
+        note = messages.duration(snapshot.elapsed)
 
         # A job that was left for another one brings its picture, but not to the front.
         self.preview.show(

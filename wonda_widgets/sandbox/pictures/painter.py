@@ -26,7 +26,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from . import scenes, still
 from .canvas import Canvas, tiled, white_noise
-from .palette import Palette, Words, mix, mood_of, palette_for
+from .palette import (
+    Palette,
+    Words,
+    mix,
+    mood_of,
+    palette_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

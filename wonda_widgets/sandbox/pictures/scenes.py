@@ -32,7 +32,15 @@ from .canvas import (
     smooth,
     soft_noise,
 )
-from .palette import Colour, Palette, Words, along, lift, luminance, mix
+from .palette import (
+    Colour,
+    Palette,
+    Words,
+    along,
+    lift,
+    luminance,
+    mix,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

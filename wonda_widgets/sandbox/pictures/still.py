@@ -30,7 +30,14 @@ from .palette import (
     recoloured,
     rgb,
 )
-from .scenes import flock, leaf, mist, moon, stars, sun
+from .scenes import (
+    flock,
+    leaf,
+    mist,
+    moon,
+    stars,
+    sun,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

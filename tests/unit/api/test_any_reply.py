@@ -1,0 +1,178 @@
+"""Whatever a server replies, with any status and any bytes: only errors of our own come out."""
+
+import json
+import re
+
+import httpx
+import pytest
+from conftest import KEY
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import wonda_widgets as ww
+from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http.transport import Transport
+from wonda_widgets.utils import event_loop
+
+NAMES = re.findall(
+    r"\w+",
+    """accounts status error message code deferUntil outputs outputKey outputValue media mediaId url
+    width createdAt finishedAt errorMessage permalink inferenceJobId outputJobId generation image
+    instagramAccountId username key label params attachments estimatedCostMicrodollars
+    estimatedCostUsd estimatedCredits email accountId plan mimeType scheduledFor raw""",
+)
+WORDS = st.sampled_from(
+    ["succeeded", "failed", "queued", "", "..", "2026-12-01T00:00:00Z", "https://a.example/p"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(), inner, max_size=4)
+        | st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, inner))
+    ),
+    max_leaves=20,
+)
+REPLIES = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, WORDS | VALUES)) | VALUES
+BODIES = REPLIES.map(lambda value: json.dumps(value).encode()) | st.binary()
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["Retry-After", "Location", "Content-Encoding", "Content-Length", "X-Request-Id"]
+    ),
+    st.binary(max_size=20).filter(lambda value: not set(b"\r\n\0") & set(value))
+    | st.sampled_from([b"-1", b"1e9", b"0", b"99999999999999999999", b"Mon, 99 Foo 0000", b"gzip"]),
+    max_size=2,
+)
+STATUSES = st.sampled_from([200, 200, 200, 201, 302, 400, 401, 408, 429, 500, 503]) | st.integers(
+    200, 599
+)
+
+
+class Body(httpx.AsyncByteStream):
+    def __init__(self, content):
+        self.content = content
+
+    async def __aiter__(self):
+        yield self.content
+
+
+class Replies(httpx.AsyncBaseTransport):
+    """Replies the same to everything."""
+
+    def __init__(self, status, headers, content):
+        self.reply = status, headers, content
+
+    async def handle_async_request(self, _request):
+        status, headers, content = self.reply
+        return httpx.Response(status, headers=list(headers.items()), stream=Body(content))
+
+
+async def no_pause(_seconds):
+    pass
+
+
+def client(status, headers, content):
+    wonda = ww.AsyncWonda(KEY, base_url="https://api.example/v1", transport=Replies(200, {}, b""))
+    wonda._core.transport = Transport(
+        ApiKey(KEY),
+        "https://api.example/v1",
+        5.0,
+        Replies(status, {name.encode(): value for name, value in headers.items()}, content),
+        sleep=no_pause,
+    )
+    return wonda
+
+
+async def polled(wonda, kind):
+    """One poll, and what a job makes of it."""
+    job = wonda.jobs.attach(kind, "j1")
+    try:
+        async for snapshot in job.updates():
+            if snapshot.trouble or snapshot.status != "submitted" or not snapshot.watching:
+                repr(snapshot)
+                assert snapshot.error is None or "Following the job failed" not in str(
+                    snapshot.error
+                )
+                return
+    finally:
+        job.stop()
+
+
+ENDPOINTS = {
+    "capabilities": lambda wonda: wonda.capabilities(),
+    "whoami": lambda wonda: wonda.whoami(),
+    "accounts": lambda wonda: wonda.accounts.instagram(),
+    "history": lambda wonda: wonda.publish.history(),
+    "estimate": lambda wonda: wonda.pricing.estimate(model="m"),
+    "prices": lambda wonda: wonda.pricing.list(),
+    "generate": lambda wonda: wonda.images.generate(model="m", prompt="p"),
+    "publish": lambda wonda: wonda.publish.instagram(media_id="m", instagram_account_id="a"),
+    "upload": lambda wonda: wonda.media.upload(b"GIF89a"),
+    "download": lambda wonda: wonda.media.download(ww.Media(url="https://storage.example/a")),
+    "inference": lambda wonda: polled(wonda, "inference"),
+    "published": lambda wonda: polled(wonda, "publish"),
+}
+ANY = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@ANY
+@given(status=STATUSES, headers=HEADERS, content=BODIES)
+@example(200, {}, b'{"status": "succeeded", "createdAt": "0001-01-01T00:00:00+14:00"}')
+@example(200, {}, b"[" * 100_000)
+@example(200, {}, b"1" * 5000)
+def test_only_our_own_errors_come_out(endpoint, status, headers, content):
+    async def ask():
+        wonda = client(status, headers, content)
+        try:
+            job = await ENDPOINTS[endpoint](wonda)
+            if isinstance(job, ww.Job):
+                job.stop()
+        except ww.WondaError as error:
+            assert str(error)  # noqa: PT017 - of any
+        finally:
+            await wonda.aclose()
+
+    event_loop.call(ask())
+
+
+ADDRESSES = st.text() | st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["http://", "https://", "file://", "//", "http:/", "HTTP://[", "data:"]),
+    st.text(max_size=20) | st.ip_addresses().map(str) | st.integers(0, 2**40).map(str),
+    st.sampled_from(["", "/a", ":99999/", "]", ":x", "/\0", "@b.example/", "/\ud800"]),
+)
+
+
+@ANY
+@given(address=ADDRESSES)
+@example("http://xn--/a")
+@example("http://a..b/")
+@example("http://[::1")
+def test_an_address_is_opened_or_refused(address):
+    async def ask(wonda):
+        try:
+            await wonda.media.download(ww.Media(url=address))
+        except ww.WondaError as error:
+            assert str(error)  # noqa: PT017 - of any
+        finally:
+            await wonda.aclose()
+
+    event_loop.call(ask(client(200, {}, b"picture")))
+    redirect = {"Location": address.encode("utf-8", "replace").translate(None, b"\r\n\0")}
+    wonda = client(302, redirect, b"")
+    event_loop.call(asked_first(wonda))
+
+
+async def asked_first(wonda):
+    try:
+        with pytest.raises(ww.WondaError):
+            await wonda.media.download(ww.Media(url="https://storage.example/a"))
+    finally:
+        await wonda.aclose()

@@ -1,0 +1,319 @@
+"""Several pictures as one post: made once, final at once, and never twice by accident."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from conftest import BASE, KEY
+from posting_service import EARLIER
+
+import wonda_widgets as ww
+from wonda_widgets.publishing import duplicate_guard
+
+THREE = {"media_ids": ["m1", "m2", "m3"], "instagram_account_id": "a1", "caption": "Three"}
+PATH = "/publish/instagram/carousel"
+
+
+class Service:
+    """A Wonda that posts carousels, remembers, and loses its answers on demand."""
+
+    def __init__(self) -> None:
+        self.posts = []
+        self.rows = []
+        self.lose = ""
+        self.bare = ()
+        self.reply = None
+        self.waited = []
+
+    async def __call__(self, request):
+        path = request.url.path.removeprefix("/api/v1")
+        if path == "/instagram/publishes":
+            rows = [*self.rows[::-1], EARLIER]
+            return httpx.Response(200, json={"publishes": rows, "nextCursor": None})
+        if path.startswith("/jobs/"):
+            return httpx.Response(200, json={"status": "succeeded"})
+        if path == "/publish/scheduled":
+            return httpx.Response(200, json={"scheduled": []})
+        assert path == PATH
+        self.waited.append(request.extensions["timeout"]["read"])
+        body = json.loads(request.content)
+        if self.lose == "before":
+            raise httpx.ReadError("lost")
+        self.posts.append(body)
+        number = len(self.posts)
+        made = {
+            "instagramPublishId": f"i{number}",
+            "igMediaId": f"1790{number}",
+            "permalink": f"https://instagram.example.test/p/{number}",
+        }
+        row = {
+            **made,
+            "mediaIds": body["mediaIds"],
+            "instagramAccountId": body["instagramAccountId"],
+            "caption": body.get("caption"),
+            "product": "CAROUSEL",
+            "status": "succeeded",
+            "createdAt": datetime.now(UTC).isoformat(),
+        }
+        self.rows.append({name: row[name] for name in row if name not in self.bare})
+        if self.lose == "after":
+            raise httpx.ReadError("lost")
+        answer = {**made, "imageCount": len(body["mediaIds"])}
+        return httpx.Response(200, json=answer if self.reply is None else self.reply)
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    return Service()
+
+
+def test_the_job_has_ended_with_the_post_s_address_and_nothing_is_polled(kernel, service):
+    wonda = kernel()
+    job = wonda.publish.instagram_carousel(**THREE)
+    assert job.done
+    done = job.wait(timeout=5)
+    assert done.permalink == "https://instagram.example.test/p/1"
+    assert done.raw["imageCount"] == 3
+    assert service.posts == [
+        {"mediaIds": ["m1", "m2", "m3"], "instagramAccountId": "a1", "caption": "Three"}
+    ]
+    assert min(service.waited) >= 120, "the service may take a minute to post all of it"
+    assert "wonda.publish.instagram_carousel(" in job.code()
+    assert "media_ids=['m1', 'm2', 'm3']" in job.code()
+
+
+def test_the_next_kernel_knows_it_too(kernel):
+    kernel().publish.instagram_carousel(**THREE)
+    [job] = kernel().jobs.recent()
+    assert (job.kind, job.status) == ("publish", "succeeded")
+    assert job.wait(timeout=5).permalink == "https://instagram.example.test/p/1"
+    assert kernel().jobs.unfinished() == []
+
+
+def test_the_same_pictures_in_another_order_are_the_same_post(kernel, service):
+    wonda, other = kernel(), kernel()
+    wonda.publish.instagram_carousel(**THREE)
+    again = {**THREE, "media_ids": ["m3", "m1", "m2"]}
+    with pytest.raises(
+        ww.AlreadyPublishedError, match="These pictures were already posted"
+    ) as caught:
+        other.publish.instagram_carousel(**again)
+    assert caught.value.permalink == "https://instagram.example.test/p/1"
+    assert len(service.posts) == 1
+    other.publish.instagram_carousel(**again, allow_repeat=True)
+    other.publish.instagram_carousel(**{**THREE, "media_ids": ["m1", "m2"]})
+    assert len(service.posts) == 3
+
+
+def test_one_that_another_computer_posted_is_found_in_the_history(kernel, service, tmp_path):
+    kernel().publish.instagram_carousel(**THREE)
+    transport = httpx.MockTransport(service)
+    with (
+        ww.Wonda(
+            KEY, base_url=BASE, journal=tmp_path / "else.db", transport=transport
+        ) as elsewhere,
+        pytest.raises(ww.AlreadyPublishedError),
+    ):
+        elsewhere.publish.instagram_carousel(**THREE)
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("lose", ["before", "after"])
+def test_a_lost_answer_is_settled_by_the_history(kernel, service, lose):
+    wonda = kernel()
+    service.lose = lose
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    service.lose = ""
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is (lose == "after")
+    if lose == "after":
+        assert finding.permalink == "https://instagram.example.test/p/1"
+        with pytest.raises(ww.AlreadyPublishedError):
+            wonda.publish.instagram_carousel(**THREE)
+    else:
+        wonda.publish.instagram_carousel(**THREE)
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("bare", [("mediaIds",), ("mediaIds", "caption")])
+def test_a_history_that_does_not_name_the_pictures_settles_nothing_by_itself(kernel, service, bare):
+    wonda = kernel()
+    service.lose, service.bare = "after", bare
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    assert wonda.publish.check(caught.value).posted is None
+    wonda.publish.settle(caught.value, posted=True)
+    service.lose = ""
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram_carousel(**THREE)
+    assert len(service.posts) == 1
+
+
+def test_a_carousel_s_row_is_no_post_of_one_of_its_pictures(kernel, service):
+    from wonda_widgets.publishing.post_history import post
+    from wonda_widgets.publishing.post_matching import repeats
+
+    kernel().publish.instagram_carousel(**THREE)
+    row = post(service.rows[0])
+    assert row.media_ids == {"m1", "m2", "m3"}
+    alone = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Three"}
+    two = {"mediaIds": ["m1", "m2"], "instagramAccountId": "a1", "caption": "Three"}
+    all_three = {**two, "mediaIds": ["m2", "m3", "m1"]}
+    found = [repeats(row, body).name for body in (alone, two, all_three)]
+    assert found == ["OTHER", "OTHER", "OURS"]
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_should_the_service_answer_with_a_job_it_is_followed(kernel, service):
+    service.reply = {"outputJobId": "p9", "status": "queued"}
+    job = kernel().publish.instagram_carousel(**THREE)
+    assert job.id == "p9"
+    assert job.wait(timeout=5).status == "succeeded"
+
+
+@pytest.mark.parametrize("reply", [{}, {"imageCount": 3}, [], "done"])
+def test_an_answer_that_names_nothing_leaves_the_outcome_unknown(kernel, service, reply):
+    wonda = kernel()
+    service.reply = reply
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    assert wonda.publish.check(caught.value).posted is True
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"media_ids": ["m1"]}, "A carousel has 2 to 10 pictures; this one has 1 picture."),
+        ({"media_ids": [f"m{n}" for n in range(11)]}, "this one has 11 pictures."),
+        ({"media_ids": []}, "takes a list of media ids"),
+        ({"media_ids": "m1"}, "takes a list of media ids"),
+        ({"media_ids": ["m1", None]}, "takes a list of media ids"),
+        ({"media_ids": ["m1", "m1"]}, "twice"),
+        ({"instagram_account_id": ""}, "No Instagram account"),
+        ({"caption": "x" * 2201}, "2,201 characters"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_nothing_is_sent(kernel, service, change, said):
+    with pytest.raises(ww.InvalidInputError, match=said):
+        kernel().publish.instagram_carousel(**{**THREE, **change})
+    assert service.posts == []
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_on_the_sandbox():
+    with ww.Wonda.sandbox(seconds=0.05) as wonda:
+        jobs = [wonda.images.generate(model="z-image", prompt=f"A {n}") for n in "abc"]
+        ids = [job.wait().media.media_id for job in jobs]
+        account = wonda.accounts.instagram()[0].instagram_account_id
+        post = {"media_ids": ids, "instagram_account_id": account, "caption": "All"}
+        done = wonda.publish.instagram_carousel(**post).wait()
+        assert done.permalink
+        with pytest.raises(ww.AlreadyPublishedError):
+            wonda.publish.instagram_carousel(**post)
+        wonda.faults.add("POST", "publish/instagram/carousel", "drop", after=True)
+        with pytest.raises(ww.OutcomeUnknownError) as caught:
+            wonda.publish.instagram_carousel(**{**post, "caption": "Lost"})
+        assert wonda.publish.check(caught.value).posted is True
+
+
+def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
+    kernel, service, monkeypatch
+):
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 240.0)
+    wonda = kernel()
+    service.lose = "before"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram_carousel(**THREE)
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is None
+    assert finding.again_in == duplicate_guard.AGAIN
+    service.lose = ""
+    with pytest.raises(ww.OutcomeUnknownError):
+        kernel().publish.instagram_carousel(**THREE)
+    assert service.posts == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"instagramPublishId": "i", "status": "failed", "errorMessage": "no"},
+        {"instagramPublishId": "i", "status": "processing"},
+        {"instagramPublishId": "i", "error": {"message": "no"}},
+        {"instagramPublishId": "i", "success": False},
+        {"instagramPublishId": "i", "published": False},
+        {"igMediaId": "x", "ok": False, "message": "2 of 3 slides failed"},
+        {"instagramPublishId": "i", "errors": ["container expired"]},
+    ],
+)
+def test_an_answer_that_does_not_say_that_it_is_done_is_not_called_posted(kernel, service, reply):
+    service.reply = reply
+    with pytest.raises(ww.OutcomeUnknownError):
+        kernel().publish.instagram_carousel(**THREE)
+
+
+def row_of(**facts):
+    from wonda_widgets.publishing.post_history import post
+
+    row = {"instagramAccountId": "a1", "caption": "Three", "createdAt": "2026-11-25T12:00:05Z"}
+    return post({**row, **facts})
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted", "like"),
+    [
+        ({"product": "IMAGE", "mediaId": "m1"}, ["m1", "m2"], "DOUBTFUL"),
+        ({"product": "FEED"}, ["m1", "m2"], "DOUBTFUL"),
+        (
+            {"product": "CAROUSEL", "mediaIds": ["c1", "c2"], "caption": None},
+            ["m1", "m2"],
+            "DOUBTFUL",
+        ),
+        ({"product": "CAROUSEL_ALBUM", "mediaIds": ["m1", "m2"]}, ["m2", "m1"], "OURS"),
+        ({"mediaIds": ["m1", "m2"]}, ["m1"], "DOUBTFUL"),
+        ({"product": "STORIES", "mediaIds": ["x"]}, ["m1", "m2"], "OTHER"),
+        ({"product": "CAROUSEL", "mediaIds": ["x", "y"], "caption": "Else"}, ["m1", "m2"], "OTHER"),
+    ],
+)
+def test_what_a_row_of_the_history_is_to_a_post(facts, wanted, like):
+    from wonda_widgets.publishing.post_matching import likeness
+
+    body = {"instagramAccountId": "a1", "caption": "Three"}
+    body |= {"mediaIds": wanted} if len(wanted) > 1 else {"mediaId": wanted[0]}
+    asked = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    assert likeness(row_of(**facts), body, asked).name == like
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_the_same_edits_made_again_by_another_kernel_are_the_same_carousel(
+    served, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 60.0)
+    sandbox, base_url = served(seconds=0.05)
+    edit = {"operations": [{"type": "encode", "format": "JPEG"}]}
+
+    def edited(wonda, media_ids):
+        return [
+            wonda.media.upload(b"\xff\xd8\xff same", edit={"of": each, **edit}).media_id
+            for each in media_ids
+        ]
+
+    with (
+        ww.Wonda.served_sandbox(base_url, journal=tmp_path / "j.db") as one,
+        ww.Wonda.served_sandbox(base_url, journal=tmp_path / "j.db") as other,
+    ):
+        jobs = [one.images.generate(model="z-image", prompt=f"A {n}") for n in "ab"]
+        originals = [job.wait().media.media_id for job in jobs]
+        account = one.accounts.instagram()[0].instagram_account_id
+        one.publish.instagram_carousel(
+            media_ids=edited(one, originals), instagram_account_id=account
+        )
+        again = edited(other, originals[::-1])
+        with pytest.raises(ww.AlreadyPublishedError):
+            other.publish.instagram_carousel(media_ids=again, instagram_account_id=account)
+    assert len(sandbox.store.carousels) == 1

@@ -1,0 +1,40 @@
+"""What the service says that things cost, where that is a price."""
+
+import httpx
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets.utils import event_loop
+
+
+@pytest.fixture
+def quoted():
+    """A client of a service with one price for everything."""
+    made = []
+
+    def at(**price):
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=price))
+        made.append(ww.Wonda(KEY, transport=transport))
+        return made[-1]
+
+    yield at
+    for client in made:
+        client.close()
+
+
+def each(wonda):
+    return event_loop.call(wonda._async.pricing.each(model="m", params={}))
+
+
+def test_a_price_below_nothing_is_none(quoted):
+    wonda = quoted(estimatedCostMicrodollars=-5, estimatedCredits=-1)
+    estimate = wonda.pricing.estimate(model="m")
+    assert (estimate.usd, estimate.estimated_credits) == (None, None)
+    assert each(wonda) is None
+
+
+def test_what_is_a_price_stays(quoted):
+    found = each(quoted(estimatedCostMicrodollars=20_000, estimatedCredits=-1))
+    assert (found.usd, found.estimated_credits) == (0.02, None)
+    assert each(quoted(estimatedCostMicrodollars=0)).usd == 0

@@ -1,0 +1,418 @@
+"""An edit as an object: what is done, undone, kept, uploaded; and the outside tool."""
+
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.client import wonda_cli
+from wonda_widgets.client.edit import (
+    Crop,
+    Edit,
+    Encode,
+    Pad,
+    Resize,
+    Text,
+    cli,
+)
+
+LEFT = Crop(x=0, y=0, width=20, height=20)
+TOP = Crop(x=0, y=0, width=20, height=10)
+
+
+def picture(width=40, height=20, kind="PNG"):
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "red").save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def wonda():
+    with ww.Wonda.sandbox(seconds=0.01) as client:
+        yield client
+
+
+# ---------------------------------------------------------------- Edit
+
+
+def test_an_edit_leaves_the_original_and_gives_what_was_asked():
+    data = picture()
+    edit = ww.edit.Edit(data).add(LEFT, Encode(format="JPEG"))
+    made = edit.render()
+    assert (made.width, made.height, made.format) == (20, 20, "JPEG")
+    assert edit.data == data
+    assert edit.size == (40, 20)
+    assert Image.open(io.BytesIO(edit.preview())).size == (20, 20)
+
+
+def test_steps_are_undone_and_done_again():
+    edit = Edit(picture())
+    assert not edit.undo()
+    assert not edit.redo()
+    edit.add(LEFT).add(TOP, Encode(format="PNG"))
+    assert edit.undo()
+    assert edit.operations == (LEFT,)
+    assert edit.redo()
+    assert edit.operations == (LEFT, TOP, Encode(format="PNG"))
+    edit.undo()
+    edit.add(Resize(width=5, height=5))
+    assert not edit.can_redo
+
+
+def test_a_format_takes_the_place_of_the_one_before():
+    edit = Edit(picture()).add(Encode(format="JPEG")).add(Encode(format="WEBP", quality=50))
+    assert edit.operations == (Encode(format="WEBP", quality=50),)
+    edit.undo()
+    assert edit.operations == (Encode(format="JPEG"),)
+
+
+def test_what_cannot_be_done_adds_nothing():
+    edit = Edit(picture()).add(LEFT)
+    with pytest.raises(ww.InvalidInputError, match="out of the picture, which has 20 × 20"):
+        edit.add(Resize(width=20, height=20), Crop(x=5, y=0, width=20, height=20))
+    assert edit.operations == (LEFT,)
+
+
+def test_operations_are_kept_as_json():
+    edit = Edit(picture()).add(LEFT, Text(text="Hello", text_color="#ff00ff"))
+    kept = edit.to_json()
+    assert json.loads(kept)[0] == {"operation": "crop", "x": 0, "y": 0, "width": 20, "height": 20}
+    again = Edit.from_json(kept, picture())
+    assert again.operations == edit.operations
+    assert again.render() == edit.render()
+    for bad in ("{", "5", '[{"operation": "sing"}]', b"\xff"):
+        with pytest.raises(ww.InvalidInputError):
+            Edit.from_json(bad, picture())
+
+
+def test_a_media_is_fetched_edited_and_uploaded_and_the_journal_knows(wonda):
+    media = wonda.images.generate(model="z-image", prompt="x").wait().media
+    edit = Edit(media, wonda=wonda, name="A quiet harbour")
+    edit.add(ww.edit.centered_crop(edit.size, 4 / 5), Encode(format="JPEG"))
+    made = edit.upload()
+    assert made.media_id not in {None, media.media_id}
+    fetched = wonda.media.open(made)
+    assert fetched.size == (made.width, made.height)
+    assert fetched.width / fetched.height == pytest.approx(0.8, abs=0.01)
+    (kept,) = records(wonda)
+    assert kept["name"] == "a-quiet-harbour-edited.jpg"
+    assert kept["edit"] == {"of": media.media_id, "operations": json.loads(edit.to_json())}
+    assert Edit.from_json(json.dumps(kept["edit"]["operations"]), media, wonda=wonda).render() == (
+        edit.render()
+    )
+
+
+def records(wonda):
+    """What the journal has of uploads."""
+    journal = wonda._async._core.journal
+    found = journal._records("kind='upload'", ()).result()
+    return [record.body for record in found]
+
+
+def test_an_edit_without_a_client_says_so(wonda):
+    media = wonda.images.generate(model="z-image", prompt="x").wait().media
+    with pytest.raises(ww.InvalidInputError, match="no client"):
+        Edit(media).render()
+    with pytest.raises(ww.InvalidInputError, match="no client"):
+        Edit(picture()).upload()
+    with pytest.raises(ww.InvalidInputError, match="cannot be read"):
+        Edit("no/such/file.png")
+
+
+# ---------------------------------------------------------------- the tool
+
+STAND_IN = f"""#!{sys.executable}
+import json, os, pathlib, sys, time
+log = pathlib.Path(__file__).with_name("log.json")
+calls = json.loads(log.read_text()) if log.exists() else []
+calls.append(sys.argv[1:])
+log.write_text(json.dumps(calls))
+media = "media-%d" % len(calls)
+out = sys.argv[sys.argv.index("-o") + 1] if "-o" in sys.argv else None
+"""
+
+RUNS = {
+    "top": 'print(json.dumps({"mediaId": media}))',
+    "outputs": 'print(json.dumps({"outputs": [{"mediaId": media}]}))',
+    "nested": 'print(json.dumps({"outputs": [{"media": {"mediaId": media}}]}))',
+    "bare": "print(media)",
+    "much": 'print(" " * 3_000_000, file=sys.stderr); print(" " * 3_000_000); print(media)',
+}
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    """A stand-in for the tool; gives what it was called with."""
+
+    def make(code, name="stand-in"):
+        path = tmp_path / name
+        path.write_text(STAND_IN + code)
+        path.chmod(0o755)
+        monkeypatch.setenv("WONDA_BIN", str(path))
+        return lambda: json.loads((tmp_path / "log.json").read_text())
+
+    return make
+
+
+only_where_scripts_run = pytest.mark.forks  # a script is a program only there
+
+
+@only_where_scripts_run
+@pytest.mark.parametrize("said", RUNS)
+def test_the_tool_is_told_what_to_do_and_says_what_it_made(tool, said):
+    calls = tool(RUNS[said])
+    assert cli(LEFT, "original-1") == "media-1"
+    (call,) = calls()
+    assert call[:6] == ["edit", "image", "--media", "original-1", "--operation", "imageCrop"]
+    assert json.loads(call[call.index("--params") + 1]) == {
+        "cropPixelX": 0,
+        "cropPixelY": 0,
+        "cropPixelWidth": 20,
+        "cropPixelHeight": 20,
+    }
+
+
+@only_where_scripts_run
+def test_a_text_goes_as_words_and_parameters(tool):
+    calls = tool(RUNS["top"])
+    media = ww.Media(media_id="m-1")
+    hostile = '--quiet; "$(touch owned)"\n`id`'
+    cli(Text(text=hostile, position="top-left", size_percent=40, font_family="Anton"), media)
+    (call,) = calls()
+    assert call[call.index("--prompt-text") + 1] == hostile
+    params = json.loads(call[call.index("--params") + 1])
+    assert params["position"] == "top-left"
+    assert params["sizePercent"] == 40
+    assert params["fontFamily"] == "Anton"
+    assert set(params) == {
+        *("position", "paddingTop", "paddingRight", "paddingBottom", "paddingLeft"),
+        *("sizePercent", "fontFamily", "fontSizeScale", "strokeWidth", "textColor"),
+    }
+
+
+@only_where_scripts_run
+def test_several_operations_are_one_run_each_and_only_the_last_writes_the_file(tool, tmp_path):
+    calls = tool(
+        'pathlib.Path(out).write_bytes(b"x") if out else print(media)'.replace(
+            "print(media)", 'print(json.dumps({"mediaId": media}))'
+        )
+    )
+    target = tmp_path / "made.png"
+    assert cli([LEFT, Text(text="Hi")], "original-1", output=target) == target
+    first, second = calls()
+    assert "-o" not in first
+    assert second[second.index("--media") + 1] == "media-1"
+    flag, written = second[-2], Path(second[-1])
+    assert flag == "-o"
+    assert (written.parent, written.suffix) == (target.parent, ".png")
+    assert not written.exists()
+    with pytest.raises(ww.InvalidInputError, match="is there already"):
+        cli(LEFT, "original-1", output=target)
+
+
+@only_where_scripts_run
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        ('print("warming up")\nsys.exit("Error: no credits left")', ww.WondaError, "no credits"),
+        ("sys.exit(3)", ww.WondaError, "exit status 3"),
+        ('print("{junk")', ww.UnexpectedReplyError, "did not say"),
+        ('print("done")', ww.UnexpectedReplyError, "did not say"),
+        ("print('[1, 2]')", ww.UnexpectedReplyError, "did not say"),
+        ("print('--output-1')", ww.UnexpectedReplyError, "did not say"),
+        ("print('media-1\\nmedia-2')", ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": "--flag"}))', ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": "a b"}))', ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": "a\\x1bb"}))', ww.UnexpectedReplyError, "did not say"),
+        ('print(json.dumps({"mediaId": 5, "outputs": {}}))', ww.UnexpectedReplyError, "library"),
+        ("pass", ww.UnexpectedReplyError, "did not say"),
+    ],
+)
+def test_a_tool_that_misbehaves_is_an_error_in_words(tool, code, error, said):
+    tool(code)
+    with pytest.raises(error, match=said):
+        cli(LEFT, "original-1")
+
+
+@only_where_scripts_run
+def test_a_tool_that_writes_no_file_made_none(tool, tmp_path):
+    tool(RUNS["top"])
+    with pytest.raises(ww.UnexpectedReplyError, match="wrote no file"):
+        cli(LEFT, "original-1", output=tmp_path / "made.png")
+
+
+@only_where_scripts_run
+def test_a_tool_that_fails_half_way_leaves_no_part_of_a_file(tool, tmp_path):
+    tool('pathlib.Path(out).write_bytes(b"half"); sys.exit("disk full")')
+    folder = tmp_path / "made"
+    folder.mkdir()
+    with pytest.raises(ww.WondaError, match="disk full"):
+        cli(LEFT, "original-1", output=folder / "made.png")
+    assert list(folder.iterdir()) == []
+
+
+@only_where_scripts_run
+@pytest.mark.parametrize("where", ["stdout", "stderr"])
+def test_a_tool_that_prints_without_end_is_ended(tool, monkeypatch, where):
+    monkeypatch.setattr(wonda_cli, "MOST_PRINTED", 2**20)
+    tool(f"while True: print('y' * 9999, file=sys.{where})")
+    with pytest.raises(ww.WondaError, match="ended because it printed more than 1 MB"):
+        cli(LEFT, "original-1")
+
+
+@only_where_scripts_run
+def test_a_tool_that_has_printed_too_much_is_not_read(tool, monkeypatch):
+    monkeypatch.setattr(wonda_cli, "MOST_PRINTED", 2**20)
+    tool(RUNS["much"])
+    with pytest.raises(ww.WondaError, match="printed more than 1 MB"):
+        cli(LEFT, "original-1")
+
+
+HANGS = """
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path(__file__).with_name("child").write_text(str(child.pid))
+time.sleep(600)
+"""
+
+
+@only_where_scripts_run
+def test_a_tool_that_hangs_is_ended_with_what_it_started(tool, tmp_path, monkeypatch):
+    tool(HANGS)
+    child = tmp_path / "child"
+
+    def until_it_hangs(*_args):
+        while not (child.exists() and child.read_text()):
+            time.sleep(0.01)
+        raise TimeoutError
+
+    monkeypatch.setattr(wonda_cli, "_wait", until_it_hangs)
+    with pytest.raises(ww.WondaError, match="ended after 60 seconds"):
+        cli(LEFT, "original-1", timeout=60)
+    left = int(child.read_text())
+    for _ in range(1_000):  # it is told to end; when it has, the system says
+        if not runs(left):
+            break
+        time.sleep(0.01)
+    assert not runs(left)
+
+
+@only_where_scripts_run
+def test_a_tool_that_takes_too_long_is_given_up(tool):
+    tool("time.sleep(600)")
+    with pytest.raises(ww.WondaError, match="ended after 0"):
+        cli(LEFT, "original-1", timeout=0.1)
+
+
+def runs(pid):
+    """Whether a process runs; one that ended and was not fetched does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@only_where_scripts_run
+def test_an_interrupt_ends_the_tool(tool, monkeypatch):
+    tool("time.sleep(600)")
+    started = []
+
+    def interrupted(process, _timeout):
+        started.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wonda_cli, "_wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cli(LEFT, "original-1")
+    assert started[0].returncode is not None
+
+
+@only_where_scripts_run
+def test_the_key_is_never_among_the_arguments_nor_in_a_complaint(tool, monkeypatch):
+    key = "sk_" + "7d" * 32
+    monkeypatch.setenv("WONDA_API_KEY", key)
+    calls = tool('sys.exit("refused: " + os.environ["WONDA_API_KEY"])')
+    with pytest.raises(ww.WondaError) as caught:
+        cli(LEFT, "original-1")
+    assert key not in str(caught.value)
+    assert key not in json.dumps(calls())
+    with pytest.raises(ww.InvalidInputError, match="The API key is in what"):
+        cli(Text(text=f"my key: {key}"), "original-1")
+    assert len(calls()) == 1
+
+
+@only_where_scripts_run
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        # The tool has a key of its own settings, which is nowhere in the environment.
+        ("refused: sk_" + "7d" * 32, "refused: …"),
+        ("refused: sk_7d7d\x1b[1m" + "7d" * 30 + "!", "refused: …!"),
+        ("refused: sk_7d7d\0" + "7d" * 30 + "!", "refused: …!"),
+        ("no key sk_short", "no key sk_short"),
+        ("\x1b[31;1mno credits\x1b[0m", "no credits"),
+        ("\x1b]0;owned\x07no \x1b]8;;https://x.example\x1b\\credits\x1b]8;;\x1b\\", "no credits"),
+        ("\x9b2J\x9d0;owned\x9cno\x08 cre\u202edits", "no credits"),
+        ("10 %\r20 %\rno credits", "no credits"),
+        ("no credits\n\x1b[0m \x08\n", "no credits"),
+        ("\x1b[0m", "exit status 1"),
+    ],
+)
+def test_a_complaint_is_plain_text_without_any_key(tool, printed, said):
+    tool(f"sys.stderr.buffer.write({printed.encode()!r}); sys.exit(1)")
+    with pytest.raises(ww.WondaError) as caught:
+        cli(LEFT, "original-1")
+    assert caught.value.message == f"wonda could not do the edit: {said}"
+
+
+@only_where_scripts_run
+def test_a_key_is_no_media_id(tool):
+    tool(f"print('sk_{'7d' * 32}')")
+    with pytest.raises(ww.UnexpectedReplyError) as caught:
+        cli(LEFT, "original-1")
+    assert "7d7d" not in str(caught.value)
+
+
+def test_without_the_tool_it_is_said_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.delenv("WONDA_BIN", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ww.WondaError, match=r"not on the path.*WONDA_BIN.*Edit.*Pillow"):
+        cli(LEFT, "original-1")
+    monkeypatch.setenv("WONDA_BIN", str(tmp_path / "nowhere"))
+    with pytest.raises(ww.WondaError, match="cannot be run"):
+        cli(LEFT, "original-1")
+
+
+@only_where_scripts_run
+def test_a_file_that_is_no_program_is_said_to_be_none(tmp_path, monkeypatch):
+    path = tmp_path / "wonda"
+    path.write_bytes(b"\x00\x01 no program")
+    path.chmod(0o755)
+    monkeypatch.setenv("WONDA_BIN", str(path))
+    with pytest.raises(ww.WondaError, match="cannot be run"):
+        cli(LEFT, "original-1")
+
+
+@pytest.mark.parametrize(
+    ("operations", "media", "said"),
+    [
+        (Pad(width=50, height=50), "m", "no operation Pad"),
+        ([LEFT, Encode(format="PNG")], "m", "no operation Encode"),
+        (Text(text="x", stroke_color="red"), "m", "no colour for the stroke"),
+        ([], "m", "nothing to do"),
+        ({"operation": "sing"}, "m", "not an edit"),
+        (LEFT, "a,b", "commas"),
+        (LEFT, "--help", "dash"),
+        (LEFT, ww.Media(), "Pass a media id"),
+    ],
+)
+def test_what_the_tool_cannot_do_is_said_before_it_runs(monkeypatch, operations, media, said):
+    monkeypatch.setattr(wonda_cli, "_binary", lambda: "/nowhere/wonda")
+    with pytest.raises(ww.InvalidInputError, match=said):
+        cli(operations, media)

@@ -1,0 +1,142 @@
+"""What is printed on consoles that know few characters."""
+
+import errno
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wonda_widgets as ww
+from wonda_widgets import credentials
+from wonda_widgets.cli import main
+from wonda_widgets.errors import console_text
+from wonda_widgets.models import Snapshot
+from wonda_widgets.utils import noninteractive
+
+ENCODINGS = ["ascii", "latin-1", "cp1252", "cp932", "cp437", "koi8-r", "utf-8", "utf-16"]
+WORDS = "café “quoted” – 3 × 4 … it’s → ✓ ☃ 港 \udcff"
+
+
+def run(encoding, *command, **more):
+    environment = os.environ | {
+        "PYTHONIOENCODING": encoding,
+        "PYTHONUTF8": "0",
+        "PYTHONPATH": str(Path(ww.__file__).parents[1]),
+        **more,
+    }
+    for name in credentials.KEY_VARIABLES:
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, *command], check=False, env=environment, capture_output=True
+    )
+    return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS[:4])
+@pytest.mark.parametrize(
+    "arguments",
+    [["doctor"], ["--help"], ["sandbox", "--help"], ["demo", "--port", "☃"], ["forget"]],
+    ids=str,
+)
+def test_the_command_line_prints_on_any_console(tmp_path, encoding, arguments):
+    where = tmp_path / "Häfen … ☃" / "journal.db"
+    where.parent.mkdir()
+    where.touch()
+    (where.parent / "journal.db.damaged-20260101-000000").touch()
+    _, out, err = run(
+        encoding, "-m", "wonda_widgets", *arguments, WONDA_JOURNAL=str(where), COLUMNS="80"
+    )
+    assert "Traceback" not in err
+    assert out or err
+    if arguments[0] in {"doctor", "forget"}:
+        assert "fen" in out
+        assert ("..." in out) == (encoding in {"ascii", "latin-1"})
+
+
+PRINT = f"""
+import wonda_widgets as ww
+from wonda_widgets.models import Snapshot
+words = {WORDS!r}
+print(Snapshot(status="failed", error_message=words, elapsed=3.0))
+print(repr(Snapshot(status="failed", error_message=words)))
+print(ww.WondaError("Häfen …", words))
+print(ww.MissingKeyError())
+print(ww.Journal("☃.db"))
+"""
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_a_script_prints_of_ours_is_printed(encoding):
+    code, out, err = run(encoding, "-c", PRINT)
+    assert code == 0, err
+    assert "failed" in out
+    assert "api_key=" in out
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_no_console_knows_is_replaced(encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    stream.write(console_text.printable(WORDS, stream))
+    stream.flush()
+
+
+def test_the_signs_of_ours_stay_readable():
+    ascii_ = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert (
+        console_text.printable("“3 × 4” … it’s · ✓ ☃", ascii_) == '"3 x 4" ... it\'s - ok \\u2603'
+    )
+    assert console_text.printable("“3 × 4” …", io.StringIO()) == "“3 × 4” …"
+
+
+def test_a_line_of_progress_is_printed_anywhere(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp932")
+    monkeypatch.setattr(noninteractive, "unattended", lambda: True)
+    line = noninteractive.Line("Génération")
+    monkeypatch.setattr(sys, "stdout", stream)
+    line(Snapshot(status="locked", elapsed=3.0))
+    stream.flush()
+    assert stream.buffer.getvalue() == b"G\\xe9n\\xe9ration: locked - 3 s\n"
+
+
+def test_the_streams_are_as_before_afterwards(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(SystemExit):
+        main.main(["--version"])
+    assert stream.errors == "strict"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert str(Snapshot(elapsed=3.0)) == "submitted · 3 s"
+
+
+class Full(io.RawIOBase):
+    """As a full disk."""
+
+    def writable(self):
+        return True
+
+    def write(self, _data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_told_once(monkeypatch):
+    disk = Full()
+    buffer = io.BufferedWriter(disk)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
+    with console_text.plain_streams():
+        sys.stdout.write("more than nothing")
+    disk.write = len  # there is room again, so that nothing is left to fail at the end
+    sys.stdout.flush()
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly():
+    command = f"{sys.executable} -m wonda_widgets doctor"
+    with subprocess.Popen(
+        command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.close()
+        said = running.stderr.read()
+    assert said == b""

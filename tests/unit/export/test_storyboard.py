@@ -1,0 +1,557 @@
+"""The storyboard: one page that anybody can open, and nothing in it that runs or asks."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+import threading
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from conftest import KEY
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.client import selection
+from wonda_widgets.client.edit import Crop, Edit, Encode
+from wonda_widgets.export import storyboard, storyboard_page, timeline
+from wonda_widgets.imaging.preview import Preview
+
+AT = datetime(2026, 11, 24, 10, 2, 11, tzinfo=UTC)
+PIXEL = Preview(b"\xff\xd8 not looked at", "image/jpeg", 1024, 1280, "JPEG", 5_000)
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "footer", "script"),
+    *("article", "section", "div", "h1", "h2", "h3", "p", "dl", "dt", "dd", "ol", "li"),
+    *("figure", "figcaption", "img", "time", "bdi", "span", "strong", "a"),
+}
+ATTRIBUTES = {
+    *("lang", "charset", "http-equiv", "content", "name", "class", "dir", "id", "role"),
+    *("aria-labelledby", "aria-label", "datetime", "src", "alt", "width", "height", "href", "rel"),
+}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</title></style></script><img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "<!-- ]]> --> &lt;b&gt; &amp; &#60;",
+    "\u202egnp.exe\u2066",
+    "line\u2028and\u2029paragraph\x85next",
+    "nul\0 bell\x07 half \ud83d and \udc00 \ufffe",
+    "x" * 5_000,
+    "👩‍👩‍👧 é 日本語",
+]
+
+
+class Read(HTMLParser):
+    """What a page holds: its tags, attributes and texts."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.links, self.pictures, self.texts = [], set(), [], [], []
+        self.open = []
+        self.feed(page.decode("utf-8"))
+        self.close()
+        self.text = "".join(self.texts)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        facts = dict(attrs)
+        self.links += [facts["href"]] if "href" in facts else []
+        self.pictures += [facts] if tag == "img" else []
+        self.open.append(tag)
+
+    def handle_endtag(self, _tag):
+        self.open.pop()
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.texts.append(data)
+
+
+def made(**facts):
+    return ww.Picture(media=ww.Media(media_id="m1"), prompt="A harbour", made_at=AT, **facts)
+
+
+def post(**facts):
+    about = {
+        "media_ids": ("m1",),
+        "account_id": "a1",
+        "account": "@lantern.shop",
+        "caption": "Made with Wonda",
+        "alt_text": "",
+        "product": "",
+        "state": "posted",
+        "permalink": "https://example.org/p/1",
+        "asked_at": AT,
+        "ended_at": AT,
+        "scheduled_for": None,
+    }
+    return timeline.Post(**{**about, **facts})
+
+
+def written(picture=None, posts=(), title="Board", looks=None, changes=()):
+    chapter = timeline.Chapter(
+        picture=picture or made(), asked_at=AT, posts=tuple(posts), changes=tuple(changes)
+    )
+    board = storyboard_page.Board(title=title, chapters=[chapter], written_at=AT)
+    return storyboard_page.written(board, [looks or {"": PIXEL}])
+
+
+def assert_harmless(page):
+    read = Read(page)
+    assert set(read.tags) <= TAGS
+    assert read.attributes <= ATTRIBUTES
+    assert (read.tags.count("script"), read.tags.count("style")) == (1, 1)
+    assert all(link.startswith(("http://", "https://")) for link in read.links)
+    assert all(picture["src"].startswith("data:image/") for picture in read.pictures)
+    assert b"\0" not in page
+    return read
+
+
+# ---------------------------------------------------------------- from outside
+
+
+def everywhere(text, other):
+    """A page with a text wherever one comes from outside."""
+    picture = made(model=text, params={text: other, "aspectRatio": text}, note=text)
+    picture = replace(picture, prompt=text)
+    told = post(caption=text, account=other, alt_text=text, permalink=text, product=other)
+    change = timeline.Change(
+        media_id=text or "e",
+        of="m1",
+        operations=({"operation": "text", "text": text},),
+        since_original=(),
+        at=AT,
+    )
+    return written(picture, [told], text, {"": PIXEL, change.media_id: PIXEL}, [change])
+
+
+@given(st.text() | st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
+@settings(max_examples=150, deadline=None)
+def test_no_text_from_outside_is_anything_but_text(text, other):
+    # What is said changes no more than which of the optional lines are there.
+    optional = {"p", "div", "dt", "dd", "bdi"}
+
+    def firm(page):
+        return [tag for tag in assert_harmless(page).tags if tag not in optional]
+
+    assert firm(everywhere(text, other)) == firm(everywhere("plain", "plain"))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_it_is_there_as_it_was_written(text):
+    read = Read(written(replace(made(), prompt=text), [post(caption=text)]))
+    whole = "".join(read.text.split())
+    kept = re.sub(r"[\0\x07\ud83d\udc00\ufffe]", "\ufffd", "".join(text.split()))
+    assert whole.count(kept) >= 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "data:text/html,x", 'https://x.org/"onclick', "https://x\n", "//x", ""],
+)
+def test_only_web_addresses_become_links(address):
+    assert Read(written(posts=[post(permalink=address)])).links == []
+
+
+def test_a_link_tells_its_page_nothing():
+    page = written(posts=[post()]).decode()
+    assert 'href="https://example.org/p/1" rel="noopener noreferrer"' in page
+
+
+# ---------------------------------------------------------------- what the page allows itself
+
+
+def test_its_policy_allows_its_own_style_and_script_and_nothing_else():
+    page = written(posts=[post()]).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
+    allowed = dict(part.split(" ", 1) for part in policy.split("; "))
+    for tag in ("style", "script"):
+        inside = re.search(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert allowed.pop(f"{tag}-src") == f"'sha256-{digest}'"
+    assert allowed == {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert page.index("Content-Security-Policy") < page.index("<title>") < page.index("<style>")
+    assert " style=" not in page
+    assert not re.search(r"@import|url\(", page)
+
+
+def test_it_has_headings_landmarks_and_pictures_in_words():
+    picture = replace(made(rating=4, favourite=True), prompt="A harbour " * 40)
+    read = Read(written(picture, [post(alt_text="Boats at dawn")], changes=[]))
+    assert [tag for tag in read.tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
+    assert {"header", "main", "footer"} <= set(read.tags)
+    assert read.pictures[0]["alt"] == "Boats at dawn"
+    assert "4 of 5 stars" in written(picture).decode()
+    assert Read(written(picture)).pictures[0]["alt"].startswith("A harbour A harbour")
+    assert Read(written(replace(picture, prompt=""))).pictures[0]["alt"] == "Picture 1"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "Posted to @lantern.shop"),
+        ({"state": "on its way"}, "On its way to @lantern.shop"),
+        ({"state": "scheduled", "scheduled_for": AT}, "Scheduled for @lantern.shop"),
+        ({"state": "failed"}, "Not posted: it failed, to @lantern.shop"),
+        ({"state": "unknown"}, "Not known whether this was posted, to @lantern.shop"),
+        ({"product": "STORIES"}, "10:02:11 · as a story"),
+        ({"media_ids": ("m1", "m2", "m3")}, "3 pictures"),
+        ({"ended_at": None}, "asked 10:02:11"),
+    ],
+)
+def test_a_post_in_words(facts, said):
+    assert said in Read(written(posts=[post(**facts)])).text
+
+
+def test_its_times_read_as_a_line():
+    from datetime import timedelta
+
+    moments = [
+        timeline.Moment(status=status, at=AT + timedelta(seconds=seconds))
+        for status, seconds in (("locked", 2), ("in_progress", 4.25), ("succeeded", 125))
+    ]
+    chapter = timeline.Chapter(picture=made(), asked_at=AT, moments=tuple(moments))
+    board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT)
+    read = Read(storyboard_page.written(board, [{"": PIXEL}]))
+    assert "asked 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in read.text
+    assert "24 November 2026 · times in UTC" in read.text
+    later = replace(chapter, asked_at=AT + timedelta(days=1), moments=())
+    board = storyboard_page.Board(title="T", chapters=[chapter, later], written_at=AT)
+    read = Read(storyboard_page.written(board, [{"": PIXEL}] * 2))
+    assert "asked 25 November 2026, 10:02:11" in read.text
+
+
+@pytest.mark.parametrize("odd", [datetime.min, datetime.max])  # noqa: DTZ901 - as they may come
+def test_the_ends_of_the_calendar_break_nothing(odd):
+    at = odd.replace(tzinfo=UTC)
+    chapter = timeline.Chapter(picture=made(seconds=float("nan"), rating=99), asked_at=at)
+    board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT.astimezone())
+    assert storyboard_page.written(board, [{"": PIXEL}])
+
+
+# ---------------------------------------------------------------- a whole board
+
+
+@pytest.fixture
+def wonda(tmp_path, quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "journal.db") as client:
+        yield client
+
+
+@pytest.fixture
+def pictures(wonda):
+    for prompt in ("A sunset over the ocean", "A storm, low haze"):
+        wonda.images.generate(model="nano-banana-2", prompt=prompt).wait()
+    return wonda.history.search()[::-1]
+
+
+def edited(wonda, picture):
+    edit = Edit(picture.media, wonda=wonda)
+    return edit.add(Crop(x=0, y=0, width=300, height=300), Encode(format="JPEG")).upload()
+
+
+def test_the_whole_story_of_two_pictures(wonda, pictures, tmp_path):
+    media = edited(wonda, pictures[0])
+    account = wonda.accounts.instagram()[0].instagram_account_id
+    link = (
+        wonda.publish.instagram(
+            media_id=media.media_id, instagram_account_id=account, caption="Open sea"
+        )
+        .wait()
+        .permalink
+    )
+    path = ww.storyboard(pictures, tmp_path / "story", title="Autumn", wonda=wonda)
+    assert path == tmp_path / "story.html"
+    page = path.read_bytes()
+    read = assert_harmless(page)
+    for said in (
+        "2 pictures, 1 edited, 1 posted",
+        "A sunset over the ocean",
+        "cropped to 300 × 300",
+        "saved as JPEG",
+        "Posted to @lantern.shop",
+        "Open sea",
+        "Sandbox.",
+    ):
+        assert said in read.text
+    assert read.links == [link]
+    shown = [
+        Image.open(io.BytesIO(base64.b64decode(each["src"].partition(",")[2])))
+        for each in read.pictures
+    ]
+    assert [each.size[0] == each.size[1] for each in shown] == [False, True, False]
+    second = wonda.history.export(pictures, path)
+    assert second.name == "story (2).html"
+    third = wonda.history.storyboard(pictures[0], tmp_path / "one.html")
+    assert "1 picture, 1 edited, 1 posted" in Read(third.read_bytes()).text
+    assert str(tmp_path).encode() not in page
+    assert pictures[0].media.url.encode() not in page
+
+
+def test_a_picture_that_cannot_be_fetched_says_so_in_its_place(wonda, pictures, tmp_path):
+    media = edited(wonda, pictures[0])
+    wonda.faults.add("GET", f"media/{media.media_id}", 404, times=9)
+    kept = Read(ww.storyboard(pictures, tmp_path / "a.html", wonda=wonda).read_bytes())
+    assert len(kept.pictures) == 3  # the edit is done again, to the original
+
+    gone = pictures[0].media.url.replace(pictures[0].media.media_id, "gone")
+    lost = replace(pictures[0], media=replace(pictures[0].media, url=gone), job_id="")
+    read = Read(ww.storyboard([lost, pictures[1]], tmp_path / "b.html", wonda=wonda).read_bytes())
+    assert len(read.pictures) == 1
+    assert read.text.count("The service no longer has this picture.") == 2
+    assert "cropped to 300 × 300" in read.text
+    assert gone not in read.text
+
+
+def test_what_is_no_picture_is_not_opened(wonda, pictures, tmp_path, monkeypatch):
+    async def junk(_):
+        return b"<svg onload=alert(1)>"
+
+    monkeypatch.setattr(wonda._async.history, "original", junk)
+    read = assert_harmless(ww.storyboard(pictures, tmp_path / "a", wonda=wonda).read_bytes())
+    assert read.text.count("This picture cannot be opened safely.") == 2
+
+
+def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(
+    wonda, pictures, monkeypatch
+):
+    history = wonda._async.history
+    real, running, most, threads = history.original, [], [], set()
+
+    async def counted(picture):
+        running.append(1)
+        most.append(len(running))
+        try:
+            return await real(picture)
+        finally:
+            running.pop()
+
+    def small(data, budget):  # noqa: ARG001
+        threads.add(threading.current_thread().name)
+        return PIXEL
+
+    monkeypatch.setattr(history, "original", counted)
+    monkeypatch.setattr(storyboard, "_small", small)
+    from wonda_widgets.utils import event_loop
+
+    assert event_loop.call(storyboard.page(history, pictures * 4)).startswith(b"<!doctype html>")
+    assert max(most) == 3
+    assert not any("wonda" in name for name in threads)
+
+
+# ---------------------------------------------------------------- how large it becomes
+
+
+def noise():
+    """A picture of 4K that no format makes smaller."""
+    image = Image.frombytes("RGB", (4096, 4096), os.urandom(4096 * 4096 * 3))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
+
+
+def test_twenty_noisy_4k_pictures_with_their_edits_fit_into_a_mail(wonda, pictures, monkeypatch):
+    from wonda_widgets.utils import event_loop
+
+    data, history = noise(), wonda._async.history
+    small = storyboard._small(data, storyboard._budget(40, 100_000))  # once for all: they cost
+
+    async def original(_):
+        return data
+
+    monkeypatch.setattr(history, "original", original)
+    monkeypatch.setattr(history, "edited", original)
+    monkeypatch.setattr(storyboard, "_small", lambda _, budget: replace_if(small, budget))
+    long = "An über-long prompt, as people write them. " * 116
+    board = []
+    core = wonda._async._core
+    for number in range(20):
+        media = replace(pictures[0].media, media_id=f"m{number}")
+        board.append(replace(pictures[0], media=media, prompt=long[:5_000], intent=f"{number}"))
+        body = {"edit": {"of": f"m{number}", "operations": [{"operation": "crop"}]}}
+        begun = core.journal.begin(core.journal_key, "upload", json.dumps(body).encode(), "")
+        core.journal.accepted(begun.result()[0], f"e{number}").result()
+    page = event_loop.call(storyboard.page(history, board))
+    read = Read(page)
+    assert len(read.pictures) == 40
+    assert 2_000_000 < len(page) <= 6_000_000
+    assert min(small.width, small.height) == 4096
+    assert max(Image.open(io.BytesIO(small.data)).size) >= 512
+
+
+def replace_if(small, budget):
+    assert len(small.data) <= budget <= 250_000
+    return small
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "each"),
+    [
+        (1, 0, 250_000),
+        (13, 10_000, 250_000),
+        (40, 300_000, 106_000),
+        (400, 0, 30_000),
+        (3, 10**8, 0),
+    ],
+)
+def test_the_more_pictures_the_smaller_each_down_to_a_floor(count, words, each):
+    budget = storyboard._budget(count, words)
+    assert each <= budget <= 250_000
+    assert budget >= 30_000
+    if budget > 30_000:
+        assert words + count * 4 * -(-budget // 3) <= 6_000_000
+
+
+def test_of_many_edits_the_posted_and_the_latest_are_shown():
+    changes = [
+        timeline.Change(
+            media_id=f"e{n}", of="m1", operations=(), since_original=(), at=AT.replace(hour=n)
+        )
+        for n in range(8)
+    ]
+    chapter = timeline.Chapter(
+        picture=made(), changes=tuple(changes), posts=(post(media_ids=("e1",)),)
+    )
+    shown = [change.media_id for change in storyboard._shown(chapter)]
+    assert set(shown) == {"e1", "e5", "e6", "e7"}
+    looks = dict.fromkeys(["", *shown], PIXEL)
+    read = Read(written(changes=changes, looks=looks))
+    assert (len(read.pictures), len(re.findall(r"Edit \d", read.text))) == (5, 8)
+
+
+# ---------------------------------------------------------------- what it takes
+
+
+def test_from_jobs_matrices_and_panels(wonda, tmp_path):
+    job = wonda.images.generate(model="z-image", prompt="A pier")
+    job.wait()
+    assert "A pier" in ww.storyboard(job, tmp_path / "job", wonda=wonda).read_text("utf-8")
+    matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, "z-image")
+    with pytest.raises(ww.InvalidInputError, match="no pictures"):
+        ww.storyboard(matrix, tmp_path / "matrix")
+    assert wonda.history.count() == 1, "it only looks"
+    matrix.wait()
+    assert "2 pictures" in ww.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
+    page = wonda.history.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
+    assert "2 pictures" in page
+
+
+@pytest.mark.parametrize("panel", ["Gallery", "History", "PromptLab", "Compare"])
+def test_of_a_panel_what_is_chosen_or_else_what_it_shows(wonda, pictures, tmp_path, settled, panel):
+    shows = {
+        "Gallery": lambda: ww.Gallery(pictures, wonda=wonda),
+        "History": lambda: ww.History(wonda),
+        "PromptLab": lambda: ww.PromptLab(wonda),
+        "Compare": lambda: ww.Compare(pictures, wonda=wonda),
+    }
+    opened = shows[panel]()
+    if panel == "PromptLab":
+        matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, "z-image")
+        matrix.wait()
+        ww.runtime.post(lambda: opened.gallery.show_matrix(matrix))
+    settled(lambda: len(opened._shows()[1]) == 2)
+    assert "2 pictures" in ww.storyboard(opened, tmp_path / "all").read_text("utf-8")
+    if panel != "Compare":
+        gallery = getattr(opened, "gallery", opened)
+        first = gallery._shown[0]
+        ww.runtime.post(lambda: gallery._choose([first.key]))
+        settled(lambda: len(gallery.selected) == 1)
+        page = ww.storyboard(opened, tmp_path / "one").read_text("utf-8")
+        assert "1 picture<" in page
+        assert first.prompt in page
+    opened.close()
+
+
+def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
+    studio = ww.Studio(wonda)
+    with pytest.raises(ww.InvalidInputError, match="no pictures"):
+        ww.storyboard(studio, tmp_path / "none")
+    for number in range(2):
+        job = wonda.images.generate(model="z-image", prompt=f"Number {number}")
+        ww.runtime.post(lambda job=job: studio.prompt_form.take_over(job))
+        settled(lambda: len(studio.filmstrip.shown) == number + 1)  # noqa: B023
+    made_here = studio.filmstrip.shown[0]
+    media = edited(wonda, wonda.history.search("1")[0])
+    studio._edited(made_here, media)
+    settled(lambda: len(studio.filmstrip.shown) == 3)
+    page = ww.storyboard(studio, tmp_path / "studio").read_text("utf-8")
+    assert "2 pictures, 1 edited" in page
+    assert page.index("Number 0") < page.index("Number 1")
+    studio.close()
+
+
+@pytest.mark.parametrize("what", ["a text", 5, None, [1], [None], {"a": 1}, b"x", ww.Media()])
+def test_what_is_no_picture_gets_a_sentence(wonda, tmp_path, what):
+    with pytest.raises(TypeError, match="takes pictures, jobs, a matrix or a panel, not"):
+        ww.storyboard(what, tmp_path / "x.html", wonda=wonda)
+    assert list(tmp_path.glob("x*")) == []
+
+
+def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, pictures, tmp_path):
+    def refused(field, what=pictures, path="x.html", **more):
+        with pytest.raises(ww.InvalidInputError) as caught:
+            ww.storyboard(what, tmp_path / path, wonda=wonda, **more)
+        assert caught.value.field == field
+        return caught.value.message
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    assert "is a folder" in refused("path", path="folder")
+    assert "cannot be written" in refused("path", path="file/x.html")
+    assert "no path" in refused("path", path="x\0y.html")
+    assert "an .html file, not .pdf" in refused("path", path="x.pdf")
+    assert "no pictures to tell of" in refused("pictures", [])
+    assert "at most 200 pictures, and these are 201" in refused("pictures", pictures[:1] * 201)
+    for title in ("", "  ", None, "x" * 201):
+        assert "A title is" in refused("title", title=title)
+    failed = wonda.images.generate(model="z-image", prompt="sandbox: fail")
+    with pytest.raises(ww.JobFailedError):
+        failed.wait()
+    assert "no picture to tell of; it is failed" in refused("pictures", [failed])
+    assert not list(tmp_path.glob("*.html"))
+
+
+def test_without_a_client_it_is_the_environment_s_or_the_sandbox_s(tmp_path, quick_polls):  # noqa: ARG001
+
+    shared = selection.default()
+    job = ww.runtime.call(shared.images.generate(model="z-image", prompt="A pier"))
+    job.wait()
+    assert "A pier" in ww.storyboard([job], tmp_path / "x").read_text("utf-8")
+
+
+def test_the_key_is_not_in_it_wherever_it_was_written(tmp_path):
+    import httpx
+
+    def answer(request):
+        if request.url.path.endswith("accounts"):
+            told = {"instagramAccountId": "a", "username": KEY}
+            return httpx.Response(200, json={"accounts": [told]})
+        return httpx.Response(404, json={})
+
+    with ww.Wonda(KEY, base_url="https://a.example/v1", transport=httpx.MockTransport(answer)) as w:
+        before = "x" * (storyboard_page.LONGEST_HEADING - 20)  # which the heading would cut
+        picture = ww.Picture(
+            media=ww.Media(media_id="m"),
+            prompt=f"{before} {KEY}",
+            model=KEY,
+            params={KEY: KEY},
+            note=KEY,
+            made_at=AT,
+        )
+        page = ww.storyboard(picture, tmp_path / "x", title=f"T {KEY}", wonda=w).read_text("utf-8")
+    assert KEY[3:15] not in page
+    assert "Sandbox" not in page

@@ -1,0 +1,134 @@
+"""A client's connections: how many at once, and who need not wait for whom."""
+
+import asyncio
+from collections import Counter
+
+import httpx
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets.credentials import ApiKey
+from wonda_widgets.errors import ClosedError
+from wonda_widgets.http.transport import Transport
+from wonda_widgets.utils import event_loop
+
+BASE = "https://api.example/api/v1"
+
+
+class Held:
+    """A service that answers nothing but what it is told to; it counts what waits."""
+
+    def __init__(self, *at_once):
+        self.at_once = at_once
+        self.open = self.most = self.asked = 0
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, request):
+        self.open += 1
+        self.asked += 1
+        self.most = max(self.most, self.open)
+        if not request.url.path.endswith(self.at_once):
+            await self.let_go.wait()
+        self.open -= 1
+        return httpx.Response(200, json={"status": "idle"})
+
+    def transport(self):
+        return Transport(ApiKey(KEY), BASE, 5.0, httpx.MockTransport(self))
+
+
+async def _settle():
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def test_there_are_never_more_than_twenty_requests_at_once():
+    async def work():
+        held = Held()
+        wire = held.transport()
+        polls = [wire.poll(wire.question(f"/jobs/inference/{n}")) for n in range(100)]
+        asks = [wire.get("/capabilities") for _ in range(100)]
+        pictures = [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
+        tasks = [asyncio.ensure_future(one) for one in (*polls, *asks, *pictures)]
+        await _settle()
+        held.let_go.set()
+        await asyncio.gather(*tasks)
+        return held.most
+
+    assert event_loop.call(work()) == 20
+
+
+@pytest.mark.parametrize("kinds", ["polls", "pictures", "polls and pictures"])
+def test_a_click_waits_behind_neither_all_polls_nor_all_pictures(kinds):
+    async def work():
+        held = Held("/image/generate")
+        wire = held.transport()
+        waiting = []
+        if "polls" in kinds:
+            waiting += [wire.poll(wire.question(f"/jobs/{n}")) for n in range(100)]
+        if "pictures" in kinds:
+            waiting += [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
+        tasks = [asyncio.ensure_future(one) for one in waiting]
+        await _settle()
+        asked = await asyncio.wait_for(wire.post("/image/generate", "test", "Look.", body={}), 5)
+        held.let_go.set()
+        await asyncio.gather(*tasks)
+        return asked
+
+    assert event_loop.call(work()) == {"status": "idle"}
+
+
+def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
+    noted = []
+
+    async def work():
+        held = Held()
+        wire = held.transport()
+
+        async def leaving():
+            noted.append(held.open)
+
+        first = [asyncio.ensure_future(wire.get("/capabilities")) for _ in range(20)]
+        await _settle()
+        post = asyncio.ensure_future(wire.post("/x", "test", "Look.", body={}, leaving=leaving))
+        await _settle()
+        assert not noted
+        held.let_go.set()
+        await asyncio.gather(*first, post)
+
+    event_loop.call(work())
+    assert len(noted) == 1
+
+
+def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkeypatch):
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+
+    async def work():
+        held = Held()
+        wonda = ww.AsyncWonda(KEY, base_url=BASE, transport=httpx.MockTransport(held))
+        asked = [
+            asyncio.ensure_future(wonda.images.generate(model="m", prompt=str(number)))
+            for number in range(21)
+        ]
+        while held.open < 20:
+            await asyncio.sleep(0)
+        await wonda.aclose()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    became = Counter(type(one) for one in event_loop.call(work()))
+    assert became == {ww.OutcomeUnknownError: 20, ClosedError: 1}
+
+
+def test_a_poll_that_waited_for_its_turn_when_the_client_was_closed_is_not_sent():
+    async def work():
+        held = Held()
+        wire = held.transport()
+        polls = [asyncio.ensure_future(wire.poll(wire.question(f"/{n}"))) for n in range(30)]
+        await _settle()
+        await wire.aclose()
+        held.let_go.set()
+        return held, await asyncio.gather(*polls, return_exceptions=True)
+
+    held, became = event_loop.call(work())
+    assert held.most == held.asked == 10
+    assert [type(one) for one in became[10:]] == [ClosedError] * 20

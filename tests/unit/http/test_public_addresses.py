@@ -1,0 +1,234 @@
+"""Which addresses are private, however they are spelled."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from ipaddress import ip_address
+
+import httpx
+import pytest
+
+import wonda_widgets as ww
+from wonda_widgets.http import public_addresses
+from wonda_widgets.utils import event_loop
+
+PRIVATE = [
+    "127.0.0.1",
+    "127.0.0.1.",
+    "127.1",
+    "2130706433",
+    "0x7f.1",
+    "0x7f000001",
+    "0177.0.0.1",
+    "0",
+    "0.0.0.0",
+    "10.0.0.5",
+    "172.16.9.9",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.0.1",
+    "192.0.0.9",
+    "192.0.0.192",
+    "192.0.0.255",
+    "192.0.2.7",
+    "192.31.196.1",
+    "192.52.193.1",
+    "192.88.99.1",
+    "192.175.48.1",
+    "198.18.0.1",
+    "198.19.255.255",
+    "198.51.100.9",
+    "203.0.113.9",
+    "168.63.129.16",
+    "100.127.255.255",
+    "240.0.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "[::1]",
+    "fc00::1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fec0::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:a9fe:a9fe",
+    "::127.0.0.1",
+    "::ffff:192.0.0.192",
+    "64:ff9b::c000:c0",
+    "64:ff9b:1::7f00:1",
+    "2002:c000:c0::",
+    "2001::1",
+    "2001:0:7f00:1::",
+    "2001:2::1",
+    "2001:20::1",
+    "2001:1ff:ffff::1",
+    "2001:db8::1",
+    "2620:4f:8000::1",
+    "3fff::1",
+    "3fff:fff:ffff::1",
+    "5f00::1",
+    "4000::1",
+    "64:ff9b::10.0.0.1",
+    "2002:7f00:1::",
+    "localhost",
+    "LOCALHOST.",
+    "a.localhost",
+]
+PUBLIC = [
+    "1.1.1.1",
+    "0x01010101",
+    "16843009",
+    "192.0.1.1",
+    "192.88.98.1",
+    "198.20.0.1",
+    "168.63.129.17",
+    "2001:200::1",
+    "2001:4860:4860::8888",
+    "2620:fe::fe",
+    "3ffe::1",
+    "2606:4700:4700::1111",
+    "::ffff:1.1.1.1",
+    "64:ff9b::1.1.1.1",
+    "api.example",
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_what_leads_inside_is_private(host):
+    assert public_addresses.is_private(host)
+
+
+@pytest.mark.parametrize("host", PUBLIC)
+def test_what_is_open_to_everybody_is_not(host):
+    assert not public_addresses.is_private(host)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (["1.1.1.1"], ["1.1.1.1"]),
+        (["2606:4700::1", "1.1.1.1", "2606:4700::1"], ["2606:4700::1", "1.1.1.1"]),
+        (["::ffff:10.0.0.1"], ["::ffff:a00:1"]),
+        ([], []),
+        (socket.gaierror(), []),
+        (UnicodeError(), []),
+        (["no address"], []),
+    ],
+)
+def test_a_name_has_the_addresses_that_one_look_up_finds(monkeypatch, found, expected):
+    asked = []
+
+    def getaddrinfo(*args, **_more):
+        asked.append(args[:2])
+        if isinstance(found, Exception):
+            raise found
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    # As of Python 3.13, ::ffff:a00:1 is written as ::ffff:10.0.0.1.
+    assert asyncio.run(public_addresses.resolved("name.example", 80)) == list(
+        map(ip_address, expected)
+    )
+    assert asked == [("name.example", 80)]
+
+
+@pytest.fixture
+def silent_dns(monkeypatch):
+    """Look-ups that do not end before the test does; the names that were asked for."""
+    asked, end = [], threading.Event()
+
+    def getaddrinfo(host, port, *_rest, **_more):
+        asked.append(host)
+        if host.startswith("silent"):
+            end.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("1.1.1.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    end.set()
+    for each in threading.enumerate():
+        if each.name == "name-look-up":
+            each.join(10)
+
+
+async def given_up(name, seconds=0.01):
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await public_addresses.resolved(name, 80)
+
+
+def test_look_ups_that_do_not_end_are_few_and_keep_their_places(silent_dns):
+    async def many():
+        await asyncio.gather(*(given_up(f"silent{i}.example") for i in range(30)))
+        await given_up("storage.example")
+
+    asyncio.run(many())
+    assert len(silent_dns) == public_addresses.LOOK_UPS
+    assert (
+        sum(each.name == "name-look-up" for each in threading.enumerate())
+        == public_addresses.LOOK_UPS
+    )
+
+
+def test_other_names_are_found_beside_silent_ones(silent_dns):
+    async def beside():
+        silent = [given_up(f"silent{i}.example") for i in range(public_addresses.LOOK_UPS - 1)]
+        await asyncio.gather(*silent)
+        return await public_addresses.resolved("storage.example", 80)
+
+    assert list(map(str, asyncio.run(beside()))) == ["1.1.1.1"]
+    assert "storage.example" in silent_dns
+
+
+@pytest.mark.usefixtures("silent_dns")
+def test_files_uploads_and_settings_do_not_wait_for_look_ups():
+    looking = [
+        event_loop.spawn(public_addresses.resolved(f"silent{i}.example", 80)) for i in range(60)
+    ]
+    began = time.monotonic()
+    assert event_loop.call(event_loop.in_thread(divmod, 7, 2)) == (3, 1)
+    with ww.Wonda.sandbox(seconds=0) as wonda:
+        assert wonda.media.upload(b"\x89PNG\r\n\x1a\n", name="a.png").media_id
+    assert time.monotonic() - began < 5
+    assert not any(each.done() for each in looking)
+    for each in looking:
+        each.cancel()
+
+
+def test_a_process_ends_although_look_ups_are_silent():
+    code = """
+        import socket, threading, time
+        from wonda_widgets import addresses, runtime
+        asked = []
+        def silent(*args, **more):
+            asked.append(args)
+            threading.Event().wait()
+        socket.getaddrinfo = silent
+        for number in range(20):
+            runtime.spawn(addresses.resolved(f"h{number}.example", 443))
+        while len(asked) < addresses.LOOK_UPS:
+            time.sleep(0.01)
+        print("ends")
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    began = time.monotonic()
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ends\n", "")
+    assert time.monotonic() - began < 15
+
+
+def test_a_connection_tells_its_other_end():
+    class Stream:
+        def get_extra_info(self, _name):
+            return ("127.0.0.1", 80)
+
+    reply = httpx.Response(200, extensions={"network_stream": Stream()})
+    assert str(public_addresses.peer(reply)) == "127.0.0.1"
+    assert public_addresses.peer(httpx.Response(200)) is None

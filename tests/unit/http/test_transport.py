@@ -1,0 +1,661 @@
+"""What is sent, how often, and what comes of it; replies from httpx's own mock."""
+
+import asyncio
+import email.utils
+import gzip
+import pickle
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from conftest import KEY
+
+import wonda_widgets as ww
+from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http import (
+    connections,
+    downloads,
+    responses,
+    transport,
+)
+from wonda_widgets.http.transport import Transport, checked_base_url
+from wonda_widgets.utils import event_loop
+
+BASE = "https://api.example/api/v1"
+
+
+class Wire:
+    """A transport that answers from a list and remembers what arrived."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests = []
+        self.slept = []
+
+    def handle(self, request):
+        self.requests.append(request)
+        answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, int):
+            return httpx.Response(answer, json={"error": {"message": "no", "code": "c"}})
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    async def sleep(self, seconds):
+        self.slept.append(seconds)
+
+    def transport(self):
+        mock = httpx.MockTransport(self.handle)
+        return Transport(ApiKey(KEY), BASE, 5.0, mock, sleep=self.sleep)
+
+    def post(self):
+        return event_loop.call(self.transport().post("/x", "test", "Look there.", body={}))
+
+    def get(self):
+        return event_loop.call(self.transport().get("/x"))
+
+
+def polled(wire):
+    transport = wire.transport()
+    return transport.poll(transport.question("/x"))
+
+
+LOST = [
+    httpx.ReadError("reset"),
+    httpx.ReadTimeout("slow"),
+    httpx.WriteError("reset"),
+    httpx.WriteTimeout("slow"),
+    httpx.RemoteProtocolError("cut"),
+    500,
+    502,
+    503,
+    504,
+    408,
+]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=str)
+def test_a_post_that_may_have_arrived_is_sent_once(fault):
+    wire = Wire(fault)
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wire.post()
+    assert len(wire.requests) == 1
+    assert caught.value.operation == "test"
+    assert caught.value.check == "Look there."
+
+
+@pytest.mark.parametrize("page", [httpx.Response(200, text="<html>"), httpx.Response(200)])
+def test_a_post_whose_yes_cannot_be_read_is_unknown_and_unexpected(page):
+    wire = Wire(page)
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wire.post()
+    assert isinstance(caught.value, ww.UnexpectedReplyError)
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ConnectTimeout("x"), 429])
+def test_a_post_that_did_not_arrive_is_sent_again(fault):
+    wire = Wire(fault, {"fine": True})
+    assert wire.post() == {"fine": True}
+    assert len(wire.requests) == 2
+
+
+def test_a_post_that_never_arrives_says_that_nothing_was_sent():
+    wire = Wire(httpx.ConnectError("[Errno -2] Name or service not known"))
+    with pytest.raises(ww.ServiceUnreachableError, match=r"does not resolve\. Nothing was sent\."):
+        wire.post()
+
+
+def test_retry_after_is_honoured_and_bounded():
+    slow = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+    wire = Wire(httpx.Response(429, headers={"Retry-After": "7"}, json=slow), {"fine": True})
+    wire.post()
+    assert wire.slept == [7.0]
+    wire = Wire(httpx.Response(429, headers={"Retry-After": "3600"}, json=slow))
+    with pytest.raises(ww.RateLimitError) as caught:
+        wire.post()
+    assert caught.value.retry_after == 3600
+    assert wire.slept == []
+
+
+@pytest.mark.parametrize(
+    "fault", [*LOST[:5], 500, 503, 429, httpx.ConnectError("refused")], ids=str
+)
+def test_a_get_is_tried_again(fault):
+    wire = Wire(fault, {"fine": True})
+    assert wire.get() == {"fine": True}
+
+
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [
+        (400, ww.BadRequestError),
+        (401, ww.AuthenticationError),
+        (402, ww.PaymentRequiredError),
+        (403, ww.PermissionDeniedError),
+        (404, ww.NotFoundError),
+        (409, ww.ConflictError),
+        (410, ww.GoneError),
+        (418, ww.APIError),
+    ],
+)
+def test_a_refusal_is_an_error_of_its_own_and_final(status, cls):
+    reply = httpx.Response(
+        status,
+        json={"error": {"message": "Because.", "code": "some_code"}},
+        headers={"X-Request-Id": "r1"},
+    )
+    wire = Wire(reply)
+    with pytest.raises(cls) as caught:
+        wire.post()
+    error = caught.value
+    assert (error.status, error.code, error.message, error.request_id) == (
+        status,
+        "some_code",
+        "Because.",
+        "r1",
+    )
+    assert len(wire.requests) == 1
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert "Because" in str(error)
+
+
+@pytest.mark.parametrize("place", [{"deferUntil": "2026-12-01T00:00:00Z"}, {}])
+def test_a_throttled_reply_says_when_it_opens_again(place):
+    error = {"message": "Daily cap", "code": "throttled", "deferUntil": "2026-12-01T00:00:00Z"}
+    body = {"error": {"message": "Daily cap", "code": "throttled"}, **place}
+    wire = Wire(httpx.Response(429, json=body if place else {"error": error}))
+    with pytest.raises(ww.RateLimitError) as caught:
+        wire.get()
+    assert caught.value.defer_until.year == 2026
+
+
+@pytest.mark.parametrize(
+    "body", ['{"error": "plain"}', "[]", "<html>", "", '{"error": {"message": 5}}']
+)
+def test_an_odd_error_body_still_gives_our_error(body):
+    with pytest.raises(ww.BadRequestError):
+        Wire(httpx.Response(400, text=body)).get()
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 410, 418, 499])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Blocked</html>",
+        "",
+        '{"error": "Forbidden"}',
+        '{"error": {"code": 404}}',
+        '{"error": {"message": "no"}}',
+        '{"message": "no Route matched"}',
+    ],
+)
+def test_a_no_that_is_not_the_service_s_leaves_the_outcome_unknown(status, body):
+    wire = Wire(httpx.Response(status, text=body))
+    with pytest.raises(ww.OutcomeUnknownError, match=f"HTTP {status}") as caught:
+        wire.post()
+    assert not isinstance(caught.value, ww.UnexpectedReplyError), "nobody says that it was taken"
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 405, 407, 411, 413, 414, 421, 429, 431])
+def test_what_no_server_passes_on_was_not_sent(status):
+    wire = Wire(httpx.Response(status, text="<html>"))
+    with pytest.raises(ww.APIError):
+        wire.post()
+    assert len(wire.requests) == 1, "it is not known whose limit this is"
+
+
+def test_a_part_of_a_reply_is_none():
+    with pytest.raises(ww.UnexpectedReplyError):
+        Wire(httpx.Response(206, json={"publishes": []})).get()
+
+
+def test_the_key_goes_to_the_api_and_not_to_storage_or_after_a_redirect():
+    wire = Wire(httpx.Response(302, headers={"Location": "https://evil.example/"}))
+    with pytest.raises(ww.UnexpectedReplyError, match="must not go"):
+        wire.get()
+    assert [request.url.host for request in wire.requests] == ["api.example"]
+    assert wire.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+
+    wire = Wire(
+        httpx.Response(302, headers={"Location": "https://other.example/b"}),
+        httpx.Response(200, content=b"picture"),
+    )
+    data = event_loop.call(wire.transport().download("https://storage.example/a"))
+    assert data == b"picture"
+    assert [request.url.host for request in wire.requests] == ["storage.example", "other.example"]
+    assert not any("authorization" in request.headers for request in wire.requests)
+
+
+def test_a_download_is_bounded_whatever_it_announces():
+    wire = Wire(httpx.Response(200, content=b"x" * 100))
+    with pytest.raises(ww.UnsafeMediaError, match="larger"):
+        event_loop.call(wire.transport().download("https://storage.example/a", 50))
+    wire = Wire(httpx.Response(302, headers={"Location": "/again"}))
+    with pytest.raises(ww.UnsafeMediaError, match="redirect"):
+        event_loop.call(wire.transport().download("https://storage.example/a"))
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:1", "", "http://", "data:,x"])
+def test_a_media_address_that_is_none_is_refused(url):
+    with pytest.raises(ww.WondaError):
+        event_loop.call(Wire(200).transport().download(url))
+
+
+def test_a_key_that_the_service_repeats_is_not_shown():
+    for status in (200, 401):
+        said = {"error": {"message": f"Bad header: Bearer {KEY}", "code": "x"}}
+        wire = Wire(httpx.Response(status, json=said))
+        try:
+            shown = repr(wire.get())
+        except ww.AuthenticationError as error:
+            shown = f"{error} {vars(error)}"
+        assert "Bad header" in shown
+        assert KEY not in shown
+
+
+def test_half_an_emoji_in_a_reply_costs_nothing():
+    wire = Wire(httpx.Response(200, content=b'{"errorMessage": "cut \\ud83d", "ok": ["\\ud83c"]}'))
+    assert wire.get() == {"errorMessage": "cut \ufffd", "ok": ["\ufffd"]}
+
+
+def test_what_is_meant_for_this_machine_is_shown_to_no_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    local = Transport(ApiKey(KEY), "http://127.0.0.1:8/api/v1", 5.0)
+    assert not local._connections.client()._mounts
+    remote = Transport(ApiKey(KEY), BASE, 5.0)
+    assert remote._connections.client()._mounts
+
+
+def frames(error):
+    """What the frames hold that an error came through, below the test's own."""
+    while error is not None:
+        trace = error.__traceback__.tb_next
+        while trace is not None:
+            yield from trace.tb_frame.f_locals.values()
+            trace = trace.tb_next
+        error = error.__context__
+
+
+BUGS = [RuntimeError("bug"), ValueError(KEY), ExceptionGroup("bugs", [OSError()])]
+
+
+@pytest.mark.parametrize("call", ["get", "post", "poll"])
+@pytest.mark.parametrize(
+    "fault", [httpx.ReadError("x"), httpx.ConnectError("x"), 401, 500, *BUGS], ids=repr
+)
+def test_errors_hold_no_request_and_so_no_key(fault, call):
+    wire = Wire(fault)
+    calls = {
+        "get": wire.get,
+        "post": wire.post,
+        "poll": lambda: event_loop.call(polled(wire)),
+    }
+    with pytest.raises(ww.WondaError) as caught:
+        calls[call]()
+    held = [value for value in frames(caught.value) if isinstance(value, httpx.Request | Exception)]
+    assert all(isinstance(value, ww.WondaError) for value in held)
+    assert caught.value.__cause__ is None
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=repr)
+def test_a_transports_bug_after_a_post_is_an_unknown_outcome(bug):
+    wire = Wire(bug)
+    with pytest.raises(ww.OutcomeUnknownError, match=type(bug).__name__):
+        wire.post()
+    assert len(wire.requests) == 1
+    with pytest.raises(ww.ServiceUnreachableError):
+        event_loop.call(wire.transport().download("https://storage.example/a"))
+
+
+class Odd(BaseException):
+    """What a library of a transport may raise for its own purposes."""
+
+
+def grouped(*errors):
+    return BaseExceptionGroup("bugs", [*errors, BaseExceptionGroup("more", [Odd(KEY)])])
+
+
+def outcome(call):
+    """What a call raises on a loop of its own, which an interrupt may end."""
+
+    async def caught():
+        try:
+            await call
+        except BaseException as error:  # noqa: BLE001 - these are what is looked at
+            return error
+        return None
+
+    return asyncio.run(caught())
+
+
+ODD = {
+    "odd": (Odd(KEY), ww.WondaError),
+    "a group": (grouped(ValueError(KEY), asyncio.CancelledError()), ww.WondaError),
+    "a group of groups": (grouped(grouped(Odd(KEY))), ww.WondaError),
+    "an interrupt": (KeyboardInterrupt(KEY), KeyboardInterrupt),
+    "an interrupt in a group": (grouped(KeyboardInterrupt(KEY), OSError()), KeyboardInterrupt),
+    "the end": (SystemExit(KEY), SystemExit),
+    "the end in a group": (grouped(grouped(SystemExit(3))), SystemExit),
+    "a coroutine's end": (GeneratorExit(KEY), GeneratorExit),
+}
+
+
+@pytest.mark.parametrize("way", ["get", "post", "poll"])
+@pytest.mark.parametrize("case", ODD)
+def test_whatever_a_transport_raises_leaves_without_the_request(case, way):
+    fault, expected = ODD[case]
+    arrived = []
+
+    async def answer(request):
+        arrived.append(request)
+        raise fault
+
+    async def no_sleep(_seconds):
+        pass
+
+    client = Transport(ApiKey(KEY), BASE, 5.0, httpx.MockTransport(answer), sleep=no_sleep)
+    calls = {
+        "get": lambda: client.get("/x"),
+        "post": lambda: client.post("/x", "test", "Look there.", body={}),
+        "poll": lambda: client.poll(client.question("/x")),
+    }
+    error = outcome(calls[way]())
+    assert isinstance(error, expected)
+    assert error is not fault
+    assert KEY not in str(error) + repr(error)
+    held = list(frames(error))
+    assert not any(isinstance(value, httpx.Request) or value is fault for value in held)
+    if way == "post":
+        assert len(arrived) == 1
+        assert expected is not ww.WondaError or isinstance(error, ww.OutcomeUnknownError)
+    if case == "the end in a group":
+        assert error.code == 3
+
+
+def test_a_cancel_that_comes_in_a_group_is_one():
+    began = asyncio.Event()
+
+    async def answer(_request):
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            raise BaseExceptionGroup("of tasks", [error, ValueError(KEY)]) from None
+
+    async def canceled():
+        client = Transport(ApiKey(KEY), BASE, 5.0, httpx.MockTransport(answer))
+        task = asyncio.ensure_future(client.get("/x"))
+        await began.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        assert not any(isinstance(value, httpx.Request) for value in frames(caught.value))
+
+    asyncio.run(canceled())
+
+
+class Streamed(httpx.AsyncByteStream):
+    def __init__(self, *pieces, pause=0.0):
+        self.pieces = pieces
+        self.pause = pause
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            await asyncio.sleep(self.pause)
+            yield piece
+
+
+@pytest.fixture
+def _short(monkeypatch):
+    """A client that waits at most 0.1 s for a whole reply."""
+    monkeypatch.setattr(
+        Wire,
+        "transport",
+        lambda wire: Transport(
+            ApiKey(KEY), BASE, 0.05, httpx.MockTransport(wire.handle), sleep=wire.sleep
+        ),
+    )
+
+
+def drip():
+    return httpx.Response(200, stream=Streamed(*[b" "] * 500, pause=0.02))
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_reply_that_drips_ends():
+    began = time.monotonic()
+    wire = Wire(drip())
+    with pytest.raises(ww.OutcomeUnknownError, match="time limit"):
+        wire.post()
+    assert len(wire.requests) == 1
+    with pytest.raises(ww.ServiceUnreachableError, match="time limit"):
+        event_loop.call(polled(Wire(drip())))
+    with pytest.raises(ww.ServiceUnreachableError, match="time limit"):
+        Wire(drip(), drip(), drip()).get()
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.usefixtures("_short")
+def test_an_upload_has_time_in_proportion(monkeypatch):
+    slow = httpx.Response(200, stream=Streamed(b"{}", pause=0.3))
+    body = {"x": "x" * 1000}
+    monkeypatch.setattr(transport, "SLOWEST_UPLOAD", 1000)
+    assert event_loop.call(Wire(slow).transport().post("/x", "test", "Look.", body=body)) == {}
+
+
+def test_a_reply_that_is_too_large_is_not_read(monkeypatch):
+    monkeypatch.setattr(responses, "MAX_BYTES", 100)
+
+    def large(status=200):
+        return httpx.Response(status, stream=Streamed(b'{"a": "', *[b"x" * 60] * 3, b'"}'))
+
+    with pytest.raises(ww.OutcomeUnknownError, match="could not be read"):
+        Wire(large()).post()
+    with pytest.raises(ww.UnexpectedReplyError):
+        Wire(large()).get()
+    with pytest.raises(ww.BadRequestError, match="Bad Request"):
+        Wire(large(400)).get()
+
+
+@pytest.mark.parametrize("zipped", ["gzip", "deflate"])
+def test_a_reply_that_is_zipped_unasked_is_read_within_the_same_bounds(monkeypatch, zipped):
+    def reply(data):
+        packed = gzip.compress(data)
+        return httpx.Response(
+            200, headers={"Content-Encoding": zipped}, stream=Streamed(packed[:9], packed[9:])
+        )
+
+    wire = Wire(reply(b'{"fine": true}'))
+    assert wire.get() == {"fine": True}
+    assert wire.requests[0].headers["Accept-Encoding"] == "identity"
+    monkeypatch.setattr(responses, "MAX_BYTES", 10_000)
+    with pytest.raises(ww.UnexpectedReplyError):
+        Wire(reply(b" " * 10_001)).get()
+    wire = Wire(reply(b"picture"))
+    assert event_loop.call(wire.transport().download("https://storage.example/a")) == b"picture"
+    assert wire.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(b"picture")[:-3]),
+        ("gzip", gzip.compress(b"picture") + b"more"),
+        ("gzip", b"picture"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"picture"))),
+        ("br", b"picture"),
+    ],
+    ids=["cut", "more", "not zipped", "zipped twice", "unknown"],  # a zip holds the time
+)
+def test_what_cannot_be_unzipped_to_its_end_is_no_picture(encoding, body):
+    headers = {"Content-Encoding": encoding}
+    replies = [httpx.Response(200, headers=headers, stream=Streamed(body)) for _ in range(3)]
+    with pytest.raises(ww.ServiceUnreachableError, match=r"storage\.example: "):
+        event_loop.call(Wire(*replies).transport().download("https://storage.example/a"))
+
+
+def test_a_download_has_a_time_limit_over_all(monkeypatch):
+    monkeypatch.setattr(downloads, "SECONDS", 0.1)
+    with pytest.raises(ww.ServiceUnreachableError, match=r"longer than 0\.1 s"):
+        event_loop.call(Wire(drip()).transport().download("https://storage.example/a"))
+
+
+def test_a_failing_storage_is_asked_again_when_it_says():
+    busy = httpx.Response(503, headers={"Retry-After": "7"})
+    wire = Wire(busy, httpx.Response(200, content=b"picture"))
+    assert event_loop.call(wire.transport().download("https://storage.example/a")) == b"picture"
+    assert wire.slept == [7.0]
+
+
+# ---------------------------------------------------------------- private addresses
+
+INSIDE = [
+    "http://127.0.0.1/a",
+    "http://169.254.169.254/latest/meta-data",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://localhost:8888/api",
+    "http://127。0。0。1/",
+]
+
+
+@pytest.mark.parametrize("url", INSIDE)
+def test_a_public_service_does_not_lead_into_a_private_network(url):
+    wire = Wire(httpx.Response(200, content=b"secret"))
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        event_loop.call(wire.transport().download(url))
+    assert wire.requests == []
+    wire = Wire(httpx.Response(302, headers={"Location": url.encode()}))
+    with pytest.raises(ww.UnsafeMediaError):
+        event_loop.call(wire.transport().download("https://storage.example/a"))
+    assert len(wire.requests) == 1
+
+
+def private_api(*answers):
+    wire = Wire(*answers)
+    mock = httpx.MockTransport(wire.handle)
+    return wire, Transport(ApiKey(KEY), "https://10.0.0.1/v1", 5.0, mock, sleep=wire.sleep)
+
+
+def test_a_private_service_may_but_not_by_way_of_a_public_one():
+    there = httpx.Response(302, headers={"Location": "http://10.0.0.3/b"})
+    wire, inside = private_api(there, httpx.Response(200, content=b"picture"))
+    assert event_loop.call(inside.download("http://10.0.0.2/a")) == b"picture"
+
+    out = httpx.Response(302, headers={"Location": "https://storage.example/b"})
+    wire, inside = private_api(out, there)
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        event_loop.call(inside.download("http://10.0.0.2/a"))
+    assert len(wire.requests) == 2
+
+
+def resolving(monkeypatch, **names):
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *rest, **more):
+        name = host.decode() if isinstance(host, bytes) else host
+        return real(names.get(name.partition(".")[0], host), port, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(connections, "getproxies", dict)
+
+
+def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):
+    resolving(monkeypatch, api="1.1.1.1", storage="127.0.0.1")
+    public = Transport(ApiKey(KEY), BASE, 5.0)
+    with pytest.raises(ww.UnsafeMediaError, match="private"):
+        event_loop.call(public.download("http://storage.example:9/a"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "api.example",
+        "ftp://api.example",
+        "http://api.example/api/v1",
+        "https://",
+        "https://u:p@x.example",
+        "https://:p@x.example",
+        "https://x.example/v1#a",
+        "http://[::1",
+        "https://x.example:port",
+        "https://\N{EURO SIGN}.example",
+        "https://xn--a",
+        "https://x.example/\0v1",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(address):
+    with pytest.raises(ww.InvalidInputError) as caught:
+        checked_base_url(address)
+    assert caught.value.field == "base_url"
+
+
+def test_a_good_address_loses_its_last_slash():
+    assert checked_base_url("https://api.example/api/v1/") == BASE
+    assert checked_base_url("http://127.0.0.1:8/api/v1") == "http://127.0.0.1:8/api/v1"
+    assert checked_base_url("http://[::1]:8/api/v1")
+
+
+def test_a_blocking_call_on_the_packages_own_loop_is_refused():
+    async def wrong():
+        event_loop.call(asyncio.sleep(0))
+
+    with pytest.raises(RuntimeError, match="AsyncWonda"):
+        event_loop.call(wrong())
+
+
+def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append(await reader.readline())
+        writer.close()
+
+    async def poll():
+        proxy = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        wire = Transport(ApiKey(KEY), "https://no.example/api/v1", 5.0)
+        try:
+            await wire.poll(wire.question("/jobs/inference/j"))
+        finally:
+            await wire.aclose()
+            proxy.close()
+
+    with pytest.raises(ww.ServiceUnreachableError):
+        event_loop.call(poll())
+    assert asked == [b"CONNECT no.example:443 HTTP/1.1\r\n"]
+
+
+@pytest.mark.parametrize("date", ["", "garbage", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_date_that_tells_no_time_leaves_the_service_s_clock_where_it_was(date):
+    moment = email.utils.format_datetime(datetime.now(UTC) + timedelta(hours=3), usegmt=True)
+    wire = Wire(*(httpx.Response(200, headers={"Date": told}, json={}) for told in (moment, date)))
+    transport = wire.transport()
+    for _ in range(2):
+        event_loop.call(transport.get("/x"))
+        assert transport.ahead == pytest.approx(3 * 3600, abs=5)
+
+
+def test_a_transport_of_one_s_own_is_given_a_poll_as_any_other_question():
+    seen = []
+
+    class Own(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            patience = {part: request.extensions["timeout"][part] for part in ("connect", "read")}
+            said = request.method, request.url, request.content, patience
+            seen.append((dict(request.headers), *said))
+            return httpx.Response(200, json={})
+
+    transport = Transport(ApiKey(KEY), BASE, 5.0, Own())
+    event_loop.call(transport.get("/x"))
+    event_loop.call(transport.poll(transport.question("/x")))
+    asked, poll = seen
+    assert {**asked[0], "connection": ""} == {**poll[0], "connection": ""}  # the client's own
+    assert asked[1:] == poll[1:]

@@ -1,0 +1,77 @@
+"""Animations: an edit would make them still, which is said before."""
+
+import io
+
+import pytest
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.client.edit import Edit, Encode, Resize
+from wonda_widgets.imaging import animation
+from wonda_widgets.imaging.preview import preview
+from wonda_widgets.publishing import preflight
+
+COLORS = ("red", "lime", "blue")
+
+
+def encoded(kind, frames=3, **options):
+    file = io.BytesIO()
+    first, *more = (Image.new("RGB", (8, 6), color) for color in COLORS[:frames])
+    animated = {"save_all": True, "append_images": more, "duration": 90} if more else {}
+    first.save(file, kind, **animated, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_is_known_by_its_structure(kind):
+    assert animation.is_animated(encoded(kind))
+    assert animation.is_animated(encoded(kind, 2))
+    assert not animation.is_animated(encoded(kind, 1))
+    assert preview(encoded(kind)).animated
+    assert not preview(encoded(kind, 1)).animated
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_one_that_was_cut_short_brings_nothing_down(kind):
+    data = encoded(kind)
+    for length in range(len(data)):
+        animation.is_animated(data[:length])
+
+
+def test_other_formats_are_none():
+    assert not animation.is_animated(encoded("JPEG", 1))
+    assert not animation.is_animated(b"")
+    assert not animation.is_animated(b"GIF89a")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_edit_says_so_before_it_is_sent(kind):
+    with ww.Wonda.sandbox() as wonda:
+        edit = Edit(encoded(kind), wonda=wonda)
+        assert edit.notes == ["This is an animation; an edit keeps only its first image."]
+        edit.add(Resize(width=4, height=3))
+        with pytest.warns(UserWarning, match="only its first image"):
+            edit.upload()
+        assert Edit(encoded(kind, 1)).notes == []
+        Edit(encoded(kind), wonda=wonda).upload()  # as it is, it stays an animation
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_so_does_the_check_before_a_post(kind):
+    facts = preflight.Facts(1080, 1350, kind, 9, animated=True)
+    [missed] = [point for point in preflight.check(facts, "IMAGE", "") if point.level == "miss"]
+    assert "only the first image is kept" in missed.text
+    made = preflight.after(facts, (Encode(format="JPEG"),))
+    assert not made.animated
+    still = preflight.check(facts._replace(animated=False), "IMAGE", "")
+    assert not any("first image" in point.text for point in still)
+
+
+def test_the_editor_shows_it(settled):
+    with ww.Wonda.sandbox() as wonda:
+        form = ww.EditForm(wonda=wonda, data=encoded("GIF"))
+        try:
+            settled(lambda: form.before)
+            assert form.before.endswith("an edit keeps only its first image.")
+        finally:
+            form.close()

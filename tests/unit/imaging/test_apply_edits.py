@@ -1,0 +1,397 @@
+"""What an edit makes of a picture: pixels are looked at, not only sizes."""
+
+import io
+
+import msgspec
+import pytest
+from PIL import Image, ImageFont
+
+from wonda_widgets.errors import InvalidInputError, UnsafeMediaError
+from wonda_widgets.imaging import (
+    apply_edits,
+    decode,
+    fonts,
+    preview,
+    text_overlay,
+    text_shaping,
+)
+from wonda_widgets.imaging.operations import (
+    Crop,
+    Encode,
+    Pad,
+    Resize,
+    Text,
+)
+
+RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+WORDS = Text(text="Hello", stroke_width=0, font_family="Default", text_color="#ff0000")
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def halves(width=40, height=20, mode="RGB"):
+    """Red on the left, blue on the right."""
+    image = Image.new(mode, (width, height), "red")
+    image.paste("blue", (width // 2, 0, width, height))
+    return image
+
+
+def result(data, *operations):
+    made = apply_edits.apply(data, operations)
+    image = Image.open(io.BytesIO(made.data))
+    assert (image.width, image.height, image.format) == (made.width, made.height, made.format)
+    return image
+
+
+def inked(image, color=RED):
+    """The box around what has a colour."""
+    red, _, blue = image.convert("RGB").split()
+    strong = red.point(lambda value: 255 * (value > 128)) if color == RED else blue
+    return strong.getbbox()
+
+
+# ---------------------------------------------------------------- operations
+
+
+def test_a_crop_keeps_exactly_its_pixels():
+    image = Image.new("RGB", (8, 6))
+    image.putdata([(x, y, 7) for y in range(6) for x in range(8)])
+    made = result(encoded(image), Crop(x=2, y=1, width=3, height=4))
+    pixels = [made.getpixel((x, y)) for y in range(4) for x in range(3)]
+    assert pixels == [(x, y, 7) for y in range(1, 5) for x in range(2, 5)]
+
+
+def test_a_pad_lays_the_picture_into_the_middle():
+    made = result(encoded(halves()), Pad(width=60, height=40, color="#00ff00"))
+    assert [made.getpixel(at) for at in ((0, 0), (9, 20), (10, 10), (29, 29), (30, 10))] == [
+        (0, 255, 0),
+        (0, 255, 0),
+        RED,
+        RED,
+        BLUE,
+    ]
+    assert made.getpixel((10, 30)) == (0, 255, 0)
+
+
+def test_a_pad_may_be_transparent_and_a_jpeg_of_it_is_white():
+    clear = Pad(width=60, height=40, color="#ffffff00")
+    assert result(encoded(halves()), clear).getpixel((0, 0)) == (255, 255, 255, 0)
+    made = result(encoded(halves()), clear, Encode(format="JPEG"))
+    assert min(made.getpixel((0, 0))) > 240
+
+
+def test_resize_gives_the_size_that_was_asked_for():
+    made = result(encoded(halves()), Resize(width=10, height=30))
+    assert made.getpixel((1, 15)) == RED
+    assert made.getpixel((8, 15)) == BLUE
+
+
+def test_operations_are_done_in_their_order():
+    crop, pad = Crop(x=0, y=0, width=20, height=20), Pad(width=40, height=20, color="white")
+    made = result(encoded(halves()), crop, pad)
+    assert [made.getpixel((x, 5)) for x in (5, 15, 25, 35)] == [WHITE, RED, RED, WHITE]
+    made = result(encoded(halves()), Pad(width=80, height=20, color="white"), crop)
+    assert made.getpixel((5, 5)) == WHITE
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_file_keeps_its_format_unless_another_is_asked_for(kind):
+    data = encoded(halves(), kind)
+    assert apply_edits.apply(data, [Crop(x=0, y=0, width=5, height=5)]).format == kind
+    made = apply_edits.apply(data, [Encode(format="PNG"), Encode(format="WEBP")])
+    assert (made.format, made.mime_type) == ("WEBP", "image/webp")
+
+
+def test_without_an_operation_the_file_stays_as_it_is():
+    data = encoded(halves(), "GIF")
+    made = apply_edits.apply(data, [])
+    assert (made.data, made.format, made.mime_type) == (data, "GIF", "image/gif")
+    assert apply_edits.apply(data, [Crop(x=0, y=0, width=5, height=5)]).format == "PNG"
+
+
+def test_less_quality_is_a_smaller_file():
+    data = encoded(Image.effect_noise((200, 200), 90).convert("RGB"))
+    sizes = [
+        len(apply_edits.apply(data, [Encode(format="JPEG", quality=quality)]).data)
+        for quality in (20, 60, 95)
+    ]
+    assert sizes == sorted(sizes)
+
+
+def test_orientation_is_honoured_first():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: what is left lies on top
+    data = encoded(halves(40, 20), "JPEG", exif=exif, quality=100)
+    made = result(data, Crop(x=0, y=0, width=20, height=20))
+    assert made.format == "JPEG"
+    red, _, blue = made.getpixel((10, 10))
+    assert red > 200
+    assert blue < 50
+    assert not made.getexif()
+
+
+def test_the_profile_is_kept_and_the_place_where_it_was_taken_is_not():
+    exif = Image.Exif()
+    exif[0x010E] = "at home"
+    data = encoded(halves(), "JPEG", icc_profile=b"a profile", exif=exif, comment=b"private")
+    made = result(data, Crop(x=0, y=0, width=9, height=9))
+    assert made.info["icc_profile"] == b"a profile"
+    assert not made.getexif()
+    assert "comment" not in made.info
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_can_be_edited(mode):
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    data = encoded(halves().convert("L" if mode == "I;16" else mode).convert(mode), kind)
+    assert result(data, Crop(x=0, y=0, width=9, height=9), WORDS).size == (9, 9)
+
+
+# ---------------------------------------------------------------- text
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        *("top-left", "top-center", "top-right"),
+        *("center-left", "center", "center-right"),
+        *("bottom-left", "bottom-center", "bottom-right"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_text_stands_where_it_was_put(position, mode):
+    ground = Image.new(mode, (300, 300), "black" if mode == "RGB" else (0, 0, 0, 0))
+    words = msgspec.structs.replace(WORDS, position=position, size_percent=100)
+    left, top, right, bottom = inked(result(encoded(ground), words))
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    for place, first, last in ((middle[0], "left", "right"), (middle[1], "top", "bottom")):
+        expected = 0 if first in position else 2 if last in position else 1
+        assert int(place // 100) == expected
+    # 5 percent of the canvas stay free.
+    assert min(left, top, 300 - right, 300 - bottom) >= 15
+
+
+def test_words_are_wrapped_into_the_box_and_long_ones_broken():
+    font = fonts.font("Default", 20)
+    text = "Nothing is billed twice and\nnothing is " + "x" * 80
+    lines = list(text_overlay.wrapped(text, font, 120))
+    assert all(font.getlength(line) <= 120 for line in lines)
+    assert " ".join(lines).replace("x x", "xx").split() == text.split()
+    ground = Image.new("RGB", (400, 400))
+    words = msgspec.structs.replace(WORDS, text="word " * 12, size_percent=40, position="center")
+    left, _, right, _ = inked(result(encoded(ground), words))
+    assert right - left <= 160
+
+
+def test_a_larger_scale_writes_larger_and_a_stroke_goes_around():
+    ground = encoded(Image.new("RGB", (1080, 1080)))
+    small, large = (
+        inked(result(ground, msgspec.structs.replace(WORDS, font_size_scale=scale)))
+        for scale in (1, 2)
+    )
+    assert large[3] - large[1] == pytest.approx(2 * (small[3] - small[1]), rel=0.1)
+    stroked = msgspec.structs.replace(WORDS, stroke_width=8, stroke_color="#0000ff")
+    around = inked(result(ground, stroked), BLUE)
+    assert around[0] == pytest.approx(small[0] - 8, abs=2)
+    # On a picture half as wide it is half as thick.
+    assert inked(result(encoded(Image.new("RGB", (540, 540))), stroked), BLUE)[0] == (
+        pytest.approx(around[0] / 2, abs=2)
+    )
+
+
+def test_the_text_box_of_a_transparent_picture_has_no_fringe():
+    clear = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
+    made = result(encoded(clear), msgspec.structs.replace(WORDS, text_color="white"))
+    colors = {pixel[:3] for _, pixel in made.getcolors(100_000) if pixel[3]}
+    assert colors == {WHITE}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👩‍🚀 emoji",
+        "שלום עולם",
+        "مرحبا",
+        "a\tb\0c",
+        "日本語",
+        "\u202eabc",
+        "e\u0301" * 40,
+        "A\r\n\r\nB",
+    ],
+)
+def test_no_text_brings_it_down(text):
+    ground = encoded(Image.new("RGB", (120, 90)))
+    words = msgspec.structs.replace(WORDS, text=text, font_size_scale=9)
+    face = fonts.font(words.font_family, 16)
+    apart = text_shaping.trouble(text) and not text_shaping.can_arrange(face)
+    if fonts.missing(face, text) or apart:  # by the fonts and libraries that are here
+        with pytest.raises(InvalidInputError, match=r"has no|cannot be drawn"):
+            result(ground, words)
+    else:
+        assert result(ground, words)
+
+
+def test_a_sign_that_the_font_lacks_is_said_and_not_drawn_as_a_box(monkeypatch):
+    monkeypatch.setattr(fonts, "_found", dict)  # a computer without fonts
+    words = msgspec.structs.replace(WORDS, font_family="Default", text="Zoë — 5 €")
+    with pytest.raises(InvalidInputError, match="Default has no ë — €"):
+        apply_edits.check((200, 200), [words])
+    apply_edits.check((200, 200), [msgspec.structs.replace(words, text="Zoe, 5 “euros”…")])
+
+
+def test_the_original_pixels_are_not_written_on():
+    image = halves(200, 200)
+    before = image.tobytes()
+    apply_edits.drawn(image, [msgspec.structs.replace(WORDS, text_color="lime")])
+    assert image.tobytes() == before
+
+
+# ---------------------------------------------------------------- fonts
+
+
+@pytest.fixture
+def no_fonts(monkeypatch):
+    monkeypatch.setattr(fonts, "_found", dict)
+
+
+def test_the_default_font_always_works_and_inter_falls_back_to_it(no_fonts):  # noqa: ARG001
+    assert fonts.names() == ["Default"]
+    assert fonts.font("Default", 12).getname() == fonts.font("Inter", 12).getname()
+    ground = encoded(Image.new("RGB", (90, 90)))
+    assert inked(result(ground, Text(text="Hello")))
+
+
+def test_a_font_that_is_not_there_is_said_with_those_that_are(no_fonts):  # noqa: ARG001
+    with pytest.raises(InvalidInputError, match="“Bebas Neue” is not on this computer") as caught:
+        apply_edits.check((90, 90), [Text(text="x", font_family="Bebas Neue")])
+    assert "Default" in caught.value.hint
+
+
+def test_fonts_are_found_in_folders_and_by_their_path(monkeypatch, tmp_path):
+    built_in = ImageFont.load_default(10)
+    (tmp_path / "deep").mkdir()
+    path = tmp_path / "deep" / "some.ttf"
+    path.write_bytes(built_in.font_bytes)
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    monkeypatch.setattr(fonts, "_folders", lambda: [tmp_path, tmp_path / "not-there"])
+    fonts._found.cache_clear()
+    family = built_in.getname()[0]
+    try:
+        assert fonts.names() == ["Default", family]
+        assert fonts.font(family.upper(), 12).size == 12
+    finally:
+        fonts._found.cache_clear()
+    assert fonts.font(str(path), 12).getname() == built_in.getname()
+    with pytest.raises(InvalidInputError, match="cannot be read as a font"):
+        fonts.font(str(tmp_path / "broken.ttf"), 12)
+
+
+# ---------------------------------------------------------------- checks
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "said"),
+    [
+        (Crop(x=-1, y=0, width=5, height=5), "x", "reaches out of the picture"),
+        (Crop(x=36, y=0, width=5, height=5), "x", "which has 40 × 20 pixels"),
+        (Crop(x=0, y=16, width=5, height=5), "y", "Make it smaller, or move it"),
+        (Crop(x=0, y=0, width=0, height=5), "width", "keeps nothing"),
+        (Pad(width=39, height=30), "width", "smaller than the picture"),
+        (Pad(width=50, height=30, color="blurple"), "color", "“blurple” is no colour"),
+        (Resize(width=0, height=10), "width", "is no size"),
+        (Resize(width=6000, height=6000), "width", "25 million"),
+        (Resize(width=20_000, height=1), "width", "16,383"),
+        (Text(text=" \n"), "text", "no text"),
+        (Text(text="\ud800"), "text", "cannot be written"),
+        (Text(text="x" * 2001), "text", "2,001 characters"),
+        (Text(text="x", padding_top=51), "padding_top", "from 0 to 50"),
+        (Text(text="x", padding_left=50, padding_right=50), "padding_left", "no room"),
+        (Text(text="x", size_percent=9), "size_percent", "from 10 to 100"),
+        (Text(text="x", font_size_scale=float("nan")), "font_size_scale", "from 0.1 to 10"),
+        (Text(text="x", stroke_width=-1), "stroke_width", "from 0 to 50"),
+        (Text(text="x", text_color=""), "text_color", "no colour"),
+        (Encode(format="JPEG", quality=0), "quality", "from 1 to 100"),
+        (Encode(format="JPEG", quality=101), "quality", "from 1 to 100"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_a_pixel_is_touched(operation, field, said):
+    with pytest.raises(InvalidInputError) as caught:
+        apply_edits.check((40, 20), [operation])
+    assert caught.value.field == field
+    assert said in str(caught.value)
+
+
+def test_a_check_knows_the_size_that_the_operations_before_leave():
+    steps = [Crop(x=0, y=0, width=10, height=10), Pad(width=12, height=15), Encode(format="PNG")]
+    assert apply_edits.check((40, 20), steps) == (12, 15)
+    with pytest.raises(InvalidInputError, match="which has 12 × 15"):
+        apply_edits.check((40, 20), [*steps, Crop(x=0, y=0, width=13, height=5)])
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [{"operation": "rotate"}],
+        [{"operation": "crop", "x": 0}],
+        [{"operation": "crop", "x": "0", "y": 0, "width": 1, "height": 1}],
+        [Encode(format="GIF")],
+        [Text(text=5)],
+        ["crop"],
+        5,
+    ],
+)
+def test_what_is_no_edit_is_said_to_be_none(operations):
+    with pytest.raises(InvalidInputError, match=r"not an edit|No picture"):
+        apply_edits.read(operations)
+
+
+def test_operations_are_the_same_after_json():
+    steps = (Crop(x=1, y=2, width=3, height=4), WORDS, Pad(width=9, height=9), Encode(format="PNG"))
+    assert apply_edits.read(msgspec.json.decode(msgspec.json.encode(steps))) == steps
+
+
+def test_what_is_no_picture_or_too_large_is_not_opened(monkeypatch):
+    with pytest.raises(UnsafeMediaError):
+        apply_edits.apply(b"<html>", [Encode(format="PNG")])
+    monkeypatch.setattr(decode, "MEMORY", 1000)
+    with pytest.raises(UnsafeMediaError):
+        apply_edits.apply(encoded(halves(100, 100)), [Encode(format="PNG")])
+
+
+# ---------------------------------------------------------------- shapes
+
+
+@pytest.mark.parametrize(
+    "size", [(1080, 1920), (2000, 1351), (1023, 2000), (333, 333), (1530, 2720)]
+)
+@pytest.mark.parametrize("ratio", [4 / 5, 1, 1.91, 9 / 16, 16 / 9])
+def test_a_shape_is_never_beyond_the_limit_it_stands_for(size, ratio):
+    crop, pad = apply_edits.centered_crop(size, ratio), apply_edits.padded(size, ratio)
+    assert apply_edits.check(size, [crop]) == (crop.width, crop.height)
+    assert apply_edits.check(size, [pad]) == (pad.width, pad.height)
+    for made in (crop, pad):
+        shape = made.width / made.height
+        assert shape == pytest.approx(ratio, rel=0.01)
+        assert shape <= ratio + 1e-9 if ratio >= 1 else shape >= ratio - 1e-9
+    assert abs(2 * crop.x + crop.width - size[0]) <= 1
+
+
+def test_a_tall_picture_becomes_four_to_five():
+    assert apply_edits.centered_crop((1080, 1920), 4 / 5) == Crop(
+        x=0, y=285, width=1080, height=1350
+    )
+    assert apply_edits.padded((1080, 1920), 4 / 5, "#000000") == Pad(
+        width=1536, height=1920, color="#000000"
+    )
+    with pytest.raises(InvalidInputError, match="no shape"):
+        apply_edits.centered_crop((10, 10), 0)
+
+
+def test_a_preview_of_pixels_is_as_small_as_one_of_a_file():
+    data, mime_type = preview.small(Image.effect_noise((3000, 1200), 120).convert("RGB"))
+    assert (len(data) <= preview.MAX_BYTES, mime_type) == (True, "image/jpeg")
+    assert max(Image.open(io.BytesIO(data)).size) <= preview.LONGEST

@@ -1,0 +1,332 @@
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image, ImageChops, ImageOps
+
+from wonda_widgets.errors import UnsafeMediaError
+from wonda_widgets.imaging import (
+    apply_edits,
+    decode,
+    preview,
+    save_original,
+)
+from wonda_widgets.imaging.operations import Encode
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(width, height):
+    return Image.effect_noise((width, height), 120).convert("RGB")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("size", [(3000, 1200), (700, 2500), (64, 64), (1, 4000)])
+def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
+    made = preview.preview(encoded(noise(*size), kind))
+    shown = Image.open(io.BytesIO(made.data))
+    assert len(made.data) <= preview.MAX_BYTES
+    assert max(shown.size) <= preview.LONGEST
+    assert (made.width, made.height, made.format) == (*size, kind)
+    if min(size) > 1:
+        assert shown.width / shown.height == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+def test_a_small_picture_is_not_enlarged():
+    made = preview.preview(encoded(noise(64, 48)))
+    assert Image.open(io.BytesIO(made.data)).size == (64, 48)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_orientation_is_honoured(kind):
+    image = Image.new("RGB", (2400, 1200), "red")
+    image.paste("blue", (0, 0, 1200, 1200))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    data = encoded(image, kind, exif=exif)
+    made = preview.preview(data)
+    shown = Image.open(io.BytesIO(made.data)).convert("RGB")
+    assert (made.width, made.height) == (1200, 2400)
+    assert shown.height > shown.width
+    red, _, blue = shown.getpixel((shown.width // 2, 20))
+    assert blue > red
+    assert decode.full_size(data).size == (1200, 2400)
+
+
+def test_transparency_is_kept_while_it_fits_and_laid_on_white_otherwise():
+    soft = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
+    assert preview.preview(encoded(soft)).mime_type == "image/png"
+    loud = noise(2000, 2000).convert("RGBA")
+    loud.putalpha(Image.effect_noise((2000, 2000), 120))
+    made = preview.preview(encoded(loud))
+    assert made.mime_type == "image/jpeg"
+    assert len(made.data) <= preview.MAX_BYTES
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK"])
+def test_every_mode_gives_a_preview(mode):
+    image = Image.new(mode, (300, 200))
+    data = (
+        encoded(image, "TIFF" if mode == "CMYK" else "PNG")
+        if mode != "CMYK"
+        else encoded(image, "JPEG")
+    )
+    assert preview.preview(data).width == 300
+
+
+def grey(level, kind=16, **options):
+    """A file of one grey: of 16 bits a pixel, or of 8."""
+    return encoded(Image.new("I;16" if kind == 16 else "L", (40, 20), level), **options)
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 128, 200, 255])
+def test_a_grey_of_16_bits_looks_as_one_of_8(level):
+    data, usual = grey(level * 257), grey(level, 8)
+    assert decode.full_size(data).getpixel((5, 5)) == level
+    assert apply_edits.opened(data).getpixel((5, 5)) == (level,) * 3
+    assert apply_edits.opened(data).format == "PNG"
+    made = apply_edits.apply(data, [Encode(format="PNG")])
+    assert Image.open(io.BytesIO(made.data)).getpixel((5, 5)) == (level,) * 3
+    assert preview.preview(data).data == preview.preview(usual).data
+    tilted = Image.Exif()
+    tilted[0x0112] = 6
+    assert decode.full_size(grey(level * 257, exif=tilted)).size == (20, 40)
+
+
+def test_what_is_transparent_in_16_bits_stays_so():
+    data = grey(50_000, transparency=50_000)
+    assert apply_edits.opened(data).getchannel("A").getextrema() == (0, 0)
+    assert apply_edits.opened(grey(10_000, transparency=50_000)).getpixel((5, 5))[3] == 255
+    assert preview.preview(data).mime_type == "image/png"
+
+
+HTML = b"<html><script>alert(1)</script></html>"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+OTHERS = [encoded(Image.new("RGB", (9, 9)), kind) for kind in ("BMP", "TIFF", "ICO", "EPS", "PPM")]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", HTML, SVG, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", *OTHERS]
+)
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_a_picture_that_was_cut_short_is_refused(kind):
+    data = encoded(noise(500, 500), kind)
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(data[: len(data) // 2])
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width, height, *more):
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + chunk(b"IEND", b"")
+
+
+def pixels(width, height):
+    return chunk(b"IDAT", zlib.compress(bytes((3 * width + 1) * height)))
+
+
+def resized(data, at, width, height, layout):
+    return data[:at] + struct.pack(layout, width, height) + data[at + struct.calcsize(layout) :]
+
+
+TOO_MANY = {
+    "png": png(60_000, 60_000, chunk(b"IDAT", b"")),
+    "gif": resized(encoded(noise(9, 9), "GIF"), 6, 60_000, 60_000, "<HH"),
+    "webp": encoded(Image.new("RGB", (16_383, 600)), "WEBP", lossless=True, method=0),
+    "jpeg": encoded(Image.new("RGB", (6000, 6000)), "JPEG", progressive=True),
+    "wide": png(1, 2**31 - 1, chunk(b"IDAT", b"")),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MANY)
+def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
+    monkeypatch.setattr(decode, "MEMORY", 100_000_000)
+    monkeypatch.setattr(Image.Image, "load", None)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
+    with pytest.raises(UnsafeMediaError, match="pixels"):
+        preview.preview(TOO_MANY[name])
+
+
+@pytest.mark.parametrize("size", [(4096, 4096), (3840, 2160)])
+def test_the_bounds_leave_4k_pictures_alone(size):
+    for kind in ("PNG", "JPEG"):
+        data = encoded(Image.new("RGB", size), kind)
+        assert preview.preview(data, 2048).width == size[0]
+        assert decode.full_size(data).size == size
+    data = encoded(Image.new("RGB", (3840, 2160)), "WEBP", lossless=True, method=0)
+    assert preview.preview(data, 2048).width == 3840
+
+
+def test_a_jpeg_of_8k_is_shown_at_a_fraction():
+    assert preview.preview(encoded(Image.new("RGB", (7680, 4320)), "JPEG"), 2048).width == 7680
+
+
+BESIDE = {
+    "a large text": chunk(b"tEXt", b"k\0" + b"a" * 9_000_000),
+    "zipped texts": chunk(b"iTXt", b"k\0\1\0\0\0" + zlib.compress(b"a" * 2**20)) * 60,
+    "a zipped profile": chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(20_000_000))),
+    "countless texts": chunk(b"tEXt", b"k\0") * 120_000,
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_png_with_too_much_beside_its_pixels_is_refused(name, after):
+    parts = [pixels(64, 64), BESIDE[name]]
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(png(64, 64, *(parts if after else parts[::-1])))
+
+
+def test_a_long_head_is_not_read_to_its_end():
+    data = encoded(noise(64, 64), "JPEG")
+    segment = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
+    assert preview.preview(data[:2] + segment * 5 + data[2:]).width == 64
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(data[:2] + segment * 50 + data[2:])
+    gif = encoded(Image.new("P", (64, 64)), "GIF")
+    comment = b"\x21\xfe" + (b"\xff" + b"c" * 255) * 4096 + b"\0"
+    palette = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
+    assert preview.preview(gif[:palette] + comment + gif[palette:]).width == 64
+    with pytest.raises(UnsafeMediaError):
+        preview.preview(gif[:palette] + comment * 3 + gif[palette:])
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\xff\xff\xff\xff", b""])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_damaged_exif_costs_nothing(kind, exif):
+    data = encoded(noise(64, 48), kind, exif=exif)
+    assert preview.preview(data).width == 64
+    assert decode.full_size(data).size == (64, 48)
+
+
+def test_only_the_first_of_many_frames_is_decoded():
+    frames = [Image.new("P", (300, 200), colour) for colour in range(50)]
+    for kind in ("GIF", "PNG", "WEBP"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert preview.preview(data).format == kind
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize(("size", "longest"), [((2300, 1700), 160), ((1500, 1100), 1024)])
+def test_a_preview_has_no_seams(mode, size, longest):
+    picture = Image.effect_noise(size, 120)
+    data = encoded(picture.convert(mode), "PNG")
+    shown = preview._resized(preview._stepped(decode.decoded(data)[0], longest), longest)
+    whole = picture.convert("RGB").reduce(max(size) // longest)
+    whole = whole.resize(shown.size, Image.Resampling.LANCZOS)
+    apart = ImageChops.difference(shown.convert("RGB"), whole).getextrema()
+    assert max(most for _, most in apart) <= 1
+
+
+TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
+
+
+def test_the_texts_of_a_picture_are_those_that_are_known():
+    made = {"prompt": "A harbour", "model": None, "params": {"style": "Öl"}}
+    assert save_original.texts(made, "j", None) == {
+        "prompt": "A harbour",
+        "parameters": '{"style": "Öl"}',
+        "job id": "j",
+        "Software": "wonda_widgets",
+    }
+    assert set(save_original.texts({}, "", "m")) == {"media id", "Software"}
+
+
+def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():
+    data = encoded(noise(50, 40))
+    saved = save_original.with_texts(data, TEXTS)
+    with Image.open(io.BytesIO(saved)) as image:
+        image.load()
+        assert image.text == TEXTS
+        assert image.tobytes() == Image.open(io.BytesIO(data)).tobytes()
+    assert data[33:] in saved
+
+
+def test_a_saved_jpeg_too_and_others_stay_as_they_are():
+    data = encoded(noise(50, 40), "JPEG")
+    saved = save_original.with_texts(data, TEXTS)
+    with Image.open(io.BytesIO(saved)) as image:
+        assert "Ein Fluß" in image.info["comment"].decode()
+        assert ImageOps.exif_transpose(image).size == (50, 40)
+    assert saved.startswith(data[:20]), "JFIF comes first"
+    assert len(saved) - len(data) < 200
+    webp = encoded(noise(5, 5), "WEBP")
+    assert save_original.with_texts(webp, TEXTS) == webp
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("A sunset, over the ocean!", "a-sunset-over-the-ocean-12345678.png"),
+        ("../../etc/passwd", "etc-passwd-12345678.png"),
+        ("💥", "💥-12345678.png"),
+        ("x" * 500, "x" * 48 + "-12345678.png"),
+        ("..", "picture-12345678.png"),
+        ("a\0b\r\nc\x1b[31m", "a-b-c-31m-12345678.png"),
+        ("evil\u202egnp.exe", "evil-gnp-exe-12345678.png"),
+        ("C:\\Windows\\\ud800", "c-windows-12345678.png"),
+    ],
+)
+def test_a_file_name_is_recognised_and_harmless(prompt, name):
+    assert save_original.file_name(prompt, "12345678-9abc", "PNG") == name
+
+
+@pytest.mark.parametrize("device", ["CON", "nul", "com1", "LPT9", "com¹"])
+def test_a_file_name_is_never_that_of_a_device(device):
+    assert save_original.file_name(device, "", "PNG").startswith(device.lower() + "-")
+    assert save_original.file_name("x" * 999, "../\0" * 9, "PNG") == "x" * 48 + ".png"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
+def test_saving_what_was_cut_loses_none_of_it(data):
+    saved = save_original.with_texts(data, TEXTS)
+    assert saved.startswith(data[:2])
+    assert len(saved) > len(data)
+
+
+def test_a_file_that_is_there_stays(tmp_path):
+    first = save_original.write(tmp_path, "a.png", b"1")
+    second = save_original.write(tmp_path, "a.png", b"2")
+    third = save_original.write(tmp_path / "b.png", "a.png", b"3")
+    assert [path.name for path in (first, second, third)] == ["a.png", "a (2).png", "b.png"]
+    assert first.read_bytes() == b"1"
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def small_png(cut):
+    """A picture of 2 by 2, with its pixels in as many chunks as they have bytes."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
+    pixels = zlib.compress(b"\0\1\2\3\4\5\6" * 2)
+    pieces = b"".join(chunk(b"IDAT", bytes([byte])) for byte in pixels)
+    whole = b"\x89PNG\r\n\x1a\n" + head + pieces
+    return {
+        "no end": whole,
+        "no last sum": whole[:-4],
+        "more after it": whole + b"\0" * 40,
+        "as it should be": whole + chunk(b"IEND", b""),
+    }[cut]
+
+
+@pytest.mark.parametrize("cut", ["no end", "no last sum", "more after it", "as it should be"])
+def test_a_picture_whose_pixels_are_whole_is_shown(cut):
+    image, _ = decode.decoded(small_png(cut))
+    assert image.getpixel((1, 1)) == (4, 5, 6)

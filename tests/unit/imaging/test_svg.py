@@ -1,0 +1,117 @@
+"""Drawings (SVG), as the service's vectorizer gives them: shown, saved, and never edited here."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.imaging import decode, svg
+from wonda_widgets.imaging.preview import of_drawing, preview
+from wonda_widgets.publishing import preflight
+
+DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path d="M0 0h9"/></svg>'
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (DRAWING, (80, 60)),
+        (b"\xef\xbb\xbf <?xml version='1.0'?><!-- x --><svg width='12.6px' height='7'/>", (13, 7)),
+        (b'<svg viewBox="0 0 300 150" width="100%" height="100%"/>', (300, 150)),
+        (b'<svg viewBox="-5,-5,40,20"/>', (40, 20)),
+        (b"<svg>", (1024, 1024)),
+        (b'<SVG width="0" height="5">', (1024, 1024)),
+        (b'<!-- <svg width="9"> --><!DOCTYPE svg><svg width="7" height="8"/>', (7, 8)),
+        (b'<svg width="999999" height="999999">', (1024, 1024)),
+        (b'<svg width="1e9" height="-4">', (1024, 1024)),
+    ],
+)
+def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
+    assert svg.is_svg(data)
+    assert svg.size(data) == size
+    shown = of_drawing(data)
+    assert (shown.width, shown.height, shown.format, shown.size) == (*size, "SVG", len(data))
+    card = of_drawing(data, 320, 20_000, as_it_is=False)
+    assert len(card.data) <= 20_000
+    assert max(Image.open(io.BytesIO(card.data)).size) <= 320
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<svgx>",
+        b"text <svg>",
+        b"<html><svg></svg></html>",
+        b"<!-- <svg> --><html>",
+        b"\x89PNG <svg>",
+        b"<" * 9999,
+    ],
+)
+def test_other_files_are_none(data):
+    assert not svg.is_svg(data)
+    with pytest.raises(ww.UnsafeMediaError):
+        of_drawing(data)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"x" * 400_001,
+        b'<!DOCTYPE svg [<!ENTITY a "aaaa">]>',
+        b'<!doctype svg [<!entity a "aaaa">]>',
+        b"\0",
+        b'<g id="a"/><use href="#a"/>',
+    ],
+)
+def test_what_may_harm_a_browser_is_not_passed_on(more):
+    shown = of_drawing(DRAWING + more)
+    assert shown.mime_type != "image/svg+xml"
+    assert b"svg" not in shown.data
+
+
+def test_it_is_not_opened_here():
+    for opened in (decode.full_size, preview):  # also what is called a PNG
+        with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
+            opened(DRAWING)
+    assert "drawing program" in caught.value.hint
+    facts = preflight.Facts(80, 60, "SVG", len(DRAWING))
+    (point, caption) = preflight.check(facts, "IMAGE", "")
+    assert (point.level, point.fixes, caption.level) == ("miss", (), "fine")
+    assert preflight.every_fix(facts, "IMAGE") is None
+    assert preflight.slide_fixes([facts, facts]) == [(), ()]
+
+
+def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.01) as wonda:
+        photo = io.BytesIO()
+        Image.new("RGB", (60, 40), "teal").save(photo, "JPEG")
+        media = wonda.media.upload(photo.getvalue(), name="x.jpg")
+        made = {"model": "runware-vectorize", "attachment_media_ids": [media.media_id]}
+        job = wonda.images.generate(**made)
+        job.wait()
+        form = ww.PublishForm(job, wonda=wonda)
+        shown = ww.ImagePreview(job)
+        settled(lambda: shown.state == "ready")
+        assert shown.mime_type == "image/svg+xml"
+        assert shown.facts.startswith("60 × 40 · SVG")
+        saved = shown.save(tmp_path)
+        assert saved.suffix == ".svg"
+        assert saved.read_bytes() == wonda.media.download(job.media)
+        settled(lambda: any("drawing" in point["text"] for point in form.points))
+        for each in (form, shown):
+            each.close()
+        studio = ww.Studio(wonda)
+        studio.preview.show(job.media, then=lambda made: studio._arrived(made, ""))
+        settled(lambda: studio.publish_form.media_id)
+        assert any("drawing" in point["title"] for point in studio.publish_form.points)
+        assert studio.publish_form.thumb
+        studio.close()
+
+
+def test_a_drawing_can_be_uploaded():
+    with ww.Wonda.sandbox() as wonda:
+        assert wonda.media.upload(DRAWING).mime_type == "image/svg+xml"

@@ -1,0 +1,61 @@
+"""Estimates: labelled guesses from earlier runs, never backwards, never full too early."""
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wonda_widgets as ww
+from wonda_widgets.jobs import duration_stats
+
+durations = st.lists(st.floats(0.01, 100_000), min_size=5, max_size=60)
+
+
+@pytest.mark.parametrize("runs", [[], [30], [30, 31, 29, 30], [30, 31, 29, 30, float("nan")]])
+def test_with_fewer_than_five_runs_nothing_is_said(runs):
+    assert duration_stats.usual(runs) is None
+
+
+def test_median_and_percentiles():
+    about = duration_stats.usual(range(20, 41))
+    assert (about.low, about.median, about.high, about.runs) == (22, 30, 38, 21)
+
+
+@given(durations)
+def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(runs):
+    about = duration_stats.usual(runs)
+    points = duration_stats.curve(about)
+    assert points[0] == (0.0, 0.0)
+    steps = [
+        ((later - at), (more - full)) for (at, full), (later, more) in itertools.pairwise(points)
+    ]
+    assert all(time > 0 and gain > 0 for time, gain in steps)
+    speeds = [gain / time for time, gain in steps]
+    assert all(after <= before * 1.0001 for before, after in itertools.pairwise(speeds))
+    assert points[-1][1] < duration_stats.NEVER_BEYOND
+
+
+@given(durations, st.floats(0, 1_000_000))
+def test_something_is_always_left(runs, elapsed):
+    about = duration_stats.usual(runs)
+    assert duration_stats.left(about, elapsed) >= elapsed / 10
+    assert duration_stats.left(about, 0.0) == about.median
+
+
+def test_it_is_learned_from_the_jobs_of_that_model(quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.05) as wonda:
+
+        def make(model):
+            job = wonda.images.generate(model=model, prompt="A harbour")
+            job.wait()
+            return job
+
+        for _ in range(4):
+            make("nano-banana-2")
+        make("z-image")
+        assert asyncio.run(make("z-image").usual()) is None
+        about = asyncio.run(make("nano-banana-2").usual())
+        assert about.runs == 5
+        assert 0.03 < about.median < 5

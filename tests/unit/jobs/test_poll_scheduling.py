@@ -1,0 +1,97 @@
+"""Many jobs do not ask all at once."""
+
+import heapq
+from collections import Counter
+from itertools import islice
+
+from wonda_widgets.errors import RateLimitError
+from wonda_widgets.jobs import duration_stats, polling
+from wonda_widgets.jobs.job import Job
+from wonda_widgets.jobs.poll_scheduling import Spread
+
+
+def asked(jobs, until, *, spread=True):
+    """When so many jobs, begun within two seconds, ask at the page's pace."""
+    slots = Spread()
+    queue = [(2.0 * job / jobs, job) for job in range(jobs)]
+    waits = [polling.waits() for _ in range(jobs)]
+    heapq.heapify(queue)
+    times = []
+    while queue[0][0] < until:
+        now, job = heapq.heappop(queue)
+        times.append(now)
+        wait = next(waits[job])
+        placed = slots.place(now, wait) if spread else wait
+        assert max(polling.FIRST, wait / 2) <= placed + 1e-9
+        assert placed <= wait
+        heapq.heappush(queue, (now + placed, job))
+    return times
+
+
+def test_after_ten_seconds_no_second_has_twice_the_mean():
+    for jobs in (200, 500, 2000):
+        seconds = Counter(int(at) for at in asked(jobs, 60) if at >= 10)
+        assert max(seconds.values()) <= 2 * sum(seconds.values()) / 50
+        bare = Counter(int(at) for at in asked(jobs, 60, spread=False) if at >= 10)
+        assert max(bare.values()) > 2 * sum(bare.values()) / 50
+
+
+def test_it_costs_few_more_requests():
+    assert len(asked(500, 60)) <= 1.04 * len(asked(500, 60, spread=False))
+
+
+def test_few_jobs_keep_their_pace_exactly():
+    assert asked(5, 60) == asked(5, 60, spread=False)
+
+
+def test_what_is_over_is_forgotten():
+    slots = Spread()
+    for now in range(1000):
+        slots.place(float(now), 5.0)
+    assert len(slots._due) <= 5 / 0.25 + 1
+
+
+class Earlier(Spread):
+    def place(self, _now, wait):
+        return wait - 0.25
+
+
+def replied(*replies):
+    left = list(replies)
+
+    async def poll():
+        reply = left.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    return poll
+
+
+BUSY = RateLimitError(429, "", "wait", retry_after=7)
+
+
+def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
+    poll = replied({"status": "idle"}, BUSY, {"status": "succeeded"})
+    Job("inference", "j1", poll, spread=Earlier(), clock=clock).wait()
+    assert clock.slept == [polling.FIRST - 0.25, 7]
+
+
+async def usual():
+    return duration_stats.usual([30.0] * 20)
+
+
+def test_where_very_many_are_followed_nothing_is_learned(clock):
+    crowd = Spread()
+    for _ in range(150):
+        crowd.place(clock.monotonic(), 300.0)
+    poll = replied(*[{"status": "idle"}] * 3, {"status": "succeeded"})
+    Job("inference", "j1", poll, usual=usual, spread=crowd, clock=clock).wait()
+    assert clock.slept == list(islice(polling.waits(), 3))
+
+
+def test_a_service_in_trouble_is_asked_less_and_less_whatever_was_learned(clock):
+    trouble = [RateLimitError(429, "", "wait")] * 8
+    poll = replied({"status": "idle"}, *trouble, {"status": "succeeded"})
+    Job("inference", "j1", poll, usual=usual, clock=clock).wait()
+    assert clock.slept[1:] == list(islice(polling.waits(), 9))[1:]

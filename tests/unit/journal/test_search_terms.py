@@ -1,0 +1,218 @@
+"""A search in any script: words by their beginnings, and parts where there are no spaces."""
+
+import sqlite3
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import wonda_widgets as ww
+from wonda_widgets.journal import journal
+from wonda_widgets.journal.images import SEARCHABLE, Query
+from wonda_widgets.journal.search_terms import matching, searchable
+
+FOUND = [
+    ("夕日が沈む日本の海", "日本"),
+    ("夕日が沈む日本の海", "海"),
+    ("夕日が沈む日本の海", "海 夕日"),
+    ("夕日が沈む日本の海", "夕日が沈む日本の海"),
+    ("ガラスの街", "ガラス"),
+    ("ガラスの街", "ｶﾞﾗｽ"),  # half as wide
+    ("ガラスの街", unicodedata.normalize("NFD", "ガラス")),
+    ("清晨的湖泊，薄雾", "湖泊"),
+    ("清晨的湖泊，薄雾", "清晨"),
+    ("清晨的湖泊，薄雾", "雾"),
+    ("𠮷野家の店", "野家"),
+    ("𠮷野家の店", "𠮷"),
+    ("저녁노을이 지는 바다", "노을"),
+    ("저녁노을이 지는 바다", "저녁"),
+    ("저녁노을이 지는 바다", "바다 노을"),
+    ("저녁노을이 지는 바다", unicodedata.normalize("NFD", "노을")),
+    ("พระอาทิตย์ตกเหนือทะเล", "ทะเล"),
+    ("พระอาทิตย์ตกเหนือทะเล", "อาทิตย์"),
+    ("พระอาทิตย์ตกเหนือทะเล", "ตก"),
+    ("ຕາເວັນຕົກດິນ", "ເວັນ"),
+    ("ថ្ងៃលិចនៅសមុទ្រ", "សមុទ្រ"),
+    ("ပင်လယ်ပြင်နေဝင်ချိန်", "နေဝင်"),
+    ("हिन्दी समुद्र", "हिन्दी"),
+    ("हिन्दी समुद्र", "समु"),
+    ("கடல் அலை", "அலை"),
+    ("সমুদ্র সৈকত", "সৈকত"),
+    ("الْبَحْرُ عِنْدَ الغُرُوب", "البحر"),
+    ("البحر عند الغروب", "الْبَحْرُ"),
+    ("البحــر", "البحر"),  # made longer to look at
+    ("می‌خواهم دریا", "خواهم"),
+    ("הַיָּם בַּשְּׁקִיעָה", "הים"),
+    ("הים בשקיעה", "הַיָּם"),
+    ("Ἡ θάλασσα στό φῶς", "θαλασσα"),
+    ("Ο ΟΔΥΣΣΕΥΣ", "οδυσσεύς"),
+    ("İstanbul'da gün batımı", "istanbul"),
+    ("Istanbul at dusk", "İSTANBUL"),
+    ("Işık ve deniz", "ışık"),
+    ("ışık ve deniz", "ISIK"),
+    ("Тёплый берег", "теплый"),
+    ("Hafen in der Straße", "STRASSE"),
+    ("Phở trên biển", "pho"),
+    (unicodedata.normalize("NFD", "Phở trên biển"), "biển"),
+    ("Crème brûlée", "creme"),
+    ("ＦＵＬＬ　ｗｉｄｔｈ", "full"),
+    ("iPhone用ケース", "iphone"),
+    ("iPhone用ケース", "ケース"),
+    ("A wave 🌊 at noon", "🌊"),
+    ("A ☀️ over the sea", "☀"),
+    ("A ☀ over the sea", "☀️"),
+    ("A wave 👋🏽 good-bye", "👋"),
+    ("Team 👩‍👩‍👧 at sea", "👩‍👩‍👧"),
+    ("Team 👩‍👩‍👧 at sea", "👧"),
+    ("A flag 🇯🇵 of Japan", "🇯🇵"),
+    ("A sunset over the ocean", "sun OCE"),
+    ("snake_case name", "snake_ca"),
+    ("soft\u00adware", "software"),
+    ("ꦱꦼꦒꦫ", "ꦒꦫ"),
+]
+NOT_FOUND = [
+    ("हरा नीला दिन", "हिन्दी"),
+    ("夕日が沈む日本の海", "本日"),
+    ("夕日が沈む日本の海", "日海"),
+    ("カラスの街", "ガラス"),  # a crow is no glass
+    ("저녁노을", "노래"),
+    ("พระอาทิตย์", "ทะเล"),
+    ("A sunset", "set"),  # in these scripts, beginnings
+    ("мой дом", "мои"),
+    ("कमल", "कमाल"),
+    ("A flag 🇯🇵", "🇵🇯"),
+    ("A wave", "🌊"),
+    ("A ☀ sea", "u002600"),
+    ("A wave", "“…”"),
+    ("A wave", "\u200d\ufe0f"),
+]
+
+
+def index():
+    memory = sqlite3.connect(":memory:")
+    memory.create_function("searchable", 1, searchable, deterministic=True)
+    memory.executescript(
+        "CREATE TABLE words (x); CREATE TABLE request (intent, body);"
+        "CREATE TABLE texts (id INTEGER PRIMARY KEY, intent, prompt, note);"
+    )
+    memory.executescript(SEARCHABLE)
+    return memory
+
+
+def finds(text, typed):
+    memory = index()
+    try:
+        memory.execute(
+            "INSERT INTO words (rowid, prompt, note) VALUES (1, searchable(?), '')", (text,)
+        )
+        asked = matching(typed)
+        find = "SELECT count(*) FROM words WHERE words MATCH ?"
+        return bool(asked) and memory.execute(find, (asked,)).fetchone()[0] == 1
+    finally:
+        memory.close()
+
+
+@pytest.mark.parametrize(("text", "typed"), FOUND)
+def test_what_a_person_types_is_found(text, typed):
+    assert finds(text, typed)
+
+
+@pytest.mark.parametrize(("text", "typed"), NOT_FOUND)
+def test_something_else_is_not(text, typed):
+    assert not finds(text, typed)
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_every_text_finds_itself(text):
+    assert finds(text, text) == bool(matching(text))
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_what_is_typed_is_never_a_query(text):
+    memory = index()
+    try:
+        for asked in filter(None, [matching(text)]):
+            memory.execute("SELECT * FROM words WHERE words MATCH ?", (asked,)).fetchall()
+    finally:
+        memory.close()
+
+
+def prompts(wonda, text):
+    return [picture.prompt for picture in wonda.history.search(text)]
+
+
+def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
+    with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "journal.db") as wonda:
+        wonda.images.generate(model="z-image", prompt="夕日が沈む日本の海").wait()
+        wonda.images.generate(model="z-image", prompt="हरा नीला दिन").wait()
+        assert prompts(wonda, "日本") == ["夕日が沈む日本の海"]
+        assert prompts(wonda, "हिन्दी") == []
+        [picture] = wonda.history.search("海")
+        marked = wonda.history.mark(picture, note="湖泊")
+        assert prompts(wonda, "湖") == ["夕日が沈む日本の海"]
+        wonda.history.mark(marked, note="山")
+        assert prompts(wonda, "湖") == []
+        assert prompts(wonda, "山 海") == ["夕日が沈む日本の海"]
+
+
+def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
+    path = tmp_path / "journal.db"
+    before = journal.MIGRATIONS[: journal.MIGRATIONS.index(SEARCHABLE)]
+    with sqlite3.connect(path) as old:
+        for statements in before:
+            for statement in statements.split(";"):
+                old.execute(statement)
+        old.execute(f"PRAGMA user_version={len(before)}")
+        media = '{"status":"succeeded","outputs":[{"media":{"mediaId":"m"}}]}'
+        for number, prompt in enumerate(("夕日が沈む日本の海", "A sunset", "हरा नीला दिन")):
+            old.execute(
+                "INSERT INTO request (intent, base_url, kind, body, same_as, owner, asked_at,"
+                " told_at, state, reason, job_id, status, ended, reply) VALUES"
+                " (?,'b','inference',?,'','',1,1,'accepted','',?,'succeeded',1,?)",
+                (f"i{number}", f'{{"model":"m","prompt":"{prompt}"}}', f"j{number}", media),
+            )
+            old.execute(
+                "INSERT INTO picture (intent, base_url, asked_at, model, note) VALUES"
+                " (?,'b',1,'m','清晨')",
+                (f"i{number}",),
+            )
+        old.execute("INSERT INTO words (words) VALUES ('rebuild')")
+        # One that was damaged does not keep the others from being found.
+        old.execute("UPDATE request SET body='{oops' WHERE intent='i2'")
+    old.close()
+    kept = journal.Journal(path)
+
+    def intents(text):
+        found = kept.pictures.search("b", Query(text=text), 9, 0, lambda record, _: record)
+        return sorted(record.intent for record in found.result())
+
+    assert intents("日本") == ["i0"]
+    assert intents("sun") == ["i1"]
+    assert intents("晨") == ["i0", "i1"]
+    assert intents("हिन्दी") == []
+    assert not kept.trouble
+    kept.close()
+
+
+def test_an_entry_that_goes_leaves_the_index_sound(tmp_path):
+    kept = journal.Journal(tmp_path / "journal.db", days=1)
+    for prompt in ("日本の海", "A sunset", "โลก"):
+        kept.begin("b", "inference", f'{{"model":"m","prompt":"{prompt}"}}'.encode()).result()
+
+    def work(connection):
+        from wonda_widgets.journal.images import Pictures
+
+        Pictures.forget(connection, "SELECT intent FROM request", ())
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        return [
+            connection.execute(
+                "SELECT count(*) FROM words WHERE words MATCH ?", (matching(each),)
+            ).fetchone()[0]
+            for each in ("日本", "sunset", "โลก")
+        ]
+
+    assert kept._database.run(work).result() == [0, 0, 0]
+    kept.close()

@@ -1,0 +1,227 @@
+"""Clocks that are set, computers that restart, and containers that share a name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import CONTAINER
+
+from wonda_widgets.journal import entries, pruning, trusted_time
+from wonda_widgets.journal.journal import Journal
+from wonda_widgets.models import Snapshot
+from wonda_widgets.utils import monotonic_clock
+
+BASE = "https://api.example.test/api/v1"
+DAY = 86_400
+BODY = b'{"model":"m","prompt":"a harbour"}'
+
+
+class Clocks:
+    """The time of day, and how long the computer has been running, each set at will."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.day = time.time()
+        self.running = monotonic_clock.seconds()
+        self.name = "this computer"
+        monkeypatch.setattr(time, "time", lambda: self.day)
+        monkeypatch.setattr(monotonic_clock, "seconds", lambda: self.running)
+        monkeypatch.setattr(monotonic_clock, "clock", lambda: self.name)
+
+    def passes(self, days):
+        self.day += days * DAY
+        self.running += days * DAY
+
+    def restarts(self):
+        self.running, self.name = 5.0, f"{self.name} again"
+
+
+@pytest.fixture
+def clocks(monkeypatch):
+    return Clocks(monkeypatch)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    opened = Journal(tmp_path / "journal.db", days=30)
+    yield opened
+    opened.close()
+
+
+def ask(journal, same_as="", *, kind="inference", end="succeeded"):
+    """Note a request and, if `end` is one, its job's end."""
+    intent, earlier = journal.begin(BASE, kind, BODY, same_as).result()
+    assert earlier is None
+    if end:
+        journal.accepted(intent, f"job of {intent}").result()
+    if end in {"succeeded", "failed"}:
+        reply = {"status": end, "outputs": [{"media": {"mediaId": "m"}}]}
+        journal.heard(BASE, kind, f"job of {intent}", Snapshot(status=end, raw=reply)).result()
+    return intent
+
+
+def prune(journal):
+    def work(connection):
+        trusted_time.note(connection)
+        pruning.prune(connection, 30, 50_000_000)
+
+    journal._database.run(work).result()
+
+
+def there(journal, intent):
+    return bool(journal.of_intent(intent).result())
+
+
+def everything(journal):
+    """One entry of each kind that is kept for something, and an ordinary one."""
+    kept = {
+        "sending": ask(journal, end=""),
+        "unfinished": ask(journal, end="accepted"),
+        "unfinished post": ask(journal, "post", kind="publish", end="accepted"),
+        "named": ask(journal, "once:autumn:1"),
+        "named, failed": ask(journal, "once:autumn:2", end="failed"),
+        "unknown": ask(journal, end=""),
+    }
+    journal.unknown(kept["unknown"], "lost").result()
+    return kept, ask(journal)
+
+
+@pytest.mark.parametrize("days", [400, 3, 20_000])
+def test_one_wrong_reading_deletes_nothing(journal, clocks, days):
+    kept, ordinary = everything(journal)
+    clocks.day += days * DAY
+    for _ in range(3):
+        prune(journal)
+        clocks.passes(0.01)
+    assert there(journal, ordinary)
+    assert all(there(journal, intent) for intent in kept.values())
+    # The clock is set right again, and is believed at once.
+    clocks.day -= days * DAY
+    clocks.passes(29)
+    prune(journal)
+    assert there(journal, ordinary)
+
+
+def test_nor_do_several_that_do_not_agree_with_what_has_passed(journal, clocks):
+    _, ordinary = everything(journal)
+    for ahead in (400, 401, 402, 900, 2000, 2001):
+        clocks.day += ahead * DAY
+        prune(journal)
+        clocks.day -= ahead * DAY
+        clocks.passes(0.001)
+    for _ in range(5):  # or with a restart in between
+        clocks.day += 400 * DAY
+        clocks.restarts()
+        prune(journal)
+    assert there(journal, ordinary)
+
+
+def test_what_is_old_goes_when_a_second_day_confirms_it(journal, clocks):
+    kept, ordinary = everything(journal)
+    clocks.passes(100)
+    prune(journal)
+    assert there(journal, ordinary), "the first look after a long while"
+    clocks.passes(1.1)
+    prune(journal)
+    assert not there(journal, ordinary)
+    assert all(there(journal, intent) for intent in kept.values()), "these never go by age"
+
+
+def test_also_when_the_computer_was_off_in_between(journal, clocks):
+    _, ordinary = everything(journal)
+    clocks.passes(100)
+    prune(journal)
+    clocks.passes(2)
+    clocks.restarts()
+    prune(journal)
+    assert not there(journal, ordinary)
+
+
+def test_a_plan_is_resumed_whatever_the_clock_says(journal, clocks):
+    batch, _ = journal.batches.begin(BASE, "alike", b"{}", 7.0).result()
+    ask(journal, f"cell:{batch.id}:1")
+    clocks.day += 400 * DAY
+    prune(journal)
+    again, resumed = journal.batches.begin(BASE, "alike", b"{}", 7.0).result()
+    assert resumed
+    assert again.id == batch.id
+    assert journal.batches.left(BASE, "alike", 7.0).result().id == batch.id
+    assert [each.id for each in journal.batches.unfinished(BASE, 7.0).result()] == [batch.id]
+    clocks.day -= 400 * DAY
+    clocks.passes(8)
+    prune(journal)
+    clocks.passes(1.1)
+    prune(journal)
+    assert journal.batches.left(BASE, "alike", 7.0).result() is None
+
+
+# ---------------------------------------------------------------- whose request it is
+
+
+def test_a_clock_that_was_set_ends_no_request_of_a_process_that_cannot_be_asked(
+    journal, clocks, monkeypatch
+):
+    monkeypatch.setattr(entries, "_machine", lambda: "a container on this computer")
+    intent = ask(journal, "post", kind="publish", end="")
+    monkeypatch.undo()
+    here = Clocks(monkeypatch)
+    here.name = clocks.name
+    here.running = clocks.running + 30
+    for ahead in (-DAY, 60, 3600, 400 * DAY):
+        here.day = clocks.day + ahead
+        [record] = journal.of_intent(intent).result()
+        assert record.sending
+    here.running = clocks.running + 700
+    [record] = journal.of_intent(intent).result()
+    assert record.unknown
+
+
+def test_a_request_may_take_as_long_as_its_own_limit(journal, clocks, monkeypatch):
+    monkeypatch.setattr(entries, "_machine", lambda: "a container on this computer")
+    intent, _ = journal.begin(BASE, "publish", BODY, "post", answer_limit=2000.0).result()
+    monkeypatch.setattr(entries, "_machine", lambda: "here")
+    clocks.passes(1500 / DAY)
+    assert journal.of_intent(intent).result()[0].sending
+    clocks.passes(600 / DAY)
+    assert journal.of_intent(intent).result()[0].unknown
+
+
+NAMESPACE = """
+import sys
+from wonda_widgets.journal.journal import Journal
+journal = Journal(sys.argv[1])
+if sys.argv[2] == "ask":
+    intent, _ = journal.begin("b", "publish", b"{}", "post").result()
+    print(intent, flush=True)
+    sys.stdin.readline()
+else:
+    _, earlier = journal.begin("b", "publish", b"{}", "post").result()
+    print(earlier.sending, flush=True)
+"""
+
+
+@pytest.mark.namespaces
+def test_containers_with_one_name_do_not_take_each_other_for_dead(tmp_path):
+    command = [*CONTAINER, sys.executable, "-c", NAMESPACE, str(tmp_path / "shared.db")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, "ask"], **pipes) as first:
+        assert first.stdout.readline().strip()
+        with subprocess.Popen([*command, "look"], **pipes) as second:
+            assert second.stdout.readline().strip() == "True"
+        plain = [*command[len(CONTAINER) :], "look"]
+        with subprocess.Popen(plain, **pipes) as outside:
+            assert outside.stdout.readline().strip() == "True"
+        first.stdin.write("\n")
+
+
+def test_an_owner_of_an_earlier_version_is_none_that_can_be_asked():
+    for owner in ("", "host", "host|1|x|5", "another/time:[1]/pid:[2]|1|x|5"):
+        assert entries._runs(owner) is None
+    assert entries._runs(entries.this_process()) is True
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert entries._runs(f"{entries._machine()}|{ended.pid}|x|7") is False
+    assert entries._runs(f"{entries._machine()}|{os.getpid()}|x|7") is False

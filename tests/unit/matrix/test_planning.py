@@ -1,0 +1,125 @@
+"""What a matrix will make: all that can be known to be wrong is said before it costs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wonda_widgets as ww
+from wonda_widgets.matrix.planning import filled, placeholders, planned
+from wonda_widgets.models import ImageModel
+from wonda_widgets.sandbox.catalog import MODELS
+
+KNOWN = [
+    ImageModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
+]
+
+
+def plan(
+    template="A {subject}, {light}",
+    values=None,
+    models="nano-banana-2",
+    params=None,
+    known=KNOWN,
+):
+    if values is None:
+        values = {"subject": ["sunset", "storm", "moonrise"], "light": ["haze", "dusk"]}
+    return planned(template, values, models, params or {}, known=known)
+
+
+def test_every_combination_the_first_placeholder_slowest():
+    made = plan(params={"aspectRatio": ["4:5", "16:9"]})
+    assert len(made) == 12
+    assert [cell.index for cell in made.cells] == list(range(12))
+    assert made.cells[0].prompt == "A sunset, haze"
+    assert made.cells[0].params == {"aspectRatio": "4:5"}
+    assert made.cells[1].params == {"aspectRatio": "16:9"}
+    assert made.cells[2].values == {"subject": "sunset", "light": "dusk"}
+    assert made.cells[-1].prompt == "A moonrise, dusk"
+
+
+def test_without_placeholders_there_is_one_prompt():
+    assert [cell.prompt for cell in plan("A {{literal}} harbour", {}).cells] == [
+        "A {literal} harbour"
+    ]
+
+
+def test_single_values_need_no_list():
+    made = plan("A {subject}", {"subject": "storm"}, ["z-image"], {"aspectRatio": "4:3"})
+    assert [cell.prompt for cell in made.cells] == ["A storm"]
+
+
+def test_a_model_goes_without_what_it_does_not_take_and_is_paid_for_once():
+    made = plan("A storm", {}, ["nano-banana-2", "z-image"], {"resolution": ["1K", "2K"]})
+    assert [(cell.model, cell.params) for cell in made.cells] == [
+        ("nano-banana-2", {"resolution": "1K"}),
+        ("nano-banana-2", {"resolution": "2K"}),
+        ("z-image", {}),
+    ]
+    assert made.notes == ["Z-Image has no resolution, so it is made once for all."]
+
+
+def test_combinations_that_ask_for_the_same_are_made_once_and_that_is_said():
+    made = plan("A {a}{b}", {"a": ["x", "xy"], "b": ["yz", "z"]})
+    assert [cell.prompt for cell in made.cells] == ["A xyz", "A xz", "A xyyz"]
+    assert made.notes == ["1 more would ask for the same as another one, so they are not made."]
+
+
+@given(st.text(max_size=60), st.dictionaries(st.text(min_size=1), st.text()))
+def test_any_template_gives_its_text_or_a_sentence(template, values):
+    try:
+        names = placeholders(template)
+    except ww.InvalidInputError:
+        return
+    text = filled(template, {name: values.get(name, "x") for name in names})
+    if not names and "{" not in template and "}" not in template:
+        assert text == template
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"template": "  "}, "template", "is empty"),
+        ({"template": "A {subject"}, "template", "“{” in the template is no placeholder"),
+        ({"template": "A } b"}, "template", "no placeholder"),
+        ({"template": "A {}", "values": {}}, "template", "“{}”"),
+        ({"template": 'Style {"a": 1}', "values": {}}, "template", "{{ or }}"),
+        ({"values": {"subject": ["sunset"]}}, "values.light", "{light} has no values"),
+        ({"values": {"subject": ["x"], "light": []}}, "values.light", "{light} has no values"),
+        ({"values": {"subject": ["x", "y", "x"], "light": ["a"]}}, "values.subject", "“x” twice"),
+        ({"values": {"subject": ["x", " "], "light": ["a"]}}, "values.subject", "is empty"),
+        (
+            {"values": {"subject": ["x"], "light": ["a"], "mood": ["b"]}},
+            "values.mood",
+            "no {mood} in the template",
+        ),
+        ({"models": []}, "models", "has no values"),
+        ({"models": "no-such"}, "models", "There is no model 'no-such'"),
+        ({"models": ["z-image", "z-image"]}, "models", "twice"),
+        ({"params": {"resolution": ["8K"]}}, "params.resolution", "Resolution has no '8K'"),
+        ({"params": {"seed": [1, 1.0]}}, "params.seed", "“1.0” twice"),
+        ({"params": {"resolution": []}}, "params.resolution", "has no values"),
+        ({"params": {"resolution": 7.5}}, "params.resolution", "has no 7.5"),
+        ({"params": {"foo": 1}}, "params.foo", "Nano Banana 2 takes no 'foo'"),
+        ({"params": {"resolution": object}}, "params.resolution", "takes a list of values"),
+        (
+            {
+                "values": {
+                    "subject": [str(n) for n in range(40)],
+                    "light": [str(n) for n in range(26)],
+                }
+            },
+            "values",
+            "more than 1,000 pictures",
+        ),
+    ],
+)
+def test_what_is_wrong_gets_a_sentence_where_it_belongs(changes, field, said):
+    with pytest.raises(ww.InvalidInputError) as caught:
+        plan(**changes)
+    assert caught.value.field == field
+    assert said.lower() in str(caught.value).lower()
+
+
+def test_what_cannot_be_known_is_left_to_the_service():
+    made = plan("A storm", {}, "new", {"strength": [1, 2]}, known=[ImageModel(key="new")])
+    assert [cell.params for cell in made.cells] == [{"strength": 1}, {"strength": 2}]

@@ -1,0 +1,230 @@
+"""Where the journal may not know what was asked for, no plan runs without a person's word."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+import wonda_widgets as ww
+from wonda_widgets.widgets._parts import lab_form
+
+VALUES = {"x": ["a", "b"]}
+KEPT = "A {x}"
+
+
+@pytest.fixture
+def useless(tmp_path):
+    """A place where no journal can be written."""
+    path = tmp_path / "no.db"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def sandbox():
+    made = []
+
+    def start(journal):
+        made.append(ww.Wonda.sandbox(seconds=0.02, journal=journal))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def wonda(sandbox, useless, quick_polls):  # noqa: ARG001
+    client = sandbox(useless)
+    with pytest.warns(ww.JournalWarning, match="cannot be used"):
+        client.jobs.recent()
+    return client
+
+
+def matrix(wonda, **options):
+    return wonda.images.matrix(KEPT, VALUES, "nano-banana-2", **options)
+
+
+def asked_for(wonda):
+    app = wonda._async._core.transport._connections._transport.app
+    sandbox = app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
+    return len(sandbox.store.jobs)
+
+
+FULL = "The journal cannot be used (the disk is full)."
+
+
+def test_a_plan_says_why_it_does_not_run(wonda):
+    planned = matrix(wonda)
+    assert planned.price.usd == pytest.approx(0.08), "plan and price are there all the same"
+    with pytest.raises(ww.InvalidInputError, match="may be made and billed again") as caught:
+        list(planned)
+    assert caught.value.field == "allow_unchecked"
+    assert "no.db cannot be used" in caught.value.hint
+    assert "allow_unchecked=True" in caught.value.hint
+    assert planned.state == "stopped"
+    assert asked_for(wonda) == 0
+
+
+def test_nor_in_the_background_or_by_wait(wonda, settled):
+    planned = matrix(wonda)
+    planned.start()
+    settled(lambda: planned.error is not None)
+    assert planned.error.field == "allow_unchecked"
+    with pytest.raises(ww.InvalidInputError):
+        matrix(wonda).wait()
+    assert asked_for(wonda) == 0
+
+
+@pytest.mark.parametrize("word", [{"allow_unchecked": True}, {"resume": False}], ids=str)
+def test_a_person_may_go_on_all_the_same(wonda, word):
+    assert len(matrix(wonda, **word).wait()) == 2
+    assert asked_for(wonda) == 2
+
+
+def test_also_with_the_matrix_that_is_there(wonda):
+    planned = matrix(wonda)
+    with pytest.raises(ww.InvalidInputError):
+        list(planned)
+    planned.allow_unchecked = True
+    assert [row["status"] for row in planned] == ["succeeded"] * 2
+
+
+def test_what_this_process_knows_is_not_made_twice(wonda, settled):
+    first = matrix(wonda, allow_unchecked=True, at_once=1)
+    for _ in first:
+        break
+    settled(lambda: first.state == "stopped" and not first.progress.running)
+    made = asked_for(wonda)
+    second = matrix(wonda, allow_unchecked=True)
+    assert second.begun == made
+    list(second)
+    assert asked_for(wonda) == 2
+
+
+def test_a_damaged_journal_is_not_believed_either(sandbox, tmp_path, quick_polls):  # noqa: ARG001
+    path = tmp_path / "journal.db"
+    path.write_bytes(b"no journal" * 1000)
+    wonda = sandbox(path)
+    with pytest.warns(ww.JournalWarning, match="damaged"):
+        planned = matrix(wonda)
+    with pytest.raises(ww.InvalidInputError, match="may be made and billed again"):
+        list(planned)
+    assert asked_for(wonda) == 0
+    assert len(matrix(wonda, allow_unchecked=True).wait()) == 2
+
+
+def test_a_journal_that_fails_meanwhile_halts_what_has_begun(
+    sandbox,
+    tmp_path,
+    quick_polls,  # noqa: ARG001
+):
+    wonda = sandbox(tmp_path / "journal.db")
+    planned = matrix(wonda, at_once=1)
+    database, real = wonda._async._core.journal._database, wonda._async._core.journal.begin
+
+    def begin(*args, **options):
+        if asked_for(wonda):
+            database._unusable = FULL
+        return real(*args, **options)
+
+    wonda._async._core.journal.begin = begin
+    with pytest.raises(ww.InvalidInputError, match="may be made and billed again"):
+        list(planned)
+    assert [each.state for each in planned.cells] == ["succeeded", "waiting"]
+    assert asked_for(wonda) == 1
+    planned.allow_unchecked = True
+    planned.wait()
+    assert asked_for(wonda) == 2
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO batch", "INSERT INTO request"])
+def test_it_is_checked_within_the_transaction(
+    sandbox,
+    tmp_path,
+    quick_polls,  # noqa: ARG001
+    statement,
+):
+    """The file fails at the statement that notes a plan, or a cell of it."""
+    wonda = sandbox(tmp_path / "journal.db")
+    planned = matrix(wonda)
+    database = wonda._async._core.journal._database
+    real = database._transaction
+
+    class Full:
+        def __init__(self, connection):
+            self._connection = connection
+
+        def execute(self, sql, *values):
+            if sql.startswith(statement):
+                raise sqlite3.OperationalError("database or disk is full")
+            return self._connection.execute(sql, *values)
+
+        def __getattr__(self, name):
+            return getattr(self._connection, name)
+
+    def transaction(work, kind):
+        on_disk = database.path is not None
+        return real(lambda connection: work(Full(connection) if on_disk else connection), kind)
+
+    database._transaction = transaction
+    with (
+        pytest.warns(ww.JournalWarning, match="full"),
+        pytest.raises(ww.InvalidInputError, match="may be made and billed again"),
+    ):
+        list(planned)
+    assert asked_for(wonda) == 0
+    assert {each.state for each in planned.cells} == {"waiting"}
+
+
+# ---------------------------------------------------------------- the panel
+
+
+def send(panel, kind, /, **content):
+    panel._receive(panel, {"type": kind, **content}, [])
+
+
+@pytest.fixture
+def lab(wonda, settled):
+    made = ww.PromptLab(wonda=wonda, template=KEPT, values=VALUES)
+    settled(lambda: made.form.plan.get("count") == 2)
+    yield made
+    made.close()
+
+
+def run(lab):
+    send(lab.form, "run_now", count=lab.form.plan["count"], usd=lab.form.plan["usd"])
+
+
+def test_the_panel_says_so_and_keeps_what_was_typed(lab, settled, wonda):
+    problem = lab.form.plan["problem"]
+    assert problem["field"] == "allow_unchecked"
+    assert "may be made and billed again" in problem["title"]
+    assert "no.db cannot be used" in problem["text"]
+    assert "allow_unchecked" not in problem["title"] + problem["text"], "that is for code"
+    run(lab)
+    settled(lambda: lab.form.state == "ready" and lab.form.error)
+    assert "may be made and billed again" in lab.form.error["title"]
+    assert lab.matrix is None
+    assert (lab.form.template, lab.form.values) == (KEPT, VALUES)
+    assert asked_for(wonda) == 0
+
+
+def test_there_a_person_may_go_on_all_the_same(lab, settled, wonda):
+    send(lab.form, "unchecked")
+    settled(lambda: lab.form.plan.get("problem", 0) is None)
+    assert lab_form.NOT_CHECKED in lab.form.plan["notes"]
+    assert asked_for(wonda) == 0, "nothing runs before Run is clicked"
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    assert asked_for(wonda) == 2
+
+
+def test_that_word_is_for_what_was_seen_then(lab, settled, wonda):
+    send(lab.form, "unchecked")
+    settled(lambda: lab.form.plan.get("problem", 0) is None)
+    wonda._async._core.journal._database._unusable = "The journal is worse by now."
+    lab.form.template = "An {x}"
+    settled(lambda: lab.form.plan.get("problem"))
+    assert "worse by now" in lab.form.plan["problem"]["text"]

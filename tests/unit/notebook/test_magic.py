@@ -1,0 +1,207 @@
+"""``%%wonda``: its line, its completion, and its sentences."""
+
+import asyncio
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from conftest import KEY
+from IPython.core.error import UsageError
+
+import wonda_widgets as ww
+from wonda_widgets import credentials
+from wonda_widgets.models import ImageModel, parameters
+from wonda_widgets.notebook import magic
+from wonda_widgets.sandbox.catalog import MODELS
+from wonda_widgets.utils import event_loop
+
+KNOWN = [
+    ImageModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("", {}),
+        ("-m z-image -o a", {"model": "z-image", "output": "a"}),
+        ("--aspectRatio=4:5 --resolution 2K", {"aspectRatio": "4:5", "resolution": "2K"}),
+        ('--style-id "a b"', {"style-id": "a b"}),
+        ("--strength -1", {"strength": "-1"}),
+    ],
+)
+def test_a_line_of_options(line, found):
+    assert magic.parsed(line) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a sunset", "goes into the cell"),
+        ("-m", "has no value"),
+        ("--resolution --model x", "has no value"),
+        ('--style-id "a', "not closed"),
+        ("--", "no option"),
+    ],
+)
+def test_a_line_that_is_none(line, said):
+    with pytest.raises(ww.InvalidInputError, match=said):
+        magic.parsed(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("%%wonda -m z", ["z-image"]),
+        ("%%wonda -m ", [model.key for model in KNOWN]),
+        ("%%wonda --res", ["--resolution"]),
+        ("%%wonda -m z-image --res", []),
+        ("%%wonda --resolution ", ["1K", "2K", "4K"]),
+        ("%%wonda --aspect-ratio 16", ["16:9"]),
+        ("%%wonda -o ", []),
+        ("%%wonda --resolution 2K --r", []),
+    ],
+)
+def test_completion(line, found):
+    assert magic.completions(KNOWN, line) == found
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12345678901234567890", 12345678901234567890),
+        ("-7", -7),
+        ("2.0", 2),
+        ("1e3", 1000),
+        ("2.5", 2.5),
+        ("two", "two"),
+        ("9" * 5000, float("inf")),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_number_is_what_was_typed(text, value):
+    seed = parameters.Field(name="seed", label="Seed", kind="number", whole=True)
+    found = magic._value(seed, text)
+    assert (found, type(found)) == (value, type(value))
+
+
+# ---------------------------------------------------------------- the client
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(monkeypatch):
+    monkeypatch.setattr(magic, "_own", None)
+    monkeypatch.setattr(magic, "_known", {})
+    monkeypatch.setattr(magic, "_asked", {})
+
+
+def shell(**names):
+    return SimpleNamespace(user_ns=names)
+
+
+def test_the_notebooks_client_is_never_overwritten():
+    with ww.Wonda.sandbox() as wonda:
+        notebook = shell(wonda=wonda, other=wonda)
+        for name in notebook.user_ns:
+            with pytest.raises(UsageError, match=f"{name} is a client in this notebook"):
+                magic.run(notebook, f"-m z-image -o {name}", "A harbour")
+        assert notebook.user_ns == {"wonda": wonda, "other": wonda}
+        assert wonda.jobs.recent() == []
+
+
+def test_one_client_serves_all_cells_until_key_or_address_change(monkeypatch):
+    monkeypatch.setenv("WONDA_API_KEY", KEY)
+    monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:9")
+    clients = [magic._client({})]
+    assert magic._client({}) is clients[0]
+    monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:10")
+    clients.append(magic._client({}))
+    monkeypatch.setenv("WONDA_API_KEY", "sk_" + "6b" * 32)
+    clients.append(magic._client({}))
+    assert magic._client({}) is clients[2]
+    event_loop.call(clients[2].aclose())
+    clients.append(magic._client({}))
+    assert magic._client({}) is clients[3]
+    assert len(set(clients)) == 4
+    assert not clients[0].is_closed  # its jobs may be followed still
+    monkeypatch.delenv("WONDA_API_KEY")
+    assert magic._client({}).is_sandbox
+    with ww.Wonda.sandbox() as own:
+        assert magic._client({"wonda": own}) is own._async
+    for each in clients:
+        event_loop.call(each.aclose())
+
+
+def test_a_key_of_connect_is_used_by_one_client_too(monkeypatch):
+    monkeypatch.setattr(credentials, "_connected", None)
+    credentials.connect(credentials.ApiKey(KEY), "http://127.0.0.1:9")
+    first = magic._client({})
+    assert magic._client({}) is first
+    assert first.base_url.startswith("http://127.0.0.1:9")
+    credentials.connect(credentials.ApiKey("sk_" + "6b" * 32), "http://127.0.0.1:9")
+    second = magic._client({})
+    assert second is not first
+    for each in (first, second):
+        event_loop.call(each.aclose())
+
+
+def test_an_address_that_is_none_is_a_sentence(monkeypatch):
+    monkeypatch.setenv("WONDA_API_KEY", KEY)
+    monkeypatch.setenv("WONDA_BASE_URL", "ftp://wonda.example")
+    with pytest.raises(UsageError, match="https"):
+        magic.run(shell(), "", "A harbour")
+
+
+# ---------------------------------------------------------------- Tab
+
+
+def tab(wonda, line="%%wonda -m z"):
+    return magic._complete(shell(wonda=wonda), SimpleNamespace(line=line))
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The time, in seconds, as the magic sees it."""
+    hands = [1_000.0]
+    monkeypatch.setattr(magic, "monotonic", lambda: hands[0])
+    return hands
+
+
+def test_tab_does_not_ask_again_right_after_a_failure(now, settled):
+    arrived = []
+
+    def answer(request):
+        arrived.append(request)
+        return httpx.Response(403, json={})
+
+    with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
+        assert tab(wonda) == []
+        settled(lambda: len(arrived) == 1)
+        assert tab(wonda) == []
+        assert len(arrived) == 1
+        now[0] += magic.PAUSE + 1
+        tab(wonda)
+        settled(lambda: len(arrived) == 2)
+
+
+def test_tab_waits_for_no_slow_service_and_knows_its_models_later(monkeypatch, settled):
+    answers, arrived = asyncio.Event(), []
+    models = {"generation": {"image": [{"key": "z-image"}]}}
+
+    async def answer(request):
+        arrived.append(request)
+        await answers.wait()
+        return httpx.Response(200, json=models)
+
+    monkeypatch.setattr(magic, "PATIENCE", 0.01)
+    with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
+        assert tab(wonda) == []
+        assert tab(wonda) == []
+        event_loop.post(answers.set)
+        settled(next(iter(magic._asked.values()))[1].done)
+        assert tab(wonda) == ["z-image"]
+        assert tab(wonda) == ["z-image"]
+        assert len(arrived) == 1

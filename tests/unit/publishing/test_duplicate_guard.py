@@ -1,0 +1,636 @@
+"""One post, however often it is asked for, and whatever becomes of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from conftest import BASE, KEY
+from posting_service import POST, Service, lost
+
+import wonda_widgets as ww
+from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.utils import event_loop, monotonic_clock
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    return Service()
+
+
+def test_the_same_again_asks(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    with pytest.raises(ww.AlreadyPublishedError, match="already posted") as caught:
+        wonda.publish.instagram(**POST)
+    assert caught.value.permalink == "https://instagram.example.test/p/1"
+    assert "allow_repeat=True" in caught.value.hint
+    assert service.posts == 1
+    wonda.publish.instagram(**POST, allow_repeat=True).wait()
+    assert service.posts == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"media_id": "m2"},
+        {"instagram_account_id": "a2"},
+        {"caption": "Another one"},
+        {"product": "STORIES"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_post_does_not(kernel, service, other):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    wonda.publish.instagram(**{**POST, **other}).wait()
+    assert service.posts == 2
+
+
+def test_blanks_and_the_default_make_no_other_post(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram(**{**POST, "caption": " Made  with\nWonda "}, product="IMAGE")
+    assert service.posts == 1
+
+
+def test_another_kernel_knows_it_too_also_while_it_is_on_its_way(kernel, service):
+    service.status, service.history = "in_progress", 404
+    kernel().publish.instagram(**POST)
+    with pytest.raises(ww.AlreadyPublishedError, match="on its way") as caught:
+        kernel().publish.instagram(**POST)
+    assert caught.value.job_id == "p1"
+    assert service.posts == 1
+
+
+def test_a_post_of_somebody_else_is_found_in_the_history(kernel, service, tmp_path):
+    kernel().publish.instagram(**POST).wait()
+    elsewhere = ww.Wonda(
+        KEY, base_url=BASE, journal=tmp_path / "2.db", transport=httpx.MockTransport(service)
+    )
+    with elsewhere, pytest.raises(ww.AlreadyPublishedError):
+        elsewhere.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_a_failed_post_may_be_made_again(kernel, service):
+    wonda = kernel()
+    service.status = "failed"
+    with pytest.raises(ww.JobFailedError):
+        wonda.publish.instagram(**POST).wait()
+    service.status = "succeeded"
+    wonda.publish.instagram(**POST).wait()
+    assert service.posts == 2
+
+
+def test_two_kernels_at_once_make_one_post(kernel, service):
+    entered = threading.Event()
+
+    async def wait():
+        entered.set()
+        await asyncio.sleep(0.2)
+
+    service.gate = wait
+    first, second = kernel(), kernel()
+    outcomes = []
+
+    def publish(wonda):
+        try:
+            outcomes.append(wonda.publish.instagram(**POST))
+        except ww.AlreadyPublishedError as error:
+            outcomes.append(error)
+
+    one = threading.Thread(target=publish, args=(first,))
+    one.start()
+    assert entered.wait(10)
+    publish(second)
+    one.join()
+    assert service.posts == 1
+    assert {type(outcome).__name__ for outcome in outcomes} == {"Job", "AlreadyPublishedError"}
+
+
+def test_a_refused_key_is_told_as_what_it_is(kernel, service):
+    service.history = 401
+    with pytest.raises(ww.AuthenticationError):
+        kernel().publish.instagram(**POST, allow_unchecked=True)
+    assert service.posts == 0
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_a_service_without_a_history_is_posted_to_all_the_same(kernel, service, status):
+    service.history = status
+    kernel().publish.instagram(**POST).wait()
+    assert service.posts == 1
+
+
+# ---------------------------------------------------------------- after a lost answer
+
+
+def test_check_finds_a_post_whose_answer_was_lost(kernel, service):
+    wonda = kernel()
+    service.lose = "after"
+    error = lost(wonda)
+    finding = wonda.publish.check(error)
+    assert finding.posted is True
+    assert finding.permalink == "https://instagram.example.test/p/1"
+    assert finding.job.id == "p1"
+    with pytest.raises(ww.AlreadyPublishedError):
+        wonda.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_check_finds_that_it_was_not_posted_and_then_it_can_be(kernel, service):
+    wonda = kernel()
+    service.lose = "before"
+    error = lost(wonda)
+    service.lose = ""
+    assert wonda.publish.check(error).posted is False
+    wonda.publish.instagram(**POST).wait()
+    assert len(service.rows) == 1
+
+
+def test_publishing_again_checks_by_itself(kernel, service):
+    wonda = kernel()
+    service.lose = "after"
+    lost(wonda)
+    with pytest.raises(ww.AlreadyPublishedError):
+        kernel().publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 30.0)
+    wonda = kernel()
+    service.lose = "before"
+    error = lost(wonda)
+    finding = wonda.publish.check(error)
+    assert finding.posted is None
+    assert 25 < finding.again_in <= 30
+    lost(wonda)
+    assert service.posts == 1
+
+
+def test_so_long_as_the_request_may_take_silence_proves_nothing(kernel, service, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(duplicate_guard, "GRACE", 0.0)
+    wonda = kernel()  # its requests take 60 s at most
+    service.lose = "before"
+    error = lost(wonda)
+    start = monotonic_clock.seconds()
+    monkeypatch.setattr(monotonic_clock, "seconds", lambda: start + 55)
+    assert wonda.publish.check(error).posted is None
+    monkeypatch.setattr(monotonic_clock, "seconds", lambda: start + 65)
+    assert wonda.publish.check(error).posted is False
+
+
+@pytest.mark.parametrize(
+    ("bare", "posted"),
+    [
+        (("outputJobId", "product", "status"), True),
+        (("mediaId", "outputJobId"), None),  # the same words and time may be somebody else's
+        (("caption", "outputJobId"), True),
+        (("outputJobId", "permalink"), True),
+        (("createdAt",), None),
+        (("mediaId", "caption"), None),
+    ],
+)
+def test_check_with_rows_that_say_little(kernel, service, bare, posted):
+    wonda = kernel()
+    service.lose, service.bare = "after", bare
+    assert wonda.publish.check(lost(wonda)).posted is posted
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_hours_off_changes_nothing(kernel, service, hours):
+    service.ahead = timedelta(hours=hours)
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    service.lose = "before"
+    assert wonda.publish.check(lost(wonda, allow_repeat=True)).posted is False
+    service.lose = "after"
+    assert kernel().publish.check(lost(wonda, allow_repeat=True)).posted is True
+
+
+def test_check_does_not_take_an_earlier_post_for_this_one(kernel, service):
+    wonda = kernel()
+    wonda.publish.instagram(**POST).wait()
+    service.lose = "before"
+    error = lost(wonda, allow_repeat=True)
+    assert wonda.publish.check(error).posted is False
+
+
+def test_check_of_a_post_that_arrived_but_failed(kernel, service):
+    wonda = kernel()
+    service.lose, service.status, service.bare = "after", "failed", ("outputJobId",)
+    assert wonda.publish.check(lost(wonda)).posted is False
+
+
+def test_check_follows_a_post_that_is_still_on_its_way(kernel, service):
+    wonda = kernel()
+    service.lose, service.status = "after", "in_progress"
+    finding = wonda.publish.check(lost(wonda))
+    assert finding.posted is None
+    service.status = "succeeded"
+    assert finding.job.wait(10).permalink
+
+
+def test_check_says_what_it_takes(kernel):
+    with pytest.raises(ww.InvalidInputError, match="not a post"):
+        kernel().publish.check(ww.OutcomeUnknownError("x", "y", "z"))
+
+
+@pytest.mark.parametrize("undated", [False, True])
+def test_the_history_is_read_page_by_page(kernel, service, undated):
+    wonda = kernel()
+    old = datetime.now(UTC) - timedelta(days=1)
+    pages = []
+
+    async def answer(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            cursor = request.url.params.get("cursorInstagramPublishId")
+            pages.append(cursor)
+            if cursor is None:
+                now = datetime.now(UTC).isoformat()
+                rows = [{"mediaId": "x", "createdAt": now, "instagramPublishId": "i0"}]
+                after = {"createdAt": now, "instagramPublishId": "i0"}
+                return httpx.Response(200, json={"publishes": rows, "nextCursor": after})
+            rows = [{"mediaId": "y", "createdAt": old.isoformat()}]
+            rows += [{"mediaId": "z"}] * undated  # what follows may be of any time
+            after = {"createdAt": old.isoformat(), "instagramPublishId": "i1"}
+            return httpx.Response(200, json={"publishes": rows, "nextCursor": after})
+        return await service(request)
+
+    service.lose = "before"
+    error = lost(wonda)
+    wonda._async._core.transport._connections._transport.handler = answer
+    assert wonda.publish.check(error).posted is (None if undated else False)
+    assert pages[:2] == [None, "i0"]
+    assert len(pages) == (10 if undated else 2)  # far enough back
+
+
+# ---------------------------------------------------------------- jobs outlive the kernel
+
+
+def test_recent_lists_what_was_asked_and_lost(kernel, service):
+    service.lose = "after"
+    lost(kernel())
+    [job] = kernel().jobs.recent()
+    assert (job.id, job.kind, job.status, job.done) == (None, "publish", "unknown", False)
+    assert job.request["caption"] == POST["caption"]
+    with pytest.raises(ww.OutcomeUnknownError):
+        job.wait()
+    assert kernel().publish.check(job).posted is True
+
+
+def test_a_job_that_ended_is_there_without_asking(kernel, service):
+    kernel().publish.instagram(**POST).wait()
+    service.jobs.clear()
+    [job] = kernel().jobs.recent()
+    assert job.done
+    assert job.wait().permalink == "https://instagram.example.test/p/1"
+
+
+def test_a_job_that_was_running_is_followed_again(kernel, service):
+    service.status = "in_progress"
+    first = kernel()
+    first.publish.instagram(**POST)
+    first.close()
+    service.status = "succeeded"
+    [job] = kernel().jobs.recent()
+    assert job.wait(10).status == "succeeded"
+
+
+def test_one_live_job_of_each_id(kernel):
+    wonda = kernel()
+    job = wonda.publish.instagram(**POST)
+    assert wonda.jobs.recent() == [job]
+    assert wonda.jobs.attach("publish", "p1") is job
+
+
+def test_an_attached_job_knows_what_was_asked(kernel):
+    kernel().publish.instagram(**POST).wait()
+    job = kernel().jobs.attach("publish", "p1")
+    assert job.request["mediaId"] == "m1"
+
+
+def test_interrupting_or_closing_does_not_cut_a_request(kernel, service):
+    wonda = kernel()
+    entered, done = threading.Event(), []
+
+    async def slow():
+        entered.set()
+        await asyncio.sleep(0.2)
+
+    service.gate = slow
+    awaitable = wonda._async
+
+    async def publish():
+        task = asyncio.ensure_future(awaitable.publish.instagram(**POST))
+        await asyncio.to_thread(entered.wait)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        done.append(task.cancelled())
+
+    asyncio.run(publish())
+    wonda.close()
+    assert done == [True]
+    [job] = kernel().jobs.recent()
+    assert job.id == "p1"
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "posted"),
+    [
+        ({"caption": None}, True),
+        ({"caption": "Made with W&amp;onda, on a quiet…"}, True),
+        ({"product": "FEED"}, True),
+        ({"mediaId": "a copy", "sourceMediaId": "m1"}, True),
+        ({"mediaId": "a copy"}, None),
+        ({"caption": "Something else entirely"}, None),
+        ({"instagramAccountId": "of another form"}, None),
+        ({"status": "published"}, True),
+        ({"status": "active", "permalink": None}, None),
+        ({"status": "queued"}, True),  # with a permalink it is there
+        ({"status": "FAILED", "permalink": None}, False),
+        ({"publishedAt": None, "createdAt": None}, None),
+        ({"media": {"createdAt": "2020-01-01T00:00:00Z", "status": "active"}}, True),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_row_of_odd_shape_is_never_called_absent(kernel, service, row, posted):
+    wonda = kernel()
+    service.lose, service.bare = "after", ("outputJobId",)
+    caption = "Made with W&onda, on a quiet morning at the harbour"
+    with pytest.raises(ww.OutcomeUnknownError) as caught:
+        wonda.publish.instagram(media_id="m1", instagram_account_id="a1", caption=caption)
+    service.rows[-1].update(row)
+    finding = wonda.publish.check(caught.value)
+    assert finding.posted is posted
+    if posted is None:
+        assert finding.again_in is None, "the person is asked"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"publishes": [], "nextCursor": "a word"},
+        {"publishes": [{"mediaId": "x", "caption": "y"}], "nextCursor": {"x": 1}},
+        {"one": [], "two": []},
+    ],
+)
+def test_a_history_that_cannot_be_read_to_its_end_proves_nothing(kernel, service, reply):
+    wonda = kernel()
+    service.lose = "before"
+    error = lost(wonda)
+
+    async def answer(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            return httpx.Response(200, json=reply)
+        return await service(request)
+
+    wonda._async._core.transport._connections._transport.handler = answer
+    finding = wonda.publish.check(error)
+    assert (finding.posted, finding.again_in) == (None, None)
+
+
+def test_without_a_history_the_person_is_asked(kernel, service):
+    wonda = kernel()
+    service.history, service.lose = 404, "after"
+    error = lost(wonda)
+    finding = wonda.publish.check(error)
+    assert (finding.posted, finding.again_in) == (None, None)
+    with pytest.raises(ww.OutcomeUnknownError, match="asked for before"):
+        wonda.publish.instagram(**POST)
+    wonda.publish.settle(error, posted=False)
+    service.lose = ""
+    wonda.publish.instagram(**POST).wait()
+
+
+def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, monkeypatch):
+    from wonda_widgets.journal import entries
+
+    first, second = kernel(), kernel()
+    gate = threading.Event()
+    original = service.answer
+    looked = []
+
+    async def slow(request):
+        if request.url.path.endswith("/instagram/publishes") and not looked:
+            looked.append(request)
+            await asyncio.to_thread(gate.wait, 10)
+        return await original(request)
+
+    service.answer = slow
+    ended = []
+
+    def publish():
+        try:
+            ended.append(first.publish.instagram(**POST))
+        except ww.WondaError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    while not looked:
+        pass
+    # The second one takes the first for dead, and settles and posts.
+    monkeypatch.setattr(entries, "_runs", lambda _owner: False)
+    second.publish.instagram(**POST)
+    gate.set()
+    thread.join()
+    assert service.posts == 1
+    assert isinstance(ended[0], ww.WondaError)
+
+
+def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
+    kernel, service, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+    entered, ended = threading.Event(), []
+
+    async def never():
+        entered.set()
+        await asyncio.sleep(60)
+
+    service.gate = never
+    wonda = kernel()
+
+    def publish():
+        try:
+            wonda.publish.instagram(**POST)
+        except ww.WondaError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    assert entered.wait(10)
+    wonda.close()
+    thread.join(10)
+    assert isinstance(ended[0], ww.OutcomeUnknownError)
+    [job] = kernel().jobs.recent()
+    assert "closed" in str(job.snapshot.error)
+    with pytest.raises(ww.WondaError, match="closed"):
+        wonda.jobs.recent()
+
+
+@pytest.mark.parametrize("bare", [(), ("mediaId",)])
+def test_a_service_whose_servers_tell_other_times_hides_no_post(kernel, service, monkeypatch, bare):
+    """The clock of its replies is ahead of the one that writes the history."""
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    service.lose, service.bare = "after", bare
+    service.ahead = timedelta(minutes=20)
+    wonda = kernel()
+    error = lost(wonda)
+    service.lose = ""
+    behind = datetime.now(UTC) - timedelta(seconds=2)
+    service.rows[0]["createdAt"] = behind.isoformat()
+    service.rows[0]["mediaId"] = "a copy of it" if not bare else None
+    assert wonda.publish.check(error).posted is None
+    with pytest.raises(ww.OutcomeUnknownError):
+        wonda.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize("lose", ["", "before", "unread"])
+def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
+    kernel, service, tmp_path, monkeypatch, lose
+):
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.0)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.WRITING", 0.0)
+    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    entered, go, ended = threading.Event(), threading.Event(), []
+
+    async def gate():
+        entered.set()
+        while not go.is_set():
+            await asyncio.sleep(0.001)
+
+    service.gate = gate
+    service.lose = lose
+    if lose == "unread":
+        service.lose, service.reply = "", b"<html>"
+    wonda = kernel()
+
+    def publish():
+        try:
+            ended.append(wonda.publish.instagram(**POST))
+        except ww.WondaError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    assert entered.wait(10)
+    # The journal is written by another process at this moment, so this one has to wait.
+    other = sqlite3.connect(tmp_path / "kernels.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    core = wonda._async._core
+    core.journal._database.run(lambda _connection: None)  # what is noted next stands in line
+    noting = threading.Event()
+    real = core.journal._database.run
+
+    def run(work, **how):
+        noting.set()
+        return real(work, **how)
+
+    monkeypatch.setattr(core.journal._database, "run", run)
+    go.set()
+    assert noting.wait(10)
+    closing = threading.Thread(target=wonda.close)
+    closing.start()
+    closing.join(10)
+    thread.join(10)
+    other.execute("ROLLBACK")
+    other.close()
+    core.journal._database._thread.shutdown(wait=True)
+    [record] = kernel()._async._core.journal._records("kind='publish'", ()).result()
+    if lose == "":
+        assert ended[0].id == "p1"
+        assert (record.state, record.job_id) == ("accepted", "p1")
+    else:
+        assert isinstance(ended[0], ww.OutcomeUnknownError)
+        assert record.state == "unknown"
+        assert record.taken == (lose == "unread")
+
+
+def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
+    kernel, service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.0)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.WRITING", 0.0)
+    wonda = kernel()
+    wonda.jobs.recent()
+    other = sqlite3.connect(tmp_path / "kernels.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    core = wonda._async._core
+    noting = threading.Event()
+    real = core.journal._database.run
+
+    def run(work, **how):
+        noting.set()
+        return real(work, **how)
+
+    monkeypatch.setattr(core.journal._database, "run", run)
+    asked = event_loop.spawn(wonda._async.images.generate(model="m", prompt="p"))
+    assert noting.wait(10)
+    wonda.close()
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(ww.WondaError, match="closed before this was sent"):
+        asked.result(10)
+    core.journal._database._thread.shutdown(wait=True)
+    assert kernel()._async._core.journal._records("1", ()).result() == []
+    assert service.posts == 0
+
+
+def test_a_client_that_was_closed_has_noted_what_became_of_its_requests(
+    kernel, service, monkeypatch
+):
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+    entered = threading.Event()
+    wonda = kernel()
+
+    async def never():
+        # The disk is slow from now on.
+        wonda._async._core.journal._database.run(lambda _file: time.sleep(0.5), writes=False)
+        entered.set()
+        await asyncio.sleep(60)
+
+    service.gate = never
+    lost = event_loop.spawn(wonda._async.publish.instagram(**POST))
+    assert entered.wait(10)
+    wonda.close()
+    [job] = kernel().jobs.recent()
+    assert "closed" in str(job.snapshot.error)
+    with pytest.raises(ww.OutcomeUnknownError):
+        lost.result(10)
+
+
+def test_a_job_that_was_not_watched_and_failed_does_not_stand_in_the_way(kernel, service):
+    wonda = kernel()
+    service.status = "in_progress"
+    wonda.publish.instagram(**POST).stop()
+    service.status = "failed"
+    service.rows[-1]["status"] = "failed"
+    with pytest.raises(ww.JobFailedError):
+        wonda.publish.instagram(**POST).wait()
+    assert service.posts == 2
+
+
+def test_one_service_has_one_name(kernel, service):
+    kernel().publish.instagram(**POST).wait()
+    service.history = 404
+    again = ww.Wonda(
+        KEY,
+        base_url=BASE.replace("wonda.", "Wonda.").replace("/api", ":443/api"),
+        transport=httpx.MockTransport(service),
+    )
+    assert again.base_url == BASE
+    again.close()

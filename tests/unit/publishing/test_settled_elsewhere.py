@@ -1,0 +1,199 @@
+"""What another kernel found out meanwhile is not overwritten by somebody who looked before."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import BASE
+from posting_service import POST, Service, lost
+
+import wonda_widgets as ww
+from wonda_widgets.api import publish
+from wonda_widgets.models import Snapshot
+from wonda_widgets.utils import event_loop
+
+PERMALINK = "https://instagram.example.test/p/1"
+
+
+@pytest.fixture
+def service():
+    made = Service()
+    made.history = 404
+    return made
+
+
+@pytest.fixture
+def unknown(kernel, service):
+    """A post whose answer was lost, as the first kernel holds it."""
+    service.lose = "after"
+    return lost(kernel())
+
+
+def journal_of(wonda):
+    return wonda._async._core.journal
+
+
+FOUND = {
+    "posted": lambda journal, intent: journal.posted(intent, PERMALINK, None).result(),
+    "succeeded": lambda journal, intent: (
+        journal.accepted(intent, "p1", "queued").result(),
+        ended(journal, "succeeded"),
+    ),
+    "on its way": lambda journal, intent: journal.accepted(intent, "p1", "queued").result(),
+}
+
+
+def ended(journal, status):
+    reply = {"status": status, "permalink": PERMALINK}
+    told = Snapshot(status=status, permalink=PERMALINK, raw=reply)
+    journal.heard(BASE, "publish", "p1", told).result()
+
+
+def state(kernel, intent):
+    [record] = journal_of(kernel()).of_intent(intent).result()
+    return record.state
+
+
+SAID = {
+    "posted": "was posted",
+    "succeeded": "was posted",
+    "on its way": "did arrive, and its job has not ended",
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+@pytest.mark.parametrize("act", ["settle", "dismiss"])
+@pytest.mark.parametrize("held", ["error", "job"])
+def test_what_was_found_stays(kernel, service, unknown, found, act, held):
+    first, second = kernel(), kernel()
+    [job] = first.jobs.recent()
+    holds = {"error": unknown, "job": job}[held]
+    FOUND[found](journal_of(second), unknown.intent)
+    before = state(kernel, unknown.intent)
+    service.status = "queued"
+    acts = {
+        "settle": lambda: first.publish.settle(holds, posted=False),
+        "dismiss": lambda: first.jobs.dismiss(holds),
+    }
+    with pytest.raises(ww.InvalidInputError, match=SAID[found]) as caught:
+        acts[act]()
+    assert (PERMALINK in caught.value.hint) == (found != "on its way")
+    assert state(kernel, unknown.intent) == before
+    service.lose = ""
+    with pytest.raises(ww.AlreadyPublishedError):
+        first.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+@pytest.mark.parametrize("answers", [200, 503])
+@pytest.mark.parametrize("was_lost", [True, False])
+def test_a_job_that_runs_is_not_called_not_posted(kernel, service, answers, was_lost):
+    """Whatever the one who says so saw of it earlier."""
+    first, second = kernel(), kernel()
+    service.status, service.lists = "in_progress", lambda _row: False
+    job = first.publish.instagram(**POST)
+    job.stop()
+    if was_lost:
+        service.gone = 404
+        first.publish.check(job)
+        service.gone = 0
+        second.publish.check(second.jobs.attach("publish", job.id))
+    service.gone = 0 if answers == 200 else answers
+    with pytest.raises(ww.WondaError):
+        first.publish.settle(job, posted=False)
+    with pytest.raises(ww.WondaError):
+        first.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def test_a_person_may_correct_what_a_person_said(kernel, service, unknown):
+    wonda = kernel()
+    wonda.publish.settle(unknown, posted=True)
+    wonda.publish.settle(unknown, posted=False)
+    service.lose = ""
+    kernel().publish.instagram(**POST)
+    assert service.posts == 2
+
+
+def test_what_is_found_while_it_is_settled_stays(kernel, unknown, monkeypatch):
+    """Another kernel writes after `settle` has read the entry and before it writes its own."""
+    first, second = kernel(), kernel()
+    journal = journal_of(first)
+    real = journal.absent
+
+    def absent(record):
+        monkeypatch.setattr(journal, "absent", real)
+        journal_of(second).posted(unknown.intent, PERMALINK, None).result()
+        return real(record)
+
+    monkeypatch.setattr(journal, "absent", absent)
+    with pytest.raises(ww.InvalidInputError, match="was posted"):
+        first.publish.settle(unknown, posted=False)
+    assert state(kernel, unknown.intent) == "posted"
+
+
+@pytest.mark.parametrize("settled_as", ["absent", "dismissed", "failed"])
+def test_the_same_said_twice_is_no_error(kernel, service, unknown, settled_as):
+    first, second = kernel(), kernel()
+    journal = journal_of(second)
+    if settled_as == "absent":
+        second.publish.settle(unknown, posted=False)
+    elif settled_as == "dismissed":
+        second.jobs.dismiss(unknown)
+    else:
+        journal.accepted(unknown.intent, "p1", "queued").result()
+        ended(journal, "failed")
+    first.publish.settle(unknown, posted=False)
+    first.jobs.dismiss(unknown)
+    service.lose = ""
+    first.publish.instagram(**POST)
+    assert service.posts == 2
+
+
+def test_that_it_was_posted_can_be_said_at_any_time(kernel, unknown):
+    kernel().publish.settle(unknown, posted=False)
+    kernel().publish.settle(unknown, posted=True)
+    kernel().publish.settle(unknown, posted=True)
+    assert state(kernel, unknown.intent) == "posted"
+
+
+def test_of_a_job_that_is_gone_the_person_decides(kernel, service):
+    wonda = kernel()
+    service.status = "in_progress"
+    job = wonda.publish.instagram(**POST)
+    service.gone = 404
+    wonda.publish.settle(job, posted=False)
+    service.gone, service.status = 0, "succeeded"
+    wonda.publish.instagram(**POST)
+    assert service.posts == 2
+
+
+def test_an_image_that_was_made_meanwhile_is_not_dismissed(kernel):
+    wonda = kernel()
+    journal = journal_of(wonda)
+    intent, _ = journal.begin(BASE, "inference", b'{"model":"m"}', "once:a:b").result()
+    journal.unknown(intent, "the answer was lost").result()
+    [job] = wonda.jobs.recent()
+    other = journal_of(kernel())
+    other.accepted(intent, "j1", "queued").result()
+    with pytest.raises(ww.InvalidInputError, match="has not ended"):
+        wonda.jobs.dismiss(job)
+    assert state(kernel, intent) == "accepted"
+
+
+def test_the_panel_says_so_and_check_tells_the_rest(kernel, service, opened, settled):
+    service.lose, service.history = "after", 404
+    wonda = kernel()
+    unknown = lost(wonda)
+    form = opened(ww.PublishForm(wonda=wonda))
+    [record] = journal_of(wonda).of_intent(unknown.intent).result()
+    job = wonda._async._core.revived(record, publish.PUBLISHING)
+    event_loop.post(lambda: form.take_over(job))
+    settled(lambda: form.step == "unknown")
+    journal_of(kernel()).posted(unknown.intent, PERMALINK, None).result()
+    form._receive(form, {"type": "settled", "posted": False}, [])
+    settled(lambda: form.error and "By now" in form.error["title"])
+    assert form.step == "unknown"
+    assert state(kernel, unknown.intent) == "posted"
+    form._receive(form, {"type": "check"}, [])
+    settled(lambda: form.posted)
+    assert form.posted["link"] == PERMALINK

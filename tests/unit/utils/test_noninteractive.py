@@ -1,0 +1,221 @@
+"""Who is in front of a notebook, and what is printed where nobody is."""
+
+import asyncio
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+import wonda_widgets as ww
+from wonda_widgets.jobs.job import Job
+from wonda_widgets.models import LINE, Snapshot, one_line
+from wonda_widgets.utils import noninteractive
+
+DONE = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1"}}]}
+
+
+def running(word):
+    return {"status": word, "outputs": []}
+
+
+class Events(dict):
+    """IPython's callbacks after a cell."""
+
+    def register(self, name, function):
+        self.setdefault(name, []).append(function)
+
+    def unregister(self, name, function):
+        self[name].remove(function)
+
+    def end_cell(self):
+        for function in list(self.get("post_run_cell", [])):
+            function(None)
+
+
+def shell_asked(content):
+    """A kernel's shell while a message of this content is handled."""
+    kernel = SimpleNamespace(get_parent=lambda: {"content": content})
+    return SimpleNamespace(kernel=kernel, events=Events())
+
+
+@pytest.fixture
+def front(monkeypatch):
+    """Put this process into a kernel whose cell was asked for so."""
+    for name in ("VOILA_PREHEAT", "SERVER_SOFTWARE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def put(shell):
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+        return shell
+
+    return put
+
+
+NOBODY = {"code": "job.wait()", "allow_stdin": False}
+
+
+def test_nobody_is_in_front_where_no_input_can_be_answered(front):
+    front(shell_asked(NOBODY))
+    assert noninteractive.unattended()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"code": "job.wait()", "allow_stdin": True},
+        {"code": "job.wait()"},
+        {"comm_id": "1", "data": {}},
+        {},
+        None,
+    ],
+    ids=["front end", "silent about it", "a click", "no message", "no content"],
+)
+def test_somebody_is_in_front_of_everything_else(front, content):
+    front(shell_asked(content))
+    assert not noninteractive.unattended()
+
+
+def test_a_script_and_a_terminal_have_no_kernel(front, monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not noninteractive.unattended()
+    assert "IPython" not in sys.modules, "and it is not loaded for the question"
+    for shell in (None, SimpleNamespace(), SimpleNamespace(kernel=None)):
+        front(shell)
+        assert not noninteractive.unattended()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SERVER_SOFTWARE", "voila/0.5.13"), ("VOILA_PREHEAT", "True")]
+)
+def test_somebody_looks_at_a_dashboard_of_voila(front, monkeypatch, name, value):
+    front(shell_asked(NOBODY))
+    monkeypatch.setenv(name, value)
+    assert not noninteractive.unattended()
+
+
+def test_another_thread_prints_nothing(front):
+    front(shell_asked(NOBODY))
+    said = []
+    thread = threading.Thread(target=lambda: said.append(noninteractive.unattended()))
+    thread.start()
+    thread.join()
+    assert said == [False]
+
+
+@pytest.fixture
+def job(clock):
+    def make(*replies, kind="inference"):
+        left = list(replies)
+        gate = threading.Event()
+
+        async def answer():
+            while not gate.is_set():  # until somebody waits
+                await asyncio.sleep(0.001)
+            reply = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+
+        threading.Timer(0.05, gate.set).start()
+        return Job(kind, "j1", answer, clock=clock)
+
+    return make
+
+
+WALK = [running(word) for word in ("idle", "locked", "locked", "locked", "in_progress")]
+
+
+def test_a_wait_prints_each_change_once(front, job, capsys):
+    front(shell_asked(NOBODY))
+    job(*WALK, DONE).wait()
+    assert capsys.readouterr().out.splitlines() == [
+        "Generation: submitted · 0 s",
+        "Generation: idle · 0 s",
+        "Generation: locked · 1 s",
+        "Generation: in_progress · 8 s",
+        "Generation: succeeded · 13 s",
+    ]
+
+
+def test_a_post_is_called_one_and_trouble_is_told(front, job, capsys):
+    front(shell_asked(NOBODY))
+    silent = ww.ServiceUnreachableError("gone")
+    job(running("queued"), silent, silent, DONE, kind="publish").wait()
+    assert capsys.readouterr().out.splitlines() == [
+        "Publishing: submitted · 0 s",
+        "Publishing: queued · 0 s",
+        "Publishing: queued · 1 s · The service does not answer, trying again.",
+        "Publishing: succeeded · 4 s",
+    ]
+
+
+def test_how_it_failed_is_printed_before_it_is_raised(front, job, capsys):
+    front(shell_asked(NOBODY))
+    with pytest.raises(ww.JobFailedError):
+        job({"status": "failed", "errorMessage": "No\x1b[31m lanterns\n\nhere"}).wait()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Generation: failed · 0 s · No [31m lanterns here"
+    )
+
+
+def test_with_somebody_in_front_a_wait_prints_nothing(front, job, capsys):
+    front(shell_asked({"code": "job.wait()", "allow_stdin": True}))
+    job(*WALK, DONE).wait()
+    assert capsys.readouterr().out == ""
+
+
+def test_iterating_prints_nothing_by_itself(front, job, capsys):
+    front(shell_asked(NOBODY))
+    assert [snapshot.status for snapshot in job(*WALK, DONE).updates()][-1] == "succeeded"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("quick_polls")
+def test_a_matrix_tells_how_many_pictures_are_there(front, capsys):
+    front(shell_asked(NOBODY))
+    with ww.Wonda.sandbox(seconds=0.02) as wonda:
+        planned = wonda.images.matrix(
+            "{what}", {"what": ["a sail", "sandbox: fail", "a storm"]}, "z-image", at_once=1
+        )
+        planned.wait()
+        assert capsys.readouterr().out.splitlines()[-1] == "Pictures: 2 of 3, 1 failed"
+        planned.wait()
+        assert capsys.readouterr().out == "Pictures: 2 of 3, 1 failed\n"
+        for _ in planned:
+            pass
+        assert capsys.readouterr().out == ""
+
+
+def test_a_cell_ends_when_its_panels_are_up_to_date(front):
+    shell = front(shell_asked(NOBODY))
+    asked = []
+
+    def settled():
+        asked.append(1)
+        return len(asked) > 2
+
+    noninteractive.before_cells_end(settled)
+    shell.events.end_cell()
+    assert len(asked) == 3
+    shell.events.end_cell()
+    assert len(asked) == 4
+
+
+def test_no_cell_waits_a_second_time_for_what_hangs(front, monkeypatch):
+    shell = front(shell_asked(NOBODY))
+    monkeypatch.setattr(noninteractive, "PATIENCE", 0.0)
+    asked = []
+    noninteractive.before_cells_end(lambda: bool(asked.append(1)))
+    shell.events.end_cell()
+    before = len(asked)
+    shell.events.end_cell()
+    assert len(asked) == before
+
+
+def test_words_from_outside_stay_on_one_line():
+    assert one_line("a\r\nb\x1b[2J\u202ec") == "a b [2J c"
+    assert len(one_line("x" * 5000)) == LINE
+    assert str(Snapshot(status="wörd\nGeneration: succeeded", elapsed=125)) == (
+        "wörd Generation: succeeded · 2 min 05 s"
+    )

@@ -1,0 +1,149 @@
+"""A dashboard's promises beneath the page: who may post, mark, spend, and go on."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from conftest import say
+
+import wonda_widgets as ww
+from wonda_widgets.client import selection
+from wonda_widgets.journal import entries
+from wonda_widgets.sandbox.app import Sandbox
+
+
+@pytest.fixture
+def wonda(quick_polls):  # noqa: ARG001 - it changes the pace
+    with ww.Wonda.sandbox(seconds=0.05, seed=4) as client:
+        yield client
+
+
+def made(dashboard, settled):
+    settled(lambda: dashboard.studio.prompt_form.state == "ready")
+    dashboard.studio.prompt_form.submit()
+    settled(lambda: dashboard.publish_form.media_id)
+    settled(lambda: dashboard.publish_form.accounts_state == "ready")
+
+
+@pytest.mark.parametrize("settings", [{"publish": "hidden"}, {"presenter": True}])
+def test_where_nothing_is_published_no_message_made_by_hand_does(wonda, opened, settled, settings):
+    dashboard = opened(ww.Dashboard(wonda, prompt="A lake", **settings))
+    made(dashboard, settled)
+    form = dashboard.publish_form
+    form.confirm_publish = False
+    assert form not in dashboard.studio.children
+    form.summary = {"media_id": form.media_id}
+    for step, kind in {
+        "editing": "publish",
+        "confirming": "confirm",
+        "repeating": "repeat",
+    }.items():
+        form.step, form.error = step, None
+        say(form, type=kind, media_id=form.media_id)
+        settled(lambda: form.error)
+        assert form.error["title"] == "Nothing is published from here."
+    assert wonda.publish.history()["publishes"] == []
+
+
+def test_presenter_mode_can_be_left_and_then_one_can_post(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda, prompt="A lake", presenter=True))
+    made(dashboard, settled)
+    say(dashboard._bar, type="present", on=False)
+    form = dashboard.publish_form
+    settled(lambda: form in dashboard.studio.children)
+    say(form, type="publish")
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    settled(lambda: any(entry["posted"] for entry in dashboard.story.entries))
+    assert dashboard.story.summary == "1 picture, 1 posted."
+    assert dashboard.publish_job.status == "succeeded"
+
+
+def test_only_who_made_a_picture_marks_it(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda))
+    picture = wonda.images.generate(model="z-image", prompt="Mine").wait()
+    gallery = dashboard.gallery
+    settled(lambda: len(gallery._items) == 1)
+    item = gallery._items[0]
+    say(gallery, type="mark", key=item.key, favourite=True)
+    settled(lambda: item.picture.favourite)
+    dashboard._visitors.clear()
+    say(gallery, type="mark", key=item.key, favourite=False)
+    settled(lambda: gallery.error)
+    assert "Somebody else made this picture" in gallery.error["title"]
+    assert item.picture.favourite
+    assert picture.media.media_id
+
+
+def test_what_is_not_given_is_taken_from_the_environment(wonda, opened, monkeypatch):
+    monkeypatch.setenv("WONDA_DASHBOARD_TITLE", "From outside")
+    monkeypatch.setenv("WONDA_DASHBOARD_PRESENTER", "1")
+    monkeypatch.setenv("WONDA_DASHBOARD_BUDGET_USD", "1.50")
+    dashboard = opened(ww.Dashboard(wonda))
+    assert (dashboard._bar.title, dashboard._bar.presenter) == ("From outside", True)
+    assert dashboard._budget.usd == 1.5
+    own = opened(ww.Dashboard(wonda, title="Own", presenter=False, budget=3))
+    assert (own._bar.title, own._bar.presenter, own._budget.usd) == ("Own", False, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("BUDGET_USD", "much"), ("BUDGET_USD", "-1"), ("PUBLISH", "always")]
+)
+def test_a_setting_that_cannot_be_gets_a_sentence(wonda, monkeypatch, name, value):
+    monkeypatch.setenv(f"WONDA_DASHBOARD_{name}", value)
+    with pytest.raises(ww.InvalidInputError):
+        ww.Dashboard(wonda)
+
+
+def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda, prompt="As it was"))
+    here = entries.word_for(entries.this_process())
+    odd = {"prompt": 7, "model": ["x"], "params": "none", "caption": None, "more": {}}
+    say(dashboard._bar, type="hello", processes=[here, 3, None, "other"], draft=odd)
+    settled(lambda: "other" in dashboard._visitors)
+    assert dashboard.studio.prompt_form.prompt == "As it was"
+    say(dashboard._bar, type="hello", processes=["late"], draft={"prompt": "late"})
+    say(dashboard._bar, type="ping", view="v")
+    settled(lambda: dashboard._bar.receipt >= 3)
+    assert "late" not in dashboard._visitors
+    assert dashboard.studio.prompt_form.prompt == "As it was"
+
+
+def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
+    served, monkeypatch, tmp_path
+):
+    from wonda_widgets.utils import event_loop
+
+    sandbox, base_url = served(seconds=0.05)
+    assert isinstance(sandbox, Sandbox)
+    monkeypatch.setenv("WONDA_SANDBOX_URL", base_url)
+    monkeypatch.setenv("WONDA_JOURNAL", str(tmp_path / "shared.db"))
+    monkeypatch.setattr(selection, "_shared_sandbox", None)
+    used = selection.default()
+    assert used.is_sandbox
+    assert used.base_url == base_url
+    with ww.Wonda.served_sandbox(base_url) as other:
+        assert other.is_sandbox
+        other.images.generate(model="z-image", prompt="Shared").wait()
+    found = []
+    deadline = time.monotonic() + 20
+    while not found and time.monotonic() < deadline:  # the other client writes on a thread
+        found = [picture.prompt for picture in event_loop.call(used.history.search())]
+    assert found == ["Shared"]
+    event_loop.call(used.aclose())
+
+
+def test_what_is_scheduled_is_listed_once(wonda, opened, settled):
+    dashboard = opened(ww.Dashboard(wonda, prompt="A lake"))
+    made(dashboard, settled)
+    say(dashboard.publish_form, type="scheduled")
+    settled(lambda: dashboard.studio.scheduled_posts is not None)
+    settled(lambda: dashboard.studio.scheduled_posts.state == "ready")
+    lists = [
+        panel
+        for panel in (*dashboard._panels, *dashboard.studio._panels)
+        if isinstance(panel, ww.ScheduledPosts)
+    ]
+    assert len(lists) == 1

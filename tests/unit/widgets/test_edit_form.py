@@ -1,0 +1,450 @@
+"""`EditForm` without a browser: messages and traits in, traits and media out."""
+
+import asyncio
+import io
+import threading
+
+import ipywidgets
+import pytest
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.client.edit import (
+    Crop,
+    Encode,
+    Pad,
+    Resize,
+    Text,
+)
+from wonda_widgets.models import Media
+from wonda_widgets.utils import event_loop
+
+REGISTRY = ipywidgets.widgets.widget._instances
+LEFT = {"operation": "crop", "x": 0, "y": 0, "width": 60, "height": 80}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(settled, quick_polls):  # noqa: ARG001
+    before = len(REGISTRY)
+    yield
+    settled(lambda: len(REGISTRY) == before)
+
+
+@pytest.fixture
+def wonda():
+    with ww.Wonda.sandbox(seconds=0.02) as client:
+        yield client
+
+
+@pytest.fixture
+def panel(wonda):
+    made = []
+
+    def make(*args, **options):
+        options.setdefault("wonda", wonda)
+        made.append(ww.EditForm(*args, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def form(panel, settled):
+    """An editor with a picture of ours, red on the left and blue on the right."""
+    made = panel(Media(media_id="original-1"), data=picture(), alt="Two halves")
+    settled(lambda: at_rest(made))
+    return made
+
+
+def picture(kind="PNG"):
+    image = Image.new("RGB", (120, 80), "red")
+    image.paste("blue", (60, 0, 120, 80))
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def at_rest(form):
+    """Whether what is shown is what is there, with its bytes."""
+    return form.state == "ready" and not form._rendering and "…" not in form.facts
+
+
+def send(form, kind, **content):
+    form._receive(form, {"type": kind, **content}, [])
+
+
+def draft(form, tool, operation):
+    form.tool = tool
+    form.draft = operation
+
+
+def shown(form):
+    return Image.open(io.BytesIO(form.data)).convert("RGB")
+
+
+def uploads(wonda):
+    return [path for method, path in wonda.faults.arrived if path.endswith("/media/upload")]
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def test_a_picture_is_shown_with_its_facts(form):
+    assert form.facts == form.before
+    assert form.facts.startswith("120 × 80 · PNG · ")
+    assert (form.alt, form.size, form.shown) == ("Two halves", [120, 80], [120, 80])
+    assert form.operations == ()
+    assert form.fonts[0] == "Default"
+    assert form.defaults["text"]["fontFamily"] in form.fonts
+
+
+def test_a_media_is_fetched(panel, settled, wonda):
+    media = wonda.images.generate(model="z-image", prompt="x").wait().media
+    form = panel(media)
+    settled(lambda: at_rest(form))
+    assert form.media is media
+
+
+def test_what_cannot_be_fetched_is_an_alert_and_another_can_be_shown(panel, settled):
+    form = panel(Media(media_id="m"))
+    settled(lambda: form.error)
+    assert form.state == "broken"
+    form.show(None, {"prompt": "Mine"}, data=picture())
+    settled(lambda: at_rest(form))
+    assert (form.error, form.alt) == (None, "Mine")
+    form.show(None, data=b"no picture")
+    settled(lambda: form.error)
+    assert form.state == "ready"  # the last one stays
+
+
+def test_a_draft_is_shown_before_it_is_applied(form, settled):
+    draft(form, "pad", {"operation": "pad", "width": 120, "height": 120, "color": "#00ff00"})
+    settled(lambda: form.shown == [120, 120] and at_rest(form))
+    assert shown(form).getpixel((60, 5))[1] > 200
+    assert form.facts.startswith("120 × 120 · PNG")
+    assert form.size == [120, 80]  # what the tool works on
+    assert form.operations == ()
+
+
+def test_a_crop_is_shown_as_a_frame_and_its_facts_are_those_of_what_it_keeps(form, settled):
+    draft(form, "crop", LEFT)
+    settled(lambda: form.facts.startswith("60 × 80") and at_rest(form))
+    assert form.shown == [120, 80]
+    assert shown(form).getpixel((110, 40))[2] > 200
+
+
+def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
+    before = form.data
+    draft(form, "crop", {**LEFT, "width": 500})
+    settled(lambda: form.problem)
+    assert "reaches out of the picture" in form.problem
+    assert form.data == before
+    send(form, "apply")
+    settled(lambda: form.error)
+    assert form.error["field"] == "x"
+    assert form.draft["width"] == 500  # what was typed stays
+    draft(form, "crop", LEFT)
+    settled(lambda: not form.problem)
+
+
+# ---------------------------------------------------------------- changes
+
+
+def test_apply_makes_a_change_and_undo_and_redo_move_through_them(form, settled):
+    send(form, "apply", operation=LEFT, tool="text")
+    settled(lambda: form.changes == ["Crop to 60 × 80"] and form.size == [60, 80])
+    assert (form.tool, form.draft, form.can_undo) == ("text", {}, True)
+    send(form, "apply", operation={"operation": "text", "text": "Hello"})
+    send(form, "apply", operation={"operation": "encode", "format": "JPEG", "quality": 80})
+    settled(lambda: form.facts.startswith("60 × 80 · JPEG"))
+    assert form.changes == ["Crop to 60 × 80", "Text “Hello”", "JPEG, quality 80"]
+    assert form.operations == (
+        Crop(x=0, y=0, width=60, height=80),
+        Text(text="Hello"),
+        Encode(format="JPEG", quality=80),
+    )
+    for _ in range(3):
+        send(form, "undo")
+    settled(lambda: form.facts.startswith("120 × 80 · PNG"))
+    assert (form.can_undo, form.can_redo, form.changes) == (False, True, [])
+    send(form, "redo")
+    settled(lambda: form.changes == ["Crop to 60 × 80"])
+
+
+def test_undo_takes_a_draft_back_first_and_redo_brings_it_again(form, settled):
+    draft(form, "text", {"operation": "text", "text": "Long thought"})
+    send(form, "undo")
+    settled(lambda: form.can_redo)
+    assert (form.draft, form.changes) == ({}, [])
+    send(form, "redo")
+    settled(lambda: form.changes == ["Text “Long thought”"])
+
+
+def test_cancel_drops_the_draft_and_the_tool(form, settled):
+    draft(form, "pad", {"operation": "pad", "width": 200, "height": 200, "color": "red"})
+    settled(lambda: form.shown == [200, 200])
+    send(form, "cancel")
+    settled(lambda: form.shown == [120, 80] and at_rest(form))
+    assert (form.tool, form.draft, form.can_undo) == ("", {}, False)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {},
+        {"operation": "crop", "x": 0, "y": 0, "width": 120, "height": 80},
+        {"operation": "pad", "width": 120, "height": 80},
+        {"operation": "resize", "width": 120, "height": 80},
+        {"operation": "text", "text": "  "},
+    ],
+)
+def test_what_changes_nothing_is_no_change(form, settled, nothing):
+    send(form, "apply", operation=nothing, tool="")
+    settled(lambda: form.receipt == 1)
+    assert (form.changes, form.error, form.tool) == ([], None, "")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [{"operation": "sing"}, {"operation": "crop", "x": "<b>"}, {"width": {}}, "words", [1], None],
+)
+def test_no_message_brings_it_down(form, settled, hostile):
+    send(form, "apply", operation=hostile, tool={"a": 1})
+    send(form, "undo", operation=hostile)
+    send(form, "cancel")
+    settled(lambda: form.receipt == 3)
+    assert form.state == "ready"
+    assert form.changes == []
+
+
+# ---------------------------------------------------------------- a proposed edit
+
+
+def test_a_proposed_crop_is_shown_open_and_its_format_is_done(panel, settled):
+    crop, jpeg = Crop(x=0, y=0, width=64, height=80), Encode(format="JPEG")
+    form = panel(Media(media_id="m"), data=picture(), operations=[crop, jpeg])
+    settled(lambda: form.tool == "crop" and at_rest(form))
+    assert form.draft == {"operation": "crop", "x": 0, "y": 0, "width": 64, "height": 80}
+    assert form.operations == (jpeg,)
+    assert form.facts.startswith("64 × 80 · JPEG")
+    assert form.shown == [120, 80]
+    send(form, "apply", operation=form.draft)
+    settled(lambda: form.changes == ["JPEG, quality 90", "Crop to 64 × 80"])
+
+
+def test_a_proposal_replaces_what_was_done_and_can_be_undone(form, settled):
+    send(form, "apply", operation=LEFT)
+    settled(lambda: form.changes)
+    form.edit([Resize(width=240, height=160), Pad(width=240, height=300)])
+    settled(lambda: form.tool == "pad" and at_rest(form))
+    assert form.changes == ["Resize to 240 × 160"]
+    send(form, "cancel")
+    send(form, "undo")
+    settled(lambda: form.changes == ["Crop to 60 × 80"])
+
+
+def test_a_proposal_that_cannot_be_done_is_an_alert(form, settled):
+    form.edit([Crop(x=0, y=0, width=500, height=5)])
+    settled(lambda: form.error)
+    assert "out of the picture" in form.error["title"]
+    assert form.tool == ""
+
+
+def test_a_proposal_waits_for_its_picture(form, settled):
+    large = Image.new("RGB", (400, 400))
+    buffer = io.BytesIO()
+    large.save(buffer, "PNG")
+    form.show(Media(media_id="second"), data=buffer.getvalue())
+    form.edit([Crop(x=0, y=0, width=300, height=300)])
+    settled(lambda: form.tool == "crop" and at_rest(form))
+    assert (form.error, form.size) == (None, [400, 400])
+
+
+# ---------------------------------------------------------------- using it
+
+
+def test_use_uploads_what_was_shown_once_and_tells_who_listens(form, settled, wonda):
+    heard, told = [], threading.Event()
+    form.on_media(heard.append)
+    form.on_media(lambda _: told.set())
+    send(form, "apply", operation=LEFT)
+    settled(lambda: at_rest(form) and form.changes)
+    send(form, "use")
+    send(form, "use")
+    settled(lambda: form.used)
+    assert told.wait(5)
+    send(form, "use")
+    settled(lambda: form.receipt == 4)
+    assert len(uploads(wonda)) == 1
+    assert heard == [form.media]
+    assert form.media.media_id == form.used["media_id"] != "original-1"
+    assert (form.media.width, form.media.height) == (60, 80)
+    assert wonda.media.download(form.media) == form.result.data
+    assert form.step == "editing"
+    records = wonda._async._core.journal._records("kind='upload'", ()).result()
+    assert records[0].body["edit"] == {"of": "original-1", "operations": [LEFT]}
+    assert records[0].body["name"] == "two-halves-edited.png"
+    send(form, "undo")
+    settled(lambda: not form.used)
+
+
+def test_use_takes_the_open_draft_along(form, settled, wonda):
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.used)
+    assert wonda.media.open(form.media).size == (60, 80)
+    assert form.changes == ["Crop to 60 × 80"]
+
+
+def test_what_was_used_can_be_changed_and_used_again(form, settled, wonda):
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.used)
+    draft(form, "encode", {"operation": "encode", "format": "JPEG", "quality": 70})
+    settled(lambda: not form.used)
+    send(form, "use", operation=form.draft)
+    settled(lambda: form.used)
+    assert len(uploads(wonda)) == 2
+    assert form.result.format == "JPEG"
+
+
+PAD = {"operation": "pad", "width": 200, "height": 200, "color": "red"}
+
+
+def test_the_same_picture_is_uploaded_once_whatever_was_tried_in_between(form, settled, wonda):
+    heard = []
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.used)
+    first = form.used
+    assert first["in_use"]
+    draft(form, "pad", PAD)
+    settled(lambda: not form.used)
+    send(form, "cancel")
+    settled(lambda: form.used == {**first, "in_use": False})
+    form.use()  # whoever listens may have gone on to another picture meanwhile
+    settled(lambda: form.used == first and len(heard) == 2)
+    send(form, "use", operation=PAD)
+    settled(lambda: len(heard) == 3)
+    second = form.media
+    send(form, "undo")
+    settled(lambda: form.used == {**first, "in_use": False})
+    form.use()
+    settled(lambda: len(heard) == 4)
+    send(form, "redo")
+    form.use()
+    settled(lambda: len(heard) == 5)
+    ids = [media.media_id for media in heard]
+    assert ids == [first["media_id"]] * 2 + [second.media_id, first["media_id"], second.media_id]
+    assert (form.media.media_id, form.result.width) == (second.media_id, 200)
+    assert len(uploads(wonda)) == 2
+
+
+def test_the_same_picture_shown_anew_is_known(form, settled, wonda):
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.used)
+    media = form.media
+    form.show(Media(media_id="another"), data=picture())
+    settled(lambda: form.media.media_id == "another" and at_rest(form))
+    send(form, "apply", operation=LEFT)
+    settled(lambda: form.changes)
+    assert form.used == {}
+    form.show(Media(media_id="original-1"), data=picture())
+    settled(lambda: form.media.media_id == "original-1" and at_rest(form))
+    assert (form.used, form.operations) == ({}, ())
+    heard = []
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: heard)
+    assert heard[0] == media
+    assert len(uploads(wonda)) == 1
+
+
+def held_back(monkeypatch):
+    """Uploads wait for the event that this gives."""
+    arrived, upload = asyncio.Event(), ww.edit.Edit.send
+
+    async def slow(*args):
+        await arrived.wait()
+        return await upload(*args)
+
+    monkeypatch.setattr(ww.edit.Edit, "send", slow)
+    return arrived
+
+
+def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, monkeypatch, wonda):
+    heard, arrived = [], held_back(monkeypatch)
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.step == "sending")
+    form.show(Media(media_id="original-1"), data=picture())
+    settled(lambda: form.step == "editing" and at_rest(form))
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.step == "sending")
+    event_loop.post(arrived.set)
+    settled(lambda: len(heard) == 2)
+    assert heard[0] == heard[1]
+    assert len(uploads(wonda)) == 1
+
+
+def test_nothing_changed_is_said_and_not_sent(form, settled, wonda):
+    form.use()
+    settled(lambda: form.error)
+    assert form.error["title"] == "Nothing is changed yet."
+    assert not uploads(wonda)
+
+
+@pytest.mark.parametrize(
+    ("fault", "title"),
+    [
+        (400, "The service does not take this."),
+        (402, "Not enough credits."),
+        (502, "We don’t know whether this was made."),
+    ],
+)
+def test_a_refused_upload_is_said_and_everything_stays(form, settled, wonda, fault, title):
+    wonda.faults.add("POST", "/media/upload", fault)
+    heard = []
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.error)
+    assert form.error["title"] == title
+    assert form.changes == ["Crop to 60 × 80"]
+    assert (form.step, form.used, heard) == ("editing", {}, [])
+    form.use()
+    settled(lambda: form.used)
+    assert form.error is None
+    settled(lambda: heard)
+
+
+def test_a_listener_that_fails_is_an_alert_and_the_others_are_told(form, settled):
+    heard = []
+    form.on_media(lambda _: 1 / 0)
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: heard and form.error)
+    assert "ZeroDivisionError" in form.error["text"]
+
+
+def test_another_picture_shown_meanwhile_stays(form, settled, monkeypatch):
+    heard, arrived = [], held_back(monkeypatch)
+    form.on_media(heard.append)
+    send(form, "use", operation=LEFT)
+    settled(lambda: form.step == "sending")
+    send(form, "undo")  # what is on its way is not changed
+    form.show(Media(media_id="second"), data=picture("JPEG"))
+    settled(lambda: form.media.media_id == "second" and at_rest(form))
+    event_loop.post(arrived.set)
+    settled(lambda: heard)
+    assert (form.media.media_id, form.used, form.step) == ("second", {}, "editing")
+    assert heard[0].width == 60
+
+
+def test_a_closed_panel_does_nothing_more(form, settled):
+    form.close()
+    form.edit([Encode(format="JPEG")])
+    form.show(None, data=picture())
+    send(form, "apply", operation=LEFT)
+    form.use()
+    settled(lambda: True)
+    assert form.operations == ()

@@ -1,0 +1,575 @@
+"""What a page may do: every message and every trait, for every kind of session.
+
+A page can send anything. So each test here sends as a page would, to a real panel in a real
+dashboard on the sandbox, and looks whether anything came of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from conftest import say
+
+import wonda_widgets as ww
+from wonda_widgets import widgets
+from wonda_widgets.utils import event_loop
+from wonda_widgets.widgets._shared.panel import Panel
+from wonda_widgets.widgets._shared.permissions import (
+    OWNER,
+    REVIEWER,
+    SPECTATOR,
+    VISITOR,
+    Permission,
+    Permissions,
+    is_handler,
+    needed,
+)
+
+PUBLISH, SCHEDULE, CANCEL, SETTLE, EXPORT, SAVE, GENERATE, EDIT, KEEP = Permission
+
+#: What each session may do, spelled out.
+SESSIONS = {
+    "owner": (OWNER, set(Permission)),
+    "confirm": (VISITOR, {PUBLISH, SCHEDULE, CANCEL, SETTLE, GENERATE, EDIT, KEEP}),
+    "hidden": (SPECTATOR, {GENERATE, EDIT, KEEP}),
+    "reviewer": (REVIEWER, set()),
+}
+
+#: What each message needs; None for nothing.
+MESSAGES = {
+    "Panel": {"away": None},
+    "WatchingPanel": {"tell": None, "stop": GENERATE, "resume": GENERATE},
+    "PostingPanel": {
+        "reload": PUBLISH,
+        "publish": PUBLISH,
+        "edit": PUBLISH,
+        "confirm": PUBLISH,
+        "repeat": PUBLISH,
+        "unchecked": PUBLISH,
+        "check": SETTLE,
+        "settled": SETTLE,
+    },
+    "PreflightPanel": {"fix": PUBLISH, "original": PUBLISH},
+    "PublishForm": {"scheduled": SCHEDULE},
+    "CarouselForm": {"move": PUBLISH, "remove": PUBLISH, "fit": PUBLISH, "original": PUBLISH},
+    "ScheduledPosts": {"reload": SCHEDULE, "cancel": CANCEL},
+    "Unfinished": {"watch": GENERATE, "check": SETTLE, "looked": GENERATE, "later": None},
+    "ReferencesPanel": {
+        "add_files": GENERATE,
+        "chunk": GENERATE,
+        "no_file": GENERATE,
+        "move_reference": GENERATE,
+        "remove_reference": GENERATE,
+        "retry_reference": GENERATE,
+    },
+    "PromptForm": {"reload": GENERATE, "submit": GENERATE, "settled": GENERATE},
+    "LabForm": {
+        "reload": GENERATE,
+        "run_now": GENERATE,
+        "unchecked": GENERATE,
+        "take_up": GENERATE,
+        "leave": GENERATE,
+    },
+    "ImagePreview": {"edit": EDIT, "large": None, "save": SAVE, "download": None},
+    "EditForm": {"apply": EDIT, "cancel": EDIT, "undo": EDIT, "redo": EDIT, "use": EDIT},
+    "Gallery": {
+        "window": None,
+        "choose": None,
+        "toggle": None,
+        "add": None,
+        "choose_all": None,
+        "mark": None,
+        "open": None,
+        "search": None,
+        "show_all": None,
+        "act": None,  # each action has its own, see below
+        "export": EXPORT,
+        "retry": GENERATE,
+        "retry_failed": GENERATE,
+        "stop": GENERATE,
+        "go_on": GENERATE,
+    },
+    "Compare": {"look": None, "act": None},
+    "Filmstrip": {"choose": None},
+    "Story": {"thumbs": None},
+    "StoryBar": {"keep": KEEP, "page": None},
+    "DashboardBar": {"hello": None, "ping": None, "present": None},
+}
+
+#: What a session needs to see a panel, and so to send it anything.
+SEEN_WITH = {
+    "PostingPanel": PUBLISH,
+    "PreflightPanel": PUBLISH,
+    "PublishForm": PUBLISH,
+    "CarouselForm": PUBLISH,
+    "ScheduledPosts": SCHEDULE,
+}
+
+#: The traits that a page sets, and what it needs for that. It sets no other.
+TRAITS = {
+    "PostingPanel": dict.fromkeys(("account", "caption"), PUBLISH),
+    "PreflightPanel": dict.fromkeys(("account", "caption"), PUBLISH),
+    "CarouselForm": dict.fromkeys(("account", "caption"), PUBLISH),
+    "PublishForm": {
+        **dict.fromkeys(("account", "caption", "alt_text", "product"), PUBLISH),
+        "scheduled_at": SCHEDULE,
+    },
+    "PromptForm": dict.fromkeys(("prompt", "model", "params"), GENERATE),
+    "LabForm": dict.fromkeys(
+        ("template", "values", "models", "params", "budget", "at_once"), GENERATE
+    ),
+    "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
+    "Gallery": dict.fromkeys(
+        ("group_by", "filters", "favourites", "rating", "model", "since", "until")
+    ),
+    "Compare": {"slider": None},
+}
+
+
+def panel_classes():
+    for module in pkgutil.iter_modules(widgets.__path__):
+        importlib.import_module(f"{widgets.__name__}.{module.name}")
+    found, todo = [], [Panel]
+    while todo:
+        cls = todo.pop()
+        found.append(cls)
+        todo += [each for each in cls.__subclasses__() if each.__module__.startswith("wonda_")]
+    return sorted(set(found), key=lambda cls: cls.__name__)
+
+
+CLASSES = panel_classes()
+
+
+def messages_of(cls):
+    """What a panel takes and what it needs, inherited ones too."""
+    found = {}
+    for base in reversed(cls.__mro__):
+        found |= MESSAGES.get(base.__name__, {})
+    return found
+
+
+def set_by_page(panel, **state):
+    """Send new values as ipywidgets' front end does."""
+    content = {"data": {"method": "update", "state": state}}
+    panel._handle_msg({"content": content, "buffers": []})
+
+
+# ---------------------------------------------------------------- the table is complete
+
+
+def test_the_table_names_every_message_of_every_panel():
+    declared = {
+        cls.__name__: {
+            name.removeprefix("_on_"): needed(function)
+            for name, function in vars(cls).items()
+            if is_handler(function)
+        }
+        for cls in CLASSES
+    }
+    assert {name: some for name, some in declared.items() if some} == MESSAGES
+
+
+def test_a_handler_that_does_not_say_what_it_needs_is_never_called(opened, settled):
+    for cls in CLASSES:
+        for name in vars(cls):
+            if name.startswith("_on_"):
+                assert is_handler(getattr(cls, name)), f"{cls.__name__}.{name} says nothing"
+
+    class Forgetful(ww.JobProgress):
+        called = False
+
+        def _on_anything(self, _content):
+            self.called = True
+
+    panel = opened(Forgetful())
+    say(panel, type="anything")
+    settled(lambda: panel.receipt)
+    assert not panel.called
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_the_table_names_every_trait_that_a_page_sets(cls):
+    assert cls._page_sets == TRAITS.get(cls.__name__, {})
+    assert cls._seen_with == SEEN_WITH.get(cls.__name__)
+    source = str(cls.class_traits()["_esm"].default_value) if "_esm" in cls.class_traits() else ""
+    own = source.replace("model.set(name, value)", "", 1)  # the one place in `put`
+    assert "model.set(" not in own
+    written = {
+        name
+        for values in re.findall(r"put\(model, \{([^}]*)", own)
+        for name in re.findall(r"(?:^|,)\s*(\w+)", values)
+    }
+    assert written <= cls._page_sets.keys(), "what a page sets would be ignored"
+
+
+@pytest.mark.parametrize(("permissions", "granted"), SESSIONS.values(), ids=SESSIONS)
+def test_what_a_session_may_do(permissions, granted):
+    assert set(permissions) == granted
+    assert Permissions(granted).names == permissions.names
+
+
+# ---------------------------------------------------------------- everything is sent
+
+
+@pytest.fixture
+def wonda(quick_polls, tmp_path, monkeypatch):  # noqa: ARG001 - it changes the pace
+    folder = tmp_path / "server"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with ww.Wonda.sandbox(seconds=0.02, seed=4) as client:
+        yield client
+
+
+@pytest.fixture
+def dashboard(wonda, opened, settled):
+    """A dashboard with every panel there is, at work."""
+    first, second = (
+        wonda.images.generate(model="z-image", prompt=f"A lake {at}") for at in range(2)
+    )
+    first.wait()
+    second.wait()
+    pictures = [wonda.history.of(job) for job in (first, second)]
+    account = wonda.accounts.instagram()[0].instagram_account_id
+    due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    wonda.publish.instagram(
+        media_id=pictures[0].media.media_id,
+        instagram_account_id=account,
+        caption="Later",
+        scheduled_at=due,
+    )
+    made = opened(ww.Dashboard(wonda, prompt="A lake", publish="confirm"))
+    settled(lambda: made.studio.prompt_form.state == "ready")
+    made.studio.prompt_form.submit()
+    settled(lambda: made.publish_form.media_id)
+    settled(lambda: made.publish_form.accounts_state == "ready")
+    settled(lambda: len(made.gallery._shown) == 3)
+    settled(lambda: len(made.story.entries) == 3)
+    made.publish_form.account = account
+
+    def open_all():
+        studio = made.studio
+        studio._edit(studio.preview.shown)
+        studio._list_scheduled()
+        studio._carousel(made.gallery, pictures)
+        made._compare(pictures)
+        made._bring(ww.widgets.lab_form.LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
+
+    event_loop.call(on_loop(open_all))
+    settled(lambda: made.studio.scheduled_posts.posts)
+    settled(lambda: made.studio.edit_form.facts.endswith("B"))
+    settled(lambda: made.studio.carousel_form.accounts_state == "ready")
+    settled(lambda: all(slide["facts"] for slide in made.studio.carousel_form.slides))
+    settled(lambda: made.compare.shown)
+    lab = next(each for each in made._panels if type(each).__name__ == "LabForm")
+    settled(lambda: lab.state == "ready" and lab.plan.get("count"))
+    return made
+
+
+async def on_loop(act):
+    act()
+
+
+def panels_of(together):
+    for panel in together._panels:
+        yield from [panel] if isinstance(panel, Panel) else panels_of(panel)
+
+
+def content_for(dashboard, panel, kind):
+    """A message that would do something."""
+    key = dashboard.gallery._shown[0].key
+    posts = dashboard.studio.scheduled_posts.posts
+    more = {
+        "publish": {"account": getattr(panel, "account", ""), "caption": "By hand"},
+        "cancel": {"job_id": posts[0]["job_id"] if posts else ""},
+        "settled": {"posted": True},
+        "fix": {"key": next(iter(getattr(panel, "_fixes", {})), "")},
+        "move": {"to": 0},
+        "add_files": {"files": [{"key": "x", "name": "x.png", "size": 10}]},
+        "submit": {"prompt": "By hand", "model": "z-image", "params": {}},
+        "run_now": {"count": 1, "usd": getattr(panel, "plan", {}).get("usd")},
+        "apply": {"operation": {"operation": "resize", "width": 32, "height": 32}},
+        "use": {"operation": {"operation": "resize", "width": 32, "height": 32}},
+        "export": {"kind": "folder"},
+    }
+    seen = {"media_id": panel.media_id} if panel.has_trait("media_id") else {}
+    slides = getattr(panel, "slides", ())
+    return {"key": slides[1]["key"] if slides else key, **seen, **more.get(kind, {})}
+
+
+#: The step in which a form that posts would take a message.
+STEPS = {
+    "confirm": "confirming",
+    "repeat": "repeating",
+    "unchecked": "unchecked",
+    "edit": "confirming",
+} | dict.fromkeys(("check", "settled"), "unknown")
+
+
+def prepare(panel, kind):
+    if not hasattr(panel, "summary") or not hasattr(panel, "_checked"):
+        return
+    panel.step = STEPS.get(kind, "editing")
+    panel._unknown = object() if panel.step == "unknown" else None
+    panel.summary = {
+        "account": panel.account,
+        "account_name": "@x",
+        "media_id": panel.media_id,
+        "media_ids": panel.media_id.split(),
+        "product": "IMAGE",
+        **dict.fromkeys(("caption", "alt_text", "scheduled_at"), ""),
+    }
+
+
+def told(panel):
+    state = {name: getattr(panel, name) for name in panel.keys}
+    return {name: state[name] for name in state if name not in {"receipt", "error", "layout"}}
+
+
+@pytest.mark.parametrize("session", ["confirm", "hidden", "reviewer"])
+def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_path):
+    permissions, granted = SESSIONS[session]
+    event_loop.call(on_loop(lambda: dashboard.grant(permissions)))
+    unfinished = dashboard.studio.unfinished
+    unfinished._posts = [object()]  # what it would check fails at once
+    classes = set()
+    refused = 0
+    for panel in panels_of(dashboard):
+        name = type(panel).__name__
+        classes.add(name)
+        assert panel.may == [each.value for each in permissions]
+        for kind, need in messages_of(type(panel)).items():
+            needs = {SEEN_WITH.get(name), need} - {None}
+            if needs <= granted:
+                continue
+            refused += 1
+            prepare(panel, kind)
+            content = content_for(dashboard, panel, kind)
+            panel.error = None
+            arrived, before, rows = len(wonda.faults.arrived), told(panel), dashboard.children
+            say(panel, type=kind, **content)
+            settled(lambda panel=panel: panel.error)
+            assert panel.error["title"].endswith("from here."), (name, kind, panel.error)
+            assert panel.error["field"] in {each.value for each in needs}
+            assert told(panel) == before, (name, kind)
+            assert dashboard.children == rows
+            asked = [method for method, _ in wonda.faults.arrived[arrived:]]
+            assert set(asked) <= {"GET"}, (name, kind)
+    assert list(tmp_path.joinpath("server").iterdir()) == []
+    assert len(wonda.publish.scheduled()) == 1
+    assert wonda.publish.history()["publishes"] == []
+    assert refused == {"confirm": 2, "hidden": 37, "reviewer": 66}[session]
+    bases = {"Panel", "WatchingPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
+    assert {cls.__name__ for cls in CLASSES} - bases == classes
+
+
+def test_a_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
+    posts = dashboard.studio.scheduled_posts
+    say(posts, type="cancel", job_id=posts.posts[0]["job_id"])
+    settled(lambda: posts.said)
+    settled(lambda: not posts.posts)
+    assert wonda.publish.scheduled() == []
+    form = dashboard.publish_form
+    say(form, type="publish", caption="Seen")
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    assert [post["caption"] for post in wonda.publish.history()["publishes"]] == ["Seen"]
+
+
+def test_a_hidden_dashboard_brings_no_list_of_posts_in_sight(dashboard, settled):
+    form, posts = dashboard.publish_form, dashboard.studio.scheduled_posts
+    assert posts in dashboard.studio.children
+    event_loop.call(on_loop(lambda: dashboard.grant(SPECTATOR)))
+    for panel in (form, posts, dashboard.studio.carousel_form):
+        assert panel not in dashboard.studio.children
+    say(form, type="scheduled")
+    settled(lambda: form.error)
+    assert posts not in dashboard.studio.children
+
+
+def test_presenter_mode_reaches_what_was_made_later(wonda, opened, settled):
+    made = opened(ww.Dashboard(wonda, presenter=True))
+    job = wonda.images.generate(model="z-image", prompt="A lake")
+    job.wait()
+    picture = wonda.history.of(job)
+    event_loop.call(on_loop(lambda: made.studio._carousel(made.gallery, [picture, picture])))
+    event_loop.call(on_loop(made.studio._list_scheduled))
+    later = [made.studio.carousel_form, made.studio.scheduled_posts]
+    assert [panel._permissions for panel in later] == [SPECTATOR, SPECTATOR]
+    assert not set(later) & set(made.studio.children)
+    say(made._bar, type="present", on=False)
+    settled(lambda: set(later) <= set(made.studio.children))
+    assert [panel._permissions for panel in later] == [VISITOR, VISITOR]
+
+
+def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, opened, settled):
+    made = opened(ww.Dashboard(wonda, publish="hidden"))
+    unfinished, taken = made.studio.unfinished, []
+    post, image = (SimpleNamespace(kind=kind, body={}) for kind in ("publish", "inference"))
+    settled(lambda: not unfinished._tasks)
+    unfinished._go_on = lambda records: taken.extend(records) or []
+    unfinished._running, unfinished._posts = [post, image], [post]
+    event_loop.call(on_loop(unfinished._tell))
+    assert (unfinished.running, unfinished.posts) == (1, 0)
+    say(unfinished, type="watch")
+    settled(lambda: taken)
+    assert (taken, unfinished._running, unfinished.running) == ([image], [post], 0)
+    event_loop.call(on_loop(lambda: made.grant(VISITOR)))
+    settled(lambda: (unfinished.running, unfinished.posts) == (1, 1))
+
+
+def test_a_scheduled_post_needs_more_than_one_of_now(wonda, opened, settled):
+    form = opened(ww.PublishForm("media", wonda=wonda))
+    settled(lambda: form.accounts_state == "ready")
+    form.account = form.accounts[0]["id"]
+    form.grant(OWNER.without(SCHEDULE))
+    due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    set_by_page(form, scheduled_at=due)
+    assert form.scheduled_at == ""
+    say(form, type="publish", scheduled_at=due)
+    settled(lambda: form.error)
+    assert (form.step, form.error["title"]) == ("editing", "Nothing is scheduled from here.")
+    form.error, form.scheduled_at = None, due  # summed up by whoever may, then taken away
+    form.grant(OWNER)
+    say(form, type="publish")
+    settled(lambda: form.step == "confirming")
+    form.grant(OWNER.without(SCHEDULE))
+    say(form, type="confirm", media_id="media")
+    settled(lambda: form.error)
+    assert (form.step, wonda.publish.scheduled()) == ("editing", [])
+
+
+def test_an_owner_exports_and_saves(wonda, opened, settled, tmp_path):
+    wonda.images.generate(model="z-image", prompt="A lake").wait()
+    gallery = opened(ww.Gallery(wonda=wonda))
+    settled(lambda: gallery._shown)
+    say(gallery, type="export", kind="csv")
+    settled(lambda: gallery.note.startswith("Exported"))
+    assert [path.name for path in (tmp_path / "server").iterdir()] == ["wonda-pictures.csv"]
+    preview = opened(ww.ImagePreview(gallery._shown[0].picture.media, wonda=wonda))
+    settled(lambda: preview.state == "ready")
+    say(preview, type="save")
+    settled(lambda: preview.saved)
+    assert len(list((tmp_path / "server").iterdir())) == 2
+
+
+# ---------------------------------------------------------------- actions by name
+
+
+def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
+    job = wonda.images.generate(model="z-image", prompt="A lake")
+    job.wait()
+    gallery = opened(ww.Gallery([job], wonda=wonda))
+    done = []
+    gallery.on("post", "Post", done.append, needs=PUBLISH)
+    gallery.on("pair", "Pair", done.append, least=2, most=2, needs=None)
+    gallery.on("look", "Look", lambda _: done.append("looked"), needs=None)
+    settled(lambda: gallery._shown)
+    key = gallery._shown[0].key
+    gallery.grant(REVIEWER)
+    assert [each["name"] for each in gallery.actions] == ["pair", "look"]
+    say(gallery, type="act", name="post", keys=[key])
+    settled(lambda: gallery.error)
+    assert gallery.error["title"] == "Nothing is published from here."
+    say(gallery, type="act", name="pair", keys=[key, key])
+    say(gallery, type="act", name="__init__", keys=[key])
+    say(gallery, type="act", name="look", keys=[key])
+    settled(lambda: done)
+    assert done == ["looked"]
+    gallery.grant(OWNER)
+    assert [each["name"] for each in gallery.actions] == ["post", "pair", "look"]
+
+
+@pytest.mark.parametrize("panel", [ww.Gallery, ww.Compare])
+def test_what_is_offered_says_who_may_do_it(panel):
+    needs = inspect.signature(panel.on).parameters["needs"]
+    assert needs.kind is needs.KEYWORD_ONLY
+    assert needs.default is needs.empty
+
+
+def test_a_comparison_does_only_what_it_offers(wonda, opened, settled):
+    jobs = [wonda.images.generate(model="z-image", prompt=f"A lake {at}") for at in range(2)]
+    for job in jobs:
+        job.wait()
+    compare = opened(ww.Compare(jobs, wonda=wonda))
+    done = []
+    compare.on("post", "Post", done.append, needs=PUBLISH)
+    settled(lambda: compare.shown)
+    compare.grant(SPECTATOR)
+    assert compare.actions == []
+    say(compare, type="act", name="post", at=0)
+    settled(lambda: compare.error)
+    assert (done, compare.error["field"]) == ([], "publish")
+
+
+# ---------------------------------------------------------------- traits
+
+
+def other(value):
+    """Another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, list):
+        return [*value, "x"]
+    return {**(value or {}), "x": "x"} if value is None or isinstance(value, dict) else value * 2
+
+
+def test_a_page_sets_what_it_has_a_control_for_and_nothing_else(dashboard):
+    for panel in panels_of(dashboard):
+        name = type(panel).__name__
+        own = {each for each in panel.keys if each != "layout"}
+        for trait in own - TRAITS.get(name, {}).keys() - {"_view_count"}:
+            before = getattr(panel, trait)
+            set_by_page(panel, **{trait: other(before)})
+            assert getattr(panel, trait) == before, f"{name}.{trait}"
+    for box in (dashboard, dashboard.studio, *dashboard._boxes, *dashboard.studio._boxes):
+        before = box.children
+        set_by_page(box, children=[])
+        assert box.children == before
+
+
+def test_what_a_page_types_arrives(dashboard):
+    form = dashboard.publish_form
+    set_by_page(form, caption="Typed", step="confirming", _view_count=2)
+    assert (form.caption, form.step, form._view_count) == ("Typed", "editing", 2)
+
+
+def test_a_page_that_may_not_post_does_not_type_either(dashboard):
+    form = dashboard.publish_form
+    dashboard.grant(SPECTATOR)
+    set_by_page(form, caption="Typed")
+    assert form.caption == ""
+    dashboard.grant(REVIEWER)
+    set_by_page(dashboard.studio.prompt_form, prompt="Typed")
+    assert dashboard.studio.prompt_form.prompt == "A lake"
+
+
+@pytest.mark.parametrize("forged", [{"confirm_publish": False}, {"step": "confirming"}, {}])
+def test_with_confirm_no_post_is_made_without_its_summary(forged, dashboard, wonda, settled):
+    form = dashboard.publish_form
+    set_by_page(form, **forged, summary={"media_id": form.media_id, "account": form.account})
+    say(form, type="confirm", media_id=form.media_id)
+    say(form, type="repeat", media_id=form.media_id)
+    say(form, type="publish", caption="Summed up")
+    settled(lambda: form.step == "confirming")
+    set_by_page(form, summary={**form.summary, "caption": "Another"}, media_id="another")
+    assert wonda.publish.history()["publishes"] == []
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    assert [post["caption"] for post in wonda.publish.history()["publishes"]] == ["Summed up"]
+
+
+def test_what_is_ignored_is_logged_without_its_value(dashboard, caplog):
+    with caplog.at_level("DEBUG", logger="wonda_widgets"):
+        set_by_page(dashboard.publish_form, summary={"caption": "unheard"}, nothing=1)
+    [line] = [record.getMessage() for record in caplog.records if "ignored" in record.getMessage()]
+    assert "'nothing', 'summary'" in line
+    assert "unheard" not in caplog.text

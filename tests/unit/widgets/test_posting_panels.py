@@ -1,0 +1,268 @@
+"""The forms for a carousel and for posts that wait: what they send, and what they refuse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from conftest import say
+
+import wonda_widgets as ww
+from wonda_widgets.publishing import preflight
+from wonda_widgets.publishing.preflight import Facts
+from wonda_widgets.utils import event_loop
+
+
+@pytest.fixture
+def wonda(quick_polls):  # noqa: ARG001 - it changes the pace
+    with ww.Wonda.sandbox(seconds=0.05, seed=4) as client:
+        yield client
+
+
+@pytest.fixture
+def pictures(wonda):
+    matrix = wonda.images.matrix(
+        "A {a}", {"a": ["sunset", "storm"]}, "nano-banana-2", {"aspectRatio": ["4:5", "16:9"]}
+    )
+    matrix.wait()
+    return matrix.pictures
+
+
+def ready(settled, panel):
+    settled(lambda: panel.accounts_state == "ready")
+    return panel
+
+
+def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(pictures, wonda=wonda, caption="Four")))
+    settled(lambda: len(form.points) and all(slide["facts"] for slide in form.slides))
+    keys = [slide["key"] for slide in form.slides]
+    assert form.media_id.split() == keys == [picture.media.media_id for picture in pictures]
+    assert [slide["facts"] for slide in form.slides] == ["4:5 · PNG", "16:9 · PNG"] * 2
+    assert all(form.thumbs[key] for key in keys)
+    assert [point["level"] for point in form.points] == ["miss", "advice", "fine"]
+
+    say(form, type="move", key=keys[3], to=0)
+    say(form, type="remove", key=keys[1])
+    settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
+    say(form, type="fit", media_id=form.media_id)
+    settled(lambda: not form.can_fit and not form.fixing)
+    assert [slide["facts"] for slide in form.slides] == ["16:9 · JPEG"] * 3
+    assert [slide["key"] for slide in form.slides] == [keys[3], keys[0], keys[2]]
+    fitted = form.media_id
+    assert not set(fitted.split()) & set(keys)
+
+    say(form, type="publish", media_id=fitted)
+    settled(lambda: form.step == "confirming")
+    assert form.summary["media_ids"] == fitted.split()
+    for _ in range(3):
+        say(form, type="confirm", media_id=fitted)
+    settled(lambda: form.posted)
+    assert form.job_phase == "none", "there was nothing to follow"
+    say(form, type="publish", media_id=fitted)
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=fitted)
+    settled(lambda: form.step == "repeating")
+    assert form.earlier["text"].startswith("These pictures were already posted")
+    say(form, type="edit")
+    say(form, type="original")
+    settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
+
+
+def test_what_is_summed_up_is_not_changed_under_it(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(pictures, wonda=wonda)))
+    settled(lambda: len(form.slides) == 4)
+    seen = form.media_id
+    say(form, type="publish", media_id=seen)
+    settled(lambda: form.step == "confirming")
+    say(form, type="move", key=form.slides[0]["key"], to=3)
+    say(form, type="remove", key=form.slides[0]["key"])
+    say(form, type="confirm", media_id="others")
+    settled(lambda: form.error)
+    assert form.error["title"] == "The picture changed meanwhile."
+    assert form.media_id == seen
+
+
+@pytest.mark.parametrize("count", [1, 11])
+def test_too_few_and_too_many_get_a_sentence(wonda, pictures, opened, settled, count):
+    form = ready(settled, opened(ww.CarouselForm(wonda=wonda)))
+    some = (pictures * 3)[:count]
+    with pytest.raises(ww.InvalidInputError, match="A carousel has 2 to 10 pictures"):
+        event_loop.call(_show(form, some))
+    assert form.slides == []
+
+
+async def _show(form, pictures):
+    form.show(pictures)
+
+
+def test_two_pictures_are_the_fewest_that_stay(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(pictures[:2], wonda=wonda)))
+    settled(lambda: len(form.slides) == 2)
+    say(form, type="remove", key=form.slides[0]["key"])
+    say(form, type="move", key=form.slides[0]["key"], to=1)
+    settled(lambda: form.slides[1]["key"] == pictures[0].media.media_id)
+    assert len(form.slides) == 2
+
+
+def test_a_lost_carousel_is_checked_and_found(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(pictures[:2], wonda=wonda)))
+    settled(lambda: form.media_id)
+    wonda.faults.add("POST", "publish/instagram/carousel", "drop", after=True)
+    say(form, type="publish", media_id=form.media_id)
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.step == "unknown")
+    assert form.error["title"] == "We don’t know whether this was posted."
+    say(form, type="check")
+    settled(lambda: form.posted)
+    assert form.posted["link"]
+    assert form.error is None
+
+
+def test_slides_are_cropped_to_the_first_one_s_shape_within_the_feed_s():
+    tall, wide = Facts(900, 1600, "PNG", 2_000_000), Facts(1600, 900, "JPEG", 9_000_000)
+    fine = Facts(1080, 1350, "JPEG", 400_000)
+    assert preflight.slide_fixes([fine, fine]) == [(), ()]
+    of_tall, of_wide, of_fine = preflight.slide_fixes([tall, wide, fine])
+    shapes = [preflight.after(f, o) for f, o in ((tall, of_tall), (wide, of_wide))]
+    assert [preflight.named(facts.ratio) for facts in shapes] == ["4:5", "4:5"]
+    assert {facts.format for facts in shapes} == {"JPEG"}
+    assert of_fine == ()
+    assert preflight.slide_fixes([None, tall]) == [(), ()]
+    said = [point.title for point in preflight.check_slides([tall, wide, fine], "")]
+    assert said[0] == "The first picture is 9:16, too tall for the feed."
+    assert "Pictures 1 and 2 must be JPEG, at most 8 MB." in said
+
+
+def test_a_post_is_scheduled_listed_and_canceled(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+    asked = []
+    form.on_scheduled(lambda: asked.append(1))
+    due = (datetime.now(UTC) + timedelta(hours=3)).replace(microsecond=0)
+    say(form, type="publish", scheduled_at=due.isoformat())
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    assert form.posted["due"] == due.timestamp()
+    assert (form.step, form.scheduled_at, form.job_phase) == ("editing", "", "none")
+    assert form.job.status == "scheduled"
+    assert asked == [1]
+
+    listed = opened(ww.ScheduledPosts(wonda))
+    settled(lambda: listed.state == "ready")
+    [post] = listed.posts
+    assert (post["due"], post["account"], post["pictures"]) == (due.timestamp(), "@lantern.shop", 1)
+    say(listed, type="cancel", job_id="another")
+    for _ in range(3):
+        say(listed, type="cancel", job_id=post["job_id"])
+    settled(lambda: listed.posts == [])
+    settled(lambda: listed.said == "Canceled. It will not be posted.")
+    assert listed.error is None
+    assert form.job.status == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (timedelta(hours=-1), "in the past"),
+        (timedelta(minutes=2), "less than 5 minutes"),
+        (timedelta(days=30), "more than 29 days"),
+    ],
+)
+def test_a_time_that_can_not_be_is_said_before_the_summary(
+    wonda, pictures, opened, settled, ahead, said
+):
+    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda, caption="Kept")))
+    say(form, type="publish", scheduled_at=(datetime.now(UTC) + ahead).isoformat())
+    settled(lambda: form.error)
+    assert said in form.error["title"]
+    assert form.error["text"].endswith("Nothing was sent.")
+    assert (form.step, form.caption) == ("editing", "Kept")
+
+
+def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
+    with ww.Wonda.sandbox(seconds=0.01, scheduling=False) as client:
+        media = client.images.generate(model="z-image", prompt="A lake").wait().media
+        form = ready(settled, opened(ww.PublishForm(media, wonda=client, confirm_publish=False)))
+        due = datetime.now(UTC) + timedelta(hours=3)
+        say(form, type="publish", scheduled_at=due.isoformat())
+        settled(lambda: form.error)
+        assert "This account has no scheduling." in form.error["text"]
+        listed = opened(ww.ScheduledPosts(client))
+        settled(lambda: listed.state == "off")
+        assert "This account has no scheduling." in listed.said
+        form.close()
+        listed.close()
+
+
+def test_what_became_of_a_scheduled_post_is_told_where_it_was_scheduled(
+    wonda, pictures, opened, settled
+):
+    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+    due = datetime.now(UTC) + timedelta(hours=3)
+    for _ in range(2):
+        say(form, type="publish", scheduled_at=due.isoformat())
+        settled(lambda: form.step == "confirming")
+        say(form, type="confirm", media_id=form.media_id)
+        settled(lambda: form.posted)
+        kept = dict(form._kept_facts())
+        assert kept["Scheduled"].endswith(f"{due.astimezone():%Y-%m-%d %H:%M}")
+        wonda.publish.cancel(form.job)
+        settled(lambda: not form.posted)
+        assert form.settled == "The scheduled post was canceled. It will not be posted."
+
+
+async def _tell(wonda, job_id, raw):
+    await wonda._async._core.tell("publish", job_id, raw)
+
+
+def test_a_scheduled_post_that_failed_is_no_success(wonda, pictures, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+    due = datetime.now(UTC) + timedelta(hours=3)
+    say(form, type="publish", scheduled_at=due.isoformat())
+    settled(lambda: form.step == "confirming")
+    say(form, type="confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    event_loop.call(_tell(wonda, form.job.id, {"status": "failed", "errorMessage": "Refused."}))
+    settled(lambda: form.error)
+    assert form.error["text"] == "Refused. Nothing was posted."
+    assert form.posted == {}
+
+
+def test_a_cancel_that_fails_is_not_called_done(wonda, pictures, opened, settled):
+    jobs = [
+        wonda.publish.instagram(
+            media_id=picture.media.media_id,
+            instagram_account_id=wonda.accounts.instagram()[0].instagram_account_id,
+            scheduled_at=datetime.now(UTC) + timedelta(hours=2),
+        )
+        for picture in pictures[:2]
+    ]
+    listed = opened(ww.ScheduledPosts(wonda))
+    settled(lambda: len(listed.posts) == 2)
+    say(listed, type="cancel", job_id=jobs[0].id)
+    settled(lambda: listed.said and len(listed.posts) == 1)
+    wonda.faults.add("DELETE", "publish/scheduled", 409)
+    say(listed, type="cancel", job_id=jobs[1].id)
+    settled(lambda: listed.error and not listed.canceling)
+    assert listed.said == ""
+    assert "started or ended" in listed.error["text"]
+
+
+def test_what_is_kept_of_a_sandbox_says_so(wonda):
+    from wonda_widgets.widgets._shared import notebook_snapshot
+
+    for cls in (ww.Studio, ww.PublishForm, ww.Gallery, ww.ImagePreview):
+        made = cls(wonda=wonda)
+        twin = made._twin if isinstance(made, ww.Studio) else made._own_twin()
+        for text in (twin._bundle["text/html"], twin._bundle["text/plain"]):
+            assert notebook_snapshot.SANDBOX in text
+        kept = ww.runtime.call(
+            notebook_snapshot.of_facts("Wonda", [("Caption", "x")], is_sandbox=True)
+            if cls is ww.Studio
+            else made._stays()
+        )
+        assert notebook_snapshot.SANDBOX in kept.html
+        assert notebook_snapshot.SANDBOX in kept.plain
+        made.close()

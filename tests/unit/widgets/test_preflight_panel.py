@@ -1,0 +1,260 @@
+"""Ready for Instagram? What `PublishForm` says of a picture, and what a fix makes of it."""
+
+from io import BytesIO
+
+import httpx
+import pytest
+from conftest import KEY
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.models import Media
+from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT
+from wonda_widgets.utils import event_loop
+
+ACCOUNT = INSTAGRAM_ACCOUNT["instagramAccountId"]
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_polls):
+    """Nothing here waits for the pace of a job."""
+
+
+@pytest.fixture
+def wonda():
+    with ww.Wonda.sandbox(seconds=0.02) as client:
+        yield client
+
+
+@pytest.fixture
+def media(wonda):
+    """The service's own example with its defaults: 9:16, PNG."""
+    return wonda.images.generate(model="nano-banana-2", prompt="A sunset").wait().media
+
+
+@pytest.fixture
+def form(wonda, media, settled):
+    made = ww.PublishForm(media, wonda=wonda, caption="Made with Wonda")
+    settled(lambda: made.every_fix and made.accounts_state == "ready")
+    yield made
+    made.close()
+
+
+def send(panel, kind, **content):
+    panel._receive(panel, {"type": kind, **content}, [])
+
+
+def press(form, label, **more):
+    fixes = [fix for point in form.points for fix in point["fixes"]]
+    fixes += [form.every_fix] if form.every_fix else []
+    (key,) = [fix["key"] for fix in fixes if fix["label"] == label]
+    send(form, "fix", key=key, media_id=form.media_id, **more)
+
+
+def misses(form):
+    return [point["title"] for point in form.points if point["level"] == "miss"]
+
+
+def uploads(wonda):
+    return [path for method, path in wonda.faults.arrived if path.endswith("/media/upload")]
+
+
+def stored(wonda, media_id):
+    return event_loop.call(wonda._async.media.download(Media(url=url_of(wonda, media_id))))
+
+
+def url_of(wonda, media_id):
+    return sandbox_of(wonda)._media(sandbox_of(wonda).store.media[media_id])["url"]
+
+
+def sandbox_of(wonda):
+    app = wonda._async._core.transport._connections._transport.app
+    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
+
+
+def test_what_the_feed_does_not_take_is_said_before_the_post(form):
+    assert misses(form) == ["9:16 is too tall for the feed.", "This is a PNG."]
+    assert [point["title"] for point in form.points][2:] == ["Caption"]
+    area = form.points[0]["fixes"][0]["area"]
+    assert (area["kind"], area["x"], area["width"]) == ("crop", 0, 1)
+    assert area["y"] == pytest.approx((1 - area["height"]) / 2, abs=0.01)
+
+
+def test_a_canvas_around_a_shrunk_picture_is_shown_as_it_will_be(wonda, settled):
+    buffer = BytesIO()
+    Image.new("RGB", (2000, 7000), "teal").save(buffer, "JPEG")
+    media = wonda.media.upload(buffer.getvalue(), name="tall.jpg")
+    form = ww.PublishForm(media, wonda=wonda)
+    settled(lambda: misses(form))
+    (area,) = [
+        fix["area"] for fix in form.points[0]["fixes"] if fix["label"] == "Shrink and pad to 4:5"
+    ]
+    assert (area["kind"], area["height"]) == ("pad", 1)
+    assert area["width"] == pytest.approx(7000 * 0.8 / 2000, abs=0.01)
+    press(form, "Shrink and pad to 4:5", color="#102030")
+    settled(lambda: form.fixed)
+    assert misses(form) == []
+    with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
+        assert image.size == pytest.approx((1440, 1800), abs=2)
+        assert image.getpixel((2, 900)) == pytest.approx((16, 32, 48), abs=3)
+    form.close()
+
+
+def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wonda, settled):
+    original, thumb = form.media_id, form.thumb
+    label = form.every_fix["label"]
+    press(form, label)
+    press(form, label)
+    settled(lambda: form.fixed and not form._tasks)
+    assert len(uploads(wonda)) == 1
+    assert form.media_id != original
+    assert form.thumb not in {thumb, b""}
+    assert misses(form) == []
+    with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
+        assert (image.format, image.width / image.height) == ("JPEG", pytest.approx(0.8, abs=0.01))
+    form.confirm_publish = False
+    send(form, "publish", account=ACCOUNT, media_id=form.media_id)
+    settled(lambda: form.posted)
+    (post,) = sandbox_of(wonda).store.publishes.values()
+    assert post.body["mediaId"] == form.media_id
+
+
+def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, settled):
+    original = form.media_id
+    press(form, "Pad to 4:5", color="#102030")
+    settled(lambda: misses(form) == ["This is a PNG."])
+    press(form, "Make it a JPEG")
+    settled(lambda: misses(form) == [])
+    with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
+        assert image.getpixel((2, image.height // 2)) == pytest.approx((16, 32, 48), abs=3)
+    fixed = form.media_id
+    send(form, "original", media_id=form.media_id)
+    settled(lambda: form.media_id == original)
+    assert (form.fixed, len(misses(form))) == (False, 2)
+    # The same fixes again are the same media, which is not posted twice.
+    press(form, "Pad to 4:5", color="#102030")
+    settled(lambda: misses(form) == ["This is a PNG."])
+    press(form, "Make it a JPEG")
+    settled(lambda: form.media_id == fixed)
+    assert len(uploads(wonda)) == 2
+
+
+def test_post_as_a_story_changes_no_picture(form, wonda, settled):
+    original = form.media_id
+    press(form, "Post as a story")
+    settled(lambda: misses(form) == ["This is a PNG."])
+    assert (form.product, form.media_id, uploads(wonda)) == ("STORIES", original, [])
+
+
+def test_a_fix_is_made_only_while_editing(form, wonda, settled):
+    send(form, "publish", account=ACCOUNT)
+    settled(lambda: form.step == "confirming")
+    press(form, "Make it a JPEG")
+    send(form, "original", media_id=form.media_id)
+    settled(lambda: form.receipt == 3)
+    assert (form.fixing, uploads(wonda)) == ("", [])
+    assert form.step == "confirming"
+
+
+def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
+    form.confirm_publish = False
+    press(form, "Make it a JPEG")
+    send(form, "publish", account=ACCOUNT)
+    settled(lambda: form.fixed)
+    assert not sandbox_of(wonda).store.publishes
+    # Nor what was clicked while the other picture was in sight.
+    send(form, "publish", account=ACCOUNT, media_id="the-original")
+    settled(lambda: form.error)
+    assert form.error["title"] == "The picture changed meanwhile."
+    assert not sandbox_of(wonda).store.publishes
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(403, "may not do that"), ("drop", "no answer came"), (413, "failed")]
+)
+def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
+    original, thumb = form.media_id, form.thumb
+    wonda.faults.add("POST", "/media/upload", fault)
+    press(form, "Make it a JPEG")
+    settled(lambda: form.error and not form.fixing)
+    assert form.error["title"] == "The picture was not changed."
+    assert said in form.error["text"]
+    assert "nothing was posted" in form.error["text"]
+    assert (form.media_id, form.thumb, form.caption) == (original, thumb, "Made with Wonda")
+    press(form, "Make it a JPEG")
+    settled(lambda: form.fixed)
+    assert form.error is None
+
+
+def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
+    press(form, "Make it a JPEG")
+    event_loop.post(lambda: form.offer("another"))
+    settled(lambda: uploads(wonda) and not form._tasks)
+    assert (form.media_id, form.fixed, form.fixing) == ("another", False, "")
+    assert [point["title"] for point in form.points] == ["Caption"]
+    assert form.error is None
+
+
+def test_who_comes_back_while_a_post_is_on_its_way_is_offered_nothing_else(form, media, settled):
+    form.step = "running"
+    event_loop.post(lambda: form.offer("another"))
+    settled(lambda: form._next)
+    event_loop.post(lambda: form.offer(media.media_id))
+    settled(lambda: form._next is None)
+    assert form.media_id == media.media_id
+
+
+def test_of_an_id_alone_nothing_is_claimed_but_the_caption_is_counted(wonda, settled):
+    form = ww.PublishForm("some-id", wonda=wonda, caption="#a " * 32)
+    settled(lambda: form.points)
+    assert misses(form) == ["32 hashtags may be too many."]
+    form.caption = "#a"
+    settled(lambda: misses(form) == [])
+    assert [point["title"] for point in form.points] == ["Caption, 1 hashtag"]
+    form.close()
+
+
+def test_another_id_takes_what_was_known_with_it(form, settled):
+    form.media_id = "set-from-code"
+    settled(lambda: len(form.points) == 1)
+    assert (form.thumb, form.every_fix) == (b"", {})
+
+
+def test_a_picture_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
+    def answer(request):
+        if request.url.path.endswith("/accounts"):
+            return httpx.Response(200, json={"accounts": []})
+        return httpx.Response(200, content=b"<html>")
+
+    with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
+        form = ww.PublishForm(Media(media_id="m", url="https://x.example/m"), wonda=wonda)
+        settled(lambda: len(form.points) == 2)
+        assert form.points[0]["title"] == "The picture could not be looked at."
+        assert (form.points[0]["level"], form.error) == ("advice", None)
+        form.close()
+
+
+def test_a_picture_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
+    studio = ww.Studio(wonda, prompt="A harbour")
+    settled(lambda: studio.prompt_form.state == "ready")
+    studio.prompt_form.submit()
+    form = studio.publish_form
+    settled(lambda: form.every_fix)
+    press(form, "Make it a JPEG")
+    settled(lambda: form.fixed)
+    fixed = form.media_id
+    send(studio.filmstrip, "choose", index=0)
+    settled(lambda: studio.filmstrip.receipt == 1)
+    assert form.media_id == fixed
+    studio.close()
+
+
+def test_what_was_changed_is_in_the_journal(form, wonda, media, settled):
+    press(form, "Make it a JPEG")
+    settled(lambda: form.fixed)
+    journal = wonda._async._core.journal
+    (upload,) = journal._records("kind = 'upload'", ()).result()
+    assert upload.body["edit"] == {
+        "of": media.media_id,
+        "operations": [{"operation": "encode", "format": "JPEG", "quality": 90}],
+    }

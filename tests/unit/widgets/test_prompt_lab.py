@@ -1,0 +1,705 @@
+"""Gallery, Compare and PromptLab without a browser: messages in, traits and messages out."""
+
+import asyncio
+import threading
+
+import ipywidgets
+import pytest
+from conftest import KEY
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.utils import event_loop
+from wonda_widgets.widgets._parts import lab_form
+from wonda_widgets.widgets._shared import gallery_items
+
+REGISTRY = ipywidgets.widgets.widget._instances
+VALUES = {"subject": ["sunset", "storm"], "light": ["haze", "dusk", "rain"]}
+TEMPLATE = "A {subject}, {light}"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(settled, quick_polls):  # noqa: ARG001
+    before = len(REGISTRY)
+    yield
+    settled(lambda: len(REGISTRY) == before)
+
+
+@pytest.fixture
+def wonda(tmp_path):
+    with ww.Wonda.sandbox(seconds=0.02, journal=tmp_path / "journal.db") as client:
+        yield client
+
+
+@pytest.fixture
+def panel(wonda):
+    made = []
+
+    def make(cls, *args, **options):
+        options.setdefault("wonda", wonda)
+        made.append(cls(*args, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def send(panel, kind, /, **content):
+    panel._receive(panel, {"type": kind, **content}, [])
+
+
+def heard(panel):
+    """What a panel sends, as (content, buffers)."""
+    told = []
+    real = panel.send
+
+    def note(content, buffers=None):
+        told.append((content, buffers or []))
+        real(content, buffers)
+
+    panel.send = note
+    return told
+
+
+def of_kind(told, kind):
+    return [content for content, _ in told if content["type"] == kind]
+
+
+def make(wonda, *prompts):
+    for prompt in prompts:
+        wonda.images.generate(model="nano-banana-2", prompt=prompt).wait()
+
+
+@pytest.fixture
+def made(wonda):
+    matrix = wonda.images.matrix(TEMPLATE, VALUES, "nano-banana-2")
+    matrix.wait()
+    return matrix
+
+
+def keys_of(lab, *places):
+    return [lab.gallery._items[place].key for place in places]
+
+
+def gallery_of(panel, settled, *args, **options):
+    gallery = panel(ww.Gallery, *args, **options)
+    settled(lambda: gallery.state == "ready" and gallery.order)
+    return gallery
+
+
+# ---------------------------------------------------------------- gallery
+
+
+def test_only_what_is_in_sight_travels(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    send(gallery, "window", view="v", first=1, last=3, has=[])
+    settled(lambda: len(of_kind(told, "thumb")) == 2)
+    [window] = of_kind(told, "items")
+    assert (window["first"], len(window["items"])) == (1, 2)
+    assert window["items"][0]["title"] == "A sunset, dusk"
+    assert window["items"][0]["caption"] == "sunset · dusk"
+    assert {c["key"] for c in of_kind(told, "thumb")} == {i["key"] for i in window["items"]}
+    sizes = [len(buffers[0]) for content, buffers in told if content["type"] == "thumb"]
+    assert max(sizes) <= 32_000
+    state = gallery.get_state()
+    assert len(repr(state)) - len(state["_esm"]) - len(state["_css"]) < 4_000
+
+
+def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "window", view="v", first=0, last=3, has=keys[:2])
+    settled(lambda: of_kind(told, "thumb"))
+    assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
+
+
+def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypatch):
+    from wonda_widgets.api import history
+
+    fetched, gate, real = [], asyncio.Event(), history.AsyncHistory.original
+
+    async def held(self, picture):
+        fetched.append(gallery_items.of_picture(picture).key)
+        await gate.wait()
+        return await real(self, picture)
+
+    monkeypatch.setattr(history.AsyncHistory, "original", held)
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "window", view="v", first=0, last=5, has=[])
+    settled(lambda: len(fetched) == 3)  # as many as there are turns
+    send(gallery, "window", view="v", first=5, last=6, has=[])
+    settled(lambda: set(gallery._fetching) == {keys[5]})
+    event_loop.post(gate.set)
+    settled(lambda: of_kind(told, "thumb"))
+    assert [content["key"] for content in of_kind(told, "thumb")] == [keys[5]]
+    assert fetched == [*keys[:3], keys[5]]
+    send(gallery, "window", view="v", first=2, last=5, has=[])
+    settled(lambda: len(of_kind(told, "thumb")) == 4)
+    assert fetched == [*keys[:3], keys[5], *keys[3:5]]  # what was begun was finished, and kept
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"first": -1, "last": 3},
+        {"first": "0", "last": 2},
+        {"first": 0, "last": 10**9},
+        {"first": 0, "last": -1},
+        {"first": 0, "last": 2, "has": [[1]]},
+        {"first": 5, "last": 1},
+        {"first": 0, "last": 2, "has": "x"},
+    ],
+)
+def test_odd_windows_harm_nothing(panel, settled, made, content):
+    gallery = gallery_of(panel, settled, made.pictures)
+    send(gallery, "window", view="v", **content)
+    for kind in ("open", "mark", "retry", "act", "choose", "toggle", "add", "export", "no such"):
+        send(gallery, kind, key="nothing", keys=7, name=[], kind={})
+    settled(lambda: gallery.receipt == 10)
+    assert gallery.error is None
+
+
+def test_group_and_filter_by_what_varies(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures, group_by="subject")
+    assert [(group["title"], group["count"]) for group in gallery.groups] == [
+        ("sunset", 3),
+        ("storm", 3),
+    ]
+    assert [facet["label"] for facet in gallery.facets] == ["subject", "light"]
+    gallery.filters = {"values.light": "dusk"}
+    settled(lambda: [group["count"] for group in gallery.groups] == [1, 1])
+    gallery.filters = {"values.light": "no such"}
+    settled(lambda: gallery.groups == [])
+    assert gallery.total == 6
+
+
+def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "toggle", key=keys[4])
+    send(gallery, "toggle", key=keys[1])
+    send(gallery, "toggle", key="nonsense")
+    settled(lambda: len(gallery.selected) == 2)
+    assert [picture.prompt for picture in gallery.selected] == ["A storm, dusk", "A sunset, dusk"]
+    assert gallery.selected[0].values == {"subject": "storm", "light": "dusk"}
+    send(gallery, "toggle", key=keys[4])
+    send(gallery, "add", keys=[keys[0], keys[1]])
+    settled(lambda: len(gallery.selected) == 2)
+    assert gallery.chosen == [keys[1], keys[0]]
+    send(gallery, "choose_all")
+    settled(lambda: len(gallery.selected) == 6)
+    send(gallery, "choose", keys=[])
+    settled(lambda: gallery.selected == [])
+
+
+def test_marks_go_to_the_journal(panel, settled, made, wonda):
+    gallery = gallery_of(panel, settled, made.pictures)
+    key = gallery_items.of_picture(made.pictures[2]).key
+    told = heard(gallery)
+    send(gallery, "toggle", key=key)
+    send(gallery, "mark", key=key, favourite=True, rating=4, note="<b>yes</b>")
+    settled(lambda: of_kind(told, "item"))
+    assert of_kind(told, "item")[0]["item"]["favourite"]
+    assert gallery.selected[0].rating == 4
+    [found] = wonda.history.search(favourite=True)
+    assert (found.prompt, found.note) == ("A sunset, rain", "<b>yes</b>")
+    gallery.favourites = True
+    settled(lambda: [group["count"] for group in gallery.groups] == [1])
+    send(gallery, "mark", key=key, rating=9)
+    settled(lambda: gallery.error)
+    assert "0 to 5" in gallery.error["title"]
+
+
+def test_everything_ever_made_and_a_search(panel, settled, wonda):
+    make(wonda, "A harbour at night", "A storm", "A harbour in fog")
+    gallery = gallery_of(panel, settled)
+    assert gallery.searches
+    assert gallery.total == 3
+    for text in ("h", "ha", "harbour"):
+        send(gallery, "search", text=text)
+    settled(lambda: gallery.total == 2)
+    make(wonda, "Another harbour")
+    gallery.refresh()
+    settled(lambda: gallery.total == 3)
+    send(gallery, "search", text="no such words \ud800")
+    settled(lambda: gallery.total == 0)
+    assert gallery.text == "no such words \ufffd"  # half a character cannot be sent back
+
+
+def test_what_is_made_elsewhere_in_the_kernel_appears_by_itself(panel, settled, wonda):
+    gallery = gallery_of(panel, settled)
+    assert gallery.total == 0
+    make(wonda, "A harbour")
+    settled(lambda: gallery.total == 1)
+
+
+def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monkeypatch):
+    monkeypatch.setattr("wonda_widgets.widgets.gallery.FIRST_FOUND", 2)
+    monkeypatch.setattr("wonda_widgets.widgets.gallery.MOST_FOUND", 2)
+    make(wonda, "A harbour at night")
+    [oldest] = wonda.history.search()
+    wonda.history.mark(oldest, favourite=True, rating=4)
+    make(wonda, "A storm", "A harbour in fog", "A lake")
+    wonda.images.generate(model="z-image", prompt="A desert").wait()
+    gallery = gallery_of(panel, settled)
+    settled(lambda: gallery.models == ["nano-banana-2", "z-image"])
+    assert gallery.total == 2
+
+    def shows(*prompts):
+        settled(lambda: sorted(item.prompt for item in gallery._shown) == sorted(prompts))
+
+    gallery.favourites = True
+    shows("A harbour at night")
+    gallery.favourites, gallery.rating = False, 3
+    shows("A harbour at night")
+    gallery.rating = 5
+    shows()
+    gallery.rating, gallery.model = 0, "z-image"
+    shows("A desert")
+    gallery.since = "2999-01-01"
+    shows()
+    gallery.since, gallery.until = "2020-01-01", "2020-01-31"
+    shows()
+    send(gallery, "show_all")
+    shows("A desert", "A lake")
+    assert (gallery.model, gallery.until) == ("", "")
+    gallery.since = "yesterday"
+    settled(lambda: gallery.error)
+    assert "Write it as 2026-11-24" in gallery.error["text"]
+
+
+def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled, wonda):
+    make(wonda, "A harbour", "A storm")
+    gallery = gallery_of(panel, settled)
+    send(gallery, "choose", keys=[item.key for item in gallery._items])
+    settled(lambda: len(gallery.selected) == 2)
+    send(gallery, "search", text="storm")
+    settled(lambda: gallery.total == 1)
+    assert [picture.prompt for picture in gallery.selected] == ["A storm", "A harbour"]
+    told = []
+    gallery.on("compare", "Compare", told.append, most=4, needs=None)
+    send(gallery, "act", name="compare", keys=gallery.chosen)
+    settled(lambda: told)
+    assert len(told[0]) == 2
+
+
+def test_another_run_has_other_places(panel, settled, wonda):
+    first = wonda.images.matrix("{what}", {"what": ["A harbour"]}, "z-image")
+    gallery = gallery_of(panel, settled, first)
+    first.wait()
+    settled(lambda: gallery._items[0].picture)
+    old = gallery._items[0].key
+    send(gallery, "choose", keys=[old])
+    settled(lambda: gallery.selected)
+    second = wonda.images.matrix("{what}", {"what": ["A storm"]}, "z-image")
+    event_loop.post(lambda: gallery.show_matrix(second))
+    settled(lambda: gallery._items[0].prompt == "A storm")
+    assert gallery._items[0].key != old, "or the browser would show the old picture there"
+    assert gallery.selected == []
+
+
+def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    assert not gallery.rated
+    send(gallery, "mark", key=gallery_items.of_picture(made.pictures[1]).key, rating=3)
+    settled(lambda: gallery.rated)
+    gallery.rating = 3
+    settled(lambda: [group["count"] for group in gallery.groups] == [1])
+
+
+def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    key = gallery_items.of_picture(made.pictures[0]).key
+    send(gallery, "open", key=key, view="mine")
+    settled(lambda: of_kind(told, "large"))
+    [about] = of_kind(told, "about")
+    assert about["prompt"] == "A sunset, haze"
+    assert {"label": "light", "value": "haze"} in about["rows"]
+    assert "wonda.images.generate" in about["code"]
+    [large] = of_kind(told, "large")
+    assert large["view"] == "mine"
+    assert "PNG" in large["facts"]
+
+
+def test_a_picture_that_cannot_be_decoded_says_why(panel, settled, wonda, made, monkeypatch):
+    async def junk(_url):
+        return b"<svg onload=alert(1)>"
+
+    monkeypatch.setattr(wonda._async._core.transport, "download", junk)
+    gallery = gallery_of(panel, settled, made.pictures)
+    told = heard(gallery)
+    send(gallery, "window", view="v", first=0, last=1)
+    settled(lambda: of_kind(told, "broken"))
+    assert "not a picture" in of_kind(told, "broken")[0]["why"]
+    send(gallery, "open", key=gallery_items.of_picture(made.pictures[0]).key, view="v")
+    settled(lambda: of_kind(told, "large"))
+    assert "not a picture" in of_kind(told, "large")[0]["why"]
+
+
+def test_a_matrix_fills_in(panel, settled, wonda):
+    matrix = wonda.images.matrix("{what}", {"what": ["A harbour", "sandbox: fail"]}, "z-image")
+    gallery = gallery_of(panel, settled, matrix)
+    told = heard(gallery)
+    send(gallery, "window", view="v", first=0, last=2)
+    settled(lambda: of_kind(told, "items"))
+    assert {item["state"] for item in of_kind(told, "items")[0]["items"]} == {"waiting"}
+    assert gallery.progress == {}
+    matrix.start()
+    settled(lambda: gallery.progress.get("state") == "done" and of_kind(told, "thumb"))
+    assert gallery.progress["text"] == "1 of 2, 1 failed"
+    last = {content["item"]["key"]: content["item"] for content in of_kind(told, "item")}
+    assert last[gallery._items[0].key]["state"] == "succeeded"
+    assert last[gallery._items[1].key]["state"] == "failed"
+    assert last[gallery._items[1].key]["error"]
+    send(gallery, "toggle", key=gallery._items[1].key)
+    send(gallery, "toggle", key=gallery._items[0].key)
+    settled(lambda: len(gallery.selected) == 1)
+    before = len(of_kind(told, "item"))
+    send(gallery, "retry_failed")
+    settled(lambda: gallery.progress["state"] == "done" and len(of_kind(told, "item")) > before)
+
+
+def test_export_of_what_was_chosen(panel, settled, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gallery = gallery_of(panel, settled, made.pictures)
+    send(gallery, "toggle", key=gallery_items.of_picture(made.pictures[0]).key)
+    send(gallery, "export", kind="folder")
+    settled(lambda: gallery.note.startswith("Exported"))
+    assert gallery.note == "Exported 1 picture to wonda pictures"
+    [picture] = (tmp_path / "wonda pictures").glob("*.png")
+    assert Image.open(picture).text["prompt"] == "A sunset, haze"
+    send(gallery, "export", kind="csv")
+    settled(lambda: gallery.note.endswith("wonda-pictures.csv"))
+
+
+def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
+    make(wonda, "A harbour")
+    [job] = wonda.jobs.recent()
+    gallery = gallery_of(panel, settled, [job])
+    assert gallery.total == 1
+    with pytest.raises(TypeError, match="pictures, jobs or a matrix, not str"):
+        ww.Gallery(["x"], wonda=wonda)
+
+
+def test_each_action_gets_the_pictures(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.pictures)
+    got = []
+    gallery.on("post", "Post", got.extend, most=2, needs=None)
+    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    send(gallery, "act", name="post", keys=keys[:2])
+    settled(lambda: len(got) == 2)
+
+
+# ---------------------------------------------------------------- compare
+
+
+def test_what_differs_is_pointed_out(panel, settled, made):
+    compare = panel(ww.Compare, made.pictures[:2])
+    settled(lambda: compare.shown)
+    differing = {row["label"]: row["differs"] for row in compare.rows}
+    assert differing == {"subject": False, "light": True, "Model": False, "took": False}
+    assert compare.titles == ["haze", "dusk"]
+    told = heard(compare)
+    send(compare, "look", key=compare.shown[1], view="v")
+    settled(lambda: of_kind(told, "large"))
+    assert of_kind(told, "large")[0]["key"] == compare.shown[1]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_too_few_or_too_many_cannot_be_compared(made, wonda, count):
+    compare = ww.Compare(wonda=wonda)
+    with pytest.raises(ww.InvalidInputError, match="two to four"):
+        compare.show(made.pictures[:count])
+    compare.close()
+
+
+# ---------------------------------------------------------------- the lab
+
+
+@pytest.fixture
+def lab(panel, settled):
+    made = panel(ww.PromptLab, template=TEMPLATE, values=VALUES)
+    settled(lambda: made.form.plan.get("count") == 6)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "several"),
+    [("city", "cities"), ("day", "days"), ("lens", "lens"), ("time of day", "time of days")],
+)
+def test_names_for_several(name, several):
+    assert lab_form._plural(name, 2) == several
+    assert lab_form._plural(name, 1) == name
+
+
+def test_the_bill_is_known_before(lab):
+    plan = lab.form.plan
+    assert plan["factors"] == "2 subjects × 3 lights × 1 model"
+    assert plan["each"] == [{"text": "about $0.04 · 40 credits", "count": 6}]
+    assert (plan["usd"], plan["budget"]) == ("$0.24", "$2.50")
+    assert plan["problem"] is None
+    assert lab.gallery.total == 6, "each cell is there, waiting"
+
+
+def run(lab):
+    plan = lab.form.plan
+    send(lab.form, "run_now", count=plan["count"], usd=plan["usd"])
+
+
+def test_it_makes_what_was_planned_once(lab, settled, wonda):
+    run(lab)
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    settled(lambda: lab.form.state == "ready")
+    assert len(wonda.jobs.recent()) == 6
+    assert lab.gallery.group_by == "values.subject"
+    settled(lambda: lab.form.plan.get("again"))  # to make all of it once more is another wish
+    assert lab.form.plan["count"] == 6
+    settled(lambda: lab.gallery.progress.get("text") == "6 of 6")
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "field", "said"),
+    [
+        ("template", "", "template", "is empty"),
+        ("template", "A {subject", "template", "no placeholder"),
+        ("values", {"subject": ["a"]}, "values.light", "has no values"),
+        ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
+        ("models", [], "models", "no values"),
+        ("budget", "", "budget", "no budget"),
+        ("budget", "lots", "budget", "no budget"),
+        ("budget", "0", "budget", "above 0"),
+        ("budget", "0.10", "budget", "the budget is $0.10"),
+        ("params", {"resolution": ["9K"]}, "params.resolution", "has no '9K'"),
+    ],
+)
+def test_why_it_cannot_run_is_said_where_it_belongs(lab, settled, trait, value, field, said):
+    setattr(lab.form, trait, value)
+    settled(lambda: lab.form.plan.get("problem"))
+    assert lab.form.plan["problem"]["field"] == field
+    problem = lab.form.plan["problem"]
+    assert said in problem["title"] + problem["text"]
+    send(lab.form, "run_now", count=6, usd="$0.24")
+    settled(lambda: lab.form.state == "ready")
+    assert lab.matrix is None
+
+
+def test_a_fault_of_any_kind_leaves_no_plan_to_run(lab, settled):
+    lab.form.params = {"styleId": ["half an emoji \ud83d"]}
+    settled(lambda: lab.form.plan.get("problem"))
+    assert "count" not in lab.form.plan
+    lab.form.params = {}
+    settled(lambda: lab.form.plan.get("count") == 6)
+    assert not lab.form.error
+
+
+def test_what_was_typed_since_the_price_was_seen_is_not_run(lab, settled, wonda):
+    lab.form.params = {"resolution": ["4K"]}
+    send(lab.form, "run_now", count=6, usd="$0.24")
+    settled(lambda: lab.form.plan.get("usd") == "$0.96" and lab.form.state == "ready")
+    assert lab.matrix is None
+    assert wonda.jobs.recent() == []
+    run(lab)
+    settled(lambda: lab.matrix is not None)
+
+
+def test_values_of_a_placeholder_that_is_taken_away_are_kept(lab, settled):
+    lab.form.template = "A {subject}"
+    settled(lambda: lab.form.plan.get("count") == 2)
+    lab.form.template = TEMPLATE
+    settled(lambda: lab.form.plan.get("count") == 6)
+
+
+def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
+    lab.form.at_once = 1
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.progress.succeeded >= 1)
+    send(lab.gallery, "stop")
+    settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
+    left = lab.matrix.progress.waiting
+    later = panel(ww.PromptLab, budget=0.01)
+    settled(lambda: later.form.left)
+    said = f"A plan of 6 pictures was left with {left} still to be made, about ${0.04 * left:.2f}"
+    assert later.form.left.startswith(said)
+    send(later.form, "take_up")
+    settled(lambda: later.form.plan.get("begun") == 6 - left)
+    assert later.form.template == TEMPLATE
+    assert later.form.plan["count"] == left
+    assert later.form.plan["usd"] == f"${0.04 * left:.2f}"
+    assert "the budget is $0.01" in later.form.plan["problem"]["title"]
+    assert later.matrix is None, "nothing is spent before somebody has seen the price"
+    later.form.budget = "1"
+    settled(lambda: not later.form.plan["problem"])
+    run(later)
+    settled(lambda: later.matrix is not None and later.matrix.state == "done")
+    assert later.form.values == VALUES
+    assert len(wonda.jobs.recent()) == 6
+    third = panel(ww.PromptLab)
+    settled(lambda: third.form.state == "ready")
+    event_loop.call(_a_moment())
+    assert third.form.left == ""
+
+
+async def _a_moment():
+    await asyncio.sleep(0.1)
+
+
+def test_two_chosen_are_compared_and_one_is_published(lab, settled):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="compare", keys=keys_of(lab, 0, 5))
+    settled(lambda: lab.compare in lab.children and lab.compare.shown)
+    send(lab.compare, "act", name="publish", at=1)
+    settled(lambda: lab.publish_form in lab.children and lab.publish_form.media_id)
+    assert lab.publish_form.media_id == lab.matrix.pictures[5].media.media_id
+    assert lab.publish_form.alt_text == "A storm, rain"
+
+
+def test_without_the_service_it_says_so_and_tries_again(panel, settled, wonda):
+    wonda.faults.add("GET", "/capabilities", 500, times=9)
+    lab = panel(ww.PromptLab, template="A harbour")
+    settled(lambda: lab.form.state == "unavailable")
+    assert lab.form.error
+    wonda.faults.clear()
+    send(lab.form, "reload")
+    settled(lambda: lab.form.plan.get("count") == 1)
+
+
+def test_the_key_is_in_no_trait(settled, served):
+    _, url = served(key=KEY)
+    with ww.Wonda(KEY, base_url=url) as wonda:
+        lab = ww.PromptLab(wonda, template=TEMPLATE, values=VALUES)
+        settled(lambda: lab.form.plan.get("count") == 6)
+        states = [each.get_state() for each in (lab.form, lab.gallery, lab.compare)]
+        assert KEY[:15] not in repr(states)
+        lab.close()
+
+
+def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
+    settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
+    lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: lab.edit_form.operations)
+    lab.edit_form.use()
+    original = lab.matrix.pictures[0].media.media_id
+    settled(lambda: lab.publish_form.media_id)
+    assert lab.publish_form.media_id == lab.edit_form.media.media_id != original
+    assert lab.publish_form.alt_text == "A sunset, haze"
+    assert wonda.media.open(lab.edit_form.media).format == "JPEG"
+    said = [point["title"] for point in lab.publish_form.points if point["level"] == "miss"]
+    assert all("PNG" not in title for title in said)
+
+
+def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_picture(
+    lab, settled, wonda, monkeypatch
+):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    gate, real = threading.Event(), wonda._async._core.transport.post
+
+    async def slow(path, *args, **kwargs):
+        while path == "/media/upload" and not gate.is_set():
+            await asyncio.sleep(0.005)
+        return await real(path, *args, **kwargs)
+
+    monkeypatch.setattr(wonda._async._core.transport, "post", slow)
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
+    settled(lambda: lab.edit_form.state == "ready")
+    lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: lab.edit_form.operations)
+    lab.edit_form.use()
+    settled(lambda: lab.edit_form.step == "sending")
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 5))
+    settled(lambda: lab.edit_form.alt == "A storm, rain")
+    gate.set()
+    settled(lambda: lab.publish_form.media_id)
+    assert lab.publish_form.alt_text == "A sunset, haze"
+
+
+def test_the_same_edit_of_the_same_picture_is_one_media(wonda, made):
+    source = made.pictures[0].media
+    first, second = (
+        ww.edit.Edit(source, wonda=wonda, operations=[ww.edit.Encode(format="JPEG")])
+        for _ in range(2)
+    )
+    assert first.upload().media_id == second.upload().media_id
+    other = ww.edit.Edit(source, wonda=wonda, operations=[ww.edit.Encode(format="WEBP")])
+    assert other.upload().media_id != first.upload().media_id
+
+
+def test_an_edit_that_failed_in_any_way_is_sent_anew(wonda, made, monkeypatch):
+    edit = ww.edit.Edit(made.pictures[0].media, wonda=wonda)
+    edit.add(ww.edit.Encode(format="JPEG"))
+
+    async def fault(*_args, **_kwargs):
+        raise ValueError("a fault of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wonda._async._core.transport, "post", fault)
+        with pytest.raises(ValueError, match="of ours"):
+            edit.upload()
+    assert edit.upload().media_id
+
+
+def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, settled):
+    run(lab)
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
+    settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
+    lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
+    settled(lambda: lab.edit_form.operations)
+    assert lab.edit_form.can_leave
+    assert not lab.gallery.can_leave
+    send(lab.edit_form, "away")
+    settled(lambda: lab.edit_form not in lab.children)
+    send(lab.gallery, "away")  # a stray one
+    assert lab.edit_form.operations
+    send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
+    settled(lambda: lab.edit_form in lab.children)
+    assert lab.edit_form.operations
+
+
+def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
+    run(lab)  # by default 9:16, PNG
+    settled(lambda: lab.gallery.progress.get("state") == "done")
+    send(lab.gallery, "act", name="publish", keys=keys_of(lab, 1))
+    settled(lambda: len(lab.publish_form.points) >= 2)
+    titles = " ".join(point["title"] for point in lab.publish_form.points)
+    assert "9:16" in titles
+    assert "PNG" in titles
+
+
+# ---------------------------------------------------------------- everything ever made
+
+
+def test_a_found_picture_is_reopened_as_a_filled_form_and_as_a_reference(panel, settled, wonda):
+    job = wonda.images.generate(
+        model="nano-banana-2", prompt="A harbour", params={"aspectRatio": "4:5"}
+    )
+    job.wait()
+    history = panel(ww.History)
+    settled(lambda: history.gallery.total == 1)
+    settled(lambda: history.studio.prompt_form.state == "ready")
+    key = history.gallery._items[0].key
+    assert history.studio not in history.children
+    send(history.gallery, "act", name="form", keys=[key])
+    settled(lambda: history.studio in history.children)
+    form = history.studio.prompt_form
+    assert form.prompt == "A harbour"
+    assert form.params == {"aspectRatio": "4:5", "resolution": "1K"}
+    send(history.gallery, "act", name="reference", keys=[key])
+    settled(lambda: form.references)
+    form.submit()
+    settled(lambda: history.studio.media)
+    asked = history.studio.job.request
+    assert asked["attachmentMediaIds"] == [job.snapshot.media.media_id]
+    settled(lambda: history.gallery.total == 2)

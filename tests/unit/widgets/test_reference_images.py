@@ -1,0 +1,374 @@
+"""Reference images: from the browser or from Python, in order, within the model's limits."""
+
+import asyncio
+import threading
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+import wonda_widgets as ww
+from wonda_widgets.imaging import decode_threads
+from wonda_widgets.models import ImageModel, Media, reference_images
+from wonda_widgets.utils import event_loop
+
+
+def picture(color="teal", *, larger_by=0):
+    buffer = BytesIO()
+    Image.new("RGB", (40, 30), color).save(buffer, "PNG")
+    return buffer.getvalue() + bytes(larger_by)
+
+
+class Page:
+    """What a browser does: announces files, and gives their bytes when asked."""
+
+    def __init__(self, form):
+        self.form = form
+        self.files = {}
+        self.asked = []
+        form.send = self._hear
+
+    def send(self, kind, buffers=(), **content):
+        self.form._receive(self.form, {"type": kind, **content}, list(buffers))
+
+    def drop(self, **files):
+        self.files.update(files)
+        self.announce(**{name: len(data) for name, data in files.items()})
+
+    def announce(self, **sizes):
+        files = [{"key": key, "name": f"{key}.png", "size": size} for key, size in sizes.items()]
+        self.send("add_files", files=files)
+
+    def _hear(self, content, buffers=None):  # noqa: ARG002
+        self.asked.append((content["key"], content["at"], content["bytes"]))
+        data = self.files.get(content["key"])
+        if data is not None:
+            piece = data[content["at"] : content["at"] + content["bytes"]]
+            self.send("chunk", [memoryview(piece)], key=content["key"], at=content["at"])
+
+
+@pytest.fixture
+def wonda(quick_polls):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.02) as client:
+        yield client
+
+
+@pytest.fixture
+def form(wonda, settled):
+    made = ww.PromptForm(wonda, prompt="A harbour")
+    settled(lambda: made.state == "ready")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(form):
+    return Page(form)
+
+
+def states(form):
+    return [each["state"] for each in form.references]
+
+
+def names(form):
+    return [each["name"] for each in form.references]
+
+
+def arrived(wonda, path):
+    return [each for each in wonda.faults.arrived if each == ("POST", f"/api/v1/{path}")]
+
+
+def test_files_are_uploaded_and_sent_in_the_order_they_stand_in(form, page, wonda, settled):
+    page.drop(a=picture("red"), b=picture("green"), c=picture("blue"))
+    settled(lambda: states(form) == ["done"] * 3)
+    before = form.reference_ids
+    assert len(form.reference_thumbs) == 3
+    page.send("move_reference", key="c", to=0)
+    settled(lambda: names(form) == ["c.png", "a.png", "b.png"])
+    page.send("remove_reference", key="a")
+    settled(lambda: names(form) == ["c.png", "b.png"])
+    page.send("submit", prompt="x", model="nano-banana-2", params={})
+    settled(lambda: form.job)
+    assert form.job.request["attachmentMediaIds"] == [before[2], before[1]]
+    assert form.job.wait().media
+    assert len(arrived(wonda, "media/upload")) == 3
+
+
+def test_a_large_file_comes_in_bounded_pieces(form, page, settled):
+    data = picture(larger_by=2_500_000)
+    page.drop(large=data)
+    settled(lambda: states(form) == ["done"])
+    assert [at for _, at, _ in page.asked] == [0, 1_000_000, 2_000_000]
+    assert max(size for *_, size in page.asked) == 1_000_000
+    assert sum(size for *_, size in page.asked) == len(data)
+
+
+def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, settled):
+    data = picture(larger_by=1_500_000)
+    hear, upload, pieces = page._hear, form._client.media.upload, []
+
+    def late(content, buffers=None):
+        if content["at"]:
+            page.send("chunk", [memoryview(data[:1_000_000])], key="large", at=0)
+        hear(content, buffers)
+
+    async def noted(source, **about):
+        pieces.append(source)
+        return await upload(source, **about)
+
+    form.send = late
+    form._client.media.upload = noted
+    page.drop(large=data)
+    settled(lambda: states(form) == ["done"])
+    assert b"".join(pieces) == data
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "said"),
+    [
+        (31_000_000, None, "It has 31.0 MB; up to 30.0 MB are taken."),
+        (0, None, "It is empty."),
+        (9, b"not a pic", "This is not a picture (PNG, JPEG, WebP or GIF)."),
+        (90, b"\x89PNG\r\n\x1a\n" + bytes(82), "This is not a picture"),
+    ],
+)
+def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
+    form, page, wonda, settled, size, data, said
+):
+    if data:
+        page.files["a"] = data
+    page.announce(a=size)
+    settled(lambda: states(form) == ["refused"])
+    assert said in form.references[0]["said"]
+    assert not form.references[0]["retry"]
+    page.send("submit", prompt="x", model="nano-banana-2", params={})
+    settled(lambda: form.error)
+    assert form.error["field"] == "references"
+    assert form.error["title"] == "1 reference image is not uploaded."
+    page.send("remove_reference", key="a")
+    settled(lambda: form.error is None)
+    page.send("submit", prompt="x", model="nano-banana-2", params={})
+    settled(lambda: form.job)
+    assert not arrived(wonda, "media/upload")
+
+
+@pytest.fixture
+def busy():
+    """Decoders that are all busy with other images."""
+    end = threading.Event()
+    for _ in range(decode_threads.AT_ONCE):
+        event_loop.spawn(decode_threads.decoding(end.wait))
+    yield end
+    end.set()
+
+
+def test_an_upload_does_not_wait_for_the_decoders(form, page, wonda, settled, busy):
+    page.drop(a=picture("red"), b=picture("green"))
+    form.add_reference(picture("blue"), name="c.png")
+    settled(lambda: states(form) == ["done"] * 3)
+    assert form.reference_thumbs == {}
+    assert len(arrived(wonda, "media/upload")) == 3
+    busy.set()
+    settled(lambda: len(form.reference_thumbs) == 3)
+    assert states(form) == ["done"] * 3
+
+
+def test_what_is_no_image_is_refused_also_while_the_decoders_are_busy(
+    form, page, wonda, settled, busy
+):
+    page.drop(a=b"not a pic", b=b"\x89PNG\r\n\x1a\n" + bytes(82))
+    settled(lambda: states(form) == ["refused"] * 2)
+    assert not busy.is_set()
+    assert not arrived(wonda, "media/upload")
+
+
+def test_a_damaged_image_is_refused_as_soon_as_that_is_known(form, page, settled, busy):
+    page.drop(cut=picture()[:60])
+    settled(lambda: states(form) == ["done"])
+    busy.set()
+    settled(lambda: states(form) == ["refused"])
+    assert "damaged" in form.references[0]["said"]
+    assert not form.references[0]["retry"]
+    assert form.reference_ids == []
+
+
+def test_a_damaged_image_ends_its_own_upload(form, page, settled, monkeypatch):
+    async def never(*_source, **_about):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(form._client.media, "upload", never)
+    page.drop(cut=picture()[:60], fine=picture())
+    settled(lambda: states(form) == ["refused", "uploading"] and form.reference_thumbs)
+
+
+def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, settled, monkeypatch):
+    async def slow(*_args):
+        seen.append(None)
+        raise decode_threads.too_slow(1)
+
+    seen = []
+    monkeypatch.setattr(decode_threads, "decoding", slow)
+    page.drop(a=picture())
+    settled(lambda: seen and states(form) == ["done"])
+    assert form.error is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(403, "This account may not do that."), ("drop", "no answer came")]
+)
+def test_a_refused_upload_can_be_tried_again_without_the_browser(
+    form, page, wonda, settled, fault, said
+):
+    wonda.faults.add("POST", "/media/upload", fault)
+    page.drop(a=picture())
+    settled(lambda: states(form) == ["refused"])
+    assert said in form.references[0]["said"]
+    assert form.references[0]["retry"]
+    page.files.clear()
+    page.send("retry_reference", key="a")
+    settled(lambda: states(form) == ["done"])
+    assert len(page.asked) == 1
+
+
+def test_generate_says_to_wait_for_what_is_on_its_way(form, page, wonda, settled):
+    page.announce(slow=1000)
+    settled(lambda: states(form) == ["reading"])
+    assert (form.references[0]["received"], form.references[0]["size"]) == (0, 1000)
+    page.send("submit", prompt="x", model="nano-banana-2", params={})
+    settled(lambda: form.error)
+    assert form.error["title"] == "1 reference image is still on the way."
+    assert "Nothing was sent." in form.error["text"]
+    assert not arrived(wonda, "image/generate")
+
+
+def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, settled):
+    page.announce(lost=1000, gone=1000, fine=len(picture()))
+    settled(lambda: states(form) == ["reading", "reading", "waiting"])
+    page.files["fine"] = picture()
+    page.send("no_file", key="lost")
+    page.send("remove_reference", key="gone")
+    settled(lambda: states(form) == ["refused", "done"])
+    assert "Add it again" in form.references[0]["said"]
+
+
+def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page, wonda, settled):
+    page.drop(**{f"p{number}": picture() for number in range(5)})
+    settled(lambda: states(form) == ["done"] * 5)
+    assert form.references_said == ""
+    form.model = "gpt-image-2"
+    settled(lambda: form.references_said)
+    assert form.references_said == "GPT Image 2 takes up to 4 reference images. Remove 1."
+    page.send("submit", prompt="x", model="gpt-image-2", params={})
+    settled(lambda: form.error)
+    assert (form.error["field"], form.error["title"]) == ("references", form.references_said)
+    assert not arrived(wonda, "image/generate")
+
+    form.model = "z-image"
+    settled(lambda: "kept, but not sent" in form.references_said)
+    page.send("submit", prompt="x", model="z-image", params={})
+    settled(lambda: form.job)
+    assert "attachmentMediaIds" not in form.job.request
+    assert len(form.reference_ids) == 5
+
+
+def test_there_is_room_for_so_many_and_no_more(form, page, settled):
+    page.announce(**{f"p{number}": 0 for number in range(33)})
+    settled(lambda: form.error)
+    assert len(form.references) == 30
+    assert "3 of these were left out" in form.error["text"]
+
+
+def test_python_adds_what_it_has(form, wonda, settled, tmp_path):
+    (tmp_path / "photo.png").write_bytes(picture())
+    form.add_reference(tmp_path / "photo.png")
+    form.add_reference(picture("red"), name="bytes.png")
+    form.add_reference(Image.new("RGB", (8, 8)))
+    settled(lambda: states(form) == ["done"] * 3)
+    assert names(form) == ["photo.png", "bytes.png", "upload.png"]
+    assert len(arrived(wonda, "media/upload")) == 3
+
+
+def test_a_media_is_used_as_it_is_and_once(form, wonda, settled):
+    media = wonda.images.generate(model="z-image", prompt="x").wait().media
+    form.add_reference(media, name="From the gallery")
+    form.add_reference(media)
+    settled(lambda: form.reference_thumbs)
+    assert form.reference_ids == [media.media_id]
+    assert not arrived(wonda, "media/upload")
+    form.add_reference(Media(media_id="without-address"), thumb=b"small")
+    settled(lambda: len(form.reference_thumbs) == 2)
+
+
+def test_what_python_cannot_add_is_raised_at_once(form, tmp_path, monkeypatch):
+    for wrong in (Media(), tmp_path / "nothing.png", b""):
+        with pytest.raises(ww.InvalidInputError):
+            form.add_reference(wrong)
+    monkeypatch.setattr("wonda_widgets.widgets._shared.reference_images.MAX_FILE", 10)
+    with pytest.raises(ww.InvalidInputError, match="up to 10 B"):
+        form.add_reference(picture())
+    event_loop.call(nothing())
+    assert form.references == []
+
+
+async def nothing():
+    """Let the loop come round."""
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "most"),
+    [
+        ({"key": "nano-banana-2", "attachments": ["reference_images"]}, 0, 14),
+        ({"key": "gpt-image-2", "attachments": ["reference_images"]}, 0, 4),
+        ({"key": "birefnet-bg-removal", "attachments": ["image"]}, 1, 1),
+        ({"key": "nano-banana-2", "attachments": []}, 0, 0),
+        ({"key": "brand-new", "attachments": ["reference_images"]}, 0, None),
+        ({"key": "brand-new", "attachments": [{"name": "image", "min": 1, "max": 3}]}, 1, 3),
+        (
+            {
+                "key": "nano-banana-2",
+                "attachments": ["x"],
+                "accepts": {"media": {"min": 1, "max": 2}},
+            },
+            1,
+            2,
+        ),
+        (
+            {
+                "key": "new",
+                "attachments": ["x"],
+                "params": {"properties": {"referenceImages": {"type": "array", "maxItems": 7}}},
+            },
+            0,
+            7,
+        ),
+        (
+            {
+                "key": "new",
+                "attachments": ["x", {"max": "many"}],
+                "accepts": [1],
+                "params": {"properties": 3},
+            },
+            0,
+            None,
+        ),
+    ],
+)
+def test_limits_are_what_the_service_says_then_what_is_known(model, least, most):
+    import msgspec
+
+    assert reference_images.limit(msgspec.convert(model, ImageModel)) == (least, most)
+
+
+@pytest.mark.parametrize(
+    ("limit", "count", "said"),
+    [
+        ((0, 0), 0, ""),
+        ((0, None), 99, ""),
+        ((0, 4), 6, "M takes up to 4 reference images. Remove 2."),
+        ((1, 1), 0, "M takes exactly 1 reference image. Add 1."),
+        ((1, 1), 2, "M takes exactly 1 reference image. Remove 1."),
+        ((2, None), 1, "M takes at least 2 reference images. Add 1."),
+    ],
+)
+def test_a_limit_says_what_to_do(limit, count, said):
+    assert reference_images.Limit(*limit).problem(count, "M") == said

@@ -1,0 +1,218 @@
+"""After an owner is closed, or follows something else, nothing calls it and nothing keeps it."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+from conftest import say
+
+import wonda_widgets as ww
+from wonda_widgets.utils import event_loop
+from wonda_widgets.widgets._shared.subscriptions import Following, Subscriptions
+
+
+@pytest.fixture
+def wonda():
+    with ww.Wonda.sandbox(seconds=60) as client:
+        yield client
+
+
+def on_loop(function, *args):
+    async def work():
+        return function(*args)
+
+    return event_loop.call(work())
+
+
+def turned():
+    """Let the loop do what was posted."""
+    on_loop(lambda: None)
+
+
+def asked(wonda, prompt="x"):
+    return wonda.images.generate(model="z-image", prompt=prompt)
+
+
+def listening(job):
+    turned()
+    return len(job._listeners)
+
+
+def freed(make):
+    """Whether what was made and closed is let go."""
+    owner = make()
+    owner.close()
+    turned()
+    turned()
+    gone = weakref.ref(owner)
+    del owner
+    for _ in range(3):
+        gc.collect()
+        turned()
+    return gone() is None
+
+
+PANELS = {
+    "progress": lambda w, job: ww.JobProgress(job, wonda=w),
+    "form": lambda w, _: ww.PromptForm(w),
+    "gallery": lambda w, job: ww.Gallery([job], wonda=w),
+    "history": lambda w, _: ww.History(w),
+    "everything": lambda w, _: ww.Gallery(wonda=w),
+    "publish": lambda w, _: ww.PublishForm("m1", wonda=w),
+    "scheduled": lambda w, _: ww.ScheduledPosts(w),
+    "lab": lambda w, _: ww.PromptLab(w),
+    "studio": lambda w, _: ww.Studio(w),
+    "dashboard": lambda w, _: ww.Dashboard(w),
+}
+
+
+@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_closed_panel_is_let_go(wonda, name, waits):
+    job = asked(wonda)
+    listeners = listening(job)
+    watched = len(wonda._async._core.on_picture)
+
+    def make():
+        panel = PANELS[name](wonda, job)
+        if waits:
+            turned()
+        return panel
+
+    assert freed(make)
+    assert listening(job) == listeners
+    assert len(wonda._async._core.on_picture) == watched
+
+
+def test_a_panel_that_is_closed_before_it_follows_its_job_never_does(wonda):
+    job = asked(wonda)
+    before = listening(job)
+    ww.JobProgress(job, wonda=wonda).close()
+    panel = ww.JobProgress(wonda=wonda)
+    panel.close()
+    panel.job = job
+    assert listening(job) == before
+
+
+def test_a_form_that_takes_over_ends_only_what_it_followed(wonda, opened):
+    form = opened(ww.PromptForm(wonda))
+    ended = []
+    form._unwatch.append(lambda: ended.append(1))
+    jobs = [asked(wonda, str(number)) for number in range(3)]
+    before = [listening(job) for job in jobs]
+    for job in jobs:
+        on_loop(form.take_over, job)
+    assert not ended
+    assert [listening(job) - old for job, old in zip(jobs, before, strict=True)] == [0, 0, 1]
+    form.close()
+    turned()
+    assert ended
+    assert listening(jobs[2]) == before[2]
+
+
+def test_a_lab_follows_only_the_matrix_that_it_ran_last(wonda, opened):
+    form = opened(ww.PromptLab(wonda)).form
+    matrices = [wonda.images.matrix(f"{n} x", models="z-image") for n in range(3)]
+    for matrix in matrices:
+        matrix.start = lambda: None
+        on_loop(form._begin, matrix)
+    turned()
+    lab = form._following
+    assert lab is not None
+    followed = [len(matrix._listeners) for matrix in matrices]
+    assert followed[2] > max(followed[:2])
+    assert len(form._unwatch) == 1
+
+
+def test_a_matrix_tells_nobody_who_has_ended(wonda):
+    matrix = wonda.images.matrix("x", models="z-image")
+    told = []
+    end = matrix.watch(told.append)
+    turned()
+
+    def told_while_it_ends():
+        end()
+        matrix._tell(None)
+
+    on_loop(told_while_it_ends)
+    turned()
+    end()  # again
+    assert not told
+    turned()
+    assert not matrix._listeners
+
+
+def test_news_of_images_can_be_ended_twice(wonda):
+    told = []
+    end = wonda._async.history.watch(lambda: told.append(1))
+    other = wonda._async.history.watch(lambda: told.append(2))
+    end()
+    end()
+    for listener in wonda._async._core.on_picture:
+        listener()
+    assert told == [2]
+    other()
+    assert not wonda._async._core.on_picture
+
+
+def test_a_dashboard_follows_a_post_until_it_has_ended(quick_polls, settled):  # noqa: ARG001
+    with ww.Wonda.sandbox(seconds=0.02) as wonda:
+        board = ww.Dashboard(wonda)
+        jobs = [asked(wonda, str(number)) for number in range(3)]
+        for job in jobs:
+            on_loop(board._follow_post, job)
+        settled(lambda: all(job.done for job in jobs))
+        turned()
+        turned()
+        assert [listening(job) for job in jobs] == [0, 0, 0]
+        assert len(board._unwatch) == 0
+        board.close()
+
+
+def test_a_posting_panel_follows_one_scheduled_post(wonda, opened):
+    form = opened(ww.PublishForm("m1", wonda=wonda))
+    form.summary = {"account_name": "a", "media_id": "m1"}
+    jobs = [asked(wonda, str(number)) for number in range(3)]
+    before = [listening(job) for job in jobs]
+
+    def wait_for(job):
+        form._job = job
+        form._waits(None)
+
+    for job in jobs:
+        on_loop(wait_for, job)
+    assert [listening(job) - old for job, old in zip(jobs, before, strict=True)] == [0, 0, 1]
+    on_loop(form._posted, None, None)
+    assert listening(jobs[2]) == before[2]
+
+
+def test_what_is_subscribed_after_the_end_ends_at_once():
+    ended = []
+    subscriptions = Subscriptions()
+    following = Following(subscriptions)
+    following.begin(lambda: ended.append("first"))
+    following.begin(lambda: ended.append("second"))
+    subscriptions.append(lambda: ended.append("other"))
+    subscriptions.close()
+    subscriptions.append(lambda: ended.append("late"))
+    following.end()
+    assert ended == ["first", "second", "other", "late", "second"]
+    assert len(subscriptions) == 0
+
+
+def test_work_that_begins_after_the_end_is_not_done(wonda):
+    panel = ww.PromptForm(wonda)
+    panel.close()
+    done = []
+
+    async def work():
+        done.append(1)
+
+    panel.begin(work)
+    turned()
+    turned()
+    assert not done
+    say(panel, type="reload")
+    assert not panel._tasks

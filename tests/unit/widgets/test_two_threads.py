@@ -1,0 +1,196 @@
+"""A cell sets traits while the package's loop does: the browser ends with what the widget has."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+import traitlets
+
+import wonda_widgets as ww
+from wonda_widgets.utils import event_loop
+from wonda_widgets.widgets._parts.composite import Column, Row, Together
+from wonda_widgets.widgets._shared.panel import Panel
+
+ROUNDS = 3000
+
+
+class Wire:
+    """A comm that applies messages in the order in which they come, as a browser does."""
+
+    def __init__(self) -> None:
+        self.state = {}
+        self.kernel = self
+        self.comm_id = "wire"
+
+    def send(self, data=None, **_):
+        if data.get("method") == "update":
+            self.state.update(data["state"])
+
+    def on_msg(self, _):
+        """No page sends anything."""
+
+    def close(self, *_args, **_more):
+        """Nothing is open."""
+
+
+def listened(widget):
+    wire = Wire()
+    wire.state = dict(widget.get_state())
+    widget.comm = wire
+    return wire
+
+
+class Several(Panel):
+    """A panel with traits that several threads set."""
+
+    first = traitlets.Int(0).tag(sync=True)
+    second = traitlets.Int(0).tag(sync=True)
+    third = traitlets.Int(0).tag(sync=True)
+    _needs_client = False
+    _esm = "export default {}"
+    _page_sets = dict.fromkeys(["third"])
+
+
+@pytest.fixture(autouse=True)
+def _often():
+    """Have Python change between threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def both(one, other):
+    failed = []
+
+    def run(work):
+        try:
+            for number in range(1, ROUNDS + 1):
+                work(number)
+        except Exception as error:  # noqa: BLE001 - told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed
+
+
+def compare(panel, wire, *names):
+    for name in names:
+        assert wire.state[name] == getattr(panel, name) == ROUNDS, name
+
+
+@pytest.fixture
+def panel(opened):
+    return opened(Several())
+
+
+def held(panel, *names):
+    def work(number):
+        with panel.hold_sync():
+            for name in names:
+                setattr(panel, name, number)
+
+    return work
+
+
+def test_a_set_in_a_cell_is_not_lost_while_the_loop_holds_back(panel):
+    wire = listened(panel)
+    lost = []
+
+    def plain(number):
+        panel.first = number
+        if wire.state["first"] != number:  # nobody else sets it
+            lost.append(number)
+
+    both(plain, held(panel, "second"))
+    compare(panel, wire, "first", "second")
+    assert not lost
+
+
+def test_two_that_hold_back_send_each_their_own(panel):
+    wire = listened(panel)
+    both(held(panel, "first", "second"), held(panel, "third"))
+    compare(panel, wire, "first", "second", "third")
+
+
+def test_one_trait_that_both_set_ends_as_it_is(panel):
+    wire = listened(panel)
+    both(lambda n: setattr(panel, "first", n), lambda n: setattr(panel, "first", -n))
+    assert wire.state["first"] == panel.first
+
+
+def test_what_a_page_sets_does_not_hold_back_what_the_kernel_does(panel):
+    wire = listened(panel)
+    lost = []
+
+    def plain(number):
+        panel.first = number
+        if wire.state["first"] != number:
+            lost.append(number)
+
+    both(plain, lambda number: panel.set_state({"third": number}))
+    compare(panel, wire, "first")
+    assert panel.third == ROUNDS
+    assert not lost
+
+
+@pytest.mark.parametrize("box", [Row, Column])
+def test_boxes_too(box):
+    made = box([])
+    wire = listened(made)
+
+    def style(number):
+        with made.hold_sync():
+            made.tooltip = str(number)
+
+    def tab(number):
+        made.tabbable = bool(number % 2)
+
+    both(style, tab)
+    assert wire.state["tooltip"] == made.tooltip == str(ROUNDS)
+    assert wire.state["tabbable"] == made.tabbable
+    made.comm = None
+    layout = made.layout
+    made.close()
+    layout.close()
+
+
+def test_every_panel_of_several_is_safe(opened):
+    with ww.Wonda.sandbox() as wonda:
+        studio = opened(ww.Studio(wonda))
+        assert isinstance(studio, Together)
+        assert type(studio).hold_sync is Panel.hold_sync
+        studio.close()
+
+
+def test_what_is_held_back_within_is_sent_once_by_the_outermost(panel):
+    wire = listened(panel)
+    with panel.hold_sync():
+        with panel.hold_sync():
+            panel.first = 5
+        assert wire.state["first"] == 0
+        panel.second = 6
+    assert (wire.state["first"], wire.state["second"]) == (5, 6)
+
+
+def test_an_observer_that_waits_for_the_loop_does_not_stop_it(panel):
+    """An observer in a cell asks the service, whose answer the loop shows in the same panel."""
+
+    async def answer(number):
+        with panel.hold_sync():
+            panel.second = number
+
+    panel.observe(lambda change: event_loop.call(answer(change["new"])), "first")
+    done = threading.Thread(target=lambda: setattr(panel, "first", 3), daemon=True)
+    done.start()
+    done.join(20)
+    assert not done.is_alive()
+    with panel.hold_sync():
+        panel.first = 4
+    assert panel.second == 4

@@ -1,0 +1,1 @@
+"""The resources of a client, one a file: images, media, publish, jobs, and so on."""

@@ -1,0 +1,49 @@
+"""Connected accounts (wonda-api.md, section 7.6)."""
+
+from __future__ import annotations
+
+from ..jobs.submission import Core, on_package_loop
+from ..models import (
+    AccountsReply,
+    InstagramAccount,
+    Organization,
+    OrganizationsReply,
+    parse,
+)
+from ..utils import event_loop
+
+
+class AsyncAccounts:
+    """Connected accounts."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @on_package_loop
+    async def instagram(self) -> list[InstagramAccount]:
+        """The Instagram accounts that can be published to; may be empty."""
+        return parse(await self._core.transport.get("/instagram/accounts"), AccountsReply).accounts
+
+    @on_package_loop
+    async def organizations(self) -> list[Organization]:
+        """The organizations that this account belongs to; may be empty.
+
+        Where your only paid seat is in one, name it: ``Wonda(org=slug)``.
+        """
+        raw = await self._core.transport.get("/organizations")
+        return parse(raw, OrganizationsReply).organizations
+
+
+class Accounts:
+    """Connected accounts (blocking)."""
+
+    def __init__(self, resource: AsyncAccounts) -> None:
+        self._async = resource
+
+    def instagram(self) -> list[InstagramAccount]:
+        """See `AsyncAccounts.instagram`."""
+        return event_loop.call(self._async.instagram())
+
+    def organizations(self) -> list[Organization]:
+        """See `AsyncAccounts.organizations`."""
+        return event_loop.call(self._async.organizations())

@@ -1,0 +1,506 @@
+"""Posts, each made once, at once or at its time, and the history (wonda-api.md, section 7)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ..errors import (
+    GoneError,
+    InvalidInputError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    UnexpectedReplyError,
+    WondaError,
+)
+from ..http.responses import says_that_it_failed
+from ..jobs.submission import (
+    Core,
+    Named,
+    Operation,
+    on_package_loop,
+)
+from ..journal import entries
+from ..models import (
+    CarouselReply,
+    PublishReply,
+    parse,
+    permalink,
+)
+from ..publishing import duplicate_guard, posting_time, scheduled_posts
+from ..publishing.earlier_keys import earlier_names
+from ..publishing.limits import (
+    MAX_ALT_TEXT,
+    MAX_CAPTION,
+    WITHOUT_ALT_TEXT,
+    check_length,
+    check_slides,
+)
+from ..utils import event_loop, plain_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..jobs.job import Job
+    from ..journal.entries import Record
+    from ..publishing.duplicate_guard import Finding
+    from ..publishing.scheduled_posts import ScheduledPost
+
+PUBLISHING = Operation(
+    "publish",
+    "/publish/instagram",
+    "publishing to Instagram",
+    "Look at the Instagram account, or have wonda.publish.check(error) look into its history.",
+)
+
+CAROUSEL = PUBLISHING._replace(
+    path="/publish/instagram/carousel",
+    name="publishing a carousel to Instagram",
+    seconds=180.0,  # the answer comes when all of it is posted
+)
+
+
+class AsyncPublish:
+    """Publish media."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @on_package_loop
+    async def instagram(
+        self,
+        *,
+        media_id: str,
+        instagram_account_id: str,
+        caption: str | None = None,
+        alt_text: str | None = None,
+        product: str | None = None,
+        scheduled_at: datetime | str | None = None,
+        allow_repeat: bool = False,
+        allow_unchecked: bool = False,
+    ) -> Job:
+        """Publish one picture to Instagram and get the job that follows it.
+
+        The post is public as soon as the job succeeds. The same picture is not posted to the
+        same account with the same caption again, whoever posted it: the journal, the account's
+        history and its scheduled posts are looked at before.
+
+        Parameters
+        ----------
+        media_id : str
+            Of a generated or uploaded media.
+        instagram_account_id : str
+            From `accounts.instagram`.
+        caption : str, optional
+            At most 2,200 characters.
+        alt_text : str, optional
+            The image in words, at most 1,000 characters. Instagram takes it for the feed only,
+            so it is not sent with a story or a reel.
+        product : str, optional
+            ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
+            ``"REELS"`` takes only a video.
+        scheduled_at : datetime or str, optional
+            When it is to be posted, 5 minutes to 29 days ahead, with a time zone:
+            ``datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin"))`` or
+            ``"2026-12-01T18:00+01:00"``. The job then is ``"scheduled"`` until that time;
+            `cancel` takes it back.
+        allow_repeat : bool
+            Whether to post even if the same was posted before.
+        allow_unchecked : bool
+            Whether to post even if the account's history, its scheduled posts or the journal
+            cannot be read. The same post may then be made twice.
+
+        Raises
+        ------
+        InvalidInputError
+            If something is known to be refused; nothing was sent.
+        AlreadyPublishedError
+            If the same was posted before, may have been, or is on its way; nothing was sent.
+        HistoryUnavailableError
+            If the account's history, its scheduled posts or the journal cannot be read now;
+            nothing was sent.
+        OutcomeUnknownError
+            If the request may have arrived but its reply was lost, now or the last time that
+            the same was published. It is not repeated; `check` settles it.
+        APIError
+            If the service refused it.
+        """
+        due = self.checked_time(scheduled_at)
+        body = _body(media_id, instagram_account_id, caption, alt_text, product)
+        if due is not None:
+            body["scheduledAt"] = due
+        if body.get("product") == "REELS" and await self._is_image(media_id):
+            raise InvalidInputError(
+                "product",
+                "A reel is a video, and this is an image.",
+                'Pass product="IMAGE" for the feed or "STORIES" for a story.',
+            )
+        first = await self._once(PUBLISHING, body, repeat=allow_repeat, unchecked=allow_unchecked)
+        try:
+            return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
+        except PermissionDeniedError as error:
+            if due is not None and error.code == scheduled_posts.FEATURE_OFF:
+                error.advising(scheduled_posts.NO_SCHEDULING)
+            raise
+
+    @on_package_loop
+    async def instagram_carousel(
+        self,
+        *,
+        media_ids: Sequence[str],
+        instagram_account_id: str,
+        caption: str | None = None,
+        allow_repeat: bool = False,
+        allow_unchecked: bool = False,
+    ) -> Job:
+        """Publish 2 to 10 pictures to Instagram as one post that people swipe through.
+
+        The service answers when the post is made, which may take a minute, so the job that
+        you get has ended. The same pictures, in whatever order, are not posted to the same
+        account with the same caption again.
+
+        Parameters
+        ----------
+        media_ids : list of str
+            The slides, in their order.
+        instagram_account_id : str
+            From `accounts.instagram`.
+        caption : str, optional
+            At most 2,200 characters.
+        allow_repeat : bool
+            Whether to post even if the same was posted before.
+        allow_unchecked : bool
+            As of `instagram`.
+
+        Raises
+        ------
+        InvalidInputError, AlreadyPublishedError, HistoryUnavailableError
+        OutcomeUnknownError, APIError
+            As `instagram`.
+        """
+        body = _carousel(media_ids, instagram_account_id, caption)
+        first = await self._once(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
+        return await self._core.start(CAROUSEL, body, _made, once=first, guard=first.guard)
+
+    def checked_time(self, scheduled_at: datetime | str | None) -> str | None:
+        """Give a time to post at as the API takes it; None for at once.
+
+        Raises
+        ------
+        InvalidInputError
+            If it cannot be, by the service's clock as far as that is known.
+        """
+        now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
+        return posting_time.checked(scheduled_at, now)
+
+    async def _is_image(self, media_id: str) -> bool:
+        """Whether the service says that a media is an image; False where it does not say."""
+        try:
+            raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
+        except WondaError:  # the reply is not documented; the service decides when it is posted
+            return False
+        about = raw.get("media", raw) if isinstance(raw, dict) else None
+        mime_type = about.get("mimeType") if isinstance(about, dict) else None
+        return isinstance(mime_type, str) and mime_type.startswith("image/")
+
+    async def _once(
+        self, operation: Operation, body: dict[str, Any], **allowed: bool
+    ) -> duplicate_guard.PostOnce:
+        """Give what keeps a post from being made twice."""
+        same_as = await duplicate_guard.same_as(self._core, body)
+        also = await earlier_names(self._core, body, same_as)
+        return duplicate_guard.PostOnce(self._core, operation, body, same_as, also=also, **allowed)
+
+    @on_package_loop
+    async def scheduled(self) -> list[ScheduledPost]:
+        """The posts that wait for their time, of all accounts, earliest first.
+
+        Raises
+        ------
+        PermissionDeniedError
+            If the account has no scheduling.
+        APIError, ServiceUnreachableError, UnexpectedReplyError
+        """
+        return await scheduled_posts.listed(self._core)
+
+    @on_package_loop
+    async def cancel(self, post: ScheduledPost | Job | str) -> None:
+        """Take back a post that waits for its time; nothing is posted then.
+
+        Parameters
+        ----------
+        post : ScheduledPost, Job or str
+            Of `scheduled`, or what `instagram` gave, or its job's id.
+
+        Raises
+        ------
+        ConflictError
+            If it has started or ended: look at the account.
+        NotFoundError, PermissionDeniedError
+            If there is no such post, or no scheduling.
+        ServiceUnreachableError, UnexpectedReplyError
+            If it is not known whether it was canceled.
+        """
+        await scheduled_posts.cancel(self._core, _job_id(post))
+
+    @on_package_loop
+    async def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
+        """Settle a post whose outcome is unknown: look for it in the account's history.
+
+        Parameters
+        ----------
+        unknown : OutcomeUnknownError or Job
+            The error that `instagram` raised, or a job of `jobs.recent` without an id.
+
+        Returns
+        -------
+        Finding
+            Whether it was posted; None where that cannot be said yet.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not of a post in this client's journal.
+        APIError, ServiceUnreachableError
+            If the history cannot be read.
+        """
+        return await duplicate_guard.check(self._core, PUBLISHING, await self._record(unknown))
+
+    @on_package_loop
+    async def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
+        """Note what you saw at the account yourself, where `check` could not tell.
+
+        Before a post is called not posted, its job is asked once more, if it has one.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is not of a post in this client's journal, or is being sent at this moment; or
+            if it is said that it was not posted, and the journal or its job knows better by now.
+        APIError, ServiceUnreachableError
+            If its job cannot be asked.
+        """
+        journal, written = self._core.journal, False
+        while not written:
+            record = await self._record(unknown)
+            entries.check_sent(record)
+            if posted:
+                written = await asyncio.wrap_future(
+                    journal.posted(record.intent, None, record.job_id, entries.SAID)
+                )
+                continue
+            if not await self._is_job_lost(record):
+                record = await self._record(unknown)
+                entries.check_undecided(record)
+            # Not noted if anything happened since that was read.
+            written = await asyncio.wrap_future(journal.absent(record))
+
+    async def _is_job_lost(self, record: Record) -> bool:
+        """Ask after the job of a post that has not ended; whether the service knows none."""
+        if record.job_id is None or record.ended or record.state == "posted":
+            return False
+        try:
+            await self._core.ask("publish", record.job_id)
+        except (NotFoundError, GoneError):
+            return True
+        return False
+
+    async def _record(self, unknown: Job | OutcomeUnknownError) -> Record:
+        intent = getattr(unknown, "intent", None)
+        self._core.transport.check_open()
+        found = await asyncio.wrap_future(self._core.journal.of_intent(intent)) if intent else []
+        if not found or found[0].kind != "publish":
+            raise InvalidInputError(
+                "unknown",
+                "This is not a post that the journal knows.",
+                "Pass the OutcomeUnknownError of publish.instagram, or a job of jobs.recent().",
+            )
+        return found[0]
+
+    @on_package_loop
+    async def history(
+        self, *, limit: int = 10, instagram_account_id: str | None = None
+    ) -> dict[str, Any]:
+        """The account's latest publishes, as the service tells them.
+
+        The shape of its rows is documented nowhere, so the reply comes as it is.
+        """
+        query: dict[str, Any] = {"limit": limit}
+        if instagram_account_id is not None:
+            query["instagramAccountId"] = instagram_account_id
+        raw = await self._core.transport.get("/instagram/publishes", query)
+        if not isinstance(raw, dict):
+            raise UnexpectedReplyError("The publish history is not an object.", "Try again later.")
+        return raw
+
+
+class Publish:
+    """Publish media (blocking)."""
+
+    def __init__(self, resource: AsyncPublish) -> None:
+        self._async = resource
+
+    def instagram(
+        self,
+        *,
+        media_id: str,
+        instagram_account_id: str,
+        caption: str | None = None,
+        alt_text: str | None = None,
+        product: str | None = None,
+        scheduled_at: datetime | str | None = None,
+        allow_repeat: bool = False,
+        allow_unchecked: bool = False,
+    ) -> Job:
+        """See `AsyncPublish.instagram`."""
+        return event_loop.call(
+            self._async.instagram(
+                media_id=media_id,
+                instagram_account_id=instagram_account_id,
+                caption=caption,
+                alt_text=alt_text,
+                product=product,
+                scheduled_at=scheduled_at,
+                allow_repeat=allow_repeat,
+                allow_unchecked=allow_unchecked,
+            ),
+            interrupted=PUBLISHING.check,
+        )
+
+    def instagram_carousel(
+        self,
+        *,
+        media_ids: Sequence[str],
+        instagram_account_id: str,
+        caption: str | None = None,
+        allow_repeat: bool = False,
+        allow_unchecked: bool = False,
+    ) -> Job:
+        """See `AsyncPublish.instagram_carousel`."""
+        return event_loop.call(
+            self._async.instagram_carousel(
+                media_ids=media_ids,
+                instagram_account_id=instagram_account_id,
+                caption=caption,
+                allow_repeat=allow_repeat,
+                allow_unchecked=allow_unchecked,
+            ),
+            interrupted=CAROUSEL.check,
+        )
+
+    def scheduled(self) -> list[ScheduledPost]:
+        """See `AsyncPublish.scheduled`."""
+        return event_loop.call(self._async.scheduled())
+
+    def cancel(self, post: ScheduledPost | Job | str) -> None:
+        """See `AsyncPublish.cancel`."""
+        event_loop.call(self._async.cancel(post))
+
+    def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
+        """See `AsyncPublish.check`."""
+        return event_loop.call(self._async.check(unknown))
+
+    def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
+        """See `AsyncPublish.settle`."""
+        event_loop.call(self._async.settle(unknown, posted=posted))
+
+    def history(
+        self, *, limit: int = 10, instagram_account_id: str | None = None
+    ) -> dict[str, Any]:
+        """See `AsyncPublish.history`."""
+        return event_loop.call(
+            self._async.history(limit=limit, instagram_account_id=instagram_account_id)
+        )
+
+
+def _named(raw: Any) -> Named:
+    reply = parse(raw, PublishReply)
+    return Named(reply.output_job_id, reply.status or "")
+
+
+def _made(raw: Any) -> Named:
+    """What the reply to a carousel names: the post itself, or, perhaps, a job after all."""
+    reply = parse(raw, CarouselReply)
+    if reply.output_job_id:
+        return Named(reply.output_job_id, reply.status or "")
+    if reply.status not in {None, "succeeded"} or says_that_it_failed(raw):
+        return Named("")  # it says that it is not done, or not well: nobody knows
+    post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
+    return Named(post, reply=raw, final=True)
+
+
+def _body(
+    media_id: str,
+    instagram_account_id: str,
+    caption: str | None,
+    alt_text: str | None,
+    product: str | None,
+) -> dict[str, Any]:
+    if not isinstance(media_id, str) or not media_id:
+        raise InvalidInputError(
+            "media_id", "There is no picture to publish.", "Pass job.wait().media.media_id."
+        )
+    _check_account(instagram_account_id)
+    kind = plain_values.text("product", "The product", product)
+    said = _text("alt_text", alt_text, MAX_ALT_TEXT)
+    body = {
+        "mediaId": plain_values.plain(media_id),
+        "instagramAccountId": plain_values.plain(instagram_account_id),
+        "caption": _text("caption", caption, MAX_CAPTION),
+        "altText": None if kind in WITHOUT_ALT_TEXT else said,
+        "product": kind,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _carousel(
+    media_ids: Sequence[str], instagram_account_id: str, caption: str | None
+) -> dict[str, Any]:
+    given = plain_values.plain(media_ids)
+    slides = given if isinstance(given, list) else []
+    if not slides or not all(isinstance(each, str) and each for each in slides):
+        raise InvalidInputError(
+            "media_ids",
+            "A carousel takes a list of media ids.",
+            "Pass [picture.media.media_id for picture in pictures].",
+        )
+    check_slides(len(slides))
+    if len(set(slides)) < len(slides):
+        raise InvalidInputError(
+            "media_ids", "A picture is in this carousel twice.", "Leave one of the two out."
+        )
+    _check_account(instagram_account_id)
+    body = {
+        "mediaIds": slides,
+        "instagramAccountId": plain_values.plain(instagram_account_id),
+        "caption": _text("caption", caption, MAX_CAPTION),
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _check_account(instagram_account_id: str) -> None:
+    if not isinstance(instagram_account_id, str) or not instagram_account_id:
+        raise InvalidInputError(
+            "instagram_account_id",
+            "No Instagram account was chosen.",
+            "Take one from wonda.accounts.instagram().",
+        )
+
+
+def _job_id(post: ScheduledPost | Job | str) -> str:
+    found = post if isinstance(post, str) else getattr(post, "job_id", getattr(post, "id", None))
+    if not isinstance(found, str) or found.strip() in {"", ".", ".."}:
+        raise InvalidInputError(
+            "post", "This is no scheduled post.", "Take one from wonda.publish.scheduled()."
+        )
+    return found.strip()
+
+
+def _text(field: str, given: str | None, most: int) -> str | None:
+    """A text that goes with a post."""
+    found = plain_values.text(field, f"The {field.replace('_', ' ')}", given)
+    check_length(field, found, most)
+    return found

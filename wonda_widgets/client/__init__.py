@@ -1,0 +1,1 @@
+"""The client: `Wonda`, `AsyncWonda`, and the functions that choose or need one."""

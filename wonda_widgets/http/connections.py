@@ -1,0 +1,165 @@
+"""A client's connections: made where they are used, and closed in one place."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.request import getproxies
+
+import httpx
+
+from ..errors import ClosedError
+from ..utils import event_loop
+from ..utils.version import __version__
+from . import body_reader, network_settings
+from .connection_limits import CONNECTIONS, Places
+
+if TYPE_CHECKING:
+    from .ssrf_guard import Refused
+
+OWN_HEADERS = {
+    "Accept": "*/*",
+    "User-Agent": f"wonda-widgets/{__version__}",
+    **body_reader.UNENCODED,
+}
+LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Connections:
+    """The httpx client that one `Transport` has in one process. On the package's loop.
+
+    Parameters
+    ----------
+    base_url : str
+    timeout : float
+        Seconds for each of connecting, writing, reading and waiting for a connection.
+    transport : httpx.AsyncBaseTransport, optional
+        Used for everything instead of the network.
+
+    Attributes
+    ----------
+    host : str
+        Of the API.
+    places : Places
+        Who may use how many of them; there once `client` was asked for.
+    context : ssl.SSLContext
+        For TLS; there once `client` was asked for, unless a transport was passed.
+    wire : httpx.AsyncBaseTransport or None
+        What the client sends by; None where only the client itself knows, as there are proxies.
+    """
+
+    def __init__(
+        self, base_url: str, timeout: float, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        self.base_url = base_url
+        self.host = httpx.URL(base_url).host
+        self.timeout = timeout
+        self._transport = transport
+        self._client: httpx.AsyncClient | None = None
+        self._media: dict[Refused, httpx.AsyncClient] = {}
+        self.wire: httpx.AsyncBaseTransport | None = None
+        self._pid = os.getpid()
+        self.closed = False
+        event_loop.renew_in_child(self)
+        event_loop.close_at_end(self)
+
+    def renew(self) -> None:
+        """Leave the connections, in a forked child, to the parent: closing one would end both."""
+        event_loop.abandon((self._client, self._media, self.wire))
+        self._client, self._media = None, {}
+        self._pid = os.getpid()
+
+    @property
+    def by_network(self) -> bool:
+        """Whether requests go by the network, and not by a transport that was passed."""
+        return self._transport is None
+
+    def goes_as(self, other: Connections) -> bool:
+        """Whether both send by the network, or by the same transport that was passed."""
+        return self._transport is other._transport
+
+    @property
+    def _outward(self) -> bool:
+        # A proxy must not see what is meant for this machine only.
+        return self.host not in LOOPBACK
+
+    @property
+    def _proxied(self) -> bool:
+        return self._outward and bool(getproxies())
+
+    def check_open(self) -> None:
+        """Refuse to go on after `aclose`."""
+        if self.closed:
+            raise ClosedError("This client is closed.", "Make a new one with Wonda().")
+
+    def client(self) -> httpx.AsyncClient:
+        """The client, made when first needed, and again in a forked child.
+
+        Raises
+        ------
+        ClosedError
+        """
+        self.check_open()
+        if self._pid != os.getpid():  # a fork that ran no hooks, as of a C library
+            self.renew()
+        if self._client is None:  # made here, on the loop that will use it
+            self._pid = os.getpid()
+            self.places = Places()
+            direct, by_proxy = self._transport, {}
+            if direct is None:
+                # Reading all certificates takes a while, so it is done once.
+                context = self.context = network_settings.ssl_context(
+                    trust_env=self._outward or self.base_url.startswith("https:")
+                )
+                direct = httpx.AsyncHTTPTransport(verify=context, limits=LIMITS)
+                if self._proxied:
+                    by_proxy = network_settings.mounts(
+                        lambda proxy: httpx.AsyncHTTPTransport(
+                            proxy=proxy, verify=context, limits=LIMITS
+                        )
+                    )
+            self.wire = None if by_proxy else direct
+            self._client = httpx.AsyncClient(
+                transport=direct,
+                mounts=by_proxy,
+                timeout=self.timeout,
+                follow_redirects=False,
+                trust_env=False,  # its proxies are among the mounts
+                headers=OWN_HEADERS,
+            )
+        return self._client
+
+    def media_client(self, refused: Refused) -> httpx.AsyncClient:
+        """The client for what is fetched without the key; see `guarded.client`.
+
+        By the network, that is one for each rule, so that no connection made under one is
+        used under another.
+
+        Raises
+        ------
+        ClosedError
+        """
+        client = self.client()
+        if self._transport is not None:
+            return client
+        if refused not in self._media:
+            from . import ssrf_guard  # noqa: PLC0415 - needed with the first image
+
+            self._media[refused] = ssrf_guard.client(
+                refused,
+                context=self.context,
+                timeout=self.timeout,
+                trust_env=self._outward,
+                headers=OWN_HEADERS,
+                limits=LIMITS,
+            )
+        return self._media[refused]
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        self.closed = True
+        clients = [*self._media.values(), *([self._client] if self._client else [])]
+        self._client, self._media = None, {}
+        for client in clients:
+            await client.aclose()

@@ -1,0 +1,85 @@
+"""The organization in which requests are made (wonda-api.md, sections 1 and 12).
+
+Somebody whose only paid seat is in an organization is refused each paid request that does not
+name it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidInputError
+from ..models import one_line
+
+if TYPE_CHECKING:
+    from ..models import Organization
+
+HEADER = "X-Wonda-Org"
+VARIABLE = "WONDA_ORG"
+NEEDS_SEAT = "paid_plan_required"  # the service's word
+MOST_LISTED = 8
+SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
+
+
+def chosen(org: str | None) -> str:
+    """Give the slug of the organization to use; empty for none.
+
+    Parameters
+    ----------
+    org : str, optional
+        Without it, that of ``WONDA_ORG``; an empty one means none.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be a slug.
+    """
+    name = os.environ.get(VARIABLE, "") if org is None else org
+    slug = name.strip() if isinstance(name, str) else name
+    if slug != "" and not (isinstance(slug, str) and SLUG.fullmatch(slug)):
+        raise InvalidInputError(
+            "org",
+            f"{one_line(str(name))!r} is not the slug of an organization"
+            f"{f' (from {VARIABLE})' if org is None else ''}.",
+            "Take one from wonda.accounts.organizations(), such as acme-studio.",
+        )
+    return slug
+
+
+def advice(used: str, found: list[Organization] | None) -> str:
+    """Say how a request that needs a paid seat can be made.
+
+    Parameters
+    ----------
+    used : str
+        The slug of the organization that was named; empty for none.
+    found : list of Organization or None
+        Those of the account; None if they could not be listed.
+    """
+    if found is None:
+        return (
+            "Check this account's plan in your Wonda settings. If your paid seat is in an "
+            f'organization, name it: Wonda(org="slug"), or set {VARIABLE}.'
+        )
+    seats = [each for each in found if each.seat_plan_code and each.slug != used]
+    if not seats:
+        has_seat = any(each.seat_plan_code for each in found)
+        return (
+            f"Check the plan of {used} in your Wonda settings."
+            if has_seat
+            else "None of your organizations gives you a paid seat. Check this account's plan in "
+            "your Wonda settings."
+        )
+    names = ", ".join(said(each) for each in seats[:MOST_LISTED])
+    more = f" and {len(seats) - MOST_LISTED} more" if len(seats) > MOST_LISTED else ""
+    first = f'Wonda(org="{seats[0].slug}")'
+    return f"You have a paid seat in {names}{more}. Choose one: {first}, or set {VARIABLE}."
+
+
+def said(organization: Organization) -> str:
+    """Give an organization for people: ``"acme (Acme Studio)"``."""
+    name = one_line(organization.name or "")
+    slug = one_line(organization.slug)
+    return f"{slug} ({name})" if name and name != slug else slug

@@ -1,0 +1,88 @@
+"""Which texts come out right only if their letters are put in order and joined (libraqm).
+
+Without it Pillow draws one letter after the other from left to right, as it comes: Arabic and
+Hebrew are mirrored then, and Arabic or Hindi letters stand apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+from unicodedata import bidirectional, category, normalize
+
+from PIL import ImageFont, features
+
+from ..utils import graphemes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Scripts from left to right whose letters change beside each other, or change places.
+_JOINED = (
+    (0x0900, 0x0DFF),  # of India and Sri Lanka
+    (0x0F00, 0x109F),  # Tibetan, Myanmar
+    (0x1700, 0x18AF),  # of the Philippines, Khmer, Mongolian
+    (0x1900, 0x194F),  # Limbu
+    (0x1A00, 0x1CFF),  # of Indonesia, Lepcha, Tai Tham, Vedic
+    (0xA800, 0xA95F),
+    (0xA980, 0xAADF),  # Javanese, Cham, Tai Viet
+    (0xAAE0, 0xAAFF),
+    (0xABC0, 0xABFF),
+    (0x11000, 0x11FFF),  # of India, historic
+)
+_IGNORABLE = (
+    0x034F,
+    0x115F,
+    0x1160,
+    0x17B4,
+    0x17B5,
+    *range(0x180B, 0x1810),
+    0x2065,
+    0x3164,
+    *range(0xFE00, 0xFE10),
+    0xFFA0,
+    *range(0xFFF0, 0xFFF9),
+    *range(0xE0000, 0xE1000),
+)
+_MOST_MARKS = 1  # on one letter, where each is drawn at its own place
+
+Trouble = Literal["order", "joined", "marks"]
+
+
+def trouble(text: str) -> tuple[Trouble, str] | None:
+    """What would be wrong with a text without libraqm, and the first letter of that kind."""
+    for sign in text:
+        if bidirectional(sign) in {"R", "AL", "RLE", "RLO", "RLI"}:
+            return "order", sign
+    for sign in text:
+        if any(first <= ord(sign) <= last for first, last in _JOINED):
+            return "joined", sign
+    for cluster in graphemes.split(normalize("NFC", text)):
+        if _marks(cluster) > _MOST_MARKS:
+            return "marks", cluster
+    return None
+
+
+def can_arrange(face: ImageFont.FreeTypeFont) -> bool:
+    """Whether Pillow puts the letters of any script in order and joins them."""
+    has_raqm = features.check("raqm") and features.check("fribidi")
+    return bool(has_raqm) and face.layout_engine == ImageFont.Layout.RAQM
+
+
+def is_ignorable(sign: str) -> bool:
+    """Whether a sign shows nothing by itself, so that no font needs it (ZWJ, a variation)."""
+    return category(sign) == "Cf" or ord(sign) in _IGNORABLE
+
+
+def drawable(text: str, face: ImageFont.FreeTypeFont) -> str:
+    """A text as it is given to Pillow.
+
+    Where letters are drawn one by one, what shows nothing would become an empty box.
+    """
+    text = normalize("NFC", text)
+    if can_arrange(face):
+        return text
+    return "".join(sign for sign in text if not is_ignorable(sign))
+
+
+def _marks(cluster: Iterable[str]) -> int:
+    return sum(category(sign) == "Mn" and not is_ignorable(sign) for sign in cluster)

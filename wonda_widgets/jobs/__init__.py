@@ -1,0 +1,1 @@
+"""The life of a request that takes effect: submitted once, followed by polling, ended once."""

@@ -1,0 +1,71 @@
+"""The request that makes an image (wonda-api.md, section 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidInputError
+from ..models import GenerateReply, parse
+from ..utils import plain_values
+from .submission import Named, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+GENERATION = Operation(
+    "inference",
+    "/image/generate",
+    "image generation",
+    "Credits may have been used: look into your Wonda library before you generate again.",
+)
+
+
+def named(raw: Any) -> Named:
+    """Read the job that a reply names."""
+    return Named(parse(raw, GenerateReply).inference_job_id)
+
+
+def body_of(
+    model: str,
+    prompt: str | None,
+    params: Mapping[str, Any] | None,
+    attachment_media_ids: Sequence[str],
+) -> dict[str, Any]:
+    """Build the request, after refusing what the service is known to refuse."""
+    if not isinstance(model, str) or not model.strip():
+        raise InvalidInputError(
+            "model", "No model was chosen.", "Take one from wonda.capabilities().image_models."
+        )
+    model, prompt = plain_values.plain(model), plain_values.plain(prompt)
+    if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
+        raise InvalidInputError(
+            "prompt",
+            "The prompt is empty.",
+            "Describe the image you want, or leave prompt out if the model needs none.",
+        )
+    if isinstance(attachment_media_ids, str):
+        raise InvalidInputError(
+            "attachment_media_ids", "attachment_media_ids is a list of media ids, not one string."
+        )
+    body: dict[str, Any] = {"model": model}
+    if prompt is not None:
+        body["prompt"] = prompt
+    settings = dict(params) if params is not None else {}
+    for name, value in settings.items():
+        if value is not None and plain_values.is_missing(value):
+            raise InvalidInputError(
+                "request", f"params.{name} is empty ({value}).", "Fill it in or leave it out."
+            )
+    if settings:
+        body["params"] = settings
+    references = plain_values.plain(attachment_media_ids)
+    references = [] if references is None else list(references)
+    if not all(isinstance(each, str) and each for each in references):
+        raise InvalidInputError(
+            "attachment_media_ids",
+            "One of the reference images has no media id.",
+            "Pass [media.media_id for media in …].",
+        )
+    if references:
+        body["attachmentMediaIds"] = references
+    return body

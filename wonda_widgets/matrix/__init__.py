@@ -1,0 +1,1 @@
+"""Many variations of a prompt: planned, priced, and each made once."""

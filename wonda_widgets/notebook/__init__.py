@@ -1,0 +1,1 @@
+"""What belongs to notebooks and not to a widget: ``%%wonda``, loading, nested asyncio."""

@@ -1,0 +1,1 @@
+"""Posting to Instagram once: checks before a post, duplicate detection, scheduling."""

@@ -1,0 +1,1 @@
+"""Widgets that only other widgets use."""

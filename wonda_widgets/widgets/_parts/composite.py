@@ -1,0 +1,223 @@
+"""Panels put together into one: one client, one banner, one frame, one end."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from ...utils import event_loop
+from .._shared import notebook_snapshot
+from .._shared.panel import Panel, not_shown
+from .._shared.permissions import OWNER
+from .._shared.static_fallback import Twin
+from .._shared.subscriptions import Subscriptions
+from .._shared.thread_safe_traits import SyncedByThreads
+from .notice import Notice
+from .storyboard_bar import StoryBar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...api.history import AsyncHistory
+    from ...client.wonda_client import AsyncWonda
+    from ...jobs.job import Job
+    from ...journal.images import Picture
+    from .._shared.permissions import Permissions
+
+
+class _Fixed:
+    """A box of which a page sets nothing: what is shown where is the kernel's to say."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Ignore what a page sends; for ipywidgets."""
+
+
+class Row(_Fixed, SyncedByThreads, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
+    """Panels side by side, as far as there is room."""
+
+
+class Column(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc]  # see above
+    """Panels one below the other."""
+
+
+class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+    """Base of `Studio` and its like.
+
+    Parameters
+    ----------
+    title : str
+        Of the static output that stays in the notebook.
+    used, owned : AsyncWonda
+        The client, and the same again if it is to be closed with this.
+    rows : list
+        Panels and boxes, from top to bottom.
+    boxes : list
+        The boxes among them and within them.
+    later : list
+        Rows that are not shown before `_bring`.
+    banner : bool
+        Whether the sandbox is told of.
+    story : bool
+        Whether it offers to keep what was made, and to save it as a page.
+    """
+
+    _closed = True  # until it is built: a half-built one has nothing to close
+    _permissions = OWNER
+
+    def __init__(
+        self,
+        title: str,
+        used: AsyncWonda,
+        owned: AsyncWonda | None,
+        rows: Sequence[Any],
+        *,
+        boxes: Sequence[Any] = (),
+        later: Sequence[Any] = (),
+        banner: bool = True,
+        story: bool = True,
+    ) -> None:
+        self._used, self._owned = used, owned
+        notice = [Notice(used)] if used.is_sandbox and banner else []
+        self._story_bar = StoryBar(title, self._shows, self._keep) if story else None
+        self._rows = [*notice, *rows, *([self._story_bar] if self._story_bar else [])]
+        self._hidden = {id(row) for row in later}
+        self._boxes = list(boxes)
+        inside = [child for box in boxes for child in box.children]
+        together = (Panel, Together)
+        self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
+        self._unwatch = Subscriptions()
+        self._twin = Twin(title, is_sandbox=used.is_sandbox)
+        for panel in self._panels:
+            if isinstance(panel, Panel):  # another one like this has its own
+                panel.told_in(self._twin)
+        # One of them carries the style that hides what is static.
+        self._hides = next(each for each in self._panels if id(each) not in self._hidden)
+        self._hides.hiding = self._twin.hiding_style
+        self._closed = False
+        super().__init__(self._shown())
+        self.add_class("wonda-studio")
+
+    def _shown(self) -> list[Any]:
+        return [row for row in self._rows if id(row) not in self._hidden and self._sees(row)]
+
+    def _sees(self, row: Any) -> bool:
+        return not isinstance(row, Panel) or self._permissions.grants(row._seen_with)  # noqa: SLF001
+
+    # ------------------------------------------------------------ what a page may do
+
+    def grant(self, permissions: Permissions) -> None:
+        """Have this session do from now on what `permissions` grants, in every panel of this."""
+        self._permissions = permissions
+        for panel in self._panels:
+            panel.grant(permissions)
+        self.children = self._shown()
+
+    @property
+    def wonda(self) -> AsyncWonda:
+        """The client that its panels work with."""
+        return self._used
+
+    def arrive(self) -> None:
+        """Come in sight, because somebody asked for it. On the loop only."""
+        self._panels[0].arrive()
+
+    def _bring(
+        self,
+        panel: Panel | Together,
+        *,
+        before: Panel | None = None,
+        back: Panel | None = None,
+    ) -> None:
+        """Show a panel that was not needed until now, and bring it in sight.
+
+        With `back`, it can be put away again, and that panel comes in sight.
+        """
+        if back is not None and isinstance(panel, Panel):
+            panel.on_away(partial(self._put_away, panel, back))
+        if panel not in self._rows:
+            anchor = before or self._story_bar
+            at = len(self._rows) if anchor is None else self._rows.index(anchor)
+            self._rows.insert(at, panel)
+            self._panels.append(panel)
+            panel.grant(self._permissions)
+            if isinstance(panel, Panel):
+                panel.told_in(self._twin)
+        self._hidden.discard(id(panel))
+        self.children = self._shown()
+        panel.arrive()
+
+    def _put_away(self, panel: Panel, back: Panel) -> None:
+        """Out of sight; what it holds stays as it is."""
+        self._hidden.add(id(panel))
+        self.children = self._shown()
+        back.arrive()
+
+    def _has_story(self) -> None:
+        """There is something to keep. On the loop only."""
+        if self._story_bar is not None:
+            self._story_bar.has_story = True
+
+    def keep(self) -> None:
+        """See `Panel.keep`."""
+        event_loop.call(self._keep())
+
+    async def _keep(self) -> None:
+        history, pictures = self._shows()
+        kept = await notebook_snapshot.of_pictures(
+            self._twin.title, history, pictures, self._under_way()
+        )
+        if not self._twin.keep(notebook_snapshot.without_key(kept, history.without_key)):
+            raise not_shown()
+        self._hides.hiding = self._twin.hiding_style
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        """What it shows; see `storyboards.Shows`."""
+        raise NotImplementedError
+
+    def _under_way(self) -> list[Job]:
+        """What has not ended yet, and is told of when this is kept."""
+        return []
+
+    def leave_static(self) -> None:
+        """See `Panel.leave_static`."""
+        self._twin.display(lambda: self.is_loading)
+
+    def _ipython_display_(self) -> None:
+        self._twin.display_under(self, lambda: self.is_loading)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether something is on its way that will be shown here. On the loop only."""
+        return any(panel.is_loading for panel in self._panels)
+
+    def close(self) -> None:
+        """Free everything: the panels, their subscriptions, and the client if it made one."""
+        if self._closed:
+            return
+        self._closed = True
+        self._unwatch.close()
+        for panel in self._panels:
+            panel.close()
+        # Children are let go first: a closed child in a living box breaks its state.
+        for box in (self, *self._boxes):
+            box.children = ()
+        for box in self._boxes:
+            layout = box.layout
+            box.close()
+            layout.close()
+        if self._owned is not None:
+            event_loop.begin(self._owned.aclose)
+        layout = self.layout
+        super().close()
+        layout.close()
+
+
+def columns(left: Panel, *right: Panel) -> list[Any]:
+    """A panel at the left and others at the right of it; the row, and the box in it."""
+    stage = Column(list(right))
+    work = Row([left, stage])
+    stage.add_class("wonda-stage-column")
+    work.add_class("wonda-work")
+    return [work, stage]

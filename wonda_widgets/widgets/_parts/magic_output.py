@@ -1,0 +1,40 @@
+"""What ``%%wonda`` shows under its cell: how the job is getting on, and then its image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..image_preview import ImagePreview
+from ..job_progress import JobProgress
+from .composite import Together
+
+if TYPE_CHECKING:
+    from ...api.history import AsyncHistory
+    from ...client.wonda_client import AsyncWonda
+    from ...jobs.job import Job
+    from ...journal.images import Picture
+
+
+class MagicOutput(Together):
+    """A job's progress and then its image.
+
+    Parameters
+    ----------
+    job : Job
+    wonda : AsyncWonda
+    prompt : str
+    """
+
+    def __init__(self, job: Job, wonda: AsyncWonda, prompt: str) -> None:
+        self._job = job
+        self.preview = ImagePreview(wonda=wonda, alt=prompt, banner=False)
+        self.progress = JobProgress(job, wonda=wonda, banner=False)
+        super().__init__("%%wonda", wonda, None, [self.preview, self.progress], story=False)
+        self._unwatch.append(job.watch(self._follow))
+
+    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+        return self._used.history, [self._job]
+
+    def _follow(self, snapshot: Any) -> None:
+        if snapshot.status == "succeeded" and any(each.media for each in snapshot.outputs):
+            self.preview.show(snapshot.media, self._job.request, job_id=self._job.id or "")

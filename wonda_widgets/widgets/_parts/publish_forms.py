@@ -1,0 +1,91 @@
+"""Posting from a panel of several: the forms for it, which are there when they are needed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...publishing.limits import FEWEST_SLIDES, MOST_SLIDES
+from .._shared.permissions import Permission
+from .composite import Together
+
+if TYPE_CHECKING:
+    from ...jobs.job import Job
+    from ...journal.images import Picture
+    from ...models import Media
+    from ..carousel_form import CarouselForm
+    from ..gallery import Gallery
+    from ..publish_form import PublishForm
+    from ..scheduled_posts import ScheduledPosts
+
+PUBLISH = Permission.PUBLISH
+
+
+class Posts(Together):
+    """Base of the panels that post: one picture, several as a carousel, now or later.
+
+    It expects `publish_form` to be set before its constructor is called.
+    """
+
+    publish_form: PublishForm
+    carousel_form: CarouselForm | None = None
+    scheduled_posts: ScheduledPosts | None = None
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.publish_form.on_job(self._note_post)
+        self.publish_form.on_scheduled(self._list_scheduled)
+
+    @property
+    def publish_job(self) -> Job | None:
+        """The latest post; None before the first."""
+        return self._latest_post
+
+    _latest_post: Job | None = None
+
+    def _posts_from(self, gallery: Gallery) -> None:
+        """Offer to post what is chosen in a gallery."""
+        gallery.on(
+            "publish", "Publish…", lambda pictures: self._publish(pictures[0]), needs=PUBLISH
+        )
+        gallery.on(
+            "carousel",
+            "Carousel…",
+            partial(self._carousel, gallery),
+            least=FEWEST_SLIDES,
+            most=MOST_SLIDES,
+            needs=PUBLISH,
+        )
+
+    # ------------------------------------------------------------ on the loop
+
+    def _publish(self, picture: Picture) -> None:
+        self._bring(self.publish_form)
+        original = partial(self._used.history.original, picture)
+        self._offer_media(picture.media, picture.prompt, original)
+
+    def _offer_media(self, media: Media, alt_text: str, original: Any = None) -> None:
+        self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)
+
+    def _carousel(self, gallery: Gallery, pictures: list[Picture]) -> None:
+        if self.carousel_form is None:
+            from ..carousel_form import CarouselForm  # noqa: PLC0415 - few post several at once
+
+            self.carousel_form = CarouselForm(
+                wonda=self._used, banner=False, confirm_publish=self.publish_form.confirm_publish
+            )
+            self.carousel_form.on_job(self._note_post)
+        self.carousel_form.show(pictures)
+        self._bring(self.carousel_form, back=gallery)
+
+    def _note_post(self, job: Job) -> None:
+        self._latest_post = job
+
+    def _list_scheduled(self) -> None:
+        if self.scheduled_posts is None:
+            from ..scheduled_posts import ScheduledPosts  # noqa: PLC0415 - few post later
+
+            self.scheduled_posts = ScheduledPosts(self._used, banner=False)
+        else:
+            self.scheduled_posts.refresh()
+        self._bring(self.scheduled_posts, back=self.publish_form)

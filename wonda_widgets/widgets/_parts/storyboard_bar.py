@@ -1,0 +1,78 @@
+"""`StoryBar`: keep what was made in the notebook, or save it as a page for others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from .._shared.panel import Panel, css, esm
+from .._shared.permissions import Permission, open_to_all, requires
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from ...api.history import AsyncHistory
+    from ...jobs.job import Job
+    from ...journal.images import Picture
+
+    Shows = Callable[[], tuple[AsyncHistory, list[Picture | Job]]]
+
+
+class StoryBar(Panel):
+    """What becomes of what was made here, once there is something.
+
+    Parameters
+    ----------
+    title : str
+        Of the page.
+    shows : callable
+        Gives the pictures, and where they are from.
+    keep : callable
+        Puts picture and words in the panel's place.
+    """
+
+    _needs_client = False
+    _esm = esm("story_bar")
+    _css = css()
+
+    has_story = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether there is something to keep; else it takes no room."""
+    busy = traitlets.Unicode("").tag(sync=True)
+    """What is being done; empty for nothing."""
+
+    def __init__(
+        self, title: str, shows: Shows, keep: Callable[[], Awaitable[None]], **traits: Any
+    ) -> None:
+        self._title = title
+        self._shows_of = shows
+        self._keep_all = keep
+        super().__init__(**traits)
+
+    @requires(Permission.KEEP)
+    def _on_keep(self, _content: object) -> None:
+        if not self.busy:
+            self.busy = "Keeping it…"
+            self._start(self._work, self._keep_all)
+
+    @open_to_all
+    def _on_page(self, content: Mapping[str, Any]) -> None:
+        if not self.busy:
+            self.busy = "Making the page…"
+            self._start(self._work, self._save, content.get("view"))
+
+    async def _work(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+        self.error = None
+        try:
+            await work(*args)
+        finally:
+            self.busy = ""
+
+    async def _save(self, view: object) -> None:
+        from ...export import storyboard  # noqa: PLC0415 - needed only now
+
+        history, pictures = self._shows_of()
+        data = await storyboard.page(history, pictures, title=self._title)
+        # Of several views only the one that asked is to save it.
+        about = {"type": "download", "view": view, "name": "story.html", "mime": "text/html"}
+        self.send(about, [data])

@@ -1,0 +1,1 @@
+"""What several widgets need: the base class, permissions, messages, static output."""

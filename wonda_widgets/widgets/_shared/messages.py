@@ -1,0 +1,160 @@
+"""Errors in words for people, as the panels show them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypedDict
+
+from ... import models
+from ...errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    GoneError,
+    InvalidInputError,
+    JobCanceledError,
+    JobFailedError,
+    NoMediaError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    ServiceUnreachableError,
+    UnexpectedReplyError,
+    UnsafeMediaError,
+    WondaError,
+)
+from ...imaging.operations import (
+    Crop,
+    Encode,
+    Pad,
+    Resize,
+    Text,
+)
+from ...utils import logs, redaction
+
+SHOWN = 32  # characters of a text
+
+duration = models.duration
+
+
+if TYPE_CHECKING:
+    from ...imaging.operations import Operation
+
+
+class Problem(TypedDict):
+    """What an alert shows: a title in bold, a text, and the field it belongs to."""
+
+    title: str
+    text: str
+    field: str
+
+
+_TITLES: tuple[tuple[type[WondaError], str], ...] = (
+    (BadRequestError, "The service does not take this."),
+    (ConflictError, "Not possible right now."),
+    (GoneError, "No longer offered."),
+    (UnexpectedReplyError, "The answer cannot be used."),
+    (AuthenticationError, "The key was refused."),
+    (PaymentRequiredError, "Not enough credits."),
+    (PermissionDeniedError, "This account may not do that."),
+    (NotFoundError, "Not found."),
+    (RateLimitError, "Too many requests."),
+    (ServerError, "The service failed."),
+    (ServiceUnreachableError, "The service cannot be reached."),
+    (JobCanceledError, "Job was canceled."),
+    (JobFailedError, "Failed."),
+    (NoMediaError, "No picture."),
+    (UnsafeMediaError, "The picture cannot be shown."),
+)
+
+
+def problem(error: BaseException) -> Problem:
+    """An error as a panel shows it."""
+    if isinstance(error, OutcomeUnknownError):
+        is_post = error.kind == "publish"
+        reason = error.reason[:1].upper() + error.reason[1:]
+        # Of a post the panel finds out itself, by its `Check`.
+        hint = "It is not repeated by itself." if is_post else f"It was not repeated. {error.hint}"
+        return {
+            "title": f"We don’t know whether this was {'posted' if is_post else 'made'}.",
+            "text": f"{_sentence(reason)} {hint}",
+            "field": "",
+        }
+    if isinstance(error, InvalidInputError):
+        return {
+            "title": error.message,
+            "text": f"{error.hint} Nothing was sent.".strip(),
+            "field": error.field,
+        }
+    if isinstance(error, WondaError):
+        title = next((title for cls, title in _TITLES if isinstance(error, cls)), "That failed.")
+        message = _sentence(error.message)
+        text = f"{'' if message == title else message} {error.hint}".strip()
+        return {"title": title, "text": text, "field": ""}
+    # A fault of ours: say so, with what a report needs.
+    return {
+        "title": "Something went wrong in wonda-widgets.",
+        "text": f"{redaction.redacted(f'{type(error).__name__}: {error}')}. "
+        "What you typed is still here; please report it with the traceback, which is in "
+        f"{logs.WHERE}.",
+        "field": "",
+    }
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def size(count: float) -> str:
+    """Bytes for people: ``"3.1 MB"``."""
+    for unit in ("B", "KB"):
+        if count < 1000:  # noqa: PLR2004 - decimal units, as file managers show them
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} MB"
+
+
+def moment(seconds: float) -> str:
+    """A time since 1970 as people of this computer's zone write it: ``"2026-12-01 18:00"``."""
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def price(usd: float | None, credit_count: float | None) -> str:
+    """A price for people: ``"about $0.08 · 80 credits"``; empty if it is not known."""
+    parts = []
+    if usd is not None and math.isfinite(usd):
+        parts.append(f"about ${usd:.2f}" if usd >= 0.01 else f"about ${usd:.4f}")  # noqa: PLR2004
+    if credit_count is not None and math.isfinite(credit_count):
+        shown = f"{credit_count:,.1f}".removesuffix(".0")
+        parts.append(f"{shown} credit{'' if credit_count == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def change(operation: Operation) -> str:
+    """An operation of an edit for people: ``"Crop to 864 × 1080"``."""
+    match operation:
+        case Crop() | Resize():
+            return f"{type(operation).__name__} to {operation.width} × {operation.height}"
+        case Pad():
+            return f"Pad to {operation.width} × {operation.height}, {operation.color}"
+        case Text():
+            text = " ".join(operation.text.split())
+            return f"Text “{text if len(text) <= SHOWN else text[:SHOWN] + '…'}”"
+        case Encode():
+            lossy = operation.format != "PNG"
+            name = kind(operation.format)
+            return f"{name}, quality {operation.quality}" if lossy else name
+
+
+def picture(width: int, height: int, of: str, count: float) -> str:
+    """A picture's facts: ``"1080 × 1350 · JPEG · 412 KB"``; `of` is its format."""
+    return f"{width} × {height} · {kind(of)} · {size(count)}"
+
+
+def kind(of: str) -> str:
+    """A format as it is written."""
+    return "WebP" if of == "WEBP" else of

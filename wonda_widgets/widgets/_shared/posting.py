@@ -1,0 +1,433 @@
+"""What the panels that post have in common: an account, a last look, and one post.
+
+    editing ──Publish──> confirming ──Publish now──> sending ──> running ──> editing
+                             │                          ├──> repeating (the same was posted)
+                             │                          ├──> unchecked (nobody knows if it was)
+                             └──Keep editing            └──> unknown <──> checking
+
+The step changes on the package's loop before anything is sent. So however often
+something is clicked, and in however many tabs, one click is one post.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from ...errors import (
+    AlreadyPublishedError,
+    HistoryUnavailableError,
+    InvalidInputError,
+    OutcomeUnknownError,
+    WondaError,
+)
+from ...jobs.job import SCHEDULED
+from ...publishing.duplicate_guard import Finding
+from ...publishing.limits import MAX_ALT_TEXT, MAX_CAPTION, check_length
+from ...utils import event_loop
+from . import messages
+from .job_tracking import WatchingPanel
+from .permissions import Permission, requires
+from .subscriptions import Following
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from ...jobs.job import Job
+    from ...models import Snapshot
+
+MOST_CHECKS = 60  # by itself
+UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
+
+#: Why nothing was sent, by the error's code.
+NOT_SENT = {
+    "already_published": "Already posted.",
+    "already_requested": "Already asked for.",
+    "possibly_published": "Possibly posted already.",
+    "history_unavailable": "Not checked.",
+}
+
+
+class PostingPanel(WatchingPanel):
+    """A panel that posts something to Instagram, once."""
+
+    _seen_with = Permission.PUBLISH
+    _page_sets = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
+
+    media_id = traitlets.Unicode("").tag(sync=True)
+    """What is published; of several pictures all ids, in their order, with a space between."""
+    caption = traitlets.Unicode("").tag(sync=True)
+    fixing = traitlets.Unicode("").tag(sync=True)
+    """What is being changed before it is posted; empty for nothing."""
+    accounts: Any = traitlets.List().tag(sync=True)
+    accounts_state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"``, ``"ready"``, ``"none"`` or ``"unavailable"``."""
+    account = traitlets.Unicode("").tag(sync=True)
+    """The chosen account's id."""
+    confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
+    step = traitlets.Unicode("editing").tag(sync=True)
+    """``"editing"``, ``"confirming"``, ``"repeating"`` (the same was posted before: again?),
+    ``"unchecked"`` (whether it was cannot be checked: publish anyway?), ``"sending"``,
+    ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
+    summary = traitlets.Dict().tag(sync=True)
+    """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
+    earlier = traitlets.Dict().tag(sync=True)
+    """Why the last `Publish` sent nothing: ``title``, ``text`` and, of the same post made before,
+    ``link``."""
+    settled = traitlets.Unicode("").tag(sync=True)
+    """What was found out about a post whose outcome was unknown, until the next one."""
+    undecided = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the history cannot tell, so that the person is asked."""
+    again_in = traitlets.Float(0.0).tag(sync=True)
+    """Seconds until the history is looked at again by itself; 0 for never."""
+    suspect = traitlets.Unicode("").tag(sync=True)
+    """The address of a post that may be the one in doubt."""
+    posted = traitlets.Dict().tag(sync=True)
+    """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``, and
+    ``due`` (likewise) if it only waits for its time."""
+    limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
+
+    def __init__(self, *args: Any, **traits: Any) -> None:
+        self._listeners: list[Callable[[Job], object]] = []
+        self._unknown: Job | OutcomeUnknownError | None = None
+        self._checks = 0
+        self._recheck: asyncio.Task[None] | None = None
+        super().__init__(*args, job_label="Publishing", **traits)
+        self._following_scheduled = Following(self._unwatch)
+        event_loop.post(self._load)
+
+    def on_job(self, listener: Callable[[Job], object]) -> None:
+        """Have `listener` called, on the package's loop, with each new publish job."""
+        self._listeners.append(listener)
+
+    def _kept_facts(self) -> list[tuple[str, str]]:
+        last = self.posted
+        word = "Scheduled" if "due" in last else "Posted"
+        at = last.get("due") or last.get("time")
+        return [
+            ("Caption", self.summary.get("caption") or self.caption),
+            (word, f"to {last['account']}, {messages.moment(at)}" if at else ""),
+            ("Address", last.get("link", "")),
+            *super()._kept_facts(),
+        ]
+
+    # ------------------------------------------------------------ what a panel has of its own
+
+    def _wanted_post(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked for beside account and caption, if nothing speaks against it."""
+        raise NotImplementedError
+
+    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+        """Post what was summed up; `allowed` as `publish.instagram` takes it."""
+        raise NotImplementedError
+
+    def _offer_next(self) -> None:
+        """Take up what was to be published next, while the last post was on its way."""
+
+    @property
+    def _has_next(self) -> bool:
+        return False
+
+    # ------------------------------------------------------------ accounts
+
+    def _load(self) -> None:
+        if not self._closed:
+            self.accounts_state = "loading"
+            self._start(self._load_accounts)
+
+    @requires(Permission.PUBLISH)
+    def _on_reload(self, _content: object) -> None:
+        # What a summary spoke of does not change under it.
+        if self.accounts_state != "loading" and self.step == "editing":
+            self._load()
+
+    async def _load_accounts(self) -> None:
+        try:
+            accounts = await self._client.accounts.instagram()
+        except Exception:
+            self.accounts_state = "unavailable"
+            raise
+        ids = [account.instagram_account_id for account in accounts]
+        with self.hold_sync():
+            self.accounts = [{"id": a.instagram_account_id, "name": a.name} for a in accounts]
+            # With several accounts none is guessed: a post on the wrong one is public.
+            if self.account not in ids:
+                self.account = ids[0] if len(ids) == 1 else ""
+            self.accounts_state = "ready" if ids else "none"
+
+    # ------------------------------------------------------------ publishing
+
+    @requires(Permission.PUBLISH)
+    def _on_publish(self, content: Mapping[str, Any]) -> None:
+        if self.step != "editing" or self.fixing:
+            return
+        self.error = None
+        self._check_seen(content.get("media_id", self.media_id), self.media_id)
+        self.summary = self._checked(content)
+        if self.confirm_publish:
+            self.step = "confirming"
+        else:
+            self._submit()
+
+    @requires(Permission.PUBLISH)
+    def _on_edit(self, _content: object) -> None:
+        if self.step in {"confirming", "repeating", "unchecked"}:
+            self.step = "editing"
+
+    @requires(Permission.PUBLISH)
+    def _on_repeat(self, content: Mapping[str, Any]) -> None:
+        if self.step == "repeating" and content.get("media_id") == self.summary["media_id"]:
+            self._submit(allow_repeat=True)
+
+    @requires(Permission.PUBLISH)
+    def _on_unchecked(self, content: Mapping[str, Any]) -> None:
+        if self.step == "unchecked" and content.get("media_id") == self.summary["media_id"]:
+            self._submit(allow_unchecked=True)
+
+    @requires(Permission.PUBLISH)
+    def _on_confirm(self, content: Mapping[str, Any]) -> None:
+        # The step changes here, on the loop, before anything is sent; a second click
+        # (or a second tab) finds it changed.
+        if self.step != "confirming":
+            return
+        self._check_seen(content.get("media_id"), self.summary["media_id"])
+        self._submit()
+
+    def _check_seen(self, seen: object, media_id: str) -> None:
+        """Refuse what was said while looking at another picture."""
+        if seen != media_id:
+            self.step = "editing"
+            raise InvalidInputError("media_id", "The picture changed meanwhile.", "Look again.")
+
+    def _checked(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What will be posted, if nothing speaks against it."""
+        chosen = {
+            name: str(content.get(name, getattr(self, name))) for name in ("account", "caption")
+        }
+        names = {account["id"]: account["name"] for account in self.accounts}
+        if not self.media_id:
+            raise InvalidInputError("media_id", "There is no picture to publish yet.")
+        if chosen["account"] not in names:
+            raise InvalidInputError(
+                "account",
+                "No Instagram account is chosen.",
+                "Choose one; connect accounts in your Wonda settings, then refresh.",
+            )
+        check_length("caption", chosen["caption"], MAX_CAPTION)
+        own = self._wanted_post(content)
+        named = {"media_id": self.media_id, "account_name": names[chosen["account"]]}
+        return {**chosen, **own, **named}
+
+    def _submit(self, **allowed: bool) -> None:
+        self.step = "sending"
+        self.settled = ""
+        self._watch(None)
+        self._start(self._publish, self.summary, allowed)
+
+    async def _publish(self, summary: Mapping[str, Any], allowed: Mapping[str, bool]) -> None:
+        try:
+            job = await self._make_post(summary, **allowed)
+        except (AlreadyPublishedError, HistoryUnavailableError) as error:
+            self.earlier = {
+                "title": NOT_SENT.get(error.code, ""),
+                "text": error.message,
+                "link": getattr(error, "permalink", None) or "",
+            }
+            is_same = isinstance(error, AlreadyPublishedError)
+            self.step = "repeating" if is_same else "unchecked"
+        except OutcomeUnknownError as error:
+            self._doubt(error)
+            raise
+        except BaseException:
+            self.step = "editing"
+            raise
+        else:
+            self._follow(job)
+
+    def _follow(self, job: Job) -> None:
+        self.step = "running"
+        self.posted = {}
+        self._watch(job)
+        for listener in self._listeners:
+            self._guard(listener, job)
+
+    def take_over(self, job: Job) -> None:
+        """Go on with a post of an earlier kernel from where it stands. On the loop only."""
+        body = job.request
+        names = {account["id"]: account["name"] for account in self.accounts}
+        account = body.get("instagramAccountId") or ""
+        self.summary = {
+            "account": account,
+            "account_name": names.get(account, "the account"),
+            "media_id": " ".join(body.get("mediaIds") or [body.get("mediaId") or ""]),
+            "caption": body.get("caption") or "",
+            "alt_text": body.get("altText") or "",
+            "product": body.get("product") or "IMAGE",
+            "scheduled_at": body.get("scheduledAt") or "",
+        }
+        self.settled = ""
+        if job.id is not None or job.done:
+            self._follow(job)
+            return
+        self._doubt(job)
+        self.error = messages.problem(job.snapshot.error or WondaError(""))
+
+    # ------------------------------------------------------------ after an unknown outcome
+
+    def _doubt(self, unknown: Job | OutcomeUnknownError) -> None:
+        self._unknown, self._checks = unknown, 0
+        with self.hold_sync():
+            self.undecided = False
+            self.again_in = 0.0
+            self.suspect = ""
+            self.posted = {}
+            self.step = "unknown"
+
+    def check(self) -> None:
+        """Do what `Check` does. On the loop only."""
+        self._on_check(None)
+
+    @requires(Permission.SETTLE)
+    def _on_check(self, _content: object) -> None:
+        if self.step == "unknown" and self._unknown is not None:
+            if self._recheck is not None and self._recheck is not asyncio.current_task():
+                self._recheck.cancel()
+            self._checks += 1
+            self.step = "checking"
+            self._start(self._check, self._unknown)
+
+    async def _check(self, unknown: Job | OutcomeUnknownError) -> None:
+        try:
+            finding = await self._client.publish.check(unknown)
+        except WondaError as error:
+            reason = f"The account’s history cannot be read now: {error.message}"
+            self._still_unknown(Finding(posted=None, message=reason))
+            return
+        except BaseException:
+            self.step = "unknown"
+            raise
+        if finding.job is not None:
+            self.error = None
+            finding.job.resume()
+            self._follow(finding.job)
+        elif finding.posted is None:
+            self._still_unknown(finding)
+        else:
+            self._settle(posted=finding.posted, message=finding.message, link=finding.permalink)
+
+    def _still_unknown(self, finding: Finding) -> None:
+        with self.hold_sync():
+            self.step = "unknown"
+            # Whoever has looked twice may know better than the history.
+            self.undecided = finding.again_in is None or self._checks > 1
+            self.again_in = finding.again_in or 0.0
+            self.suspect = finding.permalink or ""
+            self.error = {**UNKNOWN, "text": finding.message}
+        if finding.again_in is not None and self._checks <= MOST_CHECKS:
+            self._recheck = self._start(self._check_again, finding.again_in, self._unknown)
+
+    async def _check_again(self, seconds: float, unknown: object) -> None:
+        await asyncio.sleep(seconds)
+        if self._unknown is unknown and not self._closed:
+            self.check()
+
+    def _settle(self, *, posted: bool, message: str, link: str | None = None) -> None:
+        self._unknown = None
+        if posted:
+            self._posted(link, None)
+        with self.hold_sync():
+            self.job_phase = "none"
+            self.step = "editing"
+            self.error = None
+        if self._has_next:
+            message = "The last picture was not posted. Choose it again to publish it."
+        self._offer_next()
+        self.settled = "" if posted else message
+
+    @requires(Permission.SETTLE)
+    def _on_settled(self, content: Mapping[str, Any]) -> None:
+        """Somebody looked at the account and says so: the form is free again."""
+        if self.step == "unknown" and self._unknown is not None:
+            self.step = "checking"
+            self._start(self._take_word, self._unknown, content.get("posted") is True)
+
+    async def _take_word(self, unknown: Job | OutcomeUnknownError, posted: bool) -> None:  # noqa: FBT001
+        try:
+            await self._client.publish.settle(unknown, posted=posted)
+        except BaseException:
+            self.step = "unknown"
+            raise
+        self._settle(posted=posted, message="Noted: not posted. You can publish it.")
+
+    # ------------------------------------------------------------ the post's job
+
+    def _posted(self, link: str | None, at: float | None) -> None:
+        self._following_scheduled.end()  # this speaks of another post now
+        self.posted = {
+            "account": self.summary["account_name"],
+            "media_id": self.summary["media_id"],
+            "time": at or time.time(),
+            "link": link or "",
+        }
+
+    def _waits(self, due: datetime | None) -> None:
+        """A scheduled post is nothing to look at until its time: the form is free again."""
+        job = self._job
+        self._watch(None)
+        self._job = job
+        self.posted = {
+            "account": self.summary["account_name"],
+            "media_id": self.summary["media_id"],
+            "time": time.time(),
+            "link": "",
+            "due": due.timestamp() if due else 0.0,
+        }
+        self.step = "editing"
+        if job is not None:
+            told = self.posted
+            self._following_scheduled.begin(job.watch(lambda now: self._came_of(told, now)))
+        self._offer_next()
+
+    def _came_of(self, told: Mapping[str, Any], now: Snapshot) -> None:
+        """What became of a scheduled post, as long as this still speaks of it."""
+        if now.terminal or self.posted != told:
+            self._following_scheduled.end()
+        if self._closed or self.posted != told or not now.terminal:
+            return
+        if now.status == "succeeded":
+            ended = now.finished_at
+            self.posted = {
+                **{name: value for name, value in told.items() if name != "due"},
+                "time": ended.timestamp() if ended else time.time(),
+                "link": now.permalink or "",
+            }
+            return
+        self.posted = {}
+        if now.status == "canceled":
+            self.settled = "The scheduled post was canceled. It will not be posted."
+        else:
+            why = now.error_message or "The service gave no reason."
+            title = "The scheduled post failed."
+            self.error = {"title": title, "text": f"{why} Nothing was posted.", "field": ""}
+
+    def _show(self, job: Job, snapshot: Snapshot) -> None:
+        if snapshot.status == SCHEDULED:
+            self._waits(snapshot.scheduled_for)
+            return
+        super()._show(job, snapshot)
+        if job.id is None:  # it had its result at once: there was nothing to follow
+            self.job_phase = "none"
+        if snapshot.status == "succeeded":
+            ended = snapshot.finished_at
+            self._posted(snapshot.permalink, ended.timestamp() if ended else None)
+        if snapshot.terminal:
+            self.step = "editing"
+            self._offer_next()
+        elif snapshot.error is not None:  # it cannot be followed any more, but may be posted
+            self._doubt(job)
+        elif self.step == "unknown":  # it is followed again
+            self.step = "running"

@@ -1,0 +1,305 @@
+"""The picture that is to be posted: checked, mended if wanted, and brought back.
+
+    original ──operations──> rendered here ──upload──> its media id is what gets posted
+
+All fixes of a picture are one edit of its original, so nothing is encoded twice.
+What was made once is remembered: the same fix again is the same media, which
+cannot be posted twice by mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import traitlets
+
+from ...errors import OutcomeUnknownError, WondaError
+from ...imaging import decode_threads
+from ...imaging.operations import Crop, Pad, Resize
+from ...publishing import preflight
+from ...publishing.preflight import Facts, Fix, Point
+from ...utils import event_loop
+from . import messages
+from .permissions import Permission, requires
+from .posting import PostingPanel
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from ...client.wonda_client import AsyncWonda
+    from ...imaging.apply_edits import Edited
+    from ...imaging.operations import Operation
+    from ...imaging.preview import Preview
+    from ...models import Media
+
+PRODUCTS = ("IMAGE", "STORIES")
+CARD = 480  # pixels, the longest side of the picture that a crop is drawn on
+CARD_BYTES = 60_000
+MADE = 20  # changed pictures that are remembered
+
+
+@dataclass
+class Picture:
+    """A picture that can be posted; `original` gives its bytes, where they can be had."""
+
+    media_id: str
+    thumb: bytes
+    facts: Facts | None = None
+    original: Callable[[], Awaitable[bytes]] | None = None
+
+
+class PreflightPanel(PostingPanel):
+    """A panel that checks what is to be posted, and fixes the picture on request."""
+
+    thumb = traitlets.Bytes(b"").tag(sync=True)
+    product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
+    """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
+    points: Any = traitlets.List().tag(sync=True)
+    """What Instagram is not likely to take, what is advised and what is fine, in words."""
+    every_fix = traitlets.Dict().tag(sync=True)
+    """One fix for all that misses, where that takes more than one."""
+    fixed = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the picture is a changed one."""
+
+    def __init__(self, *args: Any, **traits: Any) -> None:
+        self._original: Picture | None = None
+        self._current: Picture | None = None
+        self._operations: tuple[Operation, ...] = ()
+        self._made: dict[tuple[str, tuple[Operation, ...]], Picture] = {}
+        self._fixes: dict[str, Fix] = {}
+        self._unseen: Point | None = None
+        super().__init__(*args, **traits)
+        self.observe(
+            lambda _: event_loop.post(self._check_points), ["media_id", "caption", "product"]
+        )
+        event_loop.post(self._check_points)
+
+    @property
+    def _may_fix(self) -> bool:
+        """Whether nothing speaks of the picture that it is now."""
+        return self.step == "editing"
+
+    # ------------------------------------------------------------ the picture
+
+    def _take(self, picture: Picture, preview: Preview | None = None) -> None:
+        """Make another picture the one to publish."""
+        self._original = picture
+        self.fixing = ""
+        self._use(picture, ())
+        if preview is not None and not picture.thumb:
+            self._start(self._enlarge, picture, preview.data)
+
+    def _use(self, picture: Picture, operations: tuple[Operation, ...]) -> None:
+        self._current, self._operations = picture, operations
+        with self.hold_sync():
+            self.media_id = picture.media_id
+            self.thumb = picture.thumb
+            self.fixed = bool(operations)
+            self._check_points()
+
+    async def _enlarge(self, picture: Picture, preview: bytes) -> None:
+        """Have a copy on which a crop can be drawn."""
+        picture.thumb = await decode_threads.decoding(card, preview)
+        if self._current is picture:
+            self.thumb = picture.thumb
+
+    async def _learn(self, media: Media) -> None:
+        """Look at a picture that nobody has shown."""
+        try:
+            data = await self._client.media.download(media)
+            preview = await decode_threads.decoding(looked_at, data)
+        except WondaError as error:  # it can be posted all the same
+            title = "The picture could not be looked at."
+            self._unseen = Point(about="picture", level="advice", title=title, text=error.message)
+            self._check_points()
+            return
+        if self.media_id == media.media_id and self._original is None:
+            thumb = await decode_threads.decoding(card, preview.data)
+            original = partial(self._client.media.download, media)
+            self._take(Picture(media.media_id, thumb, facts_of(preview), original))
+
+    # ------------------------------------------------------------ the check
+
+    def _check_points(self) -> None:
+        if self._closed:
+            return
+        if self._current is not None and self._current.media_id != self.media_id:
+            # Somebody set another id, of which nothing is known.
+            self._current = self._original = self._unseen = None
+            self.thumb, self.fixed, self.fixing = b"", False, ""
+        facts = self._current.facts if self._current else None
+        points = preflight.check(facts, self.product, self.caption) if self.media_id else []
+        if self._unseen and facts is None:
+            points.insert(0, self._unseen)
+        every = preflight.every_fix(facts, self.product) if facts else None
+        can_edit = self._original is not None and self._original.original is not None
+        self._fixes = {}
+
+        def offered(key: str, fix: Fix) -> dict[str, Any]:
+            self._fixes[key] = fix
+            return _shown(key, fix, facts)
+
+        with self.hold_sync():
+            self.points = [
+                {
+                    "level": point.level,
+                    "title": point.title,
+                    "text": point.text,
+                    "fixes": [
+                        offered(f"{point.about}.{number}", fix)
+                        for number, fix in enumerate(point.fixes)
+                        if can_edit or fix.product
+                    ],
+                }
+                for point in points
+            ]
+            self.every_fix = offered("every", every) if every and can_edit else {}
+
+    # ------------------------------------------------------------ a fix
+
+    @requires(Permission.PUBLISH)
+    def _on_fix(self, content: Mapping[str, Any]) -> None:
+        fix = self._fixes.get(str(content.get("key")))
+        # As with a post: `fixing` changes here, on the loop, so a second click finds it
+        # changed; and a fix is of the picture that was looked at, or it is none.
+        if fix is None or not self._can_change(content):
+            return
+        self.error = None
+        if fix.product:
+            self.product = fix.product
+            return
+        original = self._original
+        if original is None or original.original is None:
+            return
+        self.fixing = fix.label
+        operations = self._operations + _colored(fix.operations, content.get("color"))
+        self._start(self._fix, original, original.original, operations)
+
+    @requires(Permission.PUBLISH)
+    def _on_original(self, content: Mapping[str, Any]) -> None:
+        if self._original is not None and self._can_change(content):
+            self.error = None
+            self._use(self._original, ())
+
+    def _can_change(self, content: Mapping[str, Any]) -> bool:
+        seen = content.get("media_id") == self.media_id
+        return seen and self._may_fix and not self.fixing
+
+    async def _fix(
+        self,
+        original: Picture,
+        fetch: Callable[[], Awaitable[bytes]],
+        operations: tuple[Operation, ...],
+    ) -> None:
+        try:
+            made = self._made.get((original.media_id, operations))
+            if made is None:
+                made = await self._make(original, await fetch(), operations)
+        except WondaError as error:
+            if self._original is original:
+                self.error = not_changed(error)
+        else:
+            # Another picture may have been chosen meanwhile, or a post begun from code.
+            if self._original is original and self._may_fix and not self._closed:
+                self._use(made, operations)
+        finally:
+            if self._original is original:
+                self.fixing = ""
+
+    async def _make(
+        self, original: Picture, data: bytes, operations: tuple[Operation, ...]
+    ) -> Picture:
+        made = await edited(self._client, original, data, operations)
+        self._made[original.media_id, operations] = made
+        while len(self._made) > MADE:
+            del self._made[next(iter(self._made))]
+        return made
+
+
+async def edited(
+    client: AsyncWonda, of: Picture, data: bytes, operations: tuple[Operation, ...]
+) -> Picture:
+    """Make an edit of a picture here, upload it, and give what came of it."""
+    made, thumb = await decode_threads.decoding(
+        _rendered, data, operations, seconds=decode_threads.EDIT_SECONDS
+    )
+    media = await client.media.upload(
+        made.data,
+        name=f"picture.{made.format.lower()}",
+        edit={"of": of.media_id, "operations": msgspec.to_builtins(operations)},
+    )
+    facts = Facts(made.width, made.height, made.format, len(made.data))
+    return Picture(media.media_id or "", thumb, facts)
+
+
+def not_changed(error: WondaError) -> messages.Problem:
+    if isinstance(error, OutcomeUnknownError):
+        why = "It was sent, but no answer came; a copy may lie in your Wonda library."
+    else:
+        problem = messages.problem(error)
+        why = f"{problem['title']} {problem['text']}"
+    return {
+        "title": "The picture was not changed.",
+        "text": f"{why} It is as it was, nothing was posted, and you can try again.",
+        "field": "",
+    }
+
+
+def _shown(key: str, fix: Fix, facts: Facts | None) -> dict[str, Any]:
+    """A fix as the browser knows it; `area`: what a crop keeps or a canvas adds, in parts of 1."""
+    shown: dict[str, Any] = {"key": key, "label": fix.label}
+    if facts is None:
+        return shown
+    wide, high = facts.width, facts.height
+    for operation in fix.operations:
+        match operation:
+            case Resize(width=wide, height=high):  # which a canvas is then added to
+                pass
+            case Crop(x=x, y=y, width=width, height=height):
+                at = {"x": x / wide, "y": y / high}
+                size = {"width": width / wide, "height": height / high}
+                shown["area"] = {"kind": "crop", **at, **size}
+            case Pad(width=width, height=height):
+                shown["area"] = {"kind": "pad", "width": width / wide, "height": height / high}
+    return shown
+
+
+def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operation, ...]:
+    """With the chosen colour, where a canvas is added."""
+    if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
+        return operations
+    return tuple(
+        msgspec.structs.replace(each, color=color) if isinstance(each, Pad) else each
+        for each in operations
+    )
+
+
+def facts_of(preview: Preview) -> Facts:
+    """What a preview tells of its original."""
+    return Facts(preview.width, preview.height, preview.format, preview.size, preview.animated)
+
+
+def looked_at(data: bytes) -> Preview:
+    """What is to be known of an original, and a copy of it; slow, for a thread."""
+    from ...imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return preview(data)
+
+
+def card(preview: bytes) -> bytes:
+    """A small copy; slow, for a thread."""
+    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return still(preview, CARD, CARD_BYTES).data
+
+
+def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[Edited, bytes]:
+    """An edit and a small copy of it; slow, for a thread."""
+    from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
+
+    made = apply_edits.apply(data, operations)
+    return made, card(made.data)

@@ -26,7 +26,7 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 BENCHMARKS = "tests/package/test_benchmarks.py"
 
-#: What measures, takes pictures or draws plots wants what the tests want.
+#: What measures, takes images or draws plots wants what the tests want.
 MORE = ("tests", "notebooks/benchmarks", "notebooks/fan_out")
 
 #: A file stays together, and the long ones come first: see tests/conftest.py.

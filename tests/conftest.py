@@ -170,12 +170,12 @@ def served():
     def start(**options: Any) -> tuple[Any, str]:
         context = serving(**options)
         stack.append(context)
-        return event_loop.call(context.__aenter__())
+        return event_loop.run_blocking(context.__aenter__())
 
     yield start
     for context in stack:
         with contextlib.suppress(Exception):
-            event_loop.call(context.__aexit__(None, None, None))
+            event_loop.run_blocking(context.__aexit__(None, None, None))
 
 
 #: The address of a service that a test plays itself, by a fixture called `service`.

@@ -1,4 +1,4 @@
-"""Pictures of the panels from the real thing in a real browser.
+"""Images of the panels from the real thing in a real browser.
 
 python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
 
@@ -72,7 +72,7 @@ WIDTHS = (400, 1200)
 
 
 def studio(page: Page) -> Iterator[str]:
-    """From a prompt to a post, then two mistakes, and what is done with a picture."""
+    """From a prompt to a post, then two mistakes, and what is done with an image."""
     yield from made_and_posted(page)
     yield from changed_and_kept(page)
 
@@ -90,7 +90,7 @@ def made_and_posted(page: Page) -> Iterator[str]:
     yield "2-running"
     page.get_by_role("img", name="A sunset").first.wait_for()
     page.wait_for_timeout(500)
-    yield "3-picture"
+    yield "3-image"
     prompt.fill("A mountain lake in the snow")
     page.get_by_role("combobox", name="Aspect ratio").select_option("16:9")
     generate.click()
@@ -116,7 +116,7 @@ def made_and_posted(page: Page) -> Iterator[str]:
 
 
 def changed_and_kept(page: Page) -> Iterator[str]:
-    """A picture that the feed does not take: checked, edited, kept."""
+    """An image that the feed does not take: checked, edited, kept."""
     page.get_by_role("textbox", name="Prompt").fill("A sunset, too wide for the feed")
     page.get_by_role("combobox", name="Aspect ratio").select_option("9:16")
     page.get_by_role("combobox", name="Resolution").select_option("2K")
@@ -194,7 +194,7 @@ def history(page: Page) -> Iterator[str]:
 
 
 def posts(page: Page) -> Iterator[str]:
-    """Several pictures as one post, and one that waits for its time."""
+    """Several images as one post, and one that waits for its time."""
     run = page.get_by_role("button", name="Run 8")
     run.wait_for()
     page.wait_for_timeout(500)
@@ -213,7 +213,7 @@ def posts(page: Page) -> Iterator[str]:
     form.get_by_text("All are JPEG").wait_for()
     form.get_by_role("button", name="Move right").first.click()
     # What is published is what was seen: a click before the answer would be of the old order.
-    expect(form.get_by_role("button", name=re.compile("^Move right: picture 2"))).to_be_focused()
+    expect(form.get_by_role("button", name=re.compile("^Move right: image 2"))).to_be_focused()
     form.get_by_role("button", name="Publish", exact=True).click()
     form.get_by_role("button", name="Publish now").wait_for()
     yield "2-confirm"
@@ -268,7 +268,7 @@ SCENES = {
 
 
 def take(browser: Browser, url: str, scene: str, width: int, folder: Path, name: str) -> None:
-    """Save a picture of each state at one width."""
+    """Save an image of each state at one width."""
     is_lab = name.startswith("lab")
     # JupyterLab has bars at both sides; the panel is to have the width that was asked for.
     size = {"width": width + (160 if is_lab else 40), "height": 3200}
@@ -295,7 +295,7 @@ def take(browser: Browser, url: str, scene: str, width: int, folder: Path, name:
 
 
 def everything(folder: Path, scenes: list[str]) -> None:
-    """Take all pictures of these scenes."""
+    """Take all images of these scenes."""
     folder.mkdir(parents=True, exist_ok=True)
     with frontends.chromium() as browser:
         for theme in ("light", "dark"):

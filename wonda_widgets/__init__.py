@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .jobs.job import Job as Job
     from .journal.budgets import Budget as Budget
     from .journal.database import JournalWarning as JournalWarning
-    from .journal.images import Picture as Picture
+    from .journal.images import GeneratedImage as GeneratedImage
     from .journal.journal import Journal as Journal
     from .matrix.matrix import Matrix as Matrix
     from .models import Media as Media
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from .widgets.prompt_lab import PromptLab as PromptLab
     from .widgets.publish_form import PublishForm as PublishForm
     from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
-    from .widgets.story import Story as Story
+    from .widgets.story import Timeline as Timeline
     from .widgets.studio import Studio as Studio
 
 _MODULE_OF = {
@@ -119,7 +119,7 @@ _MODULE_OF = {
     "edit": "client.edit",
     "Finding": "publishing.duplicate_guard",
     "Matrix": "matrix.matrix",
-    "Picture": "journal.images",
+    "GeneratedImage": "journal.images",
     "ScheduledPost": "publishing.scheduled_posts",
     "CarouselForm": "widgets.carousel_form",
     "storyboard": "client.storyboard",
@@ -134,7 +134,7 @@ _MODULE_OF = {
     "PromptLab": "widgets.prompt_lab",
     "PublishForm": "widgets.publish_form",
     "ScheduledPosts": "widgets.scheduled_posts",
-    "Story": "widgets.story",
+    "Timeline": "widgets.story",
     "Studio": "widgets.studio",
 }
 

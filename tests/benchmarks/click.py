@@ -19,7 +19,7 @@ from typing import IO
 
 from .notebook import Lab, lab
 from .rows import KEY, Row
-from .sandbox_server import serving_pictures
+from .sandbox_server import serving_images
 
 FIXED, FACTOR = 0.050, 1.2  # seconds; times the bare request
 
@@ -52,7 +52,7 @@ def measure(*, quick: bool) -> list[Row]:
     rounds = 3 if quick else 15
     with tempfile.TemporaryDirectory() as folder:
         paint(Path(folder), "smooth", 1, size=(1024, 1024))
-        with serving_pictures(Path(folder)) as (base_url, arrivals), lab() as opened:
+        with serving_images(Path(folder)) as (base_url, arrivals), lab() as opened:
             opened.open("click.ipynb", BEGIN.format(key=KEY, base_url=base_url))
             opened.run_next()
             opened.page.evaluate(CLICKED)
@@ -80,7 +80,7 @@ def _click(opened: Lab, arrivals: IO[str]) -> float:
     page = opened.page
     generate = page.get_by_role("button", name="Generate")
     page.locator("button[aria-disabled=false]", has_text="Generate").wait_for()
-    page.wait_for_timeout(300)  # what the last picture left to do is over
+    page.wait_for_timeout(300)  # what the last image left to do is over
     generate.click()
     arrived = float(arrivals.readline())
     clicked: float = page.evaluate("() => window.clicked")

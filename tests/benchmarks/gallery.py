@@ -1,9 +1,9 @@
-"""A gallery of a thousand pictures, and a search over ten thousand, in a real JupyterLab.
+"""A gallery of a thousand images, and a search over ten thousand, in a real JupyterLab.
 
-The journal holds 10,000 pictures with their thumbnails, as a year of work leaves it.
+The journal holds 10,000 images with their thumbnails, as a year of work leaves it.
 
-- First paint: from the cell's run until each card in sight shows its picture, of 1,000
-  pictures against 20, in turn.
+- First paint: from the cell's run until each card in sight shows its image, of 1,000
+  images against 20, in turn.
 - Scrolling: end to end in eight seconds; the frames of the worst second.
 - Memory of the kernel: what it grows by while all 1,000 are looked at.
 - The saved notebook: what it grows by, with the widget's state in it.
@@ -41,11 +41,11 @@ BEGIN = """
 import os
 import wonda_widgets as ww
 wonda = ww.Wonda("sk_" + "5a" * 32, base_url="http://127.0.0.1:9/api/v1")
-pictures = wonda.history.search(limit=1000)
+images = wonda.history.search(limit=1000)
 def rss():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-print(len(pictures), "pictures are there")
+print(len(images), "images are there")
 """
 # Runs a cell of a gallery; resolves with the milliseconds until all in sight is painted.
 PAINTED = """
@@ -54,7 +54,7 @@ async ([count, mark]) => {
   const panel = jupyterapp.shell.currentWidget.content;
   const began = performance.now();
   panel.activeCell.model.sharedModel.setSource(
-    `gallery = ww.Gallery(pictures[:${count}], wonda=wonda).add_class("${mark}")\\ngallery`
+    `gallery = ww.Gallery(images[:${count}], wonda=wonda).add_class("${mark}")\\ngallery`
   );
   jupyterapp.commands.execute("notebook:run-cell");
   while (true) {
@@ -92,7 +92,7 @@ async ([mark, seconds]) => {
 }
 """
 # Types one more letter; resolves with the milliseconds until the answer is painted: another
-# order has come (a number beside shows it), and each card in sight has its title and picture.
+# order has come (a number beside shows it), and each card in sight has its title and image.
 TYPED = """
 async ([mark, text]) => {
   const root = document.querySelector(`.${mark}`);
@@ -131,7 +131,7 @@ def measure(*, quick: bool) -> list[Row]:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             frontends.open_notebook(page, url, NAME)
             frontends.run_all(page)
-            page.get_by_text(f"{MANY} pictures are there").wait_for()
+            page.get_by_text(f"{MANY} images are there").wait_for()
             page.wait_for_timeout(1000)
             _painted(page, FEW, "warm")  # loads what is loaded once
             few, many = [], []
@@ -148,7 +148,7 @@ def measure(*, quick: bool) -> list[Row]:
     p95 = quantiles(keys, n=20)[-1] if len(keys) > 1 else keys[0]
     return [
         Row.ratio(
-            f"gallery: first paint, {MANY:,} pictures against {FEW}",
+            f"gallery: first paint, {MANY:,} images against {FEW}",
             [took / 1000 for took in many],
             [took / 1000 for took in few],
             2,
@@ -242,7 +242,7 @@ ipywidgets.VBox([found, order])`
 
 
 def fill(path: Path, count: int) -> None:
-    """Make a journal with many pictures, and their thumbnails beside it."""
+    """Make a journal with many images, and their thumbnails beside it."""
     from io import BytesIO
 
     from PIL import Image

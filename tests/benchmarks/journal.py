@@ -1,7 +1,7 @@
 """What the journal costs for a job's whole life, and on which thread.
 
 A life is eight writes: begun, leaving, accepted, and what the service says five times
-(four statuses and the end, with a picture). A process makes many, in a file on disk, and
+(four statuses and the end, with an image). A process makes many, in a file on disk, and
 counts the CPU of all its threads. Then a real client makes jobs, and each transaction notes
 the thread that it is on.
 """

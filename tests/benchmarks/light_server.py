@@ -30,7 +30,7 @@ from .rows import ROOT, keyless
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PICTURE = {"mimeType": "image/png", "width": 1024, "height": 1024}
+IMAGE = {"mimeType": "image/png", "width": 1024, "height": 1024}
 PRICE = {"model": "m", "estimatedCostMicrodollars": 40000, "estimatedCostUsd": "0.04"}
 OFFERED = {"generation": {"image": [{"key": "m", "label": "M", "attachments": [], "params": {}}]}}
 FAL = {"request_id": "r", "logs": None, "metrics": {}, "error": None, "error_type": None}
@@ -82,7 +82,7 @@ class Server:
 
     def _wonda(self, name: str) -> dict[str, Any]:
         done = self._look(name)
-        outputs = [{"outputKey": "image", "media": {"mediaId": name, "url": "x", **PICTURE}}]
+        outputs = [{"outputKey": "image", "media": {"mediaId": name, "url": "x", **IMAGE}}]
         return {
             "inferenceJobId": name,
             "status": "succeeded" if done else "in_progress",

@@ -1,6 +1,6 @@
 """How long a matrix of 200 jobs takes, 8 at once, against a bare loop of httpx.
 
-Both ask the same sandbox, in a process of its own, for the same pictures, and follow
+Both ask the same sandbox, in a process of its own, for the same images, and follow
 each job at the pace of the service's page. The bare loop has no journal, no price, no
 budget and no progress; the matrix has all of these.
 """
@@ -31,7 +31,7 @@ SECONDS = "0.6"
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Make the same pictures both ways, in turn."""
+    """Make the same images both ways, in turn."""
     count, rounds = (12, 1) if quick else (COUNT, 3)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ async def _bare(url: str, count: int) -> float:
                 f"{url}/image/generate", json={"model": "z-image", "prompt": prompt}
             )
             job = asked.json()["inferenceJobId"]
-            for delay in polling.waits():
+            for delay in polling.delays():
                 told = (await client.get(f"{url}/jobs/inference/{job}")).json()
                 if told["status"] == "succeeded":
                     return

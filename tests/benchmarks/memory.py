@@ -1,14 +1,14 @@
-"""What a kernel grows by while a thousand 4K pictures are made and shown.
+"""What a kernel grows by while a thousand 4K images are made and shown.
 
 A real kernel runs a displayed Studio on a service in another process, whose jobs have
-ended at the first look. Picture after picture is generated, downloaded, decoded and
-shown; this side takes every message, as a browser would. The pictures are a few files,
+ended at the first look. Image after image is generated, downloaded, decoded and
+shown; this side takes every message, as a browser would. The images are a few files,
 3840 × 2160, but each one is a job, an address and a media of its own, so that nothing is
 known from before. They are smooth ones, which decode fast: as many pixels as others,
 and the run takes minutes, not a quarter of an hour.
 
 The memory is what the system says the kernel holds (its resident set), after ten
-pictures and after the last. Python and the C library keep some of what was freed.
+images and after the last. Python and the C library keep some of what was freed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jupyter_client.manager import KernelManager
 from PIL import Image
 
 from .rows import KEY, Row
-from .sandbox_server import serving_pictures
+from .sandbox_server import serving_images
 
 if TYPE_CHECKING:
     from jupyter_client.blocking import BlockingKernelClient
@@ -59,21 +59,21 @@ for number in range({count}):
         time.sleep(0.005)
     shown = studio.media.media_id
     if studio.preview.shown.preview.width != {wide}:
-        raise RuntimeError("This is not the picture that was served.")
+        raise RuntimeError("This is not the image that was served.")
     if (number + 1) % {each} == 0:
         held.append([number + 1, process.memory_info().rss / 1e6])
 """
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Make pictures, and look at the kernel's memory meanwhile."""
+    """Make images, and look at the kernel's memory meanwhile."""
     count = FEW if quick else MANY
     with tempfile.TemporaryDirectory() as folder:
-        home, pictures = Path(folder, "home"), Path(folder, "pictures")
+        home, images = Path(folder, "home"), Path(folder, "images")
         home.mkdir()
-        pictures.mkdir()
-        _paint(pictures)
-        with serving_pictures(pictures) as (base_url, _):
+        images.mkdir()
+        _paint(images)
+        with serving_images(images) as (base_url, _):
             manager = KernelManager(kernel_name="python3")
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             manager.start_kernel(env=frontends.environment(home), **quiet)
@@ -89,12 +89,12 @@ def measure(*, quick: bool) -> list[Row]:
     begin, end = course[0][1], course[-1][1]
     return [
         Row(
-            f"memory of the kernel, {count:,} 4K pictures shown: growth in MB after the first ten",
+            f"memory of the kernel, {count:,} 4K images shown: growth in MB after the first ten",
             f"{end:,.0f} MB",
             f"{begin:,.0f} MB after ten",
             max(0.0, end - begin),  # the kernel may have given memory back meanwhile
             ALLOWED,
-            points={"pictures and MB": course},
+            points={"images and MB": course},
         )
     ]
 

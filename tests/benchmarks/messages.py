@@ -6,9 +6,9 @@ the browser and the kernel tells changes only.
 
 A real kernel runs a displayed `Studio` on the sandbox; this side presses
 `Generate` as a browser does, with a message to the prompt form, and counts every
-message that the kernel publishes until the 4K picture is shown and offered to be
+message that the kernel publishes until the 4K image is shown and offered to be
 posted: those of the `JobProgress`, and those of all panels together, the static output
-under them included (an ``update_display_data``, with its picture). Left out is only the
+under them included (an ``update_display_data``, with its image). Left out is only the
 ``status`` with which a kernel accompanies each request. The sandbox's seed makes the job
 take 30.4 s, which the next poll finds out (the seconds in the table), so it runs once.
 ``--quick`` has a job of 6 s, of which a panel that tells changes only sends nearly as
@@ -83,7 +83,7 @@ def measure(*, quick: bool) -> list[Row]:
             15,
         ),
         Row(
-            "messages of the whole Studio, Generate to 4K picture shown",
+            "messages of the whole Studio, Generate to 4K image shown",
             str(len(seen)),
             "",
             len(seen),
@@ -110,7 +110,7 @@ def _ask(kernel: BlockingKernelClient, code: str, expression: str) -> Any:
 
 
 def _generate(kernel: BlockingKernelClient, facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Press `Generate`; every message until a second after the picture is there."""
+    """Press `Generate`; every message until a second after the image is there."""
     _drain(kernel)
     press = {"type": "submit", "prompt": "A quiet harbour"}
     content = {
@@ -132,11 +132,11 @@ def _generate(kernel: BlockingKernelClient, facts: dict[str, Any]) -> list[dict[
             continue
         seen.append(message)
         state = message["content"]["data"].get("state") or {}
-        # What follows a picture (its thumb in the form and the filmstrip) counts too.
+        # What follows an image (its thumb in the form and the filmstrip) counts too.
         if message["content"].get("comm_id") == facts["preview"] and state.get("state") == "ready":
             end = time.monotonic() + 2
     if not any("facts" in (message["content"]["data"].get("state") or {}) for message in seen):
-        raise RuntimeError("The picture was not shown.")
+        raise RuntimeError("The image was not shown.")
     return seen
 
 

@@ -42,9 +42,9 @@ def measure(*, quick: bool) -> list[Row]:
         page = _followed(_page(), jobs)
         learned, waits = [], []
         for _ in range(histories):
-            about = duration_stats.usual(_durations(source, spread, RUNS))
+            about = duration_stats.summarize(_durations(source, spread, RUNS))
             assert about is not None
-            schedule = _schedule(adaptive_polling.Pace(about).wait)
+            schedule = _schedule(adaptive_polling.AdaptivePolling(about).wait)
             # As they were asked for: the sum of many has lost its last digits.
             waits += [round(later - at, 9) for at, later in pairwise(schedule)]
             learned.append(_followed(schedule, jobs))
@@ -154,8 +154,8 @@ def _unlearned() -> list[float]:
         async def sleep(seconds: float) -> None:
             slept.append(seconds)
 
-    async def usual() -> duration_stats.Usual | None:
-        return duration_stats.usual([])
+    async def usual() -> duration_stats.DurationStats | None:
+        return duration_stats.summarize([])
 
     async def poll() -> dict[str, str]:
         return {"status": "succeeded" if len(slept) == 60 else "in_progress"}

@@ -1,14 +1,14 @@
-"""How soon a 4K picture can be seen, in a real JupyterLab.
+"""How soon a 4K image can be seen, in a real JupyterLab.
 
 A 12 MB PNG is in the kernel's hands, of a smooth kind and of a busy one. The usual
 way gives it to an `ipywidgets.Image` as it is; ours gives it to an `ImagePreview`,
 which sends a small copy. Both widgets stand in the page beforehand, empty. The
 clock starts in the kernel, as the cell begins to run, and stops in the page (the
-same machine, the same clock) when the picture is decoded and two frames have been
+same machine, the same clock) when the image is decoded and two frames have been
 drawn.
 
-`ImagePreview` fetches its picture through httpx; here from a transport that has
-the bytes at hand and returns them at once. Every round has a picture of its own,
+`ImagePreview` fetches its image through httpx; here from a transport that has
+the bytes at hand and returns them at once. Every round has an image of its own,
 because a trait that is set to what it is already sends nothing. One round before
 the measured ones loads what is loaded once.
 """
@@ -51,11 +51,11 @@ import httpx, ipywidgets
 import wonda_widgets as ww
 from wonda_widgets import Media
 
-pictures = {path.stem: path.read_bytes() for path in Path.cwd().glob("*.png")}
+images = {path.stem: path.read_bytes() for path in Path.cwd().glob("*.png")}
 
 class AtOnce(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request):
-        return httpx.Response(200, content=pictures[request.url.path.strip("/")])
+        return httpx.Response(200, content=images[request.url.path.strip("/")])
 
 wonda = ww.Wonda("sk_" + "5a" * 32, base_url="http://127.0.0.1", transport=AtOnce())
 theirs = ipywidgets.Image(layout={"width": "300px"})
@@ -66,7 +66,7 @@ ours.add_class("ours")
 ipywidgets.HBox([theirs, ours])
 """
 SHOW = {
-    "theirs": "began = time.time()\ntheirs.value = pictures['{name}']",
+    "theirs": "began = time.time()\ntheirs.value = images['{name}']",
     "ours": (
         "began = time.time()\nours.show(Media(media_id='{name}', url='http://127.0.0.1/{name}'))"
     ),
@@ -75,7 +75,7 @@ SHOW = {
 TIMED = """
 async ([side, code]) => {
   const box = document.querySelector(`.${side}`);
-  const image = () => (box.matches("img") ? box : box.querySelector("img.wonda-picture"));
+  const image = () => (box.matches("img") ? box : box.querySelector("img.wonda-image"));
   const old = image().src;
   const painted = new Promise((resolve) => {
     const look = async () => {
@@ -101,7 +101,7 @@ async ([side, code]) => {
   };
   const began = await ask(code, "began");
   const late = new Promise((_, refuse) =>
-    setTimeout(() => refuse(new Error(`${side}: no picture within 30 s`)), 30_000),
+    setTimeout(() => refuse(new Error(`${side}: no image within 30 s`)), 30_000),
   );
   const { at, width } = await Promise.race([painted, late]);
   const sent = await ask("", side === "ours" ? "len(ours.data)" : "len(theirs.value)");
@@ -111,7 +111,7 @@ async ([side, code]) => {
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Show pictures of each kind both ways, in turn."""
+    """Show images of each kind both ways, in turn."""
     rounds = 1 if quick else 5
     shown: dict[tuple[str, str], list[Any]] = {
         (kind, side): [] for kind in KINDS for side in ("theirs", "ours")
@@ -146,22 +146,22 @@ def measure(*, quick: bool) -> list[Row]:
         both.append((ratio, ours, theirs, kind))
         rows += [
             Row(
-                f"{kind} picture painted",
+                f"{kind} image painted",
                 f"{ours * 1000:.0f} ms",
                 f"{theirs * 1000:.0f} ms",
                 ratio,
                 points={"ours": ours * 1000, "theirs": theirs * 1000},
             ),
-            Row(f"{kind} picture on the wire, bytes", f"{sent:,}", f"{size:,}", sent, 400_000),
+            Row(f"{kind} image on the wire, bytes", f"{sent:,}", f"{size:,}", sent, 400_000),
         ]
     ratio, ours, theirs, kind = max(both)
-    what = f"picture painted ({SIZE[0]} × {SIZE[1]}, 12 MB PNG), the worse of two kinds"
-    told = f"{ours * 1000:.0f} ms ({kind} picture)", f"{theirs * 1000:.0f} ms (ipywidgets.Image)"
+    what = f"image painted ({SIZE[0]} × {SIZE[1]}, 12 MB PNG), the worse of two kinds"
+    told = f"{ours * 1000:.0f} ms ({kind} image)", f"{theirs * 1000:.0f} ms (ipywidgets.Image)"
     return [Row(what, *told, value=ratio, goal=0.5, why=WHY), *rows]
 
 
 def paint(folder: Path, kind: str, count: int, size: tuple[int, int] = SIZE) -> None:
-    """Make pictures that differ, of noise over a gradient."""
+    """Make images that differ, of noise over a gradient."""
     bands = []
     for _ in range(3):
         band = Image.linear_gradient("L").resize(size)
@@ -170,14 +170,14 @@ def paint(folder: Path, kind: str, count: int, size: tuple[int, int] = SIZE) -> 
             band = ImageChops.add(band, grain.resize(size, Image.Resampling.BICUBIC), offset=-128)
         bands.append(band)
     for number in range(count):
-        picture = Image.merge("RGB", [ImageChops.offset(band, 97 * number) for band in bands])
-        picture.save(folder / f"{kind}-{number}.png")
+        image = Image.merge("RGB", [ImageChops.offset(band, 97 * number) for band in bands])
+        image.save(folder / f"{kind}-{number}.png")
 
 
 def _show(page: Page, side: str, name: str) -> dict[str, Any]:
-    """Show one picture: the seconds until it can be seen, its width, its bytes on the wire."""
+    """Show one image: the seconds until it can be seen, its width, its bytes on the wire."""
     page.wait_for_timeout(1000)  # what the last one left to do is over
     found: dict[str, Any] = page.evaluate(TIMED, [side, SHOW[side].format(name=name)])
     if found["width"] < 1000:
-        raise RuntimeError(f"{side}: a picture of {found['width']} pixels is not what was sent.")
+        raise RuntimeError(f"{side}: an image of {found['width']} pixels is not what was sent.")
     return found

@@ -47,14 +47,14 @@ LINES = (
     ),
     ("From a click on *Generate* to its request", "", "ms", ("click", "click on")),
     (
-        "A 12 MB 4K picture painted, the worse of two kinds",
+        "A 12 MB 4K image painted, the worse of two kinds",
         "",
         "×",
-        ("preview", "picture painted"),
+        ("preview", "image painted"),
     ),
     ("Messages to the browser, a job of 30 s", "", "", ("messages", "messages of the whole")),
     (
-        "Kernel memory after 1,000 pictures of 4K",
+        "Kernel memory after 1,000 images of 4K",
         "",
         "MB more",
         ("memory", "memory of the kernel"),

@@ -1,6 +1,6 @@
 """A service in a process of its own, for the topics that need one: the sandbox, on a socket.
 
-Its jobs take as long as it is told, none by default. The pictures are those of a
+Its jobs take as long as it is told, none by default. The images are those of a
 folder, in turn, so that nothing is painted while something is measured. It prints its
 base URL, and then a line for each POST of a generation: the moment it arrived, in
 seconds since 1970.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def serving_pictures(folder: Path, seconds: float = 0.0) -> Iterator[tuple[str, IO[str]]]:
+def serving_images(folder: Path, seconds: float = 0.0) -> Iterator[tuple[str, IO[str]]]:
     """Serve; gives the base URL, and what is printed of each generation that arrives."""
     command = [sys.executable, "-m", __name__, str(folder), str(seconds)]
     process = subprocess.Popen(command, cwd=ROOT, env=keyless(), stdout=subprocess.PIPE, text=True)
@@ -43,7 +43,7 @@ def serving_pictures(folder: Path, seconds: float = 0.0) -> Iterator[tuple[str, 
 async def _serve(files: list[bytes], seconds: float) -> None:
     from wonda_widgets.sandbox.server import serving
 
-    pictures = cycle(files)
+    images = cycle(files)
     async with serving(seconds=seconds, credits=1e9) as (sandbox, base_url):
         take, found = sandbox.faults.take, {}
 
@@ -52,11 +52,11 @@ async def _serve(files: list[bytes], seconds: float) -> None:
                 print(time.time(), flush=True)
             return take(method, path)
 
-        def picture(medium: Any) -> bytes:
-            return found.setdefault(medium.media_id, next(pictures))
+        def image(medium: Any) -> bytes:
+            return found.setdefault(medium.media_id, next(images))
 
         sandbox.faults.take = noted  # type: ignore[method-assign]
-        sandbox.store.picture = picture  # type: ignore[method-assign]
+        sandbox.store.image = image  # type: ignore[method-assign]
         print(base_url, flush=True)
         await asyncio.Event().wait()
 

@@ -1,11 +1,11 @@
-"""How large a notebook is that was saved after a session of twenty 4K pictures, with its widgets.
+"""How large a notebook is that was saved after a session of twenty 4K images, with its widgets.
 
-A real JupyterLab with `Save Widget State Automatically` on. Twenty pictures of about
+A real JupyterLab with `Save Widget State Automatically` on. Twenty images of about
 12 MB are made in one Studio; then the notebook is saved as it is when somebody presses
 Ctrl+S, its outputs and the state of all widgets in it.
 
-The usual way shows each picture in an `ipywidgets.Image` with a bar over it. Its widget
-state grows by the same for each picture, so a notebook of two such pictures is saved
+The usual way shows each image in an `ipywidgets.Image` with a bar over it. Its widget
+state grows by the same for each image, so a notebook of two such images is saved
 and the size is computed for twenty; the table says so.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .notebook import Lab, lab
 from .rows import KEY, Row
-from .sandbox_server import serving_pictures
+from .sandbox_server import serving_images
 
 COUNT, FEW, FILES, THEIRS = 20, 4, 2, 2
 PLUGIN = "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings"
@@ -40,13 +40,13 @@ for number in range({count}):
             raise RuntimeError((studio.prompt_form.error, studio.preview.error))
         time.sleep(0.01)
     shown = studio.media.media_id
-time.sleep(0.5)  # what follows a picture is sent
+time.sleep(0.5)  # what follows an image is sent
 print("made", len(studio.filmstrip.shown))
 """
 NAIVE = """
 from pathlib import Path
 import ipywidgets
-for path in sorted(Path({pictures!r}).glob("*.png"))[:{count}]:
+for path in sorted(Path({images!r}).glob("*.png"))[:{count}]:
     bar = ipywidgets.IntProgress(100, description=path.stem)
     display(ipywidgets.VBox([bar, ipywidgets.Image(value=path.read_bytes())]))
 print("made", {count})
@@ -62,7 +62,7 @@ async () => {
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Make pictures both ways, save, and look at the files."""
+    """Make images both ways, save, and look at the files."""
     from .preview import paint
 
     count = FEW if quick else COUNT
@@ -70,17 +70,17 @@ def measure(*, quick: bool) -> list[Row]:
         paint(Path(folder), "smooth", 1 if quick else FILES)
         each = max(path.stat().st_size for path in Path(folder).glob("*.png"))
         with (
-            serving_pictures(Path(folder)) as (base_url, _),
+            serving_images(Path(folder)) as (base_url, _),
             lab(**{PLUGIN: '{"saveState": true}'}) as opened,
         ):
             begin = BEGIN.format(key=KEY, base_url=base_url)
             ours = _saved(opened, "ours.ipynb", begin, MAKE.format(count=count))
             few = 1 if quick else THEIRS
-            naive = NAIVE.format(pictures=folder, count=few)
+            naive = NAIVE.format(images=folder, count=few)
             theirs = _saved(opened, "theirs.ipynb", naive) / few * count
     return [
         Row(
-            f"saved notebook, {count} pictures of {each / 1e6:.1f} MB: % of the naive one",
+            f"saved notebook, {count} images of {each / 1e6:.1f} MB: % of the naive one",
             f"{ours / 1e6:.2f} MB",
             f"{theirs / 1e6:,.0f} MB (computed from {few})",
             ours / theirs * 100,

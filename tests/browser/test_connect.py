@@ -7,10 +7,10 @@ from playwright.sync_api import expect
 KEY = "sk_" + "4be91d07c25fa386" * 4
 
 CELL = f"""import os
-from wonda_widgets import runtime
+from wonda_widgets.utils import event_loop
 from wonda_widgets.sandbox.server import serving
 service = serving(key="{KEY[::-1]}"[::-1], seconds=0.1)
-_, base_url = runtime.call(service.__aenter__())
+_, base_url = event_loop.run_blocking(service.__aenter__())
 import wonda_widgets as ww
 ww.connect(base_url=base_url)"""
 NEXT = "print('plan', ww.Wonda().whoami().plan)"

@@ -72,7 +72,7 @@ def begin(page, prompt):
     expect(page.get_by_text(re.compile(r"^(idle|locked|in_progress)$"))).to_be_visible()
 
 
-def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_picture(
+def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_image(
     campaign, visitor
 ):
     one, other = ready(visitor(campaign)), ready(visitor(campaign))
@@ -82,22 +82,22 @@ def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_pict
     one.wait_for_timeout(1000)
     for page in (one, other):
         page.reload()
-    expect(one.locator("img.wonda-picture")).to_have_attribute(
+    expect(one.locator("img.wonda-image")).to_have_attribute(
         "alt", "A lighthouse of the first", timeout=60_000
     )
-    expect(other.locator("img.wonda-picture")).to_have_attribute(
+    expect(other.locator("img.wonda-image")).to_have_attribute(
         "alt", "A harbour of the second", timeout=60_000
     )
     expect(one.get_by_role("textbox", name="Prompt")).to_have_value("A lighthouse of the first")
     expect(one.get_by_role("textbox", name="Caption")).to_have_value("Typed by the first")
-    # Each picture was paid for once, and both visitors see both, with whose it is to mark.
+    # Each image was paid for once, and both visitors see both, with whose it is to mark.
     for page in (one, other):
         expect(page.get_by_text("$0.08 of $0.30 spent today")).to_be_visible()
         expect(page.locator(".wonda-story-title")).to_have_count(2)
         expect(page.locator(".wonda-gallery .wonda-card img:visible")).to_have_count(2)
     card = one.get_by_role("gridcell", name="A harbour of the second")
     card.dblclick()
-    look = one.get_by_role("dialog", name="Picture")
+    look = one.get_by_role("dialog", name="Image")
     expect(look.get_by_text("PNG")).to_be_visible()
     expect(look.get_by_role("button", name="Favourite")).to_be_hidden()
     expect(look.get_by_role("textbox", name="Note")).to_be_hidden()
@@ -191,24 +191,24 @@ def test_it_has_no_barrier(told, visitor, record_property, scheme):
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_a_page_loaded_anew_has_its_pictures_back_and_any_can_be_opened(told, visitor):
+def test_a_page_loaded_anew_has_its_images_back_and_any_can_be_opened(told, visitor):
     page = ready(visitor(told))
-    picture = page.locator("img.wonda-picture")
-    for prompt in ("A sunset to be opened again", "A picture that stays mine"):
+    image = page.locator("img.wonda-image")
+    for prompt in ("A sunset to be opened again", "An image that stays mine"):
         ready(page)
         page.get_by_role("textbox", name="Prompt").fill(prompt)
         page.get_by_role("button", name="Generate").click()
-        expect(picture).to_have_attribute("alt", prompt, timeout=60_000)
+        expect(image).to_have_attribute("alt", prompt, timeout=60_000)
     page.reload()
     ready(page)
-    expect(picture).to_have_attribute("alt", "A picture that stays mine", timeout=60_000)
+    expect(image).to_have_attribute("alt", "An image that stays mine", timeout=60_000)
     expect(page.get_by_role("button", name="Publish", exact=True)).to_have_attribute(
         "aria-disabled", "false"
     )
     others = page.get_by_role("gridcell", name=re.compile("^A sunset")).first
     others.click()
     page.get_by_role("button", name="Open in the studio").click()
-    expect(picture).to_have_attribute("alt", re.compile("^A sunset"))
+    expect(image).to_have_attribute("alt", re.compile("^A sunset"))
 
 
 def test_nothing_is_offered_that_writes_on_the_server(told, visitor):

@@ -1,4 +1,4 @@
-"""A picture is edited by mouse and by keyboard, in two views of one panel, and used."""
+"""An image is edited by mouse and by keyboard, in two views of one panel, and used."""
 
 import re
 
@@ -77,12 +77,12 @@ def write_over(page, form, other):
     expect(changes).to_have_count(2)
 
 
-def test_a_picture_is_cropped_written_over_and_used_once(notebook):
+def test_an_image_is_cropped_written_over_and_used_once(notebook):
     page = notebook("edit.ipynb", CELL)
     views = page.locator(".wonda-edit")
     expect(views).to_have_count(2)
     form, other = views.nth(0), views.nth(1)
-    use = form.get_by_role("button", name="Use this picture")
+    use = form.get_by_role("button", name="Use this image")
     expect(form.locator(".wonda-facts").first).to_have_text(re.compile(r"540 × 960 · PNG · \d+ KB"))
     expect(form.get_by_role("img", name="A gradient")).to_be_visible()
     expect(use).to_have_attribute("aria-disabled", "true")

@@ -59,9 +59,9 @@ def go_through(page):
     expect(bar).to_be_visible()
     expect(bar).not_to_have_attribute("aria-valuenow", re.compile(".*"))
     expect(page.get_by_role("button", name="Stop watching")).to_be_visible()
-    picture = page.get_by_role("img", name="A paper lantern on a wooden table").first
-    expect(picture).to_be_visible()
-    assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
+    image = page.get_by_role("img", name="A paper lantern on a wooden table").first
+    expect(image).to_be_visible()
+    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
     expect(page.get_by_text(re.compile(r"912 × 1140 · PNG · .* MB · \d+ s"))).to_be_visible()
     expect(bar).to_have_attribute("aria-valuenow", "100")
 
@@ -127,12 +127,12 @@ def test_the_keyboard_is_enough(notebook):
     expect(page.get_by_text("about $0.08 · 80 credits")).to_be_visible()
     prompt.focus()
     page.keyboard.press("Control+Enter")
-    picture = page.get_by_role("img", name="A mountain lake").first
-    expect(picture).to_be_visible()
+    image = page.get_by_role("img", name="A mountain lake").first
+    expect(image).to_be_visible()
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == 1, "the cell was not run again"
     page.get_by_role("button", name="Open", exact=True).focus()
     page.keyboard.press("Enter")
-    box = page.get_by_role("dialog", name="Picture")
+    box = page.get_by_role("dialog", name="Image")
     expect(box).to_be_visible()
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
@@ -221,7 +221,7 @@ def test_a_kernel_that_is_gone_is_said_to_be(notebook):
     expect(page.get_by_text("The kernel is gone. Run this cell again.")).to_be_visible()
 
 
-def test_the_picture_survives_the_kernel(notebook, lab, browser):
+def test_the_image_survives_the_kernel(notebook, lab, browser):
     page = notebook("survives.ipynb", CELL)
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("img", name="A sunset over the ocean").first).to_be_visible()

@@ -52,7 +52,7 @@ def save(page):
 def test_studio_is_kept_by_a_click_and_read_trusted_and_not(notebook, reopened, folder):
     page = notebook("keep.ipynb", CELL, "")
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator("img.wonda-picture")).to_be_visible()
+    expect(page.locator("img.wonda-image")).to_be_visible()
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name="Publish now").click()
     expect(page.get_by_role("link", name="View post")).to_be_visible()
@@ -79,7 +79,7 @@ def test_studio_is_kept_by_a_click_and_read_trusted_and_not(notebook, reopened, 
         }"""
     )
     expect(page.locator(".wonda-studio")).to_be_visible()
-    expect(page.locator(".wonda-studio img.wonda-picture")).to_be_visible()
+    expect(page.locator(".wonda-studio img.wonda-image")).to_be_visible()
     expect(kept).to_be_visible()
     expect(words).to_be_visible()
     page.evaluate("() => jupyterapp.commands.execute('notebook:clear-cell-output')")

@@ -1,4 +1,4 @@
-"""The prompt lab in a real JupyterLab: by keyboard alone, and a thousand pictures."""
+"""The prompt lab in a real JupyterLab: by keyboard alone, and a thousand images."""
 
 import re
 import shutil
@@ -115,7 +115,7 @@ def test_the_notebook_s_own_lab_by_keyboard_alone(page, lab, folder):
     tab_to(page, "Apply")
     keyboard.press("Enter")
     expect(edit.locator(".wonda-changes li")).to_have_count(1)
-    tab_to(page, "Use this picture")
+    tab_to(page, "Use this image")
     keyboard.press("Enter")
     expect(edit.get_by_text("Uploaded")).to_be_visible()
     expect(page.locator(".wonda-lab").get_by_text(re.compile("^1:1, "))).to_be_visible()
@@ -136,7 +136,7 @@ def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
     expect(cell).to_have_attribute("aria-selected", "true")
 
     keyboard.press("Enter")
-    look = page.get_by_role("dialog", name="Picture")
+    look = page.get_by_role("dialog", name="Image")
     expect(look.get_by_text("PNG")).to_be_visible()
     keyboard.press("+")
     expect(look.locator(".wonda-zoomed")).to_be_visible()
@@ -173,7 +173,7 @@ def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
     cards = page.locator(".wonda-card img:visible")
     expect(cards).to_have_count(4)
     search.fill("nothing like it")
-    expect(page.get_by_text("No picture matches.")).to_be_visible()
+    expect(page.get_by_text("No image matches.")).to_be_visible()
     search.fill("")
     expect(cards).to_have_count(4)
     page.get_by_role("combobox", name="Show only: Model").select_option("z-image")
@@ -184,9 +184,9 @@ def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
     expect(page.get_by_label("Made from")).to_have_value("")
     expect(search).to_be_focused()
 
-    # What is looked at stays that, also when another picture takes its place.
+    # What is looked at stays that, also when another image takes its place.
     page.locator(".wonda-card").first.dblclick()
-    look = page.get_by_role("dialog", name="Picture")
+    look = page.get_by_role("dialog", name="Image")
     expect(look.get_by_text("PNG")).to_be_visible()
     looked_at = look.locator(".wonda-about-prompt").inner_text()
     run(page, "wonda.images.generate(model='z-image', prompt='The newest').wait()")
@@ -220,7 +220,7 @@ history""",
     run(page, "assert len(asked) == before, asked[before:]")
 
 
-def test_two_views_both_say_what_is_searched_for_and_keep_their_pictures(notebook):
+def test_two_views_both_say_what_is_searched_for_and_keep_their_images(notebook):
     page = notebook(
         "two_views.ipynb",
         """import wonda_widgets as ww
@@ -235,7 +235,7 @@ gallery""",
     expect(cards).to_have_count(4)
     first.fill("nothing like it")
     expect(second).to_have_value("nothing like it")
-    expect(page.get_by_text("No picture matches.")).to_have_count(2)
+    expect(page.get_by_text("No image matches.")).to_have_count(2)
     page.get_by_role("button", name="Show all").last.click()
     expect(first).to_have_value("")
     expect(cards).to_have_count(4)
@@ -291,12 +291,12 @@ def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
     expect(page.get_by_role("button", name="Run 3")).to_have_attribute("aria-disabled", "false")
 
 
-def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture(notebook):
+def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_image(notebook):
     page = notebook("typed.ipynb", CELL)
     make_four(page)
-    pictures = page.locator(".wonda-card img:visible")
-    expect(pictures).to_have_count(4)
-    old = {each.get_attribute("src") for each in pictures.all()}
+    images = page.locator(".wonda-card img:visible")
+    expect(images).to_have_count(4)
+    old = {each.get_attribute("src") for each in images.all()}
     page.get_by_role("textbox", name="Prompt template").fill("A {light} {subject} at sea")
     expect(page.get_by_role("button", name="Run 4")).to_have_attribute("aria-disabled", "false")
     page.get_by_role("textbox", name="Budget").fill("0.01")
@@ -309,8 +309,8 @@ def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_picture
     expect(page.get_by_role("button", name="Run 4")).to_have_attribute("aria-disabled", "false")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("gridcell", name="A haze sunset at sea")).to_be_visible()
-    expect(pictures).to_have_count(4)
-    assert not old & {each.get_attribute("src") for each in pictures.all()}
+    expect(images).to_have_count(4)
+    assert not old & {each.get_attribute("src") for each in images.all()}
 
 
 def test_without_a_journal_the_person_is_asked(notebook):

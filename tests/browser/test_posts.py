@@ -19,7 +19,7 @@ def order(form):
     return [re.search(r"A (\w+)", name)[1] for name in names]
 
 
-def test_three_pictures_become_one_post_and_one_waits_for_its_time(notebook):
+def test_three_images_become_one_post_and_one_waits_for_its_time(notebook):
     page = notebook("posts.ipynb", CELL)
     cards = page.locator(".wonda-card")
     expect(cards.locator("img:visible")).to_have_count(3)
@@ -31,11 +31,11 @@ def test_three_pictures_become_one_post_and_one_waits_for_its_time(notebook):
     form = page.locator(".wonda-carousel")
     expect(form.locator(".wonda-slide img:visible")).to_have_count(3)
     first = order(form)
-    form.get_by_role("button", name=re.compile("^Move right: picture 1")).press("Enter")
+    form.get_by_role("button", name=re.compile("^Move right: image 1")).press("Enter")
     moved = [first[1], first[0], first[2]]
     expect(form.locator(".wonda-slide").first).to_have_attribute("title", f"A {moved[0]}")
     assert order(form) == moved
-    expect(form.get_by_role("button", name=re.compile("^Move right: picture 2"))).to_be_focused()
+    expect(form.get_by_role("button", name=re.compile("^Move right: image 2"))).to_be_focused()
     form.locator(".wonda-slide").nth(2).drag_to(form.locator(".wonda-slide").nth(0))
     expect(form.locator(".wonda-slide").first).to_have_attribute("title", f"A {moved[2]}")
     form.get_by_role("textbox", name="Caption").fill("All of them")

@@ -1,4 +1,4 @@
-"""Reference images in, and a picture that the feed takes out: both as a person does it."""
+"""Reference images in, and an image that the feed takes out: both as a person does it."""
 
 from io import BytesIO
 
@@ -12,7 +12,7 @@ studio = ww.Studio(wonda, prompt="A sunset over the ocean", caption="Made with W
 studio"""
 
 
-def picture(name, color, larger_by=0):
+def image(name, color, larger_by=0):
     buffer = BytesIO()
     Image.new("RGB", (60, 40), color).save(buffer, "PNG")
     data = buffer.getvalue() + bytes(larger_by)
@@ -27,19 +27,19 @@ def bring_references(page):
     """Choose, drop and move them, by the keyboard and by dragging; one is refused."""
     chooser = page.locator("input[type=file]")
     expect(chooser).to_have_accessible_name("Reference images")
-    chooser.set_input_files([picture("red.png", "red", 2_500_000), picture("blue.png", "blue")])
+    chooser.set_input_files([image("red.png", "red", 2_500_000), image("blue.png", "blue")])
     shown = page.get_by_role("list", name="Reference images").get_by_role("img")
     expect(shown).to_have_count(2)
     page.evaluate(
         """() => {
             const carried = new DataTransfer();
-            carried.items.add(new File(["no picture"], "notes.txt"));
+            carried.items.add(new File(["no image"], "notes.txt"));
             document.querySelector(".wonda-drop").dispatchEvent(
                 new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }),
             );
         }"""
     )
-    expect(page.get_by_text("This is not a picture (PNG, JPEG, WebP or GIF).")).to_be_visible()
+    expect(page.get_by_text("This is not an image (PNG, JPEG, WebP or GIF).")).to_be_visible()
     page.get_by_role("button", name="Remove: notes.txt").click()
     expect(page.get_by_text("2 of 14")).to_be_visible()
     page.get_by_role("button", name="Move left: blue.png").focus()
@@ -77,7 +77,7 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     expect(fix).to_be_focused()
     fix.click()
     trial.get_by_role("button", name="Crop and use").dblclick()
-    expect(checks).to_contain_text("This picture was changed.")
+    expect(checks).to_contain_text("This image was changed.")
     expect(checks).not_to_contain_text("too tall")
     checks.get_by_role("button", name="Make it a JPEG").dblclick()
     expect(checks).not_to_contain_text("This is a PNG.")

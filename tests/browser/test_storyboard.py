@@ -17,6 +17,7 @@ from wonda_widgets.client.edit import (
     Encode,
     Text,
 )
+from wonda_widgets.utils import event_loop
 
 EVIL = (
     "</h2></title><script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"
@@ -32,7 +33,7 @@ def wonda():
 
 
 @pytest.fixture(scope="module")
-def pictures(wonda):
+def images(wonda):
     for prompt in ("A sunset over the ocean", "A storm, low haze", "A harbour at dawn"):
         wonda.images.generate(model="nano-banana-2", prompt=prompt).wait()
     found = wonda.history.search()[::-1]
@@ -48,9 +49,9 @@ def pictures(wonda):
 
 
 @pytest.fixture(scope="module")
-def story(wonda, pictures, tmp_path_factory):
+def story(wonda, images, tmp_path_factory):
     path = tmp_path_factory.mktemp("mail") / "story.html"
-    return ww.storyboard(pictures, path, title="Autumn", wonda=wonda)
+    return ww.storyboard(images, path, title="Autumn", wonda=wonda)
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def opened(browser):
 def test_without_scripts_and_network_it_is_whole(opened, story):
     page = opened(story, java_script_enabled=False)
     expect(page.get_by_role("heading", level=1, name="Autumn")).to_be_visible()
-    expect(page.get_by_text("3 pictures, 1 edited, 1 posted")).to_be_visible()
+    expect(page.get_by_text("3 images, 1 edited, 1 posted")).to_be_visible()
     first = page.get_by_role("article", name="A sunset over the ocean")
     expect(first.get_by_text("cropped to 700 × 700")).to_be_visible()
     expect(first.get_by_role("heading", name="Posted to @lantern.shop")).to_be_visible()
@@ -96,7 +97,7 @@ def test_without_scripts_and_network_it_is_whole(opened, story):
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1920])
-def test_it_fits_and_every_picture_is_decoded(opened, story, width):
+def test_it_fits_and_every_image_is_decoded(opened, story, width):
     page = opened(story, viewport={"width": width, "height": 900})
     widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
     assert len(widths) == 4
@@ -130,7 +131,7 @@ def test_looking_closely_by_keyboard_alone(opened, story):
     first = page.get_by_role("button", name="A sunset over the ocean", exact=True)
     expect(first).to_be_focused()
     keyboard.press("Enter")
-    look = page.get_by_role("dialog", name="Picture")
+    look = page.get_by_role("dialog", name="Image")
     expect(look.get_by_role("img", name="A sunset over the ocean")).to_be_visible()
     expect(look.get_by_role("status")).to_have_text("1 of 4")
     keyboard.press("ArrowRight")
@@ -158,7 +159,7 @@ def test_comparing_two_by_keyboard_alone(opened, story):
     keyboard.press("Tab")
     keyboard.press("Tab")
     keyboard.press("Space")
-    both = page.get_by_role("dialog", name="Two pictures side by side")
+    both = page.get_by_role("dialog", name="Two images side by side")
     expect(both.get_by_role("img")).to_have_count(2)
     boxes = [image.bounding_box() for image in both.get_by_role("img").all()]
     assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
@@ -171,7 +172,7 @@ def test_comparing_two_by_keyboard_alone(opened, story):
     expect(page.get_by_text("One is chosen.")).to_have_count(0)
 
 
-def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, pictures, tmp_path, monkeypatch):
+def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, images, tmp_path, monkeypatch):
     async def named(_self):
         told = {"instagram_account_id": ids[0], "username": EVIL}
         return [ww.models.InstagramAccount(**told)]
@@ -179,13 +180,13 @@ def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, pictures, tmp_pa
     ids = [wonda.accounts.instagram()[0].instagram_account_id]
     monkeypatch.setattr(type(wonda._async.accounts), "instagram", named)
     history = type(wonda._async.history).of_core(wonda._async._core)  # it knows no names yet
-    evil = replace(pictures[0], prompt=EVIL, model=EVIL, params={EVIL: EVIL}, note=EVIL)
+    evil = replace(images[0], prompt=EVIL, model=EVIL, params={EVIL: EVIL}, note=EVIL)
     caption = EVIL.replace("\ud83d", "")
     wonda.publish.instagram(
         media_id=evil.media.media_id, instagram_account_id=ids[0], caption=caption, alt_text="x"
     ).wait()
     work = history.storyboard([evil], tmp_path / "evil.html", title=EVIL[:200])
-    page = opened(ww.runtime.call(work))
+    page = opened(event_loop.run_blocking(work))
     page.wait_for_timeout(300)
     assert page.evaluate("[window.ran, window.frames.length, document.forms.length]") == [
         None,
@@ -203,9 +204,9 @@ def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, pictures, tmp_pa
 
 
 @pytest.mark.parametrize("width", [390, 1200])
-def test_a_word_of_any_length_stays_within(opened, wonda, pictures, tmp_path, width):
+def test_a_word_of_any_length_stays_within(opened, wonda, images, tmp_path, width):
     word = "x" * 5_000
-    long = replace(pictures[1], prompt=word, model=word, params={word: word}, note=word)
+    long = replace(images[1], prompt=word, model=word, params={word: word}, note=word)
     path = ww.storyboard(long, tmp_path / "long.html", title=word[:200], wonda=wonda)
     page = opened(path, viewport={"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width

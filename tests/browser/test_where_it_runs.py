@@ -56,9 +56,9 @@ def test_from_a_prompt_to_a_post(opened, front_end):
     page.get_by_role("textbox", name="Prompt").fill(PROMPT)
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
-    picture = page.get_by_role("img", name=PROMPT).first
-    expect(picture).to_be_visible()
-    assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
+    image = page.get_by_role("img", name=PROMPT).first
+    expect(image).to_be_visible()
+    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
     page.get_by_role("button", name="Publish", exact=True).click()
     expect(page.get_by_text("This would go to @lantern.shop")).to_be_visible()
     page.get_by_role("button", name="Publish now").click()

@@ -171,11 +171,13 @@ def client():
 
     yield make
     for each in made:
-        event_loop.call(each.aclose())
+        event_loop.run_blocking(each.aclose())
 
 
 def posted(transport):
-    return event_loop.call(transport.post("/x", "test", "Look there.", body={"prompt": "a"}))
+    return event_loop.run_blocking(
+        transport.post("/x", "test", "Look there.", body={"prompt": "a"})
+    )
 
 
 def reset(connection):
@@ -352,6 +354,6 @@ def test_an_image_behind_a_private_root_certificate_is_advised_too(listen, clien
     _, context = authority
     service = listen(tls(context("localhost"), FINE))
     with pytest.raises(ww.ServiceUnreachableError, match="SSL_CERT_FILE"):
-        event_loop.call(
+        event_loop.run_blocking(
             client("http://127.0.0.1:9/api").download(f"https://localhost:{service.port}")
         )

@@ -28,7 +28,7 @@ import json, re, socket, sys, time
 
 base_url, url, seconds = sys.argv[1:]
 import wonda_widgets as ww
-from wonda_widgets import downloads, retries
+from wonda_widgets.http import downloads, retries
 
 real = socket.getaddrinfo
 NAMES = {"api.example": "1.1.1.1", "evil.example": "127.0.0.1"}
@@ -61,7 +61,7 @@ print(json.dumps({
 """
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- images
 
 
 def zeros(count):
@@ -142,7 +142,7 @@ def reply(body, *headers):
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def picture(make, *rest, **options):
+def image(make, *rest, **options):
     async def answer(writer):
         writer.write(await asyncio.to_thread(lambda: reply(make(*rest, **options))))
 
@@ -200,15 +200,15 @@ A_MEGABYTE = bytes(2**20)
 
 #: What comes, and what a person is told.
 CASES = {
-    "HTML called PNG": (picture(lambda: HTML), UNSAFE),
-    "SVG called PNG": (picture(lambda: SVG), UNSAFE),
-    "BMP called PNG": (picture(plain, (99, 99), "BMP"), UNSAFE),
-    "TIFF called PNG": (picture(plain, (99, 99), "TIFF"), UNSAFE),
-    "EPS called PNG": (picture(plain, (99, 99), "EPS"), UNSAFE),
-    "cut PNG": (picture(lambda: noise(300, 300)[:50_000]), UNSAFE),
-    "cut JPEG": (picture(lambda: noise(300, 300, "JPEG")[:20_000]), UNSAFE),
-    "cut WebP": (picture(lambda: noise(300, 300, "WEBP")[:20_000]), UNSAFE),
-    "cut GIF": (picture(lambda: noise(300, 300, "GIF")[:20_000]), UNSAFE),
+    "HTML called PNG": (image(lambda: HTML), UNSAFE),
+    "SVG called PNG": (image(lambda: SVG), UNSAFE),
+    "BMP called PNG": (image(plain, (99, 99), "BMP"), UNSAFE),
+    "TIFF called PNG": (image(plain, (99, 99), "TIFF"), UNSAFE),
+    "EPS called PNG": (image(plain, (99, 99), "EPS"), UNSAFE),
+    "cut PNG": (image(lambda: noise(300, 300)[:50_000]), UNSAFE),
+    "cut JPEG": (image(lambda: noise(300, 300, "JPEG")[:20_000]), UNSAFE),
+    "cut WebP": (image(lambda: noise(300, 300, "WEBP")[:20_000]), UNSAFE),
+    "cut GIF": (image(lambda: noise(300, 300, "GIF")[:20_000]), UNSAFE),
     "cut transfer": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n\x89PNG"), LOST),
     "cut chunked transfer": (
         raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\x89PNG\r\n"),
@@ -232,63 +232,63 @@ CASES = {
     "redirect to a file": (moved(b"file:///etc/passwd"), UNSAFE),
     "redirect to data": (moved(b"data:image/png;base64,AAAA"), UNSAFE),
     "redirect to another origin": (moved(b"http://localhost:PORT/small"), "shown"),
-    "small": (picture(plain, (64, 64), "PNG"), "shown"),
-    "PNG 60,000 x 60,000, a header": (picture(png, 60_000, 60_000), UNSAFE),
+    "small": (image(plain, (64, 64), "PNG"), "shown"),
+    "PNG 60,000 x 60,000, a header": (image(png, 60_000, 60_000), UNSAFE),
     "PNG 60,000 x 60,000, whole": (
-        picture(
+        image(
             lambda: png(60_000, 60_000, bits=1, colours=0, data=zeros(7501 * 60_000)),
         ),
         UNSAFE,
     ),
-    "PNG of 100 Mpixel": (picture(flat, 10_000, 10_000, 0), UNSAFE),
-    "PNG of 33 Mpixel with alpha": (picture(flat, 7680, 4320, 6), UNSAFE),
-    "PNG 65,500 x 500": (picture(flat, 65_500, 500, 6), "shown"),
-    "PNG 500 x 65,500": (picture(flat, 500, 65_500, 6), "shown"),
-    "PNG of 17 Mpixel noise, 50 MB": (picture(noise, 4096, 4096, compress_level=1), "shown"),
+    "PNG of 100 Mpixel": (image(flat, 10_000, 10_000, 0), UNSAFE),
+    "PNG of 33 Mpixel with alpha": (image(flat, 7680, 4320, 6), UNSAFE),
+    "PNG 65,500 x 500": (image(flat, 65_500, 500, 6), "shown"),
+    "PNG 500 x 65,500": (image(flat, 500, 65_500, 6), "shown"),
+    "PNG of 17 Mpixel noise, 50 MB": (image(noise, 4096, 4096, compress_level=1), "shown"),
     "PNG with 60 MB of zipped texts": (
-        picture(lambda: png(9, 9, data=zeros(28 * 9), beside=emoji_texts(60))),
+        image(lambda: png(9, 9, data=zeros(28 * 9), beside=emoji_texts(60))),
         UNSAFE,
     ),
     "PNG with a zipped profile of 100 MB": (
-        picture(lambda: png(9, 9, beside=chunk(b"iCCP", b"k\0\0" + zeros(100_000_000)))),
+        image(lambda: png(9, 9, beside=chunk(b"iCCP", b"k\0\0" + zeros(100_000_000)))),
         UNSAFE,
     ),
     "PNG with a text of 90 MB": (
-        picture(lambda: png(9, 9, beside=chunk(b"tEXt", b"k\0" + b"a" * 90_000_000))),
+        image(lambda: png(9, 9, beside=chunk(b"tEXt", b"k\0" + b"a" * 90_000_000))),
         UNSAFE,
     ),
     "JPEG with 90 MB of EXIF": (
-        picture(
+        image(
             lambda: after_head(
                 plain((64, 64), "JPEG"), (b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)) * 1400
             )
         ),
         UNSAFE,
     ),
-    "JPEG of 88 Mpixel": (picture(plain, (9400, 9400), "JPEG"), "shown"),
+    "JPEG of 88 Mpixel": (image(plain, (9400, 9400), "JPEG"), "shown"),
     "JPEG of 33 Mpixel, progressive": (
-        picture(plain, (7680, 4320), "JPEG", progressive=True, subsampling=0),
+        image(plain, (7680, 4320), "JPEG", progressive=True, subsampling=0),
         UNSAFE,
     ),
-    "JPEG of 40,000 scans": (picture(rescanned, (1024, 1024), 40_000), UNSAFE),
-    "JPEG of 100 scans of 16 Mpixel": (picture(rescanned, (4096, 4096), 90), "shown"),
+    "JPEG of 40,000 scans": (image(rescanned, (1024, 1024), 40_000), UNSAFE),
+    "JPEG of 100 scans of 16 Mpixel": (image(rescanned, (4096, 4096), 90), "shown"),
     "JPEG with a film behind it": (
-        picture(lambda: noise(99, 99, "JPEG") + b"\xff\xda" * 2_000_000),
+        image(lambda: noise(99, 99, "JPEG") + b"\xff\xda" * 2_000_000),
         "shown",
     ),
     "JPEG after 2 MB of fill bytes": (
-        picture(lambda: after_head(plain((9, 9), "JPEG"), b"\xff" * 1_900_000)),
+        image(lambda: after_head(plain((9, 9), "JPEG"), b"\xff" * 1_900_000)),
         UNSAFE,
     ),
-    "GIF with a comment in 90,000 parts": (picture(commented, 90_000), "shown"),
-    "GIF with a comment in 900,000 parts": (picture(commented, 900_000), UNSAFE),
+    "GIF with a comment in 90,000 parts": (image(commented, 90_000), "shown"),
+    "GIF with a comment in 900,000 parts": (image(commented, 900_000), UNSAFE),
     "WebP 16,383 x 16,383": (
-        picture(lambda: as_wide_as_can_be(plain((99, 99), "WEBP", lossless=True))),
+        image(lambda: as_wide_as_can_be(plain((99, 99), "WEBP", lossless=True))),
         UNSAFE,
     ),
-    "WebP of 4K": (picture(plain, (3840, 2160), "WEBP", lossless=True, method=0), "shown"),
+    "WebP of 4K": (image(plain, (3840, 2160), "WEBP", lossless=True, method=0), "shown"),
     "GIF 60,000 x 60,000": (
-        picture(
+        image(
             lambda: re.sub(b"(?s)^(.{6}).{4}", rb"\1" + b"\x60\xea" * 2, plain((9, 9), "GIF", "P"))
         ),
         UNSAFE,

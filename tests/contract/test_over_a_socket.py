@@ -117,7 +117,7 @@ def test_a_job_ends_with_a_final_refusal_and_can_be_followed_again(sandbox, wond
     assert job.wait().status == "succeeded"
 
 
-def test_pictures_come_from_an_origin_of_their_own(sandbox):
+def test_images_come_from_an_origin_of_their_own(sandbox):
     wonda = ww.Wonda(KEY, base_url=sandbox[1])
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     assert media.url.startswith("http://127.0.0.1:")

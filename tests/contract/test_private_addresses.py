@@ -148,7 +148,7 @@ def client():
 
     yield make
     for each in made:
-        event_loop.call(each.aclose())
+        event_loop.run_blocking(each.aclose())
 
 
 def always(*found):
@@ -156,7 +156,7 @@ def always(*found):
 
 
 def fetched(client, url):
-    return event_loop.call(client.download(url))
+    return event_loop.run_blocking(client.download(url))
 
 
 def refused(client, url, match="private"):
@@ -297,7 +297,7 @@ def test_a_transport_that_was_passed_carries_everything(names, listen):
     assert len(requests) == 1
     assert asked == []
     assert home.touched == 0
-    event_loop.call(passed.aclose())
+    event_loop.run_blocking(passed.aclose())
 
 
 # ---------------------------------------------------------------- several addresses

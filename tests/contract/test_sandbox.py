@@ -100,9 +100,9 @@ def test_durations_vary_within_what_was_asked():
     assert 6 <= min(durations) < max(durations) <= 12
 
 
-def test_the_picture_is_what_was_asked_and_always_the_same(service):
+def test_the_image_is_what_was_asked_and_always_the_same(service):
     params = {"aspectRatio": "4:5", "resolution": "1K"}
-    pictures = []
+    images = []
     for _ in range(2):
         job_id = service.generate(params=params).json()["inferenceJobId"]
         service.now += 100
@@ -113,8 +113,8 @@ def test_the_picture_is_what_was_asked_and_always_the_same(service):
             assert image.format == "PNG"
             assert image.size == (media["width"], media["height"])
             assert image.width * 5 == image.height * 4
-        pictures.append(reply.content)
-    assert pictures[0] == pictures[1]
+        images.append(reply.content)
+    assert images[0] == images[1]
 
 
 def test_storage_refuses_a_key(service):

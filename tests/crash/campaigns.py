@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from wonda_widgets.matrix.planning import Cell
 
-PICTURES = 200
+IMAGES = 200
 WITHIN_THE_BUDGET = 25
 THREADS = 12
 
@@ -52,7 +52,7 @@ def cells(wonda: ww.Wonda, name: str, count: int) -> list[Cell]:
 
 
 def make(cell: Cell, wonda: ww.Wonda, spend: ww.Budget | None = None) -> str | None:
-    """Make one picture, in whichever process this runs."""
+    """Make one image, in whichever process this runs."""
     polling.FIRST = 0.05
     job = wonda.images.generate(
         model=cell.model, prompt=cell.prompt, params=cell.params, budget=spend, once="campaign"
@@ -71,17 +71,17 @@ def said(futures: list[Future]) -> dict[str, int]:
 
 def whole(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
     """Nothing happens to anybody."""
-    ended = said(client.map(make, cells(wonda, "whole", PICTURES), wonda=wonda))
-    pictures = wonda.history.search("whole", limit=PICTURES)
-    return {"ended": ended, "processes": len({each.made_by for each in pictures})}
+    ended = said(client.map(make, cells(wonda, "whole", IMAGES), wonda=wonda))
+    images = wonda.history.search("whole", limit=IMAGES)
+    return {"ended": ended, "processes": len({each.made_by for each in images})}
 
 
 def killed(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
     """A worker is killed half way, and what it had and did is done again by others."""
-    futures = client.map(make, cells(wonda, "killed", PICTURES), wonda=wonda)
+    futures = client.map(make, cells(wonda, "killed", IMAGES), wonda=wonda)
     before = client.run(os.getpid)
     for count, _ in enumerate(as_completed(futures), start=1):
-        if count == PICTURES // 2:
+        if count == IMAGES // 2:
             os.kill(next(iter(before.values())), 9)
             break
     ended = said(futures)
@@ -108,7 +108,7 @@ def both(client: Client, work: Any, *arguments: Any) -> list[Any]:
 
 
 def matrices(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
-    """Both make the same plan; one of its pictures fails."""
+    """Both make the same plan; one of its images fails."""
 
     def run(wonda: ww.Wonda) -> list[str]:
         polling.FIRST = 0.05
@@ -120,7 +120,7 @@ def matrices(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
 
 
 def post(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
-    """Both post the same picture."""
+    """Both post the same image."""
     account = wonda.accounts.instagram()[0].instagram_account_id
     media = wonda.history.search("whole", limit=1)[0].media
 

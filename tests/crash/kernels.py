@@ -3,8 +3,8 @@
 python -m tests.crash.kernels KEY BASE_URL JOURNAL KILLS SEED
 
 Each kernel is a fork of this process, in which everything is imported and nothing
-is started. It takes up what the one before it left, asks for pictures, and posts
-each picture that it knows of. The last one is not killed; it settles what is
+is started. It takes up what the one before it left, asks for images, and posts
+each image that it knows of. The last one is not killed; it settles what is
 unknown and prints what it knows, as JSON.
 """
 
@@ -22,7 +22,7 @@ import wonda_widgets as ww
 from wonda_widgets.jobs import polling
 from wonda_widgets.publishing import duplicate_guard
 
-PICTURES = 3  # of each kernel
+IMAGES = 3  # of each kernel
 LONGEST = 0.6  # seconds that a kernel lives, or as many as one takes here for all it does
 ALL = 1_000_000
 GRACE = 1.0  # seconds
@@ -61,17 +61,17 @@ def main() -> None:
 
 def kernel(wonda: ww.Wonda, name: str) -> None:
     """What a person's kernel does until it is killed."""
-    take_up(wonda, PICTURES)
+    take_up(wonda, IMAGES)
     jobs = [
         wonda.images.generate(model="z-image", prompt=f"{name}-{number}")
-        for number in range(PICTURES)
+        for number in range(IMAGES)
     ]
     for job in jobs:
         post(wonda, job)
 
 
 def take_up(wonda: ww.Wonda, limit: int) -> list[str]:
-    """Settle lost posts, and post each picture that is known; how the lost ones ended."""
+    """Settle lost posts, and post each image that is known; how the lost ones ended."""
     settled = []
     for job in wonda.jobs.recent(limit):
         if job.kind == "publish" and job.id is None and not job.done:
@@ -83,7 +83,7 @@ def take_up(wonda: ww.Wonda, limit: int) -> list[str]:
 
 
 def post(wonda: ww.Wonda, job: ww.Job) -> None:
-    """Post a picture, whether or not somebody has before."""
+    """Post an image, whether or not somebody has before."""
     media_id = job.wait().media.media_id
     account = "11111111-2222-4333-8444-555555555555"
     with contextlib.suppress(ww.AlreadyPublishedError, ww.OutcomeUnknownError):

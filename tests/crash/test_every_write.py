@@ -160,9 +160,9 @@ def test_a_crash_at_each_write_loses_no_job_and_posts_nothing_twice(tmp_path, la
                 known = listed(after)
                 for job_id, asked in service.jobs.items():
                     assert job_id in known or asked in known, (number, service.jobs)
-                pictures = [job for job in after.jobs.recent() if job.kind == "inference"]
-                if any(job.id for job in pictures):
-                    media_id = next(job for job in pictures if job.id).wait(10).media.media_id
+                images = [job for job in after.jobs.recent() if job.kind == "inference"]
+                if any(job.id for job in images):
+                    media_id = next(job for job in images if job.id).wait(10).media.media_id
                     for _ in range(2):
                         with contextlib.suppress(ww.AlreadyPublishedError):
                             after.publish.instagram(
@@ -193,7 +193,7 @@ class Kernels(RuleBasedStateMachine):
     @rule(lose=st.sampled_from([None, None, "before", "after"]))
     def generate(self, lose):
         self.service.lose = lose
-        prompt = f"picture {next(self.numbers)}"
+        prompt = f"image {next(self.numbers)}"
         self.attempt(lambda: self.wonda.images.generate(model="m", prompt=prompt))
         self.service.lose = None
 

@@ -31,7 +31,7 @@ class World:
         self.found = json.loads(said.splitlines()[-1])
 
     def made(self, name):
-        """How often each picture of a campaign was made."""
+        """How often each image of a campaign was made."""
         prompts = [job.body["prompt"] for job in self.sandbox.store.jobs.values()]
         return Counter(prompt for prompt in prompts if prompt.startswith(name))
 
@@ -40,7 +40,7 @@ class World:
 def world(tmp_path_factory):
     journal = tmp_path_factory.mktemp("fan") / "journal.db"
     context = serving(seconds=0.2, key=KEY)
-    sandbox, base_url = event_loop.call(context.__aenter__())
+    sandbox, base_url = event_loop.run_blocking(context.__aenter__())
     ran = subprocess.run(
         [sys.executable, "-m", "tests.crash.campaigns", KEY, base_url, str(journal)],
         cwd=ROOT,
@@ -51,17 +51,17 @@ def world(tmp_path_factory):
     )
     assert ran.returncode == 0, ran.stderr
     yield World(sandbox, base_url, journal, ran.stdout)
-    event_loop.call(context.__aexit__(None, None, None))
+    event_loop.run_blocking(context.__aexit__(None, None, None))
 
 
-def test_two_workers_make_each_picture_once(world):
+def test_two_workers_make_each_image_once(world):
     made = world.made("whole")
     assert len(made) == 200
     assert set(made.values()) == {1}
     assert world.found["whole"] == {"ended": {"NoneType": 200}, "processes": 2}
 
 
-def test_a_killed_worker_costs_no_picture_and_no_second_one(world):
+def test_a_killed_worker_costs_no_image_and_no_second_one(world):
     found = world.found["killed"]
     assert found["gone"] == 1
     made = world.made("killed")
@@ -101,7 +101,7 @@ def test_two_workers_on_one_matrix_make_each_cell_once(world):
     assert world.found["matrices"]["ended"] == [{"failed": 1, "succeeded": 40}] * 2
 
 
-def test_two_workers_post_the_same_picture_once(world):
+def test_two_workers_post_the_same_image_once(world):
     assert world.found["post"]["ended"] == ["already", "succeeded"]
     assert world.sandbox.faults.arrived.count(("POST", "/api/v1/publish/instagram")) == 1
     assert len(world.sandbox.store.publishes) == 1

@@ -57,7 +57,7 @@ def test_no_job_is_lost_and_nothing_is_billed_or_posted_twice(served, tmp_path):
     )
     figures = {
         "killed": told["killed"],
-        "pictures": len(billed),
+        "images": len(billed),
         "posts": len(posted),
         "answers never read": sum(lost.values()),
         "of these settled": Counter(told["settled"]),

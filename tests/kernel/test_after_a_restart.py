@@ -39,8 +39,8 @@ def test_a_killed_kernel_leaves_its_jobs_to_the_next_one(kernel, served):
     told = kernel.run(
         "import time\n"
         "for _ in range(200):\n"
-        "    if studio.unfinished.pictures: break\n"
+        "    if studio.unfinished.images: break\n"
         "    time.sleep(0.05)\n"
-        "print(studio.unfinished.running, studio.unfinished.pictures)"
+        "print(studio.unfinished.running, studio.unfinished.images)"
     )
     assert told == "0 1\n"

@@ -10,10 +10,10 @@ from key_search import assert_absent
 KEY = "sk_" + "4be91d07c25fa386" * 4
 SERVICE = f"""
 import asyncio, os
-from wonda_widgets import runtime
+from wonda_widgets.utils import event_loop
 from wonda_widgets.sandbox.server import serving
 service = serving(key="{KEY[::-1]}"[::-1])
-_, os.environ["WONDA_BASE_URL"] = runtime.call(service.__aenter__())
+_, os.environ["WONDA_BASE_URL"] = event_loop.run_blocking(service.__aenter__())
 import wonda_widgets as ww
 """
 
@@ -39,7 +39,7 @@ def test_the_prompt_is_one_for_passwords_and_nothing_keeps_the_key(ready):
     assert asked[0]["password"] is True
     assert "Connected to 127.0.0.1" in ready.finish(cell)
     assert ready.run("print('plan', ww.Wonda().whoami().plan)") == "plan SANDBOX\n"
-    told = ready.run("print(In, Out, dir(), globals(), ww.connecting, vars(ww.connecting))")
+    told = ready.run("print(In, Out, dir(), globals(), ww.client.connect, vars(ww.client.connect))")
     assert "ww.connect()" in told
     assert_absent(KEY, json.dumps(ready.said, default=str), "what the kernel said")
 

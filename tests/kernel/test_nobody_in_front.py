@@ -51,7 +51,7 @@ def test_what_a_panel_shows_is_kept_in_the_cell_that_shows_it(kernel, alone):
     assert "“A harbour”" in kept(kernel, preview)["text/plain"]
 
 
-def test_a_panel_that_is_shown_after_its_picture_came_keeps_it_too(kernel, alone):
+def test_a_panel_that_is_shown_after_its_image_came_keeps_it_too(kernel, alone):
     alone(f"{JOB}\npreview = ww.ImagePreview(job.wait().media, wonda=wonda, alt='A harbour')")
     alone("import time\nwhile preview.state != 'ready': time.sleep(0.01)")
     alone("preview")
@@ -77,7 +77,7 @@ def test_a_panel_of_an_earlier_cell_is_renewed_in_the_cell_that_waits(kernel, al
     assert "Generation: succeeded · " in kept(kernel, progress)["text/plain"]
 
 
-def test_a_studio_that_is_driven_by_code_keeps_its_picture(kernel, alone):
+def test_a_studio_that_is_driven_by_code_keeps_its_image(kernel, alone):
     alone("studio = ww.Studio(wonda, prompt='A harbour'); studio")
     [studio] = display_ids(kernel)
     alone(

@@ -185,7 +185,7 @@ class Requests(RuleBasedStateMachine):
         async def arrive():
             self.service.let_arrive()
 
-        event_loop.call(arrive())
+        event_loop.run_blocking(arrive())
         for future in self.sending:
             with contextlib.suppress(ww.WondaError):
                 future.result(10)
@@ -271,7 +271,7 @@ class Requests(RuleBasedStateMachine):
         work = self.clients[name]._async.publish.instagram(**self.asked(caption))
         future = event_loop.spawn(work)
         while len(self.service.held) == before and not future.done():
-            event_loop.call(asyncio.sleep(0))
+            event_loop.run_blocking(asyncio.sleep(0))
         self.sending.append(future)
         self.slow_since = self.service.now if self.slow_since is None else self.slow_since
 
@@ -291,7 +291,7 @@ class Requests(RuleBasedStateMachine):
                 return_exceptions=True,
             )
 
-        event_loop.call(both())
+        event_loop.run_blocking(both())
 
     @rule(name=kernels, world=worlds)
     def check(self, name, world):
@@ -335,7 +335,7 @@ class Requests(RuleBasedStateMachine):
         for job in wonda.jobs.recent(100):
             if job.id is not None and not job.done:
                 with contextlib.suppress(ww.WondaError):
-                    event_loop.call(wonda._async._core.ask(job.kind, job.id))
+                    event_loop.run_blocking(wonda._async._core.ask(job.kind, job.id))
 
     # ------------------------------------------------------------ images
 

@@ -91,7 +91,7 @@ def test_it_is_committed_clean(path):
     assert str(Path.home()) not in path.read_text(encoding="utf-8")
 
 
-def test_papermill_sets_parameters_and_keeps_progress_and_picture(tmp_path):
+def test_papermill_sets_parameters_and_keeps_progress_and_image(tmp_path):
     path = frontends.write_notebook(
         tmp_path / "nightly.ipynb",
         "subject = 'nothing'",
@@ -107,7 +107,7 @@ def test_papermill_sets_parameters_and_keeps_progress_and_picture(tmp_path):
     executed = papermill(path, tmp_path, "-p", "subject", "lighthouse")
     said = printed(executed)
     assert "Generation: succeeded · " in said
-    assert "Pictures: 2 of 2" in said
+    assert "Images: 2 of 2" in said
     progress, preview = panels(executed)
     assert "Generation: succeeded · " in progress
     assert "“A lighthouse”" in preview

@@ -81,8 +81,8 @@ logging.basicConfig(filename="everything.log", level=0, force=True)
 get_ipython().kernel.log.setLevel(0)
 get_ipython().kernel.log.propagate = True
 import wonda_widgets as ww
-from wonda_widgets import runtime
-runtime.loop().set_debug(True)
+from wonda_widgets.utils import event_loop
+event_loop.loop().set_debug(True)
 def until(condition):
     end = time.monotonic() + 30
     while not condition():
@@ -227,7 +227,7 @@ def test_no_public_object_prints_it(served, monkeypatch, settled):
             assert not isinstance(thing, ww.WondaError | ww.Snapshot)
     for thing in things:
         getattr(thing, "close", lambda: None)()
-    event_loop.call(awaitable.aclose())
+    event_loop.run_blocking(awaitable.aclose())
 
 
 # ---------------------------------------------------------------- tracebacks
@@ -415,7 +415,7 @@ def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch,
         [error] = await asyncio.gather(task, return_exceptions=True)
         errors.append(error)
 
-    event_loop.call(on_the_loop())
+    event_loop.run_blocking(on_the_loop())
     [error] = errors
     assert isinstance(error, asyncio.CancelledError if call == "get" else ww.OutcomeUnknownError)
     assert_absent(KEY, rendered(error), f"the traceback of {call}")

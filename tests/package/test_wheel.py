@@ -26,8 +26,8 @@ with ww.Wonda.sandbox(seconds=0.01) as wonda:
     studio = ww.Studio(wonda)
     print(len(studio.prompt_form._esm) > 1000, len(studio.prompt_form._css) > 1000)
     studio.close()
-from wonda_widgets import cli
-print(cli._working_copy("quickstart").name, cli._working_copy("dashboard").name)
+from wonda_widgets.cli import main
+print(main._working_copy("quickstart").name, main._working_copy("dashboard").name)
 """
 
 
@@ -47,10 +47,10 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
         "wonda_widgets/py.typed",
         "wonda_widgets/widgets/static/shared.js",
         "wonda_widgets/widgets/static/theme.css",
-        "wonda_widgets/static/storyboard.css",
-        "wonda_widgets/static/storyboard.js",
-        "wonda_widgets/share/voila/templates/wonda/conf.json",
-        "wonda_widgets/share/voila/templates/wonda/index.html.j2",
+        "wonda_widgets/export/static/storyboard.css",
+        "wonda_widgets/export/static/storyboard.js",
+        "wonda_widgets/cli/share/voila/templates/wonda/conf.json",
+        "wonda_widgets/cli/share/voila/templates/wonda/index.html.j2",
         *(f"wonda_widgets/notebooks/{path.name}" for path in NOTEBOOKS),
         "wonda_widgets/sandbox/pictures/painter.py",
     } <= names

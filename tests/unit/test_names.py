@@ -87,9 +87,9 @@ def test_a_budget_has_one_name_and_may_be_a_number(quick_polls):  # noqa: ARG001
 
 
 def test_a_story_is_not_a_storyboard():
-    for wrong in ([], (), [ww.Picture(media=ww.Media())], ww.Media()):
+    for wrong in ([], (), [ww.GeneratedImage(media=ww.Media())], ww.Media()):
         with pytest.raises(TypeError, match=r"ww\.storyboard\(images, path\)"):
-            ww.Story(wrong)
+            ww.Timeline(wrong)
 
 
 def test_a_job_has_its_media(quick_polls):  # noqa: ARG001

@@ -42,8 +42,8 @@ class Accounts:
 
     def instagram(self) -> list[InstagramAccount]:
         """See `AsyncAccounts.instagram`."""
-        return event_loop.call(self._async.instagram())
+        return event_loop.run_blocking(self._async.instagram())
 
     def organizations(self) -> list[Organization]:
         """See `AsyncAccounts.organizations`."""
-        return event_loop.call(self._async.organizations())
+        return event_loop.run_blocking(self._async.organizations())

@@ -20,8 +20,8 @@ from ..errors import (
 )
 from ..export import timeline
 from ..jobs.generation import GENERATION
-from ..jobs.submission import Core, known, on_package_loop
-from ..journal.images import RATINGS, Picture, Query
+from ..jobs.submission import Core, on_package_loop, snapshot_of
+from ..journal.images import RATINGS, GeneratedImage, Query
 from ..models import Media, parse
 from ..utils import event_loop, plain_values
 from . import origin
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..export.storyboard import Shows
-    from ..export.timeline import Chapter
+    from ..export.timeline import ImageTimeline
     from ..jobs.job import Job
-    from ..journal.entries import Record
+    from ..journal.entries import JournalEntry
     from ..journal.images import Marks
     from ..models import Snapshot
     from .accounts import AsyncAccounts
     from .media import AsyncMedia
 
-MOST = 100_000  # pictures a search gives
+MOST = 100_000  # images a search gives
 LONGEST_NOTE = 10_000  # characters
 EPOCH = 1970
 ACCOUNTS_SECONDS = 10.0  # a story does not wait longer for the accounts' names
@@ -47,7 +47,7 @@ EXPIRED = frozenset({401, 403, 404, 410})  # of an address whose time is over
 
 
 class Which(TypedDict, total=False):
-    """Which pictures; see `AsyncHistory.search`."""
+    """Which images; see `AsyncHistory.search`."""
 
     model: str | None
     favourite: bool | None
@@ -72,7 +72,7 @@ class AsyncHistory:
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether these pictures are made up and nothing was published."""
+        """Whether these images are made up and nothing was published."""
         return self._core.is_sandbox
 
     def without_key(self, text: str) -> str:
@@ -84,8 +84,8 @@ class AsyncHistory:
     @on_package_loop
     async def search(
         self, text: str = "", *, limit: int = 50, offset: int = 0, **which: Unpack[Which]
-    ) -> list[Picture]:
-        """Find pictures, newest first.
+    ) -> list[GeneratedImage]:
+        """Find images, newest first.
 
         Parameters
         ----------
@@ -109,24 +109,24 @@ class AsyncHistory:
                     name, f"{name} is a whole number from {least} to {MOST:,}, not {value!r}."
                 )
         query = _query(text, **which)
-        return list(await self._run("search", query, limit, offset, self._picture))
+        return list(await self._run("search", query, limit, offset, self._image))
 
     @on_package_loop
     async def count(self, text: str = "", **which: Unpack[Which]) -> int:
-        """How many pictures `search` would find."""
+        """How many images `search` would find."""
         query = _query(text, **which)
         return int(await self._run("count", query))
 
     @on_package_loop
     async def models(self) -> list[str]:
-        """All models that pictures were asked of."""
+        """All models that images were asked of."""
         return list(await self._run("models"))
 
-    def _picture(self, record: Record, marks: Marks) -> Picture | None:
-        """An entry of the journal as a picture; None if its reply has no media any more."""
+    def _image(self, record: JournalEntry, marks: Marks) -> GeneratedImage | None:
+        """An entry of the journal as an image; None if its reply has no media any more."""
         about = record.job_id or "", record.intent, self._core.name
         try:
-            made = _made(record.body, known(record, GENERATION), *about)
+            made = _made(record.body, snapshot_of(record, GENERATION), *about)
         except NoMediaError:
             return None
         at = datetime.fromtimestamp(record.asked_at, UTC)
@@ -135,12 +135,12 @@ class AsyncHistory:
 
     async def _run(self, name: str, *args: Any) -> Any:
         self._core.transport.check_open()
-        work = getattr(self._core.journal.pictures, name)
+        work = getattr(self._core.journal.images, name)
         return await asyncio.wrap_future(work(self._core.journal_key, *args))
 
     @on_package_loop
-    async def of(self, job: Job, values: dict[str, str] | None = None) -> Picture:
-        """Give the picture of a job that has succeeded.
+    async def of(self, job: Job, values: dict[str, str] | None = None) -> GeneratedImage:
+        """Give the image of a job that has succeeded.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class AsyncHistory:
         await job.recalled()
         snapshot = job.snapshot
         marks = await asyncio.wrap_future(
-            self._core.journal.pictures.marks([job.intent] if job.intent else [])
+            self._core.journal.images.marks([job.intent] if job.intent else [])
         )
         made = _made(job.request, snapshot, job.id or "", job.intent or "", self._core.name)
         of_it = marks.get(job.intent or "")
@@ -159,7 +159,7 @@ class AsyncHistory:
         )
 
     def watch(self, listener: Callable[[], object]) -> Callable[[], None]:
-        """Have `listener` called, on the package's loop, with each picture that this client makes.
+        """Have `listener` called, on the package's loop, with each image that this client makes.
 
         Returns
         -------
@@ -176,9 +176,9 @@ class AsyncHistory:
             nonlocal active
             active = False
             with contextlib.suppress(ValueError):  # it was ended before
-                self._core.on_picture.remove(guarded)
+                self._core.on_image.remove(guarded)
 
-        self._core.on_picture.append(guarded)
+        self._core.on_image.append(guarded)
         return end
 
     @on_package_loop
@@ -205,17 +205,17 @@ class AsyncHistory:
     @on_package_loop
     async def mark(
         self,
-        picture: Picture,
+        image: GeneratedImage,
         *,
         favourite: bool | None = None,
         rating: int | None = None,
         note: str | None = None,
-    ) -> Picture:
-        """Note in the journal what you think of a picture; gives the picture with that.
+    ) -> GeneratedImage:
+        """Note in the journal what you think of an image; gives the image with that.
 
         Parameters
         ----------
-        picture : Picture
+        image : Image
         favourite : bool, optional
             A favourite is not dropped when the journal grows old or large.
         rating : int, optional
@@ -232,33 +232,31 @@ class AsyncHistory:
         given = {"favourite": favourite, "rating": rating, "note": note}
         changes = {name: value for name, value in given.items() if value is not None}
         if not changes:
-            return picture
+            return image
         self._core.transport.check_open()
         if note is not None:
             changes["note"] = self.without_key(note)
-        marks = await asyncio.wrap_future(
-            self._core.journal.pictures.mark(picture.intent, **changes)
-        )
+        marks = await asyncio.wrap_future(self._core.journal.images.mark(image.intent, **changes))
         if marks is None:
             raise InvalidInputError(
-                "picture", "This picture is not in the journal, so nothing can be noted of it."
+                "image", "This image is not in the journal, so nothing can be noted of it."
             )
-        return msgspec.structs.replace(picture, **msgspec.structs.asdict(marks))
+        return msgspec.structs.replace(image, **msgspec.structs.asdict(marks))
 
     # ------------------------------------------------------------ what became of them
 
     @on_package_loop
-    async def story(self, pictures: Iterable[Picture]) -> list[Chapter]:
-        """What became of pictures: when each was asked for and made, its edits, its posts.
+    async def story(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
+        """What became of images: when each was asked for and made, its edits, its posts.
 
-        One chapter a picture, in the order of `pictures`. Of one that the journal does not
-        know there is what the picture itself says.
+        One chapter an image, in the order of `images`. Of one that the journal does not
+        know there is what the image itself says.
         """
-        some = list(pictures)
+        some = list(images)
         self._core.transport.check_open()
         written = self._core.journal.stories
         read = await asyncio.wrap_future(written.of(self._core.journal_key, some))
-        return timeline.chapters(some, read, await self._named(timeline.account_ids(read)))
+        return timeline.timelines(some, read, await self._named(timeline.account_ids(read)))
 
     async def _named(self, account_ids: set[str]) -> dict[str, str]:
         """The accounts' names, asked for once; a story without them is one all the same."""
@@ -275,28 +273,28 @@ class AsyncHistory:
     @on_package_loop
     async def storyboard(
         self,
-        pictures: Iterable[Picture | Job] | Picture | Job | Shows,
+        images: Iterable[GeneratedImage | Job] | GeneratedImage | Job | Shows,
         path: str | Path,
         *,
         title: str = "Storyboard",
     ) -> Path:
-        """Write what became of pictures as one page that anybody can open.
+        """Write what became of images as one page that anybody can open.
 
         As `wonda_widgets.storyboard`, which says more of it.
 
         Raises
         ------
         InvalidInputError
-            If there are no pictures or too many, or the path cannot be written.
+            If there are no images or too many, or the path cannot be written.
         """
         from ..export import storyboard  # noqa: PLC0415 - needed only now
 
-        _, some = storyboard.given(pictures)
+        _, some = storyboard.resolve_images(images)
         if self.wonda is not None:
-            origin.check(self.wonda, some)
+            origin.check_origin(self.wonda, some)
         return await storyboard.write(self, some, path, title=title)
 
-    # ------------------------------------------------------------ the pictures themselves
+    # ------------------------------------------------------------ the images themselves
 
     @on_package_loop
     async def edited(self, media_id: str) -> bytes:
@@ -313,7 +311,7 @@ class AsyncHistory:
         return await self._media.download(parse(inside or raw, Media))
 
     @on_package_loop
-    async def original(self, picture: Picture) -> bytes:
+    async def original(self, image: GeneratedImage) -> bytes:
         """The original's bytes; an address that has expired is asked for anew.
 
         Raises
@@ -322,26 +320,26 @@ class AsyncHistory:
             As `media.download`.
         """
         try:
-            return await self._media.download(picture.media)
+            return await self._media.download(image.media)
         except (APIError, UnsafeMediaError) as error:
             expired = isinstance(error, APIError) and error.status in EXPIRED
-            if not picture.job_id or not (expired or not picture.media.url):
+            if not image.job_id or not (expired or not image.media.url):
                 raise
-        told = await self._core.ask("inference", picture.job_id)
+        told = await self._core.ask("inference", image.job_id)
         return await self._media.download(told.media)
 
     @on_package_loop
-    async def thumbnail(self, picture: Picture) -> bytes:
+    async def thumbnail(self, image: GeneratedImage) -> bytes:
         """A small copy, JPEG or PNG, at most 320 pixels; kept for the next time."""
         self._core.transport.check_open()
-        # Where there is no id, its address or its job tells one picture from another.
-        own = picture.media.media_id or picture.media.url or picture.job_id
+        # Where there is no id, its address or its job tells one image from another.
+        own = image.media.media_id or image.media.url or image.job_id
         key = self._core.journal_key, own
-        return await self._core.thumbnails.of(key, lambda: self.original(picture))
+        return await self._core.thumbnails.of(key, lambda: self.original(image))
 
     @on_package_loop
-    async def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:
-        """Write pictures to a ``.csv`` or ``.json`` file, or, to a folder, with their originals.
+    async def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
+        """Write images to a ``.csv`` or ``.json`` file, or, to a folder, with their originals.
 
         An ``.html`` file becomes a `storyboard`.
 
@@ -367,7 +365,7 @@ class AsyncHistory:
         """
         from ..export import files  # noqa: PLC0415 - needed only now
 
-        return await files.export(list(pictures), path, self.original, self.storyboard)
+        return await files.export(list(images), path, self.original, self.storyboard)
 
 
 class History:
@@ -378,64 +376,66 @@ class History:
 
     def search(
         self, text: str = "", *, limit: int = 50, offset: int = 0, **which: Unpack[Which]
-    ) -> list[Picture]:
+    ) -> list[GeneratedImage]:
         """See `AsyncHistory.search`."""
-        return event_loop.call(self._async.search(text, limit=limit, offset=offset, **which))
+        return event_loop.run_blocking(
+            self._async.search(text, limit=limit, offset=offset, **which)
+        )
 
     def count(self, text: str = "", **which: Unpack[Which]) -> int:
         """See `AsyncHistory.count`."""
-        return event_loop.call(self._async.count(text, **which))
+        return event_loop.run_blocking(self._async.count(text, **which))
 
     def models(self) -> list[str]:
         """See `AsyncHistory.models`."""
-        return event_loop.call(self._async.models())
+        return event_loop.run_blocking(self._async.models())
 
-    def of(self, job: Job, values: dict[str, str] | None = None) -> Picture:
+    def of(self, job: Job, values: dict[str, str] | None = None) -> GeneratedImage:
         """See `AsyncHistory.of`."""
-        return event_loop.call(self._async.of(job, values))
+        return event_loop.run_blocking(self._async.of(job, values))
 
     def mark(
         self,
-        picture: Picture,
+        image: GeneratedImage,
         *,
         favourite: bool | None = None,
         rating: int | None = None,
         note: str | None = None,
-    ) -> Picture:
+    ) -> GeneratedImage:
         """See `AsyncHistory.mark`."""
-        return event_loop.call(
-            self._async.mark(picture, favourite=favourite, rating=rating, note=note)
+        return event_loop.run_blocking(
+            self._async.mark(image, favourite=favourite, rating=rating, note=note)
         )
 
-    def story(self, pictures: Iterable[Picture]) -> list[Chapter]:
+    def story(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
         """See `AsyncHistory.story`."""
-        return event_loop.call(self._async.story(pictures))
+        return event_loop.run_blocking(self._async.story(images))
 
     def storyboard(
         self,
-        pictures: Iterable[Picture | Job] | Picture | Job | Shows,
+        images: Iterable[GeneratedImage | Job] | GeneratedImage | Job | Shows,
         path: str | Path,
         *,
         title: str = "Storyboard",
     ) -> Path:
         """See `AsyncHistory.storyboard`."""
-        return event_loop.call(self._async.storyboard(pictures, path, title=title))
+        return event_loop.run_blocking(self._async.storyboard(images, path, title=title))
 
     def edited(self, media_id: str) -> bytes:
         """See `AsyncHistory.edited`."""
-        return event_loop.call(self._async.edited(media_id))
+        return event_loop.run_blocking(self._async.edited(media_id))
 
-    def original(self, picture: Picture) -> bytes:
+    def original(self, image: GeneratedImage) -> bytes:
         """See `AsyncHistory.original`."""
-        return event_loop.call(self._async.original(picture))
+        return event_loop.run_blocking(self._async.original(image))
 
-    def thumbnail(self, picture: Picture) -> bytes:
+    def thumbnail(self, image: GeneratedImage) -> bytes:
         """See `AsyncHistory.thumbnail`."""
-        return event_loop.call(self._async.thumbnail(picture))
+        return event_loop.run_blocking(self._async.thumbnail(image))
 
-    def export(self, pictures: Iterable[Picture], path: str | Path) -> Path:
+    def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
         """See `AsyncHistory.export`."""
-        return event_loop.call(self._async.export(pictures, path))
+        return event_loop.run_blocking(self._async.export(images, path))
 
 
 def _query(
@@ -452,8 +452,8 @@ def _query(
     return Query(
         text=text,
         model=model,
-        favourite=plain_values.present("favourite", "favourite", favourite),
-        rating=plain_values.present("rating", "rating", rating),
+        favourite=plain_values.required("favourite", "favourite", favourite),
+        rating=plain_values.required("rating", "rating", rating),
         since=_moment("since", since, time.min),
         until=_moment("until", until, time.max),
     )
@@ -476,11 +476,11 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
 
 def _made(
     request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str, client: str
-) -> Picture:
+) -> GeneratedImage:
     media = snapshot.media
     params = request.get("params")
     references = request.get("attachmentMediaIds")
-    return Picture(
+    return GeneratedImage(
         media=media,
         prompt=str(request.get("prompt") or ""),
         model=str(request.get("model") or ""),

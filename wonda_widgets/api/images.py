@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from ..errors import InvalidInputError
-from ..http.transport import sent
-from ..jobs.generation import GENERATION, body_of, named
+from ..http.transport import to_json_values
+from ..jobs.generation import GENERATION, read_reply, request_body
 from ..jobs.idempotency import (
-    LOOK,
-    StandingError,
-    check_written,
-    named_once,
+    RECHECK_SECONDS,
+    DuplicateRequestError,
+    guard_for_name,
+    require_writable_journal,
 )
 from ..jobs.submission import Core, on_package_loop
 from ..journal import budgets
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class AsyncImages:
-    """Make pictures."""
+    """Make images."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class AsyncImages:
         budget: Budget | float | None = None,
         once: str | None = None,
     ) -> Job:
-        """Ask for a picture and get the job that follows it.
+        """Ask for an image and get the job that follows it.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class AsyncImages:
             What may be spent, together with all that was asked for since its moment; a number
             is so many US dollars a day.
         once : str, optional
-            A name for what the picture is for, e.g. ``"autumn campaign"``. Whoever asks for the
+            A name for what the image is for, e.g. ``"autumn campaign"``. Whoever asks for the
             same again under this name, in any process on this journal, gets the job of the first
             time, also of a failed one. So a task that is run again makes nothing twice.
             `jobs.dismiss` makes room for another try.
@@ -102,15 +102,15 @@ class AsyncImages:
         APIError
             If the service refused it.
         """
-        body = sent(body_of(model, prompt, params, attachment_media_ids))
+        body = to_json_values(request_body(model, prompt, params, attachment_media_ids))
         budget = budgets.of(budget)
         if once is not None:
             return await self._asked_once(once, body, budget)
         if budget is None:
-            return await self._core.start(GENERATION, body, named)
+            return await self._core.start(GENERATION, body, read_reply)
         guard = self._within(budget, body)
         return await self._priced(
-            budget, lambda: self._core.start(GENERATION, body, named, guard=guard)
+            budget, lambda: self._core.start(GENERATION, body, read_reply, guard=guard)
         )
 
     def _within(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
@@ -125,11 +125,11 @@ class AsyncImages:
         return guard
 
     def _check_written(self, field: str, so: str) -> None:
-        check_written(self._core.journal, field, so, f"Or leave out {field}=.")
+        require_writable_journal(self._core.journal, field, so, f"Or leave out {field}=.")
 
     async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
         """Ask for it, or give the job of the one who did."""
-        once = named_once(name, body)
+        once = guard_for_name(name, body)
         within = self._within(budget, body) if budget else lambda _: None
 
         def guard(connection: Any) -> None:
@@ -138,16 +138,18 @@ class AsyncImages:
             within(connection)
 
         async def ask() -> Job:
-            return await self._core.start(GENERATION, body, named, once=once, guard=guard)
+            return await self._core.start(GENERATION, body, read_reply, once=once, guard=guard)
 
         while True:
             try:
                 return await (ask() if budget is None else self._priced(budget, ask))
-            except StandingError as standing:
+            except DuplicateRequestError as standing:
                 earlier = standing.record
             if not earlier.sending:
                 break
-            await asyncio.sleep(LOOK)  # by another process, or another task, at this moment
+            await asyncio.sleep(
+                RECHECK_SECONDS
+            )  # by another process, or another task, at this moment
         job = self._core.revived(earlier, GENERATION)
         if job.id is None and job.snapshot.error is not None:
             raise job.snapshot.error
@@ -212,7 +214,7 @@ class AsyncImages:
         at_once : int
             How many jobs run at a time, at most 32.
         attachment_media_ids : sequence of str, optional
-            Reference images of every picture, in order.
+            Reference images of every image, in order.
         resume : bool
             Whether the same plan, left unfinished in the last week, is gone on with. If
             not, it is made anew.
@@ -242,7 +244,7 @@ class AsyncImages:
 
         async def plan() -> Plan:
             offered = (await self._capabilities()).image_models
-            return planning.planned(
+            return planning.make_plan(
                 template,
                 values or {},
                 models,
@@ -263,13 +265,13 @@ class AsyncImages:
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[Matrix]:
-        """Give the matrices that were left with pictures still to be made, newest first.
+        """Give the matrices that were left with images still to be made, newest first.
 
         Not among them: what is being made at this moment, also by another kernel, and what
         the service offers no more. Nothing is made until one is iterated or started; its
         `price` says what that costs.
         """
-        from ..matrix.planning import Asked  # noqa: PLC0415 - few scripts need it
+        from ..matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts need it
 
         batches = self._core.journal.batches
         found = []
@@ -278,7 +280,7 @@ class AsyncImages:
             if any(record.under_way for record in records.values()):
                 continue
             with contextlib.suppress(msgspec.MsgspecError, InvalidInputError):
-                asked = msgspec.json.decode(batch.plan, type=Asked)
+                asked = msgspec.json.decode(batch.plan, type=MatrixRequest)
                 matrix = await self.matrix(**msgspec.structs.asdict(asked)).prepare()
                 # It may have become another one: the service takes other parameters now.
                 if matrix.is_of(batch) and matrix.begun < len(matrix.plan):
@@ -290,7 +292,7 @@ class AsyncImages:
 
 
 class Images:
-    """Make pictures (blocking)."""
+    """Make images (blocking)."""
 
     def __init__(self, resource: AsyncImages) -> None:
         self._async = resource
@@ -306,7 +308,7 @@ class Images:
         once: str | None = None,
     ) -> Job:
         """See `AsyncImages.generate`."""
-        return event_loop.call(
+        return event_loop.run_blocking(
             self._async.generate(
                 model=model,
                 prompt=prompt,
@@ -320,7 +322,7 @@ class Images:
 
     def spent(self, budget: Budget) -> float:
         """See `AsyncImages.spent`."""
-        return event_loop.call(self._async.spent(budget))
+        return event_loop.run_blocking(self._async.spent(budget))
 
     def matrix(
         self,
@@ -336,7 +338,7 @@ class Images:
         allow_unchecked: bool = False,
     ) -> Matrix:
         """See `AsyncImages.matrix`; the plan and its price are there at once."""
-        return event_loop.call(
+        return event_loop.run_blocking(
             self._async.matrix(
                 template,
                 values,
@@ -352,4 +354,4 @@ class Images:
 
     def unfinished(self, days: float = 7) -> list[Matrix]:
         """See `AsyncImages.unfinished`."""
-        return event_loop.call(self._async.unfinished(days))
+        return event_loop.run_blocking(self._async.unfinished(days))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidInputError
 from ..jobs.generation import GENERATION
-from ..jobs.job import READING, SCHEDULED
+from ..jobs.job import JOURNAL_TIMEOUT, SCHEDULED
 from ..jobs.submission import Core, on_package_loop
 from ..journal import entries
 from ..models import timestamp
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..errors import JobError, OutcomeUnknownError
-    from ..jobs.job import Entry, Job, Kind
-    from ..journal.entries import Record
+    from ..jobs.job import Job, JobEntry, Kind
+    from ..journal.entries import JournalEntry
 
 MOST = 1_000_000  # entries
 AN_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without halves of characters
@@ -65,7 +65,7 @@ class AsyncJobs:
         return [self._core.revived(record, OPERATIONS[record.kind]) for record in found]
 
     @on_package_loop
-    async def unfinished(self, days: float = 7) -> list[Record]:
+    async def unfinished(self, days: float = 7) -> list[JournalEntry]:
         """What had no end yet when it was last heard of, oldest first; the service is not asked.
 
         What another kernel that runs on this machine takes care of is left out, and so is a
@@ -88,7 +88,7 @@ class AsyncJobs:
         ]
 
     @on_package_loop
-    async def left_by(self, processes: Collection[str], days: float = 1) -> list[Record]:
+    async def left_by(self, processes: Collection[str], days: float = 1) -> list[JournalEntry]:
         """What these processes had not brought to an end, or are sending now, oldest first.
 
         Parameters
@@ -108,7 +108,7 @@ class AsyncJobs:
             if record.process in processes and not _waits(record, now)
         ]
 
-    def resume(self, record: Record) -> Job:
+    def resume(self, record: JournalEntry) -> Job:
         """Follow an entry of `unfinished` from where it stands."""
         self._core.transport.check_open()
         job = self._core.revived(record, OPERATIONS[record.kind])
@@ -116,7 +116,7 @@ class AsyncJobs:
         return job
 
     @on_package_loop
-    async def dismiss(self, unknown: Job | Record | OutcomeUnknownError | JobError) -> None:
+    async def dismiss(self, unknown: Job | JournalEntry | OutcomeUnknownError | JobError) -> None:
         """Note that you have looked yourself what became of a request; it is no longer listed.
 
         Nor does it stand in the way of the same one any more (``once=`` of `images.generate`).
@@ -169,25 +169,25 @@ class AsyncJobs:
         reading = self._core.journal.of_job(self._core.journal_key, kind, job_id)
         if not event_loop.on_loop():
             with contextlib.suppress(TimeoutError):
-                known = event_loop.result(reading, READING)
+                known = event_loop.wait_for_result(reading, JOURNAL_TIMEOUT)
                 if known:
                     return self._core.revived(known[0], OPERATIONS[kind])
                 return self._core.follow(kind, job_id, attached=True)
 
-        async def entry() -> Entry | None:
+        async def entry() -> JobEntry | None:
             found = await asyncio.wrap_future(reading)
             return self._core.entry(found[0], OPERATIONS[kind]) if found else None
 
         return self._core.follow(kind, job_id, attached=True, entry=entry)
 
 
-def _since(record: Record) -> float:
+def _since(record: JournalEntry) -> float:
     """When it began to matter: a scheduled post at its time, all else when it was asked for."""
     due = timestamp(record.body.get("scheduledAt"))
     return max(record.asked_at, due.timestamp() if due else 0.0)
 
 
-def _waits(record: Record, now: datetime) -> bool:
+def _waits(record: JournalEntry, now: datetime) -> bool:
     return record.status == SCHEDULED and not is_due(record.body, now)
 
 
@@ -204,19 +204,19 @@ class Jobs:
 
     def recent(self, limit: int = 50) -> list[Job]:
         """See `AsyncJobs.recent`."""
-        return event_loop.call(self._async.recent(limit))
+        return event_loop.run_blocking(self._async.recent(limit))
 
-    def unfinished(self, days: float = 7) -> list[Record]:
+    def unfinished(self, days: float = 7) -> list[JournalEntry]:
         """See `AsyncJobs.unfinished`."""
-        return event_loop.call(self._async.unfinished(days))
+        return event_loop.run_blocking(self._async.unfinished(days))
 
-    def resume(self, record: Record) -> Job:
+    def resume(self, record: JournalEntry) -> Job:
         """See `AsyncJobs.resume`; nothing here waits."""
         return self._async.resume(record)
 
-    def dismiss(self, unknown: Job | Record | OutcomeUnknownError | JobError) -> None:
+    def dismiss(self, unknown: Job | JournalEntry | OutcomeUnknownError | JobError) -> None:
         """See `AsyncJobs.dismiss`."""
-        event_loop.call(self._async.dismiss(unknown))
+        event_loop.run_blocking(self._async.dismiss(unknown))
 
     def attach(self, kind: Kind, job_id: str) -> Job:
         """See `AsyncJobs.attach`; nothing here waits."""

@@ -13,11 +13,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ..errors import InvalidInputError, UnsafeMediaError
-from ..http.transport import sent
+from ..http.transport import to_json_values
 from ..jobs.submission import (
     Core,
-    Named,
     Operation,
+    SubmitResult,
     on_package_loop,
 )
 from ..models import Media, UploadReply, parse
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TAKEN = "Pass a path, bytes, a binary file or a PIL.Image."
 LONGEST_SHOWN = 300  # characters of a path in an error
-EDITS = 200  # edited pictures that are known to be uploaded
+EDITS = 200  # edited images that are known to be uploaded
 
 UPLOAD = Operation(
     "upload", "/media/upload", "upload", "Look into your Wonda library before you upload it again."
@@ -45,11 +45,11 @@ class AsyncMedia:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._edits: dict[bytes, asyncio.Task[Media]] = {}
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
         """Keep, in a forked child, what was uploaded before."""
-        event_loop.abandon(self._edits)
+        event_loop.drop_tasks(self._edits)
         self._edits = {alike: work for alike, work in self._edits.items() if work.done()}
 
     @on_package_loop
@@ -70,9 +70,9 @@ class AsyncMedia:
         name : str, optional
             A file name, from which the type is guessed if the bytes do not tell.
         edit : dict, optional
-            How it was made of another picture: ``of``, a media id, and ``operations``
+            How it was made of another image: ``of``, a media id, and ``operations``
             (see `wonda_widgets.client.edit`). It is kept in the journal and not sent. The same
-            edit of the same picture is sent once by a client, and is the same media: two
+            edit of the same image is sent once by a client, and is the same media: two
             would not be known as one post.
 
         Raises
@@ -87,7 +87,7 @@ class AsyncMedia:
         """
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
-        alike = msgspec.json.encode(sent(edit), order="sorted")
+        alike = msgspec.json.encode(to_json_values(edit), order="sorted")
         work = self._edits.get(alike)
         if work is None:
             work = asyncio.get_running_loop().create_task(self._upload(source, name, edit))
@@ -106,7 +106,7 @@ class AsyncMedia:
     async def _upload(
         self, source: Uploadable, name: str | None, edit: Mapping[str, Any] | None
     ) -> Media:
-        filename, data, mime = await event_loop.in_thread(read_source, source, name)
+        filename, data, mime = await event_loop.to_thread(read_source, source, name)
         about: dict[str, Any] = {"name": filename, "mimeType": mime, "bytes": len(data)}
         if edit is not None:
             about["edit"] = edit
@@ -131,17 +131,17 @@ class AsyncMedia:
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:
-        """The picture at full size, eight bits a channel.
+        """The image at full size, eight bits a channel.
 
         Raises
         ------
         UnsafeMediaError
-            If it is not a picture, has too many pixels or is cut short.
+            If it is not an image, has too many pixels or is cut short.
         """
-        from ..imaging import decode, decode_threads  # noqa: PLC0415 - Pillow is loaded when a picture is there
+        from ..imaging import decode, decode_threads  # noqa: PLC0415 - Pillow is loaded when an image is there
 
         data = await self.download(media)
-        return await decode_threads.decoding(decode.full_size, data)
+        return await decode_threads.run(decode.full_size, data)
 
 
 class MediaLibrary:
@@ -159,20 +159,20 @@ class MediaLibrary:
     ) -> Media:
         """See `AsyncMedia.upload`."""
         work = self._async.upload(source, name=name, edit=edit)
-        return event_loop.call(work, interrupted=UPLOAD.check)
+        return event_loop.run_blocking(work, interrupted=UPLOAD.check)
 
     def download(self, media: Media) -> bytes:
         """See `AsyncMedia.download`."""
-        return event_loop.call(self._async.download(media))
+        return event_loop.run_blocking(self._async.download(media))
 
     def open(self, media: Media) -> Image.Image:
         """See `AsyncMedia.open`."""
-        return event_loop.call(self._async.open(media))
+        return event_loop.run_blocking(self._async.open(media))
 
 
-def _named(raw: Any) -> Named:
+def _named(raw: Any) -> SubmitResult:
     reply = parse(raw, UploadReply)
-    return Named(reply.media_id, reply=reply)
+    return SubmitResult(reply.media_id, reply=reply)
 
 
 class Source(NamedTuple):
@@ -221,7 +221,7 @@ def read_source(source: Any, name: str | None) -> Source:
 def _path(source: Any) -> Path:
     if not isinstance(source, str | os.PathLike):  # whose text may be a whole array
         raise InvalidInputError("source", f"A {type(source).__name__} cannot be uploaded.", TAKEN)
-    return paths.expanded(source, "source")
+    return paths.expand_user(source, "source")
 
 
 def _unreadable(path: Path, reason: object) -> InvalidInputError:
@@ -231,7 +231,7 @@ def _unreadable(path: Path, reason: object) -> InvalidInputError:
 
 
 def _of_pillow(source: Any) -> bytes:
-    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when a picture is there
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when an image is there
 
     from ..imaging import pillow_source  # noqa: PLC0415 - see above
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..utils import open_clients
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 NAME_ONE = "Pass wonda=… with the client that made them."
 
 
-def of(thing: object) -> Any:
+def client_of(thing: object) -> Any:
     """Give the client that a job, an image, a matrix or a panel is of, if it is open."""
-    if isinstance(thing, Picture):
-        return open_clients.named(thing.client)
+    if isinstance(thing, GeneratedImage):
+        return open_clients.by_name(thing.client)
     found = getattr(thing, "wonda", None)
     return found if open_clients.is_open(found) else None
 
 
-def check(used: Any, given: Iterable[object]) -> None:
+def check_origin(used: Any, given: Iterable[object]) -> None:
     """See that jobs, images and panels are of the service that a client talks to.
 
     Raises
@@ -34,7 +34,7 @@ def check(used: Any, given: Iterable[object]) -> None:
         If some are not: their addresses, ids and costs mean nothing there.
     """
     for each in given:
-        made_by = of(each)
+        made_by = client_of(each)
         if made_by is not None and not used.is_of_same_service(made_by):
             raise InvalidInputError(
                 "wonda",

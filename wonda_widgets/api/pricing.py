@@ -32,11 +32,11 @@ class AsyncPricing:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._asked: dict[bytes, tuple[float, asyncio.Task[Estimate | None]]] = {}
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
         """Keep, in a forked child, the prices that are known."""
-        event_loop.abandon(self._asked)
+        event_loop.drop_tasks(self._asked)
         self._asked = {alike: asked for alike, asked in self._asked.items() if asked[1].done()}
 
     @on_package_loop
@@ -56,7 +56,7 @@ class AsyncPricing:
 
     @on_package_loop
     async def each(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
-        """What one picture costs, asked once for all that are alike; None if that is not known.
+        """What one image costs, asked once for all that are alike; None if that is not known.
 
         A price is kept for ten minutes.
         """
@@ -102,8 +102,10 @@ class Pricing:
         self, *, model: str, prompt: str | None = None, params: Mapping[str, Any] | None = None
     ) -> Estimate:
         """See `AsyncPricing.estimate`."""
-        return event_loop.call(self._async.estimate(model=model, prompt=prompt, params=params))
+        return event_loop.run_blocking(
+            self._async.estimate(model=model, prompt=prompt, params=params)
+        )
 
     def list(self) -> dict[str, Any]:
         """See `AsyncPricing.list`."""
-        return event_loop.call(self._async.list())
+        return event_loop.run_blocking(self._async.list())

@@ -19,8 +19,8 @@ from ..errors import (
 from ..http.responses import says_that_it_failed
 from ..jobs.submission import (
     Core,
-    Named,
     Operation,
+    SubmitResult,
     on_package_loop,
 )
 from ..journal import entries
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..jobs.job import Job
-    from ..journal.entries import Record
+    from ..journal.entries import JournalEntry
     from ..publishing.duplicate_guard import Finding
     from ..publishing.scheduled_posts import ScheduledPost
 
@@ -82,9 +82,9 @@ class AsyncPublish:
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish one picture to Instagram and get the job that follows it.
+        """Publish one image to Instagram and get the job that follows it.
 
-        The post is public as soon as the job succeeds. The same picture is not posted to the
+        The post is public as soon as the job succeeds. The same image is not posted to the
         same account with the same caption again, whoever posted it: the journal, the account's
         history and its scheduled posts are looked at before.
 
@@ -156,10 +156,10 @@ class AsyncPublish:
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish 2 to 10 pictures to Instagram as one post that people swipe through.
+        """Publish 2 to 10 images to Instagram as one post that people swipe through.
 
         The service answers when the post is made, which may take a minute, so the job that
-        you get has ended. The same pictures, in whatever order, are not posted to the same
+        you get has ended. The same images, in whatever order, are not posted to the same
         account with the same caption again.
 
         Parameters
@@ -194,7 +194,7 @@ class AsyncPublish:
             If it cannot be, by the service's clock as far as that is known.
         """
         now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
-        return posting_time.checked(scheduled_at, now)
+        return posting_time.parse(scheduled_at, now)
 
     async def _is_image(self, media_id: str) -> bool:
         """Whether the service says that a media is an image; False where it does not say."""
@@ -208,11 +208,13 @@ class AsyncPublish:
 
     async def _once(
         self, operation: Operation, body: dict[str, Any], **allowed: bool
-    ) -> duplicate_guard.PostOnce:
+    ) -> duplicate_guard.DuplicatePostGuard:
         """Give what keeps a post from being made twice."""
-        same_as = await duplicate_guard.same_as(self._core, body)
+        same_as = await duplicate_guard.dedupe_key(self._core, body)
         also = await earlier_names(self._core, body, same_as)
-        return duplicate_guard.PostOnce(self._core, operation, body, same_as, also=also, **allowed)
+        return duplicate_guard.DuplicatePostGuard(
+            self._core, operation, body, same_as, also=also, **allowed
+        )
 
     @on_package_loop
     async def scheduled(self) -> list[ScheduledPost]:
@@ -224,7 +226,7 @@ class AsyncPublish:
             If the account has no scheduling.
         APIError, ServiceUnreachableError, UnexpectedReplyError
         """
-        return await scheduled_posts.listed(self._core)
+        return await scheduled_posts.list_posts(self._core)
 
     @on_package_loop
     async def cancel(self, post: ScheduledPost | Job | str) -> None:
@@ -289,7 +291,7 @@ class AsyncPublish:
             entries.check_sent(record)
             if posted:
                 written = await asyncio.wrap_future(
-                    journal.posted(record.intent, None, record.job_id, entries.SAID)
+                    journal.posted(record.intent, None, record.job_id, entries.SAID_BY_PERSON)
                 )
                 continue
             if not await self._is_job_lost(record):
@@ -298,7 +300,7 @@ class AsyncPublish:
             # Not noted if anything happened since that was read.
             written = await asyncio.wrap_future(journal.absent(record))
 
-    async def _is_job_lost(self, record: Record) -> bool:
+    async def _is_job_lost(self, record: JournalEntry) -> bool:
         """Ask after the job of a post that has not ended; whether the service knows none."""
         if record.job_id is None or record.ended or record.state == "posted":
             return False
@@ -308,7 +310,7 @@ class AsyncPublish:
             return True
         return False
 
-    async def _record(self, unknown: Job | OutcomeUnknownError) -> Record:
+    async def _record(self, unknown: Job | OutcomeUnknownError) -> JournalEntry:
         intent = getattr(unknown, "intent", None)
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.of_intent(intent)) if intent else []
@@ -356,7 +358,7 @@ class Publish:
         allow_unchecked: bool = False,
     ) -> Job:
         """See `AsyncPublish.instagram`."""
-        return event_loop.call(
+        return event_loop.run_blocking(
             self._async.instagram(
                 media_id=media_id,
                 instagram_account_id=instagram_account_id,
@@ -380,7 +382,7 @@ class Publish:
         allow_unchecked: bool = False,
     ) -> Job:
         """See `AsyncPublish.instagram_carousel`."""
-        return event_loop.call(
+        return event_loop.run_blocking(
             self._async.instagram_carousel(
                 media_ids=media_ids,
                 instagram_account_id=instagram_account_id,
@@ -393,43 +395,43 @@ class Publish:
 
     def scheduled(self) -> list[ScheduledPost]:
         """See `AsyncPublish.scheduled`."""
-        return event_loop.call(self._async.scheduled())
+        return event_loop.run_blocking(self._async.scheduled())
 
     def cancel(self, post: ScheduledPost | Job | str) -> None:
         """See `AsyncPublish.cancel`."""
-        event_loop.call(self._async.cancel(post))
+        event_loop.run_blocking(self._async.cancel(post))
 
     def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
         """See `AsyncPublish.check`."""
-        return event_loop.call(self._async.check(unknown))
+        return event_loop.run_blocking(self._async.check(unknown))
 
     def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
         """See `AsyncPublish.settle`."""
-        event_loop.call(self._async.settle(unknown, posted=posted))
+        event_loop.run_blocking(self._async.settle(unknown, posted=posted))
 
     def history(
         self, *, limit: int = 10, instagram_account_id: str | None = None
     ) -> dict[str, Any]:
         """See `AsyncPublish.history`."""
-        return event_loop.call(
+        return event_loop.run_blocking(
             self._async.history(limit=limit, instagram_account_id=instagram_account_id)
         )
 
 
-def _named(raw: Any) -> Named:
+def _named(raw: Any) -> SubmitResult:
     reply = parse(raw, PublishReply)
-    return Named(reply.output_job_id, reply.status or "")
+    return SubmitResult(reply.output_job_id, reply.status or "")
 
 
-def _made(raw: Any) -> Named:
+def _made(raw: Any) -> SubmitResult:
     """What the reply to a carousel names: the post itself, or, perhaps, a job after all."""
     reply = parse(raw, CarouselReply)
     if reply.output_job_id:
-        return Named(reply.output_job_id, reply.status or "")
+        return SubmitResult(reply.output_job_id, reply.status or "")
     if reply.status not in {None, "succeeded"} or says_that_it_failed(raw):
-        return Named("")  # it says that it is not done, or not well: nobody knows
+        return SubmitResult("")  # it says that it is not done, or not well: nobody knows
     post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
-    return Named(post, reply=raw, final=True)
+    return SubmitResult(post, reply=raw, final=True)
 
 
 def _body(
@@ -441,7 +443,7 @@ def _body(
 ) -> dict[str, Any]:
     if not isinstance(media_id, str) or not media_id:
         raise InvalidInputError(
-            "media_id", "There is no picture to publish.", "Pass job.wait().media.media_id."
+            "media_id", "There is no image to publish.", "Pass job.wait().media.media_id."
         )
     _check_account(instagram_account_id)
     kind = plain_values.text("product", "The product", product)
@@ -465,12 +467,12 @@ def _carousel(
         raise InvalidInputError(
             "media_ids",
             "A carousel takes a list of media ids.",
-            "Pass [picture.media.media_id for picture in pictures].",
+            "Pass [image.media.media_id for image in images].",
         )
     check_slides(len(slides))
     if len(set(slides)) < len(slides):
         raise InvalidInputError(
-            "media_ids", "A picture is in this carousel twice.", "Leave one of the two out."
+            "media_ids", "An image is in this carousel twice.", "Leave one of the two out."
         )
     _check_account(instagram_account_id)
     body = {

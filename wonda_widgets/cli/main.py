@@ -87,7 +87,7 @@ def _run(arguments: list[str] | None) -> int:
     sandbox.add_argument("--port", type=_port, default=0, help="default: any free one")
     sandbox.add_argument("--key", help="the only key taken; default: any of the right shape")
     sandbox.add_argument(
-        "--seconds", type=_seconds, default=6.0, help="a picture takes this to twice this"
+        "--seconds", type=_seconds, default=6.0, help="an image takes this to twice this"
     )
 
     commands.add_parser("doctor", help="say what is installed and whether the service answers")
@@ -335,7 +335,7 @@ def _sandbox(options: argparse.Namespace) -> int:
             seconds=options.seconds,
         ) as (_, base_url):
             print(base_url, flush=True)
-            print("A sandbox: made-up pictures, nothing is published. Ctrl+C ends it.", flush=True)
+            print("A sandbox: made-up images, nothing is published. Ctrl+C ends it.", flush=True)
             if is_every_address(options.host):
                 print(
                     "Other machines reach it by this machine's addresses and as "
@@ -384,7 +384,7 @@ def _forget(options: argparse.Namespace) -> int:
         print(f"  {path}")
     if has_key:
         print("and the key from the keyring.")
-    print("Pictures at the service, posts, notebooks and saved files stay.")
+    print("Images at the service, posts, notebooks and saved files stay.")
     if not options.yes and not _agreed():
         print("Nothing was deleted.")
         return 1

@@ -28,15 +28,15 @@ class Client(Protocol):
     org: str
     is_sandbox: bool
     faults: Any
-    _arrived: Settings | None
+    _arrived: ClientSettings | None
 
-    def _use(self, how: Settings) -> None: ...
+    def _use(self, how: ClientSettings) -> None: ...
 
 
 C = TypeVar("C", bound=Client)
 
 
-class Settings(NamedTuple):
+class ClientSettings(NamedTuple):
     """What a client is made of, but for its key."""
 
     base_url: str
@@ -58,7 +58,7 @@ USED_BY = frozenset(
 _shared: dict[Any, Any] = {}
 
 
-def of(client: Client) -> Settings:
+def settings_of(client: Client) -> ClientSettings:
     """Give what another process needs to make the same client.
 
     Raises
@@ -80,7 +80,7 @@ def of(client: Client) -> Settings:
             "A client with a transport of its own stays in its process. Make one in each worker, "
             "with a transport of its own there."
         )
-    return Settings(
+    return ClientSettings(
         client.base_url,
         core.transport.timeout,
         core.journal.settings,
@@ -89,7 +89,7 @@ def of(client: Client) -> Settings:
     )
 
 
-def arrive(cls: type[C], settings: Settings) -> C:
+def from_settings(cls: type[C], settings: ClientSettings) -> C:
     """Give a client that has arrived in this process."""
     client = cls.__new__(cls)
     client._arrived = settings  # noqa: SLF001 - see above
@@ -98,7 +98,7 @@ def arrive(cls: type[C], settings: Settings) -> C:
     return client
 
 
-def first_use(client: Client, name: str) -> Any:
+def connect_on_first_use(client: Client, name: str) -> Any:
     """Give what a client has not: of one that has arrived, it is made now.
 
     Raises
@@ -121,7 +121,7 @@ def is_shared(client: Any) -> bool:
     return any(client._core is each._core for each in _shared.values())  # noqa: SLF001 - see above
 
 
-def shared(cls: Any, settings: Settings) -> Any:
+def shared_client(cls: Any, settings: ClientSettings) -> Any:
     """Give this process's one client of these settings, and of the key that there is here.
 
     Raises

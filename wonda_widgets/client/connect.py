@@ -137,7 +137,7 @@ def _verified(key: ApiKey, address: str) -> Account:
         If it is refused, or cannot be checked.
     """
     try:
-        return event_loop.call(_whoami(key, address))
+        return event_loop.run_blocking(_whoami(key, address))
     except AuthenticationError as error:
         error.advising(
             "The key was refused and is not kept. Copy it again from your Wonda settings, or "

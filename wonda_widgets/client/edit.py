@@ -1,6 +1,6 @@
-"""Change a picture between making it and posting it, without changing the original.
+"""Change an image between making it and posting it, without changing the original.
 
-    original ──operations──> picture ──upload──> media
+    original ──operations──> image ──upload──> media
 
 An `Edit` is the original and a tuple of operations; the operations are data, can be
 undone, and are kept in the journal with what was uploaded. The work is done on this
@@ -63,7 +63,7 @@ Operations = tuple[Operation, ...]
 
 
 class Edit:
-    """A picture that stays as it is, and what is to be done to it.
+    """An image that stays as it is, and what is to be done to it.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Edit:
     data : bytes, optional
         The bytes of a media that are there already.
     name : str
-        What the picture is called, e.g. its prompt; the file's name is made of it.
+        What the image is called, e.g. its prompt; the file's name is made of it.
     operations : iterable
         To begin with, as `add` takes them.
 
@@ -100,7 +100,7 @@ class Edit:
     ) -> None:
         self.media = source if isinstance(source, Media) else None
         self._data = data if isinstance(source, Media) else read_source(source, None).data
-        self._wonda = None if wonda is None else selection.awaitable(wonda)
+        self._wonda = None if wonda is None else selection.as_async(wonda)
         self._original: Edited | None = None
         self._name = name
         self._done: list[Operations] = [()]  # each step is all operations up to it
@@ -123,7 +123,7 @@ class Edit:
         """
         if self._data is None:
             assert self.media is not None  # noqa: S101 - anything else was read when it came
-            self._data = event_loop.call(self._client.media.download(self.media))
+            self._data = event_loop.run_blocking(self._client.media.download(self.media))
         return self._data
 
     @property
@@ -171,7 +171,7 @@ class Edit:
         Raises
         ------
         InvalidInputError
-            If one cannot be done to the picture as it is then; nothing is added.
+            If one cannot be done to the image as it is then; nothing is added.
         """
         return self._step(self.operations, operations)
 
@@ -231,7 +231,7 @@ class Edit:
         Raises
         ------
         InvalidInputError
-            If it is not such JSON, or cannot be done to this picture.
+            If it is not such JSON, or cannot be done to this image.
         """
         try:
             operations = msgspec.json.decode(text)
@@ -244,12 +244,12 @@ class Edit:
     # ------------------------------------------------------------ results
 
     def render(self) -> Edited:
-        """The picture at full size; slow for large ones.
+        """The image at full size; slow for large ones.
 
         Raises
         ------
         UnsafeMediaError
-            If the original is too large, not a picture or damaged.
+            If the original is too large, not an image or damaged.
         """
         return apply_edits.apply(self.data, self.operations)
 
@@ -275,7 +275,7 @@ class Edit:
         client = self._client
         for note in self.notes if self.operations else ():
             warnings.warn(note, stacklevel=2)
-        return event_loop.call(self.send(client, self.render()), interrupted=UPLOAD.check)
+        return event_loop.run_blocking(self.send(client, self.render()), interrupted=UPLOAD.check)
 
     async def send(self, client: AsyncWonda, edited: Edited) -> Media:
         """Upload what `render` gave; for whoever renders in a thread of their own."""

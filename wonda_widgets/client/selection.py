@@ -15,7 +15,7 @@ from ..api import origin
 from ..api.origin import NAME_ONE
 from ..errors import InvalidInputError, MissingKeyError
 from ..jobs.job import Job
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..models import Media
 from ..utils import open_clients
 from .wonda_client import AsyncWonda, Wonda
@@ -32,14 +32,14 @@ def has_key() -> bool:
     return credentials.variable() is not None or credentials.kept() is not None
 
 
-class Chosen(NamedTuple):
+class ClientChoice(NamedTuple):
     """The client to work with, and the same again if it was made here and is to be closed."""
 
     client: AsyncWonda
     owned: AsyncWonda | None
 
 
-def chosen(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Chosen:
+def choose(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> ClientChoice:
     """Choose the client for some jobs, images, media, ids or panels.
 
     Parameters
@@ -57,14 +57,14 @@ def chosen(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Ch
     """
     some = [each for each in given if each is not None]
     if wonda is not None:
-        named = awaitable(wonda)
-        origin.check(named, some)
-        return Chosen(named, None)
-    origins = distinct(made_by for each in some if (made_by := origin.of(each)) is not None)
+        named = as_async(wonda)
+        origin.check_origin(named, some)
+        return ClientChoice(named, None)
+    origins = distinct(made_by for each in some if (made_by := origin.client_of(each)) is not None)
     if len(origins) > 1:
         raise InvalidInputError("wonda", "These are from different clients.", NAME_ONE)
     if origins:
-        return Chosen(origins[0], None)
+        return ClientChoice(origins[0], None)
     found, is_new = default_client(for_media=bool(some))
     if found.is_sandbox and any(map(_has_lost_its_client, some)):
         raise InvalidInputError(
@@ -72,7 +72,7 @@ def chosen(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Ch
             "The client that made these is closed, or belongs to another process.",
             "Pass wonda=… with an open client of the same account.",
         )
-    return Chosen(found, found if is_new and not found.is_sandbox else None)
+    return ClientChoice(found, found if is_new and not found.is_sandbox else None)
 
 
 def media_of(thing: object) -> Media | None:
@@ -94,9 +94,9 @@ def media_of(thing: object) -> Media | None:
 
 
 def _has_lost_its_client(thing: object) -> bool:
-    had_one = isinstance(thing, Picture) and bool(thing.client)
+    had_one = isinstance(thing, GeneratedImage) and bool(thing.client)
     had_one = had_one or (isinstance(thing, Job) and thing.wonda is not None)
-    return had_one and origin.of(thing) is None
+    return had_one and origin.client_of(thing) is None
 
 
 _shared_sandbox: AsyncWonda | None = None
@@ -170,7 +170,7 @@ def distinct(clients: Iterable[AsyncWonda]) -> list[AsyncWonda]:
     return different
 
 
-def awaitable(wonda: Wonda | AsyncWonda) -> AsyncWonda:
+def as_async(wonda: Wonda | AsyncWonda) -> AsyncWonda:
     """The awaitable client of either; widgets never block, so they use this one."""
     if not isinstance(wonda, Wonda | AsyncWonda):
         raise TypeError(

@@ -49,7 +49,7 @@ ESCAPES = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|\x1b[ -/]*[0-~]?"
 )
-LIBRARY = "Look into your Wonda library: it may have uploaded the picture."
+LIBRARY = "Look into your Wonda library: it may have uploaded the image."
 
 
 def cli(
@@ -167,14 +167,14 @@ def _source(media: Media | str | os.PathLike[str]) -> str:
     if not text or "," in text or text.startswith("-"):
         raise InvalidInputError(
             "media",
-            f"wonda cannot be given {text!r}: commas part several pictures, a dash begins a flag.",
+            f"wonda cannot be given {text!r}: commas part several images, a dash begins a flag.",
             "Pass a media id, or the path of a file without them.",
         )
-    return str(paths.expanded(text, "media")) if text.startswith("~") else text
+    return str(paths.expand_user(text, "media")) if text.startswith("~") else text
 
 
 def _free(path: str | os.PathLike[str]) -> Path:
-    target = paths.expanded(path, "output").absolute()
+    target = paths.expand_user(path, "output").absolute()
     if target.exists():
         raise InvalidInputError("output", f"{target} is there already.", "Name a file that is not.")
     return target

@@ -1,7 +1,7 @@
 """The client: `AsyncWonda`, and `Wonda`, which drives it.
 
 One implementation: the coroutines of `AsyncWonda` run on the package's own loop
-(see `runtime`), whoever awaits them. `Wonda` has the same names and blocks.
+(see `utils.event_loop`), whoever awaits them. `Wonda` has the same names and blocks.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class AsyncWonda:
     timeout : float
         Seconds for each of connecting, sending and each read; from its turn on, a single try
         takes at most twice that, longer only for an upload or where the service is known to be
-        slow. A picture has 300 seconds.
+        slow. An image has 300 seconds.
     journal : path, ``":memory:"`` or Journal, optional
         Where it is kept what was asked and what came back. Else ``WONDA_JOURNAL``, then a file
         in the user's data folder; with a `transport` of your own, in memory.
@@ -89,7 +89,7 @@ class AsyncWonda:
     is_by_default = False  # made where no client was named
     faults: Faults | None = None
     base_url = org = ""  # until it is built: a traceback prints half-built ones too
-    _arrived: config.Settings | None = None  # of one from another process, until it is used
+    _arrived: config.ClientSettings | None = None  # of one from another process, until it is used
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class AsyncWonda:
         journal : path, ``":memory:"`` or Journal
             In memory by default, because the sandbox's jobs end with the process too.
         **options
-            See `wonda_widgets.sandbox.app.Sandbox`: ``seconds`` a picture takes,
+            See `wonda_widgets.sandbox.app.Sandbox`: ``seconds`` an image takes,
             ``credits`` in the purse, …
         """
         from ..sandbox.in_process import local_transport  # noqa: PLC0415 - only those who use it pay for it
@@ -223,19 +223,19 @@ class AsyncWonda:
             await self._core.aclose()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return config.arrive, (type(self), config.of(self))
+        return config.from_settings, (type(self), config.settings_of(self))
 
     def __dask_tokenize__(self) -> object:
         # Else Dask would unpickle it here to name its tasks, where the key may be no variable.
-        return type(self).__name__, *config.of(self)
+        return type(self).__name__, *config.settings_of(self)
 
     if not TYPE_CHECKING:  # a misspelt name stays one
 
         def __getattr__(self, name: str) -> Any:
-            return config.first_use(self, name)
+            return config.connect_on_first_use(self, name)
 
-    def _use(self, how: config.Settings) -> None:
-        self.__dict__.update(vars(config.shared(type(self), how)))
+    def _use(self, how: config.ClientSettings) -> None:
+        self.__dict__.update(vars(config.shared_client(type(self), how)))
 
     def __copy__(self) -> Self:
         return self
@@ -263,12 +263,12 @@ class Wonda:
     --------
     >>> with Wonda.sandbox() as wonda:
     ...     job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
-    ...     picture = wonda.media.open(job.wait().media)
+    ...     image = wonda.media.open(job.wait().media)
     """
 
     is_sandbox = False
     base_url = org = ""  # see above
-    _arrived: config.Settings | None = None
+    _arrived: config.ClientSettings | None = None
 
     def __init__(
         self,
@@ -322,30 +322,30 @@ class Wonda:
 
     def capabilities(self) -> Capabilities:
         """See `AsyncWonda.capabilities`."""
-        return event_loop.call(self._async.capabilities())
+        return event_loop.run_blocking(self._async.capabilities())
 
     def whoami(self) -> Account:
         """See `AsyncWonda.whoami`."""
-        return event_loop.call(self._async.whoami())
+        return event_loop.run_blocking(self._async.whoami())
 
     def close(self) -> None:
         """See `AsyncWonda.aclose`."""
         if self._arrived is None:
-            event_loop.call(self._async.aclose())
+            event_loop.run_blocking(self._async.aclose())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return config.arrive, (type(self), config.of(self))
+        return config.from_settings, (type(self), config.settings_of(self))
 
     def __dask_tokenize__(self) -> object:
-        return type(self).__name__, *config.of(self)  # see above
+        return type(self).__name__, *config.settings_of(self)  # see above
 
     if not TYPE_CHECKING:  # see above
 
         def __getattr__(self, name: str) -> Any:
-            return config.first_use(self, name)
+            return config.connect_on_first_use(self, name)
 
-    def _use(self, how: config.Settings) -> None:
-        self._drive(config.shared(AsyncWonda, how))
+    def _use(self, how: config.ClientSettings) -> None:
+        self._drive(config.shared_client(AsyncWonda, how))
 
     def __copy__(self) -> Self:
         return self

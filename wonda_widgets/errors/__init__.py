@@ -476,7 +476,7 @@ class NoMediaError(WondaError):
 
 
 class UnsafeMediaError(WondaError):
-    """Media that is not opened: too large, too many pixels, not a picture, cut short."""
+    """Media that is not opened: too large, too many pixels, not an image, cut short."""
 
     code = "unsafe_media"
 

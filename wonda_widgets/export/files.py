@@ -1,4 +1,4 @@
-"""Pictures written down: as a table, as a page, or as a folder of originals with a manifest."""
+"""Images written down: as a table, as a page, or as a folder of originals with a manifest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WondaError
-from ..journal.images import row
+from ..journal.images import flat_row
 from ..utils import event_loop, new_files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
 
 MANIFEST = "manifest.json"
-AT_ONCE = 3  # originals that are fetched at a time
+MAX_CONCURRENT = 3  # originals that are fetched at a time
 CSV = "utf-8-sig"  # with a mark, without which Excel reads another encoding
 OTHER_PLACE = "Name another file (.csv, .json, .html) or folder."
 
@@ -49,36 +49,36 @@ NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 async def export(
-    pictures: list[Picture],
+    images: list[GeneratedImage],
     path: str | Path,
-    original: Callable[[Picture], Awaitable[bytes]],
-    storyboard: Callable[[list[Picture], Path], Awaitable[Path]],
+    original: Callable[[GeneratedImage], Awaitable[bytes]],
+    storyboard: Callable[[list[GeneratedImage], Path], Awaitable[Path]],
 ) -> Path:
-    """Write pictures to a file, by its suffix, or to a folder; see `AsyncHistory.export`."""
-    if not pictures:
-        raise InvalidInputError("pictures", "There is nothing to export.", "Choose some pictures.")
-    target = await event_loop.in_thread(checked, path)
+    """Write images to a file, by its suffix, or to a folder; see `AsyncHistory.export`."""
+    if not images:
+        raise InvalidInputError("images", "There is nothing to export.", "Choose some images.")
+    target = await event_loop.to_thread(check_path, path)
     try:
         match target.suffix.lower():
             case ".csv":
-                return await event_loop.in_thread(write, target, _csv(pictures).encode(CSV))
+                return await event_loop.to_thread(write, target, _csv(images).encode(CSV))
             case ".json":
-                rows = [picture.unchanged_row() for picture in pictures]
-                return await event_loop.in_thread(write, target, _json(rows))
+                rows = [image.unchanged_row() for image in images]
+                return await event_loop.to_thread(write, target, _json(rows))
             case ".html":
-                return await storyboard(pictures, target)
-        return await _folder(pictures, target, original)
+                return await storyboard(images, target)
+        return await _folder(images, target, original)
     except OSError as error:
-        raise not_written(target, error) from None
+        raise write_error(target, error) from None
 
 
-def not_written(target: Path, error: OSError) -> InvalidInputError:
+def write_error(target: Path, error: OSError) -> InvalidInputError:
     """Say that a file or folder cannot be written."""
     reason = error.strerror or error
     return InvalidInputError("path", f"{target} cannot be written: {reason}.", OTHER_PLACE)
 
 
-def checked(path: str | Path) -> Path:
+def check_path(path: str | Path) -> Path:
     """What was given as a path, as one.
 
     Raises
@@ -100,45 +100,45 @@ def checked(path: str | Path) -> Path:
 
 
 async def _folder(
-    pictures: list[Picture],
+    images: list[GeneratedImage],
     folder: Path,
-    original: Callable[[Picture], Awaitable[bytes]],
+    original: Callable[[GeneratedImage], Awaitable[bytes]],
 ) -> Path:
-    await event_loop.in_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
-    turn = asyncio.Semaphore(AT_ONCE)
+    await event_loop.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
+    turn = asyncio.Semaphore(MAX_CONCURRENT)
     files = new_files.AllOrNone()
 
-    async def one(picture: Picture) -> dict[str, Any]:
+    async def one(image: GeneratedImage) -> dict[str, Any]:
         async with turn:
             made: dict[str, str | None] = {"file": None, "error": None}
             try:
-                data = await original(picture)
+                data = await original(image)
             except WondaError as error:  # the others are exported all the same
                 made["error"] = error.message
             else:
-                file = await event_loop.in_thread(_write_original, files, folder, picture, data)
+                file = await event_loop.to_thread(_write_original, files, folder, image, data)
                 made["file"] = file.name
-            return row({}, picture.unchanged_row().items(), made)
+            return flat_row({}, image.unchanged_row().items(), made)
 
-    work = [asyncio.create_task(one(picture)) for picture in pictures]
+    work = [asyncio.create_task(one(image)) for image in images]
     try:
         rows = await asyncio.gather(*work)
-        await event_loop.in_thread(write, folder / MANIFEST, _json(rows))
+        await event_loop.to_thread(write, folder / MANIFEST, _json(rows))
     except BaseException:
         for task in work:
             task.cancel()
-        await event_loop.in_thread(files.give_up)  # else the next try would write them once more
+        await event_loop.to_thread(files.give_up)  # else the next try would write them once more
         raise
     return folder
 
 
 def _write_original(
-    files: new_files.AllOrNone, folder: Path, picture: Picture, data: bytes
+    files: new_files.AllOrNone, folder: Path, image: GeneratedImage, data: bytes
 ) -> Path:
     from ..imaging import save_original  # noqa: PLC0415 - needed only now
 
-    texts = save_original.texts(picture.request, picture.job_id, picture.media.media_id)
-    name = save_original.file_name(picture.prompt, picture.job_id, save_original.kind(data))
+    texts = save_original.texts(image.request, image.job_id, image.media.media_id)
+    name = save_original.file_name(image.prompt, image.job_id, save_original.kind(data))
     return files.write(folder / name, save_original.with_texts(data, texts))
 
 
@@ -158,8 +158,8 @@ def _json(rows: list[dict[str, Any]]) -> bytes:
     return (json.dumps(rows, ensure_ascii=False, indent=2, default=str) + "\n").encode()
 
 
-def _csv(pictures: list[Picture]) -> str:
-    rows = [picture.unchanged_row() for picture in pictures]
+def _csv(images: list[GeneratedImage]) -> str:
+    rows = [image.unchanged_row() for image in images]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)

@@ -1,6 +1,6 @@
-"""What became of pictures, as one page that anybody can open: a file for a mail.
+"""What became of images, as one page that anybody can open: a file for a mail.
 
-    pictures ──> chapters (`stories`) ──> a budget a picture ──> small copies ──> page ──> file
+    images ──> chapters (`timeline`) ──> a budget an image ──> small copies ──> page ──> file
 
 Everything that the page shows is in it. So the copies share a number of bytes that a
 mailbox takes, and the words are counted first.
@@ -24,7 +24,7 @@ from ..errors import (
 from ..imaging import apply_edits, decode_threads
 from ..imaging.preview import Preview, preview
 from ..jobs.job import Job
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..utils import event_loop
 from . import files, storyboard_page
 from .storyboard_page import Board
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .storyboard_page import Look
-    from .timeline import Change, Chapter
+    from .timeline import EditEvent, ImageTimeline
 
-MOST = 200  # pictures; more than that nobody looks through
-MOST_CHANGES = 4  # edits of one picture that are shown; earlier ones are told in words
+MOST = 200  # images; more than that nobody looks through
+MOST_CHANGES = 4  # edits of one image that are shown; earlier ones are told in words
 LONGEST_TITLE = 200  # characters
 
-MOST_BYTES = 6_000_000  # of the file, as long as each picture has its least
-MOST_OF_A_PICTURE = 250_000  # bytes
-LEAST_OF_A_PICTURE = 30_000
+MOST_BYTES = 6_000_000  # of the file, as long as each image has its least
+MOST_OF_A_IMAGE = 250_000  # bytes
+LEAST_OF_A_IMAGE = 30_000
 #: The longest side in pixels that so many bytes are enough for.
 SIDES = ((180_000, 1280), (90_000, 1024), (50_000, 800), (0, 640))
 EMPTY = Preview(b"", "image/jpeg", 99_999, 99_999, "JPEG", 99_999_999)  # for counting the words
@@ -60,13 +60,13 @@ class Source(Protocol):
     def without_key(self, text: str) -> str:
         """`text` without the client's key, should somebody have written it there."""
 
-    async def of(self, job: Job) -> Picture:
+    async def of(self, job: Job) -> GeneratedImage:
         """The image of a finished job."""
 
-    async def story(self, pictures: Iterable[Picture]) -> list[Chapter]:
+    async def story(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
         """What became of each image."""
 
-    async def original(self, picture: Picture) -> bytes:
+    async def original(self, image: GeneratedImage) -> bytes:
         """An image's own bytes."""
 
     async def edited(self, media_id: str) -> bytes:
@@ -74,51 +74,51 @@ class Source(Protocol):
 
 
 class Shows(Protocol):
-    """What has pictures, and knows where they are from: a panel, a matrix."""
+    """What has images, and knows where they are from: a panel, a matrix."""
 
-    def _shows(self) -> tuple[Source | None, list[Picture | Job]]:
+    def _shows(self) -> tuple[Source | None, list[GeneratedImage | Job]]:
         """Where they are from (None: their own client), and what is chosen of them or else all."""
 
 
-def given(what: Any) -> tuple[Source | None, list[Picture | Job]]:
-    """What was given as pictures, and where they are from if it knows.
+def resolve_images(what: Any) -> tuple[Source | None, list[GeneratedImage | Job]]:
+    """What was given as images, and where they are from if it knows.
 
     Raises
     ------
     TypeError
     """
-    # Asked first: going through a matrix would make its pictures.
+    # Asked first: going through a matrix would make its images.
     shows = getattr(what, "_shows", None)
     if callable(shows):
-        return cast("tuple[Source | None, list[Picture | Job]]", shows())
-    one = isinstance(what, Picture | Job | str | bytes) or not isinstance(what, Iterable)
+        return cast("tuple[Source | None, list[GeneratedImage | Job]]", shows())
+    one = isinstance(what, GeneratedImage | Job | str | bytes) or not isinstance(what, Iterable)
     some = [what] if one else list(what)
     for each in some:
-        if not isinstance(each, Picture | Job):
+        if not isinstance(each, GeneratedImage | Job):
             name = type(each).__name__
-            raise TypeError(f"A storyboard takes pictures, jobs, a matrix or a panel, not {name}.")
+            raise TypeError(f"A storyboard takes images, jobs, a matrix or a panel, not {name}.")
     return None, some
 
 
 async def write(
     history: Source,
-    pictures: Sequence[Picture | Job],
+    images: Sequence[GeneratedImage | Job],
     path: str | Path,
     *,
     title: str,
 ) -> Path:
-    """Write the page of some pictures; see `client.storyboard`."""
-    target = await event_loop.in_thread(_target, path)
-    data = await page(history, pictures, title=title)
+    """Write the page of some images; see `client.storyboard`."""
+    target = await event_loop.to_thread(_target, path)
+    data = await render(history, images, title=title)
     try:
-        return await event_loop.in_thread(files.write, target, data)
+        return await event_loop.to_thread(files.write, target, data)
     except OSError as error:
-        raise files.not_written(target, error) from None
+        raise files.write_error(target, error) from None
 
 
 def _target(path: str | Path) -> Path:
     """Where the page goes, before anything is fetched for it."""
-    target = files.checked(path)
+    target = files.check_path(path)
     if target.is_dir():
         raise InvalidInputError(
             "path", f"{target} is a folder.", f"Name a file in it: {target / 'story.html'}."
@@ -132,39 +132,39 @@ def _target(path: str | Path) -> Path:
     return target
 
 
-async def page(
-    history: Source, pictures: Sequence[Picture | Job], *, title: str = "Storyboard"
+async def render(
+    history: Source, images: Sequence[GeneratedImage | Job], *, title: str = "Storyboard"
 ) -> bytes:
-    """The page of some pictures as the bytes of an HTML file, for whoever offers it to be saved.
+    """The page of some images as the bytes of an HTML file, for whoever offers it to be saved.
 
     Parameters
     ----------
     history : Source
-        Of the client that the pictures are from.
-    pictures : list of Picture or Job
+        Of the client that the images are from.
+    images : list of Image or Job
         1 to 200.
     title : str
 
     Raises
     ------
     InvalidInputError
-        If there are no pictures or too many.
+        If there are no images or too many.
     """
     if not isinstance(title, str) or not title.strip() or len(title) > LONGEST_TITLE:
         raise InvalidInputError(
             "title", f"A title is a text of 1 to {LONGEST_TITLE} characters.", "Write another one."
         )
-    if not pictures:
+    if not images:
         raise InvalidInputError(
-            "pictures", "There are no pictures to tell of.", "Make some, or choose some."
+            "images", "There are no images to tell of.", "Make some, or choose some."
         )
-    if len(pictures) > MOST:
+    if len(images) > MOST:
         raise InvalidInputError(
-            "pictures",
-            f"A storyboard has at most {MOST} pictures, and these are {len(pictures):,}.",
+            "images",
+            f"A storyboard has at most {MOST} images, and these are {len(images):,}.",
             "Choose fewer.",
         )
-    some = [await _picture(history, each) for each in pictures]
+    some = [await _image(history, each) for each in images]
     board = Board(
         title=title,
         chapters=await history.story(some),
@@ -173,18 +173,18 @@ async def page(
         clean=history.without_key,
     )
     looks = await _looks(history, board)
-    return await event_loop.in_thread(storyboard_page.written, board, looks)
+    return await event_loop.to_thread(storyboard_page.written, board, looks)
 
 
-async def _picture(history: Source, each: Picture | Job) -> Picture:
-    if isinstance(each, Picture):
+async def _image(history: Source, each: GeneratedImage | Job) -> GeneratedImage:
+    if isinstance(each, GeneratedImage):
         return each
     try:
         return await history.of(each)
     except NoMediaError:
         raise InvalidInputError(
-            "pictures",
-            f"One of the jobs has no picture to tell of; it is {each.status}.",
+            "images",
+            f"One of the jobs has no image to tell of; it is {each.status}.",
             "Leave it out, or wait for it.",
         ) from None
 
@@ -195,22 +195,22 @@ async def _picture(history: Source, each: Picture | Job) -> Picture:
 async def _looks(history: Source, board: Board) -> list[dict[str, Look]]:
     """Of each chapter, small copies by media id, or why there is none."""
     shown = [_shown(chapter) for chapter in board.chapters]
-    words = await event_loop.in_thread(
+    words = await event_loop.to_thread(
         storyboard_page.written,
         board,
         [dict.fromkeys(["", *(change.media_id for change in some)], EMPTY) for some in shown],
     )
     budget = _budget(sum(1 + len(some) for some in shown), len(words))
-    turn = asyncio.Semaphore(files.AT_ONCE)
+    turn = asyncio.Semaphore(files.MAX_CONCURRENT)
 
-    async def one(chapter: Chapter, changes: list[Change]) -> dict[str, Look]:
+    async def one(chapter: ImageTimeline, changes: list[EditEvent]) -> dict[str, Look]:
         async with turn:
-            return await _looks_of(history, chapter.picture, changes, budget)
+            return await _looks_of(history, chapter.image, changes, budget)
 
     return await asyncio.gather(*map(one, board.chapters, shown))
 
 
-def _shown(chapter: Chapter) -> list[Change]:
+def _shown(chapter: ImageTimeline) -> list[EditEvent]:
     """The edits that are shown: those that were posted, and the latest."""
     posted = {media_id for post in chapter.posts for media_id in post.media_ids}
     first = sorted(chapter.changes, key=lambda change: (change.media_id in posted, change.at))
@@ -218,20 +218,20 @@ def _shown(chapter: Chapter) -> list[Change]:
 
 
 def _budget(count: int, words: int) -> int:
-    """Bytes that each of `count` pictures may have beside so many bytes of words."""
+    """Bytes that each of `count` images may have beside so many bytes of words."""
     left = (MOST_BYTES - words) * 3 // 4  # of three bytes the page has four signs
-    return max(LEAST_OF_A_PICTURE, min(MOST_OF_A_PICTURE, left // count - 2))
+    return max(LEAST_OF_A_IMAGE, min(MOST_OF_A_IMAGE, left // count - 2))
 
 
 async def _looks_of(
-    history: Source, picture: Picture, changes: list[Change], budget: int
+    history: Source, image: GeneratedImage, changes: list[EditEvent], budget: int
 ) -> dict[str, Look]:
-    """A picture's own copy (under no id) and those of its edits."""
+    """An image's own copy (under no id) and those of its edits."""
     original = b""
     looks: dict[str, Look] = {}
     try:
-        original = await history.original(picture)
-        looks[""] = await decode_threads.decoding(_small, original, budget)
+        original = await history.original(image)
+        looks[""] = await decode_threads.run(_small, original, budget)
     except WondaError as error:
         looks[""] = _why(error)
     for change in changes:
@@ -242,17 +242,17 @@ async def _looks_of(
     return looks
 
 
-async def _look_of(history: Source, change: Change, original: bytes, budget: int) -> Preview:
+async def _look_of(history: Source, change: EditEvent, original: bytes, budget: int) -> Preview:
     """An edit as the service has it, or else made again from the original."""
     try:
         data = await history.edited(change.media_id)
     except WondaError:
         if not original or not change.operations:
             raise
-        return await decode_threads.decoding(
+        return await decode_threads.run(
             _made_again, original, change, budget, seconds=decode_threads.EDIT_SECONDS
         )
-    return await decode_threads.decoding(_small, data, budget)
+    return await decode_threads.run(_small, data, budget)
 
 
 def _small(data: bytes, budget: int) -> Preview:
@@ -261,15 +261,15 @@ def _small(data: bytes, budget: int) -> Preview:
     return preview(data, side, budget)
 
 
-def _made_again(original: bytes, change: Change, budget: int) -> Preview:
+def _made_again(original: bytes, change: EditEvent, budget: int) -> Preview:
     """A small copy of an edit, done to the original anew; slow, for a thread."""
     return _small(apply_edits.apply(original, change.since_original).data, budget)
 
 
 def _why(error: WondaError) -> str:
-    """Why there is no picture, in words that name no address."""
+    """Why there is no image, in words that name no address."""
     if isinstance(error, NotFoundError | GoneError):
-        return "The service no longer has this picture."
+        return "The service no longer has this image."
     if isinstance(error, UnsafeMediaError):
-        return "This picture cannot be opened safely."
-    return "This picture could not be fetched when the page was made."
+        return "This image cannot be opened safely."
+    return "This image could not be fetched when the page was made."

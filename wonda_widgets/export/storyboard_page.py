@@ -2,7 +2,7 @@
 
 Every text from outside goes through `_Page.text`, which leaves nothing in it that could
 be anything but text. The page allows itself nothing but its own style, its own script and
-pictures within it, so that also a hole in that would run nothing and ask for nothing.
+images within it, so that also a hole in that would run nothing and ask for nothing.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..journal.image_events import Moment
-    from ..journal.images import Picture
+    from ..journal.image_events import StatusChange
+    from ..journal.images import GeneratedImage
     from .timeline import (
-        Change,
-        Chapter,
-        Post,
+        EditEvent,
+        ImageTimeline,
+        TimelinePost,
     )
 
     Look = Preview | str
@@ -44,7 +44,7 @@ LONGEST_HEADING = 110
 LONG = 700  # of a prompt with its note, which then has the width of the page
 LONGEST_FACT = 200
 LONGEST_ALT = 500
-MOST_FACTS = 24  # parameters of one picture
+MOST_FACTS = 24  # parameters of one image
 EXACT = 10  # seconds; below that with a digit more
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -80,13 +80,13 @@ class Board:
     written_at : datetime.datetime
         Aware; the page's times are in its zone.
     is_sandbox : bool
-        Whether the pictures are made up and nothing was published.
+        Whether the images are made up and nothing was published.
     clean : callable
         Gives a text without what must not be in any file: the key.
     """
 
     title: str
-    chapters: Sequence[Chapter]
+    chapters: Sequence[ImageTimeline]
     written_at: datetime
     is_sandbox: bool = False
     clean: Callable[[str], str] = str
@@ -222,26 +222,26 @@ class _Page:
             return ""
         return (
             '<p class="notice" role="note"><strong>Sandbox.</strong> '
-            "These pictures are made up, and nothing is published.</p>\n"
+            "These images are made up, and nothing is published.</p>\n"
         )
 
     # ------------------------------------------------------------ a chapter
 
-    def _chapter(self, number: int, chapter: Chapter, looks: Mapping[str, Look]) -> str:
-        name = f"picture-{number}"
-        words = len(chapter.picture.prompt) + len(chapter.picture.note)
+    def _chapter(self, number: int, chapter: ImageTimeline, looks: Mapping[str, Look]) -> str:
+        name = f"image-{number}"
+        words = len(chapter.image.prompt) + len(chapter.image.note)
         long = ' class="long"' if words > LONG else ""
         return f"""<article{long} aria-labelledby="{name}">
 <div class="tell">
-{self._heading(number, name, chapter)}{self._facts(chapter.picture, looks.get(""))}\
+{self._heading(number, name, chapter)}{self._facts(chapter.image, looks.get(""))}\
 {self._times(chapter)}</div>
 <div class="looks looks-{min(3, len(looks))}">
 {self._looks(number, chapter, looks)}</div>
 {self._posts(chapter)}</article>"""
 
-    def _heading(self, number: int, name: str, chapter: Chapter) -> str:
-        prompt = self._plain(chapter.picture.prompt)
-        heading = self._in_a_line(prompt, LONGEST_HEADING) or f"Picture {number}"
+    def _heading(self, number: int, name: str, chapter: ImageTimeline) -> str:
+        prompt = self._plain(chapter.image.prompt)
+        heading = self._in_a_line(prompt, LONGEST_HEADING) or f"Image {number}"
         state = [f"{number} of {len(self._board.chapters)}"]
         state += ["edited"] if chapter.changes else []
         state += ["posted"] if chapter.is_posted else []
@@ -252,45 +252,45 @@ class _Page:
             f"{whole if prompt and heading != prompt else ''}"
         )
 
-    def _facts(self, picture: Picture, look: Look | None) -> str:
+    def _facts(self, image: GeneratedImage, look: Look | None) -> str:
         facts: list[tuple[object, str]] = []
-        if picture.model:
-            facts.append(("Model", self._line(picture.model)))
-        for named, value in list(picture.params.items())[:MOST_FACTS]:
-            label = parameters.humanized(self._in_a_line(named, LONGEST_FACT))
+        if image.model:
+            facts.append(("Model", self._line(image.model)))
+        for named, value in list(image.params.items())[:MOST_FACTS]:
+            label = parameters.humanize(self._in_a_line(named, LONGEST_FACT))
             facts.append((label, self._line(_said(value))))
         if isinstance(look, Preview):
             facts.append(("Size", f"{look.width} × {look.height}"))
-        if picture.rating or picture.favourite:
-            facts.append(("Marks", _stars(picture)))
+        if image.rating or image.favourite:
+            facts.append(("Marks", _stars(image)))
         rows = "".join(
             f"<div><dt>{self._line(label)}</dt><dd>{value}</dd></div>\n" for label, value in facts
         )
-        note = self.text(picture.note)
+        note = self.text(image.note)
         if note:
             rows += f'<div class="note"><dt>Note</dt><dd dir="auto">{note}</dd></div>\n'
         return f'<dl class="facts">\n{rows}</dl>\n' if rows else ""
 
-    def _times(self, chapter: Chapter) -> str:
+    def _times(self, chapter: ImageTimeline) -> str:
         asked = chapter.asked_at
         steps = [f"asked {self._time(asked)}"] if asked else []
         if asked and chapter.moments:
             steps += [self._step(asked, moment) for moment in chapter.moments]
-        elif asked and 0 < chapter.picture.seconds < math.inf:
-            steps.append(f"done +{_seconds(chapter.picture.seconds)}")
+        elif asked and 0 < chapter.image.seconds < math.inf:
+            steps.append(f"done +{_seconds(chapter.image.seconds)}")
         items = "".join(f"<li>{step}</li>" for step in steps)
         return f'<ol class="times" aria-label="How it went">{items}</ol>\n' if items else ""
 
-    def _step(self, asked: datetime, moment: Moment) -> str:
+    def _step(self, asked: datetime, moment: StatusChange) -> str:
         word = "done" if moment.status == DONE else moment.status.replace("_", " ")
         passed = max(0.0, (moment.at - asked).total_seconds())
         return f"{self._line(word)} +{_seconds(passed)}"
 
-    # ------------------------------------------------------------ its pictures
+    # ------------------------------------------------------------ its images
 
-    def _looks(self, number: int, chapter: Chapter, looks: Mapping[str, Look]) -> str:
+    def _looks(self, number: int, chapter: ImageTimeline, looks: Mapping[str, Look]) -> str:
         before = "Before" if chapter.changes else ""
-        alt = self._alt(chapter, chapter.picture.media.media_id or "", f"Picture {number}")
+        alt = self._alt(chapter, chapter.image.media.media_id or "", f"Image {number}")
         made = [self._figure(looks.get("", ""), alt, before, "as it was made" if before else "")]
         for at, change in enumerate(chapter.changes, 1):
             label = "After" if len(chapter.changes) == 1 else f"Edit {at}"
@@ -298,43 +298,43 @@ class _Page:
             if change.media_id not in looks:
                 made.append(f'<p class="earlier"><strong>{label}</strong> {words}</p>\n')
                 continue
-            alt = self._alt(chapter, change.media_id, f"Picture {number}, edited")
+            alt = self._alt(chapter, change.media_id, f"Image {number}, edited")
             made.append(self._figure(looks[change.media_id], alt, label, words))
         return "".join(made)
 
-    def _done(self, change: Change, chapter: Chapter) -> str:
+    def _done(self, change: EditEvent, chapter: ImageTimeline) -> str:
         words = [self._line(each) for each in change.words] or ["edited"]
         words.append(self._time(change.at))
         if any(change.media_id in post.media_ids for post in chapter.posts if post.is_posted):
             words.append("this one was posted")
         return " · ".join(words)
 
-    def _alt(self, chapter: Chapter, media_id: str, otherwise: str) -> str:
-        """A picture in words: as its post has it, or the prompt."""
+    def _alt(self, chapter: ImageTimeline, media_id: str, otherwise: str) -> str:
+        """An image in words: as its post has it, or the prompt."""
         of_posts = (post.alt_text for post in chapter.posts if post.media_ids == (media_id,))
-        text = next(filter(None, of_posts), "") or chapter.picture.prompt
+        text = next(filter(None, of_posts), "") or chapter.image.prompt
         return html.escape(self._in_a_line(text, LONGEST_ALT) or otherwise)
 
     def _figure(self, look: Look, alt: str, label: str, words: str) -> str:
         if isinstance(look, Preview):
             data = base64.b64encode(look.data).decode()
-            picture = (
+            image = (
                 f'<img src="data:{look.mime_type};base64,{data}" alt="{alt}"'
                 f' width="{look.width}" height="{look.height}">'
             )
         else:
-            picture = f'<p class="missing">{html.escape(look)}</p>'
+            image = f'<p class="missing">{html.escape(look)}</p>'
         caption = f"<strong>{label}</strong> {words}" if label else ""
         caption = f"\n<figcaption>{caption}</figcaption>" if caption else ""
-        return f"<figure>\n{picture}{caption}\n</figure>\n"
+        return f"<figure>\n{image}{caption}\n</figure>\n"
 
     # ------------------------------------------------------------ its posts
 
-    def _posts(self, chapter: Chapter) -> str:
+    def _posts(self, chapter: ImageTimeline) -> str:
         posts = "".join(map(self._post, chapter.posts))
         return f'<div class="posts">\n{posts}</div>\n' if posts else ""
 
-    def _post(self, post: Post) -> str:
+    def _post(self, post: TimelinePost) -> str:
         state, to = HEADINGS[post.state]
         account = to.format(self._line(post.account))
         caption = self.text(post.caption)
@@ -343,7 +343,7 @@ class _Page:
         told = [self._time(at) if at else f"asked {self._time(post.asked_at)}"]
         told += [PRODUCTS[post.product]] if post.product in PRODUCTS else []
         if len(post.media_ids) > 1:
-            told.append(f"{len(post.media_ids)} pictures")
+            told.append(f"{len(post.media_ids)} images")
         if post.permalink and ADDRESS.fullmatch(post.permalink):
             address = html.escape(self._board.clean(post.permalink))
             told.append(f'<a href="{address}" rel="noopener noreferrer">View post</a>')
@@ -358,7 +358,7 @@ class _Page:
 # ---------------------------------------------------------------- small
 
 
-def _moments(chapters: Iterable[Chapter]) -> Iterable[datetime]:
+def _moments(chapters: Iterable[ImageTimeline]) -> Iterable[datetime]:
     """All moments that a page names."""
     for chapter in chapters:
         if chapter.asked_at:
@@ -391,12 +391,12 @@ def _said(value: Any) -> object:
     return value
 
 
-def _stars(picture: Picture) -> str:
-    rating = min(5, max(0, picture.rating))
+def _stars(image: GeneratedImage) -> str:
+    rating = min(5, max(0, image.rating))
     parts = []
     if rating:
         stars = "★" * rating + "☆" * (5 - rating)
         parts.append(f'<span role="img" aria-label="{rating} of 5 stars">{stars}</span>')
-    if picture.favourite:
+    if image.favourite:
         parts.append("favourite")
     return " · ".join(parts)

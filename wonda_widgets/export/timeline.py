@@ -1,9 +1,9 @@
-"""What became of pictures, told in the order of events: facts alone, no page.
+"""What became of images, told in the order of events: facts alone, no page.
 
-    asked ──> each status ──> picture ──> edits of it ──> posts of it or of an edit
+    asked ──> each status ──> image ──> edits of it ──> posts of it or of an edit
 
-All of it is in the journal already: one entry for the picture, one for each upload that
-was an edit, one for each post. `Stories` reads them, and `chapters` puts them together.
+All of it is in the journal already: one entry for the image, one for each upload that
+was an edit, one for each post. `ImageEvents` reads them, and `chapters` puts them together.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..imaging.operations import (
     Resize,
     Text,
 )
-from ..journal.image_events import Moment, Read, moment
-from ..journal.images import Picture  # noqa: TC001 - msgspec reads it
+from ..journal.image_events import EventRows, StatusChange, utc_time
+from ..journal.images import GeneratedImage  # noqa: TC001 - msgspec reads it
 from ..models import permalink, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..journal.entries import Record
+    from ..journal.entries import JournalEntry
 
 PostState = Literal["posted", "on its way", "scheduled", "failed", "canceled", "unknown"]
 
@@ -39,8 +39,8 @@ DONE = "succeeded"
 NEVER = frozenset({"refused", "absent"})
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An edit that was made of a picture, or of an edit of it.
+class EditEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An edit that was made of an image, or of an edit of it.
 
     Attributes
     ----------
@@ -68,8 +68,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return [in_words(operation) for operation in self.operations]
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True):
-    """A post that has the picture or an edit of it.
+class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
+    """A post that has the image or an edit of it.
 
     Attributes
     ----------
@@ -110,25 +110,25 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "posted"
 
 
-class Chapter(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one picture, in the order of events.
+class ImageTimeline(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one image, in the order of events.
 
     Attributes
     ----------
-    picture : Picture
+    image : Image
     asked_at : datetime.datetime or None
         UTC; None if nobody knows.
     moments : tuple of Moment
-        Empty for a picture that the journal does not know.
+        Empty for an image that the journal does not know.
     changes : tuple of Change
     posts : tuple of Post
     """
 
-    picture: Picture
+    image: GeneratedImage
     asked_at: datetime | None = None
-    moments: tuple[Moment, ...] = ()
-    changes: tuple[Change, ...] = ()
-    posts: tuple[Post, ...] = ()
+    moments: tuple[StatusChange, ...] = ()
+    changes: tuple[EditEvent, ...] = ()
+    posts: tuple[TimelinePost, ...] = ()
 
     @property
     def is_posted(self) -> bool:
@@ -136,10 +136,10 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
         return any(post.is_posted for post in self.posts)
 
 
-def summary(told: Sequence[Chapter]) -> str:
-    """The sum of a story in a line: ``"6 pictures, 1 edited, 2 posted"``."""
+def summary(told: Sequence[ImageTimeline]) -> str:
+    """The sum of a story in a line: ``"6 images, 1 edited, 2 posted"``."""
     count = len(told)
-    parts = [f"{count:,} picture{'' if count == 1 else 's'}"]
+    parts = [f"{count:,} image{'' if count == 1 else 's'}"]
     for number, word in (
         (sum(bool(chapter.changes) for chapter in told), "edited"),
         (sum(chapter.is_posted for chapter in told), "posted"),
@@ -152,12 +152,14 @@ def summary(told: Sequence[Chapter]) -> str:
 # ---------------------------------------------------------------- put together
 
 
-def chapters(pictures: Sequence[Picture], read: Read, accounts: Mapping[str, str]) -> list[Chapter]:
-    """Tell what became of each picture, in the order in which they are given.
+def timelines(
+    images: Sequence[GeneratedImage], read: EventRows, accounts: Mapping[str, str]
+) -> list[ImageTimeline]:
+    """Tell what became of each image, in the order in which they are given.
 
     Parameters
     ----------
-    pictures : list of Picture
+    images : list of Image
     read : Read
         What the journal has of them.
     accounts : dict
@@ -165,8 +167,8 @@ def chapters(pictures: Sequence[Picture], read: Read, accounts: Mapping[str, str
     """
     by_intent = {record.intent: record for record in read.asked}
     by_job = {record.job_id: record for record in read.asked}
-    edits: dict[str, list[Record]] = defaultdict(list)
-    posts: dict[str, list[Record]] = defaultdict(list)
+    edits: dict[str, list[JournalEntry]] = defaultdict(list)
+    posts: dict[str, list[JournalEntry]] = defaultdict(list)
     for record in read.after:
         if record.kind == "upload":
             edits[_edit_of(record)].append(record)
@@ -174,15 +176,15 @@ def chapters(pictures: Sequence[Picture], read: Read, accounts: Mapping[str, str
             for media_id in _shown(record):
                 posts[media_id].append(record)
 
-    def chapter(picture: Picture) -> Chapter:
-        record = by_intent.get(picture.intent) or by_job.get(picture.job_id)
-        media_id = picture.media.media_id or ""
+    def chapter(image: GeneratedImage) -> ImageTimeline:
+        record = by_intent.get(image.intent) or by_job.get(image.job_id)
+        media_id = image.media.media_id or ""
         changes = sorted(_changes(media_id, edits), key=lambda change: change.at)
         whose = [media_id, *(change.media_id for change in changes)]
         about = {post.intent: post for each in whose for post in posts.get(each, ())}
-        return Chapter(
-            picture=picture,
-            asked_at=moment(record.asked_at) if record else picture.made_at,
+        return ImageTimeline(
+            image=image,
+            asked_at=utc_time(record.asked_at) if record else image.made_at,
             moments=tuple(read.moments.get(record.intent, ())) if record else (),
             changes=tuple(changes),
             posts=tuple(
@@ -191,16 +193,16 @@ def chapters(pictures: Sequence[Picture], read: Read, accounts: Mapping[str, str
             ),
         )
 
-    return [chapter(picture) for picture in pictures]
+    return [chapter(image) for image in images]
 
 
-def account_ids(read: Read) -> set[str]:
+def account_ids(read: EventRows) -> set[str]:
     """The accounts that were posted to."""
     found = {str(each.body.get("instagramAccountId") or "") for each in read.after}
     return found - {""}
 
 
-def _edit_of(record: Record) -> str:
+def _edit_of(record: JournalEntry) -> str:
     """Of what an upload is an edit; empty if it is none, or did not arrive."""
     edit = record.body.get("edit")
     of = edit.get("of") if isinstance(edit, dict) else None
@@ -208,15 +210,15 @@ def _edit_of(record: Record) -> str:
     return of if arrived and isinstance(of, str) else ""
 
 
-def _shown(record: Record) -> list[str]:
+def _shown(record: JournalEntry) -> list[str]:
     """The media of a post."""
     several = record.body.get("mediaIds")
     ids = [record.body.get("mediaId"), *(several if isinstance(several, list) else ())]
     return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
 
 
-def _changes(media_id: str, edits: Mapping[str, list[Record]]) -> Iterator[Change]:
-    """All edits of a picture, and the edits of those."""
+def _changes(media_id: str, edits: Mapping[str, list[JournalEntry]]) -> Iterator[EditEvent]:
+    """All edits of an image, and the edits of those."""
     seen = {media_id, ""}
     waiting: list[tuple[str, tuple[Any, ...]]] = [(media_id, ())]
     while waiting:
@@ -228,25 +230,27 @@ def _changes(media_id: str, edits: Mapping[str, list[Record]]) -> Iterator[Chang
             seen.add(made)
             said = record.body["edit"].get("operations")
             operations = tuple(said) if isinstance(said, list) else ()
-            change = Change(
+            change = EditEvent(
                 media_id=made,
                 of=of,
                 operations=operations,
                 since_original=(*before, *operations),
-                at=moment(record.asked_at),
+                at=utc_time(record.asked_at),
             )
             waiting.append((made, change.since_original))
             yield change
 
 
-def _post(record: Record, moments: Sequence[Moment], accounts: Mapping[str, str]) -> Post:
+def _post(
+    record: JournalEntry, moments: Sequence[StatusChange], accounts: Mapping[str, str]
+) -> TimelinePost:
     body = record.body
     account_id = str(body.get("instagramAccountId") or "")
     state = _state(record)
     ended = timestamp(_text(record.reply, "finishedAt"))
     if ended is None and state == "posted":
         ended = next((moment.at for moment in moments if moment.status == DONE), None)
-    return Post(
+    return TimelinePost(
         media_ids=tuple(_shown(record)),
         account_id=account_id,
         account=accounts.get(account_id) or NOBODY,
@@ -255,13 +259,13 @@ def _post(record: Record, moments: Sequence[Moment], accounts: Mapping[str, str]
         product=_text(body, "product"),
         state=state,
         permalink=permalink({"permalink": record.permalink}),
-        asked_at=moment(record.asked_at),
+        asked_at=utc_time(record.asked_at),
         ended_at=ended,
         scheduled_for=timestamp(_text(body, "scheduledAt") or _text(record.reply, "scheduledFor")),
     )
 
 
-def _state(record: Record) -> PostState:
+def _state(record: JournalEntry) -> PostState:
     if record.state == "posted" or (record.status == DONE and not record.unknown):
         return "posted"
     if record.ended:  # also one of which a person has taken note

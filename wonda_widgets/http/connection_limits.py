@@ -2,19 +2,19 @@
 
 httpx's pool looks through all that wait whenever one is served, so with a thousand waiting
 it does little else; those who wait here cost nothing. And a click's request need not wait
-behind all polls and pictures.
+behind all polls and images.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-CONNECTIONS = 20
+MAX_CONNECTIONS = 20
 POLLS = 10
 DOWNLOADS = 6
 
 
-class Places:
+class ConnectionLimits:
     """The connections of one client, on one loop.
 
     Attributes
@@ -24,7 +24,7 @@ class Places:
     """
 
     def __init__(self) -> None:
-        every = asyncio.Semaphore(CONNECTIONS)
+        every = asyncio.Semaphore(MAX_CONNECTIONS)
         self.request = every
         self.poll = _Both(asyncio.Semaphore(POLLS), every)
         self.download = _Both(asyncio.Semaphore(DOWNLOADS), every)

@@ -12,7 +12,7 @@ from ..errors import ClosedError
 from ..utils import event_loop
 from ..utils.version import __version__
 from . import body_reader, network_settings
-from .connection_limits import CONNECTIONS, Places
+from .connection_limits import MAX_CONNECTIONS, ConnectionLimits
 
 if TYPE_CHECKING:
     from .ssrf_guard import Refused
@@ -22,7 +22,7 @@ OWN_HEADERS = {
     "User-Agent": f"wonda-widgets/{__version__}",
     **body_reader.UNENCODED,
 }
-LIMITS = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+LIMITS = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -61,12 +61,12 @@ class Connections:
         self.wire: httpx.AsyncBaseTransport | None = None
         self._pid = os.getpid()
         self.closed = False
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
         event_loop.close_at_end(self)
 
     def renew(self) -> None:
         """Leave the connections, in a forked child, to the parent: closing one would end both."""
-        event_loop.abandon((self._client, self._media, self.wire))
+        event_loop.drop_tasks((self._client, self._media, self.wire))
         self._client, self._media = None, {}
         self._pid = os.getpid()
 
@@ -105,7 +105,7 @@ class Connections:
             self.renew()
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
-            self.places = Places()
+            self.places = ConnectionLimits()
             direct, by_proxy = self._transport, {}
             if direct is None:
                 # Reading all certificates takes a while, so it is done once.
@@ -131,7 +131,7 @@ class Connections:
         return self._client
 
     def media_client(self, refused: Refused) -> httpx.AsyncClient:
-        """The client for what is fetched without the key; see `guarded.client`.
+        """The client for what is fetched without the key; see `ssrf_guard.client`.
 
         By the network, that is one for each rule, so that no connection made under one is
         used under another.

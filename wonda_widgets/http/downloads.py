@@ -1,4 +1,4 @@
-"""Fetch pictures from where the service keeps them, without the key.
+"""Fetch images from where the service keeps them, without the key.
 
 What comes is bounded: in bytes, in time, in redirects. No address leads into a
 private network, unless what sends us there is in one.
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
-SECONDS = 300.0  # for one picture, from its turn on, with all tries and redirects
+SECONDS = 300.0  # for one image, from its turn on, with all tries and redirects
 MAX_REDIRECTS = 3
 
 
 class Downloads:
-    """Fetches pictures for one client.
+    """Fetches images for one client.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Downloads:
             except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
                 responses.note_fault(error)
                 problem = _not_fetched(where, responses.why(error), responses.advice(error))
-            if not await retries.pause(self._sleep, attempt, wait):
+            if not await retries.delay(self._sleep, attempt, wait):
                 break
         raise problem
 
@@ -121,7 +121,7 @@ class Downloads:
                 target = _address(response.headers["Location"], target)
             finally:
                 await response.aclose()
-        raise UnsafeMediaError("The picture's address leads from one redirect to the next.")
+        raise UnsafeMediaError("The image's address leads from one redirect to the next.")
 
     async def _get(self, target: httpx.URL, attempt: int, *, inside: bool) -> httpx.Response:
         """Ask for it, where that may be: into a private network only what is in one may lead."""
@@ -168,7 +168,7 @@ def _address(address: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 def _not_opened() -> UnsafeMediaError:
-    return UnsafeMediaError("The picture's address is not one that can be opened (http or https).")
+    return UnsafeMediaError("The image's address is not one that can be opened (http or https).")
 
 
 def _refusal(response: httpx.Response) -> APIError:
@@ -176,7 +176,7 @@ def _refusal(response: httpx.Response) -> APIError:
     return responses.error_class(status)(
         status,
         "",
-        "The picture could not be fetched from its address",
+        "The image could not be fetched from its address",
         hint="The address may have expired; follow the job again for a fresh one.",
         retry_after=responses.retry_after(response.headers.get("Retry-After", "")),
     )
@@ -184,20 +184,20 @@ def _refusal(response: httpx.Response) -> APIError:
 
 def _not_fetched(where: str, why: str, hint: str = "") -> ServiceUnreachableError:
     return ServiceUnreachableError(
-        f"The picture could not be fetched from {where}: {why}.",
+        f"The image could not be fetched from {where}: {why}.",
         f"It stays at the service. {hint}" if hint else "It stays at the service; try again.",
     )
 
 
 def _leads_inside() -> UnsafeMediaError:
     return UnsafeMediaError(
-        "The picture's address leads into a private network, so it was not opened.",
+        "The image's address leads into a private network, so it was not opened.",
         "Open its address in a browser if you trust it.",
     )
 
 
 def _too_large(max_bytes: int) -> UnsafeMediaError:
     return UnsafeMediaError(
-        f"The picture is larger than {max_bytes // 2**20} MB, so it was not downloaded.",
+        f"The image is larger than {max_bytes // 2**20} MB, so it was not downloaded.",
         "Open its address in a browser if you trust it.",
     )

@@ -28,7 +28,7 @@ FROM_INSIDE = "wonda_from_inside"
 #: Names that are looked up at a time. Where the DNS is silent, each takes half a minute, and
 #: neither files and uploads nor the end of the process wait for that.
 LOOK_UPS = 8
-_places = daemon_threads.Places(LOOK_UPS)
+_places = daemon_threads.ThreadLimit(LOOK_UPS)
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 #: Not of the public internet, whatever the `ipaddress` of this Python says: it differs between
@@ -124,7 +124,7 @@ async def resolved(host: str, port: int) -> list[IPv4Address | IPv6Address]:
 
 async def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    return await asyncio.wrap_future(daemon_threads.started(look_up, "name-look-up"))
+    return await asyncio.wrap_future(daemon_threads.start(look_up, "name-look-up"))
 
 
 def peer(response: httpx.Response) -> IPv4Address | IPv6Address | None:

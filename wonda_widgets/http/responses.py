@@ -1,6 +1,6 @@
 """What comes back of a request: read to its end, bounded, and without the request.
 
-What did not come is a `LostError`, with the reason in words.
+What did not come is a `NoResponseError`, with the reason in words.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NO = (False, "failed", "error")
 KEPT_HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})
 
 
-class LostError(Exception):
+class NoResponseError(Exception):
     """A request whose reply did not come; it holds no request.
 
     Attributes
@@ -58,7 +58,7 @@ class LostError(Exception):
         super().__init__(why)
 
 
-class Reply:
+class Response:
     """What is looked at of a reply; it holds no request, and shows nothing of what came."""
 
     __slots__ = ("content", "headers", "status")
@@ -70,7 +70,7 @@ class Reply:
         return f"<Reply {self.status}>"  # a service may repeat the key
 
 
-async def whole(response: httpx.Response) -> Reply:
+async def whole(response: httpx.Response) -> Response:
     """A streamed reply, read to its end and closed."""
     headers = body_reader.lowered(response)
     try:
@@ -84,7 +84,7 @@ async def whole(response: httpx.Response) -> Reply:
         for name, value in headers.items()
         if name in KEPT_HEADERS
     }
-    return Reply(response.status_code, kept, content)
+    return Response(response.status_code, kept, content)
 
 
 def decoded(content: bytes) -> Any:
@@ -166,7 +166,7 @@ def _lost(error: BaseException, *, sent: bool) -> Exception:
     if isinstance(error, NetworkSettingsError):  # anew, without the frames that it came through
         return NetworkSettingsError(error.message, error.hint)
     note_fault(error)
-    return LostError(why(error, sent=sent), sent=sent, hint=advice(error))
+    return NoResponseError(why(error, sent=sent), sent=sent, hint=advice(error))
 
 
 def _within(error: BaseException) -> list[BaseException]:

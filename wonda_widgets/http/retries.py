@@ -15,7 +15,7 @@ FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
 LONGEST_PAUSE = 20.0  # seconds; where the service asks for more, its error is shown instead
 
 
-async def pause(sleep: Sleep, attempt: int, retry_after: float | None) -> bool:
+async def delay(sleep: Sleep, attempt: int, retry_after: float | None) -> bool:
     """Wait after the `attempt`-th try; False, at once, if there is none more, or not so soon."""
     if attempt == TRIES or (retry_after or 0) > LONGEST_PAUSE:
         return False

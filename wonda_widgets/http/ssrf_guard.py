@@ -30,7 +30,7 @@ Refused = Literal["private", "public"] | None
 #: Seconds until the next address of a name is tried beside the one that does not answer.
 NEXT_ADDRESS = 0.25
 
-NOT_RESOLVED = "getaddrinfo found no address"  # `replies.why` knows these words
+NOT_RESOLVED = "getaddrinfo found no address"  # `responses.why` knows these words
 
 
 def client(

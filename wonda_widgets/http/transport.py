@@ -48,7 +48,7 @@ from ..utils.plain_values import plain
 from . import organization, responses, retries
 from .connections import LOOPBACK, OWN_HEADERS, Connections
 from .downloads import MAX_BYTES, Downloads
-from .responses import SERVER_ERROR, LostError, Reply
+from .responses import SERVER_ERROR, NoResponseError, Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -109,7 +109,7 @@ def checked_base_url(base_url: str) -> str:
     return f"{parts.scheme}://{name}{port}{parts.path}"
 
 
-class Question(NamedTuple):
+class PollRequest(NamedTuple):
     """A poll, but for the key."""
 
     url: httpx.URL
@@ -150,7 +150,7 @@ class Transport:
     timeout : float
         Seconds for each of connecting, writing, reading and waiting for a connection. From its
         turn on, a single try takes at most twice that, longer only for an upload or where the
-        service is slow; a picture has `downloads.SECONDS`.
+        service is slow; an image has `downloads.SECONDS`.
     transport : httpx.AsyncBaseTransport, optional
         Used for everything instead of the network.
     org : str
@@ -177,7 +177,7 @@ class Transport:
         self._sleep = sleep
         self._connections = Connections(base_url, timeout, transport)
         self._downloads = Downloads(self._connections, sleep)
-        #: the service's time, seconds since 1970, and when it told it by `elapsed.seconds`
+        #: the service's time, seconds since 1970, and when it told it by `monotonic_clock.seconds`
         self._told: tuple[float, float] | None = None
         self._date = ""  # of that reply; many come within the second that it tells
 
@@ -274,15 +274,15 @@ class Transport:
         """POST a question that changes nothing (a price estimate), repeatable like a GET."""
         return await self._repeatable("POST", path, **encoded(body))
 
-    def question(self, path: str) -> Question:
+    def question(self, path: str) -> PollRequest:
         """What `poll` asks many times: worked out once, and without the key."""
         headers = {**OWN_HEADERS, **self._org_header}
         request = httpx.Request("GET", self.base_url + path, headers=headers)
         # It fits into the socket's buffer, so writing waits for nobody; `_put` limits the whole.
         each = {**dict.fromkeys(("connect", "read", "pool"), self._timeout), "write": None}
-        return Question(request.url, request.headers.raw, {"timeout": each})
+        return PollRequest(request.url, request.headers.raw, {"timeout": each})
 
-    async def poll(self, question: Question) -> Any:
+    async def poll(self, question: PollRequest) -> Any:
         """GET a decoded reply in a single try; the poller has a pace of its own.
 
         Of all requests these are by far the most, so they go past httpx's client, which
@@ -290,7 +290,7 @@ class Transport:
         """
         try:
             response = await self._asked(question)
-        except LostError as lost:
+        except NoResponseError as lost:
             problem = self._unreachable(lost)
         else:
             return self._decoded(response)
@@ -346,7 +346,7 @@ class Transport:
                 response = await self._api(
                     "POST", path, seconds, leaving, attempt=attempt, **content
                 )
-            except LostError as lost:
+            except NoResponseError as lost:
                 problem: WondaError = self._unreachable(lost, " Nothing was sent.")
                 if lost.sent:
                     problem = OutcomeUnknownError(operation, lost.why, check)
@@ -361,12 +361,12 @@ class Transport:
                 problem = refusal = self._error(response)
                 wait = refusal.retry_after if refusal.by_service else math.inf
             stayed()
-            if not await retries.pause(self._sleep, attempt, wait):
+            if not await retries.delay(self._sleep, attempt, wait):
                 break
         await self._advise(problem)
         raise problem
 
-    def _answer(self, response: Reply, operation: str, check: str) -> Any:
+    def _answer(self, response: Response, operation: str, check: str) -> Any:
         """The reply to a POST that arrived."""
         status = response.status
         if httpx.codes.is_redirect(status):
@@ -394,14 +394,14 @@ class Transport:
                 response = await self._api(method, path, attempt=attempt, **content)
                 is_empty = httpx.codes.is_success(response.status) and not response.content
                 return None if empty_is_fine and is_empty else self._decoded(response)
-            except LostError as lost:
+            except NoResponseError as lost:
                 problem: WondaError = self._unreachable(lost)
             except (RateLimitError, ServerError) as error:
                 problem, wait = error, error.retry_after
             except PermissionDeniedError as error:
                 problem = error
                 break
-            if not await retries.pause(self._sleep, attempt, wait):
+            if not await retries.delay(self._sleep, attempt, wait):
                 break
         await self._advise(problem)
         raise problem
@@ -414,7 +414,7 @@ class Transport:
         try:
             reply = await self._api("GET", "/organizations")
             found = parse(self._decoded(reply), OrganizationsReply).organizations
-        except (WondaError, LostError):  # the advice is a help; the refusal itself is told
+        except (WondaError, NoResponseError):  # the advice is a help; the refusal itself is told
             pass
         problem.advising(organization.advice(self.org, found))
 
@@ -444,7 +444,7 @@ class Transport:
         *,
         attempt: int = 1,
         **content: Any,
-    ) -> Reply:
+    ) -> Response:
         """One request with the key, and its whole reply, within the bounds.
 
         A reply that is too large is one without content: no answer of this API is.
@@ -463,7 +463,7 @@ class Transport:
         logs.request(_log, method, path, reply, begun, attempt=attempt)
         return self._arrived(reply)
 
-    async def _asked(self, question: Question) -> Reply:
+    async def _asked(self, question: PollRequest) -> Response:
         """The reply to one poll, within the same bounds.
 
         Raises
@@ -478,7 +478,7 @@ class Transport:
         logs.request(_log, "GET", question.url.path, reply, begun)
         return self._arrived(reply)
 
-    def _arrived(self, reply: Reply | BaseException | None) -> Reply:
+    def _arrived(self, reply: Response | BaseException | None) -> Response:
         # Here, where no frame holds the request.
         if reply is None:
             raise asyncio.CancelledError
@@ -501,7 +501,7 @@ class Transport:
         path: str,
         patience: float,
         content: dict[str, Any],
-    ) -> Reply | BaseException | None:
+    ) -> Response | BaseException | None:
         sent, progress = False, Progress()
         try:
             address = self.base_url + path
@@ -519,8 +519,8 @@ class Transport:
             return responses.without_request(error, sent=sent)
 
     async def _put(
-        self, client: httpx.AsyncClient, question: Question
-    ) -> Reply | BaseException | None:
+        self, client: httpx.AsyncClient, question: PollRequest
+    ) -> Response | BaseException | None:
         try:
             request = httpx.Request(
                 "GET",
@@ -540,7 +540,7 @@ class Transport:
         except BaseException as error:  # noqa: BLE001 - see above
             return responses.without_request(error, sent=True)
 
-    def _decoded(self, response: Reply) -> Any:
+    def _decoded(self, response: Response) -> Any:
         """The JSON of a reply that says yes.
 
         Raises
@@ -569,7 +569,7 @@ class Transport:
                 "It may be down for maintenance, or base_url may not be an API; try again later.",
             ) from None
 
-    def _error(self, response: Reply) -> APIError:
+    def _error(self, response: Response) -> APIError:
         """The error of a reply that says no (wonda-api.md, section 2)."""
         status = response.status
         try:
@@ -595,7 +595,7 @@ class Transport:
             fields["defer_until"] = timestamp(defer) if isinstance(defer, str) else None
         return cls(status, **fields)
 
-    def _unreachable(self, lost: LostError, more: str = "") -> ServiceUnreachableError:
+    def _unreachable(self, lost: NoResponseError, more: str = "") -> ServiceUnreachableError:
         where = urlsplit(self.base_url).netloc
         return ServiceUnreachableError(
             f"{where} could not be reached: {lost.why}.{more}",
@@ -633,7 +633,7 @@ def encoded(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"content": content, "headers": {"Content-Type": "application/json"}}
 
 
-def sent(body: Mapping[str, Any]) -> dict[str, Any]:
+def to_json_values(body: Mapping[str, Any]) -> dict[str, Any]:
     """A body as the service reads it: with texts as the names of members, with lists for tuples.
 
     Raises

@@ -1,1 +1,1 @@
-"""Pictures from outside: opened with bounds, made small for the wire, kept as they came."""
+"""Images from outside: opened with bounds, made small for the wire, kept as they came."""

@@ -1,9 +1,9 @@
-"""Do to a picture what an edit says, at full size, with Pillow alone.
+"""Do to an image what an edit says, at full size, with Pillow alone.
 
     bytes ──opened──> pixels ──drawn──> pixels ──written──> bytes
 
 `apply` is all three. What an edit asks for is checked before a pixel is touched, so
-a picture too large to be made is never begun. Two pictures at most are held
+an image too large to be made is never begun. Two images at most are held
 beside the file: the one before an operation and the one after it.
 
 The file that is written is in sRGB, which needs no profile, and has nothing of the
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
-#: Pixels of a picture that an edit makes; two of them in memory are 200 MB.
+#: Pixels of an image that an edit makes; two of them in memory are 200 MB.
 MAX_PIXELS = 25_000_000
 MAX_SIDE = 16_383  # pixels; WebP takes no more
 MAX_TEXT = 2_000  # characters
@@ -83,7 +83,7 @@ def apply(data: bytes, operations: Iterable[Any]) -> Edited:
     """Do all operations in their order; slow, so call it off the main thread.
 
     Without an `Encode` a JPEG stays a JPEG, a PNG a PNG and a WebP a WebP; a GIF
-    becomes a PNG of its first picture. Of any animation only the first image is left. Without
+    becomes a PNG of its first image. Of any animation only the first image is left. Without
     any operation the file stays as it is.
 
     Parameters
@@ -98,7 +98,7 @@ def apply(data: bytes, operations: Iterable[Any]) -> Edited:
     InvalidInputError
         If an operation cannot be done; see `check`.
     UnsafeMediaError
-        If the original is too large, not a picture or damaged.
+        If the original is too large, not an image or damaged.
     """
     steps = read(operations)
     return written(data, drawn(opened(data), steps), steps)
@@ -127,12 +127,12 @@ def read(operations: Iterable[Any]) -> tuple[Operation, ...]:
 
 
 def check(size: Size, operations: Iterable[Operation]) -> Size:
-    """The size of what comes out, if all of it can be done to a picture of `size`.
+    """The size of what comes out, if all of it can be done to an image of `size`.
 
     Raises
     ------
     InvalidInputError
-        If not: a crop outside the picture, a size of nothing or with too many pixels,
+        If not: a crop outside the image, a size of nothing or with too many pixels,
         a colour or a font that is none, a number out of its range. The message says
         what to do, `field` where.
     """
@@ -146,7 +146,7 @@ def check(size: Size, operations: Iterable[Operation]) -> Size:
                 if operation.width < size[0] or operation.height < size[1]:
                     _refuse(
                         "width",
-                        f"A canvas of {_pixels(operation)} is smaller than the picture "
+                        f"A canvas of {_pixels(operation)} is smaller than the image "
                         f"({size[0]} × {size[1]}).",
                         "Make it larger, or crop or resize first.",
                     )
@@ -163,7 +163,7 @@ def check(size: Size, operations: Iterable[Operation]) -> Size:
 
 
 def can_be_made(width: int, height: int) -> bool:
-    """Whether a picture of this size is small enough to be made here."""
+    """Whether an image of this size is small enough to be made here."""
     return max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS
 
 
@@ -174,7 +174,7 @@ def _check_crop(size: Size, crop: Crop) -> None:
     if crop.x < 0 or crop.y < 0 or beyond:
         _refuse(
             "x" if crop.x < 0 or crop.x + crop.width > size[0] else "y",
-            f"The crop ({_pixels(crop)} at {crop.x}, {crop.y}) reaches out of the picture, "
+            f"The crop ({_pixels(crop)} at {crop.x}, {crop.y}) reaches out of the image, "
             f"which has {size[0]} × {size[1]} pixels.",
             "Make it smaller, or move it.",
         )
@@ -198,7 +198,7 @@ def _check_text(size: Size, text: Text) -> None:
         _refuse(
             "text",
             f"The text has {len(text.text):,} characters.",
-            f"Up to {MAX_TEXT:,} fit into a picture.",
+            f"Up to {MAX_TEXT:,} fit into an image.",
         )
     if any("\ud800" <= character <= "\udfff" for character in text.text):
         _refuse("text", "The text has half a character, which cannot be written.", "Type it again.")
@@ -213,7 +213,7 @@ def _check_text(size: Size, text: Text) -> None:
     _check_color("stroke_color", text.stroke_color)
     fonts.font(text.font_family, text_overlay.size_of(text, size))
     face = fonts.font(text.font_family, SIGN_SIZE)
-    lacking = fonts.missing(face, text.text)
+    lacking = fonts.missing_characters(face, text.text)
     if lacking:
         signs = " ".join(lacking[:MOST_SIGNS])
         name = fonts.used(face, text.font_family)
@@ -357,7 +357,7 @@ def centered_crop(size: Size, ratio: float) -> Crop:
     Parameters
     ----------
     size : tuple of int
-        Of the picture, in pixels.
+        Of the image, in pixels.
     ratio : float
         Width divided by height.
     """
@@ -373,7 +373,7 @@ def centered_crop(size: Size, ratio: float) -> Crop:
 
 
 def padded(size: Size, ratio: float, color: str = "#ffffff") -> Pad:
-    """The smallest canvas of a shape that holds the whole picture; rounded as a crop is."""
+    """The smallest canvas of a shape that holds the whole image; rounded as a crop is."""
     exact = _exact(ratio)
     width, height = size
     nearer = (int, math.ceil) if exact >= 1 else (math.ceil, int)

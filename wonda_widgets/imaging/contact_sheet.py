@@ -1,4 +1,4 @@
-"""Several small pictures on one sheet, row by row."""
+"""Several small images on one sheet, row by row."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .preview import small
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ACROSS = 4  # pictures in a row
+ACROSS = 4  # images in a row
 SIDE = 280  # pixels, of the room for each
 GAP = 16  # pixels
 PAPER = "#ffffff"
 
 
-def of(pictures: Sequence[bytes], *, max_bytes: int) -> tuple[bytes, str]:
+def make(images: Sequence[bytes], *, max_bytes: int) -> tuple[bytes, str]:
     """Put thumbnails on a sheet; slow, so call it off the main thread.
 
     Parameters
     ----------
-    pictures : list of bytes
+    images : list of bytes
         Encoded, at least one.
     max_bytes : int
 
@@ -36,11 +36,11 @@ def of(pictures: Sequence[bytes], *, max_bytes: int) -> tuple[bytes, str]:
     Raises
     ------
     UnsafeMediaError
-        If one is not a picture.
+        If one is not an image.
     """
-    across = min(ACROSS, len(pictures))
-    down = math.ceil(len(pictures) / across)
-    tiles = [_tile(data) for data in pictures]
+    across = min(ACROSS, len(images))
+    down = math.ceil(len(images) / across)
+    tiles = [_tile(data) for data in images]
     # A row is as high as its highest.
     rows = [tiles[at * across : (at + 1) * across] for at in range(down)]
     heights = [max(tile.height for tile in row) for row in rows]

@@ -1,7 +1,7 @@
-"""Open a picture from outside, after asking how much memory that would take.
+"""Open an image from outside, after asking how much memory that would take.
 
-A picture of a few bytes may unfold to gigabytes, and each format in a way of its
-own. So its header is read first, itself within a bound, and the picture is
+An image of a few bytes may unfold to gigabytes, and each format in a way of its
+own. So its header is read first, itself within a bound, and the image is
 decoded only if the file and all that decoding takes stay within `MEMORY`. It also has a
 deadline, which is looked at whenever Pillow reads on.
 """
@@ -22,7 +22,7 @@ from . import (
     svg,
 )
 
-#: Bytes of memory for a picture's file and its decoding together. 4K pictures have 17
+#: Bytes of memory for an image's file and its decoding together. 4K images have 17
 #: million pixels: a PNG or JPEG of them takes 68 MB and its file, which fits. Of 8K (33
 #: million) a JPEG is shown, because it is decoded at a fraction of its size.
 MEMORY = 130 * 2**20
@@ -37,15 +37,15 @@ MAX_SCANS = 100
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 PIECE = 2**20  # bytes of a file that are decoded at a time
-PER_PIXEL = 4  # bytes, as Pillow holds a picture
+PER_PIXEL = 4  # bytes, as Pillow holds an image
 PER_WEBP_PIXEL = 16  # measured: libwebp holds two frames, Pillow two more
 PER_WEBP_BYTE = 3  # the file is copied twice
 PER_COEFFICIENT = 2  # bytes; a JPEG of several scans is held whole before it is decoded
 PER_HEADER_BYTE = 20  # measured: a list entry for each JPEG segment of two bytes
 
 
-def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
-    """A picture, eight bits a channel, and its width and height before it was decoded.
+def decode(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """An image, eight bits a channel, and its width and height before it was decoded.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
     Raises
     ------
     UnsafeMediaError
-        If it would take too much memory or time (`workers.SECONDS`), is no PNG, JPEG, WebP or
-        GIF, or is damaged.
+        If it would take too much memory or time (`decode_threads.SECONDS`), is no PNG, JPEG,
+        WebP or GIF, or is damaged.
     """
     image, memory = _opened(data)
     size = image.size
     if longest is not None:
-        image.draft("RGB", fitted(size, longest))  # formats other than JPEG ignore this
+        image.draft("RGB", fit(size, longest))  # formats other than JPEG ignore this
         memory += _first_step(image, longest)
     _check(memory + _per_pixel(image) * image.width * image.height, size)
     _read_in_large_pieces(image)
@@ -72,15 +72,15 @@ def decoded(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple
         raise
     except Exception:  # noqa: BLE001 - Pillow says "damaged" with whatever its code ran into
         raise UnsafeMediaError(
-            "The picture is damaged or was cut short.", "Fetch it again."
+            "The image is damaged or was cut short.", "Fetch it again."
         ) from None
     finally:
-        vars(image).pop("load_read", None)  # else it would hold the picture until it is collected
+        vars(image).pop("load_read", None)  # else it would hold the image until it is collected
     return _eight_bits(image), size
 
 
 def check(data: bytes) -> None:
-    """Look at what stands before a picture's pixels; quick, as far as files can be.
+    """Look at what stands before an image's pixels; quick, as far as files can be.
 
     Raises
     ------
@@ -91,13 +91,13 @@ def check(data: bytes) -> None:
 
 
 def full_size(data: bytes) -> Image.Image:
-    """The picture at full size, upright; its `format` tells what the file is.
+    """The image at full size, upright; its `format` tells what the file is.
 
     Raises
     ------
     UnsafeMediaError
     """
-    image, size = decoded(data)
+    image, size = decode(data)
     if orientation(image) == 1:
         return image
     pixels = image.width * image.height
@@ -108,7 +108,7 @@ def full_size(data: bytes) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """How a picture is to be turned, as EXIF counts; 1 is not at all."""
+    """How an image is to be turned, as EXIF counts; 1 is not at all."""
     try:
         found = image.getexif().get(_ORIENTATION)
     except Exception:  # noqa: BLE001 - damaged EXIF raises anything; the pixels are fine
@@ -117,7 +117,7 @@ def orientation(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF says."""
+    """The image turned as its EXIF says."""
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # noqa: BLE001 - the same
@@ -125,13 +125,13 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """A picture with transparency (RGBA) as one without."""
+    """An image with transparency (RGBA) as one without."""
     flat = Image.new("RGB", image.size, "white")
     flat.paste(image, mask=image.getchannel("A"))
     return flat
 
 
-def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """`size` in proportion, with no side longer than `longest`; never enlarged."""
     scale = max(1.0, max(size) / longest)
     return max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
@@ -140,7 +140,7 @@ def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
 def _read_in_large_pieces(image: Image.Image) -> None:
     """Have Pillow read a file in large pieces, not in some of 64 KB.
 
-    Before each piece it waits for Python's lock, 5 ms if a cell is busy: of a picture with 200
+    Before each piece it waits for Python's lock, 5 ms if a cell is busy: of an image with 200
     pieces that makes a second.
     """
     read = getattr(image, "load_read", None)
@@ -207,22 +207,22 @@ class _Header(_File):
 
 
 def _opened(data: bytes) -> tuple[Image.Image, int]:
-    """A picture of which only the header was read, and the memory taken beside its pixels."""
+    """An image of which only the header was read, and the memory taken beside its pixels."""
     webp = data.startswith(b"RIFF")  # Pillow reads these whole, after its own bound on pixels
     file = _File(data) if webp else _Header(data)
     memory = len(data) * (PER_WEBP_BYTE if webp else 1)
     try:
-        memory += png_limits.weight(data) if data.startswith(b"\x89PNG") else 0
+        memory += png_limits.estimate_memory(data) if data.startswith(b"\x89PNG") else 0
         _check(memory, None)
         image = Image.open(file, formats=FORMATS)
     except UnsafeMediaError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnsafeMediaError("The picture has too many pixels to be opened safely.") from None
-    except Exception:  # noqa: BLE001 - Pillow says "no picture" with whatever its code ran into
+        raise UnsafeMediaError("The image has too many pixels to be opened safely.") from None
+    except Exception:  # noqa: BLE001 - Pillow says "no image" with whatever its code ran into
         if svg.is_svg(data):
             raise UnsafeMediaError(
-                "This is not a picture (PNG, JPEG, WebP or GIF) but a drawing (SVG).",
+                "This is not an image (PNG, JPEG, WebP or GIF) but a drawing (SVG).",
                 "Save it, and open it in a browser or a drawing program.",
             ) from None
         foreign = foreign_formats.name(data)
@@ -232,7 +232,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
                 "Save it as JPEG or PNG first.",
             ) from None
         raise UnsafeMediaError(
-            "This is not a picture (PNG, JPEG, WebP or GIF).",
+            "This is not an image (PNG, JPEG, WebP or GIF).",
             "Open its address in a browser if you trust it.",
         ) from None
     if image.width * image.height > MAX_PIXELS:
@@ -250,7 +250,7 @@ def _opened(data: bytes) -> tuple[Image.Image, int]:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 bits scaled to 8, as Pillow does it with colours.
+    """A grey image of 16 bits scaled to 8, as Pillow does it with colours.
 
     Of a grey one it would keep what fits into 8 bits, which makes nearly all of it white.
     """
@@ -287,7 +287,7 @@ def _coefficients(image: Image.Image, scan: bytes) -> int:
 
 
 def _first_step(image: Image.Image, longest: int) -> int:
-    """Bytes that shrinking takes beside the picture (see `preview`)."""
+    """Bytes that shrinking takes beside the image (see `preview`)."""
     if image.format == "WEBP":  # when it is shrunk, most of what decoding took is free again
         return 0
     step = max(image.size) // longest
@@ -299,7 +299,7 @@ def _check(memory: int, size: tuple[int, int] | None) -> None:
         return
     if size is None:
         raise UnsafeMediaError(
-            "The picture's file carries too much to be opened safely.",
+            "The image's file carries too much to be opened safely.",
             "wonda.media.download(media) gives its bytes.",
         )
     raise _too_many(size)
@@ -307,6 +307,6 @@ def _check(memory: int, size: tuple[int, int] | None) -> None:
 
 def _too_many(size: tuple[int, int]) -> UnsafeMediaError:
     return UnsafeMediaError(
-        f"The picture has {size[0]:,} × {size[1]:,} pixels, more than can be opened safely.",
+        f"The image has {size[0]:,} × {size[1]:,} pixels, more than can be opened safely.",
         "wonda.media.download(media) gives its bytes.",
     )

@@ -4,7 +4,7 @@ Pillow gives back control only now and then, so a thread cannot be made to end. 
 waits for it longer than its deadline, it leaves its place to the next one then, and as a
 daemon it does not keep the process from exiting. If as many are stuck as may work at once,
 no more are begun until one of them ends, so there are never more than twice `AT_ONCE` threads.
-Reading files, uploads and the keyring have threads of their own (`runtime.in_thread`).
+Reading files, uploads and the keyring have threads of their own (`event_loop.to_thread`).
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ SECONDS = 20.0
 EDIT_SECONDS = 180.0
 AT_ONCE = min(8, (os.cpu_count() or 1) + 2)
 
-_places = daemon_threads.Places(AT_ONCE)
+_places = daemon_threads.ThreadLimit(AT_ONCE)
 _stuck: set[concurrent.futures.Future[Any]] = set()  # past their deadline, and not at their end
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_stuck.clear)  # a child has none of these threads
 
 
-class GivenUpError(UnsafeMediaError):
+class DecodeTimeoutError(UnsafeMediaError):
     """An image that was not decoded to its end; nothing is known against it."""
 
 
-async def decoding(function: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
+async def run(function: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
     """Run what decodes an image in a thread, and wait for it until its deadline.
 
     Parameters
@@ -64,7 +64,7 @@ async def decoding(function: Callable[..., T], *args: Any, seconds: float | None
 
 def _refuse_if_crowded() -> None:
     if len(_stuck) >= AT_ONCE:
-        raise GivenUpError(
+        raise DecodeTimeoutError(
             f"{len(_stuck)} other images have been opening for too long, so this was not opened.",
             "Try again in a minute; if it stays so, restart the kernel. "
             "wonda.media.download(media) gives its bytes.",
@@ -73,7 +73,7 @@ def _refuse_if_crowded() -> None:
 
 async def _within(seconds: float, function: Callable[[], T]) -> T:
     _refuse_if_crowded()  # others may have got stuck while it waited for its turn
-    done = daemon_threads.started(function, "image-decoding")
+    done = daemon_threads.start(function, "image-decoding")
     try:
         async with asyncio.timeout(seconds) as limit:
             return await asyncio.wrap_future(done)
@@ -85,9 +85,9 @@ async def _within(seconds: float, function: Callable[[], T]) -> T:
     raise too_slow(seconds)
 
 
-def too_slow(seconds: float) -> GivenUpError:
+def too_slow(seconds: float) -> DecodeTimeoutError:
     """Say that an image was given up."""
-    return GivenUpError(
+    return DecodeTimeoutError(
         f"The image takes longer than {seconds:g} s to open, so it was given up.",
         "wonda.media.download(media) gives its bytes.",
     )

@@ -2,7 +2,7 @@
 
 `BUILT_IN` is always there: a plain font of this computer's, or else Pillow's own, which
 lacks accents and dashes. A family that is not there is an error, because a caption in
-another font than was asked for is another picture; so is a sign that a font lacks. The
+another font than was asked for is another image; so is a sign that a font lacks. The
 one exception is `PREFERRED`, which `Text` has before anybody chose: where it is not
 installed, the built-in one stands in.
 """
@@ -75,7 +75,7 @@ def font(family: str, size: int) -> ImageFont.FreeTypeFont:
     )
 
 
-def missing(face: ImageFont.FreeTypeFont, text: str) -> str:
+def missing_characters(face: ImageFont.FreeTypeFont, text: str) -> str:
     """The signs of `text` that a font draws as an empty box, each once.
 
     Signs that show nothing by themselves are none: variation selectors, joiners.
@@ -136,7 +136,7 @@ def _found() -> dict[str, tuple[str, Path]]:
     for file in files[:MOST_FILES]:
         try:
             family, style = ImageFont.truetype(file, 16).getname()
-        except (OSError, ValueError):  # a font of pictures of one size, or damaged
+        except (OSError, ValueError):  # a font of images of one size, or damaged
             continue
         if not family or family.startswith("."):  # a system's own, not to be chosen
             continue

@@ -50,6 +50,6 @@ def way_out(kind: str) -> str:
 
 
 def _opens_avif() -> bool:
-    from PIL import features  # noqa: PLC0415 - Pillow is loaded when a picture is there
+    from PIL import features  # noqa: PLC0415 - Pillow is loaded when an image is there
 
     return bool(features.check("avif"))

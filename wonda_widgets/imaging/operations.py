@@ -1,4 +1,4 @@
-"""What can be done to a picture between making it and posting it, as data.
+"""What can be done to an image between making it and posting it, as data.
 
 An edit is a tuple of these, applied in their order to the original, which stays as
 it is. They are kept with the result as JSON:
@@ -6,7 +6,7 @@ it is. They are kept with the result as JSON:
     [{"operation": "crop", "x": 0, "y": 512, "width": 1024, "height": 1280},
      {"operation": "encode", "format": "JPEG", "quality": 90}]
 
-Positions and sizes are in pixels of the picture as the operation before left it,
+Positions and sizes are in pixels of the image as the operation before left it,
 with the origin at the top left.
 """
 
@@ -50,7 +50,7 @@ class Crop(
 class Pad(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="pad", rename="camel"
 ):
-    """Put the picture into the middle of a larger canvas.
+    """Put the image into the middle of a larger canvas.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Resize(
 class Text(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="text", rename="camel"
 ):
-    """Write over the picture, as the service's ``textOverlay`` does (wonda-api.md, 10.3).
+    """Write over the image, as the service's ``textOverlay`` does (wonda-api.md, 10.3).
 
     Attributes
     ----------
@@ -90,9 +90,9 @@ class Text(
         10 to 100, the text box's width in percent of the canvas.
     font_family : str
     font_size_scale : float
-        1 is the size that suits the picture.
+        1 is the size that suits the image.
     stroke_width : float
-        Pixels on a picture 1,080 pixels wide; larger pictures have more.
+        Pixels on an image 1,080 pixels wide; larger images have more.
     text_color, stroke_color : str
         As CSS writes them.
     """

@@ -6,7 +6,7 @@ characters each. They also come after the pixels, where it is too late to look.
 
 from __future__ import annotations
 
-MOST = 100_000  # chunks; a picture of 100 MB in usual pieces has a tenth of that
+MOST = 100_000  # chunks; an image of 100 MB in usual pieces has a tenth of that
 PIXELS = (b"IDAT", b"fdAT")  # these are unpacked piece by piece
 ZIPPED = (b"zTXt", b"iTXt", b"iCCP")
 
@@ -16,13 +16,13 @@ LARGEST = 2**20  # characters; Pillow unpacks no more of one chunk
 PER_CHARACTER = 6  # bytes: what was unpacked, and a string with an emoji in it
 
 
-def weight(data: bytes) -> int:
+def estimate_memory(data: bytes) -> int:
     """Bytes of memory that the texts and profiles of a PNG may take.
 
     Raises
     ------
     ValueError
-        If there are more chunks than any picture has.
+        If there are more chunks than any image has.
     """
     total, at = 0, 8
     for _ in range(MOST):

@@ -1,4 +1,4 @@
-"""Small pictures for the wire: whatever came in, a bounded number of bytes goes out."""
+"""Small images for the wire: whatever came in, a bounded number of bytes goes out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUALITIES = (85, 75, 60, 45, 30)
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture to look at, and facts about the original.
+    """An image to look at, and facts about the original.
 
     Attributes
     ----------
@@ -64,10 +64,10 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     Raises
     ------
     UnsafeMediaError
-        If the original is too large, not a picture or damaged.
+        If the original is too large, not an image or damaged.
     """
-    image, (width, height) = decode.decoded(data, longest)
-    kind = "JPEG" if image.format == "MPO" else image.format or "picture"
+    image, (width, height) = decode.decode(data, longest)
+    kind = "JPEG" if image.format == "MPO" else image.format or "image"
     turned = decode.orientation(image)
     if turned >= _SIDEWAYS:
         width, height = height, width
@@ -164,7 +164,7 @@ def _stepped(image: Image.Image, longest: int) -> Image.Image:
 def _resized(image: Image.Image, longest: int) -> Image.Image:
     """The rest of the way; in strips where a second copy would be needed at full size."""
     mode = _mode(image)
-    width, height = decode.fitted(image.size, longest)
+    width, height = decode.fit(image.size, longest)
     if image.size == (width, height):
         return _plain(image.convert(mode))
     if image.mode == mode == "RGB":

@@ -31,7 +31,7 @@ EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "SV
 
 
 def texts(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:
-    """How a picture was made (its request), as a file's metadata hold it."""
+    """How an image was made (its request), as a file's metadata hold it."""
     params = made.get("params")
     found = {
         "prompt": str(made.get("prompt") or ""),
@@ -83,10 +83,10 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
     It has the prompt's words in any script, and its emoji; at most 48 characters of them.
     """
     stem = "-".join(_words(normalize("NFC", prompt.lower())))
-    stem = graphemes.shortened(stem, MOST_CHARACTERS, MOST_BYTES).strip("-_") or "picture"
+    stem = graphemes.shortened(stem, MOST_CHARACTERS, MOST_BYTES).strip("-_") or "image"
     tail = re.sub(r"\W", "", job_id)[:8]
     if not tail and RESERVED.fullmatch(stem):
-        tail = "picture"
+        tail = "image"
     return f"{stem}{'-' + tail if tail else ''}{EXTENSIONS.get(kind, '')}"
 
 
@@ -127,5 +127,5 @@ def write(path: str | Path | None, name: str, data: bytes) -> Path:
     OSError
         If it cannot be written; then nothing is left of it.
     """
-    target = Path.cwd() if path is None else paths.expanded(path, "path")
+    target = Path.cwd() if path is None else paths.expand_user(path, "path")
     return new_files.write(target / name if target.is_dir() else target, data)

@@ -1,4 +1,4 @@
-"""Text over a picture: wrapped into its box, put where it belongs, drawn line by line."""
+"""Text over an image: wrapped into its box, put where it belongs, drawn line by line."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from .operations import Text
 
-BASE = 1 / 16  # of the picture's shorter side: the size of the letters at scale 1
+BASE = 1 / 16  # of the image's shorter side: the size of the letters at scale 1
 LEADING = 1.15  # from line to line, in heights of the font
-STROKE_WIDTH_AT = 1080  # pixels: how wide a picture is whose stroke is as thick as it says
+STROKE_WIDTH_AT = 1080  # pixels: how wide an image is whose stroke is as thick as it says
 
 
 def write(image: Image.Image, text: Text) -> None:
-    """Draw `text` over the picture (RGB or RGBA), which is changed.
+    """Draw `text` over the image (RGB or RGBA), which is changed.
 
-    No more memory is taken than one line within the picture needs.
+    No more memory is taken than one line within the image needs.
     """
     width, height = image.size
     font = fonts.font(text.font_family, size_of(text, image.size))
@@ -110,11 +110,11 @@ def _lettered(
 
 
 def _lay(image: Image.Image, layer: Image.Image, at: tuple[int, int]) -> None:
-    """Lay letters over the picture; what reaches beyond it is cut."""
+    """Lay letters over the image; what reaches beyond it is cut."""
     if image.mode != "RGBA":
         image.paste(layer, at, layer)
         return
-    # Where the picture is transparent the letters are not.
+    # Where the image is transparent the letters are not.
     under = image.crop((*at, at[0] + layer.width, at[1] + layer.height))
     under.alpha_composite(layer)
     image.paste(under, at)

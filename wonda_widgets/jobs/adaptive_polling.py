@@ -23,7 +23,7 @@ from . import polling
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .duration_stats import Usual
+    from .duration_stats import DurationStats
 
 STEPS = 256  # of the table
 HORIZON = 4.0  # times the 90th percentile: what takes longer is asked as the page says
@@ -43,7 +43,7 @@ FEW = 0.005  # of all jobs
 SPENT = 0.99
 
 
-class Pace:
+class AdaptivePolling:
     """How long to wait before the next poll, by a job's age.
 
     Parameters
@@ -52,7 +52,7 @@ class Pace:
         How long earlier runs took.
     """
 
-    def __init__(self, about: Usual) -> None:
+    def __init__(self, about: DurationStats) -> None:
         middle = math.log(about.median)
         spread = math.log(about.high / about.low) / BY_PERCENTILES * (1 + 2 / about.runs)
         spread = max(LEAST_SPREAD, spread)
@@ -64,7 +64,7 @@ class Pace:
         self._lived = [0.0]  # seconds that jobs have run by then, on average
         for before, after in pairwise(self._running):
             self._lived.append(self._lived[-1] + self._step * (before + after) / 2)
-        page = polling.waits()
+        page = polling.delays()
         by_page, requests = self._followed(lambda _age: next(page))
         self._reach = self._reach_for(SPENT * requests)
         #: whether it finds the end sooner than the page's pace; not where jobs take a second
@@ -109,11 +109,11 @@ class Pace:
 
 
 @lru_cache(maxsize=64)
-def learned(about: Usual) -> Pace | None:
+def from_stats(about: DurationStats) -> AdaptivePolling | None:
     """The pace for jobs like these, if it helps; the same history is worked out once."""
     if about.high > LONG:
         return None
-    pace = Pace(about)
+    pace = AdaptivePolling(about)
     return pace if pace.helps else None
 
 

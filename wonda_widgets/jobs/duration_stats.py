@@ -26,7 +26,7 @@ NEVER_BEYOND = 0.99
 POINTS = 24
 
 
-class Usual(msgspec.Struct, frozen=True):
+class DurationStats(msgspec.Struct, frozen=True):
     """What earlier runs took, in seconds.
 
     Attributes
@@ -43,16 +43,16 @@ class Usual(msgspec.Struct, frozen=True):
     runs: int
 
 
-def usual(durations: Sequence[float]) -> Usual | None:
+def summarize(durations: Sequence[float]) -> DurationStats | None:
     """Sum up earlier durations (seconds); None if there are fewer than five."""
     ordered = sorted(seconds for seconds in durations if 0 < seconds < math.inf)
     if len(ordered) < FEWEST:
         return None
     low, median, high = (_percentile(ordered, share) for share in (0.1, 0.5, 0.9))
-    return Usual(low, median, high, len(ordered))
+    return DurationStats(low, median, high, len(ordered))
 
 
-def curve(about: Usual) -> list[tuple[float, float]]:
+def curve(about: DurationStats) -> list[tuple[float, float]]:
     """How much of the bar is full (0 to 0.99) after how many seconds; a line through points.
 
     After the last point it stays as it is.
@@ -69,7 +69,7 @@ def curve(about: Usual) -> list[tuple[float, float]]:
     return points
 
 
-def left(about: Usual, elapsed: float) -> float:
+def remaining(about: DurationStats, elapsed: float) -> float:
     """Seconds that are probably left of a run; of one that takes long, at least a tenth of it."""
     return max(
         about.median - elapsed,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidInputError
 from ..models import GenerateReply, parse
 from ..utils import plain_values
-from .submission import Named, Operation
+from .submission import Operation, SubmitResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ GENERATION = Operation(
 )
 
 
-def named(raw: Any) -> Named:
+def read_reply(raw: Any) -> SubmitResult:
     """Read the job that a reply names."""
-    return Named(parse(raw, GenerateReply).inference_job_id)
+    return SubmitResult(parse(raw, GenerateReply).inference_job_id)
 
 
-def body_of(
+def request_body(
     model: str,
     prompt: str | None,
     params: Mapping[str, Any] | None,

@@ -1,9 +1,9 @@
 """A request that the journal has a name for is made once, whichever process makes it.
 
     begin ──> nobody asked before ──> it is sent
-       └────> `StandingError` ──> being sent: look again ──> what became of it
+       └────> `DuplicateRequestError` ──> being sent: look again ──> what became of it
 
-Posts have more to look into, see `once`.
+Posts have more to look into, see `duplicate_guard`.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import InvalidInputError
-from ..http.transport import sent
-from ..utils.visible_text import seen
+from ..http.transport import to_json_values
+from ..utils.visible_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..journal.entries import Record
+    from ..journal.entries import JournalEntry
     from ..journal.journal import Journal
 
-LOOK = 1.0  # seconds between looks at a request that another process is sending
+RECHECK_SECONDS = 1.0  # seconds between looks at a request that another process is sending
 LONGEST = 200  # characters of a name
 
 
-class StandingError(Exception):
+class DuplicateRequestError(Exception):
     """The same was asked for before."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: JournalEntry) -> None:
         super().__init__(record.intent)
         self.record = record
 
 
-class AskedOnce:
-    """Keeps a request from being made twice; see `_core.Once`.
+class IdempotencyGuard:
+    """Keeps a request from being made twice; see `submission.DuplicateGuard`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class AskedOnce:
         What else it may be called there.
     for_good : bool
         Whether one that was made stands also if it failed: the service does not say that a
-        failed picture was free, so only a person has it made again.
+        failed image was free, so only a person has it made again.
     """
 
     repeat = False
@@ -57,20 +57,20 @@ class AskedOnce:
         self.also = also
         self.for_good = for_good
 
-    async def settle(self, earlier: Record) -> None:
+    async def settle(self, earlier: JournalEntry) -> None:
         """Say that it stands.
 
         Raises
         ------
         StandingError
         """
-        raise StandingError(earlier)
+        raise DuplicateRequestError(earlier)
 
     async def look(self) -> None:
         """There is no list of jobs to look into."""
 
 
-def check_written(journal: Journal, field: str, so: str, otherwise: str) -> None:
+def require_writable_journal(journal: Journal, field: str, so: str, otherwise: str) -> None:
     """Refuse what needs a journal that knows all and that other processes read.
 
     Parameters
@@ -90,7 +90,7 @@ def check_written(journal: Journal, field: str, so: str, otherwise: str) -> None
         raise InvalidInputError(field, f"{so[0].upper()}{so[1:]}.", f"{trouble} {otherwise}")
 
 
-def digest(body: Mapping[str, Any]) -> str:
+def fingerprint(body: Mapping[str, Any]) -> str:
     """Tell a request from others by what it means, and by nothing else.
 
     Raises
@@ -98,11 +98,11 @@ def digest(body: Mapping[str, Any]) -> str:
     InvalidInputError
         If it cannot be sent as JSON.
     """
-    text = msgspec.json.encode(canonical(sent(body)), order="sorted")
+    text = msgspec.json.encode(canonical(to_json_values(body)), order="sorted")
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def digest_before(body: Mapping[str, Any]) -> str:
+def former_fingerprint(body: Mapping[str, Any]) -> str:
     """Tell a request from others as versions before did: by each character of it.
 
     Empty for a request that they could not name, and so never sent. Nothing of this may change.
@@ -114,7 +114,7 @@ def digest_before(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
+def guard_for_name(name: str, body: Mapping[str, Any]) -> IdempotencyGuard:
     """Have what `body` asks for be asked for once under a person's `name`.
 
     Raises
@@ -122,18 +122,18 @@ def named_once(name: str, body: Mapping[str, Any]) -> AskedOnce:
     InvalidInputError
         If it is no name.
     """
-    plain = seen(name, "NFKC") if isinstance(name, str) else ""
+    plain = visible(name, "NFKC") if isinstance(name, str) else ""
     if not plain or len(name) > LONGEST:
         raise InvalidInputError(
             "once",
             f"once= takes a name of 1 to {LONGEST} characters.",
             "Name what the image is for, as in once='autumn campaign'.",
         )
-    asked = digest(body)  # says what is wrong with it
+    asked = fingerprint(body)  # says what is wrong with it
     # Under this it was noted before names and requests were compared by what they mean.
-    exact = digest_before(body)
+    exact = former_fingerprint(body)
     before = (f"once:{_short_hash(name.strip())}:{exact}",) if exact else ()
-    return AskedOnce(f"once:{_short_hash(plain)}:{asked}", also=before)
+    return IdempotencyGuard(f"once:{_short_hash(plain)}:{asked}", also=before)
 
 
 def _short_hash(text: str) -> str:
@@ -150,15 +150,15 @@ def canonical(value: Any) -> Any:
     if isinstance(value, dict):
         members = {name: canonical(member) for name, member in value.items()}
         members = {name: member for name, member in members.items() if member not in (None, {})}
-        looks = Counter(map(seen, members))
+        looks = Counter(map(visible, members))
         return {
-            seen(name) if looks[seen(name)] == 1 else name: member
+            visible(name) if looks[visible(name)] == 1 else name: member
             for name, member in members.items()
         }
     if isinstance(value, list):
         return [canonical(member) for member in value]
     if isinstance(value, str):
-        return seen(value)
+        return visible(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)  # of -0.0 as well
     return value

@@ -49,7 +49,7 @@ from ..utils import (
     noninteractive,
 )
 from . import adaptive_polling, polling, terminal_status
-from .poll_scheduling import Spread
+from .poll_scheduling import PollScheduler
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     )
 
     from ..models import Media
-    from .duration_stats import Usual
+    from .duration_stats import DurationStats
 
 Kind = Literal["inference", "publish"]
 
@@ -80,10 +80,10 @@ SCHEDULED = "scheduled"  # the service's word for a post that waits for its time
 
 REQUEST_TIMEOUT = 408
 
-READING = 0.25  # seconds that following waits for the journal, whose file may be locked
+JOURNAL_TIMEOUT = 0.25  # seconds that following waits for the journal, whose file may be locked
 
 
-class Entry(NamedTuple):
+class JobEntry(NamedTuple):
     """What the journal knows of a job."""
 
     request: Mapping[str, Any]
@@ -141,11 +141,11 @@ class Job:
         asked_at: float | None = None,
         intent: str | None = None,
         keep: Callable[[Snapshot], object] = lambda _: None,
-        usual: Callable[[], Coroutine[Any, Any, Usual | None]] | None = None,
-        spread: Spread | None = None,
+        usual: Callable[[], Coroutine[Any, Any, DurationStats | None]] | None = None,
+        spread: PollScheduler | None = None,
         clock: type[Clock] | Clock = Clock,
         wonda: Any = None,
-        entry: Callable[[], Awaitable[Entry | None]] | None = None,
+        entry: Callable[[], Awaitable[JobEntry | None]] | None = None,
     ) -> None:
         self.id = job_id
         self.kind: Kind = kind
@@ -154,7 +154,7 @@ class Job:
         self.wonda = wonda
         self._keep = keep
         self._usual = usual
-        self._spread = spread or Spread()
+        self._spread = spread or PollScheduler()
         self._poll = poll
         self._clock = clock
         self._attached = attached
@@ -171,7 +171,7 @@ class Job:
         if self._snapshot.scheduled_for is None:  # a reply need not repeat it
             due = timestamp(self.request.get("scheduledAt"))
             self._snapshot = msgspec.structs.replace(self._snapshot, scheduled_for=due)
-        event_loop.post(self._start)
+        event_loop.call_soon(self._start)
 
     # ------------------------------------------------------------ what is true now
 
@@ -209,17 +209,17 @@ class Job:
             )
         return self._snapshot.media
 
-    async def usual(self) -> Usual | None:
+    async def usual(self) -> DurationStats | None:
         """How long such jobs took before, in seconds; None if there were fewer than five.
 
-        A picture's are those of its model.
+        An image's are those of its model.
         """
-        return None if self._usual is None else await event_loop.bridge(self._usual())
+        return None if self._usual is None else await event_loop.run_on_loop(self._usual())
 
     def code(self) -> str:
         """The Python that asks for the same again, to be copied into a cell or a script."""
         in_sandbox = self.wonda is not None and self.wonda.is_sandbox
-        return code_snippet.repeating(self.kind, self.request, in_sandbox=in_sandbox)
+        return code_snippet.to_python(self.kind, self.request, in_sandbox=in_sandbox)
 
     def __repr__(self) -> str:
         return printable(f"<Job {self.kind} {self.id} {self.status}>")
@@ -262,12 +262,12 @@ class Job:
             raise RuntimeError("job.wait() on the package's own loop would wait for itself.")
         ended: concurrent.futures.Future[Snapshot] = concurrent.futures.Future()
         # It is told before it is known to have ended, so that the last line is not missed.
-        with noninteractive.telling(LABELS[self.kind], self.watch) as tell:
+        with noninteractive.printing_changes(LABELS[self.kind], self.watch) as tell:
             unwatch = self._on_end(ended.set_result)
             try:
                 # What has ended already is told by the loop at once, even with timeout=0.
                 limit = None if self._snapshot.terminal else timeout
-                snapshot = event_loop.result(ended, limit, tell)
+                snapshot = event_loop.wait_for_result(ended, limit, tell)
             except TimeoutError:
                 raise self._timed_out(timeout) from None
             finally:
@@ -282,7 +282,9 @@ class Job:
         ended: asyncio.Future[Snapshot] = here.create_future()
 
         def settle(snapshot: Snapshot) -> None:
-            event_loop.hand_over(here, lambda: None if ended.done() else ended.set_result(snapshot))
+            event_loop.call_soon_on(
+                here, lambda: None if ended.done() else ended.set_result(snapshot)
+            )
 
         unwatch = self._on_end(settle)
         try:
@@ -363,9 +365,9 @@ class Job:
         def end() -> None:
             nonlocal active
             active = False
-            event_loop.post(lambda: self._forget(guarded))
+            event_loop.call_soon(lambda: self._forget(guarded))
 
-        event_loop.post(begin)
+        event_loop.call_soon(begin)
         return end
 
     def _forget(self, listener: Callable[[Snapshot], object]) -> None:
@@ -374,11 +376,11 @@ class Job:
 
     def stop(self) -> None:
         """Stop watching. The service goes on; `resume` (or `wait`) follows the job again."""
-        event_loop.post(self._stop)
+        event_loop.call_soon(self._stop)
 
     def resume(self) -> None:
         """Follow the job again after `stop`, or after an error that ended the watching."""
-        event_loop.post(self._start)
+        event_loop.call_soon(self._start)
 
     # ------------------------------------------------------------ on the loop
 
@@ -387,13 +389,13 @@ class Job:
         if self._entry is not None:
             await event_loop.shielded(self._recalling(self._entry))
 
-    def _recalling(self, entry: Callable[[], Awaitable[Entry | None]]) -> asyncio.Task[None]:
+    def _recalling(self, entry: Callable[[], Awaitable[JobEntry | None]]) -> asyncio.Task[None]:
         here = asyncio.get_running_loop()
         if self._reading is None or self._reading.get_loop() is not here:
             self._reading = here.create_task(self._recall(entry))
         return self._reading
 
-    async def _recall(self, entry: Callable[[], Awaitable[Entry | None]]) -> None:
+    async def _recall(self, entry: Callable[[], Awaitable[JobEntry | None]]) -> None:
         try:
             found = await entry()
         except Exception as error:  # noqa: BLE001 - without it, the service tells what there is
@@ -417,7 +419,9 @@ class Job:
     def _start(self) -> None:
         here = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is not here:
-            event_loop.abandon(self._task)  # it runs in the process that this one was forked from
+            event_loop.drop_tasks(
+                self._task
+            )  # it runs in the process that this one was forked from
             self._task = None
         if self._task is None and self.id is not None and not self._snapshot.terminal:
             self._emit(watching=True, error=None, trouble=None)
@@ -431,15 +435,17 @@ class Job:
 
     async def _follow(self) -> None:
         if self._entry is not None:  # as below, not for long
-            await asyncio.wait([self._recalling(self._entry)], timeout=READING)
+            await asyncio.wait([self._recalling(self._entry)], timeout=JOURNAL_TIMEOUT)
         reading = asyncio.get_running_loop().create_task(self._learned())
         try:
             await self._ask_until_ended(reading)
         finally:
             reading.cancel()
 
-    async def _ask_until_ended(self, reading: asyncio.Task[adaptive_polling.Pace | None]) -> None:
-        for number, delay in enumerate(polling.waits()):
+    async def _ask_until_ended(
+        self, reading: asyncio.Task[adaptive_polling.AdaptivePolling | None]
+    ) -> None:
+        for number, delay in enumerate(polling.delays()):
             retry_after = None
             failed = False
             try:
@@ -458,26 +464,26 @@ class Job:
                 self._end(WondaError(f"Following the job failed: {type(error).__name__}: {error}."))
                 return
             if number == 0:  # not before the first poll, and not for long
-                await asyncio.wait([reading], timeout=READING)
+                await asyncio.wait([reading], timeout=JOURNAL_TIMEOUT)
             # A service in trouble is asked less and less, whatever was learned.
             wait = self._wait(delay, reading.result() if reading.done() and not failed else None)
-            await self._clock.sleep(polling.patience(wait, retry_after))
+            await self._clock.sleep(polling.retry_delay(wait, retry_after))
 
-    async def _learned(self) -> adaptive_polling.Pace | None:
+    async def _learned(self) -> adaptive_polling.AdaptivePolling | None:
         """The pace that earlier runs suggest; None for the service's own."""
         try:
             about = None if self._usual is None else await self._usual()
-            return adaptive_polling.learned(about) if about is not None else None
+            return adaptive_polling.from_stats(about) if about is not None else None
         except Exception as error:  # noqa: BLE001 - a help; without it the page's pace serves
             how: dict[str, Any] = {"error": error, "level": logging.DEBUG}
             logs.fault(_log, "The history of %r cannot be used", self, **how)
             return None
 
-    def _wait(self, delay: float, learned: adaptive_polling.Pace | None) -> float:
+    def _wait(self, delay: float, learned: adaptive_polling.AdaptivePolling | None) -> float:
         """Seconds until the next poll."""
         due = self._snapshot.scheduled_for
         if self._snapshot.status == SCHEDULED and due is not None:
-            return polling.until_due(delay, due.timestamp() - self._clock.time())
+            return polling.seconds_until_due(delay, due.timestamp() - self._clock.time())
         if learned is not None and not self._spread.crowded:
             delay = learned.wait(self._age())
         return self._spread.place(self._clock.monotonic(), delay)
@@ -490,8 +496,8 @@ class Job:
 
     def _observe(self, raw: Any, reply: JobReply) -> bool:
         """Take in a reply; True if the job has ended."""
-        changes = facts(self.kind, raw, reply)
-        if polling.goes_back(self._snapshot.status, changes["status"]):
+        changes = snapshot_fields(self.kind, raw, reply)
+        if polling.is_step_back(self._snapshot.status, changes["status"]):
             self._emit(trouble=None)
             return False
         changes["scheduled_for"] = changes["scheduled_for"] or self._snapshot.scheduled_for
@@ -534,10 +540,10 @@ class Job:
         return self._clock.monotonic() - self._submitted
 
 
-def facts(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
+def snapshot_fields(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
     """What a reply says, as fields of a `Snapshot`."""
     link = permalink(raw) if kind == "publish" else None
-    status, message = terminal_status.status(kind, raw, reply, link)
+    status, message = terminal_status.ended_status(kind, raw, reply, link)
     return {
         "status": status,
         "outputs": tuple(reply.outputs),
@@ -580,7 +586,7 @@ class Updates:
         unwatch = self._job.watch(snapshots.put)
         try:
             while True:
-                snapshot = event_loop.taken(snapshots)
+                snapshot = event_loop.get_blocking(snapshots)
                 if _has_news(snapshot):
                     yield snapshot
                 if not snapshot.watching:
@@ -593,7 +599,7 @@ class Updates:
         snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
 
         def put(snapshot: Snapshot) -> None:
-            event_loop.hand_over(here, lambda: snapshots.put_nowait(snapshot))
+            event_loop.call_soon_on(here, lambda: snapshots.put_nowait(snapshot))
 
         unwatch = self._job.watch(put)
         try:

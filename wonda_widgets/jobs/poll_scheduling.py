@@ -17,7 +17,7 @@ CROWD = 100  # polls that are due
 FULL = 0.9  # of the mean slot: with less than all, the emptier ones fill up
 
 
-class Spread:
+class PollScheduler:
     """The slots of one client. On the loop only."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ LONGEST_SCHEDULED = 60.0
 _RANK = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
 
 
-def waits() -> Iterator[float]:
+def delays() -> Iterator[float]:
     """Yield the seconds to wait before each further poll, for ever."""
     delay = FIRST
     while True:
@@ -33,16 +33,16 @@ def waits() -> Iterator[float]:
         delay = min(delay * FACTOR, LONGEST)
 
 
-def patience(delay: float, retry_after: float | None) -> float:
+def retry_delay(delay: float, retry_after: float | None) -> float:
     """Seconds to wait after a poll that failed: the pace, or longer if the service says so."""
     return max(delay, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
 
 
-def until_due(delay: float, due_in: float) -> float:
+def seconds_until_due(delay: float, due_in: float) -> float:
     """Seconds to wait while a post waits for its time: the pace, or longer while that is far."""
     return max(delay, min(due_in, LONGEST_SCHEDULED))
 
 
-def goes_back(old: str, new: str) -> bool:
+def is_step_back(old: str, new: str) -> bool:
     """Whether `new` is an older status than `old`, told late by a lagging server."""
     return old in _RANK and new in _RANK and _RANK[new] < _RANK[old]

@@ -44,20 +44,20 @@ from . import duration_stats
 from .job import (
     SUBMITTED,
     Clock,
-    Entry,
     Job,
-    facts,
+    JobEntry,
+    snapshot_fields,
 )
-from .poll_scheduling import Spread
+from .poll_scheduling import PollScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from concurrent.futures import Future
 
     from ..http.transport import Transport
-    from ..journal.entries import Record
+    from ..journal.entries import JournalEntry
     from ..journal.journal import Journal
-    from .duration_stats import Usual
+    from .duration_stats import DurationStats
     from .job import Kind
 
 P = ParamSpec("P")
@@ -96,7 +96,7 @@ class Operation(NamedTuple):
     seconds: float = 0.0
 
 
-class Named(NamedTuple):
+class SubmitResult(NamedTuple):
     """What the reply to a POST names: an id, perhaps a first status, and our own intent.
 
     Where `final`, what was asked for is done, and there is no job to follow.
@@ -109,7 +109,7 @@ class Named(NamedTuple):
     final: bool = False
 
 
-class Once(Protocol):
+class DuplicateGuard(Protocol):
     """What keeps a request from being made twice."""
 
     same_as: str
@@ -117,7 +117,7 @@ class Once(Protocol):
     repeat: bool
     for_good: bool
 
-    async def settle(self, earlier: Record) -> None:
+    async def settle(self, earlier: JournalEntry) -> None:
         """Look what became of the same request; raises if it stands in the way."""
 
     async def look(self) -> None:
@@ -147,25 +147,27 @@ class Core:
             weakref.WeakValueDictionary()
         )
         self.thumbnails = Thumbnails(journal.path)
-        self.on_picture: list[Callable[[], object]] = []  # called when the journal has one more
-        self._spread = Spread()
-        self._usual: dict[tuple[str, str | None], tuple[int, asyncio.Task[Usual | None]]] = {}
+        self.on_image: list[Callable[[], object]] = []  # called when the journal has one more
+        self._spread = PollScheduler()
+        self._usual: dict[
+            tuple[str, str | None], tuple[int, asyncio.Task[DurationStats | None]]
+        ] = {}
         self._ended_runs: Counter[tuple[str, str | None]] = Counter()
         self._following = threading.Lock()
         self._sending: set[asyncio.Task[Any]] = set()
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
         """Begin anew in a forked child; what the parent sends is the parent's to note."""
         self._following = threading.Lock()
-        event_loop.abandon((self._sending, self._usual))
+        event_loop.drop_tasks((self._sending, self._usual))
         self._sending = set()
         self._usual = {key: kept for key, kept in self._usual.items() if kept[1].done()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
             "Only a client itself travels to another process, not what belongs to it. "
-            "Send wonda, and what you need as data: rows, pictures, snapshots, ids."
+            "Send wonda, and what you need as data: rows, images, snapshots, ids."
         )
 
     @property
@@ -179,9 +181,9 @@ class Core:
         self,
         operation: Operation,
         body: Mapping[str, Any],
-        read: Callable[[Any], Named],
+        read: Callable[[Any], SubmitResult],
         **how: Any,
-    ) -> Named:
+    ) -> SubmitResult:
         """POST something that takes effect, once.
 
         Parameters
@@ -208,7 +210,7 @@ class Core:
         self,
         operation: Operation,
         body: Mapping[str, Any],
-        read: Callable[[Any], Named],
+        read: Callable[[Any], SubmitResult],
         **how: Any,
     ) -> Job:
         """POST something that becomes a job, like `submit`, and give the job that follows it."""
@@ -245,14 +247,14 @@ class Core:
         self,
         operation: Operation,
         body: Mapping[str, Any],
-        read: Callable[[Any], Named],
+        read: Callable[[Any], SubmitResult],
         *,
         files: Mapping[str, Any] | None = None,
-        once: Once | None = None,
+        once: DuplicateGuard | None = None,
         guard: Callable[[Any], None] | None = None,
-    ) -> Named:
+    ) -> SubmitResult:
         intent = await self._begin(operation, body, once, guard)
-        named: Named | None = None
+        named: SubmitResult | None = None
         left = False
 
         async def leaving() -> None:
@@ -324,7 +326,7 @@ class Core:
         self,
         operation: Operation,
         body: Mapping[str, Any],
-        once: Once | None,
+        once: DuplicateGuard | None,
         guard: Callable[[Any], None] | None,
     ) -> str:
         self.transport.check_open()
@@ -365,7 +367,7 @@ class Core:
                 return intent
             await once.settle(earlier)
 
-    def _never_sent(self, begun: Future[tuple[str, Record | None]]) -> None:
+    def _never_sent(self, begun: Future[tuple[str, JournalEntry | None]]) -> None:
         if begun.cancelled() or begun.exception() is not None:
             return
         intent, earlier = begun.result()
@@ -401,7 +403,7 @@ class Core:
             if snapshot.status == "succeeded":
                 self._ended_runs[kind, model()] += 1
             if kind == "inference" and snapshot.status == "succeeded":
-                for listener in list(self.on_picture):
+                for listener in list(self.on_image):
                     listener()
 
         return Job(
@@ -416,7 +418,7 @@ class Core:
             **more,
         )
 
-    def _ended(self, kind: Kind, body: Mapping[str, Any], named: Named) -> Job:
+    def _ended(self, kind: Kind, body: Mapping[str, Any], named: SubmitResult) -> Job:
         """A job that had its result at once."""
         raw = named.reply
         done = Snapshot(status="succeeded", permalink=permalink(raw), raw=raw)
@@ -431,7 +433,7 @@ class Core:
             wonda=self.client,
         )
 
-    async def usual(self, kind: Kind, model: str | None) -> Usual | None:
+    async def usual(self, kind: Kind, model: str | None) -> DurationStats | None:
         """Sum up how long such jobs took before, if there were a few.
 
         What was read is good until a tenth more runs have ended: five hundred jobs that begin
@@ -444,16 +446,16 @@ class Core:
             self._usual[kind, model] = ended, read
         return await event_loop.shielded(read)
 
-    async def _usual_now(self, kind: Kind, model: str | None) -> Usual | None:
-        waited = self.journal.pictures.ended(self.journal_key, kind, model)
+    async def _usual_now(self, kind: Kind, model: str | None) -> DurationStats | None:
+        waited = self.journal.images.ended(self.journal_key, kind, model)
         ended = await asyncio.wrap_future(waited)
         # One that waited for its time says nothing of how long posting takes.
         at_once = [record for record in ended if not record.body.get("scheduledAt")]
-        return duration_stats.usual([_took(record, _heard(record)) for record in at_once])
+        return duration_stats.summarize([_took(record, _heard(record)) for record in at_once])
 
     async def tell(self, kind: Kind, job_id: str, raw: dict[str, Any]) -> None:
         """Have the journal, and the job that lives, know what became of a job. On the loop only."""
-        now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
+        now = Snapshot(**snapshot_fields(kind, raw, parse(raw, JobReply)))
         await asyncio.wrap_future(self.journal.heard(self.journal_key, kind, job_id, now))
         living = self._jobs.get((kind, job_id))
         if living is not None:
@@ -462,23 +464,23 @@ class Core:
     async def ask(self, kind: Kind, job_id: str) -> Snapshot:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""
         raw = await self.transport.poll(self.transport.question(job_path(kind, job_id)))
-        now = Snapshot(**facts(kind, raw, parse(raw, JobReply)))
+        now = Snapshot(**snapshot_fields(kind, raw, parse(raw, JobReply)))
         await asyncio.wrap_future(self.journal.heard(self.journal_key, kind, job_id, now))
         return now
 
     @staticmethod
-    def entry(record: Record, operation: Operation) -> Entry:
+    def entry(record: JournalEntry, operation: Operation) -> JobEntry:
         """Give what a job that lives learns from its entry in the journal."""
-        return Entry(record.body, record.intent, record.asked_at, known(record, operation))
+        return JobEntry(record.body, record.intent, record.asked_at, snapshot_of(record, operation))
 
-    def revived(self, record: Record, operation: Operation) -> Job:
+    def revived(self, record: JournalEntry, operation: Operation) -> Job:
         """Give the job of an entry in the journal; what has not ended is followed again."""
         kind: Any = record.kind
         about: dict[str, Any] = {
             "request": record.body,
             "intent": record.intent,
             "asked_at": record.asked_at,
-            "known": known(record, operation),
+            "known": snapshot_of(record, operation),
             "attached": True,
         }
         if record.job_id is None:
@@ -512,7 +514,7 @@ async def _noted(written: Future[Any]) -> None:
         await asyncio.wrap_future(written)
 
 
-def _outdated(read: asyncio.Task[Usual | None], more: int) -> bool:
+def _outdated(read: asyncio.Task[DurationStats | None], more: int) -> bool:
     """Whether a summary of earlier runs is to be made again, now that `more` have ended."""
     if not read.done():
         return False
@@ -531,7 +533,7 @@ async def _never() -> Any:
     """Ask nothing: a request without an id cannot be asked about."""
 
 
-def known(record: Record, operation: Operation) -> Snapshot:
+def snapshot_of(record: JournalEntry, operation: Operation) -> Snapshot:
     """What the journal knows of a request, as a snapshot."""
     if record.state == "posted":
         return Snapshot(status="succeeded", permalink=record.permalink)
@@ -548,16 +550,18 @@ def known(record: Record, operation: Operation) -> Snapshot:
     return msgspec.structs.replace(last, elapsed=_took(record, last)) if last.raw else last
 
 
-def _heard(record: Record, before: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
+def _heard(record: JournalEntry, before: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
     """What the journal has of the service's last reply; `before` if that is nothing."""
     with contextlib.suppress(UnexpectedReplyError):
         if record.reply:
             reply = parse(record.reply, JobReply)
-            return msgspec.structs.replace(before, **facts(record.kind, record.reply, reply))
+            return msgspec.structs.replace(
+                before, **snapshot_fields(record.kind, record.reply, reply)
+            )
     return before
 
 
-def _took(record: Record, snapshot: Snapshot) -> float:
+def _took(record: JournalEntry, snapshot: Snapshot) -> float:
     """Seconds that an ended job took, by the service's own times where it gives them."""
     if snapshot.created_at and snapshot.finished_at:
         return max(0.0, (snapshot.finished_at - snapshot.created_at).total_seconds())
@@ -568,7 +572,7 @@ def _reason(error: BaseException) -> str:
     return error.message if isinstance(error, WondaError) else type(error).__name__
 
 
-def _read(raw: Any, operation: Operation, read: Callable[[Any], Named]) -> Named:
+def _read(raw: Any, operation: Operation, read: Callable[[Any], SubmitResult]) -> SubmitResult:
     """What the reply to a POST that was taken names; if nothing, nobody knows the outcome."""
     named = None
     with contextlib.suppress(UnexpectedReplyError):
@@ -590,6 +594,6 @@ def on_package_loop(
 
     @functools.wraps(method)
     async def bridged(*args: P.args, **kwargs: P.kwargs) -> T:
-        return await event_loop.bridge(method(*args, **kwargs))
+        return await event_loop.run_on_loop(method(*args, **kwargs))
 
     return bridged

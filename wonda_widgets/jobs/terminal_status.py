@@ -22,7 +22,9 @@ GOES_ON = frozenset(
 )
 
 
-def status(kind: str, raw: Any, reply: JobReply, permalink: str | None) -> tuple[str, str | None]:
+def ended_status(
+    kind: str, raw: Any, reply: JobReply, permalink: str | None
+) -> tuple[str, str | None]:
     """Read a job's status, and its error message if it failed.
 
     A word that the page lists is what it says, however it is written (``"Failed"``). Any other

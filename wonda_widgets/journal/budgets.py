@@ -1,4 +1,4 @@
-"""What pictures may cost together, whichever kernel makes them.
+"""What images may cost together, whichever kernel makes them.
 
 What was asked for since a moment is counted from the journal, which all kernels on it
 share, within the transaction that notes the next request. So two who ask at the same
@@ -69,9 +69,9 @@ class UnpricedError(Exception):
 
 
 class Budget:
-    """US dollars that may be spent on pictures, by all kernels of one journal.
+    """US dollars that may be spent on images, by all kernels of one journal.
 
-    What was asked for is counted, by the service's estimates; a failed picture counts too,
+    What was asked for is counted, by the service's estimates; a failed image counts too,
     because the service does not say that it was free.
 
     Parameters
@@ -126,7 +126,7 @@ class Budget:
             if price > left + 1e-9:
                 raise InvalidInputError(
                     "budget",
-                    f"This picture costs about ${price:.2f}, and ${max(0.0, left):.2f} of the "
+                    f"This image costs about ${price:.2f}, and ${max(0.0, left):.2f} of the "
                     f"${self.usd:.2f} budget is left.",
                     "Choose something cheaper, or ask whoever set the budget.",
                 )

@@ -132,13 +132,13 @@ class Database:
         self._probe = probe
         self._fresh_start()
         self._pid = os.getpid()
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
         """Begin anew in a forked child, which has not the thread and must not use the file."""
         self._pid = os.getpid()
         self._finalizer.detach()
-        event_loop.abandon((self._open, self._thread))  # closing would end the parent's locks
+        event_loop.drop_tasks((self._open, self._thread))  # closing would end the parent's locks
         is_closed = self._is_closed
         if self._left is not None:  # what the parent has in memory is the parent's to write
             self.path, self._left, self._unusable = self._left, None, ""

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 State = Literal["sending", "accepted", "refused", "unknown", "posted", "absent", "dismissed"]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One request as the journal knows it.
 
     Attributes
@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         The job's last reply.
     permalink : str or None
     clock, tick : str, float
-        `told_at` by a clock that nobody can set; see `elapsed`.
+        `told_at` by a clock that nobody can set; see `monotonic_clock`.
     answer_limit : float
         Seconds within which the service would have answered it.
     taken : bool
@@ -95,7 +95,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def process(self) -> str:
         """An opaque id of the process that asked."""
-        return word_for(self.owner)
+        return process_id(self.owner)
 
     @property
     def sending(self) -> bool:
@@ -124,7 +124,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "unknown" or (self.state == "sending" and not self.sending)
 
 
-def check_sent(record: Record) -> None:
+def check_sent(record: JournalEntry) -> None:
     """Refuse to settle what some process is sending at this moment.
 
     Raises
@@ -140,10 +140,10 @@ def check_sent(record: Record) -> None:
 
 
 #: Why a post counts as posted that nothing but a person's word says was made.
-SAID = "a person said that it was posted"
+SAID_BY_PERSON = "a person said that it was posted"
 
 
-def check_undecided(record: Record) -> None:
+def check_undecided(record: JournalEntry) -> None:
     """Refuse to call undone what is known to be done, or to be on its way.
 
     Whoever says so may have looked before that was found out, by another kernel for one.
@@ -154,7 +154,7 @@ def check_undecided(record: Record) -> None:
     """
     if record.state not in {"accepted", "posted"} or record.failed:
         return
-    if record.state == "posted" and record.reason == SAID and not record.permalink:
+    if record.state == "posted" and record.reason == SAID_BY_PERSON and not record.permalink:
         return  # whoever said so may have been wrong
     is_post = record.kind == "publish"
     if record.state == "posted" or record.status == "succeeded":
@@ -168,7 +168,7 @@ def check_undecided(record: Record) -> None:
     )
 
 
-def read(row: sqlite3.Row) -> Record | None:
+def read_row(row: sqlite3.Row) -> JournalEntry | None:
     """Read a row; None of one that is not ours to read."""
     facts = dict(row)
     try:
@@ -177,7 +177,7 @@ def read(row: sqlite3.Row) -> Record | None:
         # A version of before, which may still run, notes an answer without `taken`.
         taken = facts["taken"] or facts["job_id"] or facts["state"] in {"accepted", "posted"}
         flags = {"ended": bool(facts["ended"]), "taken": bool(taken)}
-        return msgspec.convert({**facts, **flags}, Record)
+        return msgspec.convert({**facts, **flags}, JournalEntry)
     except (msgspec.MsgspecError, TypeError):
         _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])
         return None
@@ -205,7 +205,7 @@ def _machine() -> str:
     return f"{monotonic_clock.clock()}/{apart}" if apart else socket.gethostname()
 
 
-def word_for(owner: str) -> str:
+def process_id(owner: str) -> str:
     """Give the opaque id of a process, without where it runs."""
     return owner.split("|")[2] if owner.count("|") == 3 else ""  # noqa: PLR2004 - its four parts
 
@@ -219,7 +219,7 @@ def _began(pid: int) -> str | None:
         return None
 
 
-def _lives(record: Record) -> bool:
+def _lives(record: JournalEntry) -> bool:
     """Whether the process that asked may still be sending."""
     runs = _runs(record.owner)
     if runs is not None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .database import Database
-    from .entries import Record
-    from .images import Picture
+    from .entries import JournalEntry
+    from .images import GeneratedImage
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
     """When a status was first heard.
 
     Attributes
@@ -34,38 +34,40 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Read(NamedTuple):
-    """What the journal has of some pictures.
+class EventRows(NamedTuple):
+    """What the journal has of some images.
 
     Attributes
     ----------
     asked : list of Record
-        The requests for pictures.
+        The requests for images.
     after : list of Record
         Uploads and posts since then, oldest first.
     moments : dict
         By intent, each status in its order.
     """
 
-    asked: list[Record]
-    after: list[Record]
-    moments: dict[str, list[Moment]]
+    asked: list[JournalEntry]
+    after: list[JournalEntry]
+    moments: dict[str, list[StatusChange]]
 
 
-class Stories:
-    """The part of a journal that knows what became of pictures."""
+class ImageEvents:
+    """The part of a journal that knows what became of images."""
 
-    def __init__(self, database: Database, read: Callable[[sqlite3.Row], Record | None]) -> None:
+    def __init__(
+        self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
+    ) -> None:
         self._database = database
         self._read = read
 
-    def of(self, base_url: str, pictures: Sequence[Picture]) -> Future[Read]:
+    def of(self, base_url: str, images: Sequence[GeneratedImage]) -> Future[EventRows]:
         """Read what `chapters` tells, in one go so that nothing changes meanwhile."""
         # As JSON, because SQLite takes only so many values.
-        intents = json.dumps([picture.intent for picture in pictures if picture.intent])
-        jobs = json.dumps([picture.job_id for picture in pictures if picture.job_id])
+        intents = json.dumps([image.intent for image in images if image.intent])
+        jobs = json.dumps([image.job_id for image in images if image.job_id])
 
-        def work(connection: sqlite3.Connection) -> Read:
+        def work(connection: sqlite3.Connection) -> EventRows:
             asked = self._records(
                 connection,
                 # By name: the plus keeps SQLite from going through all of the address instead.
@@ -74,9 +76,9 @@ class Stories:
                 " SELECT intent FROM request WHERE job_id IN (SELECT value FROM json_each(?)))",
                 (base_url, intents, jobs),
             )
-            # What is made of a picture comes after it; of one not known here nobody can say.
+            # What is made of an image comes after it; of one not known here nobody can say.
             names = {name for record in asked for name in (record.intent, record.job_id)}
-            known = all(names & {picture.intent, picture.job_id} for picture in pictures)
+            known = all(names & {image.intent, image.job_id} for image in images)
             since = min((record.asked_at for record in asked), default=0.0) if known else 0.0
             after = self._records(
                 connection,
@@ -86,7 +88,7 @@ class Stories:
                 (base_url, since),
             )
             told = json.dumps([record.intent for record in (*asked, *after)])
-            moments: dict[str, list[Moment]] = defaultdict(list)
+            moments: dict[str, list[StatusChange]] = defaultdict(list)
             for row in connection.execute(
                 "SELECT intent, at, status FROM status"
                 " WHERE intent IN (SELECT value FROM json_each(?)) ORDER BY at, rowid",
@@ -94,14 +96,14 @@ class Stories:
             ):
                 before = moments[row["intent"]]
                 if not before or before[-1].status != row["status"]:
-                    before.append(Moment(status=row["status"], at=moment(row["at"])))
-            return Read(asked, after, moments)
+                    before.append(StatusChange(status=row["status"], at=utc_time(row["at"])))
+            return EventRows(asked, after, moments)
 
         return self._database.run(work, writes=False)
 
     def _records(
         self, connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]
-    ) -> list[Record]:
+    ) -> list[JournalEntry]:
         rows = connection.execute(
             f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - ours
             values,
@@ -109,6 +111,6 @@ class Stories:
         return [record for row in rows if (record := self._read(row)) is not None]
 
 
-def moment(seconds: float) -> datetime:
+def utc_time(seconds: float) -> datetime:
     """Give a time of the journal, in seconds since 1970, as a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,6 +1,6 @@
 """Everything that was ever asked for with a journal: searched, marked, and by its durations.
 
-One row a request for a picture stands beside the journal's own row: its model, what a
+One row a request for an image stands beside the journal's own row: its model, what a
 person thinks of it, and an index of its words (SQLite's FTS5, which keeps no copy of them).
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .database import Database
-    from .entries import Record
+    from .entries import JournalEntry
 
 RATINGS = range(6)  # stars; 0 for none
 RECENT_RUNS = 100  # for durations: what a model took last month says little of today
@@ -55,7 +55,7 @@ MIGRATION = """
     """
 
 #: An index whose words `searchable` tells apart, in every script; made of what is there.
-SEARCHABLE = """
+SEARCH_MIGRATION = """
     DROP TABLE words;
     CREATE VIRTUAL TABLE words USING fts5 (
         prompt, note, content='',
@@ -72,7 +72,7 @@ _OUT = "INSERT INTO words (words, rowid, prompt, note)"
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a person thinks of a picture.
+    """What a person thinks of an image.
 
     Attributes
     ----------
@@ -87,8 +87,10 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: str = ""
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing in it leads back
-    """A picture with how it was made, and what you think of it.
+class GeneratedImage(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False
+):  # nothing in it leads back
+    """An image with how it was made, and what you think of it.
 
     Attributes
     ----------
@@ -147,18 +149,18 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
 
     def code(self) -> str:
         """The Python that makes it again, to be copied into a cell or a script."""
-        client = open_clients.named(self.client)
+        client = open_clients.by_name(self.client)
         in_sandbox = client is not None and client.is_sandbox
-        return code_snippet.repeating("inference", self.request, in_sandbox=in_sandbox)
+        return code_snippet.to_python("inference", self.request, in_sandbox=in_sandbox)
 
     def row(self) -> dict[str, Any]:
-        """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in pictures)``.
+        """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in images)``.
 
         A placeholder or parameter that is called like another column is named ``{name}``. A
         spreadsheet takes it, too: `made_at` is a text such as ``"2026-11-24T10:02:11+00:00"``,
         and control characters that no spreadsheet has are ``�``.
         """
-        return for_table(self.unchanged_row())
+        return spreadsheet_row(self.unchanged_row())
 
     def unchanged_row(self) -> dict[str, Any]:
         """The same with every text as it is, and `made_at` as a datetime."""
@@ -175,10 +177,10 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # nothing i
             "job_id": self.job_id,
         }
         varied = (*self.values.items(), *self.params.items())
-        return row({"prompt": self.prompt, "model": self.model}, varied, facts)
+        return flat_row({"prompt": self.prompt, "model": self.model}, varied, facts)
 
 
-def row(
+def flat_row(
     first: Mapping[str, Any], varied: Iterable[tuple[str, Any]], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One flat row; what varied and is called like another column is named ``{name}``."""
@@ -190,7 +192,7 @@ def row(
     return {**made, **facts}
 
 
-def for_table(row: Mapping[str, Any]) -> dict[str, Any]:
+def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row that a spreadsheet takes: no zone of time that it does not know, no control character.
 
     Excel's files have neither, and what writes them fails on the first one.
@@ -228,10 +230,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
 
 
-class Pictures:
-    """The part of a journal that knows pictures."""
+class ImageIndex:
+    """The part of a journal that knows images."""
 
-    def __init__(self, database: Database, read: Callable[[sqlite3.Row], Record | None]) -> None:
+    def __init__(
+        self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
+    ) -> None:
         self._database = database
         self._read = read
 
@@ -241,13 +245,13 @@ class Pictures:
     def begin(
         connection: sqlite3.Connection, intent: str, base_url: str, asked_at: float, body: bytes
     ) -> None:
-        """Note a request for a picture."""
+        """Note a request for an image."""
         model = str(msgspec.json.decode(body).get("model") or "")
         made = connection.execute(
             "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
             (intent, base_url, asked_at, model),
         )
-        Pictures._index(connection, made.lastrowid)
+        ImageIndex._index(connection, made.lastrowid)
 
     @staticmethod
     def put(connection: sqlite3.Connection, row: Mapping[str, Any] | sqlite3.Row) -> None:
@@ -258,7 +262,7 @@ class Pictures:
             f"INSERT INTO picture ({','.join(names)}) VALUES ({marks})",  # noqa: S608 - ours
             tuple(row[name] for name in names),
         )
-        Pictures._index(connection, made.lastrowid)
+        ImageIndex._index(connection, made.lastrowid)
 
     @staticmethod
     def _index(connection: sqlite3.Connection, number: int | None) -> None:
@@ -286,14 +290,14 @@ class Pictures:
         query: Query,
         limit: int,
         offset: int,
-        make: Callable[[Record, Marks], Picture | None],
-    ) -> Future[list[Picture]]:
-        """Give the pictures that are there, newest first: made, and not refused or failed."""
+        make: Callable[[JournalEntry, Marks], GeneratedImage | None],
+    ) -> Future[list[GeneratedImage]]:
+        """Give the images that are there, newest first: made, and not refused or failed."""
         condition, values = _where(base_url, query)
 
         # One after the other: all replies at once would be so many objects that Python now
         # and then stops everything to look through all it has.
-        def work(connection: sqlite3.Connection) -> list[Picture]:
+        def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
             rows = connection.execute(
                 f"SELECT request.*, favourite, rating, picture.note {condition}"
                 f" ORDER BY {_newest(query)} LIMIT ? OFFSET ?",
@@ -319,7 +323,7 @@ class Pictures:
         )
 
     def models(self, base_url: str) -> Future[list[str]]:
-        """All models that pictures were asked of."""
+        """All models that images were asked of."""
         return self._database.run(
             lambda connection: [
                 row["model"]
@@ -332,7 +336,7 @@ class Pictures:
         )
 
     def mark(self, intent: str, **marks: Any) -> Future[Marks | None]:
-        """Change what a person thinks of a picture; None if it is not there any more."""
+        """Change what a person thinks of an image; None if it is not there any more."""
         names = ", ".join(f"{name}=?" for name in marks)
 
         def work(connection: sqlite3.Connection) -> Marks | None:
@@ -354,7 +358,7 @@ class Pictures:
         return self._database.run(work)
 
     def marks(self, intents: list[str]) -> Future[dict[str, Marks]]:
-        """What a person thinks of some pictures, by their intents."""
+        """What a person thinks of some images, by their intents."""
         places = ",".join("?" * len(intents))
         return self._database.run(
             lambda connection: {
@@ -367,14 +371,14 @@ class Pictures:
             writes=False,
         )
 
-    def ended(self, base_url: str, kind: str, model: str | None) -> Future[list[Record]]:
+    def ended(self, base_url: str, kind: str, model: str | None) -> Future[list[JournalEntry]]:
         """Give the latest jobs that succeeded: of a model, or all of a kind."""
         joined = " JOIN picture USING (intent)" if model is not None else ""
         condition = " AND picture.base_url=? AND picture.model=?" if model is not None else ""
         values = (base_url, kind, *((base_url, model) if model is not None else ()), RECENT_RUNS)
         at = "picture" if model is not None else "request"
 
-        def work(connection: sqlite3.Connection) -> list[Record]:
+        def work(connection: sqlite3.Connection) -> list[JournalEntry]:
             rows = connection.execute(
                 f"SELECT request.* FROM request{joined} WHERE request.base_url=? AND kind=?"  # noqa: S608
                 f" AND ended AND status='succeeded'{condition} ORDER BY {at}.asked_at DESC LIMIT ?",
@@ -392,7 +396,7 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
         "state='accepted'",
         "ended",
         "status='succeeded'",
-        "instr(reply, '\"mediaId\"')",  # else there is no picture to show
+        "instr(reply, '\"mediaId\"')",  # else there is no image to show
     ]
     values: list[Any] = [base_url]
     for name, comparison in (

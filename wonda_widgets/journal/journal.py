@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from ..models import Snapshot
     from .budgets import Budget
-    from .entries import Record
+    from .entries import JournalEntry
 
 
 PATH_VARIABLE = "WONDA_JOURNAL"
@@ -93,7 +93,7 @@ MIGRATIONS = (
     CREATE INDEX status_intent ON status (intent)
     """,
     images.MIGRATION + ";" + saved_plans.MIGRATION,
-    saved_plans.BY_CONTENT,
+    saved_plans.FINGERPRINT_MIGRATION,
     f"""
     ALTER TABLE request ADD COLUMN clock TEXT NOT NULL DEFAULT '';
     ALTER TABLE request ADD COLUMN tick REAL NOT NULL DEFAULT 0;
@@ -105,7 +105,7 @@ MIGRATIONS = (
     {budgets.MIGRATION};
     {trusted_time.MIGRATION}
     """,  # noqa: S608 - ours
-    images.SEARCHABLE,
+    images.SEARCH_MIGRATION,
 )
 
 
@@ -122,7 +122,7 @@ class Journal:
     path : path or ``":memory:"``, optional
         Else ``WONDA_JOURNAL``, else ``journal.db`` in the user's data folder.
     days : float
-        How long an entry is kept; a favourite picture's stays.
+        How long an entry is kept; a favourite image's stays.
     megabytes : float
         How large the file may become; the oldest entries go first.
 
@@ -155,13 +155,13 @@ class Journal:
             MIGRATIONS,
             "SELECT * FROM request LIMIT 1",
             {"searchable": searchable},
-            memory_merge.Meanwhile(),
+            memory_merge.MemoryChanges(),
         )
         if why:
             self._database.stay_in_memory(why)
-        self.pictures = images.Pictures(self._database, entries.read)
-        self.batches = saved_plans.Batches(self._database, entries.read)
-        self.stories = image_events.Stories(self._database, entries.read)
+        self.images = images.ImageIndex(self._database, entries.read_row)
+        self.batches = saved_plans.SavedPlans(self._database, entries.read_row)
+        self.stories = image_events.ImageEvents(self._database, entries.read_row)
 
     def is_like(self, other: Journal) -> bool:
         """Whether both are the same journal."""
@@ -224,7 +224,7 @@ class Journal:
         for_good: bool = False,
         answer_limit: float = 0.0,
         guard: Callable[[sqlite3.Connection], None] | None = None,
-    ) -> Future[tuple[str, Record | None]]:
+    ) -> Future[tuple[str, JournalEntry | None]]:
         """Note that a request is about to leave.
 
         Parameters
@@ -252,7 +252,7 @@ class Journal:
         """
         intent = uuid.uuid4().hex
 
-        def work(connection: sqlite3.Connection) -> tuple[str, Record | None]:
+        def work(connection: sqlite3.Connection) -> tuple[str, JournalEntry | None]:
             names = (same_as, *also)
             same = self._same(connection, base_url, names, for_good) if same_as else []
             for earlier in same:
@@ -272,7 +272,7 @@ class Journal:
                 ),
             )
             if kind == "inference":
-                images.Pictures.begin(connection, intent, base_url, now, body)
+                images.ImageIndex.begin(connection, intent, base_url, now, body)
             self._written += len(body)
             trusted_time.note(connection)
             due = self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10
@@ -318,7 +318,7 @@ class Journal:
         known: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
         return self._change(intent, state="posted", taken=True, **known)
 
-    def absent(self, record: Record) -> Future[bool]:
+    def absent(self, record: JournalEntry) -> Future[bool]:
         """Note that it was looked for and did not take effect.
 
         False, and nothing is noted, if anything has happened since `record` was read.
@@ -397,7 +397,7 @@ class Journal:
 
     # ------------------------------------------------------------ reading
 
-    def recent(self, base_url: str, limit: int = 50) -> Future[list[Record]]:
+    def recent(self, base_url: str, limit: int = 50) -> Future[list[JournalEntry]]:
         """Give what was asked and not refused, newest first; uploads are left out."""
         return self._records(
             "base_url=? AND kind<>'upload'"
@@ -406,7 +406,7 @@ class Journal:
             (base_url, limit),
         )
 
-    def unfinished(self, base_url: str, since: float) -> Future[list[Record]]:
+    def unfinished(self, base_url: str, since: float) -> Future[list[JournalEntry]]:
         """Give jobs that have not ended and requests whose answer was never read.
 
         The newest 100 at most, newest first.
@@ -418,18 +418,18 @@ class Journal:
             (base_url, since),
         )
 
-    def of_job(self, base_url: str, kind: str, job_id: str) -> Future[list[Record]]:
+    def of_job(self, base_url: str, kind: str, job_id: str) -> Future[list[JournalEntry]]:
         """Give the request that made a job, if it is known."""
         return self._records("base_url=? AND kind=? AND job_id=?", (base_url, kind, job_id))
 
-    def posts(self, base_url: str) -> Future[list[Record]]:
+    def posts(self, base_url: str) -> Future[list[JournalEntry]]:
         """Give all posts that the service is known to have."""
         return self._records(
             "base_url=? AND kind='publish' AND (job_id IS NOT NULL OR permalink IS NOT NULL)",
             (base_url,),
         )
 
-    def posts_in_the_way(self, base_url: str) -> Future[list[Record]]:
+    def posts_in_the_way(self, base_url: str) -> Future[list[JournalEntry]]:
         """Give all posts that were made or may have been, and so stand in the way of the same."""
         marks = ",".join("?" * len(STANDING))
         return self._records(
@@ -439,7 +439,7 @@ class Journal:
         )
 
     def spent(self, base_url: str, budget: Budget) -> Future[float]:
-        """US dollars that pictures within a budget have cost; may raise `UnpricedError`."""
+        """US dollars that images within a budget have cost; may raise `UnpricedError`."""
         return self._database.run(
             lambda connection: budget.spent(connection, base_url), writes=False
         )
@@ -465,7 +465,7 @@ class Journal:
 
         return self._database.run(work, writes=False)
 
-    def of_intent(self, intent: str) -> Future[list[Record]]:
+    def of_intent(self, intent: str) -> Future[list[JournalEntry]]:
         """Give one request."""
         return self._records("intent=?", (intent,))
 
@@ -475,7 +475,7 @@ class Journal:
         base_url: str,
         names: tuple[str, ...],
         for_good: bool,  # noqa: FBT001 - of this class alone
-    ) -> list[Record]:
+    ) -> list[JournalEntry]:
         marks = ",".join("?" * len(STANDING))
         return _read(
             connection,
@@ -486,7 +486,7 @@ class Journal:
             (base_url, json.dumps(names), *STANDING, not for_good),
         )
 
-    def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[Record]]:
+    def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[JournalEntry]]:
         return self._database.run(
             lambda connection: _read(connection, condition, values), writes=False
         )
@@ -496,12 +496,14 @@ def _opened(path: str, days: float, megabytes: float) -> Journal:
     return Journal(path, days=days, megabytes=megabytes)
 
 
-def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> list[Record]:
+def _read(
+    connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]
+) -> list[JournalEntry]:
     rows = connection.execute(
         f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions of ours
         values,
     ).fetchall()
-    return [record for row in rows if (record := entries.read(row)) is not None]
+    return [record for row in rows if (record := entries.read_row(row)) is not None]
 
 
 # ---------------------------------------------------------------- where it lies

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import trusted_time
-from .images import Pictures
+from .images import ImageIndex
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +22,7 @@ TRACKED = {"request": "intent", "picture": "intent", "batch": "id", "status": "r
 OPEN = ("sending", "unknown")
 
 
-class Meanwhile:
+class MemoryChanges:
     """The rows of a journal that changed in memory; see `database.Meanwhile`."""
 
     @staticmethod
@@ -41,16 +41,16 @@ class Meanwhile:
         """Write these rows into the file, within a transaction."""
         for row in _changed(memory, "batch"):
             _put(file, "batch", row)
-        pictures = {row["intent"]: row for row in _changed(memory, "picture")}
-        for intent in pictures:  # before its request changes, of whose words the index knows
-            Pictures.forget(file, "?", (intent,))
+        images = {row["intent"]: row for row in _changed(memory, "picture")}
+        for intent in images:  # before its request changes, of whose words the index knows
+            ImageIndex.forget(file, "?", (intent,))
         for row in _changed(memory, "request"):
             known = file.execute(
                 "SELECT * FROM request WHERE intent=?", (row["intent"],)
             ).fetchone()
             _put(file, "request", dict(row) if known is None else _knowing_more(row, known))
-        for row in pictures.values():
-            Pictures.put(file, row)
+        for row in images.values():
+            ImageIndex.put(file, row)
         for row in _changed(memory, "status"):
             file.execute("INSERT INTO status VALUES (?,?,?)", tuple(row))
         trusted_time.note(file)

@@ -34,7 +34,7 @@ NAMED = "same_as LIKE 'once:%'"
 POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
 
 #: What may go by age, and what by size.
-KEPT = (FAVOURITE, WAITING, NAMED, EDITED, saved_plans.NEEDED)
+KEPT = (FAVOURITE, WAITING, NAMED, EDITED, saved_plans.IS_NEEDED)
 OLD = " AND NOT ".join((SETTLED, *KEPT))
 LARGE = f"{OLD} AND NOT {POSTED}"
 
@@ -44,15 +44,15 @@ def prune(connection: sqlite3.Connection, days: float, most_bytes: float) -> Non
     now = trusted_time.now(connection)
     oldest = min(now, time.time()) - days * DAY
     _delete(connection, f"asked_at<? AND {OLD}", (oldest,))
-    saved_plans.Batches.forget(connection, oldest)
-    saved_plans.Batches.close(connection, now - saved_plans.DAYS * DAY)
+    saved_plans.SavedPlans.forget(connection, oldest)
+    saved_plans.SavedPlans.close(connection, now - saved_plans.DAYS * DAY)
     for _ in range(10_000):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         free = connection.execute("PRAGMA freelist_count").fetchone()[0]
         size = connection.execute("PRAGMA page_size").fetchone()[0]
         if (pages - free) * size <= most_bytes:
             break
-        saved_plans.Batches.forget_ended(connection)
+        saved_plans.SavedPlans.forget_ended(connection)
         # What was refused tells nothing of what was spent or posted, so it goes first.
         order = "state NOT IN ('refused', 'absent'), asked_at"
         eldest = f"SELECT intent FROM request WHERE {LARGE} ORDER BY {order} LIMIT 10"  # noqa: S608
@@ -64,7 +64,7 @@ def prune(connection: sqlite3.Connection, days: float, most_bytes: float) -> Non
 def _delete(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
     inside = f"SELECT intent FROM request WHERE {condition}"  # noqa: S608 - conditions of ours
     budgets.keep_costs(connection, inside, values)
-    images.Pictures.forget(connection, inside, values)
+    images.ImageIndex.forget(connection, inside, values)
     connection.execute(f"DELETE FROM status WHERE intent IN ({inside})", values)  # noqa: S608
     gone = connection.execute(f"DELETE FROM request WHERE {condition}", values)  # noqa: S608
     return gone.rowcount

@@ -2,7 +2,7 @@
 
 A cell's request is named in the journal by its batch and by what it asks for, see `cell_name`:
 that is what makes another request "the same one". A plan is kept as it was written, not
-picture by picture: a thousand long prompts would fill the journal.
+image by image: a thousand long prompts would fill the journal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .database import Database
-    from .entries import Record
+    from .entries import JournalEntry
 
 MIGRATION = """
     CREATE TABLE batch (
@@ -36,16 +36,16 @@ MIGRATION = """
     """
 
 #: Before, cells were named by their places; what was left so is not gone on with.
-BY_CONTENT = "UPDATE batch SET ended=1"
+FINGERPRINT_MIGRATION = "UPDATE batch SET ended=1"
 
 #: Requests of plans that are not done: they stand in the way of making a cell again.
-NEEDED = "substr(same_as, 6, 32) IN (SELECT id FROM batch WHERE NOT ended)"
+IS_NEEDED = "substr(same_as, 6, 32) IN (SELECT id FROM batch WHERE NOT ended)"
 
 PREFIX = "cell:"
 DAYS = 7.0  # for which a plan that was left is gone on with
 
 
-class Batch(msgspec.Struct, frozen=True):
+class SavedPlan(msgspec.Struct, frozen=True):
     """A plan that was begun.
 
     Attributes
@@ -53,7 +53,7 @@ class Batch(msgspec.Struct, frozen=True):
     alike : str
         What makes another plan the same one.
     plan : bytes
-        JSON of `plans.Asked`.
+        JSON of `matrix.planning.MatrixRequest`.
     begun_at : float
         Seconds since 1970.
     """
@@ -69,10 +69,12 @@ def cell_name(batch_id: str, digest: str) -> str:
     return f"{PREFIX}{batch_id}:{digest}"
 
 
-class Batches:
+class SavedPlans:
     """The part of a journal that knows batches."""
 
-    def __init__(self, database: Database, read: Callable[[sqlite3.Row], Record | None]) -> None:
+    def __init__(
+        self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
+    ) -> None:
         self._database = database
         self._read = read
 
@@ -85,7 +87,7 @@ class Batches:
         *,
         also: Sequence[str] = (),
         guard: Callable[[sqlite3.Connection], None] | None = None,
-    ) -> Future[tuple[Batch, bool]]:
+    ) -> Future[tuple[SavedPlan, bool]]:
         """Give the same plan's batch that was left in these days, or note that one begins.
 
         Parameters
@@ -106,13 +108,13 @@ class Batches:
         """
 
         # In one transaction: of two that begin the same plan at once, one goes on with the other's.
-        def work(connection: sqlite3.Connection) -> tuple[Batch, bool]:
+        def work(connection: sqlite3.Connection) -> tuple[SavedPlan, bool]:
             if guard is not None:
                 guard(connection)
             left = [] if days is None else _unfinished(connection, base_url, days, [alike, *also])
             if left:
                 return left[0], True
-            batch = Batch(uuid.uuid4().hex, alike, plan, trusted_time.now(connection))
+            batch = SavedPlan(uuid.uuid4().hex, alike, plan, trusted_time.now(connection))
             connection.execute(
                 "INSERT INTO batch VALUES (?,?,?,?,?,0)",
                 (batch.id, base_url, alike, plan.decode(), batch.begun_at),
@@ -129,7 +131,7 @@ class Batches:
 
         return self._database.run(work)
 
-    def unfinished(self, base_url: str, days: float) -> Future[list[Batch]]:
+    def unfinished(self, base_url: str, days: float) -> Future[list[SavedPlan]]:
         """Give batches of these days with cells that have no end, newest first."""
         return self._database.run(
             lambda connection: _unfinished(connection, base_url, days), writes=False
@@ -137,19 +139,19 @@ class Batches:
 
     def left(
         self, base_url: str, alike: str, days: float, *, also: Sequence[str] = ()
-    ) -> Future[Batch | None]:
+    ) -> Future[SavedPlan | None]:
         """Give the same plan's batch that was left in these days; `alike` as of `begin`."""
 
-        def work(connection: sqlite3.Connection) -> Batch | None:
+        def work(connection: sqlite3.Connection) -> SavedPlan | None:
             return next(iter(_unfinished(connection, base_url, days, [alike, *also])), None)
 
         return self._database.run(work, writes=False)
 
-    def cells(self, batch_id: str) -> Future[dict[str, Record]]:
+    def cells(self, batch_id: str) -> Future[dict[str, JournalEntry]]:
         """The latest request of each cell that has one, by the digest of what it asks for."""
         first, beyond = cell_name(batch_id, ""), f"{PREFIX}{batch_id};"
 
-        def work(connection: sqlite3.Connection) -> dict[str, Record]:
+        def work(connection: sqlite3.Connection) -> dict[str, JournalEntry]:
             rows = connection.execute(
                 "SELECT * FROM request WHERE same_as<>'' AND same_as>=? AND same_as<?"
                 " ORDER BY asked_at",
@@ -181,13 +183,15 @@ def _unfinished(
     base_url: str,
     days: float,
     alike: Sequence[str] | None = None,
-) -> list[Batch]:
+) -> list[SavedPlan]:
     since = trusted_time.now(connection) - days * 86_400
     rows = connection.execute(
         "SELECT * FROM batch WHERE base_url=? AND begun_at>? AND NOT ended"
         " AND (? IS NULL OR alike IN (SELECT value FROM json_each(?))) ORDER BY begun_at DESC",
         (base_url, since, *[None if alike is None else json.dumps(list(alike))] * 2),
     ).fetchall()
-    found = [Batch(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows]
+    found = [
+        SavedPlan(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows
+    ]
     # What comes first in `alike` is what was asked for most exactly.
     return sorted(found, key=lambda batch: alike.index(batch.alike)) if alike else found

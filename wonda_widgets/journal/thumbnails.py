@@ -36,7 +36,7 @@ MIGRATIONS = (
     );
     CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
     """,
-    # Two services may give two pictures one id. Whose the rows so far are is not known, so they go.
+    # Two services may give two images one id. Whose the rows so far are is not known, so they go.
     """
     DROP TABLE thumbnail;
     CREATE TABLE thumbnail (
@@ -50,7 +50,7 @@ MIGRATIONS = (
     """,
 )
 
-#: A service's address, and a picture's id there: an id alone may be another service's, too.
+#: A service's address, and an image's id there: an id alone may be another service's, too.
 Key = tuple[str, str]
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class _Quiet(Database):
 
 
 class Thumbnails:
-    """Small copies of pictures: at most 320 pixels and 32 KB, JPEG or PNG.
+    """Small copies of images: at most 320 pixels and 32 KB, JPEG or PNG.
 
     Parameters
     ----------
@@ -76,17 +76,17 @@ class Thumbnails:
         path = journal.with_name(journal.name + SUFFIX) if journal else None
         self._database = _Quiet(path, MIGRATIONS, "SELECT base_url, data FROM thumbnail LIMIT 1")
         self.renew()
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
         """Begin with none on their way, also in a forked child."""
-        event_loop.abandon(getattr(self, "_making", None))
+        event_loop.drop_tasks(getattr(self, "_making", None))
         self._making: dict[Key, asyncio.Task[bytes]] = {}
         self._wanted: Counter[Key] = Counter()  # how many wait for each
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, key: Key, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Give a picture's thumbnail; `fetch` gives the original if there is none yet.
+        """Give an image's thumbnail; `fetch` gives the original if there is none yet.
 
         It is not made if everybody who waited for it was canceled before its turn came.
 
@@ -99,7 +99,7 @@ class Thumbnails:
         Raises
         ------
         UnsafeMediaError
-            If the original is not a picture.
+            If the original is not an image.
         WondaError
             As `fetch` does.
         """
@@ -129,7 +129,7 @@ class Thumbnails:
         async with self._turn:
             if not self._wanted[key]:
                 raise asyncio.CancelledError
-            small = await decode_threads.decoding(_small, await fetch())
+            small = await decode_threads.run(_small, await fetch())
         await asyncio.wrap_future(self._database.run(lambda c: _keep(c, key, small)))
         return small
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..journal.images import for_table, row
+from ..journal.images import flat_row, spreadsheet_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..errors import WondaError
     from ..jobs.job import Job
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..models import Estimate
     from .planning import Cell
 
 CellState = Literal["waiting", "running", "succeeded", "failed", "lost", "unknown"]
 
 #: In these nothing more happens by itself.
-RESTING = frozenset({"succeeded", "failed", "lost", "unknown"})
+SETTLED = frozenset({"succeeded", "failed", "lost", "unknown"})
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         US dollars; None if the service gives no price for some of it.
     credits : float or None
     each : list of tuple
-        For each price: US dollars and credits of one picture (None where the service gives
+        For each price: US dollars and credits of one image (None where the service gives
         none) and how many there are.
     unpriced : list of str
         Models without a price.
@@ -83,7 +83,7 @@ def about(seconds: float) -> str:
     return f"about {round(seconds / 60)} min"
 
 
-class Made:
+class CellResult:
     """A cell and what became of it.
 
     Attributes
@@ -94,11 +94,11 @@ class Made:
         known how its job goes on) or ``"unknown"`` (it may have been made; nobody read the
         answer).
     job : Job or None
-    picture : Picture or None
+    image : Image or None
     error : WondaError or None
     price : Estimate or None
     digest : str
-        Of what it asks for, see `_asked_once.digest`.
+        Of what it asks for, see `idempotency.fingerprint`.
     before : str
         The same as versions before made it.
     name, also : str, tuple of str
@@ -120,30 +120,30 @@ class Made:
         self.again = False
         self.state: CellState = "waiting"
         self.job: Job | None = None
-        self.picture: Picture | None = None
+        self.image: GeneratedImage | None = None
         self.error: WondaError | None = None
         self.price: Estimate | None = None
         self.unwatch: Callable[[], None] = lambda: None
 
     def row(self) -> dict[str, Any]:
-        """What became of it, as one flat row that a spreadsheet takes; see `Picture.row`."""
-        cell, media = self.cell, self.picture.media if self.picture else None
+        """What became of it, as one flat row that a spreadsheet takes; see `GeneratedImage.row`."""
+        cell, media = self.cell, self.image.media if self.image else None
         facts = {
             "status": self.state,
             "media_id": media.media_id if media else None,
             "url": media.url if media else None,
             "width": media.width if media else None,
             "height": media.height if media else None,
-            "seconds": round(self.picture.seconds, 1) if self.picture else None,
+            "seconds": round(self.image.seconds, 1) if self.image else None,
             "usd": self.price.usd if self.price else None,
             "job_id": self.job.id if self.job else None,
             "error": self.error.message if self.error else None,
         }
         first = {"index": cell.index, "prompt": cell.prompt, "model": cell.model}
-        return for_table(row(first, (*cell.values.items(), *cell.params.items()), facts))
+        return spreadsheet_row(flat_row(first, (*cell.values.items(), *cell.params.items()), facts))
 
 
-def summed(made: list[Made]) -> Price:
+def total_price(made: list[CellResult]) -> Price:
     """Add up the prices of some cells."""
     usd = [each.price.usd if each.price else None for each in made]
     credit_counts = [each.price.estimated_credits if each.price else None for each in made]

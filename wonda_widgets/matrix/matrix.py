@@ -2,7 +2,7 @@
 
     Plan ──> price against budget ──> batch in the journal ──> cells, a few at a time
                                                                  │
-      rows, pictures, progress  <── waiting, running, succeeded, failed, lost, unknown
+      rows, images, progress  <── waiting, running, succeeded, failed, lost, unknown
 
 A cell's request has a name of its own in the journal, and a name is asked for once: so a
 kernel that died half way leaves a batch with which the next one goes on.
@@ -37,17 +37,17 @@ from ..errors import (
     WondaError,
 )
 from ..jobs import duration_stats
-from ..jobs.generation import GENERATION, body_of, named
+from ..jobs.generation import GENERATION, read_reply, request_body
 from ..jobs.idempotency import (
-    LOOK,
-    AskedOnce,
-    StandingError,
+    RECHECK_SECONDS,
+    DuplicateRequestError,
+    IdempotencyGuard,
     canonical,
-    check_written,
-    digest,
-    digest_before,
+    fingerprint,
+    former_fingerprint,
+    require_writable_journal,
 )
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..journal.saved_plans import DAYS, cell_name
 from ..utils import (
     event_loop,
@@ -56,26 +56,26 @@ from ..utils import (
     plain_values,
 )
 from .cells import (
-    RESTING,
-    Made,
+    SETTLED,
+    CellResult,
     Progress,
-    summed,
+    total_price,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from ..jobs.duration_stats import Usual
+    from ..jobs.duration_stats import DurationStats
     from ..jobs.job import Job
     from ..jobs.submission import Core
-    from ..journal.entries import Record
-    from ..journal.saved_plans import Batch
+    from ..journal.entries import JournalEntry
+    from ..journal.saved_plans import SavedPlan
     from ..models import Estimate, Snapshot
     from .cells import Price
     from .planning import Cell, Plan
 
-AT_ONCE = 4
-MOST_AT_ONCE = 32
+DEFAULT_CONCURRENCY = 4
+MAX_CONCURRENCY = 32
 UNCHECKED = "allow_unchecked"
 UNPLANNED = "This matrix is not planned yet: `await matrix.prepare()` first."
 
@@ -99,10 +99,10 @@ class Matrix:
 
     Iterating (``for`` or ``async for``) makes them and gives a row for each that ends, in
     the order in which they do; leaving the loop begins no more. `start` does the same in
-    the background. A failed picture stops none of the others. What is wrong with the account
+    the background. A failed image stops none of the others. What is wrong with the account
     or the connection does; the rest then waits, and `start` goes on.
 
-    Made again after a crash or a restart, the same plan goes on where it was: no picture
+    Made again after a crash or a restart, the same plan goes on where it was: no image
     is asked for twice. Two kernels that run the same plan at once have all of it, no sooner
     than one alone; ``once=`` of `images.generate` shares the work among processes.
 
@@ -120,7 +120,7 @@ class Matrix:
         Whether it runs even if the journal cannot be written, or was damaged. It can be set anew,
         too.
     begun : int
-        How many pictures an earlier kernel had asked for; they are not asked for again.
+        How many images an earlier kernel had asked for; they are not asked for again.
     resumed : bool
         Whether it goes on with what an earlier kernel had begun.
     error : WondaError or None
@@ -134,7 +134,7 @@ class Matrix:
         priced: Callable[[Cell], Awaitable[Estimate | None]],
         *,
         budget: float | None = None,
-        at_once: int = AT_ONCE,
+        at_once: int = DEFAULT_CONCURRENCY,
         resume: bool = True,
         allow_unchecked: bool = False,
     ) -> None:
@@ -142,7 +142,7 @@ class Matrix:
         at_once = plain_values.plain(at_once)
         if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
             raise InvalidInputError("at_once", "at_once is a whole number above 0.")
-        self._at_once = min(at_once, MOST_AT_ONCE)
+        self._at_once = min(at_once, MAX_CONCURRENCY)
         self._core = core
         self._make_plan = plan
         self._priced = priced
@@ -150,25 +150,25 @@ class Matrix:
         self.allow_unchecked = allow_unchecked
         self._plan: Plan | None = None
         self._price: Price | None = None
-        self._batch: Batch | None = None
-        self._made: list[Made] = []
-        self._queue: list[Made] = []
+        self._batch: SavedPlan | None = None
+        self._made: list[CellResult] = []
+        self._queue: list[CellResult] = []
         self._running: set[asyncio.Task[None]] = set()
         self._wanted = False  # that it runs; it may be stopped before it does
         self._again = 0  # retries that are being prepared
         self._spent = 0.0  # US dollars, at most: a failed job may not have been charged
-        self._usual: dict[str, Usual | None] = {}
-        self._listeners: list[Callable[[Made | None], object]] = []
+        self._usual: dict[str, DurationStats | None] = {}
+        self._listeners: list[Callable[[CellResult | None], object]] = []
         self._preparing: asyncio.Task[None] | None = None
         self._beginning: asyncio.Task[None] | None = None
         self.state: State = "planned"
         self.resumed = False
         self.error: WondaError | None = None
-        event_loop.renew_in_child(self)
+        event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
         """Be stopped in a forked child; started there, it goes on by the journal, as a kernel."""
-        event_loop.abandon((self._running, self._preparing, self._beginning))
+        event_loop.drop_tasks((self._running, self._preparing, self._beginning))
         self._running, self._queue, self._again = set(), [], 0
         self._beginning = None
         if self._preparing is not None and not self._preparing.done():
@@ -189,7 +189,7 @@ class Matrix:
         InvalidInputError
             If the plan cannot be made as it stands.
         """
-        await event_loop.bridge(self._prepared())
+        await event_loop.run_on_loop(self._prepared())
         return self
 
     async def _prepared(self) -> None:
@@ -207,14 +207,14 @@ class Matrix:
         self._made, self._plan = made, plan
         self._know(left)
 
-    def _know(self, left: dict[int, Record]) -> None:
+    def _know(self, left: dict[int, JournalEntry]) -> None:
         """Take note of which cells an earlier kernel has asked for."""
         for each in self._made:
             record = left.get(each.cell.index)
             each.begun = record is not None and _stands(record)
-        self._price = summed([each for each in self._made if not each.begun])
+        self._price = total_price([each for each in self._made if not each.begun])
 
-    async def _left_of(self, made: list[Made], plan: Plan) -> dict[int, Record]:
+    async def _left_of(self, made: list[CellResult], plan: Plan) -> dict[int, JournalEntry]:
         """What the journal knows of the cells, if the same plan was left unfinished."""
         if not self._resume:
             return {}
@@ -225,7 +225,7 @@ class Matrix:
         batch = await asyncio.wrap_future(left)
         return await self._recognized(made, batch) if batch else {}
 
-    async def _also(self, made: list[Made], plan: Plan) -> list[str]:
+    async def _also(self, made: list[CellResult], plan: Plan) -> list[str]:
         """What else the same plan may be called in the journal, by versions before.
 
         Versions before told plans apart by each character, so the same plan may have been left
@@ -241,7 +241,9 @@ class Matrix:
         """A plan as the journal keeps it."""
         return self._core.transport.without_key(msgspec.json.encode(plan.asked))
 
-    async def _recognized(self, made: list[Made], batch: Batch) -> dict[int, Record]:
+    async def _recognized(
+        self, made: list[CellResult], batch: SavedPlan
+    ) -> dict[int, JournalEntry]:
         """Name the cells as a batch does; gives the requests that it has, by cell."""
         records = await asyncio.wrap_future(self._core.journal.batches.cells(batch.id))
         # A batch keeps the names it was begun with: an earlier version may be at it, too.
@@ -249,7 +251,7 @@ class Matrix:
         by_meaning: dict[str, list[str]] = {}
         if batch.alike != _alike(made):
             for noted, record in records.items():
-                by_meaning.setdefault(digest(record.body), []).append(noted)
+                by_meaning.setdefault(fingerprint(record.body), []).append(noted)
         found = {}
         for each in made:
             first = [each.before, each.digest] if is_before else [each.digest, each.before]
@@ -271,16 +273,16 @@ class Matrix:
 
     @property
     def alike(self) -> str:
-        """What another plan has too if it asks for the same pictures."""
+        """What another plan has too if it asks for the same images."""
         return _alike(self._made)
 
-    def is_of(self, batch: Batch) -> bool:
-        """Whether a batch was begun, by this version or one before, for the same pictures."""
+    def is_of(self, batch: SavedPlan) -> bool:
+        """Whether a batch was begun, by this version or one before, for the same images."""
         return batch.alike in {_alike(self._made), _alike_before(self._made)}
 
     @property
     def begun(self) -> int:
-        """How many pictures an earlier kernel had asked for."""
+        """How many images an earlier kernel had asked for."""
         return sum(each.begun for each in self._made)
 
     @property
@@ -308,7 +310,7 @@ class Matrix:
             Unless this begins anew, or goes on all the same (`allow_unchecked`).
         """
         if self._resume and not self.allow_unchecked:
-            check_written(
+            require_writable_journal(
                 self._core.journal,
                 UNCHECKED,
                 "if part of this plan was made before, it may be made and billed again",
@@ -319,11 +321,11 @@ class Matrix:
         """See `check_journal`; within the transaction: its file may have failed just now."""
         self.check_journal()
 
-    def _check_budget(self, some: list[Made]) -> None:
+    def _check_budget(self, some: list[CellResult]) -> None:
         """Whether the budget allows it to make these, after what was spent on others."""
         if self.budget is None or not some:
             return
-        price = summed(some)
+        price = total_price(some)
         if price.usd is None:
             raise InvalidInputError(
                 "budget",
@@ -333,18 +335,18 @@ class Matrix:
             )
         # A sum of prices is not exact to the last digit.
         if self._spent + price.usd > self.budget + 1e-9:
-            pictures = "1 picture costs" if len(some) == 1 else f"{len(some)} pictures cost"
+            images = "1 image costs" if len(some) == 1 else f"{len(some)} images cost"
             spent = f", after up to ${self._spent:.2f} already spent" if self._spent else ""
             raise InvalidInputError(
                 "budget",
-                f"{pictures} about ${price.usd:.2f}{spent}; the budget is ${self.budget:.2f}.",
+                f"{images} about ${price.usd:.2f}{spent}; the budget is ${self.budget:.2f}.",
                 "Take fewer values or raise the budget.",
             )
 
     # ------------------------------------------------------------ what is true now
 
     @property
-    def cells(self) -> list[Made]:
+    def cells(self) -> list[CellResult]:
         """Each cell with what became of it, in the plan's order."""
         return list(self._made)
 
@@ -374,7 +376,7 @@ class Matrix:
             if usual is None:
                 return None
             job = each.job
-            left = duration_stats.left(usual, job.snapshot.elapsed) if job else usual.median
+            left = duration_stats.remaining(usual, job.snapshot.elapsed) if job else usual.median
             ahead, longest = ahead + left, max(longest, left)
         return max(ahead / self._at_once, longest)
 
@@ -383,23 +385,23 @@ class Matrix:
         return [each.row() for each in self._made]
 
     @property
-    def pictures(self) -> list[Picture]:
-        """The pictures that are there, in the plan's order."""
-        return [each.picture for each in self._made if each.picture is not None]
+    def images(self) -> list[GeneratedImage]:
+        """The images that are there, in the plan's order."""
+        return [each.image for each in self._made if each.image is not None]
 
     @property
     def wonda(self) -> Any:
         """The client that it is of: `AsyncWonda`, or None."""
         return self._core.client
 
-    def _shows(self) -> tuple[None, list[Picture]]:
+    def _shows(self) -> tuple[None, list[GeneratedImage]]:
         """What was made of it, by its own client; see `export.storyboard.Shows`."""
-        return None, self.pictures
+        return None, self.images
 
     def __repr__(self) -> str:
         return f"<Matrix {self.state}: {self.progress if self._plan else 'not planned yet'}>"
 
-    def watch(self, listener: Callable[[Made | None], object]) -> Callable[[], None]:
+    def watch(self, listener: Callable[[CellResult | None], object]) -> Callable[[], None]:
         """Have `listener` called, on the package's loop, with each cell that changes.
 
         It is called with None when the matrix itself begins, stops or is done.
@@ -411,7 +413,7 @@ class Matrix:
         """
         active = True
 
-        def guarded(made: Made | None) -> None:
+        def guarded(made: CellResult | None) -> None:
             if active:
                 listener(made)
 
@@ -426,12 +428,12 @@ class Matrix:
         def end() -> None:
             nonlocal active
             active = False
-            event_loop.post(forget)
+            event_loop.call_soon(forget)
 
-        event_loop.post(begin)
+        event_loop.call_soon(begin)
         return end
 
-    def _tell(self, made: Made | None) -> None:
+    def _tell(self, made: CellResult | None) -> None:
         for listener in list(self._listeners):
             try:
                 listener(made)
@@ -442,19 +444,19 @@ class Matrix:
 
     def start(self) -> None:
         """Make what is still to be made, in the background."""
-        event_loop.post(self._start)
+        event_loop.call_soon(self._start)
 
     def stop(self) -> None:
         """Begin no more; what has begun goes on to its end."""
-        event_loop.post(self._stop)
+        event_loop.call_soon(self._stop)
 
     def retry_failed(self) -> None:
         """Make the failed ones again, and follow again those that were lost from sight."""
-        event_loop.post(self._retry_failed)
+        event_loop.call_soon(self._retry_failed)
 
     def retry(self, index: int) -> None:
         """Make one again: a failed one, or an unknown one of which you know it was not made."""
-        event_loop.post(lambda: self._retry([self._made[index]]))
+        event_loop.call_soon(lambda: self._retry([self._made[index]]))
 
     def _start(self) -> None:
         self._wanted = True
@@ -508,14 +510,14 @@ class Matrix:
             if each.cell.index in records:
                 self._recall(each, records[each.cell.index])
         marks = await asyncio.wrap_future(
-            journal.pictures.marks([record.intent for record in records.values()])
+            journal.images.marks([record.intent for record in records.values()])
         )
         for each in self._made:
-            if each.picture is not None and each.picture.intent in marks:
-                facts = msgspec.structs.asdict(marks[each.picture.intent])
-                each.picture = msgspec.structs.replace(each.picture, **facts)
+            if each.image is not None and each.image.intent in marks:
+                facts = msgspec.structs.asdict(marks[each.image.intent])
+                each.image = msgspec.structs.replace(each.image, **facts)
 
-    def _recall(self, made: Made, record: Record) -> None:
+    def _recall(self, made: CellResult, record: JournalEntry) -> None:
         """Take up what the journal knows of a cell."""
         if record.job_id is not None:
             self._follow(made, self._core.revived(record, GENERATION))
@@ -526,7 +528,7 @@ class Matrix:
             made.state, made.error = "unknown", made.job.snapshot.error
         # What was refused, or settled by a person, or is being sent, waits for its turn.
 
-    def _go(self, only: list[Made] | None = None) -> None:
+    def _go(self, only: list[CellResult] | None = None) -> None:
         """Make what waits; `only` these, where a person wants no more."""
         if not self._wanted:  # it was stopped meanwhile
             self.state = "stopped"
@@ -543,7 +545,7 @@ class Matrix:
         self._tell(None)
         self._fill()
 
-    def _is_at(self, made: Made) -> bool:
+    def _is_at(self, made: CellResult) -> bool:
         return any(task.get_name() == str(made.cell.index) for task in self._running)
 
     def _fill(self) -> None:
@@ -558,7 +560,7 @@ class Matrix:
         at_rest = not self._running and not self._queue and not self._again
         if at_rest and self.state == "running":
             self.state = "done" if self._complete else "stopped"
-            event_loop.begin(self._note_end)
+            event_loop.spawn_detached(self._note_end)
             self._tell(None)
 
     @property
@@ -577,7 +579,7 @@ class Matrix:
             fault = task.exception()
             assert fault is not None  # noqa: S101 - see above
             logs.fault(_log, "An image of %r failed", self, error=fault)
-            self._halt(WondaError(f"Making a picture failed: {type(fault).__name__}: {fault}."))
+            self._halt(WondaError(f"Making an image failed: {type(fault).__name__}: {fault}."))
         self._fill()
         if self.state == "stopped" and not self._running:
             self._tell(None)
@@ -599,7 +601,7 @@ class Matrix:
     def _retry_failed(self) -> None:
         self._retry([each for each in self._made if each.state in {"failed", "lost"}])
 
-    def _retry(self, some: list[Made]) -> None:
+    def _retry(self, some: list[CellResult]) -> None:
         if self._batch is None:
             return
         again = [each for each in some if each.state in {"failed", "unknown"}]
@@ -623,16 +625,18 @@ class Matrix:
         ]
         for each in again:
             each.unwatch()
-            each.state, each.error, each.job, each.picture = "waiting", None, None, None
+            each.state, each.error, each.job, each.image = "waiting", None, None, None
             each.again = True
             self._tell(each)
         # Of a matrix that was stopped, the others stay stopped.
         only = None if self.state == "running" else [*lost, *again]
         self.state, self._wanted = "running", True
         self._again += 1
-        event_loop.begin(self._make_again, [intent for intent in looked_into if intent], only)
+        event_loop.spawn_detached(
+            self._make_again, [intent for intent in looked_into if intent], only
+        )
 
-    async def _make_again(self, looked_into: list[str], only: list[Made] | None) -> None:
+    async def _make_again(self, looked_into: list[str], only: list[CellResult] | None) -> None:
         try:
             for intent in looked_into:
                 await asyncio.wrap_future(self._core.journal.dismissed(intent))
@@ -647,7 +651,7 @@ class Matrix:
 
     # ------------------------------------------------------------ one cell
 
-    async def _one(self, made: Made) -> None:
+    async def _one(self, made: CellResult) -> None:
         if made.cell.model not in self._usual:
             self._usual[made.cell.model] = None
             await self._learn(made.cell.model)
@@ -671,11 +675,11 @@ class Matrix:
     async def _learn(self, model: str) -> None:
         self._usual[model] = await self._core.usual("inference", model)
 
-    async def _ask(self, made: Made) -> bool:
+    async def _ask(self, made: CellResult) -> bool:
         """Ask for a cell, once; whether it has a job."""
-        once = AskedOnce(made.name, also=made.also, for_good=not made.again)
+        once = IdempotencyGuard(made.name, also=made.also, for_good=not made.again)
         cell = made.cell
-        body = body_of(cell.model, cell.prompt, cell.params, self.plan.attachments)
+        body = request_body(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"
         self._tell(made)
         while True:
@@ -683,11 +687,13 @@ class Matrix:
                 made.state = "waiting"
                 return False
             try:
-                job = await self._core.start(GENERATION, body, named, once=once, guard=self._guard)
+                job = await self._core.start(
+                    GENERATION, body, read_reply, once=once, guard=self._guard
+                )
                 self._follow(made, job)
-            except StandingError as standing:
+            except DuplicateRequestError as standing:
                 if standing.record.sending:  # by another kernel, at this moment
-                    await asyncio.sleep(LOOK)
+                    await asyncio.sleep(RECHECK_SECONDS)
                     continue
                 self._recall(made, standing.record)
                 return made.job is not None and made.job.id is not None
@@ -713,12 +719,12 @@ class Matrix:
             self._spent += _usd(made)
             return True
 
-    def _follow(self, made: Made, job: Job) -> None:
+    def _follow(self, made: CellResult, job: Job) -> None:
         made.job = job
         made.unwatch()
         made.unwatch = job.watch(lambda snapshot: self._seen(made, job, snapshot))
 
-    def _seen(self, made: Made, job: Job, snapshot: Snapshot) -> None:
+    def _seen(self, made: CellResult, job: Job, snapshot: Snapshot) -> None:
         if made.job is job and not snapshot.terminal:
             self._tell(made)
         if snapshot.terminal:
@@ -727,14 +733,14 @@ class Matrix:
                 self._heard(made, snapshot)  # it was running when this was stopped
                 self._tell(made)
 
-    def _heard(self, made: Made, snapshot: Snapshot | None) -> None:
+    def _heard(self, made: CellResult, snapshot: Snapshot | None) -> None:
         """Take in how a job ended, if it has."""
         if snapshot is None or not snapshot.terminal:
             return
         made.state = "failed"
         if snapshot.status == "succeeded":
             try:
-                made.picture = self._picture(made, snapshot)
+                made.image = self._image(made, snapshot)
             except NoMediaError as error:
                 made.error = error
             else:
@@ -743,9 +749,9 @@ class Matrix:
             message = snapshot.error_message or "Job failed"
             made.error = JobFailedError(message, job=made.job, snapshot=snapshot)
 
-    def _picture(self, made: Made, snapshot: Snapshot) -> Picture:
+    def _image(self, made: CellResult, snapshot: Snapshot) -> GeneratedImage:
         job, cell = made.job, made.cell
-        return Picture(
+        return GeneratedImage(
             media=snapshot.media,
             prompt=cell.prompt,
             model=cell.model,
@@ -764,8 +770,8 @@ class Matrix:
     def wait(self) -> list[dict[str, Any]]:
         """Make everything that is still to be made, and give all rows when that has ended.
 
-        In a notebook that runs with nobody in front (nbconvert, papermill), each picture's
-        end is printed as a line: ``Pictures: 4 of 12, 1 failed``.
+        In a notebook that runs with nobody in front (nbconvert, papermill), each image's
+        end is printed as a line: ``ImageIndex: 4 of 12, 1 failed``.
 
         Raises
         ------
@@ -774,7 +780,7 @@ class Matrix:
         WondaError
             What halted it; what was made until then is in `rows`.
         """
-        tell = noninteractive.Line("Pictures")
+        tell = noninteractive.StatusLine("Images")
         for _ in self:
             tell(self.progress)
         return self.rows()
@@ -782,11 +788,11 @@ class Matrix:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         if event_loop.on_loop():
             raise RuntimeError("`for` over a matrix on the package's own loop would block it.")
-        told: queue.SimpleQueue[Made | None] = queue.SimpleQueue()
+        told: queue.SimpleQueue[CellResult | None] = queue.SimpleQueue()
         end = self._listen(told.put)
         try:
             while True:
-                made = event_loop.taken(told)
+                made = event_loop.get_blocking(told)
                 if made is None:
                     break
                 yield made.row()
@@ -796,8 +802,10 @@ class Matrix:
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         here = event_loop.callers_loop()
-        told: asyncio.Queue[Made | None] = asyncio.Queue()
-        end = self._listen(lambda made: event_loop.hand_over(here, lambda: told.put_nowait(made)))
+        told: asyncio.Queue[CellResult | None] = asyncio.Queue()
+        end = self._listen(
+            lambda made: event_loop.call_soon_on(here, lambda: told.put_nowait(made))
+        )
         try:
             while (made := await told.get()) is not None:
                 yield made.row()
@@ -809,13 +817,13 @@ class Matrix:
         if self.error is not None:
             raise self.error.with_traceback(None)
 
-    def _listen(self, put: Callable[[Made | None], object]) -> Callable[[], None]:
+    def _listen(self, put: Callable[[CellResult | None], object]) -> Callable[[], None]:
         """Start, and `put` each cell once that has an end, then None; gives what ends that."""
         given: set[int] = set()
 
-        def look(_: Made | None) -> None:
+        def look(_: CellResult | None) -> None:
             for each in self._made:
-                if each.state in RESTING and each.cell.index not in given:
+                if each.state in SETTLED and each.cell.index not in given:
                     given.add(each.cell.index)
                     put(each)
             if self.state in {"stopped", "done"} and not self._running:
@@ -833,22 +841,22 @@ class Matrix:
                 self._listeners.remove(look)
             self._stop()
 
-        event_loop.post(begin)
-        return lambda: event_loop.post(end)
+        event_loop.call_soon(begin)
+        return lambda: event_loop.call_soon(end)
 
 
-def _cell(cell: Cell, plan: Plan) -> Made:
+def _cell(cell: Cell, plan: Plan) -> CellResult:
     """A cell that is told from others by what it asks for, and by nothing else."""
-    body = body_of(cell.model, cell.prompt, cell.params, plan.attachments)
-    return Made(cell, digest(body), digest_before(body))
+    body = request_body(cell.model, cell.prompt, cell.params, plan.attachments)
+    return CellResult(cell, fingerprint(body), former_fingerprint(body))
 
 
-def _alike(made: list[Made]) -> str:
-    """What makes another plan the same one: that it asks for the same pictures."""
+def _alike(made: list[CellResult]) -> str:
+    """What makes another plan the same one: that it asks for the same images."""
     return _together([each.digest for each in made])
 
 
-def _alike_before(made: list[Made]) -> str:
+def _alike_before(made: list[CellResult]) -> str:
     """What made another plan the same one for versions before; empty if they could not make it."""
     digests = [each.before for each in made]
     return _together(digests) if all(digests) else ""
@@ -866,17 +874,17 @@ def _together(digests: list[str]) -> str:
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
-def _usd(made: Made) -> float:
+def _usd(made: CellResult) -> float:
     """What one costs, as far as that is known."""
     return (made.price and made.price.usd) or 0.0
 
 
-def _is_ahead(made: Made) -> bool:
+def _is_ahead(made: CellResult) -> bool:
     """Whether it is still to be asked for."""
     return made.state == "waiting" and not made.begun
 
 
-def _stands(record: Record) -> bool:
+def _stands(record: JournalEntry) -> bool:
     """Whether a cell was asked for, so that it is not asked for again by itself."""
     return record.job_id is not None or record.unknown or record.sending
 

@@ -1,6 +1,6 @@
 """What a matrix will make, before anything is made: pure functions.
 
-    template, values, models, params ──> `planned` ──> Plan: one Cell a picture
+    template, values, models, params ──> `planned` ──> Plan: one Cell an image
 
 Everything that can be known to be wrong is said here, so that nothing is spent on it.
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from ..models import ImageModel
 
-MOST = 1_000  # pictures
+MOST = 1_000  # images
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"\w[\w -]*")
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One picture of a plan.
+    """One image of a plan.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Cell(msgspec.Struct, frozen=True):
     values: dict[str, str]
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `wonda.images.matrix` was given; a `Plan` can be made of it again."""
 
     template: str
@@ -88,9 +88,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.cells)
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> MatrixRequest:
         """What it was made of."""
-        return Asked(
+        return MatrixRequest(
             template=self.template,
             values=self.values,
             models=self.models,
@@ -132,7 +132,7 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return _BRACES.sub(fill, template)
 
 
-def planned(
+def make_plan(
     template: str,
     values: Mapping[str, Any],
     models: Any,
@@ -151,7 +151,7 @@ def planned(
         If something is missing, there twice, or not offered; its `field` says where.
     """
     if not isinstance(template, str) or not template.strip():
-        raise InvalidInputError("template", "The prompt template is empty.", "Describe a picture.")
+        raise InvalidInputError("template", "The prompt template is empty.", "Describe an image.")
     varied = _varied(template, values)
     offered = {model.key: model for model in known}
     chosen = _models(models, offered)
@@ -165,7 +165,7 @@ def planned(
         if count > MOST:
             raise InvalidInputError(
                 "values",
-                f"This plan has more than {MOST:,} pictures.",
+                f"This plan has more than {MOST:,} images.",
                 "Take fewer values, or make it in parts.",
             )
     cells: dict[Any, Cell] = {}
@@ -179,7 +179,7 @@ def planned(
                 for name, value in zip(settings, setting, strict=True)
                 if _takes(offered[model], name)
             }
-            # What is asked for counts: the same picture is never paid for twice.
+            # What is asked for counts: the same image is never paid for twice.
             alike = (prompt, model, msgspec.json.encode(takes))
             merged += alike in cells and cells[alike].values != of
             cells.setdefault(alike, Cell(len(cells), prompt, model, takes, of))
@@ -283,7 +283,7 @@ def _no_doubles(field: str, name: str, listed: list[Any]) -> None:
         # 1 and 1.0 ask for the same; True does not.
         if (isinstance(value, bool), value) in seen:
             raise InvalidInputError(
-                field, f"{name} has “{value}” twice.", "The same picture would be paid for twice."
+                field, f"{name} has “{value}” twice.", "The same image would be paid for twice."
             )
         seen.append((isinstance(value, bool), value))
 
@@ -320,7 +320,7 @@ def _notes(
     for name, some in settings.items():
         without = [offered[key].name for key in chosen if not _takes(offered[key], name)]
         if without and len(some) > 1:
-            label = parameters.humanized(name).lower()
+            label = parameters.humanize(name).lower()
             notes.append(f"{_enumerated(without)} has no {label}, so it is made once for all.")
     return notes
 

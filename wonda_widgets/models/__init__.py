@@ -2,7 +2,7 @@
 
 Only what the service's pages promise is required. Everything else may be
 missing, null or of another type than expected: `parse` drops such a field and
-keeps the reply, because one odd width must not cost a person their picture.
+keeps the reply, because one odd width must not cost a person their image.
 The reply itself stays at hand in ``raw``.
 """
 
@@ -35,7 +35,7 @@ T = TypeVar("T", bound=Wire)
 
 
 class Media(Wire, frozen=True, gc=False):  # it holds text and numbers
-    """A picture (or video, or sound) in the account's library.
+    """An image (or video, or sound) in the account's library.
 
     Attributes
     ----------

@@ -61,7 +61,7 @@ def _field(name: str, spec: Any, *, required: bool) -> Field | None:
     title, described = spec.get("title"), spec.get("description")
     common: dict[str, Any] = {
         "name": name,
-        "label": title if isinstance(title, str) and title else humanized(name),
+        "label": title if isinstance(title, str) and title else humanize(name),
         "default": default if _is_simple(default := spec.get("default")) else None,
         "required": required,
         "help": described if isinstance(described, str) else "",
@@ -120,7 +120,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST
 
 
-def humanized(name: str) -> str:
+def humanize(name: str) -> str:
     """``aspectRatio`` as "Aspect ratio"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]+", " ", name).lower().strip()
     return words[:1].upper() + words[1:]
@@ -162,7 +162,7 @@ def _plain(number: float) -> str:
     return f"{number:,.4f}".rstrip("0").rstrip(".")
 
 
-def chosen(found: list[Field], values: dict[str, Any]) -> dict[str, Any]:
+def select(found: list[Field], values: dict[str, Any]) -> dict[str, Any]:
     """What to send: the given values, else the defaults; nothing for what is empty."""
     picked = {field.name: values.get(field.name, field.default) for field in found}
     return {name: value for name, value in picked.items() if value not in (None, "")}

@@ -5,7 +5,7 @@
     %%wonda -m nano-banana-2 --aspect-ratio 4:5 -o harbour
     A quiet harbour at dawn, long lens
 
-shows progress and picture, and leaves the job in ``harbour`` for the next cell. Tab
+shows progress and image, and leaves the job in ``harbour`` for the next cell. Tab
 completes models, parameters and their values.
 """
 
@@ -85,7 +85,7 @@ def run(shell: InteractiveShell, line: str, cell: str | None) -> None:
         raise UsageError(str(error)) from None
     shell.user_ns[variable] = job
     display(_shown(wonda, job, cell.strip()))
-    if noninteractive.unattended():  # what comes after the cell's end is not kept
+    if noninteractive.is_unattended():  # what comes after the cell's end is not kept
         with contextlib.suppress(WondaError):  # the panel says what went wrong
             job.wait()
 
@@ -99,7 +99,7 @@ def _client(names: Mapping[str, Any]) -> AsyncWonda:
     global _own  # noqa: PLW0603 - one a process
     own = names.get("wonda")
     if _is_client(own):
-        return selection.awaitable(own)
+        return selection.as_async(own)
     uses = credentials.in_use(), os.environ.get(organization.VARIABLE)
     if uses[0] is None:
         return selection.default()  # the sandbox, of which there is one
@@ -135,7 +135,7 @@ def _ask(wonda: AsyncWonda, line: str, cell: str, names: Mapping[str, Any]) -> t
         if problem:
             raise InvalidInputError(name, problem)
     asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
-    return event_loop.call(asked, interrupted="Look into your Wonda library."), variable
+    return event_loop.run_blocking(asked, interrupted="Look into your Wonda library."), variable
 
 
 def _help(wonda: AsyncWonda) -> str:
@@ -258,7 +258,7 @@ def _account(wonda: AsyncWonda) -> tuple[str, str]:
 def _models(wonda: AsyncWonda) -> list[ImageModel]:
     """The models, asked for once."""
     if _account(wonda) not in _known:
-        _known[_account(wonda)] = event_loop.call(wonda.capabilities()).image_models
+        _known[_account(wonda)] = event_loop.run_blocking(wonda.capabilities()).image_models
     return _known[_account(wonda)]
 
 
@@ -278,7 +278,7 @@ def _models_soon(wonda: AsyncWonda) -> list[ImageModel]:
             at, told = monotonic(), event_loop.spawn(wonda.capabilities())
             _asked[_account(wonda)] = at, told
         left = max(0.0, at + PATIENCE - monotonic())
-        _known[_account(wonda)] = event_loop.result(told, left).image_models
+        _known[_account(wonda)] = event_loop.wait_for_result(told, left).image_models
     return _known[_account(wonda)]
 
 

@@ -42,8 +42,8 @@ from . import post_history, scheduled_posts
 from .post_matching import (
     FAILED,
     SKEW,
-    Likeness,
-    likeness,
+    PostMatch,
+    match,
     place_of,
     plain,
     repeats,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from ..jobs.job import Job
     from ..jobs.submission import Core, Operation
-    from ..journal.entries import Record
+    from ..journal.entries import JournalEntry
 
 #: Seconds for which a post whose answer was lost may be on its way and not in the history yet:
 #: so long the history's silence proves nothing. Some list a post only when it has ended.
@@ -64,7 +64,7 @@ LATELY = 86_400.0  # seconds around a post within which others that were made mu
 AGAIN = 30.0  # seconds between looks at the history meanwhile
 LOOK_BACK = 2  # pages of the history before a post
 
-MOST_EDITS = 20  # of edits of one picture
+MOST_EDITS = 20  # of edits of one image
 
 NOT_POSTED = "It was not posted. You can publish it again."
 WAITING = frozenset({"queued", "scheduled", "idle", "locked", "in_progress"})
@@ -91,7 +91,7 @@ def _is_hopeless(error: WondaError) -> bool:
     return no_connection or isinstance(error, AuthenticationError | ClosedError)
 
 
-def grace(record: Record) -> float:
+def grace(record: JournalEntry) -> float:
     """Give the seconds for which the history's silence about a post proves nothing."""
     return max(GRACE, record.answer_limit)
 
@@ -126,18 +126,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     on_its_way: bool = False
 
 
-async def same_as(core: Core, body: Mapping[str, Any]) -> str:
-    """What two requests for the same post have in common: picture, account, caption, place.
+async def dedupe_key(core: Core, body: Mapping[str, Any]) -> str:
+    """What two requests for the same post have in common: image, account, caption, place.
 
-    An edit is known by what was done to which picture, so that the same one, uploaded again by
-    another kernel, is the same picture. Neither the time nor the order of a carousel's
-    pictures makes it another one: whoever wants both says so.
+    An edit is known by what was done to which image, so that the same one, uploaded again by
+    another kernel, is the same image. Neither the time nor the order of a carousel's
+    images makes it another one: whoever wants both says so.
 
     The journal keeps this, so a change of it goes with one of `_earlier_names`.
     """
     media_ids = list(body.get("mediaIds") or [body["mediaId"]])
-    pictures = sorted([await _picture_of(core, media_id) for media_id in media_ids])
-    return name_of([pictures if len(pictures) > 1 else pictures[0], *told(body)])
+    images = sorted([await _image_of(core, media_id) for media_id in media_ids])
+    return name_of([images if len(images) > 1 else images[0], *told(body)])
 
 
 def told(body: Mapping[str, Any]) -> list[Any]:
@@ -156,8 +156,8 @@ def name_of(what: list[Any]) -> str:
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
-async def _picture_of(core: Core, media_id: str) -> str:
-    """A media id; of an edit that this journal knows, what was done to which picture."""
+async def _image_of(core: Core, media_id: str) -> str:
+    """A media id; of an edit that this journal knows, what was done to which image."""
     done: list[Any] = []
     of, edits = await edits_of(core, media_id)
     for edit in edits:
@@ -184,7 +184,7 @@ def _only_encodes(operation: object) -> bool:
     return isinstance(operation, dict) and operation.get("type") == "encode"
 
 
-class PostOnce:
+class DuplicatePostGuard:
     """Keeps one post from being made twice.
 
     Parameters
@@ -238,7 +238,7 @@ class PostOnce:
                 "Nothing was sent. Look at the account, then pass allow_unchecked=True to publish.",
             )
 
-    async def settle(self, earlier: Record) -> None:
+    async def settle(self, earlier: JournalEntry) -> None:
         """Look what became of the same post, of which the journal knows.
 
         Raises
@@ -276,7 +276,7 @@ class PostOnce:
             code="already_requested",
         )
 
-    async def _looked_for(self, earlier: Record) -> Finding:
+    async def _looked_for(self, earlier: JournalEntry) -> Finding:
         """Look for an earlier post; where that is not possible now, it stays unknown."""
         try:
             return await check(self._core, self._operation, earlier)
@@ -288,7 +288,7 @@ class PostOnce:
                 posted=None, message=f"The account’s history cannot be read now: {reason}."
             )
 
-    async def _came_to_nothing(self, earlier: Record) -> bool:
+    async def _came_to_nothing(self, earlier: JournalEntry) -> bool:
         """Ask after a post that had not ended; raises if it was posted meanwhile."""
         job_id = earlier.job_id or ""
         try:
@@ -315,7 +315,7 @@ class PostOnce:
         await self._refuse_same(await self._made(), "The account’s history")
         await self._refuse_same(await self._scheduled(), "The list of scheduled posts")
 
-    async def _made(self) -> list[post_history.Post]:
+    async def _made(self) -> list[post_history.HistoryPost]:
         account = self._body["instagramAccountId"]
         try:
             found = await post_history.read(self._core.transport, account, pages=LOOK_BACK)
@@ -329,7 +329,7 @@ class PostOnce:
             return []
         return found.posts
 
-    async def _scheduled(self) -> list[post_history.Post]:
+    async def _scheduled(self) -> list[post_history.HistoryPost]:
         try:
             return await scheduled_posts.waiting(self._core, self._body)
         except WondaError as error:
@@ -359,13 +359,13 @@ class PostOnce:
             "without this check.",
         )
 
-    async def _refuse_same(self, posts: list[post_history.Post], where: str) -> None:
+    async def _refuse_same(self, posts: list[post_history.HistoryPost], where: str) -> None:
         """Refuse to repeat a post of such a list, also one that may be the same."""
         alike = [(repeats(post, self._body), post) for post in posts]
         for like, post in alike:
-            if like is Likeness.OURS:
+            if like is PostMatch.OURS:
                 raise self._same(post)
-        doubtful = [post for like, post in alike if like is Likeness.DOUBTFUL]
+        doubtful = [post for like, post in alike if like is PostMatch.DOUBTFUL]
         others = await _known(self._core) if doubtful else set()
         for post in doubtful:
             if post.job_id not in others and post.permalink not in others:
@@ -380,7 +380,7 @@ class PostOnce:
                     code="possibly_published",
                 )
 
-    def _same(self, post: post_history.Post) -> AlreadyPublishedError:
+    def _same(self, post: post_history.HistoryPost) -> AlreadyPublishedError:
         if (post.status or "").lower() not in WAITING:
             return _already(self._body, post.created_at, post.permalink, post.job_id)
         how = _when(post.scheduled_for) if post.scheduled_for else "on its way"
@@ -406,7 +406,7 @@ def _has_none(error: WondaError) -> bool:
     return isinstance(error, APIError) and error.by_service and error.code in NONE_CODES
 
 
-async def check(core: Core, operation: Operation, record: Record) -> Finding:
+async def check(core: Core, operation: Operation, record: JournalEntry) -> Finding:
     """Settle a post whose outcome is unknown, by the account's history.
 
     Raises
@@ -427,7 +427,7 @@ async def check(core: Core, operation: Operation, record: Record) -> Finding:
     return await _in_history(core, operation, record)
 
 
-async def _asked_again(core: Core, operation: Operation, record: Record) -> Finding | None:
+async def _asked_again(core: Core, operation: Operation, record: JournalEntry) -> Finding | None:
     """Ask after a job that was lost; None if it still is."""
     try:
         await core.ask("publish", record.job_id or "")
@@ -439,7 +439,7 @@ async def _asked_again(core: Core, operation: Operation, record: Record) -> Find
     return None if now.unknown else _not_unknown(core, operation, now)
 
 
-async def _in_history(core: Core, operation: Operation, record: Record) -> Finding:
+async def _in_history(core: Core, operation: Operation, record: JournalEntry) -> Finding:
     """Look for a post in the account's history."""
 
     def asked() -> datetime:
@@ -462,8 +462,8 @@ async def _in_history(core: Core, operation: Operation, record: Record) -> Findi
 async def _concluded(
     core: Core,
     operation: Operation,
-    record: Record,
-    found: post_history.History,
+    record: JournalEntry,
+    found: post_history.PostHistory,
     asked: tuple[datetime, datetime],
 ) -> Finding:
     """Say what the history proves about a post."""
@@ -492,7 +492,10 @@ async def _concluded(
 
 
 async def _why_undecided(
-    core: Core, record: Record, found: post_history.History, doubtful: post_history.Post | None
+    core: Core,
+    record: JournalEntry,
+    found: post_history.PostHistory,
+    doubtful: post_history.HistoryPost | None,
 ) -> str:
     """Why the history’s silence proves nothing, however long it lasts; empty if it does."""
     if doubtful is not None:
@@ -516,7 +519,7 @@ def _service_time(core: Core) -> float:
     return datetime.now(UTC).timestamp() if there is None else there
 
 
-def _quiet_for(core: Core, record: Record) -> float:
+def _quiet_for(core: Core, record: JournalEntry) -> float:
     """Seconds, or fewer, since a post may last have been on its way; no set clock adds to them."""
     quiet = record.quiet_for
     due = timestamp(record.body.get("scheduledAt"))
@@ -525,11 +528,11 @@ def _quiet_for(core: Core, record: Record) -> float:
     return quiet
 
 
-def _is_of_job(post: post_history.Post, record: Record) -> bool:
+def _is_of_job(post: post_history.HistoryPost, record: JournalEntry) -> bool:
     return record.job_id is not None and post.job_id == record.job_id
 
 
-async def _known(core: Core, but: Record | None = None) -> set[str]:
+async def _known(core: Core, but: JournalEntry | None = None) -> set[str]:
     """The job ids and addresses of all posts that the journal knows, `but` of one."""
     known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
     return {
@@ -541,12 +544,14 @@ async def _known(core: Core, but: Record | None = None) -> set[str]:
     }
 
 
-async def _among_scheduled(core: Core, operation: Operation, record: Record) -> Finding | None:
+async def _among_scheduled(
+    core: Core, operation: Operation, record: JournalEntry
+) -> Finding | None:
     """Look whether a post that is to wait for its time does; None if it does not."""
     if not record.body.get("scheduledAt"):
         return None
     try:
-        post, sure = await scheduled_posts.found(core, record.body, await _known(core, record))
+        post, sure = await scheduled_posts.find(core, record.body, await _known(core, record))
     except (*NO_HISTORY, UnexpectedReplyError):
         # Either clock may be wrong; neither makes it due alone.
         earlier = min(datetime.now(UTC), _moment(_service_time(core)))
@@ -564,31 +569,31 @@ async def _among_scheduled(core: Core, operation: Operation, record: Record) -> 
 
 async def _among(
     core: Core,
-    record: Record,
-    posts: list[post_history.Post],
+    record: JournalEntry,
+    posts: list[post_history.HistoryPost],
     asked: tuple[datetime, datetime],
-) -> tuple[post_history.Post | None, post_history.Post | None]:
+) -> tuple[post_history.HistoryPost | None, post_history.HistoryPost | None]:
     """Find the row of a request, or else one of which it cannot be told."""
     others = await _known(core, record)
-    ours: list[post_history.Post] = []
+    ours: list[post_history.HistoryPost] = []
     doubtful = None
     for post in posts:
         if _is_of_job(post, record):
             return post, None
         if post.job_id in others or post.permalink in others:
             continue
-        like = likeness(post, record.body, *asked)
+        like = match(post, record.body, *asked)
         other_job = record.job_id is not None and post.job_id is not None
-        if like is Likeness.OURS and not other_job:
+        if like is PostMatch.OURS and not other_job:
             ours.append(post)
-        elif like is not Likeness.OTHER:
+        elif like is not PostMatch.OTHER:
             doubtful = doubtful or post
     # One that failed says nothing where another one did not.
     made = (post for post in ours if (post.status or "").lower() not in FAILED)
     return next(made, next(iter(ours), None)), doubtful
 
 
-def _undecided(why: str, post: post_history.Post | None = None) -> Finding:
+def _undecided(why: str, post: post_history.HistoryPost | None = None) -> Finding:
     return Finding(
         posted=None,
         message=f"{why}. Look at the account itself.",
@@ -598,7 +603,7 @@ def _undecided(why: str, post: post_history.Post | None = None) -> Finding:
 
 
 async def _noted(
-    core: Core, operation: Operation, record: Record, written: Future[bool], message: str
+    core: Core, operation: Operation, record: JournalEntry, written: Future[bool], message: str
 ) -> Finding:
     """Say that it was not posted, unless something else was found out meanwhile."""
     if await asyncio.wrap_future(written):
@@ -609,7 +614,7 @@ async def _noted(
     return _not_unknown(core, operation, now)
 
 
-def _not_unknown(core: Core, operation: Operation, record: Record) -> Finding:
+def _not_unknown(core: Core, operation: Operation, record: JournalEntry) -> Finding:
     """Tell of a request that is settled already, or not yet."""
     match record.state:
         case "sending":
@@ -624,7 +629,7 @@ def _not_unknown(core: Core, operation: Operation, record: Record) -> Finding:
 
 
 async def _settled(
-    core: Core, operation: Operation, record: Record, post: post_history.Post
+    core: Core, operation: Operation, record: JournalEntry, post: post_history.HistoryPost
 ) -> Finding:
     """Note what the history says of a post."""
     status = (post.status or "").lower()
@@ -667,7 +672,7 @@ def _posted(
 def _already(
     body: Mapping[str, Any], moment: datetime | None, permalink: str | None, job_id: str | None
 ) -> AlreadyPublishedError:
-    what = "These pictures were" if body.get("mediaIds") else "This picture was"
+    what = "These images were" if body.get("mediaIds") else "This image was"
     when = f" on {moment.astimezone():%d %b %Y at %H:%M}" if moment else ""
     return AlreadyPublishedError(
         f"{what} already posted to this account with this caption{when}.",
@@ -677,7 +682,7 @@ def _already(
     )
 
 
-def _under_way(record: Record) -> str:
+def _under_way(record: JournalEntry) -> str:
     due = timestamp(record.body.get("scheduledAt"))
     if due is None or due <= datetime.now(UTC):
         return "on its way"

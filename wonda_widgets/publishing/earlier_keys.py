@@ -34,7 +34,7 @@ async def earlier_names(core: Core, body: Mapping[str, Any], same_as: str) -> tu
             record.same_as not in {"", same_as, *names}
             and _is_post(record.body)
             and duplicate_guard.told(record.body) == told
-            and await duplicate_guard.same_as(core, record.body) == same_as
+            and await duplicate_guard.dedupe_key(core, record.body) == same_as
         ):
             names.add(record.same_as)
     return tuple(sorted(names - {same_as}))

@@ -18,14 +18,14 @@ def check_slides(count: int) -> None:
     InvalidInputError
     """
     if not FEWEST_SLIDES <= count <= MOST_SLIDES:
-        has = "1 picture" if count == 1 else f"{count} pictures"
+        has = "1 image" if count == 1 else f"{count} images"
         change = (
             "Choose one more, or publish it alone."
             if count < FEWEST_SLIDES
             else f"Leave {count - MOST_SLIDES} out."
         )
         raise InvalidInputError(
-            "media_ids", f"A carousel has 2 to 10 pictures; this one has {has}.", change
+            "media_ids", f"A carousel has 2 to 10 images; this one has {has}.", change
         )
 
 

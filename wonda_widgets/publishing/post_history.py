@@ -34,7 +34,7 @@ FACTS = frozenset(
 )
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the history; what it does not say is None."""
 
     media_ids: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_for: datetime | None = None  # of one that waits for its time
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
+class PostHistory(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of the history.
 
     Attributes
@@ -60,7 +60,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         Whether it reaches back as far as was asked.
     """
 
-    posts: list[Post]
+    posts: list[HistoryPost]
     complete: bool
 
 
@@ -70,7 +70,7 @@ async def read(
     *,
     since: Callable[[], datetime] | None = None,
     pages: int = PAGES,
-) -> History:
+) -> PostHistory:
     """Read an account's history back to `since`, at most so many pages.
 
     `since` is asked after each page, because a reply may tell what the service's time is.
@@ -81,7 +81,7 @@ async def read(
         If it is no history.
     APIError, ServiceUnreachableError
     """
-    found: list[Post] = []
+    found: list[HistoryPost] = []
     query: dict[str, Any] = {"limit": PAGE, "instagramAccountId": account_id}
     for _ in range(pages):
         try:
@@ -94,14 +94,14 @@ async def read(
         page = [post(row) for row in _rows(raw)]
         found += page
         if raw.get("nextCursor") in (None, "") and not raw.get("hasMore"):
-            return History(posts=found, complete=True)
+            return PostHistory(posts=found, complete=True)
         cursor = _cursor(raw)
         if since is not None and _ends_before(page, since()):
-            return History(posts=found, complete=True)
+            return PostHistory(posts=found, complete=True)
         if cursor is None or not page:  # there is more, but how to ask for it is not known
             break
         query.update(cursor)
-    return History(posts=found, complete=False)
+    return PostHistory(posts=found, complete=False)
 
 
 def _rows(raw: Any) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _no_history() -> UnexpectedReplyError:
     )
 
 
-def _ends_before(page: list[Post], moment: datetime) -> bool:
+def _ends_before(page: list[HistoryPost], moment: datetime) -> bool:
     """Whether all that follows on the next pages is older than `moment`."""
     times = [one.created_at for one in page if one.created_at]
     is_dated = bool(times) and len(times) == len(page)
@@ -150,11 +150,11 @@ def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
     return {"cursorCreatedAt": created, "cursorInstagramPublishId": publish}
 
 
-def post(row: dict[str, Any]) -> Post:
+def post(row: dict[str, Any]) -> HistoryPost:
     """Read one row."""
     account = row.get("account")
     account = account if isinstance(account, dict) else {}
-    return Post(
+    return HistoryPost(
         media_ids=media_ids(row),
         several=any(isinstance(each, list) and len(each) > 1 for each in _lists(row)),
         account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
@@ -168,7 +168,7 @@ def post(row: dict[str, Any]) -> Post:
 
 
 def media_ids(row: dict[str, Any]) -> frozenset[str]:
-    """All pictures that a row names: of its own, of its ``media``, of a carousel's list."""
+    """All images that a row names: of its own, of its ``media``, of a carousel's list."""
     media, listed = row.get("media"), row.get("mediaIds")
     inside = media if isinstance(media, list) else [media]
     named = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
@@ -178,7 +178,7 @@ def media_ids(row: dict[str, Any]) -> frozenset[str]:
 
 
 def _lists(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Where a row lists several pictures, if it is of a carousel."""
+    """Where a row lists several images, if it is of a carousel."""
     return row.get("mediaIds"), row.get("media"), row.get("children")
 
 

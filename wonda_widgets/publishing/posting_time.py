@@ -15,7 +15,7 @@ EXAMPLE = (
 )
 
 
-def checked(when: datetime | str | None, now: datetime) -> str | None:
+def parse(when: datetime | str | None, now: datetime) -> str | None:
     """Give a wanted time as the API takes it, with its offset from UTC; None for at once.
 
     Parameters

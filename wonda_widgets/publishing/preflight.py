@@ -3,8 +3,8 @@
 Pure: facts in, points out. The figures are those that several publishers' help
 pages agree on; only the service decides, so this advises and forbids nothing.
 
-A point that misses has fixes. A fix is an edit of the picture or another kind of
-post, and fixes compose: each is made for the picture as the one before left it.
+A point that misses has fixes. A fix is an edit of the image or another kind of
+post, and fixes compose: each is made for the image as the one before left it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _LEVELS: tuple[Level, ...] = ("miss", "advice", "fine")
 
 
 class Facts(NamedTuple):
-    """What is known of a picture.
+    """What is known of an image.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Facts(NamedTuple):
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
-    """One way out: an edit of the picture, or another kind of post."""
+    """One way out: an edit of the image, or another kind of post."""
 
     label: str
     operations: tuple[Operation, ...] = ()
@@ -130,12 +130,12 @@ def check(facts: Facts | None, product: str, caption: str) -> list[Point]:
     Parameters
     ----------
     facts : Facts or None
-        Without them nothing is claimed about the picture.
+        Without them nothing is claimed about the image.
     product : str
         ``"IMAGE"`` or ``"STORIES"``.
     caption : str
     """
-    points = [*(_of_picture(facts, product) if facts else ()), *_of_caption(caption)]
+    points = [*(_of_image(facts, product) if facts else ()), *_of_caption(caption)]
     return sorted(points, key=lambda point: _LEVELS.index(point.level))
 
 
@@ -145,7 +145,7 @@ def check_slides(slides: Sequence[Facts | None], caption: str) -> list[Point]:
     Parameters
     ----------
     slides : list of Facts or None
-        Of its pictures, in their order; None where nothing is known.
+        Of its images, in their order; None where nothing is known.
     caption : str
     """
     points = [*_of_slides(slides), *_of_caption(caption)]
@@ -153,8 +153,8 @@ def check_slides(slides: Sequence[Facts | None], caption: str) -> list[Point]:
 
 
 def slide_fixes(slides: Sequence[Facts | None]) -> list[tuple[Operation, ...]]:
-    """What makes each picture of a carousel one that Instagram takes as it is; mostly nothing."""
-    from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when a picture is there
+    """What makes each image of a carousel one that Instagram takes as it is; mostly nothing."""
+    from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when an image is there
 
     first = slides[0] if slides else None
     if first is None:
@@ -194,7 +194,7 @@ def every_fix(facts: Facts, product: str) -> Fix | None:
 
 
 def after(facts: Facts, operations: Sequence[Operation]) -> Facts:
-    """What will be known of a picture after an edit."""
+    """What will be known of an image after an edit."""
     for operation in operations:
         if isinstance(operation, Crop | Pad | Resize):
             facts = facts._replace(width=operation.width, height=operation.height)
@@ -263,10 +263,10 @@ def _uncapped(label: str) -> str:
     return label[:1].lower() + label[1:]
 
 
-# ---------------------------------------------------------------- the picture
+# ---------------------------------------------------------------- the image
 
 
-def _of_picture(facts: Facts, product: str) -> Iterator[Point]:
+def _of_image(facts: Facts, product: str) -> Iterator[Point]:
     if facts.format == "SVG":  # nothing here can make anything else of it
         text = "Instagram takes JPEG. Save it, and export it as JPEG from a drawing program."
         yield Point(about="format", level="miss", title="This is a drawing (SVG).", text=text)
@@ -306,7 +306,7 @@ def _of_picture(facts: Facts, product: str) -> Iterator[Point]:
             about="width",
             level="advice",
             title=f"{facts.width} pixels are narrow for the feed.",
-            text=f"It scales the picture up to {MIN_WIDTH}, which may look soft.",
+            text=f"It scales the image up to {MIN_WIDTH}, which may look soft.",
         )
 
 
@@ -355,7 +355,7 @@ def _story_ratio(facts: Facts) -> Point:
 
 
 def _reshaped(facts: Facts, ratio: float, name: str) -> tuple[Fix, Fix]:
-    from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when a picture is there
+    from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when an image is there
 
     size = facts.width, facts.height
     crop, pad = apply_edits.centered_crop(size, ratio), apply_edits.padded(size, ratio)
@@ -391,7 +391,7 @@ def _of_slides(slides: Sequence[Facts | None]) -> Iterator[Point]:
         yield Point(
             about="ratio",
             level="miss",
-            title=f"The first picture is {_uncapped(ratio.title).replace(' is too', ', too')}",
+            title=f"The first image is {_uncapped(ratio.title).replace(' is too', ', too')}",
             text=f"All images are cropped to its shape. {ratio.text.replace('this image', 'it')}",
         )
     others = [
@@ -429,11 +429,11 @@ def _is_no_jpeg(facts: Facts) -> bool:
 
 
 def _places(places: list[int], one: str = "is", more: str = "are") -> str:
-    """``"Picture 2 is"``, ``"Pictures 2, 3 and 5 are"``."""
+    """``"Image 2 is"``, ``"Images 2, 3 and 5 are"``."""
     if len(places) == 1:
-        return f"Picture {places[0]} {one}"
+        return f"Image {places[0]} {one}"
     *some, last = map(str, places)
-    return f"Pictures {', '.join(some)} and {last} {more}"
+    return f"Images {', '.join(some)} and {last} {more}"
 
 
 # ---------------------------------------------------------------- the caption

@@ -30,8 +30,8 @@ from . import post_history
 from .post_matching import (
     FAILED,
     SKEW,
-    Likeness,
-    pictures_of,
+    PostMatch,
+    images_of,
     same_words,
 )
 
@@ -82,7 +82,7 @@ class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any] = {}
 
 
-async def listed(core: Core) -> list[ScheduledPost]:
+async def list_posts(core: Core) -> list[ScheduledPost]:
     """Give the posts that wait, earliest first.
 
     Raises
@@ -94,7 +94,7 @@ async def listed(core: Core) -> list[ScheduledPost]:
     return [post for post in await _all(core) if post.job_id]
 
 
-async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.Post]:
+async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.HistoryPost]:
     """Give the Instagram posts that wait and may be what a request asks for.
 
     They come as rows of the history would tell them. A row that tells neither image nor caption
@@ -122,7 +122,7 @@ def _is_off(at: datetime | None, due: datetime | None) -> bool:
     return at is not None and due is not None and abs(at - due) > SKEW
 
 
-def _as_row(post: ScheduledPost) -> post_history.Post:
+def _as_row(post: ScheduledPost) -> post_history.HistoryPost:
     return msgspec.structs.replace(
         post_history.post(post.raw),
         media_ids=frozenset(post.media_ids),
@@ -190,7 +190,7 @@ def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> Sc
     job_id = next(filter(None, ids), "")
     body = asked.get(job_id, {})
     of_row = post_history.media_ids(row)
-    of_body = tuple(pictures_of(body)) if body else ()
+    of_body = tuple(images_of(body)) if body else ()
     times = (timestamp(_text(row, name)) for name in ("scheduledFor", "scheduledAt"))
     return ScheduledPost(
         job_id=job_id,
@@ -266,7 +266,7 @@ async def _is_canceled(core: Core, job_id: str) -> bool:
         return False
 
 
-async def found(
+async def find(
     core: Core, body: Mapping[str, Any], others: set[str]
 ) -> tuple[ScheduledPost | None, bool]:
     """Find the scheduled post that a request asked for, and whether it is surely that one.
@@ -281,25 +281,25 @@ async def found(
     doubtful = None
     for post in await _all(core):
         like = _likeness(post, body, others)
-        if like is Likeness.OURS:
+        if like is PostMatch.OURS:
             return post, True
-        if like is Likeness.DOUBTFUL:
+        if like is PostMatch.DOUBTFUL:
             doubtful = post
     return doubtful, False
 
 
-def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) -> Likeness:
+def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) -> PostMatch:
     due = timestamp(body["scheduledAt"])
     at = post.scheduled_for
     elsewhere = post.instagram_account_id not in {None, body["instagramAccountId"]}
     if post.job_id in others or elsewhere or _is_off(at, due):
-        return Likeness.OTHER
-    pictures, words = set(post.media_ids), same_words(post.caption, body.get("caption"))
-    here = bool(pictures & pictures_of(body))
-    if pictures and not here and words is not True:
-        return Likeness.OTHER
+        return PostMatch.OTHER
+    images, words = set(post.media_ids), same_words(post.caption, body.get("caption"))
+    here = bool(images & images_of(body))
+    if images and not here and words is not True:
+        return PostMatch.OTHER
     sure = bool(post.job_id) and at is not None and at == due and here and words is not False
-    return Likeness.OURS if sure else Likeness.DOUBTFUL
+    return PostMatch.OURS if sure else PostMatch.DOUBTFUL
 
 
 def is_due(body: Mapping[str, Any], now: datetime) -> bool:

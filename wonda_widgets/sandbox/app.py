@@ -41,7 +41,7 @@ class Sandbox:
     Parameters
     ----------
     seconds : float
-        A picture takes between this and twice this.
+        An image takes between this and twice this.
     credits : float
         What is in the purse.
     key : str, optional
@@ -162,7 +162,7 @@ class Sandbox:
         await strike(fault, receive, send)
 
     async def storage(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer as the ASGI app of the origin where pictures lie."""
+        """Answer as the ASGI app of the origin where images lie."""
         is_http = scope["type"] == "http"
         fault = self.faults.find(scope["method"], f"/storage{scope['path']}") if is_http else None
         if fault is None:
@@ -518,7 +518,7 @@ class _Library:
 
 
 def _pixels(data: bytes) -> tuple[int, int] | None:
-    """Width and height of an uploaded picture, if it is one."""
+    """Width and height of an uploaded image, if it is one."""
     from PIL import Image  # noqa: PLC0415 - the sandbox starts without it
 
     try:

@@ -29,7 +29,7 @@ class Model:
         return {"type": "object", "properties": self.params, "additionalProperties": False}
 
     def price(self, params: dict[str, Any]) -> int:
-        """Credits for one picture."""
+        """Credits for one image."""
         default = self.params.get(self.priced_by, {}).get("default")
         chosen = params.get(self.priced_by, default)
         return self.credits.get(str(chosen), next(iter(self.credits.values())))
@@ -77,7 +77,7 @@ MODELS = {
         Model(
             "seedream-4-5",
             "Seedream 4.5",
-            "Large pictures",
+            "Large images",
             {
                 "aspectRatio": _choice(
                     "Aspect ratio",

@@ -2,7 +2,7 @@
 
     sandbox.faults.add("POST", "/image/generate", "drop")
     sandbox.faults.add("GET", "/jobs/", 503, times=2)
-    sandbox.faults.add("GET", "/storage/", "cut")  # where the pictures lie
+    sandbox.faults.add("GET", "/storage/", "cut")  # where the images lie
 
 A fault strikes before the request takes effect, or after it with
 ``after=True``: the hard case, in which only the reply is lost.

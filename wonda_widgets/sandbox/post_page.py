@@ -64,7 +64,7 @@ def answer(store: Store, path: str) -> Answer:
     if number not in numbered:
         return NOT_FOUND
     medium = numbered[number]
-    return Answer(200, medium.mime_type, store.picture(medium))
+    return Answer(200, medium.mime_type, store.image(medium))
 
 
 def _page(store: Store, post: dict[str, object]) -> str:

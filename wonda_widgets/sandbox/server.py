@@ -1,4 +1,4 @@
-"""The sandbox on a socket: two ports, because pictures lie on an origin of their own."""
+"""The sandbox on a socket: two ports, because images lie on an origin of their own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def serving(
     ----------
     host : str
     port : int
-        0 for any free one; pictures get the next free one anyway.
+        0 for any free one; images get the next free one anyway.
     names : list of str
         More host names by which it is reached.
     **options

@@ -31,12 +31,12 @@ PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
 TOOL_TYPES = {"birefnet-bg-removal": "image/png", "runware-vectorize": "image/svg+xml"}
 
 SLOW = 10  # times longer, for a prompt of "sandbox: slow"
-KEPT_PICTURES = 24  # encoded ones; any other is painted again, the same, when asked for
+KEPT_IMAGES = 24  # encoded ones; any other is painted again, the same, when asked for
 
 
 @dataclass
 class Medium:
-    """A picture in the library: painted on demand, or uploaded bytes."""
+    """An image in the library: painted on demand, or uploaded bytes."""
 
     media_id: str
     mime_type: str
@@ -89,7 +89,7 @@ def iso(moment: datetime) -> str:
 
 
 def _painter() -> ModuleType:
-    """Load the painter when the first picture is asked for: a panel is there sooner without."""
+    """Load the painter when the first image is asked for: a panel is there sooner without."""
     return importlib.import_module(".pictures.painter", __package__)
 
 
@@ -211,7 +211,7 @@ class Store:
         }
 
     def publish_carousel(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Publish several pictures at once; final, without a job."""
+        """Publish several images at once; final, without a job."""
         row = {**self._post(self.new_id()), "imageCount": len(body["mediaIds"])}
         self.carousels.append({**row, "body": body, "created": datetime.now(UTC)})
         return row
@@ -269,7 +269,7 @@ class Store:
         self.media[medium.media_id] = medium
         return medium
 
-    def picture(self, medium: Medium) -> bytes:
+    def image(self, medium: Medium) -> bytes:
         """The bytes of a medium; slow, so never called on an event loop."""
         if medium.data is not None:
             return medium.data
@@ -277,13 +277,13 @@ class Store:
             return self._encoded[medium.media_id]
         prompt, model, params, _ = medium.recipe or ("", "", {}, "")
         if medium.made_of is not None:
-            data: bytes = _tools().made_of(model, self.picture(medium.made_of))
+            data: bytes = _tools().made_of(model, self.image(medium.made_of))
         else:
             image = _painter().paint(
                 prompt, medium.width or 1024, medium.height or 1024, model=model, params=params
             )
             data = _painter().encode_png(image)
         self._encoded[medium.media_id] = data
-        while len(self._encoded) > KEPT_PICTURES:
+        while len(self._encoded) > KEPT_IMAGES:
             self._encoded.popitem(last=False)
         return data

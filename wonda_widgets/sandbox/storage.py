@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def storage_app(store: Store) -> Starlette:
     """`GET /{mediaId}.{extension}`: the bytes of a medium."""
 
-    async def picture(request: Request) -> Response:
+    async def image(request: Request) -> Response:
         if "authorization" in request.headers:
             # Like a bucket with signed addresses, which such a header confuses; and a
             # client that sends its key here would send it anywhere.
@@ -28,7 +28,7 @@ def storage_app(store: Store) -> Starlette:
         medium = store.ready_media(request.path_params["name"].partition(".")[0])
         if medium is None:
             return PlainTextResponse("Not found", 404)
-        data = await anyio.to_thread.run_sync(store.picture, medium)
+        data = await anyio.to_thread.run_sync(store.image, medium)
         return Response(data, media_type=medium.mime_type)
 
     async def post(request: Request) -> Response:
@@ -36,5 +36,5 @@ def storage_app(store: Store) -> Starlette:
         return Response(found.data, found.status, post_page.HEADERS, found.mime_type)
 
     return Starlette(
-        routes=[Route(f"/{post_page.FOLDER}/{{path:path}}", post), Route("/{name}", picture)]
+        routes=[Route(f"/{post_page.FOLDER}/{{path:path}}", post), Route("/{name}", image)]
     )

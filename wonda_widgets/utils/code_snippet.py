@@ -30,7 +30,7 @@ _PUBLISH = {
 }
 
 
-def repeating(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False) -> str:
+def to_python(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False) -> str:
     """Write the Python that makes `request` again.
 
     Parameters

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def started(function: Callable[[], T], name: str) -> concurrent.futures.Future[T]:
+def start(function: Callable[[], T], name: str) -> concurrent.futures.Future[T]:
     """Run `function` on a daemon thread of that name; the future has what it gives or raises."""
     done: concurrent.futures.Future[T] = concurrent.futures.Future()
     context = contextvars.copy_context()
@@ -40,7 +40,7 @@ def _work(function: Callable[[], T], done: concurrent.futures.Future[T]) -> None
         done.set_result(result)
 
 
-class Places:
+class ThreadLimit:
     """So many at once on each loop; whoever comes later waits for a place.
 
     Parameters

@@ -106,7 +106,7 @@ def close_at_end(owner: Closed) -> None:
     _closed_at_end.add(owner)
 
 
-def renew_in_child(owner: Renewed) -> None:
+def reset_after_fork(owner: Renewed) -> None:
     """Have ``owner.renew()`` called in each child of a fork, for as long as it lives."""
     _renewed.add(owner)
 
@@ -115,7 +115,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def abandon(what: object) -> None:
+def drop_tasks(what: object) -> None:
     """Keep what belongs to the parent of a fork, so that this process neither uses nor ends it."""
     _abandoned.append(what)
 
@@ -173,12 +173,12 @@ def spawn(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     raise ClosedError("The interpreter is ending, so nothing was sent.")
 
 
-def post(function: Callable[[], object]) -> None:
+def call_soon(function: Callable[[], object]) -> None:
     """Have `function` called on the loop soon, in the order of posting."""
-    hand_over(loop(), function)
+    call_soon_on(loop(), function)
 
 
-def begin(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
+def spawn_detached(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
     """Start ``work(*args)`` on the loop, for nobody to wait for."""
 
     def start() -> None:
@@ -186,7 +186,7 @@ def begin(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
         _begun.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(_begun.discard)
 
-    post(start)
+    call_soon(start)
 
 
 def shielded(work: Awaitable[T]) -> asyncio.Future[T]:
@@ -204,7 +204,7 @@ def _know(ended: asyncio.Future[Any]) -> None:
         ended.exception()  # whoever still waits for it is told
 
 
-def call(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
+def run_blocking(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
     """Run `work` on the loop and wait for its result.
 
     An interrupt cancels it; but what takes effect (with `interrupted`, which says
@@ -218,7 +218,7 @@ def call(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
         )
     future = spawn(work)
     try:
-        return result(future)
+        return wait_for_result(future)
     except KeyboardInterrupt as interrupt:
         if interrupted is None:
             future.cancel()
@@ -227,7 +227,7 @@ def call(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
         raise
 
 
-def result(
+def wait_for_result(
     future: concurrent.futures.Future[T],
     timeout: float | None = None,
     meanwhile: Callable[[], None] | None = None,
@@ -255,7 +255,7 @@ def result(
             raise TimeoutError
 
 
-def taken(waiting: queue.SimpleQueue[T]) -> T:
+def get_blocking(waiting: queue.SimpleQueue[T]) -> T:
     """Take the next thing from a queue, so that an interrupt gets through on every platform.
 
     It is a function of its own because an interrupt that comes as a loop in a ``try``
@@ -287,7 +287,7 @@ def callers_loop() -> asyncio.AbstractEventLoop:
     return running
 
 
-async def bridge(work: Coroutine[Any, Any, T]) -> T:
+async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`, which runs on the loop, from whichever loop the caller is on.
 
     Raises
@@ -305,12 +305,12 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.wrap_future(spawn(work))
 
 
-async def in_thread(function: Callable[..., T], *args: Any) -> T:
+async def to_thread(function: Callable[..., T], *args: Any) -> T:
     """Run something slow (files, the keyring) off the loop; for images see `imaging.workers`."""
     return await asyncio.to_thread(function, *args)
 
 
-def hand_over(target: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+def call_soon_on(target: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
     """Have `function` called on another loop, if that one is still there."""
     with contextlib.suppress(RuntimeError):  # closed meanwhile: nobody waits any more
         target.call_soon_threadsafe(function)

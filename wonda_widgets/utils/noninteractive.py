@@ -31,7 +31,7 @@ PATIENCE = 15.0
 LOOK = 0.02  # seconds between looks
 
 
-def unattended() -> bool:
+def is_unattended() -> bool:
     """Whether a cell runs at this moment, on this thread, and nobody is in front of it.
 
     False in a script, in a terminal, in a front end, and wherever it cannot be told.
@@ -55,12 +55,12 @@ def ipython_shell() -> Any:
     return None if ipython is None else getattr(ipython, "get_ipython", lambda: None)()
 
 
-class Line:
+class StatusLine:
     """Prints a line when what it tells of has changed; silent unless nobody is in front."""
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._silent = not unattended()
+        self._silent = not is_unattended()
         self._last: object = None
 
     def __call__(self, told: object, *, same: object = None) -> None:
@@ -72,7 +72,7 @@ class Line:
 
 
 @contextlib.contextmanager
-def telling(
+def printing_changes(
     label: str, watch: Callable[[Callable[[Any], object]], Callable[[], None]]
 ) -> Iterator[Callable[[], None] | None]:
     """Print the changes of a job while it is waited for, if nobody is in front.
@@ -90,11 +90,11 @@ def telling(
     callable or None
         To be called by who waits, now and then: it prints what has changed since.
     """
-    if not unattended():
+    if not is_unattended():
         yield None
         return
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    line = Line(label)
+    line = StatusLine(label)
 
     def tell() -> None:
         while not told.empty():

@@ -16,7 +16,7 @@ def add(name: str, client: Any) -> None:
     _clients[name] = client
 
 
-def named(name: str) -> Any:
+def by_name(name: str) -> Any:
     """Give the client of that name; None if it is closed or of another process."""
     client = _clients.get(name)
     return None if client is None or client.is_closed else client

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InvalidInputError
 
 
-def expanded(path: str | os.PathLike[str], field: str) -> Path:
+def expand_user(path: str | os.PathLike[str], field: str) -> Path:
     """Give a path with ``~`` and ``~name`` as the folders that they stand for.
 
     Parameters

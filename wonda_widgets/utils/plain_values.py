@@ -55,7 +55,7 @@ def is_missing(value: Any) -> bool:
     return False
 
 
-def present(field: str, name: str, value: Any) -> Any:
+def required(field: str, name: str, value: Any) -> Any:
     """A value as plain Python.
 
     Parameters
@@ -86,7 +86,7 @@ def text(field: str, name: str, value: Any) -> str | None:
     InvalidInputError
         If it is something else, not-a-number for instance.
     """
-    found = present(field, name, value)
+    found = required(field, name, value)
     if found is not None and not isinstance(found, str):
         raise InvalidInputError(field, f"{name} is a text, not {str(value)[:40]!r}.")
     return found

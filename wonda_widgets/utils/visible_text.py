@@ -9,7 +9,7 @@ from typing import Literal
 VARIATIONS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 
 
-def seen(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+def visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
     """Give a text without what nobody sees: marks without width, and which blanks it has.
 
     Parameters

@@ -1,4 +1,4 @@
-"""`CarouselForm`: several pictures as one post, in the order that a person gives them."""
+"""`CarouselForm`: several images as one post, in the order that a person gives them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ._shared.panel import css, esm
 from ._shared.permissions import Permission, requires
 from ._shared.posting import PostingPanel
 from ._shared.preflight_panel import (
-    Picture,
+    PostImage,
     card,
     edited,
     facts_of,
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.operations import Operation
-    from ..journal.images import Picture as Chosen
+    from ..journal.images import GeneratedImage as Chosen
 
 AT_ONCE = 3  # originals that are fetched at a time
 
 
 @dataclass
 class Slide:
-    """A picture of the carousel: as it was made, and as it will be posted."""
+    """An image of the carousel: as it was made, and as it will be posted."""
 
     title: str
-    original: Picture
-    shown: Picture
+    original: PostImage
+    shown: PostImage
 
     @property
     def key(self) -> str:
@@ -54,14 +54,14 @@ class Slide:
 
 
 class CarouselForm(PostingPanel):
-    """Publishes 2 to 10 pictures as one Instagram post that people swipe through.
+    """Publishes 2 to 10 images as one Instagram post that people swipe through.
 
     They are put in order by dragging, or with the buttons on each. What Instagram is not
     likely to take is said before; one button makes all of them fit.
 
     Parameters
     ----------
-    pictures : list of Picture or Job, optional
+    images : list of Image or Job, optional
         Or call `show` later.
     wonda : Wonda or AsyncWonda, optional
         Without it: the client of the images or jobs.
@@ -79,7 +79,7 @@ class CarouselForm(PostingPanel):
     _css = css("publish_form")
 
     slides: Any = traitlets.List().tag(sync=True)
-    """Of each picture: ``key``, ``title``, ``facts`` in words, and ``changed``."""
+    """Of each image: ``key``, ``title``, ``facts`` in words, and ``changed``."""
     thumbs = traitlets.Dict().tag(sync=True)
     """A small copy of each, by its key."""
     points: Any = traitlets.List().tag(sync=True)
@@ -89,7 +89,7 @@ class CarouselForm(PostingPanel):
 
     def __init__(
         self,
-        pictures: Iterable[Chosen | Job] = (),
+        images: Iterable[Chosen | Job] = (),
         *,
         wonda: Wonda | AsyncWonda | None = None,
         confirm_publish: bool = True,
@@ -98,15 +98,15 @@ class CarouselForm(PostingPanel):
     ) -> None:
         self._slides: list[Slide] = []
         self._next: list[Chosen] | None = None
-        given = gallery_items.checked("CarouselForm", pictures)
+        given = gallery_items.checked("CarouselForm", images)
         super().__init__(
             wonda, given=given, confirm_publish=confirm_publish, caption=caption, **traits
         )
-        self.observe(lambda _: event_loop.post(self._check_points), ["caption"])
+        self.observe(lambda _: event_loop.call_soon(self._check_points), ["caption"])
         if given:
             self.begin(self._show_first, given)
 
-    # ------------------------------------------------------------ the pictures
+    # ------------------------------------------------------------ the images
 
     async def _show_first(self, given: list[Chosen | Job]) -> None:
         history = self._client.history
@@ -127,7 +127,7 @@ class CarouselForm(PostingPanel):
             self._next = chosen
             return
         self._next = None
-        self._slides = [self._slide(picture) for picture in chosen]
+        self._slides = [self._slide(image) for image in chosen]
         with self.hold_sync():
             self.step = "editing"
             self.job_phase = "none"
@@ -136,24 +136,24 @@ class CarouselForm(PostingPanel):
             self.thumbs = {}
             self._arrange()
         turn = asyncio.Semaphore(AT_ONCE)
-        for slide, picture in zip(self._slides, chosen, strict=True):
-            self._start(self._learn, slide, picture, turn)
+        for slide, image in zip(self._slides, chosen, strict=True):
+            self._start(self._learn, slide, image, turn)
 
-    def _slide(self, picture: Chosen) -> Slide:
-        fetch = partial(self._client.history.original, picture)
-        whole = Picture(picture.media.media_id or "", b"", None, fetch)
-        return Slide(picture.prompt[: gallery_items.LONGEST_TITLE] or "Picture", whole, whole)
+    def _slide(self, image: Chosen) -> Slide:
+        fetch = partial(self._client.history.original, image)
+        whole = PostImage(image.media.media_id or "", b"", None, fetch)
+        return Slide(image.prompt[: gallery_items.LONGEST_TITLE] or "Image", whole, whole)
 
-    async def _learn(self, slide: Slide, picture: Chosen, turn: asyncio.Semaphore) -> None:
-        """Look at a picture: first its thumbnail, then what is to be known of it."""
+    async def _learn(self, slide: Slide, image: Chosen, turn: asyncio.Semaphore) -> None:
+        """Look at an image: first its thumbnail, then what is to be known of it."""
         async with turn:
             try:
-                small = await self._client.history.thumbnail(picture)
+                small = await self._client.history.thumbnail(image)
                 slide.original = slide.shown = replace(slide.original, thumb=small)
                 self._arrange()
-                data = await self._client.history.original(picture)
-                preview = await decode_threads.decoding(looked_at, data)
-                large = await decode_threads.decoding(card, preview.data)
+                data = await self._client.history.original(image)
+                preview = await decode_threads.run(looked_at, data)
+                large = await decode_threads.run(card, preview.data)
             except WondaError:  # it can be posted all the same; its place says that it is not known
                 self._arrange()
                 return
@@ -187,7 +187,7 @@ class CarouselForm(PostingPanel):
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         titles = "; ".join(f"{at}. {slide.title}" for at, slide in enumerate(self._slides, 1))
-        return [("Pictures", titles), *super()._kept_facts()]
+        return [("Images", titles), *super()._kept_facts()]
 
     # ------------------------------------------------------------ in order, and to fit
 
@@ -244,7 +244,7 @@ class CarouselForm(PostingPanel):
                 self.fixing = ""
                 self._arrange()
 
-    async def _changed(self, of: Picture, operations: tuple[Operation, ...]) -> Picture:
+    async def _changed(self, of: PostImage, operations: tuple[Operation, ...]) -> PostImage:
         assert of.original is not None  # noqa: S101 - each slide has one
         return await edited(self._client, of, await of.original(), operations)
 
@@ -271,8 +271,8 @@ class CarouselForm(PostingPanel):
             self.show(self._next)
 
 
-def _facts(picture: Picture) -> str:
-    facts = picture.facts
+def _facts(image: PostImage) -> str:
+    facts = image.facts
     if facts is None:
         return ""
     return f"{preflight.named(facts.ratio)} · {messages.kind(facts.format)}"

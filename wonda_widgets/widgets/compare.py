@@ -1,4 +1,4 @@
-"""`Compare`: two to four pictures side by side, in step, with what differs pointed out."""
+"""`Compare`: two to four images side by side, in step, with what differs pointed out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import traitlets
 from ..api import origin
 from ..errors import InvalidInputError, WondaError
 from ..imaging import decode_threads
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..utils import event_loop
 from ._shared import gallery_items, messages
 from ._shared.panel import Panel, css, esm
@@ -29,14 +29,14 @@ LARGE_BYTES = 900_000
 
 
 class Compare(Panel):
-    """Two to four pictures side by side; zoom and pan move all of them.
+    """Two to four images side by side; zoom and pan move all of them.
 
     With two there is a slider too, which draws one over the other. Beside them stands
     how they were made, with what differs marked.
 
     Parameters
     ----------
-    pictures : list of Picture or Job
+    images : list of Image or Job
         For instance ``gallery.selected``; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
         Without it: the client of the images or jobs.
@@ -51,41 +51,41 @@ class Compare(Panel):
     _page_sets = dict.fromkeys(("slider",))
 
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """The pictures' keys."""
+    """The images' keys."""
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """What tells each picture from the others."""
+    """What tells each image from the others."""
     prompts = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)
-    """How they were made: ``label``, ``values`` (one a picture) and ``differs``."""
+    """How they were made: ``label``, ``values`` (one an image) and ``differs``."""
     slider = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether two are drawn over one another."""
     actions: Any = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
-        pictures: Iterable[Picture | Job] = (),
+        images: Iterable[GeneratedImage | Job] = (),
         *,
         wonda: Wonda | AsyncWonda | None = None,
         **traits: Any,
     ) -> None:
-        self._pictures: list[Picture] = []
+        self._images: list[GeneratedImage] = []
         self._doing: dict[str, _Action] = {}
-        given = gallery_items.checked("Compare", pictures)
+        given = gallery_items.checked("Compare", images)
         super().__init__(wonda, given=given, **traits)
         if given:
             self.show(given)
 
     @property
-    def pictures(self) -> list[Picture]:
+    def images(self) -> list[GeneratedImage]:
         """What is compared."""
-        return list(self._pictures)
+        return list(self._images)
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        """See `storyboards.Shows`."""
-        return self._client.history, list(self._pictures)
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        """See `storyboard.Shows`."""
+        return self._client.history, list(self._images)
 
-    def show(self, pictures: Iterable[Picture | Job]) -> None:
-        """Compare other pictures; returns at once.
+    def show(self, images: Iterable[GeneratedImage | Job]) -> None:
+        """Compare other images; returns at once.
 
         Raises
         ------
@@ -94,48 +94,48 @@ class Compare(Panel):
         TypeError
             If one is neither an image nor a job.
         """
-        given = gallery_items.checked("Compare", pictures)
+        given = gallery_items.checked("Compare", images)
         if given and not FEWEST <= len(given) <= MOST:
             raise InvalidInputError(
-                "pictures", f"{len(given)} cannot be compared; choose two to four pictures."
+                "images", f"{len(given)} cannot be compared; choose two to four images."
             )
-        origin.check(self._client, given)
-        event_loop.post(lambda: self._start(self._take, given))
+        origin.check_origin(self._client, given)
+        event_loop.call_soon(lambda: self._start(self._take, given))
 
-    async def _take(self, given: list[Picture | Job]) -> None:
-        pictures = [
-            each if isinstance(each, Picture) else await self._client.history.of(each)
+    async def _take(self, given: list[GeneratedImage | Job]) -> None:
+        images = [
+            each if isinstance(each, GeneratedImage) else await self._client.history.of(each)
             for each in given
         ]
-        self._pictures = pictures
-        items = [gallery_items.of_picture(picture) for picture in pictures]
+        self._images = images
+        items = [gallery_items.of_image(image) for image in images]
         names = [facet.name for facet in gallery_items.facets(items)]
         with self.hold_sync():
             self.error = None
             self.titles = [
-                gallery_items.varying(item, names) or f"Picture {number}"
+                gallery_items.varying(item, names) or f"Image {number}"
                 for number, item in enumerate(items, 1)
             ]
-            self.prompts = [picture.prompt for picture in pictures]
-            self.rows = _rows(pictures, items)
-            self.slider = self.slider and len(pictures) == FEWEST
+            self.prompts = [image.prompt for image in images]
+            self.rows = _rows(images, items)
+            self.slider = self.slider and len(images) == FEWEST
             self.shown = [item.key for item in items]
 
     # ------------------------------------------------------------ messages
 
     @open_to_all
     def _on_look(self, content: Mapping[str, Any]) -> None:
-        """A view wants to see a picture."""
+        """A view wants to see an image."""
         key = content.get("key")
-        for picture in self._pictures:
-            if gallery_items.of_picture(picture).key == key:
-                self._start(self._send_picture, picture, str(key), content.get("view"))
+        for image in self._images:
+            if gallery_items.of_image(image).key == key:
+                self._start(self._send_image, image, str(key), content.get("view"))
 
-    async def _send_picture(self, picture: Picture, key: str, view: object) -> None:
+    async def _send_image(self, image: GeneratedImage, key: str, view: object) -> None:
         about = {"type": "large", "key": key, "view": view}
         try:
-            data = await self._client.history.original(picture)
-            large = await decode_threads.decoding(_large, data)
+            data = await self._client.history.original(image)
+            large = await decode_threads.run(_large, data)
         except WondaError as error:
             self.send({**about, "why": error.message})
         else:
@@ -145,11 +145,11 @@ class Compare(Panel):
         self,
         name: str,
         label: str,
-        act: Callable[[Picture], object],
+        act: Callable[[GeneratedImage], object],
         *,
         needs: Permission | None,
     ) -> None:
-        """Offer something to do with a picture: `act` is called with it on the package's loop.
+        """Offer something to do with an image: `act` is called with it on the package's loop.
 
         Without what it `needs`, it is neither offered nor done; None opens it to all.
         """
@@ -174,28 +174,28 @@ class Compare(Panel):
         if action is None:
             return
         self._permissions.check(action.needs)
-        if isinstance(at, int) and 0 <= at < len(self._pictures):
-            action.act(self._pictures[at])
+        if isinstance(at, int) and 0 <= at < len(self._images):
+            action.act(self._images[at])
 
 
 class _Action(NamedTuple):
-    """Something to do with a picture, see `Compare.on`."""
+    """Something to do with an image, see `Compare.on`."""
 
     label: str
-    act: Callable[[Picture], object]
+    act: Callable[[GeneratedImage], object]
     needs: Permission | None
 
 
-def _rows(pictures: list[Picture], items: list[gallery_items.Item]) -> list[dict[str, Any]]:
-    """How some pictures were made, fact by fact."""
+def _rows(images: list[GeneratedImage], items: list[gallery_items.Item]) -> list[dict[str, Any]]:
+    """How some images were made, fact by fact."""
     names = list(dict.fromkeys(name for item in items for name in item.facts))
     rows: list[dict[str, Any]] = []
     for name in names:
         values = [item.facts.get(name, "") for item in items]
         differs = len(set(values)) > 1
         rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
-    if any(picture.seconds for picture in pictures):
-        took = [messages.duration(picture.seconds) for picture in pictures]
+    if any(image.seconds for image in images):
+        took = [messages.duration(image.seconds) for image in images]
         rows.append({"label": "took", "values": took, "differs": False})
     return rows
 

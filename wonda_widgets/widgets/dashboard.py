@@ -11,12 +11,12 @@ from ..errors import InvalidInputError, WondaError
 from ..journal import entries
 from ..journal.budgets import Budget, today
 from ..utils import event_loop, suggestions
-from ._parts.composite import Row, Together
+from ._parts.composite import CompositePanel, Row
 from ._parts.dashboard_bar import DashboardBar
 from ._shared.permissions import SPECTATOR, VISITOR, Permission
 from .compare import FEWEST, MOST, Compare
 from .gallery import Gallery
-from .story import Story
+from .story import Timeline
 from .studio import Studio
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..models import Media, Snapshot
 
-EARLIER = 24  # pictures of today that are looked through for a visitor's own
+EARLIER = 24  # images of today that are looked through for a visitor's own
 TRIES = 30  # looks at what an earlier kernel of the same visitor is still sending
 PAUSE = 1.0  # seconds between them
 PUBLISH = ("confirm", "hidden")
 SETTINGS = "WONDA_DASHBOARD_"  # what the names of its environment variables begin with
 
 
-class Dashboard(Together):
+class Dashboard(CompositePanel):
     """Studio, today's story and a gallery on one page, to be served by Voilà.
 
     Each visitor has a kernel of their own. What others made with the same journal is shown
@@ -57,7 +57,7 @@ class Dashboard(Together):
         scheduled, canceled or settled, whatever a page sends); in presenter mode hidden by
         default.
     budget : float, optional
-        US dollars that all visitors together may spend on pictures today.
+        US dollars that all visitors together may spend on images today.
     prompt, model, params, caption
         To begin with; see `Studio`.
 
@@ -104,9 +104,9 @@ class Dashboard(Together):
             raise InvalidInputError("publish", said)
         self._budget = None if budget is None else Budget(budget)
         self._publishes = publish
-        used, owned = selection.chosen(wonda)
+        used, owned = selection.choose(wonda)
         inside: dict[str, Any] = {"banner": False}
-        self._visitors = {entries.word_for(entries.this_process())}  # all of this one
+        self._visitors = {entries.process_id(entries.this_process())}  # all of this one
         [here] = self._visitors
         self._bar = DashboardBar(title, here, self._met, self._present, presenter=presenter)
         self.studio = Studio(
@@ -121,7 +121,7 @@ class Dashboard(Together):
             **inside,
         )
         self.publish_form = self.studio.publish_form
-        self.story = Story(used, **inside)
+        self.story = Timeline(used, **inside)
         self.gallery = Gallery(wonda=used, of=self._visitors, **inside)
         self.compare = Compare(wonda=used, **inside)
         main = Row([self.studio, self.story])
@@ -132,20 +132,20 @@ class Dashboard(Together):
         self._present(self._bar.presenter)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
         self.gallery.on(
-            "show", "Open in the studio", lambda pictures: self._open(pictures[0]), needs=None
+            "show", "Open in the studio", lambda images: self._open(images[0]), needs=None
         )
         self.gallery.on(
             "form",
             "Use prompt",
-            lambda pictures: self._fill(pictures[0]),
+            lambda images: self._fill(images[0]),
             needs=Permission.GENERATE,
         )
-        self.gallery.on_pictures(self._has_story)
+        self.gallery.on_images(self._has_story)
         self.studio.prompt_form.observe(self._remember, ["prompt", "model", "params"])
         self.publish_form.observe(self._remember, "caption")
         self.studio.prompt_form.on_job(lambda _: self._count())
         self.publish_form.on_job(self._follow_post)
-        event_loop.post(self._begin)
+        event_loop.call_soon(self._begin)
 
     # ------------------------------------------------------------ for the next cell
 
@@ -161,12 +161,12 @@ class Dashboard(Together):
 
     @property
     def media(self) -> Media | None:
-        """What is shown; None before the first picture."""
+        """What is shown; None before the first image."""
         return self.studio.media
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        """What is chosen in the gallery, or else today's story; see `storyboards.Shows`."""
-        history, chosen = self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        """What is chosen in the gallery, or else today's story; see `storyboard.Shows`."""
+        history, chosen = self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
         return (history, chosen) if self.gallery.selected else self.story._shows()  # noqa: SLF001
 
     def __repr__(self) -> str:
@@ -203,17 +203,17 @@ class Dashboard(Together):
         hidden = self._publishes == "hidden" or (self._publishes is None and presenter)
         self.grant(SPECTATOR if hidden else VISITOR)
 
-    def _compare(self, pictures: list[Picture]) -> None:
-        self.compare.show(pictures)
+    def _compare(self, images: list[GeneratedImage]) -> None:
+        self.compare.show(images)
         self._bring(self.compare, back=self.gallery)
 
-    def _fill(self, picture: Picture) -> None:
-        self.studio.prompt_form.fill(picture)
+    def _fill(self, image: GeneratedImage) -> None:
+        self.studio.prompt_form.fill(image)
         self.studio.prompt_form.arrive()
 
-    def _open(self, picture: Picture) -> None:
-        """Have a picture in the studio: to edit it, and to post it where that is offered."""
-        self.studio.show(picture)
+    def _open(self, image: GeneratedImage) -> None:
+        """Have an image in the studio: to edit it, and to post it where that is offered."""
+        self.studio.show(image)
         self.studio.preview.arrive()
 
     # ------------------------------------------------------------ what was spent
@@ -258,11 +258,11 @@ class Dashboard(Together):
             self._bar.begin(self._show_earlier, processes)
 
     async def _show_earlier(self, processes: list[str]) -> None:
-        """Have the visitor's own pictures of before in the studio again, the newest in front."""
+        """Have the visitor's own images of before in the studio again, the newest in front."""
         found = await self._used.history.search(since=today(), limit=EARLIER)
-        own = [picture for picture in found if picture.made_by in processes]
-        for picture in own[:0:-1]:
-            self.studio.show(picture, behind=True)
+        own = [image for image in found if image.made_by in processes]
+        for image in own[:0:-1]:
+            self.studio.show(image, behind=True)
         if own and self.studio.job is None:
             self.studio.show(own[0])
 

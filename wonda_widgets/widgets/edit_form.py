@@ -1,4 +1,4 @@
-"""`EditForm`: crop, pad, resize, write over a picture, and use what comes out."""
+"""`EditForm`: crop, pad, resize, write over an image, and use what comes out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.apply_edits import Edited, Size
     from ..jobs.job import Job
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..models import Media
 
 TOOLS = ("", "crop", "pad", "resize", "text", "encode")
@@ -41,14 +41,14 @@ UPLOADS = 20  # that are remembered
 
 
 class EditForm(Panel):
-    """Changes a picture on this computer; the original stays.
+    """Changes an image on this computer; the original stays.
 
     What is shown is what will be sent: each change is rendered at full size in the
-    background, and its size and bytes are told. `Use this picture` uploads it as a
-    new picture, once, however often it is clicked: the same changes of the same
-    picture are the same media, also after others were tried in between.
+    background, and its size and bytes are told. `Use this image` uploads it as a
+    new image, once, however often it is clicked: the same changes of the same
+    image are the same media, also after others were tried in between.
 
-    A tool's values are a draft until `Apply`, the next tool or `Use this picture`
+    A tool's values are a draft until `Apply`, the next tool or `Use this image`
     makes them a change; Escape drops them. Every change can be undone.
 
     Parameters
@@ -62,7 +62,7 @@ class EditForm(Panel):
     operations : iterable
         To begin with; see `edit`.
     alt : str
-        The picture in words.
+        The image in words.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class EditForm(Panel):
     shown: Any = traitlets.List([1, 1]).tag(sync=True)
     """Width and height of what `data` shows, in pixels of the full size."""
     size: Any = traitlets.List([1, 1]).tag(sync=True)
-    """Width and height of the picture that the open tool works on."""
+    """Width and height of the image that the open tool works on."""
     facts = traitlets.Unicode("").tag(sync=True)
     """Of what will be sent."""
     before = traitlets.Unicode("").tag(sync=True)
@@ -117,7 +117,7 @@ class EditForm(Panel):
 
     def __init__(
         self,
-        media: Media | Picture | Job | None = None,
+        media: Media | GeneratedImage | Job | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         data: bytes | None = None,
@@ -139,7 +139,7 @@ class EditForm(Panel):
         self._in_use: _What | None = None
         self._then: Callable[[Media], object] | None = None
         super().__init__(wonda, given=[given], alt=alt, **traits)
-        self.observe(lambda _: event_loop.post(self._refresh), ["tool", "draft"])
+        self.observe(lambda _: event_loop.call_soon(self._refresh), ["tool", "draft"])
         if media is not None or data is not None:
             self.show(media, {"prompt": alt}, data=data)
         self.edit(operations)
@@ -153,18 +153,20 @@ class EditForm(Panel):
         *,
         data: bytes | None = None,
     ) -> None:
-        """Edit this picture from now on; returns at once.
+        """Edit this image from now on; returns at once.
 
         Parameters
         ----------
         media : Media or None
-            None for a picture that is not at the service; then `data` is needed.
+            None for an image that is not at the service; then `data` is needed.
         made : dict, optional
-            How it was made; its ``prompt`` names the file and is the picture in words.
+            How it was made; its ``prompt`` names the file and is the image in words.
         data : bytes, optional
             The original. Without it, it is fetched.
         """
-        event_loop.post(lambda: self._begin(media, str((made or {}).get("prompt") or ""), data))
+        event_loop.call_soon(
+            lambda: self._begin(media, str((made or {}).get("prompt") or ""), data)
+        )
 
     def reopen(
         self,
@@ -173,9 +175,9 @@ class EditForm(Panel):
         *,
         then: Callable[[Media], object],
     ) -> None:
-        """As `show`; but what is being done to this same picture stays. On the loop only.
+        """As `show`; but what is being done to this same image stays. On the loop only.
 
-        `then` is called with each media that is made of this picture, also if another one is
+        `then` is called with each media that is made of this image, also if another one is
         edited by then.
         """
         edit = self._edit
@@ -193,15 +195,15 @@ class EditForm(Panel):
         """
         wanted = tuple(operations)
         if wanted:
-            event_loop.post(lambda: self._guard(self._propose, wanted))
+            event_loop.call_soon(lambda: self._guard(self._propose, wanted))
 
     def on_media(self, listener: Callable[[Media], object]) -> None:
         """Have `listener` called, on the package's loop, with each media that is used."""
         self._listeners.append(listener)
 
     def use(self) -> None:
-        """Do what `Use this picture` does; returns at once."""
-        event_loop.post(lambda: self._guard(self._on_use, {}))
+        """Do what `Use this image` does; returns at once."""
+        event_loop.call_soon(lambda: self._guard(self._on_use, {}))
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -209,9 +211,9 @@ class EditForm(Panel):
         return self._edit.operations if self._edit else ()
 
     def _kept_facts(self) -> list[tuple[str, str]]:
-        return [("Changes", "; ".join(self.changes)), ("Picture", self.facts)]
+        return [("Changes", "; ".join(self.changes)), ("Image", self.facts)]
 
-    def _kept_picture(self) -> tuple[bytes, str]:
+    def _kept_image(self) -> tuple[bytes, str]:
         return self.data, self.alt
 
     # ------------------------------------------------------------ the original
@@ -242,9 +244,9 @@ class EditForm(Panel):
         try:
             if data is None:
                 if media is None:
-                    raise InvalidInputError("media", "There is no picture.", "Pass media or data.")  # noqa: TRY301
+                    raise InvalidInputError("media", "There is no image.", "Pass media or data.")  # noqa: TRY301
                 data = await self._client.media.download(media)
-            edit, fonts = await decode_threads.decoding(_opened, media, data, name)
+            edit, fonts = await decode_threads.run(_opened, media, data, name)
         except Exception:
             if self._loading is wanted:
                 self._loading, self._proposed = None, ()
@@ -256,9 +258,9 @@ class EditForm(Panel):
         self._edit, self.media, self.result, self._then = edit, media, None, then
         first = edit.original
         with self.hold_sync():
-            self.alt = name or self.alt or "Picture"
+            self.alt = name or self.alt or "Image"
             self.fonts = fonts
-            facts = messages.picture(first.width, first.height, first.format, len(first.data))
+            facts = messages.image(first.width, first.height, first.format, len(first.data))
             self.before = " · ".join([facts, *edit.notes])
             self.step = "editing"
             self._changed(tool="")
@@ -300,7 +302,7 @@ class EditForm(Panel):
         """
         if self._edit is None or not self.draft:
             return None
-        from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is there as soon as a picture is
+        from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is there as soon as an image is
 
         (step,) = apply_edits.read([self.draft])
         size = apply_edits.check(self._edit.size, self._edit.operations)
@@ -410,7 +412,7 @@ class EditForm(Panel):
             self._start(self._render)
 
     def _known_use(self, edit: Edit) -> dict[str, Any]:
-        """What is known of the picture as it is now, as `used` has it."""
+        """What is known of the image as it is now, as `used` has it."""
         what = _what(edit)
         if (known := self._uploads.get(what)) is None:
             return {}
@@ -431,9 +433,7 @@ class EditForm(Panel):
             self._rendering = False
 
     async def _render_one(self, wanted: _Wanted) -> None:
-        rendered = await decode_threads.decoding(
-            _rendered, wanted, seconds=decode_threads.EDIT_SECONDS
-        )
+        rendered = await decode_threads.run(_rendered, wanted, seconds=decode_threads.EDIT_SECONDS)
         if self._wanted is not wanted:
             return
         final = rendered.final
@@ -443,13 +443,13 @@ class EditForm(Panel):
             self.facts = f"{final.width} × {final.height} · …"
             self.state = "ready"
         # How many bytes it has is known when it is written, which for a PNG takes a while.
-        made = await decode_threads.decoding(
+        made = await decode_threads.run(
             _written, wanted, final, seconds=decode_threads.EDIT_SECONDS
         )
         if self._wanted is not wanted:
             return
         self._made = (wanted, made)
-        self.facts = messages.picture(made.width, made.height, made.format, len(made.data))
+        self.facts = messages.image(made.width, made.height, made.format, len(made.data))
         if self._twins:
             from ..imaging.preview import Preview  # noqa: PLC0415 - see above
 
@@ -493,7 +493,7 @@ class EditForm(Panel):
             made = await self._file(edit)
             media = await self._uploaded(what, edit, made)
         finally:
-            if self._edit is edit:  # else another picture is edited now
+            if self._edit is edit:  # else another image is edited now
                 self.step = "editing"
         if self._edit is edit:
             self.media, self.result, self._in_use = media, made, what
@@ -506,7 +506,7 @@ class EditForm(Panel):
         known = self._uploads.get(what)
         if known is None:
             media = await edit.send(self._client, made)
-            facts = messages.picture(made.width, made.height, made.format, len(made.data))
+            facts = messages.image(made.width, made.height, made.format, len(made.data))
             self._uploads[what] = known = _Upload(media, facts)
             while len(self._uploads) > UPLOADS:
                 del self._uploads[next(iter(self._uploads))]
@@ -518,11 +518,11 @@ class EditForm(Panel):
             wanted, made = self._made
             if wanted.edit is edit and wanted.all == edit.operations:
                 return made
-        return await decode_threads.decoding(edit.render, seconds=decode_threads.EDIT_SECONDS)
+        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_SECONDS)
 
 
 class _What(NamedTuple):
-    """What is used: of which picture (its media id, or itself where it has none), and how."""
+    """What is used: of which image (its media id, or itself where it has none), and how."""
 
     of: str | Edit
     operations: tuple[Operation, ...]
@@ -562,7 +562,7 @@ class _Rendered(NamedTuple):
     final: Image.Image
 
 
-# Slow, for a thread; Pillow is loaded when a picture is there.
+# Slow, for a thread; Pillow is loaded when an image is there.
 
 
 def _opened(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str]]:

@@ -1,9 +1,9 @@
-"""`Gallery`: many pictures, found again, marked and chosen.
+"""`Gallery`: many images, found again, marked and chosen.
 
-    source (pictures, a matrix, the journal) ──> items ──> order ──> the browser's window of it
+    source (images, a matrix, the journal) ──> items ──> order ──> the browser's window of it
 
 The browser asks for what is in sight, and gets texts and thumbnails of that alone. So a
-thousand pictures cost a notebook no more than the twenty that somebody looks at. When what
+thousand images cost a notebook no more than the twenty that somebody looks at. When what
 is there changes it is told at once, without being asked: a kernel that runs a cell hears
 nothing.
 """
@@ -21,7 +21,7 @@ import traitlets
 from ..errors import InvalidInputError, WondaError
 from ..http.responses import mended
 from ..imaging import decode_threads
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..matrix.matrix import Matrix
 from ..utils import event_loop
 from ._shared import gallery_items, messages
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..matrix.cells import Made
+    from ..matrix.cells import CellResult
     from ._shared.gallery_items import Item
     from ._shared.permissions import Permissions
 
 FIRST_FOUND = 120  # of a search, at once
 REST = 0.4  # seconds without a key pressed, after which the others are looked for
-NEWS = 0.5  # seconds between looks for pictures that were made meanwhile
+NEWS = 0.5  # seconds between looks for images that were made meanwhile
 MOST_FOUND = 1_000  # of a search; words find the others
 MOST_ASKED = 200  # items that one window may have
 MOST_VIEWS = 6
@@ -55,15 +55,15 @@ Source = Matrix | None
 
 
 class Gallery(Panel):
-    """Many pictures in a grid: group and filter them, mark them, look closely, choose.
+    """Many images in a grid: group and filter them, mark them, look closely, choose.
 
     Arrow keys move, Space chooses, Enter opens, Escape goes back. What you choose is in
     `selected`, for the next cell.
 
     Parameters
     ----------
-    pictures : list of Picture or Job, or Matrix, optional
-        What to show; a matrix fills in as its pictures are made. Without it: everything
+    images : list of Image or Job, or Matrix, optional
+        What to show; a matrix fills in as its images are made. Without it: everything
         that was ever made with this journal, with a search box.
     wonda : Wonda or AsyncWonda, optional
         Without it: the client of the images, jobs or matrix; of none, that of the key in the
@@ -71,13 +71,13 @@ class Gallery(Panel):
     group_by : str
         What to group by: a placeholder's name, ``"model"`` or a parameter.
     of : list of str, optional
-        Whose pictures may be marked here, as `Picture.made_by`; without it, all.
+        Whose images may be marked here, as `GeneratedImage.made_by`; without it, all.
 
     Examples
     --------
     >>> gallery = Gallery(wonda=wonda)
     >>> gallery                                   # the next cell, after some were chosen:
-    >>> [picture.media.media_id for picture in gallery.selected]
+    >>> [image.media.media_id for image in gallery.selected]
     """
 
     _esm = esm("viewer", "close_look", "gallery")
@@ -85,7 +85,7 @@ class Gallery(Panel):
     _page_sets = dict.fromkeys(SET_BY_PAGES)
 
     selected: Any = traitlets.List()
-    """The chosen pictures (`Picture`), in the order in which they were chosen."""
+    """The chosen images (`GeneratedImage`), in the order in which they were chosen."""
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """Their keys."""
     searches = traitlets.Bool(default_value=False).tag(sync=True)
@@ -100,7 +100,7 @@ class Gallery(Panel):
     favourites = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether only favourites are shown."""
     rating = traitlets.Int(0, min=0, max=5).tag(sync=True)
-    """How many stars a picture has at least."""
+    """How many stars an image has at least."""
     rated = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether any has stars."""
     text = traitlets.Unicode("").tag(sync=True)
@@ -108,7 +108,7 @@ class Gallery(Panel):
     model = traitlets.Unicode("").tag(sync=True)
     """Of a search: the wanted model."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """Of a search: all models that pictures were asked of."""
+    """Of a search: all models that images were asked of."""
     since = traitlets.Unicode("").tag(sync=True)
     """Of a search: the first day, ``"2026-11-24"``."""
     until = traitlets.Unicode("").tag(sync=True)
@@ -116,7 +116,7 @@ class Gallery(Panel):
     total = traitlets.Int(0).tag(sync=True)
     """How many there are, shown or not."""
     shape = traitlets.Float(1.0).tag(sync=True)
-    """Width to height of the room for each picture."""
+    """Width to height of the room for each image."""
     more = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether there are more than `total`, which are still being looked for."""
     order = traitlets.Int(0).tag(sync=True)
@@ -127,11 +127,11 @@ class Gallery(Panel):
     progress = traitlets.Dict().tag(sync=True)
     """Of a matrix: ``text``, ``share`` (0 to 1), ``state`` and ``failed``."""
     actions: Any = traitlets.List().tag(sync=True)
-    """What can be done with a picture, beside what the gallery does: names and labels."""
+    """What can be done with an image, beside what the gallery does: names and labels."""
 
     def __init__(
         self,
-        pictures: Iterable[Any] | Matrix | None = None,
+        images: Iterable[Any] | Matrix | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         group_by: str = "",
@@ -152,19 +152,21 @@ class Gallery(Panel):
         self._due = False
         self._stale = False
         shown = (
-            pictures
-            if pictures is None or isinstance(pictures, Matrix)
-            else gallery_items.checked("Gallery", pictures, "pictures, jobs or a matrix")
+            images
+            if images is None or isinstance(images, Matrix)
+            else gallery_items.checked("Gallery", images, "images, jobs or a matrix")
         )
         given = shown if isinstance(shown, list) else [shown]
-        super().__init__(wonda, given=given, searches=pictures is None, group_by=group_by, **traits)
-        self.observe(lambda _: event_loop.post(self._arrange), ["group_by", "filters"])
-        self.observe(lambda _: event_loop.post(self._narrow), ["favourites", "rating", *SEARCHED])
+        super().__init__(wonda, given=given, searches=images is None, group_by=group_by, **traits)
+        self.observe(lambda _: event_loop.call_soon(self._arrange), ["group_by", "filters"])
+        self.observe(
+            lambda _: event_loop.call_soon(self._narrow), ["favourites", "rating", *SEARCHED]
+        )
         if self.searches:
             self._unwatch.append(self._client.history.watch(self._news))
-        event_loop.post(lambda: self._first(shown))
+        event_loop.call_soon(lambda: self._first(shown))
 
-    def _first(self, shown: list[Picture | Job] | Matrix | None) -> None:
+    def _first(self, shown: list[GeneratedImage | Job] | Matrix | None) -> None:
         if shown is None:
             self._search()
         elif isinstance(shown, Matrix):
@@ -188,7 +190,7 @@ class Gallery(Panel):
         self._following.begin(matrix.watch(self._changed))
         self._take([gallery_items.of_made(made, self._run) for made in matrix.cells])
 
-    def _changed(self, made: Made | None) -> None:
+    def _changed(self, made: CellResult | None) -> None:
         """A cell of the matrix has changed, or all of it may have."""
         if self._closed or self._matrix is None:
             return
@@ -197,13 +199,13 @@ class Gallery(Panel):
             old = self._at.get(now.key)
             if old is None:
                 return
-            if old.picture is not None and now.picture is not None:
-                now.picture = old.picture  # it may have been marked meanwhile
+            if old.image is not None and now.image is not None:
+                now.image = old.image  # it may have been marked meanwhile
             for name in now.__struct_fields__:
                 setattr(old, name, getattr(now, name))
             if made is not None:
                 self._renew(old)
-        if made is None or made.picture is not None:
+        if made is None or made.image is not None:
             self._arrange_soon()
         self._note_progress()
 
@@ -236,12 +238,12 @@ class Gallery(Panel):
         if self._matrix is not None:
             self._matrix.start()
 
-    async def _show(self, given: list[Picture | Job]) -> None:
+    async def _show(self, given: list[GeneratedImage | Job]) -> None:
         found = [
-            each if isinstance(each, Picture) else await self._client.history.of(each)
+            each if isinstance(each, GeneratedImage) else await self._client.history.of(each)
             for each in given
         ]
-        self._take([gallery_items.of_picture(picture) for picture in found])
+        self._take([gallery_items.of_image(image) for image in found])
 
     def _take(self, items: list[Item]) -> None:
         self._items = items
@@ -278,7 +280,7 @@ class Gallery(Panel):
                 if some
             ]
             self.total = len(self._items)
-            self.rated = any(item.picture and item.picture.rating for item in self._items)
+            self.rated = any(item.image and item.image.rating for item in self._items)
             self.shape = gallery_items.shape(shown)
             self.state = "ready"
             self.order += 1
@@ -286,11 +288,11 @@ class Gallery(Panel):
             for first, beyond in set(self._windows.values()):
                 self._tell(first, beyond)
         self._let_go()
-        if self._told_of is not None and any(item.picture for item in shown):
+        if self._told_of is not None and any(item.image for item in shown):
             self._told_of()
 
-    def on_pictures(self, listener: Callable[[], object]) -> None:
-        """Have `listener` called, on the package's loop, when there are pictures to look at."""
+    def on_images(self, listener: Callable[[], object]) -> None:
+        """Have `listener` called, on the package's loop, when there are images to look at."""
         self._told_of = listener
 
     _told_of: Callable[[], object] | None = None
@@ -319,7 +321,7 @@ class Gallery(Panel):
         has = content.get("has")
         has = {key for key in has if isinstance(key, str)} if isinstance(has, list) else set()
         for item in self._shown[first:beyond]:
-            if item.picture is not None and item.key not in has:
+            if item.image is not None and item.key not in has:
                 self._fetch(item)
         self._let_go()
 
@@ -330,20 +332,20 @@ class Gallery(Panel):
 
     def _told(self, item: Item) -> dict[str, Any]:
         """An item as the browser knows it."""
-        picture = item.picture
+        image = item.image
         by = self._fact(self.group_by)
         return {
             "key": item.key,
             "state": item.state,
-            "title": item.prompt[: gallery_items.LONGEST_TITLE] or "Picture",
+            "title": item.prompt[: gallery_items.LONGEST_TITLE] or "Image",
             "caption": gallery_items.varying(item, [name for name in self._names if name != by]),
             "status": item.status,
             "elapsed": item.elapsed,
             "error": messages.problem(item.error) if item.error else None,
-            "favourite": picture.favourite if picture else False,
-            "rating": picture.rating if picture else 0,
-            "note": picture.note[: gallery_items.LONGEST_TITLE] if picture else "",
-            "fixed": picture is not None and not self._may_mark(picture),
+            "favourite": image.favourite if image else False,
+            "rating": image.rating if image else 0,
+            "note": image.note[: gallery_items.LONGEST_TITLE] if image else "",
+            "fixed": image is not None and not self._may_mark(image),
         }
 
     def _renew(self, item: Item) -> None:
@@ -351,7 +353,7 @@ class Gallery(Panel):
         if not self._is_seen(item):
             return
         self.send({"type": "item", "item": self._told(item)})
-        if item.picture is not None:
+        if item.image is not None:
             self._fetch(item)
 
     def _is_seen(self, item: Item) -> bool:
@@ -382,11 +384,11 @@ class Gallery(Panel):
             self._fetching.pop(key).cancel()
 
     async def _send_thumbnail(self, item: Item) -> None:
-        picture = item.picture
-        if picture is None or not self._is_seen(item):
+        image = item.image
+        if image is None or not self._is_seen(item):
             return
         try:
-            data = await self._client.history.thumbnail(picture)
+            data = await self._client.history.thumbnail(image)
         except WondaError as error:
             self.send({"type": "broken", "key": item.key, "why": error.message})
             return
@@ -419,10 +421,10 @@ class Gallery(Panel):
 
     def _choose(self, keys: list[str]) -> None:
         known = [self._at.get(key) or self._kept.get(key) for key in dict.fromkeys(keys)]
-        chosen = [item for item in known if item is not None and item.picture is not None]
+        chosen = [item for item in known if item is not None and item.image is not None]
         self._kept = {item.key: item for item in chosen}
         self.chosen = [item.key for item in chosen]
-        self.selected = [item.picture for item in chosen]
+        self.selected = [item.image for item in chosen]
 
     @open_to_all
     def _on_mark(self, content: Mapping[str, Any]) -> None:
@@ -432,24 +434,24 @@ class Gallery(Panel):
             for name, kind in MARKS.items()
             if isinstance(content.get(name), kind)
         }
-        if item is None or item.picture is None or not marks:
+        if item is None or item.image is None or not marks:
             return
-        if not self._may_mark(item.picture):
+        if not self._may_mark(item.image):
             raise InvalidInputError(
-                "picture", "Somebody else made this picture, so it is theirs to mark."
+                "image", "Somebody else made this image, so it is theirs to mark."
             )
         self._start(self._mark, item, marks)
 
-    def _may_mark(self, picture: Picture) -> bool:
-        return self._of is None or picture.made_by in self._of
+    def _may_mark(self, image: GeneratedImage) -> bool:
+        return self._of is None or image.made_by in self._of
 
     async def _mark(self, item: Item, marks: dict[str, Any]) -> None:
-        assert item.picture is not None  # noqa: S101 - see above
-        item.picture = await self._client.history.mark(item.picture, **marks)
+        assert item.image is not None  # noqa: S101 - see above
+        item.image = await self._client.history.mark(item.image, **marks)
         self.error = None
         self.send({"type": "item", "item": self._told(item)})
         self._choose(self.chosen)  # what the next cell reads has the mark too
-        self.rated = self.rated or item.picture.rating > 0
+        self.rated = self.rated or item.image.rating > 0
         if self.favourites or self.rating:
             self._arrange()
 
@@ -458,34 +460,34 @@ class Gallery(Panel):
     @open_to_all
     def _on_open(self, content: Mapping[str, Any]) -> None:
         item = self._at.get(str(content.get("key")))
-        if item is not None and item.picture is not None:
+        if item is not None and item.image is not None:
             self._start(self._open, item, content.get("view"))
 
     async def _open(self, item: Item, view: object) -> None:
-        picture = item.picture
-        assert picture is not None  # noqa: S101 - see above
+        image = item.image
+        assert image is not None  # noqa: S101 - see above
         rows = [
             {"label": gallery_items.label(name), "value": value}
             for name, value in item.facts.items()
         ]
-        if picture.seconds:
-            rows.append({"label": "took", "value": messages.duration(picture.seconds)})
-        if picture.made_at is not None:
-            made = picture.made_at.astimezone()
+        if image.seconds:
+            rows.append({"label": "took", "value": messages.duration(image.seconds)})
+        if image.made_at is not None:
+            made = image.made_at.astimezone()
             rows.append({"label": "made", "value": f"{made:%Y-%m-%d %H:%M}"})
         about = {
             "key": item.key,
             "view": view,
-            "prompt": picture.prompt,
+            "prompt": image.prompt,
             "rows": rows,
-            "code": picture.code(),
-            "note": picture.note,
-            "media_id": picture.media.media_id or "",
+            "code": image.code(),
+            "note": image.note,
+            "media_id": image.media.media_id or "",
         }
         self.send({"type": "about", **about})
         try:
-            data = await self._client.history.original(picture)
-            large = await decode_threads.decoding(_large, data)
+            data = await self._client.history.original(image)
+            large = await decode_threads.run(_large, data)
         except WondaError as error:
             self.send({"type": "large", "key": item.key, "view": view, "why": error.message})
             return
@@ -502,7 +504,7 @@ class Gallery(Panel):
             self.text = mended(text)  # as a trait it travels back
 
     def _narrow(self) -> None:
-        """Other pictures are wanted: of the journal, where it is the journal's that are shown."""
+        """Other images are wanted: of the journal, where it is the journal's that are shown."""
         if self.searches:
             self._search()
         else:
@@ -527,23 +529,23 @@ class Gallery(Panel):
     async def _find(self, text: str) -> None:
         # A screenful is there at once; the rest when nobody types any more.
         history, which = self._client.history, self._which()
-        pictures = await history.search(text, limit=FIRST_FOUND, **which)
+        images = await history.search(text, limit=FIRST_FOUND, **which)
         with self.hold_sync():
             self.error = None
-            self.more = len(pictures) == FIRST_FOUND
-            self._take([gallery_items.of_picture(picture) for picture in pictures])
+            self.more = len(images) == FIRST_FOUND
+            self._take([gallery_items.of_image(image) for image in images])
         await asyncio.sleep(REST)
         self.models = await history.models()
         if self.more:
             await self._find_all(text, which)
 
     async def _find_all(self, text: str, which: dict[str, Any]) -> None:
-        pictures = await self._client.history.search(text, limit=MOST_FOUND, **which)
-        count = len(pictures)
+        images = await self._client.history.search(text, limit=MOST_FOUND, **which)
+        count = len(images)
         if count == MOST_FOUND:
             count = await self._client.history.count(text, **which)
         with self.hold_sync():
-            self._take([gallery_items.of_picture(picture) for picture in pictures])
+            self._take([gallery_items.of_image(image) for image in images])
             self.more = False
             self.note = (
                 f"The newest {MOST_FOUND:,} of {count:,}; more words or a shorter time find "
@@ -562,7 +564,7 @@ class Gallery(Panel):
             self.text = self.model = self.since = self.until = ""
 
     def _news(self) -> None:
-        """One more picture is in the journal; look once for many that come together."""
+        """One more image is in the journal; look once for many that come together."""
         if not self._stale and not self._closed:
             self._stale = True
             asyncio.get_running_loop().call_later(NEWS, self._look_again)
@@ -573,7 +575,7 @@ class Gallery(Panel):
             self._search()
 
     def look_for_others(self) -> None:
-        """Look whether there are other pictures than before, by whoever made. On the loop only."""
+        """Look whether there are other images than before, by whoever made. On the loop only."""
         if self.searches and not self._stale and not self._closed:
             self._stale = True
             self._start(self._compare_with_journal)
@@ -581,21 +583,21 @@ class Gallery(Panel):
     async def _compare_with_journal(self) -> None:
         await asyncio.sleep(NEWS)
         self._stale = False
-        # A picture that was asked for earlier may have been made later: the newest tells nothing.
+        # An image that was asked for earlier may have been made later: the newest tells nothing.
         which = self._which()
         found = await self._client.history.search(self.text, limit=FIRST_FOUND, **which)
         known = [item.key for item in self._items[:FIRST_FOUND]]
-        if [gallery_items.of_picture(picture).key for picture in found] != known:
+        if [gallery_items.of_image(image).key for image in found] != known:
             self._search()
 
     def refresh(self) -> None:
         """Look into the journal again; returns at once."""
         if self.searches:
-            event_loop.post(self._search)
+            event_loop.call_soon(self._search)
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        """What is chosen, or else all that is shown; see `storyboards.Shows`."""
-        shown = [item.picture for item in self._shown if item.picture]
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        """What is chosen, or else all that is shown; see `storyboard.Shows`."""
+        shown = [item.image for item in self._shown if item.image]
         return self._client.history, list(self.selected or shown)
 
     @requires(Permission.EXPORT)
@@ -604,37 +606,35 @@ class Gallery(Panel):
         if kind in {"csv", "json", "folder", "html"}:
             self._start(self._export, self._shows()[1], kind)
 
-    async def _export(self, pictures: list[Picture], kind: str) -> None:
+    async def _export(self, images: list[GeneratedImage], kind: str) -> None:
         self.error = None
-        name = "wonda pictures" if kind == "folder" else f"wonda-pictures.{kind}"
-        self.note = f"Exporting {_counted(len(pictures))}…"
+        name = "wonda images" if kind == "folder" else f"wonda-images.{kind}"
+        self.note = f"Exporting {_counted(len(images))}…"
         try:
-            path = await self._client.history.export(
-                pictures, await event_loop.in_thread(Path, name)
-            )
+            path = await self._client.history.export(images, await event_loop.to_thread(Path, name))
         except InvalidInputError:
             self.note = ""
             raise
-        self.note = f"Exported {_counted(len(pictures))} to {path.name}"
+        self.note = f"Exported {_counted(len(images))} to {path.name}"
 
     def on(
         self,
         name: str,
         label: str,
-        act: Callable[[list[Picture]], object],
+        act: Callable[[list[GeneratedImage]], object],
         *,
         least: int = 1,
         most: int = 1,
         needs: Permission | None,
     ) -> None:
-        """Offer something to do with chosen pictures.
+        """Offer something to do with chosen images.
 
         Parameters
         ----------
         name, label : str
             What it is called here, and on its button.
         act : callable
-            Called on the package's loop with the pictures.
+            Called on the package's loop with the images.
         least, most : int
             How many it takes.
         needs : Permission or None
@@ -665,9 +665,9 @@ class Gallery(Panel):
         keys = content.get("keys")
         asked = dict.fromkeys(map(str, keys)) if isinstance(keys, list) else ()
         items = [self._at.get(key) or self._kept.get(key) for key in asked]
-        pictures = [item.picture for item in items if item is not None and item.picture is not None]
-        if action.least <= len(pictures) <= action.most:
-            action.act(pictures)
+        images = [item.image for item in items if item is not None and item.image is not None]
+        if action.least <= len(images) <= action.most:
+            action.act(images)
 
     @requires(Permission.GENERATE)
     def _on_retry(self, content: Mapping[str, Any]) -> None:
@@ -677,10 +677,10 @@ class Gallery(Panel):
 
 
 class _Action(NamedTuple):
-    """Something to do with chosen pictures, see `Gallery.on`."""
+    """Something to do with chosen images, see `Gallery.on`."""
 
     label: str
-    act: Callable[[list[Picture]], object]
+    act: Callable[[list[GeneratedImage]], object]
     least: int
     most: int
     needs: Permission | None
@@ -701,4 +701,4 @@ def _day(name: str, text: str) -> date | None:
 
 
 def _counted(count: int) -> str:
-    return f"{count:,} picture{'' if count == 1 else 's'}"
+    return f"{count:,} image{'' if count == 1 else 's'}"

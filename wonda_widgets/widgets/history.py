@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..client import selection
 from ..utils import suggestions
-from ._parts.publish_forms import Posts
+from ._parts.publish_forms import PublishForms
 from ._shared.permissions import Permission
 from .compare import FEWEST, MOST, Compare
 from .gallery import Gallery
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..models import Media
 
 GENERATE = Permission.GENERATE
 
 
-class History(Posts):
+class History(PublishForms):
     """Everything ever made with this journal: searched, compared, reopened as a filled form.
 
-    Type words of a prompt to find its pictures. `Use prompt` opens a `Studio` below with
-    prompt, model and parameters of a picture; `Use as reference` gives it the picture.
+    Type words of a prompt to find its images. `Use prompt` opens a `Studio` below with
+    prompt, model and parameters of an image; `Use as reference` gives it the image.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class History(Posts):
 
     Attributes
     ----------
-    selected : list of Picture
+    selected : list of Image
         What was chosen, for the next cell.
 
     Examples
@@ -56,7 +56,7 @@ class History(Posts):
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments(History.__init__, unknown)
-        used, owned = selection.chosen(wonda)
+        used, owned = selection.choose(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)
         self.studio = Studio(used, banner=False, story=False)
@@ -66,7 +66,7 @@ class History(Posts):
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
         self.gallery.on("form", "Use prompt…", lambda some: self._fill(some[0]), needs=GENERATE)
         self._posts_from(self.gallery)
-        self.gallery.on_pictures(self._has_story)
+        self.gallery.on_images(self._has_story)
         self.gallery.on(
             "reference",
             "Use as reference…",
@@ -75,24 +75,24 @@ class History(Posts):
         )
 
     @property
-    def selected(self) -> list[Picture]:
-        """The chosen pictures."""
+    def selected(self) -> list[GeneratedImage]:
+        """The chosen images."""
         return list(self.gallery.selected)
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        return self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        return self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
 
     def __repr__(self) -> str:
         return "<History>"
 
     # ------------------------------------------------------------ on the loop
 
-    def _compare(self, pictures: list[Picture]) -> None:
-        self.compare.show(pictures)
+    def _compare(self, images: list[GeneratedImage]) -> None:
+        self.compare.show(images)
         self._bring(self.compare, back=self.gallery)
 
-    def _fill(self, picture: Picture) -> None:
-        self.studio.prompt_form.fill(picture)
+    def _fill(self, image: GeneratedImage) -> None:
+        self.studio.prompt_form.fill(image)
         self._bring(self.studio)
 
     def _refer(self, media: Media) -> None:

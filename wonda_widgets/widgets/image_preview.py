@@ -1,4 +1,4 @@
-"""`ImagePreview`: the picture, small on the wire and whole on disk."""
+"""`ImagePreview`: the image, small on the wire and whole on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
     from ..jobs.job import Job
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..models import Media
 
 LARGE = 2048  # pixels, the longest side of what a click opens
@@ -33,7 +33,7 @@ THUMB_BYTES = 20_000
 
 
 class Shown:
-    """A picture that this panel has shown: what it is, how it was made, and small copies."""
+    """An image that this panel has shown: what it is, how it was made, and small copies."""
 
     def __init__(  # noqa: PLR0917 - what `_copies` gives, in its order
         self,
@@ -58,7 +58,7 @@ class Shown:
 
 
 class ImagePreview(Panel):
-    """Shows a picture of the service: bounded on the wire, whole when saved.
+    """Shows an image of the service: bounded on the wire, whole when saved.
 
     The preview has at most 1024 pixels on its longer side and 400 KB, whatever
     came in; `Open` shows it larger; `Save` writes the original beside the
@@ -67,12 +67,12 @@ class ImagePreview(Panel):
 
     Parameters
     ----------
-    media : Media, Picture or Job, optional
+    media : Media, Image or Job, optional
         What to show, of a job its result; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
         Without it: the client of the image or job.
     alt : str
-        The picture in words, for people who cannot see it.
+        The image in words, for people who cannot see it.
 
     Examples
     --------
@@ -90,16 +90,16 @@ class ImagePreview(Panel):
     state = traitlets.Unicode("empty").tag(sync=True)
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
     waiting = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the picture is an old one, kept until the next is there."""
+    """Whether the image is an old one, kept until the next is there."""
     shape = traitlets.Unicode("").tag(sync=True)
     """The aspect ratio of the empty frame, e.g. ``"4:5"``."""
     saved = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether somebody edits pictures, so that there is a button for it."""
+    """Whether somebody edits images, so that there is a button for it."""
 
     def __init__(
         self,
-        media: Media | Picture | Job | None = None,
+        media: Media | GeneratedImage | Job | None = None,
         *,
         wonda: Wonda | AsyncWonda | None = None,
         alt: str = "",
@@ -123,7 +123,7 @@ class ImagePreview(Panel):
 
     @property
     def shown(self) -> Shown | None:
-        """The picture that is shown, with how it was made."""
+        """The image that is shown, with how it was made."""
         return self._shown
 
     def show(
@@ -136,7 +136,7 @@ class ImagePreview(Panel):
         then: Callable[[Shown], object] | None = None,
         behind: bool = False,
     ) -> None:
-        """Fetch a media's picture and show it when it is there; returns at once.
+        """Fetch a media's image and show it when it is there; returns at once.
 
         Parameters
         ----------
@@ -151,13 +151,13 @@ class ImagePreview(Panel):
         behind : bool
             Only fetch it for `then`; what is shown stays.
         """
-        event_loop.post(
+        event_loop.call_soon(
             lambda: self._start(self._fetch, media, made or {}, job_id, note, then, behind)
         )
 
     def show_again(self, shown: Shown, note: str = "") -> None:
-        """Show a picture from before, without fetching it again; returns at once."""
-        event_loop.post(lambda: self._present(shown, None, note))
+        """Show an image from before, without fetching it again; returns at once."""
+        event_loop.call_soon(lambda: self._present(shown, None, note))
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the original to `path` (a file or a folder) and say where it went.
@@ -167,18 +167,18 @@ class ImagePreview(Panel):
         Raises
         ------
         ValueError
-            If no picture is shown.
+            If no image is shown.
         OSError
             If it cannot be written.
         UnsafeMediaError, APIError, ServiceUnreachableError
             If the original cannot be fetched again.
         """
         if self._shown is None:
-            raise ValueError("There is no picture to save yet.")
-        return event_loop.call(self._save(self._shown, path))
+            raise ValueError("There is no image to save yet.")
+        return event_loop.run_blocking(self._save(self._shown, path))
 
     def on_edit(self, listener: Callable[[Shown], object]) -> None:
-        """Offer to edit: `listener` is called, on the package's loop, with the picture."""
+        """Offer to edit: `listener` is called, on the package's loop, with the image."""
         self._edits = listener
         self.editable = True
 
@@ -192,20 +192,20 @@ class ImagePreview(Panel):
     def image(self) -> Image.Image:
         """The original, decoded, as a `PIL.Image`."""
         if self._shown is None:
-            raise ValueError("There is no picture yet.")
-        from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when a picture is there
+            raise ValueError("There is no image yet.")
+        from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when an image is there
 
-        return decode.full_size(event_loop.call(self.original(self._shown)))
+        return decode.full_size(event_loop.run_blocking(self.original(self._shown)))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         made = self._shown.made if self._shown else {}
         return [
             ("Prompt", str(made.get("prompt") or "")),
             ("Model", str(made.get("model") or "")),
-            ("Picture", self.facts),
+            ("Image", self.facts),
         ]
 
-    def _kept_picture(self) -> tuple[bytes, str]:
+    def _kept_image(self) -> tuple[bytes, str]:
         return self.data, self.alt
 
     # ------------------------------------------------------------ showing
@@ -224,20 +224,18 @@ class ImagePreview(Panel):
             with self.hold_sync():
                 self.error = None
                 self.saved = ""
-                self.waiting = self._shown is not None  # the last picture stays until then
+                self.waiting = self._shown is not None  # the last image stays until then
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            copies = await decode_threads.decoding(
-                _copies, data, then is not None, _is_drawing(media)
-            )
+            copies = await decode_threads.run(_copies, data, then is not None, _is_drawing(media))
         except Exception:
             if self._wanted is media:
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
         shown = Shown(media, made, job_id, *copies)
-        if self._wanted is media:  # else another picture was asked for meanwhile
+        if self._wanted is media:  # else another image was asked for meanwhile
             self._present(shown, data, note)
         if then is not None:  # at once: what is in sight is what will be posted
             then(shown)
@@ -247,11 +245,11 @@ class ImagePreview(Panel):
             return
         self._shown, self._original, self._wanted = shown, original, shown.media
         small = shown.preview
-        facts = messages.picture(small.width, small.height, small.format, small.size)
+        facts = messages.image(small.width, small.height, small.format, small.size)
         with self.hold_sync():
             self.data = small.data
             self.mime_type = small.mime_type
-            self.alt = shown.prompt or self._own_alt or "Picture"
+            self.alt = shown.prompt or self._own_alt or "Image"
             self.facts = f"{facts} · {note}" if note else facts
             self.media_id = shown.media.media_id or ""
             self.state = "ready"
@@ -277,7 +275,7 @@ class ImagePreview(Panel):
     # ------------------------------------------------------------ larger, saved, downloaded
 
     async def original(self, shown: Shown) -> bytes:
-        """The original's bytes, fetched again if they are of an earlier picture."""
+        """The original's bytes, fetched again if they are of an earlier image."""
         if shown is self._shown and self._original is not None:
             return self._original
         data = await self._client.media.download(shown.media)
@@ -291,7 +289,7 @@ class ImagePreview(Panel):
             self._start(self._send_large, self._shown)
 
     async def _send_large(self, shown: Shown) -> None:
-        large = await decode_threads.decoding(
+        large = await decode_threads.run(
             _large, await self.original(shown), _is_drawing(shown.media)
         )
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
@@ -308,7 +306,7 @@ class ImagePreview(Panel):
             path = await self._save(shown, None)
         except OSError as error:
             self.error = {
-                "title": "The picture was not saved.",
+                "title": "The image was not saved.",
                 "text": f"{Path.cwd()} cannot be written to: {error.strerror or error}. "
                 "Download it, or call preview.save(path) with another folder.",
                 "field": "",
@@ -324,7 +322,7 @@ class ImagePreview(Panel):
         def write() -> Path:
             return save_original.write(path, _file_name(shown), _with_texts(data, shown))
 
-        return await event_loop.in_thread(write)
+        return await event_loop.to_thread(write)
 
     @open_to_all
     def _on_download(self, content: dict[str, Any]) -> None:
@@ -332,7 +330,7 @@ class ImagePreview(Panel):
             self._start(self._send_original, self._shown, content.get("view"))
 
     async def _send_original(self, shown: Shown, view: object) -> None:
-        data = await event_loop.in_thread(_with_texts, await self.original(shown), shown)
+        data = await event_loop.to_thread(_with_texts, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
         # Of several views only the one that asked is to save it.

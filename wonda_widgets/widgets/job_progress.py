@@ -57,7 +57,7 @@ class JobProgress(WatchingPanel):
             self._watch(job)
         else:
             self._job = job
-            event_loop.post(lambda: self._watch(job))
+            event_loop.call_soon(lambda: self._watch(job))
 
 
 def _check(job: object) -> None:

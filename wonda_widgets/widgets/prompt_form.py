@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
     from ..journal.budgets import Budget
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..models import ImageModel, Snapshot
 
 #: Seconds of rest after a change before its price is asked for.
@@ -31,7 +31,7 @@ PRICE_PAUSE = 0.25
 
 
 class PromptForm(ReferencesPanel):
-    """Asks for a picture: prompt, model, the model's parameters, cost, `Generate`.
+    """Asks for an image: prompt, model, the model's parameters, cost, `Generate`.
 
     Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter
     (or Cmd+Enter) generates too. While its job runs, the form takes no second
@@ -72,7 +72,7 @@ class PromptForm(ReferencesPanel):
     models: Any = traitlets.List().tag(sync=True)
     """What the service offers, with each model's fields; filled in the background."""
     price = traitlets.Unicode("").tag(sync=True)
-    """What one picture costs, for people."""
+    """What one image costs, for people."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"``, ``"sending"``, ``"running"``; or
     ``"unknown"`` after a request whose outcome is not known."""
@@ -100,9 +100,9 @@ class PromptForm(ReferencesPanel):
         super().__init__(
             wonda, prompt=prompt, model=model or "", params=dict(params or {}), **traits
         )
-        self.observe(lambda _: event_loop.post(self._ask_price), ["model", "params"])
-        self.observe(lambda _: event_loop.post(self._say_references), "model")
-        event_loop.post(self._load)
+        self.observe(lambda _: event_loop.call_soon(self._ask_price), ["model", "params"])
+        self.observe(lambda _: event_loop.call_soon(self._say_references), "model")
+        event_loop.call_soon(self._load)
 
     @property
     def job(self) -> Job | None:
@@ -113,22 +113,20 @@ class PromptForm(ReferencesPanel):
         """Have `listener` called, on the package's loop, with each new job."""
         self._listeners.append(listener)
 
-    def fill(self, picture: Picture) -> None:
-        """Take prompt, model and parameters of a picture; returns at once."""
+    def fill(self, image: GeneratedImage) -> None:
+        """Take prompt, model and parameters of an image; returns at once."""
         with self.hold_sync():
-            self.prompt = picture.prompt
-            if picture.model:
-                self.model = picture.model
+            self.prompt = image.prompt
+            if image.model:
+                self.model = image.model
             found = self._fields.get(self.model)
             # What was left to the model is shown as what the model takes then.
-            self.params = (
-                parameters.chosen(found, picture.params) if found else dict(picture.params)
-            )
+            self.params = parameters.select(found, image.params) if found else dict(image.params)
 
     def submit(self) -> None:
         """Do what `Generate` does, with the present values, and return at once."""
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
-        event_loop.post(lambda: self._guard(self._on_submit, content))
+        event_loop.call_soon(lambda: self._guard(self._on_submit, content))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
@@ -223,7 +221,7 @@ class PromptForm(ReferencesPanel):
         if any(parameters.problem(field, params.get(field.name)) for field in found):
             self.price = ""
             return
-        choice = parameters.chosen(found, params)
+        choice = parameters.select(found, params)
         asked = msgspec.json.encode([model, choice])
         if asked not in self._prices:
             self.price = ""  # rather none than that of the last choice
@@ -267,7 +265,7 @@ class PromptForm(ReferencesPanel):
         references = self._attachments(model)
         self.state = "sending"
         asked = prompt if prompt.strip() else None
-        self._start(self._generate, asked, model, parameters.chosen(found, params), references)
+        self._start(self._generate, asked, model, parameters.select(found, params), references)
 
     @requires(Permission.GENERATE)
     def _on_settled(self, _content: object) -> None:

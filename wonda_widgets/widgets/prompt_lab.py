@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..client import selection
-from ..matrix.matrix import AT_ONCE
+from ..matrix.matrix import DEFAULT_CONCURRENCY
 from ..utils import suggestions
 from ._parts.composite import columns
 from ._parts.lab_form import BUDGET, LabForm
-from ._parts.publish_forms import PUBLISH, Posts
+from ._parts.publish_forms import PUBLISH, PublishForms
 from ._shared.permissions import Permission
 from .compare import FEWEST, MOST, Compare
 from .edit_form import EditForm
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..journal.images import Picture
+    from ..journal.images import GeneratedImage
     from ..matrix.matrix import Matrix
     from ..models import Media
 
 EDIT = Permission.EDIT
 
 
-class PromptLab(Posts):
+class PromptLab(PublishForms):
     """A bench for prompts: a template with placeholders, times models, times parameters.
 
-    The plan and its price are there before anything is made. Pictures fill the grid as they
+    The plan and its price are there before anything is made. Images fill the grid as they
     are made; choose some to compare them, and one to publish it.
 
     Parameters
@@ -57,7 +57,7 @@ class PromptLab(Posts):
     ----------
     matrix : Matrix or None
         What runs or ran last, for the next cell: ``pandas.DataFrame(lab.matrix.rows())``.
-    selected : list of Picture
+    selected : list of Image
         What was chosen.
 
     Examples
@@ -75,13 +75,13 @@ class PromptLab(Posts):
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
         budget: float = BUDGET,
-        at_once: int = AT_ONCE,
+        at_once: int = DEFAULT_CONCURRENCY,
         confirm_publish: bool = True,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments(PromptLab.__init__, unknown)
-        used, owned = selection.chosen(wonda)
+        used, owned = selection.choose(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.form = LabForm(
             template=template,
@@ -106,7 +106,7 @@ class PromptLab(Posts):
         self.form.on_run(self._begun)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
         self._posts_from(self.gallery)
-        self.gallery.on_pictures(self._has_story)
+        self.gallery.on_images(self._has_story)
         self.gallery.on("edit", "Edit…", lambda some: self._edit(some[0]), needs=EDIT)
         self.compare.on("publish", "Publish…", self._publish, needs=PUBLISH)
         self.compare.on("edit", "Edit…", self._edit, needs=EDIT)
@@ -119,12 +119,12 @@ class PromptLab(Posts):
         return self.form.matrix
 
     @property
-    def selected(self) -> list[Picture]:
-        """The chosen pictures."""
+    def selected(self) -> list[GeneratedImage]:
+        """The chosen images."""
         return list(self.gallery.selected)
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        return self.gallery._shows()  # noqa: SLF001 - see `storyboards.Shows`
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        return self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
 
     def __repr__(self) -> str:
         return f"<PromptLab {self.matrix or 'nothing made yet'}>"
@@ -148,15 +148,15 @@ class PromptLab(Posts):
         if len(varied) > 1 and not self.gallery.group_by:
             self.gallery.group_by = varied[0]
 
-    def _compare(self, pictures: list[Picture]) -> None:
-        self.compare.show(pictures)
+    def _compare(self, images: list[GeneratedImage]) -> None:
+        self.compare.show(images)
         self._bring(self.compare, back=self.gallery)
 
-    def _edit(self, picture: Picture) -> None:
+    def _edit(self, image: GeneratedImage) -> None:
         self._bring(self.edit_form, back=self.gallery)
-        then = partial(self._use_edited, picture)
-        self.edit_form.reopen(picture.media, picture.request, then=then)
+        then = partial(self._use_edited, image)
+        self.edit_form.reopen(image.media, image.request, then=then)
 
-    def _use_edited(self, of: Picture, media: Media) -> None:
+    def _use_edited(self, of: GeneratedImage, media: Media) -> None:
         self._bring(self.publish_form)
         self._offer_media(media, of.prompt)

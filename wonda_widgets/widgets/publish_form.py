@@ -13,7 +13,7 @@ from ..utils import event_loop
 from ._shared.panel import css, esm
 from ._shared.permissions import Permission, requires
 from ._shared.preflight_panel import (
-    Picture,
+    PostImage,
     PreflightPanel,
     facts_of,
     looked_at,
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
     from ..jobs.job import Job
-    from ..journal.images import Picture as Made
+    from ..journal.images import GeneratedImage as Made
     from ..models import Media
 
 
 class PublishForm(PreflightPanel):
-    """Publishes a picture to Instagram: account, caption, alt text, a summary, one post.
+    """Publishes an image to Instagram: account, caption, alt text, a summary, one post.
 
     `Publish` shows what will go where; only `Publish now` sends it. However often
     it is clicked, one click is one post.
 
     Before that it says what Instagram is not likely to take, and offers to fix it:
-    the picture is changed here, uploaded, and the changed one is what gets posted.
+    the image is changed here, uploaded, and the changed one is what gets posted.
     This advises; it can be posted all the same. It can also be scheduled, 5 minutes to 29
     days ahead.
 
     Parameters
     ----------
-    media_id : str, Media, Picture or Job, optional
+    media_id : str, Media, Image or Job, optional
         What to publish, of a job its result; can be set later, and the form is off until then.
         Of an id alone nothing is known; all others are looked at.
     wonda : Wonda or AsyncWonda, optional
@@ -93,7 +93,7 @@ class PublishForm(PreflightPanel):
             **traits,
         )
         if media is not None:
-            event_loop.post(lambda: self._start(self._learn, media))
+            event_loop.call_soon(lambda: self._start(self._learn, media))
 
     def offer(
         self,
@@ -104,12 +104,12 @@ class PublishForm(PreflightPanel):
         preview: Preview | None = None,
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Make another picture the one to publish. On the loop only.
+        """Make another image the one to publish. On the loop only.
 
         While a post is on its way it waits; a summary that is shown is closed,
-        because it spoke of the other picture. The caption stays. The alt text is
-        replaced, unless somebody changed what the last picture had brought. What
-        was changed about the same picture stays changed.
+        because it spoke of the other image. The caption stays. The alt text is
+        replaced, unless somebody changed what the last image had brought. What
+        was changed about the same image stays changed.
 
         Parameters
         ----------
@@ -117,12 +117,12 @@ class PublishForm(PreflightPanel):
         thumb : bytes
             A small copy to show; without it, one is made of `preview`.
         preview : Preview, optional
-            What is known of the picture; without it nothing is claimed about it.
+            What is known of the image; without it nothing is claimed about it.
         original : callable, optional
             Gives the original's bytes, for a fix; without it none is offered.
         """
         facts = facts_of(preview) if preview else None
-        self._offer(Picture(media_id, thumb, facts, original), alt_text, preview)
+        self._offer(PostImage(media_id, thumb, facts, original), alt_text, preview)
 
     async def show(
         self,
@@ -131,7 +131,7 @@ class PublishForm(PreflightPanel):
         alt_text: str = "",
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Fetch a picture, look at it, and make it the one to publish. On the loop only.
+        """Fetch an image, look at it, and make it the one to publish. On the loop only.
 
         Parameters
         ----------
@@ -147,18 +147,18 @@ class PublishForm(PreflightPanel):
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
-        preview = await event_loop.in_thread(looked_at, await fetch())
+        preview = await event_loop.to_thread(looked_at, await fetch())
         if self._wanted is not media:
             return  # another one was asked for meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
 
-    def _offer(self, picture: Picture, alt_text: str, preview: Preview | None) -> None:
-        if picture.media_id in {self.media_id, self._original and self._original.media_id}:
+    def _offer(self, image: PostImage, alt_text: str, preview: Preview | None) -> None:
+        if image.media_id in {self.media_id, self._original and self._original.media_id}:
             self._next = None  # somebody came back to it
             return
         # What is on its way, or may be, stays in sight.
         if self.step in {"sending", "running", "unknown", "checking"}:
-            self._next = (picture, alt_text, preview)
+            self._next = (image, alt_text, preview)
             return
         self._next = None
         with self.hold_sync():
@@ -168,13 +168,13 @@ class PublishForm(PreflightPanel):
             self.job_phase = "none"
             self.settled = ""
             self.error = None
-            self._take(picture, preview)
+            self._take(image, preview)
 
     _wanted: Media | None = None
-    _next: tuple[Picture, str, Preview | None] | None = None
+    _next: tuple[PostImage, str, Preview | None] | None = None
     _offered_alt = ""
 
-    def _kept_picture(self) -> tuple[bytes, str]:
+    def _kept_image(self) -> tuple[bytes, str]:
         return self.thumb, self.alt_text
 
     @property

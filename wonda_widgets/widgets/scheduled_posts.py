@@ -40,7 +40,7 @@ class ScheduledPosts(Panel):
 
     posts: Any = traitlets.List().tag(sync=True)
     """Of each: ``job_id``, ``due`` (seconds since 1970; 0 if not known), ``account``,
-    ``caption`` and ``pictures`` (how many)."""
+    ``caption`` and ``images`` (how many)."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"ready"``, ``"off"`` (the account has no scheduling) or ``"broken"``."""
     canceling = traitlets.Unicode("").tag(sync=True)
@@ -54,7 +54,7 @@ class ScheduledPosts(Panel):
 
     def refresh(self) -> None:
         """Look at the list again; returns at once."""
-        event_loop.post(lambda: self._start(self._load))
+        event_loop.call_soon(lambda: self._start(self._load))
 
     async def _load(self) -> None:
         try:
@@ -127,5 +127,5 @@ def _told(post: ScheduledPost, names: Mapping[str, str]) -> dict[str, Any]:
         "due": post.scheduled_for.timestamp() if post.scheduled_for else 0.0,
         "account": names.get(account, ""),
         "caption": (post.caption or "")[:LONGEST],
-        "pictures": len(post.media_ids),
+        "images": len(post.media_ids),
     }

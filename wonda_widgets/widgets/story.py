@@ -1,4 +1,4 @@
-"""`Story`: what was made and posted today, as it happens."""
+"""`Timeline`: what was made and posted today, as it happens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import WondaError
 from ..export import timeline
 from ..jobs.job import Job
 from ..journal import budgets
-from ..journal.images import Picture
+from ..journal.images import GeneratedImage
 from ..models import Media, one_line
 from ..utils import event_loop
 from ._shared.panel import Panel, css, esm
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
-    from ..export.timeline import Chapter
+    from ..export.timeline import ImageTimeline
 
-MOST = 30  # pictures
+MOST = 30  # images
 REST = 0.5  # seconds, so that many changes that come together are told once
 
 
-class Story(Panel):
-    """Today's story: each picture with its time, its words, and where it was posted.
+class Timeline(Panel):
+    """Today's story: each image with its time, its words, and where it was posted.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Story(Panel):
 
     Examples
     --------
-    >>> Story(wonda)
+    >>> Timeline(wonda)
     """
 
     _esm = esm("story")
@@ -48,21 +48,21 @@ class Story(Panel):
     """Newest first, of each: ``key``, ``time`` (seconds since 1970), ``title``, ``did`` (what
     was done with it, in words) and ``link``."""
     summary = traitlets.Unicode("").tag(sync=True)
-    """All in a line: ``"6 pictures, 1 edited, 2 posted"``."""
+    """All in a line: ``"6 images, 1 edited, 2 posted"``."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"`` or ``"ready"``."""
 
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
-        if isinstance(wonda, Job | Picture | Media | list | tuple):
+        if isinstance(wonda, Job | GeneratedImage | Media | list | tuple):
             raise TypeError(
                 "Story shows what its client made today. For a page of some images or jobs, call "
                 "ww.storyboard(images, path)."
             )
-        self._told: list[Chapter] = []
+        self._told: list[ImageTimeline] = []
         self._due = False
         super().__init__(wonda, **traits)
         self._unwatch.append(self._client.history.watch(self.refresh_soon))
-        event_loop.post(self.refresh_soon)
+        event_loop.call_soon(self.refresh_soon)
 
     def refresh_soon(self) -> None:
         """Look into the journal again, once for many changes. On the loop only."""
@@ -85,9 +85,9 @@ class Story(Panel):
             self.summary = f"{timeline.summary(self._told)}.{more}" if self._told else ""
             self.state = "ready"
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        """In the order in which it happened; see `storyboards.Shows`."""
-        return self._client.history, [chapter.picture for chapter in self._told[::-1]]
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        """In the order in which it happened; see `storyboard.Shows`."""
+        return self._client.history, [chapter.image for chapter in self._told[::-1]]
 
     @open_to_all
     def _on_thumbs(self, content: Mapping[str, Any]) -> None:
@@ -95,31 +95,31 @@ class Story(Panel):
         wanted = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
         for chapter in self._told:
             if _key(chapter) in wanted:
-                self._start(self._send_thumb, chapter.picture)
+                self._start(self._send_thumb, chapter.image)
 
-    async def _send_thumb(self, picture: Picture) -> None:
+    async def _send_thumb(self, image: GeneratedImage) -> None:
         try:
-            data = await self._client.history.thumbnail(picture)
+            data = await self._client.history.thumbnail(image)
         except WondaError:  # the words tell of it all the same
             return
         if not self._closed:
-            self.send({"type": "thumb", "key": picture.media.media_id}, [data])
+            self.send({"type": "thumb", "key": image.media.media_id}, [data])
 
 
-def _key(chapter: Chapter) -> str:
-    return chapter.picture.media.media_id or ""
+def _key(chapter: ImageTimeline) -> str:
+    return chapter.image.media.media_id or ""
 
 
-def _entry(chapter: Chapter) -> dict[str, Any]:
-    picture = chapter.picture
-    made = chapter.asked_at or picture.made_at
+def _entry(chapter: ImageTimeline) -> dict[str, Any]:
+    image = chapter.image
+    made = chapter.asked_at or image.made_at
     did = ["edited"] if chapter.changes else []
     did += [f"{post.state} · {post.account}" for post in chapter.posts if post.state != "canceled"]
     link = next((post.permalink for post in chapter.posts if post.permalink), None)
     return {
         "key": _key(chapter),
         "time": made.timestamp() if made else 0.0,
-        "title": one_line(picture.prompt)[:300] or "Picture",
+        "title": one_line(image.prompt)[:300] or "Image",
         "did": ", ".join(did),
         "posted": chapter.is_posted,
         "link": link or "",

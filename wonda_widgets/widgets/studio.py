@@ -1,4 +1,4 @@
-"""`Studio`: prompt, progress, picture and post in one panel."""
+"""`Studio`: prompt, progress, image and post in one panel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import NoMediaError
 from ..utils import event_loop, suggestions
 from ._parts.composite import columns
 from ._parts.filmstrip import Filmstrip
-from ._parts.publish_forms import Posts
+from ._parts.publish_forms import PublishForms
 from ._parts.unfinished import Unfinished
 from ._shared import messages
 from ._shared.permissions import Permission
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
     from ..journal.budgets import Budget
-    from ..journal.entries import Record
-    from ..journal.images import Picture
+    from ..journal.entries import JournalEntry
+    from ..journal.images import GeneratedImage
     from ..models import Media, Snapshot
     from .edit_form import EditForm
     from .image_preview import Shown
 
 
-class Studio(Posts):
+class Studio(PublishForms):
     """The whole flow in one panel: from a prompt to a published post.
 
-    Type a prompt, press `Generate`, watch the job, look at the picture, press
+    Type a prompt, press `Generate`, watch the job, look at the image, press
     `Publish`. What an earlier kernel left unfinished is offered to be gone on with.
 
-    Without a key it runs on a sandbox and says so: pictures are made
+    Without a key it runs on a sandbox and says so: images are made
     up and nothing is published.
 
     Parameters
@@ -53,7 +53,7 @@ class Studio(Posts):
     caption : str
         To begin with.
     budget : Budget, optional
-        What may be spent on pictures.
+        What may be spent on images.
     banner : bool
         Whether it tells that it runs on a sandbox.
     of : list of str, optional
@@ -94,7 +94,7 @@ class Studio(Posts):
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments(Studio.__init__, unknown)
-        used, owned = selection.chosen(wonda)
+        used, owned = selection.choose(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.unfinished = Unfinished(used, self._go_on, self._check, of=of)
         self.prompt_form = PromptForm(
@@ -103,7 +103,7 @@ class Studio(Posts):
         self.progress = JobProgress(**inside)
         self.preview = ImagePreview(**inside)
         self.filmstrip = Filmstrip(self._choose)
-        self.edit_form: EditForm | None = None  # few pictures are edited
+        self.edit_form: EditForm | None = None  # few images are edited
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **inside)
         work, stage = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
         rows = [self.unfinished, work, self.publish_form]
@@ -112,8 +112,8 @@ class Studio(Posts):
         )
         self.prompt_form.on_job(self._began)
         self.preview.on_edit(self._edit)
-        self.prompt_form.observe(lambda _: event_loop.post(self._shape), ["model", "params"])
-        event_loop.post(self._shape)  # the models may have come before anyone observed them
+        self.prompt_form.observe(lambda _: event_loop.call_soon(self._shape), ["model", "params"])
+        event_loop.call_soon(self._shape)  # the models may have come before anyone observed them
 
     # ------------------------------------------------------------ for the next cell
 
@@ -124,11 +124,11 @@ class Studio(Posts):
 
     @property
     def media(self) -> Media | None:
-        """What is shown; None before the first picture."""
+        """What is shown; None before the first image."""
         return self.preview.media
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        """All that was made here, oldest first; see `storyboards.Shows`."""
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        """All that was made here, oldest first; see `storyboard.Shows`."""
         # An edit has the job of what it was made of, and is told with it.
         job_ids = dict.fromkeys(shown.job_id for shown in self.filmstrip.shown[::-1])
         attach = self._used.jobs.attach
@@ -144,30 +144,30 @@ class Studio(Posts):
 
     # ------------------------------------------------------------ for a dashboard
 
-    def go_on(self, given: list[Record]) -> None:
+    def go_on(self, given: list[JournalEntry]) -> None:
         """Follow these entries of the journal from where they stand. On the loop only."""
         for record in self._go_on(given):  # of several posts the others are followed unseen
             self._used.jobs.resume(record)
 
-    def show(self, picture: Picture, *, behind: bool = False) -> None:
-        """Have a picture of before here again: to look at, edit and post. On the loop only.
+    def show(self, image: GeneratedImage, *, behind: bool = False) -> None:
+        """Have an image of before here again: to look at, edit and post. On the loop only.
 
         With `behind` it only joins the earlier ones.
         """
-        note = messages.duration(picture.seconds) if picture.seconds else ""
-        about: dict[str, Any] = {"job_id": picture.job_id, "note": note, "behind": behind}
+        note = messages.duration(image.seconds) if image.seconds else ""
+        about: dict[str, Any] = {"job_id": image.job_id, "note": note, "behind": behind}
         self.preview.show(
-            picture.media, picture.request, then=lambda shown: self._arrived(shown, note), **about
+            image.media, image.request, then=lambda shown: self._arrived(shown, note), **about
         )
 
-    def _arrived(self, picture: Shown, note: str) -> None:
-        """A picture is there; if it is in front, it is the one to publish."""
-        # Somebody may have gone back to an earlier picture meanwhile; then that one
+    def _arrived(self, image: Shown, note: str) -> None:
+        """An image is there; if it is in front, it is the one to publish."""
+        # Somebody may have gone back to an earlier image meanwhile; then that one
         # stays the one to publish.
-        is_shown = self.preview.shown is picture
-        self.filmstrip.add(picture, note, chosen=is_shown)
+        is_shown = self.preview.shown is image
+        self.filmstrip.add(image, note, chosen=is_shown)
         if is_shown:
-            self._offer(picture)
+            self._offer(image)
 
     # ------------------------------------------------------------ the flow, on the loop
 
@@ -184,7 +184,7 @@ class Studio(Posts):
         self._until_the_end(job)
 
     def _until_the_end(self, job: Job) -> None:
-        """Have the job's picture when there is one, whether or not the job is in sight."""
+        """Have the job's image when there is one, whether or not the job is in sight."""
 
         def follow(snapshot: Snapshot) -> None:
             if snapshot.terminal or not snapshot.watching:
@@ -199,15 +199,15 @@ class Studio(Posts):
         unwatch = job.watch(follow)
         self._unwatch.append(unwatch)
 
-    def _go_on(self, records: list[Record]) -> list[Record]:
-        """Follow what an earlier kernel left running; the newest picture comes in sight.
+    def _go_on(self, records: list[JournalEntry]) -> list[JournalEntry]:
+        """Follow what an earlier kernel left running; the newest image comes in sight.
 
         Posts are shown one at a time, and only where they can be settled; the others are
         given back.
         """
-        pictures = [record for record in records if record.kind == "inference"]
+        images = [record for record in records if record.kind == "inference"]
         posts = [record for record in records if record.kind == "publish"]
-        jobs = [self._used.jobs.resume(record) for record in pictures]
+        jobs = [self._used.jobs.resume(record) for record in images]
         if jobs and self.prompt_form.state in {"loading", "ready"}:
             self.prompt_form.take_over(jobs.pop())
         for job in jobs:
@@ -217,7 +217,7 @@ class Studio(Posts):
             self.publish_form.take_over(self._used.jobs.resume(posts.pop()))
         return posts
 
-    def _check(self, record: Record) -> bool:
+    def _check(self, record: JournalEntry) -> bool:
         """Settle a post of an earlier kernel; False while another one is on its way."""
         if self.publish_form.step not in {"editing", "confirming", "repeating", "unchecked"}:
             return False
@@ -234,44 +234,44 @@ class Studio(Posts):
             return
         note = messages.duration(snapshot.elapsed)
 
-        # A job that was left for another one brings its picture, but not to the front.
+        # A job that was left for another one brings its image, but not to the front.
         self.preview.show(
             media,
             job.request,
             job_id=job.id or "",
             note=note,
-            then=lambda picture: self._arrived(picture, note),
+            then=lambda image: self._arrived(image, note),
             behind=job is not self.job,
         )
 
-    def _edit(self, picture: Shown) -> None:
-        """Open the editor between the picture and its post."""
+    def _edit(self, image: Shown) -> None:
+        """Open the editor between the image and its post."""
         if self.edit_form is None:
             from .edit_form import EditForm  # noqa: PLC0415 - see above
 
             self.edit_form = EditForm(wonda=self._used, banner=False)
-        then = partial(self._edited, picture)
-        self.edit_form.reopen(picture.media, picture.made, then=then)
+        then = partial(self._edited, image)
+        self.edit_form.reopen(image.media, image.made, then=then)
         self._bring(self.edit_form, before=self.publish_form, back=self.preview)
 
     def _edited(self, of: Shown, media: Media) -> None:
-        """Show what was made of a picture, and offer it to be published."""
+        """Show what was made of an image, and offer it to be published."""
         if self._closed:
             return
 
         arrived = partial(self._arrived, note="edited")
         self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=arrived)
 
-    def _choose(self, picture: Shown, note: str) -> None:
-        self.preview.show_again(picture, note)
-        self._offer(picture)
+    def _choose(self, image: Shown, note: str) -> None:
+        self.preview.show_again(image, note)
+        self._offer(image)
 
-    def _offer(self, picture: Shown) -> None:
+    def _offer(self, image: Shown) -> None:
         self._has_story()
         self.publish_form.offer(
-            picture.media.media_id or "",
-            alt_text=picture.prompt,
-            thumb=picture.card,
-            preview=picture.preview,
-            original=lambda: self.preview.original(picture),
+            image.media.media_id or "",
+            alt_text=image.prompt,
+            thumb=image.card,
+            preview=image.preview,
+            original=lambda: self.preview.original(image),
         )

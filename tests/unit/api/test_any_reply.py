@@ -139,7 +139,7 @@ def test_only_our_own_errors_come_out(endpoint, status, headers, content):
         finally:
             await wonda.aclose()
 
-    event_loop.call(ask())
+    event_loop.run_blocking(ask())
 
 
 ADDRESSES = st.text() | st.builds(
@@ -164,10 +164,10 @@ def test_an_address_is_opened_or_refused(address):
         finally:
             await wonda.aclose()
 
-    event_loop.call(ask(client(200, {}, b"picture")))
+    event_loop.run_blocking(ask(client(200, {}, b"image")))
     redirect = {"Location": address.encode("utf-8", "replace").translate(None, b"\r\n\0")}
     wonda = client(302, redirect, b"")
-    event_loop.call(asked_first(wonda))
+    event_loop.run_blocking(asked_first(wonda))
 
 
 async def asked_first(wonda):

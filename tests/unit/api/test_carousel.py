@@ -1,4 +1,4 @@
-"""Several pictures as one post: made once, final at once, and never twice by accident."""
+"""Several images as one post: made once, final at once, and never twice by accident."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def test_the_next_kernel_knows_it_too(kernel):
     assert kernel().jobs.unfinished() == []
 
 
-def test_the_same_pictures_in_another_order_are_the_same_post(kernel, service):
+def test_the_same_images_in_another_order_are_the_same_post(kernel, service):
     wonda, other = kernel(), kernel()
     wonda.publish.instagram_carousel(**THREE)
     again = {**THREE, "media_ids": ["m3", "m1", "m2"]}
     with pytest.raises(
-        ww.AlreadyPublishedError, match="These pictures were already posted"
+        ww.AlreadyPublishedError, match="These images were already posted"
     ) as caught:
         other.publish.instagram_carousel(**again)
     assert caught.value.permalink == "https://instagram.example.test/p/1"
@@ -141,7 +141,7 @@ def test_a_lost_answer_is_settled_by_the_history(kernel, service, lose):
 
 
 @pytest.mark.parametrize("bare", [("mediaIds",), ("mediaIds", "caption")])
-def test_a_history_that_does_not_name_the_pictures_settles_nothing_by_itself(kernel, service, bare):
+def test_a_history_that_does_not_name_the_images_settles_nothing_by_itself(kernel, service, bare):
     wonda = kernel()
     service.lose, service.bare = "after", bare
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -154,7 +154,7 @@ def test_a_history_that_does_not_name_the_pictures_settles_nothing_by_itself(ker
     assert len(service.posts) == 1
 
 
-def test_a_carousel_s_row_is_no_post_of_one_of_its_pictures(kernel, service):
+def test_a_carousel_s_row_is_no_post_of_one_of_its_images(kernel, service):
     from wonda_widgets.publishing.post_history import post
     from wonda_widgets.publishing.post_matching import repeats
 
@@ -189,8 +189,8 @@ def test_an_answer_that_names_nothing_leaves_the_outcome_unknown(kernel, service
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"media_ids": ["m1"]}, "A carousel has 2 to 10 pictures; this one has 1 picture."),
-        ({"media_ids": [f"m{n}" for n in range(11)]}, "this one has 11 pictures."),
+        ({"media_ids": ["m1"]}, "A carousel has 2 to 10 images; this one has 1 image."),
+        ({"media_ids": [f"m{n}" for n in range(11)]}, "this one has 11 images."),
         ({"media_ids": []}, "takes a list of media ids"),
         ({"media_ids": "m1"}, "takes a list of media ids"),
         ({"media_ids": ["m1", None]}, "takes a list of media ids"),
@@ -281,12 +281,12 @@ def row_of(**facts):
     ],
 )
 def test_what_a_row_of_the_history_is_to_a_post(facts, wanted, like):
-    from wonda_widgets.publishing.post_matching import likeness
+    from wonda_widgets.publishing.post_matching import match
 
     body = {"instagramAccountId": "a1", "caption": "Three"}
     body |= {"mediaIds": wanted} if len(wanted) > 1 else {"mediaId": wanted[0]}
     asked = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-    assert likeness(row_of(**facts), body, asked).name == like
+    assert match(row_of(**facts), body, asked).name == like
 
 
 @pytest.mark.usefixtures("quick_polls")

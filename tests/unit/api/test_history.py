@@ -18,7 +18,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.export import files
-from wonda_widgets.journal.images import Picture, Query, matching
+from wonda_widgets.journal.images import GeneratedImage, Query, matching
 
 DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them
 PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
@@ -44,7 +44,7 @@ def three(wonda):
 
 
 def prompts(found):
-    return [picture.prompt for picture in found]
+    return [image.prompt for image in found]
 
 
 def test_newest_first_with_how_it_was_made(wonda):
@@ -129,7 +129,7 @@ def test_marks_outlive_the_client_and_can_be_taken_away(wonda, tmp_path):
         assert later.history.count("ocean") == 1
 
 
-def test_failed_and_refused_ones_are_not_pictures(wonda):
+def test_failed_and_refused_ones_are_not_images(wonda):
     with pytest.raises(ww.JobFailedError):
         make(wonda, "sandbox: fail")
     with pytest.raises(ww.BadRequestError):
@@ -159,15 +159,15 @@ def test_the_ends_of_the_calendar_are_days_too(three, at):
 
 
 def test_bad_marks_get_a_sentence(three):
-    picture = three.history.search()[0]
+    image = three.history.search()[0]
     for rating in (6, -1, 2.5, True):
         with pytest.raises(ww.InvalidInputError, match="from 0 to 5"):
-            three.history.mark(picture, rating=rating)
+            three.history.mark(image, rating=rating)
     with ww.Wonda.sandbox() as other, pytest.raises(ww.InvalidInputError, match="not in the jour"):
-        other.history.mark(picture, rating=3)
+        other.history.mark(image, rating=3)
 
 
-def test_a_journal_of_before_learns_its_pictures(tmp_path):
+def test_a_journal_of_before_learns_its_images(tmp_path):
     import sqlite3
 
     from wonda_widgets.journal.journal import MIGRATIONS, Journal
@@ -187,12 +187,10 @@ def test_a_journal_of_before_learns_its_pictures(tmp_path):
             old.execute(f"INSERT INTO request VALUES {values}", (body, media))
     old.close()
     kept = Journal(path)
-    found = kept.pictures.search(
-        "b", Query(text="harbour"), 10, 0, lambda record, _: record
-    ).result()
+    found = kept.images.search("b", Query(text="harbour"), 10, 0, lambda record, _: record).result()
     assert [record.intent for record in found] == ["i0"]
-    assert kept.pictures.count("b", Query()).result() == 3
-    ended = kept.pictures.ended("b", "inference", "m").result()
+    assert kept.images.count("b", Query()).result() == 3
+    ended = kept.images.ended("b", "inference", "m").result()
     assert [record.intent for record in ended] == ["i1", "i0"]
     kept.heard("b", "inference", "j0", Snapshot(status="succeeded"))
     kept.close()
@@ -214,14 +212,14 @@ def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
     go_back(31)
     first, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"one"}').result()
     second, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"two"}').result()
-    kept.pictures.mark(first, favourite=True).result()
+    kept.images.mark(first, favourite=True).result()
     for intent in (first, second):
         kept.refused(intent, "no credits").result()
     for days in (1.5, 0):  # a month without use is confirmed by a second day
         go_back(days)
         kept._begun = 0  # the next one looks
         third, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"three"}').result()
-    marks = kept.pictures.marks([first, second, third]).result()
+    marks = kept.images.marks([first, second, third]).result()
     assert set(marks) == {first, third}
     assert marks[first].favourite
     assert kept.of_intent(second).result() == []
@@ -245,29 +243,29 @@ def fetched(wonda):
     return calls
 
 
-def elsewhere(picture):
+def elsewhere(image):
     """An address at which the storage has nothing."""
-    return picture.media.url.replace(picture.media.media_id, "gone")
+    return image.media.url.replace(image.media.media_id, "gone")
 
 
 def test_a_thumbnail_is_small_and_made_once(wonda, tmp_path):
     make(wonda)
     calls = fetched(wonda)
-    [picture] = wonda.history.search()
-    small = wonda.history.thumbnail(picture)
+    [image] = wonda.history.search()
+    small = wonda.history.thumbnail(image)
     assert len(small) <= 32_000
     assert max(Image.open(io.BytesIO(small)).size) == 320
-    assert wonda.history.thumbnail(picture) == small
+    assert wonda.history.thumbnail(image) == small
     assert len(calls) == 1
     with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
-        assert later.history.thumbnail(picture) == small  # without any original at all
+        assert later.history.thumbnail(image) == small  # without any original at all
 
 
 def test_a_damaged_collection_of_thumbnails_is_made_anew_without_a_word(wonda, tmp_path):
     make(wonda)
     (tmp_path / "journal.db.thumbnails").write_bytes(b"junk" * 4_000)
-    [picture] = wonda.history.search()
-    assert wonda.history.thumbnail(picture)
+    [image] = wonda.history.search()
+    assert wonda.history.thumbnail(image)
 
 
 def test_it_stays_within_its_bound(monkeypatch, tmp_path):
@@ -314,9 +312,9 @@ def colour_of(small):
 
 
 def test_each_service_has_its_own_thumbnail_of_one_id(services):
-    picture = Picture(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
+    image = GeneratedImage(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
     for _ in range(2):  # made, and then from the file
-        red, blue = (colour_of(client.history.thumbnail(picture)) for client in services)
+        red, blue = (colour_of(client.history.thumbnail(image)) for client in services)
         assert red[0] > 200 > red[2]
         assert blue[2] > 200 > blue[0]
 
@@ -325,14 +323,14 @@ def test_images_without_an_id_do_not_share_a_thumbnail(services, monkeypatch):
     client, _ = services
     colours = {"a": "red", "b": "lime"}
 
-    async def original(picture):
+    async def original(image):
         buffer = io.BytesIO()
-        Image.new("RGB", (8, 8), colours[picture.media.url]).save(buffer, "PNG")
+        Image.new("RGB", (8, 8), colours[image.media.url]).save(buffer, "PNG")
         return buffer.getvalue()
 
     monkeypatch.setattr(client._async.history, "original", original)
     red, green = (
-        colour_of(client.history.thumbnail(Picture(media=ww.Media(url=url)))) for url in "ab"
+        colour_of(client.history.thumbnail(GeneratedImage(media=ww.Media(url=url)))) for url in "ab"
     )
     assert red[0] > 200 > red[1]
     assert green[1] > 200 > green[0]
@@ -347,18 +345,18 @@ def test_thumbnails_whose_service_is_not_known_are_made_again(services, tmp_path
         file.execute("INSERT INTO thumbnail VALUES ('m1', 0, x'00')")
         file.execute("PRAGMA user_version=1")
     file.close()
-    picture = Picture(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
-    assert colour_of(services[0].history.thumbnail(picture))[0] > 200
+    image = GeneratedImage(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
+    assert colour_of(services[0].history.thumbnail(image))[0] > 200
 
 
 def test_an_expired_address_is_asked_for_anew(wonda):
     import msgspec
 
     make(wonda)
-    [picture] = wonda.history.search()
-    gone = msgspec.structs.replace(picture.media, url=elsewhere(picture))
-    expired = msgspec.structs.replace(picture, media=gone)
-    assert wonda.history.original(expired) == wonda.history.original(picture)
+    [image] = wonda.history.search()
+    gone = msgspec.structs.replace(image.media, url=elsewhere(image))
+    expired = msgspec.structs.replace(image, media=gone)
+    assert wonda.history.original(expired) == wonda.history.original(image)
     lost = msgspec.structs.replace(expired, job_id="")
     with pytest.raises(ww.NotFoundError):
         wonda.history.original(lost)
@@ -383,11 +381,11 @@ def test_as_a_table(three, tmp_path):
 def test_a_value_called_like_a_column_has_a_column_of_its_own(three, tmp_path):
     import msgspec
 
-    [picture] = three.history.search("storm")
+    [image] = three.history.search("storm")
     values = {"prompt": "a", "rating": "b", "light": "c", "model": "d", "file": "e", "error": "f"}
-    odd = msgspec.structs.replace(picture, values=values, params={"model": "g", "note": 5})
+    odd = msgspec.structs.replace(image, values=values, params={"model": "g", "note": 5})
     row = odd.row()
-    assert (row["prompt"], row["model"], row["rating"]) == (picture.prompt, picture.model, 0)
+    assert (row["prompt"], row["model"], row["rating"]) == (image.prompt, image.model, 0)
     assert (row["{prompt}"], row["{rating}"], row["light"]) == ("a", "b", "c")
     assert (row["{model}"], row["{{model}}"], row["{note}"], row["note"]) == ("d", "g", 5, "")
     folder = three.history.export([odd], tmp_path / "board")
@@ -400,10 +398,10 @@ def test_a_value_called_like_a_column_has_a_column_of_its_own(three, tmp_path):
 def test_no_text_of_a_table_is_a_formula(three, tmp_path, sign):
     import msgspec
 
-    [picture] = three.history.search("storm")
+    [image] = three.history.search("storm")
     text = f"{sign}HYPERLINK(A1)"
     odd = msgspec.structs.replace(
-        picture, prompt=text, params={text: -5, "a": "a=b"}, note="a harbour"
+        image, prompt=text, params={text: -5, "a": "a=b"}, note="a harbour"
     )
     written = three.history.export([odd], tmp_path / "all.csv")
     with written.open(newline="", encoding="utf-8-sig") as file:
@@ -448,9 +446,9 @@ HIDDEN = [
 def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, delimiter):
     import msgspec
 
-    [picture] = three.history.search("storm")
+    [image] = three.history.search("storm")
     odd = msgspec.structs.replace(
-        picture, prompt=text, model=text, params={text: [text]}, values={f"x {text}": text}
+        image, prompt=text, model=text, params={text: [text]}, values={f"x {text}": text}
     )
     written = three.history.export([odd], tmp_path / "all.csv")
     lines = written.read_text("utf-8-sig").splitlines()  # also within a quoted cell
@@ -493,9 +491,9 @@ def test_a_table_is_read_by_excel_and_by_python(three, tmp_path):
 def test_a_row_is_one_that_a_spreadsheet_takes(three):
     import msgspec
 
-    [picture] = three.history.search("storm")
+    [image] = three.history.search("storm")
     odd = msgspec.structs.replace(
-        picture,
+        image,
         prompt="a\x1b[31m\0\x0b b\tc\nd \ud800\uffff",
         values={"x\x07": "y\x08"},
         note="日本\x1f",
@@ -503,11 +501,11 @@ def test_a_row_is_one_that_a_spreadsheet_takes(three):
     row = odd.row()
     assert row["prompt"] == "a�[31m�� b\tc\nd ��"
     assert (row["x�"], row["note"]) == ("y�", "日本�")
-    assert row["made_at"] == picture.made_at.isoformat(timespec="seconds")
+    assert row["made_at"] == image.made_at.isoformat(timespec="seconds")
     assert row["made_at"].endswith("+00:00")
     assert not any(isinstance(value, datetime) for value in row.values())
     assert odd.unchanged_row()["prompt"] == odd.prompt
-    assert odd.unchanged_row()["made_at"] == picture.made_at
+    assert odd.unchanged_row()["made_at"] == image.made_at
     matrix = three.images.matrix("A {x} sea", {"x": ["a\x1bb"]}, "z-image")
     assert matrix.rows()[0]["x"] == "a�b"
 
@@ -515,10 +513,10 @@ def test_a_row_is_one_that_a_spreadsheet_takes(three):
 def test_numbers_of_a_table_stay_numbers(three, tmp_path):
     import msgspec
 
-    [picture] = three.history.search("storm")
+    [image] = three.history.search("storm")
     params = {"seed": -1, "strength": -0.5, "odd": -math.inf}
-    odd = msgspec.structs.replace(picture, params=params, values={"tilt": "-15"})
-    written = three.history.export([odd, picture], tmp_path / "all.csv")
+    odd = msgspec.structs.replace(image, params=params, values={"tilt": "-15"})
+    written = three.history.export([odd, image], tmp_path / "all.csv")
     with written.open(newline="", encoding="utf-8-sig") as file:
         [row, without] = csv.DictReader(file)
     assert (row["seed"], row["strength"], row["tilt"]) == ("-1", "-0.5", "-15")
@@ -553,10 +551,10 @@ def test_as_a_folder_of_originals(three, tmp_path):
     rows = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert rows[0]["file"] is None
     assert rows[0]["error"]
-    for row, picture in zip(rows[1:], found[1:], strict=True):
-        image = Image.open(folder / row["file"])
-        assert image.text["prompt"] == picture.prompt
-        assert image.text["media id"] == picture.media.media_id
+    for row, image in zip(rows[1:], found[1:], strict=True):
+        written = Image.open(folder / row["file"])
+        assert written.text["prompt"] == image.prompt
+        assert written.text["media id"] == image.media.media_id
 
 
 def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
@@ -570,15 +568,15 @@ def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
 def test_a_prompt_with_a_nul_leaves_the_index_sound(three):
     job = three.images.generate(model="z-image", prompt="A pier\0hidden")
     job.wait()
-    [picture] = three.history.search("pier")
-    three.history.mark(picture, note="sound")
+    [image] = three.history.search("pier")
+    three.history.mark(image, note="sound")
     database = three._async._core.journal._database
     check = "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)"
     database.run(lambda connection: connection.execute(check).fetchall()).result()
     assert three.history.count("sound") == 1
 
 
-def test_what_came_without_a_picture_is_none(three):
+def test_what_came_without_an_image_is_none(three):
     before = three.history.count()
     three.images.generate(model="z-image", prompt="sandbox: no media").wait()
     assert three.history.count() == len(three.history.search()) == before

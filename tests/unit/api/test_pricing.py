@@ -24,7 +24,7 @@ def quoted():
 
 
 def each(wonda):
-    return event_loop.call(wonda._async.pricing.each(model="m", params={}))
+    return event_loop.run_blocking(wonda._async.pricing.each(model="m", params={}))
 
 
 def test_a_price_below_nothing_is_none(quoted):

@@ -38,7 +38,7 @@ CELL = planning.Cell(index=0, prompt="A sail", model="m", params={"n": 1}, value
 PLAN = planning.Plan(
     cells=[CELL], template="A {what}", values={"what": ["sail"]}, models=["m"], params={"n": [1]}
 )
-PICTURE = ww.Picture(media=MEDIA, prompt="A sail", params={"n": 1}, made_at=NOW, rating=5)
+IMAGE = ww.GeneratedImage(media=MEDIA, prompt="A sail", params={"n": 1}, made_at=NOW, rating=5)
 BUDGET = ww.Budget(2.5, NOW)
 
 CARRIERS = {
@@ -145,14 +145,14 @@ DATA = {
     "Cell": CELL,
     "Plan": PLAN,
     "Asked": PLAN.asked,
-    "Price": cells.summed([cells.Made(CELL, "d")]),
+    "Price": cells.total_price([cells.CellResult(CELL, "d")]),
     "Progress": cells.Progress(
         total=1, succeeded=1, failed=0, running=0, waiting=0, unknown=0, left=None
     ),
-    "Picture": PICTURE,
+    "Image": IMAGE,
     "Marks": images.Marks(favourite=True, note="n"),
-    "row": cells.Made(CELL, "d").row(),
-    "picture's row": PICTURE.row(),
+    "row": cells.CellResult(CELL, "d").row(),
+    "image's row": IMAGE.row(),
     "ScheduledPost": scheduled_posts.ScheduledPost(job_id="p1", scheduled_for=NOW, raw={"a": 1}),
     "Finding": duplicate_guard.Finding(posted=True, message="It was posted.", published_at=NOW),
     "Snapshot": msgspec.structs.replace(SNAPSHOT, error=None),
@@ -198,7 +198,7 @@ def _nothing_has_arrived(monkeypatch):
     monkeypatch.setattr(config, "_shared", {})
     yield
     for each in config._shared.values():  # as only the end of a process does
-        event_loop.call(each._core.aclose())
+        event_loop.run_blocking(each._core.aclose())
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_where_there_is_no_key_it_says_so_when_it_is_used(client, sent, cls, mon
         with pytest.raises(ww.MissingKeyError):
             again.images  # noqa: B018
         with pytest.raises(ww.MissingKeyError):
-            again.whoami() if cls is ww.Wonda else event_loop.call(again.whoami())
+            again.whoami() if cls is ww.Wonda else event_loop.run_blocking(again.whoami())
     with pytest.raises(AttributeError, match="no attribute 'imgaes'"):
         again.imgaes  # noqa: B018
     monkeypatch.setenv("WONDA_API_KEY", KEY)
@@ -275,7 +275,7 @@ def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch)
             found = list(pool.map(lambda _, one=again: one.images, range(8)))
             assert all(each._async._core.journal_key == ADDRESS for each in found)
     # One that comes just after another has asked finds it.
-    assert config.first_use(again, "images") is again.images
+    assert config.connect_on_first_use(again, "images") is again.images
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
@@ -417,7 +417,7 @@ def test_the_key_is_in_nothing_that_travels(served, tmp_path, monkeypatch):
             job.request["model"],
         ]
         things += [wonda.capabilities(), wonda.whoami(), wonda.accounts.instagram(), rows]
-        things += [matrix.plan, matrix.price, matrix.progress, matrix.pictures]
+        things += [matrix.plan, matrix.price, matrix.progress, matrix.images]
         things += wonda.history.search("", limit=9)
         for fail in (
             lambda: wonda.images.generate(model="nothing", prompt=KEY),

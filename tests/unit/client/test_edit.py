@@ -25,7 +25,7 @@ LEFT = Crop(x=0, y=0, width=20, height=20)
 TOP = Crop(x=0, y=0, width=20, height=10)
 
 
-def picture(width=40, height=20, kind="PNG"):
+def image(width=40, height=20, kind="PNG"):
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), "red").save(buffer, kind)
     return buffer.getvalue()
@@ -41,7 +41,7 @@ def wonda():
 
 
 def test_an_edit_leaves_the_original_and_gives_what_was_asked():
-    data = picture()
+    data = image()
     edit = ww.edit.Edit(data).add(LEFT, Encode(format="JPEG"))
     made = edit.render()
     assert (made.width, made.height, made.format) == (20, 20, "JPEG")
@@ -51,7 +51,7 @@ def test_an_edit_leaves_the_original_and_gives_what_was_asked():
 
 
 def test_steps_are_undone_and_done_again():
-    edit = Edit(picture())
+    edit = Edit(image())
     assert not edit.undo()
     assert not edit.redo()
     edit.add(LEFT).add(TOP, Encode(format="PNG"))
@@ -65,29 +65,29 @@ def test_steps_are_undone_and_done_again():
 
 
 def test_a_format_takes_the_place_of_the_one_before():
-    edit = Edit(picture()).add(Encode(format="JPEG")).add(Encode(format="WEBP", quality=50))
+    edit = Edit(image()).add(Encode(format="JPEG")).add(Encode(format="WEBP", quality=50))
     assert edit.operations == (Encode(format="WEBP", quality=50),)
     edit.undo()
     assert edit.operations == (Encode(format="JPEG"),)
 
 
 def test_what_cannot_be_done_adds_nothing():
-    edit = Edit(picture()).add(LEFT)
-    with pytest.raises(ww.InvalidInputError, match="out of the picture, which has 20 × 20"):
+    edit = Edit(image()).add(LEFT)
+    with pytest.raises(ww.InvalidInputError, match="out of the image, which has 20 × 20"):
         edit.add(Resize(width=20, height=20), Crop(x=5, y=0, width=20, height=20))
     assert edit.operations == (LEFT,)
 
 
 def test_operations_are_kept_as_json():
-    edit = Edit(picture()).add(LEFT, Text(text="Hello", text_color="#ff00ff"))
+    edit = Edit(image()).add(LEFT, Text(text="Hello", text_color="#ff00ff"))
     kept = edit.to_json()
     assert json.loads(kept)[0] == {"operation": "crop", "x": 0, "y": 0, "width": 20, "height": 20}
-    again = Edit.from_json(kept, picture())
+    again = Edit.from_json(kept, image())
     assert again.operations == edit.operations
     assert again.render() == edit.render()
     for bad in ("{", "5", '[{"operation": "sing"}]', b"\xff"):
         with pytest.raises(ww.InvalidInputError):
-            Edit.from_json(bad, picture())
+            Edit.from_json(bad, image())
 
 
 def test_a_media_is_fetched_edited_and_uploaded_and_the_journal_knows(wonda):
@@ -119,7 +119,7 @@ def test_an_edit_without_a_client_says_so(wonda):
     with pytest.raises(ww.InvalidInputError, match="no client"):
         Edit(media).render()
     with pytest.raises(ww.InvalidInputError, match="no client"):
-        Edit(picture()).upload()
+        Edit(image()).upload()
     with pytest.raises(ww.InvalidInputError, match="cannot be read"):
         Edit("no/such/file.png")
 

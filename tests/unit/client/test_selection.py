@@ -110,7 +110,7 @@ def test_a_storyboard_of_a_real_account_does_not_say_sandbox(real, tmp_path):
     wonda = real()
     matrix = wonda.images.matrix("A {a}", {"a": ["pier", "dune"]}, "z-image")
     matrix.wait()
-    for what in (job_of(wonda), [job_of(wonda)], wonda.history.search(), matrix, matrix.pictures):
+    for what in (job_of(wonda), [job_of(wonda)], wonda.history.search(), matrix, matrix.images):
         page = ww.storyboard(what, tmp_path / "x.html").read_text("utf-8")
         assert "Sandbox" not in page
         assert "data:image" in page
@@ -153,7 +153,8 @@ def test_two_clients_of_one_account_and_journal_are_as_one(real, tmp_path, shown
     first = real(transport=mock, journal=journal)
     second = real(transport=mock, journal=journal)
     images = [
-        ww.Picture(media=ww.Media(), client=each._async._core.name) for each in (first, second)
+        ww.GeneratedImage(media=ww.Media(), client=each._async._core.name)
+        for each in (first, second)
     ]
     assert shown(ww.Gallery, images).wonda is first._async
     assert selection.default_client(for_media=True) == (first._async, False)
@@ -180,7 +181,7 @@ def test_of_bare_media_the_only_open_account_comes_first(real, shown, monkeypatc
 
 def test_beside_an_open_account_nothing_is_silently_the_sandbox(real, shown):
     wonda = real()
-    for cls in (ww.Studio, ww.Gallery, ww.PromptForm, ww.History, ww.PublishForm, ww.Story):
+    for cls in (ww.Studio, ww.Gallery, ww.PromptForm, ww.History, ww.PublishForm, ww.Timeline):
         made = shown(cls)
         assert made.wonda is wonda._async
         made.close()

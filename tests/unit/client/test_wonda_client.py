@@ -129,14 +129,14 @@ def test_the_flow_in_six_lines(quick_polls):  # noqa: ARG001
             model="nano-banana-2", prompt="A quiet harbour", params={"aspectRatio": "4:5"}
         )
         media = job.wait().media
-        picture = wonda.media.open(media)
+        image = wonda.media.open(media)
         account = wonda.accounts.instagram()[0].instagram_account_id
         post = wonda.publish.instagram(
             media_id=media.media_id, instagram_account_id=account, caption="Made with Wonda"
         )
         assert post.wait().permalink.startswith("http://127.0.0.1:")
-        assert picture.width * 5 == picture.height * 4
-        assert (picture.width, picture.height) == (media.width, media.height)
+        assert image.width * 5 == image.height * 4
+        assert (image.width, image.height) == (media.width, media.height)
         assert wonda.publish.history()["publishes"][0]["mediaId"] == media.media_id
 
 
@@ -147,13 +147,13 @@ def test_the_same_awaited_from_a_loop_of_ones_own(quick_polls):  # noqa: ARG001
             done = await job
             return done, await wonda.media.open(done.media)
 
-    done, picture = asyncio.run(main())
+    done, image = asyncio.run(main())
     assert done.status == "succeeded"
-    assert picture.size == (done.media.width, done.media.height)
+    assert image.size == (done.media.width, done.media.height)
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "file", "image"])
-def test_everything_that_is_a_picture_can_be_uploaded(tmp_path, kind):
+def test_everything_that_is_an_image_can_be_uploaded(tmp_path, kind):
     image = Image.new("RGB", (30, 20), "teal")
     path = tmp_path / "Bild ü.png"
     image.save(path)

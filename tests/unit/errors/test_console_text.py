@@ -93,8 +93,8 @@ def test_the_signs_of_ours_stay_readable():
 
 def test_a_line_of_progress_is_printed_anywhere(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp932")
-    monkeypatch.setattr(noninteractive, "unattended", lambda: True)
-    line = noninteractive.Line("Génération")
+    monkeypatch.setattr(noninteractive, "is_unattended", lambda: True)
+    line = noninteractive.StatusLine("Génération")
     monkeypatch.setattr(sys, "stdout", stream)
     line(Snapshot(status="locked", elapsed=3.0))
     stream.flush()

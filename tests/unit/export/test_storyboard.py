@@ -22,6 +22,8 @@ from wonda_widgets.client import selection
 from wonda_widgets.client.edit import Crop, Edit, Encode
 from wonda_widgets.export import storyboard, storyboard_page, timeline
 from wonda_widgets.imaging.preview import Preview
+from wonda_widgets.journal.image_events import StatusChange
+from wonda_widgets.utils import event_loop
 
 AT = datetime(2026, 11, 24, 10, 2, 11, tzinfo=UTC)
 PIXEL = Preview(b"\xff\xd8 not looked at", "image/jpeg", 1024, 1280, "JPEG", 5_000)
@@ -54,7 +56,7 @@ class Read(HTMLParser):
 
     def __init__(self, page):
         super().__init__(convert_charrefs=True)
-        self.tags, self.attributes, self.links, self.pictures, self.texts = [], set(), [], [], []
+        self.tags, self.attributes, self.links, self.images, self.texts = [], set(), [], [], []
         self.open = []
         self.feed(page.decode("utf-8"))
         self.close()
@@ -65,7 +67,7 @@ class Read(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
         facts = dict(attrs)
         self.links += [facts["href"]] if "href" in facts else []
-        self.pictures += [facts] if tag == "img" else []
+        self.images += [facts] if tag == "img" else []
         self.open.append(tag)
 
     def handle_endtag(self, _tag):
@@ -77,7 +79,7 @@ class Read(HTMLParser):
 
 
 def made(**facts):
-    return ww.Picture(media=ww.Media(media_id="m1"), prompt="A harbour", made_at=AT, **facts)
+    return ww.GeneratedImage(media=ww.Media(media_id="m1"), prompt="A harbour", made_at=AT, **facts)
 
 
 def post(**facts):
@@ -94,12 +96,12 @@ def post(**facts):
         "ended_at": AT,
         "scheduled_for": None,
     }
-    return timeline.Post(**{**about, **facts})
+    return timeline.TimelinePost(**{**about, **facts})
 
 
-def written(picture=None, posts=(), title="Board", looks=None, changes=()):
-    chapter = timeline.Chapter(
-        picture=picture or made(), asked_at=AT, posts=tuple(posts), changes=tuple(changes)
+def written(image=None, posts=(), title="Board", looks=None, changes=()):
+    chapter = timeline.ImageTimeline(
+        image=image or made(), asked_at=AT, posts=tuple(posts), changes=tuple(changes)
     )
     board = storyboard_page.Board(title=title, chapters=[chapter], written_at=AT)
     return storyboard_page.written(board, [looks or {"": PIXEL}])
@@ -111,7 +113,7 @@ def assert_harmless(page):
     assert read.attributes <= ATTRIBUTES
     assert (read.tags.count("script"), read.tags.count("style")) == (1, 1)
     assert all(link.startswith(("http://", "https://")) for link in read.links)
-    assert all(picture["src"].startswith("data:image/") for picture in read.pictures)
+    assert all(image["src"].startswith("data:image/") for image in read.images)
     assert b"\0" not in page
     return read
 
@@ -121,17 +123,17 @@ def assert_harmless(page):
 
 def everywhere(text, other):
     """A page with a text wherever one comes from outside."""
-    picture = made(model=text, params={text: other, "aspectRatio": text}, note=text)
-    picture = replace(picture, prompt=text)
+    image = made(model=text, params={text: other, "aspectRatio": text}, note=text)
+    image = replace(image, prompt=text)
     told = post(caption=text, account=other, alt_text=text, permalink=text, product=other)
-    change = timeline.Change(
+    change = timeline.EditEvent(
         media_id=text or "e",
         of="m1",
         operations=({"operation": "text", "text": text},),
         since_original=(),
         at=AT,
     )
-    return written(picture, [told], text, {"": PIXEL, change.media_id: PIXEL}, [change])
+    return written(image, [told], text, {"": PIXEL, change.media_id: PIXEL}, [change])
 
 
 @given(st.text() | st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
@@ -189,15 +191,15 @@ def test_its_policy_allows_its_own_style_and_script_and_nothing_else():
     assert not re.search(r"@import|url\(", page)
 
 
-def test_it_has_headings_landmarks_and_pictures_in_words():
-    picture = replace(made(rating=4, favourite=True), prompt="A harbour " * 40)
-    read = Read(written(picture, [post(alt_text="Boats at dawn")], changes=[]))
+def test_it_has_headings_landmarks_and_images_in_words():
+    image = replace(made(rating=4, favourite=True), prompt="A harbour " * 40)
+    read = Read(written(image, [post(alt_text="Boats at dawn")], changes=[]))
     assert [tag for tag in read.tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
     assert {"header", "main", "footer"} <= set(read.tags)
-    assert read.pictures[0]["alt"] == "Boats at dawn"
-    assert "4 of 5 stars" in written(picture).decode()
-    assert Read(written(picture)).pictures[0]["alt"].startswith("A harbour A harbour")
-    assert Read(written(replace(picture, prompt=""))).pictures[0]["alt"] == "Picture 1"
+    assert read.images[0]["alt"] == "Boats at dawn"
+    assert "4 of 5 stars" in written(image).decode()
+    assert Read(written(image)).images[0]["alt"].startswith("A harbour A harbour")
+    assert Read(written(replace(image, prompt=""))).images[0]["alt"] == "Image 1"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_it_has_headings_landmarks_and_pictures_in_words():
         ({"state": "failed"}, "Not posted: it failed, to @lantern.shop"),
         ({"state": "unknown"}, "Not known whether this was posted, to @lantern.shop"),
         ({"product": "STORIES"}, "10:02:11 · as a story"),
-        ({"media_ids": ("m1", "m2", "m3")}, "3 pictures"),
+        ({"media_ids": ("m1", "m2", "m3")}, "3 images"),
         ({"ended_at": None}, "asked 10:02:11"),
     ],
 )
@@ -221,10 +223,10 @@ def test_its_times_read_as_a_line():
     from datetime import timedelta
 
     moments = [
-        timeline.Moment(status=status, at=AT + timedelta(seconds=seconds))
+        StatusChange(status=status, at=AT + timedelta(seconds=seconds))
         for status, seconds in (("locked", 2), ("in_progress", 4.25), ("succeeded", 125))
     ]
-    chapter = timeline.Chapter(picture=made(), asked_at=AT, moments=tuple(moments))
+    chapter = timeline.ImageTimeline(image=made(), asked_at=AT, moments=tuple(moments))
     board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT)
     read = Read(storyboard_page.written(board, [{"": PIXEL}]))
     assert "asked 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in read.text
@@ -238,7 +240,7 @@ def test_its_times_read_as_a_line():
 @pytest.mark.parametrize("odd", [datetime.min, datetime.max])  # noqa: DTZ901 - as they may come
 def test_the_ends_of_the_calendar_break_nothing(odd):
     at = odd.replace(tzinfo=UTC)
-    chapter = timeline.Chapter(picture=made(seconds=float("nan"), rating=99), asked_at=at)
+    chapter = timeline.ImageTimeline(image=made(seconds=float("nan"), rating=99), asked_at=at)
     board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT.astimezone())
     assert storyboard_page.written(board, [{"": PIXEL}])
 
@@ -253,19 +255,19 @@ def wonda(tmp_path, quick_polls):  # noqa: ARG001
 
 
 @pytest.fixture
-def pictures(wonda):
+def images(wonda):
     for prompt in ("A sunset over the ocean", "A storm, low haze"):
         wonda.images.generate(model="nano-banana-2", prompt=prompt).wait()
     return wonda.history.search()[::-1]
 
 
-def edited(wonda, picture):
-    edit = Edit(picture.media, wonda=wonda)
+def edited(wonda, image):
+    edit = Edit(image.media, wonda=wonda)
     return edit.add(Crop(x=0, y=0, width=300, height=300), Encode(format="JPEG")).upload()
 
 
-def test_the_whole_story_of_two_pictures(wonda, pictures, tmp_path):
-    media = edited(wonda, pictures[0])
+def test_the_whole_story_of_two_images(wonda, images, tmp_path):
+    media = edited(wonda, images[0])
     account = wonda.accounts.instagram()[0].instagram_account_id
     link = (
         wonda.publish.instagram(
@@ -274,12 +276,12 @@ def test_the_whole_story_of_two_pictures(wonda, pictures, tmp_path):
         .wait()
         .permalink
     )
-    path = ww.storyboard(pictures, tmp_path / "story", title="Autumn", wonda=wonda)
+    path = ww.storyboard(images, tmp_path / "story", title="Autumn", wonda=wonda)
     assert path == tmp_path / "story.html"
     page = path.read_bytes()
     read = assert_harmless(page)
     for said in (
-        "2 pictures, 1 edited, 1 posted",
+        "2 images, 1 edited, 1 posted",
         "A sunset over the ocean",
         "cropped to 300 × 300",
         "saved as JPEG",
@@ -291,52 +293,50 @@ def test_the_whole_story_of_two_pictures(wonda, pictures, tmp_path):
     assert read.links == [link]
     shown = [
         Image.open(io.BytesIO(base64.b64decode(each["src"].partition(",")[2])))
-        for each in read.pictures
+        for each in read.images
     ]
     assert [each.size[0] == each.size[1] for each in shown] == [False, True, False]
-    second = wonda.history.export(pictures, path)
+    second = wonda.history.export(images, path)
     assert second.name == "story (2).html"
-    third = wonda.history.storyboard(pictures[0], tmp_path / "one.html")
-    assert "1 picture, 1 edited, 1 posted" in Read(third.read_bytes()).text
+    third = wonda.history.storyboard(images[0], tmp_path / "one.html")
+    assert "1 image, 1 edited, 1 posted" in Read(third.read_bytes()).text
     assert str(tmp_path).encode() not in page
-    assert pictures[0].media.url.encode() not in page
+    assert images[0].media.url.encode() not in page
 
 
-def test_a_picture_that_cannot_be_fetched_says_so_in_its_place(wonda, pictures, tmp_path):
-    media = edited(wonda, pictures[0])
+def test_an_image_that_cannot_be_fetched_says_so_in_its_place(wonda, images, tmp_path):
+    media = edited(wonda, images[0])
     wonda.faults.add("GET", f"media/{media.media_id}", 404, times=9)
-    kept = Read(ww.storyboard(pictures, tmp_path / "a.html", wonda=wonda).read_bytes())
-    assert len(kept.pictures) == 3  # the edit is done again, to the original
+    kept = Read(ww.storyboard(images, tmp_path / "a.html", wonda=wonda).read_bytes())
+    assert len(kept.images) == 3  # the edit is done again, to the original
 
-    gone = pictures[0].media.url.replace(pictures[0].media.media_id, "gone")
-    lost = replace(pictures[0], media=replace(pictures[0].media, url=gone), job_id="")
-    read = Read(ww.storyboard([lost, pictures[1]], tmp_path / "b.html", wonda=wonda).read_bytes())
-    assert len(read.pictures) == 1
-    assert read.text.count("The service no longer has this picture.") == 2
+    gone = images[0].media.url.replace(images[0].media.media_id, "gone")
+    lost = replace(images[0], media=replace(images[0].media, url=gone), job_id="")
+    read = Read(ww.storyboard([lost, images[1]], tmp_path / "b.html", wonda=wonda).read_bytes())
+    assert len(read.images) == 1
+    assert read.text.count("The service no longer has this image.") == 2
     assert "cropped to 300 × 300" in read.text
     assert gone not in read.text
 
 
-def test_what_is_no_picture_is_not_opened(wonda, pictures, tmp_path, monkeypatch):
+def test_what_is_no_image_is_not_opened(wonda, images, tmp_path, monkeypatch):
     async def junk(_):
         return b"<svg onload=alert(1)>"
 
     monkeypatch.setattr(wonda._async.history, "original", junk)
-    read = assert_harmless(ww.storyboard(pictures, tmp_path / "a", wonda=wonda).read_bytes())
-    assert read.text.count("This picture cannot be opened safely.") == 2
+    read = assert_harmless(ww.storyboard(images, tmp_path / "a", wonda=wonda).read_bytes())
+    assert read.text.count("This image cannot be opened safely.") == 2
 
 
-def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(
-    wonda, pictures, monkeypatch
-):
+def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(wonda, images, monkeypatch):
     history = wonda._async.history
     real, running, most, threads = history.original, [], [], set()
 
-    async def counted(picture):
+    async def counted(image):
         running.append(1)
         most.append(len(running))
         try:
-            return await real(picture)
+            return await real(image)
         finally:
             running.pop()
 
@@ -348,7 +348,9 @@ def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(
     monkeypatch.setattr(storyboard, "_small", small)
     from wonda_widgets.utils import event_loop
 
-    assert event_loop.call(storyboard.page(history, pictures * 4)).startswith(b"<!doctype html>")
+    assert event_loop.run_blocking(storyboard.render(history, images * 4)).startswith(
+        b"<!doctype html>"
+    )
     assert max(most) == 3
     assert not any("wonda" in name for name in threads)
 
@@ -357,14 +359,14 @@ def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(
 
 
 def noise():
-    """A picture of 4K that no format makes smaller."""
+    """An image of 4K that no format makes smaller."""
     image = Image.frombytes("RGB", (4096, 4096), os.urandom(4096 * 4096 * 3))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
 
 
-def test_twenty_noisy_4k_pictures_with_their_edits_fit_into_a_mail(wonda, pictures, monkeypatch):
+def test_twenty_noisy_4k_images_with_their_edits_fit_into_a_mail(wonda, images, monkeypatch):
     from wonda_widgets.utils import event_loop
 
     data, history = noise(), wonda._async.history
@@ -380,14 +382,14 @@ def test_twenty_noisy_4k_pictures_with_their_edits_fit_into_a_mail(wonda, pictur
     board = []
     core = wonda._async._core
     for number in range(20):
-        media = replace(pictures[0].media, media_id=f"m{number}")
-        board.append(replace(pictures[0], media=media, prompt=long[:5_000], intent=f"{number}"))
+        media = replace(images[0].media, media_id=f"m{number}")
+        board.append(replace(images[0], media=media, prompt=long[:5_000], intent=f"{number}"))
         body = {"edit": {"of": f"m{number}", "operations": [{"operation": "crop"}]}}
         begun = core.journal.begin(core.journal_key, "upload", json.dumps(body).encode(), "")
         core.journal.accepted(begun.result()[0], f"e{number}").result()
-    page = event_loop.call(storyboard.page(history, board))
+    page = event_loop.run_blocking(storyboard.render(history, board))
     read = Read(page)
-    assert len(read.pictures) == 40
+    assert len(read.images) == 40
     assert 2_000_000 < len(page) <= 6_000_000
     assert min(small.width, small.height) == 4096
     assert max(Image.open(io.BytesIO(small.data)).size) >= 512
@@ -408,7 +410,7 @@ def replace_if(small, budget):
         (3, 10**8, 0),
     ],
 )
-def test_the_more_pictures_the_smaller_each_down_to_a_floor(count, words, each):
+def test_the_more_images_the_smaller_each_down_to_a_floor(count, words, each):
     budget = storyboard._budget(count, words)
     assert each <= budget <= 250_000
     assert budget >= 30_000
@@ -418,19 +420,19 @@ def test_the_more_pictures_the_smaller_each_down_to_a_floor(count, words, each):
 
 def test_of_many_edits_the_posted_and_the_latest_are_shown():
     changes = [
-        timeline.Change(
+        timeline.EditEvent(
             media_id=f"e{n}", of="m1", operations=(), since_original=(), at=AT.replace(hour=n)
         )
         for n in range(8)
     ]
-    chapter = timeline.Chapter(
-        picture=made(), changes=tuple(changes), posts=(post(media_ids=("e1",)),)
+    chapter = timeline.ImageTimeline(
+        image=made(), changes=tuple(changes), posts=(post(media_ids=("e1",)),)
     )
     shown = [change.media_id for change in storyboard._shown(chapter)]
     assert set(shown) == {"e1", "e5", "e6", "e7"}
     looks = dict.fromkeys(["", *shown], PIXEL)
     read = Read(written(changes=changes, looks=looks))
-    assert (len(read.pictures), len(re.findall(r"Edit \d", read.text))) == (5, 8)
+    assert (len(read.images), len(re.findall(r"Edit \d", read.text))) == (5, 8)
 
 
 # ---------------------------------------------------------------- what it takes
@@ -441,68 +443,68 @@ def test_from_jobs_matrices_and_panels(wonda, tmp_path):
     job.wait()
     assert "A pier" in ww.storyboard(job, tmp_path / "job", wonda=wonda).read_text("utf-8")
     matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, "z-image")
-    with pytest.raises(ww.InvalidInputError, match="no pictures"):
+    with pytest.raises(ww.InvalidInputError, match="no images"):
         ww.storyboard(matrix, tmp_path / "matrix")
     assert wonda.history.count() == 1, "it only looks"
     matrix.wait()
-    assert "2 pictures" in ww.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
+    assert "2 images" in ww.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
     page = wonda.history.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
-    assert "2 pictures" in page
+    assert "2 images" in page
 
 
 @pytest.mark.parametrize("panel", ["Gallery", "History", "PromptLab", "Compare"])
-def test_of_a_panel_what_is_chosen_or_else_what_it_shows(wonda, pictures, tmp_path, settled, panel):
+def test_of_a_panel_what_is_chosen_or_else_what_it_shows(wonda, images, tmp_path, settled, panel):
     shows = {
-        "Gallery": lambda: ww.Gallery(pictures, wonda=wonda),
+        "Gallery": lambda: ww.Gallery(images, wonda=wonda),
         "History": lambda: ww.History(wonda),
         "PromptLab": lambda: ww.PromptLab(wonda),
-        "Compare": lambda: ww.Compare(pictures, wonda=wonda),
+        "Compare": lambda: ww.Compare(images, wonda=wonda),
     }
     opened = shows[panel]()
     if panel == "PromptLab":
         matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, "z-image")
         matrix.wait()
-        ww.runtime.post(lambda: opened.gallery.show_matrix(matrix))
+        event_loop.call_soon(lambda: opened.gallery.show_matrix(matrix))
     settled(lambda: len(opened._shows()[1]) == 2)
-    assert "2 pictures" in ww.storyboard(opened, tmp_path / "all").read_text("utf-8")
+    assert "2 images" in ww.storyboard(opened, tmp_path / "all").read_text("utf-8")
     if panel != "Compare":
         gallery = getattr(opened, "gallery", opened)
         first = gallery._shown[0]
-        ww.runtime.post(lambda: gallery._choose([first.key]))
+        event_loop.call_soon(lambda: gallery._choose([first.key]))
         settled(lambda: len(gallery.selected) == 1)
         page = ww.storyboard(opened, tmp_path / "one").read_text("utf-8")
-        assert "1 picture<" in page
+        assert "1 image<" in page
         assert first.prompt in page
     opened.close()
 
 
 def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
     studio = ww.Studio(wonda)
-    with pytest.raises(ww.InvalidInputError, match="no pictures"):
+    with pytest.raises(ww.InvalidInputError, match="no images"):
         ww.storyboard(studio, tmp_path / "none")
     for number in range(2):
         job = wonda.images.generate(model="z-image", prompt=f"Number {number}")
-        ww.runtime.post(lambda job=job: studio.prompt_form.take_over(job))
+        event_loop.call_soon(lambda job=job: studio.prompt_form.take_over(job))
         settled(lambda: len(studio.filmstrip.shown) == number + 1)  # noqa: B023
     made_here = studio.filmstrip.shown[0]
     media = edited(wonda, wonda.history.search("1")[0])
     studio._edited(made_here, media)
     settled(lambda: len(studio.filmstrip.shown) == 3)
     page = ww.storyboard(studio, tmp_path / "studio").read_text("utf-8")
-    assert "2 pictures, 1 edited" in page
+    assert "2 images, 1 edited" in page
     assert page.index("Number 0") < page.index("Number 1")
     studio.close()
 
 
 @pytest.mark.parametrize("what", ["a text", 5, None, [1], [None], {"a": 1}, b"x", ww.Media()])
-def test_what_is_no_picture_gets_a_sentence(wonda, tmp_path, what):
-    with pytest.raises(TypeError, match="takes pictures, jobs, a matrix or a panel, not"):
+def test_what_is_no_image_gets_a_sentence(wonda, tmp_path, what):
+    with pytest.raises(TypeError, match="takes images, jobs, a matrix or a panel, not"):
         ww.storyboard(what, tmp_path / "x.html", wonda=wonda)
     assert list(tmp_path.glob("x*")) == []
 
 
-def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, pictures, tmp_path):
-    def refused(field, what=pictures, path="x.html", **more):
+def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, images, tmp_path):
+    def refused(field, what=images, path="x.html", **more):
         with pytest.raises(ww.InvalidInputError) as caught:
             ww.storyboard(what, tmp_path / path, wonda=wonda, **more)
         assert caught.value.field == field
@@ -514,21 +516,21 @@ def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, pictures, t
     assert "cannot be written" in refused("path", path="file/x.html")
     assert "no path" in refused("path", path="x\0y.html")
     assert "an .html file, not .pdf" in refused("path", path="x.pdf")
-    assert "no pictures to tell of" in refused("pictures", [])
-    assert "at most 200 pictures, and these are 201" in refused("pictures", pictures[:1] * 201)
+    assert "no images to tell of" in refused("images", [])
+    assert "at most 200 images, and these are 201" in refused("images", images[:1] * 201)
     for title in ("", "  ", None, "x" * 201):
         assert "A title is" in refused("title", title=title)
     failed = wonda.images.generate(model="z-image", prompt="sandbox: fail")
     with pytest.raises(ww.JobFailedError):
         failed.wait()
-    assert "no picture to tell of; it is failed" in refused("pictures", [failed])
+    assert "no image to tell of; it is failed" in refused("images", [failed])
     assert not list(tmp_path.glob("*.html"))
 
 
 def test_without_a_client_it_is_the_environment_s_or_the_sandbox_s(tmp_path, quick_polls):  # noqa: ARG001
 
     shared = selection.default()
-    job = ww.runtime.call(shared.images.generate(model="z-image", prompt="A pier"))
+    job = event_loop.run_blocking(shared.images.generate(model="z-image", prompt="A pier"))
     job.wait()
     assert "A pier" in ww.storyboard([job], tmp_path / "x").read_text("utf-8")
 
@@ -544,7 +546,7 @@ def test_the_key_is_not_in_it_wherever_it_was_written(tmp_path):
 
     with ww.Wonda(KEY, base_url="https://a.example/v1", transport=httpx.MockTransport(answer)) as w:
         before = "x" * (storyboard_page.LONGEST_HEADING - 20)  # which the heading would cut
-        picture = ww.Picture(
+        image = ww.GeneratedImage(
             media=ww.Media(media_id="m"),
             prompt=f"{before} {KEY}",
             model=KEY,
@@ -552,6 +554,6 @@ def test_the_key_is_not_in_it_wherever_it_was_written(tmp_path):
             note=KEY,
             made_at=AT,
         )
-        page = ww.storyboard(picture, tmp_path / "x", title=f"T {KEY}", wonda=w).read_text("utf-8")
+        page = ww.storyboard(image, tmp_path / "x", title=f"T {KEY}", wonda=w).read_text("utf-8")
     assert KEY[3:15] not in page
     assert "Sandbox" not in page

@@ -48,25 +48,25 @@ def test_there_are_never_more_than_twenty_requests_at_once():
         wire = held.transport()
         polls = [wire.poll(wire.question(f"/jobs/inference/{n}")) for n in range(100)]
         asks = [wire.get("/capabilities") for _ in range(100)]
-        pictures = [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
-        tasks = [asyncio.ensure_future(one) for one in (*polls, *asks, *pictures)]
+        images = [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
+        tasks = [asyncio.ensure_future(one) for one in (*polls, *asks, *images)]
         await _settle()
         held.let_go.set()
         await asyncio.gather(*tasks)
         return held.most
 
-    assert event_loop.call(work()) == 20
+    assert event_loop.run_blocking(work()) == 20
 
 
-@pytest.mark.parametrize("kinds", ["polls", "pictures", "polls and pictures"])
-def test_a_click_waits_behind_neither_all_polls_nor_all_pictures(kinds):
+@pytest.mark.parametrize("kinds", ["polls", "images", "polls and images"])
+def test_a_click_waits_behind_neither_all_polls_nor_all_images(kinds):
     async def work():
         held = Held("/image/generate")
         wire = held.transport()
         waiting = []
         if "polls" in kinds:
             waiting += [wire.poll(wire.question(f"/jobs/{n}")) for n in range(100)]
-        if "pictures" in kinds:
+        if "images" in kinds:
             waiting += [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
         tasks = [asyncio.ensure_future(one) for one in waiting]
         await _settle()
@@ -75,7 +75,7 @@ def test_a_click_waits_behind_neither_all_polls_nor_all_pictures(kinds):
         await asyncio.gather(*tasks)
         return asked
 
-    assert event_loop.call(work()) == {"status": "idle"}
+    assert event_loop.run_blocking(work()) == {"status": "idle"}
 
 
 def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
@@ -96,7 +96,7 @@ def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
         held.let_go.set()
         await asyncio.gather(*first, post)
 
-    event_loop.call(work())
+    event_loop.run_blocking(work())
     assert len(noted) == 1
 
 
@@ -115,7 +115,7 @@ def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkey
         await wonda.aclose()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    became = Counter(type(one) for one in event_loop.call(work()))
+    became = Counter(type(one) for one in event_loop.run_blocking(work()))
     assert became == {ww.OutcomeUnknownError: 20, ClosedError: 1}
 
 
@@ -129,6 +129,6 @@ def test_a_poll_that_waited_for_its_turn_when_the_client_was_closed_is_not_sent(
         held.let_go.set()
         return held, await asyncio.gather(*polls, return_exceptions=True)
 
-    held, became = event_loop.call(work())
+    held, became = event_loop.run_blocking(work())
     assert held.most == held.asked == 10
     assert [type(one) for one in became[10:]] == [ClosedError] * 20

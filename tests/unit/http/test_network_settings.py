@@ -66,9 +66,9 @@ def refused(monkeypatch, **values):
     transport = Transport(ApiKey(KEY), BASE, 1.0)
     try:
         with pytest.raises(ww.NetworkSettingsError) as caught:
-            event_loop.call(transport.post("/x", "test", "Look there.", body={}))
+            event_loop.run_blocking(transport.post("/x", "test", "Look there.", body={}))
     finally:
-        event_loop.call(transport.aclose())
+        event_loop.run_blocking(transport.aclose())
     assert caught.value.__cause__ is None
     return str(caught.value)
 
@@ -149,9 +149,9 @@ def test_a_proxy_that_nothing_goes_by_is_no_error(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     transport = Transport(ApiKey(KEY), BASE, 1.0, sleep=lambda _: asyncio.sleep(0))
     with pytest.raises(ww.ServiceUnreachableError, match="connection refused") as caught:
-        event_loop.call(transport.get("/x"))
+        event_loop.run_blocking(transport.get("/x"))
     assert not isinstance(caught.value, ww.NetworkSettingsError)
-    event_loop.call(transport.aclose())
+    event_loop.run_blocking(transport.aclose())
 
 
 NO_PROXY = {
@@ -202,7 +202,7 @@ def test_an_entry_of_no_proxy_is_read_or_left_out(monkeypatch, entry, direct):
 @pytest.mark.parametrize("with_key", [True, False])
 def test_doctor_reports_it_and_goes_on(monkeypatch, capsys, values, with_key):
     monkeypatch.setattr(
-        "wonda_widgets.http.retries.pause", lambda *_: asyncio.sleep(0, result=False)
+        "wonda_widgets.http.retries.delay", lambda *_: asyncio.sleep(0, result=False)
     )
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -224,8 +224,8 @@ def test_a_setting_that_was_corrected_is_read_anew(monkeypatch):
         ApiKey(KEY), "https://localhost:1/api", 1.0, sleep=lambda _: asyncio.sleep(0)
     )
     with pytest.raises(ww.NetworkSettingsError):
-        event_loop.call(transport.get("/x"))
+        event_loop.run_blocking(transport.get("/x"))
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ww.ServiceUnreachableError, match="connection refused"):
-        event_loop.call(transport.get("/x"))
-    event_loop.call(transport.aclose())
+        event_loop.run_blocking(transport.get("/x"))
+    event_loop.run_blocking(transport.aclose())

@@ -12,6 +12,7 @@ import wonda_widgets as ww
 from wonda_widgets.cli import main
 from wonda_widgets.notebook import magic
 from wonda_widgets.sandbox.app import Sandbox
+from wonda_widgets.utils import event_loop
 
 ORGANIZATIONS = [
     {"slug": "acme", "name": "Acme Studio"},
@@ -168,7 +169,7 @@ def test_the_magic_follows_the_environment(monkeypatch):
     assert (first.org, second.org) == ("", "acme")
     assert magic._client({}) is second
     for each in (first, second):
-        ww.runtime.call(each.aclose())
+        event_loop.run_blocking(each.aclose())
 
 
 def test_doctor_shows_it(monkeypatch, capsys):

@@ -193,7 +193,7 @@ def test_files_uploads_and_settings_do_not_wait_for_look_ups():
         event_loop.spawn(public_addresses.resolved(f"silent{i}.example", 80)) for i in range(60)
     ]
     began = time.monotonic()
-    assert event_loop.call(event_loop.in_thread(divmod, 7, 2)) == (3, 1)
+    assert event_loop.run_blocking(event_loop.to_thread(divmod, 7, 2)) == (3, 1)
     with ww.Wonda.sandbox(seconds=0) as wonda:
         assert wonda.media.upload(b"\x89PNG\r\n\x1a\n", name="a.png").media_id
     assert time.monotonic() - began < 5
@@ -205,15 +205,16 @@ def test_files_uploads_and_settings_do_not_wait_for_look_ups():
 def test_a_process_ends_although_look_ups_are_silent():
     code = """
         import socket, threading, time
-        from wonda_widgets import addresses, runtime
+        from wonda_widgets.http import public_addresses
+        from wonda_widgets.utils import event_loop
         asked = []
         def silent(*args, **more):
             asked.append(args)
             threading.Event().wait()
         socket.getaddrinfo = silent
         for number in range(20):
-            runtime.spawn(addresses.resolved(f"h{number}.example", 443))
-        while len(asked) < addresses.LOOK_UPS:
+            event_loop.spawn(public_addresses.resolved(f"h{number}.example", 443))
+        while len(asked) < public_addresses.LOOK_UPS:
             time.sleep(0.01)
         print("ends")
     """

@@ -1,4 +1,4 @@
-"""What an edit makes of a picture: pixels are looked at, not only sizes."""
+"""What an edit makes of an image: pixels are looked at, not only sizes."""
 
 import io
 
@@ -65,7 +65,7 @@ def test_a_crop_keeps_exactly_its_pixels():
     assert pixels == [(x, y, 7) for y in range(1, 5) for x in range(2, 5)]
 
 
-def test_a_pad_lays_the_picture_into_the_middle():
+def test_a_pad_lays_the_image_into_the_middle():
     made = result(encoded(halves()), Pad(width=60, height=40, color="#00ff00"))
     assert [made.getpixel(at) for at in ((0, 0), (9, 20), (10, 10), (29, 29), (30, 10))] == [
         (0, 255, 0),
@@ -197,13 +197,13 @@ def test_a_larger_scale_writes_larger_and_a_stroke_goes_around():
     stroked = msgspec.structs.replace(WORDS, stroke_width=8, stroke_color="#0000ff")
     around = inked(result(ground, stroked), BLUE)
     assert around[0] == pytest.approx(small[0] - 8, abs=2)
-    # On a picture half as wide it is half as thick.
+    # On an image half as wide it is half as thick.
     assert inked(result(encoded(Image.new("RGB", (540, 540))), stroked), BLUE)[0] == (
         pytest.approx(around[0] / 2, abs=2)
     )
 
 
-def test_the_text_box_of_a_transparent_picture_has_no_fringe():
+def test_the_text_box_of_a_transparent_image_has_no_fringe():
     clear = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
     made = result(encoded(clear), msgspec.structs.replace(WORDS, text_color="white"))
     colors = {pixel[:3] for _, pixel in made.getcolors(100_000) if pixel[3]}
@@ -228,7 +228,7 @@ def test_no_text_brings_it_down(text):
     words = msgspec.structs.replace(WORDS, text=text, font_size_scale=9)
     face = fonts.font(words.font_family, 16)
     apart = text_shaping.trouble(text) and not text_shaping.can_arrange(face)
-    if fonts.missing(face, text) or apart:  # by the fonts and libraries that are here
+    if fonts.missing_characters(face, text) or apart:  # by the fonts and libraries that are here
         with pytest.raises(InvalidInputError, match=r"has no|cannot be drawn"):
             result(ground, words)
     else:
@@ -296,11 +296,11 @@ def test_fonts_are_found_in_folders_and_by_their_path(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("operation", "field", "said"),
     [
-        (Crop(x=-1, y=0, width=5, height=5), "x", "reaches out of the picture"),
+        (Crop(x=-1, y=0, width=5, height=5), "x", "reaches out of the image"),
         (Crop(x=36, y=0, width=5, height=5), "x", "which has 40 × 20 pixels"),
         (Crop(x=0, y=16, width=5, height=5), "y", "Make it smaller, or move it"),
         (Crop(x=0, y=0, width=0, height=5), "width", "keeps nothing"),
-        (Pad(width=39, height=30), "width", "smaller than the picture"),
+        (Pad(width=39, height=30), "width", "smaller than the image"),
         (Pad(width=50, height=30, color="blurple"), "color", "“blurple” is no colour"),
         (Resize(width=0, height=10), "width", "is no size"),
         (Resize(width=6000, height=6000), "width", "25 million"),
@@ -345,7 +345,7 @@ def test_a_check_knows_the_size_that_the_operations_before_leave():
     ],
 )
 def test_what_is_no_edit_is_said_to_be_none(operations):
-    with pytest.raises(InvalidInputError, match=r"not an edit|No picture"):
+    with pytest.raises(InvalidInputError, match=r"not an edit|No image"):
         apply_edits.read(operations)
 
 
@@ -354,7 +354,7 @@ def test_operations_are_the_same_after_json():
     assert apply_edits.read(msgspec.json.decode(msgspec.json.encode(steps))) == steps
 
 
-def test_what_is_no_picture_or_too_large_is_not_opened(monkeypatch):
+def test_what_is_no_image_or_too_large_is_not_opened(monkeypatch):
     with pytest.raises(UnsafeMediaError):
         apply_edits.apply(b"<html>", [Encode(format="PNG")])
     monkeypatch.setattr(decode, "MEMORY", 1000)
@@ -380,7 +380,7 @@ def test_a_shape_is_never_beyond_the_limit_it_stands_for(size, ratio):
     assert abs(2 * crop.x + crop.width - size[0]) <= 1
 
 
-def test_a_tall_picture_becomes_four_to_five():
+def test_a_tall_image_becomes_four_to_five():
     assert apply_edits.centered_crop((1080, 1920), 4 / 5) == Crop(
         x=0, y=285, width=1080, height=1350
     )

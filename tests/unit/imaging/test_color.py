@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from wonda_widgets.client.edit import Crop, Encode
 from wonda_widgets.imaging import apply_edits, color, preview
-from wonda_widgets.imaging.contact_sheet import of as sheet
+from wonda_widgets.imaging.contact_sheet import make as sheet
 
 CROP = Crop(x=0, y=0, width=20, height=20)
 

@@ -184,7 +184,7 @@ def test_scans_behind_a_reserved_marker_among_restarts_are_refused_at_once():
     data = tiny(RESTARTS["restarts"], b"\xff\x02\xff\xff", many + bytes(70_000))
     assert seen_by_libjpeg(tiny(RESTARTS["restarts"], b"\xff\x02\xff\xff", LIGHTER))
     with pytest.raises(ww.UnsafeMediaError, match="scans"):
-        decode.decoded(data)
+        decode.decode(data)
 
 
 @pytest.mark.parametrize("marker", [0x02, 0xBF, 0xC0, 0xC3, 0xC8, 0xDE, 0xDF, 0xF0, 0xFD])
@@ -238,7 +238,7 @@ def test_reading_ends_at_the_deadline_also_among_the_pixels(monkeypatch):
 
     monkeypatch.setattr(decode, "_opened", slow)
     with pytest.raises(ww.UnsafeMediaError, match="takes longer than 20 s"):
-        decode.decoded(encoded("PNG", (500, 500)))
+        decode.decode(encoded("PNG", (500, 500)))
 
 
 def test_a_preview_that_cannot_be_small_enough_ends():
@@ -253,18 +253,18 @@ def test_a_preview_that_cannot_be_small_enough_ends():
 def stuck(settled):
     """Decodes that do not end before the test does."""
     end = threading.Event()
-    yield lambda seconds=600.0: event_loop.spawn(decode_threads.decoding(end.wait, seconds=seconds))
+    yield lambda seconds=600.0: event_loop.spawn(decode_threads.run(end.wait, seconds=seconds))
     end.set()
     settled(lambda: decoding_threads() == 0)
 
 
 def test_what_it_gives_and_raises_comes_back():
     async def both():
-        assert await decode_threads.decoding(divmod, 7, 2) == (3, 1)
+        assert await decode_threads.run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
-            await decode_threads.decoding(divmod, 7, 0)
+            await decode_threads.run(divmod, 7, 0)
 
-    event_loop.call(both())
+    event_loop.run_blocking(both())
 
 
 def test_whoever_waits_is_told_at_the_deadline(stuck):
@@ -276,7 +276,7 @@ def test_stuck_decodes_leave_their_places(stuck):
     for _ in range(decode_threads.AT_ONCE - 1):
         with pytest.raises(ww.UnsafeMediaError):
             stuck(0.01).result(20)
-    assert event_loop.call(decode_threads.decoding(divmod, 7, 2)) == (3, 1)
+    assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
 
 
 def decoding_threads():
@@ -294,19 +294,19 @@ def test_stuck_decodes_do_not_pile_up(stuck, settled):
         assert decoding_threads() <= 2 * decode_threads.AT_ONCE
     assert sum("was not opened" in each for each in said) >= 4 * decode_threads.AT_ONCE
     with pytest.raises(ww.UnsafeMediaError, match="other images have been opening for too long"):
-        event_loop.call(decode_threads.decoding(divmod, 7, 2))
+        event_loop.run_blocking(decode_threads.run(divmod, 7, 2))
 
 
 def test_decoding_goes_on_when_some_of_the_stuck_ones_end(settled):
     ends = [threading.Event() for _ in range(decode_threads.AT_ONCE)]
     for end in ends:
         with pytest.raises(ww.UnsafeMediaError):
-            event_loop.call(decode_threads.decoding(end.wait, seconds=0.01))
+            event_loop.run_blocking(decode_threads.run(end.wait, seconds=0.01))
     with pytest.raises(ww.UnsafeMediaError, match="was not opened"):
-        event_loop.call(decode_threads.decoding(divmod, 7, 2))
+        event_loop.run_blocking(decode_threads.run(divmod, 7, 2))
     ends[0].set()
     settled(lambda: decoding_threads() < decode_threads.AT_ONCE)
-    assert event_loop.call(decode_threads.decoding(divmod, 7, 2)) == (3, 1)
+    assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
     for end in ends:
         end.set()
     settled(lambda: decoding_threads() == 0)
@@ -322,14 +322,14 @@ def test_a_decode_that_nobody_waits_for_keeps_its_place_until_its_deadline(settl
         running.pop()
 
     for _ in range(MANY):
-        waiting = event_loop.spawn(decode_threads.decoding(work))
-        event_loop.call(asyncio.sleep(0))
+        waiting = event_loop.spawn(decode_threads.run(work))
+        event_loop.run_blocking(asyncio.sleep(0))
         waiting.cancel()
     settled(lambda: running)
     end.set()
     settled(lambda: not running)
     assert max(most) <= decode_threads.AT_ONCE
-    assert event_loop.call(decode_threads.decoding(divmod, 7, 2)) == (3, 1)
+    assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
 
 
 def test_uploads_files_and_settings_do_not_wait_for_decodes(stuck, tmp_path):
@@ -350,8 +350,8 @@ def test_uploads_files_and_settings_do_not_wait_for_decodes(stuck, tmp_path):
 def test_a_process_ends_although_decodes_are_stuck(doing):
     code = f"""
         import threading, time
-        from wonda_widgets import runtime
-        from wonda_widgets.imaging import workers
+        from wonda_widgets.utils import event_loop
+        from wonda_widgets.imaging import decode_threads
         begun = []
         def decoding():
             begun.append(1)
@@ -360,9 +360,9 @@ def test_a_process_ends_although_decodes_are_stuck(doing):
             begun.append(1)
             while True:
                 sum(range(1000))
-        for _ in range(workers.AT_ONCE + 8):
-            runtime.spawn(workers.decoding({doing}))
-        while len(begun) < workers.AT_ONCE:
+        for _ in range(decode_threads.AT_ONCE + 8):
+            event_loop.spawn(decode_threads.run({doing}))
+        while len(begun) < decode_threads.AT_ONCE:
             time.sleep(0.01)
         print("ends")
     """

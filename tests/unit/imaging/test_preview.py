@@ -37,7 +37,7 @@ def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
         assert shown.width / shown.height == pytest.approx(size[0] / size[1], rel=0.02)
 
 
-def test_a_small_picture_is_not_enlarged():
+def test_a_small_image_is_not_enlarged():
     made = preview.preview(encoded(noise(64, 48)))
     assert Image.open(io.BytesIO(made.data)).size == (64, 48)
 
@@ -115,13 +115,13 @@ OTHERS = [encoded(Image.new("RGB", (9, 9)), kind) for kind in ("BMP", "TIFF", "I
 @pytest.mark.parametrize(
     "data", [b"", HTML, SVG, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", *OTHERS]
 )
-def test_what_is_no_picture_is_refused(data):
+def test_what_is_no_image_is_refused(data):
     with pytest.raises(UnsafeMediaError):
         preview.preview(data)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_picture_that_was_cut_short_is_refused(kind):
+def test_an_image_that_was_cut_short_is_refused(kind):
     data = encoded(noise(500, 500), kind)
     with pytest.raises(UnsafeMediaError):
         preview.preview(data[: len(data) // 2])
@@ -163,7 +163,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(4096, 4096), (3840, 2160)])
-def test_the_bounds_leave_4k_pictures_alone(size):
+def test_the_bounds_leave_4k_images_alone(size):
     for kind in ("PNG", "JPEG"):
         data = encoded(Image.new("RGB", size), kind)
         assert preview.preview(data, 2048).width == size[0]
@@ -225,10 +225,10 @@ def test_only_the_first_of_many_frames_is_decoded():
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 @pytest.mark.parametrize(("size", "longest"), [((2300, 1700), 160), ((1500, 1100), 1024)])
 def test_a_preview_has_no_seams(mode, size, longest):
-    picture = Image.effect_noise(size, 120)
-    data = encoded(picture.convert(mode), "PNG")
-    shown = preview._resized(preview._stepped(decode.decoded(data)[0], longest), longest)
-    whole = picture.convert("RGB").reduce(max(size) // longest)
+    image = Image.effect_noise(size, 120)
+    data = encoded(image.convert(mode), "PNG")
+    shown = preview._resized(preview._stepped(decode.decode(data)[0], longest), longest)
+    whole = image.convert("RGB").reduce(max(size) // longest)
     whole = whole.resize(shown.size, Image.Resampling.LANCZOS)
     apart = ImageChops.difference(shown.convert("RGB"), whole).getextrema()
     assert max(most for _, most in apart) <= 1
@@ -237,7 +237,7 @@ def test_a_preview_has_no_seams(mode, size, longest):
 TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
 
 
-def test_the_texts_of_a_picture_are_those_that_are_known():
+def test_the_texts_of_an_image_are_those_that_are_known():
     made = {"prompt": "A harbour", "model": None, "params": {"style": "Öl"}}
     assert save_original.texts(made, "j", None) == {
         "prompt": "A harbour",
@@ -277,7 +277,7 @@ def test_a_saved_jpeg_too_and_others_stay_as_they_are():
         ("../../etc/passwd", "etc-passwd-12345678.png"),
         ("💥", "💥-12345678.png"),
         ("x" * 500, "x" * 48 + "-12345678.png"),
-        ("..", "picture-12345678.png"),
+        ("..", "image-12345678.png"),
         ("a\0b\r\nc\x1b[31m", "a-b-c-31m-12345678.png"),
         ("evil\u202egnp.exe", "evil-gnp-exe-12345678.png"),
         ("C:\\Windows\\\ud800", "c-windows-12345678.png"),
@@ -313,7 +313,7 @@ def chunk(kind, data):
 
 
 def small_png(cut):
-    """A picture of 2 by 2, with its pixels in as many chunks as they have bytes."""
+    """An image of 2 by 2, with its pixels in as many chunks as they have bytes."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))
     pixels = zlib.compress(b"\0\1\2\3\4\5\6" * 2)
     pieces = b"".join(chunk(b"IDAT", bytes([byte])) for byte in pixels)
@@ -327,6 +327,6 @@ def small_png(cut):
 
 
 @pytest.mark.parametrize("cut", ["no end", "no last sum", "more after it", "as it should be"])
-def test_a_picture_whose_pixels_are_whole_is_shown(cut):
-    image, _ = decode.decoded(small_png(cut))
+def test_an_image_whose_pixels_are_whole_is_shown(cut):
+    image, _ = decode.decode(small_png(cut))
     assert image.getpixel((1, 1)) == (4, 5, 6)

@@ -38,7 +38,7 @@ def text(words):
 @pytest.fixture
 def all_signs(monkeypatch):
     """A font that has every sign."""
-    monkeypatch.setattr(fonts, "missing", lambda *_: "")
+    monkeypatch.setattr(fonts, "missing_characters", lambda *_: "")
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_shows_nothing_is_not_missing_nor_drawn(monkeypatch, hidden):
         patched.setattr(fonts, "_found", dict)  # a computer without fonts
         patched.setattr(ImageFont.core, "HAVE_RAQM", False)
         face = fonts.font("Default", 30)
-        assert fonts.missing(face, f"a{hidden}b") == ""
+        assert fonts.missing_characters(face, f"a{hidden}b") == ""
         apply_edits.check((200, 200), [text(f"a{hidden}b")])
         drawn = []
         for words in ("ab", f"a{hidden}b"):

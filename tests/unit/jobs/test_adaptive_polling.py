@@ -16,7 +16,7 @@ def history(sigma, runs=100, median=38.0, seed=1):
 
 
 def by_the_page():
-    waits = polling.waits()
+    waits = polling.delays()
     return lambda _age: next(waits)
 
 
@@ -41,8 +41,8 @@ def test_it_finds_the_end_sooner_with_no_more_requests(sigma, most, runs):
     page_lag, page_asked = averages(by_the_page, jobs)
     lags, asked = [], []
     for seed in range(10):
-        learned = adaptive_polling.learned(
-            duration_stats.usual(history(sigma, runs, seed=10 + seed))
+        learned = adaptive_polling.from_stats(
+            duration_stats.summarize(history(sigma, runs, seed=10 + seed))
         )
         lag, requests = averages(lambda learned=learned: learned.wait, jobs)
         lags.append(lag)
@@ -64,7 +64,7 @@ def test_it_finds_the_end_sooner_with_no_more_requests(sigma, most, runs):
     ids=["alike", "instant", "wild", "long", "usual", "wide"],
 )
 def test_every_wait_is_between_one_second_and_five(durations):
-    learned = adaptive_polling.Pace(duration_stats.usual(durations))
+    learned = adaptive_polling.AdaptivePolling(duration_stats.summarize(durations))
     age = 0.0
     for _ in range(3000):
         wait = learned.wait(age)
@@ -75,23 +75,25 @@ def test_every_wait_is_between_one_second_and_five(durations):
 
 def test_of_jobs_that_take_a_moment_nothing_is_learned():
     # The page asks after 1 s, and no wait is shorter.
-    assert adaptive_polling.learned(duration_stats.usual(history(0.1, median=0.6))) is None
-    assert adaptive_polling.learned(duration_stats.usual(history(0.1, median=4.0))) is not None
+    assert adaptive_polling.from_stats(duration_stats.summarize(history(0.1, median=0.6))) is None
+    assert (
+        adaptive_polling.from_stats(duration_stats.summarize(history(0.1, median=4.0))) is not None
+    )
 
 
 def test_of_jobs_that_take_very_long_nothing_is_learned():
-    assert adaptive_polling.learned(duration_stats.usual([86_400.0] * 6)) is None
+    assert adaptive_polling.from_stats(duration_stats.summarize([86_400.0] * 6)) is None
 
 
 def test_on_a_bad_day_of_the_service_it_does_not_ask_without_end():
-    learned = adaptive_polling.learned(duration_stats.usual(history(0.1)))
+    learned = adaptive_polling.from_stats(duration_stats.summarize(history(0.1)))
     _, asked = found(learned.wait, 600)
     _, by_page = found(by_the_page(), 600)
     assert asked <= 1.15 * by_page
 
 
 async def _usual_of(durations):
-    return duration_stats.usual(durations)
+    return duration_stats.summarize(durations)
 
 
 def test_a_job_is_followed_at_the_pace_that_its_history_suggests(clock):
@@ -105,7 +107,7 @@ def test_a_job_is_followed_at_the_pace_that_its_history_suggests(clock):
 
     job = Job("inference", "j1", poll, usual=lambda: _usual_of(durations), clock=clock)
     job.wait()
-    learned = adaptive_polling.learned(duration_stats.usual(durations))
+    learned = adaptive_polling.from_stats(duration_stats.summarize(durations))
     ages = [0.0]
     while ages[-1] < 36:
         ages.append(ages[-1] + learned.wait(ages[-1]))
@@ -119,7 +121,7 @@ def test_without_history_the_pace_is_the_pages(clock, why):
     async def usual():
         if why == "unreadable":
             raise OSError("gone")
-        return duration_stats.usual([30.0] * (4 if why == "too few" else 0))
+        return duration_stats.summarize([30.0] * (4 if why == "too few" else 0))
 
     replies = [{"status": "in_progress"}] * 7 + [{"status": "succeeded"}]
 
@@ -144,7 +146,7 @@ def test_the_first_poll_does_not_wait_for_the_history(clock):
 
 
 def test_a_journal_that_does_not_answer_keeps_no_job_from_being_followed(clock, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.jobs.job.READING", 0.01)
+    monkeypatch.setattr("wonda_widgets.jobs.job.JOURNAL_TIMEOUT", 0.01)
 
     async def usual():
         await asyncio.Event().wait()

@@ -15,17 +15,17 @@ durations = st.lists(st.floats(0.01, 100_000), min_size=5, max_size=60)
 
 @pytest.mark.parametrize("runs", [[], [30], [30, 31, 29, 30], [30, 31, 29, 30, float("nan")]])
 def test_with_fewer_than_five_runs_nothing_is_said(runs):
-    assert duration_stats.usual(runs) is None
+    assert duration_stats.summarize(runs) is None
 
 
 def test_median_and_percentiles():
-    about = duration_stats.usual(range(20, 41))
+    about = duration_stats.summarize(range(20, 41))
     assert (about.low, about.median, about.high, about.runs) == (22, 30, 38, 21)
 
 
 @given(durations)
 def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(runs):
-    about = duration_stats.usual(runs)
+    about = duration_stats.summarize(runs)
     points = duration_stats.curve(about)
     assert points[0] == (0.0, 0.0)
     steps = [
@@ -39,9 +39,9 @@ def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(r
 
 @given(durations, st.floats(0, 1_000_000))
 def test_something_is_always_left(runs, elapsed):
-    about = duration_stats.usual(runs)
-    assert duration_stats.left(about, elapsed) >= elapsed / 10
-    assert duration_stats.left(about, 0.0) == about.median
+    about = duration_stats.summarize(runs)
+    assert duration_stats.remaining(about, elapsed) >= elapsed / 10
+    assert duration_stats.remaining(about, 0.0) == about.median
 
 
 def test_it_is_learned_from_the_jobs_of_that_model(quick_polls):  # noqa: ARG001

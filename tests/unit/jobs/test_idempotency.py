@@ -50,7 +50,7 @@ def service():
     return Service()
 
 
-def test_the_same_under_the_same_name_is_the_same_picture_for_every_kernel(kernel, service):
+def test_the_same_under_the_same_name_is_the_same_image_for_every_kernel(kernel, service):
     first, second = kernel(), kernel()
     media = first.images.generate(**NAMED).wait().media
     again = second.images.generate(**NAMED)
@@ -140,8 +140,8 @@ def test_anything_else_is_another_wish(kernel, service, other):
     assert len(service.made) == 2
 
 
-def test_all_who_ask_at_the_same_moment_get_one_picture(kernel, service, monkeypatch):
-    monkeypatch.setattr(images, "LOOK", 0.01)
+def test_all_who_ask_at_the_same_moment_get_one_image(kernel, service, monkeypatch):
+    monkeypatch.setattr(images, "RECHECK_SECONDS", 0.01)
     clients = [kernel() for _ in range(5)]
 
     async def all_at_once():
@@ -157,7 +157,7 @@ def test_all_who_ask_at_the_same_moment_get_one_picture(kernel, service, monkeyp
         service.held.set()
         return await asyncio.gather(*asked)
 
-    jobs = event_loop.call(all_at_once())
+    jobs = event_loop.run_blocking(all_at_once())
     assert {job.id for job in jobs} == {"j1"}
     assert len(service.made) == 1
 

@@ -307,7 +307,7 @@ def test_an_interrupt_frees_the_caller_and_leaves_the_job_watched(clock, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("wonda_widgets.utils.event_loop.result", interrupted)
+        patch.setattr("wonda_widgets.utils.event_loop.wait_for_result", interrupted)
         with pytest.raises(KeyboardInterrupt):
             made.wait()
     assert made.snapshot.watching
@@ -333,7 +333,7 @@ def test_a_blocking_wait_on_the_packages_own_loop_is_refused(job):
         made.wait()
 
     with pytest.raises(RuntimeError, match="wait for itself"):
-        event_loop.call(wrong())
+        event_loop.run_blocking(wrong())
 
 
 def test_job_errors_and_snapshots_survive_pickling(job):

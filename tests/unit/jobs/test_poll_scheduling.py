@@ -7,14 +7,14 @@ from itertools import islice
 from wonda_widgets.errors import RateLimitError
 from wonda_widgets.jobs import duration_stats, polling
 from wonda_widgets.jobs.job import Job
-from wonda_widgets.jobs.poll_scheduling import Spread
+from wonda_widgets.jobs.poll_scheduling import PollScheduler
 
 
 def asked(jobs, until, *, spread=True):
     """When so many jobs, begun within two seconds, ask at the page's pace."""
-    slots = Spread()
+    slots = PollScheduler()
     queue = [(2.0 * job / jobs, job) for job in range(jobs)]
-    waits = [polling.waits() for _ in range(jobs)]
+    waits = [polling.delays() for _ in range(jobs)]
     heapq.heapify(queue)
     times = []
     while queue[0][0] < until:
@@ -45,13 +45,13 @@ def test_few_jobs_keep_their_pace_exactly():
 
 
 def test_what_is_over_is_forgotten():
-    slots = Spread()
+    slots = PollScheduler()
     for now in range(1000):
         slots.place(float(now), 5.0)
     assert len(slots._due) <= 5 / 0.25 + 1
 
 
-class Earlier(Spread):
+class Earlier(PollScheduler):
     def place(self, _now, wait):
         return wait - 0.25
 
@@ -78,20 +78,20 @@ def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(cl
 
 
 async def usual():
-    return duration_stats.usual([30.0] * 20)
+    return duration_stats.summarize([30.0] * 20)
 
 
 def test_where_very_many_are_followed_nothing_is_learned(clock):
-    crowd = Spread()
+    crowd = PollScheduler()
     for _ in range(150):
         crowd.place(clock.monotonic(), 300.0)
     poll = replied(*[{"status": "idle"}] * 3, {"status": "succeeded"})
     Job("inference", "j1", poll, usual=usual, spread=crowd, clock=clock).wait()
-    assert clock.slept == list(islice(polling.waits(), 3))
+    assert clock.slept == list(islice(polling.delays(), 3))
 
 
 def test_a_service_in_trouble_is_asked_less_and_less_whatever_was_learned(clock):
     trouble = [RateLimitError(429, "", "wait")] * 8
     poll = replied({"status": "idle"}, *trouble, {"status": "succeeded"})
     Job("inference", "j1", poll, usual=usual, clock=clock).wait()
-    assert clock.slept[1:] == list(islice(polling.waits(), 9))[1:]
+    assert clock.slept[1:] == list(islice(polling.delays(), 9))[1:]

@@ -18,7 +18,7 @@ PRICES = {"m": 40_000, "dear": 900_000, "free": 0, "untold": None, "odd": -5}
 
 
 class Service:
-    """A Wonda that makes pictures and tells prices, one of which it does not know."""
+    """A Wonda that makes images and tells prices, one of which it does not know."""
 
     def __init__(self) -> None:
         self.made = []
@@ -50,7 +50,7 @@ def budget(usd):
     return ww.Budget(usd, datetime.now().astimezone() - timedelta(hours=1))
 
 
-def test_pictures_are_made_until_too_little_is_left(kernel, service):
+def test_images_are_made_until_too_little_is_left(kernel, service):
     wonda, other = kernel(), kernel()
     for client in (wonda, other):
         client.images.generate(**BODY, budget=budget(0.10))
@@ -74,7 +74,7 @@ def test_those_who_ask_at_the_same_moment_do_not_spend_the_rest_twice(kernel, se
         ]
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    found = event_loop.call(all_at_once())
+    found = event_loop.run_blocking(all_at_once())
     assert len(service.made) == 2
     assert sum(isinstance(each, ww.InvalidInputError) for each in found) == 4
 
@@ -162,7 +162,7 @@ def test_where_nothing_can_be_counted_nothing_is_spent(service, tmp_path):
     wonda.close()
 
 
-def test_a_picture_of_a_model_that_is_gone_is_said_to_be_why(kernel):
+def test_an_image_of_a_model_that_is_gone_is_said_to_be_why(kernel):
     wonda = kernel()
     wonda.images.generate(model="untold", prompt="A lake")
     with pytest.raises(ww.InvalidInputError, match="not known what is left of the budget"):

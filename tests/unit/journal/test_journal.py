@@ -709,7 +709,7 @@ def test_an_earlier_file_that_cannot_be_written_is_read(made, tmp_path, monkeypa
 
 
 FORKED = """import os, sys
-from wonda_widgets import runtime  # before the pools of threads, whose hooks then come after
+from wonda_widgets.utils import event_loop  # before thread pools, so that its hooks run first
 from wonda_widgets.journal.journal import Journal
 kept = Journal(sys.argv[1])
 kept.recent("x", 1).result()

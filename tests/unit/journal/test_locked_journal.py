@@ -174,7 +174,7 @@ def test_nothing_leaves_before_it_is_noted_and_no_answer_is_lost(tmp_path, locke
     with ww.Wonda(
         KEY, base_url=BASE, journal=path, transport=httpx.MockTransport(service)
     ) as wonda:
-        event_loop.call(wonda._async.jobs.recent())
+        event_loop.run_blocking(wonda._async.jobs.recent())
         free = locked(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -209,7 +209,7 @@ def test_closing_while_it_is_locked_does_not_wait_and_loses_nothing(made, tmp_pa
 
 ENDING = """
 import sys
-from wonda_widgets import database
+from wonda_widgets.journal import database
 from wonda_widgets.journal.journal import Journal
 database.BUSY, database.PATIENCE, database.LAST = 0.05, 0.1, 0.3
 kept = Journal(sys.argv[1])
@@ -327,7 +327,7 @@ def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
     kept.heard(BASE, "inference", "j1", Snapshot(status="locked", raw={})).result(20)
     done = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1", "url": "u"}}]}
     kept.heard(BASE, "inference", "j1", Snapshot(status="succeeded", raw=done)).result(20)
-    kept.pictures.mark(before, favourite=True, note="a lighthouse").result(20)
+    kept.images.mark(before, favourite=True, note="a lighthouse").result(20)
     kept.batches.ended(batch.id, ended=True).result(20)
     broken.is_so = False
     last, _ = begin(kept).result(20)
@@ -339,8 +339,8 @@ def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
     assert set(rows) == {before, intent, last}
     assert (rows[intent].job_id, rows[intent].status) == ("j1", "succeeded")
     assert rows[before].job_id == "j0"
-    assert other.pictures.marks([before]).result(20)[before].note == "a lighthouse"
-    assert other.pictures.count(BASE, Query(text="meanwhile")).result(20) == 1
+    assert other.images.marks([before]).result(20)[before].note == "a lighthouse"
+    assert other.images.count(BASE, Query(text="meanwhile")).result(20) == 1
     words = "SELECT rowid FROM words WHERE words MATCH 'lighthouse'"
     assert len(other._database.run(lambda c: c.execute(words).fetchall()).result(20)) == 1
     assert other.batches.unfinished(BASE, 7).result(20) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import wonda_widgets as ww
 from wonda_widgets.journal import journal
-from wonda_widgets.journal.images import SEARCHABLE, Query
+from wonda_widgets.journal.images import SEARCH_MIGRATION, Query
 from wonda_widgets.journal.search_terms import matching, searchable
 
 FOUND = [
@@ -96,7 +96,7 @@ def index():
         "CREATE TABLE words (x); CREATE TABLE request (intent, body);"
         "CREATE TABLE texts (id INTEGER PRIMARY KEY, intent, prompt, note);"
     )
-    memory.executescript(SEARCHABLE)
+    memory.executescript(SEARCH_MIGRATION)
     return memory
 
 
@@ -141,7 +141,7 @@ def test_what_is_typed_is_never_a_query(text):
 
 
 def prompts(wonda, text):
-    return [picture.prompt for picture in wonda.history.search(text)]
+    return [image.prompt for image in wonda.history.search(text)]
 
 
 def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
@@ -150,8 +150,8 @@ def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
         wonda.images.generate(model="z-image", prompt="हरा नीला दिन").wait()
         assert prompts(wonda, "日本") == ["夕日が沈む日本の海"]
         assert prompts(wonda, "हिन्दी") == []
-        [picture] = wonda.history.search("海")
-        marked = wonda.history.mark(picture, note="湖泊")
+        [image] = wonda.history.search("海")
+        marked = wonda.history.mark(image, note="湖泊")
         assert prompts(wonda, "湖") == ["夕日が沈む日本の海"]
         wonda.history.mark(marked, note="山")
         assert prompts(wonda, "湖") == []
@@ -160,7 +160,7 @@ def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
 
 def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     path = tmp_path / "journal.db"
-    before = journal.MIGRATIONS[: journal.MIGRATIONS.index(SEARCHABLE)]
+    before = journal.MIGRATIONS[: journal.MIGRATIONS.index(SEARCH_MIGRATION)]
     with sqlite3.connect(path) as old:
         for statements in before:
             for statement in statements.split(";"):
@@ -186,7 +186,7 @@ def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     kept = journal.Journal(path)
 
     def intents(text):
-        found = kept.pictures.search("b", Query(text=text), 9, 0, lambda record, _: record)
+        found = kept.images.search("b", Query(text=text), 9, 0, lambda record, _: record)
         return sorted(record.intent for record in found.result())
 
     assert intents("日本") == ["i0"]
@@ -203,9 +203,9 @@ def test_an_entry_that_goes_leaves_the_index_sound(tmp_path):
         kept.begin("b", "inference", f'{{"model":"m","prompt":"{prompt}"}}'.encode()).result()
 
     def work(connection):
-        from wonda_widgets.journal.images import Pictures
+        from wonda_widgets.journal.images import ImageIndex
 
-        Pictures.forget(connection, "SELECT intent FROM request", ())
+        ImageIndex.forget(connection, "SELECT intent FROM request", ())
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         return [
             connection.execute(

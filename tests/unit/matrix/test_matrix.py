@@ -1,4 +1,4 @@
-"""`wonda.images.matrix`: planned, priced, each picture made once, a few at a time."""
+"""`wonda.images.matrix`: planned, priced, each image made once, a few at a time."""
 
 import asyncio
 import sqlite3
@@ -76,9 +76,7 @@ def test_it_makes_each_and_gives_rows_as_they_end(wonda):
     assert planned.rows()[1]["light"] == "dusk"
     assert sorted(made_at_the_service(wonda)) == sorted(cell.prompt for cell in planned.plan.cells)
     assert planned.state == "done"
-    assert [picture.values["subject"] for picture in planned.pictures] == ["sunset"] * 3 + [
-        "storm"
-    ] * 3
+    assert [image.values["subject"] for image in planned.images] == ["sunset"] * 3 + ["storm"] * 3
     assert str(planned.progress) == "6 of 6"
     assert list(planned) == rows[:0] + sorted(rows, key=lambda row: row["index"])
 
@@ -108,7 +106,7 @@ def test_async_too(tmp_path, quick_polls):  # noqa: ARG001
 
 def test_over_the_budget_nothing_is_made(wonda):
     planned = matrix(wonda, budget=0.20)
-    with pytest.raises(ww.InvalidInputError, match=r"6 pictures cost about \$0.24; the budget is"):
+    with pytest.raises(ww.InvalidInputError, match=r"6 images cost about \$0.24; the budget is"):
         planned.wait()
     assert made_at_the_service(wonda) == []
     assert matrix(wonda, budget=0.24).wait()
@@ -257,11 +255,11 @@ def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
     assert again.begun == first.progress.succeeded
     assert again.price.usd == pytest.approx(0.04 * (6 - again.begun))
     assert left.plan.template == TEMPLATE
-    wonda.history.mark(first.pictures[0], rating=5)
+    wonda.history.mark(first.images[0], rating=5)
     again.wait()
     assert again.resumed, "another order asks for the same"
     assert len(made_at_the_service(wonda)) == 6
-    assert max(picture.rating for picture in again.pictures) == 5
+    assert max(image.rating for image in again.images) == 5
     assert wonda.images.unfinished() == []
 
 
@@ -292,7 +290,7 @@ def test_a_plan_is_kept_as_it_was_written_and_without_the_key(wonda, tmp_path):
     long = f"{'word ' * 400}{key} {{what}}"
     planned = matrix(wonda, long, {"what": [str(number) for number in range(20)]})
     planned.wait()
-    wonda.history.mark(planned.pictures[0], note=f"with {key}")
+    wonda.history.mark(planned.images[0], note=f"with {key}")
     database = wonda._async._core.journal._database
     wonda.close()
     database._thread.shutdown(wait=True)  # what lies beside the file comes and goes with it
@@ -346,7 +344,7 @@ def test_two_at_once_on_one_plan_make_each_once(wonda):
 
 def test_two_at_once_on_one_plan_ask_for_a_failed_one_once(tmp_path, quick_polls, monkeypatch):  # noqa: ARG001
     # Each looks again at what the other one is sending when that has failed already.
-    monkeypatch.setattr("wonda_widgets.matrix.matrix.LOOK", 0.5)
+    monkeypatch.setattr("wonda_widgets.matrix.matrix.RECHECK_SECONDS", 0.5)
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
         values = {"what": ["fail", "cancel", "no media"]}
         both = [matrix(wonda, "sandbox: {what}", values) for _ in range(2)]
@@ -428,7 +426,7 @@ def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled
     second = matrix(wonda, budget=0.21)
     assert second.begun
     first.wait()
-    with pytest.raises(ww.InvalidInputError, match=r"6 pictures cost about \$0.24"):
+    with pytest.raises(ww.InvalidInputError, match=r"6 images cost about \$0.24"):
         second.wait()
     assert len(made_at_the_service(wonda)) == 6
     assert wonda.images.unfinished() == []
@@ -444,7 +442,7 @@ def test_retry_after_stop_makes_those_alone(wonda, settled):
     for each in planned.cells:
         if each.state == "succeeded":
             planned.retry(each.cell.index)
-    event_loop.call(asyncio.sleep(0.1))
+    event_loop.run_blocking(asyncio.sleep(0.1))
     assert len(made_at_the_service(wonda)) == begun + 1
 
 
@@ -461,7 +459,7 @@ def test_what_runs_when_it_is_taken_up_and_stopped_comes_to_its_end(tmp_path, se
         settled(lambda: second.progress.succeeded == 6)
 
 
-def test_two_who_want_one_without_a_picture_again_pay_for_one(wonda, settled):
+def test_two_who_want_one_without_an_image_again_pay_for_one(wonda, settled):
     values = {"what": ["sandbox: no media", "sandbox: slow"]}
     first, second = matrix(wonda, "{what}", values), matrix(wonda, "{what}", values)
     for each in (first, second):
@@ -472,7 +470,7 @@ def test_two_who_want_one_without_a_picture_again_pay_for_one(wonda, settled):
         each.retry_failed()
     settled(lambda: len(made_at_the_service(wonda)) == 3)
     settled(lambda: first.progress.failed == second.progress.failed == 1)
-    event_loop.call(asyncio.sleep(0.1))
+    event_loop.run_blocking(asyncio.sleep(0.1))
     assert len(made_at_the_service(wonda)) == 3
 
 
@@ -495,7 +493,7 @@ def test_a_plan_that_cannot_be_read_or_has_become_another_is_not_offered(wonda, 
     assert left.plan.template == TEMPLATE
 
 
-def test_one_without_a_picture_is_made_again_when_asked(wonda, settled):
+def test_one_without_an_image_is_made_again_when_asked(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["sandbox: no media"]})
     planned.wait()
     assert isinstance(planned.cells[0].error, ww.NoMediaError)

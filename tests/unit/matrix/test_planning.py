@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
-from wonda_widgets.matrix.planning import filled, placeholders, planned
+from wonda_widgets.matrix.planning import filled, make_plan, placeholders
 from wonda_widgets.models import ImageModel
 from wonda_widgets.sandbox.catalog import MODELS
 
@@ -23,7 +23,7 @@ def plan(
 ):
     if values is None:
         values = {"subject": ["sunset", "storm", "moonrise"], "light": ["haze", "dusk"]}
-    return planned(template, values, models, params or {}, known=known)
+    return make_plan(template, values, models, params or {}, known=known)
 
 
 def test_every_combination_the_first_placeholder_slowest():
@@ -109,7 +109,7 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
                 }
             },
             "values",
-            "more than 1,000 pictures",
+            "more than 1,000 images",
         ),
     ],
 )

@@ -212,7 +212,7 @@ def test_what_another_kernel_is_sending_is_not_asked_for_again(kernel, service, 
     matrix = planned(kernel(), BEFORE["line break"])
     assert matrix.begun == 2
     matrix.start()
-    event_loop.call(_turns(50))
+    event_loop.run_blocking(_turns(50))
     matrix.stop()
     assert service.asked == []
 

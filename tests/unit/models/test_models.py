@@ -31,7 +31,7 @@ def test_an_odd_optional_field_does_not_cost_the_reply(odd):
     assert parse({"status": "succeeded", **odd}, JobReply).status == "succeeded"
 
 
-def test_an_odd_width_does_not_cost_the_picture():
+def test_an_odd_width_does_not_cost_the_image():
     media = {"mediaId": "m", "width": "wide", "height": [2]}
     output = parse({"status": "succeeded", "outputs": [{"media": media}]}, JobReply).outputs[0]
     assert output.media.media_id == "m"

@@ -39,7 +39,7 @@ def test_an_odd_schema_has_no_fields(odd):
 
 def test_defaults_are_sent_and_emptiness_is_not():
     found = parameters.fields(SCHEMA)
-    assert parameters.chosen(found, {"seed": "", "aspectRatio": "1:1", "unknown": 1}) == {
+    assert parameters.select(found, {"seed": "", "aspectRatio": "1:1", "unknown": 1}) == {
         "aspectRatio": "1:1",
         "guidanceScale": 3,
         "count": 1,

@@ -122,7 +122,7 @@ def test_one_client_serves_all_cells_until_key_or_address_change(monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", "sk_" + "6b" * 32)
     clients.append(magic._client({}))
     assert magic._client({}) is clients[2]
-    event_loop.call(clients[2].aclose())
+    event_loop.run_blocking(clients[2].aclose())
     clients.append(magic._client({}))
     assert magic._client({}) is clients[3]
     assert len(set(clients)) == 4
@@ -132,7 +132,7 @@ def test_one_client_serves_all_cells_until_key_or_address_change(monkeypatch):
     with ww.Wonda.sandbox() as own:
         assert magic._client({"wonda": own}) is own._async
     for each in clients:
-        event_loop.call(each.aclose())
+        event_loop.run_blocking(each.aclose())
 
 
 def test_a_key_of_connect_is_used_by_one_client_too(monkeypatch):
@@ -145,7 +145,7 @@ def test_a_key_of_connect_is_used_by_one_client_too(monkeypatch):
     second = magic._client({})
     assert second is not first
     for each in (first, second):
-        event_loop.call(each.aclose())
+        event_loop.run_blocking(each.aclose())
 
 
 def test_an_address_that_is_none_is_a_sentence(monkeypatch):
@@ -200,7 +200,7 @@ def test_tab_waits_for_no_slow_service_and_knows_its_models_later(monkeypatch, s
     with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
         assert tab(wonda) == []
         assert tab(wonda) == []
-        event_loop.post(answers.set)
+        event_loop.call_soon(answers.set)
         settled(next(iter(magic._asked.values()))[1].done)
         assert tab(wonda) == ["z-image"]
         assert tab(wonda) == ["z-image"]

@@ -172,10 +172,10 @@ def test_its_name_is_known_where_its_entry_does_not_tell(kernel, written, asked,
 
     async def names():
         body = {**asked, "instagramAccountId": "a1"}
-        same_as = await duplicate_guard.same_as(core, body)
+        same_as = await duplicate_guard.dedupe_key(core, body)
         return {same_as, *await earlier_names(core, body, same_as)}
 
-    assert name in event_loop.call(names())
+    assert name in event_loop.run_blocking(names())
 
 
 def test_other_posts_are_made(kernel, service, written):

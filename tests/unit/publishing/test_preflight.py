@@ -1,4 +1,4 @@
-"""What Instagram takes: misses, fixes, and pictures that pass once they are fixed."""
+"""What Instagram takes: misses, fixes, and images that pass once they are fixed."""
 
 import re
 from io import BytesIO
@@ -45,7 +45,7 @@ def test_the_services_own_example_with_its_defaults_is_caught_before_it_is_poste
 
 @pytest.mark.parametrize("size", [(153, 272), (768, 1376), (101, 999), (2720, 1000), (997, 311)])
 @pytest.mark.parametrize("which", [0, 1])
-def test_fixes_make_a_picture_that_passes(size, which):
+def test_fixes_make_an_image_that_passes(size, which):
     data, facts, operations = png(*size), Facts(*size, "PNG", 1000), ()
     while points := missed(facts):
         fixes = points[0].fixes
@@ -148,7 +148,7 @@ def test_a_width_that_is_scaled_is_no_miss():
     assert points[0].title == "200 pixels are narrow for the feed."
 
 
-def test_without_facts_nothing_is_claimed_about_the_picture():
+def test_without_facts_nothing_is_claimed_about_the_image():
     (point,) = preflight.check(None, "IMAGE", "Hello #sea")
     assert (point.level, point.title) == ("fine", "Caption, 1 hashtag")
 

@@ -331,7 +331,7 @@ class Stamp(datetime):
 )
 def test_a_time_that_can_not_be_is_refused(when, said):
     with pytest.raises(ww.InvalidInputError, match=said) as caught:
-        posting_time.checked(when, NOW)
+        posting_time.parse(when, NOW)
     assert caught.value.field == "scheduled_at"
 
 
@@ -353,7 +353,7 @@ def test_a_time_that_can_not_be_is_refused(when, said):
     ],
 )
 def test_a_time_is_sent_with_its_offset(when, on_the_wire):
-    assert posting_time.checked(when, NOW) == on_the_wire
+    assert posting_time.parse(when, NOW) == on_the_wire
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_a_time_is_sent_with_its_offset(when, on_the_wire):
 def test_a_time_that_the_clocks_skip_is_refused(zone, now, wall, instead):
     when = datetime(*wall, tzinfo=ZoneInfo(zone))
     with pytest.raises(ww.InvalidInputError, match=f"does not exist in {zone}") as caught:
-        posting_time.checked(when, datetime.fromisoformat(now).replace(tzinfo=UTC))
+        posting_time.parse(when, datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert instead in caught.value.hint
 
 
@@ -383,23 +383,23 @@ def test_of_a_time_that_occurs_twice_one_has_to_be_named(zone, now, wall, both):
     when = datetime(*wall, tzinfo=ZoneInfo(zone))
     now = datetime.fromisoformat(now).replace(tzinfo=UTC)
     with pytest.raises(ww.InvalidInputError, match="occurs twice") as caught:
-        posting_time.checked(when, now)
+        posting_time.parse(when, now)
     named = re.findall(r"\d{4}-\d\d-\d\dT\S+:\d\d", caught.value.hint)
     assert [text[-6:] for text in named] == list(both)
-    assert [posting_time.checked(text, now)[-6:] for text in named] == list(both)
-    assert posting_time.checked(when.replace(fold=1), now)[-6:] == both[1]  # it is named
+    assert [posting_time.parse(text, now)[-6:] for text in named] == list(both)
+    assert posting_time.parse(when.replace(fold=1), now)[-6:] == both[1]  # it is named
 
 
 def test_other_kinds_of_datetimes_are_taken_and_sent_as_plain_ones():
     when = Stamp(2026, 11, 26, 9, 0, 1, 999, tzinfo=ZoneInfo("Asia/Kolkata"))
-    assert posting_time.checked(when, NOW) == "2026-11-26T09:00:01+05:30"
+    assert posting_time.parse(when, NOW) == "2026-11-26T09:00:01+05:30"
 
 
 def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():
-    assert polling.until_due(5, 86_400) == 60
-    assert polling.until_due(5, 30) == 30
-    assert polling.until_due(5, 2) == 5
-    assert polling.until_due(5, -60) == 5
+    assert polling.seconds_until_due(5, 86_400) == 60
+    assert polling.seconds_until_due(5, 30) == 30
+    assert polling.seconds_until_due(5, 2) == 5
+    assert polling.seconds_until_due(5, -60) == 5
 
 
 @pytest.mark.usefixtures("quick_polls")
@@ -448,7 +448,7 @@ def test_a_post_that_has_just_left_the_list_may_still_arrive(kernel, service, mo
     service.lose = "before"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram(**POST, scheduled_at=soon())
-    [record] = event_loop.call(found(wonda, caught.value.intent))
+    [record] = event_loop.run_blocking(found(wonda, caught.value.intent))
     long_ago = msgspec.structs.replace(record, tick=record.tick - 7200)
     due = datetime.fromisoformat(record.body["scheduledAt"]).timestamp()
     core = wonda._async._core

@@ -156,7 +156,7 @@ def test_the_sandbox_refuses_other_hosts_on_every_path(sandbox, path):
     assert [each for each in served.faults.arrived if "evil" in str(each)] == []
 
 
-def test_the_origin_of_pictures_refuses_them_too(sandbox):
+def test_the_origin_of_images_refuses_them_too(sandbox):
     served, _ = sandbox
     port = urlsplit(served.storage_origin).port
     assert answer(port, "/x.png", "evil.example") == 403

@@ -1,4 +1,4 @@
-"""What the sandbox's painter promises, whatever the pictures look like."""
+"""What the sandbox's painter promises, whatever the images look like."""
 
 import io
 import itertools
@@ -39,7 +39,7 @@ ODD = [
 
 
 def difference(one, other):
-    """Mean difference of two pictures, from 0 to 255."""
+    """Mean difference of two images, from 0 to 255."""
     return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
 
@@ -61,7 +61,7 @@ def test_another_model_paints_a_sibling(prompt):
     assert difference(paint(prompt, 96, 96, model="a"), paint(prompt, 96, 96, model="b")) > 2
 
 
-def test_parameters_change_the_picture():
+def test_parameters_change_the_image():
     one = paint("sea", 96, 96, params={"seed": 1})
     assert difference(one, paint("sea", 96, 96, params={"seed": 2})) > 2
 
@@ -91,12 +91,12 @@ def test_any_size_is_painted_exactly(size):
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, -1)])
-def test_a_picture_without_area_is_refused(size):
+def test_an_image_without_area_is_refused(size):
     with pytest.raises(ValueError, match="at least 1 pixel"):
         paint("sea", *size)
 
 
-def test_a_named_colour_steers_the_picture():
+def test_a_named_colour_steers_the_image():
     def mean(colour):
         return ImageStat.Stat(paint(f"{colour} mountain", 96, 96)).mean
 
@@ -134,7 +134,7 @@ def test_gradients_have_no_bands():
     assert all(high - low >= 2 for low, high in rows)
 
 
-def test_the_picture_is_marked_in_a_corner():
+def test_the_image_is_marked_in_a_corner():
     image = paint("the grammar of patience", 400, 400)
     assert image.crop((330, 375, 400, 400)).convert("L").getextrema()[0] < 255
     assert len(set(image.crop((330, 375, 400, 400)).convert("L").tobytes())) > 8

@@ -40,7 +40,7 @@ def run(text):
 def test_it_asks_for_the_same_whatever_the_prompt(prompt):
     params = {"aspectRatio": "4:5", "seed": 7, "tile": False}
     request = {"model": "m", "prompt": prompt, "params": params, "attachmentMediaIds": ["a", "b"]}
-    assert run(code_snippet.repeating("inference", request)) == {
+    assert run(code_snippet.to_python("inference", request)) == {
         "model": "m",
         "prompt": prompt,
         "params": params,
@@ -50,7 +50,7 @@ def test_it_asks_for_the_same_whatever_the_prompt(prompt):
 
 def test_a_post_too():
     request = {"mediaId": "m1", "instagramAccountId": "a1", "caption": HOSTILE, "product": "IMAGE"}
-    assert run(code_snippet.repeating("publish", request)) == {
+    assert run(code_snippet.to_python("publish", request)) == {
         "media_id": "m1",
         "instagram_account_id": "a1",
         "caption": HOSTILE,
@@ -59,7 +59,7 @@ def test_a_post_too():
 
 
 def test_of_a_job_of_somebody_else_it_says_that_it_does_not_know():
-    assert code_snippet.repeating("inference", {}).startswith("# What was asked for is not known")
+    assert code_snippet.to_python("inference", {}).startswith("# What was asked for is not known")
 
 
 def test_a_job_gives_its_own(quick_polls):  # noqa: ARG001
@@ -70,4 +70,4 @@ def test_a_job_gives_its_own(quick_polls):  # noqa: ARG001
         job.wait()
         assert "ww.Wonda.sandbox()" in wonda.history.search()[0].code()
     request = {"model": "m", "prompt": "x"}
-    assert "ww.Wonda()" in code_snippet.repeating("inference", request)
+    assert "ww.Wonda()" in code_snippet.to_python("inference", request)

@@ -1,4 +1,4 @@
-"""The runtime under stress: fork, exit, reloading, many panels opened and closed."""
+"""The event loop under stress: fork, exit, reloading, many panels opened and closed."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _tasks():
 def test_httpx_need_not_find_out_which_async_library_the_loop_is():
     # Outside of a task there is nothing to find out by: the answer was there beforehand.
     told = queue.SimpleQueue()
-    event_loop.post(lambda: told.put(sniffio.current_async_library()))
+    event_loop.call_soon(lambda: told.put(sniffio.current_async_library()))
     assert told.get(timeout=10) == "asyncio"
 
 
@@ -239,7 +239,7 @@ import asyncio, os, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
 import httpx
 import wonda_widgets as ww
-from wonda_widgets import runtime
+from wonda_widgets.utils import event_loop
 from wonda_widgets.sandbox.in_process import local_transport
 signal.alarm(100)
 PARENT = os.getpid()
@@ -254,7 +254,7 @@ class Wire(httpx.AsyncBaseTransport):
 
 wire = Wire()
 wonda = ww.AsyncWonda(local.key, base_url=local.base_url, transport=wire, journal=sys.argv[1])
-call = lambda work: runtime.result(runtime.spawn(work), 40)
+call = lambda work: event_loop.wait_for_result(event_loop.spawn(work), 40)
 async def made(prompt):
     return await (await wonda.images.generate(model="z-image", prompt=prompt))
 for number in range(8):
@@ -273,7 +273,7 @@ def everything():
     yield from (wonda.images.generate(model="z-image", prompt=f"x {n}") for n in range(4))
     yield from (wonda.whoami() for _ in range(30))
 
-parents = [runtime.spawn(work) for work in everything()]
+parents = [event_loop.spawn(work) for work in everything()]
 matrix.start()
 time.sleep(0.5)
 assert not any(each.done() for each in parents)
@@ -282,7 +282,7 @@ if child:
     assert os.waitpid(child, 0)[1] == 0
     wire.answers = True
     for each in parents:
-        runtime.result(each, 40)
+        event_loop.wait_for_result(each, 40)
     matrix.wait()
     call(wonda.aclose())
     print("parent")

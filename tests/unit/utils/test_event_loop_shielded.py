@@ -25,7 +25,7 @@ def reported():
 def wonda():
     client = ww.AsyncWonda.sandbox()
     yield client
-    event_loop.call(client.aclose())
+    event_loop.run_blocking(client.aclose())
 
 
 class Held:
@@ -80,11 +80,11 @@ def test_its_fault_is_told_to_whoever_still_waits_and_else_to_nobody(
         for _ in range(5):
             await asyncio.sleep(0)
 
-    event_loop.call(tried())
-    event_loop.call(wonda.aclose())
+    event_loop.run_blocking(tried())
+    event_loop.run_blocking(wonda.aclose())
     for name in ("pricing", "_core"):  # which keep their last work
         getattr(wonda, name).renew()
     event_loop._abandoned.clear()
     gc.collect()
-    event_loop.call(asyncio.sleep(0))
+    event_loop.run_blocking(asyncio.sleep(0))
     assert reported == []

@@ -57,11 +57,11 @@ async def attached(wonda):
 
 
 def test_attaching_on_the_loop_does_not_wait_and_the_job_learns_what_was_asked(later, held):
-    job, _ = event_loop.call(attached(later))
+    job, _ = event_loop.run_blocking(attached(later))
     assert job.request == {}
     assert later._async.jobs.attach("inference", "j1") is job
     held.set()
-    event_loop.call(job.recalled())
+    event_loop.run_blocking(job.recalled())
     assert job.request["prompt"] == "a harbour"
     assert job.intent
     assert job.wait(20).media.media_id == "m1"
@@ -72,12 +72,12 @@ def test_attaching_on_another_thread_waits_for_a_moment_only(later, held):
     job = later.jobs.attach("inference", "j1")
     assert time.monotonic() - before < 10
     held.set()
-    event_loop.call(job.recalled())
+    event_loop.run_blocking(job.recalled())
     assert job.request["prompt"] == "a harbour"
 
 
 def test_what_is_told_of_a_job_waits_for_what_the_journal_knows(later, held):
-    job, _ = event_loop.call(attached(later))
+    job, _ = event_loop.run_blocking(attached(later))
     told = event_loop.spawn(later._async.history.of(job))
     held.set()
     assert told.result(20).prompt == "a harbour"
@@ -85,13 +85,13 @@ def test_what_is_told_of_a_job_waits_for_what_the_journal_knows(later, held):
 
 def test_a_job_without_an_entry_is_followed(kernel):
     wonda = kernel()
-    job, _ = event_loop.call(attached(wonda))
+    job, _ = event_loop.run_blocking(attached(wonda))
     assert job.wait(20).media.media_id == "m1"
     assert job.request == {}
 
 
 def test_a_watched_job_is_told_what_it_learned(later, held, settled):
-    job, _ = event_loop.call(attached(later))
+    job, _ = event_loop.run_blocking(attached(later))
     seen = []
     job.watch(seen.append)
     held.set()
@@ -119,12 +119,12 @@ def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_th
     async def trouble():
         return later._async.jobs.trouble
 
-    assert kept.name in event_loop.call(trouble())
+    assert kept.name in event_loop.run_blocking(trouble())
     assert True not in looked
     kept.unlink()
     assert later.jobs.trouble == ""  # elsewhere, as it is now
     journal.written().result(20)
-    assert event_loop.call(trouble()) == ""
+    assert event_loop.run_blocking(trouble()) == ""
     assert True not in looked
 
 
@@ -146,7 +146,7 @@ def test_what_waits_on_the_loop_is_found(waits):
         with contextlib.suppress(TimeoutError, OSError):
             exec(work, {"__file__": loop_watch.PACKAGE + "no such file"})
 
-    event_loop.call(wait())
+    event_loop.run_blocking(wait())
     found, loop_watch.found[:] = list(loop_watch.found), []
     assert len(found) == 1
     with contextlib.suppress(TimeoutError, OSError):

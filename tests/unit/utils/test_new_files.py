@@ -20,8 +20,9 @@ TOO_SMALL = 50_000  # bytes that the full disk takes of a file
 LIMITED = f"""
 import resource, signal
 from pathlib import Path
-from wonda_widgets import exports, new_files
-from wonda_widgets.imaging import original
+from wonda_widgets.export import files
+from wonda_widgets.imaging import save_original
+from wonda_widgets.utils import new_files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({TOO_SMALL}, {TOO_SMALL}))
 DATA = b"x" * 200_000
@@ -49,9 +50,9 @@ def names(folder):
     [
         "new_files.write(Path('story.html'), DATA)",
         "new_files.replace(Path('mark'), DATA)",
-        "original.write(None, 'harbour.png', DATA)",
-        "original.write('harbour.png', '', DATA)",
-        "exports.write(Path('pictures.csv'), DATA)",
+        "save_original.write(None, 'harbour.png', DATA)",
+        "save_original.write('harbour.png', '', DATA)",
+        "files.write(Path('images.csv'), DATA)",
     ],
 )
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, call):
@@ -187,5 +188,5 @@ def test_who_may_read_a_file_is_as_with_any_other(tmp_path):
 @pytest.mark.parametrize("path", [5, b"a.csv", None, "a\0.csv"])
 def test_what_is_no_path_is_refused_by_name(path):
     with pytest.raises(ww.InvalidInputError, match="is no path that can be written") as told:
-        files.checked(path)
+        files.check_path(path)
     assert told.value.field == "path"

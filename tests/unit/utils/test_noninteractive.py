@@ -57,7 +57,7 @@ NOBODY = {"code": "job.wait()", "allow_stdin": False}
 
 def test_nobody_is_in_front_where_no_input_can_be_answered(front):
     front(shell_asked(NOBODY))
-    assert noninteractive.unattended()
+    assert noninteractive.is_unattended()
 
 
 @pytest.mark.parametrize(
@@ -73,16 +73,16 @@ def test_nobody_is_in_front_where_no_input_can_be_answered(front):
 )
 def test_somebody_is_in_front_of_everything_else(front, content):
     front(shell_asked(content))
-    assert not noninteractive.unattended()
+    assert not noninteractive.is_unattended()
 
 
 def test_a_script_and_a_terminal_have_no_kernel(front, monkeypatch):
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    assert not noninteractive.unattended()
+    assert not noninteractive.is_unattended()
     assert "IPython" not in sys.modules, "and it is not loaded for the question"
     for shell in (None, SimpleNamespace(), SimpleNamespace(kernel=None)):
         front(shell)
-        assert not noninteractive.unattended()
+        assert not noninteractive.is_unattended()
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_script_and_a_terminal_have_no_kernel(front, monkeypatch):
 def test_somebody_looks_at_a_dashboard_of_voila(front, monkeypatch, name, value):
     front(shell_asked(NOBODY))
     monkeypatch.setenv(name, value)
-    assert not noninteractive.unattended()
+    assert not noninteractive.is_unattended()
 
 
 def test_another_thread_prints_nothing(front):
     front(shell_asked(NOBODY))
     said = []
-    thread = threading.Thread(target=lambda: said.append(noninteractive.unattended()))
+    thread = threading.Thread(target=lambda: said.append(noninteractive.is_unattended()))
     thread.start()
     thread.join()
     assert said == [False]
@@ -172,16 +172,16 @@ def test_iterating_prints_nothing_by_itself(front, job, capsys):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_a_matrix_tells_how_many_pictures_are_there(front, capsys):
+def test_a_matrix_tells_how_many_images_are_there(front, capsys):
     front(shell_asked(NOBODY))
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         planned = wonda.images.matrix(
             "{what}", {"what": ["a sail", "sandbox: fail", "a storm"]}, "z-image", at_once=1
         )
         planned.wait()
-        assert capsys.readouterr().out.splitlines()[-1] == "Pictures: 2 of 3, 1 failed"
+        assert capsys.readouterr().out.splitlines()[-1] == "Images: 2 of 3, 1 failed"
         planned.wait()
-        assert capsys.readouterr().out == "Pictures: 2 of 3, 1 failed\n"
+        assert capsys.readouterr().out == "Images: 2 of 3, 1 failed\n"
         for _ in planned:
             pass
         assert capsys.readouterr().out == ""

@@ -15,7 +15,7 @@ from wonda_widgets.utils import event_loop
 def wonda():
     made = ww.AsyncWonda.sandbox(seconds=0.01)
     yield made
-    event_loop.call(made.aclose())
+    event_loop.run_blocking(made.aclose())
 
 
 def by_hand(work):

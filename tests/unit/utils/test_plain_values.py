@@ -9,7 +9,7 @@ import pytest
 
 import wonda_widgets as ww
 from wonda_widgets.http.transport import encoded
-from wonda_widgets.jobs.idempotency import digest
+from wonda_widgets.jobs.idempotency import fingerprint
 from wonda_widgets.matrix import planning
 from wonda_widgets.utils.plain_values import is_missing, plain
 
@@ -203,7 +203,7 @@ def test_the_same_value_is_the_same_request(value, same):
     assert type(plain(value)) is type(same)
     body = {"model": "m", "params": {"x": value}}
     assert json.loads(encoded(body)["content"])["params"]["x"] == same
-    assert digest(body) == digest({"model": "m", "params": {"x": same}})
+    assert fingerprint(body) == fingerprint({"model": "m", "params": {"x": same}})
 
 
 def test_an_image_asked_for_once_is_not_billed_again_for_an_array(wonda):

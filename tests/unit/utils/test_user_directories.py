@@ -71,7 +71,7 @@ def test_everything_works_in_memory_and_says_so(tmp_path, where):
 @pytest.mark.parametrize("where", HOMES)
 @pytest.mark.parametrize("command", [["doctor"], ["forget", "--yes"]])
 def test_the_command_line_works_without_a_home(tmp_path, where, command):
-    program = "from wonda_widgets import cli; sys.exit(cli.main(sys.argv[1:]))"
+    program = "from wonda_widgets.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = nobody(tmp_path, program, where, *command)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -116,7 +116,7 @@ def test_the_rest_says_what_it_lacks():
             assert all(folder.is_absolute() for folder in fonts._folders()) or system == "win32"
     for wrong, call in (
         (ww.InvalidInputError, lambda: fonts.font("~/a.ttf", 9)),
-        (ww.InvalidInputError, lambda: files.checked("~/a.json")),
+        (ww.InvalidInputError, lambda: files.check_path("~/a.json")),
         (ww.InvalidInputError, lambda: wonda_cli._free(Path("~/a.png"))),
         (ww.InvalidInputError, lambda: save_original.write("~", "a.png", b"")),
     ):

@@ -57,24 +57,24 @@ def test_presenter_mode_can_be_left_and_then_one_can_post(wonda, opened, settled
     say(form, type="confirm", media_id=form.media_id)
     settled(lambda: form.posted)
     settled(lambda: any(entry["posted"] for entry in dashboard.story.entries))
-    assert dashboard.story.summary == "1 picture, 1 posted."
+    assert dashboard.story.summary == "1 image, 1 posted."
     assert dashboard.publish_job.status == "succeeded"
 
 
-def test_only_who_made_a_picture_marks_it(wonda, opened, settled):
+def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda))
-    picture = wonda.images.generate(model="z-image", prompt="Mine").wait()
+    image = wonda.images.generate(model="z-image", prompt="Mine").wait()
     gallery = dashboard.gallery
     settled(lambda: len(gallery._items) == 1)
     item = gallery._items[0]
     say(gallery, type="mark", key=item.key, favourite=True)
-    settled(lambda: item.picture.favourite)
+    settled(lambda: item.image.favourite)
     dashboard._visitors.clear()
     say(gallery, type="mark", key=item.key, favourite=False)
     settled(lambda: gallery.error)
-    assert "Somebody else made this picture" in gallery.error["title"]
-    assert item.picture.favourite
-    assert picture.media.media_id
+    assert "Somebody else made this image" in gallery.error["title"]
+    assert item.image.favourite
+    assert image.media.media_id
 
 
 def test_what_is_not_given_is_taken_from_the_environment(wonda, opened, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_setting_that_cannot_be_gets_a_sentence(wonda, monkeypatch, name, valu
 
 def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="As it was"))
-    here = entries.word_for(entries.this_process())
+    here = entries.process_id(entries.this_process())
     odd = {"prompt": 7, "model": ["x"], "params": "none", "caption": None, "more": {}}
     say(dashboard._bar, type="hello", processes=[here, 3, None, "other"], draft=odd)
     settled(lambda: "other" in dashboard._visitors)
@@ -130,9 +130,9 @@ def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
     found = []
     deadline = time.monotonic() + 20
     while not found and time.monotonic() < deadline:  # the other client writes on a thread
-        found = [picture.prompt for picture in event_loop.call(used.history.search())]
+        found = [image.prompt for image in event_loop.run_blocking(used.history.search())]
     assert found == ["Shared"]
-    event_loop.call(used.aclose())
+    event_loop.run_blocking(used.aclose())
 
 
 def test_what_is_scheduled_is_listed_once(wonda, opened, settled):

@@ -52,13 +52,13 @@ def panel(wonda):
 
 @pytest.fixture
 def form(panel, settled):
-    """An editor with a picture of ours, red on the left and blue on the right."""
-    made = panel(Media(media_id="original-1"), data=picture(), alt="Two halves")
+    """An editor with an image of ours, red on the left and blue on the right."""
+    made = panel(Media(media_id="original-1"), data=image(), alt="Two halves")
     settled(lambda: at_rest(made))
     return made
 
 
-def picture(kind="PNG"):
+def image(kind="PNG"):
     image = Image.new("RGB", (120, 80), "red")
     image.paste("blue", (60, 0, 120, 80))
     buffer = io.BytesIO()
@@ -91,7 +91,7 @@ def uploads(wonda):
 # ---------------------------------------------------------------- what is shown
 
 
-def test_a_picture_is_shown_with_its_facts(form):
+def test_an_image_is_shown_with_its_facts(form):
     assert form.facts == form.before
     assert form.facts.startswith("120 × 80 · PNG · ")
     assert (form.alt, form.size, form.shown) == ("Two halves", [120, 80], [120, 80])
@@ -111,10 +111,10 @@ def test_what_cannot_be_fetched_is_an_alert_and_another_can_be_shown(panel, sett
     form = panel(Media(media_id="m"))
     settled(lambda: form.error)
     assert form.state == "broken"
-    form.show(None, {"prompt": "Mine"}, data=picture())
+    form.show(None, {"prompt": "Mine"}, data=image())
     settled(lambda: at_rest(form))
     assert (form.error, form.alt) == (None, "Mine")
-    form.show(None, data=b"no picture")
+    form.show(None, data=b"no image")
     settled(lambda: form.error)
     assert form.state == "ready"  # the last one stays
 
@@ -139,7 +139,7 @@ def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
     before = form.data
     draft(form, "crop", {**LEFT, "width": 500})
     settled(lambda: form.problem)
-    assert "reaches out of the picture" in form.problem
+    assert "reaches out of the image" in form.problem
     assert form.data == before
     send(form, "apply")
     settled(lambda: form.error)
@@ -224,7 +224,7 @@ def test_no_message_brings_it_down(form, settled, hostile):
 
 def test_a_proposed_crop_is_shown_open_and_its_format_is_done(panel, settled):
     crop, jpeg = Crop(x=0, y=0, width=64, height=80), Encode(format="JPEG")
-    form = panel(Media(media_id="m"), data=picture(), operations=[crop, jpeg])
+    form = panel(Media(media_id="m"), data=image(), operations=[crop, jpeg])
     settled(lambda: form.tool == "crop" and at_rest(form))
     assert form.draft == {"operation": "crop", "x": 0, "y": 0, "width": 64, "height": 80}
     assert form.operations == (jpeg,)
@@ -248,11 +248,11 @@ def test_a_proposal_replaces_what_was_done_and_can_be_undone(form, settled):
 def test_a_proposal_that_cannot_be_done_is_an_alert(form, settled):
     form.edit([Crop(x=0, y=0, width=500, height=5)])
     settled(lambda: form.error)
-    assert "out of the picture" in form.error["title"]
+    assert "out of the image" in form.error["title"]
     assert form.tool == ""
 
 
-def test_a_proposal_waits_for_its_picture(form, settled):
+def test_a_proposal_waits_for_its_image(form, settled):
     large = Image.new("RGB", (400, 400))
     buffer = io.BytesIO()
     large.save(buffer, "PNG")
@@ -311,7 +311,7 @@ def test_what_was_used_can_be_changed_and_used_again(form, settled, wonda):
 PAD = {"operation": "pad", "width": 200, "height": 200, "color": "red"}
 
 
-def test_the_same_picture_is_uploaded_once_whatever_was_tried_in_between(form, settled, wonda):
+def test_the_same_image_is_uploaded_once_whatever_was_tried_in_between(form, settled, wonda):
     heard = []
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
@@ -322,7 +322,7 @@ def test_the_same_picture_is_uploaded_once_whatever_was_tried_in_between(form, s
     settled(lambda: not form.used)
     send(form, "cancel")
     settled(lambda: form.used == {**first, "in_use": False})
-    form.use()  # whoever listens may have gone on to another picture meanwhile
+    form.use()  # whoever listens may have gone on to another image meanwhile
     settled(lambda: form.used == first and len(heard) == 2)
     send(form, "use", operation=PAD)
     settled(lambda: len(heard) == 3)
@@ -340,16 +340,16 @@ def test_the_same_picture_is_uploaded_once_whatever_was_tried_in_between(form, s
     assert len(uploads(wonda)) == 2
 
 
-def test_the_same_picture_shown_anew_is_known(form, settled, wonda):
+def test_the_same_image_shown_anew_is_known(form, settled, wonda):
     send(form, "use", operation=LEFT)
     settled(lambda: form.used)
     media = form.media
-    form.show(Media(media_id="another"), data=picture())
+    form.show(Media(media_id="another"), data=image())
     settled(lambda: form.media.media_id == "another" and at_rest(form))
     send(form, "apply", operation=LEFT)
     settled(lambda: form.changes)
     assert form.used == {}
-    form.show(Media(media_id="original-1"), data=picture())
+    form.show(Media(media_id="original-1"), data=image())
     settled(lambda: form.media.media_id == "original-1" and at_rest(form))
     assert (form.used, form.operations) == ({}, ())
     heard = []
@@ -377,11 +377,11 @@ def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, 
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
     settled(lambda: form.step == "sending")
-    form.show(Media(media_id="original-1"), data=picture())
+    form.show(Media(media_id="original-1"), data=image())
     settled(lambda: form.step == "editing" and at_rest(form))
     send(form, "use", operation=LEFT)
     settled(lambda: form.step == "sending")
-    event_loop.post(arrived.set)
+    event_loop.call_soon(arrived.set)
     settled(lambda: len(heard) == 2)
     assert heard[0] == heard[1]
     assert len(uploads(wonda)) == 1
@@ -426,15 +426,15 @@ def test_a_listener_that_fails_is_an_alert_and_the_others_are_told(form, settled
     assert "ZeroDivisionError" in form.error["text"]
 
 
-def test_another_picture_shown_meanwhile_stays(form, settled, monkeypatch):
+def test_another_image_shown_meanwhile_stays(form, settled, monkeypatch):
     heard, arrived = [], held_back(monkeypatch)
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
     settled(lambda: form.step == "sending")
     send(form, "undo")  # what is on its way is not changed
-    form.show(Media(media_id="second"), data=picture("JPEG"))
+    form.show(Media(media_id="second"), data=image("JPEG"))
     settled(lambda: form.media.media_id == "second" and at_rest(form))
-    event_loop.post(arrived.set)
+    event_loop.call_soon(arrived.set)
     settled(lambda: heard)
     assert (form.media.media_id, form.used, form.step) == ("second", {}, "editing")
     assert heard[0].width == 60
@@ -443,7 +443,7 @@ def test_another_picture_shown_meanwhile_stays(form, settled, monkeypatch):
 def test_a_closed_panel_does_nothing_more(form, settled):
     form.close()
     form.edit([Encode(format="JPEG")])
-    form.show(None, data=picture())
+    form.show(None, data=image())
     send(form, "apply", operation=LEFT)
     form.use()
     settled(lambda: True)

@@ -19,6 +19,7 @@ from conftest import say
 import wonda_widgets as ww
 from wonda_widgets import widgets
 from wonda_widgets.utils import event_loop
+from wonda_widgets.widgets._parts.lab_form import LabForm
 from wonda_widgets.widgets._shared.panel import Panel
 from wonda_widgets.widgets._shared.permissions import (
     OWNER,
@@ -97,8 +98,8 @@ MESSAGES = {
     },
     "Compare": {"look": None, "act": None},
     "Filmstrip": {"choose": None},
-    "Story": {"thumbs": None},
-    "StoryBar": {"keep": KEEP, "page": None},
+    "Timeline": {"thumbs": None},
+    "StoryboardBar": {"keep": KEEP, "page": None},
     "DashboardBar": {"hello": None, "ping": None, "present": None},
 }
 
@@ -133,8 +134,8 @@ TRAITS = {
 
 
 def panel_classes():
-    for module in pkgutil.iter_modules(widgets.__path__):
-        importlib.import_module(f"{widgets.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(widgets.__path__, f"{widgets.__name__}."):
+        importlib.import_module(module.name)
     found, todo = [], [Panel]
     while todo:
         cls = todo.pop()
@@ -234,11 +235,11 @@ def dashboard(wonda, opened, settled):
     )
     first.wait()
     second.wait()
-    pictures = [wonda.history.of(job) for job in (first, second)]
+    images = [wonda.history.of(job) for job in (first, second)]
     account = wonda.accounts.instagram()[0].instagram_account_id
     due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     wonda.publish.instagram(
-        media_id=pictures[0].media.media_id,
+        media_id=images[0].media.media_id,
         instagram_account_id=account,
         caption="Later",
         scheduled_at=due,
@@ -256,11 +257,11 @@ def dashboard(wonda, opened, settled):
         studio = made.studio
         studio._edit(studio.preview.shown)
         studio._list_scheduled()
-        studio._carousel(made.gallery, pictures)
-        made._compare(pictures)
-        made._bring(ww.widgets.lab_form.LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
+        studio._carousel(made.gallery, images)
+        made._compare(images)
+        made._bring(LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
 
-    event_loop.call(on_loop(open_all))
+    event_loop.run_blocking(on_loop(open_all))
     settled(lambda: made.studio.scheduled_posts.posts)
     settled(lambda: made.studio.edit_form.facts.endswith("B"))
     settled(lambda: made.studio.carousel_form.accounts_state == "ready")
@@ -334,7 +335,7 @@ def told(panel):
 @pytest.mark.parametrize("session", ["confirm", "hidden", "reviewer"])
 def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_path):
     permissions, granted = SESSIONS[session]
-    event_loop.call(on_loop(lambda: dashboard.grant(permissions)))
+    event_loop.run_blocking(on_loop(lambda: dashboard.grant(permissions)))
     unfinished = dashboard.studio.unfinished
     unfinished._posts = [object()]  # what it would check fails at once
     classes = set()
@@ -385,7 +386,7 @@ def test_a_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
 def test_a_hidden_dashboard_brings_no_list_of_posts_in_sight(dashboard, settled):
     form, posts = dashboard.publish_form, dashboard.studio.scheduled_posts
     assert posts in dashboard.studio.children
-    event_loop.call(on_loop(lambda: dashboard.grant(SPECTATOR)))
+    event_loop.run_blocking(on_loop(lambda: dashboard.grant(SPECTATOR)))
     for panel in (form, posts, dashboard.studio.carousel_form):
         assert panel not in dashboard.studio.children
     say(form, type="scheduled")
@@ -397,9 +398,9 @@ def test_presenter_mode_reaches_what_was_made_later(wonda, opened, settled):
     made = opened(ww.Dashboard(wonda, presenter=True))
     job = wonda.images.generate(model="z-image", prompt="A lake")
     job.wait()
-    picture = wonda.history.of(job)
-    event_loop.call(on_loop(lambda: made.studio._carousel(made.gallery, [picture, picture])))
-    event_loop.call(on_loop(made.studio._list_scheduled))
+    image = wonda.history.of(job)
+    event_loop.run_blocking(on_loop(lambda: made.studio._carousel(made.gallery, [image, image])))
+    event_loop.run_blocking(on_loop(made.studio._list_scheduled))
     later = [made.studio.carousel_form, made.studio.scheduled_posts]
     assert [panel._permissions for panel in later] == [SPECTATOR, SPECTATOR]
     assert not set(later) & set(made.studio.children)
@@ -415,12 +416,12 @@ def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, o
     settled(lambda: not unfinished._tasks)
     unfinished._go_on = lambda records: taken.extend(records) or []
     unfinished._running, unfinished._posts = [post, image], [post]
-    event_loop.call(on_loop(unfinished._tell))
+    event_loop.run_blocking(on_loop(unfinished._tell))
     assert (unfinished.running, unfinished.posts) == (1, 0)
     say(unfinished, type="watch")
     settled(lambda: taken)
     assert (taken, unfinished._running, unfinished.running) == ([image], [post], 0)
-    event_loop.call(on_loop(lambda: made.grant(VISITOR)))
+    event_loop.run_blocking(on_loop(lambda: made.grant(VISITOR)))
     settled(lambda: (unfinished.running, unfinished.posts) == (1, 1))
 
 
@@ -451,8 +452,8 @@ def test_an_owner_exports_and_saves(wonda, opened, settled, tmp_path):
     settled(lambda: gallery._shown)
     say(gallery, type="export", kind="csv")
     settled(lambda: gallery.note.startswith("Exported"))
-    assert [path.name for path in (tmp_path / "server").iterdir()] == ["wonda-pictures.csv"]
-    preview = opened(ww.ImagePreview(gallery._shown[0].picture.media, wonda=wonda))
+    assert [path.name for path in (tmp_path / "server").iterdir()] == ["wonda-images.csv"]
+    preview = opened(ww.ImagePreview(gallery._shown[0].image.media, wonda=wonda))
     settled(lambda: preview.state == "ready")
     say(preview, type="save")
     settled(lambda: preview.saved)

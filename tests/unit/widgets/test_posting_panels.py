@@ -20,12 +20,12 @@ def wonda(quick_polls):  # noqa: ARG001 - it changes the pace
 
 
 @pytest.fixture
-def pictures(wonda):
+def images(wonda):
     matrix = wonda.images.matrix(
         "A {a}", {"a": ["sunset", "storm"]}, "nano-banana-2", {"aspectRatio": ["4:5", "16:9"]}
     )
     matrix.wait()
-    return matrix.pictures
+    return matrix.images
 
 
 def ready(settled, panel):
@@ -33,11 +33,11 @@ def ready(settled, panel):
     return panel
 
 
-def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, pictures, opened, settled):
-    form = ready(settled, opened(ww.CarouselForm(pictures, wonda=wonda, caption="Four")))
+def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(images, wonda=wonda, caption="Four")))
     settled(lambda: len(form.points) and all(slide["facts"] for slide in form.slides))
     keys = [slide["key"] for slide in form.slides]
-    assert form.media_id.split() == keys == [picture.media.media_id for picture in pictures]
+    assert form.media_id.split() == keys == [image.media.media_id for image in images]
     assert [slide["facts"] for slide in form.slides] == ["4:5 · PNG", "16:9 · PNG"] * 2
     assert all(form.thumbs[key] for key in keys)
     assert [point["level"] for point in form.points] == ["miss", "advice", "fine"]
@@ -63,14 +63,14 @@ def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, pictures, open
     settled(lambda: form.step == "confirming")
     say(form, type="confirm", media_id=fitted)
     settled(lambda: form.step == "repeating")
-    assert form.earlier["text"].startswith("These pictures were already posted")
+    assert form.earlier["text"].startswith("These images were already posted")
     say(form, type="edit")
     say(form, type="original")
     settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
 
 
-def test_what_is_summed_up_is_not_changed_under_it(wonda, pictures, opened, settled):
-    form = ready(settled, opened(ww.CarouselForm(pictures, wonda=wonda)))
+def test_what_is_summed_up_is_not_changed_under_it(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(images, wonda=wonda)))
     settled(lambda: len(form.slides) == 4)
     seen = form.media_id
     say(form, type="publish", media_id=seen)
@@ -79,34 +79,34 @@ def test_what_is_summed_up_is_not_changed_under_it(wonda, pictures, opened, sett
     say(form, type="remove", key=form.slides[0]["key"])
     say(form, type="confirm", media_id="others")
     settled(lambda: form.error)
-    assert form.error["title"] == "The picture changed meanwhile."
+    assert form.error["title"] == "The image changed meanwhile."
     assert form.media_id == seen
 
 
 @pytest.mark.parametrize("count", [1, 11])
-def test_too_few_and_too_many_get_a_sentence(wonda, pictures, opened, settled, count):
+def test_too_few_and_too_many_get_a_sentence(wonda, images, opened, settled, count):
     form = ready(settled, opened(ww.CarouselForm(wonda=wonda)))
-    some = (pictures * 3)[:count]
-    with pytest.raises(ww.InvalidInputError, match="A carousel has 2 to 10 pictures"):
-        event_loop.call(_show(form, some))
+    some = (images * 3)[:count]
+    with pytest.raises(ww.InvalidInputError, match="A carousel has 2 to 10 images"):
+        event_loop.run_blocking(_show(form, some))
     assert form.slides == []
 
 
-async def _show(form, pictures):
-    form.show(pictures)
+async def _show(form, images):
+    form.show(images)
 
 
-def test_two_pictures_are_the_fewest_that_stay(wonda, pictures, opened, settled):
-    form = ready(settled, opened(ww.CarouselForm(pictures[:2], wonda=wonda)))
+def test_two_images_are_the_fewest_that_stay(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(images[:2], wonda=wonda)))
     settled(lambda: len(form.slides) == 2)
     say(form, type="remove", key=form.slides[0]["key"])
     say(form, type="move", key=form.slides[0]["key"], to=1)
-    settled(lambda: form.slides[1]["key"] == pictures[0].media.media_id)
+    settled(lambda: form.slides[1]["key"] == images[0].media.media_id)
     assert len(form.slides) == 2
 
 
-def test_a_lost_carousel_is_checked_and_found(wonda, pictures, opened, settled):
-    form = ready(settled, opened(ww.CarouselForm(pictures[:2], wonda=wonda)))
+def test_a_lost_carousel_is_checked_and_found(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.CarouselForm(images[:2], wonda=wonda)))
     settled(lambda: form.media_id)
     wonda.faults.add("POST", "publish/instagram/carousel", "drop", after=True)
     say(form, type="publish", media_id=form.media_id)
@@ -131,12 +131,12 @@ def test_slides_are_cropped_to_the_first_one_s_shape_within_the_feed_s():
     assert of_fine == ()
     assert preflight.slide_fixes([None, tall]) == [(), ()]
     said = [point.title for point in preflight.check_slides([tall, wide, fine], "")]
-    assert said[0] == "The first picture is 9:16, too tall for the feed."
-    assert "Pictures 1 and 2 must be JPEG, at most 8 MB." in said
+    assert said[0] == "The first image is 9:16, too tall for the feed."
+    assert "Images 1 and 2 must be JPEG, at most 8 MB." in said
 
 
-def test_a_post_is_scheduled_listed_and_canceled(wonda, pictures, opened, settled):
-    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+def test_a_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     asked = []
     form.on_scheduled(lambda: asked.append(1))
     due = (datetime.now(UTC) + timedelta(hours=3)).replace(microsecond=0)
@@ -152,7 +152,7 @@ def test_a_post_is_scheduled_listed_and_canceled(wonda, pictures, opened, settle
     listed = opened(ww.ScheduledPosts(wonda))
     settled(lambda: listed.state == "ready")
     [post] = listed.posts
-    assert (post["due"], post["account"], post["pictures"]) == (due.timestamp(), "@lantern.shop", 1)
+    assert (post["due"], post["account"], post["images"]) == (due.timestamp(), "@lantern.shop", 1)
     say(listed, type="cancel", job_id="another")
     for _ in range(3):
         say(listed, type="cancel", job_id=post["job_id"])
@@ -171,9 +171,9 @@ def test_a_post_is_scheduled_listed_and_canceled(wonda, pictures, opened, settle
     ],
 )
 def test_a_time_that_can_not_be_is_said_before_the_summary(
-    wonda, pictures, opened, settled, ahead, said
+    wonda, images, opened, settled, ahead, said
 ):
-    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda, caption="Kept")))
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Kept")))
     say(form, type="publish", scheduled_at=(datetime.now(UTC) + ahead).isoformat())
     settled(lambda: form.error)
     assert said in form.error["title"]
@@ -197,9 +197,9 @@ def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
 
 
 def test_what_became_of_a_scheduled_post_is_told_where_it_was_scheduled(
-    wonda, pictures, opened, settled
+    wonda, images, opened, settled
 ):
-    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     due = datetime.now(UTC) + timedelta(hours=3)
     for _ in range(2):
         say(form, type="publish", scheduled_at=due.isoformat())
@@ -217,27 +217,29 @@ async def _tell(wonda, job_id, raw):
     await wonda._async._core.tell("publish", job_id, raw)
 
 
-def test_a_scheduled_post_that_failed_is_no_success(wonda, pictures, opened, settled):
-    form = ready(settled, opened(ww.PublishForm(pictures[0].media, wonda=wonda)))
+def test_a_scheduled_post_that_failed_is_no_success(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     due = datetime.now(UTC) + timedelta(hours=3)
     say(form, type="publish", scheduled_at=due.isoformat())
     settled(lambda: form.step == "confirming")
     say(form, type="confirm", media_id=form.media_id)
     settled(lambda: form.posted)
-    event_loop.call(_tell(wonda, form.job.id, {"status": "failed", "errorMessage": "Refused."}))
+    event_loop.run_blocking(
+        _tell(wonda, form.job.id, {"status": "failed", "errorMessage": "Refused."})
+    )
     settled(lambda: form.error)
     assert form.error["text"] == "Refused. Nothing was posted."
     assert form.posted == {}
 
 
-def test_a_cancel_that_fails_is_not_called_done(wonda, pictures, opened, settled):
+def test_a_cancel_that_fails_is_not_called_done(wonda, images, opened, settled):
     jobs = [
         wonda.publish.instagram(
-            media_id=picture.media.media_id,
+            media_id=image.media.media_id,
             instagram_account_id=wonda.accounts.instagram()[0].instagram_account_id,
             scheduled_at=datetime.now(UTC) + timedelta(hours=2),
         )
-        for picture in pictures[:2]
+        for image in images[:2]
     ]
     listed = opened(ww.ScheduledPosts(wonda))
     settled(lambda: len(listed.posts) == 2)
@@ -258,7 +260,7 @@ def test_what_is_kept_of_a_sandbox_says_so(wonda):
         twin = made._twin if isinstance(made, ww.Studio) else made._own_twin()
         for text in (twin._bundle["text/html"], twin._bundle["text/plain"]):
             assert notebook_snapshot.SANDBOX in text
-        kept = ww.runtime.call(
+        kept = event_loop.run_blocking(
             notebook_snapshot.of_facts("Wonda", [("Caption", "x")], is_sandbox=True)
             if cls is ww.Studio
             else made._stays()

@@ -1,4 +1,4 @@
-"""Ready for Instagram? What `PublishForm` says of a picture, and what a fix makes of it."""
+"""Ready for Instagram? What `PublishForm` says of an image, and what a fix makes of it."""
 
 from io import BytesIO
 
@@ -60,7 +60,7 @@ def uploads(wonda):
 
 
 def stored(wonda, media_id):
-    return event_loop.call(wonda._async.media.download(Media(url=url_of(wonda, media_id))))
+    return event_loop.run_blocking(wonda._async.media.download(Media(url=url_of(wonda, media_id))))
 
 
 def url_of(wonda, media_id):
@@ -80,7 +80,7 @@ def test_what_the_feed_does_not_take_is_said_before_the_post(form):
     assert area["y"] == pytest.approx((1 - area["height"]) / 2, abs=0.01)
 
 
-def test_a_canvas_around_a_shrunk_picture_is_shown_as_it_will_be(wonda, settled):
+def test_a_canvas_around_a_shrunk_image_is_shown_as_it_will_be(wonda, settled):
     buffer = BytesIO()
     Image.new("RGB", (2000, 7000), "teal").save(buffer, "JPEG")
     media = wonda.media.upload(buffer.getvalue(), name="tall.jpg")
@@ -139,7 +139,7 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
     assert len(uploads(wonda)) == 2
 
 
-def test_post_as_a_story_changes_no_picture(form, wonda, settled):
+def test_post_as_a_story_changes_no_image(form, wonda, settled):
     original = form.media_id
     press(form, "Post as a story")
     settled(lambda: misses(form) == ["This is a PNG."])
@@ -162,10 +162,10 @@ def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
     send(form, "publish", account=ACCOUNT)
     settled(lambda: form.fixed)
     assert not sandbox_of(wonda).store.publishes
-    # Nor what was clicked while the other picture was in sight.
+    # Nor what was clicked while the other image was in sight.
     send(form, "publish", account=ACCOUNT, media_id="the-original")
     settled(lambda: form.error)
-    assert form.error["title"] == "The picture changed meanwhile."
+    assert form.error["title"] == "The image changed meanwhile."
     assert not sandbox_of(wonda).store.publishes
 
 
@@ -177,7 +177,7 @@ def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
     wonda.faults.add("POST", "/media/upload", fault)
     press(form, "Make it a JPEG")
     settled(lambda: form.error and not form.fixing)
-    assert form.error["title"] == "The picture was not changed."
+    assert form.error["title"] == "The image was not changed."
     assert said in form.error["text"]
     assert "nothing was posted" in form.error["text"]
     assert (form.media_id, form.thumb, form.caption) == (original, thumb, "Made with Wonda")
@@ -188,7 +188,7 @@ def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
 
 def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
     press(form, "Make it a JPEG")
-    event_loop.post(lambda: form.offer("another"))
+    event_loop.call_soon(lambda: form.offer("another"))
     settled(lambda: uploads(wonda) and not form._tasks)
     assert (form.media_id, form.fixed, form.fixing) == ("another", False, "")
     assert [point["title"] for point in form.points] == ["Caption"]
@@ -197,9 +197,9 @@ def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
 
 def test_who_comes_back_while_a_post_is_on_its_way_is_offered_nothing_else(form, media, settled):
     form.step = "running"
-    event_loop.post(lambda: form.offer("another"))
+    event_loop.call_soon(lambda: form.offer("another"))
     settled(lambda: form._next)
-    event_loop.post(lambda: form.offer(media.media_id))
+    event_loop.call_soon(lambda: form.offer(media.media_id))
     settled(lambda: form._next is None)
     assert form.media_id == media.media_id
 
@@ -220,7 +220,7 @@ def test_another_id_takes_what_was_known_with_it(form, settled):
     assert (form.thumb, form.every_fix) == (b"", {})
 
 
-def test_a_picture_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
+def test_an_image_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
     def answer(request):
         if request.url.path.endswith("/accounts"):
             return httpx.Response(200, json={"accounts": []})
@@ -229,12 +229,12 @@ def test_a_picture_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
     with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
         form = ww.PublishForm(Media(media_id="m", url="https://x.example/m"), wonda=wonda)
         settled(lambda: len(form.points) == 2)
-        assert form.points[0]["title"] == "The picture could not be looked at."
+        assert form.points[0]["title"] == "The image could not be looked at."
         assert (form.points[0]["level"], form.error) == ("advice", None)
         form.close()
 
 
-def test_a_picture_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
+def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
     studio = ww.Studio(wonda, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()

@@ -92,7 +92,7 @@ def gallery_of(panel, settled, *args, **options):
 
 
 def test_only_what_is_in_sight_travels(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     send(gallery, "window", view="v", first=1, last=3, has=[])
     settled(lambda: len(of_kind(told, "thumb")) == 2)
@@ -108,9 +108,9 @@ def test_only_what_is_in_sight_travels(panel, settled, made):
 
 
 def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    keys = [gallery_items.of_image(image).key for image in made.images]
     send(gallery, "window", view="v", first=0, last=3, has=keys[:2])
     settled(lambda: of_kind(told, "thumb"))
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
@@ -121,20 +121,20 @@ def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypa
 
     fetched, gate, real = [], asyncio.Event(), history.AsyncHistory.original
 
-    async def held(self, picture):
-        fetched.append(gallery_items.of_picture(picture).key)
+    async def held(self, image):
+        fetched.append(gallery_items.of_image(image).key)
         await gate.wait()
-        return await real(self, picture)
+        return await real(self, image)
 
     monkeypatch.setattr(history.AsyncHistory, "original", held)
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    keys = [gallery_items.of_image(image).key for image in made.images]
     send(gallery, "window", view="v", first=0, last=5, has=[])
     settled(lambda: len(fetched) == 3)  # as many as there are turns
     send(gallery, "window", view="v", first=5, last=6, has=[])
     settled(lambda: set(gallery._fetching) == {keys[5]})
-    event_loop.post(gate.set)
+    event_loop.call_soon(gate.set)
     settled(lambda: of_kind(told, "thumb"))
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[5]]
     assert fetched == [*keys[:3], keys[5]]
@@ -157,7 +157,7 @@ def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypa
     ],
 )
 def test_odd_windows_harm_nothing(panel, settled, made, content):
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     send(gallery, "window", view="v", **content)
     for kind in ("open", "mark", "retry", "act", "choose", "toggle", "add", "export", "no such"):
         send(gallery, kind, key="nothing", keys=7, name=[], kind={})
@@ -166,7 +166,7 @@ def test_odd_windows_harm_nothing(panel, settled, made, content):
 
 
 def test_group_and_filter_by_what_varies(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures, group_by="subject")
+    gallery = gallery_of(panel, settled, made.images, group_by="subject")
     assert [(group["title"], group["count"]) for group in gallery.groups] == [
         ("sunset", 3),
         ("storm", 3),
@@ -180,13 +180,13 @@ def test_group_and_filter_by_what_varies(panel, settled, made):
 
 
 def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures)
-    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    gallery = gallery_of(panel, settled, made.images)
+    keys = [gallery_items.of_image(image).key for image in made.images]
     send(gallery, "toggle", key=keys[4])
     send(gallery, "toggle", key=keys[1])
     send(gallery, "toggle", key="nonsense")
     settled(lambda: len(gallery.selected) == 2)
-    assert [picture.prompt for picture in gallery.selected] == ["A storm, dusk", "A sunset, dusk"]
+    assert [image.prompt for image in gallery.selected] == ["A storm, dusk", "A sunset, dusk"]
     assert gallery.selected[0].values == {"subject": "storm", "light": "dusk"}
     send(gallery, "toggle", key=keys[4])
     send(gallery, "add", keys=[keys[0], keys[1]])
@@ -199,8 +199,8 @@ def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
 
 
 def test_marks_go_to_the_journal(panel, settled, made, wonda):
-    gallery = gallery_of(panel, settled, made.pictures)
-    key = gallery_items.of_picture(made.pictures[2]).key
+    gallery = gallery_of(panel, settled, made.images)
+    key = gallery_items.of_image(made.images[2]).key
     told = heard(gallery)
     send(gallery, "toggle", key=key)
     send(gallery, "mark", key=key, favourite=True, rating=4, note="<b>yes</b>")
@@ -281,7 +281,7 @@ def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled,
     settled(lambda: len(gallery.selected) == 2)
     send(gallery, "search", text="storm")
     settled(lambda: gallery.total == 1)
-    assert [picture.prompt for picture in gallery.selected] == ["A storm", "A harbour"]
+    assert [image.prompt for image in gallery.selected] == ["A storm", "A harbour"]
     told = []
     gallery.on("compare", "Compare", told.append, most=4, needs=None)
     send(gallery, "act", name="compare", keys=gallery.chosen)
@@ -293,30 +293,30 @@ def test_another_run_has_other_places(panel, settled, wonda):
     first = wonda.images.matrix("{what}", {"what": ["A harbour"]}, "z-image")
     gallery = gallery_of(panel, settled, first)
     first.wait()
-    settled(lambda: gallery._items[0].picture)
+    settled(lambda: gallery._items[0].image)
     old = gallery._items[0].key
     send(gallery, "choose", keys=[old])
     settled(lambda: gallery.selected)
     second = wonda.images.matrix("{what}", {"what": ["A storm"]}, "z-image")
-    event_loop.post(lambda: gallery.show_matrix(second))
+    event_loop.call_soon(lambda: gallery.show_matrix(second))
     settled(lambda: gallery._items[0].prompt == "A storm")
-    assert gallery._items[0].key != old, "or the browser would show the old picture there"
+    assert gallery._items[0].key != old, "or the browser would show the old image there"
     assert gallery.selected == []
 
 
 def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     assert not gallery.rated
-    send(gallery, "mark", key=gallery_items.of_picture(made.pictures[1]).key, rating=3)
+    send(gallery, "mark", key=gallery_items.of_image(made.images[1]).key, rating=3)
     settled(lambda: gallery.rated)
     gallery.rating = 3
     settled(lambda: [group["count"] for group in gallery.groups] == [1])
 
 
 def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    key = gallery_items.of_picture(made.pictures[0]).key
+    key = gallery_items.of_image(made.images[0]).key
     send(gallery, "open", key=key, view="mine")
     settled(lambda: of_kind(told, "large"))
     [about] = of_kind(told, "about")
@@ -328,19 +328,19 @@ def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made
     assert "PNG" in large["facts"]
 
 
-def test_a_picture_that_cannot_be_decoded_says_why(panel, settled, wonda, made, monkeypatch):
+def test_an_image_that_cannot_be_decoded_says_why(panel, settled, wonda, made, monkeypatch):
     async def junk(_url):
         return b"<svg onload=alert(1)>"
 
     monkeypatch.setattr(wonda._async._core.transport, "download", junk)
-    gallery = gallery_of(panel, settled, made.pictures)
+    gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     send(gallery, "window", view="v", first=0, last=1)
     settled(lambda: of_kind(told, "broken"))
-    assert "not a picture" in of_kind(told, "broken")[0]["why"]
-    send(gallery, "open", key=gallery_items.of_picture(made.pictures[0]).key, view="v")
+    assert "not an image" in of_kind(told, "broken")[0]["why"]
+    send(gallery, "open", key=gallery_items.of_image(made.images[0]).key, view="v")
     settled(lambda: of_kind(told, "large"))
-    assert "not a picture" in of_kind(told, "large")[0]["why"]
+    assert "not an image" in of_kind(told, "large")[0]["why"]
 
 
 def test_a_matrix_fills_in(panel, settled, wonda):
@@ -368,15 +368,15 @@ def test_a_matrix_fills_in(panel, settled, wonda):
 
 def test_export_of_what_was_chosen(panel, settled, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gallery = gallery_of(panel, settled, made.pictures)
-    send(gallery, "toggle", key=gallery_items.of_picture(made.pictures[0]).key)
+    gallery = gallery_of(panel, settled, made.images)
+    send(gallery, "toggle", key=gallery_items.of_image(made.images[0]).key)
     send(gallery, "export", kind="folder")
     settled(lambda: gallery.note.startswith("Exported"))
-    assert gallery.note == "Exported 1 picture to wonda pictures"
-    [picture] = (tmp_path / "wonda pictures").glob("*.png")
-    assert Image.open(picture).text["prompt"] == "A sunset, haze"
+    assert gallery.note == "Exported 1 image to wonda images"
+    [image] = (tmp_path / "wonda images").glob("*.png")
+    assert Image.open(image).text["prompt"] == "A sunset, haze"
     send(gallery, "export", kind="csv")
-    settled(lambda: gallery.note.endswith("wonda-pictures.csv"))
+    settled(lambda: gallery.note.endswith("wonda-images.csv"))
 
 
 def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
@@ -384,15 +384,15 @@ def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
     [job] = wonda.jobs.recent()
     gallery = gallery_of(panel, settled, [job])
     assert gallery.total == 1
-    with pytest.raises(TypeError, match="pictures, jobs or a matrix, not str"):
+    with pytest.raises(TypeError, match="images, jobs or a matrix, not str"):
         ww.Gallery(["x"], wonda=wonda)
 
 
-def test_each_action_gets_the_pictures(panel, settled, made):
-    gallery = gallery_of(panel, settled, made.pictures)
+def test_each_action_gets_the_images(panel, settled, made):
+    gallery = gallery_of(panel, settled, made.images)
     got = []
     gallery.on("post", "Post", got.extend, most=2, needs=None)
-    keys = [gallery_items.of_picture(picture).key for picture in made.pictures]
+    keys = [gallery_items.of_image(image).key for image in made.images]
     send(gallery, "act", name="post", keys=keys[:2])
     settled(lambda: len(got) == 2)
 
@@ -401,7 +401,7 @@ def test_each_action_gets_the_pictures(panel, settled, made):
 
 
 def test_what_differs_is_pointed_out(panel, settled, made):
-    compare = panel(ww.Compare, made.pictures[:2])
+    compare = panel(ww.Compare, made.images[:2])
     settled(lambda: compare.shown)
     differing = {row["label"]: row["differs"] for row in compare.rows}
     assert differing == {"subject": False, "light": True, "Model": False, "took": False}
@@ -416,7 +416,7 @@ def test_what_differs_is_pointed_out(panel, settled, made):
 def test_too_few_or_too_many_cannot_be_compared(made, wonda, count):
     compare = ww.Compare(wonda=wonda)
     with pytest.raises(ww.InvalidInputError, match="two to four"):
-        compare.show(made.pictures[:count])
+        compare.show(made.images[:count])
     compare.close()
 
 
@@ -526,7 +526,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     left = lab.matrix.progress.waiting
     later = panel(ww.PromptLab, budget=0.01)
     settled(lambda: later.form.left)
-    said = f"A plan of 6 pictures was left with {left} still to be made, about ${0.04 * left:.2f}"
+    said = f"A plan of 6 images was left with {left} still to be made, about ${0.04 * left:.2f}"
     assert later.form.left.startswith(said)
     send(later.form, "take_up")
     settled(lambda: later.form.plan.get("begun") == 6 - left)
@@ -543,7 +543,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     assert len(wonda.jobs.recent()) == 6
     third = panel(ww.PromptLab)
     settled(lambda: third.form.state == "ready")
-    event_loop.call(_a_moment())
+    event_loop.run_blocking(_a_moment())
     assert third.form.left == ""
 
 
@@ -558,7 +558,7 @@ def test_two_chosen_are_compared_and_one_is_published(lab, settled):
     settled(lambda: lab.compare in lab.children and lab.compare.shown)
     send(lab.compare, "act", name="publish", at=1)
     settled(lambda: lab.publish_form in lab.children and lab.publish_form.media_id)
-    assert lab.publish_form.media_id == lab.matrix.pictures[5].media.media_id
+    assert lab.publish_form.media_id == lab.matrix.images[5].media.media_id
     assert lab.publish_form.alt_text == "A storm, rain"
 
 
@@ -590,7 +590,7 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
     settled(lambda: lab.edit_form.operations)
     lab.edit_form.use()
-    original = lab.matrix.pictures[0].media.media_id
+    original = lab.matrix.images[0].media.media_id
     settled(lambda: lab.publish_form.media_id)
     assert lab.publish_form.media_id == lab.edit_form.media.media_id != original
     assert lab.publish_form.alt_text == "A sunset, haze"
@@ -599,7 +599,7 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     assert all("PNG" not in title for title in said)
 
 
-def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_picture(
+def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_image(
     lab, settled, wonda, monkeypatch
 ):
     run(lab)
@@ -625,8 +625,8 @@ def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_picture(
     assert lab.publish_form.alt_text == "A sunset, haze"
 
 
-def test_the_same_edit_of_the_same_picture_is_one_media(wonda, made):
-    source = made.pictures[0].media
+def test_the_same_edit_of_the_same_image_is_one_media(wonda, made):
+    source = made.images[0].media
     first, second = (
         ww.edit.Edit(source, wonda=wonda, operations=[ww.edit.Encode(format="JPEG")])
         for _ in range(2)
@@ -637,7 +637,7 @@ def test_the_same_edit_of_the_same_picture_is_one_media(wonda, made):
 
 
 def test_an_edit_that_failed_in_any_way_is_sent_anew(wonda, made, monkeypatch):
-    edit = ww.edit.Edit(made.pictures[0].media, wonda=wonda)
+    edit = ww.edit.Edit(made.images[0].media, wonda=wonda)
     edit.add(ww.edit.Encode(format="JPEG"))
 
     async def fault(*_args, **_kwargs):
@@ -668,7 +668,7 @@ def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, 
     assert lab.edit_form.operations
 
 
-def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
+def test_the_preflight_speaks_of_the_image_that_was_chosen(lab, settled):
     run(lab)  # by default 9:16, PNG
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="publish", keys=keys_of(lab, 1))
@@ -681,7 +681,7 @@ def test_the_preflight_speaks_of_the_picture_that_was_chosen(lab, settled):
 # ---------------------------------------------------------------- everything ever made
 
 
-def test_a_found_picture_is_reopened_as_a_filled_form_and_as_a_reference(panel, settled, wonda):
+def test_a_found_image_is_reopened_as_a_filled_form_and_as_a_reference(panel, settled, wonda):
     job = wonda.images.generate(
         model="nano-banana-2", prompt="A harbour", params={"aspectRatio": "4:5"}
     )

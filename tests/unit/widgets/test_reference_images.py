@@ -13,7 +13,7 @@ from wonda_widgets.models import ImageModel, Media, reference_images
 from wonda_widgets.utils import event_loop
 
 
-def picture(color="teal", *, larger_by=0):
+def image(color="teal", *, larger_by=0):
     buffer = BytesIO()
     Image.new("RGB", (40, 30), color).save(buffer, "PNG")
     return buffer.getvalue() + bytes(larger_by)
@@ -79,7 +79,7 @@ def arrived(wonda, path):
 
 
 def test_files_are_uploaded_and_sent_in_the_order_they_stand_in(form, page, wonda, settled):
-    page.drop(a=picture("red"), b=picture("green"), c=picture("blue"))
+    page.drop(a=image("red"), b=image("green"), c=image("blue"))
     settled(lambda: states(form) == ["done"] * 3)
     before = form.reference_ids
     assert len(form.reference_thumbs) == 3
@@ -95,7 +95,7 @@ def test_files_are_uploaded_and_sent_in_the_order_they_stand_in(form, page, wond
 
 
 def test_a_large_file_comes_in_bounded_pieces(form, page, settled):
-    data = picture(larger_by=2_500_000)
+    data = image(larger_by=2_500_000)
     page.drop(large=data)
     settled(lambda: states(form) == ["done"])
     assert [at for _, at, _ in page.asked] == [0, 1_000_000, 2_000_000]
@@ -104,7 +104,7 @@ def test_a_large_file_comes_in_bounded_pieces(form, page, settled):
 
 
 def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, settled):
-    data = picture(larger_by=1_500_000)
+    data = image(larger_by=1_500_000)
     hear, upload, pieces = page._hear, form._client.media.upload, []
 
     def late(content, buffers=None):
@@ -128,8 +128,8 @@ def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, s
     [
         (31_000_000, None, "It has 31.0 MB; up to 30.0 MB are taken."),
         (0, None, "It is empty."),
-        (9, b"not a pic", "This is not a picture (PNG, JPEG, WebP or GIF)."),
-        (90, b"\x89PNG\r\n\x1a\n" + bytes(82), "This is not a picture"),
+        (9, b"not a pic", "This is not an image (PNG, JPEG, WebP or GIF)."),
+        (90, b"\x89PNG\r\n\x1a\n" + bytes(82), "This is not an image"),
     ],
 )
 def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
@@ -157,14 +157,14 @@ def busy():
     """Decoders that are all busy with other images."""
     end = threading.Event()
     for _ in range(decode_threads.AT_ONCE):
-        event_loop.spawn(decode_threads.decoding(end.wait))
+        event_loop.spawn(decode_threads.run(end.wait))
     yield end
     end.set()
 
 
 def test_an_upload_does_not_wait_for_the_decoders(form, page, wonda, settled, busy):
-    page.drop(a=picture("red"), b=picture("green"))
-    form.add_reference(picture("blue"), name="c.png")
+    page.drop(a=image("red"), b=image("green"))
+    form.add_reference(image("blue"), name="c.png")
     settled(lambda: states(form) == ["done"] * 3)
     assert form.reference_thumbs == {}
     assert len(arrived(wonda, "media/upload")) == 3
@@ -183,7 +183,7 @@ def test_what_is_no_image_is_refused_also_while_the_decoders_are_busy(
 
 
 def test_a_damaged_image_is_refused_as_soon_as_that_is_known(form, page, settled, busy):
-    page.drop(cut=picture()[:60])
+    page.drop(cut=image()[:60])
     settled(lambda: states(form) == ["done"])
     busy.set()
     settled(lambda: states(form) == ["refused"])
@@ -197,7 +197,7 @@ def test_a_damaged_image_ends_its_own_upload(form, page, settled, monkeypatch):
         await asyncio.Event().wait()
 
     monkeypatch.setattr(form._client.media, "upload", never)
-    page.drop(cut=picture()[:60], fine=picture())
+    page.drop(cut=image()[:60], fine=image())
     settled(lambda: states(form) == ["refused", "uploading"] and form.reference_thumbs)
 
 
@@ -207,8 +207,8 @@ def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, se
         raise decode_threads.too_slow(1)
 
     seen = []
-    monkeypatch.setattr(decode_threads, "decoding", slow)
-    page.drop(a=picture())
+    monkeypatch.setattr(decode_threads, "run", slow)
+    page.drop(a=image())
     settled(lambda: seen and states(form) == ["done"])
     assert form.error is None
 
@@ -220,7 +220,7 @@ def test_a_refused_upload_can_be_tried_again_without_the_browser(
     form, page, wonda, settled, fault, said
 ):
     wonda.faults.add("POST", "/media/upload", fault)
-    page.drop(a=picture())
+    page.drop(a=image())
     settled(lambda: states(form) == ["refused"])
     assert said in form.references[0]["said"]
     assert form.references[0]["retry"]
@@ -242,9 +242,9 @@ def test_generate_says_to_wait_for_what_is_on_its_way(form, page, wonda, settled
 
 
 def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, settled):
-    page.announce(lost=1000, gone=1000, fine=len(picture()))
+    page.announce(lost=1000, gone=1000, fine=len(image()))
     settled(lambda: states(form) == ["reading", "reading", "waiting"])
-    page.files["fine"] = picture()
+    page.files["fine"] = image()
     page.send("no_file", key="lost")
     page.send("remove_reference", key="gone")
     settled(lambda: states(form) == ["refused", "done"])
@@ -252,7 +252,7 @@ def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, sett
 
 
 def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page, wonda, settled):
-    page.drop(**{f"p{number}": picture() for number in range(5)})
+    page.drop(**{f"p{number}": image() for number in range(5)})
     settled(lambda: states(form) == ["done"] * 5)
     assert form.references_said == ""
     form.model = "gpt-image-2"
@@ -279,9 +279,9 @@ def test_there_is_room_for_so_many_and_no_more(form, page, settled):
 
 
 def test_python_adds_what_it_has(form, wonda, settled, tmp_path):
-    (tmp_path / "photo.png").write_bytes(picture())
+    (tmp_path / "photo.png").write_bytes(image())
     form.add_reference(tmp_path / "photo.png")
-    form.add_reference(picture("red"), name="bytes.png")
+    form.add_reference(image("red"), name="bytes.png")
     form.add_reference(Image.new("RGB", (8, 8)))
     settled(lambda: states(form) == ["done"] * 3)
     assert names(form) == ["photo.png", "bytes.png", "upload.png"]
@@ -305,8 +305,8 @@ def test_what_python_cannot_add_is_raised_at_once(form, tmp_path, monkeypatch):
             form.add_reference(wrong)
     monkeypatch.setattr("wonda_widgets.widgets._shared.reference_images.MAX_FILE", 10)
     with pytest.raises(ww.InvalidInputError, match="up to 10 B"):
-        form.add_reference(picture())
-    event_loop.call(nothing())
+        form.add_reference(image())
+    event_loop.run_blocking(nothing())
     assert form.references == []
 
 

@@ -1,4 +1,4 @@
-"""`wonda.history.story`: what became of pictures, from the journal."""
+"""`wonda.history.story`: what became of images, from the journal."""
 
 import json
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ def wonda(tmp_path, quick_polls):  # noqa: ARG001
 
 
 @pytest.fixture
-def picture(wonda):
+def image(wonda):
     wonda.images.generate(model="nano-banana-2", prompt="A harbour").wait()
     return wonda.history.search()[0]
 
@@ -74,8 +74,8 @@ def test_an_edit_in_words(operation, words):
     assert timeline.in_words(msgspec.to_builtins(operation)) == words
 
 
-def test_all_that_became_of_a_picture(wonda, picture, account):
-    edit = Edit(picture.media, wonda=wonda)
+def test_all_that_became_of_an_image(wonda, image, account):
+    edit = Edit(image.media, wonda=wonda)
     edit.add(Crop(x=0, y=0, width=200, height=200), Encode(format="JPEG"))
     made = edit.upload()
     again = Edit(made, wonda=wonda).add(Text(text="New")).upload()
@@ -86,15 +86,15 @@ def test_all_that_became_of_a_picture(wonda, picture, account):
         alt_text="A harbour at dawn",
         product="STORIES",
     ).wait()
-    [chapter] = wonda.history.story([picture])
-    assert chapter.picture == picture
-    assert chapter.asked_at == picture.made_at
+    [chapter] = wonda.history.story([image])
+    assert chapter.image == image
+    assert chapter.asked_at == image.made_at
     assert chapter.moments[-1].status == "succeeded"
     assert all(moment.at >= chapter.asked_at for moment in chapter.moments)
     statuses = [moment.status for moment in chapter.moments]
     assert len(set(statuses)) == len(statuses)
     assert [change.media_id for change in chapter.changes] == [made.media_id, again.media_id]
-    assert [change.of for change in chapter.changes] == [picture.media.media_id, made.media_id]
+    assert [change.of for change in chapter.changes] == [image.media.media_id, made.media_id]
     assert chapter.changes[0].words == ["cropped to 200 × 200", "saved as JPEG"]
     assert chapter.changes[1].words == ["written over: “New”"]
     assert len(chapter.changes[1].since_original) == 3
@@ -110,22 +110,22 @@ def test_all_that_became_of_a_picture(wonda, picture, account):
     assert chapter.is_posted
 
 
-def test_what_became_of_another_picture_is_not_told(wonda, picture, account):
+def test_what_became_of_another_image_is_not_told(wonda, image, account):
     wonda.images.generate(model="z-image", prompt="Another").wait()
     other = wonda.history.search("another")[0]
     wonda.publish.instagram(media_id=other.media.media_id, instagram_account_id=account).wait()
     edit_of(wonda, "somebody else’s", "edited", {"operation": "crop"})
-    first, second = wonda.history.story([picture, other])
+    first, second = wonda.history.story([image, other])
     assert (first.changes, first.posts) == ((), ())
     assert len(second.posts) == 1
 
 
-def test_a_carousel_is_told_of_each_of_its_pictures(wonda, picture, account):
-    edit_of(wonda, picture.media.media_id, "edited")
+def test_a_carousel_is_told_of_each_of_its_images(wonda, image, account):
+    edit_of(wonda, image.media.media_id, "edited")
     media_ids = ["other", "edited"]
     body = {"mediaIds": media_ids, "instagramAccountId": account, "product": "CAROUSEL"}
     note(wonda, "publish", body, media_id="p1", status="succeeded")
-    [chapter] = wonda.history.story([picture])
+    [chapter] = wonda.history.story([image])
     assert [post.media_ids for post in chapter.posts] == [tuple(media_ids)]
 
 
@@ -140,63 +140,65 @@ def test_a_carousel_is_told_of_each_of_its_pictures(wonda, picture, account):
         ({"status": "a new word"}, "on its way"),
     ],
 )
-def test_how_a_post_stands(wonda, picture, told, state):
-    body = {"mediaId": picture.media.media_id, "instagramAccountId": "a1"}
+def test_how_a_post_stands(wonda, image, told, state):
+    body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     note(wonda, "publish", body, media_id="p1", **told)
-    [post] = wonda.history.story([picture])[0].posts
+    [post] = wonda.history.story([image])[0].posts
     assert (post.state, post.account) == (state, "an Instagram account")
     if state == "scheduled":
         assert post.scheduled_for == datetime(2027, 1, 1, 10, tzinfo=UTC)
 
 
-def test_a_post_that_was_found_not_to_be_there_is_no_part_of_it(wonda, picture):
+def test_a_post_that_was_found_not_to_be_there_is_no_part_of_it(wonda, image):
     journal = wonda._async._core.journal
-    body = {"mediaId": picture.media.media_id, "instagramAccountId": "a1"}
+    body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     intent = note(wonda, "publish", body)
-    [post] = wonda.history.story([picture])[0].posts
+    [post] = wonda.history.story([image])[0].posts
     assert post.state == "on its way"  # this process may be sending it
     journal.unknown(intent, "lost").result()
-    [post] = wonda.history.story([picture])[0].posts
+    [post] = wonda.history.story([image])[0].posts
     assert (post.state, post.ended_at) == ("unknown", None)
     [record] = journal.of_intent(intent).result()
     journal.absent(record).result()
-    assert wonda.history.story([picture])[0].posts == ()
+    assert wonda.history.story([image])[0].posts == ()
     refused = note(wonda, "publish", body)
     journal.refused(refused, "no").result()
-    assert wonda.history.story([picture])[0].posts == ()
+    assert wonda.history.story([image])[0].posts == ()
     found = note(wonda, "publish", body)
     journal.posted(found, "https://example.org/p", None).result()
-    [post] = wonda.history.story([picture])[0].posts
+    [post] = wonda.history.story([image])[0].posts
     assert (post.state, post.permalink, post.ended_at) == ("posted", "https://example.org/p", None)
 
 
-def test_an_upload_that_never_arrived_is_no_edit(wonda, picture):
-    note(wonda, "upload", {"edit": {"of": picture.media.media_id, "operations": []}})
-    edit_of(wonda, picture.media.media_id, picture.media.media_id)  # of itself
+def test_an_upload_that_never_arrived_is_no_edit(wonda, image):
+    note(wonda, "upload", {"edit": {"of": image.media.media_id, "operations": []}})
+    edit_of(wonda, image.media.media_id, image.media.media_id)  # of itself
     for odd in (None, 5, {"of": ["x"]}, {"operations": "all"}):
         note(wonda, "upload", {"edit": odd}, media_id=f"odd {odd}")
-    assert wonda.history.story([picture])[0].changes == ()
+    assert wonda.history.story([image])[0].changes == ()
 
 
-def test_a_picture_that_the_journal_does_not_know(wonda, picture, account):
+def test_an_image_that_the_journal_does_not_know(wonda, image, account):
     media = ww.Media(media_id="from elsewhere")
-    unknown = ww.Picture(media=media, prompt="Elsewhere", made_at=datetime(2020, 1, 1, tzinfo=UTC))
+    unknown = ww.GeneratedImage(
+        media=media, prompt="Elsewhere", made_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
     body = {"mediaId": "from elsewhere", "instagramAccountId": account}
     note(wonda, "publish", body, media_id="p1", status="succeeded")
-    told, known = wonda.history.story([unknown, picture])
+    told, known = wonda.history.story([unknown, image])
     assert (told.asked_at, told.moments, told.changes) == (unknown.made_at, (), ())
     assert told.posts[0].account == "@lantern.shop"
     assert known.moments
-    assert wonda.history.story([ww.Picture(media=ww.Media())])[0].asked_at is None
+    assert wonda.history.story([ww.GeneratedImage(media=ww.Media())])[0].asked_at is None
     assert wonda.history.story([]) == []
 
 
-def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, picture, account):
+def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, image, account):
     wonda.faults.add("GET", "instagram/accounts", 500, times=99)
-    wonda.history.story([picture])
-    note(wonda, "publish", {"mediaId": picture.media.media_id, "instagramAccountId": account})
-    note(wonda, "publish", {"mediaId": picture.media.media_id, "instagramAccountId": "gone"})
-    first, _ = wonda.history.story([picture])[0].posts
+    wonda.history.story([image])
+    note(wonda, "publish", {"mediaId": image.media.media_id, "instagramAccountId": account})
+    note(wonda, "publish", {"mediaId": image.media.media_id, "instagramAccountId": "gone"})
+    first, _ = wonda.history.story([image])[0].posts
     assert first.account == "an Instagram account"
     wonda.faults.clear()
     asked = []
@@ -209,18 +211,18 @@ def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, picture
 
     accounts.instagram = counted
     for _ in range(3):
-        names = [post.account for post in wonda.history.story([picture])[0].posts]
+        names = [post.account for post in wonda.history.story([image])[0].posts]
         assert names == ["@lantern.shop", "an Instagram account"]
     assert asked == [1]
 
 
-def test_the_sum_in_a_line(picture):
+def test_the_sum_in_a_line(image):
     from msgspec.structs import replace
 
-    plain = timeline.Chapter(picture=picture)
+    plain = timeline.ImageTimeline(image=image)
     at = datetime(2026, 11, 24, tzinfo=UTC)
-    change = timeline.Change(media_id="e", of="m", operations=(), since_original=(), at=at)
+    change = timeline.EditEvent(media_id="e", of="m", operations=(), since_original=(), at=at)
     edited = replace(plain, changes=(change,))
-    assert timeline.summary([plain]) == "1 picture"
-    assert timeline.summary([plain, edited]) == "2 pictures, 1 edited"
-    assert timeline.summary([plain] * 1_000) == "1,000 pictures"
+    assert timeline.summary([plain]) == "1 image"
+    assert timeline.summary([plain, edited]) == "2 images, 1 edited"
+    assert timeline.summary([plain] * 1_000) == "1,000 images"

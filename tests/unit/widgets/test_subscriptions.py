@@ -23,7 +23,7 @@ def on_loop(function, *args):
     async def work():
         return function(*args)
 
-    return event_loop.call(work())
+    return event_loop.run_blocking(work())
 
 
 def turned():
@@ -73,7 +73,7 @@ PANELS = {
 def test_a_closed_panel_is_let_go(wonda, name, waits):
     job = asked(wonda)
     listeners = listening(job)
-    watched = len(wonda._async._core.on_picture)
+    watched = len(wonda._async._core.on_image)
 
     def make():
         panel = PANELS[name](wonda, job)
@@ -83,7 +83,7 @@ def test_a_closed_panel_is_let_go(wonda, name, waits):
 
     assert freed(make)
     assert listening(job) == listeners
-    assert len(wonda._async._core.on_picture) == watched
+    assert len(wonda._async._core.on_image) == watched
 
 
 def test_a_panel_that_is_closed_before_it_follows_its_job_never_does(wonda):
@@ -150,11 +150,11 @@ def test_news_of_images_can_be_ended_twice(wonda):
     other = wonda._async.history.watch(lambda: told.append(2))
     end()
     end()
-    for listener in wonda._async._core.on_picture:
+    for listener in wonda._async._core.on_image:
         listener()
     assert told == [2]
     other()
-    assert not wonda._async._core.on_picture
+    assert not wonda._async._core.on_image
 
 
 def test_a_dashboard_follows_a_post_until_it_has_ended(quick_polls, settled):  # noqa: ARG001

@@ -10,7 +10,7 @@ import traitlets
 
 import wonda_widgets as ww
 from wonda_widgets.utils import event_loop
-from wonda_widgets.widgets._parts.composite import Column, Row, Together
+from wonda_widgets.widgets._parts.composite import Column, CompositePanel, Row
 from wonda_widgets.widgets._shared.panel import Panel
 
 ROUNDS = 3000
@@ -164,7 +164,7 @@ def test_boxes_too(box):
 def test_every_panel_of_several_is_safe(opened):
     with ww.Wonda.sandbox() as wonda:
         studio = opened(ww.Studio(wonda))
-        assert isinstance(studio, Together)
+        assert isinstance(studio, CompositePanel)
         assert type(studio).hold_sync is Panel.hold_sync
         studio.close()
 
@@ -186,7 +186,7 @@ def test_an_observer_that_waits_for_the_loop_does_not_stop_it(panel):
         with panel.hold_sync():
             panel.second = number
 
-    panel.observe(lambda change: event_loop.call(answer(change["new"])), "first")
+    panel.observe(lambda change: event_loop.run_blocking(answer(change["new"])), "first")
     done = threading.Thread(target=lambda: setattr(panel, "first", 3), daemon=True)
     done.start()
     done.join(20)

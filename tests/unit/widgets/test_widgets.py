@@ -12,7 +12,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.models import Media
-from wonda_widgets.publishing.post_history import Post
+from wonda_widgets.publishing.post_history import HistoryPost
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT, Model
 from wonda_widgets.utils import event_loop
 
@@ -301,24 +301,24 @@ def test_a_folder_that_cannot_be_written_is_said_to_be(preview, tmp_path, settle
     assert preview.data
 
 
-def test_a_picture_never_has_the_words_of_the_one_before(preview, settled):
+def test_an_image_never_has_the_words_of_the_one_before(preview, settled):
     preview.show(preview.media)
-    settled(lambda: preview.alt == "Picture")
+    settled(lambda: preview.alt == "Image")
 
 
-def test_a_picture_that_is_none_is_an_alert(panel, settled):
+def test_an_image_that_is_none_is_an_alert(panel, settled):
     def answer(_request):
-        return httpx.Response(200, content=b"<html>not a picture</html>")
+        return httpx.Response(200, content=b"<html>not an image</html>")
 
     wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
     shown = panel(ww.ImagePreview, Media(media_id="m", url="https://x.example/m.png"), wonda=wonda)
     settled(lambda: shown.error)
-    assert shown.error["title"] == "The picture cannot be shown."
+    assert shown.error["title"] == "The image cannot be shown."
     assert shown.state == "broken"
 
 
-def test_there_is_nothing_to_save_before_there_is_a_picture(panel):
-    with pytest.raises(ValueError, match="no picture"):
+def test_there_is_nothing_to_save_before_there_is_an_image(panel):
+    with pytest.raises(ValueError, match="no image"):
         panel(ww.ImagePreview).save()
 
 
@@ -383,12 +383,12 @@ def test_without_confirmation_one_click_is_one_post(publisher, settled, wonda):
     assert len(sandbox_of(wonda).store.publishes) == 1
 
 
-def test_a_summary_that_spoke_of_another_picture_posts_nothing(publisher, settled, wonda):
+def test_a_summary_that_spoke_of_another_image_posts_nothing(publisher, settled, wonda):
     from wonda_widgets.utils import event_loop
 
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "confirming")
-    event_loop.post(lambda: publisher.offer("another"))
+    event_loop.call_soon(lambda: publisher.offer("another"))
     send(publisher, "confirm", media_id="another")
     settled(lambda: publisher.receipt == 2)
     assert publisher.step == "editing"
@@ -514,20 +514,20 @@ def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_ask
     assert publisher.undecided
 
 
-def test_while_a_post_is_unknown_its_picture_stays_the_one_to_publish(
+def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
     publisher, settled, wonda, monkeypatch
 ):
     monkeypatch.setattr("wonda_widgets.publishing.duplicate_guard.grace", lambda _record: 0.0)
     post_another(wonda)
     lose(publisher, settled, wonda, after=False)
     first = publisher.media_id
-    event_loop.post(lambda: publisher.offer("another"))
+    event_loop.call_soon(lambda: publisher.offer("another"))
     settled(lambda: publisher._next)
     assert publisher.media_id == first
     send(publisher, "check")
     settled(lambda: publisher.step == "editing" and publisher.settled)
     assert publisher.media_id == "another"
-    assert publisher.settled == "The last picture was not posted. Choose it again to publish it."
+    assert publisher.settled == "The last image was not posted. Choose it again to publish it."
 
 
 def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled, wonda):
@@ -547,7 +547,7 @@ def test_where_the_history_does_not_tell_the_person_is_asked(
     lose(publisher, settled, wonda, after=True)
     monkeypatch.setattr(
         "wonda_widgets.publishing.post_history.post",
-        lambda _row: Post(),
+        lambda _row: HistoryPost(),
     )
     send(publisher, "check")
     settled(lambda: publisher.undecided and publisher.step == "unknown")
@@ -654,7 +654,7 @@ def test_the_whole_flow_in_one_panel(panel, settled):
     studio.prompt_form.prompt = "A mountain"
     studio.prompt_form.submit()
     settled(lambda: studio.job.request["prompt"] == "A mountain")
-    assert studio.preview.data, "the last picture stays until the new one is there"
+    assert studio.preview.data, "the last image stays until the new one is there"
     settled(lambda: studio.media != first and len(studio.filmstrip.thumbs) == 2)
 
     send(studio.filmstrip, "choose", index=1)
@@ -667,7 +667,7 @@ def test_the_whole_flow_in_one_panel(panel, settled):
     assert studio.publish_job.snapshot.permalink
 
 
-def test_going_back_while_a_new_picture_comes_decides_what_is_published(panel, settled):
+def test_going_back_while_a_new_image_comes_decides_what_is_published(panel, settled):
     studio = panel(ww.Studio, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -689,7 +689,7 @@ def test_going_back_while_a_new_picture_comes_decides_what_is_published(panel, s
     assert studio.filmstrip.chosen == 1
 
 
-def test_a_job_without_a_picture_is_said_to_have_none(panel, settled):
+def test_a_job_without_an_image_is_said_to_have_none(panel, settled):
     studio = panel(ww.Studio, prompt="sandbox: no media")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -698,7 +698,7 @@ def test_a_job_without_a_picture_is_said_to_have_none(panel, settled):
     assert studio.progress.job_phase == "empty"
 
 
-def test_a_job_that_was_stopped_and_left_still_brings_its_picture(panel, settled):
+def test_a_job_that_was_stopped_and_left_still_brings_its_image(panel, settled):
     studio = panel(ww.Studio, prompt="A lost lighthouse")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -734,7 +734,7 @@ def test_an_unknown_keyword_says_what_to_check(wonda):
 
 
 def left_over(wonda):
-    """Leave a running job, a picture and a post of which nobody read the answer."""
+    """Leave a running job, an image and a post of which nobody read the answer."""
     media = wonda.images.generate(model="z-image", prompt="first").wait().media
     wonda.faults.add("POST", "/image/generate", "drop")
     with pytest.raises(ww.OutcomeUnknownError):
@@ -751,7 +751,7 @@ def test_what_an_earlier_kernel_left_is_offered_and_gone_on_with(panel, settled,
     left = left_over(wonda)
     studio = panel(ww.Studio)
     offer = studio.unfinished
-    settled(lambda: (offer.running, offer.pictures, offer.posts) == (1, 1, 1))
+    settled(lambda: (offer.running, offer.images, offer.posts) == (1, 1, 1))
     assert studio.job is None
     send(offer, "watch")
     settled(lambda: studio.media)
@@ -763,7 +763,7 @@ def test_what_an_earlier_kernel_left_is_offered_and_gone_on_with(panel, settled,
     assert len(sandbox_of(wonda).store.publishes) == 1
     send(offer, "looked")
     settled(lambda: not wonda._async._core.journal.unfinished(wonda.base_url, 0).result())
-    assert (offer.running, offer.pictures, offer.posts) == (0, 0, 0)
+    assert (offer.running, offer.images, offer.posts) == (0, 0, 0)
 
 
 def test_what_is_left_over_can_wait(panel, settled, wonda):
@@ -816,7 +816,7 @@ def test_closing_in_the_middle_of_a_job_frees_everything(panel, settled):
     assert len(REGISTRY) == before
 
 
-def test_the_static_twin_has_picture_and_words_and_no_html_of_others(panel, settled):
+def test_the_static_twin_has_image_and_words_and_no_html_of_others(panel, settled):
     studio = panel(ww.Studio, prompt="<script>alert(1)</script> harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     assert "Run this cell again" in studio._twin._bundle["text/plain"]
@@ -847,7 +847,7 @@ def test_a_key_of_the_wrong_shape_warns_where_studio_is_made(panel, monkeypatch)
     assert any("does not look like one" in str(each.message) for each in caught)
 
 
-def test_a_picture_is_edited_between_making_and_posting(panel, settled):
+def test_an_image_is_edited_between_making_and_posting(panel, settled):
     studio = panel(ww.Studio, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     form = studio.prompt_form

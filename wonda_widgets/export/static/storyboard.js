@@ -14,8 +14,8 @@
     return made;
   };
 
-  const pictures = [...document.querySelectorAll("figure > img")];
-  if (!pictures.length || !HTMLDialogElement.prototype.showModal) return;
+  const images = [...document.querySelectorAll("figure > img")];
+  if (!images.length || !HTMLDialogElement.prototype.showModal) return;
 
   const at = element("p", { class: "at", role: "status" });
   const back = button("Previous", () => step(-1));
@@ -23,19 +23,19 @@
   const close = button("Close", () => dialog.close());
   const shown = element("div", { class: "shown" });
   const bar = element("div", { class: "bar" }, at, back, forth, close);
-  const dialog = element("dialog", { "aria-label": "Picture" }, bar, shown);
+  const dialog = element("dialog", { "aria-label": "Image" }, bar, shown);
   const hint = element("p", { class: "hint", role: "status" });
   document.querySelector("main").append(hint, dialog);
 
   let current = 0;
   let chosen = [];
 
-  const copy = (picture) => {
-    const heading = picture.closest("article").querySelector("h2").textContent;
-    const caption = picture.closest("figure").querySelector("figcaption");
+  const copy = (image) => {
+    const heading = image.closest("article").querySelector("h2").textContent;
+    const caption = image.closest("figure").querySelector("figcaption");
     const words = element("figcaption", { dir: "auto" }, heading);
     if (caption) words.append(element("br"), ...[...caption.childNodes].filter(isWords).map(clone));
-    return element("figure", {}, clone(picture), words);
+    return element("figure", {}, clone(image), words);
   };
   const clone = (node) => node.cloneNode(true);
   const isWords = (node) => node.nodeName !== "BUTTON";
@@ -43,41 +43,41 @@
   const show = (some) => {
     shown.replaceChildren(...some.map(copy));
     const alone = some.length === 1;
-    back.hidden = forth.hidden = !alone || pictures.length < 2;
-    at.textContent = alone ? `${current + 1} of ${pictures.length}` : "Side by side";
-    dialog.setAttribute("aria-label", alone ? "Picture" : "Two pictures side by side");
+    back.hidden = forth.hidden = !alone || images.length < 2;
+    at.textContent = alone ? `${current + 1} of ${images.length}` : "Side by side";
+    dialog.setAttribute("aria-label", alone ? "Image" : "Two images side by side");
     if (!dialog.open) dialog.showModal();
   };
   const look = (index) => {
-    current = (index + pictures.length) % pictures.length;
-    show([pictures[current]]);
+    current = (index + images.length) % images.length;
+    show([images[current]]);
   };
   const step = (by) => {
     if (!back.hidden) look(current + by);
   };
 
-  const choose = (picture) => {
-    chosen = chosen.includes(picture)
-      ? chosen.filter((other) => other !== picture)
-      : [...chosen, picture];
+  const choose = (image) => {
+    chosen = chosen.includes(image)
+      ? chosen.filter((other) => other !== image)
+      : [...chosen, image];
     if (chosen.length === 2) show(chosen);
     tell();
   };
   const tell = () => {
     for (const [index, each] of choices.entries()) {
-      each.setAttribute("aria-pressed", String(chosen.includes(pictures[index])));
+      each.setAttribute("aria-pressed", String(chosen.includes(images[index])));
     }
     hint.textContent = chosen.length === 1 ? "One is chosen. Choose another to compare them." : "";
   };
 
-  const choices = pictures.map((picture, index) => {
+  const choices = images.map((image, index) => {
     const open = button("", () => look(index), { class: "open", "aria-haspopup": "dialog" });
-    picture.replaceWith(open);
-    open.append(picture);
-    const label = `Compare: ${picture.alt}`;
+    image.replaceWith(open);
+    open.append(image);
+    const label = `Compare: ${image.alt}`;
     const facts = { class: "choose", "aria-label": label, "aria-pressed": "false" };
-    const choice = button("Compare", () => choose(picture), facts);
-    choice.hidden = pictures.length < 2;
+    const choice = button("Compare", () => choose(image), facts);
+    choice.hidden = images.length < 2;
     const caption = open.parentElement.querySelector("figcaption");
     (caption ?? open).after(choice);
     return choice;
@@ -91,7 +91,7 @@
   });
   dialog.addEventListener("close", () => {
     const alone = chosen.length < 2;
-    const last = alone ? pictures[current].parentElement : choices[pictures.indexOf(chosen[1])];
+    const last = alone ? images[current].parentElement : choices[images.indexOf(chosen[1])];
     if (!alone) chosen = [];
     tell();
     shown.replaceChildren();

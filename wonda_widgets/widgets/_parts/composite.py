@@ -11,11 +11,11 @@ from ...utils import event_loop
 from .._shared import notebook_snapshot
 from .._shared.panel import Panel, not_shown
 from .._shared.permissions import OWNER
-from .._shared.static_fallback import Twin
+from .._shared.static_fallback import StaticFallback
 from .._shared.subscriptions import Subscriptions
-from .._shared.thread_safe_traits import SyncedByThreads
+from .._shared.thread_safe_traits import ThreadSafeTraits
 from .notice import Notice
-from .storyboard_bar import StoryBar
+from .storyboard_bar import StoryboardBar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...api.history import AsyncHistory
     from ...client.wonda_client import AsyncWonda
     from ...jobs.job import Job
-    from ...journal.images import Picture
+    from ...journal.images import GeneratedImage
     from .._shared.permissions import Permissions
 
 
@@ -34,15 +34,15 @@ class _Fixed:
         """Ignore what a page sends; for ipywidgets."""
 
 
-class Row(_Fixed, SyncedByThreads, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
+class Row(_Fixed, ThreadSafeTraits, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
     """Panels side by side, as far as there is room."""
 
 
-class Column(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc]  # see above
+class Column(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # see above
     """Panels one below the other."""
 
 
-class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Base of `Studio` and its like.
 
     Parameters
@@ -80,15 +80,15 @@ class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc] 
     ) -> None:
         self._used, self._owned = used, owned
         notice = [Notice(used)] if used.is_sandbox and banner else []
-        self._story_bar = StoryBar(title, self._shows, self._keep) if story else None
+        self._story_bar = StoryboardBar(title, self._shows, self._keep) if story else None
         self._rows = [*notice, *rows, *([self._story_bar] if self._story_bar else [])]
         self._hidden = {id(row) for row in later}
         self._boxes = list(boxes)
         inside = [child for box in boxes for child in box.children]
-        together = (Panel, Together)
+        together = (Panel, CompositePanel)
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
         self._unwatch = Subscriptions()
-        self._twin = Twin(title, is_sandbox=used.is_sandbox)
+        self._twin = StaticFallback(title, is_sandbox=used.is_sandbox)
         for panel in self._panels:
             if isinstance(panel, Panel):  # another one like this has its own
                 panel.told_in(self._twin)
@@ -125,7 +125,7 @@ class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc] 
 
     def _bring(
         self,
-        panel: Panel | Together,
+        panel: Panel | CompositePanel,
         *,
         before: Panel | None = None,
         back: Panel | None = None,
@@ -161,19 +161,19 @@ class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc] 
 
     def keep(self) -> None:
         """See `Panel.keep`."""
-        event_loop.call(self._keep())
+        event_loop.run_blocking(self._keep())
 
     async def _keep(self) -> None:
-        history, pictures = self._shows()
-        kept = await notebook_snapshot.of_pictures(
-            self._twin.title, history, pictures, self._under_way()
+        history, images = self._shows()
+        kept = await notebook_snapshot.of_images(
+            self._twin.title, history, images, self._under_way()
         )
         if not self._twin.keep(notebook_snapshot.without_key(kept, history.without_key)):
             raise not_shown()
         self._hides.hiding = self._twin.hiding_style
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
-        """What it shows; see `storyboards.Shows`."""
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
+        """What it shows; see `storyboard.Shows`."""
         raise NotImplementedError
 
     def _under_way(self) -> list[Job]:
@@ -208,7 +208,7 @@ class Together(_Fixed, SyncedByThreads, ipywidgets.VBox):  # type: ignore[misc] 
             box.close()
             layout.close()
         if self._owned is not None:
-            event_loop.begin(self._owned.aclose)
+            event_loop.spawn_detached(self._owned.aclose)
         layout = self.layout
         super().close()
         layout.close()

@@ -1,4 +1,4 @@
-"""`Filmstrip`: the earlier pictures of a panel, to go back to."""
+"""`Filmstrip`: the earlier images of a panel, to go back to."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from ..image_preview import Shown
 
-LONGEST = 24  # pictures
+LONGEST = 24  # images
 MOST_OF_A_LABEL = 200  # characters
 
 
 class Filmstrip(Panel):
-    """A row of small pictures; choosing one brings it back."""
+    """A row of small images; choosing one brings it back."""
 
     _needs_client = False
     _esm = esm("filmstrip")
@@ -35,7 +35,7 @@ class Filmstrip(Panel):
         super().__init__(banner=False, **traits)
 
     def add(self, shown: Shown, note: str, *, chosen: bool) -> None:
-        """Put a picture at the front, and mark it if it is the one that is shown.
+        """Put an image at the front, and mark it if it is the one that is shown.
 
         One that is there already moves there.
         """
@@ -47,12 +47,12 @@ class Filmstrip(Panel):
         del self._kept[LONGEST:]
         with self.hold_sync():
             self.thumbs = [kept.thumb for kept, _ in self._kept]
-            self.labels = [kept.prompt[:MOST_OF_A_LABEL] or "Picture" for kept, _ in self._kept]
+            self.labels = [kept.prompt[:MOST_OF_A_LABEL] or "Image" for kept, _ in self._kept]
             self.chosen = 0 if chosen else self.chosen + (self.chosen < at)
 
     @property
     def shown(self) -> list[Shown]:
-        """The pictures, newest first."""
+        """The images, newest first."""
         return [kept for kept, _ in self._kept]
 
     @open_to_all

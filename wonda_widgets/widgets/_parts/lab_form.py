@@ -10,8 +10,8 @@ import traitlets
 from ...errors import InvalidInputError
 from ...matrix import planning
 from ...matrix.matrix import (
-    AT_ONCE,
-    MOST_AT_ONCE,
+    DEFAULT_CONCURRENCY,
+    MAX_CONCURRENCY,
     Matrix,
     checked_budget,
 )
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...client.wonda_client import AsyncWonda, Wonda
-    from ...matrix.cells import Made
+    from ...matrix.cells import CellResult
     from ...models import ImageModel
 
 BUDGET = 2.50  # US dollars, to begin with
@@ -69,7 +69,7 @@ class LabForm(Panel):
     params: Any = traitlets.Dict().tag(sync=True)
     budget = traitlets.Unicode("").tag(sync=True)
     """As it was typed."""
-    at_once = traitlets.Int(AT_ONCE, min=1, max=MOST_AT_ONCE).tag(sync=True)
+    at_once = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
     """``count`` of what is still to be made, ``begun`` of what was asked for already,
     ``again`` if all of it was just made,
@@ -89,7 +89,7 @@ class LabForm(Panel):
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
         budget: float = BUDGET,
-        at_once: int = AT_ONCE,
+        at_once: int = DEFAULT_CONCURRENCY,
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
@@ -119,10 +119,10 @@ class LabForm(Panel):
             **traits,
         )
         self.observe(
-            lambda _: event_loop.post(self._replan),
+            lambda _: event_loop.call_soon(self._replan),
             list(TYPED),
         )
-        event_loop.post(self._load)
+        event_loop.call_soon(self._load)
 
     @property
     def matrix(self) -> Matrix | None:
@@ -174,7 +174,7 @@ class LabForm(Panel):
             plan = matrix.plan
             if not plan.attachments and self.state != "running":
                 self._left = plan
-                count = f"{len(plan)} picture{'' if len(plan) == 1 else 's'}"
+                count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
                 rest = len(plan) - matrix.begun
                 price = messages.price(matrix.price.usd, matrix.price.credits)
                 self.left = f"A plan of {count} was left with {rest} still to be made" + (
@@ -333,7 +333,7 @@ class LabForm(Panel):
             self._guard(listener, matrix)
         matrix.start()
 
-    def _follow(self, matrix: Matrix, _made: Made | None) -> None:
+    def _follow(self, matrix: Matrix, _made: CellResult | None) -> None:
         if self._closed or matrix is not self._matrix:
             return
         rests = matrix.state in {"stopped", "done"}
@@ -369,7 +369,7 @@ class LabForm(Panel):
 
 
 def _factors(plan: planning.Plan) -> str:
-    """How a number of pictures comes about: ``"3 subjects × 4 lights × 1 model"``."""
+    """How a number of images comes about: ``"3 subjects × 4 lights × 1 model"``."""
     counts = [(len(some), name) for name, some in plan.values.items()]
     counts.append((len(plan.models), "model"))
     counts += [

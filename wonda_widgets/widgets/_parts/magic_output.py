@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..image_preview import ImagePreview
 from ..job_progress import JobProgress
-from .composite import Together
+from .composite import CompositePanel
 
 if TYPE_CHECKING:
     from ...api.history import AsyncHistory
     from ...client.wonda_client import AsyncWonda
     from ...jobs.job import Job
-    from ...journal.images import Picture
+    from ...journal.images import GeneratedImage
 
 
-class MagicOutput(Together):
+class MagicOutput(CompositePanel):
     """A job's progress and then its image.
 
     Parameters
@@ -32,7 +32,7 @@ class MagicOutput(Together):
         super().__init__("%%wonda", wonda, None, [self.preview, self.progress], story=False)
         self._unwatch.append(job.watch(self._follow))
 
-    def _shows(self) -> tuple[AsyncHistory, list[Picture | Job]]:
+    def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         return self._used.history, [self._job]
 
     def _follow(self, snapshot: Any) -> None:

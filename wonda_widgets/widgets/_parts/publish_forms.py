@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...publishing.limits import FEWEST_SLIDES, MOST_SLIDES
 from .._shared.permissions import Permission
-from .composite import Together
+from .composite import CompositePanel
 
 if TYPE_CHECKING:
     from ...jobs.job import Job
-    from ...journal.images import Picture
+    from ...journal.images import GeneratedImage
     from ...models import Media
     from ..carousel_form import CarouselForm
     from ..gallery import Gallery
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 PUBLISH = Permission.PUBLISH
 
 
-class Posts(Together):
-    """Base of the panels that post: one picture, several as a carousel, now or later.
+class PublishForms(CompositePanel):
+    """Base of the panels that post: one image, several as a carousel, now or later.
 
     It expects `publish_form` to be set before its constructor is called.
     """
@@ -45,9 +45,7 @@ class Posts(Together):
 
     def _posts_from(self, gallery: Gallery) -> None:
         """Offer to post what is chosen in a gallery."""
-        gallery.on(
-            "publish", "Publish…", lambda pictures: self._publish(pictures[0]), needs=PUBLISH
-        )
+        gallery.on("publish", "Publish…", lambda images: self._publish(images[0]), needs=PUBLISH)
         gallery.on(
             "carousel",
             "Carousel…",
@@ -59,15 +57,15 @@ class Posts(Together):
 
     # ------------------------------------------------------------ on the loop
 
-    def _publish(self, picture: Picture) -> None:
+    def _publish(self, image: GeneratedImage) -> None:
         self._bring(self.publish_form)
-        original = partial(self._used.history.original, picture)
-        self._offer_media(picture.media, picture.prompt, original)
+        original = partial(self._used.history.original, image)
+        self._offer_media(image.media, image.prompt, original)
 
     def _offer_media(self, media: Media, alt_text: str, original: Any = None) -> None:
         self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)
 
-    def _carousel(self, gallery: Gallery, pictures: list[Picture]) -> None:
+    def _carousel(self, gallery: Gallery, images: list[GeneratedImage]) -> None:
         if self.carousel_form is None:
             from ..carousel_form import CarouselForm  # noqa: PLC0415 - few post several at once
 
@@ -75,7 +73,7 @@ class Posts(Together):
                 wonda=self._used, banner=False, confirm_publish=self.publish_form.confirm_publish
             )
             self.carousel_form.on_job(self._note_post)
-        self.carousel_form.show(pictures)
+        self.carousel_form.show(images)
         self._bring(self.carousel_form, back=gallery)
 
     def _note_post(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""`StoryBar`: keep what was made in the notebook, or save it as a page for others."""
+"""`StoryboardBar`: keep what was made in the notebook, or save it as a page for others."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from ...api.history import AsyncHistory
     from ...jobs.job import Job
-    from ...journal.images import Picture
+    from ...journal.images import GeneratedImage
 
-    Shows = Callable[[], tuple[AsyncHistory, list[Picture | Job]]]
+    Shows = Callable[[], tuple[AsyncHistory, list[GeneratedImage | Job]]]
 
 
-class StoryBar(Panel):
+class StoryboardBar(Panel):
     """What becomes of what was made here, once there is something.
 
     Parameters
@@ -27,9 +27,9 @@ class StoryBar(Panel):
     title : str
         Of the page.
     shows : callable
-        Gives the pictures, and where they are from.
+        Gives the images, and where they are from.
     keep : callable
-        Puts picture and words in the panel's place.
+        Puts image and words in the panel's place.
     """
 
     _needs_client = False
@@ -71,8 +71,8 @@ class StoryBar(Panel):
     async def _save(self, view: object) -> None:
         from ...export import storyboard  # noqa: PLC0415 - needed only now
 
-        history, pictures = self._shows_of()
-        data = await storyboard.page(history, pictures, title=self._title)
+        history, images = self._shows_of()
+        data = await storyboard.render(history, images, title=self._title)
         # Of several views only the one that asked is to save it.
         about = {"type": "download", "view": view, "name": "story.html", "mime": "text/html"}
         self.send(about, [data])

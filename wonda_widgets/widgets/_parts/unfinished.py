@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from ...client.wonda_client import AsyncWonda
-    from ...journal.entries import Record
+    from ...journal.entries import JournalEntry
     from .._shared.permissions import Permissions
 
 
@@ -43,8 +43,8 @@ class Unfinished(Panel):
     """How many jobs had no end yet."""
     what = traitlets.Unicode("").tag(sync=True)
     """The words of the newest of these: its prompt or caption."""
-    pictures = traitlets.Int(0).tag(sync=True)
-    """How many pictures may have been made and billed."""
+    images = traitlets.Int(0).tag(sync=True)
+    """How many images may have been made and billed."""
     posts = traitlets.Int(0).tag(sync=True)
     """How many posts may have been made."""
     busy = traitlets.Bool(default_value=False).tag(sync=True)
@@ -55,19 +55,19 @@ class Unfinished(Panel):
     def __init__(
         self,
         wonda: AsyncWonda,
-        go_on: Callable[[list[Record]], list[Record]],
-        check: Callable[[Record], bool],
+        go_on: Callable[[list[JournalEntry]], list[JournalEntry]],
+        check: Callable[[JournalEntry], bool],
         *,
         of: Collection[str] | None = None,
     ) -> None:
         self._of = of
         self._go_on = go_on
         self._check = check
-        self._running: list[Record] = []
-        self._pictures: list[Record] = []
-        self._posts: list[Record] = []
+        self._running: list[JournalEntry] = []
+        self._images: list[JournalEntry] = []
+        self._posts: list[JournalEntry] = []
         super().__init__(wonda, banner=False)
-        event_loop.post(lambda: self._start(self._look))
+        event_loop.call_soon(lambda: self._start(self._look))
 
     async def _look(self) -> None:
         jobs = self._client.jobs
@@ -76,14 +76,14 @@ class Unfinished(Panel):
         else:  # what has a job is followed without being asked for
             found = [record for record in await jobs.left_by(self._of) if record.unknown]
         self._running = [record for record in found if not record.unknown]
-        self._pictures = [r for r in found if r.unknown and r.kind == "inference"]
+        self._images = [r for r in found if r.unknown and r.kind == "inference"]
         self._posts = [r for r in found if r.unknown and r.kind == "publish"]
         self._tell()
 
     def grant(self, permissions: Permissions) -> None:
         """See `Panel.grant`."""
         super().grant(permissions)
-        event_loop.post(self._tell)
+        event_loop.call_soon(self._tell)
 
     def look(self) -> None:
         """Look again. On the loop only."""
@@ -95,7 +95,7 @@ class Unfinished(Panel):
         return self._permissions.grants(Permission.SETTLE)
 
     @property
-    def _offered(self) -> list[Record]:
+    def _offered(self) -> list[JournalEntry]:
         """What was running and can be followed from here."""
         return [each for each in self._running if each.kind != "publish" or self._settles]
 
@@ -106,7 +106,7 @@ class Unfinished(Panel):
         with self.hold_sync():
             self.running = len(running)
             self.what = _words_of(running[-1]) if running else ""
-            self.pictures = len(self._pictures)
+            self.images = len(self._images)
             self.posts = len(self._posts) if self._settles else 0
             self.busy = False
             self.trouble = self._client.jobs.trouble
@@ -128,20 +128,20 @@ class Unfinished(Panel):
 
     @requires(Permission.GENERATE)
     def _on_looked(self, _content: object) -> None:
-        taken, self._pictures = self._pictures, []
+        taken, self._images = self._images, []
         self._tell()
         for record in taken:
             self._start(self._dismiss, record)
 
-    async def _dismiss(self, record: Record) -> None:
+    async def _dismiss(self, record: JournalEntry) -> None:
         await self._client.jobs.dismiss(record)
 
     @open_to_all
     def _on_later(self, _content: Any) -> None:
-        self._running, self._pictures, self._posts = [], [], []
+        self._running, self._images, self._posts = [], [], []
         self._tell()
 
 
-def _words_of(record: Record) -> str:
+def _words_of(record: JournalEntry) -> str:
     words = record.body.get("prompt") or record.body.get("caption") or ""
     return textwrap.shorten(str(words), 60, placeholder="…")

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...jobs.job import Job
-from ...journal.images import Picture
+from ...journal.images import GeneratedImage
 from ...models import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ...errors import WondaError
-    from ...matrix.cells import Made
+    from ...matrix.cells import CellResult
 
 MOST_VALUES = 60  # of a facet; beyond that nobody chooses from a list
 LONGEST_LABEL = 120  # characters
 LONGEST_TITLE = 300
-TALLEST, WIDEST = 0.7, 1.6  # width to height of the room for a picture
+TALLEST, WIDEST = 0.7, 1.6  # width to height of the room for an image
 
 
 class Item(msgspec.Struct, kw_only=True):
-    """One place in a gallery: a picture, or one that is still to come.
+    """One place in a gallery: an image, or one that is still to come.
 
     Attributes
     ----------
@@ -34,14 +34,14 @@ class Item(msgspec.Struct, kw_only=True):
     facts : dict
         What can vary: placeholders' values, the model, parameters.
     state : str
-        As of a cell of a matrix; ``"succeeded"`` for a picture.
+        As of a cell of a matrix; ``"succeeded"`` for an image.
     """
 
     key: str
     prompt: str
     facts: dict[str, str]
     state: str = "succeeded"
-    picture: Picture | None = None
+    image: GeneratedImage | None = None
     error: WondaError | None = None
     status: str = ""
     elapsed: float = 0.0
@@ -55,7 +55,9 @@ class Facet(msgspec.Struct, frozen=True):
     values: list[str]
 
 
-def checked(panel: str, given: Iterable[Any], taken: str = "images or jobs") -> list[Picture | Job]:
+def checked(
+    panel: str, given: Iterable[Any], taken: str = "images or jobs"
+) -> list[GeneratedImage | Job]:
     """Give images and jobs as a list.
 
     Raises
@@ -65,22 +67,22 @@ def checked(panel: str, given: Iterable[Any], taken: str = "images or jobs") -> 
     """
     listed = list(given)
     for each in listed:
-        if not isinstance(each, Picture | Job):
+        if not isinstance(each, GeneratedImage | Job):
             raise TypeError(f"{panel} takes {taken}, not {type(each).__name__}.")
     return listed
 
 
-def of_picture(picture: Picture) -> Item:
-    """A picture's place."""
+def of_image(image: GeneratedImage) -> Item:
+    """An image's place."""
     return Item(
-        key=picture.intent or picture.media.media_id or "",
-        prompt=picture.prompt,
-        facts=_facts(picture.values, picture.model, picture.params),
-        picture=picture,
+        key=image.intent or image.media.media_id or "",
+        prompt=image.prompt,
+        facts=_facts(image.values, image.model, image.params),
+        image=image,
     )
 
 
-def of_made(made: Made, run: int) -> Item:
+def of_made(made: CellResult, run: int) -> Item:
     """A matrix cell's place; `run` tells it from the same place of another matrix."""
     cell, snapshot = made.cell, made.job.snapshot if made.job else None
     return Item(
@@ -88,7 +90,7 @@ def of_made(made: Made, run: int) -> Item:
         prompt=cell.prompt,
         facts=_facts(cell.values, cell.model, cell.params),
         state="begun" if made.begun and made.state == "waiting" else made.state,
-        picture=made.picture,
+        image=made.image,
         error=made.error,
         status=snapshot.status if snapshot else "",
         elapsed=snapshot.elapsed if snapshot else 0.0,
@@ -105,7 +107,7 @@ def _facts(values: Mapping[str, str], model: str, params: Mapping[str, Any]) -> 
 def label(name: str) -> str:
     """A fact's name for people."""
     kind, _, rest = name.partition(".")
-    return {"values": rest, "params": parameters.humanized(rest)}.get(kind, "Model")
+    return {"values": rest, "params": parameters.humanize(rest)}.get(kind, "Model")
 
 
 def facets(items: Iterable[Item]) -> list[Facet]:
@@ -137,8 +139,8 @@ def matching(
         item
         for item in items
         if all(item.facts.get(name) == value for name, value in filters.items())
-        and (not favourites or (item.picture is not None and item.picture.favourite))
-        and (not rating or (item.picture is not None and item.picture.rating >= rating))
+        and (not favourites or (item.image is not None and item.image.favourite))
+        and (not rating or (item.image is not None and item.image.rating >= rating))
     ]
 
 
@@ -158,7 +160,7 @@ def varying(item: Item, names: Iterable[str]) -> str:
 
 
 def shape(items: Sequence[Item]) -> float:
-    """Width to height of the room for each picture: their own, if they have one, else square."""
+    """Width to height of the room for each image: their own, if they have one, else square."""
     ratios = {_ratio(item) for item in items} - {None}
     if len(ratios) != 1:
         return 1.0
@@ -166,11 +168,11 @@ def shape(items: Sequence[Item]) -> float:
 
 
 def _ratio(item: Item) -> float | None:
-    """A picture's width to height, as far as that is known; to two digits."""
+    """An image's width to height, as far as that is known; to two digits."""
     wide, _, high = item.facts.get("params.aspectRatio", "").partition(":")
     if wide.isdecimal() and high.isdecimal() and int(high):
         return round(int(wide) / int(high), 2)
-    media = item.picture.media if item.picture else None
+    media = item.image.media if item.image else None
     if media is not None and media.width and media.height:
         return round(media.width / media.height, 2)
     return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...jobs.job import Job
     from ...models import Snapshot
 
-SHOWN_BY_A_PICTURE = ("succeeded", "inference")
+SHOWN_BY_A_IMAGE = ("succeeded", "inference")
 STOPPED = "Not watched any more. The service goes on."
 
 
@@ -34,7 +34,7 @@ class WatchingPanel(Panel):
     job_id = traitlets.Unicode("").tag(sync=True)
     #: the service's own word
     job_status = traitlets.Unicode("").tag(sync=True)
-    #: "none", "running", "stopped", "succeeded", "empty" (succeeded without a picture),
+    #: "none", "running", "stopped", "succeeded", "empty" (succeeded without an image),
     #: "failed", "canceled" or "lost"
     job_phase = traitlets.Unicode("none").tag(sync=True)
     job_note = traitlets.Unicode("").tag(sync=True)
@@ -118,8 +118,8 @@ class WatchingPanel(Panel):
         super()._tell_twins()
         if self._job is not None:
             now = self._job.snapshot
-            # Of a generation that succeeded, the picture tells.
-            passing = not now.terminal or (now.status, self._job.kind) == SHOWN_BY_A_PICTURE
+            # Of a generation that succeeded, the image tells.
+            passing = not now.terminal or (now.status, self._job.kind) == SHOWN_BY_A_IMAGE
             for twin in self._twins:
                 twin.tell(LABELS[self._job.kind], str(now), passing=passing)
 
@@ -146,7 +146,7 @@ class WatchingPanel(Panel):
 
 
 def _checked_for_media(snapshot: Snapshot) -> tuple[str, messages.Problem | None]:
-    """Phase and problem of a generation that succeeded, perhaps without a picture."""
+    """Phase and problem of a generation that succeeded, perhaps without an image."""
     try:
         _ = snapshot.media
     except NoMediaError as error:

@@ -67,8 +67,8 @@ _TITLES: tuple[tuple[type[WondaError], str], ...] = (
     (ServiceUnreachableError, "The service cannot be reached."),
     (JobCanceledError, "Job was canceled."),
     (JobFailedError, "Failed."),
-    (NoMediaError, "No picture."),
-    (UnsafeMediaError, "The picture cannot be shown."),
+    (NoMediaError, "No image."),
+    (UnsafeMediaError, "The image cannot be shown."),
 )
 
 
@@ -150,8 +150,8 @@ def change(operation: Operation) -> str:
             return f"{name}, quality {operation.quality}" if lossy else name
 
 
-def picture(width: int, height: int, of: str, count: float) -> str:
-    """A picture's facts: ``"1080 × 1350 · JPEG · 412 KB"``; `of` is its format."""
+def image(width: int, height: int, of: str, count: float) -> str:
+    """An image's facts: ``"1080 × 1350 · JPEG · 412 KB"``; `of` is its format."""
     return f"{width} × {height} · {kind(of)} · {size(count)}"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _known: list[Any] = []  # the shells that ask here
 
 
-def look_into(leave_static: Callable[[Any], bool]) -> None:
+def watch_boxes(leave_static: Callable[[Any], bool]) -> None:
     """Have `leave_static` called with each widget within a box that is displayed.
 
     Parameters

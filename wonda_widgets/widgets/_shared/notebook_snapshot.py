@@ -1,6 +1,6 @@
-"""What stays of a panel in the notebook when it is kept: a picture, words, a table.
+"""What stays of a panel in the notebook when it is kept: an image, words, a table.
 
-The picture is an output of its own, as a plain JPEG or PNG, which every reader of notebooks
+The image is an output of its own, as a plain JPEG or PNG, which every reader of notebooks
 shows, trusted or not. The words and the table are HTML without any style or script.
 """
 
@@ -13,7 +13,7 @@ from ...errors import NoMediaError, WondaError
 from ...export import timeline
 from ...imaging import decode_threads
 from ...jobs.job import LABELS
-from ...journal.images import Picture
+from ...journal.images import GeneratedImage
 from ...models import one_line, parameters
 from . import messages
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...api.history import AsyncHistory
-    from ...export.timeline import Chapter
+    from ...export.timeline import ImageTimeline
     from ...jobs.job import Job
 
 LONGEST = 1024  # pixels
 MAX_BYTES = 220_000  # which are 300 KB in the notebook's file
 MOST_ROWS = 100
-ON_A_SHEET = 12  # pictures
+ON_A_SHEET = 12  # images
 LONGEST_TEXT = 600  # characters of a cell
-SHOWN = 640  # pixels, the longest side of one picture as it is shown
+SHOWN = 640  # pixels, the longest side of one image as it is shown
 COLUMNS = ("Prompt", "Model", "Parameters", "Made", "Took", "Edited", "Posted")
 
 
-#: Bytes, type and width of a picture; see `Kept`.
+#: Bytes, type and width of an image; see `Kept`.
 Look = tuple[bytes, str, int]
 NO_LOOK: Look = (b"", "", 0)
 
@@ -42,24 +42,24 @@ NO_LOOK: Look = (b"", "", 0)
 SANDBOX = "Sandbox: simulated images. Nothing was published."
 
 
-class Kept(NamedTuple):
+class NotebookSnapshot(NamedTuple):
     """What stays of a panel.
 
     Attributes
     ----------
-    picture : bytes
+    image : bytes
         JPEG or PNG; empty for none.
     mime_type : str
-        Of the picture.
+        Of the image.
     alt : str
-        The picture in words.
+        The image in words.
     width : int
         Pixels that it is shown with; 0 for its own.
     html, plain : str
         Words and a table, and the same as text.
     """
 
-    picture: bytes = b""
+    image: bytes = b""
     mime_type: str = ""
     width: int = 0
     alt: str = ""
@@ -67,7 +67,7 @@ class Kept(NamedTuple):
     plain: str = ""
 
 
-def without_key(kept: Kept, clean: Callable[[str], str]) -> Kept:
+def without_key(kept: NotebookSnapshot, clean: Callable[[str], str]) -> NotebookSnapshot:
     """The same, without the key, should somebody have written it into a text."""
     return kept._replace(alt=clean(kept.alt), html=clean(kept.html), plain=clean(kept.plain))
 
@@ -75,34 +75,34 @@ def without_key(kept: Kept, clean: Callable[[str], str]) -> Kept:
 async def of_facts(
     title: str,
     facts: Sequence[tuple[str, str]],
-    picture: bytes = b"",
+    image: bytes = b"",
     alt: str = "",
     *,
     is_sandbox: bool = False,
-) -> Kept:
-    """What stays of a panel that tells some facts, and may show a picture."""
+) -> NotebookSnapshot:
+    """What stays of a panel that tells some facts, and may show an image."""
     told = [(name, _cut(value)) for name, value in facts if value]
     if is_sandbox:
         told.append(("Note", SANDBOX))
     rows = "".join(f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in told)
     plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
-    look = await decode_threads.decoding(_small, picture) if picture else NO_LOOK
+    look = await decode_threads.run(_small, image) if image else NO_LOOK
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     heading = f"<p><strong>{_text(title)}</strong></p>"
-    return Kept(*look, alt or title, heading + table, plain)
+    return NotebookSnapshot(*look, alt or title, heading + table, plain)
 
 
-async def of_pictures(
+async def of_images(
     title: str,
     history: AsyncHistory,
-    shown: Sequence[Picture | Job],
+    shown: Sequence[GeneratedImage | Job],
     under_way: Sequence[Job] = (),
-) -> Kept:
-    """What stays of a panel that shows pictures: how they look, and what became of them."""
+) -> NotebookSnapshot:
+    """What stays of a panel that shows images: how they look, and what became of them."""
     some = [each for each in [await _made(history, one) for one in shown[:MOST_ROWS]] if each]
     told = await history.story(some) if some else []
     look = await _look(history, some[:ON_A_SHEET])
-    said = [f"{timeline.summary(told)}." if told else "No pictures yet."]
+    said = [f"{timeline.summary(told)}." if told else "No images yet."]
     if len(some) > ON_A_SHEET and look[0]:
         said.append(f"The first {ON_A_SHEET} are shown, row by row.")
     if len(shown) > MOST_ROWS:
@@ -120,11 +120,11 @@ async def of_pictures(
     plain += [" · ".join(line[at][0] for at in used if line[at][0]) for line in lines]
     alt = some[0].prompt if len(some) == 1 else f"{title}: {sentence}"
     shown_html = f"<p><strong>{_text(title)}</strong> {_text(sentence)}</p>{table}"
-    return Kept(*look, alt or title, shown_html, "\n".join(plain))
+    return NotebookSnapshot(*look, alt or title, shown_html, "\n".join(plain))
 
 
-async def _made(history: AsyncHistory, each: Picture | Job) -> Picture | None:
-    if isinstance(each, Picture):
+async def _made(history: AsyncHistory, each: GeneratedImage | Job) -> GeneratedImage | None:
+    if isinstance(each, GeneratedImage):
         return each
     try:
         return await history.of(each)
@@ -132,13 +132,13 @@ async def _made(history: AsyncHistory, each: Picture | Job) -> Picture | None:
         return None
 
 
-async def _look(history: AsyncHistory, some: Sequence[Picture]) -> Look:
-    """One picture as it is, several on a sheet; nothing where none can be fetched."""
+async def _look(history: AsyncHistory, some: Sequence[GeneratedImage]) -> Look:
+    """One image as it is, several on a sheet; nothing where none can be fetched."""
     try:
         if len(some) == 1:
-            return await decode_threads.decoding(_small, await history.original(some[0]))
-        small = [await history.thumbnail(picture) for picture in some]
-        return await decode_threads.decoding(_sheet, small) if small else NO_LOOK
+            return await decode_threads.run(_small, await history.original(some[0]))
+        small = [await history.thumbnail(image) for image in some]
+        return await decode_threads.run(_sheet, small) if small else NO_LOOK
     except WondaError:
         return NO_LOOK
 
@@ -150,22 +150,22 @@ def _running(job: Job) -> str:
     return f"{LABELS[job.kind]}{words} was {job.status} (job {job.id})."
 
 
-def _row(chapter: Chapter) -> list[tuple[str, str]]:
+def _row(chapter: ImageTimeline) -> list[tuple[str, str]]:
     """Text and link of each column."""
-    picture = chapter.picture
-    named = ((parameters.humanized(name), value) for name, value in picture.params.items())
+    image = chapter.image
+    named = ((parameters.humanize(name), value) for name, value in image.params.items())
     params = ", ".join(f"{name} {value}" for name, value in named)
-    made = chapter.asked_at or picture.made_at
+    made = chapter.asked_at or image.made_at
     edits = "; ".join(", ".join(change.words) for change in chapter.changes)
     posts = [post for post in chapter.posts if post.state != "canceled"]
     states = ", ".join(f"{post.state}: {post.account}" for post in posts)
     link = next((post.permalink for post in posts if post.permalink), None)
     return [
-        (_cut(picture.prompt), ""),
-        (picture.model, ""),
+        (_cut(image.prompt), ""),
+        (image.model, ""),
         (_cut(params), ""),
         (f"{made.astimezone():%Y-%m-%d %H:%M}" if made else "", ""),
-        (messages.duration(picture.seconds) if picture.seconds else "", ""),
+        (messages.duration(image.seconds) if image.seconds else "", ""),
         (_cut(edits), ""),
         (_cut(states), link or ""),
     ]
@@ -190,7 +190,7 @@ def _cell(text: str, link: str = "") -> str:
 
 
 def _small(data: bytes) -> Look:
-    """A picture as it is kept; slow, for a thread."""
+    """An image as it is kept; slow, for a thread."""
     from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
     shown = still(data, LONGEST, MAX_BYTES)
@@ -199,8 +199,8 @@ def _small(data: bytes) -> Look:
     return shown.data, shown.mime_type, round(shown.width * scale)
 
 
-def _sheet(pictures: Sequence[bytes]) -> Look:
+def _sheet(images: Sequence[bytes]) -> Look:
     """Several on one sheet; slow, for a thread."""
     from ...imaging import contact_sheet  # noqa: PLC0415 - see above
 
-    return (*contact_sheet.of(pictures, max_bytes=MAX_BYTES), 0)
+    return (*contact_sheet.make(images, max_bytes=MAX_BYTES), 0)

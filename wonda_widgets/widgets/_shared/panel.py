@@ -36,15 +36,15 @@ from .permissions import (
     needed,
     open_to_all,
 )
-from .static_fallback import Twin
+from .static_fallback import StaticFallback
 from .subscriptions import Following, Subscriptions
-from .thread_safe_traits import SyncedByThreads
+from .thread_safe_traits import ThreadSafeTraits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from ...client.wonda_client import AsyncWonda, Wonda
-    from .notebook_snapshot import Kept
+    from .notebook_snapshot import NotebookSnapshot
     from .permissions import Permission, Permissions
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -88,7 +88,7 @@ def not_shown() -> InvalidInputError:
     )
 
 
-class Panel(SyncedByThreads, anywidget.AnyWidget):
+class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     """Base of the panels.
 
     Parameters
@@ -109,7 +109,7 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
 
     #: by which anywidget knows the style sheet of a kind of panels
     _anywidget_id = traitlets.Unicode().tag(sync=True)
-    #: CSS that hides the static output under a live panel, see `_twin`
+    #: CSS that hides the static output under a live panel, see `static_fallback`
     hiding = traitlets.Unicode("").tag(sync=True)
     #: when it was last asked to come in sight, seconds since 1970
     arrived = traitlets.Float(0.0).tag(sync=True)
@@ -138,19 +138,19 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
         if unknown:
             raise suggestions.unknown_arguments(type(self).__init__, unknown)
         #: the static outputs that tell of it: its own, and that of what it is a part of
-        self._twins: list[Twin] = []
-        self._twin: Twin | None = None
+        self._twins: list[StaticFallback] = []
+        self._twin: StaticFallback | None = None
         self._owned: AsyncWonda | None = None
         self._wonda: AsyncWonda | None = None
         if wonda is not None or self._needs_client:
-            self._wonda, self._owned = selection.chosen(wonda, given)
+            self._wonda, self._owned = selection.choose(wonda, given)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unwatch = Subscriptions()
         self._following = Following(self._unwatch)
         for name, value in traits.items():  # before there is a widget that would stay behind
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
         self._closed = False
-        nested_outputs.look_into(_left_static)
+        nested_outputs.watch_boxes(_left_static)
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
         self.on_msg(self._receive)
         self.observe(lambda _: self._tell_problem(), "error")
@@ -170,16 +170,18 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
 
     def _ipython_display_(self) -> None:
         self._own_twin().display_under(self, lambda: self.is_loading)
-        event_loop.post(self._tell_twins)  # what it shows by now
+        event_loop.call_soon(self._tell_twins)  # what it shows by now
 
     def leave_static(self) -> None:
         """Put the static output alone into the cell that runs, for a box that is shown there."""
         self._own_twin().display(lambda: self.is_loading)
-        event_loop.post(self._tell_twins)
+        event_loop.call_soon(self._tell_twins)
 
-    def _own_twin(self) -> Twin:
+    def _own_twin(self) -> StaticFallback:
         if self._twin is None:
-            self._twin = Twin(f"Wonda {type(self).__name__}", is_sandbox=bool(self.sandbox))
+            self._twin = StaticFallback(
+                f"Wonda {type(self).__name__}", is_sandbox=bool(self.sandbox)
+            )
             self._twins.append(self._twin)
             self.hiding = self._twin.hiding_style
         return self._twin
@@ -189,7 +191,7 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
         """Whether something is on its way that will be shown here. On the loop only."""
         return False
 
-    def told_in(self, twin: Twin) -> None:
+    def told_in(self, twin: StaticFallback) -> None:
         """Have the static output of what this is a part of tell of it."""
         self._twins.append(twin)
 
@@ -208,9 +210,9 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
     # ------------------------------------------------------------ what stays of it
 
     def keep(self) -> None:
-        """Turn it into picture, text and table that stay in the notebook without a kernel.
+        """Turn it into image, text and table that stay in the notebook without a kernel.
 
-        Where it is shown, its place is taken by what it shows now, at most 300 KB a picture:
+        Where it is shown, its place is taken by what it shows now, at most 300 KB an image:
         so a saved or shared notebook, GitHub and nbconvert have it. The panel lives on;
         shown again in another cell, it goes on from where it was.
 
@@ -219,7 +221,7 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
         InvalidInputError
             If it is shown nowhere: then there is nothing to keep.
         """
-        event_loop.call(self._keep())
+        event_loop.run_blocking(self._keep())
 
     async def _keep(self) -> None:
         kept = await self._stays()
@@ -229,26 +231,26 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
             raise not_shown()
         self.hiding = self._twin.hiding_style
 
-    async def _stays(self) -> Kept:
+    async def _stays(self) -> NotebookSnapshot:
         """What stays of it."""
         shows = getattr(self, "_shows", None)
         title = f"Wonda {type(self).__name__}"
         if shows is not None:
-            history, pictures = shows()
-            return await notebook_snapshot.of_pictures(title, history, pictures)
-        about = self._kept_facts(), *self._kept_picture()
+            history, images = shows()
+            return await notebook_snapshot.of_images(title, history, images)
+        about = self._kept_facts(), *self._kept_image()
         return await notebook_snapshot.of_facts(title, *about, is_sandbox=bool(self.sandbox))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         """What it says now, as names and values."""
         return []
 
-    def _kept_picture(self) -> tuple[bytes, str]:
-        """What it shows now: a picture, and the same in words."""
+    def _kept_image(self) -> tuple[bytes, str]:
+        """What it shows now: an image, and the same in words."""
         return b"", ""
 
     def __repr__(self) -> str:
-        # The inherited one would print every trait: prompts, pictures, styles.
+        # The inherited one would print every trait: prompts, images, styles.
         return f"<{type(self).__name__}>"
 
     @property
@@ -306,7 +308,7 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
         What came beside it as bytes is its ``"buffers"``.
         """
         if isinstance(content, dict) and isinstance(content.get("type"), str):
-            event_loop.post(lambda: self._dispatch({**content, "buffers": buffers}))
+            event_loop.call_soon(lambda: self._dispatch({**content, "buffers": buffers}))
 
     def _dispatch(self, content: dict[str, Any]) -> None:
         if self._closed:
@@ -331,7 +333,7 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
         self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any, **named: Any
     ) -> None:
         """Run ``work(*args, **named)`` on the loop; its error becomes an alert here."""
-        event_loop.post(lambda: self._start(partial(work, **named), *args))
+        event_loop.call_soon(lambda: self._start(partial(work, **named), *args))
 
     def _start(
         self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any
@@ -367,9 +369,9 @@ class Panel(SyncedByThreads, anywidget.AnyWidget):
             return
         self._closed = True
         self._unwatch.close()
-        event_loop.post(lambda: [task.cancel() for task in self._tasks])
+        event_loop.call_soon(lambda: [task.cancel() for task in self._tasks])
         if self._owned is not None:
-            event_loop.begin(self._owned.aclose)
+            event_loop.spawn_detached(self._owned.aclose)
         layout = self.layout
         super().close()
         layout.close()

@@ -59,7 +59,7 @@ class PostingPanel(WatchingPanel):
     _page_sets = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
 
     media_id = traitlets.Unicode("").tag(sync=True)
-    """What is published; of several pictures all ids, in their order, with a space between."""
+    """What is published; of several images all ids, in their order, with a space between."""
     caption = traitlets.Unicode("").tag(sync=True)
     fixing = traitlets.Unicode("").tag(sync=True)
     """What is being changed before it is posted; empty for nothing."""
@@ -98,7 +98,7 @@ class PostingPanel(WatchingPanel):
         self._recheck: asyncio.Task[None] | None = None
         super().__init__(*args, job_label="Publishing", **traits)
         self._following_scheduled = Following(self._unwatch)
-        event_loop.post(self._load)
+        event_loop.call_soon(self._load)
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Have `listener` called, on the package's loop, with each new publish job."""
@@ -198,10 +198,10 @@ class PostingPanel(WatchingPanel):
         self._submit()
 
     def _check_seen(self, seen: object, media_id: str) -> None:
-        """Refuse what was said while looking at another picture."""
+        """Refuse what was said while looking at another image."""
         if seen != media_id:
             self.step = "editing"
-            raise InvalidInputError("media_id", "The picture changed meanwhile.", "Look again.")
+            raise InvalidInputError("media_id", "The image changed meanwhile.", "Look again.")
 
     def _checked(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """What will be posted, if nothing speaks against it."""
@@ -210,7 +210,7 @@ class PostingPanel(WatchingPanel):
         }
         names = {account["id"]: account["name"] for account in self.accounts}
         if not self.media_id:
-            raise InvalidInputError("media_id", "There is no picture to publish yet.")
+            raise InvalidInputError("media_id", "There is no image to publish yet.")
         if chosen["account"] not in names:
             raise InvalidInputError(
                 "account",
@@ -344,7 +344,7 @@ class PostingPanel(WatchingPanel):
             self.step = "editing"
             self.error = None
         if self._has_next:
-            message = "The last picture was not posted. Choose it again to publish it."
+            message = "The last image was not posted. Choose it again to publish it."
         self._offer_next()
         self.settled = "" if posted else message
 

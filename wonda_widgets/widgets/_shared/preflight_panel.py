@@ -1,8 +1,8 @@
-"""The picture that is to be posted: checked, mended if wanted, and brought back.
+"""The image that is to be posted: checked, mended if wanted, and brought back.
 
     original ──operations──> rendered here ──upload──> its media id is what gets posted
 
-All fixes of a picture are one edit of its original, so nothing is encoded twice.
+All fixes of an image are one edit of its original, so nothing is encoded twice.
 What was made once is remembered: the same fix again is the same media, which
 cannot be posted twice by mistake.
 """
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from ...models import Media
 
 PRODUCTS = ("IMAGE", "STORIES")
-CARD = 480  # pixels, the longest side of the picture that a crop is drawn on
+CARD = 480  # pixels, the longest side of the image that a crop is drawn on
 CARD_BYTES = 60_000
-MADE = 20  # changed pictures that are remembered
+MADE = 20  # changed images that are remembered
 
 
 @dataclass
-class Picture:
-    """A picture that can be posted; `original` gives its bytes, where they can be had."""
+class PostImage:
+    """An image that can be posted; `original` gives its bytes, where they can be had."""
 
     media_id: str
     thumb: bytes
@@ -53,7 +53,7 @@ class Picture:
 
 
 class PreflightPanel(PostingPanel):
-    """A panel that checks what is to be posted, and fixes the picture on request."""
+    """A panel that checks what is to be posted, and fixes the image on request."""
 
     thumb = traitlets.Bytes(b"").tag(sync=True)
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
@@ -63,64 +63,64 @@ class PreflightPanel(PostingPanel):
     every_fix = traitlets.Dict().tag(sync=True)
     """One fix for all that misses, where that takes more than one."""
     fixed = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the picture is a changed one."""
+    """Whether the image is a changed one."""
 
     def __init__(self, *args: Any, **traits: Any) -> None:
-        self._original: Picture | None = None
-        self._current: Picture | None = None
+        self._original: PostImage | None = None
+        self._current: PostImage | None = None
         self._operations: tuple[Operation, ...] = ()
-        self._made: dict[tuple[str, tuple[Operation, ...]], Picture] = {}
+        self._made: dict[tuple[str, tuple[Operation, ...]], PostImage] = {}
         self._fixes: dict[str, Fix] = {}
         self._unseen: Point | None = None
         super().__init__(*args, **traits)
         self.observe(
-            lambda _: event_loop.post(self._check_points), ["media_id", "caption", "product"]
+            lambda _: event_loop.call_soon(self._check_points), ["media_id", "caption", "product"]
         )
-        event_loop.post(self._check_points)
+        event_loop.call_soon(self._check_points)
 
     @property
     def _may_fix(self) -> bool:
-        """Whether nothing speaks of the picture that it is now."""
+        """Whether nothing speaks of the image that it is now."""
         return self.step == "editing"
 
-    # ------------------------------------------------------------ the picture
+    # ------------------------------------------------------------ the image
 
-    def _take(self, picture: Picture, preview: Preview | None = None) -> None:
-        """Make another picture the one to publish."""
-        self._original = picture
+    def _take(self, image: PostImage, preview: Preview | None = None) -> None:
+        """Make another image the one to publish."""
+        self._original = image
         self.fixing = ""
-        self._use(picture, ())
-        if preview is not None and not picture.thumb:
-            self._start(self._enlarge, picture, preview.data)
+        self._use(image, ())
+        if preview is not None and not image.thumb:
+            self._start(self._enlarge, image, preview.data)
 
-    def _use(self, picture: Picture, operations: tuple[Operation, ...]) -> None:
-        self._current, self._operations = picture, operations
+    def _use(self, image: PostImage, operations: tuple[Operation, ...]) -> None:
+        self._current, self._operations = image, operations
         with self.hold_sync():
-            self.media_id = picture.media_id
-            self.thumb = picture.thumb
+            self.media_id = image.media_id
+            self.thumb = image.thumb
             self.fixed = bool(operations)
             self._check_points()
 
-    async def _enlarge(self, picture: Picture, preview: bytes) -> None:
+    async def _enlarge(self, image: PostImage, preview: bytes) -> None:
         """Have a copy on which a crop can be drawn."""
-        picture.thumb = await decode_threads.decoding(card, preview)
-        if self._current is picture:
-            self.thumb = picture.thumb
+        image.thumb = await decode_threads.run(card, preview)
+        if self._current is image:
+            self.thumb = image.thumb
 
     async def _learn(self, media: Media) -> None:
-        """Look at a picture that nobody has shown."""
+        """Look at an image that nobody has shown."""
         try:
             data = await self._client.media.download(media)
-            preview = await decode_threads.decoding(looked_at, data)
+            preview = await decode_threads.run(looked_at, data)
         except WondaError as error:  # it can be posted all the same
-            title = "The picture could not be looked at."
-            self._unseen = Point(about="picture", level="advice", title=title, text=error.message)
+            title = "The image could not be looked at."
+            self._unseen = Point(about="image", level="advice", title=title, text=error.message)
             self._check_points()
             return
         if self.media_id == media.media_id and self._original is None:
-            thumb = await decode_threads.decoding(card, preview.data)
+            thumb = await decode_threads.run(card, preview.data)
             original = partial(self._client.media.download, media)
-            self._take(Picture(media.media_id, thumb, facts_of(preview), original))
+            self._take(PostImage(media.media_id, thumb, facts_of(preview), original))
 
     # ------------------------------------------------------------ the check
 
@@ -165,7 +165,7 @@ class PreflightPanel(PostingPanel):
     def _on_fix(self, content: Mapping[str, Any]) -> None:
         fix = self._fixes.get(str(content.get("key")))
         # As with a post: `fixing` changes here, on the loop, so a second click finds it
-        # changed; and a fix is of the picture that was looked at, or it is none.
+        # changed; and a fix is of the image that was looked at, or it is none.
         if fix is None or not self._can_change(content):
             return
         self.error = None
@@ -191,7 +191,7 @@ class PreflightPanel(PostingPanel):
 
     async def _fix(
         self,
-        original: Picture,
+        original: PostImage,
         fetch: Callable[[], Awaitable[bytes]],
         operations: tuple[Operation, ...],
     ) -> None:
@@ -203,7 +203,7 @@ class PreflightPanel(PostingPanel):
             if self._original is original:
                 self.error = not_changed(error)
         else:
-            # Another picture may have been chosen meanwhile, or a post begun from code.
+            # Another image may have been chosen meanwhile, or a post begun from code.
             if self._original is original and self._may_fix and not self._closed:
                 self._use(made, operations)
         finally:
@@ -211,8 +211,8 @@ class PreflightPanel(PostingPanel):
                 self.fixing = ""
 
     async def _make(
-        self, original: Picture, data: bytes, operations: tuple[Operation, ...]
-    ) -> Picture:
+        self, original: PostImage, data: bytes, operations: tuple[Operation, ...]
+    ) -> PostImage:
         made = await edited(self._client, original, data, operations)
         self._made[original.media_id, operations] = made
         while len(self._made) > MADE:
@@ -221,19 +221,19 @@ class PreflightPanel(PostingPanel):
 
 
 async def edited(
-    client: AsyncWonda, of: Picture, data: bytes, operations: tuple[Operation, ...]
-) -> Picture:
-    """Make an edit of a picture here, upload it, and give what came of it."""
-    made, thumb = await decode_threads.decoding(
+    client: AsyncWonda, of: PostImage, data: bytes, operations: tuple[Operation, ...]
+) -> PostImage:
+    """Make an edit of an image here, upload it, and give what came of it."""
+    made, thumb = await decode_threads.run(
         _rendered, data, operations, seconds=decode_threads.EDIT_SECONDS
     )
     media = await client.media.upload(
         made.data,
-        name=f"picture.{made.format.lower()}",
+        name=f"image.{made.format.lower()}",
         edit={"of": of.media_id, "operations": msgspec.to_builtins(operations)},
     )
     facts = Facts(made.width, made.height, made.format, len(made.data))
-    return Picture(media.media_id or "", thumb, facts)
+    return PostImage(media.media_id or "", thumb, facts)
 
 
 def not_changed(error: WondaError) -> messages.Problem:
@@ -243,7 +243,7 @@ def not_changed(error: WondaError) -> messages.Problem:
         problem = messages.problem(error)
         why = f"{problem['title']} {problem['text']}"
     return {
-        "title": "The picture was not changed.",
+        "title": "The image was not changed.",
         "text": f"{why} It is as it was, nothing was posted, and you can try again.",
         "field": "",
     }

@@ -138,15 +138,15 @@ class ReferencesPanel(Panel):
                     "references", "This media has no media id.", "Pass its bytes or its path."
                 )
             known = Reference(
-                name or "Picture", 0, state="done", media_id=media.media_id, thumb=thumb
+                name or "Image", 0, state="done", media_id=media.media_id, thumb=thumb
             )
-            event_loop.post(lambda: self._guard(self._add_media, known, media))
+            event_loop.call_soon(lambda: self._guard(self._add_media, known, media))
             return
         found = read_source(source, name or None)
         if len(found.data) > MAX_FILE:
             raise InvalidInputError("references", _too_large(len(found.data)))
         fresh = Reference(found.name, len(found.data), data=found.data)
-        event_loop.post(lambda: self._guard(self._add, [fresh]))
+        event_loop.call_soon(lambda: self._guard(self._add, [fresh]))
 
     @property
     def reference_ids(self) -> list[str]:
@@ -163,7 +163,7 @@ class ReferencesPanel(Panel):
     async def _look_at(self, reference: Reference, media: Media) -> None:
         try:
             data = await self._client.media.download(media)
-            reference.thumb = await decode_threads.decoding(_thumb, data)
+            reference.thumb = await decode_threads.run(_thumb, data)
         except WondaError:  # it is used by its id, seen or not
             return
         self._show_references()
@@ -294,7 +294,7 @@ class ReferencesPanel(Panel):
         reference.received, reference.state = reference.size, "uploading"
         self._show_references()
         # Not on the decoders' threads: these may be busy with other images for long.
-        await event_loop.in_thread(_check, reference.data)
+        await event_loop.to_thread(_check, reference.data)
         if not reference.thumb:
             self._start(self._see, reference, reference.data)
         media = await self._client.media.upload(reference.data, name=reference.name)
@@ -304,8 +304,8 @@ class ReferencesPanel(Panel):
     async def _see(self, reference: Reference, data: bytes) -> None:
         """Make the small copy beside the upload, which does not wait for it."""
         try:
-            reference.thumb = await decode_threads.decoding(_thumb, data)
-        except decode_threads.GivenUpError:  # it is used, seen or not
+            reference.thumb = await decode_threads.run(_thumb, data)
+        except decode_threads.DecodeTimeoutError:  # it is used, seen or not
             return
         except UnsafeMediaError as error:
             self._stop(reference)
@@ -319,7 +319,7 @@ class ReferencesPanel(Panel):
         thumbs = {each.key: each.thumb for each in self._references if each.thumb}
         with self.hold_sync():
             self.references = [each.shown() for each in self._references]
-            if thumbs.keys() != self.reference_thumbs.keys():  # pictures are sent once
+            if thumbs.keys() != self.reference_thumbs.keys():  # images are sent once
                 self.reference_thumbs = thumbs
             self._say_references()
 
@@ -376,7 +376,7 @@ def _too_large(size: int) -> str:
 
 
 def _check(data: bytes) -> None:
-    """Refuse what is no picture; for a thread."""
+    """Refuse what is no image; for a thread."""
     from ...imaging.decode import check  # noqa: PLC0415 - Pillow is loaded when needed
 
     check(data)

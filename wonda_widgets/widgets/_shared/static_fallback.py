@@ -1,14 +1,14 @@
-"""A picture that survives the kernel.
+"""An image that survives the kernel.
 
 A live panel cannot be shown without its kernel: a trusted notebook then says
 "model not found" and uses none of the other formats beside it. And the bundle
-of an output is fixed when the cell runs, before there is a picture.
+of an output is fixed when the cell runs, before there is an image.
 
 So a second, static output stands under the panel, with a display id by which it
 is renewed. The live panel carries a style that hides it; where no panel lives
 (a reopened notebook, GitHub, nbconvert), there is no such style, and it shows.
 
-When a panel is kept, its own output is renewed too: it becomes the picture, and
+When a panel is kept, its own output is renewed too: it becomes the image, and
 the one under it the words.
 """
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...imaging.preview import Preview
-    from .notebook_snapshot import Kept
+    from .notebook_snapshot import NotebookSnapshot
 
 LONGEST = 320  # pixels
 MAX_BYTES = 40_000
 TURNS = 20  # of the loop
-REST = 10.0  # seconds that words may wait for others, or for a picture, to come with them
+REST = 10.0  # seconds that words may wait for others, or for an image, to come with them
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ _BACK = "Run this cell again to bring the panel back."
 _ON = "To go on from here, show the panel in another cell."
 
 
-class Twin:
-    """The static output of one panel: its last picture, and in words how far things are.
+class StaticFallback:
+    """The static output of one panel: its last image, and in words how far things are.
 
     All but `display_under` is for the package's loop.
     """
@@ -58,7 +58,7 @@ class Twin:
         self._begin()
         self._latest: Preview | None = None
         self._small: Preview | None = None  # of the latest one, once it is made
-        self._picture = ""
+        self._image = ""
         self._prompt = ""
         self._facts = ""
         self._lines: dict[str, str] = {}
@@ -106,13 +106,15 @@ class Twin:
 
         first = not self._displayed
         self._displayed = True
-        self._at_once = noninteractive.unattended()  # what comes after a cell's end is not kept
+        self._at_once = noninteractive.is_unattended()  # what comes after a cell's end is not kept
         shown = self._bundle
         display(shown, raw=True, display_id=self.name)
         # What was told meanwhile, on the loop, may have been published before this was.
-        event_loop.post(lambda: self._catch_up(shown))
+        event_loop.call_soon(lambda: self._catch_up(shown))
         if first and self._at_once:
-            noninteractive.before_cells_end(lambda: event_loop.call(self._is_settled(is_loading)))
+            noninteractive.before_cells_end(
+                lambda: event_loop.run_blocking(self._is_settled(is_loading))
+            )
 
     def _catch_up(self, shown: dict[str, str]) -> None:
         if self._bundle != shown:
@@ -127,7 +129,7 @@ class Twin:
         """Say how far something is: ``tell("Generation", "succeeded · 12 s")``; "" for nothing.
 
         What is only `passing` may wait a little: nobody sees it while the panel lives, and
-        each renewal is a message with the picture in it.
+        each renewal is a message with the image in it.
         """
         if self._lines.get(what, "") == how:
             return
@@ -138,22 +140,22 @@ class Twin:
             self._waiting = asyncio.get_running_loop().call_later(REST, self._tell)
 
     def show(self, shown: Preview, prompt: str) -> None:
-        """Renew it with a picture, soon."""
+        """Renew it with an image, soon."""
         self._latest = shown
         self._working += 1
-        event_loop.begin(self._show, shown, prompt)
+        event_loop.spawn_detached(self._show, shown, prompt)
 
     async def _show(self, shown: Preview, prompt: str) -> None:
         try:
-            small = await decode_threads.decoding(_small, shown.data)
-            if self._latest is shown:  # else another picture was chosen meanwhile
+            small = await decode_threads.run(_small, shown.data)
+            if self._latest is shown:  # else another image was chosen meanwhile
                 self._small, self._prompt = small, prompt
                 self._facts = f"{shown.width} × {shown.height} · {shown.format}"
                 self._tell()
         finally:
             self._working -= 1
 
-    def keep(self, kept: Kept) -> bool:
+    def keep(self, kept: NotebookSnapshot) -> bool:
         """Have what is kept take the panel's place, wherever it is shown; False if it is nowhere.
 
         Shown again later, the panel is live there, and what was kept stays.
@@ -164,8 +166,8 @@ class Twin:
             "text/html": f"{kept.html}<p><small>{_ON}</small></p>",
             "text/plain": f"{kept.plain}\n{_ON}",
         }
-        if kept.picture:
-            look = {kept.mime_type: base64.b64encode(kept.picture).decode()}
+        if kept.image:
+            look = {kept.mime_type: base64.b64encode(kept.image).decode()}
             about: dict[str, Any] = {"alt": kept.alt}
             if kept.width:
                 about["width"] = kept.width
@@ -184,19 +186,19 @@ class Twin:
         if self._small is None:
             plain = f"{self.title}.{told} {_BACK}"
             return {"text/html": self._html("", "", plain), "text/plain": plain}
-        picture = base64.b64encode(self._small.data).decode()
+        image = base64.b64encode(self._small.data).decode()
         image = (
             f'<img alt="{html.escape(self._prompt)}" style="max-width:100%;border-radius:6px" '
-            f'src="data:{self._small.mime_type};base64,{picture}">'
+            f'src="data:{self._small.mime_type};base64,{image}">'
         )
         return {
             "text/html": self._html(image, self._prompt, f"{self._facts}.{told} {_BACK}"),
             "text/plain": f"{self.title}: “{self._prompt}” ({self._facts}).{told} {_BACK}",
         }
 
-    def _html(self, picture: str, prompt: str, small: str) -> str:
+    def _html(self, image: str, prompt: str, small: str) -> str:
         return (
-            f'<div class="{self.name}" style="max-width:{LONGEST}px">{picture}'
+            f'<div class="{self.name}" style="max-width:{LONGEST}px">{image}'
             f'<p dir="auto">{html.escape(prompt)}</p>'
             f"<p><small>{html.escape(small)}</small></p></div>"
         )
@@ -237,7 +239,7 @@ def _sentence(text: str) -> str:
 
 
 def _small(data: bytes) -> Preview:
-    """The picture as it is kept in the notebook; slow, for a thread."""
+    """The image as it is kept in the notebook; slow, for a thread."""
     from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
     return still(data, LONGEST, MAX_BYTES)

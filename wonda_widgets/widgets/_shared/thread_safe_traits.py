@@ -29,7 +29,7 @@ class _Here(threading.local):
     caches = False  # whether traitlets keeps its notifications back
 
 
-class SyncedByThreads(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets is untyped
+class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets is untyped
     """Base of widgets that several threads change."""
 
     def __new__(cls, *args: Any, **named: Any) -> Any:

@@ -5,7 +5,7 @@ export default {
     const panel = view(model, el, "publish wonda-carousel");
     const { root, on, signal, end } = panel;
 
-    const strip = h("ol", { class: "wonda-slides", "aria-label": "Pictures, in their order" });
+    const strip = h("ol", { class: "wonda-slides", "aria-label": "Images, in their order" });
     const fit = button(
       "Make all of them fit",
       () => isOff(fit) || tell(model, { type: "fit", media_id: model.get("media_id") }),
@@ -44,16 +44,16 @@ export default {
       above: [strip],
       rows: [checks],
       fields: [],
-      picture: summed,
+      image: summed,
       content: () => ({}),
       reason: () => "",
       speaks: "slides",
       words: () => ({
         publish: "Publish",
         confirm: "Publish now",
-        where: `${model.get("slides").length} pictures go as one post`,
+        where: `${model.get("slides").length} images go as one post`,
         facts: [`carousel of ${model.get("slides").length}`],
-        repeated: "these pictures were already posted",
+        repeated: "these images were already posted",
       }),
     });
 
@@ -78,7 +78,7 @@ export default {
           class: "wonda-slide",
           ...sorting(SLIDE, key, (other) => tiles.has(other) && move(other, indexOf(key))),
         },
-        h("div", { class: "wonda-slide-picture" }, img, number),
+        h("div", { class: "wonda-slide-image" }, img, number),
         facts,
         h("div", { class: "wonda-slide-buttons" }, left, remove, right),
       );
@@ -92,13 +92,13 @@ export default {
           number.textContent = index + 1;
           facts.textContent = slide.facts || "…";
           node.title = slide.title;
-          img.alt = `Picture ${index + 1} of ${total}: ${slide.title}`;
+          img.alt = `Image ${index + 1} of ${total}: ${slide.title}`;
           const free = may();
           turn(left, free && index > 0);
           turn(right, free && index < total - 1);
           turn(remove, free && total > 2);
           for (const [control, does] of [[left, "Move left"], [right, "Move right"], [remove, "Remove"]])
-            control.setAttribute("aria-label", `${does}: picture ${index + 1}, ${slide.title}`);
+            control.setAttribute("aria-label", `${does}: image ${index + 1}, ${slide.title}`);
           const now = model.get("thumbs")[key];
           if (now !== bytes || !now) url = showBytes(img, now, "image/jpeg", url);
           bytes = now;

@@ -1,4 +1,4 @@
-// A picture of a gallery, looked at closely: zoom and pan, how it was made, what you think of it.
+// An image of a gallery, looked at closely: zoom and pan, how it was made, what you think of it.
 
 /** One to five stars as a radio group; `set(rating)` when one is chosen. */
 function stars(set) {
@@ -30,7 +30,7 @@ function stars(set) {
 /** The dialog: `open(place)`, `paint()` when something changed, `hear` what Python tells. */
 function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen, closed }) {
   const shared = lookout();
-  const picture = viewer(shared, signal, "Picture; plus and minus zoom");
+  const image = viewer(shared, signal, "Image; plus and minus zoom");
   // What is looked at is known by its key: its place may become another one's meanwhile.
   let item = null;
   const placeOf = (key) => [...items].find(([, other]) => other.key === key)?.[0];
@@ -66,14 +66,14 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
   const acts = h("div", { class: "wonda-buttons" });
   const back = button("‹", () => step(-1), { small: true });
   const forth = button("›", () => step(1), { small: true });
-  back.setAttribute("aria-label", "Previous picture");
-  forth.setAttribute("aria-label", "Next picture");
+  back.setAttribute("aria-label", "Previous image");
+  forth.setAttribute("aria-label", "Next image");
   const bar = h("div", { class: "wonda-close-bar" }, back, forth, zoomButtons(shared), facts);
   const box = h(
     "dialog",
     {
       class: "wonda wonda-close-look",
-      "aria-label": "Picture",
+      "aria-label": "Image",
       onclick: (event) => event.target === box && box.close(),
       onclose: () => {
         saveNote();
@@ -81,7 +81,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
         closed(placeOf(item?.key) ?? 0);
       },
     },
-    h("div", { class: "wonda-close-picture" }, picture.node, bar),
+    h("div", { class: "wonda-close-image" }, image.node, bar),
     h(
       "div",
       { class: "wonda-about" },
@@ -103,7 +103,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
   );
   signal.addEventListener("abort", () => {
     clearTimeout(noting);
-    picture.free();
+    image.free();
   });
 
   function open(place) {
@@ -111,11 +111,11 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
     saveNote();
     item = items.get(place);
     shared.reset();
-    picture.img.alt = item.title;
+    image.img.alt = item.title;
     const small = thumbs.get(item.key);
-    picture.img.hidden = !small;
-    if (small) picture.img.src = small;
-    picture.say("Fetching the picture…");
+    image.img.hidden = !small;
+    if (small) image.img.src = small;
+    image.say("Fetching the image…");
     promptText.textContent = item.title;
     rows.replaceChildren();
     facts.textContent = "";
@@ -123,7 +123,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
     paint();
     if (!box.open) {
       box.showModal();
-      picture.node.focus();
+      image.node.focus();
     }
     tell(model, { type: "open", key: item.key, view });
   }
@@ -153,8 +153,8 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
       noteOf = content.key;
       note.value = note.dataset.saved = content.note;
     } else if (content.type === "large") {
-      if (content.why) picture.say(content.why);
-      else picture.show(buffers[0], content.mime);
+      if (content.why) image.say(content.why);
+      else image.show(buffers[0], content.mime);
       facts.textContent = content.facts ?? "";
     }
   }

@@ -10,7 +10,7 @@ export default {
     const rows = h("tbody");
     const head = h("tr");
     const table = h("table", { class: "wonda-compare-table" }, h("thead", {}, head), rows);
-    const empty = h("p", { class: "wonda-empty" }, "Choose two to four pictures to compare them.");
+    const empty = h("p", { class: "wonda-empty" }, "Choose two to four images to compare them.");
     const mode = button("Slider", () => put(model, { slider: !model.get("slider") }), { small: true });
     const zoom = zoomButtons(shared);
     const bar = h(
@@ -38,7 +38,7 @@ export default {
       max: 100,
       step: 0.5,
       value: 50,
-      "aria-label": "How much of the left picture is shown",
+      "aria-label": "How much of the left image is shown",
       oninput: () => cut(),
     });
     const line = h("i", { class: "wonda-split-line", "aria-hidden": "true" });
@@ -48,7 +48,7 @@ export default {
       stage.style.setProperty("--wonda-split", `${at}%`);
     }
 
-    // Not zoomed in, the line is dragged on the pictures; zoomed in, they are.
+    // Not zoomed in, the line is dragged on the images; zoomed in, they are.
     let dragging = false;
     const drag = (event) => {
       const box = stage.getBoundingClientRect();
@@ -72,14 +72,14 @@ export default {
       viewers = model.get("shown").map((key, index) => {
         const each = viewer(shared, signal, titles[index]);
         each.img.addEventListener("load", () => {
-          // Under the slider the pictures fill the stage, so that its ends are theirs.
+          // Under the slider the images fill the stage, so that its ends are theirs.
           widest = Math.max(widest, each.img.naturalWidth / each.img.naturalHeight);
           stage.style.setProperty("--wonda-ratio", String(widest));
         });
         each.key = key;
         each.img.alt = model.get("prompts")[index] || titles[index];
         each.img.hidden = true;
-        each.say("Fetching the picture…");
+        each.say("Fetching the image…");
         tell(model, { type: "look", key, view: me });
         return each;
       });

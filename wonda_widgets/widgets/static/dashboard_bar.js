@@ -32,7 +32,7 @@ export default {
       { small: true },
     );
     present.title = "Large type";
-    const next = h("h2", { class: "wonda-unseen" }, "Make a picture"); // what the panels below are of
+    const next = h("h2", { class: "wonda-unseen" }, "Make an image"); // what the panels below are of
     root.append(title, h("span", { class: "wonda-gap" }), spending, present, next);
 
     // The session ends with its kernel; a page that only looks alive would lie.

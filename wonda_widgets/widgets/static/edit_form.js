@@ -27,7 +27,7 @@ function cropOf([width, height], [a, b]) {
   return { x, y, width: Math.max(1, wide), height: Math.max(1, high) };
 }
 
-/** The smallest canvas of a shape that holds the picture; rounded as `padded` does. */
+/** The smallest canvas of a shape that holds the image; rounded as `padded` does. */
 function canvasOf([width, height], [a, b]) {
   const [across, down] = a >= b ? [Math.floor, Math.ceil] : [Math.ceil, Math.floor];
   return width * b < height * a
@@ -45,7 +45,7 @@ function moved(crop, at, dx, dy, [width, height], shape) {
   const north = at.includes("n");
   const right = crop.x + crop.width;
   const bottom = crop.y + crop.height;
-  // The opposite side stays where it is; this much room is before the picture's edge.
+  // The opposite side stays where it is; this much room is before the image's edge.
   const roomX = west ? right : width - crop.x;
   const roomY = north ? bottom : height - crop.y;
   const growX = west ? -dx : dx;
@@ -153,7 +153,7 @@ function positions(onchange) {
   };
 }
 
-/** The crop's frame over the picture: the whole and its handles move by mouse and by keys. */
+/** The crop's frame over the image: the whole and its handles move by mouse and by keys. */
 function cropFrame(move) {
   const names = {
     nw: "Top left corner",
@@ -222,7 +222,7 @@ function cropFrame(move) {
     paint(crop, of, shaped) {
       size = of;
       box.classList.toggle("wonda-shaped", shaped);
-      // Typed numbers may reach out of the picture; the frame does not.
+      // Typed numbers may reach out of the image; the frame does not.
       const part = (value, whole) => clamp(value / whole, 0, 1);
       const [left, right] = [crop.x, crop.x + crop.width].map((value) => part(value, of[0]));
       const [top, bottom] = [crop.y, crop.y + crop.height].map((value) => part(value, of[1]));
@@ -548,18 +548,18 @@ export default {
       h("div", { class: "wonda-buttons" }, apply, cancel),
     );
 
-    const picture = h("img", { class: "wonda-edit-picture" });
-    const canvas = h("div", { class: "wonda-canvas" }, picture, tools.crop.frame.node);
-    const frame = h("div", { class: "wonda-frame" }, h("p", {}, "The picture to edit appears here"));
+    const image = h("img", { class: "wonda-edit-image" });
+    const canvas = h("div", { class: "wonda-canvas" }, image, tools.crop.frame.node);
+    const frame = h("div", { class: "wonda-frame" }, h("p", {}, "The image to edit appears here"));
     const veil = h("p", { class: "wonda-veil", role: "status" });
     const stage = h("div", { class: "wonda-stage" }, frame, canvas, veil);
     const facts = h("span", { class: "wonda-facts" });
     const before = h("span", { class: "wonda-facts" });
-    const factsRow = h("div", { class: "wonda-picture-row" }, facts, before);
+    const factsRow = h("div", { class: "wonda-image-row" }, facts, before);
 
     const list = h("ol", { class: "wonda-changes" });
     const none = h("p", { class: "wonda-help" }, "None yet.");
-    const use = button("Use this picture", () => send(), { primary: true });
+    const use = button("Use this image", () => send(), { primary: true });
     const hint = h("span", { class: "wonda-price", id: uid("hint") });
     use.setAttribute("aria-describedby", hint.id);
     const note = h("p", { class: "wonda-note", role: "status" });
@@ -581,7 +581,7 @@ export default {
       h(
         "div",
         { class: "wonda-edit-head" },
-        h("h3", {}, "Edit picture"),
+        h("h3", {}, "Edit image"),
         h("span", { class: "wonda-actions" }, undo, redo, closing(model, on)),
       ),
       h(
@@ -661,7 +661,7 @@ export default {
     }
 
     function reason() {
-      if (model.get("state") === "empty") return "There is no picture yet.";
+      if (model.get("state") === "empty") return "There is no image yet.";
       if (model.get("state") !== "ready") return "";
       if (model.get("used").media_id) return "";
       if (model.get("problem")) return "Mend the open tool first.";
@@ -682,7 +682,7 @@ export default {
             ? ""
             : isUploaded
               ? "It is uploaded already; nothing is sent again."
-              : "Uploads it as a new picture. The original stays.");
+              : "Uploads it as a new image. The original stays.");
       progress.hidden = !sending;
       turn(undo, ready && (model.get("can_undo") || hasDraft()));
       turn(redo, ready && model.get("can_redo") && !hasDraft());
@@ -697,10 +697,10 @@ export default {
 
     let url = "";
     on("data mime_type", () => {
-      url = showBytes(picture, model.get("data"), model.get("mime_type"), url);
+      url = showBytes(image, model.get("data"), model.get("mime_type"), url);
     });
     signal.addEventListener("abort", () => url && URL.revokeObjectURL(url));
-    on("alt", () => (picture.alt = model.get("alt")));
+    on("alt", () => (image.alt = model.get("alt")));
     on("state shown data", () => {
       const isThere = Boolean(bytesOf(model.get("data"))?.byteLength);
       const [wide, high] = model.get("shown");
@@ -708,7 +708,7 @@ export default {
       frame.hidden = isThere;
       canvas.hidden = !isThere;
       const loading = model.get("state") === "loading";
-      veil.textContent = loading ? "Fetching the picture…" : "";
+      veil.textContent = loading ? "Fetching the image…" : "";
       canvas.classList.toggle("wonda-waiting", loading);
     });
     on("facts before", () => {
@@ -719,7 +719,7 @@ export default {
     on("tool draft size shown defaults fonts data", () => {
       const open = model.get("tool");
       toolBox.hidden = !open;
-      // While the picture before the crop is not shown yet, a frame would lie over another one.
+      // While the image before the crop is not shown yet, a frame would lie over another one.
       const isShown = model.get("shown").join() === model.get("size").join();
       tools.crop.frame.node.hidden = open !== "crop" || !isShown;
       for (const [name, tool] of Object.entries(tools)) {
@@ -745,7 +745,7 @@ export default {
     on("state step used can_undo can_redo changes", () => {
       const last = model.get("used");
       used.hidden = !last.media_id;
-      usedText.textContent = `as a new picture: ${last.facts ?? ""}`;
+      usedText.textContent = `as a new image: ${last.facts ?? ""}`;
       paint();
     });
     on("error", alert.wondaPaint);

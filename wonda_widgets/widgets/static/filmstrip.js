@@ -8,7 +8,7 @@ function thumbnail(data) {
 export default {
   render({ model, el }) {
     const { root, on, end } = view(model, el, "filmstrip");
-    const list = h("ul", { "aria-label": "Earlier pictures" });
+    const list = h("ul", { "aria-label": "Earlier images" });
     root.append(list);
 
     on("thumbs labels", () => {

@@ -1,6 +1,6 @@
 const CARD = [140, 190, 280]; // pixels: the least width of a card, the usual one, the most
 const GAP = 12;
-const TEXT = 44; // under each picture
+const TEXT = 44; // under each image
 const HEAD = 40; // of a group
 const KEPT = 300; // thumbnails that a view keeps
 
@@ -18,11 +18,11 @@ function laidOut(groups, width, ratio) {
   const fit = (card) => Math.max(1, Math.floor((width + GAP) / (card + GAP)));
   const most = Math.max(1, ...groups.map(({ count }) => count));
   const usual = Math.max(fit(CARD[1]), Math.min(2, fit(CARD[0])));
-  // A whole group in a row, if that leaves its pictures large enough.
+  // A whole group in a row, if that leaves its images large enough.
   const columns = most <= fit(CARD[0]) ? Math.max(most, fit(CARD[2])) : usual;
   const card = Math.min(CARD[2], Math.floor((width - GAP * (columns - 1)) / columns));
-  const picture = Math.round(card / ratio);
-  const height = picture + TEXT;
+  const image = Math.round(card / ratio);
+  const height = image + TEXT;
   const rows = [];
   let top = 0;
   let first = 0;
@@ -37,7 +37,7 @@ function laidOut(groups, width, ratio) {
     }
     first += count;
   }
-  return { columns, card, picture, rows, height: top, count: first };
+  return { columns, card, image, rows, height: top, count: first };
 }
 
 /** The last row that begins at or above `y`. */
@@ -123,7 +123,7 @@ export default {
     const stop = button("Stop", () => tell(model, { type: "stop" }), { small: true });
     const goOn = button("Go on", () => tell(model, { type: "go_on" }), { small: true });
     const filled = h("div");
-    const bar = h("div", { class: "wonda-bar wonda-overall", role: "progressbar", "aria-label": "Pictures", "aria-valuemin": 0, "aria-valuemax": 100 }, filled);
+    const bar = h("div", { class: "wonda-bar wonda-overall", role: "progressbar", "aria-label": "Images", "aria-valuemin": 0, "aria-valuemax": 100 }, filled);
     const overall = h(
       "div",
       { class: "wonda-overall-row" },
@@ -158,7 +158,7 @@ export default {
     const canvas = h("div", { class: "wonda-gallery-canvas", role: "presentation" });
     const grid = h(
       "div",
-      { class: "wonda-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Pictures" },
+      { class: "wonda-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Images" },
       canvas,
     );
     const nothing = h("span");
@@ -213,7 +213,7 @@ export default {
           ondblclick: () => open(place),
           onfocus: () => (active = place),
         },
-        h("div", { class: "wonda-card-picture" }, img, state, star, tick),
+        h("div", { class: "wonda-card-image" }, img, state, star, tick),
         h("div", { class: "wonda-card-text" }, caption, title),
       );
       return { node, img, state, star, title, caption, place };
@@ -281,7 +281,7 @@ export default {
         for (let at = 0; at < row.count; at++) {
           const cell = card(row.first + at);
           cell.node.style.width = `${plan.card}px`;
-          cell.node.style.setProperty("--wonda-card", `${plan.picture}px`);
+          cell.node.style.setProperty("--wonda-card", `${plan.image}px`);
           cells.push(cell);
           node.append(cell.node);
         }
@@ -353,7 +353,7 @@ export default {
       active = Math.min(active, Math.max(0, plan.count - 1));
       const had = root.contains(document.activeElement) && document.activeElement.closest?.(".wonda-card");
       // Rows that stay where they are keep their cards, which only show something else.
-      const isAlike = plan.card === before.card && plan.picture === before.picture;
+      const isAlike = plan.card === before.card && plan.image === before.image;
       const shape = (row) => row && [row.top, row.title, row.first, row.count].join();
       for (const [index, { node }] of drawn) {
         if (isAlike && shape(before.rows[index]) === shape(plan.rows[index])) continue;
@@ -436,7 +436,7 @@ export default {
       if (!onCard(event) || event.altKey) return;
       const all = (event.ctrlKey || event.metaKey) && event.key === "a";
       if ((event.ctrlKey || event.metaKey) && !all) return;
-      const page = Math.max(1, Math.floor(grid.clientHeight / (plan.picture + TEXT + GAP)));
+      const page = Math.max(1, Math.floor(grid.clientHeight / (plan.image + TEXT + GAP)));
       const moves = {
         ArrowLeft: () => active - 1,
         ArrowRight: () => active + 1,
@@ -509,7 +509,7 @@ export default {
           }
         look.paint();
       } else if (content.type === "thumb") {
-        keepThumb(content.key, pictureUrl(buffers[0], ""));
+        keepThumb(content.key, imageUrl(buffers[0], ""));
         repaint();
       } else if (content.type === "broken") {
         broken.set(content.key, content.why);
@@ -531,7 +531,7 @@ export default {
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
       const all = `${total}${model.get("more") ? "+" : ""}`;
       const plural = total === 1 ? "" : "s";
-      count.textContent = `${shown === total ? "" : `${shown} of `}${all} picture${plural}`;
+      count.textContent = `${shown === total ? "" : `${shown} of `}${all} image${plural}`;
       const clear = button("Clear", () => tell(model, { type: "choose", keys: [] }), { small: true });
       const does = model.get("actions").map(({ name, label, least, most }) => {
         const act = button(
@@ -569,10 +569,10 @@ export default {
       empty.hidden = shown > 0 || model.get("state") !== "ready";
       showAll.hidden = !isNarrowed;
       nothing.textContent = isNarrowed
-        ? "No picture matches."
+        ? "No image matches."
         : model.get("searches")
-          ? "Pictures that you make appear here."
-          : "Pictures appear here.";
+          ? "Images that you make appear here."
+          : "Images appear here.";
     });
     on("facets filters group_by", () => {
       const facets = model.get("facets");

@@ -3,14 +3,14 @@ export default {
     const { root, on, onMessage, signal, end } = view(model, el, "preview");
 
     const me = uid("view");
-    const picture = h("img", { class: "wonda-picture", onclick: () => open() });
+    const image = h("img", { class: "wonda-image", onclick: () => open() });
     const frame = h(
       "div",
       { class: "wonda-frame" },
-      h("p", {}, "Your picture appears here,", h("br"), "in this shape"),
+      h("p", {}, "Your image appears here,", h("br"), "in this shape"),
     );
     const veil = h("p", { class: "wonda-veil", role: "status" });
-    const stage = h("div", { class: "wonda-stage" }, frame, picture, veil);
+    const stage = h("div", { class: "wonda-stage" }, frame, image, veil);
     const facts = h("span", { class: "wonda-facts" });
     const openButton = button("Open", () => open(), { small: true });
     const editButton = button("Edit", () => tell(model, { type: "edit" }), { small: true });
@@ -22,7 +22,7 @@ export default {
     const downloadButton = button("Download", () => tell(model, { type: "download", view: me }), { small: true });
     const actions = h(
       "div",
-      { class: "wonda-picture-row" },
+      { class: "wonda-image-row" },
       facts,
       h("span", { class: "wonda-actions" }, openButton, editButton, saveButton, downloadButton, copyButton),
     );
@@ -41,26 +41,26 @@ export default {
       if (large) URL.revokeObjectURL(large);
     });
 
-    const bigPicture = h("img", { class: "wonda-big" });
+    const bigImage = h("img", { class: "wonda-big" });
     const bigText = h("p", { class: "wonda-big-text" });
     const closeButton = button("Close", () => box.close(), { small: true });
     const box = h(
       "dialog",
       {
         class: "wonda wonda-lightbox",
-        "aria-label": "Picture",
+        "aria-label": "Image",
         onclick: (event) => event.target === box && box.close(),
         onclose: () => openButton.focus(),
       },
-      bigPicture,
+      bigImage,
       h("div", { class: "wonda-big-row" }, bigText, closeButton),
     );
     root.append(box);
     function open() {
       if (!url) return;
-      bigPicture.src = url;
-      bigPicture.alt = picture.alt;
-      bigText.textContent = picture.alt;
+      bigImage.src = url;
+      bigImage.alt = image.alt;
+      bigText.textContent = image.alt;
       box.showModal();
       closeButton.focus();
       tell(model, { type: "large" });
@@ -69,15 +69,15 @@ export default {
 
     onMessage((content, buffers) => {
       if (content.type === "large" && content.of === model.get("media_id")) {
-        large = showBytes(bigPicture, buffers[0], content.mime, large);
+        large = showBytes(bigImage, buffers[0], content.mime, large);
       }
       if (content.type === "download" && content.view === me) download(root, content, buffers[0]);
     });
 
     on("data mime_type", () => {
-      url = showBytes(picture, model.get("data"), model.get("mime_type"), url);
+      url = showBytes(image, model.get("data"), model.get("mime_type"), url);
     });
-    on("alt", () => (picture.alt = model.get("alt")));
+    on("alt", () => (image.alt = model.get("alt")));
     on("state waiting shape facts data", () => {
       const state = model.get("state");
       const [wide, high] = (model.get("shape") || "1:1").split(":").map(Number);
@@ -87,7 +87,7 @@ export default {
       actions.classList.toggle("wonda-off", state !== "ready");
       actions.inert = state !== "ready";
       stage.classList.toggle("wonda-waiting", model.get("waiting"));
-      veil.textContent = state === "loading" ? "Fetching the picture…" : "";
+      veil.textContent = state === "loading" ? "Fetching the image…" : "";
       facts.textContent = model.get("facts");
     });
     on("editable may", () => (editButton.hidden = !model.get("editable") || !may(model, "edit")));

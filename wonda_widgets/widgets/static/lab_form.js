@@ -311,7 +311,7 @@ export default {
       planTable.parentElement.hidden = !known;
       if (known) {
         planRows.replaceChildren(
-          row(plan.factors, `${plan.count + plan.begun} picture${plan.count + plan.begun === 1 ? "" : "s"}`, true),
+          row(plan.factors, `${plan.count + plan.begun} image${plan.count + plan.begun === 1 ? "" : "s"}`, true),
           ...(plan.begun ? [row("made or asked for already", `${plan.begun}`), row("still to be made", `${plan.count}`, true)] : []),
           ...plan.each.slice(0, 6).map(({ text, count }) =>
             row(plan.each.length > 1 ? `price each, ${count} of them` : "price each", text.replace(/^about /, "")),

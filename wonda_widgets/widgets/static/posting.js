@@ -58,7 +58,7 @@ function pointLine(point, fixes = []) {
 /**
  * The form. What a panel has of its own is in `own`:
  *   head (its title), beside (next to the account), above (before the account), rows (below the caption),
- *   fields (controls), picture (of the summary), content() (to send), keep() (save what is
+ *   fields (controls), image (of the summary), content() (to send), keep() (save what is
  *   typed), reason() (why it can't be posted now), speaks (traits that change the words),
  *   words(): { publish, confirm, where, facts } with `where` said of an account's name.
  */
@@ -86,7 +86,7 @@ function posting(model, panel, own) {
   const summary = boxed(
     "What will be posted",
     "",
-    own.picture,
+    own.image,
     h("div", {}, h("p", {}, where), what, h("div", { class: "wonda-buttons" }, now, edit)),
   );
   const go = h("div", { class: "wonda-go" }, publish, hint);
@@ -177,8 +177,8 @@ function posting(model, panel, own) {
   }
 
   function reason() {
-    if (!model.get("media_id")) return "Make a picture first.";
-    if (model.get("fixing")) return "The changed picture is on its way.";
+    if (!model.get("media_id")) return "Make an image first.";
+    if (model.get("fixing")) return "The changed image is on its way.";
     if (model.get("accounts_state") === "loading") return "Loading accounts…";
     if (model.get("accounts_state") === "none") return "Connect an Instagram account first.";
     if (!account.value) return "Choose an account.";

@@ -1,5 +1,5 @@
 // What Instagram is not likely to take, with fixes. A crop or a canvas is drawn over the
-// picture before it is made; which one is looked at is this view's own business.
+// image before it is made; which one is looked at is this view's own business.
 
 function preflight(model, { root, on, signal }) {
   const list = h("ul", { class: "wonda-points" });
@@ -9,7 +9,7 @@ function preflight(model, { root, on, signal }) {
     { type: "button", class: "wonda-link", onclick: () => isOff(back) || send("original") },
     "Back to the original",
   );
-  const changed = h("p", { class: "wonda-changed" }, "This picture was changed.", back);
+  const changed = h("p", { class: "wonda-changed" }, "This image was changed.", back);
   const busy = h("p", { class: "wonda-note", role: "status" });
 
   // What is looked at before it is made.
@@ -75,7 +75,7 @@ function preflight(model, { root, on, signal }) {
     const { kind, ...area } = trying.area;
     canvas.dataset.kind = kind;
     canvas.style.background = kind === "pad" ? color.value : "";
-    // Of a canvas the picture is a part, of a picture the crop is.
+    // Of a canvas the image is a part, of an image the crop is.
     const inner =
       kind === "pad"
         ? { width: 1 / area.width, height: 1 / area.height }

@@ -17,7 +17,7 @@ export default {
     const altControl = h("input", { type: "text", class: "wonda-input" });
     const altText = limited(model, signal, "Alt text", "alt_text", altControl, changed);
     const when = scheduling(model, panel, changed);
-    const thumb = h("img", { class: "wonda-summary-picture", alt: "" });
+    const thumb = h("img", { class: "wonda-summary-image", alt: "" });
     const checks = preflight(model, panel);
 
     form = posting(model, panel, {
@@ -25,7 +25,7 @@ export default {
       beside: [field("Post as", product).node, ...when.nodes],
       rows: [altText.node, checks],
       fields: [product, altControl, ...when.fields],
-      picture: thumb,
+      image: thumb,
       content: () => ({
         product: product.value,
         alt_text: altControl.value,
@@ -34,7 +34,7 @@ export default {
       keep: () => altText.save(),
       reason() {
         if (checks.wondaTrying())
-          return "Use the change that is shown first, or keep the picture as it is.";
+          return "Use the change that is shown first, or keep the image as it is.";
         if (!isStory() && !altText.fits()) return "The alt text is too long.";
         return when.reason();
       },
@@ -44,13 +44,13 @@ export default {
         return {
           publish: when.later() ? "Schedule" : "Publish",
           confirm: at ? "Schedule post" : "Publish now",
-          where: "This picture goes",
+          where: "This image goes",
           when: when.said(at),
           facts: [
             PRODUCTS.find((item) => item.value === said.product)?.label.toLowerCase() ?? "",
             ...(said.product === "STORIES" ? [] : [said.alt_text?.trim() ? "with alt text" : "no alt text"]),
           ],
-          repeated: "this picture was already posted",
+          repeated: "this image was already posted",
         };
       },
     });

@@ -109,7 +109,7 @@ function references(model, panel) {
         class: "wonda-reference",
         ...sorting(REFERENCE, key, (other) => tiles.has(other) && move(other, indexOf(key))),
       },
-      h("div", { class: "wonda-reference-picture" }, img, bar, word),
+      h("div", { class: "wonda-reference-image" }, img, bar, word),
       h("p", { class: "wonda-reference-text" }, name, " ", said),
       h("div", { class: "wonda-reference-buttons" }, left, retry, remove, right),
     );

@@ -35,7 +35,7 @@ export default {
         : "at a time that the service does not tell";
       const what = [
         post.account && `to ${post.account}`,
-        post.pictures > 1 && `${post.pictures} pictures`,
+        post.images > 1 && `${post.images} images`,
       ].filter(Boolean);
       const caption = post.caption ? h("bdi", {}, `“${post.caption}”`) : "no caption";
       const busy = model.get("canceling") === post.job_id;

@@ -247,7 +247,7 @@ function sandboxNote() {
     h(
       "span",
       {},
-      "Pictures are made up and nothing is published.",
+      "Images are made up and nothing is published.",
       forMakers(
         h("span", {}, " To use your own account, run ", h("code", {}, "ww.connect()")),
       ),
@@ -278,25 +278,25 @@ async function copy(text, control) {
 const bytesOf = (data) =>
   data?.buffer ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data;
 
-/** An object URL for a picture's bytes; empty for none. */
-function pictureUrl(data, type) {
+/** An object URL for an image's bytes; empty for none. */
+function imageUrl(data, type) {
   const bytes = bytesOf(data);
   return bytes?.byteLength ? URL.createObjectURL(new Blob([bytes], { type })) : "";
 }
 
-/** Show a picture's bytes in `img`; gives its URL, and frees the one it had before. */
+/** Show an image's bytes in `img`; gives its URL, and frees the one it had before. */
 function showBytes(img, data, type, old = "") {
-  const url = pictureUrl(data, type);
+  const url = imageUrl(data, type);
   img.hidden = !url;
   if (url) img.src = url;
   else img.removeAttribute("src");
-  if (old) URL.revokeObjectURL(old); // only now: a picture may still be loading from it
+  if (old) URL.revokeObjectURL(old); // only now: an image may still be loading from it
   return url;
 }
 
 /** Have the browser save a file: its `name`, `mime` type and bytes. */
 function download(root, { name, mime }, data) {
-  const address = pictureUrl(data, mime);
+  const address = imageUrl(data, mime);
   const link = h("a", { href: address, download: name });
   root.append(link);
   link.click();

@@ -14,7 +14,7 @@ export default {
     signal.addEventListener("abort", () => urls.forEach((url) => URL.revokeObjectURL(url)));
     onMessage((content, buffers) => {
       if (content.type !== "thumb" || urls.has(content.key)) return;
-      urls.set(content.key, pictureUrl(buffers[0], "image/jpeg"));
+      urls.set(content.key, imageUrl(buffers[0], "image/jpeg"));
       for (const img of list.querySelectorAll("img"))
         if (img.dataset.key === content.key) show(img);
     });
@@ -33,7 +33,7 @@ export default {
       return h(
         "li",
         {},
-        h("span", { class: "wonda-story-picture" }, img),
+        h("span", { class: "wonda-story-image" }, img),
         h(
           "div",
           {},
@@ -51,7 +51,7 @@ export default {
       list.hidden = !entries.length;
       empty.hidden = entries.length > 0;
       empty.textContent =
-        model.get("state") === "loading" ? "Looking…" : "Nothing yet. The first picture begins it.";
+        model.get("state") === "loading" ? "Looking…" : "Nothing yet. The first image begins it.";
       const keys = entries.map((item) => item.key).filter((key) => !asked.has(key));
       keys.forEach((key) => asked.add(key));
       if (keys.length) tell(model, { type: "thumbs", keys });

@@ -6,7 +6,7 @@ export default {
     const page = button("Save as a page", () => tell(model, { type: "page", view: me }), {
       small: true,
     });
-    page.title = "One HTML file with pictures, words and posts, for whoever has no notebook";
+    page.title = "One HTML file with images, words and posts, for whoever has no notebook";
     const keep = button("Keep in the notebook…", () => ask(true), { small: true });
     const yes = button("Keep it", () => tell(model, { type: "keep" }), { small: true, primary: true });
     const no = button("Go on working", () => ask(false), { small: true });
@@ -16,7 +16,7 @@ export default {
       h(
         "p",
         {},
-        "Picture, words and table take this panel’s place, and stay without a kernel. " +
+        "Image, words and table take this panel’s place, and stay without a kernel. " +
           "To go on from here, show the panel in another cell.",
       ),
       h("div", { class: "wonda-buttons" }, yes, no),

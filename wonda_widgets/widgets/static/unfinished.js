@@ -36,9 +36,9 @@ export default {
       "Check",
       "check",
     );
-    const pictures = line(
+    const images = line(
       (count) =>
-        `${many(count, "picture", "pictures")} may have been made and billed: the answer was ` +
+        `${many(count, "image", "images")} may have been made and billed: the answer was ` +
         "never read. Look into your Wonda library.",
       "I have looked",
       "looked",
@@ -48,7 +48,7 @@ export default {
       { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "later" }) },
       "Not now",
     );
-    const lines = h("div", {}, running.node, posts.node, pictures.node);
+    const lines = h("div", {}, running.node, posts.node, images.node);
     const box = h("div", { class: "wonda-left-over" }, lines, later);
     const trouble = h("p", { class: "wonda-left-over wonda-note", role: "status" });
     const busy = h("p", { class: "wonda-note", role: "status" });
@@ -58,11 +58,11 @@ export default {
     });
     root.append(box, trouble);
 
-    on("running what posts pictures trouble", () => {
-      const [jobs, made, asked] = ["running", "posts", "pictures"].map((name) => model.get(name));
+    on("running what posts images trouble", () => {
+      const [jobs, made, asked] = ["running", "posts", "images"].map((name) => model.get(name));
       running.paint(jobs);
       posts.paint(made);
-      pictures.paint(asked);
+      images.paint(asked);
       box.hidden = !jobs && !made && !asked;
       trouble.textContent = model.get("trouble");
       trouble.hidden = !model.get("trouble");

@@ -1,11 +1,11 @@
-// Looking closely at pictures: zoom and pan, of one or of several in step.
+// Looking closely at images: zoom and pan, of one or of several in step.
 
 const MOST_ZOOM = 12;
 
 /** Where one looks: several viewers that share one move together. */
 function lookout() {
   const watchers = new Set();
-  const look = { scale: 1, x: 0, y: 0 }; // the middle of what is seen, in parts of the picture
+  const look = { scale: 1, x: 0, y: 0 }; // the middle of what is seen, in parts of the image
   const clamp = (value, most) => Math.min(most, Math.max(-most, value));
   const settle = () => {
     look.scale = Math.min(MOST_ZOOM, Math.max(1, look.scale));
@@ -21,7 +21,7 @@ function lookout() {
       watcher(look);
       return () => watchers.delete(watcher);
     },
-    /** Zoom by a factor around a point, in parts of the picture from its middle as it is seen. */
+    /** Zoom by a factor around a point, in parts of the image from its middle as it is seen. */
     zoom(factor, atX = 0, atY = 0) {
       const before = look.scale;
       look.scale = Math.min(MOST_ZOOM, Math.max(1, before * factor));
@@ -41,7 +41,7 @@ function lookout() {
   };
 }
 
-/** A picture that can be zoomed with the wheel, two fingers or + and −, and dragged. */
+/** An image that can be zoomed with the wheel, two fingers or + and −, and dragged. */
 function viewer(shared, signal, label = "") {
   const img = h("img", { alt: "", draggable: "false" });
   const veil = h("p", { class: "wonda-veil", role: "status" });
@@ -54,7 +54,7 @@ function viewer(shared, signal, label = "") {
   const within = (event) => {
     const box = img.getBoundingClientRect();
     const { scale, x, y } = shared.look;
-    // The box is of the scaled picture; what is seen is relative to its unscaled middle.
+    // The box is of the scaled image; what is seen is relative to its unscaled middle.
     const middle = { x: box.left + box.width / 2, y: box.top + box.height / 2 };
     const [width, height] = [box.width / scale, box.height / scale];
     return {
@@ -144,6 +144,6 @@ function zoomButtons(shared) {
   const whole = button("Whole", () => shared.reset(), { small: true });
   closer.setAttribute("aria-label", "Zoom in");
   away.setAttribute("aria-label", "Zoom out");
-  whole.setAttribute("aria-label", "Show the whole picture");
+  whole.setAttribute("aria-label", "Show the whole image");
   return h("span", { class: "wonda-buttons" }, away, closer, whole);
 }

@@ -1,6 +1,6 @@
-"""Renews the pictures of the README, each from the real thing in a real browser.
+"""Renews the images of the README, each from the real thing in a real browser.
 
-python tests/readme_pictures.py
+python tests/readme_images.py
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 FLOW = """import wonda_widgets as ww
 ww.Studio(ww.Wonda.sandbox(seconds=3, seed=4), params={"aspectRatio": "4:5"})"""
 
-PICTURES = frontends.ROOT / "notebooks" / "pictures"
-MOST_BYTES = 2_000_000  # of the moving picture
+IMAGES = frontends.ROOT / "notebooks" / "images"
+MOST_BYTES = 2_000_000  # of the moving image
 
 
 def everything() -> None:
     """Take all of them."""
-    PICTURES.mkdir(exist_ok=True)
+    IMAGES.mkdir(exist_ok=True)
     with frontends.chromium() as browser:
         for theme in ("light", "dark"):
             with tempfile.TemporaryDirectory() as scratch:
@@ -38,15 +38,15 @@ def everything() -> None:
                     for scene, state in (("studio", "6-posted"), ("lab", "3-chosen")):
                         take(browser, url, scene, 1100, home, f"lab-{theme}")
                         taken = home / f"{scene}-{state}-1100-lab-{theme}.png"
-                        smaller(taken.read_bytes(), PICTURES / f"{scene}-{theme}.png")
+                        smaller(taken.read_bytes(), IMAGES / f"{scene}-{theme}.png")
         dashboard(browser)
         flow(browser)
 
 
 def smaller(data: bytes, path: Path) -> None:
-    """Write a screenshot with few colours, as its pictures have."""
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    """Write a screenshot with few colours, as its images have."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def dashboard(browser: Browser) -> None:
@@ -68,17 +68,17 @@ def dashboard(browser: Browser) -> None:
                 page.set_default_timeout(60_000)
                 page.goto(url)
                 visit(page)
-                smaller(page.screenshot(), PICTURES / f"dashboard-{theme}.png")
+                smaller(page.screenshot(), IMAGES / f"dashboard-{theme}.png")
                 context.close()
 
 
 def visit(page: Page) -> None:
-    """Make two pictures, and post one."""
+    """Make two images, and post one."""
     for prompt in ("A lighthouse at dawn, low haze", "A harbour after rain, long lens"):
         page.get_by_text("about $0.04 ·").wait_for()
         page.get_by_role("textbox", name="Prompt").fill(prompt)
         page.get_by_role("button", name="Generate").click()
-        page.locator(f'img.wonda-picture[alt="{prompt}"]').wait_for()
+        page.locator(f'img.wonda-image[alt="{prompt}"]').wait_for()
     page.get_by_role("textbox", name="Caption").fill("Back in the harbour")
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name="Publish now").click()
@@ -88,7 +88,7 @@ def visit(page: Page) -> None:
 
 
 class Camera:
-    """Takes the frames of a picture that moves."""
+    """Takes the frames of an image that moves."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -110,7 +110,7 @@ class Camera:
 
 
 def flow(browser: Browser) -> None:
-    """The whole flow as a moving picture."""
+    """The whole flow as a moving image."""
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         notebook = frontends.write_notebook(home / "flow.ipynb", FLOW)
@@ -134,11 +134,11 @@ def act(page: Page, camera: Camera) -> None:
         page.get_by_role("textbox", name="Prompt").fill(words[:end])
         camera.shoot(160)
     camera.press("Generate")
-    while not page.locator("img.wonda-picture[src]").is_visible():
+    while not page.locator("img.wonda-image[src]").is_visible():
         camera.shoot(450, after=450)
     camera.shoot(1800, after=600)
     camera.press("Make it a JPEG")
-    page.get_by_text("This picture was changed.").wait_for()
+    page.get_by_text("This image was changed.").wait_for()
     camera.shoot(900)
     page.get_by_role("textbox", name="Caption").fill("Made with Wonda")
     camera.press("Publish")
@@ -150,7 +150,7 @@ def act(page: Page, camera: Camera) -> None:
 
 
 def moving(frames: list[Image.Image], durations: list[int]) -> None:
-    """Write frames as one picture that moves, within its bytes."""
+    """Write frames as one image that moves, within its bytes."""
     for quality in (80, 65, 50, 35):
         buffer = io.BytesIO()
         frames[0].save(
@@ -165,7 +165,7 @@ def moving(frames: list[Image.Image], durations: list[int]) -> None:
         )
         if len(buffer.getvalue()) <= MOST_BYTES:
             break
-    (PICTURES / "flow.webp").write_bytes(buffer.getvalue())
+    (IMAGES / "flow.webp").write_bytes(buffer.getvalue())
 
 
 if __name__ == "__main__":

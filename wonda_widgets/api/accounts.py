@@ -10,7 +10,7 @@ from ..models import (
     OrganizationsReply,
     parse,
 )
-from ..utils import event_loop
+from .blocking import Blocking, blocking
 
 
 class AsyncAccounts:
@@ -34,16 +34,8 @@ class AsyncAccounts:
         return parse(raw, OrganizationsReply).organizations
 
 
-class Accounts:
+class Accounts(Blocking[AsyncAccounts]):
     """Connected accounts (blocking)."""
 
-    def __init__(self, resource: AsyncAccounts) -> None:
-        self._async = resource
-
-    def instagram(self) -> list[InstagramAccount]:
-        """See `AsyncAccounts.instagram`."""
-        return event_loop.run_blocking(self._async.instagram())
-
-    def organizations(self) -> list[Organization]:
-        """See `AsyncAccounts.organizations`."""
-        return event_loop.run_blocking(self._async.organizations())
+    instagram = blocking(AsyncAccounts.instagram)
+    organizations = blocking(AsyncAccounts.organizations)

@@ -23,8 +23,9 @@ from ..jobs.generation import GENERATION
 from ..jobs.submission import Core, on_package_loop, snapshot_of
 from ..journal.images import RATINGS, GeneratedImage, Query
 from ..models import Media, parse
-from ..utils import event_loop, plain_values
+from ..utils import plain_values
 from . import origin
+from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -368,74 +369,20 @@ class AsyncHistory:
         return await files.export(list(images), path, self.original, self.storyboard)
 
 
-class History:
+class History(Blocking[AsyncHistory]):
     """Everything ever made with this journal (blocking)."""
 
-    def __init__(self, resource: AsyncHistory) -> None:
-        self._async = resource
-
-    def search(
-        self, text: str = "", *, limit: int = 50, offset: int = 0, **which: Unpack[Which]
-    ) -> list[GeneratedImage]:
-        """See `AsyncHistory.search`."""
-        return event_loop.run_blocking(
-            self._async.search(text, limit=limit, offset=offset, **which)
-        )
-
-    def count(self, text: str = "", **which: Unpack[Which]) -> int:
-        """See `AsyncHistory.count`."""
-        return event_loop.run_blocking(self._async.count(text, **which))
-
-    def models(self) -> list[str]:
-        """See `AsyncHistory.models`."""
-        return event_loop.run_blocking(self._async.models())
-
-    def of(self, job: Job, values: dict[str, str] | None = None) -> GeneratedImage:
-        """See `AsyncHistory.of`."""
-        return event_loop.run_blocking(self._async.of(job, values))
-
-    def mark(
-        self,
-        image: GeneratedImage,
-        *,
-        favourite: bool | None = None,
-        rating: int | None = None,
-        note: str | None = None,
-    ) -> GeneratedImage:
-        """See `AsyncHistory.mark`."""
-        return event_loop.run_blocking(
-            self._async.mark(image, favourite=favourite, rating=rating, note=note)
-        )
-
-    def story(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
-        """See `AsyncHistory.story`."""
-        return event_loop.run_blocking(self._async.story(images))
-
-    def storyboard(
-        self,
-        images: Iterable[GeneratedImage | Job] | GeneratedImage | Job | Shows,
-        path: str | Path,
-        *,
-        title: str = "Storyboard",
-    ) -> Path:
-        """See `AsyncHistory.storyboard`."""
-        return event_loop.run_blocking(self._async.storyboard(images, path, title=title))
-
-    def edited(self, media_id: str) -> bytes:
-        """See `AsyncHistory.edited`."""
-        return event_loop.run_blocking(self._async.edited(media_id))
-
-    def original(self, image: GeneratedImage) -> bytes:
-        """See `AsyncHistory.original`."""
-        return event_loop.run_blocking(self._async.original(image))
-
-    def thumbnail(self, image: GeneratedImage) -> bytes:
-        """See `AsyncHistory.thumbnail`."""
-        return event_loop.run_blocking(self._async.thumbnail(image))
-
-    def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
-        """See `AsyncHistory.export`."""
-        return event_loop.run_blocking(self._async.export(images, path))
+    search = blocking(AsyncHistory.search)
+    count = blocking(AsyncHistory.count)
+    models = blocking(AsyncHistory.models)
+    of = blocking(AsyncHistory.of)
+    mark = blocking(AsyncHistory.mark)
+    story = blocking(AsyncHistory.story)
+    storyboard = blocking(AsyncHistory.storyboard)
+    edited = blocking(AsyncHistory.edited)
+    original = blocking(AsyncHistory.original)
+    thumbnail = blocking(AsyncHistory.thumbnail)
+    export = blocking(AsyncHistory.export)
 
 
 def _query(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
+import functools
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -20,10 +21,10 @@ from ..jobs.idempotency import (
 from ..jobs.submission import Core, on_package_loop
 from ..journal import budgets
 from ..journal.budgets import UnpricedError
-from ..utils import event_loop
+from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from ..jobs.job import Job
     from ..journal.budgets import Budget
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ..models import Capabilities, Estimate
     from .pricing import AsyncPricing
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -291,67 +293,20 @@ class AsyncImages:
         return await self._pricing.each(model=cell.model, params=cell.params)
 
 
-class Images:
+def _planned(matrix: Callable[P, Matrix]) -> Callable[P, Coroutine[Any, Any, Matrix]]:
+    """Have the plan and its price there at once."""
+
+    @functools.wraps(matrix)
+    def planned(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Matrix]:
+        return matrix(*args, **kwargs).prepare()
+
+    return planned
+
+
+class Images(Blocking[AsyncImages]):
     """Make images (blocking)."""
 
-    def __init__(self, resource: AsyncImages) -> None:
-        self._async = resource
-
-    def generate(
-        self,
-        *,
-        model: str,
-        prompt: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        attachment_media_ids: Sequence[str] = (),
-        budget: Budget | float | None = None,
-        once: str | None = None,
-    ) -> Job:
-        """See `AsyncImages.generate`."""
-        return event_loop.run_blocking(
-            self._async.generate(
-                model=model,
-                prompt=prompt,
-                params=params,
-                attachment_media_ids=attachment_media_ids,
-                budget=budget,
-                once=once,
-            ),
-            interrupted=GENERATION.check,
-        )
-
-    def spent(self, budget: Budget) -> float:
-        """See `AsyncImages.spent`."""
-        return event_loop.run_blocking(self._async.spent(budget))
-
-    def matrix(
-        self,
-        template: str,
-        values: Mapping[str, Sequence[str]] | None = None,
-        models: str | Sequence[str] = (),
-        params: Mapping[str, Any] | None = None,
-        *,
-        budget: float | None = None,
-        at_once: int = 4,
-        attachment_media_ids: Sequence[str] = (),
-        resume: bool = True,
-        allow_unchecked: bool = False,
-    ) -> Matrix:
-        """See `AsyncImages.matrix`; the plan and its price are there at once."""
-        return event_loop.run_blocking(
-            self._async.matrix(
-                template,
-                values,
-                models,
-                params,
-                budget=budget,
-                at_once=at_once,
-                attachment_media_ids=attachment_media_ids,
-                resume=resume,
-                allow_unchecked=allow_unchecked,
-            ).prepare()
-        )
-
-    def unfinished(self, days: float = 7) -> list[Matrix]:
-        """See `AsyncImages.unfinished`."""
-        return event_loop.run_blocking(self._async.unfinished(days))
+    generate = blocking(AsyncImages.generate, check=GENERATION.check)
+    spent = blocking(AsyncImages.spent)
+    matrix = blocking(_planned(AsyncImages.matrix))
+    unfinished = blocking(AsyncImages.unfinished)

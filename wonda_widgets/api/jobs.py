@@ -18,6 +18,7 @@ from ..journal import entries
 from ..models import timestamp
 from ..publishing.scheduled_posts import is_due
 from ..utils import event_loop, plain_values
+from .blocking import Blocking, blocking, immediate
 from .publish import PUBLISHING
 
 if TYPE_CHECKING:
@@ -191,33 +192,16 @@ def _waits(record: JournalEntry, now: datetime) -> bool:
     return record.status == SCHEDULED and not is_due(record.body, now)
 
 
-class Jobs:
-    """Jobs that outlive the kernel that asked for them (blocking)."""
-
-    def __init__(self, resource: AsyncJobs) -> None:
-        self._async = resource
+class Jobs(Blocking[AsyncJobs]):
+    """Jobs that outlive the kernel that submitted them (blocking)."""
 
     @property
     def trouble(self) -> str:
-        """See `AsyncJobs.trouble`."""
+        """What is wrong with the journal's file, in a sentence; empty if nothing is."""
         return self._async.trouble
 
-    def recent(self, limit: int = 50) -> list[Job]:
-        """See `AsyncJobs.recent`."""
-        return event_loop.run_blocking(self._async.recent(limit))
-
-    def unfinished(self, days: float = 7) -> list[JournalEntry]:
-        """See `AsyncJobs.unfinished`."""
-        return event_loop.run_blocking(self._async.unfinished(days))
-
-    def resume(self, record: JournalEntry) -> Job:
-        """See `AsyncJobs.resume`; nothing here waits."""
-        return self._async.resume(record)
-
-    def dismiss(self, unknown: Job | JournalEntry | OutcomeUnknownError | JobError) -> None:
-        """See `AsyncJobs.dismiss`."""
-        event_loop.run_blocking(self._async.dismiss(unknown))
-
-    def attach(self, kind: Kind, job_id: str) -> Job:
-        """See `AsyncJobs.attach`; nothing here waits."""
-        return self._async.attach(kind, job_id)
+    recent = blocking(AsyncJobs.recent)
+    unfinished = blocking(AsyncJobs.unfinished)
+    resume = immediate(AsyncJobs.resume)
+    dismiss = blocking(AsyncJobs.dismiss)
+    attach = immediate(AsyncJobs.attach)

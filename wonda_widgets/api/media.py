@@ -22,6 +22,7 @@ from ..jobs.submission import (
 )
 from ..models import Media, UploadReply, parse
 from ..utils import event_loop, paths
+from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,30 +145,12 @@ class AsyncMedia:
         return await decode_threads.run(decode.full_size, data)
 
 
-class MediaLibrary:
+class MediaLibrary(Blocking[AsyncMedia]):
     """Bring media to the service and get it back (blocking)."""
 
-    def __init__(self, resource: AsyncMedia) -> None:
-        self._async = resource
-
-    def upload(
-        self,
-        source: Uploadable,
-        *,
-        name: str | None = None,
-        edit: Mapping[str, Any] | None = None,
-    ) -> Media:
-        """See `AsyncMedia.upload`."""
-        work = self._async.upload(source, name=name, edit=edit)
-        return event_loop.run_blocking(work, interrupted=UPLOAD.check)
-
-    def download(self, media: Media) -> bytes:
-        """See `AsyncMedia.download`."""
-        return event_loop.run_blocking(self._async.download(media))
-
-    def open(self, media: Media) -> Image.Image:
-        """See `AsyncMedia.open`."""
-        return event_loop.run_blocking(self._async.open(media))
+    upload = blocking(AsyncMedia.upload, check=UPLOAD.check)
+    download = blocking(AsyncMedia.download)
+    open = blocking(AsyncMedia.open)
 
 
 def _named(raw: Any) -> SubmitResult:

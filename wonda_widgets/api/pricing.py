@@ -18,6 +18,7 @@ from ..errors import (
 from ..jobs.submission import Core, on_package_loop
 from ..models import Estimate, parse
 from ..utils import event_loop
+from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,20 +93,8 @@ def _is_price(number: float | None) -> bool:
     return number is not None and math.isfinite(number) and number >= 0
 
 
-class Pricing:
+class Pricing(Blocking[AsyncPricing]):
     """What things cost (blocking)."""
 
-    def __init__(self, resource: AsyncPricing) -> None:
-        self._async = resource
-
-    def estimate(
-        self, *, model: str, prompt: str | None = None, params: Mapping[str, Any] | None = None
-    ) -> Estimate:
-        """See `AsyncPricing.estimate`."""
-        return event_loop.run_blocking(
-            self._async.estimate(model=model, prompt=prompt, params=params)
-        )
-
-    def list(self) -> dict[str, Any]:
-        """See `AsyncPricing.list`."""
-        return event_loop.run_blocking(self._async.list())
+    estimate = blocking(AsyncPricing.estimate)
+    list = blocking(AsyncPricing.list)

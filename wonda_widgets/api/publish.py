@@ -39,7 +39,8 @@ from ..publishing.limits import (
     check_length,
     check_slides,
 )
-from ..utils import event_loop, plain_values
+from ..utils import plain_values
+from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -339,83 +340,16 @@ class AsyncPublish:
         return raw
 
 
-class Publish:
+class Publish(Blocking[AsyncPublish]):
     """Publish media (blocking)."""
 
-    def __init__(self, resource: AsyncPublish) -> None:
-        self._async = resource
-
-    def instagram(
-        self,
-        *,
-        media_id: str,
-        instagram_account_id: str,
-        caption: str | None = None,
-        alt_text: str | None = None,
-        product: str | None = None,
-        scheduled_at: datetime | str | None = None,
-        allow_repeat: bool = False,
-        allow_unchecked: bool = False,
-    ) -> Job:
-        """See `AsyncPublish.instagram`."""
-        return event_loop.run_blocking(
-            self._async.instagram(
-                media_id=media_id,
-                instagram_account_id=instagram_account_id,
-                caption=caption,
-                alt_text=alt_text,
-                product=product,
-                scheduled_at=scheduled_at,
-                allow_repeat=allow_repeat,
-                allow_unchecked=allow_unchecked,
-            ),
-            interrupted=PUBLISHING.check,
-        )
-
-    def instagram_carousel(
-        self,
-        *,
-        media_ids: Sequence[str],
-        instagram_account_id: str,
-        caption: str | None = None,
-        allow_repeat: bool = False,
-        allow_unchecked: bool = False,
-    ) -> Job:
-        """See `AsyncPublish.instagram_carousel`."""
-        return event_loop.run_blocking(
-            self._async.instagram_carousel(
-                media_ids=media_ids,
-                instagram_account_id=instagram_account_id,
-                caption=caption,
-                allow_repeat=allow_repeat,
-                allow_unchecked=allow_unchecked,
-            ),
-            interrupted=CAROUSEL.check,
-        )
-
-    def scheduled(self) -> list[ScheduledPost]:
-        """See `AsyncPublish.scheduled`."""
-        return event_loop.run_blocking(self._async.scheduled())
-
-    def cancel(self, post: ScheduledPost | Job | str) -> None:
-        """See `AsyncPublish.cancel`."""
-        event_loop.run_blocking(self._async.cancel(post))
-
-    def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
-        """See `AsyncPublish.check`."""
-        return event_loop.run_blocking(self._async.check(unknown))
-
-    def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
-        """See `AsyncPublish.settle`."""
-        event_loop.run_blocking(self._async.settle(unknown, posted=posted))
-
-    def history(
-        self, *, limit: int = 10, instagram_account_id: str | None = None
-    ) -> dict[str, Any]:
-        """See `AsyncPublish.history`."""
-        return event_loop.run_blocking(
-            self._async.history(limit=limit, instagram_account_id=instagram_account_id)
-        )
+    instagram = blocking(AsyncPublish.instagram, check=PUBLISHING.check)
+    instagram_carousel = blocking(AsyncPublish.instagram_carousel, check=CAROUSEL.check)
+    scheduled = blocking(AsyncPublish.scheduled)
+    cancel = blocking(AsyncPublish.cancel)
+    check = blocking(AsyncPublish.check)
+    settle = blocking(AsyncPublish.settle)
+    history = blocking(AsyncPublish.history)
 
 
 def _named(raw: Any) -> SubmitResult:

@@ -52,7 +52,7 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
         "wonda_widgets/cli/share/voila/templates/wonda/conf.json",
         "wonda_widgets/cli/share/voila/templates/wonda/index.html.j2",
         *(f"wonda_widgets/notebooks/{path.name}" for path in NOTEBOOKS),
-        "wonda_widgets/sandbox/pictures/painter.py",
+        "wonda_widgets/sandbox/stock/ocean_sunset.webp",
     } <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith("tests") for name in names)

@@ -1,4 +1,4 @@
-"""A Wonda of our own: the same HTTP, made-up images, nothing published.
+"""A Wonda of our own: the same HTTP, placeholder images, nothing published.
 
 It stands beside the package, not in it: the package reaches it over HTTP only,
 either inside the process or on a socket.
@@ -10,7 +10,7 @@ either inside the process or on a socket.
 - `storage`: the second origin, where images are
 - `post_page`, `local_pages`: what a simulated post links to
 - `faults`: replies that go wrong on demand, for tests
-- `images`: what it makes
+- `stock_images`, `stock`: the placeholder images
 - `in_process`: all of it within this process
 - `server`: all of it on a socket
 """

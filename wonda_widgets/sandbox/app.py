@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from . import catalog, post_page, validation
 from .faults import Faults, strike
-from .state import Store, iso, load_painter
+from .state import Store, iso, load_stock_images
 from .storage import storage_app
 from .validation import ANY_KEY, Refusal
 
@@ -200,7 +200,7 @@ class Sandbox:
     async def _generate(self, request: Request) -> JSONResponse:
         body = await self._body(request)
         self._check_paid(request)
-        await load_painter()
+        await load_stock_images()
         library = _Library(self.store)
         model = validation.generation(body, self._models, library)
         params = body.get("params") or {}

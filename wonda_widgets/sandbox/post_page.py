@@ -51,7 +51,7 @@ NOT_FOUND = Answer(404, "text/plain; charset=utf-8", b"There is no such post her
 def answer(store: Store, path: str) -> Answer:
     """Answer ``{post}`` with its page and ``{post}/{number}`` with one of its images.
 
-    Slow where an image is to be painted, so for a thread.
+    Slow if an image has to be rendered, so call it in a thread.
     """
     publish_id, _, number = path.partition("/")
     post = next((each for each in store.posts() if each["id"] == publish_id), None)

@@ -31,12 +31,12 @@ PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
 TOOL_TYPES = {"birefnet-bg-removal": "image/png", "runware-vectorize": "image/svg+xml"}
 
 SLOW = 10  # times longer, for a prompt of "sandbox: slow"
-KEPT_IMAGES = 24  # encoded ones; any other is painted again, the same, when asked for
+KEPT_IMAGES = 24  # encoded ones; any other is rendered again, identically, when requested
 
 
 @dataclass
 class Medium:
-    """An image in the library: painted on demand, or uploaded bytes."""
+    """An image in the library: rendered on demand, or uploaded bytes."""
 
     media_id: str
     mime_type: str
@@ -88,9 +88,9 @@ def iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _painter() -> ModuleType:
-    """Load the painter when the first image is asked for: a panel is there sooner without."""
-    return importlib.import_module(".pictures.painter", __package__)
+def _stock_images() -> ModuleType:
+    """Import the renderer with the first job, so that panels open sooner."""
+    return importlib.import_module(".stock_images", __package__)
 
 
 def _tools() -> ModuleType:
@@ -98,10 +98,10 @@ def _tools() -> ModuleType:
     return importlib.import_module(".tools", __package__)
 
 
-async def load_painter() -> None:
-    """Load it off the loop, which has other work meanwhile."""
-    if f"{__package__}.pictures.painter" not in sys.modules:
-        await asyncio.to_thread(_painter)
+async def load_stock_images() -> None:
+    """Import the renderer in a thread, so that the event loop is not blocked."""
+    if f"{__package__}.stock_images" not in sys.modules:
+        await asyncio.to_thread(_stock_images)
 
 
 class Store:
@@ -164,7 +164,7 @@ class Store:
         if job.ending == "succeeded" and order != "no media":
             source = self._tools_source(body)
             width, height = (
-                (source.width, source.height) if source else _painter().size_for(ratio, size)
+                (source.width, source.height) if source else _stock_images().size_for(ratio, size)
             )
             job.result = Medium(
                 media_id=self.new_id(),
@@ -211,7 +211,7 @@ class Store:
         }
 
     def publish_carousel(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Publish several images at once; final, without a job."""
+        """Publish several pictures at once; final, without a job."""
         row = {**self._post(self.new_id()), "imageCount": len(body["mediaIds"])}
         self.carousels.append({**row, "body": body, "created": datetime.now(UTC)})
         return row
@@ -269,7 +269,7 @@ class Store:
         self.media[medium.media_id] = medium
         return medium
 
-    def image(self, medium: Medium) -> bytes:
+    def picture(self, medium: Medium) -> bytes:
         """The bytes of a medium; slow, so never called on an event loop."""
         if medium.data is not None:
             return medium.data
@@ -277,12 +277,12 @@ class Store:
             return self._encoded[medium.media_id]
         prompt, model, params, _ = medium.recipe or ("", "", {}, "")
         if medium.made_of is not None:
-            data: bytes = _tools().made_of(model, self.image(medium.made_of))
+            data: bytes = _tools().made_of(model, self.picture(medium.made_of))
         else:
-            image = _painter().paint(
+            image = _stock_images().render(
                 prompt, medium.width or 1024, medium.height or 1024, model=model, params=params
             )
-            data = _painter().encode_png(image)
+            data = _stock_images().encode_png(image)
         self._encoded[medium.media_id] = data
         while len(self._encoded) > KEPT_IMAGES:
             self._encoded.popitem(last=False)

@@ -1,12 +1,21 @@
+<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
 """What the sandbox's painter promises, whatever the images look like."""
+========
+"""The sandbox's images: sizes, determinism, and what changes with prompt, model and seed."""
+>>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
 
+import hashlib
 import io
 import itertools
+import os
+import subprocess
+import sys
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from wonda_widgets.sandbox.pictures.painter import encode_png, paint, size_for
+from wonda_widgets.sandbox import stock_images
+from wonda_widgets.sandbox.stock_images import encode_png, render, size_for
 
 PROMPTS = [
     "A sunset over the ocean with a sail boat",
@@ -49,56 +58,65 @@ def small(image, size=(48, 48)):
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_equal_arguments_give_equal_pixels_and_bytes(prompt):
-    one = paint(prompt, 96, 120, model="m", params={"seed": 3, "style": "calm"})
-    other = paint(prompt, 96, 120, model="m", params={"style": "calm", "seed": 3})
+    one = render(prompt, 96, 120, model="m", params={"seed": 3, "style": "calm"})
+    other = render(prompt, 96, 120, model="m", params={"style": "calm", "seed": 3})
     assert one.mode == "RGB"
     assert one.size == (96, 120)
     assert encode_png(one) == encode_png(other)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_another_model_paints_a_sibling(prompt):
-    assert difference(paint(prompt, 96, 96, model="a"), paint(prompt, 96, 96, model="b")) > 2
+def test_another_model_gives_another_image(prompt):
+    assert difference(render(prompt, 96, 96, model="a"), render(prompt, 96, 96, model="b")) > 2
 
 
 def test_parameters_change_the_image():
+<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
     one = paint("sea", 96, 96, params={"seed": 1})
     assert difference(one, paint("sea", 96, 96, params={"seed": 2})) > 2
+========
+    one = render("sea", 96, 96, params={"seed": 1})
+    assert difference(one, render("sea", 96, 96, params={"seed": 2})) > 2
+>>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_the_composition_stays_at_another_resolution(prompt):
-    low, high = paint(prompt, 160, 200), paint(prompt, 800, 1000)
+    low, high = render(prompt, 160, 200), render(prompt, 800, 1000)
     assert difference(small(low), small(high)) < 5
 
 
 @pytest.mark.parametrize("prompt", ODD)
-def test_any_text_is_painted(prompt):
-    image = paint(prompt, 64, 80, model=prompt, params={"text": prompt})
+def test_any_text_is_rendered(prompt):
+    image = render(prompt, 64, 80, model=prompt, params={"text": prompt})
     assert image.size == (64, 80)
     assert max(ImageStat.Stat(image.convert("L")).stddev) > 3  # there is something to see
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("size", [(64, 512), (512, 64)])
-def test_any_shape_is_painted(prompt, size):
-    assert paint(prompt, *size).size == size
+def test_any_shape_is_rendered(prompt, size):
+    assert render(prompt, *size).size == size
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (3, 200), (333, 77), (2501, 40)])
-def test_any_size_is_painted_exactly(size):
-    assert paint("mountain", *size).size == size
+def test_any_size_is_rendered_exactly(size):
+    assert render("mountain", *size).size == size
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, -1)])
 def test_an_image_without_area_is_refused(size):
     with pytest.raises(ValueError, match="at least 1 pixel"):
-        paint("sea", *size)
+        render("sea", *size)
 
 
+<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
 def test_a_named_colour_steers_the_image():
+========
+def test_a_named_colour_changes_the_colours():
+>>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
     def mean(colour):
-        return ImageStat.Stat(paint(f"{colour} mountain", 96, 96)).mean
+        return ImageStat.Stat(render(f"{colour} mountain", 96, 96)).mean
 
     red, green, blue = mean("crimson"), mean("emerald"), mean("navy")
     assert red[0] > red[1]
@@ -111,41 +129,33 @@ def test_a_named_colour_steers_the_image():
 
 def test_night_is_darker_than_day():
     def light(prompt):
-        return ImageStat.Stat(paint(prompt, 96, 96).convert("L")).mean[0]
+        return ImageStat.Stat(render(prompt, 96, 96).convert("L")).mean[0]
 
     for place in ("mountain", "ocean", "forest", "city"):
         assert light(f"{place} at night") < light(f"{place} at noon")
 
 
-def test_changing_one_word_of_an_abstract_prompt_changes_a_part():
-    changed = []
-    for model in "abcdefgh":  # several models, as each has its style
-        one = paint("structure blue echo lever", 96, 96, model=model)
-        other = paint("structure blue echo tempo", 96, 96, model=model)
-        parts = ImageChops.difference(one, other).convert("L").point(lambda v: 255 * (v > 12))
-        changed.append(ImageStat.Stat(parts).mean[0] / 255)
-    assert all(0 < share < 0.9 for share in changed)
-
-
 def test_gradients_have_no_bands():
-    sky = paint("ocean sunset", 512, 512).crop((0, 8, 512, 40)).convert("L")
+    sky = render("ocean sunset", 512, 512).crop((0, 8, 512, 40)).convert("L")
     # Without grain whole rows would be flat.
     rows = [sky.crop((0, y, 512, y + 1)).getextrema() for y in range(sky.height)]
     assert all(high - low >= 2 for low, high in rows)
 
 
 def test_the_image_is_marked_in_a_corner():
+<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
     image = paint("the grammar of patience", 400, 400)
+========
+    image = render("the grammar of patience", 400, 400)
+>>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
     assert image.crop((330, 375, 400, 400)).convert("L").getextrema()[0] < 255
     assert len(set(image.crop((330, 375, 400, 400)).convert("L").tobytes())) > 8
 
 
-def test_png_keeps_its_notes():
-    notes = {"prompt": "Möwe 🕊 \0 غروب", "model": "m"}
-    with Image.open(io.BytesIO(encode_png(paint("sea", 64, 64), notes))) as image:
+def test_it_is_encoded_as_png():
+    with Image.open(io.BytesIO(encode_png(render("sea", 64, 64)))) as image:
         assert image.format == "PNG"
         assert image.size == (64, 64)
-        assert image.text == {"prompt": "Möwe 🕊  غروب", "model": "m"}
 
 
 @pytest.mark.parametrize(
@@ -198,8 +208,37 @@ def test_malformed_resolutions_are_refused(resolution):
         size_for("1:1", resolution)
 
 
-@pytest.mark.parametrize("words", ["storm", "sunset", "harbour", "lake", "b", "thing", "idea"])
-def test_a_palette_that_has_a_colour_twice_is_no_trouble(words):
-    for model, ratio in itertools.product(["nano-banana-2", "z-image"], ["16:9", "4:5", "1:1"]):
-        image = paint(f"A {words}", 160, 90, model=model, params={"aspectRatio": ratio})
-        assert image.size == (160, 90)
+def test_the_pixels_are_the_same_in_another_process():
+    code = (
+        "import hashlib; from wonda_widgets.sandbox.stock_images import render;"
+        "print(hashlib.sha256(render('A quiet harbour, low haze', 96, 120).tobytes()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    here = render("A quiet harbour, low haze", 96, 120).tobytes()
+    assert digests == {hashlib.sha256(here).hexdigest() + "\n"}
+
+
+@pytest.mark.parametrize("subject", ["sunset", "storm", "moonrise", "harbour"])
+def test_the_images_of_a_lab_are_told_apart(subject):
+    lights = ["low haze", "clear air", "violet dusk", "after rain"]
+    images = [render(f"A {subject} over the ocean, {light}", 96, 120) for light in lights]
+    assert all(difference(one, other) > 15 for one, other in itertools.combinations(images, 2))
+
+
+def test_a_known_subject_chooses_its_scene():
+    for subject, scene in (("lamp", "lamp"), ("black cat", "cat"), ("two planets", "planet")):
+        assert stock_images._suitable(stock_images._words(f"A {subject}")) == [scene]
+
+
+def test_every_scene_has_its_file():
+    files = {path.stem for path in stock_images._FOLDER.iterdir()}
+    assert files == set(stock_images._SCENES)

@@ -211,7 +211,7 @@ class Store:
         }
 
     def publish_carousel(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Publish several pictures at once; final, without a job."""
+        """Publish several images at once; final, without a job."""
         row = {**self._post(self.new_id()), "imageCount": len(body["mediaIds"])}
         self.carousels.append({**row, "body": body, "created": datetime.now(UTC)})
         return row
@@ -269,7 +269,7 @@ class Store:
         self.media[medium.media_id] = medium
         return medium
 
-    def picture(self, medium: Medium) -> bytes:
+    def image(self, medium: Medium) -> bytes:
         """The bytes of a medium; slow, so never called on an event loop."""
         if medium.data is not None:
             return medium.data
@@ -277,7 +277,7 @@ class Store:
             return self._encoded[medium.media_id]
         prompt, model, params, _ = medium.recipe or ("", "", {}, "")
         if medium.made_of is not None:
-            data: bytes = _tools().made_of(model, self.picture(medium.made_of))
+            data: bytes = _tools().made_of(model, self.image(medium.made_of))
         else:
             image = _stock_images().render(
                 prompt, medium.width or 1024, medium.height or 1024, model=model, params=params

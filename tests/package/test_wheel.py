@@ -51,6 +51,7 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
         "wonda_widgets/export/static/storyboard.js",
         "wonda_widgets/cli/share/voila/templates/wonda/conf.json",
         "wonda_widgets/cli/share/voila/templates/wonda/index.html.j2",
+        "wonda_widgets/export/static/storyboard.html.j2",
         *(f"wonda_widgets/notebooks/{path.name}" for path in NOTEBOOKS),
         "wonda_widgets/sandbox/stock/ocean_sunset.webp",
     } <= names

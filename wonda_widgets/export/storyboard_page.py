@@ -1,15 +1,15 @@
-"""A storyboard as HTML: a pure function of what is told and of small copies.
+"""Render a storyboard as one HTML file.
 
-Every text from outside goes through `_Page.text`, which leaves nothing in it that could
-be anything but text. The page allows itself nothing but its own style, its own script and
-images within it, so that also a hole in that would run nothing and ask for nothing.
+`static/storyboard.html.j2` is the page, with its style and script beside it. This module
+prepares the data: it cleans and shortens every text from outside, which the template then
+escapes. The page's Content-Security-Policy allows only its own style, its own script and
+images within the file, so markup that got in by mistake could neither run nor load anything.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import math
 import re
 from dataclasses import dataclass
@@ -17,23 +17,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..http.responses import mended
-from ..imaging.preview import Preview
-from ..models import parameters
-from . import timeline
-from .timeline import DONE
+from . import schema, stories
+from .imaging.preview import Preview
+from .models import duration
+from .replies import mended
+from .stories import DONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..journal.image_events import StatusChange
-    from ..journal.images import GeneratedImage
-    from .timeline import (
-        EditEvent,
-        ImageTimeline,
-        TimelinePost,
-    )
+    from jinja2 import Template
+
+    from .stories import Change, Chapter, Post
 
     Look = Preview | str
 
@@ -41,325 +37,204 @@ STATIC = Path(__file__).parent / "static"
 
 LONGEST = 20_000  # characters of any text
 LONGEST_HEADING = 110
-LONG = 700  # of a prompt with its note, which then has the width of the page
+LONG = 700  # characters of prompt and note; longer ones take the full width of the page
 LONGEST_FACT = 200
 LONGEST_ALT = 500
-MOST_FACTS = 24  # parameters of one image
-EXACT = 10  # seconds; below that with a digit more
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
+MOST_PARAMS = 24  # of one image
+TENTHS_BELOW = 10  # seconds; shorter durations have one decimal
 
 NEW_LINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-#: What is no text: controls, and code points that will never be characters.
-NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
-#: Printed ASCII alone, as `models.permalink` takes it.
+#: Control characters, and code points that Unicode will never assign.
+NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+#: Printable ASCII only, as in `models.permalink`.
 ADDRESS = re.compile(r"https?://[!#-&(-;=?-~]+")
-
-#: A post's heading; the first word has a colour of its own.
-HEADINGS = {
-    "posted": ("Posted", "to {}"),
-    "on its way": ("On its way", "to {}"),
-    "scheduled": ("Scheduled", "for {}"),
-    "failed": ("Not posted:", "it failed, to {}"),
-    "canceled": ("Not posted:", "it was canceled, to {}"),
-    "unknown": ("Not known", "whether this was posted, to {}"),
-}
-PRODUCTS = {"STORIES": "as a story", "REELS": "as a reel", "CAROUSEL": "as a carousel"}
 
 
 @dataclass(frozen=True)
 class Board:
-    """What a page tells.
+    """Hold the content of one storyboard.
 
     Attributes
     ----------
     title : str
     chapters : sequence of Chapter
     written_at : datetime.datetime
-        Aware; the page's times are in its zone.
+        Aware. The page shows all times in its time zone.
     is_sandbox : bool
-        Whether the images are made up and nothing was published.
+        Whether the images are placeholders and nothing was published.
     clean : callable
-        Gives a text without what must not be in any file: the key.
+        Removes the API key from a text.
     """
 
     title: str
-    chapters: Sequence[ImageTimeline]
+    chapters: Sequence[Chapter]
     written_at: datetime
     is_sandbox: bool = False
     clean: Callable[[str], str] = str
 
 
 def written(board: Board, looks: Sequence[Mapping[str, Look]]) -> bytes:
-    """The page as a file.
+    """Render a storyboard as the bytes of an HTML file.
 
     Parameters
     ----------
     board : Board
     looks : list of dict
-        Of each chapter the small copies to show: its own under ``""``, those of its edits by
-        their media ids. A text says why there is none.
+        For each chapter the previews to show: its own under ``""``, those of its edits under
+        their media ids. A string in place of a preview says why there is none.
     """
-    return _Page(board).page(looks).encode()
+    return _template().render(_Data(board).page(looks)).encode()
 
 
 @cache
-def _static(suffix: str) -> str:
-    return (STATIC / f"storyboard.{suffix}").read_text(encoding="utf-8").strip()
+def _template() -> Template:
+    import jinja2  # noqa: PLC0415 - only those who make a storyboard wait for it
 
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def policy() -> str:
-    """What the page may do, as its Content-Security-Policy."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src {_digest(_static('css'))}",
-            f"script-src {_digest(_static('js'))}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(STATIC),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters["duration"] = _duration
+    return environment.get_template("storyboard.html.j2")
 
 
-class _Page:
-    """Writes one board."""
+@cache
+def _asset(name: str) -> dict[str, str]:
+    """Read a file of the page, with its hash for the Content-Security-Policy."""
+    text = (STATIC / name).read_text(encoding="utf-8").strip()
+    digest = hashlib.sha256(text.encode()).digest()
+    return {"text": text, "sha256": base64.b64encode(digest).decode()}
+
+
+class _Data:
+    """Prepare the template's data for one board."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._zone = board.written_at.tzinfo
-        # Where all is of one day, that is said once.
-        self._days = {self._day(at) for at in _moments(board.chapters)}
 
-    # ------------------------------------------------------------ texts from outside
+    def page(self, looks: Sequence[Mapping[str, Look]]) -> dict[str, Any]:
+        board = self._board
+        days = {self._local(at).date() for at in _times(board.chapters)}
+        days = days or {board.written_at.date()}
+        offset = f"{board.written_at:%z}"
+        return {
+            "title": self._line(board.title),
+            "summary": stories.summary(board.chapters),
+            "is_sandbox": board.is_sandbox,
+            "written_at": board.written_at,
+            "utc_offset": f"{offset[:3]}:{offset[3:5]}" if offset.strip("+-0") else "",
+            "only_day": days.pop() if len(days) == 1 else None,
+            "images": list(map(self._image, board.chapters, looks)),
+            "style": _asset("storyboard.css"),
+            "script": _asset("storyboard.js"),
+        }
 
-    def text(self, value: object, longest: int = LONGEST) -> str:
-        """Something from outside as text of HTML."""
-        return html.escape(_shortened(self._plain(value), longest))
+    def _image(self, chapter: Chapter, looks: Mapping[str, Look]) -> dict[str, Any]:
+        image = chapter.picture
+        heading = self._line(image.prompt, LONGEST_HEADING)
+        prompt = self._text(image.prompt)
+        params = [("model", image.model)] if image.model else []
+        params += list(image.params.items())[:MOST_PARAMS]
+        return {
+            "heading": heading,
+            "prompt": "" if heading == prompt else prompt,
+            "is_long": len(image.prompt) + len(image.note) > LONG,
+            "is_posted": chapter.is_posted,
+            "params": [self._param(name, value) for name, value in params],
+            "rating": min(5, max(0, image.rating)),
+            "favourite": image.favourite,
+            "note": self._text(image.note),
+            "asked_at": chapter.asked_at and self._local(chapter.asked_at),
+            "statuses": self._statuses(chapter),
+            "columns": min(3, len(looks)),
+            "original": self._preview(chapter, image.media.media_id or "", looks.get("", "")),
+            "edits": [
+                self._edit(chapter, change, looks.get(change.media_id))
+                for change in chapter.changes
+            ],
+            "posts": list(map(self._post, chapter.posts)),
+        }
 
-    def _plain(self, value: object) -> str:
-        text = mended(self._board.clean(str(value)))
-        return NO_TEXT.sub("\ufffd", NEW_LINES.sub("\n", text)).strip()
+    def _param(self, name: str, value: object) -> tuple[str, str]:
+        label = schema.humanized(self._line(name))
+        text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+        return self._line(label), self._line(text)
+
+    def _statuses(self, chapter: Chapter) -> list[tuple[str, float]]:
+        """List each status with the seconds from the request to it."""
+        if chapter.asked_at is None:
+            return []
+        if not chapter.moments:
+            seconds = chapter.picture.seconds
+            return [("done", seconds)] if 0 < seconds < math.inf else []
+        return [
+            (
+                "done" if each.status == DONE else self._line(each.status.replace("_", " ")),
+                max(0.0, (each.at - chapter.asked_at).total_seconds()),
+            )
+            for each in chapter.moments
+        ]
+
+    def _edit(self, chapter: Chapter, change: Change, look: Look | None) -> dict[str, Any]:
+        media_id = change.media_id
+        posted = (post.media_ids for post in chapter.posts if post.is_posted)
+        return {
+            "operations": list(map(self._line, change.words)),
+            "at": self._local(change.at),
+            "is_posted": any(media_id in media_ids for media_ids in posted),
+            "preview": None if look is None else self._preview(chapter, media_id, look),
+        }
+
+    def _preview(self, chapter: Chapter, media_id: str, look: Look) -> dict[str, Any]:
+        if not isinstance(look, Preview):
+            return {"src": "", "alt": "", "missing": look}
+        of_posts = (post.alt_text for post in chapter.posts if post.media_ids == (media_id,))
+        return {
+            "src": f"data:{look.mime_type};base64,{base64.b64encode(look.data).decode()}",
+            "alt": self._line(next(filter(None, of_posts), chapter.picture.prompt), LONGEST_ALT),
+            "width": look.width,
+            "height": look.height,
+        }
+
+    def _post(self, post: Post) -> dict[str, Any]:
+        # If nobody knows when it was posted, the page says when that was requested.
+        at = post.scheduled_for if post.state == "scheduled" else post.ended_at
+        address = post.permalink or ""
+        return {
+            "state": post.state,
+            "account": self._line(post.account),
+            "caption": self._text(post.caption),
+            "at": at and self._local(at),
+            "asked_at": self._local(post.asked_at),
+            "product": post.product,
+            "image_count": len(post.media_ids),
+            "permalink": self._board.clean(address) if ADDRESS.fullmatch(address) else "",
+        }
+
+    def _text(self, value: object) -> str:
+        return _shortened(self._cleaned(value), LONGEST)
 
     def _line(self, value: object, longest: int = LONGEST_FACT) -> str:
-        """A text within a line, which turns the direction of nothing beside it."""
-        return f"<bdi>{html.escape(self._in_a_line(value, longest))}</bdi>"
+        return _shortened(" ".join(self._cleaned(value).split()), longest)
 
-    def _in_a_line(self, value: object, longest: int) -> str:
-        return _shortened(" ".join(self._plain(value).split()), longest)
-
-    # ------------------------------------------------------------ times
+    def _cleaned(self, value: object) -> str:
+        """Remove the API key and characters that are not text."""
+        text = mended(self._board.clean(str(value)))
+        return NOT_TEXT.sub("\ufffd", NEW_LINES.sub("\n", text)).strip()
 
     def _local(self, at: datetime) -> datetime:
         try:
-            return at.astimezone(self._zone)
-        except OverflowError:  # at an end of the calendar
+            return at.astimezone(self._board.written_at.tzinfo)
+        except OverflowError:  # within a day of year 1 or 9999
             return at
 
-    def _day(self, at: datetime) -> str:
-        local = self._local(at)
-        return f"{local.day} {MONTHS[local.month - 1]} {local.year}"
 
-    def _time(self, at: datetime) -> str:
-        local = self._local(at)
-        day = "" if len(self._days) == 1 else f"{self._day(at)}, "
-        return (
-            f'<time datetime="{local.isoformat(timespec="seconds")}">{day}{local:%H:%M:%S}</time>'
-        )
-
-    # ------------------------------------------------------------ the page
-
-    def page(self, looks: Sequence[Mapping[str, Look]]) -> str:
-        board = self._board
-        title = html.escape(self._in_a_line(board.title, LONGEST_FACT))
-        chapters = "\n".join(
-            self._chapter(number, chapter, looks[number - 1])
-            for number, chapter in enumerate(board.chapters, 1)
-        )
-        return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(policy(), quote=False)}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{_static("css")}</style>
-</head>
-<body>
-<header class="top">
-<h1 dir="auto">{title}</h1>
-<p class="sum">{timeline.summary(board.chapters)}</p>
-<p class="when">{self._when()}</p>
-{self._notice()}</header>
-<main>
-{chapters}
-</main>
-<footer>
-<p>Everything is in this file; nothing is fetched. Written with wonda_widgets.</p>
-</footer>
-<script>{_static("js")}</script>
-</body>
-</html>
-"""
-
-    def _when(self) -> str:
-        at = self._board.written_at
-        zone = f"{at:%z}"
-        zone = f"UTC{zone[:3]}:{zone[3:5]}" if zone.strip("+-0") else "UTC"
-        days = self._days or {self._day(at)}
-        made = next(iter(days)) if len(days) == 1 else f"Written on {self._day(at)}"
-        return f"{made} · times in {zone}"
-
-    def _notice(self) -> str:
-        if not self._board.is_sandbox:
-            return ""
-        return (
-            '<p class="notice" role="note"><strong>Sandbox.</strong> '
-            "These images are made up, and nothing is published.</p>\n"
-        )
-
-    # ------------------------------------------------------------ a chapter
-
-    def _chapter(self, number: int, chapter: ImageTimeline, looks: Mapping[str, Look]) -> str:
-        name = f"image-{number}"
-        words = len(chapter.image.prompt) + len(chapter.image.note)
-        long = ' class="long"' if words > LONG else ""
-        return f"""<article{long} aria-labelledby="{name}">
-<div class="tell">
-{self._heading(number, name, chapter)}{self._facts(chapter.image, looks.get(""))}\
-{self._times(chapter)}</div>
-<div class="looks looks-{min(3, len(looks))}">
-{self._looks(number, chapter, looks)}</div>
-{self._posts(chapter)}</article>"""
-
-    def _heading(self, number: int, name: str, chapter: ImageTimeline) -> str:
-        prompt = self._plain(chapter.image.prompt)
-        heading = self._in_a_line(prompt, LONGEST_HEADING) or f"Image {number}"
-        state = [f"{number} of {len(self._board.chapters)}"]
-        state += ["edited"] if chapter.changes else []
-        state += ["posted"] if chapter.is_posted else []
-        whole = f'<p class="prompt" dir="auto">{self.text(prompt)}</p>\n'
-        return (
-            f'<p class="number">{" · ".join(state)}</p>\n'
-            f'<h2 id="{name}" dir="auto">{html.escape(heading)}</h2>\n'
-            f"{whole if prompt and heading != prompt else ''}"
-        )
-
-    def _facts(self, image: GeneratedImage, look: Look | None) -> str:
-        facts: list[tuple[object, str]] = []
-        if image.model:
-            facts.append(("Model", self._line(image.model)))
-        for named, value in list(image.params.items())[:MOST_FACTS]:
-            label = parameters.humanize(self._in_a_line(named, LONGEST_FACT))
-            facts.append((label, self._line(_said(value))))
-        if isinstance(look, Preview):
-            facts.append(("Size", f"{look.width} × {look.height}"))
-        if image.rating or image.favourite:
-            facts.append(("Marks", _stars(image)))
-        rows = "".join(
-            f"<div><dt>{self._line(label)}</dt><dd>{value}</dd></div>\n" for label, value in facts
-        )
-        note = self.text(image.note)
-        if note:
-            rows += f'<div class="note"><dt>Note</dt><dd dir="auto">{note}</dd></div>\n'
-        return f'<dl class="facts">\n{rows}</dl>\n' if rows else ""
-
-    def _times(self, chapter: ImageTimeline) -> str:
-        asked = chapter.asked_at
-        steps = [f"asked {self._time(asked)}"] if asked else []
-        if asked and chapter.moments:
-            steps += [self._step(asked, moment) for moment in chapter.moments]
-        elif asked and 0 < chapter.image.seconds < math.inf:
-            steps.append(f"done +{_seconds(chapter.image.seconds)}")
-        items = "".join(f"<li>{step}</li>" for step in steps)
-        return f'<ol class="times" aria-label="How it went">{items}</ol>\n' if items else ""
-
-    def _step(self, asked: datetime, moment: StatusChange) -> str:
-        word = "done" if moment.status == DONE else moment.status.replace("_", " ")
-        passed = max(0.0, (moment.at - asked).total_seconds())
-        return f"{self._line(word)} +{_seconds(passed)}"
-
-    # ------------------------------------------------------------ its images
-
-    def _looks(self, number: int, chapter: ImageTimeline, looks: Mapping[str, Look]) -> str:
-        before = "Before" if chapter.changes else ""
-        alt = self._alt(chapter, chapter.image.media.media_id or "", f"Image {number}")
-        made = [self._figure(looks.get("", ""), alt, before, "as it was made" if before else "")]
-        for at, change in enumerate(chapter.changes, 1):
-            label = "After" if len(chapter.changes) == 1 else f"Edit {at}"
-            words = self._done(change, chapter)
-            if change.media_id not in looks:
-                made.append(f'<p class="earlier"><strong>{label}</strong> {words}</p>\n')
-                continue
-            alt = self._alt(chapter, change.media_id, f"Image {number}, edited")
-            made.append(self._figure(looks[change.media_id], alt, label, words))
-        return "".join(made)
-
-    def _done(self, change: EditEvent, chapter: ImageTimeline) -> str:
-        words = [self._line(each) for each in change.words] or ["edited"]
-        words.append(self._time(change.at))
-        if any(change.media_id in post.media_ids for post in chapter.posts if post.is_posted):
-            words.append("this one was posted")
-        return " · ".join(words)
-
-    def _alt(self, chapter: ImageTimeline, media_id: str, otherwise: str) -> str:
-        """An image in words: as its post has it, or the prompt."""
-        of_posts = (post.alt_text for post in chapter.posts if post.media_ids == (media_id,))
-        text = next(filter(None, of_posts), "") or chapter.image.prompt
-        return html.escape(self._in_a_line(text, LONGEST_ALT) or otherwise)
-
-    def _figure(self, look: Look, alt: str, label: str, words: str) -> str:
-        if isinstance(look, Preview):
-            data = base64.b64encode(look.data).decode()
-            image = (
-                f'<img src="data:{look.mime_type};base64,{data}" alt="{alt}"'
-                f' width="{look.width}" height="{look.height}">'
-            )
-        else:
-            image = f'<p class="missing">{html.escape(look)}</p>'
-        caption = f"<strong>{label}</strong> {words}" if label else ""
-        caption = f"\n<figcaption>{caption}</figcaption>" if caption else ""
-        return f"<figure>\n{image}{caption}\n</figure>\n"
-
-    # ------------------------------------------------------------ its posts
-
-    def _posts(self, chapter: ImageTimeline) -> str:
-        posts = "".join(map(self._post, chapter.posts))
-        return f'<div class="posts">\n{posts}</div>\n' if posts else ""
-
-    def _post(self, post: TimelinePost) -> str:
-        state, to = HEADINGS[post.state]
-        account = to.format(self._line(post.account))
-        caption = self.text(post.caption)
-        # Of a post whose time nobody knows, when it was asked for is no time of posting.
-        at = post.scheduled_for if post.state == "scheduled" else post.ended_at
-        told = [self._time(at) if at else f"asked {self._time(post.asked_at)}"]
-        told += [PRODUCTS[post.product]] if post.product in PRODUCTS else []
-        if len(post.media_ids) > 1:
-            told.append(f"{len(post.media_ids)} images")
-        if post.permalink and ADDRESS.fullmatch(post.permalink):
-            address = html.escape(self._board.clean(post.permalink))
-            told.append(f'<a href="{address}" rel="noopener noreferrer">View post</a>')
-        words = f'<p class="caption" dir="auto">{caption}</p>\n' if caption else ""
-        return (
-            f'<section class="post">\n<h3><span class="state {post.state.replace(" ", "-")}">'
-            f"{state}</span> {account}</h3>\n{words}"
-            f'<p class="told">{" · ".join(told)}</p>\n</section>\n'
-        )
-
-
-# ---------------------------------------------------------------- small
-
-
-def _moments(chapters: Iterable[ImageTimeline]) -> Iterable[datetime]:
-    """All moments that a page names."""
+def _times(chapters: Iterable[Chapter]) -> Iterable[datetime]:
+    """List every time that the page may show."""
     for chapter in chapters:
         if chapter.asked_at:
             yield chapter.asked_at
@@ -369,34 +244,15 @@ def _moments(chapters: Iterable[ImageTimeline]) -> Iterable[datetime]:
 
 
 def _shortened(text: str, longest: int) -> str:
+    """Cut a text between words if that keeps at least half of it."""
     if len(text) <= longest:
         return text
     kept, _, broken = text[:longest].rpartition(" ")
-    # A word is not broken, unless it is so long that little else would be left.
     return f"{(kept if len(kept) > len(broken) else text[:longest]).rstrip(' ,;:')}…"
 
 
-def _seconds(seconds: float) -> str:
-    """A length of time: ``"0.4 s"``, ``"31 s"``, ``"2 min 05 s"``."""
-    if seconds < EXACT:
+def _duration(seconds: float) -> str:
+    """Write a duration as ``"0.4 s"``, ``"31 s"`` or ``"2 min 05 s"``."""
+    if seconds < TENTHS_BELOW:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
-def _said(value: Any) -> object:
-    """A parameter's value as one says it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value
-
-
-def _stars(image: GeneratedImage) -> str:
-    rating = min(5, max(0, image.rating))
-    parts = []
-    if rating:
-        stars = "★" * rating + "☆" * (5 - rating)
-        parts.append(f'<span role="img" aria-label="{rating} of 5 stars">{stars}</span>')
-    if image.favourite:
-        parts.append("favourite")
-    return " · ".join(parts)
+    return duration(round(seconds))

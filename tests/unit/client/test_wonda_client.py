@@ -213,7 +213,7 @@ IMPORTED = """
 import sys, asyncio
 run = asyncio.run
 {line}
-heavy = ("ipywidgets", "IPython", "PIL", "starlette", "nest_asyncio", {more})
+heavy = ("ipywidgets", "IPython", "PIL", "jinja2", "starlette", "nest_asyncio", {more})
 print([name for name in heavy if name in sys.modules], asyncio.run is run)
 """
 
@@ -232,6 +232,12 @@ def test_importing_is_light_and_patches_nothing():
     assert python(package).strip() == "[] True"
     client = IMPORTED.format(line="from wonda_widgets import Wonda, Job", more="")
     assert python(client).strip() == "[] True"
+
+
+def test_a_sandbox_does_not_load_the_template_engine():
+    line = "import wonda_widgets; wonda_widgets.Wonda.sandbox().close()"
+    code = f"{line}; import sys; print('jinja2' in sys.modules)"
+    assert python(code).strip() == "False"
 
 
 def test_an_interpreter_with_running_jobs_ends_at_once_and_quietly():

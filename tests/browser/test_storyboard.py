@@ -246,7 +246,7 @@ def test_on_paper(opened, story, scheme):
     )
     assert (ink, paper) == ("rgb(29, 29, 34)", "rgb(255, 255, 255)")
     address = page.evaluate(
-        "getComputedStyle(document.querySelector('.told a'), '::after').content"
+        "getComputedStyle(document.querySelector('.post-facts a'), '::after').content"
     )
     assert "/posts/" in address
     expect(page.locator(".choose").first).to_be_hidden()

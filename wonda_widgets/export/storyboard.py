@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .storyboard_page import Look
+    from .storyboard_page import PreviewOrReason
     from .timeline import EditEvent, ImageTimeline
 
 MOST = 200  # images; more than that nobody looks through
@@ -173,7 +173,7 @@ async def render(
         clean=history.without_key,
     )
     looks = await _looks(history, board)
-    return await event_loop.to_thread(storyboard_page.written, board, looks)
+    return await event_loop.to_thread(storyboard_page.render, board, looks)
 
 
 async def _image(history: Source, each: GeneratedImage | Job) -> GeneratedImage:
@@ -192,18 +192,18 @@ async def _image(history: Source, each: GeneratedImage | Job) -> GeneratedImage:
 # ---------------------------------------------------------------- small copies
 
 
-async def _looks(history: Source, board: Board) -> list[dict[str, Look]]:
+async def _looks(history: Source, board: Board) -> list[dict[str, PreviewOrReason]]:
     """Of each chapter, small copies by media id, or why there is none."""
     shown = [_shown(chapter) for chapter in board.chapters]
     words = await event_loop.to_thread(
-        storyboard_page.written,
+        storyboard_page.render,
         board,
         [dict.fromkeys(["", *(change.media_id for change in some)], EMPTY) for some in shown],
     )
     budget = _budget(sum(1 + len(some) for some in shown), len(words))
     turn = asyncio.Semaphore(files.MAX_CONCURRENT)
 
-    async def one(chapter: ImageTimeline, changes: list[EditEvent]) -> dict[str, Look]:
+    async def one(chapter: ImageTimeline, changes: list[EditEvent]) -> dict[str, PreviewOrReason]:
         async with turn:
             return await _looks_of(history, chapter.image, changes, budget)
 
@@ -225,10 +225,10 @@ def _budget(count: int, words: int) -> int:
 
 async def _looks_of(
     history: Source, image: GeneratedImage, changes: list[EditEvent], budget: int
-) -> dict[str, Look]:
+) -> dict[str, PreviewOrReason]:
     """An image's own copy (under no id) and those of its edits."""
     original = b""
-    looks: dict[str, Look] = {}
+    looks: dict[str, PreviewOrReason] = {}
     try:
         original = await history.original(image)
         looks[""] = await decode_threads.run(_small, original, budget)

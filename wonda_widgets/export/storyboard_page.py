@@ -17,11 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import schema, stories
-from .imaging.preview import Preview
-from .models import duration
-from .replies import mended
-from .stories import DONE
+from ..http.responses import mended
+from ..imaging.preview import Preview
+from ..models import duration, parameters
+from . import timeline
+from .timeline import DONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
-    from .stories import Change, Chapter, Post
+    from .timeline import EditEvent, ImageTimeline, TimelinePost
 
-    Look = Preview | str
+    PreviewOrReason = Preview | str
 
 STATIC = Path(__file__).parent / "static"
 
@@ -57,7 +57,7 @@ class Board:
     Attributes
     ----------
     title : str
-    chapters : sequence of Chapter
+    chapters : sequence of ImageTimeline
     written_at : datetime.datetime
         Aware. The page shows all times in its time zone.
     is_sandbox : bool
@@ -67,23 +67,23 @@ class Board:
     """
 
     title: str
-    chapters: Sequence[Chapter]
+    chapters: Sequence[ImageTimeline]
     written_at: datetime
     is_sandbox: bool = False
     clean: Callable[[str], str] = str
 
 
-def written(board: Board, looks: Sequence[Mapping[str, Look]]) -> bytes:
+def render(board: Board, previews: Sequence[Mapping[str, PreviewOrReason]]) -> bytes:
     """Render a storyboard as the bytes of an HTML file.
 
     Parameters
     ----------
     board : Board
-    looks : list of dict
+    previews : list of dict
         For each chapter the previews to show: its own under ``""``, those of its edits under
         their media ids. A string in place of a preview says why there is none.
     """
-    return _template().render(_Data(board).page(looks)).encode()
+    return _template().render(_Data(board).page(previews)).encode()
 
 
 @cache
@@ -116,25 +116,27 @@ class _Data:
     def __init__(self, board: Board) -> None:
         self._board = board
 
-    def page(self, looks: Sequence[Mapping[str, Look]]) -> dict[str, Any]:
+    def page(self, previews: Sequence[Mapping[str, PreviewOrReason]]) -> dict[str, Any]:
         board = self._board
         days = {self._local(at).date() for at in _times(board.chapters)}
         days = days or {board.written_at.date()}
         offset = f"{board.written_at:%z}"
         return {
             "title": self._line(board.title),
-            "summary": stories.summary(board.chapters),
+            "summary": timeline.summary(board.chapters),
             "is_sandbox": board.is_sandbox,
             "written_at": board.written_at,
             "utc_offset": f"{offset[:3]}:{offset[3:5]}" if offset.strip("+-0") else "",
             "only_day": days.pop() if len(days) == 1 else None,
-            "images": list(map(self._image, board.chapters, looks)),
+            "images": list(map(self._image, board.chapters, previews)),
             "style": _asset("storyboard.css"),
             "script": _asset("storyboard.js"),
         }
 
-    def _image(self, chapter: Chapter, looks: Mapping[str, Look]) -> dict[str, Any]:
-        image = chapter.picture
+    def _image(
+        self, chapter: ImageTimeline, previews: Mapping[str, PreviewOrReason]
+    ) -> dict[str, Any]:
+        image = chapter.image
         heading = self._line(image.prompt, LONGEST_HEADING)
         prompt = self._text(image.prompt)
         params = [("model", image.model)] if image.model else []
@@ -150,26 +152,26 @@ class _Data:
             "note": self._text(image.note),
             "asked_at": chapter.asked_at and self._local(chapter.asked_at),
             "statuses": self._statuses(chapter),
-            "columns": min(3, len(looks)),
-            "original": self._preview(chapter, image.media.media_id or "", looks.get("", "")),
+            "columns": min(3, len(previews)),
+            "original": self._preview(chapter, image.media.media_id or "", previews.get("", "")),
             "edits": [
-                self._edit(chapter, change, looks.get(change.media_id))
+                self._edit(chapter, change, previews.get(change.media_id))
                 for change in chapter.changes
             ],
             "posts": list(map(self._post, chapter.posts)),
         }
 
     def _param(self, name: str, value: object) -> tuple[str, str]:
-        label = schema.humanized(self._line(name))
+        label = parameters.humanize(self._line(name))
         text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
         return self._line(label), self._line(text)
 
-    def _statuses(self, chapter: Chapter) -> list[tuple[str, float]]:
+    def _statuses(self, chapter: ImageTimeline) -> list[tuple[str, float]]:
         """List each status with the seconds from the request to it."""
         if chapter.asked_at is None:
             return []
         if not chapter.moments:
-            seconds = chapter.picture.seconds
+            seconds = chapter.image.seconds
             return [("done", seconds)] if 0 < seconds < math.inf else []
         return [
             (
@@ -179,28 +181,32 @@ class _Data:
             for each in chapter.moments
         ]
 
-    def _edit(self, chapter: Chapter, change: Change, look: Look | None) -> dict[str, Any]:
+    def _edit(
+        self, chapter: ImageTimeline, change: EditEvent, preview: PreviewOrReason | None
+    ) -> dict[str, Any]:
         media_id = change.media_id
         posted = (post.media_ids for post in chapter.posts if post.is_posted)
         return {
             "operations": list(map(self._line, change.words)),
             "at": self._local(change.at),
             "is_posted": any(media_id in media_ids for media_ids in posted),
-            "preview": None if look is None else self._preview(chapter, media_id, look),
+            "preview": None if preview is None else self._preview(chapter, media_id, preview),
         }
 
-    def _preview(self, chapter: Chapter, media_id: str, look: Look) -> dict[str, Any]:
-        if not isinstance(look, Preview):
-            return {"src": "", "alt": "", "missing": look}
+    def _preview(
+        self, chapter: ImageTimeline, media_id: str, preview: PreviewOrReason
+    ) -> dict[str, Any]:
+        if not isinstance(preview, Preview):
+            return {"src": "", "alt": "", "missing": preview}
         of_posts = (post.alt_text for post in chapter.posts if post.media_ids == (media_id,))
         return {
-            "src": f"data:{look.mime_type};base64,{base64.b64encode(look.data).decode()}",
-            "alt": self._line(next(filter(None, of_posts), chapter.picture.prompt), LONGEST_ALT),
-            "width": look.width,
-            "height": look.height,
+            "src": f"data:{preview.mime_type};base64,{base64.b64encode(preview.data).decode()}",
+            "alt": self._line(next(filter(None, of_posts), chapter.image.prompt), LONGEST_ALT),
+            "width": preview.width,
+            "height": preview.height,
         }
 
-    def _post(self, post: Post) -> dict[str, Any]:
+    def _post(self, post: TimelinePost) -> dict[str, Any]:
         # If nobody knows when it was posted, the page says when that was requested.
         at = post.scheduled_for if post.state == "scheduled" else post.ended_at
         address = post.permalink or ""
@@ -233,7 +239,7 @@ class _Data:
             return at
 
 
-def _times(chapters: Iterable[Chapter]) -> Iterable[datetime]:
+def _times(chapters: Iterable[ImageTimeline]) -> Iterable[datetime]:
     """List every time that the page may show."""
     for chapter in chapters:
         if chapter.asked_at:

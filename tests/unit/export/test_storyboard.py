@@ -104,7 +104,7 @@ def written(image=None, posts=(), title="Board", looks=None, changes=()):
         image=image or made(), asked_at=AT, posts=tuple(posts), changes=tuple(changes)
     )
     board = storyboard_page.Board(title=title, chapters=[chapter], written_at=AT)
-    return storyboard_page.written(board, [looks or {"": PIXEL}])
+    return storyboard_page.render(board, [looks or {"": PIXEL}])
 
 
 def assert_harmless(page):
@@ -228,12 +228,12 @@ def test_its_times_read_as_a_line():
     ]
     chapter = timeline.ImageTimeline(image=made(), asked_at=AT, moments=tuple(moments))
     board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT)
-    read = Read(storyboard_page.written(board, [{"": PIXEL}]))
+    read = Read(storyboard_page.render(board, [{"": PIXEL}]))
     assert "asked 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in read.text
     assert "24 November 2026 · times in UTC" in read.text
     later = replace(chapter, asked_at=AT + timedelta(days=1), moments=())
     board = storyboard_page.Board(title="T", chapters=[chapter, later], written_at=AT)
-    read = Read(storyboard_page.written(board, [{"": PIXEL}] * 2))
+    read = Read(storyboard_page.render(board, [{"": PIXEL}] * 2))
     assert "asked 25 November 2026, 10:02:11" in read.text
 
 
@@ -242,7 +242,7 @@ def test_the_ends_of_the_calendar_break_nothing(odd):
     at = odd.replace(tzinfo=UTC)
     chapter = timeline.ImageTimeline(image=made(seconds=float("nan"), rating=99), asked_at=at)
     board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT.astimezone())
-    assert storyboard_page.written(board, [{"": PIXEL}])
+    assert storyboard_page.render(board, [{"": PIXEL}])
 
 
 # ---------------------------------------------------------------- a whole board

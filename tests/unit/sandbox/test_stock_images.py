@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
-"""What the sandbox's painter promises, whatever the images look like."""
-========
 """The sandbox's images: sizes, determinism, and what changes with prompt, model and seed."""
->>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
 
 import hashlib
 import io
@@ -71,13 +67,8 @@ def test_another_model_gives_another_image(prompt):
 
 
 def test_parameters_change_the_image():
-<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
-    one = paint("sea", 96, 96, params={"seed": 1})
-    assert difference(one, paint("sea", 96, 96, params={"seed": 2})) > 2
-========
     one = render("sea", 96, 96, params={"seed": 1})
     assert difference(one, render("sea", 96, 96, params={"seed": 2})) > 2
->>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
@@ -110,11 +101,7 @@ def test_an_image_without_area_is_refused(size):
         render("sea", *size)
 
 
-<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
-def test_a_named_colour_steers_the_image():
-========
 def test_a_named_colour_changes_the_colours():
->>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
     def mean(colour):
         return ImageStat.Stat(render(f"{colour} mountain", 96, 96)).mean
 
@@ -143,11 +130,7 @@ def test_gradients_have_no_bands():
 
 
 def test_the_image_is_marked_in_a_corner():
-<<<<<<<< HEAD:tests/unit/sandbox/test_painter.py
-    image = paint("the grammar of patience", 400, 400)
-========
     image = render("the grammar of patience", 400, 400)
->>>>>>>> 75d58c4 (Make the sandbox's images from stock scenes):tests/unit/test_stock_images.py
     assert image.crop((330, 375, 400, 400)).convert("L").getextrema()[0] < 255
     assert len(set(image.crop((330, 375, 400, 400)).convert("L").tobytes())) > 8
 

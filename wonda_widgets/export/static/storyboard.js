@@ -1,86 +1,87 @@
-// Looking closely and side by side. The page is whole without it: only what this adds needs it.
+// Adds a full-size view and a side-by-side comparison. The page is complete without it.
 (() => {
   "use strict";
 
-  const element = (tag, facts = {}, ...children) => {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(facts)) made.setAttribute(name, value);
-    made.append(...children);
-    return made;
+  const element = (tag, attributes = {}, ...children) => {
+    const created = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) created.setAttribute(name, value);
+    created.append(...children);
+    return created;
   };
-  const button = (label, act, facts = {}) => {
-    const made = element("button", { type: "button", ...facts }, label);
-    made.addEventListener("click", act);
-    return made;
+  const button = (label, onClick, attributes = {}) => {
+    const created = element("button", { type: "button", ...attributes }, label);
+    created.addEventListener("click", onClick);
+    return created;
   };
 
   const images = [...document.querySelectorAll("figure > img")];
   if (!images.length || !HTMLDialogElement.prototype.showModal) return;
 
-  const at = element("p", { class: "at", role: "status" });
-  const back = button("Previous", () => step(-1));
-  const forth = button("Next", () => step(1));
+  const position = element("p", { class: "position", role: "status" });
+  const previous = button("Previous", () => step(-1));
+  const next = button("Next", () => step(1));
   const close = button("Close", () => dialog.close());
   const shown = element("div", { class: "shown" });
-  const bar = element("div", { class: "bar" }, at, back, forth, close);
+  const bar = element("div", { class: "bar" }, position, previous, next, close);
   const dialog = element("dialog", { "aria-label": "Image" }, bar, shown);
   const hint = element("p", { class: "hint", role: "status" });
   document.querySelector("main").append(hint, dialog);
 
-  let current = 0;
-  let chosen = [];
+  let current = 0; // index of the image in the full-size view
+  let selected = []; // at most two images to compare
 
-  const copy = (image) => {
+  const clone = (node) => node.cloneNode(true);
+  const isText = (node) => node.nodeName !== "BUTTON";
+  const figureOf = (image) => {
     const heading = image.closest("article").querySelector("h2").textContent;
     const caption = image.closest("figure").querySelector("figcaption");
-    const words = element("figcaption", { dir: "auto" }, heading);
-    if (caption) words.append(element("br"), ...[...caption.childNodes].filter(isWords).map(clone));
-    return element("figure", {}, clone(image), words);
+    const text = element("figcaption", { dir: "auto" }, heading);
+    if (caption) text.append(element("br"), ...[...caption.childNodes].filter(isText).map(clone));
+    return element("figure", {}, clone(image), text);
   };
-  const clone = (node) => node.cloneNode(true);
-  const isWords = (node) => node.nodeName !== "BUTTON";
 
   const show = (some) => {
-    shown.replaceChildren(...some.map(copy));
-    const alone = some.length === 1;
-    back.hidden = forth.hidden = !alone || images.length < 2;
-    at.textContent = alone ? `${current + 1} of ${images.length}` : "Side by side";
-    dialog.setAttribute("aria-label", alone ? "Image" : "Two images side by side");
+    shown.replaceChildren(...some.map(figureOf));
+    const single = some.length === 1;
+    previous.hidden = next.hidden = !single || images.length < 2;
+    position.textContent = single ? `${current + 1} of ${images.length}` : "Side by side";
+    dialog.setAttribute("aria-label", single ? "Image" : "Two images side by side");
     if (!dialog.open) dialog.showModal();
   };
-  const look = (index) => {
+  const open = (index) => {
     current = (index + images.length) % images.length;
     show([images[current]]);
   };
   const step = (by) => {
-    if (!back.hidden) look(current + by);
+    if (!previous.hidden) open(current + by);
   };
 
-  const choose = (image) => {
-    chosen = chosen.includes(image)
-      ? chosen.filter((other) => other !== image)
-      : [...chosen, image];
-    if (chosen.length === 2) show(chosen);
-    tell();
+  const toggle = (image) => {
+    selected = selected.includes(image)
+      ? selected.filter((other) => other !== image)
+      : [...selected, image];
+    if (selected.length === 2) show(selected);
+    renderSelection();
   };
-  const tell = () => {
-    for (const [index, each] of choices.entries()) {
-      each.setAttribute("aria-pressed", String(chosen.includes(images[index])));
+  const renderSelection = () => {
+    for (const [index, each] of compareButtons.entries()) {
+      each.setAttribute("aria-pressed", String(selected.includes(images[index])));
     }
-    hint.textContent = chosen.length === 1 ? "One is chosen. Choose another to compare them." : "";
+    hint.textContent =
+      selected.length === 1 ? "One is chosen. Choose another to compare them." : "";
   };
 
-  const choices = images.map((image, index) => {
-    const open = button("", () => look(index), { class: "open", "aria-haspopup": "dialog" });
-    image.replaceWith(open);
-    open.append(image);
+  const compareButtons = images.map((image, index) => {
+    const opener = button("", () => open(index), { class: "open", "aria-haspopup": "dialog" });
+    image.replaceWith(opener);
+    opener.append(image);
     const label = `Compare: ${image.alt}`;
-    const facts = { class: "choose", "aria-label": label, "aria-pressed": "false" };
-    const choice = button("Compare", () => choose(image), facts);
-    choice.hidden = images.length < 2;
-    const caption = open.parentElement.querySelector("figcaption");
-    (caption ?? open).after(choice);
-    return choice;
+    const attributes = { class: "choose", "aria-label": label, "aria-pressed": "false" };
+    const compare = button("Compare", () => toggle(image), attributes);
+    compare.hidden = images.length < 2;
+    const caption = opener.parentElement.querySelector("figcaption");
+    (caption ?? opener).after(compare);
+    return compare;
   });
 
   dialog.addEventListener("keydown", (event) => {
@@ -90,11 +91,14 @@
     step(by);
   });
   dialog.addEventListener("close", () => {
-    const alone = chosen.length < 2;
-    const last = alone ? images[current].parentElement : choices[images.indexOf(chosen[1])];
-    if (!alone) chosen = [];
-    tell();
+    const single = selected.length < 2;
+    // The image or the "Compare" button that was used last gets the focus back.
+    const last = single
+      ? images[current].parentElement
+      : compareButtons[images.indexOf(selected[1])];
+    if (!single) selected = [];
+    renderSelection();
     shown.replaceChildren();
-    last.focus(); // where one was when one went on
+    last.focus();
   });
 })();

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import threading
+from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -16,6 +19,7 @@ import pytest
 
 from wonda_widgets.client import selection
 from wonda_widgets.jobs.job import Clock
+from wonda_widgets.sandbox import state
 from wonda_widgets.utils import event_loop, open_clients
 
 KEY = "sk_" + "5a" * 32
@@ -109,6 +113,37 @@ def _no_key(monkeypatch):
 def _own_journal(monkeypatch, tmp_path):
     """No test writes into what a person did, and none finds what another one did."""
     monkeypatch.setenv("WONDA_JOURNAL", str(tmp_path / "journal.db"))
+
+
+@cache
+def _cached_stock_images():
+    """Wrap the sandbox's renderer so that it renders equal images once per worker.
+
+    Rendering and encoding take most of the time of many tests, and most prompts are the same.
+    """
+    from wonda_widgets.sandbox import stock_images
+
+    @lru_cache(maxsize=64)  # about 1 MB each
+    def encoded(prompt, width, height, model, params):
+        image = stock_images.render(prompt, width, height, model=model, params=json.loads(params))
+        return stock_images.encode_png(image)
+
+    def render(prompt, width, height, *, model="", params=None):
+        return encoded(prompt, width, height, model, json.dumps(params or {}, sort_keys=True))
+
+    return SimpleNamespace(render=render, encode_png=bytes, size_for=stock_images.size_for)
+
+
+@pytest.fixture(autouse=True)
+def _images_rendered_once(monkeypatch, request):
+    if "unit" in request.node.path.parts:  # the contract tests check the renderer itself
+        monkeypatch.setattr(state, "_stock_images", _cached_stock_images)
+
+
+@pytest.fixture
+def no_retry_pause(monkeypatch):
+    """Retry a request at once, so that a test does not wait for the pauses."""
+    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture

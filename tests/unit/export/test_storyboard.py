@@ -1,6 +1,7 @@
 """The storyboard: one page that anybody can open, and nothing in it that runs or asks."""
 
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -527,8 +528,10 @@ def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, images, tmp
     assert not list(tmp_path.glob("*.html"))
 
 
-def test_without_a_client_it_is_the_environment_s_or_the_sandbox_s(tmp_path, quick_polls):  # noqa: ARG001
-
+@pytest.mark.usefixtures("quick_polls")
+def test_without_a_client_it_is_the_environment_s_or_the_sandbox_s(tmp_path, monkeypatch):
+    sandbox = functools.partial(ww.AsyncWonda.sandbox, seconds=0.01)
+    monkeypatch.setattr(ww.AsyncWonda, "sandbox", sandbox)
     shared = selection.default()
     job = event_loop.run_blocking(shared.images.generate(model="z-image", prompt="A pier"))
     job.wait()

@@ -74,6 +74,7 @@ def full(part, _data):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.usefixtures("quick_polls")
 @pytest.mark.parametrize("kind", ["csv", "json", "html"])
 def test_the_next_try_has_the_name_that_was_asked_for(tmp_path, monkeypatch, kind):
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
@@ -88,6 +89,7 @@ def test_the_next_try_has_the_name_that_was_asked_for(tmp_path, monkeypatch, kin
     assert names(tmp_path) == [f"story.{kind}"]
 
 
+@pytest.mark.usefixtures("quick_polls")
 def test_a_folder_that_was_not_finished_has_none_of_its_files(tmp_path, monkeypatch):
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         for prompt in ("A harbour", "A pier", "A lake", "A reef", "A ship"):

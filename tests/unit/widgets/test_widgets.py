@@ -581,6 +581,7 @@ def test_the_same_post_again_asks_and_posts_only_if_it_is_wanted(publisher, sett
     assert len(sandbox_of(wonda).store.publishes) == 2
 
 
+@pytest.mark.usefixtures("no_retry_pause")
 def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda):
     sandbox = sandbox_of(wonda)
     sandbox.faults.add("GET", "/instagram/publishes", 503, times=99)

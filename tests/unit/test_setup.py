@@ -75,17 +75,22 @@ def ready(said):
     return said.returncode == 0 and said.stdout.endswith("ran\n")
 
 
-def test_without_ensurepip_it_names_the_package_and_can_be_run_again(checkout, tmp_path):
+@pytest.fixture
+def no_ensurepip(tmp_path):
+    """A PYTHONPATH that puts Debian's `venv` in front of Python's own."""
     fake = tmp_path / "debian" / "venv"
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text("from .__main__ import create\n")
     (fake / "__main__.py").write_text(NO_ENSUREPIP)
-    said = set_up(checkout, PYTHONPATH=str(fake.parent))
+    return str(fake.parent)
+
+
+def test_without_ensurepip_it_names_the_package(checkout, no_ensurepip):
+    said = set_up(checkout, PYTHONPATH=no_ensurepip)
     assert said.returncode == 1
     assert "python3-venv" in said.stderr
     assert "Traceback" not in said.stderr
     assert not (checkout / ".venv").exists()
-    assert ready(set_up(checkout))
 
 
 def test_an_environment_without_pip_is_made_anew(checkout):
@@ -103,8 +108,11 @@ def test_an_environment_whose_python_does_not_start_is_made_anew(checkout):
     assert ready(set_up(checkout))
 
 
-def test_an_environment_is_made_once(checkout):
-    assert "Making" in set_up(checkout).stdout
+def test_an_environment_is_made_once_also_after_a_failed_attempt(checkout, no_ensurepip):
+    assert set_up(checkout, PYTHONPATH=no_ensurepip).returncode == 1
+    made = set_up(checkout)
+    assert ready(made)
+    assert "Making" in made.stdout
     again = set_up(checkout)
     assert ready(again)
     assert "Making" not in again.stdout

@@ -143,7 +143,7 @@ def _images_rendered_once(monkeypatch, request):
 @pytest.fixture
 def no_retry_pause(monkeypatch):
     """Retry a request at once, so that a test does not wait for the pauses."""
-    monkeypatch.setattr("wonda_widgets.retries.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
 
 
 @pytest.fixture

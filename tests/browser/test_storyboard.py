@@ -11,6 +11,9 @@ from msgspec.structs import replace
 from playwright.sync_api import expect
 
 import wonda_widgets as ww
+from wonda_widgets.api.accounts import AsyncAccounts
+from wonda_widgets.api.history import AsyncHistory
+from wonda_widgets.api.media import AsyncMedia
 from wonda_widgets.client.edit import (
     Crop,
     Edit,
@@ -179,7 +182,8 @@ def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, images, tmp_path
 
     ids = [wonda.accounts.instagram()[0].instagram_account_id]
     monkeypatch.setattr(type(wonda._async.accounts), "instagram", named)
-    history = type(wonda._async.history).of_core(wonda._async._core)  # it knows no names yet
+    core = wonda._async._core
+    history = AsyncHistory(core, AsyncMedia(core), AsyncAccounts(core))  # it knows no names yet
     evil = replace(images[0], prompt=EVIL, model=EVIL, params={EVIL: EVIL}, note=EVIL)
     caption = EVIL.replace("\ud83d", "")
     wonda.publish.instagram(

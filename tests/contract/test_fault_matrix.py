@@ -17,7 +17,7 @@ BASE = "/api/v1"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch, quick_polls):  # noqa: ARG001
-    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
 
 
 @pytest.fixture

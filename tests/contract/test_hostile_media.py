@@ -35,8 +35,8 @@ NAMES = {"api.example": "1.1.1.1", "evil.example": "127.0.0.1"}
 def getaddrinfo(host, *rest, **more):
     return real(NAMES.get(host, host), *rest, **more)
 socket.getaddrinfo = getaddrinfo
-downloads.SECONDS = float(seconds)
-retries.FIRST_PAUSE = 0.01
+downloads.TIMEOUT_SECONDS = float(seconds)
+retries.FIRST_DELAY = 0.01
 
 def peak():
     try:

@@ -318,7 +318,7 @@ class Connection:
 
 
 def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkeypatch):
-    monkeypatch.setattr(ssrf_guard, "NEXT_ADDRESS", 0.001)
+    monkeypatch.setattr(ssrf_guard, "NEXT_ADDRESS_DELAY_DELAY", 0.001)
 
     async def both():
         late, quick, go = Connection(), Connection(), asyncio.Event()
@@ -332,7 +332,7 @@ def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkey
                     return late  # it was connected at this very moment
             return quick
 
-        assert await ssrf_guard._first(["silent", "quick"], connect) is quick
+        assert await ssrf_guard._first_to_answer(["silent", "quick"], connect) is quick
         await asyncio.wait_for(go.wait(), 5)
         await asyncio.wait_for(late.closed.wait(), 5)
         assert not quick.closed.is_set()
@@ -346,7 +346,7 @@ def test_if_none_answers_that_is_told():
 
     async def neither():
         with pytest.raises(httpcore.ConnectError, match="b"):
-            await ssrf_guard._first(["a", "b"], connect)
+            await ssrf_guard._first_to_answer(["a", "b"], connect)
 
     asyncio.run(neither())
 
@@ -355,7 +355,7 @@ def test_a_silent_look_up_ends_with_the_timeout(monkeypatch):
     async def resolved(_host, _port):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(public_addresses, "resolved", resolved)
+    monkeypatch.setattr(public_addresses, "resolve", resolved)
 
     async def connect():
         with pytest.raises(httpcore.ConnectTimeout):

@@ -215,7 +215,14 @@ class Kernels(RuleBasedStateMachine):
     def check(self):
         for job in self.wonda.jobs.recent(1000):
             if job.kind == "publish" and job.id is None and not job.done:
-                assert self.wonda.publish.check(job).posted is not None
+                # A post of another image with this caption may be an edit of the same image.
+                similar = [
+                    post
+                    for post in self.service.posts
+                    if post["caption"] == job.request["caption"]
+                    and post["mediaId"] != job.request["mediaId"]
+                ]
+                assert self.wonda.publish.check(job).posted is not None or similar
 
     @rule()
     def restart(self):

@@ -129,7 +129,7 @@ class Requests(RuleBasedStateMachine):
         self.patch.setattr(monotonic_clock, "seconds", lambda: self.running)
         self.patch.setattr(monotonic_clock, "clock", lambda: f"start {self.starts}")
         self.patch.setattr(Job, "_start", lambda _job: None)  # asked only when a rule says so
-        self.patch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
+        self.patch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
         self.patch.setattr(submission, "CLOSING", 0.01)
         self.clients: dict[str, ww.Wonda] = {}
         self.wishes: Counter[str] = Counter()

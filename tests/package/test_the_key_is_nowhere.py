@@ -322,7 +322,7 @@ def service(served, monkeypatch):
     server, base_url = served(seconds=0.05, key=KEY)
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", base_url)
-    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.01)
     return server
 
 
@@ -463,7 +463,7 @@ def test_no_traceback_nor_output_of_a_typed_key(service, monkeypatch, failure, c
     error = caught.value
     error.__traceback__ = error.__traceback__.tb_next  # this test holds it itself
     shown = rendered(error)
-    assert "connecting.py" in shown
+    assert "connect.py" in shown
     assert_absent(text, shown, "the traceback")
     assert_absent(text, caplog.text, "the log")
     assert_absent(text, "".join(capsys.readouterr()), "what is printed")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import msgspec
 
 from ..errors import InvalidInputError
-from ..http.transport import to_json_values
+from ..http.request_body import to_json_values
 from ..jobs.generation import GENERATION, read_reply, request_body
 from ..jobs.idempotency import (
     RECHECK_SECONDS,

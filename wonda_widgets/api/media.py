@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ..errors import InvalidInputError, UnsafeMediaError
-from ..http.transport import to_json_values
+from ..http.request_body import to_json_values
 from ..jobs.submission import (
     Core,
     Operation,

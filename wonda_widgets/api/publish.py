@@ -16,7 +16,7 @@ from ..errors import (
     UnexpectedReplyError,
     WondaError,
 )
-from ..http.responses import says_that_it_failed
+from ..http.responses import reports_failure
 from ..jobs.submission import (
     Core,
     Operation,
@@ -194,7 +194,7 @@ class AsyncPublish:
         InvalidInputError
             If it cannot be, by the service's clock as far as that is known.
         """
-        now = datetime.now(UTC) + timedelta(seconds=self._core.transport.ahead)
+        now = datetime.now(UTC) + timedelta(seconds=self._core.transport.clock.offset)
         return posting_time.parse(scheduled_at, now)
 
     async def _is_image(self, media_id: str) -> bool:
@@ -362,7 +362,7 @@ def _made(raw: Any) -> SubmitResult:
     reply = parse(raw, CarouselReply)
     if reply.output_job_id:
         return SubmitResult(reply.output_job_id, reply.status or "")
-    if reply.status not in {None, "succeeded"} or says_that_it_failed(raw):
+    if reply.status not in {None, "succeeded"} or reports_failure(raw):
         return SubmitResult("")  # it says that it is not done, or not well: nobody knows
     post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
     return SubmitResult(post, reply=raw, final=True)

@@ -495,6 +495,6 @@ def _seats(wonda: Wonda) -> list[str]:
     seats = [each for each in found if each.seat_plan_code]
     used = {True: ", which is used", False: ": set WONDA_ORG={} to use it"}
     return [
-        f"in {organization.said(each)}{used[each.slug == wonda.org].format(each.slug)}"
+        f"in {organization.describe(each)}{used[each.slug == wonda.org].format(each.slug)}"
         for each in seats
     ]

@@ -75,7 +75,7 @@ def settings_of(client: Client) -> ClientSettings:
             "This sandbox lives within its process, where no other one reaches it. Serve one with "
             "`wonda-widgets sandbox`, and use ww.Wonda.served_sandbox(address)."
         )
-    if not core.transport.by_network:
+    if not core.transport.uses_network:
         raise TypeError(
             "A client with a transport of its own stays in its process. Make one in each worker, "
             "with a transport of its own there."

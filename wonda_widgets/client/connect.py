@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from .. import credentials
 from ..errors import AuthenticationError, InvalidInputError
 from ..errors.console_text import printable
-from ..http.transport import DEFAULT_BASE_URL, Transport, checked_base_url
+from ..http.base_url import DEFAULT_BASE_URL, normalize_base_url
+from ..http.transport import Transport
 from ..models import Account, parse
 from ..utils import event_loop
 
@@ -65,7 +66,9 @@ def disconnect() -> None:
 
 def ask(*, keyring: bool, base_url: str | None) -> bool:
     """Do what `connect` does; gives whether the key is kept where it was to be."""
-    address = checked_base_url(base_url or credentials.address_of_environment() or DEFAULT_BASE_URL)
+    address = normalize_base_url(
+        base_url or credentials.address_of_environment() or DEFAULT_BASE_URL
+    )
     host = urlsplit(address).netloc
     key = _asked(f"Wonda API key for {host}: ")
     if key is not None and not key.is_blank and not key.is_usual:

@@ -19,7 +19,8 @@ from ..api.publish import AsyncPublish, Publish
 from ..errors import InvalidInputError
 from ..errors.console_text import printable
 from ..http import organization
-from ..http.transport import DEFAULT_BASE_URL, Transport, checked_base_url
+from ..http.base_url import DEFAULT_BASE_URL, normalize_base_url
+from ..http.transport import Transport
 from ..jobs.submission import Core, on_package_loop
 from ..journal.database import MEMORY
 from ..journal.journal import Journal
@@ -104,8 +105,8 @@ class AsyncWonda:
         key = credentials.wrapped(api_key)
         del api_key  # a traceback may print what a frame holds
         key, address = credentials.find(key, base_url)
-        self.base_url = checked_base_url(address or DEFAULT_BASE_URL)
-        self.org = organization.chosen(org)
+        self.base_url = normalize_base_url(address or DEFAULT_BASE_URL)
+        self.org = organization.choose(org)
         if journal is None and transport is not None:
             journal = MEMORY  # a test does not write into what a person did
         shared = isinstance(journal, Journal)
@@ -178,7 +179,7 @@ class AsyncWonda:
         journal : path, ``":memory:"`` or Journal, optional
             As of `AsyncWonda`.
         """
-        if checked_base_url(base_url) == DEFAULT_BASE_URL:
+        if normalize_base_url(base_url) == DEFAULT_BASE_URL:
             raise InvalidInputError(
                 "base_url", "This is the service itself, no sandbox.", "Use Wonda(key)."
             )

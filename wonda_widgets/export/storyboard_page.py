@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..http.responses import mended
+from ..http.responses import replace_lone_surrogates
 from ..imaging.preview import Preview
 from ..models import duration, parameters
 from . import timeline
@@ -229,7 +229,7 @@ class _Data:
 
     def _cleaned(self, value: object) -> str:
         """Remove the API key and characters that are not text."""
-        text = mended(self._board.clean(str(value)))
+        text = replace_lone_surrogates(self._board.clean(str(value)))
         return NOT_TEXT.sub("\ufffd", NEW_LINES.sub("\n", text)).strip()
 
     def _local(self, at: datetime) -> datetime:

@@ -1,8 +1,7 @@
-"""Read the body of a reply, but not more of it than was agreed.
+"""Read the body of a response with a size limit.
 
-Replies are asked for unencoded. A server that zips them all the same is unzipped
-here, a little at a time: httpx would unzip each piece whole, and a piece of
-64 KB may hold 64 MB, or another zipped piece.
+Requests ask for unencoded bodies. If a server compresses all the same, the body is decompressed
+here in small pieces: httpx would decompress each chunk whole, and 64 KB may become 64 MB.
 """
 
 from __future__ import annotations
@@ -17,60 +16,67 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNENCODED = {"Accept-Encoding": "identity"}
-PIECE = 64 * 1024
+PIECE_BYTES = 64 * 1024
 
 
 class TooLargeError(Exception):
-    """The body goes on beyond the bound."""
+    """The body is larger than the limit."""
 
 
-async def body(
-    response: httpx.Response, most: int, headers: dict[bytes, bytes] | None = None
+async def read_body(
+    response: httpx.Response, max_bytes: int, headers: dict[bytes, bytes] | None = None
 ) -> bytes:
-    """The whole body of a streamed reply; `headers` are `lowered`, if that was done already.
+    """Read the whole body of a streamed response.
+
+    Parameters
+    ----------
+    response : httpx.Response
+    max_bytes : int
+    headers : dict, optional
+        From `lowercase_headers`, if that was called already.
 
     Raises
     ------
     TooLargeError
-        If it has more than `most` bytes, or says so.
+        If it has, or announces, more than `max_bytes`.
     httpx.HTTPError
-        If it ends before its end, or is encoded in a way that was not asked for.
+        If it is cut short, or in an encoding that was not requested.
     """
-    headers = lowered(response) if headers is None else headers
+    headers = lowercase_headers(response) if headers is None else headers
     announced = headers.get(b"content-length", b"").decode(errors="replace")
-    if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):  # noqa: PLR2004 - digits
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):  # noqa: PLR2004 - digits
         raise TooLargeError
-    if response.is_stream_consumed:  # one that a test made up is whole already
-        if len(response.content) > most:
+    if response.is_stream_consumed:  # a test's, which is complete already
+        if len(response.content) > max_bytes:
             raise TooLargeError
         return response.content
-    unzip = _unzip(headers.get(b"content-encoding", b"identity"))
-    read = BytesIO()  # its value shares its buffer, so there is no second copy
-    # Not by `aiter_raw`, which counts and checks what is done here.
+    decoder = _decoder(headers.get(b"content-encoding", b"identity"))
+    read = BytesIO()  # `getvalue` shares its buffer, so there is no second copy
+    # Not with `aiter_raw`, which repeats the counting and checks of this function.
     async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        for piece in unzip.pieces(chunk):
+        for piece in decoder.pieces(chunk):
             read.write(piece)
-            if read.tell() > most:
+            if read.tell() > max_bytes:
                 raise TooLargeError
-    unzip.end()
+    decoder.end()
     return read.getvalue()
 
 
-def lowered(response: httpx.Response) -> dict[bytes, bytes]:
-    """The headers of a reply, looked through once; one that comes twice is joined."""
+def lowercase_headers(response: httpx.Response) -> dict[bytes, bytes]:
+    """Give the headers by their lower-case names; a repeated one is joined with a comma."""
     found: dict[bytes, bytes] = {}
     for name, value in response.headers.raw:
-        name = name.lower()  # noqa: PLW2901 - the same, as it is compared
+        name = name.lower()  # noqa: PLW2901 - names are case-insensitive
         found[name] = found[name] + b", " + value if name in found else value
     return found
 
 
-def _unzip(encoding: bytes) -> _Plain:
+def _decoder(encoding: bytes) -> _Plain:
     match encoding.strip().lower():
         case b"identity" | b"":
             return _Plain()
         case b"gzip" | b"x-gzip" | b"deflate":
-            return _Zipped()
+            return _Compressed()
     raise httpx.DecodingError("an encoding that was not asked for")
 
 
@@ -82,20 +88,20 @@ class _Plain:
         pass
 
 
-class _Zipped(_Plain):
+class _Compressed(_Plain):
     def __init__(self) -> None:
-        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as it says itself
+        self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its header
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         while chunk:
             try:
-                yield self._zlib.decompress(chunk, PIECE)
+                yield self._decompressor.decompress(chunk, PIECE_BYTES)
             except zlib.error:
                 raise httpx.DecodingError("damaged") from None
-            if self._zlib.unused_data:
+            if self._decompressor.unused_data:
                 raise httpx.DecodingError("more after its end")
-            chunk = self._zlib.unconsumed_tail
+            chunk = self._decompressor.unconsumed_tail
 
     def end(self) -> None:
-        if not self._zlib.eof:
+        if not self._decompressor.eof:
             raise httpx.RemoteProtocolError("cut short")

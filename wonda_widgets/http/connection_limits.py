@@ -1,49 +1,47 @@
-"""Who may use a connection: of a client's twenty, polls and downloads leave four to the rest.
+"""Limits for concurrent requests: polls and downloads leave some connections to the rest.
 
-httpx's pool looks through all that wait whenever one is served, so with a thousand waiting
-it does little else; those who wait here cost nothing. And a click's request need not wait
-behind all polls and images.
+So a click never waits behind polls and images. Waiting here costs nothing, while httpx's pool
+looks through everything that waits whenever a connection becomes free.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 MAX_CONNECTIONS = 20
-POLLS = 10
-DOWNLOADS = 6
+MAX_POLLS = 10
+MAX_DOWNLOADS = 6
 
 
 class ConnectionLimits:
-    """The connections of one client, on one loop.
-
-    Attributes
-    ----------
-    request, poll, download
-        Wait for one with ``async with``; those who came first have it first.
-    """
+    """Share the connections of one client among its requests, first come, first served."""
 
     def __init__(self) -> None:
-        every = asyncio.Semaphore(MAX_CONNECTIONS)
-        self.request = every
-        self.poll = _Both(asyncio.Semaphore(POLLS), every)
-        self.download = _Both(asyncio.Semaphore(DOWNLOADS), every)
+        self._all = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._polls = asyncio.Semaphore(MAX_POLLS)
+        self._downloads = asyncio.Semaphore(MAX_DOWNLOADS)
 
+    @property
+    def request(self) -> asyncio.Semaphore:
+        """Wait for a connection for any request, with ``async with``."""
+        return self._all
 
-class _Both:
-    """One of few, and of these one of all."""
+    @property
+    def poll(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Wait for a connection for a poll, with ``async with``."""
+        return self._both(self._polls)
 
-    def __init__(self, few: asyncio.Semaphore, every: asyncio.Semaphore) -> None:
-        self._few, self._every = few, every
+    @property
+    def download(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Wait for a connection for a download, with ``async with``."""
+        return self._both(self._downloads)
 
-    async def __aenter__(self) -> None:
-        await self._few.acquire()
-        try:
-            await self._every.acquire()
-        except BaseException:
-            self._few.release()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._every.release()
-        self._few.release()
+    @contextlib.asynccontextmanager
+    async def _both(self, own: asyncio.Semaphore) -> AsyncIterator[None]:
+        async with own, self._all:
+            yield

@@ -17,7 +17,7 @@ from .connection_limits import MAX_CONNECTIONS, ConnectionLimits
 if TYPE_CHECKING:
     from .ssrf_guard import Refused
 
-OWN_HEADERS = {
+DEFAULT_HEADERS = {
     "Accept": "*/*",
     "User-Agent": f"wonda-widgets/{__version__}",
     **body_reader.UNENCODED,
@@ -41,11 +41,11 @@ class Connections:
     ----------
     host : str
         Of the API.
-    places : Places
-        Who may use how many of them; there once `client` was asked for.
+    limits : ConnectionLimits
+        Set when `client` is first called.
     context : ssl.SSLContext
         For TLS; there once `client` was asked for, unless a transport was passed.
-    wire : httpx.AsyncBaseTransport or None
+    direct : httpx.AsyncBaseTransport or None
         What the client sends by; None where only the client itself knows, as there are proxies.
     """
 
@@ -58,7 +58,7 @@ class Connections:
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._media: dict[Refused, httpx.AsyncClient] = {}
-        self.wire: httpx.AsyncBaseTransport | None = None
+        self.direct: httpx.AsyncBaseTransport | None = None
         self._pid = os.getpid()
         self.closed = False
         event_loop.reset_after_fork(self)
@@ -66,16 +66,16 @@ class Connections:
 
     def renew(self) -> None:
         """Leave the connections, in a forked child, to the parent: closing one would end both."""
-        event_loop.drop_tasks((self._client, self._media, self.wire))
+        event_loop.drop_tasks((self._client, self._media, self.direct))
         self._client, self._media = None, {}
         self._pid = os.getpid()
 
     @property
-    def by_network(self) -> bool:
+    def uses_network(self) -> bool:
         """Whether requests go by the network, and not by a transport that was passed."""
         return self._transport is None
 
-    def goes_as(self, other: Connections) -> bool:
+    def is_same_way(self, other: Connections) -> bool:
         """Whether both send by the network, or by the same transport that was passed."""
         return self._transport is other._transport
 
@@ -105,7 +105,7 @@ class Connections:
             self.renew()
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
-            self.places = ConnectionLimits()
+            self.limits = ConnectionLimits()
             direct, by_proxy = self._transport, {}
             if direct is None:
                 # Reading all certificates takes a while, so it is done once.
@@ -119,14 +119,14 @@ class Connections:
                             proxy=proxy, verify=context, limits=LIMITS
                         )
                     )
-            self.wire = None if by_proxy else direct
+            self.direct = None if by_proxy else direct
             self._client = httpx.AsyncClient(
                 transport=direct,
                 mounts=by_proxy,
                 timeout=self.timeout,
                 follow_redirects=False,
                 trust_env=False,  # its proxies are among the mounts
-                headers=OWN_HEADERS,
+                headers=DEFAULT_HEADERS,
             )
         return self._client
 
@@ -151,7 +151,7 @@ class Connections:
                 context=self.context,
                 timeout=self.timeout,
                 trust_env=self._outward,
-                headers=OWN_HEADERS,
+                headers=DEFAULT_HEADERS,
                 limits=LIMITS,
             )
         return self._media[refused]

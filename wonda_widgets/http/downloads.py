@@ -1,7 +1,7 @@
-"""Fetch images from where the service keeps them, without the key.
+"""Download images from the storage host, without the key.
 
-What comes is bounded: in bytes, in time, in redirects. No address leads into a
-private network, unless what sends us there is in one.
+Each download has limits: bytes, seconds, redirects. No address may lead into a private network,
+unless the API, or the host that redirects there, is in one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from . import (
     public_addresses,
     responses,
     retries,
+    transport_errors,
 )
-from .public_addresses import FROM_INSIDE, RefusedAddressError
+from .public_addresses import FROM_PRIVATE_NETWORK, RefusedAddressError
 
 if TYPE_CHECKING:
     from .connections import Connections
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
-SECONDS = 300.0  # for one image, from its turn on, with all tries and redirects
+TIMEOUT_SECONDS = 300.0  # for one image, from its turn on, with all tries and redirects
 MAX_REDIRECTS = 3
 
 
 class Downloads:
-    """Fetches images for one client.
+    """Download images for one client.
 
     Parameters
     ----------
@@ -53,11 +54,10 @@ class Downloads:
     def __init__(self, connections: Connections, sleep: Sleep) -> None:
         self._connections = connections
         self._sleep = sleep
-        #: whether the API is in a private network, as far as that is known
-        self._inside = public_addresses.is_private(connections.host)
+        self._api_is_private = public_addresses.is_private(connections.host)
 
     async def fetch(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
-        """The bytes at a media's address, fetched without the key.
+        """Fetch the bytes at a media's address.
 
         Raises
         ------
@@ -65,131 +65,135 @@ class Downloads:
             If it is larger than `max_bytes`, leads into a private network, or is
             redirected too often.
         APIError, ServiceUnreachableError
-            Also if it was cut short each time, or is not there within `SECONDS`
-            of its turn.
+            Also if it is cut short each time, or takes longer than `TIMEOUT_SECONDS`.
         """
-        where = _address(url).host
-        self._connections.client()  # with it come its places
-        async with self._connections.places.download:
+        host = _parse_url(url).host
+        self._connections.client()  # makes the limits
+        async with self._connections.limits.download:
             try:
-                async with asyncio.timeout(SECONDS) as limit:
-                    return await self._tried(url, where, max_bytes)
+                async with asyncio.timeout(TIMEOUT_SECONDS) as limit:
+                    return await self._with_retries(url, host, max_bytes)
             except TimeoutError:
                 if not limit.expired():
                     raise
-        raise _not_fetched(where, f"it takes longer than {SECONDS:g} s")
+        raise _unreachable(host, f"it takes longer than {TIMEOUT_SECONDS:g} s")
 
-    async def _tried(self, url: str, where: str, max_bytes: int) -> bytes:
+    async def _with_retries(self, url: str, host: str, max_bytes: int) -> bytes:
         for attempt in range(1, retries.TRIES + 1):
             wait = None
             try:
-                return await self._once(url, max_bytes, attempt)
+                return await self._try(url, max_bytes, attempt)
             except body_reader.TooLargeError:
                 raise _too_large(max_bytes) from None
-            except httpx.InvalidURL:  # httpx reads where a redirect leads before we do
-                raise _not_opened() from None
+            except httpx.InvalidURL:  # of a redirect, which httpx reads first
+                raise _invalid_url() from None
             except ServerError as error:
                 problem: WondaError = error
                 wait = error.retry_after
             except WondaError:
                 raise
-            except Exception as error:  # noqa: BLE001 - a transport's bug is told in our words too
-                responses.note_fault(error)
-                problem = _not_fetched(where, responses.why(error), responses.advice(error))
+            except Exception as error:  # noqa: BLE001 - a transport's bug, too, gets a clear error
+                transport_errors.log_unexpected(error)
+                problem = _unreachable(
+                    host, transport_errors.reason(error), transport_errors.hint(error)
+                )
             if not await retries.delay(self._sleep, attempt, wait):
                 break
         raise problem
 
-    async def _once(self, url: str, max_bytes: int, attempt: int) -> bytes:
-        # What sends us there: the API first, then each redirect.
-        inside, target = self._inside, _address(url)
+    async def _try(self, url: str, max_bytes: int, attempt: int) -> bytes:
+        # The API leads to the first address, each redirect to the next one.
+        may_be_private, target = self._api_is_private, _parse_url(url)
         for redirects in range(MAX_REDIRECTS + 1):
             try:
-                response = await self._get(target, attempt, inside=inside)
+                response = await self._get(target, attempt, may_be_private=may_be_private)
             except RefusedAddressError:
-                if redirects or not await self._api_is_inside():
-                    raise _leads_inside() from None
-                response = await self._get(target, attempt, inside=True)
+                if redirects or not await self._find_out_whether_api_is_private():
+                    raise _leads_into_private_network() from None
+                response = await self._get(target, attempt, may_be_private=True)
             try:
                 if not response.has_redirect_location:
                     if not response.is_success:
-                        raise _refusal(response)
-                    return await body_reader.body(response, max_bytes)
-                inside = response.extensions.get(
-                    FROM_INSIDE, public_addresses.is_private(target.host)
+                        raise _api_error(response)
+                    return await body_reader.read_body(response, max_bytes)
+                may_be_private = response.extensions.get(
+                    FROM_PRIVATE_NETWORK, public_addresses.is_private(target.host)
                 )
-                target = _address(response.headers["Location"], target)
+                target = _parse_url(response.headers["Location"], target)
             finally:
                 await response.aclose()
-        raise UnsafeMediaError("The image's address leads from one redirect to the next.")
+        raise UnsafeMediaError("The image's address redirects too often.")
 
-    async def _get(self, target: httpx.URL, attempt: int, *, inside: bool) -> httpx.Response:
-        """Ask for it, where that may be: into a private network only what is in one may lead."""
-        if not inside and public_addresses.is_private(target.host):
+    async def _get(
+        self, target: httpx.URL, attempt: int, *, may_be_private: bool
+    ) -> httpx.Response:
+        """Send a GET request, to a private network only if `may_be_private`."""
+        if not may_be_private and public_addresses.is_private(target.host):
             raise RefusedAddressError
-        client = self._connections.media_client(None if inside else "private")
-        begun, found = time.monotonic(), None
+        client = self._connections.media_client(None if may_be_private else "private")
+        started, response = time.monotonic(), None
         try:
-            found = await client.send(client.build_request("GET", target), stream=True)
+            response = await client.send(client.build_request("GET", target), stream=True)
         finally:
-            # Not its path: whoever knows all of an image's address can open it.
-            logs.request(_log, "GET", f"an image of {target.host}", found, begun, attempt=attempt)
-        return found
+            # Not its path: anybody who knows an image's whole address can open it.
+            label = f"an image of {target.host}"
+            logs.request(_log, "GET", label, response, started, attempt=attempt)
+        return response
 
-    async def _api_is_inside(self) -> bool:
-        """Whether the API, known by a name, has a private address.
+    async def _find_out_whether_api_is_private(self) -> bool:
+        """Find out whether the API's host name has a private address.
 
-        Its name alone could say so only now. So a connection is made there, if need be, and
-        with TLS only the API itself can answer. It has no key.
+        A look-up alone is not enough, as its answer may change. So this connects to the API,
+        without the key; with TLS, nobody else can answer.
         """
-        if not self._inside and self._connections.by_network:
+        if not self._api_is_private and self._connections.uses_network:
             client = self._connections.media_client("public")
             try:
                 async with asyncio.timeout(2 * self._connections.timeout):
                     request = client.build_request("HEAD", self._connections.base_url)
                     response = await client.send(request, stream=True)
                     await response.aclose()
-            except Exception:  # noqa: BLE001 - whatever it is, it is no answer from inside
+            except Exception:  # noqa: BLE001 - no answer from a private address
                 return False
-            self._inside = bool(response.extensions[FROM_INSIDE])
-        return self._inside
+            self._api_is_private = bool(response.extensions[FROM_PRIVATE_NETWORK])
+        return self._api_is_private
 
 
-def _address(address: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Read the address of media; only http and https are opened."""
+def _parse_url(address: str, base: httpx.URL | None = None) -> httpx.URL:
+    """Parse the address of media; only http and https are allowed."""
     try:
         url = base.join(address) if base else httpx.URL(address)
-        opens = url.scheme in {"http", "https"} and bool(url.host)  # a host may be unreadable
+        is_valid = url.scheme in {"http", "https"} and bool(url.host)  # reading a host may fail
     except (httpx.InvalidURL, ValueError):
-        opens = False
-    if not opens:
-        raise _not_opened()
+        is_valid = False
+    if not is_valid:
+        raise _invalid_url()
     return url
 
 
-def _not_opened() -> UnsafeMediaError:
-    return UnsafeMediaError("The image's address is not one that can be opened (http or https).")
+def _invalid_url() -> UnsafeMediaError:
+    return UnsafeMediaError("The image's address is not an http or https address.")
 
 
-def _refusal(response: httpx.Response) -> APIError:
+def _api_error(response: httpx.Response) -> APIError:
     status = response.status_code
     return responses.error_class(status)(
         status,
         "",
-        "The image could not be fetched from its address",
+        "The image could not be downloaded",
         hint="The address may have expired; follow the job again for a fresh one.",
         retry_after=responses.retry_after(response.headers.get("Retry-After", "")),
     )
 
 
-def _not_fetched(where: str, why: str, hint: str = "") -> ServiceUnreachableError:
+def _unreachable(host: str, reason: str, hint: str = "") -> ServiceUnreachableError:
     return ServiceUnreachableError(
-        f"The image could not be fetched from {where}: {why}.",
-        f"It stays at the service. {hint}" if hint else "It stays at the service; try again.",
+        f"The image could not be downloaded from {host}: {reason}.",
+        f"It is still at the service. {hint or 'Try again.'}",
     )
 
 
-def _leads_inside() -> UnsafeMediaError:
+def _leads_into_private_network() -> UnsafeMediaError:
     return UnsafeMediaError(
         "The image's address leads into a private network, so it was not opened.",
         "Open its address in a browser if you trust it.",

@@ -1,8 +1,8 @@
-"""The network settings of this computer: its proxies and certificates, read with care.
+"""Proxies and certificates from this computer's network settings.
 
-httpx reads the same environment variables, but one that it cannot read ends in an error
-from below: a missing file, a missing package, an address that is none. Here each becomes
-a sentence that names the variable. A proxy's user name and password are in none of them.
+httpx reads the same environment variables, but fails with obscure errors if one is invalid. Here
+each problem becomes a sentence that names the variable. A proxy's user name and password are
+never shown.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 CERT_FILE, CERT_DIR, KEY_LOG = "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"
 SOCKS = ("socks5", "socks5h")
 SCHEMES = ("http", "https", *SOCKS)
-ANEW = "then restart the kernel or the script."
+THEN_RESTART = "then restart the kernel or the script."
 
 
 # ---------------------------------------------------------------- certificates
 
 
 def ssl_context(*, trust_env: bool) -> ssl.SSLContext:
-    """Read the certificates by which services are recognized.
+    """Load the root certificates.
 
     Parameters
     ----------
     trust_env : bool
-        Whether ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` replace the built-in ones.
+        Whether ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` replace the built-in certificates.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def ssl_context(*, trust_env: bool) -> ssl.SSLContext:
     if folders and not file and not any(map(os.path.isdir, folders.split(os.pathsep))):
         raise NetworkSettingsError(
             f"{CERT_DIR} is {folders}, which is not a folder.",
-            f"Correct it or unset it, {ANEW}",
+            f"Correct it or unset it, {THEN_RESTART}",
         )
     try:
         return httpx.create_ssl_context(trust_env=trust_env)
@@ -60,12 +60,12 @@ def ssl_context(*, trust_env: bool) -> ssl.SSLContext:
     if key_log and not _can_append(key_log):
         raise NetworkSettingsError(
             f"{KEY_LOG} is {key_log}, which cannot be written.",
-            f"Correct it or unset it, {ANEW}",
+            f"Correct it or unset it, {THEN_RESTART}",
         )
     if file:
         raise NetworkSettingsError(
             f"{CERT_FILE} is {file}, {_unreadable(problem)}.",
-            f"Set it to a file of root certificates in PEM format, or unset it, {ANEW}",
+            f"Set it to a file of root certificates in PEM format, or unset it, {THEN_RESTART}",
         )
     raise NetworkSettingsError(
         f"No root certificates could be read: {_unreadable(problem)}.",
@@ -75,7 +75,7 @@ def ssl_context(*, trust_env: bool) -> ssl.SSLContext:
 
 def _unreadable(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
-        return "which holds no certificates in PEM format"
+        return "which has no certificates in PEM format"
     if isinstance(error, FileNotFoundError):
         return "which does not exist"
     return f"which cannot be read ({(error.strerror or type(error).__name__).lower()})"
@@ -89,13 +89,13 @@ def _can_append(path: str) -> bool:
         return False
 
 
-def certificate_advice(text: str) -> str:
+def certificate_hint(text: str) -> str:
     """Say what to do about a certificate that was not accepted.
 
     Parameters
     ----------
     text : str
-        What OpenSSL said of it.
+        OpenSSL's message.
     """
     if "expired" in text or "not yet valid" in text:
         return f"Check this computer's date and time. {_own_root()}"
@@ -109,11 +109,11 @@ def _own_root() -> str:
     if set_to is None:
         return (
             "If your network or the service uses a private root certificate, set SSL_CERT_FILE "
-            f"to a PEM file that contains it, {ANEW}"
+            f"to a PEM file that contains it, {THEN_RESTART}"
         )
     return (
         f"{set_to} is {os.environ[set_to]} and replaces the built-in root certificates: add the "
-        f"root certificate of your network or service to it (PEM format), {ANEW}"
+        f"root certificate of your network or service to it (PEM format), {THEN_RESTART}"
     )
 
 
@@ -121,10 +121,9 @@ def _own_root() -> str:
 
 
 def proxy_routes() -> dict[str, str | None]:
-    """Give the environment's proxies by the URLs that go by them, as httpx has them; None is none.
+    """Map URL patterns, as httpx writes them, to the environment's proxies; None for no proxy.
 
-    httpx takes these for `mounts`, but tells nobody which it finds for itself. Entries of
-    ``NO_PROXY`` that no URL can match are left out.
+    httpx does the same in private. Entries of ``NO_PROXY`` that no URL can match are left out.
     """
     found = getproxies()
     routes: dict[str, str | None] = {}
@@ -141,15 +140,15 @@ def proxy_routes() -> dict[str, str | None]:
 def mounts(
     transport: Callable[[str], httpx.AsyncBaseTransport],
 ) -> dict[str, httpx.AsyncBaseTransport | None]:
-    """Give the environment's proxies as httpx takes them.
+    """Make a transport for each URL pattern with a proxy, as the ``mounts`` of an httpx client.
 
-    A proxy that cannot be used is an error only for the requests that would go by it: a
-    desktop that sets ``ALL_PROXY`` to what no Python client knows sets the others too.
+    An unusable proxy is an error only for requests that need it: a desktop that sets
+    ``ALL_PROXY`` to a kind that no Python client supports sets the other variables, too.
 
     Parameters
     ----------
     transport : callable
-        Makes the transport of a proxy's address.
+        Makes the transport for a proxy's address.
     """
     made: dict[str, httpx.AsyncBaseTransport | None] = {}
     for pattern, proxy in proxy_routes().items():
@@ -162,89 +161,91 @@ def mounts(
 
 
 def problems() -> list[str]:
-    """Say what cannot be used of the settings, each in a sentence."""
-    said = []
+    """List the problems of the settings, each as a sentence."""
+    found = []
     try:
         ssl_context(trust_env=True)
     except NetworkSettingsError as error:
-        said.append(str(error))
+        found.append(str(error))
     for pattern, proxy in proxy_routes().items():
         problem = proxy_problem(pattern.partition(":")[0], proxy) if proxy else None
-        said += [" ".join(problem)] if problem else []
-    return said
+        found += [" ".join(problem)] if problem else []
+    return found
 
 
 def proxy_problem(scheme: str, proxy: str) -> tuple[str, str] | None:
-    """Say why a proxy cannot be used, and what to do; None if it can be.
+    """Say why a proxy cannot be used, and what to do; None if it can be used.
 
     Parameters
     ----------
     scheme : str
-        ``"http"``, ``"https"`` or ``"all"``: of the URLs that would go by it.
+        ``"http"``, ``"https"`` or ``"all"``: of the URLs that would use it.
     proxy : str
         Its address.
     """
     name = _variable(scheme)
     shown = _without_password(proxy)
-    said = f"{name} ({shown})" if shown else f"{name} (not shown: it may contain a password)"
-    like = f"Set it to an address like http://proxy.example:8080, or unset it, {ANEW}"
+    setting = f"{name} ({shown})" if shown else f"{name} (not shown: it may contain a password)"
+    hint = f"Set it to an address like http://proxy.example:8080, or unset it, {THEN_RESTART}"
     kind = proxy.partition("://")[0].lower()
     if kind not in SCHEMES:
-        return f"{said} begins with {kind}://, which is not supported.", (
-            f"Use http://, https:// or socks5://, or unset it, {ANEW}"
+        return f"{setting} begins with {kind}://, which is not supported.", (
+            f"Use http://, https:// or socks5://, or unset it, {THEN_RESTART}"
         )
     try:
-        there = httpx.URL(proxy)
-        httpx.Proxy(there)  # raises for what only it refuses
-        port_is_possible = there.port is None or 0 < there.port < 65536  # noqa: PLR2004
-        is_address = bool(there.host) and "%" not in there.host and port_is_possible
+        url = httpx.URL(proxy)
+        httpx.Proxy(url)  # refuses more than httpx.URL
+        port_is_possible = url.port is None or 0 < url.port < 65536  # noqa: PLR2004
+        is_address = bool(url.host) and "%" not in url.host and port_is_possible
     except (httpx.InvalidURL, ValueError, UnicodeError):
         is_address = False
     if not is_address:
-        return f"{said} is not the address of a proxy.", like
+        return f"{setting} is not the address of a proxy.", hint
     if kind in SOCKS and find_spec("socksio") is None:
-        return f"{said} is a SOCKS proxy, for which a package is missing.", (
-            f"Run: pip install 'httpx[socks]'. Or unset {name}; {ANEW}"
+        return f"{setting} is a SOCKS proxy, which needs another package.", (
+            f"Run: pip install 'httpx[socks]'. Or unset {name}; {THEN_RESTART}"
         )
     return None
 
 
 class _Unusable(httpx.AsyncBaseTransport):
-    """Stands for a proxy that cannot be used: each request by it is refused unsent."""
+    """Refuse, unsent, each request that needs an unusable proxy."""
 
     def __init__(self, message: str, hint: str) -> None:
-        self._said = message, hint
+        self._problem = message, hint
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        del request  # which holds the key, while a traceback may show this frame
-        raise NetworkSettingsError(*self._said)
+        del request  # it holds the key, and a traceback may print local variables
+        raise NetworkSettingsError(*self._problem)
 
 
 def _variable(scheme: str) -> str:
-    """Name the variable from which a proxy comes; the lower case one wins, as in `getproxies`."""
+    """Name the variable that sets a proxy; as in `getproxies`, lower case wins."""
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
     return next((name for name in names if os.environ.get(name)), "The system's proxy setting")
 
 
 def _without_password(proxy: str) -> str:
-    """Give scheme, host and port of a proxy's address; empty if a password may be among them."""
+    """Give scheme, host and port of a proxy's address; empty if they may hold a password."""
     try:
         parts = urlsplit(proxy)
-        if "@" in proxy.replace(parts.netloc, "", 1):  # an unquoted sign in a password cut it
+        if "@" in proxy.replace(
+            parts.netloc, "", 1
+        ):  # split at an unquoted character of a password
             return ""
         host = parts.netloc.rpartition("@")[2]
         parts.port  # noqa: B018 - raises for a port that is no number
     except ValueError:
         if "@" in proxy:
             return ""
-        # What stands for a port may be a password, with the host forgotten.
+        # If the host was forgotten, the "port" is a password.
         scheme, _, rest = proxy.partition("://")
         return f"{scheme}://{rest.partition(':')[0]}:..."
     return f"{parts.scheme}://{host}"
 
 
 def _pattern(host: str) -> str:
-    """An entry of ``NO_PROXY`` as a pattern of httpx; a domain stands for those below it, too."""
+    """Write an entry of ``NO_PROXY`` as a pattern of httpx; a domain includes its subdomains."""
     if "://" in host:
         return host
     host = host.removesuffix(":*")  # any port
@@ -256,7 +257,7 @@ def _pattern(host: str) -> str:
     except ValueError:
         if host.startswith("["):  # with a port
             return f"all://{host}"
-        # "*.example.com" is what others write for ".example.com".
+        # "*.example.com" means ".example.com".
         return f"all://*{host[1:] if host.startswith('*.') else host}"
     return f"all://{plain}" if address.version == 4 else f"all://[{plain}]"  # noqa: PLR2004
 

@@ -1,7 +1,6 @@
-"""The organization in which requests are made (wonda-api.md, sections 1 and 12).
+"""The organization in which requests are made and paid for (wonda-api.md, sections 1 and 12).
 
-Somebody whose only paid seat is in an organization is refused each paid request that does not
-name it.
+If a person's only paid seat is in an organization, paid requests must name it.
 """
 
 from __future__ import annotations
@@ -18,23 +17,28 @@ if TYPE_CHECKING:
 
 HEADER = "X-Wonda-Org"
 VARIABLE = "WONDA_ORG"
-NEEDS_SEAT = "paid_plan_required"  # the service's word
-MOST_LISTED = 8
+NEEDS_SEAT = "paid_plan_required"  # an error code of the service
+MAX_LISTED = 8
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 
 
-def chosen(org: str | None) -> str:
-    """Give the slug of the organization to use; empty for none.
+def choose(org: str | None) -> str:
+    """Choose the organization to use.
 
     Parameters
     ----------
     org : str, optional
-        Without it, that of ``WONDA_ORG``; an empty one means none.
+        Its slug. Without it, the one of ``WONDA_ORG``; an empty string means none.
+
+    Returns
+    -------
+    str
+        The slug; empty for none.
 
     Raises
     ------
     InvalidInputError
-        If it cannot be a slug.
+        If it is not a valid slug.
     """
     name = os.environ.get(VARIABLE, "") if org is None else org
     slug = name.strip() if isinstance(name, str) else name
@@ -49,14 +53,14 @@ def chosen(org: str | None) -> str:
 
 
 def advice(used: str, found: list[Organization] | None) -> str:
-    """Say how a request that needs a paid seat can be made.
+    """Say what to do after a refusal for want of a paid seat.
 
     Parameters
     ----------
     used : str
-        The slug of the organization that was named; empty for none.
+        The slug that the request named; empty for none.
     found : list of Organization or None
-        Those of the account; None if they could not be listed.
+        The account's organizations; None if they could not be listed.
     """
     if found is None:
         return (
@@ -72,14 +76,14 @@ def advice(used: str, found: list[Organization] | None) -> str:
             else "None of your organizations gives you a paid seat. Check this account's plan in "
             "your Wonda settings."
         )
-    names = ", ".join(said(each) for each in seats[:MOST_LISTED])
-    more = f" and {len(seats) - MOST_LISTED} more" if len(seats) > MOST_LISTED else ""
+    names = ", ".join(describe(each) for each in seats[:MAX_LISTED])
+    more = f" and {len(seats) - MAX_LISTED} more" if len(seats) > MAX_LISTED else ""
     first = f'Wonda(org="{seats[0].slug}")'
     return f"You have a paid seat in {names}{more}. Choose one: {first}, or set {VARIABLE}."
 
 
-def said(organization: Organization) -> str:
-    """Give an organization for people: ``"acme (Acme Studio)"``."""
+def describe(organization: Organization) -> str:
+    """Name an organization for people: ``"acme (Acme Studio)"``."""
     name = one_line(organization.name or "")
     slug = one_line(organization.slug)
     return f"{slug} ({name})" if name and name != slug else slug

@@ -1,9 +1,8 @@
-"""Which addresses are open to everybody, and which lead into a private network.
+"""Tell public addresses from private ones, against server-side request forgery.
 
-A service on the internet has no business sending this machine to its own
-network: to a router, a neighbour, or the address at which a cloud tells a
-machine its secrets. Whatever is not certainly public counts as private, however
-it is spelled.
+A service on the internet must not make this computer connect to its own network: to a router,
+a neighbor, or the address at which a cloud tells a machine its secrets. Every address that is
+not certainly public counts as private, in any spelling.
 """
 
 from __future__ import annotations
@@ -22,20 +21,19 @@ if TYPE_CHECKING:
 
     import httpx
 
-#: Of a response's extensions: whether it came from a private address.
-FROM_INSIDE = "wonda_from_inside"
+#: The response extension that says whether it came from a private address.
+FROM_PRIVATE_NETWORK = "wonda_from_private_network"
 
-#: Names that are looked up at a time. Where the DNS is silent, each takes half a minute, and
-#: neither files and uploads nor the end of the process wait for that.
-LOOK_UPS = 8
-_places = daemon_threads.ThreadLimit(LOOK_UPS)
+#: Concurrent DNS look-ups. Without an answer, each takes half a minute; threads of their own
+#: keep that from delaying files, uploads and the end of the process.
+MAX_LOOK_UPS = 8
+_look_up_threads = daemon_threads.ThreadLimit(MAX_LOOK_UPS)
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-#: Not of the public internet, whatever the `ipaddress` of this Python says: it differs between
-#: versions, and takes several of these for global. Source: IANA's IPv4 and IPv6
-#: Special-Purpose Address Registries (RFC 6890), with what they mark as not global or as
-#: deprecated, and all of a block in which only single addresses are global.
-SPECIAL = tuple(
+#: Networks that are not public. Python's `ipaddress` differs between versions and takes several
+#: of them for global. Source: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890):
+#: entries that are not global or are deprecated, and blocks with only single global addresses.
+NON_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
         (
@@ -45,7 +43,7 @@ SPECIAL = tuple(
             "127.0.0.0/8",  # loopback
             "169.254.0.0/16",  # link-local
             "172.16.0.0/12",  # private
-            "192.0.0.0/24",  # protocol assignments; 192.0.0.192 tells a cloud's secrets
+            "192.0.0.0/24",  # protocol assignments, among them a cloud's metadata service
             "192.0.2.0/24",  # documentation
             "192.31.196.0/24",  # AS112, answered by any network's own servers
             "192.52.193.0/24",  # automatic multicast tunnels, the same
@@ -57,7 +55,7 @@ SPECIAL = tuple(
             "203.0.113.0/24",  # documentation
             "224.0.0.0/4",  # multicast
             "240.0.0.0/4",  # reserved, and broadcast
-            "168.63.129.16/32",  # of no registry: by it, Azure's machines reach their host
+            "168.63.129.16/32",  # in no registry: the host of Azure's machines
             "2001::/23",  # protocol assignments, Teredo, benchmarks, ORCHID
             "2001:db8::/32",  # documentation
             "2620:4f:8000::/48",  # AS112
@@ -65,70 +63,69 @@ SPECIAL = tuple(
         ),
     )
 )
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address, for networks without
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # holds an IPv4 address
 
 
 class RefusedAddressError(Exception):
-    """A request leads to addresses that it must not be sent to; nothing was sent."""
+    """A request may not be sent to its address; nothing was sent."""
 
 
-def literal(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host spells, in any spelling that systems take; None of a name."""
+def parse_literal(host: str) -> IPv4Address | IPv6Address | None:
+    """Read a host as an address, in any spelling that systems accept; None if it is a name."""
     host = host.removesuffix(".").strip("[]")
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host)
-    # 2130706433, 0x7f.1 and 0177.0.0.1 are all this machine.
+    # 2130706433, 0x7f.1 and 0177.0.0.1 all mean 127.0.0.1.
     with contextlib.suppress(OSError, ValueError):
         return ipaddress.IPv4Address(socket.inet_aton(host))
     return None
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is open to everybody; one within another counts as itself."""
+    """Whether an address is public; an IPv4 address within an IPv6 one is checked as such."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        if address in _TRANSLATED:
+        if address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(inner)
         if address not in _GLOBAL_UNICAST:
             return False
-    if any(address in network for network in SPECIAL):
+    if any(address in network for network in NON_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
 
 
 def is_private(host: str) -> bool:
-    """Whether a host itself says that it is not public; no name is looked up."""
-    address = literal(host)
+    """Whether a host is certainly private; a name other than localhost is not looked up."""
+    address = parse_literal(host)
     if address is not None:
         return not is_public(address)
     name = host.removesuffix(".").lower()
     return name == "localhost" or name.endswith(".localhost")
 
 
-async def resolved(host: str, port: int) -> list[IPv4Address | IPv6Address]:
-    """The addresses of a host, by one look-up, in the order to be tried; empty if it has none.
+async def resolve(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    """Look up the addresses of a host, in the order in which to try them; empty if there are none.
 
-    Nothing ends a look-up but the system, so it keeps its place, of `LOOK_UPS`, until then.
+    A look-up cannot be canceled, so it counts toward `MAX_LOOK_UPS` until the system ends it.
     """
-    if (address := literal(host)) is not None:
+    if (address := parse_literal(host)) is not None:
         return [address]
     try:
-        found = await _places.run(partial(_looked_up, host, port))
-        # One that does not read as an address is no way to anywhere.
-        return list(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
-    except (OSError, ValueError):  # no such name, or one that is none
+        entries = await _look_up_threads.run(partial(_look_up, host, port))
+        return list(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in entries))
+    except (OSError, ValueError):  # no such name, or not a name
         return []
 
 
-async def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
-    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    return await asyncio.wrap_future(daemon_threads.start(look_up, "name-look-up"))
+async def _look_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    work = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    return await asyncio.wrap_future(daemon_threads.start(work, "dns-look-up"))
 
 
-def peer(response: httpx.Response) -> IPv4Address | IPv6Address | None:
-    """The address that a reply comes from, where its connection tells."""
+def peer_address(response: httpx.Response) -> IPv4Address | IPv6Address | None:
+    """Give the address that a response comes from; None if its connection does not tell."""
     stream = response.extensions.get("network_stream")
-    there = stream.get_extra_info("server_addr") if stream is not None else None
-    return literal(str(there[0])) if isinstance(there, tuple) and there else None
+    peer = stream.get_extra_info("server_addr") if stream is not None else None
+    return parse_literal(str(peer[0])) if isinstance(peer, tuple) and peer else None

@@ -1,17 +1,13 @@
-"""What comes back of a request: read to its end, bounded, and without the request.
-
-What did not come is a `NoResponseError`, with the reason in words.
-"""
+"""Responses of the API: read with a size limit, decoded, or turned into an error."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import email.utils
 import json
-import logging
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
@@ -19,47 +15,41 @@ import msgspec
 from ..errors import (
     BY_STATUS,
     APIError,
-    NetworkSettingsError,
+    NotJSONError,
+    RateLimitError,
     ServerError,
+    UnexpectedReplyError,
 )
-from ..utils import logs
-from . import body_reader, network_settings
+from ..models import timestamp
+from . import body_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_BYTES = 16 * 1024 * 1024
-SERVER_ERROR, PROXY_WANTS_PASSWORD = 500, 407
+SERVER_ERROR = 500
+PARTIAL_CONTENT = 206
+HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})  # the others are not used
 
-#: Members of a reply that say whether it was done, and what says that it was not.
-SAYS_WHETHER = (
+#: Members of a body that may report success or failure, and the values that report failure.
+OUTCOME_MEMBERS = (
     *("ok", "success", "complete", "result"),
     *("published", "posted", "canceled", "cancelled", "deleted"),
 )
-NO = (False, "failed", "error")
-#: Of a reply, what is looked at.
-KEPT_HEADERS = frozenset({b"retry-after", b"x-request-id", b"date"})
-
-
-class NoResponseError(Exception):
-    """A request whose reply did not come; it holds no request.
-
-    Attributes
-    ----------
-    why : str
-        In words for people.
-    sent : bool
-        Whether it may have arrived.
-    hint : str
-        What to do about it, where that is known.
-    """
-
-    def __init__(self, why: str, *, sent: bool, hint: str = "") -> None:
-        self.why = why
-        self.sent = sent
-        self.hint = hint
-        super().__init__(why)
+FAILURE_VALUES = (False, "failed", "error")
 
 
 class Response:
-    """What is looked at of a reply; it holds no request, and shows nothing of what came."""
+    """A response that has been read; it does not hold its request.
+
+    Attributes
+    ----------
+    status : int
+    headers : dict of str
+        Those of `HEADERS`, in lower case.
+    content : bytes
+        Empty if it was larger than `MAX_BYTES`.
+    """
 
     __slots__ = ("content", "headers", "status")
 
@@ -67,53 +57,138 @@ class Response:
         self.status, self.headers, self.content = status, headers, content
 
     def __repr__(self) -> str:
-        return f"<Reply {self.status}>"  # a service may repeat the key
+        return f"<Response {self.status}>"  # the rest may repeat the key
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return httpx.codes.is_success(self.status)
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether the status is 3xx."""
+        return httpx.codes.is_redirect(self.status)
+
+    def remove_key(self, removed_from: Callable[[bytes], bytes]) -> None:
+        """Remove the key, should the service repeat it, also where JSON writes it as escapes."""
+        self.headers = {
+            name: removed_from(value.encode()).decode(errors="replace")
+            for name, value in self.headers.items()
+        }
+        content = removed_from(self.content)
+        if b"\\" in content:
+            with contextlib.suppress(ValueError, RecursionError):  # what is not JSON stays as it is
+                content = removed_from(msgspec.json.encode(decode_json(content)))
+        self.content = content
 
 
-async def whole(response: httpx.Response) -> Response:
-    """A streamed reply, read to its end and closed."""
-    headers = body_reader.lowered(response)
+async def read_response(response: httpx.Response) -> Response:
+    """Read a streamed response to its end and close it."""
+    headers = body_reader.lowercase_headers(response)
     try:
-        content = await body_reader.body(response, MAX_BYTES, headers)
+        content = await body_reader.read_body(response, MAX_BYTES, headers)
     except body_reader.TooLargeError:
-        content = b""
+        content = b""  # no body of this API is that large
     finally:
         await response.aclose()
     kept = {
-        name.decode(): value.decode("latin-1")
-        for name, value in headers.items()
-        if name in KEPT_HEADERS
+        name.decode(): value.decode("latin-1") for name, value in headers.items() if name in HEADERS
     }
     return Response(response.status_code, kept, content)
 
 
-def decoded(content: bytes) -> Any:
-    """Decode JSON, also with half an emoji in it, as a server makes when it cuts a text.
+def parse_json(response: Response) -> Any:
+    """Decode the JSON of a successful response.
+
+    Raises
+    ------
+    APIError
+        If the response is an error.
+    NotJSONError
+        If it is not JSON.
+    UnexpectedReplyError
+        If it redirects to another address, where the key must not go.
+    """
+    if response.is_redirect:
+        raise UnexpectedReplyError(
+            "The service redirected the request to another address, where the key must not go.",
+            "Set base_url (or WONDA_BASE_URL) to the API's own address.",
+        )
+    if not response.is_success:
+        raise api_error(response)
+    if response.status == PARTIAL_CONTENT:  # which was not requested
+        raise UnexpectedReplyError("The service sent only a part.", "Try again later.")
+    try:
+        return decode_json(response.content)
+    except (ValueError, RecursionError):
+        raise NotJSONError(
+            "The service answered with something other than JSON.",
+            "It may be down for maintenance, or base_url may not be an API; try again later.",
+        ) from None
+
+
+def api_error(response: Response) -> APIError:
+    """Turn an error response into an exception (wonda-api.md, section 2)."""
+    status = response.status
+    try:
+        body = decode_json(response.content)
+    except (ValueError, RecursionError):
+        body = {}
+    body = body if isinstance(body, dict) else {"error": body}
+    error = body.get("error")
+    details: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
+    message, code = details.get("message"), details.get("code")
+    if not (isinstance(message, str) and message):
+        message = httpx.codes.get_reason_phrase(status) or "The service gave no reason"
+    cls = error_class(status)
+    fields: dict[str, Any] = {
+        "message": message,
+        "code": code if isinstance(code, str) else "",
+        "request_id": response.headers.get("x-request-id"),
+        "retry_after": retry_after(response.headers.get("retry-after", "")),
+        "by_service": isinstance(error, dict) and isinstance(code, str) and bool(code),
+    }
+    if cls is RateLimitError:
+        defer = details.get("deferUntil") or body.get("deferUntil")
+        fields["defer_until"] = timestamp(defer) if isinstance(defer, str) else None
+    return cls(status, **fields)
+
+
+def error_class(status: int) -> type[APIError]:
+    """Choose the exception for an HTTP status."""
+    return BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
+
+
+def decode_json(content: bytes) -> Any:
+    """Decode JSON, also with lone surrogates, which servers make when they cut a text.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not JSON.
     """
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return mended(json.loads(content))
+        return replace_lone_surrogates(json.loads(content))
 
 
-def mended(value: Any) -> Any:
-    """`value` with every half of a surrogate pair that stands alone replaced by U+FFFD."""
+def replace_lone_surrogates(value: Any) -> Any:
+    """Replace each lone surrogate in a text, or in the texts of a list or dict, by U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [mended(item) for item in value]
+        return [replace_lone_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {mended(name): mended(item) for name, item in value.items()}
+        return {
+            replace_lone_surrogates(name): replace_lone_surrogates(item)
+            for name, item in value.items()
+        }
     return value
 
 
 def retry_after(value: str) -> float | None:
-    """Seconds of a `Retry-After` header (a number or an HTTP date); None without one."""
+    """Read a ``Retry-After`` header (seconds or an HTTP date) as seconds; None without one."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
@@ -122,7 +197,7 @@ def retry_after(value: str) -> float | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """A moment as headers have it; None if it is none."""
+    """Read a date of an HTTP header; None if it is not one."""
     try:
         moment = email.utils.parsedate_to_datetime(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -130,126 +205,8 @@ def http_date(value: str) -> datetime | None:
         return None
 
 
-def error_class(status: int) -> type[APIError]:
-    """The error that a status stands for."""
-    return BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
-
-
-def without_request(error: BaseException, *, sent: bool) -> BaseException | None:
-    """What to raise in place of what came out of a transport, where no frame holds the request.
-
-    Its own frames, and what it says, may hold the key. What ends the process or a coroutine
-    still does so, whatever it came in; anything else is a request whose reply did not come.
-
-    Returns
-    -------
-    BaseException or None
-        None if the one who waits was canceled.
-    """
-    inner = _within(error)
-    ends = next((each for each in inner if isinstance(each, SystemExit)), None)
-    if ends is not None:
-        return SystemExit(ends.code if isinstance(ends.code, int | None) else 1)
-    if any(isinstance(each, KeyboardInterrupt) for each in inner):
-        return KeyboardInterrupt()
-    if isinstance(error, asyncio.CancelledError):
-        return None
-    task = asyncio.current_task()
-    if not isinstance(error, Exception) and task is not None and task.cancelling():
-        return None  # a group of tasks, each of which was canceled
-    if any(isinstance(each, GeneratorExit) for each in inner):
-        return GeneratorExit()
-    return _lost(error, sent=sent)
-
-
-def _lost(error: BaseException, *, sent: bool) -> Exception:
-    if isinstance(error, NetworkSettingsError):  # anew, without the frames that it came through
-        return NetworkSettingsError(error.message, error.hint)
-    note_fault(error)
-    return NoResponseError(why(error, sent=sent), sent=sent, hint=advice(error))
-
-
-def _within(error: BaseException) -> list[BaseException]:
-    """An error, or those in a group and in the groups therein."""
-    todo, found = [error], list[BaseException]()
-    while todo:
-        each = todo.pop()
-        if isinstance(each, BaseExceptionGroup):
-            todo += each.exceptions
-        else:
-            found.append(each)
-    return found
-
-
-def why(error: BaseException, *, sent: bool = True) -> str:
-    """A transport error in words for people, and without its own, which may hold a header.
-
-    Parameters
-    ----------
-    error : BaseException
-    sent : bool
-        Whether the request may have been sent; a proxy can fail before that.
-    """
-    text = str(error)
-    if any(hint in text for hint in ("Name or service", "nodename", "getaddrinfo", "resolution")):
-        return "the address does not resolve"
-    if _is_of_certificate(error):
-        return "its certificate is not valid"
-    if isinstance(error, httpx.ProxyError):
-        status = _proxy_status(error)
-        return f"the proxy refused the connection{f' (HTTP {status})' if status else ''}"
-    if not sent and isinstance(error, httpx.TimeoutException | TimeoutError):
-        return "no connection within the time limit"
-    if not sent and isinstance(error, httpx.ReadError | httpx.WriteError | httpx.ProtocolError):
-        return "the connection was lost before the request was sent"
-    failed = f"sending it failed with a {type(error).__name__}"
-    return next((words for kind, words in _WHY if isinstance(error, kind)), failed)
-
-
-def note_fault(error: BaseException) -> None:
-    """Log what is no trouble of the network, but a fault of ours or of a transport."""
-    if isinstance(error, RuntimeError) and "interpreter shutdown" in str(error):
-        return  # a thread was wanted while the interpreter ends
-    if not isinstance(error, (httpx.HTTPError, httpx.StreamError, OSError)):
-        logs.fault(_log, "A request failed by a fault", error=error, frames=False)
-
-
-def advice(error: BaseException) -> str:
-    """What to do about a transport error, where it says so; empty if it does not."""
-    if _is_of_certificate(error):
-        return network_settings.certificate_advice(str(error))
-    if isinstance(error, httpx.ProxyError) and _proxy_status(error) == PROXY_WANTS_PASSWORD:
-        return (
-            "The proxy wants a user name and a password: put them into HTTPS_PROXY, like "
-            f"http://user:password@proxy.example:8080, {network_settings.ANEW}"
-        )
-    if isinstance(error, httpx.ProxyError):
-        return "Check the proxy (HTTPS_PROXY, ALL_PROXY), then try again."
-    return ""
-
-
-def _is_of_certificate(error: BaseException) -> bool:
-    return isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error)
-
-
-def _proxy_status(error: BaseException) -> int | None:
-    """The status that a proxy answered with, where it did."""
-    found = re.match(r"\d{3}\b", str(error))
-    return int(found[0]) if found else None
-
-
-_log = logging.getLogger(__name__)
-
-_WHY = (
-    (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),
-    (httpx.TimeoutException | TimeoutError, "no answer within the time limit"),
-    (httpx.ConnectError, "connection refused"),
-    (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
-    (httpx.HTTPError, "the connection was lost before the answer was complete"),
-)
-
-
-def says_that_it_failed(raw: dict[str, Any]) -> bool:
-    """Whether a reply with a good status says of itself that it failed, or is only a part."""
-    told = any(raw.get(name) for name in ("error", "errors", "errorMessage", "partial"))
-    return told or any(name in raw and raw[name] in NO for name in SAYS_WHETHER)
+def reports_failure(body: dict[str, Any]) -> bool:
+    """Whether the body of a 2xx response reports a failure, or a partial success."""
+    if any(body.get(name) for name in ("error", "errors", "errorMessage", "partial")):
+        return True
+    return any(name in body and body[name] in FAILURE_VALUES for name in OUTCOME_MEMBERS)

@@ -1,4 +1,4 @@
-"""When to try again: how often, and after what pause."""
+"""How often a request is tried, and how long to wait before the next try."""
 
 from __future__ import annotations
 
@@ -10,15 +10,30 @@ if TYPE_CHECKING:
 
     Sleep = Callable[[float], Awaitable[object]]
 
-TRIES = 3  # of a request that may be repeated
-FIRST_PAUSE = 0.5  # seconds before the second try, doubled for the third
-LONGEST_PAUSE = 20.0  # seconds; where the service asks for more, its error is shown instead
+TRIES = 3
+FIRST_DELAY = 0.5  # seconds before the second try; doubled before the third
+MAX_DELAY = 20.0  # seconds; if the service asks for more, its error is raised instead
 
 
 async def delay(sleep: Sleep, attempt: int, retry_after: float | None) -> bool:
-    """Wait after the `attempt`-th try; False, at once, if there is none more, or not so soon."""
-    if attempt == TRIES or (retry_after or 0) > LONGEST_PAUSE:
+    """Wait after try number `attempt`.
+
+    Parameters
+    ----------
+    sleep : callable
+        Awaitable sleep in seconds.
+    attempt : int
+        The first is 1.
+    retry_after : float or None
+        Seconds that the service asks for.
+
+    Returns
+    -------
+    bool
+        False, at once, if there is no further try.
+    """
+    if attempt == TRIES or (retry_after or 0) > MAX_DELAY:
         return False
-    spread = 1 + random.random() / 4  # noqa: S311 - so that many clients do not come at once
-    await sleep(max(FIRST_PAUSE * 2 ** (attempt - 1) * spread, retry_after or 0))
+    jitter = 1 + random.random() / 4  # noqa: S311 - so that clients do not retry all at once
+    await sleep(max(FIRST_DELAY * 2 ** (attempt - 1) * jitter, retry_after or 0))
     return True

@@ -1,11 +1,11 @@
-"""Connect to the address that was checked, so that a name cannot lead elsewhere meanwhile.
+"""Connect only to addresses that were checked, against DNS rebinding.
 
-A name may have another address each time it is asked for. Here it is asked for once a
-connection: all its addresses are checked, and the connection goes to one of exactly these.
-TLS and the ``Host`` header keep the name.
+A name may resolve to another address at each look-up. Here each connection looks its name up
+once, checks all addresses, and connects to one of exactly these. TLS and the ``Host`` header
+keep the name.
 
-Behind a proxy that resolves names, none is asked for here: the proxy knows names that this
-machine does not. Which requests go by a proxy is httpx's decision.
+Behind a proxy nothing is looked up here: the proxy resolves names, also those that this computer
+does not know. httpx decides which requests go through a proxy.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
     from typing import Any
 
-#: Which addresses are not connected to; None is any.
+#: Which addresses are refused; None for none.
 Refused = Literal["private", "public"] | None
-#: Seconds until the next address of a name is tried beside the one that does not answer.
-NEXT_ADDRESS = 0.25
+#: Seconds before the next address of a name is tried beside one that has not answered.
+NEXT_ADDRESS_DELAY = 0.25
 
-NOT_RESOLVED = "getaddrinfo found no address"  # `responses.why` knows these words
+NOT_RESOLVED = "getaddrinfo found no address"  # `transport_errors.reason` matches this
 
 
 def client(
     refused: Refused, *, context: ssl.SSLContext, timeout: float, trust_env: bool, **options: Any
 ) -> httpx.AsyncClient:
-    """A client that connects to no address of a kind.
+    """Make a client that refuses addresses of one kind.
 
-    Its connections are its own: none is used for a request that another rule applies to.
+    Its connections are its own, so that none is used under another rule.
 
     Parameters
     ----------
     refused : "private", "public" or None
-        A name of which one address is private counts as private.
+        A name counts as private if any of its addresses is.
     context : ssl.SSLContext
     timeout : float
         Seconds for each of connecting, writing, reading and waiting for a connection.
     trust_env : bool
-        Whether to go by the proxies of the environment.
+        Whether to use the proxies of the environment.
     **options
-        Further ones of `httpx.AsyncClient`.
+        Further options of `httpx.AsyncClient`.
     """
     limits = options["limits"]
     return httpx.AsyncClient(
@@ -59,16 +59,16 @@ def client(
         if trust_env
         else {},
         timeout=timeout,
-        trust_env=False,  # its proxies are among the mounts
+        trust_env=False,  # the proxies are among the mounts
         **options,
     )
 
 
-# ---------------------------------------------------------------- by a proxy
+# ---------------------------------------------------------------- through a proxy
 
 
 class _Proxied(httpx.AsyncBaseTransport):
-    """Requests that go by a proxy, which looks names up; what a URL spells is checked."""
+    """Send requests through a proxy, which resolves names; a literal address is checked."""
 
     def __init__(
         self, refused: Refused, proxy: str, context: ssl.SSLContext, limits: httpx.Limits
@@ -80,18 +80,18 @@ class _Proxied(httpx.AsyncBaseTransport):
         private = public_addresses.is_private(request.url.host)
         _check(self._refused, private=private)
         response = await self._transport.handle_async_request(request)
-        response.extensions[public_addresses.FROM_INSIDE] = private
+        response.extensions[public_addresses.FROM_PRIVATE_NETWORK] = private
         return response
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
 
-# ---------------------------------------------------------------- without one
+# ---------------------------------------------------------------- without a proxy
 
 
 class _Direct(httpx.AsyncBaseTransport):
-    """Requests that go straight to their host."""
+    """Send requests directly to their host."""
 
     def __init__(self, refused: Refused, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         self._pool = httpcore.AsyncConnectionPool(
@@ -121,9 +121,9 @@ class _Direct(httpx.AsyncBaseTransport):
             stream=_Stream(response),
             extensions=response.extensions,
         )
-        there = public_addresses.peer(found)
-        inside = there is not None and not public_addresses.is_public(there)
-        found.extensions[public_addresses.FROM_INSIDE] = inside
+        peer = public_addresses.peer_address(found)
+        is_private = peer is not None and not public_addresses.is_public(peer)
+        found.extensions[public_addresses.FROM_PRIVATE_NETWORK] = is_private
         return found
 
     async def aclose(self) -> None:
@@ -131,7 +131,7 @@ class _Direct(httpx.AsyncBaseTransport):
 
 
 class _Stream(httpx.AsyncByteStream):
-    """A body whose errors are httpx's."""
+    """A body that raises httpx's errors."""
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
@@ -147,15 +147,15 @@ class _Stream(httpx.AsyncByteStream):
 
 @contextlib.contextmanager
 def _httpx_errors() -> Iterator[None]:
-    """Raise httpcore's errors as httpx has them, by the same names."""
+    """Raise httpcore's errors as httpx's errors of the same names."""
     try:
         yield
     except Exception as error:
         names = [kind.__name__ for kind in type(error).__mro__ if _of_httpcore(kind)]
-        alike = next(filter(None, (getattr(httpx, name, None) for name in names)), None)
-        if alike is None:
+        cls = next(filter(None, (getattr(httpx, name, None) for name in names)), None)
+        if cls is None:
             raise
-        raise alike(str(error)) from error
+        raise cls(str(error)) from error
 
 
 def _of_httpcore(kind: type) -> bool:
@@ -163,7 +163,7 @@ def _of_httpcore(kind: type) -> bool:
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
-    """Opens connections to addresses that were checked, and to no others."""
+    """Open connections to checked addresses only."""
 
     def __init__(self, refused: Refused) -> None:
         self._refused = refused
@@ -183,12 +183,12 @@ class _Checked(httpcore.AsyncNetworkBackend):
             )
 
         try:
-            async with asyncio.timeout(timeout):  # the look-up and all addresses together
-                found = await public_addresses.resolved(host, port)
-                if not found:
+            async with asyncio.timeout(timeout):  # for the look-up and all addresses together
+                addresses = await public_addresses.resolve(host, port)
+                if not addresses:
                     raise httpcore.ConnectError(NOT_RESOLVED)
-                _check(self._refused, private=not all(map(public_addresses.is_public, found)))
-                return await _first(found, connect)
+                _check(self._refused, private=not all(map(public_addresses.is_public, addresses)))
+                return await _first_to_answer(addresses, connect)
         except TimeoutError:
             raise httpcore.ConnectTimeout from None
 
@@ -201,21 +201,21 @@ def _check(refused: Refused, *, private: bool) -> None:
         raise public_addresses.RefusedAddressError
 
 
-async def _first(found: Sequence[Any], connect: Any) -> httpcore.AsyncNetworkStream:
+async def _first_to_answer(addresses: Sequence[Any], connect: Any) -> httpcore.AsyncNetworkStream:
     """Connect to the first address that answers.
 
-    The next one has its turn when one fails, or beside it after `NEXT_ADDRESS`: where a
-    network only seems to have IPv6, nobody waits for it.
+    The next one is tried when one fails, or beside it after `NEXT_ADDRESS_DELAY`, as a network may
+    only seem to have IPv6.
     """
-    waiting, running = list(found), set[asyncio.Task[httpcore.AsyncNetworkStream]]()
+    waiting, running = list(addresses), set[asyncio.Task[httpcore.AsyncNetworkStream]]()
     problem: BaseException = httpcore.ConnectError(NOT_RESOLVED)
     try:
         while waiting or running:
             if waiting:
                 running.add(asyncio.ensure_future(connect(waiting.pop(0))))
-            patience = NEXT_ADDRESS if waiting else None
+            timeout = NEXT_ADDRESS_DELAY if waiting else None
             done, running = await asyncio.wait(
-                running, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
                 if (failed := task.exception()) is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import InvalidInputError
-from ..http.transport import to_json_values
+from ..http.request_body import to_json_values
 from ..utils.visible_text import visible
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from ..errors import (
     UnreadableOutcomeError,
     WondaError,
 )
-from ..http.transport import encoded
+from ..http.request_body import encode_json
 from ..journal.thumbnails import Thumbnails
 from ..models import (
     TERMINAL,
@@ -257,17 +257,15 @@ class Core:
         named: SubmitResult | None = None
         left = False
 
-        async def leaving() -> None:
+        async def before_send() -> None:
             nonlocal left
             # As late as can be: what is found out later about it is asked as of this moment.
-            if not await asyncio.wrap_future(
-                self.journal.sent(intent, self.transport.service_time)
-            ):
+            if not await asyncio.wrap_future(self.journal.sent(intent, self.transport.clock.now)):
                 why = self.journal.trouble or "This was settled meanwhile."
                 raise WondaError(f"Nothing was sent. {why}", "Then ask again.")
             left = True
 
-        def stayed() -> None:
+        def on_not_sent() -> None:
             nonlocal left
             left = False
 
@@ -285,8 +283,8 @@ class Core:
                 operation.path,
                 operation.name,
                 operation.check,
-                leaving=leaving,
-                stayed=stayed,
+                before_send=before_send,
+                on_not_sent=on_not_sent,
                 seconds=operation.seconds,
                 **({"files": files} if files else {"body": body}),
             )
@@ -330,7 +328,7 @@ class Core:
         guard: Callable[[Any], None] | None,
     ) -> str:
         self.transport.check_open()
-        text = self.transport.without_key(encoded(body)["content"])
+        text = self.transport.without_key(encode_json(body))
         if len(text) > MOST_BYTES:
             raise InvalidInputError(
                 "prompt",
@@ -354,7 +352,7 @@ class Core:
                 also=once.also if once else (),
                 repeat=once.repeat if once else False,
                 for_good=once.for_good if once else False,
-                answer_limit=self.transport.limit(operation.seconds),
+                answer_limit=self.transport.time_limit(operation.seconds),
                 guard=wanted,
             )
             try:
@@ -391,7 +389,7 @@ class Core:
             return self._jobs.get((kind, job_id))
 
     def _new(self, kind: Kind, job_id: str, **more: Any) -> Job:
-        question = self.transport.question(job_path(kind, job_id))
+        poll_request = self.transport.poll_request(job_path(kind, job_id))
 
         def model() -> str | None:
             job = self._jobs.get((kind, job_id))  # which may learn later what was asked
@@ -409,7 +407,7 @@ class Core:
         return Job(
             kind,
             job_id,
-            lambda: self.transport.poll(question),
+            lambda: self.transport.poll(poll_request),
             keep=keep,
             usual=lambda: self.usual(kind, model()),
             spread=self._spread,
@@ -463,7 +461,7 @@ class Core:
 
     async def ask(self, kind: Kind, job_id: str) -> Snapshot:
         """Ask once how a job is, for nobody who watches it; the journal hears it."""
-        raw = await self.transport.poll(self.transport.question(job_path(kind, job_id)))
+        raw = await self.transport.poll(self.transport.poll_request(job_path(kind, job_id)))
         now = Snapshot(**snapshot_fields(kind, raw, parse(raw, JobReply)))
         await asyncio.wrap_future(self.journal.heard(self.journal_key, kind, job_id, now))
         return now

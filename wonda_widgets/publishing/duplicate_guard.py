@@ -445,7 +445,7 @@ async def _in_history(core: Core, operation: Operation, record: JournalEntry) ->
     def asked() -> datetime:
         """When it was asked, by the service's clock, or earlier."""
         # Each of these may be by a clock that is wrong, so the earliest counts.
-        by_us = min(record.asked_at + core.transport.ahead, _service_time(core))
+        by_us = min(record.asked_at + core.transport.clock.offset, _service_time(core))
         return _moment(by_us if record.served_at is None else min(by_us, record.served_at))
 
     def earliest() -> datetime:
@@ -515,7 +515,7 @@ async def _why_undecided(
 
 
 def _service_time(core: Core) -> float:
-    there = core.transport.service_time
+    there = core.transport.clock.now
     return datetime.now(UTC).timestamp() if there is None else there
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import BadRequestError, UnexpectedReplyError
-from ..http.responses import says_that_it_failed
+from ..http.responses import reports_failure
 from ..models import permalink, timestamp
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
         If it is no history: an error page, an empty reply, or JSON about something else. That
         nothing is in it would say that nothing was posted.
     """
-    if not isinstance(raw, dict) or says_that_it_failed(raw):
+    if not isinstance(raw, dict) or reports_failure(raw):
         raise _no_history()
     lists = [value for value in raw.values() if isinstance(value, list)]
     rows = raw.get(NAME, lists[0] if len(lists) == 1 else None)

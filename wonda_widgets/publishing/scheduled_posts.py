@@ -24,7 +24,7 @@ from ..errors import (
     UnexpectedReplyError,
     WondaError,
 )
-from ..http.responses import says_that_it_failed
+from ..http.responses import reports_failure
 from ..models import timestamp
 from . import post_history
 from .post_matching import (
@@ -164,7 +164,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
         If it is none, or only a part: what is not in it would be taken for not scheduled.
     """
     lists = [raw] if isinstance(raw, list) else []
-    if isinstance(raw, dict) and not says_that_it_failed(raw):
+    if isinstance(raw, dict) and not reports_failure(raw):
         lists = [value for value in raw.values() if isinstance(value, list)]
         if raw.get("nextCursor") not in (None, "") or raw.get("hasMore"):
             lists = []
@@ -244,7 +244,7 @@ def _check_canceled(raw: Any) -> None:
     """
     if raw is None:  # it is empty
         return
-    if isinstance(raw, dict) and not says_that_it_failed(raw):
+    if isinstance(raw, dict) and not reports_failure(raw):
         status = raw.get("status", "ok")
         if isinstance(status, str) and status.lower() in CANCELED:
             return

@@ -19,7 +19,7 @@ import msgspec
 import traitlets
 
 from ..errors import InvalidInputError, WondaError
-from ..http.responses import mended
+from ..http.responses import replace_lone_surrogates
 from ..imaging import decode_threads
 from ..journal.images import GeneratedImage
 from ..matrix.matrix import Matrix
@@ -501,7 +501,7 @@ class Gallery(Panel):
     def _on_search(self, content: Mapping[str, Any]) -> None:
         text = content.get("text")
         if self.searches and isinstance(text, str):
-            self.text = mended(text)  # as a trait it travels back
+            self.text = replace_lone_surrogates(text)  # as a trait it travels back
 
     def _narrow(self) -> None:
         """Other images are wanted: of the journal, where it is the journal's that are shown."""

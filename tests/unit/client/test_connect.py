@@ -30,7 +30,7 @@ def _disconnected(monkeypatch, tmp_path):
 
 @pytest.fixture
 def service(served, monkeypatch):
-    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.01)
     sandbox, base_url = served(key=KEY)
     monkeypatch.setenv("WONDA_BASE_URL", base_url)
     return sandbox

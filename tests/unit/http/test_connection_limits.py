@@ -46,7 +46,7 @@ def test_there_are_never_more_than_twenty_requests_at_once():
     async def work():
         held = Held()
         wire = held.transport()
-        polls = [wire.poll(wire.question(f"/jobs/inference/{n}")) for n in range(100)]
+        polls = [wire.poll(wire.poll_request(f"/jobs/inference/{n}")) for n in range(100)]
         asks = [wire.get("/capabilities") for _ in range(100)]
         images = [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
         tasks = [asyncio.ensure_future(one) for one in (*polls, *asks, *images)]
@@ -65,7 +65,7 @@ def test_a_click_waits_behind_neither_all_polls_nor_all_images(kinds):
         wire = held.transport()
         waiting = []
         if "polls" in kinds:
-            waiting += [wire.poll(wire.question(f"/jobs/{n}")) for n in range(100)]
+            waiting += [wire.poll(wire.poll_request(f"/jobs/{n}")) for n in range(100)]
         if "images" in kinds:
             waiting += [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
         tasks = [asyncio.ensure_future(one) for one in waiting]
@@ -90,7 +90,7 @@ def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
 
         first = [asyncio.ensure_future(wire.get("/capabilities")) for _ in range(20)]
         await _settle()
-        post = asyncio.ensure_future(wire.post("/x", "test", "Look.", body={}, leaving=leaving))
+        post = asyncio.ensure_future(wire.post("/x", "test", "Look.", body={}, before_send=leaving))
         await _settle()
         assert not noted
         held.let_go.set()
@@ -123,7 +123,7 @@ def test_a_poll_that_waited_for_its_turn_when_the_client_was_closed_is_not_sent(
     async def work():
         held = Held()
         wire = held.transport()
-        polls = [asyncio.ensure_future(wire.poll(wire.question(f"/{n}"))) for n in range(30)]
+        polls = [asyncio.ensure_future(wire.poll(wire.poll_request(f"/{n}"))) for n in range(30)]
         await _settle()
         await wire.aclose()
         held.let_go.set()

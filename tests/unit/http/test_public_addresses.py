@@ -133,7 +133,7 @@ def test_a_name_has_the_addresses_that_one_look_up_finds(monkeypatch, found, exp
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     # As of Python 3.13, ::ffff:a00:1 is written as ::ffff:10.0.0.1.
-    assert asyncio.run(public_addresses.resolved("name.example", 80)) == list(
+    assert asyncio.run(public_addresses.resolve("name.example", 80)) == list(
         map(ip_address, expected)
     )
     assert asked == [("name.example", 80)]
@@ -154,14 +154,14 @@ def silent_dns(monkeypatch):
     yield asked
     end.set()
     for each in threading.enumerate():
-        if each.name == "name-look-up":
+        if each.name == "dns-look-up":
             each.join(10)
 
 
 async def given_up(name, seconds=0.01):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(seconds):
-            await public_addresses.resolved(name, 80)
+            await public_addresses.resolve(name, 80)
 
 
 def test_look_ups_that_do_not_end_are_few_and_keep_their_places(silent_dns):
@@ -170,18 +170,18 @@ def test_look_ups_that_do_not_end_are_few_and_keep_their_places(silent_dns):
         await given_up("storage.example")
 
     asyncio.run(many())
-    assert len(silent_dns) == public_addresses.LOOK_UPS
+    assert len(silent_dns) == public_addresses.MAX_LOOK_UPS
     assert (
-        sum(each.name == "name-look-up" for each in threading.enumerate())
-        == public_addresses.LOOK_UPS
+        sum(each.name == "dns-look-up" for each in threading.enumerate())
+        == public_addresses.MAX_LOOK_UPS
     )
 
 
 def test_other_names_are_found_beside_silent_ones(silent_dns):
     async def beside():
-        silent = [given_up(f"silent{i}.example") for i in range(public_addresses.LOOK_UPS - 1)]
+        silent = [given_up(f"silent{i}.example") for i in range(public_addresses.MAX_LOOK_UPS - 1)]
         await asyncio.gather(*silent)
-        return await public_addresses.resolved("storage.example", 80)
+        return await public_addresses.resolve("storage.example", 80)
 
     assert list(map(str, asyncio.run(beside()))) == ["1.1.1.1"]
     assert "storage.example" in silent_dns
@@ -190,7 +190,7 @@ def test_other_names_are_found_beside_silent_ones(silent_dns):
 @pytest.mark.usefixtures("silent_dns")
 def test_files_uploads_and_settings_do_not_wait_for_look_ups():
     looking = [
-        event_loop.spawn(public_addresses.resolved(f"silent{i}.example", 80)) for i in range(60)
+        event_loop.spawn(public_addresses.resolve(f"silent{i}.example", 80)) for i in range(60)
     ]
     began = time.monotonic()
     assert event_loop.run_blocking(event_loop.to_thread(divmod, 7, 2)) == (3, 1)
@@ -213,8 +213,8 @@ def test_a_process_ends_although_look_ups_are_silent():
             threading.Event().wait()
         socket.getaddrinfo = silent
         for number in range(20):
-            event_loop.spawn(public_addresses.resolved(f"h{number}.example", 443))
-        while len(asked) < public_addresses.LOOK_UPS:
+            event_loop.spawn(public_addresses.resolve(f"h{number}.example", 443))
+        while len(asked) < public_addresses.MAX_LOOK_UPS:
             time.sleep(0.01)
         print("ends")
     """
@@ -231,5 +231,5 @@ def test_a_connection_tells_its_other_end():
             return ("127.0.0.1", 80)
 
     reply = httpx.Response(200, extensions={"network_stream": Stream()})
-    assert str(public_addresses.peer(reply)) == "127.0.0.1"
-    assert public_addresses.peer(httpx.Response(200)) is None
+    assert str(public_addresses.peer_address(reply)) == "127.0.0.1"
+    assert public_addresses.peer_address(httpx.Response(200)) is None

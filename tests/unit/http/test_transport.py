@@ -20,7 +20,8 @@ from wonda_widgets.http import (
     responses,
     transport,
 )
-from wonda_widgets.http.transport import Transport, checked_base_url
+from wonda_widgets.http.base_url import normalize_base_url
+from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 
 BASE = "https://api.example/api/v1"
@@ -59,7 +60,7 @@ class Wire:
 
 def polled(wire):
     transport = wire.transport()
-    return transport.poll(transport.question("/x"))
+    return transport.poll(transport.poll_request("/x"))
 
 
 LOST = [
@@ -362,7 +363,7 @@ def test_whatever_a_transport_raises_leaves_without_the_request(case, way):
     calls = {
         "get": lambda: client.get("/x"),
         "post": lambda: client.post("/x", "test", "Look there.", body={}),
-        "poll": lambda: client.poll(client.question("/x")),
+        "poll": lambda: client.poll(client.poll_request("/x")),
     }
     error = outcome(calls[way]())
     assert isinstance(error, expected)
@@ -444,7 +445,7 @@ def test_a_reply_that_drips_ends():
 def test_an_upload_has_time_in_proportion(monkeypatch):
     slow = httpx.Response(200, stream=Streamed(b"{}", pause=0.3))
     body = {"x": "x" * 1000}
-    monkeypatch.setattr(transport, "SLOWEST_UPLOAD", 1000)
+    monkeypatch.setattr(transport, "MIN_UPLOAD_SPEED", 1000)
     assert (
         event_loop.run_blocking(Wire(slow).transport().post("/x", "test", "Look.", body=body)) == {}
     )
@@ -504,7 +505,7 @@ def test_what_cannot_be_unzipped_to_its_end_is_no_image(encoding, body):
 
 
 def test_a_download_has_a_time_limit_over_all(monkeypatch):
-    monkeypatch.setattr(downloads, "SECONDS", 0.1)
+    monkeypatch.setattr(downloads, "TIMEOUT_SECONDS", 0.1)
     with pytest.raises(ww.ServiceUnreachableError, match=r"longer than 0\.1 s"):
         event_loop.run_blocking(Wire(drip()).transport().download("https://storage.example/a"))
 
@@ -598,14 +599,14 @@ def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):
 )
 def test_an_address_that_cannot_be_used_is_refused(address):
     with pytest.raises(ww.InvalidInputError) as caught:
-        checked_base_url(address)
+        normalize_base_url(address)
     assert caught.value.field == "base_url"
 
 
 def test_a_good_address_loses_its_last_slash():
-    assert checked_base_url("https://api.example/api/v1/") == BASE
-    assert checked_base_url("http://127.0.0.1:8/api/v1") == "http://127.0.0.1:8/api/v1"
-    assert checked_base_url("http://[::1]:8/api/v1")
+    assert normalize_base_url("https://api.example/api/v1/") == BASE
+    assert normalize_base_url("http://127.0.0.1:8/api/v1") == "http://127.0.0.1:8/api/v1"
+    assert normalize_base_url("http://[::1]:8/api/v1")
 
 
 def test_a_blocking_call_on_the_packages_own_loop_is_refused():
@@ -629,7 +630,7 @@ def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         wire = Transport(ApiKey(KEY), "https://no.example/api/v1", 5.0)
         try:
-            await wire.poll(wire.question("/jobs/inference/j"))
+            await wire.poll(wire.poll_request("/jobs/inference/j"))
         finally:
             await wire.aclose()
             proxy.close()
@@ -646,7 +647,7 @@ def test_a_date_that_tells_no_time_leaves_the_service_s_clock_where_it_was(date)
     transport = wire.transport()
     for _ in range(2):
         event_loop.run_blocking(transport.get("/x"))
-        assert transport.ahead == pytest.approx(3 * 3600, abs=5)
+        assert transport.clock.offset == pytest.approx(3 * 3600, abs=5)
 
 
 def test_a_transport_of_one_s_own_is_given_a_poll_as_any_other_question():
@@ -661,7 +662,7 @@ def test_a_transport_of_one_s_own_is_given_a_poll_as_any_other_question():
 
     transport = Transport(ApiKey(KEY), BASE, 5.0, Own())
     event_loop.run_blocking(transport.get("/x"))
-    event_loop.run_blocking(transport.poll(transport.question("/x")))
+    event_loop.run_blocking(transport.poll(transport.poll_request("/x")))
     asked, poll = seen
     assert {**asked[0], "connection": ""} == {**poll[0], "connection": ""}  # the client's own
     assert asked[1:] == poll[1:]

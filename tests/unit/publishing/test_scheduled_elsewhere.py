@@ -40,7 +40,7 @@ class Scheduling(Service):
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
     return Scheduling()
 
 

@@ -107,7 +107,7 @@ class Service:
 @pytest.fixture
 def service(monkeypatch):
     monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
-    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
     return Service()
 
 

@@ -14,7 +14,7 @@ import wonda_widgets as ww
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
     return Service()
 
 

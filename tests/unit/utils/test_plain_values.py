@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets.http.transport import encoded
+from wonda_widgets.http.request_body import encode_json
 from wonda_widgets.jobs.idempotency import fingerprint
 from wonda_widgets.matrix import planning
 from wonda_widgets.utils.plain_values import is_missing, plain
@@ -202,7 +202,7 @@ def test_the_same_value_is_the_same_request(value, same):
     assert plain(value) == same
     assert type(plain(value)) is type(same)
     body = {"model": "m", "params": {"x": value}}
-    assert json.loads(encoded(body)["content"])["params"]["x"] == same
+    assert json.loads(encode_json(body))["params"]["x"] == same
     assert fingerprint(body) == fingerprint({"model": "m", "params": {"x": same}})
 
 

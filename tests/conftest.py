@@ -18,7 +18,7 @@ import loop_watch
 import pytest
 
 from wonda_widgets.client import selection
-from wonda_widgets.jobs.job import Clock
+from wonda_widgets.jobs.clock import Clock
 from wonda_widgets.sandbox import state
 from wonda_widgets.utils import event_loop, open_clients
 
@@ -149,8 +149,8 @@ def no_retry_pause(monkeypatch):
 @pytest.fixture
 def quick_polls(monkeypatch):
     """Ask the sandbox often, so that a test waits for it and not for the pace."""
-    monkeypatch.setattr("wonda_widgets.jobs.polling.FIRST", 0.01)
-    monkeypatch.setattr("wonda_widgets.jobs.polling.FACTOR", 1.1)
+    monkeypatch.setattr("wonda_widgets.jobs.polling.FIRST_INTERVAL", 0.01)
+    monkeypatch.setattr("wonda_widgets.jobs.polling.GROWTH", 1.1)
 
 
 class FakeClock(Clock):

@@ -36,7 +36,7 @@ class Fault(NamedTuple):
 
 
 UNKNOWN = Cell(1, "We don’t know whether this was made.", "unknown")
-AGAIN = Cell(2, "The service does not answer, trying again.", "accepted, succeeded")
+AGAIN = Cell(2, "The service does not answer; retrying.", "accepted, succeeded")
 UNUSABLE = "The answer cannot be used."
 UNREACHABLE = Cell(3, "The service cannot be reached.", "")
 FAILED = Cell(3, "The service failed.", "")
@@ -67,7 +67,7 @@ FAULTS = (
         "429",
         429,
         Cell(3, "Too many requests.", "refused"),
-        Cell(2, "The service asks for patience, trying again.", "accepted, succeeded"),
+        Cell(2, "Rate limited; retrying.", "accepted, succeeded"),
         Cell(3, "Too many requests.", ""),
         {"Retry-After": "0"},
     ),
@@ -84,7 +84,7 @@ NO_CONNECTION = Fault(
     "no connection",
     "",
     Cell(0, "The service cannot be reached.", "refused"),
-    Cell(0, "The service does not answer, trying again.", "accepted"),
+    Cell(0, "The service does not answer; retrying.", "accepted"),
     Cell(0, "The service cannot be reached.", ""),
 )
 

@@ -129,7 +129,7 @@ def measure(*, quick: bool) -> list[Row]:
             f"{percentile(late, 0.99):.2f} s (mean {fmean(late):.2f})",
             "",
             percentile(late, 0.99),
-            polling.LONGEST + 1,
+            polling.MAX_INTERVAL + 1,
             points={"lags": [round(lag, 2) for lag in sorted(late)[:: max(1, many // 200)]]},
         ),
         Row(

@@ -82,7 +82,7 @@ async def _bare(url: str, count: int) -> float:
                 f"{url}/image/generate", json={"model": "z-image", "prompt": prompt}
             )
             job = asked.json()["inferenceJobId"]
-            for delay in polling.delays():
+            for delay in polling.intervals():
                 told = (await client.get(f"{url}/jobs/inference/{job}")).json()
                 if told["status"] == "succeeded":
                     return

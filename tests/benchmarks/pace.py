@@ -35,7 +35,7 @@ def measure(*, quick: bool) -> list[Row]:
     del quick  # it takes a second
     histories, count = 60, 4000
     rows = []
-    shortest, longest = polling.LONGEST, polling.FIRST
+    shortest, longest = polling.MAX_INTERVAL, polling.FIRST_INTERVAL
     for spread in SPREADS:
         source = random.Random(int(spread * 100))
         jobs = sorted(_durations(source, spread, count))
@@ -44,7 +44,7 @@ def measure(*, quick: bool) -> list[Row]:
         for _ in range(histories):
             about = duration_stats.summarize(_durations(source, spread, RUNS))
             assert about is not None
-            schedule = _schedule(adaptive_polling.AdaptivePolling(about).wait)
+            schedule = _schedule(adaptive_polling.AdaptivePolling(about).interval)
             # As they were asked for: the sum of many has lost its last digits.
             waits += [round(later - at, 9) for at, later in pairwise(schedule)]
             learned.append(_followed(schedule, jobs))
@@ -76,7 +76,7 @@ def measure(*, quick: bool) -> list[Row]:
         ]
     unlearned = _unlearned()
     others = sum(wait != page for wait, page in zip(unlearned, _page_waits(), strict=True))
-    bounds = max(polling.FIRST - shortest, longest - polling.LONGEST)
+    bounds = max(polling.FIRST_INTERVAL - shortest, longest - polling.MAX_INTERVAL)
     return [
         *rows,
         Row(
@@ -143,7 +143,7 @@ def _unlearned() -> list[float]:
     """The waits of a real job whose journal is empty, on a clock that jumps."""
     import threading
 
-    from wonda_widgets.jobs.job import Clock, Job
+    from wonda_widgets.jobs.clock import Clock, Job
 
     slept: list[float] = []
 
@@ -161,7 +161,7 @@ def _unlearned() -> list[float]:
         return {"status": "succeeded" if len(slept) == 60 else "in_progress"}
 
     ended = threading.Event()
-    job = Job("inference", "j", poll, usual=usual, clock=Jumping)
+    job = Job("inference", "j", poll, duration_stats=usual, clock=Jumping)
     job.watch(lambda snapshot: snapshot.terminal and ended.set())
     ended.wait(30)
     return slept
@@ -186,7 +186,7 @@ def _best(spread: float, requests: float, jobs: list[float]) -> tuple[float, flo
 def _cheapest(running: list[float], price: float) -> list[float]:
     """The schedule with the least lag, if a request is worth so many seconds of it."""
     count = len(running) - 1
-    steps = range(int(polling.FIRST / STEP), int(polling.LONGEST / STEP) + 1)
+    steps = range(int(polling.FIRST_INTERVAL / STEP), int(polling.MAX_INTERVAL / STEP) + 1)
     known = [0.0]  # seconds that jobs have run by then, on average
     for left in running:
         known.append(known[-1] + left * STEP)

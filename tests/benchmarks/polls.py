@@ -81,7 +81,7 @@ def _ours(address: str) -> Callable[[str], object]:
     import threading
 
     import wonda_widgets as ww
-    from wonda_widgets.jobs.job import Clock
+    from wonda_widgets.jobs.clock import Clock
 
     jumped = 0.0
 

@@ -318,7 +318,7 @@ class Connection:
 
 
 def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkeypatch):
-    monkeypatch.setattr(ssrf_guard, "NEXT_ADDRESS_DELAY_DELAY", 0.001)
+    monkeypatch.setattr(ssrf_guard, "NEXT_ADDRESS_DELAY", 0.001)
 
     async def both():
         late, quick, go = Connection(), Connection(), asyncio.Event()

@@ -53,7 +53,7 @@ def cells(wonda: ww.Wonda, name: str, count: int) -> list[Cell]:
 
 def make(cell: Cell, wonda: ww.Wonda, spend: ww.Budget | None = None) -> str | None:
     """Make one image, in whichever process this runs."""
-    polling.FIRST = 0.05
+    polling.FIRST_INTERVAL = 0.05
     job = wonda.images.generate(
         model=cell.model, prompt=cell.prompt, params=cell.params, budget=spend, once="campaign"
     )
@@ -111,7 +111,7 @@ def matrices(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
     """Both make the same plan; one of its images fails."""
 
     def run(wonda: ww.Wonda) -> list[str]:
-        polling.FIRST = 0.05
+        polling.FIRST_INTERVAL = 0.05
         values = {"what": ["sandbox: fail", *(f"matrix {number}" for number in range(40))]}
         matrix = wonda.images.matrix("{what}", values, "z-image", at_once=8)
         return [row["status"] for row in matrix.wait()]

@@ -30,7 +30,7 @@ GRACE = 1.0  # seconds
 
 def main() -> None:
     key, base_url, journal, kills, seed = sys.argv[1:]
-    polling.FIRST = 0.01
+    polling.FIRST_INTERVAL = 0.01
     duplicate_guard.grace = lambda _record: GRACE  # the service answers within milliseconds here
     chance = random.Random(int(seed))
     killed = begun = 0

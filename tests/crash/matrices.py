@@ -27,7 +27,7 @@ LONGEST = 0.6  # seconds that a kernel lives; all of it takes six at least
 
 def main() -> None:
     key, base_url, journal, seed = sys.argv[1:]
-    polling.FIRST = 0.01
+    polling.FIRST_INTERVAL = 0.01
     chance = random.Random(int(seed))
     killed = 0
     heard, tell = os.pipe()

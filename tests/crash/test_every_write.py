@@ -107,7 +107,7 @@ class Service:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
-    monkeypatch.setattr(polling, "FIRST", 0.001)
+    monkeypatch.setattr(polling, "FIRST_INTERVAL", 0.001)
 
 
 def kernel(service, journal):
@@ -183,7 +183,7 @@ class Kernels(RuleBasedStateMachine):
         self.asked = []
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
-        self.patch.setattr(polling, "FIRST", 0.001)
+        self.patch.setattr(polling, "FIRST_INTERVAL", 0.001)
         self.wonda = kernel(self.service, self.path)
 
     def attempt(self, call):

@@ -402,7 +402,7 @@ def test_no_traceback_of_an_interrupt(service):
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch, call):
-    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
     service.faults.add("GET" if call == "get" else "POST", "/api", "hang", times=9)
     wonda, errors = ww.AsyncWonda(), []
 

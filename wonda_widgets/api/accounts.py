@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..jobs.submission import Core, on_package_loop
+from ..jobs.core import Core, on_package_loop
 from ..models import (
     AccountsReply,
     InstagramAccount,

@@ -19,8 +19,9 @@ from ..errors import (
     WondaError,
 )
 from ..export import timeline
+from ..jobs.core import Core, on_package_loop
 from ..jobs.generation import GENERATION
-from ..jobs.submission import Core, on_package_loop, snapshot_of
+from ..jobs.recorded_jobs import snapshot_of
 from ..journal.images import RATINGS, GeneratedImage, Query
 from ..models import Media, parse
 from ..utils import plain_values
@@ -148,7 +149,7 @@ class AsyncHistory:
         NoMediaError
             If it has none.
         """
-        await job.recalled()
+        await job.entry_read()
         snapshot = job.snapshot
         marks = await asyncio.wrap_future(
             self._core.journal.images.marks([job.intent] if job.intent else [])

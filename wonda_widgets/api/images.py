@@ -11,6 +11,7 @@ import msgspec
 
 from ..errors import InvalidInputError
 from ..http.request_body import to_json_values
+from ..jobs.core import Core, on_package_loop
 from ..jobs.generation import GENERATION, read_reply, request_body
 from ..jobs.idempotency import (
     RECHECK_SECONDS,
@@ -18,7 +19,6 @@ from ..jobs.idempotency import (
     guard_for_name,
     require_writable_journal,
 )
-from ..jobs.submission import Core, on_package_loop
 from ..journal import budgets
 from ..journal.budgets import UnpricedError
 from .blocking import Blocking, blocking

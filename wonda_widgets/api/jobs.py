@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidInputError
+from ..jobs.core import Core, on_package_loop
 from ..jobs.generation import GENERATION
-from ..jobs.job import JOURNAL_TIMEOUT, SCHEDULED
-from ..jobs.submission import Core, on_package_loop
+from ..jobs.job import SCHEDULED
+from ..jobs.poller import JOURNAL_TIMEOUT
 from ..journal import entries
 from ..models import timestamp
 from ..publishing.scheduled_posts import is_due
@@ -179,7 +180,7 @@ class AsyncJobs:
             found = await asyncio.wrap_future(reading)
             return self._core.entry(found[0], OPERATIONS[kind]) if found else None
 
-        return self._core.follow(kind, job_id, attached=True, entry=entry)
+        return self._core.follow(kind, job_id, attached=True, read_entry=entry)
 
 
 def _since(record: JournalEntry) -> float:

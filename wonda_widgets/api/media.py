@@ -14,12 +14,8 @@ import msgspec
 
 from ..errors import InvalidInputError, UnsafeMediaError
 from ..http.request_body import to_json_values
-from ..jobs.submission import (
-    Core,
-    Operation,
-    SubmitResult,
-    on_package_loop,
-)
+from ..jobs.core import Core, on_package_loop
+from ..jobs.submission import Operation, SubmitResult
 from ..models import Media, UploadReply, parse
 from ..utils import event_loop, paths
 from .blocking import Blocking, blocking

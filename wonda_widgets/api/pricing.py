@@ -15,7 +15,7 @@ from ..errors import (
     NotFoundError,
     UnexpectedReplyError,
 )
-from ..jobs.submission import Core, on_package_loop
+from ..jobs.core import Core, on_package_loop
 from ..models import Estimate, parse
 from ..utils import event_loop
 from .blocking import Blocking, blocking

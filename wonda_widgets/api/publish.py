@@ -17,12 +17,8 @@ from ..errors import (
     WondaError,
 )
 from ..http.responses import reports_failure
-from ..jobs.submission import (
-    Core,
-    Operation,
-    SubmitResult,
-    on_package_loop,
-)
+from ..jobs.core import Core, on_package_loop
+from ..jobs.submission import Operation, SubmitResult
 from ..journal import entries
 from ..models import (
     CarouselReply,

@@ -18,7 +18,7 @@ from ..errors import InvalidInputError, MissingKeyError
 from ..journal.journal import Journal
 
 if TYPE_CHECKING:
-    from ..jobs.submission import Core
+    from ..jobs.core import Core
 
 
 class Client(Protocol):

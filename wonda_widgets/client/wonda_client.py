@@ -21,7 +21,7 @@ from ..errors.console_text import printable
 from ..http import organization
 from ..http.base_url import DEFAULT_BASE_URL, normalize_base_url
 from ..http.transport import Transport
-from ..jobs.submission import Core, on_package_loop
+from ..jobs.core import Core, on_package_loop
 from ..journal.database import MEMORY
 from ..journal.journal import Journal
 from ..models import Account, Capabilities, parse

@@ -1,14 +1,13 @@
-"""When to ask next, learned from how long such jobs took before: pure functions, no clock.
+"""Poll intervals that adapt to how long such jobs took before.
 
-The service's page asks a job that takes 40 s as often in its third second as when it is
-about to be done. What earlier runs tell is the *hazard*: how likely a job that is not done
-after t seconds is to be done in the next one. Waits of w seconds find it out w/2 seconds
-late and cost 1/w requests a second; of all ways to spend the same number of requests, the
-lag is least where
+The page's interval polls a job of 40 s as often in its third second as when it is about to end.
+Earlier runs tell the *hazard*: how likely a job that has not ended after t seconds ends in the
+next one. An interval of w seconds finds the end w/2 seconds late and costs 1/w requests a second.
+Of all ways to spend the same number of requests, the delay is least with
 
-    wait(t) = reach / √hazard(t),    but never under 1 s nor over 5 s.
+    interval(t) = reach / √hazard(t),    at least 1 s and at most 5 s.
 
-`reach` is chosen so that no more requests are made than by the page's own pace.
+`reach` is chosen so that there are no more requests than with the page's own interval.
 """
 
 from __future__ import annotations
@@ -25,108 +24,113 @@ if TYPE_CHECKING:
 
     from .duration_stats import DurationStats
 
-STEPS = 256  # of the table
-HORIZON = 4.0  # times the 90th percentile: what takes longer is asked as the page says
-LEAST_SPREAD = 0.05  # of the logarithms: equal durations are a coincidence
-BY_PERCENTILES = 2.563  # standard deviations between the 10th and the 90th
+TABLE_STEPS = 256
+HORIZON = 4.0  # times the 90th percentile; after that the page's interval is used
+MIN_SIGMA = 0.05  # of the logarithms; earlier runs of equal duration are a coincidence
+SIGMAS_BETWEEN_PERCENTILES = 2.563  # from the 10th to the 90th
 
-#: One job in twenty is like no earlier one: the service may have a bad day, or a better one.
-UNLIKE = 0.05
-#: Its durations are spread by a factor of about three, each way.
-FAR = 1.0
+#: One job in twenty is unlike the earlier ones: the service may have a bad day, or a good one.
+OUTLIERS = 0.05
+OUTLIER_SIGMA = 1.0  # a factor of about three either way
 
-#: Seconds; of jobs that take longer, most waits are the longest anyway, and there is little to win.
-LONG = 300.0
-FEW = 0.005  # of all jobs
-
-#: Of the page's number of requests: history is a sample, and may be an unlucky one.
-SPENT = 0.99
+MAX_HIGH = 300.0  # seconds; most intervals of longer jobs are the longest one anyway
+MIN_RUNNING = 0.005  # the share of jobs that still run when the calculation stops
+REQUESTS = 0.99  # of the page's number: the earlier runs are a sample
 
 
 class AdaptivePolling:
-    """How long to wait before the next poll, by a job's age.
+    """The poll interval as a function of a job's age.
 
     Parameters
     ----------
-    about : Usual
+    stats : DurationStats
         How long earlier runs took.
+
+    Attributes
+    ----------
+    helps : bool
+        Whether it finds the end sooner than the page's interval.
     """
 
-    def __init__(self, about: DurationStats) -> None:
-        middle = math.log(about.median)
-        spread = math.log(about.high / about.low) / BY_PERCENTILES * (1 + 2 / about.runs)
-        spread = max(LEAST_SPREAD, spread)
-        kinds = ((1 - UNLIKE, spread), (UNLIKE, max(FAR, spread)))
-        self._step = HORIZON * about.high / STEPS
-        ages = (math.log(self._step * number) - middle for number in range(1, STEPS + 1))
-        self._running = [1.0, *(_running(kinds, beyond) for beyond in ages)]
-        self._fate = [-math.log(max(running, 1e-300)) for running in self._running]
-        self._lived = [0.0]  # seconds that jobs have run by then, on average
+    def __init__(self, stats: DurationStats) -> None:
+        mean = math.log(stats.median)
+        sigma = math.log(stats.high / stats.low) / SIGMAS_BETWEEN_PERCENTILES * (1 + 2 / stats.runs)
+        sigma = max(MIN_SIGMA, sigma)
+        parts = ((1 - OUTLIERS, sigma), (OUTLIERS, max(OUTLIER_SIGMA, sigma)))
+        self._step = HORIZON * stats.high / TABLE_STEPS
+        logs = (math.log(self._step * step) - mean for step in range(1, TABLE_STEPS + 1))
+        #: the share of jobs that still run, the cumulative hazard, and the mean seconds run
+        self._running = [1.0, *(_share_above(parts, log) for log in logs)]
+        self._hazard = [-math.log(max(running, 1e-300)) for running in self._running]
+        self._mean_run = [0.0]
         for before, after in pairwise(self._running):
-            self._lived.append(self._lived[-1] + self._step * (before + after) / 2)
-        page = polling.delays()
-        by_page, requests = self._followed(lambda _age: next(page))
-        self._reach = self._reach_for(SPENT * requests)
-        #: whether it finds the end sooner than the page's pace; not where jobs take a second
-        self.helps = self._followed(self.wait)[0] < by_page
+            self._mean_run.append(self._mean_run[-1] + self._step * (before + after) / 2)
+        page = polling.intervals()
+        delay_of_page, requests = self._simulate(lambda _age: next(page))
+        self._reach = self._find_reach(REQUESTS * requests)
+        self.helps = self._simulate(self.interval)[0] < delay_of_page
 
-    def wait(self, age: float) -> float:
-        """Seconds to wait before the next poll of a job that has this age (seconds)."""
-        return self._wait(max(0.0, age), self._reach)
+    def interval(self, age: float) -> float:
+        """Give the seconds to wait before the next poll of a job of this age (seconds)."""
+        return self._interval(max(0.0, age), self._reach)
 
-    def _wait(self, age: float, reach: float) -> float:
-        """The least wait over which wait · √(mean hazard) is `reach`, by halving."""
-        begun = _at(self._fate, age / self._step)
-        short, long = polling.FIRST, polling.LONGEST
+    def _interval(self, age: float, reach: float) -> float:
+        """Find, by bisection, the least interval with interval · √(mean hazard) ≥ reach."""
+        start = _interpolate(self._hazard, age / self._step)
+        short, long = polling.FIRST_INTERVAL, polling.MAX_INTERVAL
         for _ in range(7):
-            wait = (short + long) / 2
-            hazards = _at(self._fate, (age + wait) / self._step) - begun  # over the whole wait
-            short, long = (short, wait) if hazards * wait >= reach**2 else (wait, long)
-        return long if long < polling.LONGEST - 0.05 else polling.LONGEST
+            interval = (short + long) / 2
+            hazard = _interpolate(self._hazard, (age + interval) / self._step) - start
+            if hazard * interval >= reach**2:
+                long = interval
+            else:
+                short = interval
+        return long if long < polling.MAX_INTERVAL - 0.05 else polling.MAX_INTERVAL
 
-    def _reach_for(self, requests: float) -> float:
-        """The least reach that spends no more requests, by halving."""
-        low, high = 0.0, math.sqrt(polling.LONGEST * self._fate[-1])
+    def _find_reach(self, max_requests: float) -> float:
+        """Find, by bisection, the least reach that needs no more requests."""
+        low, high = 0.0, math.sqrt(polling.MAX_INTERVAL * self._hazard[-1])
         for _ in range(16):
             reach = (low + high) / 2
-            _, spent = self._followed(lambda age, reach=reach: self._wait(age, reach))  # type: ignore[misc]
-            low, high = (reach, high) if spent > requests else (low, reach)
+            _, requests = self._simulate(lambda age, reach=reach: self._interval(age, reach))  # type: ignore[misc]
+            low, high = (reach, high) if requests > max_requests else (low, reach)
         return high
 
-    def _followed(self, wait: Callable[[float], float]) -> tuple[float, float]:
-        """The lag in seconds and the requests after the first, on average, until few still run."""
-        lag, asked, age = 0.0, 0.0, 0.0
+    def _simulate(self, interval: Callable[[float], float]) -> tuple[float, float]:
+        """Give the mean delay (seconds) and the mean number of requests after the first one."""
+        delay, requests, age = 0.0, 0.0, 0.0
         while True:
-            place = age / self._step
-            running = _at(self._running, place)
-            if running < FEW or place > STEPS:
-                return lag, asked
-            asked += running
-            seconds = wait(age)
+            step = age / self._step
+            running = _interpolate(self._running, step)
+            if running < MIN_RUNNING or step > TABLE_STEPS:
+                return delay, requests
+            requests += running
+            seconds = interval(age)
             age += seconds
-            lag += seconds * running
-            lag -= _at(self._lived, age / self._step) - _at(self._lived, place)
+            delay += seconds * running
+            delay -= _interpolate(self._mean_run, age / self._step)
+            delay += _interpolate(self._mean_run, step)
 
 
 @lru_cache(maxsize=64)
-def from_stats(about: DurationStats) -> AdaptivePolling | None:
-    """The pace for jobs like these, if it helps; the same history is worked out once."""
-    if about.high > LONG:
+def from_stats(stats: DurationStats) -> AdaptivePolling | None:
+    """Make the intervals for jobs like these; None if they would not help."""
+    if stats.high > MAX_HIGH:
         return None
-    pace = AdaptivePolling(about)
-    return pace if pace.helps else None
+    adaptive = AdaptivePolling(stats)
+    return adaptive if adaptive.helps else None
 
 
-def _running(kinds: Sequence[tuple[float, float]], beyond: float) -> float:
-    """How many of all jobs, from 0 to 1, take longer than this above the logarithms' middle.
+def _share_above(parts: Sequence[tuple[float, float]], log: float) -> float:
+    """Give the share of jobs whose duration's logarithm is this much above the mean.
 
-    The durations of each kind are log-normal: its share of the jobs, and its spread.
+    Durations are a mixture of log-normal parts, each with a share of the jobs and a sigma.
     """
-    return sum(share * math.erfc(beyond / (spread * math.sqrt(2))) / 2 for share, spread in kinds)
+    return sum(share * math.erfc(log / (sigma * math.sqrt(2))) / 2 for share, sigma in parts)
 
 
-def _at(table: list[float], place: float) -> float:
-    """A table's value between two places; beyond its end, its last."""
-    below = min(int(place), len(table) - 2)
-    part = min(place - below, 1.0)
+def _interpolate(table: list[float], step: float) -> float:
+    """Give a table's value between two steps; beyond its end, the last one."""
+    below = min(int(step), len(table) - 2)
+    part = min(step - below, 1.0)
     return table[below] + (table[below + 1] - table[below]) * part

@@ -1,8 +1,8 @@
-"""Keep the polls of many jobs out of each other's way.
+"""Spread the polls of many jobs over time.
 
-Jobs that were asked for together are due together: five hundred would come as one burst
-every five seconds. So each poll takes a place in a slot of time, and where many are due
-already, a slot a little earlier. Few jobs keep their pace to the millisecond.
+Jobs that were submitted together are due together: 500 polls in one burst every 5 seconds. So
+time is divided into slots, and where a slot is crowded, a poll moves to an earlier one. The
+polls of a few jobs are not moved.
 """
 
 from __future__ import annotations
@@ -12,56 +12,55 @@ from collections import Counter
 from . import polling
 
 SLOT = 0.25  # seconds
-ROOM = 5  # polls in a slot that are no crowd: 20 a second
+ROOM = 5  # polls that a slot always takes: 20 a second
 CROWD = 100  # polls that are due
-FULL = 0.9  # of the mean slot: with less than all, the emptier ones fill up
+FILL = 0.9  # of the mean slot; below 1, so that emptier slots fill up first
 
 
 class PollScheduler:
-    """The slots of one client. On the loop only."""
+    """Schedule the polls of one client. Used on the event loop only."""
 
     def __init__(self) -> None:
-        self._due: Counter[int] = Counter()
-        self._present = 0
+        self._polls: Counter[int] = Counter()  # by slot
+        self._current_slot = 0
 
     @property
-    def crowded(self) -> bool:
-        """Whether so many jobs are followed that the pace of all counts more than that of one.
+    def is_crowded(self) -> bool:
+        """Whether there are too many jobs for adaptive polling.
 
-        With a learned pace, those that began together ask most when they are about to end,
-        which is at the same time.
+        It polls most around the expected end, which is the same time for jobs that began together.
         """
-        return self._due.total() > CROWD
+        return self._polls.total() > CROWD
 
-    def place(self, now: float, wait: float) -> float:
-        """Take a place for a poll that is due after `wait` seconds; never a later one.
+    def schedule(self, now: float, wait: float) -> float:
+        """Choose when to send a poll that is due after `wait` seconds; never later.
 
         Parameters
         ----------
         now : float
-            Seconds of any clock that never goes back.
+            Seconds of a monotonic clock.
         wait : float
             Seconds.
 
         Returns
         -------
         float
-            Seconds; half of `wait` at least, and no less than the pace's shortest.
+            Seconds to wait: at least half of `wait`, and at least the shortest poll interval.
         """
-        self._forget(int(now / SLOT))
+        self._forget_before(int(now / SLOT))
         due = int((now + wait) / SLOT)
-        taken = due if self._due[due] < ROOM else self._emptier(due, wait)
-        self._due[taken] += 1
-        return wait - (due - taken) * SLOT
+        slot = due if self._polls[due] < ROOM else self._emptier_slot(due, wait)
+        self._polls[slot] += 1
+        return wait - (due - slot) * SLOT
 
-    def _emptier(self, due: int, wait: float) -> int:
-        spare = wait - max(polling.FIRST, wait / 2)
+    def _emptier_slot(self, due: int, wait: float) -> int:
+        spare = wait - max(polling.FIRST_INTERVAL, wait / 2)
         slots = [due - back for back in range(int(max(0.0, spare) / SLOT) + 1)]
-        crowd = max(ROOM, FULL * self._due.total() / max(1, due - self._present))
-        free = (slot for slot in slots if self._due[slot] < crowd)
-        return next(free, None) or min(slots, key=self._due.__getitem__)
+        limit = max(ROOM, FILL * self._polls.total() / max(1, due - self._current_slot))
+        free = (slot for slot in slots if self._polls[slot] < limit)
+        return next(free, None) or min(slots, key=self._polls.__getitem__)
 
-    def _forget(self, present: int) -> None:
-        if present != self._present:
-            self._present = present
-            self._due = Counter({slot: n for slot, n in self._due.items() if slot >= present})
+    def _forget_before(self, slot: int) -> None:
+        if slot != self._current_slot:
+            self._current_slot = slot
+            self._polls = Counter({each: n for each, n in self._polls.items() if each >= slot})

@@ -1,7 +1,7 @@
-"""When to ask next: pure functions, no clock.
+"""The poll interval: how long to wait before the next poll of a job.
 
-The pace is the service's own (job-polling.txt): ask at once, then after 1 s,
-each wait 1.5 times the last one, never more than 5 s, without an overall limit.
+It is the one of the service's own page (job-polling.txt): poll at once, then after 1 s; each
+further wait is 1.5 times the last one, at most 5 s; there is no overall limit.
 """
 
 from __future__ import annotations
@@ -11,38 +11,35 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FIRST = 1.0
-FACTOR = 1.5
-LONGEST = 5.0
+# Seconds.
+FIRST_INTERVAL = 1.0
+GROWTH = 1.5  # a factor
+MAX_INTERVAL = 5.0
+MAX_RETRY_AFTER = 60.0  # a longer ``Retry-After`` is not followed
+MAX_SCHEDULED_INTERVAL = 60.0  # for a post that waits for its time, which somebody may cancel
 
-#: A service that asks for more patience than this is asked again all the same (seconds).
-LONGEST_RETRY_AFTER = 60.0
-
-#: A post that waits for its time is asked after this seldom (seconds): somebody may cancel it.
-LONGEST_SCHEDULED = 60.0
-
-#: How far along a status is. Words that are not here are newer than this package.
-_RANK = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
+#: The order of statuses. Unknown ones are not compared.
+_ORDER = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
 
 
-def delays() -> Iterator[float]:
-    """Yield the seconds to wait before each further poll, for ever."""
-    delay = FIRST
+def intervals() -> Iterator[float]:
+    """Yield the seconds to wait before each further poll, without end."""
+    interval = FIRST_INTERVAL
     while True:
-        yield delay
-        delay = min(delay * FACTOR, LONGEST)
+        yield interval
+        interval = min(interval * GROWTH, MAX_INTERVAL)
 
 
-def retry_delay(delay: float, retry_after: float | None) -> float:
-    """Seconds to wait after a poll that failed: the pace, or longer if the service says so."""
-    return max(delay, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+def after_error(interval: float, retry_after: float | None) -> float:
+    """Give the seconds to wait after a failed poll: the interval, or what the service asks for."""
+    return max(interval, min(retry_after or 0.0, MAX_RETRY_AFTER))
 
 
-def seconds_until_due(delay: float, due_in: float) -> float:
-    """Seconds to wait while a post waits for its time: the pace, or longer while that is far."""
-    return max(delay, min(due_in, LONGEST_SCHEDULED))
+def until_due(interval: float, due_in: float) -> float:
+    """Give the seconds to wait for a scheduled post, which is due in `due_in` seconds."""
+    return max(interval, min(due_in, MAX_SCHEDULED_INTERVAL))
 
 
 def is_step_back(old: str, new: str) -> bool:
-    """Whether `new` is an older status than `old`, told late by a lagging server."""
-    return old in _RANK and new in _RANK and _RANK[new] < _RANK[old]
+    """Whether `new` precedes `old`, so that a lagging server reports an earlier status."""
+    return old in _ORDER and new in _ORDER and _ORDER[new] < _ORDER[old]

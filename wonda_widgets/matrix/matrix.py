@@ -65,9 +65,9 @@ from .cells import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from ..jobs.core import Core
     from ..jobs.duration_stats import DurationStats
     from ..jobs.job import Job
-    from ..jobs.submission import Core
     from ..journal.entries import JournalEntry
     from ..journal.saved_plans import SavedPlan
     from ..models import Estimate, Snapshot

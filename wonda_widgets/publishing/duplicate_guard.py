@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
 
+    from ..jobs.core import Core
     from ..jobs.job import Job
-    from ..jobs.submission import Core, Operation
+    from ..jobs.submission import Operation
     from ..journal.entries import JournalEntry
 
 #: Seconds for which a post whose answer was lost may be on its way and not in the history yet:

@@ -17,7 +17,7 @@ from . import duplicate_guard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..jobs.submission import Core
+    from ..jobs.core import Core
 
 
 async def earlier_names(core: Core, body: Mapping[str, Any], same_as: str) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from .post_matching import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..jobs.submission import Core
+    from ..jobs.core import Core
 
 PATH = "/publish/scheduled"
 #: What an empty list may be called, and what a row tells one or more of.

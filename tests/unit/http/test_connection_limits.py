@@ -101,7 +101,7 @@ def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
 
 
 def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkeypatch):
-    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
 
     async def work():
         held = Held()

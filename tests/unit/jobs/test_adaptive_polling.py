@@ -16,7 +16,7 @@ def history(sigma, runs=100, median=38.0, seed=1):
 
 
 def by_the_page():
-    waits = polling.delays()
+    waits = polling.intervals()
     return lambda _age: next(waits)
 
 
@@ -44,7 +44,7 @@ def test_it_finds_the_end_sooner_with_no_more_requests(sigma, most, runs):
         learned = adaptive_polling.from_stats(
             duration_stats.summarize(history(sigma, runs, seed=10 + seed))
         )
-        lag, requests = averages(lambda learned=learned: learned.wait, jobs)
+        lag, requests = averages(lambda learned=learned: learned.interval, jobs)
         lags.append(lag)
         asked.append(requests)
     assert sum(lags) / len(lags) <= most * page_lag
@@ -67,10 +67,10 @@ def test_every_wait_is_between_one_second_and_five(durations):
     learned = adaptive_polling.AdaptivePolling(duration_stats.summarize(durations))
     age = 0.0
     for _ in range(3000):
-        wait = learned.wait(age)
-        assert polling.FIRST <= wait <= polling.LONGEST
+        wait = learned.interval(age)
+        assert polling.FIRST_INTERVAL <= wait <= polling.MAX_INTERVAL
         age += wait
-    assert polling.FIRST <= learned.wait(-3.0) <= polling.LONGEST
+    assert polling.FIRST_INTERVAL <= learned.interval(-3.0) <= polling.MAX_INTERVAL
 
 
 def test_of_jobs_that_take_a_moment_nothing_is_learned():
@@ -87,7 +87,7 @@ def test_of_jobs_that_take_very_long_nothing_is_learned():
 
 def test_on_a_bad_day_of_the_service_it_does_not_ask_without_end():
     learned = adaptive_polling.from_stats(duration_stats.summarize(history(0.1)))
-    _, asked = found(learned.wait, 600)
+    _, asked = found(learned.interval, 600)
     _, by_page = found(by_the_page(), 600)
     assert asked <= 1.15 * by_page
 
@@ -105,12 +105,12 @@ def test_a_job_is_followed_at_the_pace_that_its_history_suggests(clock):
         done = clock.monotonic() - polled[0] >= 36
         return {"status": "succeeded" if done else "in_progress"}
 
-    job = Job("inference", "j1", poll, usual=lambda: _usual_of(durations), clock=clock)
+    job = Job("inference", "j1", poll, duration_stats=lambda: _usual_of(durations), clock=clock)
     job.wait()
     learned = adaptive_polling.from_stats(duration_stats.summarize(durations))
     ages = [0.0]
     while ages[-1] < 36:
-        ages.append(ages[-1] + learned.wait(ages[-1]))
+        ages.append(ages[-1] + learned.interval(ages[-1]))
     assert [at - polled[0] for at in polled] == pytest.approx(ages)
     assert clock.slept[0] == 5.0
     assert min(clock.slept) < 3.0
@@ -128,7 +128,7 @@ def test_without_history_the_pace_is_the_pages(clock, why):
     async def poll():
         return replies.pop(0)
 
-    Job("inference", "j1", poll, usual=usual, clock=clock).wait()
+    Job("inference", "j1", poll, duration_stats=usual, clock=clock).wait()
     assert clock.slept == [1.0, 1.5, 2.25, 3.375, 5.0, 5.0, 5.0]
 
 
@@ -142,7 +142,10 @@ def test_the_first_poll_does_not_wait_for_the_history(clock):
         polled.set()
         return {"status": "succeeded" if clock.slept else "idle"}
 
-    assert Job("inference", "j1", poll, usual=usual, clock=clock).wait(20).status == "succeeded"
+    assert (
+        Job("inference", "j1", poll, duration_stats=usual, clock=clock).wait(20).status
+        == "succeeded"
+    )
 
 
 def test_a_journal_that_does_not_answer_keeps_no_job_from_being_followed(clock, monkeypatch):
@@ -156,5 +159,5 @@ def test_a_journal_that_does_not_answer_keeps_no_job_from_being_followed(clock, 
     async def poll():
         return replies.pop(0)
 
-    Job("inference", "j1", poll, usual=usual, clock=clock).wait(20)
+    Job("inference", "j1", poll, duration_stats=usual, clock=clock).wait(20)
     assert clock.slept == [1.0, 1.5, 2.25]

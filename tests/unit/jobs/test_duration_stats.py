@@ -26,7 +26,7 @@ def test_median_and_percentiles():
 @given(durations)
 def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(runs):
     about = duration_stats.summarize(runs)
-    points = duration_stats.curve(about)
+    points = duration_stats.progress_curve(about)
     assert points[0] == (0.0, 0.0)
     steps = [
         ((later - at), (more - full)) for (at, full), (later, more) in itertools.pairwise(points)
@@ -34,7 +34,7 @@ def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(r
     assert all(time > 0 and gain > 0 for time, gain in steps)
     speeds = [gain / time for time, gain in steps]
     assert all(after <= before * 1.0001 for before, after in itertools.pairwise(speeds))
-    assert points[-1][1] < duration_stats.NEVER_BEYOND
+    assert points[-1][1] < duration_stats.MAX_PROGRESS
 
 
 @given(durations, st.floats(0, 1_000_000))
@@ -55,7 +55,7 @@ def test_it_is_learned_from_the_jobs_of_that_model(quick_polls):  # noqa: ARG001
         for _ in range(4):
             make("nano-banana-2")
         make("z-image")
-        assert asyncio.run(make("z-image").usual()) is None
-        about = asyncio.run(make("nano-banana-2").usual())
+        assert asyncio.run(make("z-image").duration_stats()) is None
+        about = asyncio.run(make("nano-banana-2").duration_stats())
         assert about.runs == 5
         assert 0.03 < about.median < 5

@@ -8,7 +8,8 @@ import pytest
 
 import wonda_widgets as ww
 from wonda_widgets.errors import NotJSONError
-from wonda_widgets.jobs.job import SILENT, Job
+from wonda_widgets.jobs.job import Job
+from wonda_widgets.jobs.poller import NO_ANSWER
 
 MEDIA = {"mediaId": "m1", "url": "https://x.example/m1.png", "mimeType": "image/png"}
 DONE = {"status": "succeeded", "outputs": [{"media": None}, {"media": MEDIA}]}
@@ -183,7 +184,7 @@ def test_a_passing_trouble_is_told_and_the_job_resumes(clock, passing):
     gate.set()
     seen = list(updates)
     assert [bool(snapshot.trouble) for snapshot in seen] == [False, True, False]
-    assert "trying again" in seen[1].trouble
+    assert "retrying" in seen[1].trouble
     assert seen[1].status == "in_progress"
     waited = getattr(passing, "retry_after", None) or 1.5
     assert clock.slept == [1.0, waited]
@@ -195,7 +196,7 @@ def test_silence_before_the_first_word_is_told_too(clock):
     made = Job("inference", "j1", service, clock=clock)
     updates = iter(made.updates())
     gate.set()
-    assert [snapshot.trouble for snapshot in updates] == [SILENT, None]
+    assert [snapshot.trouble for snapshot in updates] == [NO_ANSWER, None]
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,15 @@ def asked(jobs, until, *, spread=True):
     """When so many jobs, begun within two seconds, ask at the page's pace."""
     slots = PollScheduler()
     queue = [(2.0 * job / jobs, job) for job in range(jobs)]
-    waits = [polling.delays() for _ in range(jobs)]
+    waits = [polling.intervals() for _ in range(jobs)]
     heapq.heapify(queue)
     times = []
     while queue[0][0] < until:
         now, job = heapq.heappop(queue)
         times.append(now)
         wait = next(waits[job])
-        placed = slots.place(now, wait) if spread else wait
-        assert max(polling.FIRST, wait / 2) <= placed + 1e-9
+        placed = slots.schedule(now, wait) if spread else wait
+        assert max(polling.FIRST_INTERVAL, wait / 2) <= placed + 1e-9
         assert placed <= wait
         heapq.heappush(queue, (now + placed, job))
     return times
@@ -47,12 +47,12 @@ def test_few_jobs_keep_their_pace_exactly():
 def test_what_is_over_is_forgotten():
     slots = PollScheduler()
     for now in range(1000):
-        slots.place(float(now), 5.0)
-    assert len(slots._due) <= 5 / 0.25 + 1
+        slots.schedule(float(now), 5.0)
+    assert len(slots._polls) <= 5 / 0.25 + 1
 
 
 class Earlier(PollScheduler):
-    def place(self, _now, wait):
+    def schedule(self, _now, wait):
         return wait - 0.25
 
 
@@ -73,8 +73,8 @@ BUSY = RateLimitError(429, "", "wait", retry_after=7)
 
 def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
     poll = replied({"status": "idle"}, BUSY, {"status": "succeeded"})
-    Job("inference", "j1", poll, spread=Earlier(), clock=clock).wait()
-    assert clock.slept == [polling.FIRST - 0.25, 7]
+    Job("inference", "j1", poll, scheduler=Earlier(), clock=clock).wait()
+    assert clock.slept == [polling.FIRST_INTERVAL - 0.25, 7]
 
 
 async def usual():
@@ -84,14 +84,14 @@ async def usual():
 def test_where_very_many_are_followed_nothing_is_learned(clock):
     crowd = PollScheduler()
     for _ in range(150):
-        crowd.place(clock.monotonic(), 300.0)
+        crowd.schedule(clock.monotonic(), 300.0)
     poll = replied(*[{"status": "idle"}] * 3, {"status": "succeeded"})
-    Job("inference", "j1", poll, usual=usual, spread=crowd, clock=clock).wait()
-    assert clock.slept == list(islice(polling.delays(), 3))
+    Job("inference", "j1", poll, duration_stats=usual, scheduler=crowd, clock=clock).wait()
+    assert clock.slept == list(islice(polling.intervals(), 3))
 
 
 def test_a_service_in_trouble_is_asked_less_and_less_whatever_was_learned(clock):
     trouble = [RateLimitError(429, "", "wait")] * 8
     poll = replied({"status": "idle"}, *trouble, {"status": "succeeded"})
-    Job("inference", "j1", poll, usual=usual, clock=clock).wait()
-    assert clock.slept[1:] == list(islice(polling.delays(), 9))[1:]
+    Job("inference", "j1", poll, duration_stats=usual, clock=clock).wait()
+    assert clock.slept[1:] == list(islice(polling.intervals(), 9))[1:]

@@ -453,7 +453,7 @@ def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, 
 def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
     kernel, service, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
     entered, ended = threading.Event(), []
 
     async def never():
@@ -503,8 +503,8 @@ def test_a_service_whose_servers_tell_other_times_hides_no_post(kernel, service,
 def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
     kernel, service, tmp_path, monkeypatch, lose
 ):
-    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.0)
-    monkeypatch.setattr("wonda_widgets.jobs.submission.WRITING", 0.0)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.0)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.JOURNAL_CLOSE_TIMEOUT", 0.0)
     monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
     entered, go, ended = threading.Event(), threading.Event(), []
 
@@ -563,8 +563,8 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
 def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
     kernel, service, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.0)
-    monkeypatch.setattr("wonda_widgets.jobs.submission.WRITING", 0.0)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.0)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.JOURNAL_CLOSE_TIMEOUT", 0.0)
     wonda = kernel()
     wonda.jobs.recent()
     other = sqlite3.connect(tmp_path / "kernels.db", isolation_level=None)
@@ -593,7 +593,7 @@ def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
 def test_a_client_that_was_closed_has_noted_what_became_of_its_requests(
     kernel, service, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSING", 0.05)
+    monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
     entered = threading.Event()
     wonda = kernel()
 

@@ -396,10 +396,10 @@ def test_other_kinds_of_datetimes_are_taken_and_sent_as_plain_ones():
 
 
 def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():
-    assert polling.seconds_until_due(5, 86_400) == 60
-    assert polling.seconds_until_due(5, 30) == 30
-    assert polling.seconds_until_due(5, 2) == 5
-    assert polling.seconds_until_due(5, -60) == 5
+    assert polling.until_due(5, 86_400) == 60
+    assert polling.until_due(5, 30) == 30
+    assert polling.until_due(5, 2) == 5
+    assert polling.until_due(5, -60) == 5
 
 
 @pytest.mark.usefixtures("quick_polls")

@@ -61,7 +61,7 @@ def test_attaching_on_the_loop_does_not_wait_and_the_job_learns_what_was_asked(l
     assert job.request == {}
     assert later._async.jobs.attach("inference", "j1") is job
     held.set()
-    event_loop.run_blocking(job.recalled())
+    event_loop.run_blocking(job.entry_read())
     assert job.request["prompt"] == "a harbour"
     assert job.intent
     assert job.wait(20).media.media_id == "m1"
@@ -72,7 +72,7 @@ def test_attaching_on_another_thread_waits_for_a_moment_only(later, held):
     job = later.jobs.attach("inference", "j1")
     assert time.monotonic() - before < 10
     held.set()
-    event_loop.run_blocking(job.recalled())
+    event_loop.run_blocking(job.entry_read())
     assert job.request["prompt"] == "a harbour"
 
 

@@ -37,7 +37,7 @@ def asked(wonda, job):
     yield "aclose", wonda.aclose
     yield "await job", job._ended
     yield "async for", lambda: job.updates().__aiter__().__anext__()
-    yield "usual", job.usual
+    yield "duration_stats", job.duration_stats
 
 
 @pytest.mark.parametrize("library", [None, "trio", "curio"])

@@ -72,12 +72,12 @@ class WatchingPanel(Panel):
         self._following.begin(job.watch(show))
 
     async def _look_back(self, job: Job) -> None:
-        about = await job.usual()
+        about = await job.duration_stats()
         if about is not None and self._job is job and not self._closed:
             self.job_usual = {
                 "low": about.low,
                 "high": about.high,
-                "curve": duration_stats.curve(about),
+                "curve": duration_stats.progress_curve(about),
             }
 
     def _kept_facts(self) -> list[tuple[str, str]]:

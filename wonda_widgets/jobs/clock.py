@@ -1,0 +1,14 @@
+"""Time as jobs see it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+
+class Clock:
+    """The system's clock; tests have another one."""
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+    sleep = staticmethod(asyncio.sleep)

@@ -1,0 +1,55 @@
+"""A job as the journal recorded it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..errors import OutcomeUnknownError, UnexpectedReplyError
+from ..models import TERMINAL, JobReply, Snapshot, parse
+from ..models.job_status import snapshot_fields
+from .job import SUBMITTED
+
+if TYPE_CHECKING:
+    from ..journal.entries import JournalEntry
+    from .submission import Operation
+
+UNKNOWN = "unknown"  # the status of a request whose outcome is unknown
+NO_ANSWER = "the process that asked ended before it read the answer"
+BEING_SENT = "it is being sent at this moment"
+
+
+def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
+    """Give what the journal knows of a job as a snapshot."""
+    if entry.state == "posted":
+        return Snapshot(status="succeeded", permalink=entry.permalink)
+    if entry.job_id is None:
+        reason = BEING_SENT if entry.sending else entry.reason or NO_ANSWER
+        error = OutcomeUnknownError(
+            operation.name, reason, operation.check, intent=entry.intent, kind=operation.kind
+        )
+        return Snapshot(status=UNKNOWN, error=error)
+    # A job that the service called ended at once has not been polled for its result yet.
+    is_known = entry.ended or entry.status not in TERMINAL
+    status = (is_known and entry.status) or SUBMITTED
+    last = recorded_reply(entry, Snapshot(status=status, watching=not entry.ended))
+    return msgspec.structs.replace(last, elapsed=seconds_taken(entry, last)) if last.raw else last
+
+
+def recorded_reply(entry: JournalEntry, default: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
+    """Give the service's last reply; `default` if there is none."""
+    with contextlib.suppress(UnexpectedReplyError):
+        if entry.reply:
+            reply = parse(entry.reply, JobReply)
+            fields = snapshot_fields(entry.kind, entry.reply, reply)
+            return msgspec.structs.replace(default, **fields)
+    return default
+
+
+def seconds_taken(entry: JournalEntry, snapshot: Snapshot) -> float:
+    """Give how long an ended job took, by the service's own times if it gives them."""
+    if snapshot.created_at and snapshot.finished_at:
+        return max(0.0, (snapshot.finished_at - snapshot.created_at).total_seconds())
+    return max(0.0, entry.told_at - entry.asked_at)

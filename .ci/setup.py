@@ -3,6 +3,7 @@
     python .ci/setup.py wonda-widgets demo      the quickstart, in JupyterLab
     python .ci/setup.py test                    all checks and tests
     python .ci/setup.py python -m tests.benchmarks
+    python .ci/setup.py pdoc wonda_widgets      the API reference, in a browser
 
 Needs nothing but Python 3.11 or newer. What `.venv` holds is brought up to date
 only when `pyproject.toml` or Python changed.
@@ -55,7 +56,8 @@ def main(command: list[str]) -> int:
         print(__doc__)
         return 0
     testing = command[0] == "test"
-    needs_tests = testing or any(Path(word).as_posix().startswith(MORE) for word in command)
+    measures = any(Path(word).as_posix().startswith(MORE) for word in command)
+    needs_tests = command[0] in {"test", "pdoc"} or measures
     set_up("test" if needs_tests else "demo")
     if not testing:
         return run(command)

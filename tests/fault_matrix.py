@@ -1,14 +1,15 @@
-"""What happens when something goes wrong: the table that is tested, and that the README shows.
+"""What happens when something goes wrong: the table that is tested and shown in a notebook.
 
-python -m tests.fault_matrix      writes it into the README
+python -m tests.fault_matrix      writes it into notebooks/sandbox_and_faults.ipynb
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
-README = Path(__file__).parents[1] / "README.md"
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "sandbox_and_faults.ipynb"
 BEGIN, END = "<!-- fault matrix: begin -->", "<!-- fault matrix: end -->"
 
 
@@ -90,7 +91,7 @@ NO_CONNECTION = Fault(
 
 
 def markdown() -> str:
-    """The table as the README has it."""
+    """The table as Markdown."""
     head = (
         "| what goes wrong | generate, publish, upload | poll of a job, once | any other request |"
     )
@@ -103,11 +104,16 @@ def markdown() -> str:
 
 
 def written(text: str) -> str:
-    """The README with the present table."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+    """The notebook with the current table."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        before, begin, rest = "".join(cell["source"]).partition(BEGIN)
+        if begin:
+            _, _, after = rest.partition(END)
+            shown = f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+            cell["source"] = shown.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    NOTEBOOK.write_text(written(NOTEBOOK.read_text(encoding="utf-8")), encoding="utf-8")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from .utils.version import __version__
 
+__docformat__ = "numpy"  # for pdoc
+
 if TYPE_CHECKING:
     from .client import edit as edit
     from .client.connect import connect as connect
@@ -116,7 +118,6 @@ _MODULE_OF = {
     "load_ipython_extension": "notebook.magic",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "notebook.nested_asyncio",
-    "edit": "client.edit",
     "Finding": "publishing.duplicate_guard",
     "Matrix": "matrix.matrix",
     "GeneratedImage": "journal.images",
@@ -138,14 +139,20 @@ _MODULE_OF = {
     "Studio": "widgets.studio",
 }
 
-__all__ = [*_MODULE_OF, "__version__"]  # noqa: PLE0604 - built from the table above
+#: Modules that are public themselves.
+_PUBLIC_MODULES = {"api": "api", "edit": "client.edit"}
+
+__all__ = [*_MODULE_OF, *_PUBLIC_MODULES, "__version__"]  # noqa: PLE0604 - built from the tables
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
+    value: object
+    if name in _MODULE_OF:
+        value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    elif name in _PUBLIC_MODULES:
+        value = import_module(f".{_PUBLIC_MODULES[name]}", __name__)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f".{_MODULE_OF[name]}", __name__)
-    value = module if name == "edit" else getattr(module, name)
     globals()[name] = value
     return value
 

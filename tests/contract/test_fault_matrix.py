@@ -5,7 +5,7 @@ from __future__ import annotations
 import fault_matrix
 import pytest
 from conftest import KEY
-from fault_matrix import FAULTS, NO_CONNECTION, README
+from fault_matrix import FAULTS, NO_CONNECTION, NOTEBOOK
 
 import wonda_widgets as ww
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT
@@ -156,7 +156,7 @@ def test_no_connection(tmp_path):
         assert title(caught.value) == NO_CONNECTION.look.sees
 
 
-def test_the_readme_shows_this_table():
-    text = README.read_text(encoding="utf-8")
+def test_the_notebook_shows_this_table():
+    text = NOTEBOOK.read_text(encoding="utf-8")
     assert fault_matrix.BEGIN in text
     assert fault_matrix.written(text) == text, "run python -m tests.fault_matrix"

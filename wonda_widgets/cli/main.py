@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FRONT_ENDS = {"jupyterlab": (4, 3), "notebook": (7, 2), "voila": (0, 5)}
-BESIDE = ("prompt_lab", "dashboard", "from_python", "sandbox_and_faults")  # for later
+BESIDE = (
+    *("prompt_lab", "dashboard", "from_python"),
+    *("settings_and_privacy", "sandbox_and_faults"),
+)  # for later
 OF_A_PAGE = ("title", "presenter", "publish", "budget")  # options
 GONE_AFTER = 600  # seconds without a page, after which a visitor's kernel ends
 NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette")

@@ -1,9 +1,10 @@
-"""A request that the journal has a name for is made once, whichever process makes it.
+"""Idempotency keys: a request with a key is made once, in whichever process.
 
-    begin ──> nobody asked before ──> it is sent
-       └────> `DuplicateRequestError` ──> being sent: look again ──> what became of it
+    Journal.begin ──> no entry with this key ──> it is sent
+             └──────> `DuplicateRequestError` ──> if it is being sent: check again, else: its job
 
-Posts have more to look into, see `duplicate_guard`.
+The key is kept in the journal, not sent. For posts there is more to check; see
+`publishing.duplicate_guard`.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from ..journal.entries import JournalEntry
     from ..journal.journal import Journal
 
-RECHECK_SECONDS = 1.0  # seconds between looks at a request that another process is sending
-LONGEST = 200  # characters of a name
+RECHECK_SECONDS = 1.0  # between checks of a request that another process is sending
+MAX_NAME_LENGTH = 200
 
 
 class DuplicateRequestError(Exception):
-    """The same was asked for before."""
+    """The same request was made before; `record` is its journal entry."""
 
     def __init__(self, record: JournalEntry) -> None:
         super().__init__(record.intent)
@@ -37,17 +38,17 @@ class DuplicateRequestError(Exception):
 
 
 class IdempotencyGuard:
-    """Keeps a request from being made twice; see `submission.DuplicateGuard`.
+    """Keeps a request from being made twice; a `submission.DuplicateGuard`.
 
     Parameters
     ----------
     same_as : str
-        What it is called in the journal.
+        Its key in the journal.
     also : tuple of str
-        What else it may be called there.
+        Keys of the same request from earlier versions.
     for_good : bool
-        Whether one that was made stands also if it failed: the service does not say that a
-        failed image was free, so only a person has it made again.
+        Whether an earlier request counts also if it failed. The service does not say that failed
+        images are free, so only a person may have one made again.
     """
 
     repeat = False
@@ -58,7 +59,7 @@ class IdempotencyGuard:
         self.for_good = for_good
 
     async def settle(self, earlier: JournalEntry) -> None:
-        """Say that it stands.
+        """Refuse: the request was made before.
 
         Raises
         ------
@@ -67,19 +68,19 @@ class IdempotencyGuard:
         raise DuplicateRequestError(earlier)
 
     async def look(self) -> None:
-        """There is no list of jobs to look into."""
+        """Check nothing: the service has no list of jobs."""
 
 
 def require_writable_journal(journal: Journal, field: str, so: str, otherwise: str) -> None:
-    """Refuse what needs a journal that knows all and that other processes read.
+    """Refuse what needs a complete journal that other processes can read, too.
 
     Parameters
     ----------
     journal : Journal
     field : str
-        The argument that asks for it, or that would allow it.
+        The argument that requires it, or that would allow going on without it.
     so, otherwise : str
-        What follows for the person, without a full stop; and what they can do.
+        What follows for the person, without a full stop, and what they can do instead.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def require_writable_journal(journal: Journal, field: str, so: str, otherwise: s
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
-    """Tell a request from others by what it means, and by nothing else.
+    """Give the fingerprint of a request, the same for all requests with the same meaning.
 
     Raises
     ------
@@ -103,9 +104,9 @@ def fingerprint(body: Mapping[str, Any]) -> str:
 
 
 def former_fingerprint(body: Mapping[str, Any]) -> str:
-    """Tell a request from others as versions before did: by each character of it.
+    """Give the fingerprint of earlier versions, in which each character counts.
 
-    Empty for a request that they could not name, and so never sent. Nothing of this may change.
+    Empty for a request that they could not send. This must not change: journals hold it.
     """
     try:
         text = msgspec.json.encode(body, order="sorted")
@@ -115,25 +116,25 @@ def former_fingerprint(body: Mapping[str, Any]) -> str:
 
 
 def guard_for_name(name: str, body: Mapping[str, Any]) -> IdempotencyGuard:
-    """Have what `body` asks for be asked for once under a person's `name`.
+    """Make the guard that has a request made once under a person's `name`.
 
     Raises
     ------
     InvalidInputError
-        If it is no name.
+        If the name is empty or too long.
     """
     plain = visible(name, "NFKC") if isinstance(name, str) else ""
-    if not plain or len(name) > LONGEST:
+    if not plain or len(name) > MAX_NAME_LENGTH:
         raise InvalidInputError(
             "once",
-            f"once= takes a name of 1 to {LONGEST} characters.",
+            f"once= takes a name of 1 to {MAX_NAME_LENGTH} characters.",
             "Name what the image is for, as in once='autumn campaign'.",
         )
-    asked = fingerprint(body)  # says what is wrong with it
-    # Under this it was noted before names and requests were compared by what they mean.
+    requested = fingerprint(body)  # raises if it cannot be sent
+    # The key of earlier versions, which compared each character.
     exact = former_fingerprint(body)
     before = (f"once:{_short_hash(name.strip())}:{exact}",) if exact else ()
-    return IdempotencyGuard(f"once:{_short_hash(plain)}:{asked}", also=before)
+    return IdempotencyGuard(f"once:{_short_hash(plain)}:{requested}", also=before)
 
 
 def _short_hash(text: str) -> str:
@@ -141,11 +142,11 @@ def _short_hash(text: str) -> str:
 
 
 def canonical(value: Any) -> Any:
-    """Give JSON in the one form that all values with its meaning share.
+    """Normalize JSON, so that values with the same meaning become equal.
 
-    Numbers are equal whatever their type and sign of zero, a member that is None or an empty
-    object is as good as none, and texts are equal if they look the same. So are names of members,
-    except those of one object that would become the same name.
+    Numbers are equal whatever their type and the sign of zero; a member that is None or an empty
+    object is left out; texts and member names are equal if they look the same, unless two names of
+    one object would become one.
     """
     if isinstance(value, dict):
         members = {name: canonical(member) for name, member in value.items()}

@@ -52,7 +52,7 @@ def price(wonda, held):
 
 
 def earlier_runs(wonda, held):
-    wonda._core._usual_now = held
+    wonda._core._read_stats = held
     return wonda._core.usual("inference", "z-image")
 
 

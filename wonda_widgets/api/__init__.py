@@ -1,1 +1,25 @@
-"""The resources of a client, one a file: images, media, publish, jobs, and so on."""
+"""The resources of a client, one a file: images, media, publish, jobs, history, and so on.
+
+How a prompt travels to the permalink::
+
+    widgets.PromptForm, %%wonda, Matrix, or your code
+        │ model, prompt, params
+        ▼
+    images.AsyncImages.generate       the request body, the budget, the idempotency key (once=)
+        ▼
+    jobs.core.Core.start
+        ▼
+    jobs.submission.Submitter         the journal knows the request before and after it is sent
+        ▼
+    http.transport.Transport.post     never repeated if it may have arrived
+        ▼
+    jobs.job.Job                      polled until it has ended; see its module
+        │ snapshot.media.media_id
+        ▼
+    publish.AsyncPublish.instagram    duplicate detection: journal, publish history, schedule
+        ▼
+    Core.start, Submitter, Transport.post, Job: as above
+        │
+        ▼
+    snapshot.permalink
+"""

@@ -21,14 +21,14 @@ class AsyncAccounts:
 
     @on_package_loop
     async def instagram(self) -> list[InstagramAccount]:
-        """The Instagram accounts that can be published to; may be empty."""
+        """List the Instagram accounts that can be published to; may be empty."""
         return parse(await self._core.transport.get("/instagram/accounts"), AccountsReply).accounts
 
     @on_package_loop
     async def organizations(self) -> list[Organization]:
-        """The organizations that this account belongs to; may be empty.
+        """List the organizations that this account belongs to; may be empty.
 
-        Where your only paid seat is in one, name it: ``Wonda(org=slug)``.
+        If your only paid seat is in one, name it: ``Wonda(org=slug)``.
         """
         raw = await self._core.transport.get("/organizations")
         return parse(raw, OrganizationsReply).organizations

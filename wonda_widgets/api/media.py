@@ -1,4 +1,4 @@
-"""Uploads, downloads and originals (wonda-api.md, section 8)."""
+"""Uploads and downloads (wonda-api.md, section 8)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
 
-TAKEN = "Pass a path, bytes, a binary file or a PIL.Image."
-LONGEST_SHOWN = 300  # characters of a path in an error
-EDITS = 200  # edited images that are known to be uploaded
+USABLE = "Pass a path, bytes, a binary file or a PIL.Image."
+MAX_SHOWN_LENGTH = 300  # characters of a path in an error
+MAX_KNOWN_EDITS = 200
 
 UPLOAD = Operation(
     "upload", "/media/upload", "upload", "Look into your Wonda library before you upload it again."
@@ -37,7 +37,7 @@ UPLOAD = Operation(
 
 
 class AsyncMedia:
-    """Bring media to the service and get it back."""
+    """Upload and download media."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -45,9 +45,9 @@ class AsyncMedia:
         event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
-        """Keep, in a forked child, what was uploaded before."""
+        """Keep only finished uploads, in a forked child."""
         event_loop.drop_tasks(self._edits)
-        self._edits = {alike: work for alike, work in self._edits.items() if work.done()}
+        self._edits = {key: work for key, work in self._edits.items() if work.done()}
 
     @on_package_loop
     async def upload(
@@ -65,12 +65,11 @@ class AsyncMedia:
             A `PIL.Image` of any mode is sent as PNG, upright as its EXIF says. ``~`` in a path
             is your home.
         name : str, optional
-            A file name, from which the type is guessed if the bytes do not tell.
+            A file name; its extension gives the type if the bytes do not.
         edit : dict, optional
-            How it was made of another image: ``of``, a media id, and ``operations``
-            (see `wonda_widgets.client.edit`). It is kept in the journal and not sent. The same
-            edit of the same image is sent once by a client, and is the same media: two
-            would not be known as one post.
+            How it was made from another image: ``of``, a media id, and ``operations`` (see
+            `wonda_widgets.edit`). It is kept in the journal and not sent. A client uploads the
+            same edit of the same image once, so that its posts are recognized as the same.
 
         Raises
         ------
@@ -78,57 +77,57 @@ class AsyncMedia:
             If it cannot be read, or is an image of a kind that the service does not take
             (HEIC, AVIF, TIFF, …); nothing was sent.
         OutcomeUnknownError
-            If it may have arrived but the reply was lost.
+            If it may have arrived, but there is no usable answer.
         APIError
             If the service refused it.
         """
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
-        alike = msgspec.json.encode(to_json_values(edit), order="sorted")
-        work = self._edits.get(alike)
+        key = msgspec.json.encode(to_json_values(edit), order="sorted")
+        work = self._edits.get(key)
         if work is None:
             work = asyncio.get_running_loop().create_task(self._upload(source, name, edit))
-            self._edits[alike] = work
-            work.add_done_callback(lambda done: self._forget_failed(alike, done))
-            while len(self._edits) > EDITS:
+            self._edits[key] = work
+            work.add_done_callback(lambda done: self._forget_failed(key, done))
+            while len(self._edits) > MAX_KNOWN_EDITS:
                 del self._edits[next(iter(self._edits))]
         return await asyncio.shield(work)
 
-    def _forget_failed(self, alike: bytes, work: asyncio.Task[Media]) -> None:
-        """Let what failed, however it did, be sent anew; unless that was begun already."""
+    def _forget_failed(self, key: bytes, work: asyncio.Task[Media]) -> None:
+        """Let a failed upload be tried again, unless that has begun already."""
         failed = work.cancelled() or work.exception() is not None
-        if failed and self._edits.get(alike) is work:
-            del self._edits[alike]
+        if failed and self._edits.get(key) is work:
+            del self._edits[key]
 
     async def _upload(
         self, source: Uploadable, name: str | None, edit: Mapping[str, Any] | None
     ) -> Media:
         filename, data, mime = await event_loop.to_thread(read_source, source, name)
-        about: dict[str, Any] = {"name": filename, "mimeType": mime, "bytes": len(data)}
+        request: dict[str, Any] = {"name": filename, "mimeType": mime, "bytes": len(data)}
         if edit is not None:
-            about["edit"] = edit
+            request["edit"] = edit
         files = {"file": (filename, data, mime)}
-        reply = (await self._core.submit(UPLOAD, about, _named, files=files)).reply
+        reply = (await self._core.submit(UPLOAD, request, _read_reply, files=files)).reply
         return Media(media_id=reply.media_id, url=reply.url, mime_type=reply.mime_type)
 
     @on_package_loop
     async def download(self, media: Media) -> bytes:
-        """The original's bytes, at most 100 MB, fetched without the key.
+        """Download the original's bytes, at most 100 MB, without the key.
 
         Raises
         ------
         UnsafeMediaError
-            If it has no address, is too large or lies in a private network.
+            If it has no address, is too large, or its address is private.
         APIError, ServiceUnreachableError
-            Also if it was cut short, or is not there within five minutes.
+            Also if it is cut short, or takes longer than five minutes.
         """
         if not media.url:
-            raise UnsafeMediaError("This media has no address to fetch it from.")
+            raise UnsafeMediaError("This media has no address to download it from.")
         return await self._core.transport.download(media.url)
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:
-        """The image at full size, eight bits a channel.
+        """Download an image and decode it at full size, with eight bits a channel.
 
         Raises
         ------
@@ -142,20 +141,20 @@ class AsyncMedia:
 
 
 class MediaLibrary(Blocking[AsyncMedia]):
-    """Bring media to the service and get it back (blocking)."""
+    """Upload and download media (blocking)."""
 
     upload = blocking(AsyncMedia.upload, check=UPLOAD.check)
     download = blocking(AsyncMedia.download)
     open = blocking(AsyncMedia.open)
 
 
-def _named(raw: Any) -> SubmitResult:
+def _read_reply(raw: Any) -> SubmitResult:
     reply = parse(raw, UploadReply)
     return SubmitResult(reply.media_id, reply=reply)
 
 
 class Source(NamedTuple):
-    """Something to upload: its name, bytes and type."""
+    """A file to upload."""
 
     name: str
     data: bytes
@@ -163,7 +162,7 @@ class Source(NamedTuple):
 
 
 def read_source(source: Any, name: str | None) -> Source:
-    """Read something to upload.
+    """Read a file to upload.
 
     Raises
     ------
@@ -175,12 +174,12 @@ def read_source(source: Any, name: str | None) -> Source:
     elif hasattr(source, "read"):
         data = source.read()
         name = name or Path(str(getattr(source, "name", ""))).name
-    elif hasattr(source, "save"):  # a PIL.Image, without importing Pillow to ask
-        data = _of_pillow(source)
+    elif hasattr(source, "save"):  # a PIL.Image; Pillow is not imported for the question
+        data = _encode_pillow(source)
     else:
         path = _path(source)
         try:
-            is_device = path.is_char_device()  # such as /dev/zero, which has no end
+            is_device = path.is_char_device()  # such as /dev/zero, which is endless
             data = b"" if is_device else path.read_bytes()
         except (OSError, ValueError) as error:
             raise _unreadable(path, getattr(error, "strerror", None) or error) from None
@@ -192,24 +191,24 @@ def read_source(source: Any, name: str | None) -> Source:
             "source", "There is nothing to upload.", "Pass a file that is binary and not empty."
         )
     _check_format(data)
-    mime = _sniffed(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
+    mime = _detect_type(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
     extension = mimetypes.guess_extension(mime) or ""
     return Source(name or f"upload{extension}", data, mime)
 
 
 def _path(source: Any) -> Path:
-    if not isinstance(source, str | os.PathLike):  # whose text may be a whole array
-        raise InvalidInputError("source", f"A {type(source).__name__} cannot be uploaded.", TAKEN)
+    if not isinstance(source, str | os.PathLike):  # its repr may be a whole array
+        raise InvalidInputError("source", f"A {type(source).__name__} cannot be uploaded.", USABLE)
     return paths.expand_user(source, "source")
 
 
 def _unreadable(path: Path, reason: object) -> InvalidInputError:
     text = repr(str(path))
-    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-    return InvalidInputError("source", f"{shown} cannot be read: {reason}.", TAKEN)
+    shown = text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"
+    return InvalidInputError("source", f"{shown} cannot be read: {reason}.", USABLE)
 
 
-def _of_pillow(source: Any) -> bytes:
+def _encode_pillow(source: Any) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when an image is there
 
     from ..imaging import pillow_source  # noqa: PLC0415 - see above
@@ -233,8 +232,8 @@ def _check_format(data: bytes) -> None:
         )
 
 
-def _sniffed(data: bytes) -> str | None:
-    """The type that the first bytes tell, of those that the service takes."""
+def _detect_type(data: bytes) -> str | None:
+    """Detect a type that the service takes by the first bytes."""
     for pattern, mime in (
         (rb"\x89PNG\r\n\x1a\n", "image/png"),
         (rb"\xff\xd8\xff", "image/jpeg"),

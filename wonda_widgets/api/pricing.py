@@ -23,53 +23,50 @@ from .blocking import Blocking, blocking
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEPT = 600.0  # seconds for which a price is taken to hold
-PRICES = ("estimated_cost_microdollars", "estimated_credits")
+CACHE_SECONDS = 600.0
+PRICE_FIELDS = ("estimated_cost_microdollars", "estimated_credits")
 
 
 class AsyncPricing:
-    """What things cost."""
+    """Prices, before anything is charged."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._asked: dict[bytes, tuple[float, asyncio.Task[Estimate | None]]] = {}
+        self._cache: dict[bytes, tuple[float, asyncio.Task[Estimate | None]]] = {}
         event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
-        """Keep, in a forked child, the prices that are known."""
-        event_loop.drop_tasks(self._asked)
-        self._asked = {alike: asked for alike, asked in self._asked.items() if asked[1].done()}
+        """Keep only the prices that are known, in a forked child."""
+        event_loop.drop_tasks(self._cache)
+        self._cache = {key: entry for key, entry in self._cache.items() if entry[1].done()}
 
     @on_package_loop
     async def estimate(
         self, *, model: str, prompt: str | None = None, params: Mapping[str, Any] | None = None
     ) -> Estimate:
-        """What one generation would cost, in US dollars and credits, where the service says so.
+        """Estimate what one generation costs, in US dollars and credits.
 
-        Nothing is charged.
+        Nothing is charged. What the service does not say is None.
         """
         body: dict[str, Any] = {"model": model, "params": dict(params or {})}
         if prompt:
             body["prompt"] = prompt
-        told = parse(await self._core.transport.ask("/pricing/estimate", body), Estimate)
-        odd = {name: None for name in PRICES if not _is_price(getattr(told, name))}
-        return msgspec.structs.replace(told, **odd)
+        estimate = parse(await self._core.transport.ask("/pricing/estimate", body), Estimate)
+        invalid = {name: None for name in PRICE_FIELDS if not _is_price(getattr(estimate, name))}
+        return msgspec.structs.replace(estimate, **invalid)
 
     @on_package_loop
     async def each(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
-        """What one image costs, asked once for all that are alike; None if that is not known.
-
-        A price is kept for ten minutes.
-        """
-        alike = msgspec.json.encode((model, sorted(params.items(), key=lambda item: item[0])))
-        asked = self._asked.get(alike)
-        if asked is None or monotonic() - asked[0] > KEPT:
+        """Give the price of one image, cached for ten minutes; None if it is not known."""
+        key = msgspec.json.encode((model, sorted(params.items(), key=lambda item: item[0])))
+        entry = self._cache.get(key)
+        if entry is None or monotonic() - entry[0] > CACHE_SECONDS:
             work = asyncio.get_running_loop().create_task(self._known(model, params))
-            asked = self._asked[alike] = (monotonic(), work)
+            entry = self._cache[key] = (monotonic(), work)
         try:
-            return await event_loop.shielded(asked[1])
+            return await event_loop.shielded(entry[1])
         except BaseException:
-            self._asked.pop(alike, None)
+            self._cache.pop(key, None)
             raise
 
     async def _known(self, model: str, params: Mapping[str, Any]) -> Estimate | None:
@@ -81,7 +78,7 @@ class AsyncPricing:
 
     @on_package_loop
     async def list(self) -> dict[str, Any]:
-        """All prices, as the service tells them (`GET /pricing`)."""
+        """Give the service's whole price list (`GET /pricing`)."""
         raw = await self._core.transport.get("/pricing")
         if not isinstance(raw, dict):
             raise UnexpectedReplyError("The price list is not an object.", "Try again later.")
@@ -89,12 +86,12 @@ class AsyncPricing:
 
 
 def _is_price(number: float | None) -> bool:
-    """Whether it is one; less than nothing is none, and would let a budget never end."""
+    """Whether a number can be a price; a negative one would make a budget endless."""
     return number is not None and math.isfinite(number) and number >= 0
 
 
 class Pricing(Blocking[AsyncPricing]):
-    """What things cost (blocking)."""
+    """Prices, before anything is charged (blocking)."""
 
     estimate = blocking(AsyncPricing.estimate)
     list = blocking(AsyncPricing.list)

@@ -127,7 +127,7 @@ class Requests(RuleBasedStateMachine):
         for module in (responses, transport, duplicate_guard, publish, resources_jobs):
             self.patch.setattr(module, "datetime", Now)
         self.patch.setattr(monotonic_clock, "seconds", lambda: self.running)
-        self.patch.setattr(monotonic_clock, "clock", lambda: f"start {self.starts}")
+        self.patch.setattr(monotonic_clock, "clock_id", lambda: f"start {self.starts}")
         self.patch.setattr(Job, "_start", lambda _job: None)  # asked only when a rule says so
         self.patch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
         self.patch.setattr(submission, "CLOSING", 0.01)

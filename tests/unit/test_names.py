@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
     ],
 )
 def test_the_name_that_was_meant(name, known, meant):
-    said = suggestions.suggestion(name, known)
+    said = suggestions.did_you_mean(name, known)
     assert said == (f"Did you mean {meant!r}?" if meant else "")
 
 

@@ -51,7 +51,7 @@ def blocking(
     @functools.wraps(method)
     def blocked(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         work = method(self._async, *args, **kwargs)
-        return event_loop.run_blocking(work, interrupted=check)
+        return event_loop.run_blocking(work, interrupt_hint=check)
 
     return _renamed(blocked)
 

@@ -104,7 +104,7 @@ class AsyncHistory:
         limit, offset : int
             How many at most, and how many newer ones to leave out.
         """
-        limit, offset = plain_values.plain(limit), plain_values.plain(offset)
+        limit, offset = plain_values.to_plain(limit), plain_values.to_plain(offset)
         for name, value, least in (("limit", limit, 1), ("offset", offset, 0)):
             if not isinstance(value, int) or not least <= value <= MOST:
                 raise InvalidInputError(
@@ -225,8 +225,8 @@ class AsyncHistory:
         note : str, optional
             At most 10,000 characters.
         """
-        favourite, rating = plain_values.plain(favourite), plain_values.plain(rating)
-        note = plain_values.text("note", "The note", note)
+        favourite, rating = plain_values.to_plain(favourite), plain_values.to_plain(rating)
+        note = plain_values.optional_text("note", "The note", note)
         if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
             raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
         if note is not None and len(note) > LONGEST_NOTE:
@@ -400,8 +400,8 @@ def _query(
     return Query(
         text=text,
         model=model,
-        favourite=plain_values.required("favourite", "favourite", favourite),
-        rating=plain_values.required("rating", "rating", rating),
+        favourite=plain_values.reject_missing("favourite", "favourite", favourite),
+        rating=plain_values.reject_missing("rating", "rating", rating),
         since=_moment("since", since, time.min),
         until=_moment("until", until, time.max),
     )

@@ -59,7 +59,7 @@ class AsyncJobs:
         limit : int
             How many at most.
         """
-        limit = plain_values.plain(limit)
+        limit = plain_values.to_plain(limit)
         if not isinstance(limit, int) or not 1 <= limit <= MOST:
             raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MOST:,}.")
         self._core.transport.check_open()
@@ -75,7 +75,7 @@ class AsyncJobs:
         an entry.
         """
         self._core.transport.check_open()
-        days = plain_values.plain(days)
+        days = plain_values.to_plain(days)
         if not isinstance(days, int | float) or not 0 < days < math.inf:
             raise InvalidInputError("days", f"days is a number above 0, not {days!r}.")
         since = time.time() - days * 86_400

@@ -376,11 +376,11 @@ def _body(
             "media_id", "There is no image to publish.", "Pass job.wait().media.media_id."
         )
     _check_account(instagram_account_id)
-    kind = plain_values.text("product", "The product", product)
+    kind = plain_values.optional_text("product", "The product", product)
     said = _text("alt_text", alt_text, MAX_ALT_TEXT)
     body = {
-        "mediaId": plain_values.plain(media_id),
-        "instagramAccountId": plain_values.plain(instagram_account_id),
+        "mediaId": plain_values.to_plain(media_id),
+        "instagramAccountId": plain_values.to_plain(instagram_account_id),
         "caption": _text("caption", caption, MAX_CAPTION),
         "altText": None if kind in WITHOUT_ALT_TEXT else said,
         "product": kind,
@@ -391,7 +391,7 @@ def _body(
 def _carousel(
     media_ids: Sequence[str], instagram_account_id: str, caption: str | None
 ) -> dict[str, Any]:
-    given = plain_values.plain(media_ids)
+    given = plain_values.to_plain(media_ids)
     slides = given if isinstance(given, list) else []
     if not slides or not all(isinstance(each, str) and each for each in slides):
         raise InvalidInputError(
@@ -407,7 +407,7 @@ def _carousel(
     _check_account(instagram_account_id)
     body = {
         "mediaIds": slides,
-        "instagramAccountId": plain_values.plain(instagram_account_id),
+        "instagramAccountId": plain_values.to_plain(instagram_account_id),
         "caption": _text("caption", caption, MAX_CAPTION),
     }
     return {name: value for name, value in body.items() if value is not None}
@@ -433,6 +433,6 @@ def _job_id(post: ScheduledPost | Job | str) -> str:
 
 def _text(field: str, given: str | None, most: int) -> str | None:
     """A text that goes with a post."""
-    found = plain_values.text(field, f"The {field.replace('_', ' ')}", given)
+    found = plain_values.optional_text(field, f"The {field.replace('_', ' ')}", given)
     check_length(field, found, most)
     return found

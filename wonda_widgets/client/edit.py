@@ -275,7 +275,9 @@ class Edit:
         client = self._client
         for note in self.notes if self.operations else ():
             warnings.warn(note, stacklevel=2)
-        return event_loop.run_blocking(self.send(client, self.render()), interrupted=UPLOAD.check)
+        return event_loop.run_blocking(
+            self.send(client, self.render()), interrupt_hint=UPLOAD.check
+        )
 
     async def send(self, client: AsyncWonda, edited: Edited) -> Media:
         """Upload what `render` gave; for whoever renders in a thread of their own."""

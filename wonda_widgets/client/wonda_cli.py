@@ -98,12 +98,12 @@ def cli(
     at = _source(media)
     if target is None:
         return _edited(binary, at, runs, None, timeout)
-    with new_files.temporary(target) as part:
+    with new_files.temporary_path(target) as part:
         _edited(binary, at, runs, part, timeout)
         if not part.is_file():
             raise UnexpectedReplyError(f"wonda wrote no file at {target}.", LIBRARY)
         try:
-            return new_files.place(part, target)
+            return new_files.move_to_free_name(part, target)
         except OSError as error:
             raise InvalidInputError(
                 "output", f"{target} cannot be written: {error.strerror or error}.", LIBRARY

@@ -106,7 +106,7 @@ async def _folder(
 ) -> Path:
     await event_loop.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
     turn = asyncio.Semaphore(MAX_CONCURRENT)
-    files = new_files.AllOrNone()
+    files = new_files.FileBatch()
 
     async def one(image: GeneratedImage) -> dict[str, Any]:
         async with turn:
@@ -133,7 +133,7 @@ async def _folder(
 
 
 def _write_original(
-    files: new_files.AllOrNone, folder: Path, image: GeneratedImage, data: bytes
+    files: new_files.FileBatch, folder: Path, image: GeneratedImage, data: bytes
 ) -> Path:
     from ..imaging import save_original  # noqa: PLC0415 - needed only now
 

@@ -62,11 +62,11 @@ class Connections:
         self._pid = os.getpid()
         self.closed = False
         event_loop.reset_after_fork(self)
-        event_loop.close_at_end(self)
+        event_loop.close_at_exit(self)
 
     def renew(self) -> None:
         """Leave the connections, in a forked child, to the parent: closing one would end both."""
-        event_loop.drop_tasks((self._client, self._media, self.direct))
+        event_loop.keep_inherited((self._client, self._media, self.direct))
         self._client, self._media = None, {}
         self._pid = os.getpid()
 

@@ -137,7 +137,7 @@ class Downloads:
         finally:
             # Not its path: anybody who knows an image's whole address can open it.
             label = f"an image of {target.host}"
-            logs.request(_log, "GET", label, response, started, attempt=attempt)
+            logs.log_request(_log, "GET", label, response, started, attempt=attempt)
         return response
 
     async def _find_out_whether_api_is_private(self) -> bool:

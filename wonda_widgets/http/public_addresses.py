@@ -27,7 +27,7 @@ FROM_PRIVATE_NETWORK = "wonda_from_private_network"
 #: Concurrent DNS look-ups. Without an answer, each takes half a minute; threads of their own
 #: keep that from delaying files, uploads and the end of the process.
 MAX_LOOK_UPS = 8
-_look_up_threads = daemon_threads.ThreadLimit(MAX_LOOK_UPS)
+_look_up_threads = daemon_threads.ConcurrencyLimit(MAX_LOOK_UPS)
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 #: Networks that are not public. Python's `ipaddress` differs between versions and takes several

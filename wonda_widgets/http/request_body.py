@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
-from ..utils.plain_values import plain
+from ..utils.plain_values import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
     """
     try:
         # Most encoders accept NaN and lone surrogates, which services then refuse.
-        return json.dumps(plain(body), allow_nan=False, ensure_ascii=False).encode()
+        return json.dumps(to_plain(body), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             "request", f"The request cannot be sent as JSON: {error}.", "Correct what it names."

@@ -318,7 +318,7 @@ class Transport:
             self._connections.check_open()  # it may have been closed while this waited
             started = time.monotonic()
             result = await self._send_poll(client, poll_request)
-        logs.request(_log, "GET", poll_request.url.path, result, started)
+        logs.log_request(_log, "GET", poll_request.url.path, result, started)
         return self._received(result)
 
     async def _send_poll(
@@ -367,7 +367,7 @@ class Transport:
                 await before_send()
             started = time.monotonic()
             result = await self._send(client, method, path, timeout, content)
-        logs.request(_log, method, path, result, started, attempt=attempt)
+        logs.log_request(_log, method, path, result, started, attempt=attempt)
         return self._received(result)
 
     async def _send(

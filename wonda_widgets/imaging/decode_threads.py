@@ -30,7 +30,7 @@ SECONDS = 20.0
 EDIT_SECONDS = 180.0
 AT_ONCE = min(8, (os.cpu_count() or 1) + 2)
 
-_places = daemon_threads.ThreadLimit(AT_ONCE)
+_places = daemon_threads.ConcurrencyLimit(AT_ONCE)
 _stuck: set[concurrent.futures.Future[Any]] = set()  # past their deadline, and not at their end
 
 if hasattr(os, "register_at_fork"):

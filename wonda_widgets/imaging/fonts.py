@@ -111,7 +111,7 @@ def _built_in(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _folders() -> list[Path]:
-    person = user_directories.folder()  # None: there are only the fonts that all have
+    person = user_directories.home_folder()  # None: there are only the fonts that all have
     if sys.platform == "win32":
         given = os.environ.get("LOCALAPPDATA")
         local = Path(given) if given else person and person / "AppData" / "Local"

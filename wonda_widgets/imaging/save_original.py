@@ -26,7 +26,7 @@ MAX_SEGMENT = 65_533  # bytes in a JPEG segment
 RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # devices, on Windows with any extension
 MOST_CHARACTERS = 48  # of a prompt, in a name
 MOST_BYTES = 180  # the same; a name has up to 255, and a number may follow
-_JOINERS = graphemes.JOINER + graphemes.NON_JOINER
+_JOINERS = graphemes.ZERO_WIDTH_JOINER + graphemes.ZERO_WIDTH_NON_JOINER
 EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "SVG": ".svg"}
 
 
@@ -83,7 +83,7 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
     It has the prompt's words in any script, and its emoji; at most 48 characters of them.
     """
     stem = "-".join(_words(normalize("NFC", prompt.lower())))
-    stem = graphemes.shortened(stem, MOST_CHARACTERS, MOST_BYTES).strip("-_") or "image"
+    stem = graphemes.truncate(stem, MOST_CHARACTERS, MOST_BYTES).strip("-_") or "image"
     tail = re.sub(r"\W", "", job_id)[:8]
     if not tail and RESERVED.fullmatch(stem):
         tail = "image"

@@ -83,7 +83,7 @@ class Core:
     def renew(self) -> None:
         """Start anew in a forked child, without the parent's locks and tasks."""
         self._jobs_lock = threading.Lock()
-        event_loop.drop_tasks(self._stats)
+        event_loop.keep_inherited(self._stats)
         self._stats = {key: read for key, read in self._stats.items() if read[1].done()}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -223,7 +223,7 @@ class Core:
         if reading is None or _is_outdated(reading, runs - runs_then):
             reading = asyncio.get_running_loop().create_task(self._read_stats(kind, model))
             self._stats[kind, model] = runs, reading
-        return await event_loop.shielded(reading)
+        return await event_loop.shield(reading)
 
     async def _read_stats(self, kind: Kind, model: str | None) -> DurationStats | None:
         read = self.journal.images.ended(self.journal_key, kind, model)

@@ -36,7 +36,7 @@ def request_body(
         raise InvalidInputError(
             "model", "No model was chosen.", "Take one from wonda.capabilities().image_models."
         )
-    model, prompt = plain_values.plain(model), plain_values.plain(prompt)
+    model, prompt = plain_values.to_plain(model), plain_values.to_plain(prompt)
     if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
         raise InvalidInputError(
             "prompt",
@@ -58,7 +58,7 @@ def request_body(
             )
     if settings:
         body["params"] = settings
-    references = plain_values.plain(attachment_media_ids)
+    references = plain_values.to_plain(attachment_media_ids)
     references = [] if references is None else list(references)
     if not all(isinstance(each, str) and each for each in references):
         raise InvalidInputError(

@@ -17,7 +17,7 @@ import msgspec
 
 from ..errors import InvalidInputError
 from ..http.request_body import to_json_values
-from ..utils.visible_text import visible
+from ..utils.visible_text import normalize_visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,15 +151,15 @@ def canonical(value: Any) -> Any:
     if isinstance(value, dict):
         members = {name: canonical(member) for name, member in value.items()}
         members = {name: member for name, member in members.items() if member not in (None, {})}
-        looks = Counter(map(visible, members))
+        looks = Counter(map(normalize_visible, members))
         return {
-            visible(name) if looks[visible(name)] == 1 else name: member
+            normalize_visible(name) if looks[normalize_visible(name)] == 1 else name: member
             for name, member in members.items()
         }
     if isinstance(value, list):
         return [canonical(member) for member in value]
     if isinstance(value, str):
-        return visible(value)
+        return normalize_visible(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)  # of -0.0 as well
     return value

@@ -357,7 +357,7 @@ class Job:
     async def entry_read(self) -> None:
         """Wait until the job knows what the journal knows of it. On the event loop only."""
         if self._read_entry is not None:
-            await event_loop.shielded(self._reading_entry(self._read_entry))
+            await event_loop.shield(self._reading_entry(self._read_entry))
 
     def _reading_entry(self, read: Callable[[], Awaitable[JobEntry | None]]) -> asyncio.Task[None]:
         loop = asyncio.get_running_loop()
@@ -369,7 +369,7 @@ class Job:
         try:
             entry = await read()
         except Exception as error:  # noqa: BLE001 - then the service alone tells about the job
-            logs.fault(_log, "The journal entry of %r cannot be read", self, error=error)
+            logs.log_exception(_log, "The journal entry of %r cannot be read", self, error=error)
             entry = None
         self._read_entry = self._reading = None
         if entry is None:
@@ -389,7 +389,7 @@ class Job:
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is not loop:  # of a forked parent
-            event_loop.drop_tasks(self._task)
+            event_loop.keep_inherited(self._task)
             self._task = None
         if self._task is None and self.id is not None and not self._snapshot.terminal:
             self._change(watching=True, error=None, trouble=None)
@@ -470,7 +470,7 @@ class Job:
                 try:
                     listener(new)
                 except Exception as error:  # noqa: BLE001 - it must not affect the others
-                    logs.fault(_log, "A listener of %r failed", self, error=error)
+                    logs.log_exception(_log, "A listener of %r failed", self, error=error)
 
 
 def _state(snapshot: Snapshot) -> tuple[object, ...]:

@@ -107,7 +107,7 @@ class Poller:
                 is_limited = isinstance(error, RateLimitError)
                 self._job._report_trouble(RATE_LIMITED if is_limited else NO_ANSWER)
             except Exception as error:  # noqa: BLE001 - a bug must not leave anybody waiting
-                logs.fault(_log, "Following %r failed", self._job, error=error)
+                logs.log_exception(_log, "Following %r failed", self._job, error=error)
                 message = f"Following the job failed: {type(error).__name__}: {error}."
                 self._job._end_watching(WondaError(message))
                 return
@@ -126,7 +126,7 @@ class Poller:
             return adaptive_polling.from_stats(stats) if stats is not None else None
         except Exception as error:  # noqa: BLE001 - it is optional: the page's intervals do
             message = "The history of %r cannot be used"
-            logs.fault(_log, message, self._job, error=error, level=logging.DEBUG)
+            logs.log_exception(_log, message, self._job, error=error, level=logging.DEBUG)
             return None
 
     def _interval(self, interval: float, adaptive: AdaptivePolling | None) -> float:

@@ -136,7 +136,7 @@ class Submitter:
 
     def renew(self) -> None:
         """Start empty in a forked child: the parent's requests are the parent's."""
-        event_loop.drop_tasks(self._tasks)
+        event_loop.keep_inherited(self._tasks)
         self._tasks = set()
 
     async def submit(

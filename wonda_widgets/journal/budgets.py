@@ -93,7 +93,7 @@ class Budget:
     """
 
     def __init__(self, usd: float, since: datetime | None = None) -> None:
-        usd = plain_values.plain(usd)
+        usd = plain_values.to_plain(usd)
         number = isinstance(usd, int | float) and not isinstance(usd, bool)
         if not number or not 0 <= usd <= MOST:
             said = f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."

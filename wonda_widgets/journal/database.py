@@ -138,7 +138,9 @@ class Database:
         """Begin anew in a forked child, which has not the thread and must not use the file."""
         self._pid = os.getpid()
         self._finalizer.detach()
-        event_loop.drop_tasks((self._open, self._thread))  # closing would end the parent's locks
+        event_loop.keep_inherited(
+            (self._open, self._thread)
+        )  # closing would end the parent's locks
         is_closed = self._is_closed
         if self._left is not None:  # what the parent has in memory is the parent's to write
             self.path, self._left, self._unusable = self._left, None, ""

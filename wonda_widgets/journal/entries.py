@@ -90,7 +90,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def quiet_for(self) -> float:
         """Seconds, or fewer, since anything was last heard of it or sent."""
-        return monotonic_clock.since(self.clock, self.tick, f"{self.intent}:{self.tick}")
+        return monotonic_clock.elapsed_since(self.clock, self.tick, f"{self.intent}:{self.tick}")
 
     @property
     def process(self) -> str:
@@ -201,8 +201,8 @@ def _machine() -> str:
 
     Containers may share a computer and its name, and yet count their processes apart.
     """
-    apart = monotonic_clock.namespace("pid")
-    return f"{monotonic_clock.clock()}/{apart}" if apart else socket.gethostname()
+    apart = monotonic_clock.linux_namespace("pid")
+    return f"{monotonic_clock.clock_id()}/{apart}" if apart else socket.gethostname()
 
 
 def process_id(owner: str) -> str:
@@ -225,7 +225,7 @@ def _lives(record: JournalEntry) -> bool:
     if runs is not None:
         return runs
     longest = max(ALIVE_FOR, record.answer_limit)
-    if record.clock == monotonic_clock.clock():
+    if record.clock == monotonic_clock.clock_id():
         return record.quiet_for < longest
     # Of another computer only the time of day is left, which somebody may have set since.
     return abs(time.time() - record.told_at) < longest

@@ -138,7 +138,7 @@ class Journal:
         days: float = DAYS,
         megabytes: float = MEGABYTES,
     ) -> None:
-        days, megabytes = plain_values.plain(days), plain_values.plain(megabytes)
+        days, megabytes = plain_values.to_plain(days), plain_values.to_plain(megabytes)
         for name, value in (("days", days), ("megabytes", megabytes)):
             if not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise InvalidInputError(name, f"{name} is a number above 0, not {value!r}.")
@@ -268,7 +268,13 @@ class Journal:
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?,'sending','','',0,'{}')",
                 (
                     *(intent, base_url, kind, body.decode(), same_as, entries.this_process()),
-                    *(now, now, monotonic_clock.clock(), monotonic_clock.seconds(), answer_limit),
+                    *(
+                        now,
+                        now,
+                        monotonic_clock.clock_id(),
+                        monotonic_clock.seconds(),
+                        answer_limit,
+                    ),
                 ),
             )
             if kind == "inference":
@@ -360,7 +366,7 @@ class Journal:
                     *(told.status, told.terminal, text.decode(), told.permalink),
                     *(
                         now,
-                        monotonic_clock.clock(),
+                        monotonic_clock.clock_id(),
                         monotonic_clock.seconds(),
                         base_url,
                         kind,
@@ -381,7 +387,7 @@ class Journal:
         """Change a row that is as expected; whether it was."""
         facts |= {
             "told_at": time.time(),
-            "clock": monotonic_clock.clock(),
+            "clock": monotonic_clock.clock_id(),
             "tick": monotonic_clock.seconds(),
         }
         names = ", ".join(f"{name}=?" for name in facts)
@@ -524,10 +530,10 @@ def _path(path: str | os.PathLike[str] | None) -> Path | None:
         return None
     found = Path(os.fsdecode(chosen))
     if found.parts[:1] == ("~",):
-        found = user_directories.expanded(found)
+        found = user_directories.expand_home(found)
     else:
         with contextlib.suppress(FileNotFoundError):  # of a person whom nobody knows
-            found = user_directories.expanded(found)
+            found = user_directories.expand_home(found)
     return found.absolute()  # so that it stays where it is when the notebook changes its folder
 
 

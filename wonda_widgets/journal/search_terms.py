@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
-from ..utils.visible_text import VARIATIONS
+from ..utils.visible_text import VARIATION_SELECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def _folded(text: str) -> str:
     kept: list[str] = []
     base = ""
     for sign in plain:
-        if category(sign) != "Mn" or ord(sign) in VARIATIONS:
+        if category(sign) != "Mn" or ord(sign) in VARIATION_SELECTORS:
             base = sign
         elif _is_in(base, _UNMARKED) and base + sign != _SHORT_I:
             continue
@@ -136,7 +136,7 @@ def _folded(text: str) -> str:
 def _is_unseen(sign: str, kind: str) -> bool:
     """Whether a sign shows nothing, or only how another one looks."""
     code = ord(sign)
-    return kind == "Cf" or sign == _TATWEEL or code in _TONES or code in VARIATIONS
+    return kind == "Cf" or sign == _TATWEEL or code in _TONES or code in VARIATION_SELECTORS
 
 
 @lru_cache(maxsize=4096)

@@ -80,7 +80,7 @@ class Thumbnails:
 
     def renew(self) -> None:
         """Begin with none on their way, also in a forked child."""
-        event_loop.drop_tasks(getattr(self, "_making", None))
+        event_loop.keep_inherited(getattr(self, "_making", None))
         self._making: dict[Key, asyncio.Task[bytes]] = {}
         self._wanted: Counter[Key] = Counter()  # how many wait for each
         self._turn = asyncio.Semaphore(AT_ONCE)

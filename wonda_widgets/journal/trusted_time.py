@@ -48,7 +48,7 @@ def now(connection: sqlite3.Connection) -> float:
 
 def note(connection: sqlite3.Connection) -> None:
     """Take a reading: believe it, or keep it until another one confirms it."""
-    reading, clock, tick = time.time(), monotonic_clock.clock(), monotonic_clock.seconds()
+    reading, clock, tick = time.time(), monotonic_clock.clock_id(), monotonic_clock.seconds()
     row = connection.execute("SELECT * FROM reading").fetchone()
     believed, kept = (reading, None) if row is None else (row["believed"], row["kept"])
     if _agrees(reading, believed):

@@ -139,7 +139,7 @@ class Matrix:
         allow_unchecked: bool = False,
     ) -> None:
         self.budget = checked_budget(budget)
-        at_once = plain_values.plain(at_once)
+        at_once = plain_values.to_plain(at_once)
         if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
             raise InvalidInputError("at_once", "at_once is a whole number above 0.")
         self._at_once = min(at_once, MAX_CONCURRENCY)
@@ -168,7 +168,7 @@ class Matrix:
 
     def renew(self) -> None:
         """Be stopped in a forked child; started there, it goes on by the journal, as a kernel."""
-        event_loop.drop_tasks((self._running, self._preparing, self._beginning))
+        event_loop.keep_inherited((self._running, self._preparing, self._beginning))
         self._running, self._queue, self._again = set(), [], 0
         self._beginning = None
         if self._preparing is not None and not self._preparing.done():
@@ -195,7 +195,7 @@ class Matrix:
     async def _prepared(self) -> None:
         if self._preparing is None or (self._preparing.done() and self._plan is None):
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
-        await event_loop.shielded(self._preparing)
+        await event_loop.shield(self._preparing)
 
     async def _prepare(self) -> None:
         plan = await self._make_plan()
@@ -438,7 +438,7 @@ class Matrix:
             try:
                 listener(made)
             except Exception as error:  # noqa: BLE001 - it halts neither this nor others
-                logs.fault(_log, "A listener of %r failed", self, error=error)
+                logs.log_exception(_log, "A listener of %r failed", self, error=error)
 
     # ------------------------------------------------------------ begin, stop, retry
 
@@ -480,7 +480,7 @@ class Matrix:
             self._halt(error)
         except Exception as fault:  # noqa: BLE001 - whoever iterates is told
             self._beginning = None
-            logs.fault(_log, "The plan of %r failed", self, error=fault)
+            logs.log_exception(_log, "The plan of %r failed", self, error=fault)
             self._halt(WondaError(f"The plan failed: {type(fault).__name__}: {fault}."))
         else:
             self._go()
@@ -578,7 +578,7 @@ class Matrix:
         if not task.cancelled() and task.exception() is not None:
             fault = task.exception()
             assert fault is not None  # noqa: S101 - see above
-            logs.fault(_log, "An image of %r failed", self, error=fault)
+            logs.log_exception(_log, "An image of %r failed", self, error=fault)
             self._halt(WondaError(f"Making an image failed: {type(fault).__name__}: {fault}."))
         self._fill()
         if self.state == "stopped" and not self._running:
@@ -898,7 +898,7 @@ def checked_budget(budget: Any) -> float | None:
     """
     if budget is None:
         return None
-    budget = plain_values.plain(budget)
+    budget = plain_values.to_plain(budget)
     is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
     if not is_number or not 0 < budget < math.inf:
         raise InvalidInputError(

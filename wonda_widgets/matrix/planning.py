@@ -204,7 +204,7 @@ def check_names(template: str, values: Iterable[str]) -> None:
     names = placeholders(template)
     for name in values:
         if name not in names:
-            meant = suggestions.suggestion(name, names)
+            meant = suggestions.did_you_mean(name, names)
             raise InvalidInputError(
                 f"values.{name}",
                 f"There is no {{{name}}} in the template.",
@@ -260,13 +260,13 @@ def elements(field: str, name: str, given: Any) -> list[Any]:
         If there is none to go through, or one stands for nothing, as not-a-number does; the
         message says which. None is taken: a parameter may be left to the service.
     """
-    given = plain_values.plain(given)
+    given = plain_values.to_plain(given)
     if given is None or (isinstance(given, str) and not given):
         return []
     if isinstance(given, str | int | float) or plain_values.is_missing(given):
         given = [given]
     try:
-        listed = [plain_values.plain(value) for value in given]
+        listed = [plain_values.to_plain(value) for value in given]
     except TypeError:
         raise InvalidInputError(field, f"{name} takes a list of values, not {given!r}.") from None
     for number, value in enumerate(listed, 1):

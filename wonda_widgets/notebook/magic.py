@@ -135,7 +135,7 @@ def _ask(wonda: AsyncWonda, line: str, cell: str, names: Mapping[str, Any]) -> t
         if problem:
             raise InvalidInputError(name, problem)
     asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
-    return event_loop.run_blocking(asked, interrupted="Look into your Wonda library."), variable
+    return event_loop.run_blocking(asked, interrupt_hint="Look into your Wonda library."), variable
 
 
 def _help(wonda: AsyncWonda) -> str:

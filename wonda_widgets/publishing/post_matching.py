@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from ..utils.visible_text import visible
+from ..utils.visible_text import normalize_visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +126,7 @@ def place_of(body: Mapping[str, Any]) -> str | None:
 
 def plain(caption: str | None) -> str:
     """A caption without what services change about it."""
-    return visible(html.unescape(caption or ""), "NFKC")
+    return normalize_visible(html.unescape(caption or ""), "NFKC")
 
 
 def same_words(found: str | None, asked: str | None) -> bool | None:

@@ -25,7 +25,7 @@ from ..imaging.operations import (
     Resize,
 )
 from ..utils import graphemes
-from ..utils.visible_text import VARIATIONS
+from ..utils.visible_text import VARIATION_SELECTORS
 from .limits import MAX_CAPTION
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ FORMER_MAX_HASHTAGS = 30
 MAX_MENTIONS = 20  # on most publishers' pages; one says 3
 
 #: Say how the signs beside them look, and are none themselves.
-_UNSEEN = {graphemes.JOINER, graphemes.NON_JOINER, *map(chr, VARIATIONS)}
+_UNSEEN = {
+    graphemes.ZERO_WIDTH_JOINER,
+    graphemes.ZERO_WIDTH_NON_JOINER,
+    *map(chr, VARIATION_SELECTORS),
+}
 
 NEAR = 0.01  # of a ratio: no eye sees the difference
 JUST_OFF = 0.02  # of a limit: told in pixels
@@ -215,7 +219,7 @@ def hashtags(caption: str) -> int:
             # Behind a letter it is none, unless that letter is another hashtag's: "#a#b".
             starts = is_tag or not (_is_of_word(last) or last in {"&", "/"})
             is_tag = starts and (_is_of_word(following) or graphemes.is_emoji(following))
-            is_tag = is_tag and not graphemes.extends(following)  # as of a keycap
+            is_tag = is_tag and not graphemes.is_modifier(following)  # as of a keycap
             count += is_tag
         else:
             is_tag = is_tag and (_is_of_word(sign) or _is_of_emoji(sign))
@@ -252,7 +256,7 @@ def _is_of_word(sign: str) -> bool:
 
 
 def _is_of_emoji(sign: str) -> bool:
-    return graphemes.is_emoji(sign) or graphemes.extends(sign) or sign in _UNSEEN
+    return graphemes.is_emoji(sign) or graphemes.is_modifier(sign) or sign in _UNSEEN
 
 
 def _text(caption: str) -> str:

@@ -1,1 +1,1 @@
-"""What several packages need and none owns: the event loop, clocks, files, text."""
+"""Helpers that several packages share: the event loop, clocks, files and text."""

@@ -1,6 +1,6 @@
-"""What was asked, as the Python that asks for it again: a pure function.
+"""Turn a stored request into Python code that repeats it.
 
-Every text from outside becomes a Python literal, so that a prompt is never code.
+Every value is written with `repr`, so a prompt is always a string literal and never code.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WIDTH = 96  # characters
+MAX_LINE_LENGTH = 96  # characters
 
-#: The calls' arguments by the API's names, in the order in which they are written.
-_GENERATE = {
+#: Keyword arguments by their names on the wire, in the order in which they are written.
+_GENERATE_ARGUMENTS = {
     "model": "model",
     "prompt": "prompt",
     "params": "params",
     "attachmentMediaIds": "attachment_media_ids",
 }
-_PUBLISH = {
+_PUBLISH_ARGUMENTS = {
     "mediaId": "media_id",
     "instagramAccountId": "instagram_account_id",
     "caption": "caption",
@@ -31,40 +31,42 @@ _PUBLISH = {
 
 
 def to_python(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False) -> str:
-    """Write the Python that makes `request` again.
+    """Write the Python code that sends `request` again.
 
     Parameters
     ----------
     kind : str
         ``"inference"`` or ``"publish"``.
     request : dict
-        What was asked, by the API's names; empty if that is not known.
+        The request body, with the API's camelCase names; empty if it is unknown.
     in_sandbox : bool
-        Whether it was asked of a sandbox.
+        Whether the request was sent to a sandbox.
     """
     if not request:
-        return "# What was asked for is not known: this job was submitted by something else."
-    names = _PUBLISH if kind == "publish" else _GENERATE
-    call = "wonda.publish.instagram" if kind == "publish" else "wonda.images.generate"
-    if "mediaIds" in request:
-        call = "wonda.publish.instagram_carousel"
+        return "# The request is not known: this job was submitted by another program."
+    if kind == "publish":
+        names = _PUBLISH_ARGUMENTS
+        method = "instagram_carousel" if "mediaIds" in request else "instagram"
+        call, last_line = f"wonda.publish.{method}", "print(job.wait().permalink)"
+    else:
+        names = _GENERATE_ARGUMENTS
+        call, last_line = "wonda.images.generate", "media = job.wait().media"
     arguments = [f"{name}={request[wire]!r}" for wire, name in names.items() if wire in request]
-    last = "print(job.wait().permalink)" if kind == "publish" else "media = job.wait().media"
     return "\n".join(
         [
             "import wonda_widgets as ww",
             "",
             f"wonda = ww.Wonda{'.sandbox' if in_sandbox else ''}()",
-            *_call(f"job = {call}", arguments),
-            last,
+            *_format_call(f"job = {call}", arguments),
+            last_line,
             "",
         ]
     )
 
 
-def _call(head: str, arguments: list[str]) -> list[str]:
-    """A call on one line if it fits, else with an argument a line."""
-    line = f"{head}({', '.join(arguments)})"
-    if len(line) <= WIDTH:
+def _format_call(call: str, arguments: list[str]) -> list[str]:
+    """Format a call on one line if it fits, otherwise with one argument per line."""
+    line = f"{call}({', '.join(arguments)})"
+    if len(line) <= MAX_LINE_LENGTH:
         return [line]
-    return [f"{head}(", *(f"    {argument}," for argument in arguments), ")"]
+    return [f"{call}(", *(f"    {argument}," for argument in arguments), ")"]

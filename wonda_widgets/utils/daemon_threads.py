@@ -1,7 +1,7 @@
-"""Run what may never end, on daemon threads of its own, a few at a time.
+"""Run blocking work that may never return, on daemon threads, with a concurrency limit.
 
-A thread cannot be made to end. asyncio's own pool has few of them, and the interpreter
-joins them when it exits; a daemon's does not keep it.
+A hung thread cannot be stopped. asyncio's default executor has few threads and the interpreter
+joins them at exit, so a hang there blocks other work and the exit. Daemon threads block neither.
 """
 
 from __future__ import annotations
@@ -20,53 +20,65 @@ T = TypeVar("T")
 
 
 def start(function: Callable[[], T], name: str) -> concurrent.futures.Future[T]:
-    """Run `function` on a daemon thread of that name; the future has what it gives or raises."""
-    done: concurrent.futures.Future[T] = concurrent.futures.Future()
-    context = contextvars.copy_context()
-    threading.Thread(
-        target=context.run, args=(_work, function, done), name=name, daemon=True
-    ).start()
-    return done
-
-
-def _work(function: Callable[[], T], done: concurrent.futures.Future[T]) -> None:
-    if not done.set_running_or_notify_cancel():
-        return
-    try:
-        result = function()
-    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-        done.set_exception(error)
-    else:
-        done.set_result(result)
-
-
-class ThreadLimit:
-    """So many at once on each loop; whoever comes later waits for a place.
+    """Run `function` on a new daemon thread and return a future with its result or error.
 
     Parameters
     ----------
-    at_once : int
+    function : callable
+    name : str
+        The thread's name.
+    """
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    context = contextvars.copy_context()
+    threading.Thread(
+        target=context.run, args=(_run_into, future, function), name=name, daemon=True
+    ).start()
+    return future
+
+
+def _run_into(future: concurrent.futures.Future[T], function: Callable[[], T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function()
+    except BaseException as error:  # noqa: BLE001 - the future raises it to whoever awaits it
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+class ConcurrencyLimit:
+    """Limit how many coroutines run at the same time on each event loop.
+
+    Parameters
+    ----------
+    max_concurrency : int
     """
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._free: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._working: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
+    def __init__(self, max_concurrency: int) -> None:
+        self._max_concurrency = max_concurrency
+        self._semaphores: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, asyncio.Semaphore
+        ] = weakref.WeakKeyDictionary()
+        self._tasks: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Await ``work()`` in its turn; its place is taken to its end, whoever still waits."""
-        free = self._free.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._at_once))
-        await free.acquire()
-        task = asyncio.get_running_loop().create_task(work())
+        """Wait for a free slot, then await ``work()``.
 
-        def leave(ended: asyncio.Task[T]) -> None:
-            free.release()
-            self._working.discard(ended)
-            if not ended.cancelled():
-                ended.exception()  # whoever still waits for it is told
+        If the caller is cancelled, the work continues and keeps its slot until it ends: its
+        thread cannot be stopped.
+        """
+        loop = asyncio.get_running_loop()
+        semaphore = self._semaphores.setdefault(loop, asyncio.Semaphore(self._max_concurrency))
+        await semaphore.acquire()
+        task = loop.create_task(work())
 
-        self._working.add(task)
-        task.add_done_callback(leave)
+        def release(task: asyncio.Task[T]) -> None:
+            semaphore.release()
+            self._tasks.discard(task)
+            if not task.cancelled():
+                task.exception()  # mark as retrieved: asyncio warns if the caller was cancelled
+
+        self._tasks.add(task)
+        task.add_done_callback(release)
         return await asyncio.shield(task)

@@ -1,15 +1,16 @@
-"""The one background event loop, and the only room that knows threads.
+"""Own the package's one background event loop and the bridges between it and other threads.
 
-Jobs are polled here, so that they go on while a cell is busy and whatever the
-caller's own loop does. Blocking calls and awaits are both thin bridges to it:
+    caller's thread                           background thread
+    run_blocking     waits for the result  ─┐
+    run_on_loop      awaits the result     ─┼─>  event loop: requests, polling
+    spawn, call_soon return at once        ─┘
 
-- `call` blocks the caller's thread, for `Wonda`;
-- `bridge` awaits from any other event loop, for `AsyncWonda`;
-- `spawn` and `post` hand work over and return at once, for widgets, whose
-  handlers must never wait.
+Jobs are polled on this loop, so polling continues while a cell is busy and whatever the caller's
+own loop does. `Wonda` uses `run_blocking`, `AsyncWonda` uses `run_on_loop`, and widget handlers,
+which must never wait, use `spawn` and `call_soon`.
 
-A daemon thread is used rather than a pool: a pool's thread is joined when the
-interpreter exits, which would hang for as long as a job is followed.
+The loop runs on a daemon thread. The interpreter joins other threads at exit, so it would hang
+for as long as a job is polled.
 """
 
 from __future__ import annotations
@@ -35,111 +36,112 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Closed(Protocol):
-    """Something with connections."""
+class AsyncClosable(Protocol):
+    """An object with open connections."""
 
     async def aclose(self) -> None:
-        """Close them."""
+        """Close the connections."""
 
 
-class Renewed(Protocol):
-    """Something with locks, semaphores or tasks, which belong to one process and its loop."""
+class Renewable(Protocol):
+    """An object with locks, semaphores or tasks, which are valid in one process only."""
 
     def renew(self) -> None:
-        """Begin with new ones, in a child: nobody frees the old ones there. It must not wait."""
+        """Replace them in a forked child, where nothing releases the old ones. Must not block."""
 
 
-_start = threading.Lock()
-_begun: set[asyncio.Task[Any]] = set()
-_ended = threading.Event()
-_abandoned: list[object] = []
+_start_lock = threading.Lock()
+_detached_tasks: set[asyncio.Task[Any]] = set()
+_exiting = threading.Event()
+_inherited: list[object] = []
 
-# `%autoreload` runs this file again in the same module; the loop on which everything lives stays.
-_current: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current")
+# `%autoreload` executes this file again in the same module: the running loop and what is
+# registered with it must survive that.
+_current_loop: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current_loop")
+_renewables: weakref.WeakSet[Renewable] = globals().get("_renewables") or weakref.WeakSet()
+_closables: weakref.WeakSet[AsyncClosable] = globals().get("_closables") or weakref.WeakSet()
 
-#: What holds locks and tasks, and renews them in a forked child.
-_renewed: weakref.WeakSet[Renewed] = globals().get("_renewed") or weakref.WeakSet()
+#: How long the exit waits for connections to close; a server may never answer.
+CLOSE_TIMEOUT_SECONDS = 0.5
 
-#: What has connections, which are closed at the interpreter's end.
-_closed_at_end: weakref.WeakSet[Closed] = globals().get("_closed_at_end") or weakref.WeakSet()
-
-#: Seconds for that; a service need not answer to it.
-CLOSING = 0.5
-
-#: A blocking wait wakes this often (seconds), because Windows cannot interrupt a longer one.
-WAKE = 0.5
+#: How often a blocking wait wakes up, because Windows cannot interrupt a longer one.
+WAKE_INTERVAL_SECONDS = 0.5
 
 
 def loop() -> asyncio.AbstractEventLoop:
-    """The package's loop, started when first needed, and again in a forked child."""
-    global _current  # noqa: PLW0603 - one loop a process
-    with _start:
-        if _current is None or _current[0] != os.getpid():
-            fresh = asyncio.new_event_loop()
-            thread = threading.Thread(target=_run, args=(fresh,), name="wonda-widgets", daemon=True)
+    """Return the package's loop; start it on first use and again in a forked child."""
+    global _current_loop  # noqa: PLW0603 - one loop per process
+    with _start_lock:
+        if _current_loop is None or _current_loop[0] != os.getpid():
+            new_loop = asyncio.new_event_loop()
+            thread = threading.Thread(
+                target=_run_forever, args=(new_loop,), name="wonda-widgets", daemon=True
+            )
             thread.start()
-            atexit.register(_stop, fresh, thread)
-            _current = (os.getpid(), fresh)
-        return _current[1]
+            atexit.register(_stop_at_exit, new_loop, thread)
+            _current_loop = (os.getpid(), new_loop)
+        return _current_loop[1]
 
 
-def _run(fresh: asyncio.AbstractEventLoop) -> None:
-    """Run the loop, in a thread of its own."""
-    # httpx's transport asks several times a request which async library it runs under. Where
-    # sniffio is missing, each answer is an import that fails, a third of what a poll costs.
+def _run_forever(new_loop: asyncio.AbstractEventLoop) -> None:
+    # httpx asks sniffio several times per request which async library is running. Without this,
+    # sniffio tries an import each time, which takes a third of the time of a poll.
     sniffio.thread_local.name = "asyncio"
-    fresh.run_forever()
+    new_loop.run_forever()
 
 
-def _forked() -> None:
-    """Forget, in a child, what belongs to the parent: its lock may be held, its tasks never end."""
-    global _start, _ended
-    _start, _ended = threading.Lock(), threading.Event()
-    _abandoned.extend([_current, *_begun])
-    _begun.clear()
-    for each in list(_renewed):
-        each.renew()
+def _reset_in_child() -> None:
+    """Drop the parent's state: its lock may be held and its tasks never end in the child."""
+    global _start_lock, _exiting
+    _start_lock, _exiting = threading.Lock(), threading.Event()
+    _inherited.extend([_current_loop, *_detached_tasks])
+    _detached_tasks.clear()
+    for renewable in list(_renewables):
+        renewable.renew()
 
 
-def close_at_end(owner: Closed) -> None:
-    """Have ``owner.aclose()`` called when the interpreter ends, if it still lives then."""
-    _closed_at_end.add(owner)
+def close_at_exit(owner: AsyncClosable) -> None:
+    """Call ``owner.aclose()`` when the interpreter exits, if `owner` still exists then."""
+    _closables.add(owner)
 
 
-def reset_after_fork(owner: Renewed) -> None:
-    """Have ``owner.renew()`` called in each child of a fork, for as long as it lives."""
-    _renewed.add(owner)
+def reset_after_fork(owner: Renewable) -> None:
+    """Call ``owner.renew()`` in every forked child for as long as `owner` exists."""
+    _renewables.add(owner)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
-def drop_tasks(what: object) -> None:
-    """Keep what belongs to the parent of a fork, so that this process neither uses nor ends it."""
-    _abandoned.append(what)
+def keep_inherited(owned_by_parent: object) -> None:
+    """Keep an object alive in a forked child.
+
+    Its finalizer would close what the parent still uses, or warn of tasks that never ended.
+    """
+    _inherited.append(owned_by_parent)
 
 
-def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+def _stop_at_exit(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def cancel_all() -> None:
-        # What was handed over already may begin more of them.
+        # Callbacks that are already scheduled may start more tasks.
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
-        # Else they are a ResourceWarning each.
-        closing = [asyncio.ensure_future(each.aclose()) for each in list(_closed_at_end)]
+        # An open connection would cause a ResourceWarning.
+        closing = [asyncio.ensure_future(closable.aclose()) for closable in list(_closables)]
         if closing:
-            _, late = await asyncio.wait(closing, timeout=CLOSING)
-            for each in late:
-                each.cancel()
+            _, unfinished = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_SECONDS)
+            for task in unfinished:
+                task.cancel()
             await asyncio.gather(*closing, return_exceptions=True)
-        await asyncio.sleep(0)  # asyncio closes a socket in the next turn of the loop
+        await asyncio.sleep(0)  # asyncio closes a socket in the loop's next iteration
 
-    if not thread.is_alive():  # a forked child inherits the hook but not the thread
+    if not thread.is_alive():  # a forked child inherits this hook but not the thread
         return
-    _ended.set()
+    _exiting.set()
     with contextlib.suppress(Exception):
         asyncio.run_coroutine_threadsafe(cancel_all(), ending).result(1)
     ending.call_soon_threadsafe(ending.stop)
@@ -149,7 +151,7 @@ def _stop(ending: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
 
 
 def on_loop() -> bool:
-    """Whether the caller runs on the package's loop."""
+    """Return whether the caller runs on the package's loop."""
     try:
         return asyncio.get_running_loop() is loop()
     except RuntimeError:
@@ -162,53 +164,64 @@ def spawn(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     Raises
     ------
     ClosedError
-        If the interpreter is ending; `work` was not begun.
+        If the interpreter is exiting; `work` was not started.
     """
-    if not _ended.is_set():
-        with contextlib.suppress(RuntimeError):  # it began to end just now
+    if not _exiting.is_set():
+        with contextlib.suppress(RuntimeError):  # the loop was closed just now
             return asyncio.run_coroutine_threadsafe(work, loop())
-    work.close()  # else it is a warning that nobody awaited it
+    work.close()  # avoids the warning that the coroutine was never awaited
     if threading.current_thread().daemon and not on_loop():
-        threading.Event().wait()  # no noise, as in `result`
+        threading.Event().wait()  # block until the process ends, rather than print a traceback
     raise ClosedError("The interpreter is ending, so nothing was sent.")
 
 
 def call_soon(function: Callable[[], object]) -> None:
-    """Have `function` called on the loop soon, in the order of posting."""
+    """Call `function` on the loop soon; calls run in the order of scheduling."""
     call_soon_on(loop(), function)
 
 
 def spawn_detached(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
-    """Start ``work(*args)`` on the loop, for nobody to wait for."""
+    """Start ``work(*args)`` on the loop without a way to wait for it."""
 
     def start() -> None:
         task = asyncio.get_running_loop().create_task(work(*args))
-        _begun.add(task)  # the loop itself holds tasks only weakly
-        task.add_done_callback(_begun.discard)
+        _detached_tasks.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(_detached_tasks.discard)
 
     call_soon(start)
 
 
-def shielded(work: Awaitable[T]) -> asyncio.Future[T]:
-    """Give what to await for work that goes on, if need be with nobody to await it.
+def shield(work: Awaitable[T]) -> asyncio.Future[T]:
+    """Shield `work` from cancellation, as `asyncio.shield` does.
 
-    A fault of it that comes after that is nobody's, and not a warning of asyncio's.
+    If the caller is cancelled and `work` then fails, asyncio does not log that its exception was
+    never retrieved.
     """
     task = asyncio.ensure_future(work)
-    task.add_done_callback(_know)
+    task.add_done_callback(_retrieve_exception)
     return asyncio.shield(task)
 
 
-def _know(ended: asyncio.Future[Any]) -> None:
-    if not ended.cancelled():
-        ended.exception()  # whoever still waits for it is told
+def _retrieve_exception(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # whoever still awaits the task gets it as well
 
 
-def run_blocking(work: Coroutine[Any, Any, T], *, interrupted: str | None = None) -> T:
-    """Run `work` on the loop and wait for its result.
+def run_blocking(work: Coroutine[Any, Any, T], *, interrupt_hint: str | None = None) -> T:
+    """Run `work` on the loop and block until it has a result.
 
-    An interrupt cancels it; but what takes effect (with `interrupted`, which says
-    where to look) goes on to its end, and the interrupt says so.
+    Parameters
+    ----------
+    work : coroutine
+    interrupt_hint : str, optional
+        Where to check whether a request took effect, as a sentence. Without it a
+        KeyboardInterrupt cancels `work`. With it `work` continues, and the interrupt carries the
+        sentence as a note.
+
+    Raises
+    ------
+    RuntimeError
+        If called on the package's loop, where it would deadlock.
     """
     if on_loop():
         work.close()
@@ -220,21 +233,27 @@ def run_blocking(work: Coroutine[Any, Any, T], *, interrupted: str | None = None
     try:
         return wait_for_result(future)
     except KeyboardInterrupt as interrupt:
-        if interrupted is None:
+        if interrupt_hint is None:
             future.cancel()
         else:
-            interrupt.add_note(f"The request may have been sent. {interrupted}")
+            interrupt.add_note(f"The request may have been sent. {interrupt_hint}")
         raise
 
 
 def wait_for_result(
     future: concurrent.futures.Future[T],
     timeout: float | None = None,
-    meanwhile: Callable[[], None] | None = None,
+    on_wake: Callable[[], None] | None = None,
 ) -> T:
-    """Wait for a future so that an interrupt gets through on every platform.
+    """Block until `future` has a result; Ctrl-C works on every platform.
 
-    `meanwhile` is called about twice a second, on this thread.
+    Parameters
+    ----------
+    future : concurrent.futures.Future
+    timeout : float, optional
+        In seconds; without it there is no limit.
+    on_wake : callable, optional
+        Called on this thread about twice a second while waiting.
 
     Raises
     ------
@@ -243,36 +262,38 @@ def wait_for_result(
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        left = WAKE if deadline is None else min(WAKE, deadline - time.monotonic())
-        done, _ = concurrent.futures.wait([future], timeout=max(0.0, left))
+        interval = WAKE_INTERVAL_SECONDS
+        if deadline is not None:
+            interval = min(interval, deadline - time.monotonic())
+        done, _ = concurrent.futures.wait([future], timeout=max(0.0, interval))
         if done:
-            if _ended.is_set() and future.cancelled():
-                threading.Event().wait()  # a daemon's thread as the interpreter ends: no noise
+            if _exiting.is_set() and future.cancelled():
+                threading.Event().wait()  # a daemon thread at exit: block, as in `spawn`
             return future.result()
-        if meanwhile is not None:
-            meanwhile()
-        if left < WAKE:
+        if on_wake is not None:
+            on_wake()
+        if interval < WAKE_INTERVAL_SECONDS:
             raise TimeoutError
 
 
-def get_blocking(waiting: queue.SimpleQueue[T]) -> T:
-    """Take the next thing from a queue, so that an interrupt gets through on every platform.
+def get_blocking(items: queue.SimpleQueue[T]) -> T:
+    """Block until the queue has an item and return it; Ctrl-C works on every platform.
 
-    It is a function of its own because an interrupt that comes as a loop in a ``try``
-    begins anew may pass by its ``finally`` (in CPython 3.11, at a ``continue``).
+    This loop must stay out of a caller's ``try``: in CPython 3.11 an interrupt that arrives at
+    a ``continue`` inside ``try`` may skip its ``finally``.
     """
     while True:
         with contextlib.suppress(queue.Empty):
-            return waiting.get(timeout=WAKE)
+            return items.get(timeout=WAKE_INTERVAL_SECONDS)
 
 
 def callers_loop() -> asyncio.AbstractEventLoop:
-    """The loop on which the caller awaits.
+    """Return the asyncio loop on which the caller awaits.
 
     Raises
     ------
     NoEventLoopError
-        If it is not asyncio's.
+        If no loop is running, or another async library is in use.
     """
     try:
         library = sniffio.current_async_library()
@@ -282,18 +303,18 @@ def callers_loop() -> asyncio.AbstractEventLoop:
         running = asyncio.get_running_loop()
     except RuntimeError:
         raise NoEventLoopError(library) from None
-    if library not in {None, "asyncio"}:  # it runs within a callback of asyncio
+    if library not in {None, "asyncio"}:  # e.g. trio in guest mode, inside an asyncio callback
         raise NoEventLoopError(library)
     return running
 
 
 async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`, which runs on the loop, from whichever loop the caller is on.
+    """Run `work` on the package's loop and await its result on the caller's loop.
 
     Raises
     ------
     NoEventLoopError
-        If that is not asyncio's; `work` was not begun.
+        If the caller is not on an asyncio loop; `work` was not started.
     """
     if on_loop():
         return await work
@@ -306,11 +327,11 @@ async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def to_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run something slow (files, the keyring) off the loop; for images see `imaging.workers`."""
+    """Run slow file or keyring work off the loop; images use `imaging.decode_threads`."""
     return await asyncio.to_thread(function, *args)
 
 
 def call_soon_on(target: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
-    """Have `function` called on another loop, if that one is still there."""
-    with contextlib.suppress(RuntimeError):  # closed meanwhile: nobody waits any more
+    """Call `function` on another loop soon; does nothing if that loop is closed."""
+    with contextlib.suppress(RuntimeError):
         target.call_soon_threadsafe(function)

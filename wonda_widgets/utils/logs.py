@@ -16,12 +16,12 @@ import traceback
 from . import redaction
 
 #: Where a person finds the traceback of a fault.
-WHERE = "the log “wonda_widgets”"
-LOOP_THREAD = "wonda-widgets"  # on which httpx works for this package alone
-HTTPCORE = ("connection", "http11", "http2", "proxy", "socks")
+LOG_LOCATION = "the log “wonda_widgets”"
+LOOP_THREAD_NAME = "wonda-widgets"  # on which httpx works for this package alone
+HTTPCORE_LOGGERS = ("connection", "http11", "http2", "proxy", "socks")
 
 
-def fault(
+def log_exception(
     logger: logging.Logger,
     message: str,
     *args: object,
@@ -46,23 +46,25 @@ def fault(
     if not logger.isEnabledFor(level):
         return
     text = "".join(traceback.format_exception(error)).rstrip()
-    clean = redaction.redacted(text)
+    clean = redaction.redact(text)
     caller = sys._getframe(1)  # noqa: SLF001 - as logging finds it
     record = logger.makeRecord(
         logger.name,
         level,
         caller.f_code.co_filename,
         caller.f_lineno,
-        redaction.redacted(message % args if args else message),
+        redaction.redact(message % args if args else message),
         (),  # what is formatted already is not formatted again
-        (type(error), error, error.__traceback__) if frames and clean == text else _named(error),
+        (type(error), error, error.__traceback__)
+        if frames and clean == text
+        else _without_frames(error),
         caller.f_code.co_name,
     )
     record.exc_text = clean  # which formatters print in place of the error
     logger.handle(record)
 
 
-def request(
+def log_request(
     logger: logging.Logger,
     method: str,
     path: str,
@@ -91,22 +93,22 @@ def request(
     status = getattr(reply, "status", getattr(reply, "status_code", None))
     if status is None:
         status = f"no reply{f' ({reply})' if isinstance(reply, Exception) else ''}"
-    where = redaction.redacted(path.partition("?")[0])
+    where = redaction.redact(path.partition("?")[0])
     took = (time.monotonic() - begun) * 1000
     logger.info("%s %s: %s in %.0f ms (attempt %d)", method, where, status, took, attempt)
 
 
-def _named(error: BaseException) -> tuple[type[BaseException], BaseException, None]:
+def _without_frames(error: BaseException) -> tuple[type[BaseException], BaseException, None]:
     """An error that says no more than which one it was."""
-    told = RuntimeError(redaction.redacted(f"{type(error).__name__}: {error}"))
+    told = RuntimeError(redaction.redact(f"{type(error).__name__}: {error}"))
     return RuntimeError, told, None
 
 
-class _NotOurs(logging.Filter):
+class _HideOwnRequests(logging.Filter):
     """Leaves out what httpx logs of our requests: whole addresses, with their signatures."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if threading.current_thread().name != LOOP_THREAD:
+        if threading.current_thread().name != LOOP_THREAD_NAME:
             return True
         # httpcore logs a reply's headers, in which a service may repeat anything.
         return record.name != "httpx" and "receive_response_headers.complete" not in str(record.msg)
@@ -114,10 +116,10 @@ class _NotOurs(logging.Filter):
 
 def quiet_httpx() -> None:
     """Keep addresses and headers of our requests out of the logs of httpx."""
-    for name in ("httpx", *(f"httpcore.{part}" for part in HTTPCORE)):
+    for name in ("httpx", *(f"httpcore.{part}" for part in HTTPCORE_LOGGERS)):
         logger = logging.getLogger(name)
-        if not any(type(each).__name__ == _NotOurs.__name__ for each in logger.filters):
-            logger.addFilter(_NotOurs())
+        if not any(type(each).__name__ == _HideOwnRequests.__name__ for each in logger.filters):
+            logger.addFilter(_HideOwnRequests())
 
 
 quiet_httpx()

@@ -14,20 +14,20 @@ from functools import cache
 from pathlib import Path
 
 #: One that also counts while the computer sleeps: of Linux, else of macOS.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+_SYSTEM_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 #: Times that are remembered of other clocks.
-MOST_SEEN = 10_000
+MAX_FOREIGN_EVENTS = 10_000
 
 _first_seen: dict[str, float] = {}
 
 
 def seconds() -> float:
     """Give the seconds on `clock`, which only ever grow while it is the same clock."""
-    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+    return time.monotonic() if _SYSTEM_CLOCK is None else time.clock_gettime(_SYSTEM_CLOCK)
 
 
 @cache
-def clock() -> str:
+def clock_id() -> str:
     """Name the clock that `seconds` reads: one start of one computer.
 
     Where the system does not tell its starts apart, it is a name of this process alone.
@@ -35,13 +35,13 @@ def clock() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         # A container may count from a start of its own.
-        return f"{boot}/{namespace('time')}"
+        return f"{boot}/{linux_namespace('time')}"
     except (OSError, ValueError):
         return uuid.uuid4().hex
 
 
 @cache
-def namespace(kind: str) -> str:
+def linux_namespace(kind: str) -> str:
     """Name the Linux namespace of a kind that this process is in; empty where there is none."""
     try:
         return str(Path(f"/proc/self/ns/{kind}").readlink())
@@ -49,7 +49,7 @@ def namespace(kind: str) -> str:
         return ""
 
 
-def since(of_clock: str, then: float, key: str) -> float:
+def elapsed_since(of_clock: str, then: float, key: str) -> float:
     """Give the seconds, or fewer, that have passed since `then` on a clock.
 
     Parameters
@@ -62,8 +62,8 @@ def since(of_clock: str, then: float, key: str) -> float:
         Names the event, so that of one on another clock the first look is remembered.
     """
     now = seconds()
-    if of_clock == clock():
+    if of_clock == clock_id():
         return max(0.0, now - then)
-    if len(_first_seen) >= MOST_SEEN and key not in _first_seen:
+    if len(_first_seen) >= MAX_FOREIGN_EVENTS and key not in _first_seen:
         _first_seen.clear()  # waits anew, which is never too early
     return max(0.0, now - _first_seen.setdefault(key, now))

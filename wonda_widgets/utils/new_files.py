@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MOST_NUMBERS = 10_000  # of files with one name in a folder
+MAX_NAME_NUMBER = 10_000  # of files with one name in a folder
 
-LONGEST_NAME = 255  # bytes, on nearly all file systems
+MAX_NAME_BYTES = 255  # bytes, on nearly all file systems
 
 #: What a file system says that cannot tell whether the bytes are on the disk.
-_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+_FSYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 
 
 def write(target: Path, data: bytes) -> Path:
@@ -43,12 +43,12 @@ def write(target: Path, data: bytes) -> Path:
     OSError
         If it cannot be written; then nothing is left of it.
     """
-    with temporary(target) as part:
-        _fill(part, data)
-        return place(part, target)
+    with temporary_path(target) as part:
+        _write_synced(part, data)
+        return move_to_free_name(part, target)
 
 
-class AllOrNone:
+class FileBatch:
     """New files that belong together: all of them stay, or none."""
 
     def __init__(self) -> None:
@@ -89,13 +89,13 @@ def replace(target: Path, data: bytes) -> None:
     OSError
         If it cannot be written; then the earlier one is as it was.
     """
-    with temporary(target) as part:
-        _fill(part, data)
+    with temporary_path(target) as part:
+        _write_synced(part, data)
         part.replace(target)
 
 
 @contextmanager
-def temporary(target: Path) -> Iterator[Path]:
+def temporary_path(target: Path) -> Iterator[Path]:
     """Give a hidden name beside `target`, and remove what is left under it at the end."""
     # The suffix stays, because programs choose a format by it.
     part = target.with_name(f".wonda-{os.urandom(8).hex()}{target.suffix[:16]}")
@@ -106,7 +106,7 @@ def temporary(target: Path) -> Iterator[Path]:
             part.unlink()
 
 
-def place(part: Path, target: Path) -> Path:
+def move_to_free_name(part: Path, target: Path) -> Path:
     """Give a temporary file its name, or the first free one with a number.
 
     Raises
@@ -114,40 +114,40 @@ def place(part: Path, target: Path) -> Path:
     OSError
         If it cannot be named so.
     """
-    for number in range(1, MOST_NUMBERS):
-        free = target if number == 1 else target.with_name(numbered(target.name, number))
+    for number in range(1, MAX_NAME_NUMBER):
+        free = target if number == 1 else target.with_name(numbered_name(target.name, number))
         try:
-            _name(part, free)
+            _move_exclusively(part, free)
         except FileExistsError:
             continue
         return free
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
 
 
-def numbered(name: str, number: int) -> str:
+def numbered_name(name: str, number: int) -> str:
     """``"story.html"`` as ``"story (2).html"``; a long name is shortened for it."""
     stem, dot, suffix = name.rpartition(".")
     if not stem:
         stem, dot, suffix = name, "", ""
     end = f" ({number}){dot}{suffix}"
-    room = LONGEST_NAME - len(os.fsencode(end))
+    room = MAX_NAME_BYTES - len(os.fsencode(end))
     if len(os.fsencode(stem)) > room:
-        stem = graphemes.shortened(stem, len(stem), room)
+        stem = graphemes.truncate(stem, len(stem), room)
     return stem + end
 
 
-def _fill(part: Path, data: bytes) -> None:
+def _write_synced(part: Path, data: bytes) -> None:
     with part.open("xb") as file:
         file.write(data)
         file.flush()
         try:
             os.fsync(file.fileno())  # some file systems say only now that they are full
         except OSError as error:
-            if error.errno not in _NO_SYNC:
+            if error.errno not in _FSYNC_UNSUPPORTED:
                 raise
 
 
-def _name(part: Path, free: Path) -> None:
+def _move_exclusively(part: Path, free: Path) -> None:
     """Name a file as nothing is named yet.
 
     Raises

@@ -4,7 +4,7 @@ No panel is alive there, so what would move in one is printed and kept instead:
 
 - a blocking wait prints a line for each change (`telling`, `Line`);
 - a cell ends only when the static outputs of its panels are up to date
-  (`before_cells_end`), because what comes after its end is not kept.
+  (`delay_cell_end_until`), because what comes after its end is not kept.
 
 Whoever executes a notebook that way tells the kernel that nobody can answer an `input()`.
 JupyterLab and Notebook say that somebody can. Voilà says the same as nbconvert, although
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Seconds that the end of a cell waits for what its panels still load.
-PATIENCE = 15.0
-LOOK = 0.02  # seconds between looks
+SETTLE_TIMEOUT_SECONDS = 15.0
+POLL_INTERVAL_SECONDS = 0.02  # seconds between looks
 
 
 def is_unattended() -> bool:
@@ -109,16 +109,16 @@ def printing_changes(
         tell()
 
 
-def before_cells_end(settled: Callable[[], bool]) -> None:
+def delay_cell_end_until(settled: Callable[[], bool]) -> None:
     """Let this cell, and each after it, end only when `settled`, or when patience does."""
     events = ipython_shell().events
 
     def wait(_result: object) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SETTLE_TIMEOUT_SECONDS
         while not settled():
             if time.monotonic() > deadline:  # it hangs: no later cell waits for it
                 events.unregister("post_run_cell", wait)
                 return
-            time.sleep(LOOK)
+            time.sleep(POLL_INTERVAL_SECONDS)
 
     events.register("post_run_cell", wait)

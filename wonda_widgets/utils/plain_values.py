@@ -14,36 +14,36 @@ from typing import Any
 
 from ..errors import InvalidInputError
 
-_PLAIN = (str, bool, int, float, type(None))
+_PLAIN_TYPES = (str, bool, int, float, type(None))
 #: What pandas and numpy call a value that is not there.
-_NOTHING = {"NAType", "NaTType", "MaskedConstant"}
-LARGEST = 400  # digits of a whole number
-_DOUBLE = 8  # bytes of a number that is exactly Python's float
+_MISSING_TYPE_NAMES = {"NAType", "NaTType", "MaskedConstant"}
+MAX_DIGITS = 400  # digits of a whole number
+_DOUBLE_BYTES = 8  # bytes of a number that is exactly Python's float
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """A value as plain Python: its numbers, texts, lists and dicts; anything else as it is.
 
     Arrays and columns become lists. A value that is not there stays what it is, see
     `is_missing`.
     """
-    if type(value) in _PLAIN or isinstance(value, type) or is_missing(value):
+    if type(value) in _PLAIN_TYPES or isinstance(value, type) or is_missing(value):
         return value
     match value:
         case dict():
-            return {plain(name): plain(member) for name, member in value.items()}
+            return {to_plain(name): to_plain(member) for name, member in value.items()}
         case list() | tuple():
-            return [plain(member) for member in value]
+            return [to_plain(member) for member in value]
         case str():
             return str.__str__(value)
         case numbers.Number():
-            return _number(value)
-    return _of_array(value)
+            return _number_to_plain(value)
+    return _array_to_plain(value)
 
 
 def is_missing(value: Any) -> bool:
     """Whether it stands for nothing: None, not-a-number, pandas' NA and NaT, a masked value."""
-    if value is None or type(value).__name__ in _NOTHING:
+    if value is None or type(value).__name__ in _MISSING_TYPE_NAMES:
         return True
     if isinstance(value, float):
         return math.isnan(value)
@@ -55,7 +55,7 @@ def is_missing(value: Any) -> bool:
     return False
 
 
-def required(field: str, name: str, value: Any) -> Any:
+def reject_missing(field: str, name: str, value: Any) -> Any:
     """A value as plain Python.
 
     Parameters
@@ -75,10 +75,10 @@ def required(field: str, name: str, value: Any) -> Any:
         raise InvalidInputError(
             field, f"{name} is empty ({value}).", "Fill it in, or pass None to leave it out."
         )
-    return plain(value)
+    return to_plain(value)
 
 
-def text(field: str, name: str, value: Any) -> str | None:
+def optional_text(field: str, name: str, value: Any) -> str | None:
     """A text or None.
 
     Raises
@@ -86,35 +86,35 @@ def text(field: str, name: str, value: Any) -> str | None:
     InvalidInputError
         If it is something else, not-a-number for instance.
     """
-    found = required(field, name, value)
+    found = reject_missing(field, name, value)
     if found is not None and not isinstance(found, str):
         raise InvalidInputError(field, f"{name} is a text, not {str(value)[:40]!r}.")
     return found
 
 
-def _of_array(value: Any) -> Any:
+def _array_to_plain(value: Any) -> Any:
     """What an array or a column holds; of anything else itself."""
     dtype: Any = getattr(value, "dtype", None)
-    if getattr(dtype, "kind", "") == "f" and dtype.itemsize < _DOUBLE:
+    if getattr(dtype, "kind", "") == "f" and dtype.itemsize < _DOUBLE_BYTES:
         value = value.astype(str).astype(float)  # of few digits, as a single number is below
     if getattr(value, "shape", None) == () and hasattr(value, "item"):  # one value of an array
-        return plain(value.item())
+        return to_plain(value.item())
     listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
-    return plain(listed()) if callable(listed) else value
+    return to_plain(listed()) if callable(listed) else value
 
 
-def _number(value: Any) -> Any:
+def _number_to_plain(value: Any) -> Any:
     """A number as JSON has it."""
     if isinstance(value, bool):
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
-    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > LARGEST:
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MAX_DIGITS:
         return value  # its digits would fill the memory; JSON refuses it
     if isinstance(value, Decimal):
         return int(value) if value.is_finite() and value == int(value) else float(value)
     if isinstance(value, numbers.Real):
-        size = getattr(value, "itemsize", _DOUBLE)
+        size = getattr(value, "itemsize", _DOUBLE_BYTES)
         # Of few digits: 0.1 is meant where 0.10000000149 is what 32 bits hold.
-        return float(str(value)) if size < _DOUBLE else float(value)
+        return float(str(value)) if size < _DOUBLE_BYTES else float(value)
     return value

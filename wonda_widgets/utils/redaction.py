@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 KEY_PATTERN = re.compile(r"sk_[0-9A-Za-z]{16,}")
 
 
-class Key(Protocol):
+class RedactableKey(Protocol):
     """A key that takes itself out of text, so that its own text stays out of reach."""
 
     @property
@@ -22,15 +22,15 @@ class Key(Protocol):
 
 
 #: All keys of this process.
-_keys: weakref.WeakSet[Key] = weakref.WeakSet()
+_keys: weakref.WeakSet[RedactableKey] = weakref.WeakSet()
 
 
-def register(key: Key) -> None:
+def register(key: RedactableKey) -> None:
     """Have a key taken out of all that `redacted` gives, for as long as it is in use."""
     _keys.add(key)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Give `text` without any key of this process, and without what looks like one."""
     data = text.encode(errors="backslashreplace")
     for key in list(_keys):

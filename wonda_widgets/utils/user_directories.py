@@ -8,10 +8,10 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-NO_HOME = "this user has no home folder"
+NO_HOME_MESSAGE = "this user has no home folder"
 
 
-def folder() -> Path | None:
+def home_folder() -> Path | None:
     """Give the home folder; None if there is none."""
     try:
         found = Path.home()
@@ -28,7 +28,7 @@ def data_folder() -> Path:
     FileNotFoundError
         If there is no home folder, and no variable names another.
     """
-    return _own("user_data_path")
+    return _app_folder("user_data_path")
 
 
 def config_folder() -> Path:
@@ -39,10 +39,10 @@ def config_folder() -> Path:
     FileNotFoundError
         See `data_folder`.
     """
-    return _own("user_config_path")
+    return _app_folder("user_config_path")
 
 
-def expanded(path: Path) -> Path:
+def expand_home(path: Path) -> Path:
     """Give a path with the home folder in place of ``~``.
 
     Raises
@@ -53,23 +53,23 @@ def expanded(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        raise _nowhere() from None
+        raise _no_home_error() from None
 
 
-def _own(kind: str) -> Path:
+def _app_folder(kind: str) -> Path:
     """Give the package's own folder of a kind, by the name of platformdirs' function for it."""
     import platformdirs  # noqa: PLC0415 - only where no path or key is given
 
     try:
         found: Path = getattr(platformdirs, kind)("wonda-widgets", appauthor=False)
     except RuntimeError:
-        raise _nowhere() from None
+        raise _no_home_error() from None
     # Versions of platformdirs differ: without a home some leave the "~", which would be
     # taken for a folder of that name within the present one.
     if not found.is_absolute():
-        raise _nowhere()
+        raise _no_home_error()
     return found
 
 
-def _nowhere() -> FileNotFoundError:
-    return FileNotFoundError(errno.ENOENT, NO_HOME)
+def _no_home_error() -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, NO_HOME_MESSAGE)

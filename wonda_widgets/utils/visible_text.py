@@ -6,10 +6,10 @@ import unicodedata
 from typing import Literal
 
 #: Choose between two looks of the same character.
-VARIATIONS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+VARIATION_SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 
 
-def visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+def normalize_visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
     """Give a text without what nobody sees: marks without width, and which blanks it has.
 
     Parameters
@@ -21,6 +21,6 @@ def visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
     shown = (
         each
         for each in unicodedata.normalize(form, text)
-        if unicodedata.category(each) != "Cf" and ord(each) not in VARIATIONS
+        if unicodedata.category(each) != "Cf" and ord(each) not in VARIATION_SELECTORS
     )
     return " ".join(unicodedata.normalize(form, "".join(shown)).split())

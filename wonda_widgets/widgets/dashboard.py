@@ -92,7 +92,7 @@ class Dashboard(CompositePanel):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments(Dashboard.__init__, unknown)
+            raise suggestions.unknown_arguments_error(Dashboard.__init__, unknown)
         title = title or _setting("TITLE") or "Wonda"
         publish = publish or _setting("PUBLISH") or None
         if presenter is None:

@@ -55,7 +55,7 @@ class History(PublishForms):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments(History.__init__, unknown)
+            raise suggestions.unknown_arguments_error(History.__init__, unknown)
         used, owned = selection.choose(wonda)
         self.gallery = Gallery(wonda=used, banner=False)
         self.compare = Compare(wonda=used, banner=False)

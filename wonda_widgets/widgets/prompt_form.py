@@ -188,7 +188,7 @@ class PromptForm(ReferencesPanel):
         for name in given:
             if name not in known:
                 takes = f"It takes {', '.join(known) or 'none'}."
-                hint = suggestions.suggestion(name, known) or takes
+                hint = suggestions.did_you_mean(name, known) or takes
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
                 problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
                 self.error = {**messages.problem(problem), "text": f"It was left out. {hint}"}

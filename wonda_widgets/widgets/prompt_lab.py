@@ -80,7 +80,7 @@ class PromptLab(PublishForms):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments(PromptLab.__init__, unknown)
+            raise suggestions.unknown_arguments_error(PromptLab.__init__, unknown)
         used, owned = selection.choose(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.form = LabForm(

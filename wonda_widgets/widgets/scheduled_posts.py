@@ -106,7 +106,7 @@ class ScheduledPosts(Panel):
     async def _cancel(self, job_id: str) -> None:
         try:
             # What was asked for is done also if the panel is closed meanwhile.
-            await event_loop.shielded(self._client.publish.cancel(job_id))
+            await event_loop.shield(self._client.publish.cancel(job_id))
             self.said = "Canceled. It will not be posted."
         finally:
             self.canceling = ""

@@ -93,7 +93,7 @@ class Studio(PublishForms):
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise suggestions.unknown_arguments(Studio.__init__, unknown)
+            raise suggestions.unknown_arguments_error(Studio.__init__, unknown)
         used, owned = selection.choose(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
         self.unfinished = Unfinished(used, self._go_on, self._check, of=of)

@@ -622,7 +622,7 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
     now = time.time()
     monkeypatch.setattr(journal.time, "time", lambda: now + 86_400)
     monkeypatch.setattr(entries, "this_process", lambda: "another computer|1|x|")
-    monkeypatch.setattr(monotonic_clock, "clock", lambda: "of another computer")
+    monkeypatch.setattr(monotonic_clock, "clock_id", lambda: "of another computer")
     begin(kept)
     monkeypatch.undo()
     assert recent(kept)[0].unknown

@@ -29,7 +29,7 @@ class Clocks:
         self.name = "this computer"
         monkeypatch.setattr(time, "time", lambda: self.day)
         monkeypatch.setattr(monotonic_clock, "seconds", lambda: self.running)
-        monkeypatch.setattr(monotonic_clock, "clock", lambda: self.name)
+        monkeypatch.setattr(monotonic_clock, "clock_id", lambda: self.name)
 
     def passes(self, days):
         self.day += days * DAY

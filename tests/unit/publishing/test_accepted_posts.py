@@ -180,7 +180,7 @@ def test_a_second_computer_waits_by_the_service_s_clock(service, tmp_path, monke
     with client() as wonda:
         error = lost(wonda)
     # What is measured there cannot be compared with what is measured here.
-    monkeypatch.setattr(monotonic_clock, "clock", lambda: "another computer")
+    monkeypatch.setattr(monotonic_clock, "clock_id", lambda: "another computer")
     monkeypatch.setattr(monotonic_clock, "seconds", lambda: 1.0)
     monkeypatch.setattr("wonda_widgets.journal.entries._token", (0, ""))
     with client() as wonda:

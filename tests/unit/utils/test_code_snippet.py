@@ -59,7 +59,7 @@ def test_a_post_too():
 
 
 def test_of_a_job_of_somebody_else_it_says_that_it_does_not_know():
-    assert code_snippet.to_python("inference", {}).startswith("# What was asked for is not known")
+    assert code_snippet.to_python("inference", {}).startswith("# The request is not known")
 
 
 def test_a_job_gives_its_own(quick_polls):  # noqa: ARG001

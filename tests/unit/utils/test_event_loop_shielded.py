@@ -57,7 +57,7 @@ def earlier_runs(wonda, held):
 
 
 async def anything(_wonda, held):
-    await event_loop.shielded(held())
+    await event_loop.shield(held())
 
 
 @pytest.mark.parametrize("ask", [plan, price, earlier_runs, anything])
@@ -84,7 +84,7 @@ def test_its_fault_is_told_to_whoever_still_waits_and_else_to_nobody(
     event_loop.run_blocking(wonda.aclose())
     for name in ("pricing", "_core"):  # which keep their last work
         getattr(wonda, name).renew()
-    event_loop._abandoned.clear()
+    event_loop._inherited.clear()
     gc.collect()
     event_loop.run_blocking(asyncio.sleep(0))
     assert reported == []

@@ -35,7 +35,7 @@ def test_a_character_is_what_a_person_sees(characters):
 @given(st.text(max_size=30), st.integers(0, 9), st.integers(0, 40))
 @settings(max_examples=300, deadline=None)
 def test_a_text_is_shortened_between_characters(text, characters, size):
-    short = graphemes.shortened(text, characters, size)
+    short = graphemes.truncate(text, characters, size)
     assert text.startswith(short)
     assert len(short.encode(errors="replace")) <= size
     assert (
@@ -107,4 +107,4 @@ def test_a_number_makes_no_name_too_long(tmp_path, stem):
     assert second.name.endswith(" (2).png")
     assert len(second.name.encode()) <= 255
     assert stem.startswith(second.name.removesuffix(" (2).png"))
-    assert new_files.numbered("a" * 255, 9_999).endswith(" (9999)")
+    assert new_files.numbered_name("a" * 255, 9_999).endswith(" (9999)")

@@ -73,7 +73,7 @@ def test_a_handler_gets_the_error_itself_only_without_a_key():
     logger = logging.getLogger("wonda_widgets.test")
     logger.addHandler(handler)
     for message in ("100 % wrong", f"bad {KEY}"):
-        logs.fault(logger, "It failed at %d %%", 5, error=ValueError(message))
+        logs.log_exception(logger, "It failed at %d %%", 5, error=ValueError(message))
     logger.removeHandler(handler)
     assert [record.getMessage() for record in records] == ["It failed at 5 %"] * 2
     assert isinstance(records[0].exc_info[1], ValueError)
@@ -92,7 +92,7 @@ def test_a_chain_of_errors_is_without_keys_too():
         records = []
         logger = logging.getLogger("wonda_widgets.test")
         logger.handle = records.append
-        logs.fault(logger, "x %s", KEY, error=error)
+        logs.log_exception(logger, "x %s", KEY, error=error)
         del logger.handle
     assert KEY not in said + records[0].exc_text + records[0].getMessage()
     assert "direct cause" in records[0].exc_text

@@ -81,7 +81,7 @@ def test_the_next_try_has_the_name_that_was_asked_for(tmp_path, monkeypatch, kin
         wonda.images.generate(model="z-image", prompt="A harbour").wait()
         found = wonda.history.search()
         with monkeypatch.context() as patched:
-            patched.setattr(new_files, "_fill", full)
+            patched.setattr(new_files, "_write_synced", full)
             with pytest.raises(ww.InvalidInputError, match="No space left"):
                 wonda.history.export(found, tmp_path / f"story.{kind}")
         assert names(tmp_path) == []
@@ -98,14 +98,14 @@ def test_a_folder_that_was_not_finished_has_none_of_its_files(tmp_path, monkeypa
         folder = tmp_path / "board"
         folder.mkdir()
         (folder / "own.txt").write_text("stays")
-        real, filled = new_files._fill, []
+        real, filled = new_files._write_synced, []
 
         def soon_full(part, data):
             filled.append(part)
             (real if len(filled) < 3 else full)(part, data)
 
         with monkeypatch.context() as patched:
-            patched.setattr(new_files, "_fill", soon_full)
+            patched.setattr(new_files, "_write_synced", soon_full)
             with pytest.raises(ww.InvalidInputError, match="No space left"):
                 wonda.history.export(found, folder)
         assert names(folder) == ["own.txt"]
@@ -121,7 +121,7 @@ def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch, error):
         part.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(new_files, "_fill", interrupted)
+    monkeypatch.setattr(new_files, "_write_synced", interrupted)
     with pytest.raises(error if isinstance(error, type) else type(error)):
         save_original.write(tmp_path, "harbour.png", DATA)
     assert names(tmp_path) == []
@@ -130,13 +130,13 @@ def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch, error):
 def test_somebody_elses_file_stays_and_the_new_one_gets_a_number(tmp_path, monkeypatch):
     (tmp_path / "story.html").write_text("theirs")
     assert new_files.write(tmp_path / "story.html", DATA).name == "story (2).html"
-    real = new_files._fill
+    real = new_files._write_synced
 
     def meanwhile(part, data):
         real(part, data)
         (tmp_path / "late.html").write_text("theirs, too")
 
-    monkeypatch.setattr(new_files, "_fill", meanwhile)
+    monkeypatch.setattr(new_files, "_write_synced", meanwhile)
     assert new_files.write(tmp_path / "late.html", DATA).name == "late (2).html"
     assert (tmp_path / "story.html").read_text() == "theirs"
     assert (tmp_path / "late.html").read_text() == "theirs, too"
@@ -174,7 +174,7 @@ def test_a_link_or_folder_of_that_name_is_not_written_into(tmp_path, taken):
     ],
 )
 def test_a_number_stands_before_the_suffix(name, second):
-    assert new_files.numbered(name, 2) == second
+    assert new_files.numbered_name(name, 2) == second
 
 
 @pytest.mark.forks

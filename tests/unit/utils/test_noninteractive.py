@@ -195,7 +195,7 @@ def test_a_cell_ends_when_its_panels_are_up_to_date(front):
         asked.append(1)
         return len(asked) > 2
 
-    noninteractive.before_cells_end(settled)
+    noninteractive.delay_cell_end_until(settled)
     shell.events.end_cell()
     assert len(asked) == 3
     shell.events.end_cell()
@@ -204,9 +204,9 @@ def test_a_cell_ends_when_its_panels_are_up_to_date(front):
 
 def test_no_cell_waits_a_second_time_for_what_hangs(front, monkeypatch):
     shell = front(shell_asked(NOBODY))
-    monkeypatch.setattr(noninteractive, "PATIENCE", 0.0)
+    monkeypatch.setattr(noninteractive, "SETTLE_TIMEOUT_SECONDS", 0.0)
     asked = []
-    noninteractive.before_cells_end(lambda: bool(asked.append(1)))
+    noninteractive.delay_cell_end_until(lambda: bool(asked.append(1)))
     shell.events.end_cell()
     before = len(asked)
     shell.events.end_cell()

@@ -11,7 +11,7 @@ import wonda_widgets as ww
 from wonda_widgets.http.request_body import encode_json
 from wonda_widgets.jobs.idempotency import fingerprint
 from wonda_widgets.matrix import planning
-from wonda_widgets.utils.plain_values import is_missing, plain
+from wonda_widgets.utils.plain_values import is_missing, to_plain
 
 ACCOUNT = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -199,8 +199,8 @@ def test_a_time_that_is_none_is_refused(refusing):
     ],
 )
 def test_the_same_value_is_the_same_request(value, same):
-    assert plain(value) == same
-    assert type(plain(value)) is type(same)
+    assert to_plain(value) == same
+    assert type(to_plain(value)) is type(same)
     body = {"model": "m", "params": {"x": value}}
     assert json.loads(encode_json(body))["params"]["x"] == same
     assert fingerprint(body) == fingerprint({"model": "m", "params": {"x": same}})
@@ -277,7 +277,7 @@ def test_a_time_of_a_table_is_a_time():
 
     at = Timestamp.now(UTC) + timedelta(days=1)
     assert not is_missing(at)
-    assert plain(at) is at
+    assert to_plain(at) is at
 
 
 def test_elements_name_the_value():

@@ -104,7 +104,7 @@ def test_a_journal_without_a_place_warns(monkeypatch, variable):
 
 @pytest.mark.usefixtures("homeless")
 def test_the_rest_says_what_it_lacks():
-    assert user_directories.folder() is None
+    assert user_directories.home_folder() is None
     assert journal.files() == []
     assert credentials.kept() is None
     assert not credentials.is_marked()

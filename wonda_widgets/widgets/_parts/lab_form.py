@@ -115,7 +115,7 @@ class LabForm(Panel):
                 for name, some in (params or {}).items()
             },
             budget=f"{amount:.2f}" if amount is not None else "",
-            at_once=plain_values.plain(at_once),
+            at_once=plain_values.to_plain(at_once),
             **traits,
         )
         self.observe(

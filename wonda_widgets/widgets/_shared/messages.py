@@ -98,9 +98,9 @@ def problem(error: BaseException) -> Problem:
     # A fault of ours: say so, with what a report needs.
     return {
         "title": "Something went wrong in wonda-widgets.",
-        "text": f"{redaction.redacted(f'{type(error).__name__}: {error}')}. "
+        "text": f"{redaction.redact(f'{type(error).__name__}: {error}')}. "
         "What you typed is still here; please report it with the traceback, which is in "
-        f"{logs.WHERE}.",
+        f"{logs.LOG_LOCATION}.",
         "field": "",
     }
 

@@ -136,7 +136,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     ) -> None:
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
-            raise suggestions.unknown_arguments(type(self).__init__, unknown)
+            raise suggestions.unknown_arguments_error(type(self).__init__, unknown)
         #: the static outputs that tell of it: its own, and that of what it is a part of
         self._twins: list[StaticFallback] = []
         self._twin: StaticFallback | None = None
@@ -357,7 +357,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if isinstance(error, WondaError):
             _log.debug("Shown in %r: %s", self, type(error).__name__)
         else:
-            logs.fault(_log, "A fault in %r", self, error=error)
+            logs.log_exception(_log, "A fault in %r", self, error=error)
         if not self._closed:
             self.error = messages.problem(error)
 

@@ -112,7 +112,7 @@ class StaticFallback:
         # What was told meanwhile, on the loop, may have been published before this was.
         event_loop.call_soon(lambda: self._catch_up(shown))
         if first and self._at_once:
-            noninteractive.before_cells_end(
+            noninteractive.delay_cell_end_until(
                 lambda: event_loop.run_blocking(self._is_settled(is_loading))
             )
 
@@ -231,7 +231,7 @@ def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None 
         contextvars.Context().run(publish)
     except Exception as error:  # noqa: BLE001 - the front end may be gone; the panel is what counts
         what = "The static output could not be renewed"
-        logs.fault(_log, what, error=error, level=logging.DEBUG)
+        logs.log_exception(_log, what, error=error, level=logging.DEBUG)
 
 
 def _sentence(text: str) -> str:

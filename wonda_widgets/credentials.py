@@ -51,7 +51,7 @@ class ApiKey:
 
     __slots__ = (
         *("__weakref__", "given_to", "header", "is_blank", "is_sendable", "is_usual"),
-        "removed_from",
+        "redact",
     )
 
     def __init__(self, key: object) -> None:
@@ -63,7 +63,7 @@ class ApiKey:
         # Closures, because they have no repr to leak by.
         self.header: Callable[[], str] = lambda: f"Bearer {text}"
         # A key of a few letters would be found in many a word.
-        self.removed_from: Callable[[bytes], bytes] = lambda reply: (
+        self.redact: Callable[[bytes], bytes] = lambda reply: (
             reply.replace(data, "…".encode()) if len(data) >= SHORTEST else reply
         )
         self.given_to: Callable[[Callable[[str], object]], object] = lambda taker: taker(text)

@@ -202,7 +202,7 @@ def _binary() -> str:
 def _run(command: Sequence[str], timeout: float) -> str:
     """What it printed."""
     key = credentials.ApiKey(os.environ.get(credentials.variable() or ""))
-    if any(key.removed_from(part.encode()) != part.encode() for part in command):
+    if any(key.redact(part.encode()) != part.encode() for part in command):
         # Everybody on this computer can read the arguments of a process.
         raise InvalidInputError(
             "operations", "The API key is in what wonda would be told.", "Take it out."
@@ -292,7 +292,7 @@ def _last_words(printed: str, key: credentials.ApiKey) -> str:
 
 def _without_key(text: str, key: credentials.ApiKey) -> str:
     """Without the key of the environment, and any other one."""
-    return redaction.KEY_PATTERN.sub("…", key.removed_from(text.encode()).decode())
+    return redaction.KEY_PATTERN.sub("…", key.redact(text.encode()).decode())
 
 
 # ---------------------------------------------------------------- what it says

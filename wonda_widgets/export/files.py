@@ -127,7 +127,7 @@ async def _folder(
     except BaseException:
         for task in work:
             task.cancel()
-        await event_loop.to_thread(files.give_up)  # else the next try would write them once more
+        await event_loop.to_thread(files.discard)  # else the next try would write them once more
         raise
     return folder
 

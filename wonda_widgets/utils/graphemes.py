@@ -1,7 +1,6 @@
-"""Characters as people see them: a letter with its marks, a flag, a family of emoji.
+"""Split text into grapheme clusters: a letter with its accents, a flag, an emoji family.
 
-A simple form of Unicode's rules (UAX #29), for cutting a text where nobody would see that
-part of a character is gone.
+A simplified form of Unicode's rules (UAX #29), so that text is never cut inside a character.
 """
 
 from __future__ import annotations
@@ -14,55 +13,63 @@ if TYPE_CHECKING:
 
 ZERO_WIDTH_JOINER = "\u200d"
 ZERO_WIDTH_NON_JOINER = "\u200c"
-_VIRAMA_CLASS = 9  # the combining class of what joins a consonant to the next
+_VIRAMA_CLASS = 9  # the combining class of marks that join a consonant to the next one
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
-_REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)
-_TAG_CHARACTERS = range(0xE0020, 0xE0080)  # of the flags of regions
-_FIRST_SYMBOL = 0x2190  # of the signs in Unicode's order; those before are signs in texts
+_REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)  # two of them make a country's flag
+_TAG_CHARACTERS = range(0xE0020, 0xE0080)  # used in the flags of regions
+_FIRST_SYMBOL = 0x2190  # symbols before this code point are punctuation, with these exceptions:
 _EARLIER_EMOJI = {0xA9, 0xAE, 0x203C, 0x2049, 0x2122, 0x2139, 0x2194, 0x3030}
 
 
 def split(text: str) -> Iterator[str]:
-    """The characters of a text, each with what belongs to it."""
+    """Yield the grapheme clusters of `text`."""
     cluster = ""
-    for sign in text:
-        if cluster and not _belongs_to(cluster, sign):
+    for char in text:
+        if cluster and not _belongs_to(cluster, char):
             yield cluster
             cluster = ""
-        cluster += sign
+        cluster += char
     if cluster:
         yield cluster
 
 
-def truncate(text: str, characters: int, size: int) -> str:
-    """The beginning of a text within so many characters and bytes (UTF-8), none of them cut."""
-    kept = ""
+def truncate(text: str, max_clusters: int, max_bytes: int) -> str:
+    """Shorten `text` to both limits without cutting a grapheme cluster.
+
+    Parameters
+    ----------
+    text : str
+    max_clusters : int
+    max_bytes : int
+        In UTF-8.
+    """
+    truncated = ""
     for number, cluster in enumerate(split(text)):
-        longer = kept + cluster
-        if number == characters or len(longer.encode(errors="replace")) > size:
+        longer = truncated + cluster
+        if number == max_clusters or len(longer.encode(errors="replace")) > max_bytes:
             break
-        kept = longer
-    return kept
+        truncated = longer
+    return truncated
 
 
-def is_emoji(sign: str) -> bool:
-    """Whether a sign is an emoji, or may be one."""
-    code = ord(sign)
-    return code in _EARLIER_EMOJI or (code >= _FIRST_SYMBOL and category(sign) == "So")
+def is_emoji(char: str) -> bool:
+    """Return whether a character is, or can be shown as, an emoji."""
+    code = ord(char)
+    return code in _EARLIER_EMOJI or (code >= _FIRST_SYMBOL and category(char) == "So")
 
 
-def is_modifier(sign: str) -> bool:
-    """Whether a sign changes the one before it: a mark, a colour of skin, a variation."""
-    code = ord(sign)
-    return category(sign).startswith("M") or code in _SKIN_TONES or code in _TAG_CHARACTERS
+def is_modifier(char: str) -> bool:
+    """Return whether a character modifies the one before it: an accent, a skin tone, a tag."""
+    code = ord(char)
+    return category(char).startswith("M") or code in _SKIN_TONES or code in _TAG_CHARACTERS
 
 
-def _belongs_to(cluster: str, sign: str) -> bool:
+def _belongs_to(cluster: str, char: str) -> bool:
     last = cluster[-1]
-    if is_modifier(sign) or sign in {ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER}:
+    if is_modifier(char) or char in {ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER}:
         return last > " "
-    if ord(sign) in _REGIONAL_INDICATORS and ord(last) in _REGIONAL_INDICATORS:
-        return len(cluster) % 2 == 1  # two letters are a flag
+    if ord(char) in _REGIONAL_INDICATORS and ord(last) in _REGIONAL_INDICATORS:
+        return len(cluster) % 2 == 1
     if last == ZERO_WIDTH_JOINER:
-        return is_emoji(sign) or category(sign).startswith("L")
-    return combining(last) == _VIRAMA_CLASS and category(sign).startswith("L")
+        return is_emoji(char) or category(char).startswith("L")
+    return combining(last) == _VIRAMA_CLASS and category(char).startswith("L")

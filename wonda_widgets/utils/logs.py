@@ -1,8 +1,7 @@
-"""What goes to the log ``wonda_widgets``: requests, and faults with their traceback. No key.
+"""Write to the logger ``wonda_widgets``: requests, and errors with their traceback, never a key.
 
-Where the program does not set logging up, Python prints warnings and faults to stderr, and
-nothing else.
-A traceback may repeat what a library says of a header, so the key is taken out of it.
+A program that does not configure logging sees warnings and errors on stderr and nothing else,
+as Python does by default. A traceback may quote a header, so API keys are removed from it.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ import traceback
 
 from . import redaction
 
-#: Where a person finds the traceback of a fault.
+#: How messages name the log.
 LOG_LOCATION = "the log “wonda_widgets”"
-LOOP_THREAD_NAME = "wonda-widgets"  # on which httpx works for this package alone
+LOOP_THREAD_NAME = "wonda-widgets"  # all httpx calls on this thread are the package's own
 HTTPCORE_LOGGERS = ("connection", "http11", "http2", "proxy", "socks")
 
 
@@ -27,40 +26,40 @@ def log_exception(
     *args: object,
     error: BaseException,
     level: int = logging.ERROR,
-    frames: bool = True,
+    attach_error: bool = True,
 ) -> None:
-    """Log an error with its traceback, without any key.
+    """Log an error with its traceback and without any API key.
 
     Parameters
     ----------
     logger : logging.Logger
     message : str
+        With ``%`` placeholders for `args`.
     *args
-        Of the message.
     error : BaseException
     level : int
-    frames : bool
-        Whether handlers may have the error itself. Its frames hold what they worked on: not
-        those of a transport, where that is a request with its headers.
+    attach_error : bool
+        Whether handlers receive the error object. Pass False where its frames hold a request
+        with its headers. An error whose traceback contains a key is never attached.
     """
     if not logger.isEnabledFor(level):
         return
     text = "".join(traceback.format_exception(error)).rstrip()
     clean = redaction.redact(text)
-    caller = sys._getframe(1)  # noqa: SLF001 - as logging finds it
+    caller = sys._getframe(1)  # noqa: SLF001 - the logging module does the same
     record = logger.makeRecord(
         logger.name,
         level,
         caller.f_code.co_filename,
         caller.f_lineno,
         redaction.redact(message % args if args else message),
-        (),  # what is formatted already is not formatted again
+        (),  # no arguments: the message is already formatted
         (type(error), error, error.__traceback__)
-        if frames and clean == text
+        if attach_error and clean == text
         else _without_frames(error),
         caller.f_code.co_name,
     )
-    record.exc_text = clean  # which formatters print in place of the error
+    record.exc_text = clean  # formatters print this instead of formatting exc_info
     logger.handle(record)
 
 
@@ -68,57 +67,57 @@ def log_request(
     logger: logging.Logger,
     method: str,
     path: str,
-    reply: object,
-    begun: float,
+    response: object,
+    started: float,
     *,
     attempt: int = 1,
 ) -> None:
-    """Log one try of a request: no key, no body, nothing of what follows a ``?``.
+    """Log one attempt of a request in one line, without key, body or query string.
 
     Parameters
     ----------
     logger : logging.Logger
     method : str
     path : str
-        For an image, the host.
-    reply : Reply or httpx.Response or BaseException or None
-        What came back, or why nothing did; None if nobody waits for it any more.
-    begun : float
-        When it was, by `time.monotonic`.
+        For a download, a description with the host.
+    response : Response or httpx.Response or BaseException or None
+        The response, or the error; None if the request was canceled.
+    started : float
+        When the attempt started, in seconds of `time.monotonic`.
     attempt : int
-        The first is 1.
+        Counts from 1.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
-    status = getattr(reply, "status", getattr(reply, "status_code", None))
+    status = getattr(response, "status", getattr(response, "status_code", None))
     if status is None:
-        status = f"no reply{f' ({reply})' if isinstance(reply, Exception) else ''}"
-    where = redaction.redact(path.partition("?")[0])
-    took = (time.monotonic() - begun) * 1000
-    logger.info("%s %s: %s in %.0f ms (attempt %d)", method, where, status, took, attempt)
+        status = f"no response{f' ({response})' if isinstance(response, Exception) else ''}"
+    path = redaction.redact(path.partition("?")[0])
+    milliseconds = (time.monotonic() - started) * 1000
+    logger.info("%s %s: %s in %.0f ms (attempt %d)", method, path, status, milliseconds, attempt)
 
 
 def _without_frames(error: BaseException) -> tuple[type[BaseException], BaseException, None]:
-    """An error that says no more than which one it was."""
-    told = RuntimeError(redaction.redact(f"{type(error).__name__}: {error}"))
-    return RuntimeError, told, None
+    """Return an ``exc_info`` with the error's name and message, but no traceback."""
+    summary = RuntimeError(redaction.redact(f"{type(error).__name__}: {error}"))
+    return RuntimeError, summary, None
 
 
 class _HideOwnRequests(logging.Filter):
-    """Leaves out what httpx logs of our requests: whole addresses, with their signatures."""
+    """Hides what httpx logs about this package's requests: full URLs with their signatures."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if threading.current_thread().name != LOOP_THREAD_NAME:
             return True
-        # httpcore logs a reply's headers, in which a service may repeat anything.
+        # httpcore logs response headers, in which a server may repeat the key.
         return record.name != "httpx" and "receive_response_headers.complete" not in str(record.msg)
 
 
 def quiet_httpx() -> None:
-    """Keep addresses and headers of our requests out of the logs of httpx."""
+    """Keep URLs and headers of this package's requests out of httpx's logs."""
     for name in ("httpx", *(f"httpcore.{part}" for part in HTTPCORE_LOGGERS)):
         logger = logging.getLogger(name)
-        if not any(type(each).__name__ == _HideOwnRequests.__name__ for each in logger.filters):
+        if not any(type(item).__name__ == _HideOwnRequests.__name__ for item in logger.filters):
             logger.addFilter(_HideOwnRequests())
 
 

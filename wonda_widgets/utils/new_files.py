@@ -1,9 +1,9 @@
-"""Write a file that a person gets: whole or not at all, and never over another one.
+"""Write files for a person: complete or not at all, and never over an existing file.
 
-    bytes ──> hidden temporary file beside it ──> the first free name
+    bytes ──> hidden temporary file in the same folder ──> the first free name
 
-A full disk, an interrupt or a crash in the middle leaves no part of a file under its
-name. The name is taken last, and one that is taken already gets a number.
+A full disk, an interrupt or a crash halfway leaves no partial file under the final name. The
+file gets its name last, with a number if the name is already in use.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MAX_NAME_NUMBER = 10_000  # of files with one name in a folder
+#: Where the search for a free name ends.
+MAX_NAME_NUMBER = 10_000
 
-MAX_NAME_BYTES = 255  # bytes, on nearly all file systems
+#: The limit of nearly all file systems.
+MAX_NAME_BYTES = 255
 
-#: What a file system says that cannot tell whether the bytes are on the disk.
+#: Errors of file systems that do not support fsync.
 _FSYNC_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 
 
 def write(target: Path, data: bytes) -> Path:
-    """Write a new file, named as `target` is or with a number; gives where it is.
+    """Write a new file and return its path.
 
     Parameters
     ----------
     target : Path
-        In a folder that is there.
+        The wanted path, in an existing folder. If it is in use, the name gets a number.
     data : bytes
 
     Raises
     ------
     OSError
-        If it cannot be written; then nothing is left of it.
+        If the file cannot be written; no part of it is left.
     """
     with temporary_path(target) as part:
         _write_synced(part, data)
@@ -49,45 +51,45 @@ def write(target: Path, data: bytes) -> Path:
 
 
 class FileBatch:
-    """New files that belong together: all of them stay, or none."""
+    """New files that belong together: either all of them stay or none."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._files: list[Path] = []
-        self._is_given_up = False
+        self._is_discarded = False
 
     def write(self, target: Path, data: bytes) -> Path:
-        """Write one of them, see `write`; from any thread.
+        """Write one of the files, as the function `write` does; safe to call from any thread.
 
         Raises
         ------
         OSError
-            Also if they were given up.
+            If the file cannot be written, or the batch was discarded.
         """
         file = write(target, data)
         with self._lock:
-            if not self._is_given_up:
+            if not self._is_discarded:
                 self._files.append(file)
                 return file
         file.unlink()
         raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
-    def give_up(self) -> None:
-        """Remove those that were written; one that is being written goes when it is there."""
+    def discard(self) -> None:
+        """Delete the files written so far; one that is still being written is deleted later."""
         with self._lock:
-            self._is_given_up = True
+            self._is_discarded = True
         for file in self._files:
             with contextlib.suppress(OSError):
                 file.unlink()
 
 
 def replace(target: Path, data: bytes) -> None:
-    """Write a file anew; the earlier one stays until the new one is complete.
+    """Replace a file's content atomically.
 
     Raises
     ------
     OSError
-        If it cannot be written; then the earlier one is as it was.
+        If the new content cannot be written; the old content is unchanged.
     """
     with temporary_path(target) as part:
         _write_synced(part, data)
@@ -96,23 +98,23 @@ def replace(target: Path, data: bytes) -> None:
 
 @contextmanager
 def temporary_path(target: Path) -> Iterator[Path]:
-    """Give a hidden name beside `target`, and remove what is left under it at the end."""
-    # The suffix stays, because programs choose a format by it.
+    """Yield an unused hidden path next to `target`; delete what is left there at the end."""
+    # Keep the suffix: programs choose the file format by it.
     part = target.with_name(f".wonda-{os.urandom(8).hex()}{target.suffix[:16]}")
     try:
         yield part
     finally:
-        with contextlib.suppress(OSError):  # mostly because it has its own name by now
+        with contextlib.suppress(OSError):  # usually it has been moved to its final name
             part.unlink()
 
 
 def move_to_free_name(part: Path, target: Path) -> Path:
-    """Give a temporary file its name, or the first free one with a number.
+    """Move a temporary file to `target`, or to the first free numbered name, and return that.
 
     Raises
     ------
     OSError
-        If it cannot be named so.
+        If the file cannot be moved.
     """
     for number in range(1, MAX_NAME_NUMBER):
         free = target if number == 1 else target.with_name(numbered_name(target.name, number))
@@ -125,15 +127,15 @@ def move_to_free_name(part: Path, target: Path) -> Path:
 
 
 def numbered_name(name: str, number: int) -> str:
-    """``"story.html"`` as ``"story (2).html"``; a long name is shortened for it."""
+    """Add a number to a file name and shorten it if needed: ``"story (2).html"``."""
     stem, dot, suffix = name.rpartition(".")
     if not stem:
         stem, dot, suffix = name, "", ""
-    end = f" ({number}){dot}{suffix}"
-    room = MAX_NAME_BYTES - len(os.fsencode(end))
-    if len(os.fsencode(stem)) > room:
-        stem = graphemes.truncate(stem, len(stem), room)
-    return stem + end
+    ending = f" ({number}){dot}{suffix}"
+    max_stem_bytes = MAX_NAME_BYTES - len(os.fsencode(ending))
+    if len(os.fsencode(stem)) > max_stem_bytes:
+        stem = graphemes.truncate(stem, len(stem), max_stem_bytes)
+    return stem + ending
 
 
 def _write_synced(part: Path, data: bytes) -> None:
@@ -141,26 +143,28 @@ def _write_synced(part: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         try:
-            os.fsync(file.fileno())  # some file systems say only now that they are full
+            os.fsync(file.fileno())  # some file systems report a full disk only here
         except OSError as error:
             if error.errno not in _FSYNC_UNSUPPORTED:
                 raise
 
 
 def _move_exclusively(part: Path, free: Path) -> None:
-    """Name a file as nothing is named yet.
+    """Move a file to a name that is not in use.
 
     Raises
     ------
     FileExistsError
+        If the name is in use.
     OSError
+        If the file cannot be moved.
     """
     try:
-        os.link(part, free)  # unlike renaming, this never replaces what is there
+        os.link(part, free)  # unlike a rename, this never replaces an existing file
     except FileExistsError:
         raise
-    except (OSError, NotImplementedError):  # a file system without links
-        free.open("xb").close()  # so the name is taken first
+    except (OSError, NotImplementedError):  # the file system has no hard links
+        free.open("xb").close()  # reserve the name first
         try:
             part.replace(free)
         except BaseException:

@@ -1,14 +1,14 @@
-"""Notebooks that run with nobody in front: nbconvert, papermill, `jupyter execute`.
+"""Support notebooks that run unattended: nbconvert, papermill, `jupyter execute`.
 
-No panel is alive there, so what would move in one is printed and kept instead:
+No widget is live there, so progress is printed and results are stored in the output instead:
 
-- a blocking wait prints a line for each change (`telling`, `Line`);
-- a cell ends only when the static outputs of its panels are up to date
-  (`delay_cell_end_until`), because what comes after its end is not kept.
+- a blocking wait prints a line per change (`printing_changes`, `StatusLine`);
+- a cell ends only when the static outputs of its panels are complete
+  (`delay_cell_end_until`), because output that comes later is lost.
 
-Whoever executes a notebook that way tells the kernel that nobody can answer an `input()`.
-JupyterLab and Notebook say that somebody can. Voilà says the same as nbconvert, although
-somebody looks at its panels; it is known by what it leaves in the kernel's environment.
+Such tools tell the kernel that nobody can answer an `input()`; JupyterLab and Notebook do not.
+Voilà tells it the same although people watch its panels, and is recognized by the environment
+variables that it sets in the kernel.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from ..errors.console_text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds that the end of a cell waits for what its panels still load.
+#: How long the end of a cell waits for its panels to load.
 SETTLE_TIMEOUT_SECONDS = 15.0
-POLL_INTERVAL_SECONDS = 0.02  # seconds between looks
+POLL_INTERVAL_SECONDS = 0.02
 
 
 def is_unattended() -> bool:
-    """Whether a cell runs at this moment, on this thread, and nobody is in front of it.
+    """Return whether the caller runs in a notebook cell that nobody is watching.
 
-    False in a script, in a terminal, in a front end, and wherever it cannot be told.
+    False in a script, a terminal or a live front end, on any thread but the main one, and
+    wherever it cannot be determined.
     """
     shell = ipython_shell()
     kernel = getattr(shell, "kernel", None)
@@ -43,80 +44,90 @@ def is_unattended() -> bool:
     if "VOILA_PREHEAT" in os.environ or os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
         return False
     try:
-        asked = kernel.get_parent()["content"]
-        return "code" in asked and asked.get("allow_stdin") is False
-    except Exception:  # noqa: BLE001 - another kernel, or none of its cells runs
+        execute_request = kernel.get_parent()["content"]
+        return "code" in execute_request and execute_request.get("allow_stdin") is False
+    except Exception:  # noqa: BLE001 - not ipykernel, or no cell is running
         return False
 
 
 def ipython_shell() -> Any:
-    """IPython's shell, if there is one; it is never imported for the question."""
+    """Return IPython's shell or None, without importing IPython."""
     ipython = sys.modules.get("IPython")
     return None if ipython is None else getattr(ipython, "get_ipython", lambda: None)()
 
 
 class StatusLine:
-    """Prints a line when what it tells of has changed; silent unless nobody is in front."""
+    """Print a status whenever it changes, but only in an unattended notebook.
+
+    Parameters
+    ----------
+    label : str
+        The start of each line.
+    """
 
     def __init__(self, label: str) -> None:
         self._label = label
         self._silent = not is_unattended()
-        self._last: object = None
+        self._last_key: object = None
 
-    def __call__(self, told: object, *, same: object = None) -> None:
-        """Print `told`, unless it, or what makes it the `same`, was printed last."""
-        same = str(told) if same is None else same
-        if not self._silent and same != self._last:
-            self._last = same
-            print(printable(f"{self._label}: {told}"), flush=True)
+    def __call__(self, status: object, *, key: object = None) -> None:
+        """Print `status` unless its `key` (default: its text) equals the last one."""
+        key = str(status) if key is None else key
+        if not self._silent and key != self._last_key:
+            self._last_key = key
+            print(printable(f"{self._label}: {status}"), flush=True)
 
 
 @contextlib.contextmanager
 def printing_changes(
     label: str, watch: Callable[[Callable[[Any], object]], Callable[[], None]]
 ) -> Iterator[Callable[[], None] | None]:
-    """Print the changes of a job while it is waited for, if nobody is in front.
+    """Print a job's changes while the caller waits for it in an unattended notebook.
 
     Parameters
     ----------
     label : str
-        What each line begins with.
+        The start of each line.
     watch : callable
-        `Job.watch`, which gives snapshots on the package's loop. Printing is for the waiting
-        thread: what another one prints goes to whichever cell.
+        `Job.watch`, which reports snapshots on the package's loop.
 
     Yields
     ------
     callable or None
-        To be called by who waits, now and then: it prints what has changed since.
+        Call it now and then while waiting: it prints the changes since the last call. They must
+        be printed on the waiting thread, since a kernel may assign another thread's output to
+        another cell. None if nothing is to be printed.
     """
     if not is_unattended():
         yield None
         return
-    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    snapshots: queue.SimpleQueue[Any] = queue.SimpleQueue()
     line = StatusLine(label)
 
-    def tell() -> None:
-        while not told.empty():
-            snapshot = told.get()
-            line(snapshot, same=(snapshot.status, snapshot.trouble))
+    def print_pending() -> None:
+        while not snapshots.empty():
+            snapshot = snapshots.get()
+            line(snapshot, key=(snapshot.status, snapshot.trouble))
 
-    end = watch(told.put)
+    unwatch = watch(snapshots.put)
     try:
-        yield tell
+        yield print_pending
     finally:
-        end()
-        tell()
+        unwatch()
+        print_pending()
 
 
-def delay_cell_end_until(settled: Callable[[], bool]) -> None:
-    """Let this cell, and each after it, end only when `settled`, or when patience does."""
+def delay_cell_end_until(is_settled: Callable[[], bool]) -> None:
+    """Delay the end of this and each later cell until `is_settled`, or until a timeout.
+
+    After a timeout, later cells no longer wait.
+    """
     events = ipython_shell().events
 
     def wait(_result: object) -> None:
         deadline = time.monotonic() + SETTLE_TIMEOUT_SECONDS
-        while not settled():
-            if time.monotonic() > deadline:  # it hangs: no later cell waits for it
+        while not is_settled():
+            if time.monotonic() > deadline:
                 events.unregister("post_run_cell", wait)
                 return
             time.sleep(POLL_INTERVAL_SECONDS)

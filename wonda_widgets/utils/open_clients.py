@@ -1,6 +1,6 @@
-"""The clients of this process that are open, by the names under which images know them.
+"""Find the open client of this process that an image or a job came from.
 
-They are `AsyncWonda` objects, of which nothing here depends.
+A registry of `AsyncWonda` objects by client name; it holds them weakly and does not import them.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ _clients: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 def add(name: str, client: Any) -> None:
-    """Remember a new client for as long as somebody uses it."""
+    """Register a new client under a unique name."""
     _clients[name] = client
 
 
 def by_name(name: str) -> Any:
-    """Give the client of that name; None if it is closed or of another process."""
+    """Return the client with this name; None if it is closed or belongs to another process."""
     client = _clients.get(name)
     return None if client is None or client.is_closed else client
 
 
 def all_open() -> list[Any]:
-    """Give all that are open, the oldest first."""
+    """Return all open clients, oldest first."""
     return [client for client in list(_clients.values()) if not client.is_closed]
 
 
 def is_open(thing: object) -> bool:
-    """Whether something is a client that is open."""
+    """Return whether `thing` is an open client."""
     return any(thing is client for client in all_open())

@@ -1,4 +1,4 @@
-"""Paths that a person types, with ``~`` for their home."""
+"""Expand ``~`` in paths that a person passes as an argument."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ..errors import InvalidInputError
 
 
 def expand_user(path: str | os.PathLike[str], field: str) -> Path:
-    """Give a path with ``~`` and ``~name`` as the folders that they stand for.
+    """Replace ``~`` and ``~name`` by the home folders.
 
     Parameters
     ----------
     path : str or path
     field : str
-        The argument that it is, for the error.
+        The argument's name, for the error.
 
     Raises
     ------
     InvalidInputError
-        If it is no path, or nobody has that home.
+        If it is not a path, or the home folder does not exist.
     """
     try:
         return Path(path).expanduser()
@@ -28,8 +28,10 @@ def expand_user(path: str | os.PathLike[str], field: str) -> Path:
         raise InvalidInputError(
             field,
             f"{os.fspath(path)!r} names a home folder that does not exist.",
-            "Write the whole path.",
+            "Pass the full path.",
         ) from None
     except (TypeError, ValueError):
-        kind = type(path).__name__  # not the value, whose text may be a whole array
-        raise InvalidInputError(field, f"This is no path, but a {kind}.", "Pass a path.") from None
+        kind = type(path).__name__  # not the value, which may be a whole array
+        raise InvalidInputError(
+            field, f"Expected a path, not {kind}.", "Pass a str or a pathlib.Path."
+        ) from None

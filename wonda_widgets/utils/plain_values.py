@@ -1,8 +1,8 @@
-"""Values from a table or an array as plain Python, without importing what made them.
+"""Convert values from tables and arrays to plain Python, without importing numpy or pandas.
 
-numpy, pandas and Polars give numbers of their own types, texts of their own types, and
-several kinds of "nothing". JSON knows none of them, and the same request has to be the same
-whatever gave its values.
+numpy, pandas and Polars have their own types for numbers and strings, and several kinds of
+missing value. JSON supports none of them, and equal values must give equal requests whatever
+library they come from.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from typing import Any
 from ..errors import InvalidInputError
 
 _PLAIN_TYPES = (str, bool, int, float, type(None))
-#: What pandas and numpy call a value that is not there.
+#: The types of pandas' NA and NaT and of numpy's masked values.
 _MISSING_TYPE_NAMES = {"NAType", "NaTType", "MaskedConstant"}
-MAX_DIGITS = 400  # digits of a whole number
-_DOUBLE_BYTES = 8  # bytes of a number that is exactly Python's float
+#: A Decimal with more digits is not converted to int: that would exhaust the memory.
+MAX_DIGITS = 400
+_DOUBLE_BYTES = 8  # the size of a Python float
 
 
 def to_plain(value: Any) -> Any:
-    """A value as plain Python: its numbers, texts, lists and dicts; anything else as it is.
+    """Convert numbers, strings, lists and dicts to plain Python, recursively.
 
-    Arrays and columns become lists. A value that is not there stays what it is, see
-    `is_missing`.
+    Arrays and columns become lists. Missing values (see `is_missing`) and objects of other types
+    are returned unchanged.
     """
     if type(value) in _PLAIN_TYPES or isinstance(value, type) or is_missing(value):
         return value
     match value:
         case dict():
-            return {to_plain(name): to_plain(member) for name, member in value.items()}
+            return {to_plain(key): to_plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [to_plain(member) for member in value]
+            return [to_plain(item) for item in value]
         case str():
             return str.__str__(value)
         case numbers.Number():
@@ -42,7 +43,7 @@ def to_plain(value: Any) -> Any:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether it stands for nothing: None, not-a-number, pandas' NA and NaT, a masked value."""
+    """Return whether `value` is None, NaN, pandas' NA or NaT, or a masked value."""
     if value is None or type(value).__name__ in _MISSING_TYPE_NAMES:
         return True
     if isinstance(value, float):
@@ -50,71 +51,71 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, Decimal):
         return value.is_nan()
     if isinstance(value, numbers.Number) or getattr(value, "shape", None) == ():
-        unlike = value != value  # noqa: PLR0124 - only nothing is unlike itself
-        return unlike is True or (getattr(unlike, "shape", None) == () and bool(unlike))
+        differs = value != value  # noqa: PLR0124 - only a missing value differs from itself
+        return differs is True or (getattr(differs, "shape", None) == () and bool(differs))
     return False
 
 
-def reject_missing(field: str, name: str, value: Any) -> Any:
-    """A value as plain Python.
+def reject_missing(field: str, label: str, value: Any) -> Any:
+    """Convert a value with `to_plain`; accept None but no other missing value.
 
     Parameters
     ----------
     field : str
-        The argument, for the error.
-    name : str
-        What it is called in a sentence, as its first words.
+        The argument's name, for the error.
+    label : str
+        What to call it at the start of a sentence.
     value : object
 
     Raises
     ------
     InvalidInputError
-        If it stands for nothing, without being None.
+        If the value is NaN, NA, NaT or masked.
     """
     if value is not None and is_missing(value):
         raise InvalidInputError(
-            field, f"{name} is empty ({value}).", "Fill it in, or pass None to leave it out."
+            field, f"{label} is empty ({value}).", "Fill it in, or pass None to leave it out."
         )
     return to_plain(value)
 
 
-def optional_text(field: str, name: str, value: Any) -> str | None:
-    """A text or None.
+def optional_text(field: str, label: str, value: Any) -> str | None:
+    """Return a string or None as plain Python; parameters as of `reject_missing`.
 
     Raises
     ------
     InvalidInputError
-        If it is something else, not-a-number for instance.
+        If the value is anything else, e.g. NaN.
     """
-    found = reject_missing(field, name, value)
-    if found is not None and not isinstance(found, str):
-        raise InvalidInputError(field, f"{name} is a text, not {str(value)[:40]!r}.")
-    return found
+    text = reject_missing(field, label, value)
+    if text is not None and not isinstance(text, str):
+        raise InvalidInputError(field, f"{label} must be a string, not {str(value)[:40]!r}.")
+    return text
 
 
 def _array_to_plain(value: Any) -> Any:
-    """What an array or a column holds; of anything else itself."""
+    """Convert an array or a column to a list; return anything else unchanged."""
     dtype: Any = getattr(value, "dtype", None)
     if getattr(dtype, "kind", "") == "f" and dtype.itemsize < _DOUBLE_BYTES:
-        value = value.astype(str).astype(float)  # of few digits, as a single number is below
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # one value of an array
+        value = value.astype(str).astype(float)  # shortest digits, see `_number_to_plain`
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a zero-dimensional array
         return to_plain(value.item())
-    listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
-    return to_plain(listed()) if callable(listed) else value
+    to_list = getattr(value, "tolist", None) or getattr(value, "to_list", None)
+    return to_plain(to_list()) if callable(to_list) else value
 
 
 def _number_to_plain(value: Any) -> Any:
-    """A number as JSON has it."""
+    """Convert a number to bool, int or float; return one that JSON cannot hold unchanged."""
     if isinstance(value, bool):
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MAX_DIGITS:
-        return value  # its digits would fill the memory; JSON refuses it
+        return value
     if isinstance(value, Decimal):
         return int(value) if value.is_finite() and value == int(value) else float(value)
     if isinstance(value, numbers.Real):
         size = getattr(value, "itemsize", _DOUBLE_BYTES)
-        # Of few digits: 0.1 is meant where 0.10000000149 is what 32 bits hold.
+        # A float32 goes through its shortest digits: 0.1 stays 0.1, not 0.10000000149.
         return float(str(value)) if size < _DOUBLE_BYTES else float(value)
     return value

@@ -1,4 +1,4 @@
-"""Take API keys out of text that is logged or shown."""
+"""Remove API keys from text that is logged or shown."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What a Wonda key looks like.
+#: The usual format of a Wonda key.
 KEY_PATTERN = re.compile(r"sk_[0-9A-Za-z]{16,}")
 
 
 class RedactableKey(Protocol):
-    """A key that takes itself out of text, so that its own text stays out of reach."""
+    """A key that can remove itself from bytes, so that its text need not be readable."""
 
     @property
-    def removed_from(self) -> Callable[[bytes], bytes]:
-        """Give some bytes without the key."""
+    def redact(self) -> Callable[[bytes], bytes]:
+        """Return a function that replaces the key in bytes."""
 
 
-#: All keys of this process.
+#: The keys in use in this process.
 _keys: weakref.WeakSet[RedactableKey] = weakref.WeakSet()
 
 
 def register(key: RedactableKey) -> None:
-    """Have a key taken out of all that `redacted` gives, for as long as it is in use."""
+    """Make `redact` remove this key for as long as the object exists."""
     _keys.add(key)
 
 
 def redact(text: str) -> str:
-    """Give `text` without any key of this process, and without what looks like one."""
+    """Remove every registered key, and everything that looks like a key, from `text`."""
     data = text.encode(errors="backslashreplace")
     for key in list(_keys):
-        data = key.removed_from(data)
+        data = key.redact(data)
     return KEY_PATTERN.sub("...", data.decode())

@@ -1,4 +1,4 @@
-"""The name that somebody probably meant, for errors that refuse one."""
+"""Suggest the intended name in errors about an unknown one."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MIN_SIMILARITY = 0.6  # of 1: how alike names are at least
+MIN_SIMILARITY = 0.6  # difflib's ratio, of 1
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Give ``"Did you mean 'aspectRatio'?"``; empty if no name is alike.
+    """Return e.g. ``"Did you mean 'aspectRatio'?"``; empty if no known name is similar.
 
-    Capital letters, ``_`` and ``-`` do not count.
+    Case, ``_`` and ``-`` are ignored.
     """
-    plain = {_normalize(each): each for each in reversed(list(known))}
-    found = difflib.get_close_matches(_normalize(name), plain, n=1, cutoff=MIN_SIMILARITY)
-    begun = [each for each in plain if each and _normalize(name).startswith(each)]
-    best = found or begun
-    return f"Did you mean {plain[best[0]]!r}?" if best else ""
+    originals = {_normalize(original): original for original in reversed(list(known))}
+    wanted = _normalize(name)
+    similar = difflib.get_close_matches(wanted, originals, n=1, cutoff=MIN_SIMILARITY)
+    prefixes = [candidate for candidate in originals if candidate and wanted.startswith(candidate)]
+    best = similar or prefixes
+    return f"Did you mean {originals[best[0]]!r}?" if best else ""
 
 
-def unknown_arguments_error(function: Callable[..., object], names: Iterable[str]) -> TypeError:
-    """Give the error for arguments that a class or function does not take."""
+def unknown_arguments_error(function: Callable[..., object], unknown: Iterable[str]) -> TypeError:
+    """Build the error for keyword arguments that a class or function does not have."""
     owner = function.__qualname__.partition(".")[0]
     known = [name for name in inspect.signature(function).parameters if name != "self"]
-    some = sorted(names)
-    hints = [hint for name in some if (hint := did_you_mean(name, known))]
-    said = f"{owner} takes no argument {', '.join(map(repr, some))}."
-    return TypeError(" ".join([said, *(hints or [f"See help({owner})."])]))
+    names = sorted(unknown)
+    hints = [hint for name in names if (hint := did_you_mean(name, known))]
+    message = f"{owner} takes no argument {', '.join(map(repr, names))}."
+    return TypeError(" ".join([message, *(hints or [f"See help({owner})."])]))
 
 
 def _normalize(name: str) -> str:

@@ -1,6 +1,6 @@
-"""The folders of the person who runs this, which a person without a home does not have.
+"""Locate the user's home, data and settings folders; a user may have none.
 
-A container may run under a number that no account has, and a service with ``HOME`` unset.
+A container may run with a user id that has no account, and a service with ``HOME`` unset.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ NO_HOME_MESSAGE = "this user has no home folder"
 
 
 def home_folder() -> Path | None:
-    """Give the home folder; None if there is none."""
+    """Return the home folder; None if there is none."""
     try:
-        found = Path.home()
+        home = Path.home()
     except (RuntimeError, OSError):
         return None
-    return found if found.is_absolute() else None
+    return home if home.is_absolute() else None
 
 
 def data_folder() -> Path:
-    """Give where this package keeps a person's data.
+    """Return the folder for this package's data.
 
     Raises
     ------
     FileNotFoundError
-        If there is no home folder, and no variable names another.
+        If there is no home folder and no environment variable names another folder.
     """
     return _app_folder("user_data_path")
 
 
 def config_folder() -> Path:
-    """Give where this package keeps a person's settings.
+    """Return the folder for this package's settings.
 
     Raises
     ------
     FileNotFoundError
-        See `data_folder`.
+        As for `data_folder`.
     """
     return _app_folder("user_config_path")
 
 
 def expand_home(path: Path) -> Path:
-    """Give a path with the home folder in place of ``~``.
+    """Replace ``~`` by the home folder.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such home.
+        If there is no home folder.
     """
     try:
         return path.expanduser()
@@ -56,19 +56,19 @@ def expand_home(path: Path) -> Path:
         raise _no_home_error() from None
 
 
-def _app_folder(kind: str) -> Path:
-    """Give the package's own folder of a kind, by the name of platformdirs' function for it."""
-    import platformdirs  # noqa: PLC0415 - only where no path or key is given
+def _app_folder(function: str) -> Path:
+    """Return what a function of platformdirs gives for this package."""
+    import platformdirs  # noqa: PLC0415 - not needed where a path or a key is passed
 
     try:
-        found: Path = getattr(platformdirs, kind)("wonda-widgets", appauthor=False)
+        folder: Path = getattr(platformdirs, function)("wonda-widgets", appauthor=False)
     except RuntimeError:
         raise _no_home_error() from None
-    # Versions of platformdirs differ: without a home some leave the "~", which would be
-    # taken for a folder of that name within the present one.
-    if not found.is_absolute():
+    # Without a home, some versions of platformdirs leave the "~" in place, which would create a
+    # folder of that name in the working directory.
+    if not folder.is_absolute():
         raise _no_home_error()
-    return found
+    return folder
 
 
 def _no_home_error() -> FileNotFoundError:

@@ -1,26 +1,26 @@
-"""Texts as people see them, to tell whether two of them are the same."""
+"""Normalize text so that two texts compare equal if they look the same to a person."""
 
 from __future__ import annotations
 
 import unicodedata
 from typing import Literal
 
-#: Choose between two looks of the same character.
+#: Characters that choose between two renderings of the character before them.
 VARIATION_SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 
 
 def normalize_visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
-    """Give a text without what nobody sees: marks without width, and which blanks it has.
+    """Remove invisible characters and turn each run of whitespace into one space.
 
     Parameters
     ----------
     text : str
     form : str
-        The Unicode form: ``"NFC"``, or ``"NFKC"`` where full-width letters are equal, too.
+        The Unicode normal form: ``"NFC"``, or ``"NFKC"`` to treat full-width letters as equal.
     """
-    shown = (
-        each
-        for each in unicodedata.normalize(form, text)
-        if unicodedata.category(each) != "Cf" and ord(each) not in VARIATION_SELECTORS
+    visible = (
+        char
+        for char in unicodedata.normalize(form, text)
+        if unicodedata.category(char) != "Cf" and ord(char) not in VARIATION_SELECTORS
     )
-    return " ".join(unicodedata.normalize(form, "".join(shown)).split())
+    return " ".join(unicodedata.normalize(form, "".join(visible)).split())

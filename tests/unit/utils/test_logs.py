@@ -123,7 +123,7 @@ def test_troubles_of_the_network_are_no_faults(everything):
         event_loop.run_blocking(transport.post("/x", "test", "Look.", body={}))
     assert "Traceback" not in everything()
     assert (
-        "INFO wonda_widgets.http.transport POST /x: no reply (the connection was lost"
+        "INFO wonda_widgets.http.transport POST /x: no response (the connection was lost"
         in everything()
     )
 

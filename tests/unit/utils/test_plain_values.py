@@ -144,9 +144,9 @@ def test_a_post_never_says_nan(refusing, nothing, field):
 
 @pytest.mark.parametrize("other", [5, 2.5, b"bytes", ["a"], True])
 def test_a_caption_is_a_text(refusing, other):
-    with pytest.raises(ww.InvalidInputError, match="The caption is a text"):
+    with pytest.raises(ww.InvalidInputError, match="The caption must be a string"):
         refusing.publish.instagram(media_id="m", instagram_account_id=ACCOUNT, caption=other)
-    with pytest.raises(ww.InvalidInputError, match="The caption is a text"):
+    with pytest.raises(ww.InvalidInputError, match="The caption must be a string"):
         refusing.publish.instagram_carousel(
             media_ids=["m", "n"], instagram_account_id=ACCOUNT, caption=other
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..jobs.core import Core, on_package_loop
 from ..models import (
-    AccountsReply,
+    AccountsResponse,
     InstagramAccount,
     Organization,
-    OrganizationsReply,
+    OrganizationsResponse,
     parse,
 )
 from .blocking import Blocking, blocking
@@ -31,7 +31,7 @@ class AsyncAccounts:
         If your only paid seat is in one, name it: ``Wonda(org=slug)``.
         """
         raw = await self._core.transport.get("/organizations")
-        return parse(raw, OrganizationsReply).organizations
+        return parse(raw, OrganizationsResponse).organizations
 
 
 class Accounts(Blocking[AsyncAccounts]):

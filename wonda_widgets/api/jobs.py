@@ -16,7 +16,7 @@ from ..jobs.generation import GENERATION
 from ..jobs.job import SCHEDULED
 from ..jobs.poller import JOURNAL_TIMEOUT
 from ..journal import entries
-from ..models import timestamp
+from ..models import parse_timestamp
 from ..publishing.scheduled_posts import is_due
 from ..utils import event_loop, plain_values
 from .blocking import Blocking, blocking, immediate
@@ -185,7 +185,7 @@ class AsyncJobs:
 
 def _since(record: JournalEntry) -> float:
     """When it began to matter: a scheduled post at its time, all else when it was asked for."""
-    due = timestamp(record.body.get("scheduledAt"))
+    due = parse_timestamp(record.body.get("scheduledAt"))
     return max(record.asked_at, due.timestamp() if due else 0.0)
 
 

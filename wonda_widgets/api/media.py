@@ -16,7 +16,7 @@ from ..errors import InvalidInputError, UnsafeMediaError
 from ..http.request_body import to_json_values
 from ..jobs.core import Core, on_package_loop
 from ..jobs.submission import Operation, SubmitResult
-from ..models import Media, UploadReply, parse
+from ..models import Media, UploadResponse, parse
 from ..utils import event_loop, paths
 from .blocking import Blocking, blocking
 

@@ -21,10 +21,10 @@ from ..jobs.core import Core, on_package_loop
 from ..jobs.submission import Operation, SubmitResult
 from ..journal import entries
 from ..models import (
-    CarouselReply,
-    PublishReply,
+    CarouselResponse,
+    PublishResponse,
+    find_permalink,
     parse,
-    permalink,
 )
 from ..publishing import duplicate_guard, posting_time, scheduled_posts
 from ..publishing.earlier_keys import earlier_names
@@ -349,18 +349,18 @@ class Publish(Blocking[AsyncPublish]):
 
 
 def _named(raw: Any) -> SubmitResult:
-    reply = parse(raw, PublishReply)
+    reply = parse(raw, PublishResponse)
     return SubmitResult(reply.output_job_id, reply.status or "")
 
 
 def _made(raw: Any) -> SubmitResult:
     """What the reply to a carousel names: the post itself, or, perhaps, a job after all."""
-    reply = parse(raw, CarouselReply)
+    reply = parse(raw, CarouselResponse)
     if reply.output_job_id:
         return SubmitResult(reply.output_job_id, reply.status or "")
     if reply.status not in {None, "succeeded"} or reports_failure(raw):
         return SubmitResult("")  # it says that it is not done, or not well: nobody knows
-    post = reply.instagram_publish_id or reply.ig_media_id or permalink(raw) or ""
+    post = reply.instagram_publish_id or reply.ig_media_id or find_permalink(raw) or ""
     return SubmitResult(post, reply=raw, final=True)
 
 

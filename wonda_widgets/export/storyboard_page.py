@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..http.responses import replace_lone_surrogates
 from ..imaging.preview import Preview
-from ..models import duration, parameters
+from ..models import format_duration, parameters
 from . import timeline
 from .timeline import DONE
 
@@ -46,7 +46,7 @@ TENTHS_BELOW = 10  # seconds; shorter durations have one decimal
 NEW_LINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 #: Control characters, and code points that Unicode will never assign.
 NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
-#: Printable ASCII only, as in `models.permalink`.
+#: Printable ASCII only, as in `models.find_permalink`.
 ADDRESS = re.compile(r"https?://[!#-&(-;=?-~]+")
 
 
@@ -261,4 +261,4 @@ def _duration(seconds: float) -> str:
     """Write a duration as ``"0.4 s"``, ``"31 s"`` or ``"2 min 05 s"``."""
     if seconds < TENTHS_BELOW:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
-    return duration(round(seconds))
+    return format_duration(round(seconds))

@@ -23,7 +23,7 @@ from ..imaging.operations import (
 )
 from ..journal.image_events import EventRows, StatusChange, utc_time
 from ..journal.images import GeneratedImage  # noqa: TC001 - msgspec reads it
-from ..models import permalink, timestamp
+from ..models import find_permalink, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -247,7 +247,7 @@ def _post(
     body = record.body
     account_id = str(body.get("instagramAccountId") or "")
     state = _state(record)
-    ended = timestamp(_text(record.reply, "finishedAt"))
+    ended = parse_timestamp(_text(record.reply, "finishedAt"))
     if ended is None and state == "posted":
         ended = next((moment.at for moment in moments if moment.status == DONE), None)
     return TimelinePost(
@@ -258,10 +258,12 @@ def _post(
         alt_text=_text(body, "altText"),
         product=_text(body, "product"),
         state=state,
-        permalink=permalink({"permalink": record.permalink}),
+        permalink=find_permalink({"permalink": record.permalink}),
         asked_at=utc_time(record.asked_at),
         ended_at=ended,
-        scheduled_for=timestamp(_text(body, "scheduledAt") or _text(record.reply, "scheduledFor")),
+        scheduled_for=parse_timestamp(
+            _text(body, "scheduledAt") or _text(record.reply, "scheduledFor")
+        ),
     )
 
 

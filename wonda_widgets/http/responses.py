@@ -20,7 +20,7 @@ from ..errors import (
     ServerError,
     UnexpectedReplyError,
 )
-from ..models import timestamp
+from ..models import parse_timestamp
 from . import body_reader
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def api_error(response: Response) -> APIError:
     }
     if cls is RateLimitError:
         defer = details.get("deferUntil") or body.get("deferUntil")
-        fields["defer_until"] = timestamp(defer) if isinstance(defer, str) else None
+        fields["defer_until"] = parse_timestamp(defer) if isinstance(defer, str) else None
     return cls(status, **fields)
 
 

@@ -31,7 +31,7 @@ from ..errors import (
     UnreadableOutcomeError,
     WondaError,
 )
-from ..models import OrganizationsReply, parse
+from ..models import OrganizationsResponse, parse
 from ..utils import logs
 from . import organization, retries
 from .connections import DEFAULT_HEADERS, Connections
@@ -421,7 +421,7 @@ class Transport:
         found = None
         try:
             response = await self._request("GET", "/organizations")
-            found = parse(parse_json(response), OrganizationsReply).organizations
+            found = parse(parse_json(response), OrganizationsResponse).organizations
         except (WondaError, NoResponseError):
             pass  # the refusal itself is raised, with general advice
         problem.advising(organization.advice(self.org, found))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from ..journal.thumbnails import Thumbnails
-from ..models import JobReply, Snapshot, parse, permalink
+from ..models import JobResponse, Snapshot, find_permalink, parse
 from ..models.job_status import snapshot_fields
 from ..utils import event_loop
 from . import duration_stats
@@ -162,7 +162,7 @@ class Core:
     def _ended_job(self, kind: Kind, body: Mapping[str, Any], result: SubmitResult) -> Job:
         """Make the job of a request whose result came at once."""
         raw = result.reply
-        done = Snapshot(status="succeeded", permalink=permalink(raw), raw=raw)
+        done = Snapshot(status="succeeded", permalink=find_permalink(raw), raw=raw)
         return self._without_id(kind, request=body, intent=result.intent, snapshot=done)
 
     def _without_id(self, kind: Kind, **options: Any) -> Job:
@@ -205,7 +205,7 @@ class Core:
         return await self._note(kind, job_id, raw)
 
     async def _note(self, kind: Kind, job_id: str, raw: dict[str, Any]) -> Snapshot:
-        snapshot = Snapshot(**snapshot_fields(kind, raw, parse(raw, JobReply)))
+        snapshot = Snapshot(**snapshot_fields(kind, raw, parse(raw, JobResponse)))
         heard = self.journal.heard(self.journal_key, kind, job_id, snapshot)
         await asyncio.wrap_future(heard)
         return snapshot

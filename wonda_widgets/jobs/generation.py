@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
-from ..models import GenerateReply, parse
+from ..models import GenerateResponse, parse
 from ..utils import plain_values
 from .submission import Operation, SubmitResult
 
@@ -22,7 +22,7 @@ GENERATION = Operation(
 
 def read_reply(raw: Any) -> SubmitResult:
     """Read the job that a reply names."""
-    return SubmitResult(parse(raw, GenerateReply).inference_job_id)
+    return SubmitResult(parse(raw, GenerateResponse).inference_job_id)
 
 
 def request_body(

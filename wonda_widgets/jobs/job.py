@@ -36,7 +36,7 @@ from ..errors import (
     WondaError,
 )
 from ..errors.console_text import printable
-from ..models import TERMINAL, JobReply, Snapshot, parse, timestamp
+from ..models import TERMINAL_STATUSES, JobResponse, Snapshot, parse, parse_timestamp
 from ..models.job_status import snapshot_fields
 from ..utils import code_snippet, event_loop, logs, noninteractive
 from . import polling
@@ -134,10 +134,10 @@ class Job:
         self._read_entry = read_entry  # None as soon as it has been read
         self._reading: asyncio.Task[None] | None = None
         # A job that the service calls ended at once is polled for its result all the same.
-        first = status if status and status not in TERMINAL else SUBMITTED
+        first = status if status and status not in TERMINAL_STATUSES else SUBMITTED
         self._snapshot = snapshot or Snapshot(status=first, watching=True)
         if self._snapshot.scheduled_for is None:  # replies need not repeat it
-            due = timestamp(self.request.get("scheduledAt"))
+            due = parse_timestamp(self.request.get("scheduledAt"))
             self._snapshot = msgspec.structs.replace(self._snapshot, scheduled_for=due)
         event_loop.call_soon(self._start)
 
@@ -426,12 +426,12 @@ class Job:
         UnexpectedReplyError
             If it has no status.
         """
-        fields = snapshot_fields(self.kind, raw, parse(raw, JobReply))
+        fields = snapshot_fields(self.kind, raw, parse(raw, JobResponse))
         if polling.is_step_back(self._snapshot.status, fields["status"]):
             self._change(trouble=None)
             return False
         fields["scheduled_for"] = fields["scheduled_for"] or self._snapshot.scheduled_for
-        ended = fields["status"] in TERMINAL
+        ended = fields["status"] in TERMINAL_STATUSES
         if ended:
             self._task = None
         self._change(**fields, trouble=None, watching=not ended)

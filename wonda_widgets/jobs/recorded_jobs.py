@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..errors import OutcomeUnknownError, UnexpectedReplyError
-from ..models import TERMINAL, JobReply, Snapshot, parse
+from ..models import TERMINAL_STATUSES, JobResponse, Snapshot, parse
 from ..models.job_status import snapshot_fields
 from .job import SUBMITTED
 
@@ -32,7 +32,7 @@ def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
         )
         return Snapshot(status=UNKNOWN, error=error)
     # A job that the service called ended at once has not been polled for its result yet.
-    is_known = entry.ended or entry.status not in TERMINAL
+    is_known = entry.ended or entry.status not in TERMINAL_STATUSES
     status = (is_known and entry.status) or SUBMITTED
     last = recorded_reply(entry, Snapshot(status=status, watching=not entry.ended))
     return msgspec.structs.replace(last, elapsed=seconds_taken(entry, last)) if last.raw else last
@@ -42,7 +42,7 @@ def recorded_reply(entry: JournalEntry, default: Snapshot = Snapshot()) -> Snaps
     """Give the service's last reply; `default` if there is none."""
     with contextlib.suppress(UnexpectedReplyError):
         if entry.reply:
-            reply = parse(entry.reply, JobReply)
+            reply = parse(entry.reply, JobResponse)
             fields = snapshot_fields(entry.kind, entry.reply, reply)
             return msgspec.structs.replace(default, **fields)
     return default

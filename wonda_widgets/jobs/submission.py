@@ -24,7 +24,7 @@ from ..errors import (
     WondaError,
 )
 from ..http.request_body import encode_json
-from ..models import permalink
+from ..models import find_permalink
 from ..utils import event_loop
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Submitter:
         result = await self._send(operation, body, read, files, intent)
         # Whoever holds the job finds it in the journal, too.
         await _noted(
-            self._journal.posted(intent, permalink(result.reply), None)
+            self._journal.posted(intent, find_permalink(result.reply), None)
             if result.final
             else self._journal.accepted(intent, result.id, result.status)
         )

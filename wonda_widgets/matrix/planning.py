@@ -156,7 +156,9 @@ def make_plan(
     offered = {model.key: model for model in known}
     chosen = _models(models, offered)
     settings = {name: _listed(f"params.{name}", name, given) for name, given in params.items()}
-    fields = {key: {f.name: f for f in parameters.fields(offered[key].params)} for key in chosen}
+    fields = {
+        key: {f.name: f for f in parameters.form_fields(offered[key].params)} for key in chosen
+    }
     _check_settings(settings, chosen, offered, fields)
 
     count = len(chosen)
@@ -308,7 +310,7 @@ def _check_settings(
             )
         for key, value in itertools.product(chosen, some):
             field = fields[key].get(name)
-            problem = field and parameters.problem(field, value)
+            problem = field and parameters.validation_message(field, value)
             if problem:
                 raise InvalidInputError(f"params.{name}", f"{offered[key].name}: {problem}")
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import TERMINAL, permalink, timestamp
+from . import TERMINAL_STATUSES, find_permalink, parse_timestamp
 
 if TYPE_CHECKING:
-    from . import JobReply
+    from . import JobResponse
 
 #: The words of the service's page, and `scheduled` from its publish pages.
-KNOWN = TERMINAL | {"idle", "locked", "in_progress", "queued", "scheduled"}
+KNOWN = TERMINAL_STATUSES | {"idle", "locked", "in_progress", "queued", "scheduled"}
 #: Other words that can only mean that a post was made. A post that is wrongly called failed would
 #: be posted again, so for posts they count without an address, too.
 POSTED = frozenset({"complete", "completed", "done", "finished", "posted", "published", "success"})
@@ -26,7 +26,7 @@ WORKING = frozenset(
 )
 
 
-def snapshot_fields(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
+def snapshot_fields(kind: str, raw: Any, reply: JobResponse) -> dict[str, Any]:
     """Give what a reply says, as fields of a `Snapshot`.
 
     Parameters
@@ -38,21 +38,21 @@ def snapshot_fields(kind: str, raw: Any, reply: JobReply) -> dict[str, Any]:
     reply : JobReply
         The same, parsed.
     """
-    link = permalink(raw) if kind == "publish" else None
+    link = find_permalink(raw) if kind == "publish" else None
     status, message = job_status(kind, raw, reply, link)
     return {
         "status": status,
         "outputs": tuple(reply.outputs),
         "error_message": message,
         "permalink": link,
-        "created_at": timestamp(reply.created_at),
-        "finished_at": timestamp(reply.finished_at),
-        "scheduled_for": timestamp(reply.scheduled_for),
+        "created_at": parse_timestamp(reply.created_at),
+        "finished_at": parse_timestamp(reply.finished_at),
+        "scheduled_for": parse_timestamp(reply.scheduled_for),
         "raw": raw,
     }
 
 
-def job_status(kind: str, raw: Any, reply: JobReply, link: str | None) -> tuple[str, str | None]:
+def job_status(kind: str, raw: Any, reply: JobResponse, link: str | None) -> tuple[str, str | None]:
     """Read a job's status, and its error message if it failed.
 
     A word of the page means what the page says, however it is written (``"Failed"``). Any other

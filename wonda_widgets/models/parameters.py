@@ -1,7 +1,7 @@
-"""A model's JSON Schema as fields of a form, and values checked against it.
+"""Turn a model's JSON Schema into form fields, and validate values against them.
 
-Only what a form can show is understood: enums, booleans, numbers and strings.
-Anything else the service may add is left to its own defaults.
+Only what a form can show is supported: enums, booleans, numbers and strings. Other parameters
+are left out, so the service uses its defaults for them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,36 @@ import msgspec
 
 FieldKind = Literal["choice", "slider", "number", "flag", "text"]
 
-#: A range with more steps than this is a number field; a slider would be too coarse.
-MOST_SLIDER_STEPS = 200
-NAMED = 8  # options, in a sentence
-#: Where a schema names these, it means the request's own field, which a form has anyway.
-OF_THE_REQUEST = frozenset({"prompt", "model", "attachmentMediaIds"})
-LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of the whole numbers that all JSON on the way can hold
+#: A range with more steps than this becomes a number field: a slider could not hit each value.
+MAX_SLIDER_STEPS = 200
+#: How many options an error message lists.
+MAX_LISTED_OPTIONS = 8
+#: Fields of the request itself. A form shows them anyway, so they are skipped in a schema.
+REQUEST_FIELDS = frozenset({"prompt", "model", "attachmentMediaIds"})
+#: The integers that every JSON library on the way can represent.
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One parameter, as a form shows it."""
+    """One parameter as a form field.
+
+    Attributes
+    ----------
+    name : str
+        The parameter's name in the request.
+    label : str
+    kind : str
+        Which control to show; ``"flag"`` is a checkbox.
+    default : str, bool, int, float or None
+    options : list
+        The values of a choice.
+    minimum, maximum, step : float or None
+        The range of a number.
+    whole : bool
+        Whether a number must be an integer.
+    required : bool
+    help : str
+    """
 
     name: str
     label: str
@@ -39,56 +59,56 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
 
 
-def fields(schema: dict[str, Any]) -> list[Field]:
-    """The fields of an object schema, in its order; odd entries are left out."""
+def form_fields(schema: dict[str, Any]) -> list[Field]:
+    """Return the fields of an object schema in its order; unsupported properties are left out."""
     properties = schema.get("properties")
     required = schema.get("required")
     required = required if isinstance(required, list) else []
     if not isinstance(properties, dict):
         return []
-    found = []
+    fields = []
     for name, spec in properties.items():
-        if name in OF_THE_REQUEST:
+        if name in REQUEST_FIELDS:
             continue
         with contextlib.suppress(ArithmeticError, TypeError, ValueError):
-            found.append(_field(name, spec, required=name in required))
-    return [field for field in found if field is not None]
+            fields.append(_field(name, spec, required=name in required))
+    return [field for field in fields if field is not None]
 
 
 def _field(name: str, spec: Any, *, required: bool) -> Field | None:
     if not isinstance(spec, dict):
         return None
-    title, described = spec.get("title"), spec.get("description")
+    title, description = spec.get("title"), spec.get("description")
     common: dict[str, Any] = {
         "name": name,
         "label": title if isinstance(title, str) and title else humanize(name),
         "default": default if _is_simple(default := spec.get("default")) else None,
         "required": required,
-        "help": described if isinstance(described, str) else "",
+        "help": description if isinstance(description, str) else "",
     }
-    options = spec.get("enum")
-    kind = _type(spec)
-    if isinstance(options, list):
-        simple = [item for item in options if _is_simple(item)]
-        if common["default"] not in simple:  # else the form would show one and send another
+    enum = spec.get("enum")
+    json_type = _json_type(spec)
+    if isinstance(enum, list):
+        options = [item for item in enum if _is_simple(item)]
+        if common["default"] not in options:  # else the form would show one value and send another
             common["default"] = None
-        return Field(kind="choice", options=simple, **common) if simple else None
-    if kind == "boolean":
+        return Field(kind="choice", options=options, **common) if options else None
+    if json_type == "boolean":
         return Field(kind="flag", **common)
-    if kind in {"integer", "number"}:
-        return _number(spec, common, whole=kind == "integer")
-    return Field(kind="text", **common) if kind == "string" else None
+    if json_type in {"integer", "number"}:
+        return _number_field(spec, common, whole=json_type == "integer")
+    return Field(kind="text", **common) if json_type == "string" else None
 
 
-def _type(spec: dict[str, Any]) -> str | None:
-    """The type; of ``["integer", "null"]`` the one that is not null."""
-    kind = spec.get("type")
-    if isinstance(kind, list):
-        kind = next((item for item in kind if item != "null"), None)
-    return kind if isinstance(kind, str) else None
+def _json_type(spec: dict[str, Any]) -> str | None:
+    """Return the type; of ``["integer", "null"]`` the first that is not null."""
+    json_type = spec.get("type")
+    if isinstance(json_type, list):
+        json_type = next((item for item in json_type if item != "null"), None)
+    return json_type if isinstance(json_type, str) else None
 
 
-def _number(spec: dict[str, Any], common: dict[str, Any], *, whole: bool) -> Field:
+def _number_field(spec: dict[str, Any], common: dict[str, Any], *, whole: bool) -> Field:
     def bound(name: str) -> float | None:
         value: Any = spec.get(name)
         return value if _is_number(value) else None
@@ -97,7 +117,7 @@ def _number(spec: dict[str, Any], common: dict[str, Any], *, whole: bool) -> Fie
     slider = low is not None and high is not None and common["default"] is not None
     if low is not None and high is not None:
         step = step or (1 if whole else (high - low) / 100 or 1)
-        slider = slider and (high - low) / step <= MOST_SLIDER_STEPS
+        slider = slider and (high - low) / step <= MAX_SLIDER_STEPS
     return Field(
         kind="slider" if slider else "number",
         minimum=low,
@@ -109,60 +129,61 @@ def _number(spec: dict[str, Any], common: dict[str, Any], *, whole: bool) -> Fie
 
 
 def _is_simple(value: Any) -> bool:
-    """Whether it is something that a form can show and JSON has."""
+    """Return whether a form can show the value and JSON can represent it."""
     return isinstance(value, str | bool) or _is_number(value)
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a number that can be sent: no NaN, no infinity, within 64 bits."""
+    """Return whether the value is a number that JSON can represent: finite, within 64 bits."""
     if isinstance(value, float):
         return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return is_integer and MIN_INTEGER <= value <= MAX_INTEGER
 
 
 def humanize(name: str) -> str:
-    """``aspectRatio`` as "Aspect ratio"."""
+    """Convert a name to a label: ``aspectRatio`` to "Aspect ratio"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]+", " ", name).lower().strip()
     return words[:1].upper() + words[1:]
 
 
-def problem(field: Field, value: Any) -> str | None:
-    """Why a value would be refused, as a sentence; None if it would not be."""
+def validation_message(field: Field, value: Any) -> str | None:
+    """Return why the service would reject a value, as a sentence; None if it is valid."""
     if value is None or value == "":
-        return f"{field.label} is needed." if field.required else None
+        return f"{field.label} is required." if field.required else None
     match field.kind:
         case "choice" if value not in field.options:
-            some = ", ".join(map(str, field.options[:NAMED]))
-            end = ", …" if len(field.options) > NAMED else "."
-            return f"{field.label} has no {value!r}; choose one of {some}{end}"
+            options = ", ".join(map(str, field.options[:MAX_LISTED_OPTIONS]))
+            end = ", …" if len(field.options) > MAX_LISTED_OPTIONS else "."
+            return f"{field.label} does not support {value!r}; choose one of {options}{end}"
         case "flag" if not isinstance(value, bool):
-            return f"{field.label} is on or off."
+            return f"{field.label} must be on or off."
         case "slider" | "number":
-            return _number_problem(field, value)
+            return _number_message(field, value)
         case "text" if not isinstance(value, str):
-            return f"{field.label} is a text."
+            return f"{field.label} must be text."
     return None
 
 
-def _number_problem(field: Field, value: Any) -> str | None:
+def _number_message(field: Field, value: Any) -> str | None:
     if isinstance(value, bool) or not (isinstance(value, int) or _is_number(value)):
-        return f"{field.label} is a number."
+        return f"{field.label} must be a number."
     if field.whole and value != int(value):
-        return f"{field.label} is a whole number."
+        return f"{field.label} must be a whole number."
     low, high = field.minimum, field.maximum
     if (low is not None and value < low) or (high is not None and value > high):
         if low is not None and high is not None:
-            return f"{field.label} goes from {_plain(low)} to {_plain(high)}."
+            return f"{field.label} must be from {_format_number(low)} to {_format_number(high)}."
         side, bound = ("most", high) if low is None else ("least", low)
-        return f"{field.label} is at {side} {_plain(bound or 0)}."
+        return f"{field.label} must be at {side} {_format_number(bound or 0)}."
     return None if _is_number(value) else f"{field.label} has too many digits."
 
 
-def _plain(number: float) -> str:
+def _format_number(number: float) -> str:
     return f"{number:,.4f}".rstrip("0").rstrip(".")
 
 
-def select(found: list[Field], values: dict[str, Any]) -> dict[str, Any]:
-    """What to send: the given values, else the defaults; nothing for what is empty."""
-    picked = {field.name: values.get(field.name, field.default) for field in found}
-    return {name: value for name, value in picked.items() if value not in (None, "")}
+def params_to_send(fields: list[Field], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the request's ``params``: each value or its default, without empty ones."""
+    params = {field.name: values.get(field.name, field.default) for field in fields}
+    return {name: value for name, value in params.items() if value not in (None, "")}

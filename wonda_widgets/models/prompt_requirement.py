@@ -1,8 +1,8 @@
-"""Whether a model needs a prompt: what the service says, then what is known.
+"""Determine whether a model requires a prompt.
 
-Where `GET /capabilities` tells it is not documented for models. It is looked for where the same
-reply tells it of others: in the JSON Schema of the parameters, and under ``accepts``, as the
-publish operations have it (wonda-api.md, sections 4.1, 9.3 and 13).
+The service does not document where `GET /capabilities` says so for models. This module therefore
+reads the places where the same response says so for publish operations: the JSON Schema of the
+parameters and ``accepts`` (wonda-api.md, sections 4.1, 9.3 and 13). A table covers the rest.
 """
 
 from __future__ import annotations
@@ -10,36 +10,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import ImageModel
+    from .wire_types import ImageModel
 
-#: Models that make something of an image alone (section 13), for where the service says nothing.
-WITHOUT = frozenset({"birefnet-bg-removal", "runware-vectorize"})
-
-
-def is_needed(model: ImageModel) -> bool:
-    """Whether a model refuses a request without a prompt, as far as that is known."""
-    for said in (_in_schema(model.params), _accepted(model.accepts)):
-        if said is not None:
-            return said
-    return model.key not in WITHOUT
+#: Models that take an image and no prompt (section 13), in case the service does not say.
+PROMPTLESS_MODELS = frozenset({"birefnet-bg-removal", "runware-vectorize"})
 
 
-def _in_schema(schema: dict[str, Any]) -> bool | None:
+def is_prompt_required(model: ImageModel) -> bool:
+    """Return whether the service rejects a request to `model` without a prompt."""
+    for required in (_required_by_schema(model.params), _required_by_accepts(model.accepts)):
+        if required is not None:
+            return required
+    return model.key not in PROMPTLESS_MODELS
+
+
+def _required_by_schema(schema: dict[str, Any]) -> bool | None:
     required, properties = schema.get("required"), schema.get("properties")
     if isinstance(required, list) and "prompt" in required:
         return True
     return False if isinstance(properties, dict) and "prompt" in properties else None
 
 
-def _accepted(accepts: Any) -> bool | None:
+def _required_by_accepts(accepts: Any) -> bool | None:
     if not isinstance(accepts, dict) or "text" not in accepts:
         return None
     text = accepts["text"]
     if isinstance(text, dict):
-        needed, optional, least = (text.get(name) for name in ("required", "optional", "min"))
-        if isinstance(needed, bool):
-            return needed
+        required, optional, minimum = (text.get(name) for name in ("required", "optional", "min"))
+        if isinstance(required, bool):
+            return required
         if isinstance(optional, bool):
             return not optional
-        return least > 0 if isinstance(least, int) and not isinstance(least, bool) else None
+        if isinstance(minimum, int) and not isinstance(minimum, bool):
+            return minimum > 0
+        return None
     return False if text in (None, False) else None

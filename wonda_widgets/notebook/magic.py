@@ -24,7 +24,7 @@ from ..client import selection
 from ..client.wonda_client import AsyncWonda, Wonda
 from ..errors import InvalidInputError, WondaError
 from ..http import organization
-from ..models import parameters, reference_images
+from ..models import parameters, reference_limits
 from ..utils import event_loop, noninteractive
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _ask(wonda: AsyncWonda, line: str, cell: str, names: Mapping[str, Any]) -> t
             "output", f"{variable} is a client in this notebook.", "Choose another name after -o."
         )
     model = _model(models, given.pop("model", None))
-    fields = parameters.fields(model.params)
+    fields = parameters.form_fields(model.params)
     params = {}
     for name, text in given.items():
         field = _field(fields, name)
@@ -131,7 +131,7 @@ def _ask(wonda: AsyncWonda, line: str, cell: str, names: Mapping[str, Any]) -> t
             known = " ".join(_option(field.name) for field in fields) or "no parameters"
             raise InvalidInputError(name, f"{model.name} has no --{name}.", f"It takes: {known}.")
         params[field.name] = value = _value(field, text)
-        problem = parameters.problem(field, value)
+        problem = parameters.validation_message(field, value)
         if problem:
             raise InvalidInputError(name, problem)
     asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
@@ -157,11 +157,11 @@ def _help(wonda: AsyncWonda) -> str:
     except WondaError as error:
         return "\n".join([*lines, f"The models cannot be listed now. {error}"])
     for model in models:
-        if reference_images.limit(model).least:  # works on an image, which cannot be given here
+        if reference_limits.limit_for(model).minimum:  # the magic cannot pass an image
             continue
         options = [
             f"{_option(field.name)} {'|'.join(map(str, field.options)) or 'VALUE'}"
-            for field in parameters.fields(model.params)
+            for field in parameters.form_fields(model.params)
         ]
         lines += [f"{model.key}", *(f"    {option}" for option in options)]
     return "\n".join(lines)
@@ -296,7 +296,7 @@ def completions(models: list[ImageModel], line: str) -> list[str]:
     before = words[-1] if words else ""
     chosen = next((b for a, b in itertools.pairwise(words) if a in {"-m", "--model"}), "")
     model = next((model for model in models if model.key == chosen), models[0] if models else None)
-    fields = parameters.fields(model.params) if model else []
+    fields = parameters.form_fields(model.params) if model else []
     if before in {"-m", "--model"}:
         found = [model.key for model in models]
     elif before in {"-o", "--output"}:

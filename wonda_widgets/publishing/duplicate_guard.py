@@ -37,7 +37,7 @@ from ..errors import (
     WondaError,
 )
 from ..jobs.job import SCHEDULED
-from ..models import timestamp
+from ..models import parse_timestamp
 from . import post_history, scheduled_posts
 from .post_matching import (
     FAILED,
@@ -523,7 +523,7 @@ def _service_time(core: Core) -> float:
 def _quiet_for(core: Core, record: JournalEntry) -> float:
     """Seconds, or fewer, since a post may last have been on its way; no set clock adds to them."""
     quiet = record.quiet_for
-    due = timestamp(record.body.get("scheduledAt"))
+    due = parse_timestamp(record.body.get("scheduledAt"))
     if due is not None and due.timestamp() <= _service_time(core):
         quiet = min(quiet, _service_time(core) - due.timestamp())  # it left the list then
     return quiet
@@ -684,7 +684,7 @@ def _already(
 
 
 def _under_way(record: JournalEntry) -> str:
-    due = timestamp(record.body.get("scheduledAt"))
+    due = parse_timestamp(record.body.get("scheduledAt"))
     if due is None or due <= datetime.now(UTC):
         return "on its way"
     return _when(due)

@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import BadRequestError, UnexpectedReplyError
 from ..http.responses import reports_failure
-from ..models import permalink, timestamp
+from ..models import find_permalink, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
     caption: str | None = None
     product: str | None = None
     status: str | None = None
-    permalink: str | None = None
+    find_permalink: str | None = None
     job_id: str | None = None
     created_at: datetime | None = None
     scheduled_for: datetime | None = None  # of one that waits for its time
@@ -161,9 +161,9 @@ def post(row: dict[str, Any]) -> HistoryPost:
         caption=_first(row, "caption"),
         product=_first(row, "product"),
         status=_first(row, "status"),
-        permalink=permalink(row),
+        permalink=find_permalink(row),
         job_id=_first(row, "outputJobId", "jobId"),
-        created_at=timestamp(_first(row, "createdAt", "publishedAt", "finishedAt")),
+        created_at=parse_timestamp(_first(row, "createdAt", "publishedAt", "finishedAt")),
     )
 
 

@@ -25,7 +25,7 @@ from ..errors import (
     WondaError,
 )
 from ..http.responses import reports_failure
-from ..models import timestamp
+from ..models import parse_timestamp
 from . import post_history
 from .post_matching import (
     FAILED,
@@ -106,7 +106,7 @@ async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.Hist
     """
     known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
     ended = {record.job_id for record in known if record.ended}
-    due = timestamp(body.get("scheduledAt"))
+    due = parse_timestamp(body.get("scheduledAt"))
     return [
         _as_row(post)
         for post in await _all(core)
@@ -191,10 +191,10 @@ def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> Sc
     body = asked.get(job_id, {})
     of_row = post_history.media_ids(row)
     of_body = tuple(images_of(body)) if body else ()
-    times = (timestamp(_text(row, name)) for name in ("scheduledFor", "scheduledAt"))
+    times = (parse_timestamp(_text(row, name)) for name in ("scheduledFor", "scheduledAt"))
     return ScheduledPost(
         job_id=job_id,
-        scheduled_for=next(filter(None, times), timestamp(body.get("scheduledAt"))),
+        scheduled_for=next(filter(None, times), parse_timestamp(body.get("scheduledAt"))),
         media_ids=of_body or tuple(sorted(of_row)),
         instagram_account_id=_text(row, "instagramAccountId") or body.get("instagramAccountId"),
         caption=_text(row, "caption") or body.get("caption"),
@@ -289,7 +289,7 @@ async def find(
 
 
 def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) -> PostMatch:
-    due = timestamp(body["scheduledAt"])
+    due = parse_timestamp(body["scheduledAt"])
     at = post.scheduled_for
     elsewhere = post.instagram_account_id not in {None, body["instagramAccountId"]}
     if post.job_id in others or elsewhere or _is_off(at, due):
@@ -304,5 +304,5 @@ def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) ->
 
 def is_due(body: Mapping[str, Any], now: datetime) -> bool:
     """Whether the time of a request's post, if it has one, has come."""
-    due = timestamp(body.get("scheduledAt"))
+    due = parse_timestamp(body.get("scheduledAt"))
     return due is None or due <= now

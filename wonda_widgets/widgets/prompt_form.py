@@ -10,7 +10,7 @@ import traitlets
 
 from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from ..journal import budgets
-from ..models import parameters, prompt_requirement, reference_images
+from ..models import parameters, prompt_requirement, reference_limits
 from ..utils import event_loop, suggestions
 from ._shared import messages
 from ._shared.panel import css, esm
@@ -89,7 +89,7 @@ class PromptForm(ReferencesPanel):
     ) -> None:
         self._budget = budgets.of(budget)
         self._fields: dict[str, list[parameters.Field]] = {}
-        self._limits: dict[str, tuple[reference_images.Limit, str]] = {}
+        self._limits: dict[str, tuple[reference_limits.ReferenceLimit, str]] = {}
         self._without_prompt: set[str] = set()  # models that need none
         self._job: Job | None = None
         self._unknown: OutcomeUnknownError | None = None
@@ -121,7 +121,9 @@ class PromptForm(ReferencesPanel):
                 self.model = image.model
             found = self._fields.get(self.model)
             # What was left to the model is shown as what the model takes then.
-            self.params = parameters.select(found, image.params) if found else dict(image.params)
+            self.params = (
+                parameters.params_to_send(found, image.params) if found else dict(image.params)
+            )
 
     def submit(self) -> None:
         """Do what `Generate` does, with the present values, and return at once."""
@@ -156,11 +158,13 @@ class PromptForm(ReferencesPanel):
             raise WondaError(
                 "This account has no image models.", "Check its plan in your Wonda settings."
             )
-        self._fields = {model.key: parameters.fields(model.params) for model in models}
+        self._fields = {model.key: parameters.form_fields(model.params) for model in models}
         self._without_prompt = {
-            model.key for model in models if not prompt_requirement.is_needed(model)
+            model.key for model in models if not prompt_requirement.is_prompt_required(model)
         }
-        self._limits = {model.key: (reference_images.limit(model), model.name) for model in models}
+        self._limits = {
+            model.key: (reference_limits.limit_for(model), model.name) for model in models
+        }
         wanted, given = self.model, list(self.params)
         with self.hold_sync():
             self.models = [shown(model, self._fields[model.key]) for model in models]
@@ -201,8 +205,8 @@ class PromptForm(ReferencesPanel):
             if params.get(field.name, field.default) is not None
         }
 
-    def _limit(self, model: str) -> tuple[reference_images.Limit, str]:
-        return self._limits.get(model, (reference_images.Limit(0, None), model))
+    def _limit(self, model: str) -> tuple[reference_limits.ReferenceLimit, str]:
+        return self._limits.get(model, (reference_limits.ReferenceLimit(0, None), model))
 
     def _chosen_model(self) -> str:
         return str(self.model)
@@ -218,10 +222,10 @@ class PromptForm(ReferencesPanel):
     async def _show_price(self, model: str, params: dict[str, Any]) -> None:
         """Ask once for each distinct choice; a price that cannot be had is left out."""
         found = self._fields[model]
-        if any(parameters.problem(field, params.get(field.name)) for field in found):
+        if any(parameters.validation_message(field, params.get(field.name)) for field in found):
             self.price = ""
             return
-        choice = parameters.select(found, params)
+        choice = parameters.params_to_send(found, params)
         asked = msgspec.json.encode([model, choice])
         if asked not in self._prices:
             self.price = ""  # rather none than that of the last choice
@@ -259,13 +263,15 @@ class PromptForm(ReferencesPanel):
                 "prompt", "The prompt is empty.", "Describe the image you want."
             )
         for field in found:
-            problem = parameters.problem(field, params.get(field.name))
+            problem = parameters.validation_message(field, params.get(field.name))
             if problem:
                 raise InvalidInputError(f"params.{field.name}", problem)
         references = self._attachments(model)
         self.state = "sending"
         asked = prompt if prompt.strip() else None
-        self._start(self._generate, asked, model, parameters.select(found, params), references)
+        self._start(
+            self._generate, asked, model, parameters.params_to_send(found, params), references
+        )
 
     @requires(Permission.GENERATE)
     def _on_settled(self, _content: object) -> None:
@@ -322,6 +328,6 @@ def shown(model: ImageModel, fields: list[parameters.Field]) -> dict[str, Any]:
         "name": model.name,
         "help": model.description or "",
         "fields": [msgspec.to_builtins(field) for field in fields],
-        "most_references": reference_images.limit(model).most,
-        "needs_prompt": prompt_requirement.is_needed(model),
+        "most_references": reference_limits.limit_for(model).maximum,
+        "needs_prompt": prompt_requirement.is_prompt_required(model),
     }

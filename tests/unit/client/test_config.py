@@ -168,8 +168,8 @@ def test_data_travels(name, carried):
 def test_no_model_is_forgotten():
     told = {type(thing) for thing in DATA.values()}
     read = {each for each in vars(models).values() if isinstance(each, type)}
-    wire = {each for each in read if issubclass(each, models.Wire)} - {models.Wire}
-    replies = {each for each in wire if each.__name__.endswith("Reply")} | {
+    wire = {each for each in read if issubclass(each, models.WireStruct)} - {models.WireStruct}
+    replies = {each for each in wire if each.__name__.endswith("Response")} | {
         models.Generation,
         models.ImageModel,
     }

@@ -19,7 +19,7 @@ SCHEMA = {
 
 
 def test_each_kind_of_parameter_becomes_a_field():
-    found = {field.name: (field.kind, field.label) for field in parameters.fields(SCHEMA)}
+    found = {field.name: (field.kind, field.label) for field in parameters.form_fields(SCHEMA)}
     assert found == {
         "aspectRatio": ("choice", "Aspect ratio"),
         "guidanceScale": ("slider", "Guidance scale"),
@@ -34,12 +34,12 @@ def test_each_kind_of_parameter_becomes_a_field():
     "odd", [{}, {"properties": None}, {"properties": []}, {"properties": {"a": {}}}]
 )
 def test_an_odd_schema_has_no_fields(odd):
-    assert parameters.fields(odd) == []
+    assert parameters.form_fields(odd) == []
 
 
 def test_defaults_are_sent_and_emptiness_is_not():
-    found = parameters.fields(SCHEMA)
-    assert parameters.select(found, {"seed": "", "aspectRatio": "1:1", "unknown": 1}) == {
+    found = parameters.form_fields(SCHEMA)
+    assert parameters.params_to_send(found, {"seed": "", "aspectRatio": "1:1", "unknown": 1}) == {
         "aspectRatio": "1:1",
         "guidanceScale": 3,
         "count": 1,
@@ -55,7 +55,7 @@ def test_defaults_are_sent_and_emptiness_is_not():
         ("guidanceScale", float("nan"), "number"),
         ("count", 2.5, "whole number"),
         ("count", "two", "number"),
-        ("count", None, "needed"),
+        ("count", None, "required"),
         ("seed", -1, "at least 0"),
         pytest.param("seed", 10**400, "too many digits", id="seed-huge"),
         pytest.param("count", 10**400, "from 1 to 4", id="count-huge"),
@@ -65,16 +65,18 @@ def test_defaults_are_sent_and_emptiness_is_not():
     ],
 )
 def test_a_value_that_would_be_refused_is_named_in_a_sentence(name, value, said):
-    field = next(field for field in parameters.fields(SCHEMA) if field.name == name)
-    problem = parameters.problem(field, value)
+    field = next(field for field in parameters.form_fields(SCHEMA) if field.name == name)
+    problem = parameters.validation_message(field, value)
     assert said in problem
     assert problem.endswith(".")
 
 
 def test_good_values_have_no_problem():
     values = {"aspectRatio": "1:1", "guidanceScale": 2.5, "count": 4, "upscale": True, "seed": ""}
-    found = {field.name: field for field in parameters.fields(SCHEMA)}
-    assert [parameters.problem(found[name], value) for name, value in values.items()] == [None] * 5
+    found = {field.name: field for field in parameters.form_fields(SCHEMA)}
+    assert [
+        parameters.validation_message(found[name], value) for name, value in values.items()
+    ] == [None] * 5
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_good_values_have_no_problem():
 @pytest.mark.parametrize("kind", ["number", "integer", "string", "boolean"])
 def test_a_default_that_json_does_not_know_is_none(odd, kind):
     spec = {"type": kind, "default": odd, "minimum": 0, "maximum": 9}
-    (field,) = parameters.fields({"properties": {"a": spec}})
+    (field,) = parameters.form_fields({"properties": {"a": spec}})
     assert field.default is None
-    (choice,) = parameters.fields({"properties": {"a": {**spec, "enum": [1, odd]}}})
+    (choice,) = parameters.form_fields({"properties": {"a": {**spec, "enum": [1, odd]}}})
     assert (choice.default, choice.options) == (None, [1])

@@ -34,12 +34,14 @@ OBJECT = {"type": "object"}
     ],
 )
 def test_whether_a_prompt_is_needed_is_what_the_service_says(said, needed):
-    assert prompt_requirement.is_needed(ImageModel(**said)) is needed
+    assert prompt_requirement.is_prompt_required(ImageModel(**said)) is needed
 
 
 def test_the_request_s_own_fields_are_no_parameters():
     named = {name: {"type": "string"} for name in ("prompt", "model", "style")}
-    assert [field.name for field in parameters.fields({**OBJECT, "properties": named})] == ["style"]
+    assert [field.name for field in parameters.form_fields({**OBJECT, "properties": named})] == [
+        "style"
+    ]
 
 
 @pytest.fixture

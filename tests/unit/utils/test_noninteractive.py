@@ -9,7 +9,7 @@ import pytest
 
 import wonda_widgets as ww
 from wonda_widgets.jobs.job import Job
-from wonda_widgets.models import LINE, Snapshot, one_line
+from wonda_widgets.models import MAX_LINE_LENGTH, Snapshot, one_line
 from wonda_widgets.utils import noninteractive
 
 DONE = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1"}}]}
@@ -215,7 +215,7 @@ def test_no_cell_waits_a_second_time_for_what_hangs(front, monkeypatch):
 
 def test_words_from_outside_stay_on_one_line():
     assert one_line("a\r\nb\x1b[2J\u202ec") == "a b [2J c"
-    assert len(one_line("x" * 5000)) == LINE
+    assert len(one_line("x" * 5000)) == MAX_LINE_LENGTH
     assert str(Snapshot(status="wörd\nGeneration: succeeded", elapsed=125)) == (
         "wörd Generation: succeeded · 2 min 05 s"
     )

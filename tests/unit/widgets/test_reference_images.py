@@ -9,7 +9,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.imaging import decode_threads
-from wonda_widgets.models import ImageModel, Media, reference_images
+from wonda_widgets.models import ImageModel, Media, reference_limits
 from wonda_widgets.utils import event_loop
 
 
@@ -356,7 +356,7 @@ async def nothing():
 def test_limits_are_what_the_service_says_then_what_is_known(model, least, most):
     import msgspec
 
-    assert reference_images.limit(msgspec.convert(model, ImageModel)) == (least, most)
+    assert reference_limits.limit_for(msgspec.convert(model, ImageModel)) == (least, most)
 
 
 @pytest.mark.parametrize(
@@ -371,4 +371,4 @@ def test_limits_are_what_the_service_says_then_what_is_known(model, least, most)
     ],
 )
 def test_a_limit_says_what_to_do(limit, count, said):
-    assert reference_images.Limit(*limit).problem(count, "M") == said
+    assert reference_limits.ReferenceLimit(*limit).message(count, "M") == said

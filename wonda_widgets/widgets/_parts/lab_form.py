@@ -161,7 +161,9 @@ class LabForm(Panel):
             raise
         with self.hold_sync():
             self.error = None
-            self.offered = [shown(model, parameters.fields(model.params)) for model in self._known]
+            self.offered = [
+                shown(model, parameters.form_fields(model.params)) for model in self._known
+            ]
             if not self.models and self._known:
                 self.models = [self._known[0].key]
             self.state = "ready"

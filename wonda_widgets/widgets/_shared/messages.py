@@ -38,7 +38,7 @@ from ...utils import logs, redaction
 
 SHOWN = 32  # characters of a text
 
-duration = models.duration
+duration = models.format_duration
 
 
 if TYPE_CHECKING:

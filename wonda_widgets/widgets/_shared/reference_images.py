@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...api.media import Uploadable
-    from ...models.reference_images import Limit
+    from ...models.reference_limits import ReferenceLimit
 
 CHUNK = 1_000_000  # bytes; a front end's websocket takes messages of 10 MB
 MAX_FILE = 30_000_000  # bytes
@@ -103,7 +103,7 @@ class ReferencesPanel(Panel):
         self._gate = asyncio.Semaphore(AT_ONCE)
         super().__init__(*args, **traits)
 
-    def _limit(self, model: str) -> tuple[Limit, str]:
+    def _limit(self, model: str) -> tuple[ReferenceLimit, str]:
         """How many a model takes, and its name."""
         raise NotImplementedError
 
@@ -326,11 +326,11 @@ class ReferencesPanel(Panel):
     def _say_references(self) -> None:
         limit, name = self._limit(self._chosen_model())
         count = sum(each.state != "refused" for each in self._references)
-        if self._references and limit.most == 0:
+        if self._references and limit.maximum == 0:
             text = f"{name} takes no reference images. These are kept, but not sent."
         else:
             # Too few are said when somebody wants to go on without them.
-            text = limit.problem(count, name) if count > limit.least else ""
+            text = limit.message(count, name) if count > limit.minimum else ""
         self.references_said = text
         if self.error and self.error["field"] == "references":
             self.error = None  # it spoke of what has changed now
@@ -346,7 +346,7 @@ class ReferencesPanel(Panel):
             If some are not there yet, or they are too many or too few.
         """
         limit, name = self._limit(model)
-        if limit.most == 0:
+        if limit.maximum == 0:
             return []
         coming = sum(each.coming for each in self._references)
         refused = sum(each.state == "refused" for each in self._references)
@@ -361,7 +361,7 @@ class ReferencesPanel(Panel):
                 "references", f"{_counted(refused)} not uploaded.", "Try again, or remove it."
             )
         ids = self.reference_ids
-        problem = limit.problem(len(ids), name)
+        problem = limit.message(len(ids), name)
         if problem:
             raise InvalidInputError("references", problem)
         return ids

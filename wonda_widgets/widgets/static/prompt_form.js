@@ -97,15 +97,15 @@ function parameter(spec, value, changed) {
   };
   const range =
     spec.minimum != null && spec.maximum != null
-      ? `${spec.label} goes from ${spec.minimum} to ${spec.maximum}.`
+      ? `${spec.label} must be from ${spec.minimum} to ${spec.maximum}.`
       : spec.minimum != null
-        ? `${spec.label} is at least ${spec.minimum}.`
-        : `${spec.label} is at most ${spec.maximum}.`;
+        ? `${spec.label} must be at least ${spec.minimum}.`
+        : `${spec.label} must be at most ${spec.maximum}.`;
   control.addEventListener("input", () => {
     const { badInput, rangeUnderflow, rangeOverflow, stepMismatch } = control.validity;
-    if (badInput) row.say(`${spec.label} is a number.`);
+    if (badInput) row.say(`${spec.label} must be a number.`);
     else if (rangeUnderflow || rangeOverflow) row.say(range);
-    else if (stepMismatch && spec.whole) row.say(`${spec.label} is a whole number.`);
+    else if (stepMismatch && spec.whole) row.say(`${spec.label} must be a whole number.`);
     else row.say("");
   });
   return {

@@ -1,0 +1,18 @@
+"""Format durations and text from outside for people."""
+
+from __future__ import annotations
+
+MAX_LINE_LENGTH = 200  # characters
+
+
+def format_duration(seconds: float) -> str:
+    """Format seconds, e.g. ``"31 s"`` or ``"2 min 05 s"``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def one_line(text: str) -> str:
+    """Make text from outside safe to print: one line, no control characters, limited length."""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(printable.split())
+    return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - 1] + "…"

@@ -1,0 +1,213 @@
+"""The API's responses as typed structs, with snake_case attributes for the camelCase fields.
+
+Only fields that the service's documentation promises are required; `parsing.parse` explains what
+happens to the others. Sections are those of wonda-api.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class WireStruct(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Base of all response types; its fields are camelCase on the wire."""
+
+
+class Media(WireStruct, frozen=True, gc=False):  # it only holds strings and numbers
+    """An image, video or sound in the account's library.
+
+    Attributes
+    ----------
+    media_id : str or None
+        The id to pass to `publish.instagram`.
+    url : str or None
+        The download URL. Assume that it expires.
+    mime_type : str or None
+        E.g. ``"image/png"``.
+    width, height : int or None
+        In pixels.
+    """
+
+    media_id: str | None = None
+    url: str | None = None
+    mime_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Output(WireStruct, frozen=True):
+    """One output of an inference job; ``media`` is None for an output of text or data."""
+
+    output_key: str | None = None
+    output_value: Any = None
+    media: Media | None = None
+
+
+class JobResponse(WireStruct, frozen=True):
+    """Response of `GET /jobs/inference/{id}` and `GET /jobs/publish/{id}` (sections 6.1 to 6.3)."""
+
+    status: str
+    error_message: str | None = None
+    outputs: list[Output] = msgspec.field(default_factory=list)
+    created_at: str | None = None
+    finished_at: str | None = None
+    scheduled_for: str | None = None
+
+
+class GenerateResponse(WireStruct, frozen=True):
+    """Response of `POST /image/generate` (section 4)."""
+
+    inference_job_id: str
+
+
+class PublishResponse(WireStruct, frozen=True):
+    """Response of `POST /publish/instagram` (section 7.1)."""
+
+    output_job_id: str
+    status: str | None = None
+    scheduled_for: str | None = None
+
+
+class CarouselResponse(WireStruct, frozen=True):
+    """Response of `POST /publish/instagram/carousel` (section 7.2).
+
+    The documented response is final. A newer service may return a job instead, as for one image,
+    so both forms are read.
+    """
+
+    instagram_publish_id: str | None = None
+    ig_media_id: str | None = None
+    output_job_id: str | None = None
+    status: str | None = None
+
+
+class InstagramAccount(WireStruct, frozen=True):
+    """One connected Instagram account (section 7.6)."""
+
+    instagram_account_id: str
+    username: str | None = None
+    account_type: str | None = None
+    status: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name to show: ``@username``, or the id."""
+        return f"@{self.username}" if self.username else self.instagram_account_id
+
+
+class AccountsResponse(WireStruct, frozen=True):
+    """Response of `GET /instagram/accounts` (section 7.6)."""
+
+    accounts: list[InstagramAccount] = msgspec.field(default_factory=list)
+
+
+class Organization(WireStruct, frozen=True):
+    """One organization that this account belongs to (section 1).
+
+    Attributes
+    ----------
+    slug : str
+        Its identifier, as in ``Wonda(org=slug)``.
+    name : str or None
+    role : str or None
+        ``"owner"``, ``"admin"`` or ``"member"``.
+    seat_plan_code : str or None
+        The plan of your paid seat; None without a paid seat.
+    """
+
+    slug: str
+    organization_id: str | None = None
+    name: str | None = None
+    role: str | None = None
+    seat_plan_code: str | None = None
+
+
+class OrganizationsResponse(WireStruct, frozen=True):
+    """Response of `GET /organizations` (section 1)."""
+
+    organizations: list[Organization] = msgspec.field(default_factory=list)
+
+
+class ImageModel(WireStruct, frozen=True):
+    """One image model of `GET /capabilities` (section 9.3).
+
+    Attributes
+    ----------
+    key : str
+        The id to pass as ``model``.
+    attachments : list
+        The names of its inputs for reference images; empty for none. See `reference_limits`.
+    params : dict
+        The JSON Schema of the model's parameters.
+    accepts : dict
+        The inputs that it accepts, in the form documented for publish operations; undocumented
+        for models.
+    """
+
+    key: str
+    label: str | None = None
+    description: str | None = None
+    attachments: list[Any] = msgspec.field(default_factory=list)
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    accepts: Any = None
+
+    @property
+    def name(self) -> str:
+        """Return the label, or the key if there is no label."""
+        return self.label or self.key
+
+
+class Generation(WireStruct, frozen=True):
+    """The ``generation`` part of `Capabilities`."""
+
+    image: list[ImageModel] = msgspec.field(default_factory=list)
+
+
+class Capabilities(WireStruct, frozen=True):
+    """Response of `GET /capabilities` (section 9.3): the account's models and their parameters."""
+
+    generation: Generation = msgspec.field(default_factory=Generation)
+    raw: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def image_models(self) -> list[ImageModel]:
+        """Return the image models in the service's order."""
+        return self.generation.image
+
+
+class Estimate(WireStruct, frozen=True):
+    """Response of `POST /pricing/estimate` (section 9.1).
+
+    Credits are never converted to dollars or back.
+    """
+
+    model: str | None = None
+    estimated_cost_microdollars: float | None = None
+    estimated_cost_usd: str | None = None
+    estimated_credits: float | None = None
+
+    @property
+    def usd(self) -> float | None:
+        """Return the estimate in US dollars; None if the service gives none."""
+        if self.estimated_cost_microdollars is None:
+            return None
+        return self.estimated_cost_microdollars / 1_000_000
+
+
+class Account(WireStruct, frozen=True):
+    """Response of `GET /auth/whoami` (section 9.4)."""
+
+    email: str | None = None
+    account_id: str | None = None
+    plan: str | None = None
+    raw: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class UploadResponse(WireStruct, frozen=True):
+    """Response of `POST /media/upload` with one file (section 8.1)."""
+
+    media_id: str
+    url: str | None = None
+    mime_type: str | None = None

@@ -70,7 +70,7 @@ def test_exactly_one_post_arrives_however_its_reply_is_lost(
         call()
     server.faults.clear()
     assert len(arrived(server, path)) == 1
-    assert "not repeated" in str(caught.value)
+    assert "not sent again" in str(caught.value)
     assert caught.value.check
     store = server.store
     effects = {"generate": store.jobs, "publish": store.publishes, "upload": store.media}

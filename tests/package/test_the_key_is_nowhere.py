@@ -143,7 +143,7 @@ def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
     assert ("POST", "/api/v1/publish/instagram") in server.faults.arrived
     saved = nbformat.writes(notebook)
     (tmp_path / "saved.ipynb").write_text(saved)
-    assert "Nothing was made or charged." in saved, "the error's traceback is there"
+    assert "Nothing was created or charged." in saved, "the error's traceback is there"
     assert len(notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]) > 5
     page, _ = HTMLExporter().from_notebook_node(notebook)
     (tmp_path / "export.html").write_text(page)

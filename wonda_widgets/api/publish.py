@@ -140,7 +140,7 @@ class AsyncPublish:
             return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
         except PermissionDeniedError as error:
             if due is not None and error.code == scheduled_posts.FEATURE_OFF:
-                error.advising(scheduled_posts.NO_SCHEDULING)
+                error.with_hint(scheduled_posts.NO_SCHEDULING)
             raise
 
     @on_package_loop

@@ -42,7 +42,7 @@ NEEDED = ("ipywidgets", "anywidget", "httpx", "pillow", "msgspec", "starlette")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    with console_text.plain_streams():
+    with console_text.printable_output():
         try:
             status = _run(arguments)
             sys.stdout.flush()

@@ -142,7 +142,7 @@ def _verified(key: ApiKey, address: str) -> Account:
     try:
         return event_loop.run_blocking(_whoami(key, address))
     except AuthenticationError as error:
-        error.advising(
+        error.with_hint(
             "The key was refused and is not kept. Copy it again from your Wonda settings, or "
             "make a new one there."
         )

@@ -1,11 +1,15 @@
-"""Everything that can go wrong, as one tree under `WondaError`.
+"""All errors of this package, as one tree under `WondaError`.
 
-Each error says what happened (`message`), what to do next (`hint`), and in one word for
-programs which error it is (`code`): sentences change, a code does not. `str()`
-gives the sentences, except for the job errors, which keep the service's own words alone
-and carry the hint as an exception note, so that a traceback still shows it.
-All of them survive pickling, with everything that they know. A live job does not, so
-it is left behind: `JobError.job_id` says which one it was.
+    WondaError
+    ├── InvalidInputError, ClosedError, NoEventLoopError, MissingKeyError
+    ├── APIError              one subclass per HTTP status
+    ├── ServiceUnreachableError, UnexpectedReplyError, OutcomeUnknownError, …
+    └── JobError              one subclass per way in which waiting for a job can end
+
+Each error has a `message` (what happened), a `hint` (what to do next) and a `code`, which stays
+the same when the sentences change. ``str(error)`` gives both sentences. For job errors it gives
+the service's own message alone, with the hint as an exception note, which tracebacks show.
+All errors can be pickled. A job cannot, so `JobError.job` becomes None and `job_id` remains.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ class WondaError(Exception):
     hint : str
         What to do next; may be empty.
     code : str
-        Which error it is, for programs, e.g. ``"already_published"``.
+        A stable identifier for programs, e.g. ``"already_published"``.
     """
 
     code = "error"
@@ -39,25 +43,26 @@ class WondaError(Exception):
         super().__init__(f"{message} {hint}".strip())
 
     def __str__(self) -> str:
-        """Say it as this console can print it."""
+        """Return the sentences in characters that this console can print."""
         return printable(super().__str__())
 
-    def advising(self, hint: str) -> Self:
-        """Give the same error with another advice, where it is known what was tried."""
-        said = super().__str__().removesuffix(self.hint).strip()
+    def with_hint(self, hint: str) -> Self:
+        """Replace the hint and return the error itself, as `with_traceback` does."""
+        message = super().__str__().removesuffix(self.hint).strip()
         self.hint = hint
-        self.args = (f"{said} {hint}",)
+        self.args = (f"{message} {hint}",)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Subclasses have constructors of their own, which pickle cannot guess.
-        return _rebuild, (type(self), self.args, {**self.__dict__, **self._unpicklable()})
+        # By default, pickle would call the subclass's constructor with `args`, which do not fit.
+        return _unpickle, (type(self), self.args, {**self.__dict__, **self._pickle_overrides()})
 
-    def _unpicklable(self) -> dict[str, Any]:
+    def _pickle_overrides(self) -> dict[str, Any]:
+        """Return the attributes that are pickled with another value."""
         return {}
 
 
-def _rebuild(cls: type[WondaError], args: tuple[Any, ...], state: dict[str, Any]) -> WondaError:
+def _unpickle(cls: type[WondaError], args: tuple[Any, ...], state: dict[str, Any]) -> WondaError:
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
@@ -65,12 +70,12 @@ def _rebuild(cls: type[WondaError], args: tuple[Any, ...], state: dict[str, Any]
 
 
 class InvalidInputError(WondaError, ValueError):
-    """Something typed or passed is known to be refused; nothing was sent.
+    """An argument or a form field is invalid; nothing was sent.
 
     Attributes
     ----------
     field : str
-        Which input, by its Python name (``"prompt"``, ``"caption"``, …).
+        The argument's name (``"prompt"``, ``"caption"``, …).
     """
 
     code = "invalid_input"
@@ -81,26 +86,26 @@ class InvalidInputError(WondaError, ValueError):
 
 
 class ClosedError(WondaError, RuntimeError):
-    """The client, or its journal, was closed before this was sent; nothing was."""
+    """The client or its journal is closed; nothing was sent."""
 
     code = "client_closed"
 
 
 class NoEventLoopError(WondaError, RuntimeError):
-    """`AsyncWonda` was awaited where asyncio does not run, as under trio; nothing was sent."""
+    """`AsyncWonda` was awaited outside asyncio, e.g. under trio; nothing was sent."""
 
     code = "no_event_loop"
 
     def __init__(self, library: str | None = None) -> None:
-        instead = f"this is {library}" if library else "none is running here"
+        actual = f"this is {library}" if library else "none is running here"
         super().__init__(
-            f"AsyncWonda needs a running asyncio event loop, and {instead}.",
-            "Await it within asyncio.run(...), or use Wonda in a thread.",
+            f"AsyncWonda needs a running asyncio event loop, but {actual}.",
+            "Await it inside asyncio.run(...), or use Wonda in a thread.",
         )
 
 
 class MissingKeyError(WondaError):
-    """No API key was given, and none was found."""
+    """No API key was passed and none was found."""
 
     code = "missing_key"
 
@@ -112,26 +117,26 @@ class MissingKeyError(WondaError):
         )
 
 
-# ---------------------------------------------------------------- replies
+# ---------------------------------------------------------------- responses
 
 
 class APIError(WondaError):
-    """The service answered with an error (wonda-api.md, section 2).
+    """The service returned an error (wonda-api.md, section 2).
 
     Attributes
     ----------
     status : int
         The HTTP status.
     code : str
-        The service's word for programs, e.g. ``"validation_error"``; where it gives none, one
-        for the status, e.g. ``"not_found"``.
-    by_service : bool
-        Whether the reply has the form in which this API tells errors (an object with a code), so
-        that it is the service's own, and not, say, a proxy's.
+        The service's error code, e.g. ``"validation_error"``; if it sends none, a code for the
+        status, e.g. ``"not_found"``.
+    from_service : bool
+        Whether the response body has the service's error format (an object with a code). If not,
+        the response may come from a proxy.
     request_id : str or None
-        The reply's request id, where the service sent one.
+        The request id in the response, if any.
     retry_after : float or None
-        Seconds to wait before another try, where the reply says so.
+        Seconds to wait before a retry, if the response says so.
     """
 
     code = "api_error"
@@ -147,72 +152,72 @@ class APIError(WondaError):
         hint: str = "",
         *,
         retry_after: float | None = None,
-        by_service: bool = False,
+        from_service: bool = False,
     ) -> None:
         self.retry_after = retry_after
         self.status = status
         self.code = code or type(self).code
-        self.by_service = by_service
+        self.from_service = from_service
         self.request_id = request_id
-        what = f"{message.rstrip('.')} (HTTP {status}{', ' + code if code else ''})."
-        super().__init__(what, hint or self.default_hint)
+        with_status = f"{message.rstrip('.')} (HTTP {status}{', ' + code if code else ''})."
+        super().__init__(with_status, hint or self.default_hint)
         self.message = message
 
 
 class BadRequestError(APIError):
-    """400: the request is not valid as it stands."""
+    """400: the request is invalid."""
 
     code = "bad_request"
 
-    default_hint = "Nothing was made or charged. Change the request as the message says."
+    default_hint = "Nothing was created or charged. Change the request as the message says."
 
 
 class AuthenticationError(APIError):
-    """401: the key is missing or was refused."""
+    """401: the API key is missing or was rejected."""
 
     code = "unauthorized"
 
-    default_hint = "Check WONDA_API_KEY: keys are made and revoked in your Wonda settings."
+    default_hint = "Check WONDA_API_KEY. You can create and revoke keys in your Wonda settings."
 
 
 class PaymentRequiredError(APIError):
-    """402: not enough credits."""
+    """402: the account has too few credits."""
 
     code = "payment_required"
 
-    default_hint = "Nothing was made or charged. Add credits in your Wonda settings."
+    default_hint = "Nothing was created or charged. Add credits in your Wonda settings."
 
 
 class PermissionDeniedError(APIError):
-    """403: the account may not do this."""
+    """403: the account lacks the permission."""
 
     code = "forbidden"
 
-    default_hint = "Check the plan and the permissions of this account in your Wonda settings."
+    default_hint = "Check this account's plan and permissions in your Wonda settings."
 
 
 class NotFoundError(APIError):
-    """404: there is no such thing, or not for this account."""
+    """404: the resource does not exist, or belongs to another account."""
 
     code = "not_found"
 
-    default_hint = "Check the id, and that it belongs to the account of this key."
+    default_hint = "Check the id, and that it belongs to this key's account."
 
 
 class ConflictError(APIError):
-    """409: clashes with the present state of the resource."""
+    """409: the request conflicts with the current state of the resource."""
 
     code = "conflict"
 
-    default_hint = "Wait a moment and try again, for instance while an upload is processed."
+    default_hint = "Wait a moment and try again; an upload may still be processing."
 
 
 class GoneError(APIError):
-    """410: this endpoint was retired."""
+    """410: the endpoint was removed."""
 
     code = "gone"
 
-    default_hint = "Update wonda-widgets; the service no longer offers this."
+    default_hint = "Update wonda-widgets: the service no longer supports this request."
 
 
 class RateLimitError(APIError):
@@ -221,12 +226,12 @@ class RateLimitError(APIError):
     Attributes
     ----------
     defer_until : datetime.datetime or None
-        When an exhausted quota opens again, where the reply says so.
+        When an exhausted quota resets, if the response says so.
     """
 
     code = "rate_limit_exceeded"
 
-    default_hint = "Nothing was made or charged. Wait a little and try again."
+    default_hint = "Nothing was created or charged. Wait a moment and try again."
 
     def __init__(
         self,
@@ -237,18 +242,16 @@ class RateLimitError(APIError):
         hint: str = "",
         *,
         retry_after: float | None = None,
-        by_service: bool = False,
+        from_service: bool = False,
         defer_until: datetime | None = None,
     ) -> None:
         self.defer_until = defer_until
         if not hint and defer_until is not None:
-            hint = (
-                f"Nothing was made or charged. It opens again at {defer_until:%Y-%m-%d %H:%M %Z}."
-            )
+            hint = f"Nothing was created or charged. Retry after {defer_until:%Y-%m-%d %H:%M %Z}."
         super().__init__(
             *(status, code, message, request_id, hint),
             retry_after=retry_after,
-            by_service=by_service,
+            from_service=from_service,
         )
 
 
@@ -257,16 +260,16 @@ class ServerError(APIError):
 
     code = "internal_server_error"
 
-    default_hint = "This is a fault of the service; try again later."
+    default_hint = "This is an error in the service. Try again later."
 
 
 class ServiceUnreachableError(WondaError):
-    """No connection could be made, so nothing was sent; or a read got no answer.
+    """No connection could be made, or a read request got no response.
 
     Attributes
     ----------
     sent : bool
-        Whether there was a connection, so that the request may have arrived.
+        Whether there was a connection, so the request may have arrived. False: nothing was sent.
     """
 
     code = "unreachable"
@@ -277,43 +280,41 @@ class ServiceUnreachableError(WondaError):
 
 
 class NetworkSettingsError(ServiceUnreachableError):
-    """A network setting of this computer (a proxy, certificates) cannot be used.
+    """A proxy or certificate setting of this computer is unusable; nothing was sent.
 
-    Nothing was sent. The message names the environment variable.
+    The message names the environment variable.
     """
 
     code = "network_settings"
 
 
 class UnexpectedReplyError(WondaError):
-    """A reply that is not what the service promises: not JSON, no id, no status."""
+    """The response lacks what the service's documentation promises, e.g. an id or a status."""
 
     code = "unexpected_reply"
 
 
 class NotJSONError(UnexpectedReplyError):
-    """A reply that is not JSON, for instance a maintenance page."""
+    """The response is not JSON, e.g. a maintenance page."""
 
     code = "not_json"
 
 
 class OutcomeUnknownError(WondaError):
-    """A request that may have taken effect, but whose reply was lost.
-
-    It is never repeated by itself.
+    """A request may have taken effect, but its response was lost. It is never retried.
 
     Attributes
     ----------
     operation : str
-        What was asked, e.g. ``"image generation"``.
+        What was requested, e.g. ``"image generation"``.
     reason : str
-        Why it is not known.
+        Why the outcome is unknown.
     check : str
-        Where to look whether it took effect.
+        Where to check whether it took effect, as a sentence.
     intent : str or None
-        Its entry in the journal, which `wonda.publish.check` takes.
+        The id of the request's journal entry; `wonda.publish.check` accepts the error itself.
     kind : str
-        ``"inference"``, ``"publish"`` or ``"upload"``; empty if that is not known.
+        ``"inference"``, ``"publish"`` or ``"upload"``; empty if unknown.
     """
 
     code = "outcome_unknown"
@@ -333,33 +334,33 @@ class OutcomeUnknownError(WondaError):
         self.check = check
         self.intent = intent
         super().__init__(
-            f"It is not known whether the {operation} took effect: {reason}. It was not repeated.",
+            f"The outcome of the {operation} is unknown: {reason}. It was not sent again.",
             check,
         )
 
 
 class UnreadableOutcomeError(OutcomeUnknownError, UnexpectedReplyError):
-    """The service took the request, but its reply cannot be read: both of its bases."""
+    """The service accepted the request, but its response cannot be read."""
 
     code = "outcome_unknown"
 
 
 class AlreadyPublishedError(WondaError):
-    """The same image was posted to the same account with the same caption before, or may have been.
+    """The same image was, or may have been, posted to the same account with the same caption.
 
-    Nothing was sent. ``allow_repeat=True`` posts it again.
+    Nothing was sent. Pass ``allow_repeat=True`` to post it again.
 
     Attributes
     ----------
     code : str
-        ``"already_published"``, ``"already_requested"`` (it is being sent, is on its way, or is
-        scheduled) or ``"possibly_published"`` (the history has a post that may be the same).
+        ``"already_published"``, ``"already_requested"`` (the post is being sent, in progress or
+        scheduled) or ``"possibly_published"`` (the account has a similar post).
     permalink : str or None
-        The post, where it is known.
+        The URL of the post, if known.
     published_at : datetime.datetime or None
-        When, in UTC.
+        In UTC.
     job_id : str or None
-        Its publish job, which `wonda.jobs.attach` follows.
+        The publish job; pass it to `wonda.jobs.attach` to follow it.
     """
 
     code = "already_published"
@@ -382,9 +383,9 @@ class AlreadyPublishedError(WondaError):
 
 
 class HistoryUnavailableError(WondaError):
-    """Whether the same was posted before could not be checked, so nothing was sent.
+    """The check for an earlier identical post failed; nothing was sent.
 
-    ``allow_unchecked=True`` posts without this check.
+    Pass ``allow_unchecked=True`` to post without this check.
     """
 
     code = "history_unavailable"
@@ -394,19 +395,18 @@ class HistoryUnavailableError(WondaError):
 
 
 class JobError(WondaError):
-    """Something about one job.
+    """Base of the errors about one job.
 
     Attributes
     ----------
     job : Job or None
-        The live job; None in another process than its own, and in a copy.
+        The live job; None in an unpickled or copied error.
     job_id, kind : str or None
-        Which one it was, wherever the error goes: ``wonda.jobs.attach(error.kind, error.job_id)``
-        follows it there.
+        Identify the job in any process: ``wonda.jobs.attach(error.kind, error.job_id)``.
     intent : str or None
-        Its entry in the journal.
+        The id of the job's journal entry.
     snapshot : Snapshot
-        What was true of it.
+        The job's state when the error was raised.
     """
 
     code = "job_error"
@@ -419,17 +419,17 @@ class JobError(WondaError):
         self.kind = None if job is None else job.kind
         self.intent = None if job is None else job.intent
         self.snapshot = snapshot
-        # The page's own words stay as they are, so the hint goes beside them.
+        # The service's message must stay unchanged, so the hint becomes a note.
         super().__init__(message)
         self.hint = self.default_hint
         self.add_note(self.hint)
 
-    def _unpicklable(self) -> dict[str, Any]:
+    def _pickle_overrides(self) -> dict[str, Any]:
         return {"job": None}
 
 
 class JobFailedError(JobError):
-    """The job ended as ``failed``; the message is the service's, or "Job failed"."""
+    """The job ended as ``failed``; the message is the service's own, or "Job failed"."""
 
     code = "job_failed"
 
@@ -445,30 +445,30 @@ class JobCanceledError(JobError):
 
 
 class JobTimeoutError(JobError, TimeoutError):
-    """`wait(timeout)` ran out. The job goes on and stays watched."""
+    """`wait(timeout)` timed out. The job is still running and being polled."""
 
     code = "job_timeout"
 
-    default_hint = "The job goes on at the service and stays watched; wait again for its result."
+    default_hint = "The job is still running and being polled. Call wait() again for its result."
 
 
 class JobNotWatchedError(JobError):
-    """Watching was stopped, or the client was closed, before the job ended."""
+    """Polling was stopped, or the client was closed, before the job ended."""
 
     code = "job_not_watched"
 
-    default_hint = "The job goes on at the service; job.resume() follows it again."
+    default_hint = "The job may still be running. Call job.resume() to poll it again."
 
 
 class NoMediaError(WondaError):
-    """The job succeeded, but none of its outputs has media."""
+    """The job succeeded, but no output has media."""
 
     code = "no_media"
 
     def __init__(
         self,
         message: str = "No generated media found",
-        hint: str = "The service made no image. Try again; its whole reply is in job.snapshot.raw.",
+        hint: str = "Try again. The service's full response is in job.snapshot.raw.",
     ) -> None:
         super().__init__(message)
         self.hint = hint
@@ -476,12 +476,12 @@ class NoMediaError(WondaError):
 
 
 class UnsafeMediaError(WondaError):
-    """Media that is not opened: too large, too many pixels, not an image, cut short."""
+    """A file was not opened: it is too large, has too many pixels, is truncated or no image."""
 
     code = "unsafe_media"
 
 
-BY_STATUS: dict[int, type[APIError]] = {
+ERRORS_BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequestError,
     401: AuthenticationError,
     402: PaymentRequiredError,

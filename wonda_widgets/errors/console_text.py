@@ -1,7 +1,7 @@
-r"""Text for consoles that know few characters: cp1252, cp932, ASCII.
+r"""Print text on consoles with a small character set: cp1252, cp932, ASCII.
 
-Printing a character that a console does not know is a `UnicodeEncodeError`. Here it becomes
-the plain sign that it stands for, else its number (``\u2603``).
+Printing a character that the console's encoding lacks raises `UnicodeEncodeError`. Here it is
+replaced by an ASCII equivalent or, if there is none, by its escape sequence (``\u2603``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ERRORS = "wonda-plain"  # the name of `_replaced` among Python's error handlers
-PLAIN = {
+ERROR_HANDLER = "wonda-plain"  # registered with `codecs` below
+ASCII_EQUIVALENTS = {
     "…": "...",
     "·": "-",
     "–": "-",
@@ -41,48 +41,48 @@ PLAIN = {
 
 
 def printable(text: str, stream: Any = None) -> str:
-    """Give `text` as it can be printed; unchanged where the console knows all of it.
+    """Replace the characters in `text` that a stream cannot encode.
 
     Parameters
     ----------
     text : str
     stream : file, optional
-        Where it is printed; else standard output.
+        Where the text will be printed; standard output by default.
     """
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
     try:
-        return text.encode(encoding, ERRORS).decode(encoding)
-    except (LookupError, UnicodeError):  # an encoding that Python does not know, or half knows
-        return text.encode("ascii", ERRORS).decode()
+        return text.encode(encoding, ERROR_HANDLER).decode(encoding)
+    except (LookupError, UnicodeError):  # Python does not support the encoding
+        return text.encode("ascii", ERROR_HANDLER).decode()
 
 
 @contextlib.contextmanager
-def plain_streams() -> Iterator[None]:
-    """Have all that is printed meanwhile, also by others, be printed without an error."""
+def printable_output() -> Iterator[None]:
+    """Make stdout and stderr replace unencodable characters, whoever prints, within the context."""
     changed = []
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             changed.append((reconfigure, stream.errors))
-            reconfigure(errors=ERRORS)
+            reconfigure(errors=ERROR_HANDLER)
     try:
         yield
     finally:
         for reconfigure, errors in changed:
-            # Closed meanwhile, or what was printed cannot be written, which Python says itself.
+            # The stream was closed, or its buffer cannot be flushed; Python reports that at exit.
             with contextlib.suppress(ValueError, OSError):
                 reconfigure(errors=errors)
 
 
-def _replaced(error: UnicodeError) -> tuple[str, int]:
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    signs = error.object[error.start : error.end]
-    return "".join(PLAIN.get(sign) or _number(sign) for sign in signs), error.end
+    chars = error.object[error.start : error.end]
+    return "".join(ASCII_EQUIVALENTS.get(char) or _escape(char) for char in chars), error.end
 
 
-def _number(sign: str) -> str:
-    return sign.encode("ascii", "backslashreplace").decode()
+def _escape(char: str) -> str:
+    return char.encode("ascii", "backslashreplace").decode()
 
 
-codecs.register_error(ERRORS, _replaced)
+codecs.register_error(ERROR_HANDLER, _replace_unencodable)

@@ -13,7 +13,6 @@ import httpx
 import msgspec
 
 from ..errors import (
-    BY_STATUS,
     APIError,
     NotJSONError,
     RateLimitError,

@@ -404,7 +404,7 @@ def _is_no_path(error: WondaError) -> bool:
 
 def _has_none(error: WondaError) -> bool:
     """Whether the service itself says that there is no history."""
-    return isinstance(error, APIError) and error.by_service and error.code in NONE_CODES
+    return isinstance(error, APIError) and error.from_service and error.code in NONE_CODES
 
 
 async def check(core: Core, operation: Operation, record: JournalEntry) -> Finding:

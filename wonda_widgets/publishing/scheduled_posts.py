@@ -146,7 +146,7 @@ async def _all(core: Core) -> list[ScheduledPost]:
     try:
         raw = await core.transport.get(PATH)
     except PermissionDeniedError as error:
-        raise error.advising(NO_SCHEDULING) from None
+        raise error.with_hint(NO_SCHEDULING) from None
     rows = _rows(raw)
     known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
     asked = {record.job_id: record.body for record in known}
@@ -229,9 +229,9 @@ async def cancel(core: Core, job_id: str) -> None:
     ) as error:
         # It may be canceled all the same: by an earlier try whose answer was lost.
         if not await _is_canceled(core, job_id):
-            raise error.advising(_reason(error)) from None
+            raise error.with_hint(_reason(error)) from None
     except PermissionDeniedError as error:
-        raise error.advising(NO_SCHEDULING) from None
+        raise error.with_hint(NO_SCHEDULING) from None
     await core.tell("publish", job_id, {"status": "canceled"})
 
 

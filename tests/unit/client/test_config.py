@@ -113,7 +113,7 @@ def test_every_public_error_is_among_them():
 
 
 def test_an_advised_error_keeps_the_advice(carried):
-    error = made(ww.PermissionDeniedError).advising("Ask Wonda.")
+    error = made(ww.PermissionDeniedError).with_hint("Ask Wonda.")
     assert str(carried(error)) == str(error)
     assert carried(error).hint == "Ask Wonda."
 

@@ -126,7 +126,7 @@ def test_a_full_disk_is_told_once(monkeypatch):
     disk = Full()
     buffer = io.BufferedWriter(disk)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
-    with console_text.plain_streams():
+    with console_text.printable_output():
         sys.stdout.write("more than nothing")
     disk.write = len  # there is room again, so that nothing is left to fail at the end
     sys.stdout.flush()

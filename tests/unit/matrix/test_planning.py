@@ -95,10 +95,14 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
         ({"models": []}, "models", "has no values"),
         ({"models": "no-such"}, "models", "There is no model 'no-such'"),
         ({"models": ["z-image", "z-image"]}, "models", "twice"),
-        ({"params": {"resolution": ["8K"]}}, "params.resolution", "Resolution has no '8K'"),
+        (
+            {"params": {"resolution": ["8K"]}},
+            "params.resolution",
+            "Resolution does not support '8K'",
+        ),
         ({"params": {"seed": [1, 1.0]}}, "params.seed", "“1.0” twice"),
         ({"params": {"resolution": []}}, "params.resolution", "has no values"),
-        ({"params": {"resolution": 7.5}}, "params.resolution", "has no 7.5"),
+        ({"params": {"resolution": 7.5}}, "params.resolution", "does not support 7.5"),
         ({"params": {"foo": 1}}, "params.foo", "Nano Banana 2 takes no 'foo'"),
         ({"params": {"resolution": object}}, "params.resolution", "takes a list of values"),
         (

@@ -477,7 +477,7 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
         ("budget", "lots", "budget", "no budget"),
         ("budget", "0", "budget", "above 0"),
         ("budget", "0.10", "budget", "the budget is $0.10"),
-        ("params", {"resolution": ["9K"]}, "params.resolution", "has no '9K'"),
+        ("params", {"resolution": ["9K"]}, "params.resolution", "does not support '9K'"),
     ],
 )
 def test_why_it_cannot_run_is_said_where_it_belongs(lab, settled, trait, value, field, said):

@@ -1,12 +1,11 @@
-"""Where the key comes from, and the one thing that holds it.
+"""Find the API key to use, and hold it so that it cannot leak.
 
-It is looked for in this order: the argument, the environment, what `connect` was
-given in this process, and this computer's keyring if the person asked for that. A
-key of the last two belongs to the origin it was given for and is used for no other.
+Sources in this order: the argument, the environment, the key that `connect` stored in this
+process, and the system keyring if the person saved a key there. A key from the last two is bound
+to the origin that it was entered for and is never sent to another.
 
-A traceback may print every local of every frame. So the text of a key is in no
-frame that can raise: it is wrapped first, by a constructor that cannot fail, and
-judged afterwards.
+A traceback may print the local variables of every frame. So a key's text must not be in a frame
+that can raise: it is wrapped first, by a constructor that cannot fail, and validated afterwards.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ from urllib.parse import urlsplit
 
 from .errors import InvalidInputError, MissingKeyError
 from .errors.console_text import printable
-from .utils import new_files, redaction
-from .utils import user_directories as homes
+from .utils import new_files, redaction, user_directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,26 +29,42 @@ if TYPE_CHECKING:
 
 KEY_VARIABLES = ("WONDA_API_KEY", "WONDERCAT_API_KEY")
 BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
-SERVICE = "wonda-widgets"
-EXTRA = "pip install keyring"
+KEYRING_SERVICE = "wonda-widgets"
+INSTALL_COMMAND = "pip install keyring"
 
-#: What may stand around a key that was pasted: blanks, seen or not, and quotes.
-_AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff\"'`‘’“”«»"
-SHORTEST = 12  # characters of a key that can be told from other text
+#: What may surround a pasted key: whitespace, visible or not, and quotes.
+_SURROUNDING_CHARACTERS = f"{string.whitespace}\u00a0\u200b\u2060\ufeff\"'`‘’“”«»"
 
-_PORTS = {"http": 80, "https": 443}
+#: A shorter key is not redacted: its characters would occur in ordinary words.
+MIN_REDACTED_LENGTH = 12
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
 
 
 class ApiKey:
-    """The key, out of reach of `repr`, `vars`, logs, tracebacks and pickles.
+    """An API key that `repr`, `vars`, logs, tracebacks and pickles cannot show.
 
-    Making one never fails, whatever it is made of; `check` does.
+    The constructor accepts anything and never fails; `validate` raises.
+
+    Attributes
+    ----------
+    is_blank : bool
+        Whether it is an empty string.
+    is_sendable : bool
+        Whether it can be sent as an HTTP header.
+    has_usual_format : bool
+    header : callable
+        Returns the value of the Authorization header.
+    redact : callable
+        Replaces the key in bytes.
+    pass_to : callable
+        Calls a function with the key's text and returns its result.
     """
 
     __slots__ = (
-        *("__weakref__", "given_to", "header", "is_blank", "is_sendable", "is_usual"),
+        *("__weakref__", "has_usual_format", "header", "is_blank", "is_sendable", "pass_to"),
         "redact",
     )
 
@@ -59,33 +73,32 @@ class ApiKey:
         data = text.encode(errors="replace")
         self.is_blank = isinstance(key, str) and not text
         self.is_sendable = re.fullmatch(r"[\x21-\x7e]+", text) is not None
-        self.is_usual = re.fullmatch(r"sk_[0-9a-fA-F]{64}", text) is not None
-        # Closures, because they have no repr to leak by.
+        self.has_usual_format = re.fullmatch(r"sk_[0-9a-fA-F]{64}", text) is not None
+        # Only closures hold the text, because their repr does not show it.
         self.header: Callable[[], str] = lambda: f"Bearer {text}"
-        # A key of a few letters would be found in many a word.
-        self.redact: Callable[[bytes], bytes] = lambda reply: (
-            reply.replace(data, "…".encode()) if len(data) >= SHORTEST else reply
+        self.redact: Callable[[bytes], bytes] = lambda content: (
+            content.replace(data, "…".encode()) if len(data) >= MIN_REDACTED_LENGTH else content
         )
-        self.given_to: Callable[[Callable[[str], object]], object] = lambda taker: taker(text)
+        self.pass_to: Callable[[Callable[[str], object]], object] = lambda function: function(text)
         redaction.register(self)
 
-    def check(self) -> None:
-        """See that it can be sent.
+    def validate(self) -> None:
+        """Check that the key can be sent.
 
         Raises
         ------
         InvalidInputError
-            If it could not even be sent as a header.
+            If it cannot be sent as an HTTP header.
         """
         if not self.is_sendable:
             raise InvalidInputError(
                 "api_key",
-                "The API key has characters that no key has (blanks, line breaks, accents).",
+                "The API key contains characters that no key has (spaces, line breaks, accents).",
                 "Copy it again from your Wonda settings.",
             )
 
-    def is_like(self, other: ApiKey) -> bool:
-        """Whether both are the same key."""
+    def is_same_as(self, other: ApiKey) -> bool:
+        """Return whether both hold the same key."""
         return self.header() == other.header()
 
     def __repr__(self) -> str:
@@ -95,75 +108,85 @@ class ApiKey:
         raise TypeError("An API key is never pickled; a worker reads its own environment.")
 
 
-def wrapped(key: str | ApiKey | None) -> ApiKey | None:
-    """Put an argument out of reach. The caller drops its own name of it at once."""
+def wrap(key: str | ApiKey | None) -> ApiKey | None:
+    """Wrap a key argument. The caller must delete its own variable at once."""
     return key if key is None or isinstance(key, ApiKey) else ApiKey(key)
 
 
-def pasted(text: object) -> ApiKey:
-    """Wrap a key that somebody pasted, without the blanks and quotes around it."""
-    return ApiKey(text.strip(_AROUND) if isinstance(text, str) else text)
+def wrap_pasted(text: object) -> ApiKey:
+    """Wrap a pasted key without the whitespace and quotes around it."""
+    return ApiKey(text.strip(_SURROUNDING_CHARACTERS) if isinstance(text, str) else text)
 
 
-def find(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | None]:
-    """The key to use, and the address to use it at; None for the service's own.
+def resolve(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | None]:
+    """Return the key to use and the base URL to use it at; None for the service's own URL.
+
+    Parameters
+    ----------
+    key : ApiKey, optional
+        The argument of the caller, which comes first.
+    base_url : str, optional
+        Likewise.
 
     Raises
     ------
     MissingKeyError
-        If there is no key anywhere.
+        If no source has a key.
     InvalidInputError
-        If the key cannot be used.
+        If the key cannot be sent.
     """
-    address = base_url or address_of_environment()
+    base_url = base_url or base_url_from_environment()
     if key is None:
-        key = _of_environment()
+        key = _key_from_environment()
     if key is None:
-        found = kept(address)
-        if found is None:
+        saved = saved_key(base_url)
+        if saved is None:
             raise MissingKeyError
-        key, address = found
-        key.check()
-        return key, address
+        key, base_url = saved
+        key.validate()
+        return key, base_url
     if key.is_blank:
         raise MissingKeyError
-    key.check()
-    if not key.is_usual:
-        # Not as of the caller's line, which is printed along and may hold what was typed.
+    key.validate()
+    if not key.has_usual_format:
+        # Not reported for the caller's line: the warning would print it, with the key in it.
         warnings.warn_explicit(
             "The API key does not look like one (sk_ and 64 hexadecimal characters). "
-            "It is tried all the same; if it is refused, copy it again from your settings.",
+            "It will be tried anyway. If it is rejected, copy it again from your Wonda settings.",
             UserWarning,
             "wonda_widgets",
             1,
         )
-    return key, address
+    return key, base_url
 
 
-def in_use(address: str | None = None) -> tuple[object, str | None] | None:
-    """What tells a client of now from one of before: its key, as a number, and its address.
+def current_fingerprint(base_url: str | None = None) -> tuple[object, str | None] | None:
+    """Return the hash of the key that a new client would use, and its base URL.
 
-    None if there is no key, for `address` or else for the environment's.
+    The result differs if the key or the URL has changed. None if there is no key for `base_url`
+    or, without it, for the environment's URL.
     """
-    key = _of_environment()
-    found = kept(address) if key is None else (key, address or address_of_environment())
-    return None if found is None else (found[0].given_to(hash), found[1])
+    key = _key_from_environment()
+    if key is not None:
+        return key.pass_to(hash), base_url or base_url_from_environment()
+    saved = saved_key(base_url)
+    return None if saved is None else (saved[0].pass_to(hash), saved[1])
 
 
-def variable() -> str | None:
-    """The environment variable that gives the key; None if none does."""
+def key_variable() -> str | None:
+    """Return the name of the environment variable that has the key; None if none has."""
     return next((name for name in KEY_VARIABLES if os.environ.get(name, "").strip()), None)
 
 
-def _of_environment() -> ApiKey | None:
-    name = variable()
+def _key_from_environment() -> ApiKey | None:
+    name = key_variable()
     return None if name is None else ApiKey(os.environ.get(name))
 
 
-def address_of_environment() -> str | None:
-    """The base URL that the environment names."""
-    found = (os.environ.get(name, "").strip() for name in BASE_URL_VARIABLES)
-    return next((address for address in found if address), None)
+def base_url_from_environment() -> str | None:
+    """Return the base URL that the environment sets; None if it sets none."""
+    values = (os.environ.get(name, "").strip() for name in BASE_URL_VARIABLES)
+    return next((value for value in values if value), None)
 
 
 # ---------------------------------------------------------------- this process
@@ -172,37 +195,37 @@ _connected: tuple[ApiKey, str] | None = None
 
 
 def connect(key: ApiKey, base_url: str) -> None:
-    """Have every client that is made from now on, for this origin, use `key`."""
-    global _connected  # noqa: PLW0603 - one a process
+    """Make all new clients for the origin of `base_url` use `key`."""
+    global _connected  # noqa: PLW0603 - one per process
     _connected = key, base_url
 
 
-def kept(address: str | None = None) -> tuple[ApiKey, str] | None:
-    """The key of `connect` or of the keyring, and the address to use it at.
+def saved_key(base_url: str | None = None) -> tuple[ApiKey, str] | None:
+    """Return the key from `connect` or the keyring, and the base URL to use it at.
 
-    None if there is none, or if `address` (else the environment's) is of another
-    origin than the one that the key was given for.
+    None if there is none, or if `base_url` (else the environment's) has another origin than the
+    one that the key was entered for.
     """
-    address = address or address_of_environment()
-    home = _connected[1] if _connected else _marked()
-    if home is None or (address and origin(address) != origin(home)):
+    base_url = base_url or base_url_from_environment()
+    home = _connected[1] if _connected else _marked_url()
+    if home is None or (base_url and origin(base_url) != origin(home)):
         return None
     if _connected is None:
-        key, trouble = _tried(functools.partial(_read, home))
-        if trouble:
-            warnings.warn(f"Your key is not used: {trouble}", stacklevel=3)
+        key, problem = _attempt(functools.partial(_read_keyring, home))
+        if problem:
+            warnings.warn(f"Your saved key is not used: {problem}", stacklevel=3)
         if key is None:
             return None
-        connect(key, home)  # so that the keyring is asked once
-        return key, address or home
-    return _connected[0], address or home
+        connect(key, home)  # the keyring is read once per process
+        return key, base_url or home
+    return _connected[0], base_url or home
 
 
-def origin(address: str) -> str:
-    """Scheme, host and, where it is an unusual one, port; empty if it is no address."""
+def origin(url: str) -> str:
+    """Return scheme, host and any non-default port of a URL; empty if it is invalid."""
     try:
-        parts = urlsplit(address.strip())
-        port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"
+        parts = urlsplit(url.strip())
+        port = "" if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
     except ValueError:
         return ""
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -213,132 +236,137 @@ def origin(address: str) -> str:
 
 
 def keyring_state() -> Literal["usable", "missing", "unusable"]:
-    """Whether this computer has a keyring that a key can be put into."""
+    """Return whether the system keyring can store a key; "missing": keyring is not installed."""
     if find_spec("keyring") is None:
         return "missing"
-    priority, _ = _tried(_priority)
+    priority, _ = _attempt(_keyring_priority)
     return "usable" if (priority or 0) > 0 else "unusable"
 
 
-def remember(key: ApiKey, base_url: str) -> str:
-    """Put `key` into the keyring; a sentence about what went wrong, empty if nothing did."""
-    home = _marked()
+def save_to_keyring(key: ApiKey, base_url: str) -> str:
+    """Save `key` in the system keyring; return what went wrong, as a sentence, or ""."""
+    home = _marked_url()
     if home is not None and origin(home) != origin(base_url):
-        forget_kept()
-    # The mark comes first: a key without one could not be found again to be removed.
-    _, trouble = _tried(lambda: _mark(base_url))
-    if not trouble:
-        _, trouble = _tried(lambda: _write(key, base_url))
-        if trouble and home is None:
-            _tried(_unmark)
-    return trouble
+        remove_from_keyring()
+    # The marker comes first: without it, a saved key could not be found again to be removed.
+    _, problem = _attempt(lambda: _write_marker(base_url))
+    if not problem:
+        _, problem = _attempt(lambda: _write_keyring(key, base_url))
+        if problem and home is None:
+            _attempt(_remove_marker)
+    return problem
 
 
 def forget() -> list[str]:
-    """Remove the key wherever this package keeps it; says in sentences what was removed."""
-    global _connected  # noqa: PLW0603 - one a process
-    said = []
+    """Remove the key from memory and keyring; return sentences that say what was removed."""
+    global _connected  # noqa: PLW0603 - one per process
+    messages = []
     if _connected is not None:
         _connected = None
-        said.append("The key was removed from memory.")
-    said += forget_kept()
-    return said or ["No key was kept."]
+        messages.append("The key was removed from memory.")
+    messages += remove_from_keyring()
+    return messages or ["No key was saved."]
 
 
-def forget_kept() -> list[str]:
-    """Remove the key from the keyring; says so, and nothing if there was none."""
-    home = _marked()
+def remove_from_keyring() -> list[str]:
+    """Remove the key from the keyring; return the outcome in sentences, empty without a key."""
+    home = _marked_url()
     if home is None:
         return []
-    _, trouble = _tried(lambda: _delete(home))
-    if trouble:
-        left, unread = _tried(lambda: _read(home))
-        if left is not None or unread:
-            return [f"The key is still in the keyring: {trouble}"]
-    _, trouble = _tried(_unmark)
-    return [trouble] if trouble else [f"The key for {origin(home)} was removed from the keyring."]
+    _, problem = _attempt(lambda: _delete_from_keyring(home))
+    if problem:
+        key, unreadable = _attempt(lambda: _read_keyring(home))
+        if key is not None or unreadable:
+            return [f"The key is still in the keyring: {problem}"]
+    _, problem = _attempt(_remove_marker)
+    if problem:
+        return [problem]
+    return [f"The key for {origin(home)} was removed from the keyring."]
 
 
-def _tried(work: Callable[[], T]) -> tuple[T | None, str]:
-    """What `work` gives, or why it failed. Its frames hold the key, so no error leaves here."""
+def _attempt(work: Callable[[], T]) -> tuple[T | None, str]:
+    """Return the result of `work`, or None and what went wrong.
+
+    Its errors are not raised: their frames hold the key.
+    """
     interrupted = False
     try:
         return work(), ""
     except ImportError:
-        trouble = f"keyring is not installed. Install it with: {EXTRA}"
+        problem = f"keyring is not installed. Install it with: {INSTALL_COMMAND}"
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        trouble = f"{reason[:1].upper()}{reason[1:]}."
+        problem = f"{reason[:1].upper()}{reason[1:]}."
     except KeyboardInterrupt:
-        interrupted, trouble = True, ""
-    except Exception as error:  # noqa: BLE001 - backends raise whatever their system raises
-        trouble = f"this computer's keyring did not allow it ({type(error).__name__})."
+        interrupted, problem = True, ""
+    except Exception as error:  # noqa: BLE001 - each keyring backend raises its own errors
+        problem = f"this computer's keyring refused access ({type(error).__name__})."
     if interrupted:
         raise KeyboardInterrupt
-    return None, trouble
+    return None, problem
 
 
-def _priority() -> float:
-    import keyring  # noqa: PLC0415 - an extra, and only for those who ask
+def _keyring_priority() -> float:
+    import keyring  # noqa: PLC0415 - an optional dependency
 
     return float(keyring.get_keyring().priority)
 
 
-def _read(home: str) -> ApiKey | None:
+def _read_keyring(home: str) -> ApiKey | None:
     import keyring  # noqa: PLC0415
 
-    return wrapped(keyring.get_password(SERVICE, origin(home)))
+    return wrap(keyring.get_password(KEYRING_SERVICE, origin(home)))
 
 
-def _write(key: ApiKey, base_url: str) -> None:
+def _write_keyring(key: ApiKey, base_url: str) -> None:
     import keyring  # noqa: PLC0415
 
-    key.given_to(functools.partial(keyring.set_password, SERVICE, origin(base_url)))
+    key.pass_to(functools.partial(keyring.set_password, KEYRING_SERVICE, origin(base_url)))
 
 
-def _delete(home: str) -> None:
+def _delete_from_keyring(home: str) -> None:
     import keyring  # noqa: PLC0415
 
-    keyring.delete_password(SERVICE, origin(home))
+    keyring.delete_password(KEYRING_SERVICE, origin(home))
 
 
-# ---------------------------------------------------------------- the mark
+# ---------------------------------------------------------------- the marker file
 
 
-def mark_path() -> Path:
-    """The file that says for which address a key is in the keyring. The key is not in it.
+def marker_path() -> Path:
+    """Return the file with the base URL whose key is in the keyring; the key is not in it.
 
-    Without it the keyring is left alone, so that nobody is asked for a password
-    who did not want this.
+    Without this file the keyring is not touched, so it never asks a person for its password who
+    did not save a key.
 
     Raises
     ------
     FileNotFoundError
         If this user has no home folder.
     """
-    return homes.config_folder() / "keyring"
+    return user_directories.config_folder() / "keyring"
 
 
-def _marked() -> str | None:
+def _marked_url() -> str | None:
     try:
-        return mark_path().read_text(encoding="utf-8").strip() or None
+        return marker_path().read_text(encoding="utf-8").strip() or None
     except (OSError, UnicodeError):
         return None
 
 
-def is_marked() -> bool:
-    """Whether a key was put into the keyring of this computer."""
+def has_marker() -> bool:
+    """Return whether a key was saved in this computer's keyring."""
     try:
-        return mark_path().exists()
+        return marker_path().exists()
     except OSError:
         return False
 
 
-def _mark(base_url: str) -> None:
-    path = mark_path()
+def _write_marker(base_url: str) -> None:
+    path = marker_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     new_files.replace(path, f"{base_url}\n".encode())
 
 
-def _unmark() -> None:
-    mark_path().unlink(missing_ok=True)
+def _remove_marker() -> None:
+    marker_path().unlink(missing_ok=True)

@@ -209,7 +209,7 @@ def test_no_public_object_prints_it(served, monkeypatch, settled):
     studio = ww.Studio()
     settled(lambda: studio.prompt_form.state == "ready")
     things += [studio, ww.PromptForm(), ww.PublishForm(), ww.ImagePreview()]
-    things += [ww.JobProgress(job), credentials.find(None, None)[0]]
+    things += [ww.JobProgress(job), credentials.resolve(None, None)[0]]
     for fail in (
         lambda: blocking.images.generate(model="nothing", prompt="x"),
         lambda: blocking.jobs.attach("inference", "nothing").wait(),
@@ -467,7 +467,7 @@ def test_no_traceback_nor_output_of_a_typed_key(service, monkeypatch, failure, c
     assert_absent(text, shown, "the traceback")
     assert_absent(text, caplog.text, "the log")
     assert_absent(text, "".join(capsys.readouterr()), "what is printed")
-    assert credentials.kept() is None
+    assert credentials.saved_key() is None
 
 
 def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):

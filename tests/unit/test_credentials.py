@@ -47,7 +47,7 @@ def backend(monkeypatch, tmp_path):
     for name in ("get_password", "set_password", "delete_password"):
         monkeypatch.setattr(f"keyring.{name}", getattr(made, name))
     monkeypatch.setattr("keyring.get_keyring", lambda: made)
-    monkeypatch.setattr(credentials, "mark_path", lambda: tmp_path / "config" / "keyring")
+    monkeypatch.setattr(credentials, "marker_path", lambda: tmp_path / "config" / "keyring")
     yield made
     made.refusal = None
     credentials.forget()
@@ -82,7 +82,7 @@ def test_a_connected_key_is_used_after_argument_and_environment(monkeypatch):
     monkeypatch.delenv("WONDERCAT_API_KEY")
     assert credentials.forget() == ["The key was removed from memory."]
     assert selection.default().is_sandbox
-    assert credentials.forget() == ["No key was kept."]
+    assert credentials.forget() == ["No key was saved."]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_connected_key_is_used_after_argument_and_environment(monkeypatch):
     ],
 )
 def test_a_kept_key_goes_to_its_own_origin_and_to_no_other(elsewhere, backend, monkeypatch):
-    assert credentials.remember(ApiKey(KEY), HOME) == ""
+    assert credentials.save_to_keyring(ApiKey(KEY), HOME) == ""
     for _ in ("from the keyring", "from memory"):
         with pytest.raises(ww.MissingKeyError):
             ww.Wonda(base_url=elsewhere)
@@ -113,9 +113,9 @@ def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
     with pytest.raises(ww.MissingKeyError, match=r"ww\.connect\(\)"):
         ww.Wonda()
     assert backend.asked == 0
-    assert credentials.remember(ApiKey(KEY), HOME) == ""
+    assert credentials.save_to_keyring(ApiKey(KEY), HOME) == ""
     assert backend.kept == {("wonda-widgets", "https://api.example"): KEY}
-    assert KEY[5:15] not in credentials.mark_path().read_text()
+    assert KEY[5:15] not in credentials.marker_path().read_text()
     new_process()
     backend.asked = 0
     assert shown() == (KEY, f"{HOME}/auth/whoami")
@@ -125,36 +125,36 @@ def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
         "The key was removed from memory.",
         "The key for https://api.example was removed from the keyring.",
     ]
-    assert (backend.kept, credentials.mark_path().exists()) == ({}, False)
+    assert (backend.kept, credentials.marker_path().exists()) == ({}, False)
     assert not selection.has_key()
 
 
 def test_only_one_key_is_in_the_keyring(backend):
-    credentials.remember(ApiKey(KEY), HOME)
-    credentials.remember(ApiKey(OTHER), "https://second.example/api/v1")
+    credentials.save_to_keyring(ApiKey(KEY), HOME)
+    credentials.save_to_keyring(ApiKey(OTHER), "https://second.example/api/v1")
     assert backend.kept == {("wonda-widgets", "https://second.example"): OTHER}
 
 
 @pytest.mark.parametrize("refusal", [RuntimeError(KEY), OSError(13, "Permission denied")])
 def test_a_keyring_that_refuses_is_said_to_in_a_sentence(backend, refusal):
     backend.refusal = refusal
-    said = credentials.remember(ApiKey(KEY), HOME)
+    said = credentials.save_to_keyring(ApiKey(KEY), HOME)
     assert said.endswith(".")
     assert KEY not in said
-    assert not credentials.mark_path().exists()
+    assert not credentials.marker_path().exists()
     backend.refusal = None
-    credentials.remember(ApiKey(KEY), HOME)
+    credentials.save_to_keyring(ApiKey(KEY), HOME)
     backend.refusal = refusal
-    with pytest.warns(UserWarning, match="Your key is not used: ") as caught:
+    with pytest.warns(UserWarning, match="Your saved key is not used: ") as caught:
         assert selection.default().is_sandbox
     assert KEY not in str(caught[0].message)
     (said,) = credentials.forget()
     assert said.startswith("The key is still in the keyring: ")
-    assert credentials.mark_path().exists(), "so that it can be tried again"
+    assert credentials.marker_path().exists(), "so that it can be tried again"
 
 
 def test_a_key_that_somebody_else_removed_is_no_trouble(backend):
-    credentials.remember(ApiKey(KEY), HOME)
+    credentials.save_to_keyring(ApiKey(KEY), HOME)
     backend.kept.clear()
     assert not selection.has_key()
     assert credentials.forget() == ["The key for https://api.example was removed from the keyring."]
@@ -163,7 +163,7 @@ def test_a_key_that_somebody_else_removed_is_no_trouble(backend):
 def test_an_interrupted_keyring_leaves_no_trace_of_the_key(backend):
     backend.refusal = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt) as caught:
-        credentials.remember(ApiKey(KEY), HOME)
+        credentials.save_to_keyring(ApiKey(KEY), HOME)
     frames, names = caught.tb, set()
     while frames:
         names |= set(frames.tb_frame.f_locals)
@@ -174,7 +174,7 @@ def test_an_interrupted_keyring_leaves_no_trace_of_the_key(backend):
 
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "keyring", None)
-    assert "pip install keyring" in credentials.remember(ApiKey(KEY), HOME)
+    assert "pip install keyring" in credentials.save_to_keyring(ApiKey(KEY), HOME)
     monkeypatch.setattr(credentials, "find_spec", lambda _: None)
     assert credentials.keyring_state() == "missing"
 
@@ -189,7 +189,7 @@ def test_a_keyring_that_can_keep_nothing_is_unusable(backend):
 def test_making_a_key_never_fails_and_checking_it_does(odd):
     key = ApiKey(odd)
     with pytest.raises(ww.InvalidInputError) as caught:
-        key.check()
+        key.validate()
     assert caught.value.field == "api_key"
     with pytest.raises(ww.InvalidInputError):
         ww.Wonda(odd)

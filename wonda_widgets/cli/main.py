@@ -361,7 +361,9 @@ def _sandbox(options: argparse.Namespace) -> int:
 def _login(options: argparse.Namespace) -> int:
     state = credentials.keyring_state()
     if state == "missing":
-        return _complain(f"keyring is not installed. Install it with: {credentials.EXTRA}")
+        return _complain(
+            f"keyring is not installed. Install it with: {credentials.INSTALL_COMMAND}"
+        )
     if state == "unusable":
         return _complain(
             "This computer has no keyring that could keep a key. Set WONDA_API_KEY instead."
@@ -378,7 +380,7 @@ def _login(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     found = [path for path in journal.files() if path.is_file()]
-    has_key = credentials.is_marked()
+    has_key = credentials.has_marker()
     if not found and not has_key:
         print("There is nothing to forget: neither a journal nor a key is kept on this computer.")
         return 0

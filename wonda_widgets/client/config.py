@@ -131,7 +131,11 @@ def shared_client(cls: Any, settings: ClientSettings) -> Any:
     InvalidInputError
         If its journal is not on this computer: with an empty one, all would be made again.
     """
-    key = (cls, settings, None if settings.is_sandbox else credentials.in_use(settings.base_url))
+    key = (
+        cls,
+        settings,
+        None if settings.is_sandbox else credentials.current_fingerprint(settings.base_url),
+    )
     found = _shared.get(key)
     if found is not None:
         return found

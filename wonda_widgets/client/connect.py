@@ -67,12 +67,12 @@ def disconnect() -> None:
 def ask(*, keyring: bool, base_url: str | None) -> bool:
     """Do what `connect` does; gives whether the key is kept where it was to be."""
     address = normalize_base_url(
-        base_url or credentials.address_of_environment() or DEFAULT_BASE_URL
+        base_url or credentials.base_url_from_environment() or DEFAULT_BASE_URL
     )
     host = urlsplit(address).netloc
     key = _asked(f"Wonda API key for {host}: ")
-    if key is not None and not key.is_blank and not key.is_usual:
-        key.check()
+    if key is not None and not key.is_blank and not key.has_usual_format:
+        key.validate()
         print(
             "This does not look like a key (sk_ and 64 characters of 0 to 9 and a to f). "
             "Enter it once more to try it all the same, or nothing to stop."
@@ -81,18 +81,18 @@ def ask(*, keyring: bool, base_url: str | None) -> bool:
     if key is None or key.is_blank:
         print("No key was entered. Nothing was changed.")
         return False
-    key.check()
+    key.validate()
     account = _verified(key, address)
     credentials.connect(key, address)
     said = [f"Connected to {host}{f', plan {account.plan}' if account.plan else ''}."]
-    trouble = credentials.remember(key, address) if keyring else ""
+    trouble = credentials.save_to_keyring(key, address) if keyring else ""
     if keyring:
         said.append(
             f"The key was not kept for next time: {trouble}"
             if trouble
             else "The key is in this computer's keyring for next time."
         )
-    if variable := credentials.variable():
+    if variable := credentials.key_variable():
         said.append(f"But {variable} is set and comes first: unset it to use this key.")
     print(printable(" ".join(said)))
     return not trouble
@@ -114,7 +114,7 @@ def _asked(prompt: str) -> ApiKey | None:
         with warnings.catch_warnings():
             # Before `getpass` would show what is typed, it warns.
             warnings.simplefilter("error", getpass.GetPassWarning)
-            return credentials.pasted(getpass.getpass(prompt))
+            return credentials.wrap_pasted(getpass.getpass(prompt))
     except EOFError:
         return None
     except KeyboardInterrupt:

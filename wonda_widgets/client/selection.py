@@ -29,7 +29,7 @@ SANDBOX_VARIABLE = "WONDA_SANDBOX_URL"
 
 def has_key() -> bool:
     """Whether there is a key: in the environment, of `connect`, or in the keyring."""
-    return credentials.variable() is not None or credentials.kept() is not None
+    return credentials.key_variable() is not None or credentials.saved_key() is not None
 
 
 class ClientChoice(NamedTuple):

@@ -201,7 +201,7 @@ def _binary() -> str:
 
 def _run(command: Sequence[str], timeout: float) -> str:
     """What it printed."""
-    key = credentials.ApiKey(os.environ.get(credentials.variable() or ""))
+    key = credentials.ApiKey(os.environ.get(credentials.key_variable() or ""))
     if any(key.redact(part.encode()) != part.encode() for part in command):
         # Everybody on this computer can read the arguments of a process.
         raise InvalidInputError(

@@ -102,9 +102,9 @@ class AsyncWonda:
         journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        key = credentials.wrapped(api_key)
+        key = credentials.wrap(api_key)
         del api_key  # a traceback may print what a frame holds
-        key, address = credentials.find(key, base_url)
+        key, address = credentials.resolve(key, base_url)
         self.base_url = normalize_base_url(address or DEFAULT_BASE_URL)
         self.org = organization.choose(org)
         if journal is None and transport is not None:
@@ -281,7 +281,7 @@ class Wonda:
         journal: str | os.PathLike[str] | Journal | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        key = credentials.wrapped(api_key)
+        key = credentials.wrap(api_key)
         del api_key  # see above
         self._drive(
             AsyncWonda(

@@ -100,7 +100,7 @@ def _client(names: Mapping[str, Any]) -> AsyncWonda:
     own = names.get("wonda")
     if _is_client(own):
         return selection.as_async(own)
-    uses = credentials.in_use(), os.environ.get(organization.VARIABLE)
+    uses = credentials.current_fingerprint(), os.environ.get(organization.VARIABLE)
     if uses[0] is None:
         return selection.default()  # the sandbox, of which there is one
     if _own is None or _own[0] != uses or _own[1].is_closed:

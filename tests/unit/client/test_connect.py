@@ -23,7 +23,7 @@ WRONG = "sk_" + "0" * 64
 
 @pytest.fixture(autouse=True)
 def _disconnected(monkeypatch, tmp_path):
-    monkeypatch.setattr(credentials, "mark_path", lambda: tmp_path / "keyring")
+    monkeypatch.setattr(credentials, "marker_path", lambda: tmp_path / "keyring")
     yield
     credentials.forget()
 
@@ -105,11 +105,11 @@ def test_a_good_key_is_used_by_everything_made_afterwards(
 @pytest.mark.parametrize("answer", ["", "   ", '""', EOFError])
 def test_nothing_typed_changes_nothing(answer, service, typed, capsys):
     credentials.connect(ApiKey(KEY), os.environ["WONDA_BASE_URL"])
-    before = credentials.kept()
+    before = credentials.saved_key()
     typed(answer)
     ww.connect()
     assert capsys.readouterr().out == "No key was entered. Nothing was changed.\n"
-    assert credentials.kept() == before
+    assert credentials.saved_key() == before
     assert service.faults.arrived == []
 
 
@@ -119,7 +119,7 @@ def test_an_interrupt_goes_on_and_changes_nothing(service, typed):
         ww.connect()
     assert str(caught.value) == ""
     assert caught.value.__context__ is None
-    assert credentials.kept() is None
+    assert credentials.saved_key() is None
     assert service.faults.arrived == []
 
 
@@ -128,14 +128,14 @@ def test_a_key_that_is_refused_is_said_to_be_and_not_kept(typed, put, capsys):
     typed(WRONG)
     with pytest.raises(ww.AuthenticationError, match="refused and is not kept"):
         ww.connect(keyring=True)
-    assert (credentials.kept(), put) == (None, {})
+    assert (credentials.saved_key(), put) == (None, {})
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("answer", ["sk_ä", "two words", f"{KEY} {KEY}", f"sk_{KEY}\u200bx"])
 def test_what_cannot_be_a_key_is_not_sent(answer, service, typed):
     typed(answer)
-    with pytest.raises(ww.InvalidInputError, match="characters that no key has"):
+    with pytest.raises(ww.InvalidInputError, match="contains characters that no key has"):
         ww.connect()
     assert service.faults.arrived == []
 
@@ -166,7 +166,7 @@ def test_a_service_that_does_not_answer_gets_its_error_and_nothing_is_kept(fault
     typed(KEY)
     with pytest.raises(ww.WondaError):
         ww.connect()
-    assert credentials.kept() is None
+    assert credentials.saved_key() is None
 
 
 def test_a_redirect_does_not_get_the_key(service, typed, served):
@@ -235,11 +235,11 @@ def test_the_keyring_gets_it_only_if_asked(typed, put, capsys):
 
 @pytest.mark.usefixtures("service")
 def test_a_keyring_that_refuses_is_said_and_the_key_used(typed, monkeypatch, capsys):
-    monkeypatch.setattr(credentials, "remember", lambda *_: "It is locked.")
+    monkeypatch.setattr(credentials, "save_to_keyring", lambda *_: "It is locked.")
     typed(KEY)
     ww.connect(keyring=True)
     assert "not kept for next time: It is locked." in capsys.readouterr().out
-    assert credentials.kept() is not None
+    assert credentials.saved_key() is not None
 
 
 @pytest.mark.usefixtures("service")
@@ -257,7 +257,7 @@ def test_login_puts_it_into_the_keyring(typed, put, capsys):
 def test_login_fails_without_a_key_that_works(answer, typed, put, capsys):
     typed(answer)
     assert main.main(["login"]) == 1
-    assert (put, credentials.kept()) == ({}, None)
+    assert (put, credentials.saved_key()) == ({}, None)
     told = capsys.readouterr()
     assert (told.out + told.err).strip()
 

@@ -208,7 +208,7 @@ def test_doctor_reports_it_and_goes_on(monkeypatch, capsys, values, with_key):
         monkeypatch.setenv(name, value)
     if not with_key:
         monkeypatch.delenv("WONDA_API_KEY")
-        monkeypatch.setattr("wonda_widgets.credentials.kept", lambda *_: None)
+        monkeypatch.setattr("wonda_widgets.credentials.saved_key", lambda *_: None)
     status = main.main(["doctor"])
     printed = capsys.readouterr()
     for name in values:

@@ -106,9 +106,9 @@ def test_a_journal_without_a_place_warns(monkeypatch, variable):
 def test_the_rest_says_what_it_lacks():
     assert user_directories.home_folder() is None
     assert journal.files() == []
-    assert credentials.kept() is None
-    assert not credentials.is_marked()
-    _, trouble = credentials._tried(lambda: credentials._mark("https://api.example"))
+    assert credentials.saved_key() is None
+    assert not credentials.has_marker()
+    _, trouble = credentials._attempt(lambda: credentials._write_marker("https://api.example"))
     assert trouble == "This user has no home folder."
     for system in ("linux", "darwin", "win32"):
         with pytest.MonkeyPatch.context() as patch:
@@ -132,7 +132,7 @@ def test_a_folder_that_may_not_be_opened_is_no_traceback(monkeypatch, tmp_path, 
     monkeypatch.setattr(Path, "glob", locked)
     monkeypatch.setattr(Path, "iterdir", locked)
     monkeypatch.delenv("WONDA_API_KEY", raising=False)
-    monkeypatch.setattr(credentials, "kept", lambda *_: None)
+    monkeypatch.setattr(credentials, "saved_key", lambda *_: None)
     assert journal.files() == []
     assert main.main(["doctor"]) == 0
     assert "journal.db" in capsys.readouterr().out

@@ -22,7 +22,9 @@ class AsyncAccounts:
     @on_package_loop
     async def instagram(self) -> list[InstagramAccount]:
         """List the Instagram accounts that can be published to; may be empty."""
-        return parse(await self._core.transport.get("/instagram/accounts"), AccountsReply).accounts
+        return parse(
+            await self._core.transport.get("/instagram/accounts"), AccountsResponse
+        ).accounts
 
     @on_package_loop
     async def organizations(self) -> list[Organization]:

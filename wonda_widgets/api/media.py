@@ -46,7 +46,7 @@ class AsyncMedia:
 
     def renew(self) -> None:
         """Keep only finished uploads, in a forked child."""
-        event_loop.drop_tasks(self._edits)
+        event_loop.keep_inherited(self._edits)
         self._edits = {key: work for key, work in self._edits.items() if work.done()}
 
     @on_package_loop
@@ -149,7 +149,7 @@ class MediaLibrary(Blocking[AsyncMedia]):
 
 
 def _read_reply(raw: Any) -> SubmitResult:
-    reply = parse(raw, UploadReply)
+    reply = parse(raw, UploadResponse)
     return SubmitResult(reply.media_id, reply=reply)
 
 

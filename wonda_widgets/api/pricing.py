@@ -37,7 +37,7 @@ class AsyncPricing:
 
     def renew(self) -> None:
         """Keep only the prices that are known, in a forked child."""
-        event_loop.drop_tasks(self._cache)
+        event_loop.keep_inherited(self._cache)
         self._cache = {key: entry for key, entry in self._cache.items() if entry[1].done()}
 
     @on_package_loop
@@ -64,7 +64,7 @@ class AsyncPricing:
             work = asyncio.get_running_loop().create_task(self._known(model, params))
             entry = self._cache[key] = (monotonic(), work)
         try:
-            return await event_loop.shielded(entry[1])
+            return await event_loop.shield(entry[1])
         except BaseException:
             self._cache.pop(key, None)
             raise

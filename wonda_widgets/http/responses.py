@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from ..errors import (
+    ERRORS_BY_STATUS,
     APIError,
     NotJSONError,
     RateLimitError,
@@ -68,16 +69,16 @@ class Response:
         """Whether the status is 3xx."""
         return httpx.codes.is_redirect(self.status)
 
-    def remove_key(self, removed_from: Callable[[bytes], bytes]) -> None:
+    def remove_key(self, redact: Callable[[bytes], bytes]) -> None:
         """Remove the key, should the service repeat it, also where JSON writes it as escapes."""
         self.headers = {
-            name: removed_from(value.encode()).decode(errors="replace")
+            name: redact(value.encode()).decode(errors="replace")
             for name, value in self.headers.items()
         }
-        content = removed_from(self.content)
+        content = redact(self.content)
         if b"\\" in content:
             with contextlib.suppress(ValueError, RecursionError):  # what is not JSON stays as it is
-                content = removed_from(msgspec.json.encode(decode_json(content)))
+                content = redact(msgspec.json.encode(decode_json(content)))
         self.content = content
 
 
@@ -145,7 +146,7 @@ def api_error(response: Response) -> APIError:
         "code": code if isinstance(code, str) else "",
         "request_id": response.headers.get("x-request-id"),
         "retry_after": retry_after(response.headers.get("retry-after", "")),
-        "by_service": isinstance(error, dict) and isinstance(code, str) and bool(code),
+        "from_service": isinstance(error, dict) and isinstance(code, str) and bool(code),
     }
     if cls is RateLimitError:
         defer = details.get("deferUntil") or body.get("deferUntil")
@@ -155,7 +156,7 @@ def api_error(response: Response) -> APIError:
 
 def error_class(status: int) -> type[APIError]:
     """Choose the exception for an HTTP status."""
-    return BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
+    return ERRORS_BY_STATUS.get(status, ServerError if status >= SERVER_ERROR else APIError)
 
 
 def decode_json(content: bytes) -> Any:

@@ -128,7 +128,7 @@ class Transport:
 
     def is_like(self, other: Transport) -> bool:
         """Whether both talk to the same service with the same key."""
-        return self.is_of_same_service(other) and self._key.is_like(other._key)
+        return self.is_of_same_service(other) and self._key.is_same_as(other._key)
 
     def time_limit(self, seconds: float = 0.0) -> float:
         """Give the seconds after which a POST of ordinary size has ended at the latest.
@@ -142,7 +142,7 @@ class Transport:
 
     def without_key(self, data: bytes) -> bytes:
         """Remove the key from `data`, should it be there."""
-        return self._key.removed_from(data)
+        return self._key.redact(data)
 
     @property
     def closed(self) -> bool:
@@ -280,7 +280,7 @@ class Transport:
                         problem = error
                         break
                 problem = refusal = api_error(response)
-                wait = refusal.retry_after if refusal.by_service else math.inf
+                wait = refusal.retry_after if refusal.from_service else math.inf
             on_not_sent()
             if not await retries.delay(self._sleep, attempt, wait):
                 break
@@ -399,7 +399,7 @@ class Transport:
             raise asyncio.CancelledError
         if isinstance(result, BaseException):
             raise result
-        result.remove_key(self._key.removed_from)
+        result.remove_key(self._key.redact)
         self.clock.read(result.headers.get("date", ""))
         return result
 
@@ -424,7 +424,7 @@ class Transport:
             found = parse(parse_json(response), OrganizationsResponse).organizations
         except (WondaError, NoResponseError):
             pass  # the refusal itself is raised, with general advice
-        problem.advising(organization.advice(self.org, found))
+        problem.with_hint(organization.advice(self.org, found))
 
 
 def _json(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -449,7 +449,7 @@ def _outcome(response: Response, operation: str, check: str) -> Any:
         error = api_error(response)
         status = response.status
         # A proxy may answer in place of the service, which may have taken the request.
-        by_proxy = not error.by_service and status not in NOT_PASSED_ON
+        by_proxy = not error.from_service and status not in NOT_PASSED_ON
         if status >= SERVER_ERROR or status == REQUEST_TIMEOUT or by_proxy:
             raise OutcomeUnknownError(operation, f"the answer was HTTP {status}", check)
         raise error

@@ -146,7 +146,7 @@ def log_unexpected(error: BaseException) -> None:
     if isinstance(error, RuntimeError) and "interpreter shutdown" in str(error):
         return  # a thread could not be started while the interpreter ends
     if not isinstance(error, (httpx.HTTPError, httpx.StreamError, OSError)):
-        logs.log_exception(_log, "A request failed unexpectedly", error=error, frames=False)
+        logs.log_exception(_log, "A request failed unexpectedly", error=error, attach_error=False)
 
 
 def _is_of_certificate(error: BaseException) -> bool:

@@ -123,7 +123,7 @@ def guard_for_name(name: str, body: Mapping[str, Any]) -> IdempotencyGuard:
     InvalidInputError
         If the name is empty or too long.
     """
-    plain = visible(name, "NFKC") if isinstance(name, str) else ""
+    plain = normalize_visible(name, "NFKC") if isinstance(name, str) else ""
     if not plain or len(name) > MAX_NAME_LENGTH:
         raise InvalidInputError(
             "once",

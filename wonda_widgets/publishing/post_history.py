@@ -43,7 +43,7 @@ class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
     caption: str | None = None
     product: str | None = None
     status: str | None = None
-    find_permalink: str | None = None
+    permalink: str | None = None
     job_id: str | None = None
     created_at: datetime | None = None
     scheduled_for: datetime | None = None  # of one that waits for its time

@@ -35,7 +35,7 @@ from hypothesis.stateful import (
 import wonda_widgets as ww
 from wonda_widgets.api import jobs as resources_jobs
 from wonda_widgets.api import publish
-from wonda_widgets.http import responses, transport
+from wonda_widgets.http import responses, service_clock
 from wonda_widgets.jobs import submission
 from wonda_widgets.jobs.job import Job
 from wonda_widgets.journal import entries, pruning
@@ -124,13 +124,13 @@ class Requests(RuleBasedStateMachine):
         self.running = 100.0
         self.starts = 0
         self.patch.setattr(time, "time", self.time_of_day)
-        for module in (responses, transport, duplicate_guard, publish, resources_jobs):
+        for module in (responses, service_clock, duplicate_guard, publish, resources_jobs):
             self.patch.setattr(module, "datetime", Now)
         self.patch.setattr(monotonic_clock, "seconds", lambda: self.running)
         self.patch.setattr(monotonic_clock, "clock_id", lambda: f"start {self.starts}")
         self.patch.setattr(Job, "_start", lambda _job: None)  # asked only when a rule says so
         self.patch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
-        self.patch.setattr(submission, "CLOSING", 0.01)
+        self.patch.setattr(submission, "CLOSE_TIMEOUT", 0.01)
         self.clients: dict[str, ww.Wonda] = {}
         self.wishes: Counter[str] = Counter()
         self.dismissed: Counter[tuple[str, str]] = Counter()

@@ -137,7 +137,7 @@ def act(page: Page, camera: Camera) -> None:
     while not page.locator("img.wonda-image[src]").is_visible():
         camera.shoot(450, after=450)
     camera.shoot(1800, after=600)
-    camera.press("Make it a JPEG")
+    camera.press("Convert to JPEG")
     page.get_by_text("This image was changed.").wait_for()
     camera.shoot(900)
     page.get_by_role("textbox", name="Caption").fill("Made with Wonda")

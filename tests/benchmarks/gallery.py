@@ -292,7 +292,7 @@ def fill(path: Path, count: int) -> None:
     noise = Image.effect_noise((256, 320), 60).convert("RGB")
     buffer = BytesIO()
     noise.save(buffer, "JPEG", quality=55)
-    with sqlite3.connect(path.with_name(path.name + thumbnails.SUFFIX)) as file:
+    with sqlite3.connect(path.with_name(path.name + thumbnails.FILE_SUFFIX)) as file:
         for number in range(count - 1_500, count):
             # Each is a file of its own: what comes after a JPEG's end is not looked at.
             data = buffer.getvalue() + os.urandom(16)

@@ -80,11 +80,13 @@ def _lives(folder: str, batches: int) -> list[float]:
         for number in range(BATCH):
             name = f"00000000-0000-4000-8000-{batch:06}{number:06}"
             body = {"model": "m", "prompt": f"A quiet harbour at dawn, number {number}"}
-            intent, _ = kept.begin(base, "inference", json.dumps(body).encode()).result()
-            kept.sent(intent).result()
-            kept.accepted(intent, name).result()
+            intent, _ = kept.begin_request(base, "inference", json.dumps(body).encode()).result()
+            kept.mark_sent(intent).result()
+            kept.mark_accepted(intent, name).result()
             for word in WORDS:
-                kept.heard(base, "inference", name, Snapshot(status=word, raw=_reply(name, word)))
+                kept.update_status(
+                    base, "inference", name, Snapshot(status=word, raw=_reply(name, word))
+                )
         kept.recent(base, 1).result()  # all is written
         found.append((time.process_time() - began) / BATCH)
     kept.close()

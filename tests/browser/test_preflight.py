@@ -79,7 +79,7 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     trial.get_by_role("button", name="Crop and use").dblclick()
     expect(checks).to_contain_text("This image was changed.")
     expect(checks).not_to_contain_text("too tall")
-    checks.get_by_role("button", name="Make it a JPEG").dblclick()
+    checks.get_by_role("button", name="Convert to JPEG").dblclick()
     expect(checks).not_to_contain_text("This is a PNG.")
     assert len(posts(sandbox, "media/upload")) == 4
 

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 import wonda_widgets as ww
 
 CELL = """import wonda_widgets as ww
-import wonda_widgets.publishing.duplicate_guard
-wonda_widgets.publishing.duplicate_guard.grace = lambda _record: 2
+import wonda_widgets.publishing.outcome_check
+wonda_widgets.publishing.outcome_check.grace_seconds = lambda _record: 2
 wonda = ww.Wonda({key!r}, base_url={base_url!r})
 studio = ww.Studio(wonda, prompt="A quiet harbour", caption="Made with Wonda")
 studio"""

@@ -20,7 +20,7 @@ import time
 
 import wonda_widgets as ww
 from wonda_widgets.jobs import polling
-from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.publishing import outcome_check
 
 IMAGES = 3  # of each kernel
 LONGEST = 0.6  # seconds that a kernel lives, or as many as one takes here for all it does
@@ -31,7 +31,9 @@ GRACE = 1.0  # seconds
 def main() -> None:
     key, base_url, journal, kills, seed = sys.argv[1:]
     polling.FIRST_INTERVAL = 0.01
-    duplicate_guard.grace = lambda _record: GRACE  # the service answers within milliseconds here
+    outcome_check.grace_seconds = lambda _record: (
+        GRACE
+    )  # the service answers within milliseconds here
     chance = random.Random(int(seed))
     killed = begun = 0
 

@@ -25,7 +25,7 @@ from posting_service import EARLIER
 
 import wonda_widgets as ww
 from wonda_widgets.jobs import polling
-from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.publishing import outcome_check
 
 BASE = "https://wonda.example.test/api/v1"
 PUBLISH, GENERATE = "/publish/instagram", "/image/generate"
@@ -106,7 +106,7 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     monkeypatch.setattr(polling, "FIRST_INTERVAL", 0.001)
 
 
@@ -155,7 +155,7 @@ def test_a_crash_at_each_write_loses_no_job_and_posts_nothing_twice(tmp_path, la
         # The process is gone; whoever asks for its requests is another one.
         service.lose = None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("wonda_widgets.journal.entries._token", (0, ""))
+            patch.setattr("wonda_widgets.journal.entries._process_token", (0, ""))
             with kernel(service, path) as after:
                 known = listed(after)
                 for job_id, asked in service.jobs.items():
@@ -182,7 +182,7 @@ class Kernels(RuleBasedStateMachine):
         self.numbers = itertools.count()
         self.asked = []
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+        self.patch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
         self.patch.setattr(polling, "FIRST_INTERVAL", 0.001)
         self.wonda = kernel(self.service, self.path)
 
@@ -227,7 +227,7 @@ class Kernels(RuleBasedStateMachine):
     @rule()
     def restart(self):
         self.wonda.close()
-        self.patch.setattr("wonda_widgets.journal.entries._token", (0, ""))
+        self.patch.setattr("wonda_widgets.journal.entries._process_token", (0, ""))
         self.wonda = kernel(self.service, self.path)
 
     @rule(writes=st.integers(1, 6), kept=st.booleans())
@@ -239,7 +239,7 @@ class Kernels(RuleBasedStateMachine):
         self.publish(None, 0, 0)
         self.attempt(self.wonda.close)
         dying.close()
-        self.patch.setattr("wonda_widgets.journal.entries._token", (0, ""))
+        self.patch.setattr("wonda_widgets.journal.entries._process_token", (0, ""))
         self.wonda = kernel(self.service, self.path)
 
     @invariant()

@@ -11,7 +11,7 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.publishing import outcome_check
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT
 
 ACCOUNT = INSTAGRAM_ACCOUNT["instagramAccountId"]
@@ -36,7 +36,7 @@ KERNEL = textwrap.dedent(
 
 @pytest.fixture
 def world(served, tmp_path, monkeypatch, quick_polls):  # noqa: ARG001
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     sandbox, base_url = served(seconds=0.05)
     path = tmp_path / "journal.db"
     clients = []

@@ -39,7 +39,7 @@ from wonda_widgets.http import responses, service_clock
 from wonda_widgets.jobs import submission
 from wonda_widgets.jobs.job import Job
 from wonda_widgets.journal import entries, pruning
-from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.publishing import outcome_check
 from wonda_widgets.utils import event_loop, monotonic_clock
 
 from .service import (
@@ -124,7 +124,7 @@ class Requests(RuleBasedStateMachine):
         self.running = 100.0
         self.starts = 0
         self.patch.setattr(time, "time", self.time_of_day)
-        for module in (responses, service_clock, duplicate_guard, publish, resources_jobs):
+        for module in (responses, service_clock, outcome_check, publish, resources_jobs):
             self.patch.setattr(module, "datetime", Now)
         self.patch.setattr(monotonic_clock, "seconds", lambda: self.running)
         self.patch.setattr(monotonic_clock, "clock_id", lambda: f"start {self.starts}")
@@ -199,7 +199,7 @@ class Requests(RuleBasedStateMachine):
         self.let_pass(60.0)
         self.starts += 1
         self.running = 5.0
-        self.patch.setattr(entries, "_token", (0, ""))
+        self.patch.setattr(entries, "_process_token", (0, ""))
         for name in KERNELS:
             self.start(name)
 
@@ -241,7 +241,7 @@ class Requests(RuleBasedStateMachine):
             (record.body.get("caption") or "") == caption
             and record.state not in {"refused", "absent", *but}
             and not (record.ended and record.status in {"failed", "canceled"})
-            for record in journal._records("kind='publish'", ()).result()
+            for record in journal._find("kind='publish'", ()).result()
         )
 
     @rule(name=kernels, fate=fates, caption=captions, how=ways, later=delays, world=worlds)
@@ -306,9 +306,9 @@ class Requests(RuleBasedStateMachine):
 
     def judge(self, wonda, intent, finding):
         """Nothing that was accepted is called absent, and nothing absent is called posted."""
-        [record] = wonda._async._core.journal._records("intent=?", (intent,)).result()
+        [record] = wonda._async._core.journal._find("intent=?", (intent,)).result()
         made = [each for each in self.service.effects if each.job_id == record.job_id]
-        if finding.posted is False and record.taken and record.job_id:
+        if finding.posted is False and record.was_accepted and record.job_id:
             assert made[0].status(self.service.now) in {"failed", "canceled"}
         if finding.posted is True and made:
             assert made[0].status(self.service.now) == "succeeded"
@@ -382,7 +382,7 @@ class Requests(RuleBasedStateMachine):
     def what_was_accepted_is_never_absent(self):
         for name in ("one", "elsewhere"):
             journal = self.clients[name]._async._core.journal
-            for record in journal._records("taken AND state='absent'", ()).result():
+            for record in journal._find("taken AND state='absent'", ()).result():
                 made = [each for each in self.service.effects if each.job_id == record.job_id]
                 failed = made and made[0].status(self.service.now) in {"failed", "canceled"}
                 assert failed or record.intent in self.said, record

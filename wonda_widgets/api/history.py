@@ -131,7 +131,7 @@ class AsyncHistory:
             made = _made(record.body, snapshot_of(record, GENERATION), *about)
         except NoMediaError:
             return None
-        at = datetime.fromtimestamp(record.asked_at, UTC)
+        at = datetime.fromtimestamp(record.requested_at, UTC)
         own = {"made_at": at, "made_by": record.process}
         return msgspec.structs.replace(made, **own, **msgspec.structs.asdict(marks))
 
@@ -194,10 +194,10 @@ class AsyncHistory:
         seconds : float
             Between looks.
         """
-        seen = await asyncio.wrap_future(self._core.journal.version())
+        seen = await asyncio.wrap_future(self._core.journal.data_version())
         while True:
             await asyncio.sleep(seconds)
-            now = await asyncio.wrap_future(self._core.journal.version())
+            now = await asyncio.wrap_future(self._core.journal.data_version())
             if now != seen:
                 seen = now
                 listener()
@@ -256,8 +256,8 @@ class AsyncHistory:
         """
         some = list(images)
         self._core.transport.check_open()
-        written = self._core.journal.stories
-        read = await asyncio.wrap_future(written.of(self._core.journal_key, some))
+        written = self._core.journal.image_events
+        read = await asyncio.wrap_future(written.read(self._core.journal_key, some))
         return timeline.timelines(some, read, await self._named(timeline.account_ids(read)))
 
     async def _named(self, account_ids: set[str]) -> dict[str, str]:
@@ -337,7 +337,7 @@ class AsyncHistory:
         # Where there is no id, its address or its job tells one image from another.
         own = image.media.media_id or image.media.url or image.job_id
         key = self._core.journal_key, own
-        return await self._core.thumbnails.of(key, lambda: self.original(image))
+        return await self._core.thumbnails.get(key, lambda: self.original(image))
 
     @on_package_loop
     async def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:

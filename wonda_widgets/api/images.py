@@ -105,7 +105,7 @@ class AsyncImages:
             If the service refused it.
         """
         body = to_json_values(request_body(model, prompt, params, attachment_media_ids))
-        budget = budgets.of(budget)
+        budget = budgets.as_budget(budget)
         if once is not None:
             return await self._asked_once(once, body, budget)
         if budget is None:
@@ -147,7 +147,7 @@ class AsyncImages:
                 return await (ask() if budget is None else self._priced(budget, ask))
             except DuplicateRequestError as standing:
                 earlier = standing.record
-            if not earlier.sending:
+            if not earlier.is_sending:
                 break
             await asyncio.sleep(
                 RECHECK_SECONDS
@@ -179,7 +179,7 @@ class AsyncImages:
             try:
                 return await work()
             except UnpricedError as unpriced:
-                await budget.learn(self._core.journal_key, unpriced.bodies, self._estimate)
+                await budget.fetch_prices(self._core.journal_key, unpriced.bodies, self._estimate)
 
     async def _estimate(self, body: Mapping[str, Any]) -> Estimate:
         return await self._pricing.estimate(
@@ -275,11 +275,11 @@ class AsyncImages:
         """
         from ..matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts need it
 
-        batches = self._core.journal.batches
+        batches = self._core.journal.saved_plans
         found = []
         for batch in await asyncio.wrap_future(batches.unfinished(self._core.journal_key, days)):
-            records = await asyncio.wrap_future(batches.cells(batch.id))
-            if any(record.under_way for record in records.values()):
+            records = await asyncio.wrap_future(batches.cell_entries(batch.id))
+            if any(record.is_active for record in records.values()):
                 continue
             with contextlib.suppress(msgspec.MsgspecError, InvalidInputError):
                 asked = msgspec.json.decode(batch.plan, type=MatrixRequest)

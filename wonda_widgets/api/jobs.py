@@ -44,7 +44,7 @@ class AsyncJobs:
     @property
     def trouble(self) -> str:
         """What is wrong with the journal's file, in a sentence; empty if nothing is."""
-        return self._core.journal.trouble
+        return self._core.journal.problem
 
     @on_package_loop
     async def recent(self, limit: int = 50) -> list[Job]:
@@ -85,7 +85,7 @@ class AsyncJobs:
         return [
             record
             for record in found[::-1]
-            if not record.sending and not record.elsewhere and not _waits(record, now)
+            if not record.is_sending and not record.is_owned_elsewhere and not _waits(record, now)
             if _since(record) > since
         ]
 
@@ -132,12 +132,12 @@ class AsyncJobs:
         self._core.transport.check_open()
         if unknown.intent:
             journal = self._core.journal
-            for record in await asyncio.wrap_future(journal.of_intent(unknown.intent)):
-                entries.check_sent(record)
-            if await asyncio.wrap_future(journal.dismissed(unknown.intent)):
+            for record in await asyncio.wrap_future(journal.find_by_intent(unknown.intent)):
+                entries.require_not_sending(record)
+            if await asyncio.wrap_future(journal.mark_dismissed(unknown.intent)):
                 return
-            for record in await asyncio.wrap_future(journal.of_intent(unknown.intent)):
-                entries.check_undecided(record)
+            for record in await asyncio.wrap_future(journal.find_by_intent(unknown.intent)):
+                entries.require_undecided(record)
 
     def attach(self, kind: Kind, job_id: str) -> Job:
         """Follow a job by its id, whoever submitted it.
@@ -168,7 +168,7 @@ class AsyncJobs:
             return living
         # An entry in the journal says what was asked. The loop never waits for it, and nobody
         # waits for long, because another process may have locked the file.
-        reading = self._core.journal.of_job(self._core.journal_key, kind, job_id)
+        reading = self._core.journal.find_by_job(self._core.journal_key, kind, job_id)
         if not event_loop.on_loop():
             with contextlib.suppress(TimeoutError):
                 known = event_loop.wait_for_result(reading, JOURNAL_TIMEOUT)
@@ -186,7 +186,7 @@ class AsyncJobs:
 def _since(record: JournalEntry) -> float:
     """When it began to matter: a scheduled post at its time, all else when it was asked for."""
     due = parse_timestamp(record.body.get("scheduledAt"))
-    return max(record.asked_at, due.timestamp() if due else 0.0)
+    return max(record.requested_at, due.timestamp() if due else 0.0)
 
 
 def _waits(record: JournalEntry, now: datetime) -> bool:

@@ -26,14 +26,20 @@ from ..models import (
     find_permalink,
     parse,
 )
-from ..publishing import duplicate_guard, posting_time, scheduled_posts
-from ..publishing.earlier_keys import earlier_names
+from ..publishing import (
+    dedupe_keys,
+    duplicate_guard,
+    outcome_check,
+    posting_time,
+    scheduled_posts,
+)
+from ..publishing.former_keys import former_keys
 from ..publishing.limits import (
-    MAX_ALT_TEXT,
-    MAX_CAPTION,
-    WITHOUT_ALT_TEXT,
-    check_length,
-    check_slides,
+    MAX_ALT_TEXT_LENGTH,
+    MAX_CAPTION_LENGTH,
+    PRODUCTS_WITHOUT_ALT_TEXT,
+    check_slide_count,
+    check_text_length,
 )
 from ..utils import plain_values
 from .blocking import Blocking, blocking
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
 
     from ..jobs.job import Job
     from ..journal.entries import JournalEntry
-    from ..publishing.duplicate_guard import Finding
+    from ..publishing.outcome_check import Finding
     from ..publishing.scheduled_posts import ScheduledPost
 
 PUBLISHING = Operation(
@@ -139,8 +145,8 @@ class AsyncPublish:
         try:
             return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
         except PermissionDeniedError as error:
-            if due is not None and error.code == scheduled_posts.FEATURE_OFF:
-                error.with_hint(scheduled_posts.NO_SCHEDULING)
+            if due is not None and error.code == scheduled_posts.FEATURE_DISABLED:
+                error.with_hint(scheduled_posts.NO_SCHEDULING_HINT)
             raise
 
     @on_package_loop
@@ -207,10 +213,10 @@ class AsyncPublish:
         self, operation: Operation, body: dict[str, Any], **allowed: bool
     ) -> duplicate_guard.DuplicatePostGuard:
         """Give what keeps a post from being made twice."""
-        same_as = await duplicate_guard.dedupe_key(self._core, body)
-        also = await earlier_names(self._core, body, same_as)
+        dedupe_key = await dedupe_keys.dedupe_key(self._core, body)
+        former = await former_keys(self._core, body, dedupe_key)
         return duplicate_guard.DuplicatePostGuard(
-            self._core, operation, body, same_as, also=also, **allowed
+            self._core, operation, body, dedupe_key, former_keys=former, **allowed
         )
 
     @on_package_loop
@@ -266,7 +272,7 @@ class AsyncPublish:
         APIError, ServiceUnreachableError
             If the history cannot be read.
         """
-        return await duplicate_guard.check(self._core, PUBLISHING, await self._record(unknown))
+        return await outcome_check.check(self._core, PUBLISHING, await self._record(unknown))
 
     @on_package_loop
     async def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
@@ -285,17 +291,17 @@ class AsyncPublish:
         journal, written = self._core.journal, False
         while not written:
             record = await self._record(unknown)
-            entries.check_sent(record)
+            entries.require_not_sending(record)
             if posted:
                 written = await asyncio.wrap_future(
-                    journal.posted(record.intent, None, record.job_id, entries.SAID_BY_PERSON)
+                    journal.mark_posted(record.intent, None, record.job_id, entries.SAID_BY_PERSON)
                 )
                 continue
             if not await self._is_job_lost(record):
                 record = await self._record(unknown)
-                entries.check_undecided(record)
+                entries.require_undecided(record)
             # Not noted if anything happened since that was read.
-            written = await asyncio.wrap_future(journal.absent(record))
+            written = await asyncio.wrap_future(journal.mark_absent(record))
 
     async def _is_job_lost(self, record: JournalEntry) -> bool:
         """Ask after the job of a post that has not ended; whether the service knows none."""
@@ -310,7 +316,9 @@ class AsyncPublish:
     async def _record(self, unknown: Job | OutcomeUnknownError) -> JournalEntry:
         intent = getattr(unknown, "intent", None)
         self._core.transport.check_open()
-        found = await asyncio.wrap_future(self._core.journal.of_intent(intent)) if intent else []
+        found = (
+            await asyncio.wrap_future(self._core.journal.find_by_intent(intent)) if intent else []
+        )
         if not found or found[0].kind != "publish":
             raise InvalidInputError(
                 "unknown",
@@ -377,12 +385,12 @@ def _body(
         )
     _check_account(instagram_account_id)
     kind = plain_values.optional_text("product", "The product", product)
-    said = _text("alt_text", alt_text, MAX_ALT_TEXT)
+    said = _text("alt_text", alt_text, MAX_ALT_TEXT_LENGTH)
     body = {
         "mediaId": plain_values.to_plain(media_id),
         "instagramAccountId": plain_values.to_plain(instagram_account_id),
-        "caption": _text("caption", caption, MAX_CAPTION),
-        "altText": None if kind in WITHOUT_ALT_TEXT else said,
+        "caption": _text("caption", caption, MAX_CAPTION_LENGTH),
+        "altText": None if kind in PRODUCTS_WITHOUT_ALT_TEXT else said,
         "product": kind,
     }
     return {name: value for name, value in body.items() if value is not None}
@@ -399,7 +407,7 @@ def _carousel(
             "A carousel takes a list of media ids.",
             "Pass [image.media.media_id for image in images].",
         )
-    check_slides(len(slides))
+    check_slide_count(len(slides))
     if len(set(slides)) < len(slides):
         raise InvalidInputError(
             "media_ids", "An image is in this carousel twice.", "Leave one of the two out."
@@ -408,7 +416,7 @@ def _carousel(
     body = {
         "mediaIds": slides,
         "instagramAccountId": plain_values.to_plain(instagram_account_id),
-        "caption": _text("caption", caption, MAX_CAPTION),
+        "caption": _text("caption", caption, MAX_CAPTION_LENGTH),
     }
     return {name: value for name, value in body.items() if value is not None}
 
@@ -434,5 +442,5 @@ def _job_id(post: ScheduledPost | Job | str) -> str:
 def _text(field: str, given: str | None, most: int) -> str | None:
     """A text that goes with a post."""
     found = plain_values.optional_text(field, f"The {field.replace('_', ' ')}", given)
-    check_length(field, found, most)
+    check_text_length(field, found, most)
     return found

@@ -23,7 +23,8 @@ from ..client import connect, selection
 from ..client.wonda_client import Wonda
 from ..errors import InvalidInputError, WondaError, console_text
 from ..http import network_settings, organization
-from ..journal import database, journal
+from ..journal import file_access, journal, location, recovery
+from ..journal.database import JournalWarning
 from ..utils import new_files
 from ..utils.version import __version__
 
@@ -224,7 +225,7 @@ def _served_sandbox(environment: dict[str, str], folder: str) -> Iterator[dict[s
         if not address:
             raise RuntimeError("the sandbox did not start; see the lines above")
         journal_file = str(Path(folder) / "journal.db")
-        yield {selection.SANDBOX_VARIABLE: address, journal.PATH_VARIABLE: journal_file}
+        yield {selection.SANDBOX_VARIABLE: address, location.PATH_VARIABLE: journal_file}
     finally:
         _end(process)
 
@@ -379,7 +380,7 @@ def _login(options: argparse.Namespace) -> int:
 
 
 def _forget(options: argparse.Namespace) -> int:
-    found = [path for path in journal.files() if path.is_file()]
+    found = [path for path in location.journal_files() if path.is_file()]
     has_key = credentials.has_marker()
     if not found and not has_key:
         print("There is nothing to forget: neither a journal nor a key is kept on this computer.")
@@ -431,15 +432,15 @@ def _doctor() -> int:
     for name, oldest in FRONT_ENDS.items():
         print(f"  {name:<12} {_front_end(name, oldest)}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", database.JournalWarning)  # it is printed below
+        warnings.simplefilter("ignore", JournalWarning)  # it is printed below
         kept = journal.Journal()
     file = kept.path
     print(f"Journal\n  file         {file or 'none: in memory'}")
-    if file is None and kept.trouble:
-        print(f"  problem      {kept.trouble}")
-    if file is not None and (why := database.unwritable(file)):
+    if file is None and kept.problem:
+        print(f"  problem      {kept.problem}")
+    if file is not None and (why := file_access.unwritable_reason(file)):
         print(f"  problem      it cannot be written: {why}")
-    for damaged in database.damaged_copies(file) if file else ():
+    for damaged in recovery.damaged_files(file) if file else ():
         print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
     print("Network")
     wrong = network_settings.problems()

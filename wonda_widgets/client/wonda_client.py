@@ -22,8 +22,8 @@ from ..http import organization
 from ..http.base_url import DEFAULT_BASE_URL, normalize_base_url
 from ..http.transport import Transport
 from ..jobs.core import Core, on_package_loop
-from ..journal.database import MEMORY
 from ..journal.journal import Journal
+from ..journal.schema import MEMORY
 from ..models import Account, Capabilities, parse
 from ..utils import event_loop, open_clients
 from . import config
@@ -197,7 +197,7 @@ class AsyncWonda:
         """Whether both are the same account with the same journal, so that one does for both."""
         mine, theirs = self._core, other._core
         return mine is theirs or (
-            mine.transport.is_like(theirs.transport) and mine.journal.is_like(theirs.journal)
+            mine.transport.is_like(theirs.transport) and mine.journal.is_same_as(theirs.journal)
         )
 
     def is_of_same_service(self, other: AsyncWonda) -> bool:

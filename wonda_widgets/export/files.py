@@ -63,7 +63,7 @@ async def export(
             case ".csv":
                 return await event_loop.to_thread(write, target, _csv(images).encode(CSV))
             case ".json":
-                rows = [image.unchanged_row() for image in images]
+                rows = [image.raw_row() for image in images]
                 return await event_loop.to_thread(write, target, _json(rows))
             case ".html":
                 return await storyboard(images, target)
@@ -118,7 +118,7 @@ async def _folder(
             else:
                 file = await event_loop.to_thread(_write_original, files, folder, image, data)
                 made["file"] = file.name
-            return flat_row({}, image.unchanged_row().items(), made)
+            return flat_row({}, image.raw_row().items(), made)
 
     work = [asyncio.create_task(one(image)) for image in images]
     try:
@@ -159,7 +159,7 @@ def _json(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _csv(images: list[GeneratedImage]) -> str:
-    rows = [image.unchanged_row() for image in images]
+    rows = [image.raw_row() for image in images]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)

@@ -165,11 +165,11 @@ def timelines(
     accounts : dict
         Names by account id, as far as they are known.
     """
-    by_intent = {record.intent: record for record in read.asked}
-    by_job = {record.job_id: record for record in read.asked}
+    by_intent = {record.intent: record for record in read.generations}
+    by_job = {record.job_id: record for record in read.generations}
     edits: dict[str, list[JournalEntry]] = defaultdict(list)
     posts: dict[str, list[JournalEntry]] = defaultdict(list)
-    for record in read.after:
+    for record in read.later:
         if record.kind == "upload":
             edits[_edit_of(record)].append(record)
         elif record.state not in NEVER:
@@ -184,12 +184,12 @@ def timelines(
         about = {post.intent: post for each in whose for post in posts.get(each, ())}
         return ImageTimeline(
             image=image,
-            asked_at=utc_time(record.asked_at) if record else image.made_at,
-            moments=tuple(read.moments.get(record.intent, ())) if record else (),
+            asked_at=utc_time(record.requested_at) if record else image.made_at,
+            moments=tuple(read.status_changes.get(record.intent, ())) if record else (),
             changes=tuple(changes),
             posts=tuple(
-                _post(each, read.moments.get(each.intent, ()), accounts)
-                for each in sorted(about.values(), key=lambda post: post.asked_at)
+                _post(each, read.status_changes.get(each.intent, ()), accounts)
+                for each in sorted(about.values(), key=lambda post: post.requested_at)
             ),
         )
 
@@ -198,7 +198,7 @@ def timelines(
 
 def account_ids(read: EventRows) -> set[str]:
     """The accounts that were posted to."""
-    found = {str(each.body.get("instagramAccountId") or "") for each in read.after}
+    found = {str(each.body.get("instagramAccountId") or "") for each in read.later}
     return found - {""}
 
 
@@ -235,7 +235,7 @@ def _changes(media_id: str, edits: Mapping[str, list[JournalEntry]]) -> Iterator
                 of=of,
                 operations=operations,
                 since_original=(*before, *operations),
-                at=utc_time(record.asked_at),
+                at=utc_time(record.requested_at),
             )
             waiting.append((made, change.since_original))
             yield change
@@ -247,7 +247,7 @@ def _post(
     body = record.body
     account_id = str(body.get("instagramAccountId") or "")
     state = _state(record)
-    ended = parse_timestamp(_text(record.reply, "finishedAt"))
+    ended = parse_timestamp(_text(record.response, "finishedAt"))
     if ended is None and state == "posted":
         ended = next((moment.at for moment in moments if moment.status == DONE), None)
     return TimelinePost(
@@ -259,20 +259,20 @@ def _post(
         product=_text(body, "product"),
         state=state,
         permalink=find_permalink({"permalink": record.permalink}),
-        asked_at=utc_time(record.asked_at),
+        asked_at=utc_time(record.requested_at),
         ended_at=ended,
         scheduled_for=parse_timestamp(
-            _text(body, "scheduledAt") or _text(record.reply, "scheduledFor")
+            _text(body, "scheduledAt") or _text(record.response, "scheduledFor")
         ),
     )
 
 
 def _state(record: JournalEntry) -> PostState:
-    if record.state == "posted" or (record.status == DONE and not record.unknown):
+    if record.state == "posted" or (record.status == DONE and not record.is_unknown):
         return "posted"
     if record.ended:  # also one of which a person has taken note
         return "canceled" if record.status == "canceled" else "failed"
-    if record.state == "dismissed" or record.unknown:
+    if record.state == "dismissed" or record.is_unknown:
         return "unknown"
     return "scheduled" if record.status == "scheduled" else "on its way"
 

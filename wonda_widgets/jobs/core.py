@@ -140,7 +140,7 @@ class Core:
 
         def on_status(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
-                self.journal.heard(self.journal_key, kind, job_id, snapshot)
+                self.journal.update_status(self.journal_key, kind, job_id, snapshot)
             if snapshot.status == "succeeded":
                 self._ended_runs[kind, model()] += 1
                 if kind == "inference":
@@ -176,7 +176,7 @@ class Core:
     @staticmethod
     def entry(entry: JournalEntry, operation: Operation) -> JobEntry:
         """Give what a live job learns from its journal entry."""
-        return JobEntry(entry.body, entry.intent, entry.asked_at, snapshot_of(entry, operation))
+        return JobEntry(entry.body, entry.intent, entry.requested_at, snapshot_of(entry, operation))
 
     def revived(self, entry: JournalEntry, operation: Operation) -> Job:
         """Give the job of a journal entry; it is polled again if it has not ended."""
@@ -184,7 +184,7 @@ class Core:
         options: dict[str, Any] = {
             "request": entry.body,
             "intent": entry.intent,
-            "submitted_at": entry.asked_at,
+            "submitted_at": entry.requested_at,
             "snapshot": snapshot_of(entry, operation),
             "attached": True,
         }
@@ -206,7 +206,7 @@ class Core:
 
     async def _note(self, kind: Kind, job_id: str, raw: dict[str, Any]) -> Snapshot:
         snapshot = Snapshot(**snapshot_fields(kind, raw, parse(raw, JobResponse)))
-        heard = self.journal.heard(self.journal_key, kind, job_id, snapshot)
+        heard = self.journal.update_status(self.journal_key, kind, job_id, snapshot)
         await asyncio.wrap_future(heard)
         return snapshot
 
@@ -226,7 +226,7 @@ class Core:
         return await event_loop.shield(reading)
 
     async def _read_stats(self, kind: Kind, model: str | None) -> DurationStats | None:
-        read = self.journal.images.ended(self.journal_key, kind, model)
+        read = self.journal.images.recent_successes(self.journal_key, kind, model)
         entries = await asyncio.wrap_future(read)
         # The time until a scheduled post is due says nothing about how long posting takes.
         unscheduled = [entry for entry in entries if not entry.body.get("scheduledAt")]

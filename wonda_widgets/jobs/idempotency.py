@@ -1,6 +1,6 @@
 """Idempotency keys: a request with a key is made once, in whichever process.
 
-    Journal.begin ──> no entry with this key ──> it is sent
+    Journal.begin_request ──> no entry with this key ──> it is sent
              └──────> `DuplicateRequestError` ──> if it is being sent: check again, else: its job
 
 The key is kept in the journal, not sent. For posts there is more to check; see
@@ -42,21 +42,23 @@ class IdempotencyGuard:
 
     Parameters
     ----------
-    same_as : str
+    dedupe_key : str
         Its key in the journal.
-    also : tuple of str
+    former_keys : tuple of str
         Keys of the same request from earlier versions.
-    for_good : bool
+    include_failed : bool
         Whether an earlier request counts also if it failed. The service does not say that failed
         images are free, so only a person may have one made again.
     """
 
     repeat = False
 
-    def __init__(self, same_as: str, *, also: tuple[str, ...] = (), for_good: bool = True) -> None:
-        self.same_as = same_as
-        self.also = also
-        self.for_good = for_good
+    def __init__(
+        self, dedupe_key: str, *, former_keys: tuple[str, ...] = (), include_failed: bool = True
+    ) -> None:
+        self.dedupe_key = dedupe_key
+        self.former_keys = former_keys
+        self.include_failed = include_failed
 
     async def settle(self, earlier: JournalEntry) -> None:
         """Refuse: the request was made before.
@@ -86,7 +88,7 @@ def require_writable_journal(journal: Journal, field: str, so: str, otherwise: s
     ------
     InvalidInputError
     """
-    trouble = journal.trouble
+    trouble = journal.problem
     if trouble:
         raise InvalidInputError(field, f"{so[0].upper()}{so[1:]}.", f"{trouble} {otherwise}")
 
@@ -134,7 +136,7 @@ def guard_for_name(name: str, body: Mapping[str, Any]) -> IdempotencyGuard:
     # The key of earlier versions, which compared each character.
     exact = former_fingerprint(body)
     before = (f"once:{_short_hash(name.strip())}:{exact}",) if exact else ()
-    return IdempotencyGuard(f"once:{_short_hash(plain)}:{requested}", also=before)
+    return IdempotencyGuard(f"once:{_short_hash(plain)}:{requested}", former_keys=before)
 
 
 def _short_hash(text: str) -> str:

@@ -26,7 +26,7 @@ def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
     if entry.state == "posted":
         return Snapshot(status="succeeded", permalink=entry.permalink)
     if entry.job_id is None:
-        reason = BEING_SENT if entry.sending else entry.reason or NO_ANSWER
+        reason = BEING_SENT if entry.is_sending else entry.reason or NO_ANSWER
         error = OutcomeUnknownError(
             operation.name, reason, operation.check, intent=entry.intent, kind=operation.kind
         )
@@ -41,9 +41,9 @@ def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
 def recorded_reply(entry: JournalEntry, default: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
     """Give the service's last reply; `default` if there is none."""
     with contextlib.suppress(UnexpectedReplyError):
-        if entry.reply:
-            reply = parse(entry.reply, JobResponse)
-            fields = snapshot_fields(entry.kind, entry.reply, reply)
+        if entry.response:
+            reply = parse(entry.response, JobResponse)
+            fields = snapshot_fields(entry.kind, entry.response, reply)
             return msgspec.structs.replace(default, **fields)
     return default
 
@@ -52,4 +52,4 @@ def seconds_taken(entry: JournalEntry, snapshot: Snapshot) -> float:
     """Give how long an ended job took, by the service's own times if it gives them."""
     if snapshot.created_at and snapshot.finished_at:
         return max(0.0, (snapshot.finished_at - snapshot.created_at).total_seconds())
-    return max(0.0, entry.told_at - entry.asked_at)
+    return max(0.0, entry.updated_at - entry.requested_at)

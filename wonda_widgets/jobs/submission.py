@@ -97,20 +97,20 @@ class DuplicateGuard(Protocol):
 
     Attributes
     ----------
-    same_as : str
+    dedupe_key : str
         The name by which the journal recognizes the request.
-    also : tuple of str
+    former_keys : tuple of str
         Names of the same request from earlier versions.
     repeat : bool
         Whether a person wants it once more.
-    for_good : bool
+    include_failed : bool
         Whether an earlier request counts also if it failed.
     """
 
-    same_as: str
-    also: tuple[str, ...]
+    dedupe_key: str
+    former_keys: tuple[str, ...]
     repeat: bool
-    for_good: bool
+    include_failed: bool
 
     async def settle(self, earlier: JournalEntry) -> None:
         """Find out what became of the same request; raises if it stands in the way."""
@@ -162,7 +162,7 @@ class Submitter:
             Sent as a form instead of `body`.
         once : DuplicateGuard, optional
         guard : callable, optional
-            See `Journal.begin`.
+            See `Journal.begin_request`.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class Submitter:
         await asyncio.gather(*late, return_exceptions=True)
         # The next kernel finds what is known of them.
         with contextlib.suppress(ClosedError, TimeoutError):
-            written = asyncio.wrap_future(self._journal.written())
+            written = asyncio.wrap_future(self._journal.flush())
             await asyncio.wait_for(written, JOURNAL_CLOSE_TIMEOUT)
 
     async def _submit(
@@ -236,16 +236,16 @@ class Submitter:
             try:
                 await once.look()
             except BaseException as error:
-                written = self._journal.refused(intent, f"not sent: {_reason(error)}")
+                written = self._journal.mark_refused(intent, f"not sent: {_reason(error)}")
                 if isinstance(error, WondaError):
                     await _noted(written)
                 raise
         result = await self._send(operation, body, read, files, intent)
         # Whoever holds the job finds it in the journal, too.
         await _noted(
-            self._journal.posted(intent, find_permalink(result.reply), None)
+            self._journal.mark_posted(intent, find_permalink(result.reply), None)
             if result.final
-            else self._journal.accepted(intent, result.id, result.status)
+            else self._journal.mark_accepted(intent, result.id, result.status)
         )
         return result._replace(intent=intent)
 
@@ -263,9 +263,9 @@ class Submitter:
         async def before_send() -> None:
             nonlocal may_have_arrived
             # As late as possible: later checks look for what was made since this moment.
-            noted = self._journal.sent(intent, self._transport.clock.now)
+            noted = self._journal.mark_sent(intent, self._transport.clock.now)
             if not await asyncio.wrap_future(noted):
-                reason = self._journal.trouble or "This was settled meanwhile."
+                reason = self._journal.problem or "This was settled meanwhile."
                 raise WondaError(f"Nothing was sent. {reason}", "Then ask again.")
             may_have_arrived = True
 
@@ -287,21 +287,21 @@ class Submitter:
         except OutcomeUnknownError as error:
             error.intent, error.kind = intent, operation.kind
             taken = isinstance(error, UnreadableOutcomeError)
-            await _noted(self._journal.unknown(intent, error.reason, taken=taken))
+            await _noted(self._journal.mark_unknown(intent, error.reason, was_accepted=taken))
             raise
         except WondaError as error:
             # Awaited, as above, so that the next try finds it settled, in whichever kernel.
-            await _noted(self._journal.refused(intent, _reason(error)))
+            await _noted(self._journal.mark_refused(intent, _reason(error)))
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
                 if not may_have_arrived:  # it waited for its turn, or for the next try
-                    self._journal.refused(intent, f"not sent: {NOT_SENT}")
+                    self._journal.mark_refused(intent, f"not sent: {NOT_SENT}")
                     raise
-                self._journal.unknown(intent, NO_ANSWER_YET)
+                self._journal.mark_unknown(intent, NO_ANSWER_YET)
         except Exception as error:
             if not may_have_arrived:  # for example, the journal's disk failed
-                self._journal.refused(intent, f"not sent: {_reason(error)}")
+                self._journal.mark_refused(intent, f"not sent: {_reason(error)}")
             raise
         # Raised here, so that it does not hold what was canceled.
         raise OutcomeUnknownError(
@@ -333,15 +333,15 @@ class Submitter:
                 guard(connection)
 
         while True:
-            begun = self._journal.begin(
+            begun = self._journal.begin_request(
                 self._transport.journal_key,
                 operation.kind,
                 text,
-                once.same_as if once else "",
-                also=once.also if once else (),
-                repeat=once.repeat if once else False,
-                for_good=once.for_good if once else False,
-                answer_limit=self._transport.time_limit(operation.seconds),
+                once.dedupe_key if once else "",
+                former_keys=once.former_keys if once else (),
+                allow_repeat=once.repeat if once else False,
+                include_failed=once.include_failed if once else False,
+                response_timeout=self._transport.time_limit(operation.seconds),
                 guard=guarded,
             )
             try:
@@ -360,7 +360,7 @@ class Submitter:
         intent, earlier = begun.result()
         if earlier is None:
             with contextlib.suppress(ClosedError, RuntimeError):  # the interpreter ends
-                self._journal.refused(intent, f"not sent: {NOT_SENT}")
+                self._journal.mark_refused(intent, f"not sent: {NOT_SENT}")
 
 
 async def _noted(written: Future[Any]) -> None:

@@ -1,1 +1,1 @@
-"""The journal: a SQLite file with what was asked of the service and what came back."""
+"""The journal: a SQLite file that records each request to the service and its outcome."""

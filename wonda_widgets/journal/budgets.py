@@ -1,8 +1,7 @@
-"""What images may cost together, whichever kernel makes them.
+"""Limit what images may cost in total, across all kernels that share a journal.
 
-What was asked for since a moment is counted from the journal, which all kernels on it
-share, within the transaction that notes the next request. So two who ask at the same
-moment do not both have what is left for one.
+Spending is summed up from the journal, in the transaction that records the next request. So two
+kernels cannot both spend the last of a budget.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 
     from ..models import Estimate
 
-    Price = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
+    PriceEstimator = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
 
-MOST = 1_000_000_000.0  # US dollars
-SHORT = 100  # characters of a parameter that may set a price; longer ones are texts
+MAX_USD = 1_000_000_000.0
+MAX_PARAM_LENGTH = 100  # characters; longer parameters are texts, which do not affect a price
 
-#: What was asked for whose entries are gone: how often when, by what its price depends on.
+#: Deleted requests, which still count: what their prices depend on, and how many there were when.
 MIGRATION = """
     CREATE TABLE priced (
         id INTEGER PRIMARY KEY,
@@ -45,23 +44,23 @@ MIGRATION = """
     ) WITHOUT ROWID
     """
 
-#: All but what certainly cost nothing. A failed job counts: nothing says that it was free.
-COSTS = "kind='inference' AND state NOT IN ('refused', 'absent')"
+#: Every request that may cost something. A failed job counts: the service does not say it is free.
+MAY_COST = "kind='inference' AND state NOT IN ('refused', 'absent')"
 
 
-def of(given: Budget | float | None) -> Budget | None:
-    """Give a budget of what was passed: a number is so many US dollars a day.
+def as_budget(value: Budget | float | None) -> Budget | None:
+    """Convert an amount in US dollars into a daily budget.
 
     Raises
     ------
     InvalidInputError
-        If it is no amount of money.
+        If it is not an amount of money.
     """
-    return given if given is None or isinstance(given, Budget) else Budget(given)
+    return value if value is None or isinstance(value, Budget) else Budget(value)
 
 
 class UnpricedError(Exception):
-    """Something was asked for whose price is not known yet."""
+    """Prices are needed that are not known yet; `bodies` are the requests to price."""
 
     def __init__(self, bodies: list[dict[str, Any]]) -> None:
         super().__init__("prices are missing")
@@ -69,23 +68,23 @@ class UnpricedError(Exception):
 
 
 class Budget:
-    """US dollars that may be spent on images, by all kernels of one journal.
+    """Limit how much all kernels that share a journal may spend on images.
 
-    What was asked for is counted, by the service's estimates; a failed image counts too,
-    because the service does not say that it was free.
+    Spending is the service's estimate for each request. A failed image counts too, because the
+    service does not say that it is free.
 
     Parameters
     ----------
     usd : float
-        US dollars; any number, a `decimal.Decimal` or one of an array, too.
+        US dollars; also a `decimal.Decimal` or a NumPy number.
     since : datetime.datetime, optional
-        From when on, not later than now; without a zone, by this computer's. Without it: each
-        day anew.
+        Start of the period, not later than now. Without a time zone, this computer's zone
+        applies. Without `since`, the budget applies to each day.
 
     Raises
     ------
     InvalidInputError
-        If it is no amount of money, or no time.
+        If `usd` is not an amount of money, or `since` not a time.
 
     Examples
     --------
@@ -94,16 +93,17 @@ class Budget:
 
     def __init__(self, usd: float, since: datetime | None = None) -> None:
         usd = plain_values.to_plain(usd)
-        number = isinstance(usd, int | float) and not isinstance(usd, bool)
-        if not number or not 0 <= usd <= MOST:
-            said = f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."
-            raise InvalidInputError("budget", said)
-        nothing = since is not None and plain_values.is_missing(since)  # NaT is a datetime, too
-        if nothing or (since is not None and not isinstance(since, datetime)):
-            raise InvalidInputError("since", f"since is a datetime, not {since!r}.")
+        is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
+        if not is_number or not 0 <= usd <= MAX_USD:
+            raise InvalidInputError(
+                "budget", f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."
+            )
+        is_missing = since is not None and plain_values.is_missing(since)  # NaT is a datetime
+        if is_missing or (since is not None and not isinstance(since, datetime)):
+            raise InvalidInputError("since", f"since must be a datetime, not {since!r}.")
         self.usd = float(usd)
         self.since = since
-        # By the API's address, too: one budget may serve clients of several services.
+        # One budget may serve clients of several services, so the address is part of the key.
         self._prices: dict[tuple[str, str], float] = {}
 
     def __repr__(self) -> str:
@@ -111,102 +111,124 @@ class Budget:
         return f"<Budget ${self.usd:.2f}{since}>"
 
     def guard(self, base_url: str, body: Mapping[str, Any]) -> Callable[[sqlite3.Connection], None]:
-        """Give what refuses one more request, within the journal's own transaction.
+        """Return a function that refuses one more request if it exceeds the budget.
 
-        It raises `UnpricedError`, and `InvalidInputError` where too little is left.
+        The journal calls it within its transaction. It raises `UnpricedError` if prices are
+        missing, and `InvalidInputError` if too little is left.
         """
-        own = base_url, _key(body)
+        key = base_url, _price_key(body)
 
-        def refuse(connection: sqlite3.Connection) -> None:
-            self._check_begun()
+        def check(connection: sqlite3.Connection) -> None:
+            self._require_started()
             spent = self.spent(connection, base_url)
-            if own not in self._prices:
+            if key not in self._prices:
                 raise UnpricedError([dict(body)])
-            price, left = self._prices[own], self.usd - spent
+            price, left = self._prices[key], self.usd - spent
             if price > left + 1e-9:
                 raise InvalidInputError(
                     "budget",
-                    f"This image costs about ${price:.2f}, and ${max(0.0, left):.2f} of the "
+                    f"This image costs about ${price:.2f}, but only ${max(0.0, left):.2f} of the "
                     f"${self.usd:.2f} budget is left.",
-                    "Choose something cheaper, or ask whoever set the budget.",
+                    "Choose a cheaper image, or ask for a larger budget.",
                 )
 
-        return refuse
+        return check
 
     def spent(self, connection: sqlite3.Connection, base_url: str) -> float:
-        """US dollars, about, that were asked for.
+        """Estimate how many US dollars were spent at a service in this budget's period.
 
         Raises
         ------
         UnpricedError
         """
-        within = (base_url, self._begins())
+        since = (base_url, self._starts_at())
         rows = connection.execute(
             f"SELECT body, count(*) AS times FROM request WHERE base_url=? AND asked_at>=?"  # noqa: S608
-            f" AND {COSTS} GROUP BY body UNION ALL"
+            f" AND {MAY_COST} GROUP BY body UNION ALL"
             " SELECT body, sum(times) FROM priced JOIN cost ON cost.priced=priced.id"
             " WHERE base_url=? AND asked_at>=? GROUP BY body",
-            (*within, *within),
+            (*since, *since),
         ).fetchall()
-        asked = [(json.loads(row["body"]), row["times"]) for row in rows]
-        keyed = [((base_url, _key(body)), body, int(times)) for body, times in asked]
+        requests = [(json.loads(row["body"]), int(row["times"])) for row in rows]
+        keyed = [((base_url, _price_key(body)), body, count) for body, count in requests]
         missing = {key: body for key, body, _ in keyed if key not in self._prices}
         if missing:
             raise UnpricedError(list(missing.values()))
-        return sum((self._prices[key] * times for key, _, times in keyed), 0.0)
+        return sum((self._prices[key] * count for key, _, count in keyed), 0.0)
 
-    def _begins(self) -> float:
-        """When it begins, seconds since 1970."""
-        return (self.since or today()).timestamp()
+    def _starts_at(self) -> float:
+        """Return the start of the period in seconds since 1970."""
+        return (self.since or start_of_day()).timestamp()
 
-    def _check_begun(self) -> None:
-        """Refuse to spend before it begins: that would not be counted.
+    def _require_started(self) -> None:
+        """Refuse to spend before the period starts, because that would not be counted.
 
         Raises
         ------
         InvalidInputError
         """
-        if clock.time() < self._begins():
+        if clock.time() < self._starts_at():
             raise InvalidInputError(
                 "budget",
-                f"This budget begins on {self.since:%d %b %Y at %H:%M:%S}, which is still to come "
+                f"This budget starts on {self.since:%d %b %Y at %H:%M:%S}, which is in the future "
                 "by this computer’s clock.",
                 "Check the clock, or pass an earlier since=.",
             )
 
-    async def learn(self, base_url: str, bodies: list[dict[str, Any]], price: Price) -> None:
-        """Ask the service at `base_url` what some requests cost.
+    async def fetch_prices(
+        self, base_url: str, bodies: list[dict[str, Any]], estimate: PriceEstimator
+    ) -> None:
+        """Fetch what requests cost at the service, and remember it.
+
+        Parameters
+        ----------
+        base_url : str
+            The API's address.
+        bodies : list of dict
+            Requests.
+        estimate : callable
+            Fetches the price of one request.
 
         Raises
         ------
         InvalidInputError
-            If the service tells no price: within a budget nothing is made blindly.
+            If the service has no price for one of them.
         APIError, ServiceUnreachableError
         """
         for body in bodies:
             try:
-                usd = (await price(body)).usd
-            except (BadRequestError, NotFoundError):  # it is offered no more
+                usd = (await estimate(body)).usd
+            except (BadRequestError, NotFoundError):  # the model is no longer offered
                 usd = None
             if usd is None or not 0 <= usd < math.inf:
                 raise InvalidInputError(
                     "budget",
-                    f"The service tells no price for {body.get('model')}, so it is not known what "
-                    "is left of the budget.",
-                    "Choose another model; if it was used before, ask whoever set the budget.",
+                    f"The service has no price for {body.get('model')}, so it is not known what is "
+                    "left of the budget.",
+                    "Choose another model. If the model was used before, start a new budget.",
                 )
-            self._prices[base_url, _key(body)] = usd
+            self._prices[base_url, _price_key(body)] = usd
 
 
-def keep_costs(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
-    """Count what entries cost that are about to go; `inside` selects their intents."""
+def save_costs(connection: sqlite3.Connection, intents: str, values: tuple[Any, ...]) -> None:
+    """Count requests that are about to be deleted, so that they stay part of what was spent.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+    intents : str
+        A SELECT of the intents to delete.
+    values : tuple
+        Its parameters.
+    """
     rows = connection.execute(
-        f"SELECT base_url, asked_at, body FROM request WHERE {COSTS} AND json_valid(body)"  # noqa: S608
-        f" AND intent IN ({inside})",
+        f"SELECT base_url, asked_at, body FROM request WHERE {MAY_COST} AND json_valid(body)"  # noqa: S608
+        f" AND intent IN ({intents})",
         values,
     ).fetchall()
     for row in rows:
-        priced = (row["base_url"], json.dumps(_priced(json.loads(row["body"])), sort_keys=True))
+        factors = json.dumps(_price_factors(json.loads(row["body"])), sort_keys=True)
+        priced = (row["base_url"], factors)
         connection.execute("INSERT OR IGNORE INTO priced (base_url, body) VALUES (?,?)", priced)
         connection.execute(
             "INSERT INTO cost SELECT id, ?, 1 FROM priced WHERE base_url=? AND body=?"
@@ -215,22 +237,27 @@ def keep_costs(connection: sqlite3.Connection, inside: str, values: tuple[Any, .
         )
 
 
-def _priced(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the price of a request depends on; not its texts, of which a ledger would grow."""
-    params = body.get("params")
-    params = params if isinstance(params, dict) else {}
-    short = {name: each for name, each in params.items() if len(json.dumps(each)) <= SHORT}
-    return {"model": body.get("model"), "params": short}
-
-
-def today() -> datetime:
-    """When this day began, by this computer's zone."""
+def start_of_day() -> datetime:
+    """Return when the current day started in this computer's time zone."""
     return datetime.combine(datetime.now().astimezone().date(), time.min).astimezone()
 
 
-def _key(body: Mapping[str, Any]) -> str:
-    """What a price depends on: the model and its parameters."""
-    priced = _priced(body)
-    # As the journal gives it, where every name of a member is a text.
-    read = json.loads(json.dumps([priced["model"], priced["params"]]))
-    return msgspec.json.encode(read, order="sorted").decode()
+def _price_factors(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the price of a request depends on: model and short parameters.
+
+    Texts are left out, so that the counts of deleted requests stay small.
+    """
+    params = body.get("params")
+    params = params if isinstance(params, dict) else {}
+    short = {
+        name: value for name, value in params.items() if len(json.dumps(value)) <= MAX_PARAM_LENGTH
+    }
+    return {"model": body.get("model"), "params": short}
+
+
+def _price_key(body: Mapping[str, Any]) -> str:
+    """Return a key that is equal for requests with the same price."""
+    factors = _price_factors(body)
+    # A round trip through JSON turns every member name into a string, as in the journal.
+    decoded = json.loads(json.dumps([factors["model"], factors["params"]]))
+    return msgspec.json.encode(decoded, order="sorted").decode()

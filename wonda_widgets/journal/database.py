@@ -1,17 +1,16 @@
-"""A SQLite file that never stops work: one thread, several processes, damage set aside.
+"""A SQLite database that stays available when its file does not.
 
-All SQL runs on one thread of its own, so that neither the main thread nor the
-package's loop ever waits for a disk or for another process's lock; work is done
-in the order in which it was given.
+All SQL runs on one dedicated thread, in the order in which it was submitted. So neither the main
+thread nor the package's event loop waits for a disk or for another process's lock.
 
-What goes wrong with the file is told once and then worked around:
+Problems with the file are reported once (`JournalWarning`) and handled:
 
-- **locked by another process**: work waits until it is free, however long that takes;
-- **damaged**: it is set aside under another name, kept, and a new one is begun;
-- **a full disk, missing rights**: what can be read of it is copied to memory, and work
-  goes on there. As soon as the file can be written again, what was noted meanwhile is
-  written into it, and work goes on with the file;
-- **written by a newer version, on a file system without locks**: as above, but to the end.
+- **locked by another process**: work waits until the lock is released;
+- **damaged**: the file is renamed and kept, and a new one is started;
+- **full disk, missing permissions**: what can be read of the file is copied to memory, and work
+  continues there. When the file can be written again, the changes are merged into it;
+- **written by a newer version, or on a file system without locks**: work continues in memory
+  until the process ends.
 """
 
 from __future__ import annotations
@@ -19,95 +18,70 @@ from __future__ import annotations
 import atexit
 import concurrent.futures
 import contextlib
-import glob
 import logging
 import os
-import re
 import sqlite3
-import stat
-import tempfile
 import threading
 import time
 import warnings
 import weakref
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import ClosedError
 from ..utils import event_loop
+from . import file_access, recovery
+from .recovery import NewerSchemaError, NoFileLocksError
+from .schema import run_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .schema import Schema
 
 T = TypeVar("T")
 
-MEMORY = ":memory:"
-BUSY = 1.0  # seconds that one try waits for another process; SQLite cannot be interrupted in it
-PAUSE = 0.02  # seconds between such tries, because SQLite gives some of them up at once
-PATIENCE = 5.0  # seconds of waiting for another process after which that is said
-LAST = 3.0  # seconds for which all that is left may wait when the interpreter ends
-LOOK = 1.0  # seconds between looks for damaged files
-IDLE = 20.0  # seconds after which it is tried although nobody asks for anything
-AGAIN = 15.0  # seconds after which a file that could not be written is tried again
-TRIES = 3
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
-#: What passes: a full disk, missing rights, a disk or network folder that does not answer.
-PASSING = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_PERM,
-)
+LOCK_RETRY_SECONDS = 0.02  # SQLite gives up on some locks without using its timeout
+LOCK_WARNING_SECONDS = 5.0  # how long to wait for a lock before warning
+EXIT_WAIT_SECONDS = 3.0  # how long pending work may wait for a lock at interpreter exit
+DAMAGE_CHECK_SECONDS = 1.0  # between checks for damaged files
+IDLE_RETRY_SECONDS = 20.0  # between retries of an unusable file while no work is submitted
+FILE_RETRY_SECONDS = 15.0  # between retries of an unusable file while work is submitted
+MAX_ATTEMPTS = 3
 
-_IN_MEMORY = (
-    "Work goes on in memory: what is asked from now on is unknown to other kernels, and forgotten "
-    "when this one ends. Another file can be named by WONDA_JOURNAL or journal=."
+_MEMORY_NOTICE = (
+    "Work continues in memory: other kernels do not see new requests, and they are forgotten when "
+    "this kernel ends. To use another file, set WONDA_JOURNAL or pass journal=."
 )
 
 _log = logging.getLogger(__name__)
-_told: set[Path] = set()  # files of which was said that others can read them, or are damaged
+_reported: set[Path] = set()  # exposed or damaged files that were warned about
 
 
 class JournalWarning(UserWarning):
-    """The journal's file cannot be used as it should be; work goes on."""
+    """The journal's file cannot be used as intended; work continues."""
 
 
-class _NewerError(sqlite3.OperationalError):
-    """The file has a schema of a later version of this package."""
-
-
-class _NoLocksError(sqlite3.OperationalError):
-    """The file's file system locks nothing, so that every lock seems to be another process's."""
-
-
-class Meanwhile(Protocol):
-    """How what was noted in memory comes into the file, once that can be written again."""
+class ChangeTracker(Protocol):
+    """Merges changes made in memory into the file once it can be written again."""
 
     def track(self, memory: sqlite3.Connection) -> None:
-        """Begin to note in memory which rows change there."""
+        """Start to record which rows change in memory."""
 
     def merge(self, memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
-        """Write these rows into the file, within a transaction."""
+        """Write the changed rows into the file, within a transaction."""
 
 
 class Database:
-    """A database that is always there, if need be in memory.
+    """Run SQL on a file, or in memory while the file cannot be used.
 
     Parameters
     ----------
     path : Path or None
-        None for memory.
-    migrations : sequence of str
-        SQL that leads from each schema version to the next; the first makes it.
-    probe : str
-        SQL that every sound file of the newest version takes.
-    functions : dict, optional
-        What that SQL calls: functions of one value by their names. Each gives always the same
-        for the same value.
-    meanwhile : Meanwhile, optional
-        Without it, what was noted in memory is lost when work goes on with the file.
+        None for a database in memory.
+    schema : Schema
+    changes : ChangeTracker, optional
+        Without it, changes made in memory are lost when the file can be used again.
     """
 
     _is_closed = False
@@ -115,37 +89,32 @@ class Database:
     def __init__(
         self,
         path: Path | None,
-        migrations: Sequence[str],
-        probe: str,
-        functions: Mapping[str, Callable[[Any], Any]] | None = None,
-        meanwhile: Meanwhile | None = None,
+        schema: Schema,
+        changes: ChangeTracker | None = None,
     ) -> None:
         self.path = path
-        self._meanwhile = meanwhile
-        self._left: Path | None = None  # the file for which memory stands in until it is usable
-        self._try_again = 0.0  # when that may be, by the monotonic clock
-        self._functions = dict(functions or {})
-        self._unusable = ""  # why work goes on in memory
-        self._damaged: list[Path] | None = None  # files that were set aside, as of the last look
-        self._looked = 0.0  # when that was, by the monotonic clock
-        self._migrations = migrations
-        self._probe = probe
-        self._fresh_start()
+        self._changes = changes
+        self._unusable_path: Path | None = None  # the file that memory replaces for now
+        self._next_file_retry = 0.0  # monotonic time
+        self._problem = ""  # why work continues in memory
+        self._damaged_files: list[Path] | None = None  # as of the last check
+        self._damage_checked_at = 0.0  # monotonic time
+        self._schema = schema
+        self._reset()
         self._pid = os.getpid()
         event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
-        """Begin anew in a forked child, which has not the thread and must not use the file."""
+        """Start over in a forked child, which must not use the parent's thread or connection."""
         self._pid = os.getpid()
         self._finalizer.detach()
-        event_loop.keep_inherited(
-            (self._open, self._thread)
-        )  # closing would end the parent's locks
+        # Closing the connection here would release the parent's locks.
+        event_loop.keep_inherited((self._connections, self._thread))
         is_closed = self._is_closed
-        if self._left is not None:  # what the parent has in memory is the parent's to write
-            self.path, self._left, self._unusable = self._left, None, ""
-        self._fresh_start()
-        # Nothing may be given to the new thread yet: a lock of its module is still held here.
+        if self._unusable_path is not None:  # the parent writes what is in its memory
+            self.path, self._unusable_path, self._problem = self._unusable_path, None, ""
+        self._reset()
+        # Submit nothing yet: the parent held a lock of `concurrent.futures` during the fork.
         self._is_closed = is_closed
 
     @property
@@ -154,220 +123,195 @@ class Database:
         return self._is_closed
 
     @property
-    def stands_in(self) -> bool:
-        """Whether memory stands in for a file that cannot be written at present."""
-        return self._left is not None
+    def is_replaced_by_memory(self) -> bool:
+        """Whether memory temporarily replaces a file that cannot be written."""
+        return self._unusable_path is not None
 
     @property
-    def trouble(self) -> str:
-        """What is wrong with the file, in a sentence; empty if nothing is.
+    def problem(self) -> str:
+        """What is wrong with the file, as sentences; empty if nothing is.
 
-        A damaged file that was set aside is trouble for each process, because the new one knows
-        nothing of what was posted and spent; until somebody moves that file.
+        A damaged file is a problem for each process until somebody moves it, because the new
+        file does not know what was posted and spent.
         """
         path = self.path
-        if self._unusable or path is None:
-            return self._unusable
-        # The loop never waits for a folder, so there it is as of the last work.
-        seen = self._damaged if event_loop.on_loop() else None
-        damaged = damaged_copies(path) if seen is None else seen
+        if self._problem or path is None:
+            return self._problem
+        # The event loop must not wait for a disk: there, use the result of the last check.
+        known = self._damaged_files if event_loop.on_loop() else None
+        damaged = recovery.damaged_files(path) if known is None else known
         if not damaged:
-            return self._unusable
+            return self._problem
         return (
-            f"The journal was damaged. It is kept as {damaged[-1]}; a new one was begun, which "
-            "does not know what was posted and spent before. Look at your account, then move that "
-            "file to another folder or delete it."
+            f"The journal was damaged and has been saved as {damaged[-1]}. The new journal does "
+            "not know what was posted and spent before. Check your account, then move that file "
+            "to another folder or delete it."
         )
 
-    def stay_in_memory(self, why: str) -> None:
-        """Say that there is no place for a file.
+    def report_no_path(self, reason: str) -> None:
+        """Warn that the file has no possible location, so that memory is used.
 
         Parameters
         ----------
-        why : str
-            As a part of a sentence.
+        reason : str
+            Part of a sentence.
         """
-        self._unusable = f"No file can be named for the journal ({why}). {_IN_MEMORY}"
-        self._warn(self._unusable)
+        self._problem = f"The journal has no usable location ({reason}). {_MEMORY_NOTICE}"
+        self._warn(self._problem)
 
-    def _fresh_start(self) -> None:
-        #: the open connection, where the finalizer finds it without keeping this alive
-        self._open: list[sqlite3.Connection] = []
-        # A connection that is left to the interpreter is a ResourceWarning as of Python 3.13.
-        self._finalizer = weakref.finalize(self, _close_all, self._open)
-        self._file: tuple[int, int] | None = None  # device and inode of the open file
+    def _reset(self) -> None:
+        # A list, so that the finalizer reaches the open connection without keeping `self` alive.
+        self._connections: list[sqlite3.Connection] = []
+        # As of Python 3.13, an unclosed connection is a ResourceWarning.
+        self._finalizer = weakref.finalize(self, _close_all, self._connections)
+        self._file_identity: tuple[int, int] | None = None  # device and inode of the open file
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
-        self._order = threading.Lock()  # what is given comes before the end, or is refused
+        self._submit_lock = threading.Lock()  # work is submitted before `close`, or refused
         self._is_closed = False
-        self._is_tried_again = False  # by a timer, and at the interpreter's end
-        self._waits_until: float | None = None  # set when the interpreter ends
+        self._has_retry_timer = False
+        self._exit_deadline: float | None = None  # monotonic time, set at interpreter exit
 
     @property
     def _connection(self) -> sqlite3.Connection | None:
-        return self._open[0] if self._open else None
+        return self._connections[0] if self._connections else None
 
     @_connection.setter
     def _connection(self, connection: sqlite3.Connection | None) -> None:
-        self._open[:] = [] if connection is None else [connection]
+        self._connections[:] = [] if connection is None else [connection]
 
-    # ------------------------------------------------------------ work
+    # ------------------------------------------------------------ submitting work
 
     def run(
         self, work: Callable[[sqlite3.Connection], T], *, writes: bool = True
     ) -> concurrent.futures.Future[T]:
-        """Have ``work(connection)`` done in one transaction, after what was given before.
+        """Run ``work(connection)`` in one transaction, after all work submitted before.
 
-        What `writes` cannot be canceled: it is a fact, whether or not anybody waits for it.
+        Parameters
+        ----------
+        work : callable
+        writes : bool
+            Whether it changes rows. Such work cannot be canceled: facts are recorded whether or
+            not anybody waits.
 
         Raises
         ------
         ClosedError
         """
-        if self._pid != os.getpid():  # a fork that ran no hooks, as of a C library
+        if self._pid != os.getpid():  # a C library may fork without running Python's hooks
             self.renew()
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
         if writes:
-            done.set_running_or_notify_cancel()
-        kind = "IMMEDIATE" if writes else "DEFERRED"
-        with self._order, contextlib.suppress(RuntimeError):  # the interpreter ends
+            future.set_running_or_notify_cancel()
+        mode = "IMMEDIATE" if writes else "DEFERRED"
+        with self._submit_lock, contextlib.suppress(RuntimeError):  # at interpreter exit
             if not self._is_closed:
-                self._thread.submit(self._settle, done, work, kind)
-                return done
+                self._thread.submit(self._complete, future, work, mode)
+                return future
         raise ClosedError("The journal is closed.", "Make a new client.")
 
     def close(self) -> None:
-        """Finish what was given, then close the file. Nobody waits for that."""
-        with self._order, contextlib.suppress(RuntimeError):  # the interpreter ends
+        """Finish pending work in the background, then close the file."""
+        with self._submit_lock, contextlib.suppress(RuntimeError):  # at interpreter exit
             if not self._is_closed:
-                self._thread.submit(self._finish)
+                self._thread.submit(self._shut_down)
             self._is_closed = True
 
-    # ------------------------------------------------------------ on its thread
+    # ------------------------------------------------------------ on the database thread
 
-    def _settle(
+    def _complete(
         self,
-        done: concurrent.futures.Future[T],
+        future: concurrent.futures.Future[T],
         work: Callable[[sqlite3.Connection], T],
-        kind: str,
+        mode: str,
     ) -> None:
-        if not done.running() and not done.set_running_or_notify_cancel():
+        if not future.running() and not future.set_running_or_notify_cancel():
             return
         try:
-            done.set_result(self._attempt(work, kind))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the one who waits is told
-            done.set_exception(error)
-        del done  # which holds the error, which holds this frame
+            future.set_result(self._run_with_recovery(work, mode))
+        except BaseException as error:  # noqa: BLE001 - the waiting caller gets every error
+            future.set_exception(error)
+        del future  # break the cycle: future, error, traceback, this frame
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
-        if self._left is not None:
-            self._come_back()
-        fault: Exception | None = None
-        faults = 0
-        since = time.monotonic()
-        said = False
+    def _run_with_recovery(self, work: Callable[[sqlite3.Connection], T], mode: str) -> T:
+        if self.is_replaced_by_memory:
+            self._return_to_file()
+        failure: Exception | None = None
+        failures = 0
+        started = time.monotonic()
+        has_warned = False
         while True:
             try:
-                if fault is not None:
-                    self._work_around(fault, last=faults >= TRIES)
-                    fault = None
-                self._look()
-                return self._transaction(work, kind)
+                if failure is not None:
+                    self._recover(failure, is_last_attempt=failures >= MAX_ATTEMPTS)
+                    failure = None
+                self._check_for_damage()
+                return self._transaction(work, mode)
             except (sqlite3.DatabaseError, OSError) as error:
-                if self.path is None or _is_ours(error):
+                if self.path is None or recovery.is_caller_error(error):
                     raise
-                if _code(error) not in LOCKED:
-                    fault, faults = error, faults + 1
+                if recovery.error_code(error) not in recovery.LOCKED_CODES:
+                    failure, failures = error, failures + 1
                     continue
-            if not self._may_wait():
+            if not self._may_wait_for_lock():
                 raise ClosedError("The interpreter ended while another process locked the journal.")
-            if not said and time.monotonic() - since >= PATIENCE:
-                said = True
-                if _knows_locks(self.path.parent):
-                    self._warn(_waiting(self.path))
+            if not has_warned and time.monotonic() - started >= LOCK_WARNING_SECONDS:
+                has_warned = True
+                if recovery.supports_locks(self.path.parent):
+                    self._warn(
+                        f"Another program has locked the journal {self.path}. Requests are not "
+                        "sent until it is released. Close programs that have the file open, such "
+                        "as a database viewer."
+                    )
                 else:
-                    self._go_to_memory(_NoLocksError("its file system does not support locks"))
-            time.sleep(PAUSE)
+                    self._fall_back_to_memory(
+                        NoFileLocksError("its file system does not support locks")
+                    )
+            time.sleep(LOCK_RETRY_SECONDS)
 
-    def _look(self) -> None:
-        """Look for damaged files that were set aside, for whoever asks on the loop."""
+    def _check_for_damage(self) -> None:
+        """Refresh the list of damaged files, which `problem` uses on the event loop."""
         now = time.monotonic()
-        if self.path is not None and (self._damaged is None or now - self._looked >= LOOK):
-            self._damaged, self._looked = damaged_copies(self.path), now
+        if self.path is not None and (
+            self._damaged_files is None or now - self._damage_checked_at >= DAMAGE_CHECK_SECONDS
+        ):
+            self._damaged_files = recovery.damaged_files(self.path)
+            self._damage_checked_at = now
 
-    def _may_wait(self) -> bool:
-        """Whether there is time left to wait for another process.
+    def _may_wait_for_lock(self) -> bool:
+        """Return whether there is time left to wait for a lock.
 
-        There is, until the interpreter ends: it waits for this thread.
+        At interpreter exit, the interpreter waits for this thread, so the time is limited.
         """
-        if self._waits_until is None:
+        if self._exit_deadline is None:
             try:
-                self._thread.submit(_nothing)  # which is refused as of then
+                self._thread.submit(_nothing)  # raises as of interpreter exit
             except RuntimeError:
-                self._waits_until = time.monotonic() + LAST
-        return self._waits_until is None or time.monotonic() < self._waits_until
+                self._exit_deadline = time.monotonic() + EXIT_WAIT_SECONDS
+        return self._exit_deadline is None or time.monotonic() < self._exit_deadline
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], T], kind: str) -> T:
-        return _in_transaction(self._connected(), work, kind)
+    def _transaction(self, work: Callable[[sqlite3.Connection], T], mode: str) -> T:
+        return run_transaction(self._connect(), work, mode)
 
-    def _connected(self) -> sqlite3.Connection:
-        # The file may have been deleted or set aside by another process meanwhile.
-        if self._connection is not None and self._file != self._identity():
+    def _connect(self) -> sqlite3.Connection:
+        # Another process may have deleted or renamed the file.
+        if self._connection is not None and self._file_identity != recovery.file_identity(
+            self.path
+        ):
             self._disconnect()
         if self._connection is None:
-            self._connection = self._opened(self.path)
-            self._file = self._identity()
+            self._connection = self._open_connection(self.path)
+            self._file_identity = recovery.file_identity(self.path)
         return self._connection
 
-    def _identity(self) -> tuple[int, int] | None:
-        if self.path is None:
-            return None
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _opened(self, path: Path | None) -> sqlite3.Connection:
+    def _open_connection(self, path: Path | None) -> sqlite3.Connection:
         if path is not None:
-            prepare(path)
-            self._keep_from_others(path)
-            self._look_for_damaged(path)
-        # Only its thread works with it; at the interpreter's end, another one closes it.
-        connection = sqlite3.connect(
-            path or MEMORY, timeout=BUSY, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._refuse_newer(connection)
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            connection.execute("PRAGMA journal_mode=WAL")
-            # The end of this process loses nothing; only a power cut could lose the last moments.
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.row_factory = sqlite3.Row
-            for name, function in self._functions.items():
-                connection.create_function(name, 1, function, deterministic=True)
-            self._migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            file_access.create_private(path)
+            self._restrict_access(path)
+            self._warn_of_damaged_file(path)
+        return self._schema.open(path)
 
-    def _refuse_newer(self, connection: sqlite3.Connection) -> None:
-        if _version(connection) > len(self._migrations):
-            raise _NewerError("it was written by a newer version of wonda-widgets")
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        newest = len(self._migrations)
-        if _version(connection) == newest:
-            return
-        connection.execute("BEGIN IMMEDIATE")  # two processes may want to do this at once
-        for statements in self._migrations[_version(connection) :]:
-            for statement in statements.split(";"):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={newest}")
-        connection.execute("COMMIT")
-
-    def _finish(self) -> None:
-        self.try_once_more()
+    def _shut_down(self) -> None:
+        self.save_to_file()
         self._disconnect()
         self._thread.shutdown(wait=False)
 
@@ -377,347 +321,139 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    # ------------------------------------------------------------ when the file is no good
+    # ------------------------------------------------------------ when the file cannot be used
 
-    def _work_around(self, error: Exception, *, last: bool) -> None:
-        if _code(error) not in DAMAGED or last:
-            self._go_to_memory(error)
+    def _recover(self, error: Exception, *, is_last_attempt: bool) -> None:
+        if recovery.error_code(error) not in recovery.DAMAGED_CODES or is_last_attempt:
+            self._fall_back_to_memory(error)
             return
         self._disconnect()
-        try:
-            self._set_aside()
-        except OSError as problem:
-            self._go_to_memory(problem)
-
-    def _set_aside(self) -> None:
-        """Rename the damaged file, unless another process has done so already."""
         assert self.path is not None  # noqa: S101 - memory is never damaged
-        seen = self._identity()
-        if seen is None or _is_sound(self.path):
-            return
-        kept = self.path.with_name(f"{self.path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-        number = 1
-        while kept.exists():
-            number += 1
-            kept = kept.with_name(f"{kept.name.rpartition('+')[0] or kept.name}+{number}")
-        if self._identity() != seen:
-            return
-        self.path.rename(kept)
-        for side in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                self.path.with_name(self.path.name + side).rename(kept.with_name(kept.name + side))
-        self._damaged = None
+        try:
+            if recovery.set_aside(self.path):
+                self._damaged_files = None
+        except OSError as rename_error:
+            self._fall_back_to_memory(rename_error)
 
-    def _go_to_memory(self, error: Exception) -> None:
-        """Go on without the file, with what can be read of it."""
+    def _fall_back_to_memory(self, error: Exception) -> None:
+        """Continue in memory, with a copy of what can be read of the file."""
         path, self.path = self.path, None
         self._disconnect()
-        self._file = None
-        assert path is not None  # noqa: S101 - memory is never given up
-        # The tables of a newer version may have another shape.
-        self._connection = None if isinstance(error, _NewerError) else self._copied(path)
+        self._file_identity = None
+        assert path is not None  # noqa: S101 - memory never fails
+        # The tables of a newer schema may differ.
+        is_newer = isinstance(error, NewerSchemaError)
+        self._connection = None if is_newer else self._schema.copy_to_memory(path)
         if self._connection is None:
-            self._connection = self._opened(None)
-        if isinstance(error, OSError) or _code(error) in PASSING:
-            self._left = path
-            self._try_again = time.monotonic() + AGAIN
-            if self._meanwhile is not None:
-                self._meanwhile.track(self._connection)
-            if not self._is_tried_again:
-                self._is_tried_again = True
-                _try_again_later(weakref.ref(self))
-                atexit.register(_try_at_the_end, weakref.ref(self))
-        sentence = f"The journal {path} cannot be used ({_reason(error)}). {_IN_MEMORY}"
-        if sentence != self._unusable:
-            self._unusable = sentence
-            self._warn(sentence)
+            self._connection = self._open_connection(None)
+        if isinstance(error, OSError) or recovery.error_code(error) in recovery.TRANSIENT_CODES:
+            self._unusable_path = path
+            self._next_file_retry = time.monotonic() + FILE_RETRY_SECONDS
+            if self._changes is not None:
+                self._changes.track(self._connection)
+            if not self._has_retry_timer:
+                self._has_retry_timer = True
+                _schedule_retry(weakref.ref(self))
+                atexit.register(_save_at_exit, weakref.ref(self))
+        problem = (
+            f"The journal {path} cannot be used ({recovery.describe(error)}). {_MEMORY_NOTICE}"
+        )
+        if problem != self._problem:
+            self._problem = problem
+            self._warn(problem)
 
-    def try_once_more(self) -> None:
-        """Bring what was noted in memory into the file; else it is lost. At the end only."""
-        if self._left is not None:
-            self._try_again = 0.0
-            self._come_back()
+    def save_to_file(self) -> None:
+        """Try a last time to merge changes made in memory into the file, at the end."""
+        if self.is_replaced_by_memory:
+            self._next_file_retry = 0.0
+            self._return_to_file()
 
-    def _come_back(self) -> None:
-        """Go on with the file, if it can be written again, and with what was noted meanwhile."""
-        path, memory = self._left, self._connection
-        if path is None or memory is None or time.monotonic() < self._try_again:
+    def _return_to_file(self) -> None:
+        """Merge changes into the file and continue with it, if it can be written again."""
+        path, memory = self._unusable_path, self._connection
+        if path is None or memory is None or time.monotonic() < self._next_file_retry:
             return
-        self._try_again = time.monotonic() + AGAIN
+        self._next_file_retry = time.monotonic() + FILE_RETRY_SECONDS
         try:
-            file = self._opened(path)
+            file = self._open_connection(path)
         except (sqlite3.DatabaseError, OSError):
             return
         try:
-            _in_transaction(file, lambda _: self._merge(memory, file), "IMMEDIATE")
-        except (sqlite3.DatabaseError, OSError):  # memory has it all the same
+            run_transaction(file, lambda _: self._merge(memory, file), "IMMEDIATE")
+        except (sqlite3.DatabaseError, OSError):  # the changes are still in memory
             file.close()
             return
         self._disconnect()
-        self.path, self._left = path, None
-        self._connection, self._file = file, self._identity()
-        self._unusable = ""
-        _log.warning("The journal %s can be used again. All that was noted is in it.", path)
+        self.path, self._unusable_path = path, None
+        self._connection, self._file_identity = file, recovery.file_identity(path)
+        self._problem = ""
+        _log.warning("The journal %s can be used again and is up to date.", path)
 
     def _merge(self, memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
-        # A disk that is still full is found out by a page that is written.
-        file.execute(f"PRAGMA user_version={len(self._migrations)}")
-        if self._meanwhile is not None:
-            self._meanwhile.merge(memory, file)
+        # Writing a page reveals a disk that is still full, even if there are no changes.
+        file.execute(f"PRAGMA user_version={self._schema.version}")
+        if self._changes is not None:
+            self._changes.merge(memory, file)
 
-    def _copied(self, path: Path) -> sqlite3.Connection | None:
-        """What a file holds, in memory; None if that is of no use."""
-        memory = self._opened(None)
-        try:
-            with contextlib.closing(_readable(path)) as old:
-                old.backup(memory)
-            sound = memory.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-            self._migrate(memory)  # the file may be of an earlier version
-            memory.execute(self._probe).fetchall()
-        except (sqlite3.Error, OSError, ValueError):
-            sound = False
-        if sound:
-            return memory
-        memory.close()
-        return None
+    # ------------------------------------------------------------ warnings
 
-    def _look_for_damaged(self, path: Path) -> None:
-        """Say once where a damaged file was set aside, by this process or another."""
-        for damaged in damaged_copies(path)[-1:]:
-            if damaged not in _told:
-                _told.add(damaged)
-                self._warn(self.trouble)
+    def _warn_of_damaged_file(self, path: Path) -> None:
+        """Warn once about a damaged file, whichever process renamed it."""
+        for damaged in recovery.damaged_files(path)[-1:]:
+            if damaged not in _reported:
+                _reported.add(damaged)
+                self._warn(self.problem)
 
-    def _keep_from_others(self, path: Path) -> None:
-        """Say once where other people of this computer can read what stands in the file."""
-        exposed = tighten(path)
-        if exposed and path not in _told:
-            _told.add(path)
+    def _restrict_access(self, path: Path) -> None:
+        """Remove other users' permissions; warn once where that is not possible."""
+        exposed = file_access.restrict(path)
+        if exposed and path not in _reported:
+            _reported.add(path)
             self._warn(
                 f"Other users of this computer can read {exposed}, and "
                 + (
-                    "write it. If that is not on purpose, run chmod o-rwx on it. Work goes on."
-                    if _open_to_all(exposed)
-                    else "this process cannot change that. Work goes on. Ask the file's owner to "
-                    "run chmod go-rwx on it, or name a file in a folder of your own by "
-                    "WONDA_JOURNAL or journal=."
+                    "write it. If this is not intended, run chmod o-rwx on it."
+                    if file_access.is_world_writable(exposed)
+                    else "this process cannot change that. Ask the file's owner to run chmod "
+                    "go-rwx on it, or set WONDA_JOURNAL or pass journal= to use another file."
                 )
             )
 
-    def _warn(self, sentence: str) -> None:
-        _log.info("%s", sentence)
-        with contextlib.suppress(JournalWarning):  # where warnings are errors, work goes on too
-            warnings.warn(sentence, JournalWarning, stacklevel=3)
-
-
-def _in_transaction(
-    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T], kind: str
-) -> T:
-    connection.execute(f"BEGIN {kind}")
-    try:
-        result = work(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    return result
+    def _warn(self, message: str) -> None:
+        _log.info("%s", message)
+        with contextlib.suppress(JournalWarning):  # continue even where warnings are errors
+            warnings.warn(message, JournalWarning, stacklevel=3)
 
 
 def _nothing() -> None:
     """Do nothing."""
 
 
-def _try_again_later(owner: weakref.ref[Database]) -> None:
-    """Have a file tried again now and then, also while nobody asks for anything."""
+def _schedule_retry(database_ref: weakref.ref[Database]) -> None:
+    """Retry an unusable file at intervals, also while no work is submitted."""
 
-    def try_again() -> None:
-        database = owner()
+    def retry() -> None:
+        database = database_ref()
         if database is None or database.is_closed:
             return
         with contextlib.suppress(ClosedError):
-            if database.stands_in:
-                database.run(lambda _: None, writes=False)  # before which the file is tried
-            _try_again_later(owner)
+            if database.is_replaced_by_memory:
+                database.run(lambda _: None, writes=False)  # any work retries the file first
+            _schedule_retry(database_ref)
 
-    timer = threading.Timer(IDLE, try_again)
+    timer = threading.Timer(IDLE_RETRY_SECONDS, retry)
     timer.daemon = True
     timer.start()
 
 
-def _try_at_the_end(owner: weakref.ref[Database]) -> None:
-    """Try a file once more when the interpreter ends; its thread has ended by then."""
-    database = owner()
+def _save_at_exit(database_ref: weakref.ref[Database]) -> None:
+    """Save to the file at interpreter exit; the database thread has ended by then."""
+    database = database_ref()
     if database is not None:
-        database.try_once_more()
-
-
-def _waiting(path: Path) -> str:
-    return (
-        f"Another program has locked the journal {path}. Requests wait until it is free, and "
-        "nothing is sent before. Close what has that file open, such as a viewer of databases."
-    )
-
-
-def _knows_locks(folder: Path) -> bool:
-    """Whether files in a folder can be locked; some network folders refuse every lock."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="wonda-", dir=folder) as empty:
-            own = sqlite3.connect(Path(empty, "own.db"), timeout=0, isolation_level=None)
-            with contextlib.closing(own):
-                own.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        return _code(error) not in LOCKED
-    except OSError:  # nothing can be made there, which says nothing about locks
-        return True
-    return True
+        database.save_to_file()
 
 
 def _close_all(connections: list[sqlite3.Connection]) -> None:
     while connections:
         with contextlib.suppress(sqlite3.Error):
             connections.pop().close()
-
-
-def _readable(path: Path) -> sqlite3.Connection:
-    """Open a file that cannot be written, wherever it lies."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = None
-    try:
-        connection = sqlite3.connect(uri, uri=True, timeout=0)
-        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        if not isinstance(error, sqlite3.OperationalError):
-            raise
-        # Even to read, SQLite wants to make files beside it. Without a log there is none to read.
-        if path.with_name(f"{path.name}-wal").exists():
-            raise
-        return sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=0)
-    return connection
-
-
-def prepare(path: Path) -> None:
-    """Make an empty file if there is none; it is never opened but by SQLite.
-
-    Closing a file that was opened in another way would end, on POSIX, all locks that
-    this process holds on it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileExistsError):
-            # Prompts and captions are nobody else's business; SQLite's side files follow this.
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        regular = stat.S_ISREG(path.stat().st_mode)
-    except ValueError as error:  # of a path that no system takes
-        raise OSError(str(error)) from None
-    if not regular:
-        raise OSError("it is not a file")
-
-
-def unwritable(path: Path) -> str:
-    """Say why a file cannot be written, or made, as a part of a sentence; empty if it can be."""
-    there = next((each for each in (path, *path.parents) if each.exists()), None)
-    if there is None:
-        return "there is no such folder"
-    if there != path and not there.is_dir():
-        return f"{there} is not a folder"
-    return "" if os.access(there, os.W_OK) else f"{there} belongs to somebody else"
-
-
-def tighten(path: Path) -> Path | None:
-    """Keep a database, its side files and damaged copies from other users of this computer.
-
-    The group keeps its rights where it may write, too: such a file is shared on purpose. So
-    is one that everybody may write: it is left as it is, lest they be locked out, and told.
-    No file is opened (see `prepare`).
-
-    Returns
-    -------
-    Path or None
-        One that others can still read: it belongs to somebody else, its file system
-        keeps no rights, or everybody may write it.
-    """
-    if os.name == "nt":  # there, rights come with the folder
-        return None
-    exposed: list[Path] = []
-    with contextlib.suppress(OSError):
-        real = path.resolve()  # beside which SQLite puts its side files
-        sides = [real.with_name(real.name + end) for end in ("-wal", "-shm", "-journal")]
-        for file in (real, *sides, *damaged_copies(path, sides=True)):
-            with contextlib.suppress(FileNotFoundError):
-                if not _tightened(file):
-                    exposed.append(file)
-    return exposed[0] if exposed else None
-
-
-def damaged_copies(path: Path, *, sides: bool = False) -> list[Path]:
-    """Give the damaged files that were set aside beside a journal, the oldest first.
-
-    With `sides`, also the files that SQLite had beside them.
-    """
-    end = re.compile(r"\d{8}-\d{6}(\+\d+)?" + (r"(-\w+)?" if sides else ""))
-    start = f"{path.name}.damaged-"
-    try:
-        found = list(path.parent.glob(f"{glob.escape(start)}*"))
-    except OSError:  # a folder that this user may not open
-        return []
-    return sorted(each for each in found if end.fullmatch(each.name.removeprefix(start)))
-
-
-def _tightened(file: Path) -> bool:
-    """Whether nobody else has rights to a file, after taking them away."""
-    found = file.lstat()
-    if not stat.S_ISREG(found.st_mode):  # a link that somebody put there leads to no file of ours
-        return True
-    if found.st_mode & stat.S_IWOTH:
-        return False
-    wanted = _tight(found.st_mode)
-    if wanted == stat.S_IMODE(found.st_mode):
-        return True
-    with contextlib.suppress(OSError, NotImplementedError):
-        if found.st_uid == os.geteuid():
-            file.chmod(wanted)
-    left = file.lstat().st_mode
-    return _tight(left) == stat.S_IMODE(left)
-
-
-def _open_to_all(file: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return bool(file.lstat().st_mode & stat.S_IWOTH)
-    return False
-
-
-def _tight(mode: int) -> int:
-    shared = mode & stat.S_IWGRP
-    return stat.S_IMODE(mode) & ~(stat.S_IRWXO if shared else stat.S_IRWXG | stat.S_IRWXO)
-
-
-def _code(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether an error is a fault of ours, not of the file."""
-    return isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=BUSY)) as connection:
-            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-    except sqlite3.DatabaseError as error:
-        if _code(error) in LOCKED:
-            raise
-        return _code(error) not in DAMAGED
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)

@@ -1,7 +1,7 @@
-"""One request as the journal has it, and which process takes care of it.
+"""One request as the journal stores it, and whether its process is still alive.
 
-A process is named so that no other is taken for it, and where the system can be asked,
-it is: a request that is being sent by a process that runs is not unknown yet.
+Each entry names the process that owns it. While that process runs, a request in the state
+`sending` has no outcome yet; afterwards its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -22,236 +22,261 @@ from ..utils import monotonic_clock
 if TYPE_CHECKING:
     import sqlite3
 
-ALIVE_FOR = 600.0  # seconds that a request of a process we cannot ask about may take
+#: How long a request of a process that cannot be checked may be in transit.
+MAX_SENDING_SECONDS = 600.0
+
+#: The reason of an entry that counts as posted only because a person said so. Stored in journals.
+SAID_BY_PERSON = "a person said that it was posted"
 
 _log = logging.getLogger(__name__)
 
 State = Literal["sending", "accepted", "refused", "unknown", "posted", "absent", "dismissed"]
 
 
-class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as the journal knows it.
+class JournalEntry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "dedupe_key": "same_as",
+        "requested_at": "asked_at",
+        "updated_at": "told_at",
+        "response": "reply",
+        "clock_id": "clock",
+        "clock_seconds": "tick",
+        "response_timeout": "answer_limit",
+        "was_accepted": "taken",
+        "server_sent_at": "served_at",
+    },
+):
+    """One request and its outcome.
 
     Attributes
     ----------
     intent : str
-        Our own id of it.
+        The entry's id.
+    base_url : str
+        The API's address.
     kind : str
         ``"inference"``, ``"publish"`` or ``"upload"``.
     body : dict
-        What was asked, by the API's names.
+        The request, with the API's names.
+    dedupe_key : str
+        Equal for identical requests; empty for requests that may be repeated.
     owner : str
-        The process that asked.
-    asked_at, told_at : float
-        Seconds since 1970: when it was asked, and when anything was last heard or sent.
+        The process that made the request, see `this_process`.
+    requested_at, updated_at : float
+        Seconds since 1970: when it was requested, and when it was last sent or reported on.
     state : str
         See `journal`.
     reason : str
-        Why it was refused or is unknown.
+        Why it was refused or its outcome is unknown.
     job_id : str or None
     status : str
-        The service's last word.
+        The last status that the service reported.
     ended : bool
-        Whether the job has.
-    reply : dict
-        The job's last reply.
+        Whether the job has a terminal status.
+    response : dict
+        The job's last response.
     permalink : str or None
-    clock, tick : str, float
-        `told_at` by a clock that nobody can set; see `monotonic_clock`.
-    answer_limit : float
-        Seconds within which the service would have answered it.
-    taken : bool
-        Whether the service ever said that it took it; that stays so, whatever follows.
-    served_at : float or None
-        When it was sent, by the service's own time, seconds since 1970.
+    clock_id, clock_seconds : str, float
+        `updated_at` by a clock that cannot be set, see `monotonic_clock`.
+    response_timeout : float
+        Seconds within which the service responds at the latest.
+    was_accepted : bool
+        Whether the service ever said that it accepted the request.
+    server_sent_at : float or None
+        When it was sent by the service's clock, in seconds since 1970.
     """
 
     intent: str
     base_url: str
     kind: str
     body: dict[str, Any]
-    same_as: str
+    dedupe_key: str
     owner: str
-    asked_at: float
-    told_at: float
+    requested_at: float
+    updated_at: float
     state: State
     reason: str
     job_id: str | None
     status: str
     ended: bool
-    reply: dict[str, Any]
+    response: dict[str, Any]
     permalink: str | None
-    clock: str = ""
-    tick: float = 0.0
-    answer_limit: float = 0.0
-    taken: bool = False
-    served_at: float | None = None
+    clock_id: str = ""
+    clock_seconds: float = 0.0
+    response_timeout: float = 0.0
+    was_accepted: bool = False
+    server_sent_at: float | None = None
 
     @property
-    def quiet_for(self) -> float:
-        """Seconds, or fewer, since anything was last heard of it or sent."""
-        return monotonic_clock.elapsed_since(self.clock, self.tick, f"{self.intent}:{self.tick}")
+    def silent_seconds(self) -> float:
+        """Seconds since the request was last sent or reported on, or fewer; never more."""
+        event = f"{self.intent}:{self.clock_seconds}"
+        return monotonic_clock.elapsed_since(self.clock_id, self.clock_seconds, event)
 
     @property
     def process(self) -> str:
-        """An opaque id of the process that asked."""
+        """An opaque id of the process that made the request."""
         return process_id(self.owner)
 
     @property
-    def sending(self) -> bool:
-        """Whether some process may be sending it at this moment."""
-        return self.state == "sending" and _lives(self)
+    def is_sending(self) -> bool:
+        """Whether a process may be sending it at this moment."""
+        return self.state == "sending" and _may_be_in_transit(self)
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether another process that runs takes care of it."""
-        return self.owner != this_process() and _runs(self.owner) is True
+    def is_owned_elsewhere(self) -> bool:
+        """Whether it belongs to another process that is running."""
+        return self.owner != this_process() and _is_running(self.owner) is True
 
     @property
-    def failed(self) -> bool:
-        """Whether it is known to have ended without what was asked for."""
+    def has_failed(self) -> bool:
+        """Whether its job ended without a result."""
         return self.ended and self.status != "succeeded"
 
     @property
-    def under_way(self) -> bool:
-        """Whether some process sends it or follows its job at this moment."""
-        follows = self.state == "accepted" and not self.ended and _runs(self.owner) is True
-        return self.sending or follows
+    def is_active(self) -> bool:
+        """Whether a process is sending it or following its job at this moment."""
+        is_followed = (
+            self.state == "accepted" and not self.ended and _is_running(self.owner) is True
+        )
+        return self.is_sending or is_followed
 
     @property
-    def unknown(self) -> bool:
-        """Whether it may have taken effect, and nobody has read the answer."""
-        return self.state == "unknown" or (self.state == "sending" and not self.sending)
+    def is_unknown(self) -> bool:
+        """Whether it may have had an effect, but no response was read."""
+        return self.state == "unknown" or (self.state == "sending" and not self.is_sending)
 
 
-def check_sent(record: JournalEntry) -> None:
-    """Refuse to settle what some process is sending at this moment.
+def require_not_sending(entry: JournalEntry) -> None:
+    """Refuse to settle a request that a process is sending at this moment.
 
     Raises
     ------
     InvalidInputError
     """
-    if record.sending:
+    if entry.is_sending:
         raise InvalidInputError(
             "unknown",
             "This is being sent at this moment.",
-            f"Wait for its answer, {max(ALIVE_FOR, record.answer_limit):.0f} s at most.",
+            "Wait for its response, at most "
+            f"{max(MAX_SENDING_SECONDS, entry.response_timeout):.0f} s.",
         )
 
 
-#: Why a post counts as posted that nothing but a person's word says was made.
-SAID_BY_PERSON = "a person said that it was posted"
+def require_undecided(entry: JournalEntry) -> None:
+    """Refuse to mark a request as not done when it is known to be done or in progress.
 
-
-def check_undecided(record: JournalEntry) -> None:
-    """Refuse to call undone what is known to be done, or to be on its way.
-
-    Whoever says so may have looked before that was found out, by another kernel for one.
+    Another kernel may have found that out after the person decided.
 
     Raises
     ------
     InvalidInputError
     """
-    if record.state not in {"accepted", "posted"} or record.failed:
+    if entry.state not in {"accepted", "posted"} or entry.has_failed:
         return
-    if record.state == "posted" and record.reason == SAID_BY_PERSON and not record.permalink:
-        return  # whoever said so may have been wrong
-    is_post = record.kind == "publish"
-    if record.state == "posted" or record.status == "succeeded":
-        now = "was posted" if is_post else "was made"
-        hint = f"See {record.permalink}." if record.permalink else ""
-        again = "To post it again, pass allow_repeat=True." if is_post else ""
+    if entry.state == "posted" and entry.reason == SAID_BY_PERSON and not entry.permalink:
+        return  # the person may have been wrong
+    is_post = entry.kind == "publish"
+    if entry.state == "posted" or entry.status == "succeeded":
+        outcome = "was posted" if is_post else "was made"
+        hint = f"See {entry.permalink}." if entry.permalink else ""
+        advice = "To post it again, pass allow_repeat=True." if is_post else ""
     else:
-        now, hint, again = "did arrive, and its job has not ended", "", "Check it again later."
+        outcome, hint, advice = "did arrive, and its job has not ended", "", "Check it again later."
     raise InvalidInputError(
-        "unknown", f"By now the journal knows that this {now}.", f"{hint} {again}".strip()
+        "unknown", f"The journal now shows that this {outcome}.", f"{hint} {advice}".strip()
     )
 
 
 def read_row(row: sqlite3.Row) -> JournalEntry | None:
-    """Read a row; None of one that is not ours to read."""
-    facts = dict(row)
+    """Convert a row of the table `request`; return None and log if it is damaged."""
+    columns = dict(row)
     try:
-        facts["body"] = msgspec.json.decode(facts["body"])
-        facts["reply"] = msgspec.json.decode(facts["reply"])
-        # A version of before, which may still run, notes an answer without `taken`.
-        taken = facts["taken"] or facts["job_id"] or facts["state"] in {"accepted", "posted"}
-        flags = {"ended": bool(facts["ended"]), "taken": bool(taken)}
-        return msgspec.convert({**facts, **flags}, JournalEntry)
+        columns["body"] = msgspec.json.decode(columns["body"])
+        columns["reply"] = msgspec.json.decode(columns["reply"])
+        # An earlier version, which may still be running, does not set `taken`.
+        was_accepted = (
+            columns["taken"] or columns["job_id"] or columns["state"] in {"accepted", "posted"}
+        )
+        flags = {"ended": bool(columns["ended"]), "taken": bool(was_accepted)}
+        return msgspec.convert({**columns, **flags}, JournalEntry)
     except (msgspec.MsgspecError, TypeError):
-        _log.warning("An entry of the journal cannot be read and is left out: %s", facts["intent"])
+        _log.warning("Skipped an unreadable journal entry: %s", columns["intent"])
         return None
 
 
-# ---------------------------------------------------------------- whose request it is
+# ---------------------------------------------------------------- processes
 
-_token: tuple[int, str] = (0, "")
+_process_token: tuple[int, str] = (0, "")  # process id and its random token
 
 
 def this_process() -> str:
-    """Name this process so that no other is taken for it: process ids are used again."""
-    global _token  # noqa: PLW0603 - one a process, another in a forked child
-    if _token[0] != os.getpid():
-        _token = (os.getpid(), uuid.uuid4().hex[:12])
-    return f"{_machine()}|{os.getpid()}|{_token[1]}|{_began(os.getpid()) or ''}"
-
-
-def _machine() -> str:
-    """Name where this process's id means this process and no other.
-
-    Containers may share a computer and its name, and yet count their processes apart.
-    """
-    apart = monotonic_clock.linux_namespace("pid")
-    return f"{monotonic_clock.clock_id()}/{apart}" if apart else socket.gethostname()
+    """Return a name of this process that no other process ever has, unlike its process id."""
+    global _process_token  # noqa: PLW0603 - one for each process, also for a forked child
+    if _process_token[0] != os.getpid():
+        _process_token = (os.getpid(), uuid.uuid4().hex[:12])
+    return f"{_host()}|{os.getpid()}|{_process_token[1]}|{_start_time(os.getpid()) or ''}"
 
 
 def process_id(owner: str) -> str:
-    """Give the opaque id of a process, without where it runs."""
-    return owner.split("|")[2] if owner.count("|") == 3 else ""  # noqa: PLR2004 - its four parts
+    """Return the opaque token of a process; empty if its name has another form."""
+    return owner.split("|")[2] if owner.count("|") == 3 else ""  # noqa: PLR2004 - four parts
 
 
-def _began(pid: int) -> str | None:
-    """When a process that runs began; empty if it has ended, None where that is not told."""
+def _host() -> str:
+    """Return a name of the scope in which process ids are unique.
+
+    Containers may share a computer and its name but number their processes separately.
+    """
+    namespace = monotonic_clock.linux_namespace("pid")
+    return f"{monotonic_clock.clock_id()}/{namespace}" if namespace else socket.gethostname()
+
+
+def _start_time(pid: int) -> str | None:
+    """Return when a running process started; empty if it has ended, None if not known."""
     try:
-        facts = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return "" if facts[0] in "ZX" else facts[19]  # killed, and nobody has taken note yet
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return "" if stat[0] in "ZX" else stat[19]  # a zombie has ended
     except (OSError, ValueError, IndexError):
         return None
 
 
-def _lives(record: JournalEntry) -> bool:
-    """Whether the process that asked may still be sending."""
-    runs = _runs(record.owner)
-    if runs is not None:
-        return runs
-    longest = max(ALIVE_FOR, record.answer_limit)
-    if record.clock == monotonic_clock.clock_id():
-        return record.quiet_for < longest
-    # Of another computer only the time of day is left, which somebody may have set since.
-    return abs(time.time() - record.told_at) < longest
+def _may_be_in_transit(entry: JournalEntry) -> bool:
+    """Return whether the owner may still be sending the request."""
+    is_running = _is_running(entry.owner)
+    if is_running is not None:
+        return is_running
+    limit = max(MAX_SENDING_SECONDS, entry.response_timeout)
+    if entry.clock_id == monotonic_clock.clock_id():
+        return entry.silent_seconds < limit
+    # Another computer's monotonic clock is not comparable, so only the time of day is left.
+    return abs(time.time() - entry.updated_at) < limit
 
 
-def _runs(owner: str) -> bool | None:
-    """Whether a process runs; None where that cannot be told."""
+def _is_running(owner: str) -> bool | None:
+    """Return whether a process is running; None if that cannot be known."""
     if owner == this_process():
         return True
-    machine, _, rest = owner.partition("|")
-    # Of a process elsewhere nothing is known, and asking would end it on Windows.
-    if machine != _machine() or os.name != "posix":
+    host, _, rest = owner.partition("|")
+    # Processes of other hosts cannot be checked. On Windows, `os.kill` would end the process.
+    if host != _host() or os.name != "posix":
         return None
-    pid, _, began = rest.split("|")
-    return False if int(pid) == os.getpid() else _is_there(int(pid), began)
+    pid, _, started = rest.split("|")
+    return False if int(pid) == os.getpid() else _is_same_process(int(pid), started)
 
 
-def _is_there(pid: int, began: str) -> bool | None:
-    """Whether this system has a process with this id that began then."""
+def _is_same_process(pid: int, started: str) -> bool | None:
+    """Return whether the process with this id is the one that started then; None if not known."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         pass
-    now = _began(pid)
-    if now is None or not began:  # a system that does not tell
+    current = _start_time(pid)
+    if current is None or not started:  # not available on this system
         return None
-    return now == began  # else the id is another process's by now
+    return current == started  # else the system has reused the id

@@ -1,4 +1,4 @@
-"""What the journal knows of images: when each was asked for and made, its edits, its posts."""
+"""Read an image's history from the journal: its request, status changes, edits and posts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
-    """When a status was first heard.
+    """A status, and when the service first reported it.
 
     Attributes
     ----------
     status : str
         The service's own word.
     at : datetime.datetime
-        UTC.
+        In UTC.
     """
 
     status: str
@@ -35,25 +35,25 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventRows(NamedTuple):
-    """What the journal has of some images.
+    """Journal entries about some images.
 
     Attributes
     ----------
-    asked : list of Record
-        The requests for images.
-    after : list of Record
+    generations : list of JournalEntry
+        The requests that generated them.
+    later : list of JournalEntry
         Uploads and posts since then, oldest first.
-    moments : dict
-        By intent, each status in its order.
+    status_changes : dict
+        Status changes in order, by intent.
     """
 
-    asked: list[JournalEntry]
-    after: list[JournalEntry]
-    moments: dict[str, list[StatusChange]]
+    generations: list[JournalEntry]
+    later: list[JournalEntry]
+    status_changes: dict[str, list[StatusChange]]
 
 
 class ImageEvents:
-    """The part of a journal that knows what became of images."""
+    """Read the history of images from a journal."""
 
     def __init__(
         self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
@@ -61,56 +61,64 @@ class ImageEvents:
         self._database = database
         self._read = read
 
-    def of(self, base_url: str, images: Sequence[GeneratedImage]) -> Future[EventRows]:
-        """Read what `chapters` tells, in one go so that nothing changes meanwhile."""
-        # As JSON, because SQLite takes only so many values.
+    def read(self, base_url: str, images: Sequence[GeneratedImage]) -> Future[EventRows]:
+        """Read all entries about some images in one transaction, so that they are consistent."""
+        # As JSON, because SQLite limits the number of values.
         intents = json.dumps([image.intent for image in images if image.intent])
         jobs = json.dumps([image.job_id for image in images if image.job_id])
 
         def work(connection: sqlite3.Connection) -> EventRows:
-            asked = self._records(
+            generations = self._select(
                 connection,
-                # By name: the plus keeps SQLite from going through all of the address instead.
+                # The plus keeps SQLite from using the index on the address, which is slower.
                 "+base_url=? AND kind='inference'"
                 " AND intent IN (SELECT value FROM json_each(?) UNION"
                 " SELECT intent FROM request WHERE job_id IN (SELECT value FROM json_each(?)))",
                 (base_url, intents, jobs),
             )
-            # What is made of an image comes after it; of one not known here nobody can say.
-            names = {name for record in asked for name in (record.intent, record.job_id)}
-            known = all(names & {image.intent, image.job_id} for image in images)
-            since = min((record.asked_at for record in asked), default=0.0) if known else 0.0
-            after = self._records(
+            # Edits and posts follow the oldest generation, unless an image is not in the journal.
+            known_ids = {key for entry in generations for key in (entry.intent, entry.job_id)}
+            all_known = all(known_ids & {image.intent, image.job_id} for image in images)
+            oldest = min((entry.requested_at for entry in generations), default=0.0)
+            later = self._select(
                 connection,
                 "base_url=? AND asked_at>=?"
                 " AND (kind='publish' OR (kind='upload' AND instr(body, '\"edit\"')))"
                 " ORDER BY asked_at",
-                (base_url, since),
+                (base_url, oldest if all_known else 0.0),
             )
-            told = json.dumps([record.intent for record in (*asked, *after)])
-            moments: dict[str, list[StatusChange]] = defaultdict(list)
-            for row in connection.execute(
-                "SELECT intent, at, status FROM status"
-                " WHERE intent IN (SELECT value FROM json_each(?)) ORDER BY at, rowid",
-                (told,),
-            ):
-                before = moments[row["intent"]]
-                if not before or before[-1].status != row["status"]:
-                    before.append(StatusChange(status=row["status"], at=utc_time(row["at"])))
-            return EventRows(asked, after, moments)
+            changes = _status_changes(connection, [each.intent for each in (*generations, *later)])
+            return EventRows(generations, later, changes)
 
         return self._database.run(work, writes=False)
 
-    def _records(
+    def _select(
         self, connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]
     ) -> list[JournalEntry]:
         rows = connection.execute(
-            f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - ours
+            f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions are constants
             values,
         )
-        return [record for row in rows if (record := self._read(row)) is not None]
+        return [entry for row in rows if (entry := self._read(row)) is not None]
+
+
+def _status_changes(
+    connection: sqlite3.Connection, intents: list[str]
+) -> dict[str, list[StatusChange]]:
+    """Read status changes by intent; a status that was reported repeatedly counts once."""
+    rows = connection.execute(
+        "SELECT intent, at, status FROM status"
+        " WHERE intent IN (SELECT value FROM json_each(?)) ORDER BY at, rowid",
+        (json.dumps(intents),),
+    )
+    changes: dict[str, list[StatusChange]] = defaultdict(list)
+    for row in rows:
+        earlier = changes[row["intent"]]
+        if not earlier or earlier[-1].status != row["status"]:
+            earlier.append(StatusChange(status=row["status"], at=utc_time(row["at"])))
+    return changes
 
 
 def utc_time(seconds: float) -> datetime:
-    """Give a time of the journal, in seconds since 1970, as a datetime in UTC."""
+    """Convert seconds since 1970 into a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)

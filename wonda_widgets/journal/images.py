@@ -1,7 +1,7 @@
-"""Everything that was ever asked for with a journal: searched, marked, and by its durations.
+"""Search generated images, and store what people think of them.
 
-One row a request for an image stands beside the journal's own row: its model, what a
-person thinks of it, and an index of its words (SQLite's FTS5, which keeps no copy of them).
+Each request for an image has a second row in the journal, with its model and a person's marks,
+and its prompt and note are in a full-text index (SQLite's FTS5, without a copy of the texts).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from ..models import Media  # noqa: TC001 - msgspec reads it
 from ..utils import code_snippet, open_clients
-from .search_terms import matching
+from .search_terms import match_expression
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .entries import JournalEntry
 
 RATINGS = range(6)  # stars; 0 for none
-RECENT_RUNS = 100  # for durations: what a model took last month says little of today
+MAX_RECENT_JOBS = 100  # enough for durations; older ones say little about today
 
 MIGRATION = """
     CREATE TABLE picture (
@@ -54,7 +54,7 @@ MIGRATION = """
     INSERT INTO words (words) VALUES ('rebuild')
     """
 
-#: An index whose words `searchable` tells apart, in every script; made of what is there.
+#: An index of the terms of `searchable`, for every script, filled from the existing rows.
 SEARCH_MIGRATION = """
     DROP TABLE words;
     CREATE VIRTUAL TABLE words USING fts5 (
@@ -66,9 +66,9 @@ SEARCH_MIGRATION = """
         WHERE intent IN (SELECT intent FROM request WHERE json_valid(body))
     """
 
-#: An index that keeps no copy of the words is told what it held when that goes.
-_IN = "INSERT INTO words (rowid, prompt, note)"
-_OUT = "INSERT INTO words (words, rowid, prompt, note)"
+#: An index without a copy of the texts needs the same terms again to delete a row.
+_INDEX = "INSERT INTO words (rowid, prompt, note)"
+_UNINDEX = "INSERT INTO words (words, rowid, prompt, note)"
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -78,7 +78,7 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ----------
     favourite : bool
     rating : int
-        1 to 5; 0 for none.
+        1 to 5 stars; 0 for none.
     note : str
     """
 
@@ -87,36 +87,36 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: str = ""
 
 
-class GeneratedImage(
-    msgspec.Struct, frozen=True, kw_only=True, gc=False
-):  # nothing in it leads back
-    """An image with how it was made, and what you think of it.
+# `gc=False` is safe: an image never refers back to itself.
+class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An image, how it was generated, and your marks.
 
     Attributes
     ----------
     media : Media
     prompt, model : str
     params : dict
-        By the API's names.
+        With the API's names.
     values : dict
-        What varied: of a matrix, each placeholder's value.
+        For an image of a matrix, each placeholder's value.
     references : tuple of str
         Media ids of the reference images.
     made_at : datetime.datetime
-        When it was asked for, UTC.
+        When it was requested, in UTC.
     seconds : float
-        What it took.
+        How long it took.
     favourite : bool
     rating : int
         1 to 5 stars; 0 for none.
     note : str
     job_id : str
     intent : str
-        Its entry in the journal.
+        The id of its entry in the journal.
     made_by : str
-        An opaque id of the process that asked for it, as `Record.process`; empty if not known.
+        An opaque id of the process that requested it, see `JournalEntry.process`; empty if not
+        known.
     client : str
-        An opaque id of the client in this process that gave it; empty if not known.
+        An opaque id of the client in this process that returned it; empty if not known.
     """
 
     media: Media
@@ -137,34 +137,38 @@ class GeneratedImage(
 
     @property
     def request(self) -> dict[str, Any]:
-        """What was asked, by the API's names."""
-        asked: dict[str, Any] = {"model": self.model}
+        """The request that generates it, with the API's names."""
+        request: dict[str, Any] = {"model": self.model}
         if self.prompt:
-            asked["prompt"] = self.prompt
+            request["prompt"] = self.prompt
         if self.params:
-            asked["params"] = self.params
+            request["params"] = self.params
         if self.references:
-            asked["attachmentMediaIds"] = list(self.references)
-        return asked
+            request["attachmentMediaIds"] = list(self.references)
+        return request
 
     def code(self) -> str:
-        """The Python that makes it again, to be copied into a cell or a script."""
+        """Return Python code that generates it again, for a cell or a script."""
         client = open_clients.by_name(self.client)
         in_sandbox = client is not None and client.is_sandbox
         return code_snippet.to_python("inference", self.request, in_sandbox=in_sandbox)
 
     def row(self) -> dict[str, Any]:
-        """It as one flat row, for a table: ``pandas.DataFrame(p.row() for p in images)``.
+        """Return it as one flat row, for a table or a spreadsheet.
 
-        A placeholder or parameter that is called like another column is named ``{name}``. A
-        spreadsheet takes it, too: `made_at` is a text such as ``"2026-11-24T10:02:11+00:00"``,
-        and control characters that no spreadsheet has are ``�``.
+        A placeholder or parameter with the name of another column is named ``{name}``. `made_at`
+        is a text such as ``"2026-11-24T10:02:11+00:00"``, and control characters, which
+        spreadsheets do not support, become ``�``.
+
+        Examples
+        --------
+        >>> pandas.DataFrame(image.row() for image in images)
         """
-        return spreadsheet_row(self.unchanged_row())
+        return spreadsheet_row(self.raw_row())
 
-    def unchanged_row(self) -> dict[str, Any]:
-        """The same with every text as it is, and `made_at` as a datetime."""
-        facts = {
+    def raw_row(self) -> dict[str, Any]:
+        """Return the same row with unchanged texts, and `made_at` as a datetime."""
+        columns = {
             "media_id": self.media.media_id,
             "url": self.media.url,
             "width": self.media.width,
@@ -177,49 +181,58 @@ class GeneratedImage(
             "job_id": self.job_id,
         }
         varied = (*self.values.items(), *self.params.items())
-        return flat_row({"prompt": self.prompt, "model": self.model}, varied, facts)
+        return flat_row({"prompt": self.prompt, "model": self.model}, varied, columns)
 
 
 def flat_row(
-    first: Mapping[str, Any], varied: Iterable[tuple[str, Any]], facts: Mapping[str, Any]
+    first: Mapping[str, Any], varied: Iterable[tuple[str, Any]], last: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One flat row; what varied and is called like another column is named ``{name}``."""
-    made = dict(first)
+    """Join columns into one row; a varied one with the name of another is named ``{name}``.
+
+    Parameters
+    ----------
+    first, last : dict
+        Columns at the left and at the right.
+    varied : iterable of tuple
+        Names and values of the columns in between.
+    """
+    row = dict(first)
     for name, value in varied:
-        while name in made or name in facts:
-            name = f"{{{name}}}"  # noqa: PLW2901 - until it is one of its own
-        made[name] = value
-    return {**made, **facts}
+        while name in row or name in last:
+            name = f"{{{name}}}"  # noqa: PLW2901 - until the name is unique
+        row[name] = value
+    return {**row, **last}
 
 
 def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row that a spreadsheet takes: no zone of time that it does not know, no control character.
-
-    Excel's files have neither, and what writes them fails on the first one.
-    """
-    return {_cell(name): _cell(value) for name, value in row.items()}
+    """Convert values that Excel files do not support: times with a zone, control characters."""
+    return {_spreadsheet_value(name): _spreadsheet_value(value) for name, value in row.items()}
 
 
-def _cell(value: Any) -> Any:
+def _spreadsheet_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    return _IN_NO_CELL.sub("\ufffd", value) if isinstance(value, str) else value
+    return _NOT_IN_XML.sub("\ufffd", value) if isinstance(value, str) else value
 
 
-#: What XML, of which the files of spreadsheets are made, has no sign for.
-_IN_NO_CELL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: Characters that XML, and so a spreadsheet file, cannot contain.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for; what is None or empty does not matter.
+    """Conditions of a search; None or an empty text means any.
 
     Attributes
     ----------
     text : str
-        Words, or their beginnings, that all occur in the prompt or the note; in scripts
-        without spaces any part of a text.
+        Words, or their beginnings, that all occur in the prompt or the note; in scripts without
+        spaces, any part of the text.
+    model : str or None
+    favourite : bool or None
+    rating : int or None
+        The minimum number of stars.
     since, until : float or None
-        Seconds since 1970; `until` itself is left out.
+        Seconds since 1970; `until` is exclusive.
     """
 
     text: str = ""
@@ -231,7 +244,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageIndex:
-    """The part of a journal that knows images."""
+    """Index, search and mark the images of a journal."""
 
     def __init__(
         self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
@@ -239,50 +252,50 @@ class ImageIndex:
         self._database = database
         self._read = read
 
-    # ------------------------------------------------------------ within the journal's own work
+    # ------------------------------------------------------------ within transactions
 
     @staticmethod
-    def begin(
-        connection: sqlite3.Connection, intent: str, base_url: str, asked_at: float, body: bytes
+    def insert(
+        connection: sqlite3.Connection, intent: str, base_url: str, requested_at: float, body: bytes
     ) -> None:
-        """Note a request for an image."""
+        """Add a request for an image; its row in `request` exists already."""
         model = str(msgspec.json.decode(body).get("model") or "")
-        made = connection.execute(
+        inserted = connection.execute(
             "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
-            (intent, base_url, asked_at, model),
+            (intent, base_url, requested_at, model),
         )
-        ImageIndex._index(connection, made.lastrowid)
+        ImageIndex._index(connection, inserted.lastrowid)
 
     @staticmethod
-    def put(connection: sqlite3.Connection, row: Mapping[str, Any] | sqlite3.Row) -> None:
-        """Take a row of another journal in, whose request is there by now."""
-        names = [name for name in row.keys() if name != "id"]  # noqa: SIM118 - of a Row, too
+    def insert_row(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+        """Add a row of another journal; its row in `request` exists already."""
+        names = [name for name in row.keys() if name != "id"]  # noqa: SIM118 - iterating gives values
         marks = ",".join("?" * len(names))
-        made = connection.execute(
-            f"INSERT INTO picture ({','.join(names)}) VALUES ({marks})",  # noqa: S608 - ours
+        inserted = connection.execute(
+            f"INSERT INTO picture ({','.join(names)}) VALUES ({marks})",  # noqa: S608
             tuple(row[name] for name in names),
         )
-        ImageIndex._index(connection, made.lastrowid)
+        ImageIndex._index(connection, inserted.lastrowid)
 
     @staticmethod
-    def _index(connection: sqlite3.Connection, number: int | None) -> None:
-        # As the view gives it: the index must hold what is told to it when that goes.
+    def _index(connection: sqlite3.Connection, row_id: int | None) -> None:
+        # Read the texts from the view, as `delete` does: both must give the index equal terms.
         connection.execute(
-            f"{_IN} SELECT id, searchable(prompt), searchable(note) FROM texts WHERE id=?",  # noqa: S608
-            (number,),
+            f"{_INDEX} SELECT id, searchable(prompt), searchable(note) FROM texts WHERE id=?",  # noqa: S608
+            (row_id,),
         )
 
     @staticmethod
-    def forget(connection: sqlite3.Connection, inside: str, values: tuple[Any, ...]) -> None:
-        """Let the rows of the intents that `inside` selects go."""
+    def delete(connection: sqlite3.Connection, intents: str, values: tuple[Any, ...]) -> None:
+        """Delete the rows whose intents a SELECT returns; `values` are its parameters."""
         connection.execute(
-            f"{_OUT} SELECT 'delete', id, searchable(prompt), searchable(note) FROM texts"  # noqa: S608
-            f" WHERE intent IN ({inside})",
+            f"{_UNINDEX} SELECT 'delete', id, searchable(prompt), searchable(note) FROM texts"  # noqa: S608
+            f" WHERE intent IN ({intents})",
             values,
         )
-        connection.execute(f"DELETE FROM picture WHERE intent IN ({inside})", values)  # noqa: S608
+        connection.execute(f"DELETE FROM picture WHERE intent IN ({intents})", values)  # noqa: S608
 
-    # ------------------------------------------------------------ for people
+    # ------------------------------------------------------------ search and marks
 
     def search(
         self,
@@ -290,30 +303,40 @@ class ImageIndex:
         query: Query,
         limit: int,
         offset: int,
-        make: Callable[[JournalEntry, Marks], GeneratedImage | None],
+        convert: Callable[[JournalEntry, Marks], GeneratedImage | None],
     ) -> Future[list[GeneratedImage]]:
-        """Give the images that are there, newest first: made, and not refused or failed."""
+        """Find images that were generated, newest first.
+
+        Parameters
+        ----------
+        base_url : str
+        query : Query
+        limit, offset : int
+            The maximum number of images, and how many to skip.
+        convert : callable
+            Makes an image of an entry and its marks; None to leave it out.
+        """
         condition, values = _where(base_url, query)
 
-        # One after the other: all replies at once would be so many objects that Python now
-        # and then stops everything to look through all it has.
+        # Convert row by row: decoding all responses first would create so many objects that
+        # Python's garbage collector stops everything at times.
         def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
             rows = connection.execute(
                 f"SELECT request.*, favourite, rating, picture.note {condition}"
-                f" ORDER BY {_newest(query)} LIMIT ? OFFSET ?",
+                f" ORDER BY {_order(query)} LIMIT ? OFFSET ?",
                 (*values, limit, offset),
             )
             return [
-                made
+                image
                 for row in rows
-                if (record := self._read(row)) is not None
-                and (made := make(record, _marks(row))) is not None
+                if (entry := self._read(row)) is not None
+                and (image := convert(entry, _marks(row))) is not None
             ]
 
         return self._database.run(work, writes=False)
 
     def count(self, base_url: str, query: Query) -> Future[int]:
-        """How many `search` would give without a limit."""
+        """Count the images that `search` finds without a limit."""
         condition, values = _where(base_url, query)
         return self._database.run(
             lambda connection: int(
@@ -323,7 +346,7 @@ class ImageIndex:
         )
 
     def models(self, base_url: str) -> Future[list[str]]:
-        """All models that images were asked of."""
+        """List the models for which images were requested, sorted."""
         return self._database.run(
             lambda connection: [
                 row["model"]
@@ -336,67 +359,75 @@ class ImageIndex:
         )
 
     def mark(self, intent: str, **marks: Any) -> Future[Marks | None]:
-        """Change what a person thinks of an image; None if it is not there any more."""
-        names = ", ".join(f"{name}=?" for name in marks)
+        """Change the marks of an image; the result is None if its entry was deleted."""
+        assignments = ", ".join(f"{name}=?" for name in marks)
 
         def work(connection: sqlite3.Connection) -> Marks | None:
-            find = "SELECT * FROM picture JOIN texts USING (id) WHERE picture.intent=?"
-            old = connection.execute(find, (intent,)).fetchone()
+            select = "SELECT * FROM picture JOIN texts USING (id) WHERE picture.intent=?"
+            old = connection.execute(select, (intent,)).fetchone()
             if old is None:
                 return None
-            words = (old["id"], old["prompt"])
-            as_terms = "?, searchable(?), searchable(?)"
-            connection.execute(f"{_OUT} VALUES ('delete', {as_terms})", (*words, old["note"]))
+            id_and_prompt = (old["id"], old["prompt"])
+            terms = "?, searchable(?), searchable(?)"
             connection.execute(
-                f"UPDATE picture SET {names} WHERE intent=?",  # noqa: S608 - ours
+                f"{_UNINDEX} VALUES ('delete', {terms})", (*id_and_prompt, old["note"])
+            )
+            connection.execute(
+                f"UPDATE picture SET {assignments} WHERE intent=?",  # noqa: S608
                 (*marks.values(), intent),
             )
-            new = connection.execute(find, (intent,)).fetchone()
-            connection.execute(f"{_IN} VALUES ({as_terms})", (*words, new["note"]))
+            new = connection.execute(select, (intent,)).fetchone()
+            connection.execute(f"{_INDEX} VALUES ({terms})", (*id_and_prompt, new["note"]))
             return _marks(new)
 
         return self._database.run(work)
 
     def marks(self, intents: list[str]) -> Future[dict[str, Marks]]:
-        """What a person thinks of some images, by their intents."""
-        places = ",".join("?" * len(intents))
+        """Read the marks of images, by intent."""
+        marks = ",".join("?" * len(intents))
         return self._database.run(
             lambda connection: {
                 row["intent"]: _marks(row)
                 for row in connection.execute(
-                    f"SELECT * FROM picture WHERE intent IN ({places})",  # noqa: S608 - marks
+                    f"SELECT * FROM picture WHERE intent IN ({marks})",  # noqa: S608
                     intents,
                 )
             },
             writes=False,
         )
 
-    def ended(self, base_url: str, kind: str, model: str | None) -> Future[list[JournalEntry]]:
-        """Give the latest jobs that succeeded: of a model, or all of a kind."""
-        joined = " JOIN picture USING (intent)" if model is not None else ""
-        condition = " AND picture.base_url=? AND picture.model=?" if model is not None else ""
-        values = (base_url, kind, *((base_url, model) if model is not None else ()), RECENT_RUNS)
-        at = "picture" if model is not None else "request"
+    def recent_successes(
+        self, base_url: str, kind: str, model: str | None
+    ) -> Future[list[JournalEntry]]:
+        """Read the latest jobs that succeeded, at most 100: of one model, or all of a kind."""
+        values: tuple[Any, ...]
+        if model is None:
+            joined, condition, table, values = "", "", "request", (base_url, kind)
+        else:
+            joined, table = " JOIN picture USING (intent)", "picture"
+            condition = " AND picture.base_url=? AND picture.model=?"
+            values = (base_url, kind, base_url, model)
 
         def work(connection: sqlite3.Connection) -> list[JournalEntry]:
             rows = connection.execute(
                 f"SELECT request.* FROM request{joined} WHERE request.base_url=? AND kind=?"  # noqa: S608
-                f" AND ended AND status='succeeded'{condition} ORDER BY {at}.asked_at DESC LIMIT ?",
-                values,
+                f" AND ended AND status='succeeded'{condition}"
+                f" ORDER BY {table}.asked_at DESC LIMIT ?",
+                (*values, MAX_RECENT_JOBS),
             ).fetchall()
-            return [record for row in rows if (record := self._read(row)) is not None]
+            return [entry for row in rows if (entry := self._read(row)) is not None]
 
         return self._database.run(work, writes=False)
 
 
 def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
-    """FROM and WHERE of a search, and their values."""
+    """Return FROM and WHERE of a search, and their parameters."""
     conditions = [
         "picture.base_url=?",
         "state='accepted'",
         "ended",
         "status='succeeded'",
-        "instr(reply, '\"mediaId\"')",  # else there is no image to show
+        "instr(reply, '\"mediaId\"')",  # without media, there is no image to show
     ]
     values: list[Any] = [base_url]
     for name, comparison in (
@@ -411,20 +442,20 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
             conditions.append(comparison)
             values.append(value)
     tables = "picture CROSS JOIN request USING (intent)"
-    words = matching(query.text)
-    if words:
-        # The index gives its rows newest first, so that the first screenful is all that is read.
+    expression = match_expression(query.text)
+    if expression:
+        # CROSS JOIN makes SQLite read the index first, newest row first, so LIMIT ends the scan.
         tables = f"words CROSS JOIN {tables}"
         conditions += ["picture.id=words.rowid", "words MATCH ?"]
-        values.append(words)
+        values.append(expression)
     elif query.text.strip():
-        conditions.append("0")  # signs alone are in no prompt's words
+        conditions.append("0")  # punctuation alone matches nothing
     return f"FROM {tables} WHERE {' AND '.join(conditions)}", tuple(values)
 
 
-def _newest(query: Query) -> str:
-    """Newest first: rows are numbered in the order in which they were asked for."""
-    return "words.rowid DESC" if matching(query.text) else "picture.id DESC"
+def _order(query: Query) -> str:
+    """Return ORDER BY for newest first: ids increase with the time of the request."""
+    return "words.rowid DESC" if match_expression(query.text) else "picture.id DESC"
 
 
 def _marks(row: sqlite3.Row) -> Marks:

@@ -1,16 +1,16 @@
-"""The journal: what was asked of the service and what came back, on disk.
+"""The journal: each request to the service and its outcome, on disk.
 
-A row is written before a request that takes effect leaves, and renewed with each
-fact that comes back. So after a crash at any moment it says what was asked, and
-for what the answer was never read.
+An entry is written before a request that has an effect is sent, and updated with each response.
+So after a crash at any moment, the journal has the requests whose outcome is unknown.
 
-    sending ──> accepted (it has a job, whose statuses follow)
-        │ ├───> refused  (it certainly took no effect)
-        │ └───> unknown  ──> posted | absent   (looked up in the publish history)
-        ▼                └─> dismissed         (a person has looked)
-    the process ends: as good as unknown
+    sending ──> accepted  (it has a job, whose status follows)
+        ├─────> refused   (it certainly had no effect)
+        └─────> unknown ──> posted | absent  (according to the publish history)
+                       └──> dismissed        (a person checked it)
 
-It holds prompts, captions and replies; it never holds the key.
+An entry that stays in `sending` after its process ended counts as unknown.
+
+The journal has prompts, captions and responses; it never has the API key.
 """
 
 from __future__ import annotations
@@ -18,113 +18,66 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import re
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import InvalidInputError
 from ..errors.console_text import printable
-from ..utils import monotonic_clock, plain_values, user_directories
+from ..utils import monotonic_clock, plain_values
 from . import (
-    budgets,
     entries,
+    file_access,
     image_events,
     images,
+    location,
     memory_merge,
     pruning,
     saved_plans,
+    tables,
     trusted_time,
 )
-from .database import MEMORY, Database, prepare
-from .pruning import WAITING
-from .search_terms import searchable
+from .database import Database
+from .schema import MEMORY
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Callable
     from concurrent.futures import Future
+    from pathlib import Path
 
     from ..models import Snapshot
     from .budgets import Budget
     from .entries import JournalEntry
 
+MAX_AGE_DAYS = 365.0
+MAX_MEGABYTES = 50.0
+PRUNE_INTERVAL = 200  # new entries
+MAX_RESPONSE_BYTES = 64 * 1024  # of a longer response, only the fields in use are stored
 
-PATH_VARIABLE = "WONDA_JOURNAL"
-DAYS = 365.0
-MEGABYTES = 50.0
-PRUNE_EVERY = 200  # rows begun
-MAX_REPLY = 64 * 1024  # bytes; of a longer reply only what we read of it is kept
-
-#: In these a publish stands in the way of the same one again.
-STANDING = ("sending", "unknown", "accepted", "posted")
-
-MIGRATIONS = (
-    """
-    CREATE TABLE request (
-        intent TEXT PRIMARY KEY,
-        base_url TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        body TEXT NOT NULL,
-        same_as TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        asked_at REAL NOT NULL,
-        told_at REAL NOT NULL,
-        state TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        job_id TEXT,
-        status TEXT NOT NULL,
-        ended INTEGER NOT NULL,
-        reply TEXT NOT NULL,
-        permalink TEXT
-    ) WITHOUT ROWID;
-    CREATE INDEX request_time ON request (base_url, asked_at);
-    CREATE INDEX request_job ON request (job_id);
-    CREATE INDEX request_same ON request (same_as) WHERE same_as <> '';
-    CREATE TABLE status (
-        intent TEXT NOT NULL REFERENCES request ON DELETE CASCADE,
-        at REAL NOT NULL,
-        status TEXT NOT NULL
-    );
-    CREATE INDEX status_intent ON status (intent)
-    """,
-    images.MIGRATION + ";" + saved_plans.MIGRATION,
-    saved_plans.FINGERPRINT_MIGRATION,
-    f"""
-    ALTER TABLE request ADD COLUMN clock TEXT NOT NULL DEFAULT '';
-    ALTER TABLE request ADD COLUMN tick REAL NOT NULL DEFAULT 0;
-    ALTER TABLE request ADD COLUMN answer_limit REAL NOT NULL DEFAULT 0;
-    ALTER TABLE request ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE request ADD COLUMN served_at REAL;
-    UPDATE request SET taken=1 WHERE job_id IS NOT NULL OR state IN ('accepted', 'posted')
-        OR reason LIKE 'the service took it%';
-    {budgets.MIGRATION};
-    {trusted_time.MIGRATION}
-    """,  # noqa: S608 - ours
-    images.SEARCH_MIGRATION,
-)
+#: States in which a request blocks an identical one.
+BLOCKING_STATES = ("sending", "unknown", "accepted", "posted")
 
 
 class Journal:
-    """What was asked and what came back, kept for the next kernel.
+    """Record requests and their outcomes for later kernels.
 
-    Several kernels and processes may use one file; while another one has locked it, requests
-    wait. Nothing else stops work: a damaged file is set aside and kept, and without a writable
-    one it works in memory and warns (`JournalWarning`). When the file can be written again,
-    what was noted meanwhile is written into it.
+    Several kernels and processes can share one file. While another process has locked it,
+    requests wait. No other problem with the file stops work: a damaged file is renamed and
+    kept, and without a writable file the journal continues in memory and warns
+    (`JournalWarning`). When the file can be written again, the changes are merged into it.
 
     Parameters
     ----------
     path : path or ``":memory:"``, optional
-        Else ``WONDA_JOURNAL``, else ``journal.db`` in the user's data folder.
+        Defaults to ``WONDA_JOURNAL``, then to ``journal.db`` in the user's data folder.
     days : float
-        How long an entry is kept; a favourite image's stays.
+        Age in days after which entries are deleted; those of favourite images stay.
     megabytes : float
-        How large the file may become; the oldest entries go first.
+        Maximum size of the file; the oldest entries are deleted first.
 
     Examples
     --------
@@ -135,36 +88,30 @@ class Journal:
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        days: float = DAYS,
-        megabytes: float = MEGABYTES,
+        days: float = MAX_AGE_DAYS,
+        megabytes: float = MAX_MEGABYTES,
     ) -> None:
         days, megabytes = plain_values.to_plain(days), plain_values.to_plain(megabytes)
         for name, value in (("days", days), ("megabytes", megabytes)):
             if not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise InvalidInputError(name, f"{name} is a number above 0, not {value!r}.")
-        self._days = days
-        self._bytes = megabytes * 1_000_000
-        self._begun = 0
-        self._written = 0.0  # bytes since the last pruning
+                raise InvalidInputError(name, f"{name} must be a number above 0, not {value!r}.")
+        self._max_age_days = days
+        self._max_bytes = megabytes * 1_000_000
+        self._entry_count = 0
+        self._unpruned_bytes = 0.0  # written since the last pruning
         try:
-            place, why = _path(path), ""
+            file, problem = location.resolve_path(path), ""
         except OSError as error:
-            place, why = None, error.strerror or str(error)
-        self._database = Database(
-            place,
-            MIGRATIONS,
-            "SELECT * FROM request LIMIT 1",
-            {"searchable": searchable},
-            memory_merge.MemoryChanges(),
-        )
-        if why:
-            self._database.stay_in_memory(why)
+            file, problem = None, error.strerror or str(error)
+        self._database = Database(file, tables.SCHEMA, memory_merge.MemoryChanges())
+        if problem:
+            self._database.report_no_path(problem)
         self.images = images.ImageIndex(self._database, entries.read_row)
-        self.batches = saved_plans.SavedPlans(self._database, entries.read_row)
-        self.stories = image_events.ImageEvents(self._database, entries.read_row)
+        self.saved_plans = saved_plans.SavedPlans(self._database, entries.read_row)
+        self.image_events = image_events.ImageEvents(self._database, entries.read_row)
 
-    def is_like(self, other: Journal) -> bool:
-        """Whether both are the same journal."""
+    def is_same_as(self, other: Journal) -> bool:
+        """Return whether both use the same file, or are the same object."""
         return self is other or (self.path is not None and self.path == other.path)
 
     @property
@@ -173,16 +120,16 @@ class Journal:
         return self._database.path
 
     @property
-    def trouble(self) -> str:
-        """What is wrong with the file, in a sentence; empty if nothing is."""
-        return self._database.trouble
+    def problem(self) -> str:
+        """What is wrong with the file, as sentences; empty if nothing is."""
+        return self._database.problem
 
-    def written(self) -> Future[None]:
-        """Give what ends when all that was noted until now is in the file."""
-        return self._database.run(lambda _file: None, writes=False)
+    def flush(self) -> Future[None]:
+        """Return a future that completes when everything recorded so far is written."""
+        return self._database.run(lambda _connection: None, writes=False)
 
     def close(self) -> None:
-        """Finish writing and close the file."""
+        """Finish writing in the background, then close the file."""
         self._database.close()
 
     def __repr__(self) -> str:
@@ -190,75 +137,75 @@ class Journal:
 
     @property
     def settings(self) -> tuple[str, float, float]:
-        """Path, days and megabytes, for another process.
+        """Path, days and megabytes, to open the same journal in another process.
 
         Raises
         ------
         TypeError
-            If it is in memory, which no other process reads.
+            If it is in memory, which no other process can read.
         """
         if self.path is None:
-            hint = self.trouble or "Name a file for it, as in journal='journal.db'."
+            hint = self.problem or "Name a file for it, as in journal='journal.db'."
             raise TypeError(
-                "A journal in memory stays in its process, and no other one would know what was "
-                f"asked for. {hint}"
+                "A journal in memory cannot be shared with another process, which would not know "
+                f"earlier requests. {hint}"
             )
-        with contextlib.suppress(OSError):  # it is told when it is used
-            prepare(self.path)  # a worker looks whether it is there
-        return str(self.path), self._days, self._bytes / 1_000_000
+        with contextlib.suppress(OSError):  # reported when the journal is used
+            file_access.create_private(self.path)  # workers check that the file exists
+        return str(self.path), self._max_age_days, self._max_bytes / 1_000_000
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened, self.settings
+        return _from_settings, self.settings
 
-    # ------------------------------------------------------------ facts, in their order
+    # ------------------------------------------------------------ recording a request
 
-    def begin(
+    def begin_request(
         self,
         base_url: str,
         kind: str,
         body: bytes,
-        same_as: str = "",
+        dedupe_key: str = "",
         *,
-        also: tuple[str, ...] = (),
-        repeat: bool = False,
-        for_good: bool = False,
-        answer_limit: float = 0.0,
+        former_keys: tuple[str, ...] = (),
+        allow_repeat: bool = False,
+        include_failed: bool = False,
+        response_timeout: float = 0.0,
         guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, JournalEntry | None]]:
-        """Note that a request is about to leave.
+        """Record a request that is about to be sent, unless an identical one blocks it.
 
         Parameters
         ----------
+        base_url, kind : str
         body : bytes
             JSON.
-        same_as : str
-            What makes another request the same one; empty for requests that may be repeated.
-        also : tuple of str
-            Other values of `same_as` that make it the same one.
-        repeat : bool
-            Whether the same one may be made again.
-        for_good : bool
-            Whether one that was taken stands in the way also if it then failed.
-        answer_limit : float
-            Seconds within which the service would have answered it.
+        dedupe_key : str
+            Equal for identical requests; empty for requests that may be repeated.
+        former_keys : tuple of str
+            Keys under which earlier versions recorded identical requests.
+        allow_repeat : bool
+            Whether only an identical request that is being sent now blocks this one.
+        include_failed : bool
+            Whether an accepted request also blocks this one after its job failed.
+        response_timeout : float
+            Seconds within which the service responds at the latest.
         guard : callable, optional
-            Called within the transaction; what it raises keeps the request from being noted.
+            Called within the transaction; if it raises, nothing is recorded.
 
         Returns
         -------
-        future of (str, Record or None)
-            The intent, and None; or, if the same request stands in the way (it was made, or
-            may have been), nothing was noted, and that one is given.
+        future of (str, JournalEntry or None)
+            The intent and None; or the intent and the blocking entry, and nothing was recorded.
         """
         intent = uuid.uuid4().hex
 
         def work(connection: sqlite3.Connection) -> tuple[str, JournalEntry | None]:
-            names = (same_as, *also)
-            same = self._same(connection, base_url, names, for_good) if same_as else []
-            for earlier in same:
-                # Even one who wants it again does not want it twice at this moment.
-                if earlier.sending or not repeat:
-                    return intent, earlier
+            if dedupe_key:
+                keys = (dedupe_key, *former_keys)
+                for earlier in _find_identical(connection, base_url, keys, include_failed):
+                    # Even an intended repetition must not be sent at the same moment.
+                    if earlier.is_sending or not allow_repeat:
+                        return intent, earlier
             if guard is not None:
                 guard(connection)
             now = time.time()
@@ -267,145 +214,165 @@ class Journal:
                 " told_at, clock, tick, answer_limit, state, reason, status, ended, reply)"
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?,'sending','','',0,'{}')",
                 (
-                    *(intent, base_url, kind, body.decode(), same_as, entries.this_process()),
-                    *(
-                        now,
-                        now,
-                        monotonic_clock.clock_id(),
-                        monotonic_clock.seconds(),
-                        answer_limit,
-                    ),
+                    *(intent, base_url, kind, body.decode(), dedupe_key, entries.this_process()),
+                    *(now, now, monotonic_clock.clock_id(), monotonic_clock.seconds()),
+                    response_timeout,
                 ),
             )
             if kind == "inference":
-                images.ImageIndex.begin(connection, intent, base_url, now, body)
-            self._written += len(body)
-            trusted_time.note(connection)
-            due = self._begun % PRUNE_EVERY == 0 or self._written > self._bytes / 10
-            if due and not self._database.stands_in:  # what it holds is still to be written
-                pruning.prune(connection, self._days, self._bytes)
-                self._written = 0
-            self._begun += 1
+                images.ImageIndex.insert(connection, intent, base_url, now, body)
+            self._unpruned_bytes += len(body)
+            trusted_time.take_reading(connection)
+            self._prune_if_due(connection)
+            self._entry_count += 1
             return intent, None
 
         return self._database.run(work)
 
-    def sent(self, intent: str, served_at: float | None = None) -> Future[bool]:
-        """Note that it leaves now; False if somebody has settled it meanwhile, so that it must not.
+    def _prune_if_due(self, connection: sqlite3.Connection) -> None:
+        is_due = (
+            self._entry_count % PRUNE_INTERVAL == 0 or self._unpruned_bytes > self._max_bytes / 10
+        )
+        # Entries in memory must not be deleted before they are merged into the file.
+        if is_due and not self._database.is_replaced_by_memory:
+            pruning.prune(connection, self._max_age_days, self._max_bytes)
+            self._unpruned_bytes = 0
 
-        What is asked for later (is it there?) is asked as of this moment, which is `served_at` by
-        the service's clock, if that is known (seconds since 1970).
+    # ------------------------------------------------------------ recording its outcome
+
+    def mark_sent(self, intent: str, server_sent_at: float | None = None) -> Future[bool]:
+        """Record that a request is being sent now.
+
+        Parameters
+        ----------
+        intent : str
+        server_sent_at : float, optional
+            The time by the service's clock, in seconds since 1970.
+
+        Returns
+        -------
+        future of bool
+            False if the entry was settled meanwhile, so that the request must not be sent.
         """
-        return self._change(intent, "state='sending'", served_at=served_at)
+        return self._update(intent, "state='sending'", served_at=server_sent_at)
 
-    def accepted(self, intent: str, job_id: str | None, status: str = "") -> Future[bool]:
-        """Note that the service took it."""
-        return self._change(intent, state="accepted", job_id=job_id, status=status, taken=True)
+    def mark_accepted(self, intent: str, job_id: str | None, status: str = "") -> Future[bool]:
+        """Record that the service accepted a request."""
+        return self._update(intent, state="accepted", job_id=job_id, status=status, taken=True)
 
-    def refused(self, intent: str, reason: str) -> Future[bool]:
-        """Note that it certainly took no effect."""
-        return self._change(intent, "state='sending'", state="refused", reason=reason)
+    def mark_refused(self, intent: str, reason: str) -> Future[bool]:
+        """Record that a request certainly had no effect."""
+        return self._update(intent, "state='sending'", state="refused", reason=reason)
 
-    def unknown(self, intent: str, reason: str, *, taken: bool = False) -> Future[bool]:
-        """Note that it may have taken effect; `taken`: the service did say that it took it.
+    def mark_unknown(self, intent: str, reason: str, *, was_accepted: bool = False) -> Future[bool]:
+        """Record that a request may have had an effect.
 
-        What was known of it stays: a job's id, and that it was taken.
+        Known facts stay: a job id, and that the service accepted the request.
+
+        Parameters
+        ----------
+        intent, reason : str
+        was_accepted : bool
+            Whether the service is known to have accepted it.
         """
-        facts: dict[str, Any] = {"taken": True} if taken else {}
-        return self._change(
-            intent, "state IN ('sending', 'accepted')", state="unknown", reason=reason, **facts
+        columns: dict[str, Any] = {"taken": True} if was_accepted else {}
+        return self._update(
+            intent, "state IN ('sending', 'accepted')", state="unknown", reason=reason, **columns
         )
 
-    def posted(
+    def mark_posted(
         self, intent: str, permalink: str | None, job_id: str | None, reason: str | None = None
     ) -> Future[bool]:
-        """Note that it was posted, as the account's publish history or a person says."""
-        facts = {"permalink": permalink, "job_id": job_id, "reason": reason}
-        known: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
-        return self._change(intent, state="posted", taken=True, **known)
+        """Record that a post was made, according to the publish history or a person."""
+        columns = {"permalink": permalink, "job_id": job_id, "reason": reason}
+        known: dict[str, Any] = {name: each for name, each in columns.items() if each is not None}
+        return self._update(intent, state="posted", taken=True, **known)
 
-    def absent(self, record: JournalEntry) -> Future[bool]:
-        """Note that it was looked for and did not take effect.
+    def mark_absent(self, entry: JournalEntry) -> Future[bool]:
+        """Record that a request is known to have had no effect.
 
-        False, and nothing is noted, if anything has happened since `record` was read.
+        Returns
+        -------
+        future of bool
+            False if the entry changed since `entry` was read; then nothing is recorded.
         """
         condition = "state=? AND told_at=? AND tick=?"
-        as_read = (record.state, record.told_at, record.tick)
-        return self._change(record.intent, condition, as_read, state="absent")
+        as_read = (entry.state, entry.updated_at, entry.clock_seconds)
+        return self._update(entry.intent, condition, as_read, state="absent")
 
-    def dismissed(self, intent: str) -> Future[bool]:
-        """Note that a person has looked and takes it from here.
+    def mark_dismissed(self, intent: str) -> Future[bool]:
+        """Record that a person checked a request that is unknown or ended without a result.
 
-        Of one whose outcome is unknown, or which has ended without what was wanted.
+        Returns
+        -------
+        future of bool
+            False for any other request; then nothing is recorded.
         """
-        wanted = "(status='succeeded' AND (kind='publish' OR instr(reply, '\"mediaId\"')))"
+        has_result = "(status='succeeded' AND (kind='publish' OR instr(reply, '\"mediaId\"')))"
         condition = (
-            f"(state IN ('sending', 'unknown') OR (state='accepted' AND ended AND NOT {wanted}))"
+            "(state IN ('sending', 'unknown')"
+            f" OR (state='accepted' AND ended AND NOT {has_result}))"
         )
-        return self._change(intent, condition, state="dismissed")
+        return self._update(intent, condition, state="dismissed")
 
-    def heard(self, base_url: str, kind: str, job_id: str, told: Snapshot) -> Future[None]:
-        """Note what the service says of a job."""
-        text = msgspec.json.encode(told.raw)
-        if len(text) > MAX_REPLY:
-            shown = ("status", "errorMessage", "outputs", "createdAt", "finishedAt")
-            text = msgspec.json.encode({name: told.raw.get(name) for name in shown})
-            text = text if len(text) <= MAX_REPLY else b"{}"
+    def update_status(
+        self, base_url: str, kind: str, job_id: str, snapshot: Snapshot
+    ) -> Future[None]:
+        """Record what the service reports about a job."""
+        response = msgspec.json.encode(snapshot.raw)
+        if len(response) > MAX_RESPONSE_BYTES:
+            names = ("status", "errorMessage", "outputs", "createdAt", "finishedAt")
+            response = msgspec.json.encode({name: snapshot.raw.get(name) for name in names})
+            response = response if len(response) <= MAX_RESPONSE_BYTES else b"{}"
         now = time.time()
-        self._written += len(text)
+        self._unpruned_bytes += len(response)
 
         def work(connection: sqlite3.Connection) -> None:
-            # What has ended stays so, whichever of two processes writes last. A job that answers
-            # is there, whatever was concluded when it did not.
-            changed = connection.execute(
+            # A terminal status is final, whichever process writes last. A job that responds
+            # exists, whatever was concluded before.
+            updated = connection.execute(
                 "UPDATE request SET status=?, ended=?, reply=?, permalink=coalesce(?, permalink),"
                 " told_at=?, clock=?, tick=?,"
                 " state=CASE WHEN state IN ('unknown', 'absent') THEN 'accepted' ELSE state END"
                 " WHERE base_url=? AND kind=? AND job_id=? AND NOT ended RETURNING intent",
                 (
-                    *(told.status, told.terminal, text.decode(), told.permalink),
-                    *(
-                        now,
-                        monotonic_clock.clock_id(),
-                        monotonic_clock.seconds(),
-                        base_url,
-                        kind,
-                        job_id,
-                    ),
+                    *(snapshot.status, snapshot.terminal, response.decode(), snapshot.permalink),
+                    *(now, monotonic_clock.clock_id(), monotonic_clock.seconds()),
+                    *(base_url, kind, job_id),
                 ),
             ).fetchall()
             connection.executemany(
                 "INSERT INTO status VALUES (?,?,?)",
-                [(row["intent"], now, told.status) for row in changed],
+                [(row["intent"], now, snapshot.status) for row in updated],
             )
 
         return self._database.run(work)
 
-    def _change(
-        self, intent: str, condition: str = "1", values: tuple[Any, ...] = (), **facts: Any
+    def _update(
+        self, intent: str, condition: str = "1", values: tuple[Any, ...] = (), **columns: Any
     ) -> Future[bool]:
-        """Change a row that is as expected; whether it was."""
-        facts |= {
+        """Set columns of an entry that meets a condition; the result is whether it did."""
+        columns |= {
             "told_at": time.time(),
             "clock": monotonic_clock.clock_id(),
             "tick": monotonic_clock.seconds(),
         }
-        names = ", ".join(f"{name}=?" for name in facts)
+        assignments = ", ".join(f"{name}=?" for name in columns)
 
         def work(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(
-                f"UPDATE request SET {names} WHERE intent=? AND {condition}",  # noqa: S608 - ours
-                (*facts.values(), intent, *values),
+            updated = connection.execute(
+                f"UPDATE request SET {assignments} WHERE intent=? AND {condition}",  # noqa: S608
+                (*columns.values(), intent, *values),
             )
-            return changed.rowcount > 0
+            return updated.rowcount > 0
 
         return self._database.run(work)
 
     # ------------------------------------------------------------ reading
 
     def recent(self, base_url: str, limit: int = 50) -> Future[list[JournalEntry]]:
-        """Give what was asked and not refused, newest first; uploads are left out."""
-        return self._records(
+        """Read the latest entries, newest first, without refused requests and uploads."""
+        return self._find(
             "base_url=? AND kind<>'upload'"
             " AND state IN ('sending', 'unknown', 'accepted', 'posted')"
             " ORDER BY asked_at DESC LIMIT ?",
@@ -413,141 +380,107 @@ class Journal:
         )
 
     def unfinished(self, base_url: str, since: float) -> Future[list[JournalEntry]]:
-        """Give jobs that have not ended and requests whose answer was never read.
+        """Read running jobs and requests with an unknown outcome: the newest 100, newest first.
 
-        The newest 100 at most, newest first.
+        Parameters
+        ----------
+        base_url : str
+        since : float
+            Seconds since 1970; posts that wait for their scheduled time may be older.
         """
-        return self._records(
-            f"base_url=? AND kind<>'upload' AND (asked_at>? OR {WAITING})"
+        return self._find(
+            f"base_url=? AND kind<>'upload' AND (asked_at>? OR {pruning.IS_SCHEDULED})"
             " AND ((state='accepted' AND NOT ended) OR state IN ('sending', 'unknown'))"
             " ORDER BY asked_at DESC LIMIT 100",
             (base_url, since),
         )
 
-    def of_job(self, base_url: str, kind: str, job_id: str) -> Future[list[JournalEntry]]:
-        """Give the request that made a job, if it is known."""
-        return self._records("base_url=? AND kind=? AND job_id=?", (base_url, kind, job_id))
+    def find_by_job(self, base_url: str, kind: str, job_id: str) -> Future[list[JournalEntry]]:
+        """Read the request that started a job, if it is known."""
+        return self._find("base_url=? AND kind=? AND job_id=?", (base_url, kind, job_id))
 
-    def posts(self, base_url: str) -> Future[list[JournalEntry]]:
-        """Give all posts that the service is known to have."""
-        return self._records(
+    def find_by_intent(self, intent: str) -> Future[list[JournalEntry]]:
+        """Read one request, if it is known."""
+        return self._find("intent=?", (intent,))
+
+    def confirmed_posts(self, base_url: str) -> Future[list[JournalEntry]]:
+        """Read all posts that the service is known to have received."""
+        return self._find(
             "base_url=? AND kind='publish' AND (job_id IS NOT NULL OR permalink IS NOT NULL)",
             (base_url,),
         )
 
-    def posts_in_the_way(self, base_url: str) -> Future[list[JournalEntry]]:
-        """Give all posts that were made or may have been, and so stand in the way of the same."""
-        marks = ",".join("?" * len(STANDING))
-        return self._records(
+    def blocking_posts(self, base_url: str) -> Future[list[JournalEntry]]:
+        """Read all posts that were made, or may have been, and so block identical ones."""
+        marks = ",".join("?" * len(BLOCKING_STATES))
+        return self._find(
             f"base_url=? AND kind='publish' AND state IN ({marks})"
             " AND NOT (ended AND status<>'succeeded')",
-            (base_url, *STANDING),
+            (base_url, *BLOCKING_STATES),
         )
 
+    def find_edit(self, base_url: str, media_id: str) -> Future[dict[str, Any] | None]:
+        """Read how an uploaded image was edited, if that is known: ``of``, ``operations``."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, Any] | None:
+            uploads = _select(
+                connection,
+                "base_url=? AND kind='upload' AND state='accepted' AND job_id=?",
+                (base_url, media_id),
+            )
+            edit = uploads[0].body.get("edit") if uploads else None
+            return edit if isinstance(edit, dict) and edit.get("of") else None
+
+        return self._database.run(work, writes=False)
+
     def spent(self, base_url: str, budget: Budget) -> Future[float]:
-        """US dollars that images within a budget have cost; may raise `UnpricedError`."""
+        """Sum up the images that count towards a budget, in US dollars.
+
+        The future raises `UnpricedError` if prices are missing.
+        """
         return self._database.run(
             lambda connection: budget.spent(connection, base_url), writes=False
         )
 
-    def version(self) -> Future[int]:
-        """A number that changes whenever another process has written."""
+    def data_version(self) -> Future[int]:
+        """Read a number that changes whenever another process has written."""
         return self._database.run(
             lambda connection: int(connection.execute("PRAGMA data_version").fetchone()[0]),
             writes=False,
         )
 
-    def edit_of(self, base_url: str, media_id: str) -> Future[dict[str, Any] | None]:
-        """How an uploaded media was made of another, if it was noted: ``of``, ``operations``."""
-
-        def work(connection: sqlite3.Connection) -> dict[str, Any] | None:
-            found = _read(
-                connection,
-                "base_url=? AND kind='upload' AND state='accepted' AND job_id=?",
-                (base_url, media_id),
-            )
-            edit = found[0].body.get("edit") if found else None
-            return edit if isinstance(edit, dict) and edit.get("of") else None
-
-        return self._database.run(work, writes=False)
-
-    def of_intent(self, intent: str) -> Future[list[JournalEntry]]:
-        """Give one request."""
-        return self._records("intent=?", (intent,))
-
-    def _same(
-        self,
-        connection: sqlite3.Connection,
-        base_url: str,
-        names: tuple[str, ...],
-        for_good: bool,  # noqa: FBT001 - of this class alone
-    ) -> list[JournalEntry]:
-        marks = ",".join("?" * len(STANDING))
-        return _read(
-            connection,
-            # One value, because there may be more names than a statement takes.
-            "base_url=? AND same_as<>'' AND same_as IN (SELECT value FROM json_each(?))"  # noqa: S608
-            f" AND state IN ({marks})"
-            " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
-            (base_url, json.dumps(names), *STANDING, not for_good),
-        )
-
-    def _records(self, condition: str, values: tuple[Any, ...]) -> Future[list[JournalEntry]]:
+    def _find(self, condition: str, values: tuple[Any, ...]) -> Future[list[JournalEntry]]:
         return self._database.run(
-            lambda connection: _read(connection, condition, values), writes=False
+            lambda connection: _select(connection, condition, values), writes=False
         )
 
 
-def _opened(path: str, days: float, megabytes: float) -> Journal:
+def _from_settings(path: str, days: float, megabytes: float) -> Journal:
     return Journal(path, days=days, megabytes=megabytes)
 
 
-def _read(
+def _find_identical(
+    connection: sqlite3.Connection,
+    base_url: str,
+    keys: tuple[str, ...],
+    include_failed: bool,  # noqa: FBT001 - used in this module only
+) -> list[JournalEntry]:
+    marks = ",".join("?" * len(BLOCKING_STATES))
+    return _select(
+        connection,
+        # JSON passes any number of keys as one value; SQLite limits the number of values.
+        "base_url=? AND same_as<>'' AND same_as IN (SELECT value FROM json_each(?))"  # noqa: S608
+        f" AND state IN ({marks})"
+        " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
+        (base_url, json.dumps(keys), *BLOCKING_STATES, not include_failed),
+    )
+
+
+def _select(
     connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]
 ) -> list[JournalEntry]:
     rows = connection.execute(
-        f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions of ours
+        f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions are constants
         values,
     ).fetchall()
-    return [record for row in rows if (record := entries.read_row(row)) is not None]
-
-
-# ---------------------------------------------------------------- where it lies
-
-
-def _path(path: str | os.PathLike[str] | None) -> Path | None:
-    """Where the journal is; None for memory.
-
-    Raises
-    ------
-    OSError
-        If there is no such place: no home folder, or the present folder was deleted.
-    """
-    chosen = path if path is not None else os.environ.get(PATH_VARIABLE, "").strip() or None
-    if chosen is None:
-        return user_directories.data_folder() / "journal.db"
-    if os.fspath(chosen) == MEMORY:
-        return None
-    found = Path(os.fsdecode(chosen))
-    if found.parts[:1] == ("~",):
-        found = user_directories.expand_home(found)
-    else:
-        with contextlib.suppress(FileNotFoundError):  # of a person whom nobody knows
-            found = user_directories.expand_home(found)
-    return found.absolute()  # so that it stays where it is when the notebook changes its folder
-
-
-def files() -> list[Path]:
-    """What the journal has on disk: the file, thumbnails, SQLite's own, damaged ones set aside."""
-    try:
-        path = _path(None)
-        beside = list(path.parent.iterdir()) if path is not None else []
-    except OSError:  # no home, no such folder, or one that this user may not open
-        return []
-    if path is None:
-        return []
-    ours = re.compile(
-        re.escape(path.name)
-        + r"(\.thumbnails)?(\.damaged-\d{8}-\d{6}(\+\d+)?)?(-wal|-shm|-journal)?"
-    )
-    return sorted(file for file in beside if ours.fullmatch(file.name))
+    return [entry for row in rows if (entry := entries.read_row(row)) is not None]

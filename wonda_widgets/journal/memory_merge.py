@@ -1,8 +1,8 @@
-"""What the journal noted in memory while its file could not be written, brought into the file.
+"""Merge changes that the journal made in memory into its file.
 
-Triggers in memory note which rows change there; only these are written. Other processes may
-have used the file since. If both changed a row, the more complete version is kept: what has
-ended or was posted stays so, and what was found out is not made unknown again.
+While the file cannot be written, triggers in memory record which rows change; only these are
+written later. Other processes may have changed the file meanwhile. If both sides changed a row,
+the more complete version wins: an outcome stays, and a known fact never becomes unknown.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ from .images import ImageIndex
 if TYPE_CHECKING:
     import sqlite3
 
-#: Tables and what their rows are found by.
-TRACKED = {"request": "intent", "picture": "intent", "batch": "id", "status": "rowid"}
+#: Tables and the columns that identify their rows.
+KEY_COLUMNS = {"request": "intent", "picture": "intent", "batch": "id", "status": "rowid"}
 
-#: States that say nothing of what became of a request.
-OPEN = ("sending", "unknown")
+#: States without a known outcome.
+OPEN_STATES = ("sending", "unknown")
 
 
 class MemoryChanges:
-    """The rows of a journal that changed in memory; see `database.Meanwhile`."""
+    """Track and merge changed rows; see `database.ChangeTracker`."""
 
     @staticmethod
     def track(memory: sqlite3.Connection) -> None:
-        """Begin to note in memory which rows change there."""
+        """Start to record which rows change in memory."""
         memory.execute("CREATE TEMP TABLE changed (kind, key, PRIMARY KEY (kind, key))")
-        for table, key in TRACKED.items():
-            for what in ("INSERT", "UPDATE"):
+        for table, key in KEY_COLUMNS.items():
+            for event in ("INSERT", "UPDATE"):
                 memory.execute(
-                    f"CREATE TEMP TRIGGER {table}_{what} AFTER {what} ON main.{table} BEGIN"  # noqa: S608
+                    f"CREATE TEMP TRIGGER {table}_{event} AFTER {event} ON main.{table} BEGIN"  # noqa: S608
                     f" INSERT OR IGNORE INTO changed VALUES ('{table}', NEW.{key}); END"
                 )
 
     @staticmethod
     def merge(memory: sqlite3.Connection, file: sqlite3.Connection) -> None:
-        """Write these rows into the file, within a transaction."""
-        for row in _changed(memory, "batch"):
-            _put(file, "batch", row)
-        images = {row["intent"]: row for row in _changed(memory, "picture")}
-        for intent in images:  # before its request changes, of whose words the index knows
-            ImageIndex.forget(file, "?", (intent,))
-        for row in _changed(memory, "request"):
-            known = file.execute(
+        """Write the changed rows into the file, within a transaction."""
+        for row in _changed_rows(memory, "batch"):
+            _replace(file, "batch", row)
+        images = {row["intent"]: row for row in _changed_rows(memory, "picture")}
+        for intent in images:  # first, because the search index needs the request's old text
+            ImageIndex.delete(file, "?", (intent,))
+        for row in _changed_rows(memory, "request"):
+            stored = file.execute(
                 "SELECT * FROM request WHERE intent=?", (row["intent"],)
             ).fetchone()
-            _put(file, "request", dict(row) if known is None else _knowing_more(row, known))
+            _replace(file, "request", dict(row) if stored is None else _merge_rows(row, stored))
         for row in images.values():
-            ImageIndex.put(file, row)
-        for row in _changed(memory, "status"):
+            ImageIndex.insert_row(file, row)
+        for row in _changed_rows(memory, "status"):
             file.execute("INSERT INTO status VALUES (?,?,?)", tuple(row))
-        trusted_time.note(file)
+        trusted_time.take_reading(file)
 
 
-def _changed(memory: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
-    key = TRACKED[table]
+def _changed_rows(memory: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
+    key = KEY_COLUMNS[table]
     return memory.execute(
         f"SELECT * FROM {table} WHERE {key} IN (SELECT key FROM changed WHERE kind=?)"  # noqa: S608
         f" ORDER BY {'id' if table == 'picture' else key}",
@@ -65,25 +65,22 @@ def _changed(memory: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def _put(file: sqlite3.Connection, table: str, row: Any) -> None:
+def _replace(file: sqlite3.Connection, table: str, row: Any) -> None:
     names = row.keys()
     marks = ",".join("?" * len(names))
     file.execute(
-        f"INSERT OR REPLACE INTO {table} ({','.join(names)}) VALUES ({marks})",  # noqa: S608 - ours
+        f"INSERT OR REPLACE INTO {table} ({','.join(names)}) VALUES ({marks})",  # noqa: S608
         tuple(row[name] for name in names),
     )
 
 
-def _knowing_more(ours: sqlite3.Row, theirs: sqlite3.Row) -> dict[str, Any]:
-    """One row of two about the same request, of which the file has `theirs`."""
-    settled = theirs["ended"] or theirs["state"] == "posted"
-    first, second = (theirs, ours) if settled or _is_vaguer(ours, theirs) else (ours, theirs)
-    row = dict(first)
+def _merge_rows(ours: sqlite3.Row, theirs: sqlite3.Row) -> dict[str, Any]:
+    """Combine two rows of one request; `theirs` is in the file."""
+    is_settled = theirs["ended"] or theirs["state"] == "posted"
+    is_vaguer = ours["state"] in OPEN_STATES and theirs["state"] != "sending"
+    first, second = (theirs, ours) if is_settled or is_vaguer else (ours, theirs)
+    merged = dict(first)
     for name in ("job_id", "permalink", "served_at"):
-        row[name] = first[name] if first[name] is not None else second[name]
-    row["taken"] = max(first["taken"], second["taken"])
-    return row
-
-
-def _is_vaguer(ours: sqlite3.Row, theirs: sqlite3.Row) -> bool:
-    return ours["state"] in OPEN and theirs["state"] != "sending"
+        merged[name] = first[name] if first[name] is not None else second[name]
+    merged["taken"] = max(first["taken"], second["taken"])
+    return merged

@@ -1,9 +1,9 @@
-"""What the journal deletes when entries become old or the file large, and what it never does.
+"""Delete old journal entries, and the oldest ones of a file that is too large.
 
-Never deleted are entries that still keep something from happening twice: requests without an
-end, posts for a later time, names of `once=`, cells of plans that are resumed, uploads that say
-of which image they are an edit. Posts that were made go by age only. What images cost is counted
-before their entries go, see `budgets`.
+Entries that still prevent a duplicate are never deleted: requests without an outcome, scheduled
+posts, names of `once=`, cells of plans that can be resumed, and uploads that record which image
+they are an edit of. Completed posts are deleted by age only. What images cost is counted before
+their entries are deleted, see `budgets`.
 """
 
 from __future__ import annotations
@@ -21,50 +21,54 @@ from . import (
 if TYPE_CHECKING:
     import sqlite3
 
-DAY = 86_400.0
+SECONDS_PER_DAY = 86_400.0
 
-FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
-WAITING = "(status='scheduled' AND NOT ended)"  # a post for its time, perhaps weeks ahead
-SETTLED = (
+IS_FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
+IS_SCHEDULED = "(status='scheduled' AND NOT ended)"  # a post for a later time, perhaps in weeks
+IS_SETTLED = (
     "state NOT IN ('sending', 'unknown')"
-    " AND NOT (state='accepted' AND NOT ended AND kind<>'upload')"  # an upload has no job to end
+    " AND NOT (state='accepted' AND NOT ended AND kind<>'upload')"  # an upload has no job
 )
-EDITED = """(kind='upload' AND body LIKE '%"edit":%')"""  # by it, a post of the edit is known again
-NAMED = "same_as LIKE 'once:%'"
-POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
+IS_EDIT = """(kind='upload' AND body LIKE '%"edit":%')"""  # identifies posts of the same edit
+HAS_NAME = "same_as LIKE 'once:%'"
+IS_POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
 
-#: What may go by age, and what by size.
-KEPT = (FAVOURITE, WAITING, NAMED, EDITED, saved_plans.IS_NEEDED)
-OLD = " AND NOT ".join((SETTLED, *KEPT))
-LARGE = f"{OLD} AND NOT {POSTED}"
+PROTECTED = (IS_FAVOURITE, IS_SCHEDULED, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
+DELETABLE_BY_AGE = " AND NOT ".join((IS_SETTLED, *PROTECTED))
+DELETABLE_BY_SIZE = f"{DELETABLE_BY_AGE} AND NOT {IS_POSTED}"
 
 
-def prune(connection: sqlite3.Connection, days: float, most_bytes: float) -> None:
-    """Delete what is older than `days`, then the oldest entries until the file fits."""
+def prune(connection: sqlite3.Connection, max_age_days: float, max_bytes: float) -> None:
+    """Delete entries that are too old, then the oldest ones until the file is small enough."""
     now = trusted_time.now(connection)
-    oldest = min(now, time.time()) - days * DAY
-    _delete(connection, f"asked_at<? AND {OLD}", (oldest,))
-    saved_plans.SavedPlans.forget(connection, oldest)
-    saved_plans.SavedPlans.close(connection, now - saved_plans.DAYS * DAY)
+    oldest = min(now, time.time()) - max_age_days * SECONDS_PER_DAY
+    _delete(connection, f"asked_at<? AND {DELETABLE_BY_AGE}", (oldest,))
+    saved_plans.SavedPlans.delete_before(connection, oldest)
+    saved_plans.SavedPlans.finish_before(
+        connection, now - saved_plans.RESUMABLE_DAYS * SECONDS_PER_DAY
+    )
     for _ in range(10_000):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-        size = connection.execute("PRAGMA page_size").fetchone()[0]
-        if (pages - free) * size <= most_bytes:
+        free_pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+        if (pages - free_pages) * page_bytes <= max_bytes:
             break
-        saved_plans.SavedPlans.forget_ended(connection)
-        # What was refused tells nothing of what was spent or posted, so it goes first.
+        saved_plans.SavedPlans.delete_finished(connection)
+        # Requests without an effect go first: they say nothing about money or posts.
         order = "state NOT IN ('refused', 'absent'), asked_at"
-        eldest = f"SELECT intent FROM request WHERE {LARGE} ORDER BY {order} LIMIT 10"  # noqa: S608
-        if not _delete(connection, f"intent IN ({eldest})", ()):
+        oldest_entries = (
+            f"SELECT intent FROM request WHERE {DELETABLE_BY_SIZE} ORDER BY {order} LIMIT 10"  # noqa: S608
+        )
+        if not _delete(connection, f"intent IN ({oldest_entries})", ()):
             break
     connection.execute("PRAGMA incremental_vacuum").fetchall()
 
 
 def _delete(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
-    inside = f"SELECT intent FROM request WHERE {condition}"  # noqa: S608 - conditions of ours
-    budgets.keep_costs(connection, inside, values)
-    images.ImageIndex.forget(connection, inside, values)
-    connection.execute(f"DELETE FROM status WHERE intent IN ({inside})", values)  # noqa: S608
-    gone = connection.execute(f"DELETE FROM request WHERE {condition}", values)  # noqa: S608
-    return gone.rowcount
+    """Delete entries with everything that belongs to them; return their number."""
+    intents = f"SELECT intent FROM request WHERE {condition}"  # noqa: S608
+    budgets.save_costs(connection, intents, values)
+    images.ImageIndex.delete(connection, intents, values)
+    connection.execute(f"DELETE FROM status WHERE intent IN ({intents})", values)  # noqa: S608
+    deleted = connection.execute(f"DELETE FROM request WHERE {condition}", values)  # noqa: S608
+    return deleted.rowcount

@@ -1,8 +1,8 @@
-"""Plans that were begun, so that a later kernel goes on with them and makes nothing twice.
+"""Save plans that were started, so that a later kernel resumes them and makes nothing twice.
 
-A cell's request is named in the journal by its batch and by what it asks for, see `cell_name`:
-that is what makes another request "the same one". A plan is kept as it was written, not
-image by image: a thousand long prompts would fill the journal.
+The journal's table calls a saved plan a batch. The dedupe key of a cell's request consists of
+the plan's id and a fingerprint of the request, see `cell_key`. Only the plan's arguments are
+saved, not each image: a thousand long prompts would fill the journal.
 """
 
 from __future__ import annotations
@@ -35,42 +35,43 @@ MIGRATION = """
     CREATE INDEX batch_time ON batch (base_url, begun_at)
     """
 
-#: Before, cells were named by their places; what was left so is not gone on with.
+#: Earlier versions identified cells by position; their unfinished plans are not resumed.
 FINGERPRINT_MIGRATION = "UPDATE batch SET ended=1"
 
-#: Requests of plans that are not done: they stand in the way of making a cell again.
+#: Requests of unfinished plans, which keep their cells from being made again.
 IS_NEEDED = "substr(same_as, 6, 32) IN (SELECT id FROM batch WHERE NOT ended)"
 
-PREFIX = "cell:"
-DAYS = 7.0  # for which a plan that was left is gone on with
+KEY_PREFIX = "cell:"
+RESUMABLE_DAYS = 7.0  # days for which an unfinished plan can be resumed
 
 
 class SavedPlan(msgspec.Struct, frozen=True):
-    """A plan that was begun.
+    """A plan that was started.
 
     Attributes
     ----------
-    alike : str
-        What makes another plan the same one.
+    id : str
+    fingerprint : str
+        Equal for plans of the same images.
     plan : bytes
         JSON of `matrix.planning.MatrixRequest`.
-    begun_at : float
+    started_at : float
         Seconds since 1970.
     """
 
     id: str
-    alike: str
+    fingerprint: str
     plan: bytes
-    begun_at: float
+    started_at: float
 
 
-def cell_name(batch_id: str, digest: str) -> str:
-    """What a cell's request is called in the journal; `digest` is of what it asks for."""
-    return f"{PREFIX}{batch_id}:{digest}"
+def cell_key(plan_id: str, fingerprint: str) -> str:
+    """Return the dedupe key of a cell, given the fingerprint of its request."""
+    return f"{KEY_PREFIX}{plan_id}:{fingerprint}"
 
 
 class SavedPlans:
-    """The part of a journal that knows batches."""
+    """Save plans in a journal and find those that can be resumed."""
 
     def __init__(
         self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
@@ -78,78 +79,90 @@ class SavedPlans:
         self._database = database
         self._read = read
 
-    def begin(
+    def resume_or_start(
         self,
         base_url: str,
-        alike: str,
+        fingerprint: str,
         plan: bytes,
         days: float | None,
         *,
-        also: Sequence[str] = (),
+        former_fingerprints: Sequence[str] = (),
         guard: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[SavedPlan, bool]]:
-        """Give the same plan's batch that was left in these days, or note that one begins.
+        """Find the same plan if it was left unfinished, else save it as started now.
 
         Parameters
         ----------
-        alike : str
-            What makes another plan the same one.
+        base_url : str
+        fingerprint : str
+            Equal for plans of the same images.
+        plan : bytes
+            JSON of `matrix.planning.MatrixRequest`.
         days : float or None
-            None to begin anew.
-        also : sequence of str
-            Other values of `alike` under which the same plan may have been noted.
+            Maximum age in days of an unfinished plan; None to start over.
+        former_fingerprints : sequence of str
+            Fingerprints under which earlier versions may have saved the same plan.
         guard : callable, optional
-            As of `Journal.begin`.
+            Called within the transaction; if it raises, nothing is saved.
 
         Returns
         -------
-        future of (Batch, bool)
-            And whether it was there.
+        future of (SavedPlan, bool)
+            The plan, and whether it is resumed.
         """
 
-        # In one transaction: of two that begin the same plan at once, one goes on with the other's.
+        # In one transaction: if two kernels start the same plan, the second resumes the first's.
         def work(connection: sqlite3.Connection) -> tuple[SavedPlan, bool]:
             if guard is not None:
                 guard(connection)
-            left = [] if days is None else _unfinished(connection, base_url, days, [alike, *also])
-            if left:
-                return left[0], True
-            batch = SavedPlan(uuid.uuid4().hex, alike, plan, trusted_time.now(connection))
+            if days is not None:
+                fingerprints = [fingerprint, *former_fingerprints]
+                unfinished = _find_unfinished(connection, base_url, days, fingerprints)
+                if unfinished:
+                    return unfinished[0], True
+            saved = SavedPlan(uuid.uuid4().hex, fingerprint, plan, trusted_time.now(connection))
             connection.execute(
                 "INSERT INTO batch VALUES (?,?,?,?,?,0)",
-                (batch.id, base_url, alike, plan.decode(), batch.begun_at),
+                (saved.id, base_url, fingerprint, plan.decode(), saved.started_at),
             )
-            return batch, False
+            return saved, False
 
         return self._database.run(work)
 
-    def ended(self, batch_id: str, *, ended: bool) -> Future[None]:
-        """Note whether each cell has an end."""
+    def set_finished(self, plan_id: str, *, finished: bool) -> Future[None]:
+        """Record whether every cell of a plan has an outcome."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE batch SET ended=? WHERE id=?", (ended, batch_id))
+            connection.execute("UPDATE batch SET ended=? WHERE id=?", (finished, plan_id))
 
         return self._database.run(work)
 
     def unfinished(self, base_url: str, days: float) -> Future[list[SavedPlan]]:
-        """Give batches of these days with cells that have no end, newest first."""
+        """Read the unfinished plans of the last days, newest first."""
         return self._database.run(
-            lambda connection: _unfinished(connection, base_url, days), writes=False
+            lambda connection: _find_unfinished(connection, base_url, days), writes=False
         )
 
-    def left(
-        self, base_url: str, alike: str, days: float, *, also: Sequence[str] = ()
+    def find_unfinished(
+        self,
+        base_url: str,
+        fingerprint: str,
+        days: float,
+        *,
+        former_fingerprints: Sequence[str] = (),
     ) -> Future[SavedPlan | None]:
-        """Give the same plan's batch that was left in these days; `alike` as of `begin`."""
+        """Find the same plan if it was left unfinished; parameters as in `resume_or_start`."""
+        fingerprints = [fingerprint, *former_fingerprints]
 
         def work(connection: sqlite3.Connection) -> SavedPlan | None:
-            return next(iter(_unfinished(connection, base_url, days, [alike, *also])), None)
+            return next(iter(_find_unfinished(connection, base_url, days, fingerprints)), None)
 
         return self._database.run(work, writes=False)
 
-    def cells(self, batch_id: str) -> Future[dict[str, JournalEntry]]:
-        """The latest request of each cell that has one, by the digest of what it asks for."""
-        first, beyond = cell_name(batch_id, ""), f"{PREFIX}{batch_id};"
+    def cell_entries(self, plan_id: str) -> Future[dict[str, JournalEntry]]:
+        """Read the latest entry of each cell that has one, by the request's fingerprint."""
+        # ";" follows ":" in ASCII, so this range has exactly the keys of the plan.
+        first, beyond = cell_key(plan_id, ""), f"{KEY_PREFIX}{plan_id};"
 
         def work(connection: sqlite3.Connection) -> dict[str, JournalEntry]:
             rows = connection.execute(
@@ -157,41 +170,44 @@ class SavedPlans:
                 " ORDER BY asked_at",
                 (first, beyond),
             ).fetchall()
-            found = [record for row in rows if (record := self._read(row)) is not None]
-            return {record.same_as.rpartition(":")[2]: record for record in found}
+            entries = [entry for row in rows if (entry := self._read(row)) is not None]
+            return {entry.dedupe_key.rpartition(":")[2]: entry for entry in entries}
 
         return self._database.run(work, writes=False)
 
     @staticmethod
-    def forget(connection: sqlite3.Connection, before: float) -> None:
-        """Let the batches go that were begun before (seconds since 1970)."""
-        connection.execute("DELETE FROM batch WHERE begun_at<?", (before,))
+    def delete_before(connection: sqlite3.Connection, cutoff: float) -> None:
+        """Delete plans that were started before `cutoff`, in seconds since 1970."""
+        connection.execute("DELETE FROM batch WHERE begun_at<?", (cutoff,))
 
     @staticmethod
-    def close(connection: sqlite3.Connection, before: float) -> None:
-        """Note that nobody goes on with what was begun before (seconds since 1970)."""
-        connection.execute("UPDATE batch SET ended=1 WHERE begun_at<? AND NOT ended", (before,))
+    def finish_before(connection: sqlite3.Connection, cutoff: float) -> None:
+        """Mark plans that were started before `cutoff` as finished, in seconds since 1970."""
+        connection.execute("UPDATE batch SET ended=1 WHERE begun_at<? AND NOT ended", (cutoff,))
 
     @staticmethod
-    def forget_ended(connection: sqlite3.Connection) -> None:
-        """Let go what is done."""
+    def delete_finished(connection: sqlite3.Connection) -> None:
+        """Delete finished plans."""
         connection.execute("DELETE FROM batch WHERE ended")
 
 
-def _unfinished(
+def _find_unfinished(
     connection: sqlite3.Connection,
     base_url: str,
     days: float,
-    alike: Sequence[str] | None = None,
+    fingerprints: Sequence[str] | None = None,
 ) -> list[SavedPlan]:
-    since = trusted_time.now(connection) - days * 86_400
+    """Find unfinished plans, newest first; given fingerprints, in their order."""
+    since = trusted_time.now(connection) - days * trusted_time.SECONDS_PER_DAY
+    wanted = None if fingerprints is None else json.dumps(list(fingerprints))
     rows = connection.execute(
         "SELECT * FROM batch WHERE base_url=? AND begun_at>? AND NOT ended"
         " AND (? IS NULL OR alike IN (SELECT value FROM json_each(?))) ORDER BY begun_at DESC",
-        (base_url, since, *[None if alike is None else json.dumps(list(alike))] * 2),
+        (base_url, since, wanted, wanted),
     ).fetchall()
-    found = [
+    plans = [
         SavedPlan(row["id"], row["alike"], row["plan"].encode(), row["begun_at"]) for row in rows
     ]
-    # What comes first in `alike` is what was asked for most exactly.
-    return sorted(found, key=lambda batch: alike.index(batch.alike)) if alike else found
+    if not fingerprints:
+        return plans
+    return sorted(plans, key=lambda plan: fingerprints.index(plan.fingerprint))

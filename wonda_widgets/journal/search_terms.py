@@ -1,9 +1,12 @@
-"""Texts as a search compares them: words, and single characters where words have no spaces.
+"""Convert texts and queries into terms for full-text search in any script.
 
-The index (SQLite's FTS5) cuts a text at its spaces and finds words by their beginnings. So
-Chinese, Japanese, Korean, Thai and their like get a space between all characters, and what
-is searched for in them becomes a row of characters that stand side by side. Capital letters,
-accents, vowel points and marks that show nothing do not count.
+SQLite's FTS5 splits texts at spaces and matches words by their beginnings. Chinese, Japanese,
+Korean, Thai and similar scripts have no spaces between words, or no useful beginnings. So each of
+their characters becomes a term, and a query in them becomes a phrase of adjacent terms. Case,
+accents, vowel points and invisible characters are ignored.
+
+    "A café in 京都"    ──> a cafe in 京 都
+    query "cafe 京都"   ──> "cafe"* "京 都"*
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from ..utils.visible_text import VARIATION_SELECTORS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Scripts whose words have no spaces between them or no beginnings that one would type (Korean).
+#: Scripts without spaces between words, or whose words are not searched by beginnings (Korean).
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Myanmar
@@ -42,7 +45,7 @@ _UNSPACED = (
     (0x1AFF0, 0x1B2FF),  # Kana, Nushu
     (0x20000, 0x3FFFD),
 )
-#: Scripts that are read and typed without their marks.
+#: Scripts whose combining marks are ignored.
 _UNMARKED = (
     (0x0041, 0x02AF),  # Latin
     (0x0370, 0x052F),  # Greek, Cyrillic
@@ -55,93 +58,95 @@ _UNMARKED = (
     (0xA720, 0xA7FF),
 )
 _ARABIC = ((0x0600, 0x08FF),)
-#: Letters with a stroke, which is no accent for Unicode but is left out where one types them.
+#: Letters with a stroke, which Unicode does not decompose, as people type them.
 _STROKES = str.maketrans("\u0111\u0142\u00f8\u0127\u0167\u0180\u0268", "dlohtbi")
-_SHORT_I = "\u0438\u0306"  # a letter of its own, unlike other letters with a mark
-_DOTLESS_I = "\u0131"  # which a Turkish "I" is, and an English one is not
+_SHORT_I = "\u0438\u0306"  # a separate letter, unlike other letters with a mark
+_DOTLESS_I = "\u0131"  # the lower case of "I" in Turkish only
 _NON_JOINER = "\u200c"
-_TATWEEL = "\u0640"  # makes an Arabic word longer to look at
-_TONES = range(0x1F3FB, 0x1F400)  # of skin
-_END = "\x1f"  # of a term, within what stands together; a control character is in none
+_TATWEEL = "\u0640"  # stretches an Arabic word for its looks
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_TERM_END = "\x1f"  # separates the terms of one chunk; no term has a control character
 _FIRST_EMOJI = "\u2190"
-_SIGN = "\ue000"  # begins what stands for a sign such as an emoji; for private use, so no text
+_SYMBOL_PREFIX = "\ue000"  # private-use character that marks the code of an emoji or symbol
 _ASCII = re.compile(r"[0-9a-z]+")
 _ASCII_CHUNK = re.compile(r"[0-9a-z_]*[0-9a-z][0-9a-z_]*")
 
 
 def searchable(text: object) -> str:
-    """A text as the index is given it: terms with a space between them.
+    """Return a text as it is added to the index: terms separated by spaces.
 
-    What this gives for a text may not change without the index being made anew: it is also
-    what the index is told when a text goes.
+    If the result for any text changes, the index must be rebuilt: FTS5 gets the same terms again
+    when a text is deleted.
     """
     return " ".join(chain.from_iterable(_chunks(str(text or ""))))
 
 
-def matching(text: str) -> str:
-    """What a person typed, as FTS5 takes it: every word, or its beginning, in any order."""
-    # Each becomes a quoted string, so that none is an operator of the query language.
+def match_expression(text: str) -> str:
+    """Convert what a person typed into an FTS5 query: all words or beginnings, in any order."""
+    # A quoted string is never an operator of the query language.
     return " ".join(f'"{" ".join(terms)}"*' for terms in _chunks(text))
 
 
 def _chunks(text: str) -> Iterator[list[str]]:
-    """What stands together without a space or other sign between, as terms."""
+    """Split a text at spaces and punctuation; yield the terms of each chunk."""
     if text.isascii():
         for chunk in _ASCII_CHUNK.findall(text.lower()):
             yield _ASCII.findall(chunk)
         return
     pieces: list[str] = []
-    before = ""
-    for sign in _folded(text):
-        kind = category(sign)
-        if _is_unseen(sign, kind):
-            # Between the parts of a Persian word, and within those of other languages.
-            pieces.append(_END if sign == _NON_JOINER and _is_in(before, _ARABIC) else "")
+    previous = ""
+    for character in _fold(text):
+        kind = category(character)
+        if _is_ignored(character, kind):
+            # A non-joiner separates parts of a Persian word; elsewhere it has no meaning.
+            separates = character == _NON_JOINER and _is_in(previous, _ARABIC)
+            pieces.append(_TERM_END if separates else "")
             continue
-        before = sign
-        if kind.startswith("M") and pieces and pieces[-1].endswith(_END):
-            pieces[-1] = f"{pieces[-1][:-1]}{sign}{_END}"
+        previous = character
+        if kind.startswith("M") and pieces and pieces[-1].endswith(_TERM_END):
+            pieces[-1] = f"{pieces[-1][:-1]}{character}{_TERM_END}"
         else:
-            pieces.append(_piece(sign, kind))
+            pieces.append(_piece(character, kind))
     for chunk in "".join(pieces).split(" "):
-        terms = [term for term in chunk.split(_END) if term]
+        terms = [term for term in chunk.split(_TERM_END) if term]
         if terms:
             yield terms
 
 
-def _piece(sign: str, kind: str) -> str:
-    """A sign as part of a term, with where terms end; a space is where they stand apart."""
-    if kind == "So" and sign >= _FIRST_EMOJI:
-        return f"{_END}{_SIGN}{ord(sign):06x}{_END}"
+def _piece(character: str, kind: str) -> str:
+    """Return a character with the term ends around it; a space if it ends a chunk."""
+    if kind == "So" and character >= _FIRST_EMOJI:
+        return f"{_TERM_END}{_SYMBOL_PREFIX}{ord(character):06x}{_TERM_END}"
     if kind[0] in "LNM" or kind == "Co":
-        return f"{_END}{sign}{_END}" if _is_in(sign, _UNSPACED) else sign
-    return _END if sign == "_" else " "
+        return f"{_TERM_END}{character}{_TERM_END}" if _is_in(character, _UNSPACED) else character
+    return _TERM_END if character == "_" else " "
 
 
-def _folded(text: str) -> str:
-    """A text without what no search tells apart: capitals, widths, accents, vowel points."""
-    plain = normalize("NFKC", normalize("NFKC", text).casefold())
-    plain = normalize("NFD", plain).replace(_DOTLESS_I, "i").translate(_STROKES)
-    kept: list[str] = []
+def _fold(text: str) -> str:
+    """Remove differences that a search ignores: case, width, accents, vowel points."""
+    folded = normalize("NFKC", normalize("NFKC", text).casefold())
+    folded = normalize("NFD", folded).replace(_DOTLESS_I, "i").translate(_STROKES)
+    characters: list[str] = []
     base = ""
-    for sign in plain:
-        if category(sign) != "Mn" or ord(sign) in VARIATION_SELECTORS:
-            base = sign
-        elif _is_in(base, _UNMARKED) and base + sign != _SHORT_I:
+    for character in folded:
+        if category(character) != "Mn" or ord(character) in VARIATION_SELECTORS:
+            base = character
+        elif _is_in(base, _UNMARKED) and base + character != _SHORT_I:
             continue
-        kept.append(sign)
-    return normalize("NFC", "".join(kept))
+        characters.append(character)
+    return normalize("NFC", "".join(characters))
 
 
-def _is_unseen(sign: str, kind: str) -> bool:
-    """Whether a sign shows nothing, or only how another one looks."""
-    code = ord(sign)
-    return kind == "Cf" or sign == _TATWEEL or code in _TONES or code in VARIATION_SELECTORS
+def _is_ignored(character: str, kind: str) -> bool:
+    """Return whether a character is invisible or only changes how another one looks."""
+    code = ord(character)
+    is_modifier = code in _SKIN_TONES or code in VARIATION_SELECTORS
+    return kind == "Cf" or character == _TATWEEL or is_modifier
 
 
 @lru_cache(maxsize=4096)
-def _is_in(sign: str, ranges: tuple[tuple[int, int], ...]) -> bool:
-    if not sign:
+def _is_in(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+    if not character:
         return False
-    place = bisect(ranges, (ord(sign), 0x110000)) - 1
-    return place >= 0 and ord(sign) <= ranges[place][1]
+    index = bisect(ranges, (ord(character), 0x110000)) - 1
+    return index >= 0 and ord(character) <= ranges[index][1]

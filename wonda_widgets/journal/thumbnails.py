@@ -1,7 +1,7 @@
-"""Thumbnails, kept beside the journal, so that a gallery need not fetch its originals again.
+"""Store thumbnails beside the journal, so that a gallery does not download originals again.
 
-The service offers no small copies, and an original's address may expire. What is kept
-is bounded; those not looked at for longest go first.
+The service has no small copies, and the address of an original may expire. The file has a size
+limit; the thumbnails that were not viewed for longest are deleted first.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 from ..imaging import decode_threads
 from ..utils import event_loop
 from .database import Database
+from .schema import Schema
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-LONGEST = 320  # pixels
-MAX_BYTES = 32_000
-MEGABYTES = 64
-AT_ONCE = 3  # originals that are fetched and decoded at a time
-SUFFIX = ".thumbnails"
+MAX_SIDE = 320  # pixels
+MAX_BYTES = 32_000  # of one thumbnail
+MAX_MEGABYTES = 64  # of all thumbnails
+MAX_CONCURRENCY = 3  # originals that are downloaded and decoded at a time
+FILE_SUFFIX = ".thumbnails"
 
 MIGRATIONS = (
     """
@@ -36,7 +37,7 @@ MIGRATIONS = (
     );
     CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
     """,
-    # Two services may give two images one id. Whose the rows so far are is not known, so they go.
+    # Two services may use the same media id. The old rows do not say whose they are.
     """
     DROP TABLE thumbnail;
     CREATE TABLE thumbnail (
@@ -49,96 +50,98 @@ MIGRATIONS = (
     CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
     """,
 )
+SCHEMA = Schema(migrations=MIGRATIONS, probe="SELECT base_url, data FROM thumbnail LIMIT 1")
 
-#: A service's address, and an image's id there: an id alone may be another service's, too.
+#: The API's address and a media id.
 Key = tuple[str, str]
 
 _log = logging.getLogger(__name__)
 
 
-class _Quiet(Database):
-    """What it lacks is made anew, so nobody needs to know."""
+class _QuietDatabase(Database):
+    """A database that logs its problems and does not warn: lost thumbnails are made again."""
 
-    def _warn(self, sentence: str) -> None:
-        _log.info("%s", sentence.replace("journal", "collection of thumbnails"))
+    def _warn(self, message: str) -> None:
+        _log.info("%s", message.replace("journal", "collection of thumbnails"))
 
 
 class Thumbnails:
-    """Small copies of images: at most 320 pixels and 32 KB, JPEG or PNG.
+    """Make and store small copies of images: at most 320 pixels and 32 KB, JPEG or PNG.
 
     Parameters
     ----------
     journal : Path or None
-        Of the journal that they lie beside; None for memory.
+        The journal beside which the thumbnails are stored; None for memory.
     """
 
     def __init__(self, journal: Path | None) -> None:
-        path = journal.with_name(journal.name + SUFFIX) if journal else None
-        self._database = _Quiet(path, MIGRATIONS, "SELECT base_url, data FROM thumbnail LIMIT 1")
+        path = journal.with_name(journal.name + FILE_SUFFIX) if journal else None
+        self._database = _QuietDatabase(path, SCHEMA)
         self.renew()
         event_loop.reset_after_fork(self)
 
     def renew(self) -> None:
-        """Begin with none on their way, also in a forked child."""
-        event_loop.keep_inherited(getattr(self, "_making", None))
-        self._making: dict[Key, asyncio.Task[bytes]] = {}
-        self._wanted: Counter[Key] = Counter()  # how many wait for each
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        """Start without pending thumbnails, also in a forked child."""
+        event_loop.keep_inherited(getattr(self, "_tasks", None))
+        self._tasks: dict[Key, asyncio.Task[bytes]] = {}
+        self._waiters: Counter[Key] = Counter()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
 
-    async def of(self, key: Key, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Give an image's thumbnail; `fetch` gives the original if there is none yet.
+    async def get(self, key: Key, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return an image's thumbnail; download the original if there is none yet.
 
-        It is not made if everybody who waited for it was canceled before its turn came.
+        Nothing is downloaded if all callers are canceled before a slot is free.
 
         Parameters
         ----------
         key : tuple of str
             The API's address and the media id.
         fetch : callable
+            Downloads the original.
 
         Raises
         ------
         UnsafeMediaError
             If the original is not an image.
         WondaError
-            As `fetch` does.
+            Whatever `fetch` raises.
         """
-        kept = await asyncio.wrap_future(self._database.run(lambda c: _seen(c, key)))
-        if kept is not None:
-            return kept
-        making = self._making.get(key)  # another view may have asked a moment ago
-        if making is None or making.cancelled():
-            making = asyncio.get_running_loop().create_task(self._make(key, fetch))
-            self._making[key] = making
-            making.add_done_callback(lambda made: self._forget(key, made))
-        self._wanted[key] += 1
+        stored = await asyncio.wrap_future(self._database.run(lambda c: _read(c, key)))
+        if stored is not None:
+            return stored
+        task = self._tasks.get(key)  # another view may wait for the same thumbnail
+        if task is None or task.cancelled():
+            task = asyncio.get_running_loop().create_task(self._make(key, fetch))
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._discard(key, done))
+        self._waiters[key] += 1
         try:
-            return await asyncio.shield(making)
+            return await asyncio.shield(task)
         finally:
-            self._wanted[key] -= 1
-            if not self._wanted[key]:
-                del self._wanted[key]
+            self._waiters[key] -= 1
+            if not self._waiters[key]:
+                del self._waiters[key]
 
-    def _forget(self, key: Key, made: asyncio.Task[bytes]) -> None:
-        if self._making.get(key) is made:
-            del self._making[key]
-        if not made.cancelled():
-            made.exception()  # whoever still waits for it is told
+    def _discard(self, key: Key, task: asyncio.Task[bytes]) -> None:
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
+        if not task.cancelled():
+            task.exception()  # mark as retrieved; callers that wait get it
 
     async def _make(self, key: Key, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
-        async with self._turn:
-            if not self._wanted[key]:
+        async with self._slots:
+            if not self._waiters[key]:
                 raise asyncio.CancelledError
-            small = await decode_threads.run(_small, await fetch())
-        await asyncio.wrap_future(self._database.run(lambda c: _keep(c, key, small)))
-        return small
+            thumbnail = await decode_threads.run(_shrink, await fetch())
+        await asyncio.wrap_future(self._database.run(lambda c: _store(c, key, thumbnail)))
+        return thumbnail
 
     def close(self) -> None:
-        """Finish writing and close the file."""
+        """Finish writing in the background, then close the file."""
         self._database.close()
 
 
-def _seen(connection: sqlite3.Connection, key: Key) -> bytes | None:
+def _read(connection: sqlite3.Connection, key: Key) -> bytes | None:
     row = connection.execute(
         "UPDATE thumbnail SET seen_at=? WHERE base_url=? AND media_id=? RETURNING data",
         (time.time(), *key),
@@ -146,12 +149,12 @@ def _seen(connection: sqlite3.Connection, key: Key) -> bytes | None:
     return row["data"] if row else None
 
 
-def _keep(connection: sqlite3.Connection, key: Key, data: bytes) -> None:
+def _store(connection: sqlite3.Connection, key: Key, data: bytes) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO thumbnail VALUES (?,?,?,?)", (*key, time.time(), data)
     )
-    held = connection.execute("SELECT sum(length(data)) FROM thumbnail").fetchone()[0]
-    if held > MEGABYTES * 1_000_000:
+    total_bytes = connection.execute("SELECT sum(length(data)) FROM thumbnail").fetchone()[0]
+    if total_bytes > MAX_MEGABYTES * 1_000_000:
         connection.execute(
             "DELETE FROM thumbnail WHERE rowid IN"
             " (SELECT rowid FROM thumbnail ORDER BY seen_at LIMIT"
@@ -159,8 +162,8 @@ def _keep(connection: sqlite3.Connection, key: Key, data: bytes) -> None:
         )
 
 
-def _small(data: bytes) -> bytes:
-    """The thumbnail of an original; slow, for a thread."""
+def _shrink(data: bytes) -> bytes:
+    """Make a thumbnail of an original; slow, so run it in a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LONGEST, MAX_BYTES).data
+    return preview(data, MAX_SIDE, MAX_BYTES).data

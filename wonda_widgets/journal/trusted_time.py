@@ -1,8 +1,8 @@
-"""The time of day, checked against earlier readings, because one may be wrong by years.
+"""The time of day, protected against a clock that is wrong by days or years.
 
-A reading that differs by days from what was believed is kept and not believed, until a later
-one agrees with it and with the time that has passed in between. Meanwhile the journal goes by
-what it believed before, so that nothing is deleted or begun anew for a clock that was set.
+A reading that differs by days from the trusted time is only stored as a candidate. It becomes
+trusted when a later reading agrees with it and with the time that passed in between. Until then
+the journal uses the trusted time, so that a wrong clock neither deletes nor restarts anything.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from ..utils import monotonic_clock
 if TYPE_CHECKING:
     import sqlite3
 
-DAY = 86_400.0
-#: Seconds by which a reading may differ from the one before and be believed at once.
-JUMP = 2 * DAY
-#: Seconds after which, and until which, a second reading confirms the one that was kept.
-SOONEST, LATEST = DAY, 30 * DAY
-#: Of these seconds, the share that this computer must have counted, if it did not restart.
-COUNTED = 0.9
-#: Seconds; a newer reading is not worth a write for each request.
-FRESH = 600.0
+SECONDS_PER_DAY = 86_400.0
+#: How far a reading may differ from the trusted time and be trusted at once.
+MAX_JUMP_SECONDS = 2 * SECONDS_PER_DAY
+#: How long after a candidate another reading can confirm it.
+MIN_CONFIRMATION_SECONDS, MAX_CONFIRMATION_SECONDS = SECONDS_PER_DAY, 30 * SECONDS_PER_DAY
+#: Share of that time that the monotonic clock must show, unless the computer restarted.
+MIN_MONOTONIC_SHARE = 0.9
+#: A reading this recent is not stored again, to save a write for each request.
+FRESH_SECONDS = 600.0
 
 MIGRATION = """
     CREATE TABLE reading (
@@ -40,33 +40,34 @@ MIGRATION = """
 
 
 def now(connection: sqlite3.Connection) -> float:
-    """Give the time of day, seconds since 1970, as far as it is believed."""
+    """Return the time of day if it is trusted, else the last trusted time; seconds since 1970."""
     reading = time.time()
     row = connection.execute("SELECT believed FROM reading").fetchone()
     return reading if row is None or _agrees(reading, row["believed"]) else float(row["believed"])
 
 
-def note(connection: sqlite3.Connection) -> None:
-    """Take a reading: believe it, or keep it until another one confirms it."""
+def take_reading(connection: sqlite3.Connection) -> None:
+    """Read the clock; trust the reading or store it as a candidate."""
     reading, clock, tick = time.time(), monotonic_clock.clock_id(), monotonic_clock.seconds()
     row = connection.execute("SELECT * FROM reading").fetchone()
-    believed, kept = (reading, None) if row is None else (row["believed"], row["kept"])
-    if _agrees(reading, believed):
-        if row is not None and kept is None and 0 <= reading - believed < FRESH:
+    trusted, candidate = (reading, None) if row is None else (row["believed"], row["kept"])
+    if _agrees(reading, trusted):
+        if row is not None and candidate is None and 0 <= reading - trusted < FRESH_SECONDS:
             return
-        believed, kept = reading, None
-    elif kept is None or not 0 <= reading - kept <= LATEST:
-        kept = reading
-    elif reading - kept < SOONEST:
+        trusted, candidate = reading, None
+    elif candidate is None or not 0 <= reading - candidate <= MAX_CONFIRMATION_SECONDS:
+        candidate = reading
+    elif reading - candidate < MIN_CONFIRMATION_SECONDS:
         return
     else:
-        counted = tick - row["tick"] if clock == row["clock"] else reading - kept
-        confirmed = counted >= COUNTED * (reading - kept)
-        believed, kept = (reading, None) if confirmed else (believed, reading)
+        elapsed = reading - candidate
+        monotonic_elapsed = tick - row["tick"] if clock == row["clock"] else elapsed
+        is_confirmed = monotonic_elapsed >= MIN_MONOTONIC_SHARE * elapsed
+        trusted, candidate = (reading, None) if is_confirmed else (trusted, reading)
     connection.execute(
-        "INSERT OR REPLACE INTO reading VALUES (1,?,?,?,?)", (believed, kept, clock, tick)
+        "INSERT OR REPLACE INTO reading VALUES (1,?,?,?,?)", (trusted, candidate, clock, tick)
     )
 
 
-def _agrees(reading: float, believed: float) -> bool:
-    return abs(reading - believed) <= JUMP
+def _agrees(reading: float, trusted: float) -> bool:
+    return abs(reading - trusted) <= MAX_JUMP_SECONDS

@@ -48,7 +48,7 @@ from ..jobs.idempotency import (
     require_writable_journal,
 )
 from ..journal.images import GeneratedImage
-from ..journal.saved_plans import DAYS, cell_name
+from ..journal.saved_plans import RESUMABLE_DAYS, cell_key
 from ..utils import (
     event_loop,
     logs,
@@ -218,10 +218,12 @@ class Matrix:
         """What the journal knows of the cells, if the same plan was left unfinished."""
         if not self._resume:
             return {}
-        batches = self._core.journal.batches
+        batches = self._core.journal.saved_plans
         self._core.transport.check_open()
         also = await self._also(made, plan)
-        left = batches.left(self._core.journal_key, _alike(made), DAYS, also=also)
+        left = batches.find_unfinished(
+            self._core.journal_key, _alike(made), RESUMABLE_DAYS, former_fingerprints=also
+        )
         batch = await asyncio.wrap_future(left)
         return await self._recognized(made, batch) if batch else {}
 
@@ -231,10 +233,10 @@ class Matrix:
         Versions before told plans apart by each character, so the same plan may have been left
         under the name of another spelling.
         """
-        batches = self._core.journal.batches
-        left = await asyncio.wrap_future(batches.unfinished(self._core.journal_key, DAYS))
+        batches = self._core.journal.saved_plans
+        left = await asyncio.wrap_future(batches.unfinished(self._core.journal_key, RESUMABLE_DAYS))
         asked = _meaning(self._written(plan))
-        others = [each.alike for each in left if _meaning(each.plan) == asked]
+        others = [each.fingerprint for each in left if _meaning(each.plan) == asked]
         return list(filter(None, [_alike_before(made), *others]))
 
     def _written(self, plan: Plan) -> bytes:
@@ -245,18 +247,18 @@ class Matrix:
         self, made: list[CellResult], batch: SavedPlan
     ) -> dict[int, JournalEntry]:
         """Name the cells as a batch does; gives the requests that it has, by cell."""
-        records = await asyncio.wrap_future(self._core.journal.batches.cells(batch.id))
+        records = await asyncio.wrap_future(self._core.journal.saved_plans.cell_entries(batch.id))
         # A batch keeps the names it was begun with: an earlier version may be at it, too.
-        is_before = batch.alike != _alike(made) and batch.alike == _alike_before(made)
+        is_before = batch.fingerprint != _alike(made) and batch.fingerprint == _alike_before(made)
         by_meaning: dict[str, list[str]] = {}
-        if batch.alike != _alike(made):
+        if batch.fingerprint != _alike(made):
             for noted, record in records.items():
                 by_meaning.setdefault(fingerprint(record.body), []).append(noted)
         found = {}
         for each in made:
             first = [each.before, each.digest] if is_before else [each.digest, each.before]
             names = dict.fromkeys(filter(None, [*first, *by_meaning.get(each.digest, ())]))
-            each.name, *also = [cell_name(batch.id, name) for name in names]
+            each.name, *also = [cell_key(batch.id, name) for name in names]
             each.also = tuple(also)
             known = [records[name] for name in names if name in records]
             if known:
@@ -278,7 +280,7 @@ class Matrix:
 
     def is_of(self, batch: SavedPlan) -> bool:
         """Whether a batch was begun, by this version or one before, for the same images."""
-        return batch.alike in {_alike(self._made), _alike_before(self._made)}
+        return batch.fingerprint in {_alike(self._made), _alike_before(self._made)}
 
     @property
     def begun(self) -> int:
@@ -488,10 +490,14 @@ class Matrix:
     async def _take_up(self) -> None:
         """Go on with the batch of the same plan that was left, or begin a new one."""
         journal, base_url = self._core.journal, self._core.journal_key
-        days, also = (DAYS, await self._also(self._made, self.plan)) if self._resume else (None, [])
+        days, also = (
+            (RESUMABLE_DAYS, await self._also(self._made, self.plan))
+            if self._resume
+            else (None, [])
+        )
         plan = self._written(self.plan)
-        begun = journal.batches.begin(
-            base_url, _alike(self._made), plan, days, also=also, guard=self._guard
+        begun = journal.saved_plans.resume_or_start(
+            base_url, _alike(self._made), plan, days, former_fingerprints=also, guard=self._guard
         )
         batch, self.resumed = await asyncio.wrap_future(begun)
         self._batch = batch
@@ -502,7 +508,7 @@ class Matrix:
             self.check_budget()
         except InvalidInputError:
             if not self.resumed:
-                await asyncio.wrap_future(journal.batches.ended(batch.id, ended=True))
+                await asyncio.wrap_future(journal.saved_plans.set_finished(batch.id, finished=True))
             raise
         if not records:
             return
@@ -523,7 +529,7 @@ class Matrix:
             self._follow(made, self._core.revived(record, GENERATION))
             made.state = "running"
             self._heard(made, made.job.snapshot if made.job else None)
-        elif record.unknown:
+        elif record.is_unknown:
             made.job = self._core.revived(record, GENERATION)
             made.state, made.error = "unknown", made.job.snapshot.error
         # What was refused, or settled by a person, or is being sent, waits for its turn.
@@ -569,9 +575,11 @@ class Matrix:
 
     async def _note_end(self) -> None:
         if self._batch is not None:
-            batches = self._core.journal.batches
+            batches = self._core.journal.saved_plans
             with contextlib.suppress(RuntimeError):  # the client was closed meanwhile
-                await asyncio.wrap_future(batches.ended(self._batch.id, ended=self._complete))
+                await asyncio.wrap_future(
+                    batches.set_finished(self._batch.id, finished=self._complete)
+                )
 
     def _ended_one(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -639,10 +647,10 @@ class Matrix:
     async def _make_again(self, looked_into: list[str], only: list[CellResult] | None) -> None:
         try:
             for intent in looked_into:
-                await asyncio.wrap_future(self._core.journal.dismissed(intent))
+                await asyncio.wrap_future(self._core.journal.mark_dismissed(intent))
             if self._batch is not None:
-                batches = self._core.journal.batches
-                await asyncio.wrap_future(batches.ended(self._batch.id, ended=False))
+                batches = self._core.journal.saved_plans
+                await asyncio.wrap_future(batches.set_finished(self._batch.id, finished=False))
         except RuntimeError as closed:  # the client was, meanwhile
             self._halt(ClosedError(str(closed)))
         finally:
@@ -677,7 +685,7 @@ class Matrix:
 
     async def _ask(self, made: CellResult) -> bool:
         """Ask for a cell, once; whether it has a job."""
-        once = IdempotencyGuard(made.name, also=made.also, for_good=not made.again)
+        once = IdempotencyGuard(made.name, former_keys=made.also, include_failed=not made.again)
         cell = made.cell
         body = request_body(cell.model, cell.prompt, cell.params, self.plan.attachments)
         made.state = "running"
@@ -692,14 +700,14 @@ class Matrix:
                 )
                 self._follow(made, job)
             except DuplicateRequestError as standing:
-                if standing.record.sending:  # by another kernel, at this moment
+                if standing.record.is_sending:  # by another kernel, at this moment
                     await asyncio.sleep(RECHECK_SECONDS)
                     continue
                 self._recall(made, standing.record)
                 return made.job is not None and made.job.id is not None
             except OutcomeUnknownError as error:
                 [record] = await asyncio.wrap_future(
-                    self._core.journal.of_intent(error.intent or "")
+                    self._core.journal.find_by_intent(error.intent or "")
                 )
                 self._recall(made, record)
                 made.error = error
@@ -886,7 +894,7 @@ def _is_ahead(made: CellResult) -> bool:
 
 def _stands(record: JournalEntry) -> bool:
     """Whether a cell was asked for, so that it is not asked for again by itself."""
-    return record.job_id is not None or record.unknown or record.sending
+    return record.job_id is not None or record.is_unknown or record.is_sending
 
 
 def checked_budget(budget: Any) -> float | None:

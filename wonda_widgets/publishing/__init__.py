@@ -1,1 +1,1 @@
-"""Posting to Instagram once: checks before a post, duplicate detection, scheduling."""
+"""Publishing to Instagram: checks before a post, no duplicates, and the outcome of a lost one."""

@@ -1,44 +1,53 @@
-"""Limits of a post, as the service documents them (wonda-api.md, section 7)."""
+"""Limits of a post that the service documents (wonda-api.md, section 7)."""
 
 from __future__ import annotations
 
 from ..errors import InvalidInputError
 
-FEWEST_SLIDES, MOST_SLIDES = 2, 10
-MAX_CAPTION = 2200  # characters
-WITHOUT_ALT_TEXT = frozenset({"STORIES", "REELS"})  # products
-MAX_ALT_TEXT = 1000  # characters
+MIN_SLIDES, MAX_SLIDES = 2, 10
+MAX_CAPTION_LENGTH = 2200  # characters
+MAX_ALT_TEXT_LENGTH = 1000  # characters
+PRODUCTS_WITHOUT_ALT_TEXT = frozenset({"STORIES", "REELS"})
 
 
-def check_slides(count: int) -> None:
-    """Refuse a carousel that is known to be too short or too long.
+def check_slide_count(count: int) -> None:
+    """Refuse a carousel with too few or too many images.
 
     Raises
     ------
     InvalidInputError
     """
-    if not FEWEST_SLIDES <= count <= MOST_SLIDES:
-        has = "1 image" if count == 1 else f"{count} images"
-        change = (
+    if not MIN_SLIDES <= count <= MAX_SLIDES:
+        images = "1 image" if count == 1 else f"{count} images"
+        hint = (
             "Choose one more, or publish it alone."
-            if count < FEWEST_SLIDES
-            else f"Leave {count - MOST_SLIDES} out."
+            if count < MIN_SLIDES
+            else f"Leave {count - MAX_SLIDES} out."
         )
         raise InvalidInputError(
-            "media_ids", f"A carousel has 2 to 10 images; this one has {has}.", change
+            "media_ids", f"A carousel has 2 to 10 images; this one has {images}.", hint
         )
 
 
-def check_length(field: str, text: str | None, most: int) -> None:
-    """Refuse a text that is known to be too long.
+def check_text_length(field: str, text: str | None, max_length: int) -> None:
+    """Refuse a text that is too long.
+
+    Parameters
+    ----------
+    field : str
+        The argument, which the error names.
+    text : str or None
+    max_length : int
+        Characters.
 
     Raises
     ------
     InvalidInputError
     """
-    if text is not None and len(text) > most:
+    if text is not None and len(text) > max_length:
         raise InvalidInputError(
             field,
-            f"The {field.replace('_', ' ')} has {len(text):,} characters; the most is {most:,}.",
-            f"Shorten it by {len(text) - most:,}.",
+            f"The {field.replace('_', ' ')} has {len(text):,} characters; the limit is "
+            f"{max_length:,}.",
+            f"Shorten it by {len(text) - max_length:,}.",
         )

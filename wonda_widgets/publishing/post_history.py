@@ -1,7 +1,7 @@
-"""The account's publish history, read as well as can be (wonda-api.md, section 7.7).
+"""Read an account's publish history (wonda-api.md, section 7.7).
 
-The shape of its rows is documented nowhere. So each fact is looked for under the
-names that the rest of the API uses, and what a row does not say is None.
+The format of its rows is not documented. So each fact is looked up under the names that the rest
+of the API uses, and is None if a row does not have it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ..http.transport import Transport
 
 PATH = "/instagram/publishes"
-PAGE = 50  # rows; the default of 10 is asked for where the service takes no 50
-PAGES = 10  # at most
+PAGE_SIZE = 50  # rows; if the service refuses it, its default of 10 applies
+MAX_PAGES = 10
 
-NAME = "publishes"  # of the list of rows, as far as that is known
-#: Of these a row tells at least one.
-FACTS = frozenset(
+LIST_NAME = "publishes"  # the usual name of the list of rows
+#: Every row has at least one of these.
+ROW_FIELDS = frozenset(
     {
         *("mediaId", "sourceMediaId", "mediaIds", "media", "caption", "permalink", "outputJobId"),
         *("instagramPublishId", "igMediaId", "instagramAccountId", "publishedAt"),
@@ -35,10 +35,21 @@ FACTS = frozenset(
 
 
 class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the history; what it does not say is None."""
+    """One row of the history; None for what it does not say.
+
+    Attributes
+    ----------
+    media_ids : frozenset of str
+    is_carousel : bool
+        Whether the row lists several images.
+    account_id, caption, product, status, permalink, job_id : str or None
+    created_at : datetime.datetime or None
+    scheduled_for : datetime.datetime or None
+        For a post that waits for its time.
+    """
 
     media_ids: frozenset[str] = frozenset()
-    several: bool = False
+    is_carousel: bool = False
     account_id: str | None = None
     caption: str | None = None
     product: str | None = None
@@ -46,7 +57,7 @@ class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
     permalink: str | None = None
     job_id: str | None = None
     created_at: datetime | None = None
-    scheduled_for: datetime | None = None  # of one that waits for its time
+    scheduled_for: datetime | None = None
 
 
 class PostHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,36 +65,43 @@ class PostHistory(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    posts : list of Post
-        Newest first, as the service gives them.
-    complete : bool
-        Whether it reaches back as far as was asked.
+    posts : list of HistoryPost
+        Newest first, as the service lists them.
+    is_complete : bool
+        Whether it reaches back as far as requested.
     """
 
     posts: list[HistoryPost]
-    complete: bool
+    is_complete: bool
 
 
-async def read(
+async def fetch(
     transport: Transport,
     account_id: str,
     *,
     since: Callable[[], datetime] | None = None,
-    pages: int = PAGES,
+    max_pages: int = MAX_PAGES,
 ) -> PostHistory:
-    """Read an account's history back to `since`, at most so many pages.
+    """Fetch an account's history back to `since`.
 
-    `since` is asked after each page, because a reply may tell what the service's time is.
+    Parameters
+    ----------
+    transport : Transport
+    account_id : str
+    since : callable, optional
+        Returns the time to go back to. It is called after each page, because each response may
+        correct the service's time.
+    max_pages : int
 
     Raises
     ------
     UnexpectedReplyError
-        If it is no history.
+        If the response is not a history.
     APIError, ServiceUnreachableError
     """
-    found: list[HistoryPost] = []
-    query: dict[str, Any] = {"limit": PAGE, "instagramAccountId": account_id}
-    for _ in range(pages):
+    posts: list[HistoryPost] = []
+    query: dict[str, Any] = {"limit": PAGE_SIZE, "instagramAccountId": account_id}
+    for _ in range(max_pages):
         try:
             raw = await transport.get(PATH, query)
         except BadRequestError:
@@ -91,56 +109,57 @@ async def read(
                 raise
             del query["limit"]
             raw = await transport.get(PATH, query)
-        page = [post(row) for row in _rows(raw)]
-        found += page
+        page = [parse_row(row) for row in _rows(raw)]
+        posts += page
         if raw.get("nextCursor") in (None, "") and not raw.get("hasMore"):
-            return PostHistory(posts=found, complete=True)
-        cursor = _cursor(raw)
+            return PostHistory(posts=posts, is_complete=True)
         if since is not None and _ends_before(page, since()):
-            return PostHistory(posts=found, complete=True)
-        if cursor is None or not page:  # there is more, but how to ask for it is not known
+            return PostHistory(posts=posts, is_complete=True)
+        cursor = _next_query(raw)
+        if cursor is None or not page:  # there are more pages, but no readable cursor
             break
         query.update(cursor)
-    return PostHistory(posts=found, complete=False)
+    return PostHistory(posts=posts, is_complete=False)
 
 
 def _rows(raw: Any) -> list[dict[str, Any]]:
-    """Read a page's rows. The name of their list is known of no page, so it is looked for.
+    """Return the rows of a page, whatever their list is called.
 
     Raises
     ------
     UnexpectedReplyError
-        If it is no history: an error page, an empty reply, or JSON about something else. That
-        nothing is in it would say that nothing was posted.
+        If it is not a history but an error page, an empty response or other JSON. Without this
+        check, it would mean that nothing was posted.
     """
     if not isinstance(raw, dict) or reports_failure(raw):
-        raise _no_history()
+        raise _unexpected()
     lists = [value for value in raw.values() if isinstance(value, list)]
-    rows = raw.get(NAME, lists[0] if len(lists) == 1 else None)
+    rows = raw.get(LIST_NAME, lists[0] if len(lists) == 1 else None)
     if not isinstance(rows, list):
-        raise _no_history()
-    # An empty list under a name that is not known says nothing, unless it comes in pages.
-    listed = bool(rows or NAME in raw or "nextCursor" in raw)
-    if not listed or not all(isinstance(row, dict) and FACTS & row.keys() for row in rows):
-        raise _no_history()
+        raise _unexpected()
+    # An empty list with an unknown name means nothing, unless the response is paginated.
+    is_list_of_posts = bool(rows or LIST_NAME in raw or "nextCursor" in raw)
+    has_posts = all(isinstance(row, dict) and ROW_FIELDS & row.keys() for row in rows)
+    if not is_list_of_posts or not has_posts:
+        raise _unexpected()
     return rows
 
 
-def _no_history() -> UnexpectedReplyError:
+def _unexpected() -> UnexpectedReplyError:
     return UnexpectedReplyError(
         "The service answered with something other than the publish history.", "Try again later."
     )
 
 
 def _ends_before(page: list[HistoryPost], moment: datetime) -> bool:
-    """Whether all that follows on the next pages is older than `moment`."""
-    times = [one.created_at for one in page if one.created_at]
+    """Return whether all following pages are older than `moment`."""
+    times = [post.created_at for post in page if post.created_at]
     is_dated = bool(times) and len(times) == len(page)
     return is_dated and max(times) < moment and times == sorted(times, reverse=True)
 
 
-def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
-    """The query of the next page; None if it cannot be read."""
+def _next_query(raw: dict[str, Any]) -> dict[str, str] | None:
+    """Return the query of the next page; None if its cursor cannot be read."""
     cursor = raw.get("nextCursor")
     if not isinstance(cursor, dict):
         return None
@@ -150,13 +169,14 @@ def _cursor(raw: dict[str, Any]) -> dict[str, str] | None:
     return {"cursorCreatedAt": created, "cursorInstagramPublishId": publish}
 
 
-def post(row: dict[str, Any]) -> HistoryPost:
-    """Read one row."""
+def parse_row(row: dict[str, Any]) -> HistoryPost:
+    """Parse one row."""
     account = row.get("account")
     account = account if isinstance(account, dict) else {}
+    lists = (row.get("mediaIds"), row.get("media"), row.get("children"))
     return HistoryPost(
         media_ids=media_ids(row),
-        several=any(isinstance(each, list) and len(each) > 1 for each in _lists(row)),
+        is_carousel=any(isinstance(each, list) and len(each) > 1 for each in lists),
         account_id=_first(row, "instagramAccountId") or _first(account, "instagramAccountId"),
         caption=_first(row, "caption"),
         product=_first(row, "product"),
@@ -168,24 +188,20 @@ def post(row: dict[str, Any]) -> HistoryPost:
 
 
 def media_ids(row: dict[str, Any]) -> frozenset[str]:
-    """All images that a row names: of its own, of its ``media``, of a carousel's list."""
+    """Return all media ids of a row: its own, those of ``media``, those of a carousel."""
     media, listed = row.get("media"), row.get("mediaIds")
-    inside = media if isinstance(media, list) else [media]
-    named = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
-    where = [row, *(each for each in inside if isinstance(each, dict))]
-    of_each = (_text(each, "mediaId", "sourceMediaId") for each in where)
-    return frozenset(named).union(*of_each)
+    nested = media if isinstance(media, list) else [media]
+    ids = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+    for part in (row, *(each for each in nested if isinstance(each, dict))):
+        ids += _texts(part, "mediaId", "sourceMediaId")
+    return frozenset(ids)
 
 
-def _lists(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Where a row lists several images, if it is of a carousel."""
-    return row.get("mediaIds"), row.get("media"), row.get("children")
-
-
-def _text(row: dict[str, Any], *names: str) -> list[str]:
-    found = (row.get(name) for name in names)
-    return [value for value in found if isinstance(value, str) and value]
+def _texts(row: dict[str, Any], *names: str) -> list[str]:
+    """Return the non-empty strings under these names."""
+    values = (row.get(name) for name in names)
+    return [value for value in values if isinstance(value, str) and value]
 
 
 def _first(row: dict[str, Any], *names: str) -> str | None:
-    return next(iter(_text(row, *names)), None)
+    return next(iter(_texts(row, *names)), None)

@@ -1,8 +1,8 @@
-"""Whether a row of the history is of a post, as far as one can tell.
+"""Decide whether a row of the publish history shows the post of a request.
 
-The history's shape is documented nowhere, and services change captions. A wrong yes
-would hide that a post was never made, a wrong no would make it twice. So there is a
-third answer, for which the person is asked.
+The format of the history is not documented, and services change captions. A false match would
+hide that a post was never made; a false mismatch would post it twice. So there is a third answer,
+`PostMatch.AMBIGUOUS`, with which a person decides.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from .post_history import HistoryPost
 
-#: How far the service's clock may differ from what its replies tell of it.
-SKEW = timedelta(seconds=60)
-FAILED = frozenset({"failed", "canceled", "cancelled"})
-#: Characters; of a shorter caption its beginning says nothing.
-TELLING = 20
+#: How far the service's clock may differ from what its responses say.
+CLOCK_TOLERANCE = timedelta(seconds=60)
+FAILED_STATUSES = frozenset({"failed", "canceled", "cancelled"})
+#: A shorter beginning of a caption does not identify it.
+MIN_CAPTION_PREFIX = 20  # characters
 
-PLACES = {
+#: The placement that each of the service's product names means.
+PLACEMENTS = {
     **dict.fromkeys(["IMAGE", "FEED"], "feed"),
     **dict.fromkeys(["STORIES", "STORY"], "story"),
     **dict.fromkeys(["CAROUSEL", "CAROUSEL_ALBUM"], "carousel"),
@@ -35,122 +36,138 @@ PLACES = {
 
 
 class PostMatch(Enum):
-    """What a row is to a post."""
+    """Whether a row shows the post of a request."""
 
-    OURS = auto()
-    OTHER = auto()
-    DOUBTFUL = auto()
+    MATCH = auto()
+    DIFFERENT = auto()
+    AMBIGUOUS = auto()
 
 
-def match(
-    post: HistoryPost, body: Mapping[str, Any], asked: datetime, earliest: datetime | None = None
+def match_request(
+    post: HistoryPost,
+    body: Mapping[str, Any],
+    requested_at: datetime,
+    earliest: datetime | None = None,
 ) -> PostMatch:
-    """Whether a row, which is of no other post that we know, is of the one asked for.
+    """Decide whether a row shows the post that a request made.
 
     Parameters
     ----------
-    post : Post
+    post : HistoryPost
+        A row that does not belong to another known post.
     body : dict
         The request.
-    asked : datetime.datetime
-        When it was, by the service's clock.
+    requested_at : datetime.datetime
+        When it was sent, by the service's clock.
     earliest : datetime.datetime, optional
-        When it was by whichever clock says the earliest, which one that is wrong may say;
-        only before that is a row surely of another post.
+        When it was sent at the earliest, by any clock; each clock may be wrong. Only a row before
+        that certainly shows another post.
     """
-    wanted = images_of(body)
-    here = _shows(post, wanted)
-    # A row of a carousel may name some of its images only; that is no other image.
-    elsewhere = bool(post.media_ids) and not post.media_ids & wanted
-    words = same_words(post.caption, body.get("caption"))
-    old = _is_before(asked, post)
-    surely_old = old and _is_before(earliest or asked, post)
-    if _is_of_another_place(post, body):
-        return PostMatch.DOUBTFUL if here and not surely_old else PostMatch.OTHER
-    if elsewhere:  # another image; or a copy of this one, with the same words
-        alike = words and bool(plain(post.caption))
-        # Of several, copies are as likely, and a row may tell no words.
-        alike = alike or (len(wanted) > 1 and words is not False and _is_of_same_place(post, body))
-        return PostMatch.DOUBTFUL if alike and not surely_old else PostMatch.OTHER
-    if not here:  # it names no image: not even the same words are proof
-        return PostMatch.OTHER if surely_old or words is False else PostMatch.DOUBTFUL
-    if old:
-        return PostMatch.OTHER if words is False else PostMatch.DOUBTFUL
-    sure = words is not False and post.created_at is not None and _is_of_same_place(post, body)
-    return PostMatch.OURS if sure and _is_of_account(post, body) else PostMatch.DOUBTFUL
-
-
-def _is_before(asked: datetime, post: HistoryPost) -> bool:
-    return post.created_at is not None and post.created_at < asked - SKEW
-
-
-def repeats(post: HistoryPost, body: Mapping[str, Any]) -> PostMatch:
-    """Whether a request would make the post of a row, of whatever time, once more.
-
-    Doubtful is a row that does not say which images it shows, or names only some of them, and
-    of which nothing else says that it is another post.
-    """
-    words = same_words(post.caption, body.get("caption"))
-    if (
-        words is False
-        or (post.status or "").lower() in FAILED
-        or not _is_of_account(post, body)
-        or _is_of_another_place(post, body)
-    ):
-        return PostMatch.OTHER
-    wanted = images_of(body)
-    if _shows(post, wanted):
-        return PostMatch.OURS if _is_of_same_place(post, body) else PostMatch.DOUBTFUL
+    wanted = media_ids_of(body)
+    shows_images = _shows(post, wanted)
     # A row of a carousel may name some of its images only.
-    partly = len(wanted) > 1 and bool(post.media_ids) and post.media_ids < wanted
-    return PostMatch.DOUBTFUL if partly or not post.media_ids else PostMatch.OTHER
+    shows_others = bool(post.media_ids) and not post.media_ids & wanted
+    same_caption = captions_match(post.caption, body.get("caption"))
+    is_older = _is_before(requested_at, post)
+    is_surely_older = is_older and _is_before(earliest or requested_at, post)
+    if _has_other_placement(post, body):
+        is_possible = shows_images and not is_surely_older
+        return PostMatch.AMBIGUOUS if is_possible else PostMatch.DIFFERENT
+    if shows_others:  # other images, or copies of these with the same caption
+        may_be_copy = same_caption and bool(normalize_caption(post.caption))
+        # For a carousel, copies are as likely, and a row may have no caption.
+        may_be_copy = may_be_copy or (
+            len(wanted) > 1 and same_caption is not False and _may_have_placement(post, body)
+        )
+        is_possible = may_be_copy and not is_surely_older
+        return PostMatch.AMBIGUOUS if is_possible else PostMatch.DIFFERENT
+    if not shows_images:  # the row names no image, so even an equal caption proves nothing
+        is_impossible = is_surely_older or same_caption is False
+        return PostMatch.DIFFERENT if is_impossible else PostMatch.AMBIGUOUS
+    if is_older:
+        return PostMatch.DIFFERENT if same_caption is False else PostMatch.AMBIGUOUS
+    is_certain = (
+        same_caption is not False
+        and post.created_at is not None
+        and _may_have_placement(post, body)
+        and _may_have_account(post, body)
+    )
+    return PostMatch.MATCH if is_certain else PostMatch.AMBIGUOUS
 
 
-def images_of(body: Mapping[str, Any]) -> frozenset[str]:
-    """The media ids that a request would post: one, or those of a carousel."""
+def _is_before(moment: datetime, post: HistoryPost) -> bool:
+    return post.created_at is not None and post.created_at < moment - CLOCK_TOLERANCE
+
+
+def match_repeat(post: HistoryPost, body: Mapping[str, Any]) -> PostMatch:
+    """Decide whether a request would repeat the post of a row, of any time.
+
+    A row that names none or only some of its images is ambiguous, unless something else shows
+    that it is another post.
+    """
+    same_caption = captions_match(post.caption, body.get("caption"))
+    if (
+        same_caption is False
+        or (post.status or "").lower() in FAILED_STATUSES
+        or not _may_have_account(post, body)
+        or _has_other_placement(post, body)
+    ):
+        return PostMatch.DIFFERENT
+    wanted = media_ids_of(body)
+    if _shows(post, wanted):
+        return PostMatch.MATCH if _may_have_placement(post, body) else PostMatch.AMBIGUOUS
+    # A row of a carousel may name some of its images only.
+    shows_some = len(wanted) > 1 and bool(post.media_ids) and post.media_ids < wanted
+    return PostMatch.AMBIGUOUS if shows_some or not post.media_ids else PostMatch.DIFFERENT
+
+
+def media_ids_of(body: Mapping[str, Any]) -> frozenset[str]:
+    """Return the media ids that a request posts: one, or those of a carousel."""
     return frozenset(body.get("mediaIds") or [body["mediaId"]])
 
 
-def _shows(post: HistoryPost, wanted: frozenset[str]) -> bool:
-    """Whether a row is of these images; of one it may name copies too, of several no others."""
-    if len(wanted) > 1:
-        return post.media_ids == wanted
-    return wanted <= post.media_ids and not post.several
-
-
-def place_of(body: Mapping[str, Any]) -> str | None:
-    """Where a request would post: ``"feed"``, ``"story"``, ``"carousel"`` or ``"reels"``."""
+def placement_of(body: Mapping[str, Any]) -> str | None:
+    """Return where a request posts: ``"feed"``, ``"story"``, ``"carousel"`` or ``"reels"``."""
     product = "CAROUSEL" if body.get("mediaIds") else body.get("product") or "IMAGE"
-    return PLACES.get(product.upper())
+    return PLACEMENTS.get(product.upper())
 
 
-def plain(caption: str | None) -> str:
-    """A caption without what services change about it."""
+def normalize_caption(caption: str | None) -> str:
+    """Remove what services change about a caption."""
     return normalize_visible(html.unescape(caption or ""), "NFKC")
 
 
-def same_words(found: str | None, asked: str | None) -> bool | None:
-    """Whether two captions are the same, one of them perhaps cut; None if a row tells none."""
-    there, here = plain(found), plain(asked)
-    if there == here:
+def captions_match(found: str | None, requested: str | None) -> bool | None:
+    """Compare a row's caption, which may be cut, with a request's; None if the row has none."""
+    listed, wanted = normalize_caption(found), normalize_caption(requested)
+    if listed == wanted:
         return True
-    if not there:
+    if not listed:
         return None
-    cut = there.rstrip("….").rstrip()
-    return len(cut) >= TELLING and here.startswith(cut)
+    prefix = listed.rstrip("….").rstrip()
+    return len(prefix) >= MIN_CAPTION_PREFIX and wanted.startswith(prefix)
 
 
-def _is_of_account(post: HistoryPost, body: Mapping[str, Any]) -> bool:
+def _shows(post: HistoryPost, wanted: frozenset[str]) -> bool:
+    """Return whether a row shows these images.
+
+    A row of a single image may name copies too; a row of a carousel names no other images.
+    """
+    if len(wanted) > 1:
+        return post.media_ids == wanted
+    return wanted <= post.media_ids and not post.is_carousel
+
+
+def _may_have_account(post: HistoryPost, body: Mapping[str, Any]) -> bool:
     return post.account_id in {None, body["instagramAccountId"]}
 
 
-def _is_of_another_place(post: HistoryPost, body: Mapping[str, Any]) -> bool:
-    """Whether it is, say, a story and not in the feed; a word we do not know is no proof."""
-    there, here = PLACES.get((post.product or "").upper()), place_of(body)
-    # Some call a carousel a post of the feed, so these two are no proof against each other.
-    return there not in {None, here} and {there, here} != {"feed", "carousel"}
+def _has_other_placement(post: HistoryPost, body: Mapping[str, Any]) -> bool:
+    """Return whether a row is certainly elsewhere, such as a story instead of a feed post."""
+    listed, wanted = PLACEMENTS.get((post.product or "").upper()), placement_of(body)
+    # Some services call a carousel a feed post, so these two do not exclude each other.
+    return listed not in {None, wanted} and {listed, wanted} != {"feed", "carousel"}
 
 
-def _is_of_same_place(post: HistoryPost, body: Mapping[str, Any]) -> bool:
-    """Whether nothing says that it is of another place."""
-    return PLACES.get((post.product or "").upper()) in {None, place_of(body)}
+def _may_have_placement(post: HistoryPost, body: Mapping[str, Any]) -> bool:
+    return PLACEMENTS.get((post.product or "").upper()) in {None, placement_of(body)}

@@ -1,4 +1,7 @@
-"""When a post is to be made: a moment, never a reading of a clock in an unknown zone."""
+"""Check the time of a scheduled post, and convert it to the API's format.
+
+A time needs a zone: this computer may be in another one than the person.
+"""
 
 from __future__ import annotations
 
@@ -6,61 +9,60 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from ..errors import InvalidInputError
 
-SOONEST = timedelta(minutes=5)
-LATEST = timedelta(days=29)
-RANGE = "Choose a time from 5 minutes to 29 days ahead."
-EXAMPLE = (
+MIN_LEAD = timedelta(minutes=5)
+MAX_LEAD = timedelta(days=29)
+RANGE_HINT = "Choose a time from 5 minutes to 29 days ahead."
+EXAMPLE_HINT = (
     'Pass datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin")), '
     "or a text such as 2026-12-01T18:00+01:00."
 )
 
 
 def parse(when: datetime | str | None, now: datetime) -> str | None:
-    """Give a wanted time as the API takes it, with its offset from UTC; None for at once.
+    """Convert a time to the API's format, with its offset from UTC; None means immediately.
 
     Parameters
     ----------
     when : datetime or str, optional
-        With a zone: this computer may be in another one than the person.
+        With a zone.
     now : datetime
         With a zone.
 
     Raises
     ------
     InvalidInputError
-        If it is no time, has no zone, does not exist or occurs twice in its zone because the
+        If it is not a time, has no zone, does not exist or occurs twice in its zone because the
         clocks change, or is not 5 minutes to 29 days ahead.
     """
     if when is None:
         return None
-    moment = _moment(_read(when))
-    ahead = moment - now
-    if ahead < SOONEST:
-        past = "in the past" if ahead <= timedelta(0) else "less than 5 minutes ahead"
-        raise _refused(f"{_said(moment)} is {past}.", RANGE)
-    if ahead > LATEST:
-        raise _refused(f"{_said(moment)} is more than 29 days ahead.", RANGE)
-    if moment.utcoffset() % timedelta(minutes=1):  # type: ignore[operator]  # it has one
-        moment = moment.astimezone(UTC)  # the API's form of an offset has no seconds
+    moment = _with_fixed_offset(_to_datetime(when))
+    lead = moment - now
+    if lead < MIN_LEAD:
+        problem = "in the past" if lead <= timedelta(0) else "less than 5 minutes ahead"
+        raise _error(f"{_format(moment)} is {problem}.", RANGE_HINT)
+    if lead > MAX_LEAD:
+        raise _error(f"{_format(moment)} is more than 29 days ahead.", RANGE_HINT)
+    if moment.utcoffset() % timedelta(minutes=1):  # type: ignore[operator]  # it has an offset
+        moment = moment.astimezone(UTC)  # offsets in the API's format have no seconds
     return moment.isoformat(timespec="seconds")
 
 
-def _read(when: object) -> datetime:
-    """A datetime of what was passed."""
+def _to_datetime(when: object) -> datetime:
     is_day = isinstance(when, date) and not isinstance(when, datetime)
     if isinstance(when, str):
         try:
             parsed = datetime.fromisoformat(when.strip())
         except ValueError:
-            raise _refused(f"{when!r} is not a time.", EXAMPLE) from None
+            raise _error(f"{when!r} is not a time.", EXAMPLE_HINT) from None
         is_day = _is_day(when.strip())
         if not is_day:
             return parsed
     if is_day:
-        raise _refused(f"{when} is a day without a time.", EXAMPLE)
-    # pandas calls a missing time a datetime too; it is not even equal to itself.
+        raise _error(f"{when} is a day without a time.", EXAMPLE_HINT)
+    # pandas.NaT is a datetime, but not equal to itself.
     if not isinstance(when, datetime) or when != when:  # noqa: PLR0124
-        raise _refused(f"{when!r} is not a time.", EXAMPLE)
+        raise _error(f"{when!r} is not a time.", EXAMPLE_HINT)
     return when
 
 
@@ -72,51 +74,53 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def _moment(given: datetime) -> datetime:
-    """The same as a plain datetime with a fixed offset from UTC."""
-    offset = given.utcoffset()
+def _with_fixed_offset(moment: datetime) -> datetime:
+    """Convert a datetime of any class and zone into a plain one with a fixed offset from UTC."""
+    offset = moment.utcoffset()
     if offset is None:
-        raise _refused(
-            f"{_wall(given):%Y-%m-%d %H:%M} has no time zone, and this computer may be in "
+        raise _error(
+            f"{_wall_time(moment):%Y-%m-%d %H:%M} has no time zone, and this computer may be in "
             "another one than you.",
-            EXAMPLE,
+            EXAMPLE_HINT,
         )
-    wall = _wall(given)
-    zone = str(given.tzinfo)
+    wall_time = _wall_time(moment)
+    zone = str(moment.tzinfo)
     try:
-        there = _wall(given.astimezone(UTC).astimezone(given.tzinfo))
-    except ValueError:  # a zone that does not say whether it is summer time: its clocks are fixed
-        there = wall
+        existing = _wall_time(moment.astimezone(UTC).astimezone(moment.tzinfo))
+    except ValueError:  # the zone has no rules for summer time, so its offset is fixed
+        existing = wall_time
     except OverflowError:
-        raise _refused(f"{given} is not a time that can be posted at.", RANGE) from None
-    if there != wall:
-        raise _refused(
-            f"{wall:%d %b %Y, %H:%M} does not exist in {zone}: the clocks skip it.",
-            # pytz's zones pass here too when they are given as tzinfo, which they cannot be.
+        raise _error(f"{moment} is too far from now.", RANGE_HINT) from None
+    if existing != wall_time:
+        raise _error(
+            f"{wall_time:%d %b %Y, %H:%M} does not exist in {zone}: the clocks skip it.",
+            # A pytz zone passed as tzinfo has an offset that never existed.
             "Choose another time. With pytz, write zone.localize(datetime(…))."
-            if hasattr(given.tzinfo, "localize")
-            else f"Choose another time; {there:%H:%M} exists.",
+            if hasattr(moment.tzinfo, "localize")
+            else f"Choose another time; {existing:%H:%M} exists.",
         )
-    later = given.replace(fold=1).utcoffset()
-    if given.fold == 0 and later is not None and later != offset:
-        both = [f"{wall.replace(tzinfo=timezone(each)).isoformat()}" for each in (offset, later)]
-        raise _refused(
-            f"{wall:%d %b %Y, %H:%M} occurs twice in {zone}: the clocks go back.",
-            f"Pass the one that you mean: {both[0]} or {both[1]}.",
+    second_offset = moment.replace(fold=1).utcoffset()
+    if moment.fold == 0 and second_offset is not None and second_offset != offset:
+        first, second = (
+            wall_time.replace(tzinfo=timezone(each)).isoformat() for each in (offset, second_offset)
         )
-    return wall.replace(tzinfo=timezone(offset))
+        raise _error(
+            f"{wall_time:%d %b %Y, %H:%M} occurs twice in {zone}: the clocks go back.",
+            f"Pass the one that you mean: {first} or {second}.",
+        )
+    return wall_time.replace(tzinfo=timezone(offset))
 
 
-def _wall(moment: datetime) -> datetime:
-    """What a clock on the wall shows then, to the second; of subclasses, too."""
-    return datetime(  # noqa: DTZ001 - its zone is what is looked at
+def _wall_time(moment: datetime) -> datetime:
+    """Return date and time without a zone, to the second, as a plain datetime."""
+    return datetime(  # noqa: DTZ001 - without a zone on purpose
         *(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
     )
 
 
-def _said(moment: datetime) -> str:
+def _format(moment: datetime) -> str:
     return f"{moment:%d %b %Y, %H:%M} ({moment.tzname()})"
 
 
-def _refused(message: str, hint: str) -> InvalidInputError:
+def _error(message: str, hint: str) -> InvalidInputError:
     return InvalidInputError("scheduled_at", message, hint)

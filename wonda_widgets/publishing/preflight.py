@@ -1,10 +1,10 @@
-"""What Instagram takes, checked before something is posted.
+"""Check an image and a caption against Instagram's limits before posting.
 
-Pure: facts in, points out. The figures are those that several publishers' help
-pages agree on; only the service decides, so this advises and forbids nothing.
+Several publishers' help pages agree on these limits, but only the service decides. So the checks
+advise and never forbid.
 
-A point that misses has fixes. A fix is an edit of the image or another kind of
-post, and fixes compose: each is made for the image as the one before left it.
+A failed check offers fixes: an edit of the image, or another kind of post. Fixes can be combined;
+each applies to the image as the previous one left it.
 """
 
 from __future__ import annotations
@@ -26,53 +26,40 @@ from ..imaging.operations import (
 )
 from ..utils import graphemes
 from ..utils.visible_text import VARIATION_SELECTORS
-from .limits import MAX_CAPTION
+from .limits import MAX_CAPTION_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-TALLEST, WIDEST = 4 / 5, 1.91  # width / height that the feed takes
-STORY = 9 / 16
+MIN_RATIO, MAX_RATIO = 4 / 5, 1.91  # width / height in the feed
+STORY_RATIO = 9 / 16
 STORY_SIZE = (1080, 1920)  # pixels, recommended
 MAX_BYTES = 8_000_000
-MIN_WIDTH, MAX_WIDTH = 320, 1440  # pixels; the feed scales to fit outside it
-MAX_HASHTAGS = 5  # announced in December 2025; until it holds everywhere, 30
+MIN_WIDTH, MAX_WIDTH = 320, 1440  # pixels; the feed scales other images to this range
+MAX_HASHTAGS = 5  # announced in December 2025, not yet in force everywhere
 FORMER_MAX_HASHTAGS = 30
-MAX_MENTIONS = 20  # on most publishers' pages; one says 3
+MAX_MENTIONS = 20  # according to most publishers' pages; one says 3
 
-#: Say how the signs beside them look, and are none themselves.
-_UNSEEN = {
+#: Invisible characters, which only change how their neighbours look.
+_INVISIBLE = {
     graphemes.ZERO_WIDTH_JOINER,
     graphemes.ZERO_WIDTH_NON_JOINER,
     *map(chr, VARIATION_SELECTORS),
 }
 
-NEAR = 0.01  # of a ratio: no eye sees the difference
-JUST_OFF = 0.02  # of a limit: told in pixels
-_NAMED = [
-    "9:16",
-    "4:5",
-    "1:1",
-    "16:9",
-    "2:3",
-    "3:2",
-    "3:4",
-    "4:3",
-    "5:4",
-    "21:9",
-    "9:21",
-    "1:4",
-    "4:1",
-    "1:8",
-    "8:1",
+RATIO_TOLERANCE = 0.01  # relative; nobody sees the difference
+NEAR_LIMIT = 0.02  # relative; closer to a limit, ratios are given in pixels
+_NAMED_RATIOS = [
+    *("9:16", "4:5", "1:1", "16:9", "2:3", "3:2", "3:4", "4:3", "5:4"),
+    *("21:9", "9:21", "1:4", "4:1", "1:8", "8:1"),
 ]
 
 Level = Literal["miss", "advice", "fine"]
 _LEVELS: tuple[Level, ...] = ("miss", "advice", "fine")
 
 
-class Facts(NamedTuple):
-    """What is known of an image.
+class ImageInfo(NamedTuple):
+    """Facts about an image that the checks need.
 
     Attributes
     ----------
@@ -81,9 +68,9 @@ class Facts(NamedTuple):
     format : str
         ``"PNG"``, ``"JPEG"``, …
     size : int or None
-        Bytes; None where it is not known yet.
+        Bytes; None if not known yet.
     animated : bool
-        Whether it is an animation, which every fix makes still.
+        Whether it is an animation; every fix keeps its first frame only.
     """
 
     width: int
@@ -99,383 +86,402 @@ class Facts(NamedTuple):
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
-    """One way out: an edit of the image, or another kind of post."""
+    """A fix for a failed check: an edit of the image, or another kind of post.
+
+    Attributes
+    ----------
+    label : str
+        For a button.
+    operations : tuple of Operation
+        The edit.
+    product : str
+        The other kind of post: ``"IMAGE"`` or ``"STORIES"``; empty for an edit.
+    """
 
     label: str
     operations: tuple[Operation, ...] = ()
     product: str = ""
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found about one thing.
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one check.
 
     Attributes
     ----------
-    about : str
+    topic : str
         ``"ratio"``, ``"size"``, ``"format"``, ``"width"`` or ``"caption"``.
     level : str
-        ``"miss"`` (Instagram is not likely to take it), ``"advice"`` or ``"fine"``.
+        ``"miss"`` (Instagram will probably refuse it), ``"advice"`` or ``"fine"``.
     title, text : str
-        Plain sentences.
+        For people.
     fixes : tuple of Fix
-        The best one first; none where only the person can mend it.
+        Best first; empty if only a person can fix it.
     """
 
-    about: str
+    topic: str
     level: Level
     title: str
     text: str = ""
     fixes: tuple[Fix, ...] = ()
 
 
-def check(facts: Facts | None, product: str, caption: str) -> list[Point]:
-    """Check a post, the most important first.
+def check(image: ImageInfo | None, product: str, caption: str) -> list[CheckResult]:
+    """Check a post; return the most important results first.
 
     Parameters
     ----------
-    facts : Facts or None
-        Without them nothing is claimed about the image.
+    image : ImageInfo or None
+        None to check the caption only.
     product : str
         ``"IMAGE"`` or ``"STORIES"``.
     caption : str
     """
-    points = [*(_of_image(facts, product) if facts else ()), *_of_caption(caption)]
-    return sorted(points, key=lambda point: _LEVELS.index(point.level))
+    return _sorted([*(_check_image(image, product) if image else ()), *_check_caption(caption)])
 
 
-def check_slides(slides: Sequence[Facts | None], caption: str) -> list[Point]:
-    """Check a carousel, the most important first.
+def check_carousel(slides: Sequence[ImageInfo | None], caption: str) -> list[CheckResult]:
+    """Check a carousel; return the most important results first.
 
     Parameters
     ----------
-    slides : list of Facts or None
-        Of its images, in their order; None where nothing is known.
+    slides : list of ImageInfo or None
+        Its images in order; None for one that is not known.
     caption : str
     """
-    points = [*_of_slides(slides), *_of_caption(caption)]
-    return sorted(points, key=lambda point: _LEVELS.index(point.level))
+    return _sorted([*_check_slides(slides), *_check_caption(caption)])
 
 
-def slide_fixes(slides: Sequence[Facts | None]) -> list[tuple[Operation, ...]]:
-    """What makes each image of a carousel one that Instagram takes as it is; mostly nothing."""
-    from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when an image is there
+def _sorted(results: list[CheckResult]) -> list[CheckResult]:
+    return sorted(results, key=lambda result: _LEVELS.index(result.level))
+
+
+def carousel_fixes(slides: Sequence[ImageInfo | None]) -> list[tuple[Operation, ...]]:
+    """Return an edit for each image of a carousel, so that it passes; empty if none is needed."""
+    from ..imaging import apply_edits  # noqa: PLC0415 - loads Pillow, which is slow
 
     first = slides[0] if slides else None
     if first is None:
         return [()] * len(slides)
-    shape = min(max(first.ratio, TALLEST), WIDEST)
+    ratio = min(max(first.ratio, MIN_RATIO), MAX_RATIO)
     fixes: list[tuple[Operation, ...]] = []
-    for facts in slides:
+    for image in slides:
         operations: tuple[Operation, ...] = ()
-        if facts is not None and facts.format == "SVG":  # nothing here opens it
+        if image is not None and image.format == "SVG":  # Pillow cannot open it
             fixes.append(())
             continue
-        if facts is not None and not _is_like(facts.ratio, shape):
-            operations = (apply_edits.centered_crop((facts.width, facts.height), shape),)
-        if facts is not None and _is_no_jpeg(facts):
-            operations += _smaller(after(facts, operations))
+        if image is not None and not _same_ratio(image.ratio, ratio):
+            operations = (apply_edits.centered_crop((image.width, image.height), ratio),)
+        if image is not None and _needs_encoding(image):
+            operations += _as_small_jpeg(after_edit(image, operations))
         fixes.append(operations)
     return fixes
 
 
-def every_fix(facts: Facts, product: str) -> Fix | None:
-    """One fix for all that misses, where that takes more than one."""
+def combined_fix(image: ImageInfo, product: str) -> Fix | None:
+    """Return one fix for all failed checks; None if at most one fix is needed."""
     labels: list[str] = []
     operations: tuple[Operation, ...] = ()
     while True:
-        missed = [point for point in check(facts, product, "") if point.level == "miss"]
-        fix = next((fix for point in missed for fix in point.fixes if fix.operations), None)
+        missed = [result for result in check(image, product, "") if result.level == "miss"]
+        fix = next((fix for result in missed for fix in result.fixes if fix.operations), None)
         if fix is None or fix.label in labels:
             break
         labels.append(fix.label)
         operations += fix.operations
-        facts = after(facts, fix.operations)
-    if len(labels) < 2:  # noqa: PLR2004 - one has a button of its own
+        image = after_edit(image, fix.operations)
+    if len(labels) < 2:  # noqa: PLR2004 - a single fix is offered by its check
         return None
     first, *rest = labels
-    label = " and ".join([", ".join([first, *map(_uncapped, rest[:-1])]), _uncapped(rest[-1])])
+    label = " and ".join(
+        [", ".join([first, *map(_lowercase_first, rest[:-1])]), _lowercase_first(rest[-1])]
+    )
     return Fix(label=label, operations=operations)
 
 
-def after(facts: Facts, operations: Sequence[Operation]) -> Facts:
-    """What will be known of an image after an edit."""
+def after_edit(image: ImageInfo, operations: Sequence[Operation]) -> ImageInfo:
+    """Return the facts of an image after an edit."""
     for operation in operations:
         if isinstance(operation, Crop | Pad | Resize):
-            facts = facts._replace(width=operation.width, height=operation.height)
+            image = image._replace(width=operation.width, height=operation.height)
         if isinstance(operation, Encode):
-            facts = facts._replace(format=operation.format)
-        facts = facts._replace(size=None, animated=False)
-    return facts
+            image = image._replace(format=operation.format)
+        image = image._replace(size=None, animated=False)
+    return image
 
 
-def hashtags(caption: str) -> int:
-    """How many hashtags a caption has; those within addresses are none.
-
-    A hashtag has letters with their marks, digits, underscores and emoji.
-    """
-    count, is_tag = 0, False
-    for last, sign, following in _neighbours(_text(caption)):
-        if sign == "#":
-            # Behind a letter it is none, unless that letter is another hashtag's: "#a#b".
-            starts = is_tag or not (_is_of_word(last) or last in {"&", "/"})
-            is_tag = starts and (_is_of_word(following) or graphemes.is_emoji(following))
-            is_tag = is_tag and not graphemes.is_modifier(following)  # as of a keycap
-            count += is_tag
-        else:
-            is_tag = is_tag and (_is_of_word(sign) or _is_of_emoji(sign))
-    return count
-
-
-def mentions(caption: str) -> int:
-    """How many accounts a caption names; an e-mail address is none."""
-    return sum(
-        sign == "@" and re.match(r"\w", following) is not None and not _is_of_word(last)
-        for last, sign, following in _neighbours(_text(caption))
-    )
-
-
-def named(ratio: float) -> str:
-    """A ratio as people say it: ``"9:16"``, or ``"0.62:1"`` where it has no name."""
-    for name in _NAMED:
-        wide, high = map(int, name.split(":"))
-        if abs(ratio * high / wide - 1) < NEAR:
+def ratio_name(ratio: float) -> str:
+    """Return a ratio in its usual form: ``"9:16"``, or ``"0.62:1"`` if it has none."""
+    for name in _NAMED_RATIOS:
+        width, height = map(int, name.split(":"))
+        if abs(ratio * height / width - 1) < RATIO_TOLERANCE:
             return name
     return f"{ratio:.2f}:1"
-
-
-def _neighbours(text: str) -> Iterator[tuple[str, str, str]]:
-    """Each sign with the one before it, of those that are seen, and the one after it."""
-    last = ""
-    for sign, following in pairwise(f"{text} "):
-        yield last, sign, following
-        last = last if sign in _UNSEEN else sign
-
-
-def _is_of_word(sign: str) -> bool:
-    return sign == "_" or sign.isalnum() or (bool(sign) and category(sign).startswith("M"))
-
-
-def _is_of_emoji(sign: str) -> bool:
-    return graphemes.is_emoji(sign) or graphemes.is_modifier(sign) or sign in _UNSEEN
-
-
-def _text(caption: str) -> str:
-    return re.sub(r"(?:https?://|www\.)\S+", " ", caption)
-
-
-def _uncapped(label: str) -> str:
-    return label[:1].lower() + label[1:]
 
 
 # ---------------------------------------------------------------- the image
 
 
-def _of_image(facts: Facts, product: str) -> Iterator[Point]:
-    if facts.format == "SVG":  # nothing here can make anything else of it
-        text = "Instagram takes JPEG. Save it, and export it as JPEG from a drawing program."
-        yield Point(about="format", level="miss", title="This is a drawing (SVG).", text=text)
+def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
+    if image.format == "SVG":  # Pillow cannot convert it
+        text = "Instagram takes JPEG. Save it, and export it as JPEG with a drawing program."
+        yield CheckResult(topic="format", level="miss", title="This is a drawing (SVG).", text=text)
         return
-    yield _story_ratio(facts) if product == "STORIES" else _feed_ratio(facts)
-    if facts.size is not None and facts.size > MAX_BYTES:
-        yield Point(
-            about="size",
+    yield _story_ratio(image) if product == "STORIES" else _feed_ratio(image)
+    if image.size is not None and image.size > MAX_BYTES:
+        yield CheckResult(
+            topic="size",
             level="miss",
-            title=f"{facts.size / 1e6:.1f} MB is too large.",
+            title=f"{image.size / 1e6:.1f} MB is too large.",
             text="Instagram takes up to 8 MB.",
-            fixes=(Fix(label="Make it a smaller JPEG", operations=_smaller(facts)),),
+            fixes=(Fix(label="Convert to a smaller JPEG", operations=_as_small_jpeg(image)),),
         )
-    if facts.format == "JPEG":
-        size = f", {facts.size / 1e6:.1f} MB" if facts.size is not None else ""
-        if not size or facts.size <= MAX_BYTES:  # type: ignore[operator]
-            yield Point(about="format", level="fine", title=f"JPEG{size}")
+    if image.format == "JPEG":
+        size = f", {image.size / 1e6:.1f} MB" if image.size is not None else ""
+        if not size or image.size <= MAX_BYTES:  # type: ignore[operator]
+            yield CheckResult(topic="format", level="fine", title=f"JPEG{size}")
     else:
-        jpeg = Fix(label="Make it a JPEG", operations=(Encode(format="JPEG"),))
-        yield Point(
-            about="format",
+        jpeg = Fix(label="Convert to JPEG", operations=(Encode(format="JPEG"),))
+        yield CheckResult(
+            topic="format",
             level="miss",
-            title=f"This is a {facts.format}.",
+            title=f"This is a {image.format}.",
             text="Instagram takes JPEG."
-            + (" Of this animation only the first image is kept." if facts.animated else ""),
+            + (" Only the first frame of this animation is kept." if image.animated else ""),
             fixes=(jpeg,),
         )
-    if product == "STORIES" and facts.width < STORY_SIZE[0]:
-        yield Point(
-            about="width",
+    if product == "STORIES" and image.width < STORY_SIZE[0]:
+        yield CheckResult(
+            topic="width",
             level="advice",
-            title=f"{facts.width} × {facts.height} is small for a story.",
+            title=f"{image.width} × {image.height} is small for a story.",
             text=f"{STORY_SIZE[0]} × {STORY_SIZE[1]} is recommended.",
         )
-    if product != "STORIES" and facts.width < MIN_WIDTH:
-        yield Point(
-            about="width",
+    if product != "STORIES" and image.width < MIN_WIDTH:
+        yield CheckResult(
+            topic="width",
             level="advice",
-            title=f"{facts.width} pixels are narrow for the feed.",
-            text=f"It scales the image up to {MIN_WIDTH}, which may look soft.",
+            title=f"{image.width} pixels is narrow for the feed.",
+            text=f"Instagram scales it up to {MIN_WIDTH} pixels, which may look soft.",
         )
 
 
-def _feed_ratio(facts: Facts) -> Point:
-    name = named(facts.ratio)
-    if TALLEST <= facts.ratio <= WIDEST:
-        title = f"{name}, {facts.width} × {facts.height}"
-        return Point(about="ratio", level="fine", title=title)
-    tall = facts.ratio < TALLEST
-    limit = TALLEST if tall else WIDEST
-    text = f"It takes 4:5 (0.80) to 1.91:1; this image has {facts.ratio:.2f}."
-    if abs(facts.ratio / limit - 1) < JUST_OFF:  # rounded, it would look like one that fits
-        fits = math.ceil(facts.height * limit) if tall else math.floor(facts.height * limit)
-        name = f"{facts.width:,} × {facts.height:,}"
+def _feed_ratio(image: ImageInfo) -> CheckResult:
+    name = ratio_name(image.ratio)
+    if MIN_RATIO <= image.ratio <= MAX_RATIO:
+        title = f"{name}, {image.width} × {image.height}"
+        return CheckResult(topic="ratio", level="fine", title=title)
+    tall = image.ratio < MIN_RATIO
+    limit = MIN_RATIO if tall else MAX_RATIO
+    text = f"The feed takes 4:5 (0.80) to 1.91:1; this image has {image.ratio:.2f}."
+    if abs(image.ratio / limit - 1) < NEAR_LIMIT:  # a rounded ratio would seem to fit
+        fits = math.ceil(image.height * limit) if tall else math.floor(image.height * limit)
+        name = f"{image.width:,} × {image.height:,}"
         bound = "at least" if tall else "at most"
-        text = f"At this height it takes {bound} {fits:,} pixels in width."
+        text = f"At this height, it must be {bound} {fits:,} pixels wide."
     story = Fix(label="Post as a story", product="STORIES")
-    return Point(
-        about="ratio",
+    return CheckResult(
+        topic="ratio",
         level="miss",
         title=f"{name} is too {'tall' if tall else 'wide'} for the feed.",
         text=text,
         fixes=(
-            *_reshaped(facts, limit, "4:5" if tall else "1.91:1"),
+            *_reshape_fixes(image, limit, "4:5" if tall else "1.91:1"),
             *((story,) if tall else ()),
         ),
     )
 
 
-def _story_ratio(facts: Facts) -> Point:
-    off_by = abs(facts.width - facts.height * STORY)  # less than a pixel cannot be mended
-    if off_by < 1 or abs(facts.ratio / STORY - 1) < NEAR:
-        title = f"{named(facts.ratio)}, {facts.width} × {facts.height}"
-        return Point(about="ratio", level="fine", title=title)
+def _story_ratio(image: ImageInfo) -> CheckResult:
+    off_by = abs(image.width - image.height * STORY_RATIO)  # pixels
+    if off_by < 1 or abs(image.ratio / STORY_RATIO - 1) < RATIO_TOLERANCE:
+        title = f"{ratio_name(image.ratio)}, {image.width} × {image.height}"
+        return CheckResult(topic="ratio", level="fine", title=title)
     feed = Fix(label="Post to the feed", product="IMAGE")
-    return Point(
-        about="ratio",
+    return CheckResult(
+        topic="ratio",
         level="advice",
-        title=f"A story is 9:16; this is {named(facts.ratio)}.",
-        text="Instagram decides how to fill the rest.",
+        title=f"A story is 9:16; this is {ratio_name(image.ratio)}.",
+        text="Instagram chooses how to fill the rest.",
         fixes=(
-            *_reshaped(facts, STORY, "9:16"),
-            *((feed,) if TALLEST <= facts.ratio <= WIDEST else ()),
+            *_reshape_fixes(image, STORY_RATIO, "9:16"),
+            *((feed,) if MIN_RATIO <= image.ratio <= MAX_RATIO else ()),
         ),
     )
 
 
-def _reshaped(facts: Facts, ratio: float, name: str) -> tuple[Fix, Fix]:
-    from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when an image is there
+def _reshape_fixes(image: ImageInfo, ratio: float, name: str) -> tuple[Fix, Fix]:
+    from ..imaging import apply_edits  # noqa: PLC0415 - loads Pillow, which is slow
 
-    size = facts.width, facts.height
+    size = image.width, image.height
     crop, pad = apply_edits.centered_crop(size, ratio), apply_edits.padded(size, ratio)
     padding = Fix(label=f"Pad to {name}", operations=(pad,))
     if not apply_edits.can_be_made(pad.width, pad.height):
-        smaller = _resize(facts, MAX_WIDTH / pad.width)
+        smaller = _scaled(image, MAX_WIDTH / pad.width)
         pad = apply_edits.padded((smaller.width, smaller.height), ratio)
         padding = Fix(label=f"Shrink and pad to {name}", operations=(smaller, pad))
     return Fix(label=f"Crop to {name}", operations=(crop,)), padding
 
 
-def _smaller(facts: Facts) -> tuple[Operation, ...]:
-    """No wider than the feed shows it, so that nothing is lost that anyone would see."""
-    if facts.width <= MAX_WIDTH:
+def _as_small_jpeg(image: ImageInfo) -> tuple[Operation, ...]:
+    """Encode as JPEG, no wider than the feed shows it."""
+    if image.width <= MAX_WIDTH:
         return (Encode(format="JPEG"),)
-    return (_resize(facts, MAX_WIDTH / facts.width), Encode(format="JPEG"))
+    return (_scaled(image, MAX_WIDTH / image.width), Encode(format="JPEG"))
 
 
-def _resize(facts: Facts, scale: float) -> Resize:
-    width, height = (max(1, round(side * scale)) for side in (facts.width, facts.height))
+def _scaled(image: ImageInfo, scale: float) -> Resize:
+    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
     return Resize(width=width, height=height)
 
 
 # ---------------------------------------------------------------- a carousel
 
 
-def _of_slides(slides: Sequence[Facts | None]) -> Iterator[Point]:
+def _check_slides(slides: Sequence[ImageInfo | None]) -> Iterator[CheckResult]:
     first = slides[0] if slides else None
     if first is None:
         return
     ratio = _feed_ratio(first)
     if ratio.level == "miss":
-        yield Point(
-            about="ratio",
+        yield CheckResult(
+            topic="ratio",
             level="miss",
-            title=f"The first image is {_uncapped(ratio.title).replace(' is too', ', too')}",
+            title=f"The first image is {_lowercase_first(ratio.title).replace(' is too', ', too')}",
             text=f"All images are cropped to its shape. {ratio.text.replace('this image', 'it')}",
         )
     others = [
-        place
-        for place, facts in enumerate(slides, 1)
-        if facts is not None and not _is_like(facts.ratio, first.ratio)
+        number
+        for number, image in enumerate(slides, 1)
+        if image is not None and not _same_ratio(image.ratio, first.ratio)
     ]
     if others:
-        yield Point(
-            about="ratio",
+        yield CheckResult(
+            topic="ratio",
             level="advice",
-            title=f"{_places(others)} of another shape.",
-            text=f"Instagram crops all to the first one’s, {named(first.ratio)}.",
+            title=f"{_image_numbers(others)} of another shape.",
+            text=f"Instagram crops all to the shape of the first one, {ratio_name(first.ratio)}.",
         )
     elif ratio.level == "fine":
-        yield Point(about="ratio", level="fine", title=f"All are {named(first.ratio)}")
-    odd = [place for place, facts in enumerate(slides, 1) if facts and _is_no_jpeg(facts)]
+        yield CheckResult(topic="ratio", level="fine", title=f"All are {ratio_name(first.ratio)}")
+    odd = [number for number, image in enumerate(slides, 1) if image and _needs_encoding(image)]
     if odd:
-        yield Point(
-            about="format",
+        yield CheckResult(
+            topic="format",
             level="miss",
-            title=f"{_places(odd, 'must be', 'must be')} JPEG, at most 8 MB.",
-            text="Instagram takes nothing else.",
+            title=f"{_image_numbers(odd, 'must be', 'must be')} JPEG, at most 8 MB.",
+            text="Instagram takes no other format.",
         )
     elif None not in slides:
-        yield Point(about="format", level="fine", title="All are JPEG")
+        yield CheckResult(topic="format", level="fine", title="All are JPEG")
 
 
-def _is_like(ratio: float, other: float) -> bool:
-    return abs(ratio / other - 1) < NEAR
+def _same_ratio(ratio: float, other: float) -> bool:
+    return abs(ratio / other - 1) < RATIO_TOLERANCE
 
 
-def _is_no_jpeg(facts: Facts) -> bool:
-    return facts.format != "JPEG" or (facts.size or 0) > MAX_BYTES
+def _needs_encoding(image: ImageInfo) -> bool:
+    return image.format != "JPEG" or (image.size or 0) > MAX_BYTES
 
 
-def _places(places: list[int], one: str = "is", more: str = "are") -> str:
-    """``"Image 2 is"``, ``"Images 2, 3 and 5 are"``."""
-    if len(places) == 1:
-        return f"Image {places[0]} {one}"
-    *some, last = map(str, places)
-    return f"Images {', '.join(some)} and {last} {more}"
+def _image_numbers(numbers: list[int], singular: str = "is", plural: str = "are") -> str:
+    """Return ``"Image 2 is"`` or ``"Images 2, 3 and 5 are"``."""
+    if len(numbers) == 1:
+        return f"Image {numbers[0]} {singular}"
+    *others, last = map(str, numbers)
+    return f"Images {', '.join(others)} and {last} {plural}"
 
 
 # ---------------------------------------------------------------- the caption
 
 
-def _of_caption(caption: str) -> Iterator[Point]:
-    tags, names = hashtags(caption), mentions(caption)
-    if len(caption) > MAX_CAPTION:
-        yield Point(
-            about="caption",
+def _check_caption(caption: str) -> Iterator[CheckResult]:
+    tags, names = count_hashtags(caption), count_mentions(caption)
+    if len(caption) > MAX_CAPTION_LENGTH:
+        yield CheckResult(
+            topic="caption",
             level="miss",
-            title=f"{_counted(len(caption) - MAX_CAPTION, 'character')} too many.",
-            text=f"The caption has {len(caption):,}; Instagram takes {MAX_CAPTION:,}. "
-            "Take some out.",
+            title=f"{_counted(len(caption) - MAX_CAPTION_LENGTH, 'character')} too many.",
+            text=f"The caption has {len(caption):,}; Instagram takes {MAX_CAPTION_LENGTH:,}. "
+            "Shorten it.",
         )
     if tags > MAX_HASHTAGS:
-        yield Point(
-            about="caption",
+        yield CheckResult(
+            topic="caption",
             level="miss" if tags > FORMER_MAX_HASHTAGS else "advice",
             title=f"{_counted(tags, 'hashtag')} may be too many.",
             text=f"Instagram is lowering its limit from {FORMER_MAX_HASHTAGS} to {MAX_HASHTAGS}.",
         )
     if names > MAX_MENTIONS:
-        yield Point(
-            about="caption",
+        yield CheckResult(
+            topic="caption",
             level="advice",
             title=f"{_counted(names, 'mention')} may be too many.",
             text="Instagram limits how many accounts a caption may mention.",
         )
-    if len(caption) <= MAX_CAPTION and tags <= MAX_HASHTAGS and names <= MAX_MENTIONS:
-        said = [
+    if len(caption) <= MAX_CAPTION_LENGTH and tags <= MAX_HASHTAGS and names <= MAX_MENTIONS:
+        counts = [
             _counted(count, noun)
             for noun, count in (("hashtag", tags), ("mention", names))
             if count
         ]
-        title = ", ".join(["Caption", *said]) if caption.strip() else "No caption"
-        yield Point(about="caption", level="fine", title=title)
+        title = ", ".join(["Caption", *counts]) if caption.strip() else "No caption"
+        yield CheckResult(topic="caption", level="fine", title=title)
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def count_hashtags(caption: str) -> int:
+    """Count the hashtags of a caption, without those in web addresses.
+
+    A hashtag has letters with their marks, digits, underscores and emoji.
+    """
+    count, in_tag = 0, False
+    for previous, character, following in _neighbours(_without_urls(caption)):
+        if character == "#":
+            # After a letter it starts a hashtag only within another one: "#a#b".
+            may_start = in_tag or not (_is_word_part(previous) or previous in {"&", "/"})
+            in_tag = may_start and (_is_word_part(following) or graphemes.is_emoji(following))
+            in_tag = in_tag and not graphemes.is_modifier(following)  # "#" may be part of a keycap
+            count += in_tag
+        else:
+            in_tag = in_tag and (_is_word_part(character) or _is_emoji_part(character))
+    return count
+
+
+def count_mentions(caption: str) -> int:
+    """Count the accounts that a caption mentions; an e-mail address is not a mention."""
+    return sum(
+        character == "@" and re.match(r"\w", following) is not None and not _is_word_part(previous)
+        for previous, character, following in _neighbours(_without_urls(caption))
+    )
+
+
+def _neighbours(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each character with the visible one before it and the one after it."""
+    previous = ""
+    for character, following in pairwise(f"{text} "):
+        yield previous, character, following
+        previous = previous if character in _INVISIBLE else character
+
+
+def _is_word_part(character: str) -> bool:
+    return (
+        character == "_"
+        or character.isalnum()
+        or (bool(character) and category(character).startswith("M"))
+    )
+
+
+def _is_emoji_part(character: str) -> bool:
+    is_extension = graphemes.is_modifier(character) or character in _INVISIBLE
+    return graphemes.is_emoji(character) or is_extension
+
+
+def _without_urls(caption: str) -> str:
+    return re.sub(r"(?:https?://|www\.)\S+", " ", caption)
+
+
+def _lowercase_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,8 +1,7 @@
-"""Posts that wait for their time (wonda-api.md, sections 7.1 and 7.3).
+"""List, match and cancel scheduled posts (wonda-api.md, sections 7.1 and 7.3).
 
-What the service lists of them is documented nowhere but for the job and the time; the
-rest is looked for under the names that the rest of the API uses, and else the journal
-knows it, if the post was scheduled with it.
+Only job and time of a listed post are documented. Other facts are looked up under the names that
+the rest of the API uses, then in the journal, if the post was scheduled with it.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from ..http.responses import reports_failure
 from ..models import parse_timestamp
 from . import post_history
 from .post_matching import (
-    FAILED,
-    SKEW,
+    CLOCK_TOLERANCE,
+    FAILED_STATUSES,
     PostMatch,
-    images_of,
-    same_words,
+    captions_match,
+    media_ids_of,
 )
 
 if TYPE_CHECKING:
@@ -41,19 +40,20 @@ if TYPE_CHECKING:
     from ..jobs.core import Core
 
 PATH = "/publish/scheduled"
-#: What an empty list may be called, and what a row tells one or more of.
-NAMES = frozenset(
+#: Names that identify an empty list.
+LIST_NAMES = frozenset(
     {
         *("scheduled", "scheduledPublishes", "scheduledPosts", "scheduledJobs"),
         *("publishes", "posts", "items", "jobs", "data", "results"),
     }
 )
-FACTS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
-OVER = FAILED | {"succeeded"}  # what waits no more; of what was made, the history tells
-CANCELED = frozenset({"canceled", "cancelled", "deleted", "ok"})  # as a reply may call it
-FEATURE_OFF = "feature_disabled"  # the service's word
-NO_SCHEDULING = (
-    "This account has no scheduling. Post now instead, or ask Wonda to switch scheduling on for it."
+#: Every row has at least one of these.
+ROW_FIELDS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
+ENDED_STATUSES = FAILED_STATUSES | {"succeeded"}  # the history has posts that were made
+CANCELED_STATUSES = frozenset({"canceled", "cancelled", "deleted", "ok"})
+FEATURE_DISABLED = "feature_disabled"  # the service's error code
+NO_SCHEDULING_HINT = (
+    "This account has no scheduling. Post now instead, or ask Wonda to enable scheduling for it."
 )
 
 
@@ -63,15 +63,15 @@ class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     job_id : str
-        Of its publish job; `publish.cancel` takes it.
+        The id of its publish job, for `publish.cancel`.
     scheduled_for : datetime.datetime or None
-        When it will be made, in UTC.
+        When it will be posted, in UTC.
     media_ids : tuple of str
-        What will be posted, as far as that is known.
+        What will be posted, as far as known.
     instagram_account_id : str or None
     caption : str or None
     raw : dict
-        As the service lists it.
+        The service's row.
     """
 
     job_id: str
@@ -83,7 +83,7 @@ class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_posts(core: Core) -> list[ScheduledPost]:
-    """Give the posts that wait, earliest first.
+    """List the posts that wait for their time, earliest first.
 
     Raises
     ------
@@ -91,77 +91,126 @@ async def list_posts(core: Core) -> list[ScheduledPost]:
         If the account has no scheduling.
     APIError, ServiceUnreachableError, UnexpectedReplyError
     """
-    return [post for post in await _all(core) if post.job_id]
+    return [post for post in await _fetch_all(core) if post.job_id]
 
 
-async def waiting(core: Core, body: Mapping[str, Any]) -> list[post_history.HistoryPost]:
-    """Give the Instagram posts that wait and may be what a request asks for.
+async def possible_duplicates(
+    core: Core, body: Mapping[str, Any]
+) -> list[post_history.HistoryPost]:
+    """List scheduled Instagram posts that may be the post of a request, as rows of a history.
 
-    They come as rows of the history would tell them. A row that tells neither image nor caption
-    is known by its time alone: it may be a post for that time, and says nothing of another.
+    A row without image and caption is listed only if its time fits the request's.
 
     Raises
     ------
     PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
     """
-    known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
-    ended = {record.job_id for record in known if record.ended}
+    entries = await asyncio.wrap_future(core.journal.confirmed_posts(core.journal_key))
+    ended = {entry.job_id for entry in entries if entry.ended}
     due = parse_timestamp(body.get("scheduledAt"))
     return [
-        _as_row(post)
-        for post in await _all(core)
-        if not _is_elsewhere(post.raw)
+        _to_history_post(post)
+        for post in await _fetch_all(core)
+        if not _is_other_network(post.raw)
         and post.job_id not in ended
-        and (_text(post.raw, "status") or "").lower() not in OVER
-        and (post.media_ids or post.caption or (due and not _is_off(post.scheduled_for, due)))
+        and (_text(post.raw, "status") or "").lower() not in ENDED_STATUSES
+        and (post.media_ids or post.caption or (due and not _differs(post.scheduled_for, due)))
     ]
 
 
-def _is_off(at: datetime | None, due: datetime | None) -> bool:
-    """Whether two times, as far as both are known, are surely not the same."""
-    return at is not None and due is not None and abs(at - due) > SKEW
+async def find(
+    core: Core, body: Mapping[str, Any], other_posts: set[str]
+) -> tuple[ScheduledPost | None, bool]:
+    """Find the scheduled post of a request.
+
+    A row that lacks a fact, or differs a little, is uncertain: to ignore it could schedule the
+    post twice.
+
+    Parameters
+    ----------
+    core : Core
+    body : dict
+        The request.
+    other_posts : set of str
+        Job ids of other known posts.
+
+    Returns
+    -------
+    tuple of (ScheduledPost or None, bool)
+        The post, and whether it is certainly the request's.
+
+    Raises
+    ------
+    PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
+    """
+    ambiguous = None
+    for post in await _fetch_all(core):
+        result = _match(post, body, other_posts)
+        if result is PostMatch.MATCH:
+            return post, True
+        if result is PostMatch.AMBIGUOUS:
+            ambiguous = post
+    return ambiguous, False
 
 
-def _as_row(post: ScheduledPost) -> post_history.HistoryPost:
-    return msgspec.structs.replace(
-        post_history.post(post.raw),
-        media_ids=frozenset(post.media_ids),
-        account_id=post.instagram_account_id,
-        caption=post.caption,
-        status="scheduled",
-        job_id=post.job_id or None,
-        created_at=None,
-        scheduled_for=post.scheduled_for,
-    )
+async def cancel(core: Core, job_id: str) -> None:
+    """Cancel a scheduled post.
+
+    Raises
+    ------
+    ConflictError
+        If it has started or ended.
+    NotFoundError, PermissionDeniedError, ServiceUnreachableError
+        If it was not canceled, or that is not known.
+    """
+    try:
+        _require_canceled(await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}"))
+    except (
+        NotFoundError,
+        GoneError,
+        ConflictError,
+        ServerError,
+        ServiceUnreachableError,
+        UnexpectedReplyError,
+    ) as error:
+        # An earlier attempt, whose response was lost, may have canceled it.
+        if not await _is_canceled(core, job_id):
+            raise error.with_hint(_cancel_hint(error)) from None
+    except PermissionDeniedError as error:
+        raise error.with_hint(NO_SCHEDULING_HINT) from None
+    await core.tell("publish", job_id, {"status": "canceled"})
 
 
-def _is_elsewhere(row: dict[str, Any]) -> bool:
-    """Whether a row says that it is of another network; the list has TikTok's posts too."""
-    named = (_text(row, name) for name in ("platform", "provider", "network", "type", "kind"))
-    return any("tiktok" in name.lower() for name in [*row, *filter(None, named)])
+def is_due(body: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether the time of a request's post has come; True if it has no time."""
+    due = parse_timestamp(body.get("scheduledAt"))
+    return due is None or due <= now
 
 
-async def _all(core: Core) -> list[ScheduledPost]:
-    """All rows, those that name no job too."""
+# ---------------------------------------------------------------- reading the list
+
+
+async def _fetch_all(core: Core) -> list[ScheduledPost]:
+    """Fetch all rows, also those without a job."""
     try:
         raw = await core.transport.get(PATH)
     except PermissionDeniedError as error:
-        raise error.with_hint(NO_SCHEDULING) from None
+        raise error.with_hint(NO_SCHEDULING_HINT) from None
     rows = _rows(raw)
-    known = await asyncio.wrap_future(core.journal.posts(core.journal_key))
-    asked = {record.job_id: record.body for record in known}
-    found = [_read(row, asked) for row in rows]
+    entries = await asyncio.wrap_future(core.journal.confirmed_posts(core.journal_key))
+    requests = {entry.job_id: entry.body for entry in entries}
+    posts = [_parse_row(row, requests) for row in rows]
     last = datetime.max.replace(tzinfo=UTC)
-    return sorted(found, key=lambda post: post.scheduled_for or last)
+    return sorted(posts, key=lambda post: post.scheduled_for or last)
 
 
 def _rows(raw: Any) -> list[dict[str, Any]]:
-    """Read the list, whatever it is called.
+    """Return the rows of a response, whatever their list is called.
 
     Raises
     ------
     UnexpectedReplyError
-        If it is none, or only a part: what is not in it would be taken for not scheduled.
+        If it is not a list, or only a part: other posts would seem not to be scheduled.
     """
     lists = [raw] if isinstance(raw, list) else []
     if isinstance(raw, dict) and not reports_failure(raw):
@@ -169,33 +218,31 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
         if raw.get("nextCursor") not in (None, "") or raw.get("hasMore"):
             lists = []
     rows = lists[0] if len(lists) == 1 else None
-    is_named = isinstance(raw, list) or NAMES & set(raw if isinstance(raw, dict) else ())
+    is_named = isinstance(raw, list) or LIST_NAMES & set(raw if isinstance(raw, dict) else ())
     if rows is None or not (rows or is_named):
-        raise _no_list()
-    if not all(isinstance(row, dict) and FACTS & row.keys() for row in rows):
-        raise _no_list()
+        raise _unexpected()
+    if not all(isinstance(row, dict) and ROW_FIELDS & row.keys() for row in rows):
+        raise _unexpected()
     return rows
 
 
-def _no_list() -> UnexpectedReplyError:
+def _unexpected() -> UnexpectedReplyError:
     return UnexpectedReplyError(
         "The service answered with something other than the list of scheduled posts.",
         "Try again later.",
     )
 
 
-def _read(row: dict[str, Any], asked: Mapping[str | None, dict[str, Any]]) -> ScheduledPost:
-    """One row; what it does not say is taken from what was asked for."""
+def _parse_row(row: dict[str, Any], requests: Mapping[str | None, dict[str, Any]]) -> ScheduledPost:
+    """Parse one row; complete it from the request in the journal."""
     ids = (_text(row, name) for name in ("outputJobId", "jobId", "id"))
     job_id = next(filter(None, ids), "")
-    body = asked.get(job_id, {})
-    of_row = post_history.media_ids(row)
-    of_body = tuple(images_of(body)) if body else ()
+    body = requests.get(job_id, {})
     times = (parse_timestamp(_text(row, name)) for name in ("scheduledFor", "scheduledAt"))
     return ScheduledPost(
         job_id=job_id,
         scheduled_for=next(filter(None, times), parse_timestamp(body.get("scheduledAt"))),
-        media_ids=of_body or tuple(sorted(of_row)),
+        media_ids=tuple(media_ids_of(body) if body else sorted(post_history.media_ids(row))),
         instagram_account_id=_text(row, "instagramAccountId") or body.get("instagramAccountId"),
         caption=_text(row, "caption") or body.get("caption"),
         raw=row,
@@ -207,56 +254,77 @@ def _text(row: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-async def cancel(core: Core, job_id: str) -> None:
-    """Take back a post that waits for its time.
-
-    Raises
-    ------
-    ConflictError
-        If it has started or ended.
-    NotFoundError, PermissionDeniedError, ServiceUnreachableError
-        If nothing was taken back, or that is not known.
-    """
-    try:
-        _check_canceled(await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}"))
-    except (
-        NotFoundError,
-        GoneError,
-        ConflictError,
-        ServerError,
-        ServiceUnreachableError,
-        UnexpectedReplyError,
-    ) as error:
-        # It may be canceled all the same: by an earlier try whose answer was lost.
-        if not await _is_canceled(core, job_id):
-            raise error.with_hint(_reason(error)) from None
-    except PermissionDeniedError as error:
-        raise error.with_hint(NO_SCHEDULING) from None
-    await core.tell("publish", job_id, {"status": "canceled"})
+def _to_history_post(post: ScheduledPost) -> post_history.HistoryPost:
+    return msgspec.structs.replace(
+        post_history.parse_row(post.raw),
+        media_ids=frozenset(post.media_ids),
+        account_id=post.instagram_account_id,
+        caption=post.caption,
+        status="scheduled",
+        job_id=post.job_id or None,
+        created_at=None,
+        scheduled_for=post.scheduled_for,
+    )
 
 
-def _check_canceled(raw: Any) -> None:
-    """Take a reply's word that a post was canceled only if nothing in it says otherwise.
+# ---------------------------------------------------------------- matching
+
+
+def _match(post: ScheduledPost, body: Mapping[str, Any], other_posts: set[str]) -> PostMatch:
+    due = parse_timestamp(body["scheduledAt"])
+    has_other_account = post.instagram_account_id not in {None, body["instagramAccountId"]}
+    if post.job_id in other_posts or has_other_account or _differs(post.scheduled_for, due):
+        return PostMatch.DIFFERENT
+    images, same_caption = set(post.media_ids), captions_match(post.caption, body.get("caption"))
+    shows_images = bool(images & media_ids_of(body))
+    if images and not shows_images and same_caption is not True:
+        return PostMatch.DIFFERENT
+    is_certain = (
+        bool(post.job_id)
+        and post.scheduled_for is not None
+        and post.scheduled_for == due
+        and shows_images
+        and same_caption is not False
+    )
+    return PostMatch.MATCH if is_certain else PostMatch.AMBIGUOUS
+
+
+def _differs(time: datetime | None, other: datetime | None) -> bool:
+    """Return whether two times are certainly not the same; False if one is not known."""
+    return time is not None and other is not None and abs(time - other) > CLOCK_TOLERANCE
+
+
+def _is_other_network(row: dict[str, Any]) -> bool:
+    """Return whether a row is for TikTok, whose posts are in the same list."""
+    values = (_text(row, name) for name in ("platform", "provider", "network", "type", "kind"))
+    return any("tiktok" in word.lower() for word in [*row, *filter(None, values)])
+
+
+# ---------------------------------------------------------------- canceling
+
+
+def _require_canceled(raw: Any) -> None:
+    """Accept an empty response, or one that says that the post was canceled.
 
     Raises
     ------
     UnexpectedReplyError
     """
-    if raw is None:  # it is empty
+    if raw is None:
         return
     if isinstance(raw, dict) and not reports_failure(raw):
         status = raw.get("status", "ok")
-        if isinstance(status, str) and status.lower() in CANCELED:
+        if isinstance(status, str) and status.lower() in CANCELED_STATUSES:
             return
-    raise UnexpectedReplyError("The service did not say that the post was canceled.", "")
+    raise UnexpectedReplyError("The service did not confirm that the post was canceled.", "")
 
 
-def _reason(error: WondaError) -> str:
+def _cancel_hint(error: WondaError) -> str:
     if isinstance(error, NotFoundError | GoneError):
-        return "It is not among the scheduled posts any more; look at the account."
+        return "It is no longer scheduled; check the account."
     if isinstance(error, ConflictError):
-        return "It has started or ended already, so it can’t be canceled; look at the account."
-    return "It is not known whether it was canceled. Look at the list again."
+        return "It has started or ended, so it can’t be canceled; check the account."
+    return "It is not known whether it was canceled. Check the list of scheduled posts."
 
 
 async def _is_canceled(core: Core, job_id: str) -> bool:
@@ -264,45 +332,3 @@ async def _is_canceled(core: Core, job_id: str) -> bool:
         return (await core.ask("publish", job_id)).status == "canceled"
     except WondaError:
         return False
-
-
-async def find(
-    core: Core, body: Mapping[str, Any], others: set[str]
-) -> tuple[ScheduledPost | None, bool]:
-    """Find the scheduled post that a request asked for, and whether it is surely that one.
-
-    As with the history, a wrong no would schedule it twice: what a row does not say, or says a
-    little differently, makes it doubtful, not another.
-
-    Raises
-    ------
-    PermissionDeniedError, APIError, ServiceUnreachableError, UnexpectedReplyError
-    """
-    doubtful = None
-    for post in await _all(core):
-        like = _likeness(post, body, others)
-        if like is PostMatch.OURS:
-            return post, True
-        if like is PostMatch.DOUBTFUL:
-            doubtful = post
-    return doubtful, False
-
-
-def _likeness(post: ScheduledPost, body: Mapping[str, Any], others: set[str]) -> PostMatch:
-    due = parse_timestamp(body["scheduledAt"])
-    at = post.scheduled_for
-    elsewhere = post.instagram_account_id not in {None, body["instagramAccountId"]}
-    if post.job_id in others or elsewhere or _is_off(at, due):
-        return PostMatch.OTHER
-    images, words = set(post.media_ids), same_words(post.caption, body.get("caption"))
-    here = bool(images & images_of(body))
-    if images and not here and words is not True:
-        return PostMatch.OTHER
-    sure = bool(post.job_id) and at is not None and at == due and here and words is not False
-    return PostMatch.OURS if sure else PostMatch.DOUBTFUL
-
-
-def is_due(body: Mapping[str, Any], now: datetime) -> bool:
-    """Whether the time of a request's post, if it has one, has come."""
-    due = parse_timestamp(body.get("scheduledAt"))
-    return due is None or due <= now

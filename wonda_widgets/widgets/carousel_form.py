@@ -14,7 +14,7 @@ from ..errors import WondaError
 from ..imaging import decode_threads
 from ..jobs.job import Job
 from ..publishing import preflight
-from ..publishing.limits import FEWEST_SLIDES, check_slides
+from ..publishing.limits import MIN_SLIDES, check_slide_count
 from ..utils import event_loop
 from ._shared import gallery_items, messages
 from ._shared.panel import css, esm
@@ -122,7 +122,7 @@ class CarouselForm(PostingPanel):
         InvalidInputError
             If they are fewer than 2 or more than 10.
         """
-        check_slides(len(chosen))
+        check_slide_count(len(chosen))
         if self.step in {"sending", "running", "unknown", "checking"}:
             self._next = chosen
             return
@@ -181,9 +181,9 @@ class CarouselForm(PostingPanel):
 
     def _check_points(self) -> None:
         facts = [slide.shown.facts for slide in self._slides]
-        found = preflight.check_slides(facts, self.caption) if facts else []
+        found = preflight.check_carousel(facts, self.caption) if facts else []
         self.points = [msgspec.to_builtins(point) for point in found]
-        self.can_fit = any(preflight.slide_fixes(facts))
+        self.can_fit = any(preflight.carousel_fixes(facts))
 
     def _kept_facts(self) -> list[tuple[str, str]]:
         titles = "; ".join(f"{at}. {slide.title}" for at, slide in enumerate(self._slides, 1))
@@ -206,7 +206,7 @@ class CarouselForm(PostingPanel):
     @requires(Permission.PUBLISH)
     def _on_remove(self, content: Mapping[str, Any]) -> None:
         slide = self._find(content.get("key"))
-        if slide is not None and self._may_change and len(self._slides) > FEWEST_SLIDES:
+        if slide is not None and self._may_change and len(self._slides) > MIN_SLIDES:
             self._slides.remove(slide)
             self._arrange()
 
@@ -228,7 +228,7 @@ class CarouselForm(PostingPanel):
             self._arrange()
 
     async def _fit(self, slides: list[Slide]) -> None:
-        fixes = preflight.slide_fixes([slide.original.facts for slide in slides])
+        fixes = preflight.carousel_fixes([slide.original.facts for slide in slides])
         try:
             for slide, operations in zip(slides, fixes, strict=True):
                 slide.shown = (
@@ -251,7 +251,7 @@ class CarouselForm(PostingPanel):
     # ------------------------------------------------------------ publishing
 
     def _wanted_post(self, _content: Mapping[str, Any]) -> dict[str, Any]:
-        check_slides(len(self._slides))
+        check_slide_count(len(self._slides))
         return {"media_ids": [slide.shown.media_id for slide in self._slides]}
 
     async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
@@ -275,4 +275,4 @@ def _facts(image: PostImage) -> str:
     facts = image.facts
     if facts is None:
         return ""
-    return f"{preflight.named(facts.ratio)} · {messages.kind(facts.format)}"
+    return f"{preflight.ratio_name(facts.ratio)} · {messages.kind(facts.format)}"

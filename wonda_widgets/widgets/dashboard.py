@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..client import selection
 from ..errors import InvalidInputError, WondaError
 from ..journal import entries
-from ..journal.budgets import Budget, today
+from ..journal.budgets import Budget, start_of_day
 from ..utils import event_loop, suggestions
 from ._parts.composite import CompositePanel, Row
 from ._parts.dashboard_bar import DashboardBar
@@ -259,7 +259,7 @@ class Dashboard(CompositePanel):
 
     async def _show_earlier(self, processes: list[str]) -> None:
         """Have the visitor's own images of before in the studio again, the newest in front."""
-        found = await self._used.history.search(since=today(), limit=EARLIER)
+        found = await self._used.history.search(since=start_of_day(), limit=EARLIER)
         own = [image for image in found if image.made_by in processes]
         for image in own[:0:-1]:
             self.studio.show(image, behind=True)
@@ -275,7 +275,7 @@ class Dashboard(CompositePanel):
             taken.update(record.intent for record in going)
             if going:
                 self.studio.go_on(going)
-            if not any(record.sending for record in found):
+            if not any(record.is_sending for record in found):
                 break
             await asyncio.sleep(PAUSE)  # the earlier kernel is ending
         self.studio.unfinished.look()

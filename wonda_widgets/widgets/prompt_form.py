@@ -87,7 +87,7 @@ class PromptForm(ReferencesPanel):
         budget: Budget | float | None = None,
         **traits: Any,
     ) -> None:
-        self._budget = budgets.of(budget)
+        self._budget = budgets.as_budget(budget)
         self._fields: dict[str, list[parameters.Field]] = {}
         self._limits: dict[str, tuple[reference_limits.ReferenceLimit, str]] = {}
         self._without_prompt: set[str] = set()  # models that need none

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from ..client import selection
-from ..publishing.limits import MAX_ALT_TEXT, check_length
+from ..publishing.limits import MAX_ALT_TEXT_LENGTH, check_text_length
 from ..utils import event_loop
 from ._shared.panel import css, esm
 from ._shared.permissions import Permission, requires
@@ -163,7 +163,7 @@ class PublishForm(PreflightPanel):
         self._next = None
         with self.hold_sync():
             if self.alt_text == self._offered_alt:
-                self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT]
+                self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT_LENGTH]
             self.step = "editing"
             self.job_phase = "none"
             self.settled = ""
@@ -192,7 +192,7 @@ class PublishForm(PreflightPanel):
         chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
         if chosen["product"] == "STORIES":
             chosen["alt_text"] = ""  # what was typed stays in its field, for the feed
-        check_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT)
+        check_text_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT_LENGTH)
         self._check_scheduling(chosen)
         self._client.publish.checked_time(chosen["scheduled_at"] or None)
         return chosen

@@ -74,7 +74,7 @@ class Timeline(Panel):
         await asyncio.sleep(REST)
         self._due = False
         history = self._client.history
-        midnight = budgets.today()
+        midnight = budgets.start_of_day()
         found = await history.search(since=midnight, limit=MOST)
         self._told = await history.story(found)
         count = await history.count(since=midnight)

@@ -11,7 +11,7 @@ from conftest import BASE, KEY
 from posting_service import EARLIER
 
 import wonda_widgets as ww
-from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.publishing import outcome_check
 
 THREE = {"media_ids": ["m1", "m2", "m3"], "instagram_account_id": "a1", "caption": "Three"}
 PATH = "/publish/instagram/carousel"
@@ -67,7 +67,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     return Service()
 
 
@@ -155,17 +155,17 @@ def test_a_history_that_does_not_name_the_images_settles_nothing_by_itself(kerne
 
 
 def test_a_carousel_s_row_is_no_post_of_one_of_its_images(kernel, service):
-    from wonda_widgets.publishing.post_history import post
-    from wonda_widgets.publishing.post_matching import repeats
+    from wonda_widgets.publishing.post_history import parse_row
+    from wonda_widgets.publishing.post_matching import match_repeat
 
     kernel().publish.instagram_carousel(**THREE)
-    row = post(service.rows[0])
+    row = parse_row(service.rows[0])
     assert row.media_ids == {"m1", "m2", "m3"}
     alone = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Three"}
     two = {"mediaIds": ["m1", "m2"], "instagramAccountId": "a1", "caption": "Three"}
     all_three = {**two, "mediaIds": ["m2", "m3", "m1"]}
-    found = [repeats(row, body).name for body in (alone, two, all_three)]
-    assert found == ["OTHER", "OTHER", "OURS"]
+    found = [match_repeat(row, body).name for body in (alone, two, all_three)]
+    assert found == ["DIFFERENT", "DIFFERENT", "MATCH"]
 
 
 @pytest.mark.usefixtures("quick_polls")
@@ -225,14 +225,14 @@ def test_on_the_sandbox():
 def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
     kernel, service, monkeypatch
 ):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 240.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 240.0)
     wonda = kernel()
     service.lose = "before"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram_carousel(**THREE)
     finding = wonda.publish.check(caught.value)
     assert finding.posted is None
-    assert finding.again_in == duplicate_guard.AGAIN
+    assert finding.retry_after == outcome_check.RECHECK_SECONDS
     service.lose = ""
     with pytest.raises(ww.OutcomeUnknownError):
         kernel().publish.instagram_carousel(**THREE)
@@ -258,42 +258,46 @@ def test_an_answer_that_does_not_say_that_it_is_done_is_not_called_posted(kernel
 
 
 def row_of(**facts):
-    from wonda_widgets.publishing.post_history import post
+    from wonda_widgets.publishing.post_history import parse_row
 
     row = {"instagramAccountId": "a1", "caption": "Three", "createdAt": "2026-11-25T12:00:05Z"}
-    return post({**row, **facts})
+    return parse_row({**row, **facts})
 
 
 @pytest.mark.parametrize(
     ("facts", "wanted", "like"),
     [
-        ({"product": "IMAGE", "mediaId": "m1"}, ["m1", "m2"], "DOUBTFUL"),
-        ({"product": "FEED"}, ["m1", "m2"], "DOUBTFUL"),
+        ({"product": "IMAGE", "mediaId": "m1"}, ["m1", "m2"], "AMBIGUOUS"),
+        ({"product": "FEED"}, ["m1", "m2"], "AMBIGUOUS"),
         (
             {"product": "CAROUSEL", "mediaIds": ["c1", "c2"], "caption": None},
             ["m1", "m2"],
-            "DOUBTFUL",
+            "AMBIGUOUS",
         ),
-        ({"product": "CAROUSEL_ALBUM", "mediaIds": ["m1", "m2"]}, ["m2", "m1"], "OURS"),
-        ({"mediaIds": ["m1", "m2"]}, ["m1"], "DOUBTFUL"),
-        ({"product": "STORIES", "mediaIds": ["x"]}, ["m1", "m2"], "OTHER"),
-        ({"product": "CAROUSEL", "mediaIds": ["x", "y"], "caption": "Else"}, ["m1", "m2"], "OTHER"),
+        ({"product": "CAROUSEL_ALBUM", "mediaIds": ["m1", "m2"]}, ["m2", "m1"], "MATCH"),
+        ({"mediaIds": ["m1", "m2"]}, ["m1"], "AMBIGUOUS"),
+        ({"product": "STORIES", "mediaIds": ["x"]}, ["m1", "m2"], "DIFFERENT"),
+        (
+            {"product": "CAROUSEL", "mediaIds": ["x", "y"], "caption": "Else"},
+            ["m1", "m2"],
+            "DIFFERENT",
+        ),
     ],
 )
 def test_what_a_row_of_the_history_is_to_a_post(facts, wanted, like):
-    from wonda_widgets.publishing.post_matching import match
+    from wonda_widgets.publishing.post_matching import match_request
 
     body = {"instagramAccountId": "a1", "caption": "Three"}
     body |= {"mediaIds": wanted} if len(wanted) > 1 else {"mediaId": wanted[0]}
     asked = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-    assert match(row_of(**facts), body, asked).name == like
+    assert match_request(row_of(**facts), body, asked).name == like
 
 
 @pytest.mark.usefixtures("quick_polls")
 def test_the_same_edits_made_again_by_another_kernel_are_the_same_carousel(
     served, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 60.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 60.0)
     sandbox, base_url = served(seconds=0.05)
     edit = {"operations": [{"type": "encode", "format": "JPEG"}]}
 

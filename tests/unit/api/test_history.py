@@ -18,7 +18,8 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.export import files
-from wonda_widgets.journal.images import GeneratedImage, Query, matching
+from wonda_widgets.journal.images import GeneratedImage, Query
+from wonda_widgets.journal.search_terms import match_expression
 
 DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them
 PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
@@ -92,7 +93,7 @@ def test_whatever_is_typed_is_no_query_language(typed):
 
     memory = sqlite3.connect(":memory:")
     memory.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt)")
-    asked = matching(typed)
+    asked = match_expression(typed)
     if asked:
         memory.execute("SELECT * FROM words WHERE words MATCH ?", (asked,)).fetchall()
     memory.close()
@@ -170,7 +171,8 @@ def test_bad_marks_get_a_sentence(three):
 def test_a_journal_of_before_learns_its_images(tmp_path):
     import sqlite3
 
-    from wonda_widgets.journal.journal import MIGRATIONS, Journal
+    from wonda_widgets.journal.journal import Journal
+    from wonda_widgets.journal.tables import MIGRATIONS
     from wonda_widgets.models import Snapshot
 
     path = tmp_path / "old.db"
@@ -190,11 +192,11 @@ def test_a_journal_of_before_learns_its_images(tmp_path):
     found = kept.images.search("b", Query(text="harbour"), 10, 0, lambda record, _: record).result()
     assert [record.intent for record in found] == ["i0"]
     assert kept.images.count("b", Query()).result() == 3
-    ended = kept.images.ended("b", "inference", "m").result()
+    ended = kept.images.recent_successes("b", "inference", "m").result()
     assert [record.intent for record in ended] == ["i1", "i0"]
-    kept.heard("b", "inference", "j0", Snapshot(status="succeeded"))
+    kept.update_status("b", "inference", "j0", Snapshot(status="succeeded"))
     kept.close()
-    assert not kept.trouble
+    assert not kept.problem
 
 
 def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
@@ -210,19 +212,19 @@ def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
     now, running = time.time(), monotonic_clock.seconds()
     kept = journal.Journal(tmp_path / "journal.db", days=30)
     go_back(31)
-    first, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"one"}').result()
-    second, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"two"}').result()
+    first, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"one"}').result()
+    second, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"two"}').result()
     kept.images.mark(first, favourite=True).result()
     for intent in (first, second):
-        kept.refused(intent, "no credits").result()
+        kept.mark_refused(intent, "no credits").result()
     for days in (1.5, 0):  # a month without use is confirmed by a second day
         go_back(days)
-        kept._begun = 0  # the next one looks
-        third, _ = kept.begin("b", "inference", b'{"model":"m","prompt":"three"}').result()
+        kept._entry_count = 0  # the next one looks
+        third, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"three"}').result()
     marks = kept.images.marks([first, second, third]).result()
     assert set(marks) == {first, third}
     assert marks[first].favourite
-    assert kept.of_intent(second).result() == []
+    assert kept.find_by_intent(second).result() == []
     kept.close()
 
 
@@ -271,10 +273,10 @@ def test_a_damaged_collection_of_thumbnails_is_made_anew_without_a_word(wonda, t
 def test_it_stays_within_its_bound(monkeypatch, tmp_path):
     from wonda_widgets.journal import thumbnails
 
-    monkeypatch.setattr(thumbnails, "MEGABYTES", 0.1)
+    monkeypatch.setattr(thumbnails, "MAX_MEGABYTES", 0.1)
     kept = thumbnails.Thumbnails(tmp_path / "j")
     for number in range(40):
-        keep = functools.partial(thumbnails._keep, key=("b", f"m{number}"), data=b"x" * 10_000)
+        keep = functools.partial(thumbnails._store, key=("b", f"m{number}"), data=b"x" * 10_000)
         kept._database.run(keep).result()
     count = "SELECT count(*) FROM thumbnail"
     held = kept._database.run(lambda c: c.execute(count).fetchone()[0]).result()
@@ -504,8 +506,8 @@ def test_a_row_is_one_that_a_spreadsheet_takes(three):
     assert row["made_at"] == image.made_at.isoformat(timespec="seconds")
     assert row["made_at"].endswith("+00:00")
     assert not any(isinstance(value, datetime) for value in row.values())
-    assert odd.unchanged_row()["prompt"] == odd.prompt
-    assert odd.unchanged_row()["made_at"] == image.made_at
+    assert odd.raw_row()["prompt"] == odd.prompt
+    assert odd.raw_row()["made_at"] == image.made_at
     matrix = three.images.matrix("A {x} sea", {"x": ["a\x1bb"]}, "z-image")
     assert matrix.rows()[0]["x"] == "a�b"
 

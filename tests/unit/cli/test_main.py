@@ -88,7 +88,7 @@ def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tm
     assert main.main(["forget"]) == 0
     assert "nothing to forget" in capsys.readouterr().out
     kept = Journal()
-    kept.begin("https://api.example.test", "inference", b"{}").result()
+    kept.begin_request("https://api.example.test", "inference", b"{}").result()
     (tmp_path / "journal.db.damaged-20260101-000000").write_text("x")
     for name in ("other.db", "journal.db.csv", "journal.database"):
         (tmp_path / name).write_text("x")
@@ -99,7 +99,7 @@ def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tm
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["journal.database", "journal.db.csv", "other.db"]
     assert str(tmp_path / "journal.db") in capsys.readouterr().out
-    kept.begin("https://api.example.test", "inference", b"{}").result()  # a kernel goes on
+    kept.begin_request("https://api.example.test", "inference", b"{}").result()  # a kernel goes on
     kept.close()
 
 

@@ -20,7 +20,7 @@ from wonda_widgets import credentials, errors, models
 from wonda_widgets.client import config
 from wonda_widgets.journal import images
 from wonda_widgets.matrix import cells, planning
-from wonda_widgets.publishing import duplicate_guard, scheduled_posts
+from wonda_widgets.publishing import outcome_check, scheduled_posts
 from wonda_widgets.utils import event_loop
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -154,7 +154,7 @@ DATA = {
     "row": cells.CellResult(CELL, "d").row(),
     "image's row": IMAGE.row(),
     "ScheduledPost": scheduled_posts.ScheduledPost(job_id="p1", scheduled_for=NOW, raw={"a": 1}),
-    "Finding": duplicate_guard.Finding(posted=True, message="It was posted.", published_at=NOW),
+    "Finding": outcome_check.Finding(posted=True, message="It was posted.", published_at=NOW),
     "Snapshot": msgspec.structs.replace(SNAPSHOT, error=None),
 }
 
@@ -362,7 +362,7 @@ def test_a_journal_that_could_not_be_written_does_not_travel(tmp_path):
     with ww.Wonda(KEY, base_url=ADDRESS, journal=tmp_path / "no folder" / "j.db") as wonda:
         with pytest.warns(ww.JournalWarning):
             wonda.jobs.recent()
-        with pytest.raises(TypeError, match="Work goes on in memory"):
+        with pytest.raises(TypeError, match="Work continues in memory"):
             pickle.dumps(wonda)
 
 

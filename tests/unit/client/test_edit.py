@@ -110,7 +110,7 @@ def test_a_media_is_fetched_edited_and_uploaded_and_the_journal_knows(wonda):
 def records(wonda):
     """What the journal has of uploads."""
     journal = wonda._async._core.journal
-    found = journal._records("kind='upload'", ()).result()
+    found = journal._find("kind='upload'", ()).result()
     return [record.body for record in found]
 
 

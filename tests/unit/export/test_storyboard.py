@@ -386,8 +386,10 @@ def test_twenty_noisy_4k_images_with_their_edits_fit_into_a_mail(wonda, images, 
         media = replace(images[0].media, media_id=f"m{number}")
         board.append(replace(images[0], media=media, prompt=long[:5_000], intent=f"{number}"))
         body = {"edit": {"of": f"m{number}", "operations": [{"operation": "crop"}]}}
-        begun = core.journal.begin(core.journal_key, "upload", json.dumps(body).encode(), "")
-        core.journal.accepted(begun.result()[0], f"e{number}").result()
+        begun = core.journal.begin_request(
+            core.journal_key, "upload", json.dumps(body).encode(), ""
+        )
+        core.journal.mark_accepted(begun.result()[0], f"e{number}").result()
     page = event_loop.run_blocking(storyboard.render(history, board))
     read = Read(page)
     assert len(read.images) == 40

@@ -58,10 +58,10 @@ def test_an_edit_says_so_before_it_is_sent(kind):
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_so_does_the_check_before_a_post(kind):
-    facts = preflight.Facts(1080, 1350, kind, 9, animated=True)
+    facts = preflight.ImageInfo(1080, 1350, kind, 9, animated=True)
     [missed] = [point for point in preflight.check(facts, "IMAGE", "") if point.level == "miss"]
-    assert "only the first image is kept" in missed.text
-    made = preflight.after(facts, (Encode(format="JPEG"),))
+    assert "Only the first frame" in missed.text
+    made = preflight.after_edit(facts, (Encode(format="JPEG"),))
     assert not made.animated
     still = preflight.check(facts._replace(animated=False), "IMAGE", "")
     assert not any("first image" in point.text for point in still)

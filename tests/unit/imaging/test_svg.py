@@ -78,11 +78,11 @@ def test_it_is_not_opened_here():
         with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
             opened(DRAWING)
     assert "drawing program" in caught.value.hint
-    facts = preflight.Facts(80, 60, "SVG", len(DRAWING))
+    facts = preflight.ImageInfo(80, 60, "SVG", len(DRAWING))
     (point, caption) = preflight.check(facts, "IMAGE", "")
     assert (point.level, point.fixes, caption.level) == ("miss", (), "fine")
-    assert preflight.every_fix(facts, "IMAGE") is None
-    assert preflight.slide_fixes([facts, facts]) == [(), ()]
+    assert preflight.combined_fix(facts, "IMAGE") is None
+    assert preflight.carousel_fixes([facts, facts]) == [(), ()]
 
 
 def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: ARG001

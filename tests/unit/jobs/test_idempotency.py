@@ -240,8 +240,8 @@ def test_what_an_earlier_version_has_noted_is_not_made_again(kernel, service):
     exact = short(msgspec.json.encode(body, order="sorted"))
     before = f"once:{short(name.encode())}:{exact}"
     journal = first._async._core.journal
-    intent, _ = journal.begin(BASE, "inference", json.dumps(body).encode(), before).result()
-    journal.accepted(intent, "j9").result()
+    intent, _ = journal.begin_request(BASE, "inference", json.dumps(body).encode(), before).result()
+    journal.mark_accepted(intent, "j9").result()
     assert first.images.generate(**body, once=name).id == "j9"
     assert service.made == []
 

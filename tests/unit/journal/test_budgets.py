@@ -54,7 +54,9 @@ def test_images_are_made_until_too_little_is_left(kernel, service):
     wonda, other = kernel(), kernel()
     for client in (wonda, other):
         client.images.generate(**BODY, budget=budget(0.10))
-    with pytest.raises(ww.InvalidInputError, match=r"\$0.04, and \$0.02 of the \$0.10") as caught:
+    with pytest.raises(
+        ww.InvalidInputError, match=r"\$0.04, but only \$0.02 of the \$0.10"
+    ) as caught:
         other.images.generate(**BODY, budget=budget(0.10))
     assert caught.value.field == "budget"
     assert len(service.made) == 2
@@ -95,7 +97,7 @@ def test_what_was_asked_for_without_a_budget_counts_and_what_was_refused_does_no
 
 @pytest.mark.parametrize("model", ["untold", "odd"])
 def test_within_a_budget_nothing_is_made_blindly(kernel, service, model):
-    with pytest.raises(ww.InvalidInputError, match="tells no price"):
+    with pytest.raises(ww.InvalidInputError, match="has no price"):
         kernel().images.generate(model=model, prompt="A lake", budget=budget(1))
     assert service.made == []
 
@@ -216,13 +218,13 @@ def test_what_has_gone_counts_by_its_time_service_and_parameters(tmp_path):
         ("another", {"model": "m"}),
     ]
     for base_url, body in asked:
-        intent, _ = journal.begin(base_url, "inference", json.dumps(body).encode()).result()
+        intent, _ = journal.begin_request(base_url, "inference", json.dumps(body).encode()).result()
         if body["model"] == "refused":
-            journal.refused(intent, "no").result()
+            journal.mark_refused(intent, "no").result()
         else:
-            journal.accepted(intent, intent).result()
+            journal.mark_accepted(intent, intent).result()
             done = ww.Snapshot(status="failed", raw={"status": "failed"})
-            journal.heard(base_url, "inference", intent, done).result()
+            journal.update_status(base_url, "inference", intent, done).result()
 
     def spent(since):
         wanted = ww.Budget(9, since)
@@ -245,10 +247,10 @@ def test_a_ledger_keeps_no_texts(tmp_path):
     for number in range(20):
         params = {"negativePrompt": f"{number} " + "long " * 30_000, "resolution": "2K"}
         body = {"model": "m", "prompt": "A lake", "params": params}
-        intent, _ = journal.begin("b", "inference", json.dumps(body).encode()).result()
-        journal.accepted(intent, intent).result()
+        intent, _ = journal.begin_request("b", "inference", json.dumps(body).encode()).result()
+        journal.mark_accepted(intent, intent).result()
         done = ww.Snapshot(status="failed", raw={"status": "failed"})
-        journal.heard("b", "inference", intent, done).result()
+        journal.update_status("b", "inference", intent, done).result()
     journal._database.run(lambda connection: pruning.prune(connection, 365, 1)).result()
     spent = ww.Budget(9)
     spent._prices = {("b", '["m",{"resolution":"2K"}]'): 0.1}
@@ -263,7 +265,7 @@ def test_a_ledger_keeps_no_texts(tmp_path):
 def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypatch):
     import sqlite3
 
-    from wonda_widgets.journal import database
+    from wonda_widgets.journal import schema
 
     clients = [kernel() for _ in range(4)]
     for client in clients:
@@ -278,7 +280,7 @@ def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypa
     real = sqlite3.connect
 
     def connect(path, **options):
-        kind = sqlite3.Connection if path == database.MEMORY else Full
+        kind = sqlite3.Connection if path == schema.MEMORY else Full
         return real(path, factory=kind, **options)
 
     monkeypatch.setattr(sqlite3, "connect", connect)
@@ -329,6 +331,6 @@ def test_a_clock_that_is_behind_spends_nothing_unseen(kernel, service, monkeypat
     allowed = ww.Budget(0.10, datetime.now().astimezone())
     wonda.images.generate(**BODY, budget=allowed)
     monkeypatch.setattr(time, "time", lambda: now - 3600)
-    with pytest.raises(ww.InvalidInputError, match="still to come"):
+    with pytest.raises(ww.InvalidInputError, match="in the future"):
         wonda.images.generate(**BODY, budget=allowed)
     assert len(service.made) == 1

@@ -16,6 +16,7 @@ import time
 import warnings
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from wonda_widgets.errors import InvalidInputError
@@ -24,9 +25,10 @@ from wonda_widgets.journal import (
     entries,
     journal,
     saved_plans,
+    tables,
     thumbnails,
 )
-from wonda_widgets.journal.journal import MIGRATIONS, Journal
+from wonda_widgets.journal.journal import Journal
 from wonda_widgets.models import Snapshot
 from wonda_widgets.utils import monotonic_clock
 
@@ -48,11 +50,11 @@ def made(tmp_path):
 
 
 def begin(kept, same_as="", *, kind="inference", body=BODY, repeat=False):
-    return kept.begin(BASE, kind, body, same_as, repeat=repeat).result()
+    return kept.begin_request(BASE, kind, body, same_as, allow_repeat=repeat).result()
 
 
 def heard(kept, job_id, status, reply, kind="inference"):
-    return kept.heard(BASE, kind, job_id, Snapshot(status=status, raw=reply))
+    return kept.update_status(BASE, kind, job_id, Snapshot(status=status, raw=reply))
 
 
 def recent(kept, limit=50):
@@ -65,18 +67,18 @@ def test_a_job_from_intent_to_end(made):
     assert earlier is None
     [row] = recent(kept)
     assert (row.state, row.job_id, row.body["prompt"]) == ("sending", None, "a harbour")
-    kept.accepted(intent, "j1").result()
+    kept.mark_accepted(intent, "j1").result()
     heard(kept, "j1", "in_progress", {"status": "in_progress"}).result()
     heard(kept, "j1", "succeeded", {"status": "succeeded", "outputs": []}).result()
     [row] = recent(kept)
     assert (row.state, row.job_id, row.status, row.ended) == ("accepted", "j1", "succeeded", True)
-    assert row.reply == {"status": "succeeded", "outputs": []}
+    assert row.response == {"status": "succeeded", "outputs": []}
 
 
 def test_what_has_ended_stays_so_whoever_writes_last(made):
     first, second = made(), made()
     intent, _ = begin(first)
-    first.accepted(intent, "j1").result()
+    first.mark_accepted(intent, "j1").result()
     heard(first, "j1", "succeeded", {"status": "succeeded"}).result()
     heard(second, "j1", "in_progress", {"status": "in_progress"}).result()
     assert recent(first)[0].status == "succeeded"
@@ -85,7 +87,7 @@ def test_what_has_ended_stays_so_whoever_writes_last(made):
 def test_the_statuses_are_kept_with_their_times(made, tmp_path):
     kept = made()
     intent, _ = begin(kept)
-    kept.accepted(intent, "j1").result()
+    kept.mark_accepted(intent, "j1").result()
     for word in ("idle", "in_progress", "failed"):
         heard(kept, "j1", word, {"status": word}).result()
     with sqlite3.connect(tmp_path / "journal.db") as file:
@@ -98,7 +100,7 @@ def test_the_statuses_are_kept_with_their_times(made, tmp_path):
 def test_refused_requests_and_uploads_are_not_jobs(made):
     kept = made()
     intent, _ = begin(kept)
-    kept.refused(intent, "400").result()
+    kept.mark_refused(intent, "400").result()
     begin(kept, kind="upload")
     assert recent(kept) == []
 
@@ -123,7 +125,7 @@ def test_the_same_stands_in_the_way_until_it_is_settled(made, state):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     args = {"unknown": ("lost",), "accepted": ("p1",), "posted": (None, None)}[state]
-    getattr(kept, state)(intent, *args).result()
+    getattr(kept, f"mark_{state}")(intent, *args).result()
     assert begin(kept, "same", kind="publish")[1].intent == intent
     assert begin(kept, "other", kind="publish")[1] is None
     assert begin(kept, "same", kind="publish", repeat=True)[1] is None
@@ -135,14 +137,14 @@ def test_what_took_no_effect_does_not_stand_in_the_way(made, state):
     intent, _ = begin(kept, "same", kind="publish")
     [row] = recent(kept)
     args = {"refused": (intent, "no"), "absent": (row,), "dismissed": (intent,)}[state]
-    assert getattr(kept, state)(*args).result()
+    assert getattr(kept, f"mark_{state}")(*args).result()
     assert begin(kept, "same", kind="publish")[1] is None
 
 
 def test_a_post_that_failed_may_be_made_again(made):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
-    kept.accepted(intent, "p1").result()
+    kept.mark_accepted(intent, "p1").result()
     heard(kept, "p1", "failed", {"status": "failed"}, "publish").result()
     assert begin(kept, "same", kind="publish")[1] is None
 
@@ -151,14 +153,14 @@ def test_what_is_being_sent_is_not_sent_twice_even_if_repeating_is_allowed(made)
     first, second = made(), made()
     begin(first, "same", kind="publish")
     earlier = begin(second, "same", kind="publish", repeat=True)[1]
-    assert earlier.sending
-    assert not earlier.unknown
+    assert earlier.is_sending
+    assert not earlier.is_unknown
 
 
 def claim(path, start, won):
     kept = Journal(path)
     start.wait()
-    if kept.begin(BASE, "publish", BODY, "same").result()[1] is None:
+    if kept.begin_request(BASE, "publish", BODY, "same").result()[1] is None:
         won.put(1)
     won.put(0)
     kept.close()
@@ -184,21 +186,21 @@ def test_a_request_of_a_process_that_ended_is_unknown(made, tmp_path):
     code = (
         "import os, sys\n"
         "from wonda_widgets.journal.journal import Journal\n"
-        f"Journal(sys.argv[1]).begin({BASE!r}, 'publish', b'{{}}', 'same').result()\n"
+        f"Journal(sys.argv[1]).begin_request({BASE!r}, 'publish', b'{{}}', 'same').result()\n"
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60)
     [row] = recent(made(path))
     assert row.state == "sending"
-    assert row.unknown
-    assert not row.sending
+    assert row.is_unknown
+    assert not row.is_sending
 
 
 def test_a_process_id_that_is_used_again_is_not_taken_for_the_one_that_sent(made, monkeypatch):
     kept = made()
     begin(kept)
-    monkeypatch.setattr(entries, "_token", (os.getpid(), "another one"))
-    assert recent(kept)[0].unknown
+    monkeypatch.setattr(entries, "_process_token", (os.getpid(), "another one"))
+    assert recent(kept)[0].is_unknown
 
 
 # ---------------------------------------------------------------- the file
@@ -320,7 +322,7 @@ def test_where_others_can_read_it_all_the_same_that_is_said_once(made, tmp_path,
     with pytest.warns(database.JournalWarning, match=r"chmod go-rwx .* WONDA_JOURNAL") as told:
         use()
     assert [str(path) in str(each.message) for each in told] == [True]
-    assert kept.trouble == ""
+    assert kept.problem == ""
     assert len(recent(kept)) == 3
 
 
@@ -346,7 +348,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage)
         for _ in range(60):  # until it is noticed
             begin(again)
             recent(again)
-            if again.trouble:
+            if again.problem:
                 break
 
     with pytest.warns(database.JournalWarning, match="damaged") as told:
@@ -362,13 +364,13 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage)
     older.write_bytes(b"an earlier one")
     (tmp_path / "journal.db.damaged-notes1").write_text("what somebody wrote about it")
     for each in (again, later):  # the new file does not know what the old one knew
-        assert str(aside) in each.trouble
+        assert str(aside) in each.problem
     aside.rename(tmp_path / "looked at")
     for each in (again, later):
-        assert str(older) in each.trouble
+        assert str(older) in each.problem
     older.unlink()
     for each in (again, later):
-        assert each.trouble == ""
+        assert each.problem == ""
 
 
 def test_a_file_that_another_process_replaced_is_opened_anew(made, tmp_path):
@@ -386,10 +388,10 @@ def test_where_no_file_can_be_work_goes_on_in_memory(made, tmp_path):
     kept = made(tmp_path / "file" / "journal.db")
     with pytest.warns(database.JournalWarning, match="in memory"):
         intent, _ = begin(kept)
-    kept.accepted(intent, "j1").result()
+    kept.mark_accepted(intent, "j1").result()
     assert recent(kept)[0].job_id == "j1"
     assert kept.path is None
-    assert "WONDA_JOURNAL" in kept.trouble
+    assert "WONDA_JOURNAL" in kept.problem
 
 
 def test_a_folder_in_its_place_does_not_stop_work(made, tmp_path):
@@ -423,8 +425,9 @@ def test_where_warnings_are_errors_work_goes_on_too(made, tmp_path):
 def test_an_older_schema_is_brought_up_to_date(made, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
     begin(made(path))
-    later = (*MIGRATIONS, "CREATE TABLE later (x TEXT); INSERT INTO later VALUES ('there')")
-    monkeypatch.setattr(journal, "MIGRATIONS", later)
+    added = "CREATE TABLE later (x TEXT); INSERT INTO later VALUES ('there')"
+    later = msgspec.structs.replace(tables.SCHEMA, migrations=(*tables.MIGRATIONS, added))
+    monkeypatch.setattr(tables, "SCHEMA", later)
     kept = made(path)
     assert len(recent(kept)) == 1
     with sqlite3.connect(path) as file:
@@ -438,9 +441,9 @@ def test_it_stays_small_by_age(made, monkeypatch):
     for age in (31, 31, 3, 2, 1, 0):  # it is used on several days
         monkeypatch.setattr(time, "time", lambda age=age: now - age * 86_400)
         monkeypatch.setattr(monotonic_clock, "seconds", lambda age=age: running - age * 86_400)
-        kept._begun = 0  # the next one looks
+        kept._entry_count = 0  # the next one looks
         intent, _ = begin(kept)
-        kept.accepted(intent, f"j{age}")
+        kept.mark_accepted(intent, f"j{age}")
         heard(kept, f"j{age}", "succeeded", {"status": "succeeded"})
     assert [row.job_id for row in recent(kept)] == ["j0", "j1", "j2", "j3"]
 
@@ -451,7 +454,7 @@ def test_it_stays_small_by_size(made, tmp_path):
     standing, _ = begin(kept)
     for number in range(1_000):
         intent, _ = begin(kept, body=body)
-        kept.accepted(intent, f"j{number}")
+        kept.mark_accepted(intent, f"j{number}")
         heard(kept, f"j{number}", "succeeded", {"status": "succeeded"})
     rows = recent(kept, 5_000)
     assert 50 < len(rows) < 600
@@ -466,47 +469,49 @@ def test_uploads_go_by_size_but_for_those_that_say_what_they_are_an_edit_of(made
 
     def upload(number, **more):
         about = json.dumps({"name": f"{number}.png", "pad": "x" * 2_000, **more}).encode()
-        intent, _ = kept.begin(BASE, "upload", about).result()
-        kept.accepted(intent, f"m{number}").result()
+        intent, _ = kept.begin_request(BASE, "upload", about).result()
+        kept.mark_accepted(intent, f"m{number}").result()
 
     upload("edited", edit={"of": "m1", "operations": []})
     for number in range(1_000):
         upload(number)
-    rows = kept._records("kind='upload'", ()).result()
+    rows = kept._find("kind='upload'", ()).result()
     assert 50 < len(rows) < 600
-    assert kept.edit_of(BASE, "medited").result() == {"of": "m1", "operations": []}
+    assert kept.find_edit(BASE, "medited").result() == {"of": "m1", "operations": []}
 
 
 def test_what_an_unfinished_plan_has_made_is_kept_whatever_the_size(made):
     kept = made(megabytes=0.5)
     body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
     old, _ = begin(kept)
-    kept.accepted(old, "old")
+    kept.mark_accepted(old, "old")
     heard(kept, "old", "succeeded", {"status": "succeeded"})
-    batch, _ = kept.batches.begin(BASE, "alike", b"{}", None).result()
+    batch, _ = kept.saved_plans.resume_or_start(BASE, "alike", b"{}", None).result()
 
     def make(first):
         for number in range(first, first + 400):
-            name = saved_plans.cell_name(batch.id, f"{number:032}")
-            intent, _ = kept.begin(BASE, "inference", body, name).result()
-            kept.accepted(intent, f"j{number}")
+            name = saved_plans.cell_key(batch.id, f"{number:032}")
+            intent, _ = kept.begin_request(BASE, "inference", body, name).result()
+            kept.mark_accepted(intent, f"j{number}")
             heard(kept, f"j{number}", "succeeded", {"status": "succeeded"})
 
     make(0)
-    assert len(kept.batches.cells(batch.id).result()) == 400, "or they would be made twice"
-    kept.batches.ended(batch.id, ended=True)
+    assert len(kept.saved_plans.cell_entries(batch.id).result()) == 400, (
+        "or they would be made twice"
+    )
+    kept.saved_plans.set_finished(batch.id, finished=True)
     make(400)
     assert len(recent(kept, 5_000)) < 600
-    assert kept.batches.unfinished(BASE, 7).result() == []
+    assert kept.saved_plans.unfinished(BASE, 7).result() == []
 
 
 def test_a_huge_reply_is_not_kept_whole(made):
     kept = made()
     intent, _ = begin(kept)
-    kept.accepted(intent, "j1").result()
+    kept.mark_accepted(intent, "j1").result()
     reply = {"status": "succeeded", "outputs": [], "noise": "x" * 1_000_000}
     heard(kept, "j1", "succeeded", reply).result()
-    assert recent(kept)[0].reply == {
+    assert recent(kept)[0].response == {
         "status": "succeeded",
         "errorMessage": None,
         "outputs": [],
@@ -529,7 +534,7 @@ def test_a_forked_child_writes_too(made):
     child = os.fork()
     if child == 0:  # pragma: no cover - another process
         try:
-            kept.begin(BASE, "inference", BODY).result(10)
+            kept.begin_request(BASE, "inference", BODY).result(10)
             os._exit(0)
         finally:
             os._exit(1)
@@ -545,7 +550,8 @@ def test_two_journals_of_one_process_and_one_of_another_keep_each_others_rows(ma
     code = (
         "import sys\n"
         "from wonda_widgets.journal.journal import Journal\n"
-        f"kept = Journal(sys.argv[1]); kept.begin({BASE!r}, 'inference', b'{{}}').result()\n"
+        "kept = Journal(sys.argv[1])\n"
+        f"kept.begin_request({BASE!r}, 'inference', b'{{}}').result()\n"
         "kept.close()\n"
     )
     command = [sys.executable, "-c", code, str(path)]
@@ -563,8 +569,8 @@ def test_what_was_settled_meanwhile_is_not_sent(made):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     [row] = recent(kept)
-    assert kept.absent(row).result()
-    assert not kept.sent(intent).result()
+    assert kept.mark_absent(row).result()
+    assert not kept.mark_sent(intent).result()
 
 
 def test_what_has_left_since_it_was_looked_for_is_not_called_absent(made, monkeypatch):
@@ -573,8 +579,8 @@ def test_what_has_left_since_it_was_looked_for_is_not_called_absent(made, monkey
     [row] = recent(kept)
     later = time.time() + 1
     monkeypatch.setattr(journal.time, "time", lambda: later)
-    assert kept.sent(intent).result()
-    assert not kept.absent(row).result()
+    assert kept.mark_sent(intent).result()
+    assert not kept.mark_absent(row).result()
     assert recent(kept)[0].state == "sending"
 
 
@@ -596,7 +602,7 @@ def test_a_file_that_is_none_of_ours_does_not_stop_work(made, tmp_path, what):
     elif what == "other tables":
         with sqlite3.connect(path) as file:
             file.execute("CREATE TABLE other (x)")
-            file.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+            file.execute(f"PRAGMA user_version={len(tables.MIGRATIONS)}")
         file.close()
     else:
         begin(made(path))
@@ -625,18 +631,18 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
     monkeypatch.setattr(monotonic_clock, "clock_id", lambda: "of another computer")
     begin(kept)
     monkeypatch.undo()
-    assert recent(kept)[0].unknown
+    assert recent(kept)[0].is_unknown
 
 
 @pytest.mark.forks
 def test_a_killed_process_that_nobody_has_taken_note_of_does_not_run():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = f"{entries._machine()}|{child.pid}|x|{entries._began(child.pid)}"
+    owner = f"{entries._host()}|{child.pid}|x|{entries._start_time(child.pid)}"
     try:
-        assert entries._runs(owner)
+        assert entries._is_running(owner)
         os.kill(child.pid, signal.SIGKILL)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and left as it is
-        assert not entries._runs(owner)
+        assert not entries._is_running(owner)
     finally:
         child.communicate()
 
@@ -644,7 +650,7 @@ def test_a_killed_process_that_nobody_has_taken_note_of_does_not_run():
 def earlier_version(path):
     """A journal as the version before had it, with an accepted request."""
     old = sqlite3.connect(path)
-    for statements in MIGRATIONS[:3]:
+    for statements in tables.MIGRATIONS[:3]:
         for statement in statements.split(";"):
             old.execute(statement)
     old.execute("PRAGMA user_version=3")
@@ -665,13 +671,13 @@ def earlier_version(path):
 def test_what_was_taken_before_is_known_to_have_been(made, tmp_path):
     earlier_version(tmp_path / "journal.db")
     kept = made()
-    taken = {row.intent: row.taken for row in recent(kept)}
+    taken = {row.intent: row.was_accepted for row in recent(kept)}
     assert taken == {"a": True, "u": True, "l": False}
     # A kernel of that version that still runs notes an answer as it always did.
     kept._database.run(
         lambda file: file.execute("UPDATE request SET job_id='j2', taken=0 WHERE intent='l'")
     ).result()
-    assert all(row.taken for row in recent(kept))
+    assert all(row.was_accepted for row in recent(kept))
 
 
 def test_the_time_of_an_entry_that_is_to_come_is_not_believed(made, tmp_path):

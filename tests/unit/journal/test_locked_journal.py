@@ -18,7 +18,7 @@ from conftest import BASE, KEY
 
 import wonda_widgets as ww
 from wonda_widgets.errors import ClosedError
-from wonda_widgets.journal import database
+from wonda_widgets.journal import database, recovery
 from wonda_widgets.journal.images import Query
 from wonda_widgets.journal.journal import Journal
 from wonda_widgets.models import Snapshot
@@ -37,10 +37,10 @@ sys.stdin.read()  # until it is killed
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(database, "BUSY", 0.05)
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
-    monkeypatch.setattr(database, "LAST", 0.3)
-    monkeypatch.setattr(database, "AGAIN", 0.0)
+    monkeypatch.setattr(recovery, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(database, "LOCK_WARNING_SECONDS", 0.1)
+    monkeypatch.setattr(database, "EXIT_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def made(tmp_path):
 
 
 def begin(kept, same_as="", kind="inference"):
-    return kept.begin(BASE, kind, BODY, same_as)
+    return kept.begin_request(BASE, kind, BODY, same_as)
 
 
 def recent(kept):
@@ -116,7 +116,7 @@ def test_a_request_waits_until_the_journal_is_free(made, tmp_path, locked, noted
     intent, earlier = begun.result(20)
     assert earlier is None
     assert kept.path == path
-    assert not kept.trouble
+    assert not kept.problem
     assert recent(other)[0].intent == intent
 
 
@@ -138,7 +138,7 @@ def test_a_new_file_that_is_locked_is_waited_for(made, tmp_path, locked, stateme
 def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
     begin(made()).result(20)
-    real = database._is_sound
+    real = recovery.is_intact
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
     answers = [busy, busy, busy, busy]
@@ -148,7 +148,7 @@ def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_pa
             raise answers.pop()
         return real(path)
 
-    monkeypatch.setattr(database, "_is_sound", sound)
+    monkeypatch.setattr(recovery, "is_intact", sound)
     path.write_bytes(b"no database at all" * 100)
     for side in tmp_path.glob("journal.db-*"):
         side.unlink()
@@ -156,7 +156,7 @@ def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_pa
     with pytest.warns(database.JournalWarning, match="damaged"):
         begin(kept).result(20)
     assert kept.path == path
-    assert len(database.damaged_copies(path)) == 1
+    assert len(recovery.damaged_files(path)) == 1
 
 
 def test_nothing_leaves_before_it_is_noted_and_no_answer_is_lost(tmp_path, locked):
@@ -195,7 +195,7 @@ def test_closing_while_it_is_locked_does_not_wait_and_loses_nothing(made, tmp_pa
     free = locked(tmp_path / "journal.db")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        written = kept.accepted(intent, "j1")
+        written = kept.mark_accepted(intent, "j1")
         before = time.monotonic()
         kept.close()
         assert time.monotonic() - before < 0.5
@@ -209,12 +209,13 @@ def test_closing_while_it_is_locked_does_not_wait_and_loses_nothing(made, tmp_pa
 
 ENDING = """
 import sys
-from wonda_widgets.journal import database
+from wonda_widgets.journal import database, recovery
 from wonda_widgets.journal.journal import Journal
-database.BUSY, database.PATIENCE, database.LAST = 0.05, 0.1, 0.3
+recovery.BUSY_TIMEOUT_SECONDS = 0.05
+database.LOCK_WARNING_SECONDS, database.EXIT_WAIT_SECONDS = 0.1, 0.3
 kept = Journal(sys.argv[1])
 for number in range(50):
-    kept.begin("https://a.test", "inference", b"{}")
+    kept.begin_request("https://a.test", "inference", b"{}")
 if sys.argv[2] == "closed":
     kept.close()
 print("begun", flush=True)
@@ -249,7 +250,7 @@ def test_a_child_that_is_forked_while_it_is_locked_ends_and_writes(made, tmp_pat
         if child == 0:  # pragma: no cover - another process
             try:
                 signal.alarm(30)
-                begun_here = kept.begin(BASE, "inference", BODY)
+                begun_here = kept.begin_request(BASE, "inference", BODY)
                 with contextlib.suppress(TimeoutError):
                     begun_here.result(0.3)
                     os._exit(1)
@@ -268,11 +269,11 @@ def test_where_the_file_system_knows_no_locks_work_goes_on_in_memory(
     made, tmp_path, locked, monkeypatch
 ):
     path = tmp_path / "journal.db"
-    assert database._knows_locks(tmp_path)
+    assert recovery.supports_locks(tmp_path)
     assert list(tmp_path.iterdir()) == []
     begin(made()).result(20)
     locked(path)
-    monkeypatch.setattr(database, "_knows_locks", lambda _: False)
+    monkeypatch.setattr(recovery, "supports_locks", lambda _: False)
     kept = made()
     with pytest.warns(database.JournalWarning, match="does not support locks"):
         begin(kept).result(20)
@@ -290,7 +291,7 @@ def broken(request, monkeypatch):
     class Broken:
         is_so = False
 
-    real = database.Database._opened
+    real = database.Database._open_connection
 
     def opened(self, path):
         connection = real(self, path)
@@ -298,7 +299,7 @@ def broken(request, monkeypatch):
             connection.execute(f"PRAGMA {request.param}")
         return connection
 
-    monkeypatch.setattr(database.Database, "_opened", opened)
+    monkeypatch.setattr(database.Database, "_open_connection", opened)
     return Broken
 
 
@@ -309,30 +310,30 @@ def gone_to_memory(kept, broken):
     kept._database._thread.submit(kept._database._disconnect).result(20)
     with pytest.warns(database.JournalWarning, match="in memory"):
         # Enough to need a page of its own.
-        intent, _ = kept.begin(
+        intent, _ = kept.begin_request(
             BASE, "inference", b'{"model":"m","prompt":"%s"}' % (b"meanwhile " * 2000), "now"
         ).result(20)
     assert kept.path is None
-    assert kept.trouble
+    assert kept.problem
     return intent
 
 
 def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
     kept = made()
     before, _ = begin(kept).result(20)
-    batch, _ = kept.batches.begin(BASE, "plan", b"{}", None).result(20)
+    batch, _ = kept.saved_plans.resume_or_start(BASE, "plan", b"{}", None).result(20)
     intent = gone_to_memory(kept, broken)
-    kept.accepted(before, "j0").result(20)
-    kept.accepted(intent, "j1", "idle").result(20)
-    kept.heard(BASE, "inference", "j1", Snapshot(status="locked", raw={})).result(20)
+    kept.mark_accepted(before, "j0").result(20)
+    kept.mark_accepted(intent, "j1", "idle").result(20)
+    kept.update_status(BASE, "inference", "j1", Snapshot(status="locked", raw={})).result(20)
     done = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1", "url": "u"}}]}
-    kept.heard(BASE, "inference", "j1", Snapshot(status="succeeded", raw=done)).result(20)
+    kept.update_status(BASE, "inference", "j1", Snapshot(status="succeeded", raw=done)).result(20)
     kept.images.mark(before, favourite=True, note="a lighthouse").result(20)
-    kept.batches.ended(batch.id, ended=True).result(20)
+    kept.saved_plans.set_finished(batch.id, finished=True).result(20)
     broken.is_so = False
     last, _ = begin(kept).result(20)
     assert kept.path == tmp_path / "journal.db"
-    assert not kept.trouble
+    assert not kept.problem
 
     other = made()
     rows = {row.intent: row for row in recent(other)}
@@ -343,7 +344,7 @@ def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
     assert other.images.count(BASE, Query(text="meanwhile")).result(20) == 1
     words = "SELECT rowid FROM words WHERE words MATCH 'lighthouse'"
     assert len(other._database.run(lambda c: c.execute(words).fetchall()).result(20)) == 1
-    assert other.batches.unfinished(BASE, 7).result(20) == []
+    assert other.saved_plans.unfinished(BASE, 7).result(20) == []
     statuses = "SELECT status FROM status WHERE intent=? ORDER BY at"
     told = other._database.run(lambda c: c.execute(statuses, (intent,)).fetchall()).result(20)
     assert [row["status"] for row in told] == ["locked", "succeeded"]
@@ -369,18 +370,18 @@ def test_it_does_not_take_from_the_file_what_others_found_out(made, broken):
     kept, other = made(), made()
     posted, refused, asked = (begin(kept, kind="publish").result(20)[0] for _ in range(3))
     gone_to_memory(kept, broken)
-    kept.unknown(posted, "no answer").result(20)
-    kept.unknown(refused, "no answer").result(20)
-    kept.accepted(asked, "j3").result(20)
+    kept.mark_unknown(posted, "no answer").result(20)
+    kept.mark_unknown(refused, "no answer").result(20)
+    kept.mark_accepted(asked, "j3").result(20)
     broken.is_so = False
-    other.posted(posted, "https://instagram.test/p/1", None).result(20)
-    other.dismissed(refused).result(20)
-    other.unknown(asked, "no answer").result(20)
+    other.mark_posted(posted, "https://instagram.test/p/1", None).result(20)
+    other.mark_dismissed(refused).result(20)
+    other.mark_unknown(asked, "no answer").result(20)
     begin(kept).result(20)
     assert kept.path is not None
-    [first] = other.of_intent(posted).result(20)
-    [second] = other.of_intent(refused).result(20)
-    [third] = other.of_intent(asked).result(20)
+    [first] = other.find_by_intent(posted).result(20)
+    [second] = other.find_by_intent(refused).result(20)
+    [third] = other.find_by_intent(asked).result(20)
     assert (first.state, first.permalink) == ("posted", "https://instagram.test/p/1")
     assert second.state == "dismissed"
     assert (third.state, third.job_id) == ("accepted", "j3")
@@ -403,7 +404,7 @@ def test_a_file_that_is_locked_when_it_can_be_written_again_is_come_back_to_late
 
 
 def test_what_was_noted_meanwhile_comes_into_the_file_at_the_end_too(made, broken, monkeypatch):
-    monkeypatch.setattr(database, "AGAIN", 3600.0)  # it is not time to try again yet
+    monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 3600.0)  # it is not time to try again yet
     kept = made()
     intent = gone_to_memory(kept, broken)
     broken.is_so = False
@@ -422,7 +423,7 @@ def test_a_child_of_one_in_memory_begins_with_the_file(made, broken):
     if child == 0:  # pragma: no cover - another process
         try:
             signal.alarm(30)
-            kept.begin(BASE, "inference", BODY).result(10)
+            kept.begin_request(BASE, "inference", BODY).result(10)
             os._exit(0 if kept.path is not None else 1)
         finally:
             os._exit(2)
@@ -435,7 +436,7 @@ FORKED = """
 import os, sys
 from wonda_widgets.journal.journal import Journal
 kept = Journal(sys.argv[1])
-kept.begin("https://a.test", "inference", b"{}").result()
+kept.begin_request("https://a.test", "inference", b"{}").result()
 kept.close()
 child = os.fork()
 if child == 0:
@@ -471,8 +472,8 @@ def test_what_was_noted_in_memory_comes_into_the_file_when_a_script_ends(tmp_pat
 
 
 def test_a_file_is_tried_again_while_nobody_asks_for_anything(tmp_path, monkeypatch, settled):
-    monkeypatch.setattr(database, "AGAIN", 0.01)
-    monkeypatch.setattr(database, "IDLE", 0.05)
+    monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(database, "IDLE_RETRY_SECONDS", 0.05)
     folder = tmp_path / "folder"
     folder.write_text("in the way")
     wonda = ww.Wonda.sandbox(seconds=0.01, journal=folder / "journal.db")

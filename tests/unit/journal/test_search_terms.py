@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
-from wonda_widgets.journal import journal
+from wonda_widgets.journal import journal, tables
 from wonda_widgets.journal.images import SEARCH_MIGRATION, Query
-from wonda_widgets.journal.search_terms import matching, searchable
+from wonda_widgets.journal.search_terms import match_expression, searchable
 
 FOUND = [
     ("夕日が沈む日本の海", "日本"),
@@ -106,7 +106,7 @@ def finds(text, typed):
         memory.execute(
             "INSERT INTO words (rowid, prompt, note) VALUES (1, searchable(?), '')", (text,)
         )
-        asked = matching(typed)
+        asked = match_expression(typed)
         find = "SELECT count(*) FROM words WHERE words MATCH ?"
         return bool(asked) and memory.execute(find, (asked,)).fetchone()[0] == 1
     finally:
@@ -126,7 +126,7 @@ def test_something_else_is_not(text, typed):
 @given(st.text(max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_every_text_finds_itself(text):
-    assert finds(text, text) == bool(matching(text))
+    assert finds(text, text) == bool(match_expression(text))
 
 
 @given(st.text(max_size=30))
@@ -134,7 +134,7 @@ def test_every_text_finds_itself(text):
 def test_what_is_typed_is_never_a_query(text):
     memory = index()
     try:
-        for asked in filter(None, [matching(text)]):
+        for asked in filter(None, [match_expression(text)]):
             memory.execute("SELECT * FROM words WHERE words MATCH ?", (asked,)).fetchall()
     finally:
         memory.close()
@@ -160,7 +160,7 @@ def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
 
 def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     path = tmp_path / "journal.db"
-    before = journal.MIGRATIONS[: journal.MIGRATIONS.index(SEARCH_MIGRATION)]
+    before = tables.MIGRATIONS[: tables.MIGRATIONS.index(SEARCH_MIGRATION)]
     with sqlite3.connect(path) as old:
         for statements in before:
             for statement in statements.split(";"):
@@ -193,23 +193,25 @@ def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     assert intents("sun") == ["i1"]
     assert intents("晨") == ["i0", "i1"]
     assert intents("हिन्दी") == []
-    assert not kept.trouble
+    assert not kept.problem
     kept.close()
 
 
 def test_an_entry_that_goes_leaves_the_index_sound(tmp_path):
     kept = journal.Journal(tmp_path / "journal.db", days=1)
     for prompt in ("日本の海", "A sunset", "โลก"):
-        kept.begin("b", "inference", f'{{"model":"m","prompt":"{prompt}"}}'.encode()).result()
+        kept.begin_request(
+            "b", "inference", f'{{"model":"m","prompt":"{prompt}"}}'.encode()
+        ).result()
 
     def work(connection):
         from wonda_widgets.journal.images import ImageIndex
 
-        ImageIndex.forget(connection, "SELECT intent FROM request", ())
+        ImageIndex.delete(connection, "SELECT intent FROM request", ())
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         return [
             connection.execute(
-                "SELECT count(*) FROM words WHERE words MATCH ?", (matching(each),)
+                "SELECT count(*) FROM words WHERE words MATCH ?", (match_expression(each),)
             ).fetchone()[0]
             for each in ("日本", "sunset", "โลก")
         ]

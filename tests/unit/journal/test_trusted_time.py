@@ -53,26 +53,28 @@ def journal(tmp_path):
 
 def ask(journal, same_as="", *, kind="inference", end="succeeded"):
     """Note a request and, if `end` is one, its job's end."""
-    intent, earlier = journal.begin(BASE, kind, BODY, same_as).result()
+    intent, earlier = journal.begin_request(BASE, kind, BODY, same_as).result()
     assert earlier is None
     if end:
-        journal.accepted(intent, f"job of {intent}").result()
+        journal.mark_accepted(intent, f"job of {intent}").result()
     if end in {"succeeded", "failed"}:
         reply = {"status": end, "outputs": [{"media": {"mediaId": "m"}}]}
-        journal.heard(BASE, kind, f"job of {intent}", Snapshot(status=end, raw=reply)).result()
+        journal.update_status(
+            BASE, kind, f"job of {intent}", Snapshot(status=end, raw=reply)
+        ).result()
     return intent
 
 
 def prune(journal):
     def work(connection):
-        trusted_time.note(connection)
+        trusted_time.take_reading(connection)
         pruning.prune(connection, 30, 50_000_000)
 
     journal._database.run(work).result()
 
 
 def there(journal, intent):
-    return bool(journal.of_intent(intent).result())
+    return bool(journal.find_by_intent(intent).result())
 
 
 def everything(journal):
@@ -85,7 +87,7 @@ def everything(journal):
         "named, failed": ask(journal, "once:autumn:2", end="failed"),
         "unknown": ask(journal, end=""),
     }
-    journal.unknown(kept["unknown"], "lost").result()
+    journal.mark_unknown(kept["unknown"], "lost").result()
     return kept, ask(journal)
 
 
@@ -141,21 +143,21 @@ def test_also_when_the_computer_was_off_in_between(journal, clocks):
 
 
 def test_a_plan_is_resumed_whatever_the_clock_says(journal, clocks):
-    batch, _ = journal.batches.begin(BASE, "alike", b"{}", 7.0).result()
+    batch, _ = journal.saved_plans.resume_or_start(BASE, "alike", b"{}", 7.0).result()
     ask(journal, f"cell:{batch.id}:1")
     clocks.day += 400 * DAY
     prune(journal)
-    again, resumed = journal.batches.begin(BASE, "alike", b"{}", 7.0).result()
+    again, resumed = journal.saved_plans.resume_or_start(BASE, "alike", b"{}", 7.0).result()
     assert resumed
     assert again.id == batch.id
-    assert journal.batches.left(BASE, "alike", 7.0).result().id == batch.id
-    assert [each.id for each in journal.batches.unfinished(BASE, 7.0).result()] == [batch.id]
+    assert journal.saved_plans.find_unfinished(BASE, "alike", 7.0).result().id == batch.id
+    assert [each.id for each in journal.saved_plans.unfinished(BASE, 7.0).result()] == [batch.id]
     clocks.day -= 400 * DAY
     clocks.passes(8)
     prune(journal)
     clocks.passes(1.1)
     prune(journal)
-    assert journal.batches.left(BASE, "alike", 7.0).result() is None
+    assert journal.saved_plans.find_unfinished(BASE, "alike", 7.0).result() is None
 
 
 # ---------------------------------------------------------------- whose request it is
@@ -164,7 +166,7 @@ def test_a_plan_is_resumed_whatever_the_clock_says(journal, clocks):
 def test_a_clock_that_was_set_ends_no_request_of_a_process_that_cannot_be_asked(
     journal, clocks, monkeypatch
 ):
-    monkeypatch.setattr(entries, "_machine", lambda: "a container on this computer")
+    monkeypatch.setattr(entries, "_host", lambda: "a container on this computer")
     intent = ask(journal, "post", kind="publish", end="")
     monkeypatch.undo()
     here = Clocks(monkeypatch)
@@ -172,21 +174,23 @@ def test_a_clock_that_was_set_ends_no_request_of_a_process_that_cannot_be_asked(
     here.running = clocks.running + 30
     for ahead in (-DAY, 60, 3600, 400 * DAY):
         here.day = clocks.day + ahead
-        [record] = journal.of_intent(intent).result()
-        assert record.sending
+        [record] = journal.find_by_intent(intent).result()
+        assert record.is_sending
     here.running = clocks.running + 700
-    [record] = journal.of_intent(intent).result()
-    assert record.unknown
+    [record] = journal.find_by_intent(intent).result()
+    assert record.is_unknown
 
 
 def test_a_request_may_take_as_long_as_its_own_limit(journal, clocks, monkeypatch):
-    monkeypatch.setattr(entries, "_machine", lambda: "a container on this computer")
-    intent, _ = journal.begin(BASE, "publish", BODY, "post", answer_limit=2000.0).result()
-    monkeypatch.setattr(entries, "_machine", lambda: "here")
+    monkeypatch.setattr(entries, "_host", lambda: "a container on this computer")
+    intent, _ = journal.begin_request(
+        BASE, "publish", BODY, "post", response_timeout=2000.0
+    ).result()
+    monkeypatch.setattr(entries, "_host", lambda: "here")
     clocks.passes(1500 / DAY)
-    assert journal.of_intent(intent).result()[0].sending
+    assert journal.find_by_intent(intent).result()[0].is_sending
     clocks.passes(600 / DAY)
-    assert journal.of_intent(intent).result()[0].unknown
+    assert journal.find_by_intent(intent).result()[0].is_unknown
 
 
 NAMESPACE = """
@@ -194,12 +198,12 @@ import sys
 from wonda_widgets.journal.journal import Journal
 journal = Journal(sys.argv[1])
 if sys.argv[2] == "ask":
-    intent, _ = journal.begin("b", "publish", b"{}", "post").result()
+    intent, _ = journal.begin_request("b", "publish", b"{}", "post").result()
     print(intent, flush=True)
     sys.stdin.readline()
 else:
-    _, earlier = journal.begin("b", "publish", b"{}", "post").result()
-    print(earlier.sending, flush=True)
+    _, earlier = journal.begin_request("b", "publish", b"{}", "post").result()
+    print(earlier.is_sending, flush=True)
 """
 
 
@@ -219,9 +223,9 @@ def test_containers_with_one_name_do_not_take_each_other_for_dead(tmp_path):
 
 def test_an_owner_of_an_earlier_version_is_none_that_can_be_asked():
     for owner in ("", "host", "host|1|x|5", "another/time:[1]/pid:[2]|1|x|5"):
-        assert entries._runs(owner) is None
-    assert entries._runs(entries.this_process()) is True
+        assert entries._is_running(owner) is None
+    assert entries._is_running(entries.this_process()) is True
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    assert entries._runs(f"{entries._machine()}|{ended.pid}|x|7") is False
-    assert entries._runs(f"{entries._machine()}|{os.getpid()}|x|7") is False
+    assert entries._is_running(f"{entries._host()}|{ended.pid}|x|7") is False
+    assert entries._is_running(f"{entries._host()}|{os.getpid()}|x|7") is False

@@ -13,7 +13,7 @@ import pytest
 from conftest import BASE
 
 from wonda_widgets.journal.journal import Journal
-from wonda_widgets.journal.saved_plans import cell_name
+from wonda_widgets.journal.saved_plans import cell_key
 from wonda_widgets.utils import event_loop
 
 PARAMS = {"guidance": {"type": "number", "minimum": 0, "maximum": 10}}
@@ -113,16 +113,16 @@ def leave(tmp_path):
             "params": params,
             "attachment_media_ids": [],
         }
-        begun = journal.batches.begin(BASE, alike, msgspec.json.encode(asked), None)
+        begun = journal.saved_plans.resume_or_start(BASE, alike, msgspec.json.encode(asked), None)
         batch, _ = begun.result()
         for number, end in enumerate(ends):
             body = msgspec.json.encode(body_of(template, values, params, number))
-            name = cell_name(batch.id, digests[number])
-            intent, _ = journal.begin(BASE, "inference", body, name).result()
+            name = cell_key(batch.id, digests[number])
+            intent, _ = journal.begin_request(BASE, "inference", body, name).result()
             if end == "made":
-                journal.accepted(intent, f"old{number}").result()
+                journal.mark_accepted(intent, f"old{number}").result()
             elif end == "unknown":
-                journal.unknown(intent, "the answer was lost").result()
+                journal.mark_unknown(intent, "the answer was lost").result()
         return batch
 
     yield write
@@ -232,7 +232,7 @@ def test_a_cell_that_is_asked_for_keeps_the_name_of_its_batch(
     batch = leave(left, "made")
     wonda = kernel()
     list(planned(wonda, left))
-    cells = wonda._async._core.journal.batches.cells(batch.id).result()
+    cells = wonda._async._core.journal.saved_plans.cell_entries(batch.id).result()
     assert sorted(cells) == sorted(left[2])
 
 
@@ -252,18 +252,20 @@ def test_another_plan_and_a_new_start_begin_anew(kernel, quick_polls, service, l
 def test_a_plan_that_cannot_be_read_stops_no_other(kernel, quick_polls, service, leave, plan):  # noqa: ARG001
     leave(BEFORE["line break"], "made")
     wonda = kernel()
-    wonda._async._core.journal.batches.begin(BASE, "odd", plan, None).result()
+    wonda._async._core.journal.saved_plans.resume_or_start(BASE, "odd", plan, None).result()
     list(planned(wonda, BEFORE["line break"]))
     assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize("newest", ["this spelling", "another spelling"])
 def test_of_two_that_mean_the_same_the_one_of_this_spelling_is_resumed(tmp_path, newest):
-    batches = Journal(tmp_path / "journal.db").batches
+    plans = Journal(tmp_path / "journal.db").saved_plans
     names = sorted(["this spelling", "another spelling"], key=lambda name: name == newest)
     for name in names:
-        batches.begin(BASE, name, b"{}", None).result()
+        plans.resume_or_start(BASE, name, b"{}", None).result()
     also = ["this spelling", "another spelling"]
-    batch, was_there = batches.begin(BASE, "today's name", b"{}", 7.0, also=also).result()
-    assert (batch.alike, was_there) == ("this spelling", True)
-    assert batches.left(BASE, "today's name", 7.0, also=also).result() == batch
+    found = plans.resume_or_start(BASE, "today's name", b"{}", 7.0, former_fingerprints=also)
+    plan, was_there = found.result()
+    assert (plan.fingerprint, was_there) == ("this spelling", True)
+    again = plans.find_unfinished(BASE, "today's name", 7.0, former_fingerprints=also)
+    assert again.result() == plan

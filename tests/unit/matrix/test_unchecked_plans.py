@@ -122,14 +122,14 @@ def test_a_journal_that_fails_meanwhile_halts_what_has_begun(
 ):
     wonda = sandbox(tmp_path / "journal.db")
     planned = matrix(wonda, at_once=1)
-    database, real = wonda._async._core.journal._database, wonda._async._core.journal.begin
+    database, real = wonda._async._core.journal._database, wonda._async._core.journal.begin_request
 
     def begin(*args, **options):
         if asked_for(wonda):
-            database._unusable = FULL
+            database._problem = FULL
         return real(*args, **options)
 
-    wonda._async._core.journal.begin = begin
+    wonda._async._core.journal.begin_request = begin
     with pytest.raises(ww.InvalidInputError, match="may be made and billed again"):
         list(planned)
     assert [each.state for each in planned.cells] == ["succeeded", "waiting"]
@@ -224,7 +224,7 @@ def test_there_a_person_may_go_on_all_the_same(lab, settled, wonda):
 def test_that_word_is_for_what_was_seen_then(lab, settled, wonda):
     send(lab.form, "unchecked")
     settled(lambda: lab.form.plan.get("problem", 0) is None)
-    wonda._async._core.journal._database._unusable = "The journal is worse by now."
+    wonda._async._core.journal._database._problem = "The journal is worse by now."
     lab.form.template = "An {x}"
     settled(lambda: lab.form.plan.get("problem"))
     assert "worse by now" in lab.form.plan["problem"]["text"]

@@ -50,7 +50,7 @@ def test_it_is_not_posted_again_however_long_it_takes(kernel, service, later, st
             error = lost(client)
             assert "accepted" in error.reason
             finding = client.publish.check(error)
-            assert (finding.posted, finding.again_in) == (None, None), "the person is asked"
+            assert (finding.posted, finding.retry_after) == (None, None), "the person is asked"
     assert service.posts == 1
 
 
@@ -86,7 +86,7 @@ def test_a_job_that_is_back_is_followed(kernel, service):
     service.gone = 0
     finding = wonda.publish.check(error)
     assert (finding.posted, finding.job.id) == (None, "p1")
-    with pytest.raises(ww.AlreadyPublishedError, match="on its way"):
+    with pytest.raises(ww.AlreadyPublishedError, match="in progress"):
         kernel().publish.instagram(**POST)
     service.status = "succeeded"
     assert finding.job.wait(10).permalink
@@ -146,7 +146,7 @@ def test_a_lost_answer_waits_for_a_history_of_finished_posts(kernel, service, la
         later(seconds)
         finding = wonda.publish.check(error)
         assert finding.posted is None
-        assert finding.again_in <= 30
+        assert finding.retry_after <= 30
         lost(kernel())
     service.rows[0]["status"] = "succeeded"
     service.status = "succeeded"
@@ -182,7 +182,7 @@ def test_a_second_computer_waits_by_the_service_s_clock(service, tmp_path, monke
     # What is measured there cannot be compared with what is measured here.
     monkeypatch.setattr(monotonic_clock, "clock_id", lambda: "another computer")
     monkeypatch.setattr(monotonic_clock, "seconds", lambda: 1.0)
-    monkeypatch.setattr("wonda_widgets.journal.entries._token", (0, ""))
+    monkeypatch.setattr("wonda_widgets.journal.entries._process_token", (0, ""))
     with client() as wonda:
         # Nor does the service's own clock tell: each of its servers may have another one.
         for seconds in (300, 7000, 0):
@@ -230,7 +230,7 @@ def test_the_same_image_in_another_format_is_the_same_image(kernel, service, mon
     def edit_of(_base_url, media_id):
         return journal._database.run(lambda _: edits.get(media_id))
 
-    monkeypatch.setattr(journal, "edit_of", edit_of)
+    monkeypatch.setattr(journal, "find_edit", edit_of)
     for same in ("m1 as JPEG", "m1 again"):
         with pytest.raises(ww.AlreadyPublishedError):
             wonda.publish.instagram(**{**POST, "media_id": same})

@@ -14,13 +14,13 @@ from conftest import BASE, KEY
 from posting_service import POST, Service, lost
 
 import wonda_widgets as ww
-from wonda_widgets.publishing import duplicate_guard
+from wonda_widgets.publishing import outcome_check
 from wonda_widgets.utils import event_loop, monotonic_clock
 
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     return Service()
 
 
@@ -64,7 +64,7 @@ def test_blanks_and_the_default_make_no_other_post(kernel, service):
 def test_another_kernel_knows_it_too_also_while_it_is_on_its_way(kernel, service):
     service.status, service.history = "in_progress", 404
     kernel().publish.instagram(**POST)
-    with pytest.raises(ww.AlreadyPublishedError, match="on its way") as caught:
+    with pytest.raises(ww.AlreadyPublishedError, match="in progress") as caught:
         kernel().publish.instagram(**POST)
     assert caught.value.job_id == "p1"
     assert service.posts == 1
@@ -166,20 +166,20 @@ def test_publishing_again_checks_by_itself(kernel, service):
 
 
 def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 30.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 30.0)
     wonda = kernel()
     service.lose = "before"
     error = lost(wonda)
     finding = wonda.publish.check(error)
     assert finding.posted is None
-    assert 25 < finding.again_in <= 30
+    assert 25 < finding.retry_after <= 30
     lost(wonda)
     assert service.posts == 1
 
 
 def test_so_long_as_the_request_may_take_silence_proves_nothing(kernel, service, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(duplicate_guard, "GRACE", 0.0)
+    monkeypatch.setattr(outcome_check, "GRACE_SECONDS", 0.0)
     wonda = kernel()  # its requests take 60 s at most
     service.lose = "before"
     error = lost(wonda)
@@ -375,7 +375,7 @@ def test_a_row_of_odd_shape_is_never_called_absent(kernel, service, row, posted)
     finding = wonda.publish.check(caught.value)
     assert finding.posted is posted
     if posted is None:
-        assert finding.again_in is None, "the person is asked"
+        assert finding.retry_after is None, "the person is asked"
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_a_history_that_cannot_be_read_to_its_end_proves_nothing(kernel, service
 
     wonda._async._core.transport._connections._transport.handler = answer
     finding = wonda.publish.check(error)
-    assert (finding.posted, finding.again_in) == (None, None)
+    assert (finding.posted, finding.retry_after) == (None, None)
 
 
 def test_without_a_history_the_person_is_asked(kernel, service):
@@ -406,8 +406,8 @@ def test_without_a_history_the_person_is_asked(kernel, service):
     service.history, service.lose = 404, "after"
     error = lost(wonda)
     finding = wonda.publish.check(error)
-    assert (finding.posted, finding.again_in) == (None, None)
-    with pytest.raises(ww.OutcomeUnknownError, match="asked for before"):
+    assert (finding.posted, finding.retry_after) == (None, None)
+    with pytest.raises(ww.OutcomeUnknownError, match="requested before"):
         wonda.publish.instagram(**POST)
     wonda.publish.settle(error, posted=False)
     service.lose = ""
@@ -442,7 +442,7 @@ def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, 
     while not looked:
         pass
     # The second one takes the first for dead, and settles and posts.
-    monkeypatch.setattr(entries, "_runs", lambda _owner: False)
+    monkeypatch.setattr(entries, "_is_running", lambda _owner: False)
     second.publish.instagram(**POST)
     gate.set()
     thread.join()
@@ -484,7 +484,7 @@ def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
 @pytest.mark.parametrize("bare", [(), ("mediaId",)])
 def test_a_service_whose_servers_tell_other_times_hides_no_post(kernel, service, monkeypatch, bare):
     """The clock of its replies is ahead of the one that writes the history."""
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     service.lose, service.bare = "after", bare
     service.ahead = timedelta(minutes=20)
     wonda = kernel()
@@ -505,7 +505,7 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
 ):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.0)
     monkeypatch.setattr("wonda_widgets.jobs.submission.JOURNAL_CLOSE_TIMEOUT", 0.0)
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     entered, go, ended = threading.Event(), threading.Event(), []
 
     async def gate():
@@ -550,14 +550,14 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
     other.execute("ROLLBACK")
     other.close()
     core.journal._database._thread.shutdown(wait=True)
-    [record] = kernel()._async._core.journal._records("kind='publish'", ()).result()
+    [record] = kernel()._async._core.journal._find("kind='publish'", ()).result()
     if lose == "":
         assert ended[0].id == "p1"
         assert (record.state, record.job_id) == ("accepted", "p1")
     else:
         assert isinstance(ended[0], ww.OutcomeUnknownError)
         assert record.state == "unknown"
-        assert record.taken == (lose == "unread")
+        assert record.was_accepted == (lose == "unread")
 
 
 def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
@@ -586,7 +586,7 @@ def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
     with pytest.raises(ww.WondaError, match="closed before this was sent"):
         asked.result(10)
     core.journal._database._thread.shutdown(wait=True)
-    assert kernel()._async._core.journal._records("1", ()).result() == []
+    assert kernel()._async._core.journal._find("1", ()).result() == []
     assert service.posts == 0
 
 

@@ -9,8 +9,8 @@ from posting_service import Service
 
 import wonda_widgets as ww
 from wonda_widgets.journal.journal import Journal
-from wonda_widgets.publishing import duplicate_guard
-from wonda_widgets.publishing.earlier_keys import earlier_names
+from wonda_widgets.publishing import dedupe_keys
+from wonda_widgets.publishing.former_keys import former_keys
 from wonda_widgets.utils import event_loop
 
 CROP = {"type": "crop", "left": 0, "top": 0, "width": 10, "height": 10}
@@ -88,9 +88,9 @@ BEFORE = {
 
 ENDS = {
     "sending": lambda _journal, _intent: None,
-    "unknown": lambda journal, intent: journal.unknown(intent, "the answer was lost"),
-    "accepted": lambda journal, intent: journal.accepted(intent, "p9", "queued"),
-    "posted": lambda journal, intent: journal.posted(intent, "https://x.test/p/9", None),
+    "unknown": lambda journal, intent: journal.mark_unknown(intent, "the answer was lost"),
+    "accepted": lambda journal, intent: journal.mark_accepted(intent, "p9", "queued"),
+    "posted": lambda journal, intent: journal.mark_posted(intent, "https://x.test/p/9", None),
 }
 
 every = pytest.mark.parametrize(("asked", "name"), BEFORE.values(), ids=BEFORE)
@@ -110,12 +110,12 @@ def written(tmp_path):
     journal = Journal(tmp_path / "kernels.db")
     for media_id, edit in EDITS.items():
         body = msgspec.json.encode({"name": "x.jpg", "edit": edit})
-        intent, _ = journal.begin(BASE, "upload", body).result()
-        journal.accepted(intent, media_id).result()
+        intent, _ = journal.begin_request(BASE, "upload", body).result()
+        journal.mark_accepted(intent, media_id).result()
 
     def write(asked, name, end):
         body = msgspec.json.encode({**asked, "instagramAccountId": "a1"})
-        intent, _ = journal.begin(BASE, "publish", body, name).result()
+        intent, _ = journal.begin_request(BASE, "publish", body, name).result()
         written = ENDS[end](journal, intent)
         if written is not None:
             assert written.result()
@@ -172,8 +172,8 @@ def test_its_name_is_known_where_its_entry_does_not_tell(kernel, written, asked,
 
     async def names():
         body = {**asked, "instagramAccountId": "a1"}
-        same_as = await duplicate_guard.dedupe_key(core, body)
-        return {same_as, *await earlier_names(core, body, same_as)}
+        same_as = await dedupe_keys.dedupe_key(core, body)
+        return {same_as, *await former_keys(core, body, same_as)}
 
     assert name in event_loop.run_blocking(names())
 
@@ -195,8 +195,8 @@ def test_it_is_posted_again_on_purpose_or_if_it_failed(kernel, service, written)
     assert service.posts == 1
     journal = kernel()._async._core.journal
     body = msgspec.json.encode({"mediaId": "m2", "instagramAccountId": "a1", "caption": HEART})
-    intent, _ = journal.begin(BASE, "publish", body, "name of before").result()
-    journal.refused(intent, "no").result()
+    intent, _ = journal.begin_request(BASE, "publish", body, "name of before").result()
+    journal.mark_refused(intent, "no").result()
     publish(kernel(), {"mediaId": "m2", "caption": HEART})
     assert service.posts == 2
 
@@ -209,7 +209,7 @@ def test_an_entry_that_is_no_post_does_not_stop_others(kernel, service, body):
     wonda = kernel()
     journal = wonda._async._core.journal
     odd = msgspec.json.encode({"instagramAccountId": "a1", **body})
-    intent, _ = journal.begin(BASE, "publish", odd, "odd").result()
-    journal.posted(intent, None, None).result()
+    intent, _ = journal.begin_request(BASE, "publish", odd, "odd").result()
+    journal.mark_posted(intent, None, None).result()
     publish(wonda, {"mediaId": "m1", "caption": "Made"})
     assert service.posts == 1

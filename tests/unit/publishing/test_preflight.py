@@ -16,7 +16,7 @@ from wonda_widgets.imaging.operations import (
     Resize,
 )
 from wonda_widgets.publishing import preflight
-from wonda_widgets.publishing.preflight import Facts
+from wonda_widgets.publishing.preflight import ImageInfo
 
 
 def png(width, height, mode="RGB"):
@@ -26,7 +26,7 @@ def png(width, height, mode="RGB"):
 
 
 def facts_of(edited):
-    return Facts(edited.width, edited.height, edited.format, len(edited.data))
+    return ImageInfo(edited.width, edited.height, edited.format, len(edited.data))
 
 
 def missed(facts, product="IMAGE", caption=""):
@@ -34,19 +34,19 @@ def missed(facts, product="IMAGE", caption=""):
 
 
 def test_the_services_own_example_with_its_defaults_is_caught_before_it_is_posted():
-    ratio, file = missed(Facts(1530, 2720, "PNG", 3_100_000))
+    ratio, file = missed(ImageInfo(1530, 2720, "PNG", 3_100_000))
     assert ratio.title == "9:16 is too tall for the feed."
-    assert ratio.text == "It takes 4:5 (0.80) to 1.91:1; this image has 0.56."
+    assert ratio.text == "The feed takes 4:5 (0.80) to 1.91:1; this image has 0.56."
     assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Post as a story"]
     assert ratio.fixes[2].product == "STORIES"
     assert (file.title, file.text) == ("This is a PNG.", "Instagram takes JPEG.")
-    assert [fix.label for fix in file.fixes] == ["Make it a JPEG"]
+    assert [fix.label for fix in file.fixes] == ["Convert to JPEG"]
 
 
 @pytest.mark.parametrize("size", [(153, 272), (768, 1376), (101, 999), (2720, 1000), (997, 311)])
 @pytest.mark.parametrize("which", [0, 1])
 def test_fixes_make_an_image_that_passes(size, which):
-    data, facts, operations = png(*size), Facts(*size, "PNG", 1000), ()
+    data, facts, operations = png(*size), ImageInfo(*size, "PNG", 1000), ()
     while points := missed(facts):
         fixes = points[0].fixes
         operations += fixes[min(which, len(fixes) - 1)].operations
@@ -55,7 +55,7 @@ def test_fixes_make_an_image_that_passes(size, which):
     assert len(operations) == 2
     with Image.open(BytesIO(apply_edits.apply(data, operations).data)) as image:
         assert image.format == "JPEG"
-        assert preflight.TALLEST <= image.width / image.height <= preflight.WIDEST
+        assert preflight.MIN_RATIO <= image.width / image.height <= preflight.MAX_RATIO
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000))
@@ -66,16 +66,16 @@ def test_fixes_make_an_image_that_passes(size, which):
 @example(8192, 2048)
 @settings(max_examples=300, deadline=None)
 def test_every_fix_of_a_shape_can_be_made_and_mends_it(width, height):
-    facts = Facts(width, height, "JPEG", 1)
+    facts = ImageInfo(width, height, "JPEG", 1)
     for product in ("IMAGE", "STORIES"):
         points = preflight.check(facts, product, "")
-        (ratio,) = [point for point in points if point.about == "ratio"]
+        (ratio,) = [point for point in points if point.topic == "ratio"]
         for fix in ratio.fixes:
             if fix.product:
                 continue
             apply_edits.check((width, height), fix.operations)
-            again = preflight.check(preflight.after(facts, fix.operations), product, "")
-            assert [each.level for each in again if each.about == "ratio"] == ["fine"]
+            again = preflight.check(preflight.after_edit(facts, fix.operations), product, "")
+            assert [each.level for each in again if each.topic == "ratio"] == ["fine"]
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_every_fix_of_a_shape_can_be_made_and_mends_it(width, height):
     ],
 )
 def test_a_canvas_that_would_be_too_large_is_made_as_large_as_it_is_shown(size, product, canvas):
-    points = preflight.check(Facts(*size, "JPEG", 1), product, "")
-    (ratio,) = [point for point in points if point.about == "ratio"]
+    points = preflight.check(ImageInfo(*size, "JPEG", 1), product, "")
+    (ratio,) = [point for point in points if point.topic == "ratio"]
     (fix,) = [fix for fix in ratio.fixes if "pad" in fix.label]
     assert fix.label.startswith("Shrink and pad to ")
     resize, pad = fix.operations
@@ -98,16 +98,16 @@ def test_a_canvas_that_would_be_too_large_is_made_as_large_as_it_is_shown(size, 
 
 
 def test_one_gesture_fixes_everything():
-    facts = Facts(765, 1360, "PNG", 9_100_000)
-    fix = preflight.every_fix(facts, "IMAGE")
-    assert fix.label == "Crop to 4:5 and make it a JPEG"
+    facts = ImageInfo(765, 1360, "PNG", 9_100_000)
+    fix = preflight.combined_fix(facts, "IMAGE")
+    assert fix.label == "Crop to 4:5 and convert to JPEG"
     assert [type(each) for each in fix.operations] == [Crop, Encode]
     assert missed(facts_of(apply_edits.apply(png(765, 1360), fix.operations))) == []
-    assert preflight.every_fix(Facts(800, 1000, "PNG", 1), "IMAGE") is None
+    assert preflight.combined_fix(ImageInfo(800, 1000, "PNG", 1), "IMAGE") is None
 
 
 def test_a_file_that_is_too_large_becomes_no_larger_than_it_is_shown():
-    (point,) = missed(Facts(4000, 4000, "JPEG", 12_300_000))
+    (point,) = missed(ImageInfo(4000, 4000, "JPEG", 12_300_000))
     assert point.title == "12.3 MB is too large."
     resize, encode = point.fixes[0].operations
     assert (resize, encode) == (Resize(width=1440, height=1440), Encode(format="JPEG"))
@@ -128,9 +128,9 @@ def test_a_pad_has_its_colour():
 
 
 def test_a_story_is_advised_and_not_refused():
-    assert missed(Facts(1080, 1920, "JPEG", 1), "STORIES") == []
-    points = preflight.check(Facts(800, 1000, "JPEG", 1), "STORIES", "")
-    assert [(point.about, point.level) for point in points[:2]] == [
+    assert missed(ImageInfo(1080, 1920, "JPEG", 1), "STORIES") == []
+    points = preflight.check(ImageInfo(800, 1000, "JPEG", 1), "STORIES", "")
+    assert [(point.topic, point.level) for point in points[:2]] == [
         ("ratio", "advice"),
         ("width", "advice"),
     ]
@@ -142,10 +142,10 @@ def test_a_story_is_advised_and_not_refused():
 
 
 def test_a_width_that_is_scaled_is_no_miss():
-    assert missed(Facts(4000, 5000, "JPEG", 1)) == []
-    assert missed(Facts(200, 250, "JPEG", 1)) == []
-    points = preflight.check(Facts(200, 250, "JPEG", 1), "IMAGE", "")
-    assert points[0].title == "200 pixels are narrow for the feed."
+    assert missed(ImageInfo(4000, 5000, "JPEG", 1)) == []
+    assert missed(ImageInfo(200, 250, "JPEG", 1)) == []
+    points = preflight.check(ImageInfo(200, 250, "JPEG", 1), "IMAGE", "")
+    assert points[0].title == "200 pixels is narrow for the feed."
 
 
 def test_without_facts_nothing_is_claimed_about_the_image():
@@ -177,7 +177,7 @@ def test_without_facts_nothing_is_claimed_about_the_image():
     ],
 )
 def test_hashtags_and_mentions_are_counted_as_instagram_does(caption, tags, names):
-    assert (preflight.hashtags(caption), preflight.mentions(caption)) == (tags, names)
+    assert (preflight.count_hashtags(caption), preflight.count_mentions(caption)) == (tags, names)
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,10 @@ def test_a_caption_within_every_limit_is_fine(caption):
     ],
 )
 def test_just_beyond_a_limit_the_pixels_that_fit_are_named(size, title, text):
-    (ratio,) = missed(Facts(*size, "JPEG", 1000))
+    (ratio,) = missed(ImageInfo(*size, "JPEG", 1000))
     assert ratio.title == title
     assert text in ratio.text
     width = int(re.search(r"([\d,]+) pixels", ratio.text)[1].replace(",", ""))
-    assert missed(Facts(width, size[1], "JPEG", 1000)) == []
-    (first, *_) = preflight.check_slides([Facts(*size, "JPEG", 1000)], "")
+    assert missed(ImageInfo(width, size[1], "JPEG", 1000)) == []
+    (first, *_) = preflight.check_carousel([ImageInfo(*size, "JPEG", 1000)], "")
     assert text in first.text

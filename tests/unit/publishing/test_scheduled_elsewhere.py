@@ -112,7 +112,7 @@ def test_what_was_canceled_here_may_be_posted_whatever_the_list_still_shows(kern
     service.status = "canceled"
     job = wonda.publish.instagram(**POST, scheduled_at=DUE)
     service.told = listed({**ROW, "outputJobId": job.id})
-    wonda._async._core.journal.heard(
+    wonda._async._core.journal.update_status(
         BASE, "publish", job.id, ww.Snapshot(status="canceled", raw={"status": "canceled"})
     ).result()
     wonda.publish.instagram(**POST)

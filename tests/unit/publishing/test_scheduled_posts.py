@@ -14,7 +14,7 @@ from posting_service import EARLIER
 
 import wonda_widgets as ww
 from wonda_widgets.jobs import polling
-from wonda_widgets.publishing import duplicate_guard, posting_time, scheduled_posts
+from wonda_widgets.publishing import outcome_check, posting_time, scheduled_posts
 from wonda_widgets.utils import event_loop
 
 POST = {"media_id": "m1", "instagram_account_id": "a1", "caption": "Later"}
@@ -106,7 +106,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(duplicate_guard, "grace", lambda _record: 0.0)
+    monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     monkeypatch.setattr("wonda_widgets.http.retries.FIRST_DELAY", 0.0)
     return Service()
 
@@ -169,9 +169,9 @@ def test_what_has_started_can_not_be_canceled(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.started.add("p1")
-    with pytest.raises(ww.ConflictError, match="started or ended already"):
+    with pytest.raises(ww.ConflictError, match="started or ended, so"):
         wonda.publish.cancel(job)
-    with pytest.raises(ww.NotFoundError, match="not among the scheduled posts"):
+    with pytest.raises(ww.NotFoundError, match="no longer scheduled"):
         wonda.publish.cancel("other")
     assert job.status == "scheduled"
 
@@ -422,16 +422,16 @@ def test_on_the_sandbox():
 @pytest.mark.parametrize(
     ("change", "like"),
     [
-        ({}, "OURS"),
-        ({"scheduledFor": "2026-12-01T18:00:00Z"}, "DOUBTFUL"),  # rounded to the minute
-        ({"scheduledFor": None}, "DOUBTFUL"),
-        ({"outputJobId": None}, "DOUBTFUL"),
-        ({"mediaId": "a copy"}, "DOUBTFUL"),
-        ({"caption": "Other words"}, "DOUBTFUL"),
-        ({"mediaId": "another", "caption": "Other words"}, "OTHER"),
-        ({"scheduledFor": "2026-12-01T18:05:00Z"}, "OTHER"),
-        ({"instagramAccountId": "else"}, "OTHER"),
-        ({"outputJobId": "known"}, "OTHER"),
+        ({}, "MATCH"),
+        ({"scheduledFor": "2026-12-01T18:00:00Z"}, "AMBIGUOUS"),  # rounded to the minute
+        ({"scheduledFor": None}, "AMBIGUOUS"),
+        ({"outputJobId": None}, "AMBIGUOUS"),
+        ({"mediaId": "a copy"}, "AMBIGUOUS"),
+        ({"caption": "Other words"}, "AMBIGUOUS"),
+        ({"mediaId": "another", "caption": "Other words"}, "DIFFERENT"),
+        ({"scheduledFor": "2026-12-01T18:05:00Z"}, "DIFFERENT"),
+        ({"instagramAccountId": "else"}, "DIFFERENT"),
+        ({"outputJobId": "known"}, "DIFFERENT"),
     ],
 )
 def test_what_a_row_of_the_list_is_to_a_post(change, like):
@@ -439,8 +439,8 @@ def test_what_a_row_of_the_list_is_to_a_post(change, like):
     body["scheduledAt"] = "2026-12-01T18:00:20+00:00"
     row = {**body, "scheduledFor": body["scheduledAt"], "outputJobId": "p1", **change}
     del row["scheduledAt"]
-    post = scheduled_posts._read({name: value for name, value in row.items() if value}, {})
-    assert scheduled_posts._likeness(post, body, {"known"}).name == like
+    post = scheduled_posts._parse_row({name: value for name, value in row.items() if value}, {})
+    assert scheduled_posts._match(post, body, {"known"}).name == like
 
 
 def test_a_post_that_has_just_left_the_list_may_still_arrive(kernel, service, monkeypatch):
@@ -449,19 +449,19 @@ def test_a_post_that_has_just_left_the_list_may_still_arrive(kernel, service, mo
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram(**POST, scheduled_at=soon())
     [record] = event_loop.run_blocking(found(wonda, caught.value.intent))
-    long_ago = msgspec.structs.replace(record, tick=record.tick - 7200)
+    long_ago = msgspec.structs.replace(record, clock_seconds=record.clock_seconds - 7200)
     due = datetime.fromisoformat(record.body["scheduledAt"]).timestamp()
     core = wonda._async._core
-    monkeypatch.setattr(duplicate_guard, "_service_time", lambda _core: due + 5)
-    assert duplicate_guard._quiet_for(core, long_ago) == pytest.approx(5, abs=1)
-    monkeypatch.setattr(duplicate_guard, "_service_time", lambda _core: due - 3600)
-    assert duplicate_guard._quiet_for(core, long_ago) >= 7200
+    monkeypatch.setattr(outcome_check, "_service_time", lambda _core: due + 5)
+    assert outcome_check._silent_seconds(core, long_ago) == pytest.approx(5, abs=1)
+    monkeypatch.setattr(outcome_check, "_service_time", lambda _core: due - 3600)
+    assert outcome_check._silent_seconds(core, long_ago) >= 7200
 
 
 async def found(wonda, intent):
     import asyncio
 
-    return await asyncio.wrap_future(wonda._async._core.journal.of_intent(intent))
+    return await asyncio.wrap_future(wonda._async._core.journal.find_by_intent(intent))
 
 
 def test_one_whose_time_came_while_nobody_looked_is_offered(kernel, monkeypatch):
@@ -551,10 +551,10 @@ def test_one_wrong_clock_does_not_make_a_post_due(kernel, service, monkeypatch, 
 
     if wrong == "here":
         right = datetime.now(UTC).timestamp()
-        monkeypatch.setattr(duplicate_guard, "_service_time", lambda _core: right)
-        monkeypatch.setattr(duplicate_guard, "datetime", Late)
+        monkeypatch.setattr(outcome_check, "_service_time", lambda _core: right)
+        monkeypatch.setattr(outcome_check, "datetime", Late)
     else:
-        monkeypatch.setattr(duplicate_guard, "_service_time", lambda _core: late.timestamp())
+        monkeypatch.setattr(outcome_check, "_service_time", lambda _core: late.timestamp())
     assert "cannot be listed" in wonda.publish.check(caught.value).message
     with pytest.raises(ww.OutcomeUnknownError):
         wonda.publish.instagram(**POST, scheduled_at=soon(hours=20))

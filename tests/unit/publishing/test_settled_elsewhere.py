@@ -33,23 +33,23 @@ def journal_of(wonda):
 
 
 FOUND = {
-    "posted": lambda journal, intent: journal.posted(intent, PERMALINK, None).result(),
+    "posted": lambda journal, intent: journal.mark_posted(intent, PERMALINK, None).result(),
     "succeeded": lambda journal, intent: (
-        journal.accepted(intent, "p1", "queued").result(),
+        journal.mark_accepted(intent, "p1", "queued").result(),
         ended(journal, "succeeded"),
     ),
-    "on its way": lambda journal, intent: journal.accepted(intent, "p1", "queued").result(),
+    "on its way": lambda journal, intent: journal.mark_accepted(intent, "p1", "queued").result(),
 }
 
 
 def ended(journal, status):
     reply = {"status": status, "permalink": PERMALINK}
     told = Snapshot(status=status, permalink=PERMALINK, raw=reply)
-    journal.heard(BASE, "publish", "p1", told).result()
+    journal.update_status(BASE, "publish", "p1", told).result()
 
 
 def state(kernel, intent):
-    [record] = journal_of(kernel()).of_intent(intent).result()
+    [record] = journal_of(kernel()).find_by_intent(intent).result()
     return record.state
 
 
@@ -118,14 +118,14 @@ def test_what_is_found_while_it_is_settled_stays(kernel, unknown, monkeypatch):
     """Another kernel writes after `settle` has read the entry and before it writes its own."""
     first, second = kernel(), kernel()
     journal = journal_of(first)
-    real = journal.absent
+    real = journal.mark_absent
 
     def absent(record):
-        monkeypatch.setattr(journal, "absent", real)
-        journal_of(second).posted(unknown.intent, PERMALINK, None).result()
+        monkeypatch.setattr(journal, "mark_absent", real)
+        journal_of(second).mark_posted(unknown.intent, PERMALINK, None).result()
         return real(record)
 
-    monkeypatch.setattr(journal, "absent", absent)
+    monkeypatch.setattr(journal, "mark_absent", absent)
     with pytest.raises(ww.InvalidInputError, match="was posted"):
         first.publish.settle(unknown, posted=False)
     assert state(kernel, unknown.intent) == "posted"
@@ -140,7 +140,7 @@ def test_the_same_said_twice_is_no_error(kernel, service, unknown, settled_as):
     elif settled_as == "dismissed":
         second.jobs.dismiss(unknown)
     else:
-        journal.accepted(unknown.intent, "p1", "queued").result()
+        journal.mark_accepted(unknown.intent, "p1", "queued").result()
         ended(journal, "failed")
     first.publish.settle(unknown, posted=False)
     first.jobs.dismiss(unknown)
@@ -170,11 +170,11 @@ def test_of_a_job_that_is_gone_the_person_decides(kernel, service):
 def test_an_image_that_was_made_meanwhile_is_not_dismissed(kernel):
     wonda = kernel()
     journal = journal_of(wonda)
-    intent, _ = journal.begin(BASE, "inference", b'{"model":"m"}', "once:a:b").result()
-    journal.unknown(intent, "the answer was lost").result()
+    intent, _ = journal.begin_request(BASE, "inference", b'{"model":"m"}', "once:a:b").result()
+    journal.mark_unknown(intent, "the answer was lost").result()
     [job] = wonda.jobs.recent()
     other = journal_of(kernel())
-    other.accepted(intent, "j1", "queued").result()
+    other.mark_accepted(intent, "j1", "queued").result()
     with pytest.raises(ww.InvalidInputError, match="has not ended"):
         wonda.jobs.dismiss(job)
     assert state(kernel, intent) == "accepted"
@@ -185,13 +185,13 @@ def test_the_panel_says_so_and_check_tells_the_rest(kernel, service, opened, set
     wonda = kernel()
     unknown = lost(wonda)
     form = opened(ww.PublishForm(wonda=wonda))
-    [record] = journal_of(wonda).of_intent(unknown.intent).result()
+    [record] = journal_of(wonda).find_by_intent(unknown.intent).result()
     job = wonda._async._core.revived(record, publish.PUBLISHING)
     event_loop.call_soon(lambda: form.take_over(job))
     settled(lambda: form.step == "unknown")
-    journal_of(kernel()).posted(unknown.intent, PERMALINK, None).result()
+    journal_of(kernel()).mark_posted(unknown.intent, PERMALINK, None).result()
     form._receive(form, {"type": "settled", "posted": False}, [])
-    settled(lambda: form.error and "By now" in form.error["title"])
+    settled(lambda: form.error and "now shows" in form.error["title"])
     assert form.step == "unknown"
     assert state(kernel, unknown.intent) == "posted"
     form._receive(form, {"type": "check"}, [])

@@ -179,7 +179,7 @@ def test_without_a_journal_that_can_be_written_the_person_decides(service, tmp_p
     with ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport) as wonda:
         with (
             pytest.warns(ww.JournalWarning),
-            pytest.raises(ww.HistoryUnavailableError, match="may not be known here"),
+            pytest.raises(ww.HistoryUnavailableError, match="may have been posted before"),
         ):
             wonda.publish.instagram(**POST)
         assert service.posts == 0

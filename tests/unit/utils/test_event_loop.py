@@ -192,10 +192,10 @@ EARLIER = {
     """,
     "a closed journal": """
         journal = Journal(sys.argv[1])
-        journal.written().result()
+        journal.flush().result()
         journal.close()
         journal.close()
-        ask = lambda: journal.written().result()
+        ask = lambda: journal.flush().result()
     """,
     "a client closed by another thread": """
         wonda = ww.Wonda.sandbox(seconds=0.01)

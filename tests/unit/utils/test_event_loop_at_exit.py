@@ -70,15 +70,15 @@ DOING = {
         time.sleep(0.1)
     """,
     "journals": """
-        ww.Journal(sys.argv[1]).written().result()
+        ww.Journal(sys.argv[1]).flush().result()
         kept = ww.Journal(":memory:")
-        kept.written()
+        kept.flush()
     """,
     "a file that cannot be used": """
         import warnings
         warnings.simplefilter("ignore", UserWarning)
         kept = ww.Journal("/proc/nobody/journal.db")
-        kept.written().result()
+        kept.flush().result()
     """,
     "thumbnails": """
         wonda = ww.Wonda.sandbox(seconds=0.01, journal=sys.argv[1])

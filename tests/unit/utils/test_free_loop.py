@@ -11,7 +11,7 @@ import loop_watch
 import pytest
 from conftest import BASE
 
-from wonda_widgets.journal import database
+from wonda_widgets.journal import database, recovery
 from wonda_widgets.utils import event_loop
 
 REPLY = {
@@ -103,18 +103,18 @@ def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_th
     later, tmp_path, monkeypatch
 ):
     journal = later._async._core.journal
-    monkeypatch.setattr(database, "LOOK", 0.0)
+    monkeypatch.setattr(database, "DAMAGE_CHECK_SECONDS", 0.0)
     kept = tmp_path / "kernels.db.damaged-20260101-000000"
     kept.write_bytes(b"")
-    journal.written().result(20)
+    journal.flush().result(20)
     looked = []
-    real = database.damaged_copies
+    real = recovery.damaged_files
 
     def look(path, **how):
         looked.append(event_loop.on_loop())
         return real(path, **how)
 
-    monkeypatch.setattr(database, "damaged_copies", look)
+    monkeypatch.setattr(recovery, "damaged_files", look)
 
     async def trouble():
         return later._async.jobs.trouble
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_th
     assert True not in looked
     kept.unlink()
     assert later.jobs.trouble == ""  # elsewhere, as it is now
-    journal.written().result(20)
+    journal.flush().result(20)
     assert event_loop.run_blocking(trouble()) == ""
     assert True not in looked
 

@@ -13,7 +13,7 @@ from wonda_widgets.cli import main
 from wonda_widgets.client import wonda_cli
 from wonda_widgets.export import files
 from wonda_widgets.imaging import fonts, save_original
-from wonda_widgets.journal import database, journal
+from wonda_widgets.journal import database, location
 from wonda_widgets.utils import user_directories
 
 #: Runs a program as somebody whom the system does not know.
@@ -65,7 +65,7 @@ def test_everything_works_in_memory_and_says_so(tmp_path, where):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == ["succeeded inference", "<Studio>"]
     assert "JournalWarning" in done.stderr
-    assert "Work goes on in memory" in done.stderr
+    assert "Work continues in memory" in done.stderr
 
 
 @pytest.mark.parametrize("where", HOMES)
@@ -97,7 +97,7 @@ def test_a_journal_without_a_place_warns(monkeypatch, variable):
     with pytest.warns(database.JournalWarning, match="no home folder"):
         made = ww.Journal()
     assert made.path is None
-    assert "WONDA_JOURNAL" in made.trouble
+    assert "WONDA_JOURNAL" in made.problem
     assert made.written().result(5) is None
     made.close()
 
@@ -105,10 +105,10 @@ def test_a_journal_without_a_place_warns(monkeypatch, variable):
 @pytest.mark.usefixtures("homeless")
 def test_the_rest_says_what_it_lacks():
     assert user_directories.home_folder() is None
-    assert journal.files() == []
+    assert location.journal_files() == []
     assert credentials.saved_key() is None
     assert not credentials.has_marker()
-    _, trouble = credentials._attempt(lambda: credentials._write_marker("https://api.example"))
+    _, trouble = credentials._tried(lambda: credentials._mark("https://api.example"))
     assert trouble == "This user has no home folder."
     for system in ("linux", "darwin", "win32"):
         with pytest.MonkeyPatch.context() as patch:
@@ -132,8 +132,8 @@ def test_a_folder_that_may_not_be_opened_is_no_traceback(monkeypatch, tmp_path, 
     monkeypatch.setattr(Path, "glob", locked)
     monkeypatch.setattr(Path, "iterdir", locked)
     monkeypatch.delenv("WONDA_API_KEY", raising=False)
-    monkeypatch.setattr(credentials, "saved_key", lambda *_: None)
-    assert journal.files() == []
+    monkeypatch.setattr(credentials, "kept", lambda *_: None)
+    assert location.journal_files() == []
     assert main.main(["doctor"]) == 0
     assert "journal.db" in capsys.readouterr().out
 

@@ -283,7 +283,7 @@ def test_use_uploads_what_was_shown_once_and_tells_who_listens(form, settled, wo
     assert (form.media.width, form.media.height) == (60, 80)
     assert wonda.media.download(form.media) == form.result.data
     assert form.step == "editing"
-    records = wonda._async._core.journal._records("kind='upload'", ()).result()
+    records = wonda._async._core.journal._find("kind='upload'", ()).result()
     assert records[0].body["edit"] == {"of": "original-1", "operations": [LEFT]}
     assert records[0].body["name"] == "two-halves-edited.png"
     send(form, "undo")

@@ -9,7 +9,7 @@ from conftest import say
 
 import wonda_widgets as ww
 from wonda_widgets.publishing import preflight
-from wonda_widgets.publishing.preflight import Facts
+from wonda_widgets.publishing.preflight import ImageInfo
 from wonda_widgets.utils import event_loop
 
 
@@ -121,16 +121,16 @@ def test_a_lost_carousel_is_checked_and_found(wonda, images, opened, settled):
 
 
 def test_slides_are_cropped_to_the_first_one_s_shape_within_the_feed_s():
-    tall, wide = Facts(900, 1600, "PNG", 2_000_000), Facts(1600, 900, "JPEG", 9_000_000)
-    fine = Facts(1080, 1350, "JPEG", 400_000)
-    assert preflight.slide_fixes([fine, fine]) == [(), ()]
-    of_tall, of_wide, of_fine = preflight.slide_fixes([tall, wide, fine])
-    shapes = [preflight.after(f, o) for f, o in ((tall, of_tall), (wide, of_wide))]
-    assert [preflight.named(facts.ratio) for facts in shapes] == ["4:5", "4:5"]
+    tall, wide = ImageInfo(900, 1600, "PNG", 2_000_000), ImageInfo(1600, 900, "JPEG", 9_000_000)
+    fine = ImageInfo(1080, 1350, "JPEG", 400_000)
+    assert preflight.carousel_fixes([fine, fine]) == [(), ()]
+    of_tall, of_wide, of_fine = preflight.carousel_fixes([tall, wide, fine])
+    shapes = [preflight.after_edit(f, o) for f, o in ((tall, of_tall), (wide, of_wide))]
+    assert [preflight.ratio_name(facts.ratio) for facts in shapes] == ["4:5", "4:5"]
     assert {facts.format for facts in shapes} == {"JPEG"}
     assert of_fine == ()
-    assert preflight.slide_fixes([None, tall]) == [(), ()]
-    said = [point.title for point in preflight.check_slides([tall, wide, fine], "")]
+    assert preflight.carousel_fixes([None, tall]) == [(), ()]
+    said = [point.title for point in preflight.check_carousel([tall, wide, fine], "")]
     assert said[0] == "The first image is 9:16, too tall for the feed."
     assert "Images 1 and 2 must be JPEG, at most 8 MB." in said
 

@@ -123,7 +123,7 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
     original = form.media_id
     press(form, "Pad to 4:5", color="#102030")
     settled(lambda: misses(form) == ["This is a PNG."])
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     settled(lambda: misses(form) == [])
     with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
         assert image.getpixel((2, image.height // 2)) == pytest.approx((16, 32, 48), abs=3)
@@ -134,7 +134,7 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
     # The same fixes again are the same media, which is not posted twice.
     press(form, "Pad to 4:5", color="#102030")
     settled(lambda: misses(form) == ["This is a PNG."])
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     settled(lambda: form.media_id == fixed)
     assert len(uploads(wonda)) == 2
 
@@ -149,7 +149,7 @@ def test_post_as_a_story_changes_no_image(form, wonda, settled):
 def test_a_fix_is_made_only_while_editing(form, wonda, settled):
     send(form, "publish", account=ACCOUNT)
     settled(lambda: form.step == "confirming")
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     send(form, "original", media_id=form.media_id)
     settled(lambda: form.receipt == 3)
     assert (form.fixing, uploads(wonda)) == ("", [])
@@ -158,7 +158,7 @@ def test_a_fix_is_made_only_while_editing(form, wonda, settled):
 
 def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
     form.confirm_publish = False
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     send(form, "publish", account=ACCOUNT)
     settled(lambda: form.fixed)
     assert not sandbox_of(wonda).store.publishes
@@ -175,19 +175,19 @@ def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
 def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
     original, thumb = form.media_id, form.thumb
     wonda.faults.add("POST", "/media/upload", fault)
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     settled(lambda: form.error and not form.fixing)
     assert form.error["title"] == "The image was not changed."
     assert said in form.error["text"]
     assert "nothing was posted" in form.error["text"]
     assert (form.media_id, form.thumb, form.caption) == (original, thumb, "Made with Wonda")
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     settled(lambda: form.fixed)
     assert form.error is None
 
 
 def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     event_loop.call_soon(lambda: form.offer("another"))
     settled(lambda: uploads(wonda) and not form._tasks)
     assert (form.media_id, form.fixed, form.fixing) == ("another", False, "")
@@ -240,7 +240,7 @@ def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
     studio.prompt_form.submit()
     form = studio.publish_form
     settled(lambda: form.every_fix)
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     settled(lambda: form.fixed)
     fixed = form.media_id
     send(studio.filmstrip, "choose", index=0)
@@ -250,10 +250,10 @@ def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
 
 
 def test_what_was_changed_is_in_the_journal(form, wonda, media, settled):
-    press(form, "Make it a JPEG")
+    press(form, "Convert to JPEG")
     settled(lambda: form.fixed)
     journal = wonda._async._core.journal
-    (upload,) = journal._records("kind = 'upload'", ()).result()
+    (upload,) = journal._find("kind = 'upload'", ()).result()
     assert upload.body["edit"] == {
         "of": media.media_id,
         "operations": [{"operation": "encode", "format": "JPEG", "quality": 90}],

@@ -51,14 +51,16 @@ def account(wonda):
 def note(wonda, kind, body, *, media_id=None, **told):
     """Write an entry of the journal, as if it had happened; gives its intent."""
     core = wonda._async._core
-    intent, _ = core.journal.begin(
-        core.journal_key, kind, json.dumps(body).encode(), "", repeat=True
+    intent, _ = core.journal.begin_request(
+        core.journal_key, kind, json.dumps(body).encode(), "", allow_repeat=True
     ).result()
     if media_id is not None:
-        core.journal.accepted(intent, media_id).result()
+        core.journal.mark_accepted(intent, media_id).result()
     if told:
         raw = told.pop("raw", {})
-        core.journal.heard(core.journal_key, kind, media_id, Snapshot(raw=raw, **told)).result()
+        core.journal.update_status(
+            core.journal_key, kind, media_id, Snapshot(raw=raw, **told)
+        ).result()
     return intent
 
 
@@ -155,17 +157,17 @@ def test_a_post_that_was_found_not_to_be_there_is_no_part_of_it(wonda, image):
     intent = note(wonda, "publish", body)
     [post] = wonda.history.story([image])[0].posts
     assert post.state == "on its way"  # this process may be sending it
-    journal.unknown(intent, "lost").result()
+    journal.mark_unknown(intent, "lost").result()
     [post] = wonda.history.story([image])[0].posts
     assert (post.state, post.ended_at) == ("unknown", None)
-    [record] = journal.of_intent(intent).result()
-    journal.absent(record).result()
+    [record] = journal.find_by_intent(intent).result()
+    journal.mark_absent(record).result()
     assert wonda.history.story([image])[0].posts == ()
     refused = note(wonda, "publish", body)
-    journal.refused(refused, "no").result()
+    journal.mark_refused(refused, "no").result()
     assert wonda.history.story([image])[0].posts == ()
     found = note(wonda, "publish", body)
-    journal.posted(found, "https://example.org/p", None).result()
+    journal.mark_posted(found, "https://example.org/p", None).result()
     [post] = wonda.history.story([image])[0].posts
     assert (post.state, post.permalink, post.ended_at) == ("posted", "https://example.org/p", None)
 

@@ -488,7 +488,7 @@ def test_after_an_unknown_outcome_nothing_is_posted_until_check_has_found_the_po
 def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_again(
     publisher, settled, wonda, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.publishing.duplicate_guard.grace", lambda _record: 0.3)
+    monkeypatch.setattr("wonda_widgets.publishing.outcome_check.grace_seconds", lambda _record: 0.3)
     post_another(wonda)
     lose(publisher, settled, wonda, after=False)
     send(publisher, "check")
@@ -517,7 +517,7 @@ def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_ask
 def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
     publisher, settled, wonda, monkeypatch
 ):
-    monkeypatch.setattr("wonda_widgets.publishing.duplicate_guard.grace", lambda _record: 0.0)
+    monkeypatch.setattr("wonda_widgets.publishing.outcome_check.grace_seconds", lambda _record: 0.0)
     post_another(wonda)
     lose(publisher, settled, wonda, after=False)
     first = publisher.media_id
@@ -546,7 +546,7 @@ def test_where_the_history_does_not_tell_the_person_is_asked(
 ):
     lose(publisher, settled, wonda, after=True)
     monkeypatch.setattr(
-        "wonda_widgets.publishing.post_history.post",
+        "wonda_widgets.publishing.post_history.parse_row",
         lambda _row: HistoryPost(),
     )
     send(publisher, "check")
@@ -609,10 +609,10 @@ def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda
 def test_a_post_that_may_be_the_same_is_said_to_be_that(publisher, settled, wonda, monkeypatch):
     from wonda_widgets.publishing import post_history
 
-    whole = post_history.post
+    whole = post_history.parse_row
     monkeypatch.setattr(
         post_history,
-        "post",
+        "parse_row",
         lambda row: whole({name: row[name] for name in ("permalink", "createdAt")}),
     )
     wonda.publish.instagram(
@@ -798,7 +798,7 @@ def test_a_journal_that_cannot_be_written_is_said_in_the_panel(panel, settled, t
     with pytest.warns(ww.JournalWarning):
         wonda.jobs.recent()
     studio = panel(ww.Studio, wonda=wonda)
-    settled(lambda: "Work goes on in memory" in studio.unfinished.trouble)
+    settled(lambda: "Work continues in memory" in studio.unfinished.trouble)
     studio.close()
     wonda.close()
 

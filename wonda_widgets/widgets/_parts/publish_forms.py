@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...publishing.limits import FEWEST_SLIDES, MOST_SLIDES
+from ...publishing.limits import MAX_SLIDES, MIN_SLIDES
 from .._shared.permissions import Permission
 from .composite import CompositePanel
 
@@ -50,8 +50,8 @@ class PublishForms(CompositePanel):
             "carousel",
             "Carousel…",
             partial(self._carousel, gallery),
-            least=FEWEST_SLIDES,
-            most=MOST_SLIDES,
+            least=MIN_SLIDES,
+            most=MAX_SLIDES,
             needs=PUBLISH,
         )
 

@@ -74,10 +74,10 @@ class Unfinished(Panel):
         if self._of is None:
             found = await jobs.unfinished()
         else:  # what has a job is followed without being asked for
-            found = [record for record in await jobs.left_by(self._of) if record.unknown]
-        self._running = [record for record in found if not record.unknown]
-        self._images = [r for r in found if r.unknown and r.kind == "inference"]
-        self._posts = [r for r in found if r.unknown and r.kind == "publish"]
+            found = [record for record in await jobs.left_by(self._of) if record.is_unknown]
+        self._running = [record for record in found if not record.is_unknown]
+        self._images = [r for r in found if r.is_unknown and r.kind == "inference"]
+        self._posts = [r for r in found if r.is_unknown and r.kind == "publish"]
         self._tell()
 
     def grant(self, permissions: Permissions) -> None:

@@ -25,8 +25,8 @@ from ...errors import (
     WondaError,
 )
 from ...jobs.job import SCHEDULED
-from ...publishing.duplicate_guard import Finding
-from ...publishing.limits import MAX_ALT_TEXT, MAX_CAPTION, check_length
+from ...publishing.limits import MAX_ALT_TEXT_LENGTH, MAX_CAPTION_LENGTH, check_text_length
+from ...publishing.outcome_check import Finding
 from ...utils import event_loop
 from . import messages
 from .job_tracking import WatchingPanel
@@ -89,7 +89,9 @@ class PostingPanel(WatchingPanel):
     posted = traitlets.Dict().tag(sync=True)
     """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``, and
     ``due`` (likewise) if it only waits for its time."""
-    limits = traitlets.Dict({"caption": MAX_CAPTION, "alt_text": MAX_ALT_TEXT}).tag(sync=True)
+    limits = traitlets.Dict({"caption": MAX_CAPTION_LENGTH, "alt_text": MAX_ALT_TEXT_LENGTH}).tag(
+        sync=True
+    )
 
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._listeners: list[Callable[[Job], object]] = []
@@ -217,7 +219,7 @@ class PostingPanel(WatchingPanel):
                 "No Instagram account is chosen.",
                 "Choose one; connect accounts in your Wonda settings, then refresh.",
             )
-        check_length("caption", chosen["caption"], MAX_CAPTION)
+        check_text_length("caption", chosen["caption"], MAX_CAPTION_LENGTH)
         own = self._wanted_post(content)
         named = {"media_id": self.media_id, "account_name": names[chosen["account"]]}
         return {**chosen, **own, **named}
@@ -323,12 +325,12 @@ class PostingPanel(WatchingPanel):
         with self.hold_sync():
             self.step = "unknown"
             # Whoever has looked twice may know better than the history.
-            self.undecided = finding.again_in is None or self._checks > 1
-            self.again_in = finding.again_in or 0.0
+            self.undecided = finding.retry_after is None or self._checks > 1
+            self.again_in = finding.retry_after or 0.0
             self.suspect = finding.permalink or ""
             self.error = {**UNKNOWN, "text": finding.message}
-        if finding.again_in is not None and self._checks <= MOST_CHECKS:
-            self._recheck = self._start(self._check_again, finding.again_in, self._unknown)
+        if finding.retry_after is not None and self._checks <= MOST_CHECKS:
+            self._recheck = self._start(self._check_again, finding.retry_after, self._unknown)
 
     async def _check_again(self, seconds: float, unknown: object) -> None:
         await asyncio.sleep(seconds)

@@ -21,7 +21,7 @@ from ...errors import OutcomeUnknownError, WondaError
 from ...imaging import decode_threads
 from ...imaging.operations import Crop, Pad, Resize
 from ...publishing import preflight
-from ...publishing.preflight import Facts, Fix, Point
+from ...publishing.preflight import CheckResult, Fix, ImageInfo
 from ...utils import event_loop
 from . import messages
 from .permissions import Permission, requires
@@ -48,7 +48,7 @@ class PostImage:
 
     media_id: str
     thumb: bytes
-    facts: Facts | None = None
+    facts: ImageInfo | None = None
     original: Callable[[], Awaitable[bytes]] | None = None
 
 
@@ -71,7 +71,7 @@ class PreflightPanel(PostingPanel):
         self._operations: tuple[Operation, ...] = ()
         self._made: dict[tuple[str, tuple[Operation, ...]], PostImage] = {}
         self._fixes: dict[str, Fix] = {}
-        self._unseen: Point | None = None
+        self._unseen: CheckResult | None = None
         super().__init__(*args, **traits)
         self.observe(
             lambda _: event_loop.call_soon(self._check_points), ["media_id", "caption", "product"]
@@ -114,7 +114,9 @@ class PreflightPanel(PostingPanel):
             preview = await decode_threads.run(looked_at, data)
         except WondaError as error:  # it can be posted all the same
             title = "The image could not be looked at."
-            self._unseen = Point(about="image", level="advice", title=title, text=error.message)
+            self._unseen = CheckResult(
+                topic="image", level="advice", title=title, text=error.message
+            )
             self._check_points()
             return
         if self.media_id == media.media_id and self._original is None:
@@ -135,7 +137,7 @@ class PreflightPanel(PostingPanel):
         points = preflight.check(facts, self.product, self.caption) if self.media_id else []
         if self._unseen and facts is None:
             points.insert(0, self._unseen)
-        every = preflight.every_fix(facts, self.product) if facts else None
+        every = preflight.combined_fix(facts, self.product) if facts else None
         can_edit = self._original is not None and self._original.original is not None
         self._fixes = {}
 
@@ -150,7 +152,7 @@ class PreflightPanel(PostingPanel):
                     "title": point.title,
                     "text": point.text,
                     "fixes": [
-                        offered(f"{point.about}.{number}", fix)
+                        offered(f"{point.topic}.{number}", fix)
                         for number, fix in enumerate(point.fixes)
                         if can_edit or fix.product
                     ],
@@ -232,7 +234,7 @@ async def edited(
         name=f"image.{made.format.lower()}",
         edit={"of": of.media_id, "operations": msgspec.to_builtins(operations)},
     )
-    facts = Facts(made.width, made.height, made.format, len(made.data))
+    facts = ImageInfo(made.width, made.height, made.format, len(made.data))
     return PostImage(media.media_id or "", thumb, facts)
 
 
@@ -249,7 +251,7 @@ def not_changed(error: WondaError) -> messages.Problem:
     }
 
 
-def _shown(key: str, fix: Fix, facts: Facts | None) -> dict[str, Any]:
+def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
     """A fix as the browser knows it; `area`: what a crop keeps or a canvas adds, in parts of 1."""
     shown: dict[str, Any] = {"key": key, "label": fix.label}
     if facts is None:
@@ -278,9 +280,9 @@ def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operatio
     )
 
 
-def facts_of(preview: Preview) -> Facts:
+def facts_of(preview: Preview) -> ImageInfo:
     """What a preview tells of its original."""
-    return Facts(preview.width, preview.height, preview.format, preview.size, preview.animated)
+    return ImageInfo(preview.width, preview.height, preview.format, preview.size, preview.animated)
 
 
 def looked_at(data: bytes) -> Preview:

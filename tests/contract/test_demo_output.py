@@ -25,6 +25,6 @@ def test_no_warning_stands_before_the_address(tmp_path):
         finally:
             running.terminate()
             running.communicate(timeout=60)
-    assert said[0].startswith("Opening ")
+    assert said[0].startswith("Serving ")
     assert "token=" in said[-1]
     assert "Warning" not in "".join(said)

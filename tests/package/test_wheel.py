@@ -26,8 +26,8 @@ with ww.Wonda.sandbox(seconds=0.01) as wonda:
     studio = ww.Studio(wonda)
     print(len(studio.prompt_form._esm) > 1000, len(studio.prompt_form._css) > 1000)
     studio.close()
-from wonda_widgets.cli import main
-print(main._working_copy("quickstart").name, main._working_copy("dashboard").name)
+from wonda_widgets.cli import demo
+print(demo.working_copy("quickstart").name, demo.working_copy("dashboard").name)
 """
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 from conftest import KEY
 
-from wonda_widgets.cli import main
+from wonda_widgets.cli import demo, main
 from wonda_widgets.journal.journal import Journal
 
 
@@ -79,14 +79,14 @@ def test_a_port_that_is_taken_is_said_to_be(capsys, served):
 
 def test_what_the_person_changed_in_the_demo_stays(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    copy = main._working_copy("quickstart")
+    copy = demo.working_copy("quickstart")
     copy.write_text("mine")
-    assert main._working_copy("quickstart").read_text() == "mine"
+    assert demo.working_copy("quickstart").read_text() == "mine"
 
 
 def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tmp_path):
     assert main.main(["forget"]) == 0
-    assert "nothing to forget" in capsys.readouterr().out
+    assert "Nothing to delete" in capsys.readouterr().out
     kept = Journal()
     kept.begin_request("https://api.example.test", "inference", b"{}").result()
     (tmp_path / "journal.db.damaged-20260101-000000").write_text("x")
@@ -107,10 +107,10 @@ def test_what_cannot_be_opened_says_why(capsys):
     import socket
 
     assert main.main(["demo", "--budget", "0"]) == 1
-    assert "add --voila" in capsys.readouterr().err
+    assert "requires --voila" in capsys.readouterr().err
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
         assert main.main(["demo", "--voila", "--port", port]) == 1
-    assert "is taken" in capsys.readouterr().err
+    assert "is in use" in capsys.readouterr().err

@@ -187,7 +187,7 @@ def test_doctor_shows_it(monkeypatch, capsys):
     main.main(["doctor"])
     said = capsys.readouterr().out
     assert "organization acme" in said
-    assert "acme (Acme Studio), which is used" in said
+    assert "acme (Acme Studio), in use" in said
     assert "set WONDA_ORG=zoo to use it" in said
     assert "club" not in said
 

@@ -98,7 +98,7 @@ def test_a_journal_without_a_place_warns(monkeypatch, variable):
         made = ww.Journal()
     assert made.path is None
     assert "WONDA_JOURNAL" in made.problem
-    assert made.written().result(5) is None
+    assert made.flush().result(5) is None
     made.close()
 
 
@@ -108,7 +108,7 @@ def test_the_rest_says_what_it_lacks():
     assert location.journal_files() == []
     assert credentials.saved_key() is None
     assert not credentials.has_marker()
-    _, trouble = credentials._tried(lambda: credentials._mark("https://api.example"))
+    _, trouble = credentials._attempt(lambda: credentials._write_marker("https://api.example"))
     assert trouble == "This user has no home folder."
     for system in ("linux", "darwin", "win32"):
         with pytest.MonkeyPatch.context() as patch:
@@ -132,7 +132,7 @@ def test_a_folder_that_may_not_be_opened_is_no_traceback(monkeypatch, tmp_path, 
     monkeypatch.setattr(Path, "glob", locked)
     monkeypatch.setattr(Path, "iterdir", locked)
     monkeypatch.delenv("WONDA_API_KEY", raising=False)
-    monkeypatch.setattr(credentials, "kept", lambda *_: None)
+    monkeypatch.setattr(credentials, "saved_key", lambda *_: None)
     assert location.journal_files() == []
     assert main.main(["doctor"]) == 0
     assert "journal.db" in capsys.readouterr().out

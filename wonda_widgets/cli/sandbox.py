@@ -1,0 +1,55 @@
+"""``wonda-widgets sandbox``: a mock API on a socket. Its first line is the base URL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from .messages import complain
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the sandbox until Ctrl+C or SIGTERM."""
+    if find_spec("uvicorn") is None:
+        return complain("uvicorn is not installed. Install it with: pip install uvicorn")
+    try:
+        asyncio.run(_serve(options))
+    except OSError as error:
+        reason = error.strerror or error
+        return complain(f"Cannot serve on {options.host} port {options.port}: {reason}.")
+    return 0
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    from ..sandbox.hosts import is_every_address  # noqa: PLC0415 - needed only now
+    from ..sandbox.server import serving  # noqa: PLC0415 - needs uvicorn
+
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # Windows has Ctrl+C only
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with serving(
+        options.host,
+        options.port,
+        names=options.allow_host,
+        key=options.key,
+        seconds=options.seconds,
+    ) as (_, base_url):
+        print(base_url, flush=True)
+        print(
+            "A sandbox: images are placeholders, nothing is published. Press Ctrl+C to stop.",
+            flush=True,
+        )
+        if is_every_address(options.host):
+            print(
+                f"Other computers reach it by this one's addresses and as {socket.gethostname()}; "
+                "--allow-host adds a name.",
+                flush=True,
+            )
+        await stop.wait()

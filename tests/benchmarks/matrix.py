@@ -63,7 +63,7 @@ def _prompts(count: int) -> list[str]:
 def _matrix(url: str, count: int, journal: Path) -> float:
     with ww.Wonda(KEY, base_url=url, journal=journal) as wonda:
         matrix = wonda.images.matrix(
-            "{what}", {"what": _prompts(count)}, "z-image", budget=100, at_once=AT_ONCE
+            "{what}", {"what": _prompts(count)}, "z-image", budget=100, max_concurrency=AT_ONCE
         )
         began = time.perf_counter()
         rows = matrix.wait()

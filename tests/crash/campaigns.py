@@ -113,7 +113,7 @@ def matrices(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
     def run(wonda: ww.Wonda) -> list[str]:
         polling.FIRST_INTERVAL = 0.05
         values = {"what": ["sandbox: fail", *(f"matrix {number}" for number in range(40))]}
-        matrix = wonda.images.matrix("{what}", values, "z-image", at_once=8)
+        matrix = wonda.images.matrix("{what}", values, "z-image", max_concurrency=8)
         return [row["status"] for row in matrix.wait()]
 
     return {"ended": [Counter(each) for each in both(client, run, wonda)]}

@@ -194,7 +194,7 @@ class AsyncImages:
         params: Mapping[str, Any] | None = None,
         *,
         budget: float | None = None,
-        at_once: int = 4,
+        max_concurrency: int = 4,
         attachment_media_ids: Sequence[str] = (),
         resume: bool = True,
         allow_unchecked: bool = False,
@@ -213,7 +213,7 @@ class AsyncImages:
             one of them goes without it.
         budget : float, optional
             US dollars; a plan that costs more is not begun.
-        at_once : int
+        max_concurrency : int
             How many jobs run at a time, at most 32.
         attachment_media_ids : sequence of str, optional
             Reference images of every image, in order.
@@ -251,7 +251,7 @@ class AsyncImages:
                 values or {},
                 models,
                 params or {},
-                known=offered,
+                available=offered,
                 attachments=attachment_media_ids,
             )
 
@@ -260,7 +260,7 @@ class AsyncImages:
             plan,
             self._price,
             budget=budget,
-            at_once=at_once,
+            max_concurrency=max_concurrency,
             resume=resume,
             allow_unchecked=allow_unchecked,
         )
@@ -285,7 +285,7 @@ class AsyncImages:
                 asked = msgspec.json.decode(batch.plan, type=MatrixRequest)
                 matrix = await self.matrix(**msgspec.structs.asdict(asked)).prepare()
                 # It may have become another one: the service takes other parameters now.
-                if matrix.is_of(batch) and matrix.begun < len(matrix.plan):
+                if matrix.matches(batch) and matrix.already_requested < len(matrix.plan):
                     found.append(matrix)
         return found
 

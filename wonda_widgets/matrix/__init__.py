@@ -1,1 +1,1 @@
-"""Many variations of a prompt: planned, priced, and each made once."""
+"""Many variations of a prompt: plan them, check their price, make each once, resume the rest."""

@@ -1,4 +1,4 @@
-"""A cell of a matrix, and what became of it; sums over many of them."""
+"""A cell of a matrix with its outcome, and totals over many cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ..errors import InvalidInputError
 from ..journal.images import flat_row, spreadsheet_row
+from ..utils import plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,40 +23,40 @@ if TYPE_CHECKING:
 
 CellState = Literal["waiting", "running", "succeeded", "failed", "lost", "unknown"]
 
-#: In these nothing more happens by itself.
-SETTLED = frozenset({"succeeded", "failed", "lost", "unknown"})
+#: States that only a person changes.
+SETTLED_STATES = frozenset({"succeeded", "failed", "lost", "unknown"})
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan costs.
+    """The price of a plan.
 
     Attributes
     ----------
     usd : float or None
-        US dollars; None if the service gives no price for some of it.
+        US dollars; None if the service gives no price for part of it.
     credits : float or None
-    each : list of tuple
-        For each price: US dollars and credits of one image (None where the service gives
-        none) and how many there are.
+    breakdown : list of tuple
+        For each price of an image: US dollars, credits (None if the service gives none), and the
+        number of images.
     unpriced : list of str
         Models without a price.
     """
 
     usd: float | None
     credits: float | None
-    each: list[tuple[float | None, float | None, int]]
+    breakdown: list[tuple[float | None, float | None, int]]
     unpriced: list[str]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a matrix is.
+    """The progress of a matrix.
 
     Attributes
     ----------
     total, succeeded, failed, running, waiting, unknown : int
-        Numbers of cells. `unknown` ones may have been made: nobody read the answer.
-    left : float or None
-        Estimated seconds, once there is history to say so.
+        Numbers of cells. The images of `unknown` cells may have been made: no response was read.
+    seconds_left : float or None
+        An estimate; None without enough earlier jobs.
     """
 
     total: int
@@ -63,7 +65,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     waiting: int
     unknown: int
-    left: float | None
+    seconds_left: float | None
 
     def __str__(self) -> str:
         parts = [f"{self.succeeded} of {self.total}"]
@@ -71,53 +73,53 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(f"{self.failed} failed")
         if self.unknown:
             parts.append(f"{self.unknown} unknown")
-        if self.left is not None and self.left > 0:
-            parts.append(f"{about(self.left)} left, estimated")
+        if self.seconds_left is not None and self.seconds_left > 0:
+            parts.append(f"{approximate_duration(self.seconds_left)} left, estimated")
         return ", ".join(parts)
 
 
-def about(seconds: float) -> str:
-    """A length of time as one speaks of it: ``"about 2 min"``."""
-    if seconds < 55:  # noqa: PLR2004 - then one says a minute
+def approximate_duration(seconds: float) -> str:
+    """Return a rounded duration, such as ``"about 2 min"``."""
+    if seconds < 55:  # noqa: PLR2004 - from here on, it rounds to a minute
         return f"about {max(5, round(seconds / 5) * 5)} s"
     return f"about {round(seconds / 60)} min"
 
 
 class CellResult:
-    """A cell and what became of it.
+    """A cell and its outcome.
 
     Attributes
     ----------
     cell : Cell
     state : str
-        ``"waiting"``, ``"running"``, ``"succeeded"``, ``"failed"``, ``"lost"`` (it is not
-        known how its job goes on) or ``"unknown"`` (it may have been made; nobody read the
-        answer).
+        ``"waiting"``, ``"running"``, ``"succeeded"``, ``"failed"``, ``"lost"`` (its job can no
+        longer be followed) or ``"unknown"`` (it may have been made; no response was read).
     job : Job or None
-    image : Image or None
+    image : GeneratedImage or None
     error : WondaError or None
     price : Estimate or None
-    digest : str
-        Of what it asks for, see `idempotency.fingerprint`.
-    before : str
-        The same as versions before made it.
-    name, also : str, tuple of str
-        What its request is called in the journal, and what else it may be called there; known
-        when its batch is.
-    begun : bool
-        Whether an earlier kernel had asked for it.
-    again : bool
-        Whether a person wants it again, although it was made and failed.
+    fingerprint : str
+        Equal for equal requests, see `idempotency.fingerprint`.
+    former_fingerprint : str
+        The fingerprint that earlier versions computed; empty if they could not send the request.
+    dedupe_key, former_keys : str, tuple of str
+        The keys of its request in the journal; empty before its plan is saved.
+    already_requested : bool
+        Whether an earlier kernel requested it.
+    is_retry : bool
+        Whether a person wants it made again after it failed.
+    unwatch : callable
+        Stops watching the job.
     """
 
-    def __init__(self, cell: Cell, digest: str, before: str = "") -> None:
+    def __init__(self, cell: Cell, fingerprint: str, former_fingerprint: str = "") -> None:
         self.cell = cell
-        self.digest = digest
-        self.before = before
-        self.name = ""
-        self.also: tuple[str, ...] = ()
-        self.begun = False
-        self.again = False
+        self.fingerprint = fingerprint
+        self.former_fingerprint = former_fingerprint
+        self.dedupe_key = ""
+        self.former_keys: tuple[str, ...] = ()
+        self.already_requested = False
+        self.is_retry = False
         self.state: CellState = "waiting"
         self.job: Job | None = None
         self.image: GeneratedImage | None = None
@@ -125,10 +127,15 @@ class CellResult:
         self.price: Estimate | None = None
         self.unwatch: Callable[[], None] = lambda: None
 
+    @property
+    def usd(self) -> float:
+        """Its price in US dollars; 0 if not known."""
+        return (self.price and self.price.usd) or 0.0
+
     def row(self) -> dict[str, Any]:
-        """What became of it, as one flat row that a spreadsheet takes; see `GeneratedImage.row`."""
+        """Return cell and outcome as one flat row; see `GeneratedImage.row`."""
         cell, media = self.cell, self.image.media if self.image else None
-        facts = {
+        outcome = {
             "status": self.state,
             "media_id": media.media_id if media else None,
             "url": media.url if media else None,
@@ -140,19 +147,85 @@ class CellResult:
             "error": self.error.message if self.error else None,
         }
         first = {"index": cell.index, "prompt": cell.prompt, "model": cell.model}
-        return spreadsheet_row(flat_row(first, (*cell.values.items(), *cell.params.items()), facts))
+        varied = (*cell.values.items(), *cell.params.items())
+        return spreadsheet_row(flat_row(first, varied, outcome))
 
 
-def total_price(made: list[CellResult]) -> Price:
-    """Add up the prices of some cells."""
-    usd = [each.price.usd if each.price else None for each in made]
-    credit_counts = [each.price.estimated_credits if each.price else None for each in made]
-    each = Counter(zip(usd, credit_counts, strict=True))
+def total_price(cells: list[CellResult]) -> Price:
+    """Add up the prices of cells."""
+    usd = [each.price.usd if each.price else None for each in cells]
+    credit_counts = [each.price.estimated_credits if each.price else None for each in cells]
+    breakdown = Counter(zip(usd, credit_counts, strict=True))
     return Price(
-        usd=None if None in usd else math.fsum(some for some in usd if some is not None),
-        credits=None
-        if None in credit_counts
-        else math.fsum(some for some in credit_counts if some is not None),
-        each=[(dollars, credit, count) for (dollars, credit), count in each.items()],
-        unpriced=sorted({some.cell.model for some in made if some.price is None}),
+        usd=_sum_or_none(usd),
+        credits=_sum_or_none(credit_counts),
+        breakdown=[(dollars, credit, count) for (dollars, credit), count in breakdown.items()],
+        unpriced=sorted({each.cell.model for each in cells if each.price is None}),
     )
+
+
+def _sum_or_none(values: list[float | None]) -> float | None:
+    """Add up values; None if one is not known."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if len(known) == len(values) else None
+
+
+class SpendingLimit:
+    """The budget of one matrix, and what the matrix has spent of it.
+
+    Attributes
+    ----------
+    usd : float or None
+        US dollars; None for no limit.
+    spent : float
+        US dollars, at most: a failed job may not have been charged.
+    """
+
+    def __init__(self, usd: float | None) -> None:
+        self.usd = usd
+        self.spent = 0.0
+
+    def check(self, cells: list[CellResult]) -> None:
+        """Refuse to make cells that exceed the rest of the budget.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        if self.usd is None or not cells:
+            return
+        price = total_price(cells)
+        if price.usd is None:
+            raise InvalidInputError(
+                "budget",
+                f"The service gives no price for {', '.join(price.unpriced)}, so the cost cannot "
+                "be compared with the budget.",
+                "Remove the model, or run without a budget.",
+            )
+        # A sum of prices has rounding errors.
+        if self.spent + price.usd > self.usd + 1e-9:
+            images = "1 image costs" if len(cells) == 1 else f"{len(cells)} images cost"
+            spent = f", after up to ${self.spent:.2f} already spent" if self.spent else ""
+            raise InvalidInputError(
+                "budget",
+                f"{images} about ${price.usd:.2f}{spent}; the budget is ${self.usd:.2f}.",
+                "Use fewer values or raise the budget.",
+            )
+
+
+def checked_budget(budget: Any) -> float | None:
+    """Check a budget in US dollars; None means no budget.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if budget is None:
+        return None
+    budget = plain_values.to_plain(budget)
+    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    if not is_number or not 0 < budget < math.inf:
+        raise InvalidInputError(
+            "budget", "The budget of a plan is a number of US dollars above 0, such as 2.50."
+        )
+    return float(budget)

@@ -1,8 +1,8 @@
-"""What a matrix will make, before anything is made: pure functions.
+"""Expand a template with its values, models and parameters into a plan, without side effects.
 
-    template, values, models, params ──> `planned` ──> Plan: one Cell an image
+    template, values, models, params ──> `make_plan` ──> Plan: one Cell for each image
 
-Everything that can be known to be wrong is said here, so that nothing is spent on it.
+Every mistake that can be detected is reported here, before anything is spent.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from ..models import ImageModel
 
-MOST = 1_000  # images
+MAX_IMAGES = 1_000
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_NAME = re.compile(r"\w[\w -]*")
+_PLACEHOLDER_NAME = re.compile(r"\w[\w -]*")
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Cell(msgspec.Struct, frozen=True):
     index : int
     prompt, model : str
     params : dict
-        By the API's names.
+        With the API's names.
     values : dict
         Each placeholder's value.
     """
@@ -49,7 +49,10 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `wonda.images.matrix` was given; a `Plan` can be made of it again."""
+    """The arguments of `wonda.images.matrix`, from which a `Plan` can be made again.
+
+    The journal stores it as JSON, so its fields keep their names.
+    """
 
     template: str
     values: dict[str, list[str]]
@@ -59,7 +62,7 @@ class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What will be made.
+    """The images to make.
 
     Attributes
     ----------
@@ -73,7 +76,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     attachments : list of str
         Media ids of reference images, for every cell.
     notes : list of str
-        What a person should know, as sentences.
+        Sentences about images that are left out.
     """
 
     cells: list[Cell]
@@ -88,8 +91,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.cells)
 
     @property
-    def asked(self) -> MatrixRequest:
-        """What it was made of."""
+    def request(self) -> MatrixRequest:
+        """The arguments from which it was made."""
         return MatrixRequest(
             template=self.template,
             values=self.values,
@@ -100,30 +103,33 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def placeholders(template: str) -> list[str]:
-    """The names in ``{braces}``, in their order; ``{{`` and ``}}`` are braces themselves.
+    """Return the names in ``{braces}`` in order; ``{{`` and ``}}`` are literal braces.
 
     Raises
     ------
     InvalidInputError
-        If a brace stands alone or what is in braces is no name.
+        If a brace is unmatched, or the text in braces is not a name.
     """
-    found = []
+    names = []
     for match in _BRACES.finditer(template):
         name = match.group(1)
         if match.group() in {"{{", "}}"}:
             continue
-        if name is None or not _NAME.fullmatch(name.strip()):
+        if name is None or not _PLACEHOLDER_NAME.fullmatch(name.strip()):
+            found = match.group()[:40]
             raise InvalidInputError(
                 "template",
-                f"“{match.group()[:40]}” in the template is no placeholder.",
-                "Write {subject} for something that varies, and {{ or }} for a brace.",
+                f"Unmatched “{found}” in the template."
+                if name is None
+                else f"“{found}” in the template is not a placeholder.",
+                "Write {subject} for a variable part, and {{ or }} for a brace.",
             )
-        found.append(name.strip())
-    return list(dict.fromkeys(found))
+        names.append(name.strip())
+    return list(dict.fromkeys(names))
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with a value for each placeholder."""
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """Replace each placeholder of a template with its value."""
 
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
@@ -138,66 +144,71 @@ def make_plan(
     models: Any,
     params: Mapping[str, Any],
     *,
-    known: Iterable[ImageModel],
+    available: Iterable[ImageModel],
     attachments: Sequence[str] = (),
 ) -> Plan:
-    """Every combination, as a plan; the first placeholder varies slowest.
+    """Make a plan of every combination; the first placeholder varies slowest.
 
-    A parameter that one of several models does not take is left out for that model.
+    A parameter that some of the models do not take is left out for them.
+
+    Parameters
+    ----------
+    template : str
+    values : dict
+        Each placeholder's values.
+    models : str or list of str
+    params : dict
+        Each parameter's value or values.
+    available : iterable of ImageModel
+        The models that the service offers.
+    attachments : sequence of str
+        Media ids of reference images.
 
     Raises
     ------
     InvalidInputError
-        If something is missing, there twice, or not offered; its `field` says where.
+        If something is missing, duplicated or not offered; its `field` says where.
     """
     if not isinstance(template, str) or not template.strip():
         raise InvalidInputError("template", "The prompt template is empty.", "Describe an image.")
-    varied = _varied(template, values)
-    offered = {model.key: model for model in known}
-    chosen = _models(models, offered)
-    settings = {name: _listed(f"params.{name}", name, given) for name, given in params.items()}
-    fields = {
-        key: {f.name: f for f in parameters.form_fields(offered[key].params)} for key in chosen
+    placeholder_values = _placeholder_values(template, values)
+    offered = {model.key: model for model in available}
+    chosen = _chosen_models(models, offered)
+    settings = {
+        name: _distinct_values(f"params.{name}", name, given) for name, given in params.items()
     }
-    _check_settings(settings, chosen, offered, fields)
+    _check_settings(settings, chosen, offered)
+    _check_size([chosen, *placeholder_values.values(), *settings.values()])
 
-    count = len(chosen)
-    for some in (*varied.values(), *settings.values()):
-        count *= len(some)
-        if count > MOST:
-            raise InvalidInputError(
-                "values",
-                f"This plan has more than {MOST:,} images.",
-                "Take fewer values, or make it in parts.",
-            )
     cells: dict[Any, Cell] = {}
-    merged = 0
-    for combination in itertools.product(*varied.values()):
-        of = dict(zip(varied, combination, strict=True))
-        prompt = filled(template, of)
+    duplicates = 0
+    for combination in itertools.product(*placeholder_values.values()):
+        cell_values = dict(zip(placeholder_values, combination, strict=True))
+        prompt = fill_template(template, cell_values)
         for model, setting in itertools.product(chosen, itertools.product(*settings.values())):
-            takes = {
+            cell_params = {
                 name: value
                 for name, value in zip(settings, setting, strict=True)
                 if _takes(offered[model], name)
             }
-            # What is asked for counts: the same image is never paid for twice.
-            alike = (prompt, model, msgspec.json.encode(takes))
-            merged += alike in cells and cells[alike].values != of
-            cells.setdefault(alike, Cell(len(cells), prompt, model, takes, of))
+            # Cells with the same request become one, so that no image is paid for twice.
+            request = (prompt, model, msgspec.json.encode(cell_params))
+            duplicates += request in cells and cells[request].values != cell_values
+            cell = Cell(len(cells), prompt, model, cell_params, cell_values)
+            cells.setdefault(request, cell)
     return Plan(
         cells=list(cells.values()),
         template=template,
-        values=varied,
+        values=placeholder_values,
         models=chosen,
         params=settings,
-        attachments=elements("attachment_media_ids", "The list of references", attachments),
-        notes=[*_notes(settings, chosen, offered), *_merged(merged)],
+        attachments=as_list("attachment_media_ids", "The list of references", attachments),
+        notes=[*_notes(settings, chosen, offered), *_duplicates_note(duplicates)],
     )
 
 
 def check_names(template: str, values: Iterable[str]) -> None:
-    """See that a template has a placeholder for each name of some values.
+    """Check that a template has a placeholder for each name.
 
     Raises
     ------
@@ -206,36 +217,67 @@ def check_names(template: str, values: Iterable[str]) -> None:
     names = placeholders(template)
     for name in values:
         if name not in names:
-            meant = suggestions.did_you_mean(name, names)
+            suggestion = suggestions.did_you_mean(name, names)
             raise InvalidInputError(
                 f"values.{name}",
                 f"There is no {{{name}}} in the template.",
-                meant or f"Write {{{name}}} where its values belong, or take them away.",
+                suggestion or f"Write {{{name}}} in the template, or remove its values.",
             )
 
 
-def _varied(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Each placeholder's values, checked."""
+def as_list(field: str, name: str, given: Any) -> list[Any]:
+    """Convert one value, a list, an array or a column into a list of plain Python values.
+
+    None is a valid element: it leaves a parameter to the service.
+
+    Parameters
+    ----------
+    field, name : str
+        The argument, for the error's `field` and its message.
+    given : Any
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not iterable, or an element is missing, such as not-a-number.
+    """
+    given = plain_values.to_plain(given)
+    if given is None or (isinstance(given, str) and not given):
+        return []
+    if isinstance(given, str | int | float) or plain_values.is_missing(given):
+        given = [given]
+    try:
+        elements = [plain_values.to_plain(value) for value in given]
+    except TypeError:
+        raise InvalidInputError(field, f"{name} takes a list of values, not {given!r}.") from None
+    for number, value in enumerate(elements, 1):
+        if value is not None and plain_values.is_missing(value):
+            raise InvalidInputError(
+                field, f"Value {number} of {name} is empty ({value}).", "Fill it in or remove it."
+            )
+    return elements
+
+
+def _placeholder_values(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return each placeholder's values as texts, checked."""
     check_names(template, values)
-    names = placeholders(template)
-    varied = {}
-    for name in names:
-        listed = _listed(f"values.{name}", f"{{{name}}}", values.get(name))
-        given = [str(value) for value in listed]
-        for number, value in enumerate(given, 1):
-            if listed[number - 1] is None or not value.strip():
+    checked = {}
+    for name in placeholders(template):
+        field, label = f"values.{name}", f"{{{name}}}"
+        given = _distinct_values(field, label, values.get(name))
+        texts = [str(value) for value in given]
+        for number, (value, text) in enumerate(zip(given, texts, strict=True), 1):
+            if value is None or not text.strip():
                 raise InvalidInputError(
-                    f"values.{name}",
-                    f"Value {number} of {{{name}}} is empty.",
-                    "Fill it in or take it out.",
+                    field, f"Value {number} of {label} is empty.", "Fill it in or remove it."
                 )
-        _no_doubles(f"values.{name}", f"{{{name}}}", given)
-        varied[name] = given
-    return varied
+        _refuse_duplicates(field, label, texts)
+        checked[name] = texts
+    return checked
 
 
-def _models(models: Any, offered: Mapping[str, ImageModel]) -> list[str]:
-    chosen = [str(model) for model in _listed("models", "The model", models)]
+def _chosen_models(models: Any, offered: Mapping[str, ImageModel]) -> list[str]:
+    chosen = [str(model) for model in _distinct_values("models", "The model", models)]
     for model in chosen:
         if model not in offered:
             raise InvalidInputError(
@@ -244,94 +286,81 @@ def _models(models: Any, offered: Mapping[str, ImageModel]) -> list[str]:
     return chosen
 
 
-def _listed(field: str, name: str, given: Any) -> list[Any]:
-    """One value or several, as a list that has some and none twice."""
-    listed = elements(field, name, given)
-    if not listed:
+def _distinct_values(field: str, name: str, given: Any) -> list[Any]:
+    """Return one or more values as a list without duplicates."""
+    elements = as_list(field, name, given)
+    if not elements:
         raise InvalidInputError(field, f"{name} has no values.", "Add one or more.")
-    _no_doubles(field, name, listed)
-    return listed
+    _refuse_duplicates(field, name, elements)
+    return elements
 
 
-def elements(field: str, name: str, given: Any) -> list[Any]:
-    """One value or several, of a list, an array or a column, as a list of plain Python.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is none to go through, or one stands for nothing, as not-a-number does; the
-        message says which. None is taken: a parameter may be left to the service.
-    """
-    given = plain_values.to_plain(given)
-    if given is None or (isinstance(given, str) and not given):
-        return []
-    if isinstance(given, str | int | float) or plain_values.is_missing(given):
-        given = [given]
-    try:
-        listed = [plain_values.to_plain(value) for value in given]
-    except TypeError:
-        raise InvalidInputError(field, f"{name} takes a list of values, not {given!r}.") from None
-    for number, value in enumerate(listed, 1):
-        if value is not None and plain_values.is_missing(value):
-            raise InvalidInputError(
-                field, f"Value {number} of {name} is empty ({value}).", "Fill it in or take it out."
-            )
-    return listed
-
-
-def _no_doubles(field: str, name: str, listed: list[Any]) -> None:
+def _refuse_duplicates(field: str, name: str, elements: list[Any]) -> None:
     seen: list[tuple[bool, Any]] = []
-    for value in listed:
-        # 1 and 1.0 ask for the same; True does not.
-        if (isinstance(value, bool), value) in seen:
+    for value in elements:
+        key = (isinstance(value, bool), value)  # 1 and 1.0 make the same request; True does not
+        if key in seen:
             raise InvalidInputError(
                 field, f"{name} has “{value}” twice.", "The same image would be paid for twice."
             )
-        seen.append((isinstance(value, bool), value))
-
-
-def _takes(model: ImageModel, name: str) -> bool:
-    """Whether a model takes a parameter; of one that does not say, presumably."""
-    properties = model.params.get("properties")
-    return not isinstance(properties, dict) or not properties or name in properties
+        seen.append(key)
 
 
 def _check_settings(
-    settings: Mapping[str, list[Any]],
-    chosen: Sequence[str],
-    offered: Mapping[str, ImageModel],
-    fields: Mapping[str, Mapping[str, parameters.Field]],
+    settings: Mapping[str, list[Any]], chosen: Sequence[str], offered: Mapping[str, ImageModel]
 ) -> None:
-    for name, some in settings.items():
+    fields = {
+        key: {f.name: f for f in parameters.form_fields(offered[key].params)} for key in chosen
+    }
+    for name, values in settings.items():
         if not any(_takes(offered[key], name) for key in chosen):
             raise InvalidInputError(
                 f"params.{name}",
-                f"{_enumerated([offered[key].name for key in chosen])} takes no {name!r}.",
+                f"{_enumerate([offered[key].name for key in chosen])} takes no {name!r}.",
             )
-        for key, value in itertools.product(chosen, some):
+        for key, value in itertools.product(chosen, values):
             field = fields[key].get(name)
             problem = field and parameters.validation_message(field, value)
             if problem:
                 raise InvalidInputError(f"params.{name}", f"{offered[key].name}: {problem}")
 
 
+def _check_size(factors: list[list[Any]]) -> None:
+    count = 1
+    for factor in factors:
+        count *= len(factor)
+    if count > MAX_IMAGES:
+        raise InvalidInputError(
+            "values",
+            f"This plan has more than {MAX_IMAGES:,} images.",
+            "Use fewer values, or split the plan.",
+        )
+
+
+def _takes(model: ImageModel, name: str) -> bool:
+    """Return whether a model takes a parameter; True if it does not list its parameters."""
+    properties = model.params.get("properties")
+    return not isinstance(properties, dict) or not properties or name in properties
+
+
 def _notes(
     settings: Mapping[str, list[Any]], chosen: Sequence[str], offered: Mapping[str, ImageModel]
 ) -> list[str]:
     notes = []
-    for name, some in settings.items():
+    for name, values in settings.items():
         without = [offered[key].name for key in chosen if not _takes(offered[key], name)]
-        if without and len(some) > 1:
+        if without and len(values) > 1:
             label = parameters.humanize(name).lower()
-            notes.append(f"{_enumerated(without)} has no {label}, so it is made once for all.")
+            notes.append(f"{_enumerate(without)} has no {label}, so it is made once for all.")
     return notes
 
 
-def _merged(count: int) -> list[str]:
+def _duplicates_note(count: int) -> list[str]:
     if not count:
         return []
-    return [f"{count} more would ask for the same as another one, so they are not made."]
+    noun, verb = ("combination", "repeats") if count == 1 else ("combinations", "repeat")
+    return [f"{count} more {noun} {verb} another image’s request and will not be made."]
 
 
-def _enumerated(names: list[str]) -> str:
+def _enumerate(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

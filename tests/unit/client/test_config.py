@@ -144,10 +144,10 @@ DATA = {
     "Organization": models.Organization(slug="acme", name="Acme", seat_plan_code="WONDA"),
     "Cell": CELL,
     "Plan": PLAN,
-    "Asked": PLAN.asked,
+    "Asked": PLAN.request,
     "Price": cells.total_price([cells.CellResult(CELL, "d")]),
     "Progress": cells.Progress(
-        total=1, succeeded=1, failed=0, running=0, waiting=0, unknown=0, left=None
+        total=1, succeeded=1, failed=0, running=0, waiting=0, unknown=0, seconds_left=None
     ),
     "Image": IMAGE,
     "Marks": images.Marks(favourite=True, note="n"),

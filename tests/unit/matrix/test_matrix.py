@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets.matrix.cells import about
+from wonda_widgets.matrix.cells import approximate_duration
 from wonda_widgets.utils import event_loop
 
 TEMPLATE = "A {subject} over the ocean, {light}"
@@ -60,7 +60,7 @@ def test_the_plan_and_its_price_are_there_before_anything_is_made(wonda):
     assert len(planned.plan) == 12
     assert planned.price.usd == pytest.approx(6 * 0.04 + 6 * 0.08)
     assert planned.price.credits == 6 * 40 + 6 * 80
-    assert planned.price.each == [(0.04, 40, 6), (0.08, 80, 6)]
+    assert planned.price.breakdown == [(0.04, 40, 6), (0.08, 80, 6)]
     assert len(asked) == 2, "one call a distinct price"
     matrix(wonda, params={"resolution": ["1K", "2K"]})
     assert len(asked) == 2, "and none again"
@@ -83,7 +83,7 @@ def test_it_makes_each_and_gives_rows_as_they_end(wonda):
 
 def test_never_more_at_once_than_was_said(wonda):
     most = 0
-    planned = matrix(wonda, at_once=2)
+    planned = matrix(wonda, max_concurrency=2)
 
     def look(_):
         nonlocal most
@@ -161,7 +161,7 @@ def test_a_refused_one_is_a_failed_one(wonda, monkeypatch):
 def test_without_credits_the_rest_waits_and_goes_on_later(wonda):
     sandbox = sandbox_of(wonda)
     sandbox.store.credits = 80
-    planned = matrix(wonda, at_once=1)
+    planned = matrix(wonda, max_concurrency=1)
     with pytest.raises(ww.PaymentRequiredError):
         planned.wait()
     assert (planned.progress.succeeded, planned.progress.waiting) == (2, 4)
@@ -173,7 +173,7 @@ def test_without_credits_the_rest_waits_and_goes_on_later(wonda):
 
 
 def test_leaving_the_loop_begins_no_more(wonda, settled):
-    planned = matrix(wonda, at_once=1)
+    planned = matrix(wonda, max_concurrency=1)
     for _ in planned:
         break
     settled(lambda: planned.progress.running == 0)
@@ -184,7 +184,7 @@ def test_leaving_the_loop_begins_no_more(wonda, settled):
 
 
 def test_stop_and_go_on(wonda, settled):
-    planned = matrix(wonda, at_once=2)
+    planned = matrix(wonda, max_concurrency=2)
     planned.start()
     settled(lambda: planned.progress.succeeded >= 2)
     planned.stop()
@@ -245,15 +245,15 @@ def test_stop_right_after_retry_makes_nothing_again(wonda, settled):
 
 
 def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
-    first = matrix(wonda, at_once=1)
+    first = matrix(wonda, max_concurrency=1)
     first.start()
     settled(lambda: first.progress.succeeded >= 2)
     first.stop()
     settled(lambda: first.progress.running == 0)
     [left] = wonda.images.unfinished()
     again = matrix(wonda, values={**VALUES, "subject": ["storm", "sunset"]}, budget=0.17)
-    assert again.begun == first.progress.succeeded
-    assert again.price.usd == pytest.approx(0.04 * (6 - again.begun))
+    assert again.already_requested == first.progress.succeeded
+    assert again.price.usd == pytest.approx(0.04 * (6 - again.already_requested))
     assert left.plan.template == TEMPLATE
     wonda.history.mark(first.images[0], rating=5)
     again.wait()
@@ -265,14 +265,14 @@ def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
 
 def test_what_runs_is_not_left(settled):
     with ww.Wonda.sandbox(seconds=60) as slow:
-        planned = matrix(slow, at_once=1)
+        planned = matrix(slow, max_concurrency=1)
         planned.start()
         settled(lambda: made_at_the_service(slow))
         assert slow.images.unfinished() == []
 
 
 def test_other_words_for_the_person_make_no_other_plan(wonda, settled, monkeypatch):
-    first = matrix(wonda, at_once=1)
+    first = matrix(wonda, max_concurrency=1)
     first.start()
     settled(lambda: first.progress.succeeded >= 1)
     first.stop()
@@ -303,7 +303,7 @@ def test_a_plan_is_kept_as_it_was_written_and_without_the_key(wonda, tmp_path):
 
 
 def test_the_same_plan_that_was_left_goes_on_and_makes_nothing_twice(wonda, settled):
-    first = matrix(wonda, at_once=2)
+    first = matrix(wonda, max_concurrency=2)
     first.start()
     settled(lambda: first.progress.succeeded >= 2)
     first.stop()
@@ -320,7 +320,7 @@ def test_the_same_plan_that_was_left_goes_on_and_makes_nothing_twice(wonda, sett
 
 
 def test_another_plan_or_a_wish_for_a_new_one_goes_on_with_nothing(wonda, settled):
-    first = matrix(wonda, at_once=1)
+    first = matrix(wonda, max_concurrency=1)
     first.start()
     settled(lambda: first.progress.succeeded >= 1)
     first.stop()
@@ -344,7 +344,7 @@ def test_two_at_once_on_one_plan_make_each_once(wonda):
 
 def test_two_at_once_on_one_plan_ask_for_a_failed_one_once(tmp_path, quick_polls, monkeypatch):  # noqa: ARG001
     # Each looks again at what the other one is sending when that has failed already.
-    monkeypatch.setattr("wonda_widgets.matrix.matrix.RECHECK_SECONDS", 0.5)
+    monkeypatch.setattr("wonda_widgets.matrix.runner.RECHECK_SECONDS", 0.5)
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
         values = {"what": ["fail", "cancel", "no media"]}
         both = [matrix(wonda, "sandbox: {what}", values) for _ in range(2)]
@@ -361,7 +361,7 @@ def test_two_at_once_on_one_plan_ask_for_a_failed_one_once(tmp_path, quick_polls
 @pytest.mark.parametrize("after", [True, False])
 def test_a_lost_answer_is_unknown_until_a_person_says_so(wonda, after, settled):
     wonda.faults.add("POST", "/image/generate", "drop", after=after)
-    planned = matrix(wonda, at_once=1)
+    planned = matrix(wonda, max_concurrency=1)
     rows = planned.wait()
     [unknown] = [row for row in rows if row["status"] == "unknown"]
     assert str(planned.progress) == "5 of 6, 1 unknown"
@@ -385,7 +385,7 @@ def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
 
 def test_what_was_refused_was_not_charged_and_the_budget_can_be_raised(wonda, settled):
     wonda.faults.add("POST", "/image/generate", 400)
-    planned = matrix(wonda, budget=0.24, at_once=1)
+    planned = matrix(wonda, budget=0.24, max_concurrency=1)
     planned.wait()
     assert planned.progress.failed == 1
     planned.retry_failed()
@@ -411,7 +411,7 @@ def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
 
 
 def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
-    planned = matrix(wonda, budget=1, at_once=1)
+    planned = matrix(wonda, budget=1, max_concurrency=1)
     begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
     planned.budget = 0.05
@@ -421,10 +421,10 @@ def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
 
 
 def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled):
-    first = matrix(wonda, at_once=1)
+    first = matrix(wonda, max_concurrency=1)
     begin_and_stop(settled, first)
     second = matrix(wonda, budget=0.21)
-    assert second.begun
+    assert second.already_requested
     first.wait()
     with pytest.raises(ww.InvalidInputError, match=r"6 images cost about \$0.24"):
         second.wait()
@@ -433,7 +433,7 @@ def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled
 
 
 def test_retry_after_stop_makes_those_alone(wonda, settled):
-    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "a", "b", "c"]}, at_once=1)
+    planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "a", "b", "c"]}, max_concurrency=1)
     begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
     planned.retry_failed()
@@ -448,11 +448,11 @@ def test_retry_after_stop_makes_those_alone(wonda, settled):
 
 def test_what_runs_when_it_is_taken_up_and_stopped_comes_to_its_end(tmp_path, settled, quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.3, journal=tmp_path / "j.db") as wonda:
-        first = matrix(wonda, at_once=6)
+        first = matrix(wonda, max_concurrency=6)
         first.start()
         settled(lambda: len(made_at_the_service(wonda)) == 6)
         first.stop()
-        second = matrix(wonda, at_once=1)
+        second = matrix(wonda, max_concurrency=1)
         second.start()
         settled(lambda: second.resumed and second.progress.running)
         second.stop()
@@ -475,7 +475,7 @@ def test_two_who_want_one_without_an_image_again_pay_for_one(wonda, settled):
 
 
 def test_a_plan_that_cannot_be_read_or_has_become_another_is_not_offered(wonda, settled):
-    first = matrix(wonda, at_once=1)
+    first = matrix(wonda, max_concurrency=1)
     begin_and_stop(settled, first)
     database = wonda._async._core.journal._database
 
@@ -514,7 +514,7 @@ def test_a_listener_that_fails_halts_nothing(wonda, caplog):
 
 def test_what_a_closed_client_did_not_send_waits(settled):
     wonda = ww.Wonda.sandbox(seconds=60)
-    planned = matrix(wonda, at_once=1)
+    planned = matrix(wonda, max_concurrency=1)
     planned.start()
     settled(lambda: made_at_the_service(wonda))
     wonda.close()
@@ -526,11 +526,13 @@ def test_what_a_closed_client_did_not_send_waits(settled):
 def test_time_left_once_there_is_history(wonda):
     said = []
     planned = matrix(wonda, values={"subject": ["a", "b", "c", "d"], "light": ["e", "f", "g"]})
-    planned.watch(lambda _: said.append((planned.progress.succeeded, planned.progress.left)))
+    planned.watch(
+        lambda _: said.append((planned.progress.succeeded, planned.progress.seconds_left))
+    )
     planned.wait()
     assert all(left is None for done, left in said if done < 4)
     assert any(left is not None for done, left in said if 6 < done < 12)
-    assert planned.progress.left is None
+    assert planned.progress.seconds_left is None
 
 
 @pytest.mark.parametrize(
@@ -538,7 +540,7 @@ def test_time_left_once_there_is_history(wonda):
     [(1, "about 5 s"), (33, "about 35 s"), (58, "about 1 min"), (140, "about 2 min")],
 )
 def test_a_length_of_time_as_one_says_it(seconds, text):
-    assert about(seconds) == text
+    assert approximate_duration(seconds) == text
 
 
 def test_rows_make_a_table_also_with_odd_placeholders(wonda):
@@ -553,7 +555,7 @@ def test_interrupting_the_cell_begins_no_more(settled):
     import _thread
 
     with ww.Wonda.sandbox(seconds=60) as slow:  # it cannot come to its end meanwhile
-        planned = matrix(slow, at_once=1)
+        planned = matrix(slow, max_concurrency=1)
         interrupts = iter([_thread.interrupt_main])
 
         def press(made):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
-from wonda_widgets.matrix.planning import filled, make_plan, placeholders
+from wonda_widgets.matrix.planning import fill_template, make_plan, placeholders
 from wonda_widgets.models import ImageModel
 from wonda_widgets.sandbox.catalog import MODELS
 
@@ -19,11 +19,11 @@ def plan(
     values=None,
     models="nano-banana-2",
     params=None,
-    known=KNOWN,
+    available=KNOWN,
 ):
     if values is None:
         values = {"subject": ["sunset", "storm", "moonrise"], "light": ["haze", "dusk"]}
-    return make_plan(template, values, models, params or {}, known=known)
+    return make_plan(template, values, models, params or {}, available=available)
 
 
 def test_every_combination_the_first_placeholder_slowest():
@@ -61,7 +61,9 @@ def test_a_model_goes_without_what_it_does_not_take_and_is_paid_for_once():
 def test_combinations_that_ask_for_the_same_are_made_once_and_that_is_said():
     made = plan("A {a}{b}", {"a": ["x", "xy"], "b": ["yz", "z"]})
     assert [cell.prompt for cell in made.cells] == ["A xyz", "A xz", "A xyyz"]
-    assert made.notes == ["1 more would ask for the same as another one, so they are not made."]
+    assert made.notes == [
+        "1 more combination repeats another image’s request and will not be made."
+    ]
 
 
 @given(st.text(max_size=60), st.dictionaries(st.text(min_size=1), st.text()))
@@ -70,7 +72,7 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
         names = placeholders(template)
     except ww.InvalidInputError:
         return
-    text = filled(template, {name: values.get(name, "x") for name in names})
+    text = fill_template(template, {name: values.get(name, "x") for name in names})
     if not names and "{" not in template and "}" not in template:
         assert text == template
 
@@ -79,8 +81,8 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
     ("changes", "field", "said"),
     [
         ({"template": "  "}, "template", "is empty"),
-        ({"template": "A {subject"}, "template", "“{” in the template is no placeholder"),
-        ({"template": "A } b"}, "template", "no placeholder"),
+        ({"template": "A {subject"}, "template", "unmatched “{” in the template"),
+        ({"template": "A } b"}, "template", "unmatched “}”"),
         ({"template": "A {}", "values": {}}, "template", "“{}”"),
         ({"template": 'Style {"a": 1}', "values": {}}, "template", "{{ or }}"),
         ({"values": {"subject": ["sunset"]}}, "values.light", "{light} has no values"),
@@ -125,5 +127,5 @@ def test_what_is_wrong_gets_a_sentence_where_it_belongs(changes, field, said):
 
 
 def test_what_cannot_be_known_is_left_to_the_service():
-    made = plan("A storm", {}, "new", {"strength": [1, 2]}, known=[ImageModel(key="new")])
+    made = plan("A storm", {}, "new", {"strength": [1, 2]}, available=[ImageModel(key="new")])
     assert [cell.params for cell in made.cells] == [{"strength": 1}, {"strength": 2}]

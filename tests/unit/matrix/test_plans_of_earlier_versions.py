@@ -158,7 +158,7 @@ def test_its_price_is_of_what_is_still_to_be_made(kernel, service, leave, left):
     leave(left, "made", "made")
     wonda = kernel()
     matrix = planned(wonda, left)
-    assert (matrix.begun, matrix.price.usd) == (2, 0)
+    assert (matrix.already_requested, matrix.price.usd) == (2, 0)
     assert service.asked == []
 
 
@@ -176,7 +176,7 @@ def test_it_is_listed_as_unfinished(kernel, leave, left, tmp_path):
         journal.execute("UPDATE request SET owner='elsewhere|1|ended|1'")
     expected = 0 if left is BEFORE["cells that look the same"] else 1
     found = kernel().images.unfinished()
-    assert [each.begun for each in found] == [1] * expected
+    assert [each.already_requested for each in found] == [1] * expected
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_so_is_its_other_spelling_which_means_the_same(
     """As a panel gives it back: a browser makes 4 of 4.0."""
     leave(BEFORE[before], "made")
     matrix = planned(kernel(), (now,))
-    assert matrix.begun == 1
+    assert matrix.already_requested == 1
     assert rows_of(matrix) == {0: "old0", 1: "new1"}
     assert matrix.resumed
     assert len(service.asked) == 1
@@ -210,7 +210,7 @@ def test_so_is_its_other_spelling_which_means_the_same(
 def test_what_another_kernel_is_sending_is_not_asked_for_again(kernel, service, leave):
     leave(BEFORE["line break"], "sending", "made")
     matrix = planned(kernel(), BEFORE["line break"])
-    assert matrix.begun == 2
+    assert matrix.already_requested == 2
     matrix.start()
     event_loop.run_blocking(_turns(50))
     matrix.stop()

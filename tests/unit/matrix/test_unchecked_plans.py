@@ -92,13 +92,13 @@ def test_also_with_the_matrix_that_is_there(wonda):
 
 
 def test_what_this_process_knows_is_not_made_twice(wonda, settled):
-    first = matrix(wonda, allow_unchecked=True, at_once=1)
+    first = matrix(wonda, allow_unchecked=True, max_concurrency=1)
     for _ in first:
         break
     settled(lambda: first.state == "stopped" and not first.progress.running)
     made = asked_for(wonda)
     second = matrix(wonda, allow_unchecked=True)
-    assert second.begun == made
+    assert second.already_requested == made
     list(second)
     assert asked_for(wonda) == 2
 
@@ -121,7 +121,7 @@ def test_a_journal_that_fails_meanwhile_halts_what_has_begun(
     quick_polls,  # noqa: ARG001
 ):
     wonda = sandbox(tmp_path / "journal.db")
-    planned = matrix(wonda, at_once=1)
+    planned = matrix(wonda, max_concurrency=1)
     database, real = wonda._async._core.journal._database, wonda._async._core.journal.begin_request
 
     def begin(*args, **options):

@@ -176,7 +176,7 @@ def test_a_matrix_tells_how_many_images_are_there(front, capsys):
     front(shell_asked(NOBODY))
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         planned = wonda.images.matrix(
-            "{what}", {"what": ["a sail", "sandbox: fail", "a storm"]}, "z-image", at_once=1
+            "{what}", {"what": ["a sail", "sandbox: fail", "a storm"]}, "z-image", max_concurrency=1
         )
         planned.wait()
         assert capsys.readouterr().out.splitlines()[-1] == "Images: 2 of 3, 1 failed"

@@ -227,7 +227,7 @@ def test_a_plan_of_arrays_is_the_plan_of_lists(wonda):
     for column in (Column, lambda *some: np.array(some)):
         found = planned(column, "calm", "wild")
         assert found.plan == wanted.plan
-        assert found.alike == wanted.alike
+        assert found.fingerprint == wanted.fingerprint
     with pytest.raises(ww.InvalidInputError, match="twice"):
         planned(lambda *some: list(some), "calm", np.str_("calm"))
 
@@ -254,7 +254,7 @@ def test_numbers_of_arrays_are_taken_wherever_a_number_is(wonda, tmp_path):
     assert wonda.history.count(rating=np.int64(4), favourite=np.bool_(True)) == 1
     assert len(wonda.jobs.recent(np.int64(5))) == 1
     assert ww.Journal(tmp_path / "j.db", days=np.int64(3)).path
-    matrix = wonda.images.matrix("A sea", {}, "z-image", at_once=np.int64(2))
+    matrix = wonda.images.matrix("A sea", {}, "z-image", max_concurrency=np.int64(2))
     assert len(matrix.plan) == 1
     reference = wonda.media.upload(b"\x89PNG\r\n\x1a\nx").media_id
     job = wonda.images.generate(
@@ -282,4 +282,4 @@ def test_a_time_of_a_table_is_a_time():
 
 def test_elements_name_the_value():
     with pytest.raises(ww.InvalidInputError, match="Value 3 of seed is empty"):
-        planning.elements("params.seed", "seed", [1, None, float("nan")])
+        planning.as_list("params.seed", "seed", [1, None, float("nan")])

@@ -469,7 +469,7 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
     ("trait", "value", "field", "said"),
     [
         ("template", "", "template", "is empty"),
-        ("template", "A {subject", "template", "no placeholder"),
+        ("template", "A {subject", "template", "Unmatched “{”"),
         ("values", {"subject": ["a"]}, "values.light", "has no values"),
         ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
         ("models", [], "models", "no values"),

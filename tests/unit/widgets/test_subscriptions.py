@@ -121,7 +121,7 @@ def test_a_lab_follows_only_the_matrix_that_it_ran_last(wonda, opened):
     turned()
     lab = form._following
     assert lab is not None
-    followed = [len(matrix._listeners) for matrix in matrices]
+    followed = [len(matrix._runner._listeners) for matrix in matrices]
     assert followed[2] > max(followed[:2])
     assert len(form._unwatch) == 1
 
@@ -134,14 +134,14 @@ def test_a_matrix_tells_nobody_who_has_ended(wonda):
 
     def told_while_it_ends():
         end()
-        matrix._tell(None)
+        matrix._runner._notify(None)
 
     on_loop(told_while_it_ends)
     turned()
     end()  # again
     assert not told
     turned()
-    assert not matrix._listeners
+    assert not matrix._runner._listeners
 
 
 def test_news_of_images_can_be_ended_twice(wonda):

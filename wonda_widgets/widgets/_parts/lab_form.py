@@ -9,12 +9,8 @@ import traitlets
 
 from ...errors import InvalidInputError
 from ...matrix import planning
-from ...matrix.matrix import (
-    DEFAULT_CONCURRENCY,
-    MAX_CONCURRENCY,
-    Matrix,
-    checked_budget,
-)
+from ...matrix.cells import checked_budget
+from ...matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...models import parameters
 from ...utils import event_loop, plain_values
 from .._shared import gallery_items, messages
@@ -106,12 +102,12 @@ class LabForm(Panel):
             wonda,
             template=template,
             values={
-                name: planning.elements(f"values.{name}", f"{{{name}}}", some)
+                name: planning.as_list(f"values.{name}", f"{{{name}}}", some)
                 for name, some in (values or {}).items()
             },
-            models=planning.elements("models", "The model", models),
+            models=planning.as_list("models", "The model", models),
             params={
-                name: planning.elements(f"params.{name}", name, some)
+                name: planning.as_list(f"params.{name}", name, some)
                 for name, some in (params or {}).items()
             },
             budget=f"{amount:.2f}" if amount is not None else "",
@@ -177,7 +173,7 @@ class LabForm(Panel):
             if not plan.attachments and self.state != "running":
                 self._left = plan
                 count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
-                rest = len(plan) - matrix.begun
+                rest = len(plan) - matrix.already_requested
                 price = messages.price(matrix.price.usd, matrix.price.credits)
                 self.left = f"A plan of {count} was left with {rest} still to be made" + (
                     f", {price}." if price else "."
@@ -233,7 +229,7 @@ class LabForm(Panel):
             self.models,
             params,
             budget=self._budget(),
-            at_once=self.at_once,
+            max_concurrency=self.at_once,
             allow_unchecked=self._is_accepted,
         ).prepare()
 
@@ -278,13 +274,15 @@ class LabForm(Panel):
         plan, price = matrix.plan, matrix.price
         each = [
             {"text": messages.price(usd, credit) or "not known", "count": count}
-            for usd, credit, count in price.each
+            for usd, credit, count in price.breakdown
         ]
         last = self._matrix
         return {
-            "count": len(plan) - matrix.begun,
-            "begun": matrix.begun,
-            "again": last is not None and last.state == "done" and last.alike == matrix.alike,
+            "count": len(plan) - matrix.already_requested,
+            "begun": matrix.already_requested,
+            "again": last is not None
+            and last.state == "done"
+            and last.fingerprint == matrix.fingerprint,
             "factors": _factors(plan),
             "each": each,
             "together": messages.price(price.usd, price.credits),

@@ -89,7 +89,7 @@ def of_made(made: CellResult, run: int) -> Item:
         key=f"cell-{run}-{cell.index}",
         prompt=cell.prompt,
         facts=_facts(cell.values, cell.model, cell.params),
-        state="begun" if made.begun and made.state == "waiting" else made.state,
+        state="begun" if made.already_requested and made.state == "waiting" else made.state,
         image=made.image,
         error=made.error,
         status=snapshot.status if snapshot else "",

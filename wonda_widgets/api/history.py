@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote
 
@@ -14,15 +14,12 @@ import msgspec
 from ..errors import (
     APIError,
     InvalidInputError,
-    NoMediaError,
     UnsafeMediaError,
     WondaError,
 )
 from ..export import timeline
 from ..jobs.core import Core, on_package_loop
-from ..jobs.generation import GENERATION
-from ..jobs.recorded_jobs import snapshot_of
-from ..journal.images import RATINGS, GeneratedImage, Query
+from ..journal.images import RATINGS, GeneratedImage, Query, generated_image
 from ..models import Media, parse
 from ..utils import plain_values
 from . import origin
@@ -35,9 +32,6 @@ if TYPE_CHECKING:
     from ..export.storyboard import Shows
     from ..export.timeline import ImageTimeline
     from ..jobs.job import Job
-    from ..journal.entries import JournalEntry
-    from ..journal.images import Marks
-    from ..models import Snapshot
     from .accounts import AsyncAccounts
     from .media import AsyncMedia
 
@@ -111,7 +105,7 @@ class AsyncHistory:
                     name, f"{name} is a whole number from {least} to {MOST:,}, not {value!r}."
                 )
         query = _query(text, **which)
-        return list(await self._run("search", query, limit, offset, self._image))
+        return list(await self._run("search", query, limit, offset, self._core.name))
 
     @on_package_loop
     async def count(self, text: str = "", **which: Unpack[Which]) -> int:
@@ -123,17 +117,6 @@ class AsyncHistory:
     async def models(self) -> list[str]:
         """All models that images were asked of."""
         return list(await self._run("models"))
-
-    def _image(self, record: JournalEntry, marks: Marks) -> GeneratedImage | None:
-        """An entry of the journal as an image; None if its reply has no media any more."""
-        about = record.job_id or "", record.intent, self._core.name
-        try:
-            made = _made(record.body, snapshot_of(record, GENERATION), *about)
-        except NoMediaError:
-            return None
-        at = datetime.fromtimestamp(record.requested_at, UTC)
-        own = {"made_at": at, "made_by": record.process}
-        return msgspec.structs.replace(made, **own, **msgspec.structs.asdict(marks))
 
     async def _run(self, name: str, *args: Any) -> Any:
         self._core.transport.check_open()
@@ -154,7 +137,9 @@ class AsyncHistory:
         marks = await asyncio.wrap_future(
             self._core.journal.images.marks([job.intent] if job.intent else [])
         )
-        made = _made(job.request, snapshot, job.id or "", job.intent or "", self._core.name)
+        made = generated_image(
+            job.request, snapshot, job.id or "", job.intent or "", self._core.name
+        )
         of_it = marks.get(job.intent or "")
         return msgspec.structs.replace(
             made, values=values or {}, **(msgspec.structs.asdict(of_it) if of_it else {})
@@ -420,23 +405,3 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
     except (ValueError, OverflowError, OSError):  # before or after all that this system can count
         moment = math.copysign(math.inf, when.year - EPOCH)
     return math.nextafter(moment, math.inf if name == "until" else -math.inf)
-
-
-def _made(
-    request: dict[str, Any], snapshot: Snapshot, job_id: str, intent: str, client: str
-) -> GeneratedImage:
-    media = snapshot.media
-    params = request.get("params")
-    references = request.get("attachmentMediaIds")
-    return GeneratedImage(
-        media=media,
-        prompt=str(request.get("prompt") or ""),
-        model=str(request.get("model") or ""),
-        params=dict(params) if isinstance(params, dict) else {},
-        references=tuple(map(str, references)) if isinstance(references, list) else (),
-        made_at=snapshot.created_at,
-        seconds=snapshot.elapsed,
-        job_id=job_id,
-        intent=intent,
-        client=client,
-    )

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from ..journal.recorded_replies import recorded_reply, seconds_taken
 from ..journal.thumbnails import Thumbnails
 from ..models import JobResponse, Snapshot, find_permalink, parse
 from ..models.job_status import snapshot_fields
@@ -20,7 +21,7 @@ from . import duration_stats
 from .clock import Clock
 from .job import Job, JobEntry
 from .poll_scheduling import PollScheduler
-from .recorded_jobs import recorded_reply, seconds_taken, snapshot_of
+from .recorded_jobs import snapshot_of
 from .submission import Submitter
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..errors import OutcomeUnknownError, UnexpectedReplyError
-from ..models import TERMINAL_STATUSES, JobResponse, Snapshot, parse
-from ..models.job_status import snapshot_fields
+from ..errors import OutcomeUnknownError
+from ..journal.recorded_replies import recorded_reply, seconds_taken
+from ..models import TERMINAL_STATUSES, Snapshot
 from .job import SUBMITTED
 
 if TYPE_CHECKING:
@@ -36,20 +35,3 @@ def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
     status = (is_known and entry.status) or SUBMITTED
     last = recorded_reply(entry, Snapshot(status=status, watching=not entry.ended))
     return msgspec.structs.replace(last, elapsed=seconds_taken(entry, last)) if last.raw else last
-
-
-def recorded_reply(entry: JournalEntry, default: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
-    """Give the service's last reply; `default` if there is none."""
-    with contextlib.suppress(UnexpectedReplyError):
-        if entry.response:
-            reply = parse(entry.response, JobResponse)
-            fields = snapshot_fields(entry.kind, entry.response, reply)
-            return msgspec.structs.replace(default, **fields)
-    return default
-
-
-def seconds_taken(entry: JournalEntry, snapshot: Snapshot) -> float:
-    """Give how long an ended job took, by the service's own times if it gives them."""
-    if snapshot.created_at and snapshot.finished_at:
-        return max(0.0, (snapshot.finished_at - snapshot.created_at).total_seconds())
-    return max(0.0, entry.updated_at - entry.requested_at)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from .entries import read_row
+
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from .database import Database
@@ -55,11 +57,8 @@ class EventRows(NamedTuple):
 class ImageEvents:
     """Read the history of images from a journal."""
 
-    def __init__(
-        self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
-    ) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._read = read
 
     def read(self, base_url: str, images: Sequence[GeneratedImage]) -> Future[EventRows]:
         """Read all entries about some images in one transaction, so that they are consistent."""
@@ -99,7 +98,7 @@ class ImageEvents:
             f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions are constants
             values,
         )
-        return [entry for row in rows if (entry := self._read(row)) is not None]
+        return [entry for row in rows if (entry := read_row(row)) is not None]
 
 
 def _status_changes(

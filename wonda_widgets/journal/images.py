@@ -7,20 +7,24 @@ and its prompt and note are in a full-text index (SQLite's FTS5, without a copy 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..errors import NoMediaError
 from ..models import Media  # noqa: TC001 - msgspec reads it
 from ..utils import code_snippet, open_clients
+from .entries import read_row
+from .recorded_replies import recorded_reply, seconds_taken
 from .search_terms import match_expression
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from concurrent.futures import Future
 
+    from ..models import Snapshot
     from .database import Database
     from .entries import JournalEntry
 
@@ -219,6 +223,32 @@ def _spreadsheet_value(value: Any) -> Any:
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+def generated_image(
+    request: Mapping[str, Any], snapshot: Snapshot, job_id: str, intent: str, client: str
+) -> GeneratedImage:
+    """Make the image of a job that has succeeded.
+
+    Raises
+    ------
+    NoMediaError
+        If the job has no media.
+    """
+    params = request.get("params")
+    references = request.get("attachmentMediaIds")
+    return GeneratedImage(
+        media=snapshot.media,
+        prompt=str(request.get("prompt") or ""),
+        model=str(request.get("model") or ""),
+        params=dict(params) if isinstance(params, dict) else {},
+        references=tuple(map(str, references)) if isinstance(references, list) else (),
+        made_at=snapshot.created_at,
+        seconds=snapshot.elapsed,
+        job_id=job_id,
+        intent=intent,
+        client=client,
+    )
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Conditions of a search; None or an empty text means any.
 
@@ -246,11 +276,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 class ImageIndex:
     """Index, search and mark the images of a journal."""
 
-    def __init__(
-        self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
-    ) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._read = read
 
     # ------------------------------------------------------------ within transactions
 
@@ -303,7 +330,7 @@ class ImageIndex:
         query: Query,
         limit: int,
         offset: int,
-        convert: Callable[[JournalEntry, Marks], GeneratedImage | None],
+        client: str = "",
     ) -> Future[list[GeneratedImage]]:
         """Find images that were generated, newest first.
 
@@ -313,8 +340,8 @@ class ImageIndex:
         query : Query
         limit, offset : int
             The maximum number of images, and how many to skip.
-        convert : callable
-            Makes an image of an entry and its marks; None to leave it out.
+        client : str
+            Becomes `GeneratedImage.client`.
         """
         condition, values = _where(base_url, query)
 
@@ -329,8 +356,8 @@ class ImageIndex:
             return [
                 image
                 for row in rows
-                if (entry := self._read(row)) is not None
-                and (image := convert(entry, _marks(row))) is not None
+                if (entry := read_row(row)) is not None
+                and (image := _image(entry, _marks(row), client)) is not None
             ]
 
         return self._database.run(work, writes=False)
@@ -415,7 +442,7 @@ class ImageIndex:
                 f" ORDER BY {table}.asked_at DESC LIMIT ?",
                 (*values, MAX_RECENT_JOBS),
             ).fetchall()
-            return [entry for row in rows if (entry := self._read(row)) is not None]
+            return [entry for row in rows if (entry := read_row(row)) is not None]
 
         return self._database.run(work, writes=False)
 
@@ -456,6 +483,22 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
 def _order(query: Query) -> str:
     """Return ORDER BY for newest first: ids increase with the time of the request."""
     return "words.rowid DESC" if match_expression(query.text) else "picture.id DESC"
+
+
+def _image(entry: JournalEntry, marks: Marks, client: str) -> GeneratedImage | None:
+    """Make the image of an entry; None if its response has no media."""
+    snapshot = recorded_reply(entry)
+    try:
+        image = generated_image(entry.body, snapshot, entry.job_id or "", entry.intent, client)
+    except NoMediaError:
+        return None
+    return msgspec.structs.replace(
+        image,
+        made_at=datetime.fromtimestamp(entry.requested_at, UTC),
+        made_by=entry.process,
+        seconds=seconds_taken(entry, snapshot),
+        **msgspec.structs.asdict(marks),
+    )
 
 
 def _marks(row: sqlite3.Row) -> Marks:

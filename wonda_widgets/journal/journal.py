@@ -106,9 +106,9 @@ class Journal:
         self._database = Database(file, tables.SCHEMA, memory_merge.MemoryChanges())
         if problem:
             self._database.report_no_path(problem)
-        self.images = images.ImageIndex(self._database, entries.read_row)
-        self.saved_plans = saved_plans.SavedPlans(self._database, entries.read_row)
-        self.image_events = image_events.ImageEvents(self._database, entries.read_row)
+        self.images = images.ImageIndex(self._database)
+        self.saved_plans = saved_plans.SavedPlans(self._database)
+        self.image_events = image_events.ImageEvents(self._database)
 
     def is_same_as(self, other: Journal) -> bool:
         """Return whether both use the same file, or are the same object."""

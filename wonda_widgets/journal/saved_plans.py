@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from . import trusted_time
+from .entries import read_row
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,11 +74,8 @@ def cell_key(plan_id: str, fingerprint: str) -> str:
 class SavedPlans:
     """Save plans in a journal and find those that can be resumed."""
 
-    def __init__(
-        self, database: Database, read: Callable[[sqlite3.Row], JournalEntry | None]
-    ) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._read = read
 
     def resume_or_start(
         self,
@@ -170,7 +168,7 @@ class SavedPlans:
                 " ORDER BY asked_at",
                 (first, beyond),
             ).fetchall()
-            entries = [entry for row in rows if (entry := self._read(row)) is not None]
+            entries = [entry for row in rows if (entry := read_row(row)) is not None]
             return {entry.dedupe_key.rpartition(":")[2]: entry for entry in entries}
 
         return self._database.run(work, writes=False)

@@ -189,7 +189,7 @@ def test_a_journal_of_before_learns_its_images(tmp_path):
             old.execute(f"INSERT INTO request VALUES {values}", (body, media))
     old.close()
     kept = Journal(path)
-    found = kept.images.search("b", Query(text="harbour"), 10, 0, lambda record, _: record).result()
+    found = kept.images.search("b", Query(text="harbour"), 10, 0).result()
     assert [record.intent for record in found] == ["i0"]
     assert kept.images.count("b", Query()).result() == 3
     ended = kept.images.recent_successes("b", "inference", "m").result()

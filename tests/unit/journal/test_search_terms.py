@@ -186,7 +186,7 @@ def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     kept = journal.Journal(path)
 
     def intents(text):
-        found = kept.images.search("b", Query(text=text), 9, 0, lambda record, _: record)
+        found = kept.images.search("b", Query(text=text), 9, 0)
         return sorted(record.intent for record in found.result())
 
     assert intents("日本") == ["i0"]

@@ -1,4 +1,4 @@
-"""`wonda.history`: everything ever made with this journal, searched, marked and exported."""
+"""`wonda.history`: search, rate and export every image made with this journal."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from .accounts import AsyncAccounts
     from .media import AsyncMedia
 
-MOST = 100_000  # images a search gives
-LONGEST_NOTE = 10_000  # characters
+MAX_RESULTS = 100_000
+MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
-ACCOUNTS_SECONDS = 10.0  # a story does not wait longer for the accounts' names
-EXPIRED = frozenset({401, 403, 404, 410})  # of an address whose time is over
+ACCOUNTS_TIMEOUT = 10.0  # seconds that a timeline waits for the accounts' names
+EXPIRED_STATUSES = frozenset({401, 403, 404, 410})  # of an address that has expired
 
 
-class Which(TypedDict, total=False):
-    """Which images; see `AsyncHistory.search`."""
+class Filter(TypedDict, total=False):
+    """A filter for images; see `AsyncHistory.search`."""
 
     model: str | None
     favourite: bool | None
@@ -53,69 +53,70 @@ class Which(TypedDict, total=False):
 
 
 class AsyncHistory:
-    """Everything ever made with this journal."""
+    """Every image made with this journal."""
 
     def __init__(self, core: Core, media: AsyncMedia, accounts: AsyncAccounts) -> None:
         self._core = core
         self._media = media
         self._accounts = accounts
-        self._names: dict[str, str] = {}  # of accounts, by their ids; empty of those that are gone
+        self._names: dict[str, str] = {}  # of accounts by id; empty if an account is gone
 
     @property
     def wonda(self) -> Any:
-        """The client that this is of: `AsyncWonda`, or None."""
+        """The client: `AsyncWonda`, or None."""
         return self._core.client
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether these images are made up and nothing was published."""
+        """Whether the images are placeholders and nothing was published."""
         return self._core.is_sandbox
 
     def without_key(self, text: str) -> str:
-        """`text` without this client's key, should somebody have written it there."""
+        """Remove this client's key from `text`, should it be there."""
         return self._core.transport.without_key(text.encode(errors="replace")).decode()
 
     # ------------------------------------------------------------ finding
 
     @on_package_loop
     async def search(
-        self, text: str = "", *, limit: int = 50, offset: int = 0, **which: Unpack[Which]
+        self, text: str = "", *, limit: int = 50, offset: int = 0, **filters: Unpack[Filter]
     ) -> list[GeneratedImage]:
         """Find images, newest first.
 
         Parameters
         ----------
         text : str
-            Words, or their beginnings, that all occur in the prompt or in your note; in scripts
-            without spaces any part of a text. Capitals and accents do not count.
+            Words, or their beginnings, that must all occur in the prompt or in your note; in
+            scripts without spaces, any part of a text. Case and accents do not matter.
         model : str, optional
         favourite : bool, optional
         rating : int, optional
             This many stars or more.
         since, until : datetime or date, optional
-            When it was asked for, in your own time zone unless they have one; a date as
-            `until` includes that day.
+            When it was requested, in your own time zone unless they have one; a date as `until`
+            includes that day.
         limit, offset : int
-            How many at most, and how many newer ones to leave out.
+            The maximum number of images, and how many newer ones to skip.
         """
         limit, offset = plain_values.to_plain(limit), plain_values.to_plain(offset)
         for name, value, least in (("limit", limit, 1), ("offset", offset, 0)):
-            if not isinstance(value, int) or not least <= value <= MOST:
+            if not isinstance(value, int) or not least <= value <= MAX_RESULTS:
                 raise InvalidInputError(
-                    name, f"{name} is a whole number from {least} to {MOST:,}, not {value!r}."
+                    name,
+                    f"{name} is a whole number from {least} to {MAX_RESULTS:,}, not {value!r}.",
                 )
-        query = _query(text, **which)
+        query = _query(text, **filters)
         return list(await self._run("search", query, limit, offset, self._core.name))
 
     @on_package_loop
-    async def count(self, text: str = "", **which: Unpack[Which]) -> int:
-        """How many images `search` would find."""
-        query = _query(text, **which)
+    async def count(self, text: str = "", **filters: Unpack[Filter]) -> int:
+        """Count the images that `search` finds without a limit."""
+        query = _query(text, **filters)
         return int(await self._run("count", query))
 
     @on_package_loop
     async def models(self) -> list[str]:
-        """All models that images were asked of."""
+        """List all models that images were requested from."""
         return list(await self._run("models"))
 
     async def _run(self, name: str, *args: Any) -> Any:
@@ -130,7 +131,7 @@ class AsyncHistory:
         Raises
         ------
         NoMediaError
-            If it has none.
+            If the job has no media.
         """
         await job.entry_read()
         snapshot = job.snapshot
@@ -146,12 +147,12 @@ class AsyncHistory:
         )
 
     def watch(self, listener: Callable[[], object]) -> Callable[[], None]:
-        """Have `listener` called, on the package's loop, with each image that this client makes.
+        """Call `listener`, on the package's event loop, after each image that this client makes.
 
         Returns
         -------
         callable
-            Ends it.
+            Stops it.
         """
         active = True
 
@@ -162,7 +163,7 @@ class AsyncHistory:
         def end() -> None:
             nonlocal active
             active = False
-            with contextlib.suppress(ValueError):  # it was ended before
+            with contextlib.suppress(ValueError):  # stopped before
                 self._core.on_image.remove(guarded)
 
         self._core.on_image.append(guarded)
@@ -175,9 +176,9 @@ class AsyncHistory:
         Parameters
         ----------
         listener : callable
-            Called on the package's loop.
+            Called on the package's event loop.
         seconds : float
-            Between looks.
+            Between checks.
         """
         seen = await asyncio.wrap_future(self._core.journal.data_version())
         while True:
@@ -198,15 +199,15 @@ class AsyncHistory:
         rating: int | None = None,
         note: str | None = None,
     ) -> GeneratedImage:
-        """Note in the journal what you think of an image; gives the image with that.
+        """Rate an image or add a note, in the journal; gives the changed image.
 
         Parameters
         ----------
-        image : Image
+        image : GeneratedImage
         favourite : bool, optional
-            A favourite is not dropped when the journal grows old or large.
+            Favourites are never deleted from the journal.
         rating : int, optional
-            1 to 5 stars; 0 takes them away.
+            1 to 5 stars; 0 removes them.
         note : str, optional
             At most 10,000 characters.
         """
@@ -214,8 +215,8 @@ class AsyncHistory:
         note = plain_values.optional_text("note", "The note", note)
         if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
             raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
-        if note is not None and len(note) > LONGEST_NOTE:
-            raise InvalidInputError("note", f"A note has at most {LONGEST_NOTE:,} characters.")
+        if note is not None and len(note) > MAX_NOTE_LENGTH:
+            raise InvalidInputError("note", f"A note has at most {MAX_NOTE_LENGTH:,} characters.")
         given = {"favourite": favourite, "rating": rating, "note": note}
         changes = {name: value for name, value in given.items() if value is not None}
         if not changes:
@@ -226,30 +227,31 @@ class AsyncHistory:
         marks = await asyncio.wrap_future(self._core.journal.images.mark(image.intent, **changes))
         if marks is None:
             raise InvalidInputError(
-                "image", "This image is not in the journal, so nothing can be noted of it."
+                "image", "This image is not in the journal, so it cannot be rated."
             )
         return msgspec.structs.replace(image, **msgspec.structs.asdict(marks))
 
-    # ------------------------------------------------------------ what became of them
+    # ------------------------------------------------------------ timelines
 
     @on_package_loop
-    async def story(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
-        """What became of images: when each was asked for and made, its edits, its posts.
+    async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
+        """Give the history of each image: its request, statuses, edits and posts.
 
-        One chapter an image, in the order of `images`. Of one that the journal does not
-        know there is what the image itself says.
+        In the order of `images`. For an image that the journal does not know, only what the image
+        itself says.
         """
         some = list(images)
         self._core.transport.check_open()
-        written = self._core.journal.image_events
-        read = await asyncio.wrap_future(written.read(self._core.journal_key, some))
-        return timeline.timelines(some, read, await self._named(timeline.account_ids(read)))
+        reading = self._core.journal.image_events.read(self._core.journal_key, some)
+        rows = await asyncio.wrap_future(reading)
+        names = await self._account_names(timeline.account_ids(rows))
+        return timeline.timelines(some, rows, names)
 
-    async def _named(self, account_ids: set[str]) -> dict[str, str]:
-        """The accounts' names, asked for once; a story without them is one all the same."""
+    async def _account_names(self, account_ids: set[str]) -> dict[str, str]:
+        """Give the accounts' names by id, as far as they are known; cached."""
         if account_ids - self._names.keys():
             try:
-                async with asyncio.timeout(ACCOUNTS_SECONDS):
+                async with asyncio.timeout(ACCOUNTS_TIMEOUT):
                     found = await self._accounts.instagram()
             except (WondaError, TimeoutError):
                 return self._names
@@ -265,9 +267,7 @@ class AsyncHistory:
         *,
         title: str = "Storyboard",
     ) -> Path:
-        """Write what became of images as one page that anybody can open.
-
-        As `wonda_widgets.storyboard`, which says more of it.
+        """Write the history of images as one HTML page; see `wonda_widgets.storyboard`.
 
         Raises
         ------
@@ -281,64 +281,61 @@ class AsyncHistory:
             origin.check_origin(self.wonda, some)
         return await storyboard.write(self, some, path, title=title)
 
-    # ------------------------------------------------------------ the images themselves
+    # ------------------------------------------------------------ files
 
     @on_package_loop
     async def edited(self, media_id: str) -> bytes:
-        """The bytes of an edit, or of anything else in the library, by its media id.
+        """Download an edit, or anything else in the library, by its media id.
 
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
-            As `media.download`; also where the library tells no address.
+            See `media.download`; also if the library gives no address.
         """
         raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
-        # The shape of this reply is documented nowhere (wonda-api.md, section 8.2).
-        inside = raw.get("media") if isinstance(raw, dict) else None
-        return await self._media.download(parse(inside or raw, Media))
+        # The shape of this response is undocumented (wonda-api.md, section 8.2).
+        media = raw.get("media") if isinstance(raw, dict) else None
+        return await self._media.download(parse(media or raw, Media))
 
     @on_package_loop
     async def original(self, image: GeneratedImage) -> bytes:
-        """The original's bytes; an address that has expired is asked for anew.
+        """Download an original; if its address has expired, a new one is requested.
 
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
-            As `media.download`.
+            See `media.download`.
         """
         try:
             return await self._media.download(image.media)
         except (APIError, UnsafeMediaError) as error:
-            expired = isinstance(error, APIError) and error.status in EXPIRED
+            expired = isinstance(error, APIError) and error.status in EXPIRED_STATUSES
             if not image.job_id or not (expired or not image.media.url):
                 raise
-        told = await self._core.ask("inference", image.job_id)
-        return await self._media.download(told.media)
+        snapshot = await self._core.ask("inference", image.job_id)
+        return await self._media.download(snapshot.media)
 
     @on_package_loop
     async def thumbnail(self, image: GeneratedImage) -> bytes:
-        """A small copy, JPEG or PNG, at most 320 pixels; kept for the next time."""
+        """Give a small copy, JPEG or PNG, at most 320 pixels on a side; cached on disk."""
         self._core.transport.check_open()
-        # Where there is no id, its address or its job tells one image from another.
-        own = image.media.media_id or image.media.url or image.job_id
-        key = self._core.journal_key, own
+        # Without an id, the address or the job identifies the image.
+        own_id = image.media.media_id or image.media.url or image.job_id
+        key = self._core.journal_key, own_id
         return await self._core.thumbnails.get(key, lambda: self.original(image))
 
     @on_package_loop
     async def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
-        """Write images to a ``.csv`` or ``.json`` file, or, to a folder, with their originals.
+        """Write images to a ``.csv``, ``.json`` or ``.html`` file, or to a folder.
 
-        An ``.html`` file becomes a `storyboard`.
-
-        A folder gets each original, with how it was made in its metadata where its
-        format takes that, and ``manifest.json``. What is there already stays.
+        An ``.html`` file is a `storyboard`. A folder gets the originals, with how they were made in
+        their metadata where the format allows it, and ``manifest.json``; files that are there stay.
 
         A ``.csv`` file is UTF-8 with a byte order mark, which Excel needs; read it with
-        ``encoding="utf-8-sig"``, or with pandas as it is. In it every cell is quoted, and where
-        a text has ``=``, ``+``, ``-`` or
-        ``@`` at its beginning or after a ``,``, ``;``, ``|``, tab or line break, a ``'`` stands
-        before it: a spreadsheet would run it as a formula. Numbers stay as they are.
-        A ``.json`` file has every text as it is.
+        ``encoding="utf-8-sig"``, or with pandas as it is. Every cell is quoted. A ``'`` is put
+        before ``=``, ``+``, ``-`` or ``@`` at the start of a text or after a ``,``, ``;``, ``|``,
+        tab or line break, because a spreadsheet would run it as a formula. Numbers and ``.json``
+        files are unchanged.
 
         Returns
         -------
@@ -348,7 +345,7 @@ class AsyncHistory:
         Raises
         ------
         InvalidInputError
-            If there is nothing to export or the path cannot be written.
+            If there are no images, or the path cannot be written.
         """
         from ..export import files  # noqa: PLC0415 - needed only now
 
@@ -356,14 +353,14 @@ class AsyncHistory:
 
 
 class History(Blocking[AsyncHistory]):
-    """Everything ever made with this journal (blocking)."""
+    """Every image made with this journal (blocking)."""
 
     search = blocking(AsyncHistory.search)
     count = blocking(AsyncHistory.count)
     models = blocking(AsyncHistory.models)
     of = blocking(AsyncHistory.of)
     mark = blocking(AsyncHistory.mark)
-    story = blocking(AsyncHistory.story)
+    timeline = blocking(AsyncHistory.timeline)
     storyboard = blocking(AsyncHistory.storyboard)
     edited = blocking(AsyncHistory.edited)
     original = blocking(AsyncHistory.original)
@@ -393,7 +390,7 @@ def _query(
 
 
 def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | None:
-    """Seconds since 1970."""
+    """Convert a date or time to seconds since 1970."""
     if when is None:
         return None
     if not isinstance(when, date) or plain_values.is_missing(when):  # NaT is a datetime, too
@@ -402,6 +399,6 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
         when = datetime.combine(when, of_a_day)
     try:
         moment = when.timestamp()
-    except (ValueError, OverflowError, OSError):  # before or after all that this system can count
+    except (ValueError, OverflowError, OSError):  # out of this system's range
         moment = math.copysign(math.inf, when.year - EPOCH)
     return math.nextafter(moment, math.inf if name == "until" else -math.inf)

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class AsyncImages:
-    """Make images."""
+    """Generate images."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class AsyncImages:
         budget: Budget | float | None = None,
         once: str | None = None,
     ) -> Job:
-        """Ask for an image and get the job that follows it.
+        """Generate an image, and get its job.
 
         Parameters
         ----------
@@ -74,84 +74,78 @@ class AsyncImages:
         attachment_media_ids : sequence of str, optional
             Reference images, in order.
         budget : Budget or float, optional
-            What may be spent, together with all that was asked for since its moment; a number
-            is so many US dollars a day.
+            A limit for this image and the earlier ones of the budget together; a number is US
+            dollars a day.
         once : str, optional
-            A name for what the image is for, e.g. ``"autumn campaign"``. Whoever asks for the
-            same again under this name, in any process on this journal, gets the job of the first
-            time, also of a failed one. So a task that is run again makes nothing twice.
-            `jobs.dismiss` makes room for another try.
+            An idempotency key, e.g. ``"autumn campaign"``. The same request with the same key, in
+            any process that uses this journal, gives the job of the first one, also if that
+            failed. So a task that is run again makes nothing twice. `jobs.dismiss` allows another
+            try.
 
-            What counts as the same: numbers of the same value (``4`` and ``4.0``); None, an
-            empty dict and a parameter that is left out; tuples and lists; any order of a dict's
-            members. Texts, names of parameters included, count as the same in any form of
-            Unicode and if they differ only in whitespace (a line break, a tab and several blanks
-            are one blank; those at the ends are none) or in characters that are not seen (marks
-            without width, variation selectors). So a prompt in two lines is the same as in one.
-            The name itself is compared in the same way, and full-width letters are like others.
+            Requests are the same if they mean the same: numbers of equal value (``4`` and
+            ``4.0``); None, an empty dict and a missing parameter; tuples and lists; any order of a
+            dict's keys. Texts are the same in any Unicode form, and if they differ only in
+            whitespace or invisible characters. The key is compared in the same way, and full-width
+            letters equal others.
 
-            What makes another request: capital letters, punctuation, ``True`` and ``1``, ``1``
-            and ``"1"``, the order of a list and of the reference images.
+            Different are: upper and lower case, punctuation, ``True`` and ``1``, ``1`` and
+            ``"1"``, another order of a list or of the reference images.
 
         Raises
         ------
         InvalidInputError
-            If something is known to be refused, or the budget does not suffice; nothing was
-            sent.
+            If the request is invalid, or exceeds the budget; nothing was sent.
         OutcomeUnknownError
-            If the request may have arrived but its reply was lost, now or the first time. Look
-            into your library; if it is not there, `jobs.dismiss` the error and ask again.
+            If it may have arrived, but there is no usable answer, now or the first time. Look into
+            your library; if the image is not there, `jobs.dismiss` the error and try again.
         APIError
             If the service refused it.
         """
         body = to_json_values(request_body(model, prompt, params, attachment_media_ids))
         budget = budgets.as_budget(budget)
         if once is not None:
-            return await self._asked_once(once, body, budget)
+            return await self._generate_once(once, body, budget)
         if budget is None:
             return await self._core.start(GENERATION, body, read_reply)
-        guard = self._within(budget, body)
+        guard = self._budget_guard(budget, body)
         return await self._priced(
             budget, lambda: self._core.start(GENERATION, body, read_reply, guard=guard)
         )
 
-    def _within(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
-        """Give what refuses a request within the journal's transaction, see `Budget.guard`."""
-        allowed = budget.guard(self._core.journal_key, body)
+    def _budget_guard(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
+        """Make the check that refuses a request within the journal's transaction."""
+        check = budget.guard(self._core.journal_key, body)
 
         def guard(connection: Any) -> None:
-            # Here, because the journal's file may have become useless just now.
-            self._check_written("budget", "it is not known how much of the budget is spent")
-            allowed(connection)
+            # In the transaction, because the journal's file may fail at any time.
+            self._require_journal("budget", "it is not known how much of the budget is spent")
+            check(connection)
 
         return guard
 
-    def _check_written(self, field: str, so: str) -> None:
+    def _require_journal(self, field: str, so: str) -> None:
         require_writable_journal(self._core.journal, field, so, f"Or leave out {field}=.")
 
-    async def _asked_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
-        """Ask for it, or give the job of the one who did."""
+    async def _generate_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
+        """Generate an image, or give the job of the same earlier request."""
         once = guard_for_name(name, body)
-        within = self._within(budget, body) if budget else lambda _: None
+        check = self._budget_guard(budget, body) if budget else lambda _: None
 
         def guard(connection: Any) -> None:
-            # See `_within`.
-            self._check_written("once", "it is not known what was asked for under this name")
-            within(connection)
+            self._require_journal("once", "it is not known what was requested with this key")
+            check(connection)
 
-        async def ask() -> Job:
+        async def start() -> Job:
             return await self._core.start(GENERATION, body, read_reply, once=once, guard=guard)
 
         while True:
             try:
-                return await (ask() if budget is None else self._priced(budget, ask))
-            except DuplicateRequestError as standing:
-                earlier = standing.record
+                return await (start() if budget is None else self._priced(budget, start))
+            except DuplicateRequestError as duplicate:
+                earlier = duplicate.record
             if not earlier.is_sending:
                 break
-            await asyncio.sleep(
-                RECHECK_SECONDS
-            )  # by another process, or another task, at this moment
+            await asyncio.sleep(RECHECK_SECONDS)  # another process or task is sending it
         job = self._core.revived(earlier, GENERATION)
         if job.id is None and job.snapshot.error is not None:
             raise job.snapshot.error
@@ -159,12 +153,12 @@ class AsyncImages:
 
     @on_package_loop
     async def spent(self, budget: Budget) -> float:
-        """US dollars, about, that were asked for within a budget, by all kernels of the journal.
+        """Give about how much of a budget is spent, in US dollars, by all kernels of the journal.
 
         Raises
         ------
         InvalidInputError
-            If the service tells no price for some of it.
+            If the service has no price for a part of it.
         APIError, ServiceUnreachableError
         """
         self._core.transport.check_open()
@@ -174,7 +168,7 @@ class AsyncImages:
         )
 
     async def _priced(self, budget: Budget, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work`, and learn what prices it lacks; each time it lacks fewer."""
+        """Do `work`, and fetch the prices that it turns out to need."""
         while True:
             try:
                 return await work()
@@ -199,36 +193,36 @@ class AsyncImages:
         resume: bool = True,
         allow_unchecked: bool = False,
     ) -> Matrix:
-        """Plan every variation of a prompt; iterating over the result makes them.
+        """Plan every variation of a prompt; iterating over the result generates them.
 
         Parameters
         ----------
         template : str
-            A prompt with ``{placeholders}``; ``{{`` and ``}}`` are braces themselves.
+            A prompt with ``{placeholders}``; ``{{`` and ``}}`` are literal braces.
         values : dict of str to list of str
             Each placeholder's values.
         models : str or list of str
         params : dict
-            Each parameter's value, or the list of its values. A model that does not take
-            one of them goes without it.
+            Each parameter's value, or a list of values. A parameter that a model does not have is
+            left out for it.
         budget : float, optional
-            US dollars; a plan that costs more is not begun.
+            US dollars; a plan that costs more is not started.
         max_concurrency : int
-            How many jobs run at a time, at most 32.
+            How many jobs run at the same time, at most 32.
         attachment_media_ids : sequence of str, optional
-            Reference images of every image, in order.
+            Reference images for every image, in order.
         resume : bool
-            Whether the same plan, left unfinished in the last week, is gone on with. If
-            not, it is made anew.
+            Whether to resume the same plan if it was left unfinished in the last week. Otherwise
+            it starts over.
         allow_unchecked : bool
-            Whether to run even if the journal cannot be written, or was damaged. Images that were
-            asked for before may then be made and billed again.
+            Whether to run even if the journal cannot be written, or was damaged. Images may then
+            be made and billed again.
 
         Raises
         ------
         InvalidInputError
-            If the plan cannot be made; nothing was sent. That it costs more than the budget, or
-            that the journal cannot be used, is raised by iterating, before anything is made.
+            If the plan is invalid; nothing was sent. If it exceeds the budget, or the journal
+            cannot be used, iterating raises it before anything is made.
 
         Examples
         --------
@@ -241,7 +235,7 @@ class AsyncImages:
         ... )
         >>> pandas.DataFrame(row async for row in matrix)
         """
-        from ..matrix import planning  # noqa: PLC0415 - few scripts need it
+        from ..matrix import planning  # noqa: PLC0415 - few scripts use it
         from ..matrix.matrix import Matrix  # noqa: PLC0415 - see above
 
         async def plan() -> Plan:
@@ -267,25 +261,25 @@ class AsyncImages:
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[Matrix]:
-        """Give the matrices that were left with images still to be made, newest first.
+        """List unfinished matrices, newest first.
 
-        Not among them: what is being made at this moment, also by another kernel, and what
-        the service offers no more. Nothing is made until one is iterated or started; its
-        `price` says what that costs.
+        Matrices that run right now, also in another kernel, are left out, and so are those whose
+        models are gone. Nothing is made until one is iterated or started; its `price` is what that
+        costs.
         """
-        from ..matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts need it
+        from ..matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts use it
 
-        batches = self._core.journal.saved_plans
+        plans = self._core.journal.saved_plans
         found = []
-        for batch in await asyncio.wrap_future(batches.unfinished(self._core.journal_key, days)):
-            records = await asyncio.wrap_future(batches.cell_entries(batch.id))
-            if any(record.is_active for record in records.values()):
+        for saved in await asyncio.wrap_future(plans.unfinished(self._core.journal_key, days)):
+            entries = await asyncio.wrap_future(plans.cell_entries(saved.id))
+            if any(entry.is_active for entry in entries.values()):
                 continue
             with contextlib.suppress(msgspec.MsgspecError, InvalidInputError):
-                asked = msgspec.json.decode(batch.plan, type=MatrixRequest)
+                asked = msgspec.json.decode(saved.plan, type=MatrixRequest)
                 matrix = await self.matrix(**msgspec.structs.asdict(asked)).prepare()
-                # It may have become another one: the service takes other parameters now.
-                if matrix.matches(batch) and matrix.already_requested < len(matrix.plan):
+                # It may differ now: the service may have changed the parameters.
+                if matrix.matches(saved) and matrix.already_requested < len(matrix.plan):
                     found.append(matrix)
         return found
 
@@ -304,7 +298,7 @@ def _planned(matrix: Callable[P, Matrix]) -> Callable[P, Coroutine[Any, Any, Mat
 
 
 class Images(Blocking[AsyncImages]):
-    """Make images (blocking)."""
+    """Generate images (blocking)."""
 
     generate = blocking(AsyncImages.generate, check=GENERATION.check)
     spent = blocking(AsyncImages.spent)

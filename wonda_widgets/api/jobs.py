@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from ..jobs.job import Job, JobEntry, Kind
     from ..journal.entries import JournalEntry
 
-MOST = 1_000_000  # entries
-AN_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without halves of characters
+MAX_LIMIT = 1_000_000  # entries
+JOB_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without lone surrogates
 
 OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING)}
 
 
 class AsyncJobs:
-    """Jobs that outlive the kernel that asked for them."""
+    """Jobs, also of earlier kernels."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -48,31 +48,30 @@ class AsyncJobs:
 
     @on_package_loop
     async def recent(self, limit: int = 50) -> list[Job]:
-        """What was asked with this journal, as live jobs, newest first.
+        """List the requests of this journal as live jobs, newest first.
 
-        A job that had not ended when it was last heard of is followed again. A request
-        whose answer was never read is there with `id` None; waiting for it raises
-        `OutcomeUnknownError`, and of a post `publish.check` finds out more.
+        A job that was not known to have ended is polled again. A request with an unknown outcome
+        has the `id` None; waiting for it raises `OutcomeUnknownError`. For a post,
+        `publish.check` finds out more.
 
         Parameters
         ----------
         limit : int
-            How many at most.
+            The maximum number of jobs.
         """
         limit = plain_values.to_plain(limit)
-        if not isinstance(limit, int) or not 1 <= limit <= MOST:
-            raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MOST:,}.")
+        if not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+            raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MAX_LIMIT:,}.")
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.journal_key, limit))
-        return [self._core.revived(record, OPERATIONS[record.kind]) for record in found]
+        return [self._core.revived(entry, OPERATIONS[entry.kind]) for entry in found]
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[JournalEntry]:
-        """What had no end yet when it was last heard of, oldest first; the service is not asked.
+        """List the entries that are not known to have ended, oldest first, without polling.
 
-        What another kernel that runs on this machine takes care of is left out, and so is a
-        post that waits for its time (see `publish.scheduled`). `resume` makes a live job of
-        an entry.
+        Entries of another running kernel of this computer are left out, and so are scheduled posts
+        (see `publish.scheduled`). `resume` makes a live job of an entry.
         """
         self._core.transport.check_open()
         days = plain_values.to_plain(days)
@@ -83,20 +82,20 @@ class AsyncJobs:
         found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)
         return [
-            record
-            for record in found[::-1]
-            if not record.is_sending and not record.is_owned_elsewhere and not _waits(record, now)
-            if _since(record) > since
+            entry
+            for entry in found[::-1]
+            if not entry.is_sending and not entry.is_owned_elsewhere and not _waits(entry, now)
+            if _since(entry) > since
         ]
 
     @on_package_loop
     async def left_by(self, processes: Collection[str], days: float = 1) -> list[JournalEntry]:
-        """What these processes had not brought to an end, or are sending now, oldest first.
+        """List the unfinished entries of some processes, also those being sent, oldest first.
 
         Parameters
         ----------
         processes : list of str
-            As `Record.process` names them.
+            See `JournalEntry.process`.
         days : float
         """
         self._core.transport.check_open()
@@ -105,42 +104,40 @@ class AsyncJobs:
         found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)
         return [
-            record
-            for record in found[::-1]
-            if record.process in processes and not _waits(record, now)
+            entry for entry in found[::-1] if entry.process in processes and not _waits(entry, now)
         ]
 
-    def resume(self, record: JournalEntry) -> Job:
-        """Follow an entry of `unfinished` from where it stands."""
+    def resume(self, entry: JournalEntry) -> Job:
+        """Make a live job of an entry of `unfinished`, and poll it."""
         self._core.transport.check_open()
-        job = self._core.revived(record, OPERATIONS[record.kind])
+        job = self._core.revived(entry, OPERATIONS[entry.kind])
         job.resume()
         return job
 
     @on_package_loop
     async def dismiss(self, unknown: Job | JournalEntry | OutcomeUnknownError | JobError) -> None:
-        """Note that you have looked yourself what became of a request; it is no longer listed.
+        """Stop listing a request whose outcome is unknown, because you have checked it yourself.
 
-        Nor does it stand in the way of the same one any more (``once=`` of `images.generate`).
+        It also no longer blocks the same request (``once=`` of `images.generate`).
 
         Raises
         ------
         InvalidInputError
-            If it is being sent at this moment, or if the journal knows by now that it was made
-            or posted, or is on its way.
+            If it is being sent right now, or is known to have been made or posted, or to be in
+            progress.
         """
         self._core.transport.check_open()
         if unknown.intent:
             journal = self._core.journal
-            for record in await asyncio.wrap_future(journal.find_by_intent(unknown.intent)):
-                entries.require_not_sending(record)
+            for entry in await asyncio.wrap_future(journal.find_by_intent(unknown.intent)):
+                entries.require_not_sending(entry)
             if await asyncio.wrap_future(journal.mark_dismissed(unknown.intent)):
                 return
-            for record in await asyncio.wrap_future(journal.find_by_intent(unknown.intent)):
-                entries.require_undecided(record)
+            for entry in await asyncio.wrap_future(journal.find_by_intent(unknown.intent)):
+                entries.require_undecided(entry)
 
     def attach(self, kind: Kind, job_id: str) -> Job:
-        """Follow a job by its id, whoever submitted it.
+        """Get a job by its id, whoever submitted it, and poll it.
 
         Parameters
         ----------
@@ -151,13 +148,13 @@ class AsyncJobs:
         Raises
         ------
         InvalidInputError
-            If the kind is another one or the id is empty. Whether such a job
-            exists is known after the first poll.
+            If the kind is unknown or the id is empty. Whether the job exists is known after the
+            first poll.
         """
         if kind not in OPERATIONS:
             raise InvalidInputError("kind", f'A job is "inference" or "publish", not {kind!r}.')
-        usable = isinstance(job_id, str) and job_id.strip() not in {"", ".", ".."}
-        if not usable or not AN_ID.fullmatch(job_id):
+        is_id = isinstance(job_id, str) and job_id.strip() not in {"", ".", ".."}
+        if not is_id or not JOB_ID.fullmatch(job_id):
             raise InvalidInputError(
                 "job_id", "This is not the id of a job.", "Pass the id as the API gave it."
             )
@@ -166,35 +163,35 @@ class AsyncJobs:
         living = self._core.living(kind, job_id)
         if living is not None:
             return living
-        # An entry in the journal says what was asked. The loop never waits for it, and nobody
-        # waits for long, because another process may have locked the file.
+        # The journal knows the request. The event loop does not wait for it, and others not for
+        # long, because another process may have locked the file.
         reading = self._core.journal.find_by_job(self._core.journal_key, kind, job_id)
         if not event_loop.on_loop():
             with contextlib.suppress(TimeoutError):
-                known = event_loop.wait_for_result(reading, JOURNAL_TIMEOUT)
-                if known:
-                    return self._core.revived(known[0], OPERATIONS[kind])
+                found = event_loop.wait_for_result(reading, JOURNAL_TIMEOUT)
+                if found:
+                    return self._core.revived(found[0], OPERATIONS[kind])
                 return self._core.follow(kind, job_id, attached=True)
 
-        async def entry() -> JobEntry | None:
+        async def read_entry() -> JobEntry | None:
             found = await asyncio.wrap_future(reading)
             return self._core.entry(found[0], OPERATIONS[kind]) if found else None
 
-        return self._core.follow(kind, job_id, attached=True, read_entry=entry)
+        return self._core.follow(kind, job_id, attached=True, read_entry=read_entry)
 
 
-def _since(record: JournalEntry) -> float:
-    """When it began to matter: a scheduled post at its time, all else when it was asked for."""
-    due = parse_timestamp(record.body.get("scheduledAt"))
-    return max(record.requested_at, due.timestamp() if due else 0.0)
+def _since(entry: JournalEntry) -> float:
+    """Give when a request took effect: a scheduled post when it was due."""
+    due = parse_timestamp(entry.body.get("scheduledAt"))
+    return max(entry.requested_at, due.timestamp() if due else 0.0)
 
 
-def _waits(record: JournalEntry, now: datetime) -> bool:
-    return record.status == SCHEDULED and not is_due(record.body, now)
+def _waits(entry: JournalEntry, now: datetime) -> bool:
+    return entry.status == SCHEDULED and not is_due(entry.body, now)
 
 
 class Jobs(Blocking[AsyncJobs]):
-    """Jobs that outlive the kernel that submitted them (blocking)."""
+    """Jobs, also of earlier kernels (blocking)."""
 
     @property
     def trouble(self) -> str:

@@ -1,6 +1,6 @@
-"""The client that a job, an image or a panel came from.
+"""Which client a job, an image or a panel belongs to.
 
-A client here is an `AsyncWonda`, which stands above this module.
+A client here is an `AsyncWonda`, a class above this layer.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ NAME_ONE = "Pass wonda=… with the client that made them."
 
 
 def client_of(thing: object) -> Any:
-    """Give the client that a job, an image, a matrix or a panel is of, if it is open."""
+    """Give the client of a job, an image, a matrix or a panel; None if it is closed or unknown."""
     if isinstance(thing, GeneratedImage):
         return open_clients.by_name(thing.client)
-    found = getattr(thing, "wonda", None)
-    return found if open_clients.is_open(found) else None
+    client = getattr(thing, "wonda", None)
+    return client if open_clients.is_open(client) else None
 
 
-def check_origin(used: Any, given: Iterable[object]) -> None:
-    """See that jobs, images and panels are of the service that a client talks to.
+def check_origin(client: Any, things: Iterable[object]) -> None:
+    """Check that jobs, images and panels are of the service that a client talks to.
 
     Raises
     ------
     InvalidInputError
-        If some are not: their addresses, ids and costs mean nothing there.
+        If some are not: their addresses, ids and prices have no meaning there.
     """
-    for each in given:
-        made_by = client_of(each)
-        if made_by is not None and not used.is_of_same_service(made_by):
+    for thing in things:
+        origin = client_of(thing)
+        if origin is not None and not client.is_of_same_service(origin):
             raise InvalidInputError(
                 "wonda",
-                f"This is of {_said(made_by, 'another ')},"
-                f" and the client here is of {_said(used)}.",
+                f"This comes from {_describe(origin, 'another ')},"
+                f" but the client here talks to {_describe(client)}.",
                 NAME_ONE,
             )
 
 
-def _said(used: Any, which: str = "a ") -> str:
-    """Give what a client talks to, for people."""
-    org = f" (organization {used.org})" if used.org else ""
-    return f"{which}sandbox" if used.is_sandbox else f"{used.base_url}{org}"
+def _describe(client: Any, article: str = "a ") -> str:
+    """Name what a client talks to, for people."""
+    org = f" (organization {client.org})" if client.org else ""
+    return f"{article}sandbox" if client.is_sandbox else f"{client.base_url}{org}"

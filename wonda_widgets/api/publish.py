@@ -62,12 +62,12 @@ PUBLISHING = Operation(
 CAROUSEL = PUBLISHING._replace(
     path="/publish/instagram/carousel",
     name="publishing a carousel to Instagram",
-    seconds=180.0,  # the answer comes when all of it is posted
+    seconds=180.0,  # the service answers when the post is made
 )
 
 
 class AsyncPublish:
-    """Publish media."""
+    """Publish to Instagram."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -85,49 +85,49 @@ class AsyncPublish:
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish one image to Instagram and get the job that follows it.
+        """Publish one image to Instagram, and get its job.
 
-        The post is public as soon as the job succeeds. The same image is not posted to the
-        same account with the same caption again, whoever posted it: the journal, the account's
-        history and its scheduled posts are looked at before.
+        The post is public as soon as the job succeeds. The same image is not posted to the same
+        account with the same caption again, whoever posted it: the journal, the account's publish
+        history and its scheduled posts are checked first.
 
         Parameters
         ----------
         media_id : str
-            Of a generated or uploaded media.
+            The id of a generated or uploaded image.
         instagram_account_id : str
             From `accounts.instagram`.
         caption : str, optional
             At most 2,200 characters.
         alt_text : str, optional
-            The image in words, at most 1,000 characters. Instagram takes it for the feed only,
-            so it is not sent with a story or a reel.
+            A description of the image, at most 1,000 characters. It is for the feed only, so it is
+            not sent with a story or a reel.
         product : str, optional
             ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
             ``"REELS"`` takes only a video.
         scheduled_at : datetime or str, optional
-            When it is to be posted, 5 minutes to 29 days ahead, with a time zone:
+            When to post it, 5 minutes to 29 days ahead, with a time zone:
             ``datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin"))`` or
-            ``"2026-12-01T18:00+01:00"``. The job then is ``"scheduled"`` until that time;
-            `cancel` takes it back.
+            ``"2026-12-01T18:00+01:00"``. Until then the job is ``"scheduled"``, and
+            `cancel` cancels it.
         allow_repeat : bool
-            Whether to post even if the same was posted before.
+            Whether to post even if the same post was made before.
         allow_unchecked : bool
-            Whether to post even if the account's history, its scheduled posts or the journal
-            cannot be read. The same post may then be made twice.
+            Whether to post even if the publish history, the scheduled posts or the journal cannot
+            be read. The same post may then be made twice.
 
         Raises
         ------
         InvalidInputError
-            If something is known to be refused; nothing was sent.
+            If the request is invalid; nothing was sent.
         AlreadyPublishedError
-            If the same was posted before, may have been, or is on its way; nothing was sent.
+            If the same post was or may have been made before, or is in progress; nothing was sent.
         HistoryUnavailableError
-            If the account's history, its scheduled posts or the journal cannot be read now;
-            nothing was sent.
+            If the publish history, the scheduled posts or the journal cannot be read; nothing was
+            sent.
         OutcomeUnknownError
-            If the request may have arrived but its reply was lost, now or the last time that
-            the same was published. It is not repeated; `check` settles it.
+            If it may have arrived, but there is no usable answer, now or the last time. It is not
+            repeated; `check` settles it.
         APIError
             If the service refused it.
         """
@@ -141,9 +141,9 @@ class AsyncPublish:
                 "A reel is a video, and this is an image.",
                 'Pass product="IMAGE" for the feed or "STORIES" for a story.',
             )
-        first = await self._once(PUBLISHING, body, repeat=allow_repeat, unchecked=allow_unchecked)
+        once = await self._guard(PUBLISHING, body, repeat=allow_repeat, unchecked=allow_unchecked)
         try:
-            return await self._core.start(PUBLISHING, body, _named, once=first, guard=first.guard)
+            return await self._core.start(PUBLISHING, body, _named, once=once, guard=once.guard)
         except PermissionDeniedError as error:
             if due is not None and error.code == scheduled_posts.FEATURE_DISABLED:
                 error.with_hint(scheduled_posts.NO_SCHEDULING_HINT)
@@ -159,11 +159,11 @@ class AsyncPublish:
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish 2 to 10 images to Instagram as one post that people swipe through.
+        """Publish 2 to 10 images to Instagram as one post to swipe through.
 
-        The service answers when the post is made, which may take a minute, so the job that
-        you get has ended. The same images, in whatever order, are not posted to the same
-        account with the same caption again.
+        The service answers when the post is made, which may take a minute, so the job has ended
+        when you get it. The same images, in any order, are not posted to the same account with the
+        same caption again.
 
         Parameters
         ----------
@@ -174,45 +174,45 @@ class AsyncPublish:
         caption : str, optional
             At most 2,200 characters.
         allow_repeat : bool
-            Whether to post even if the same was posted before.
+            Whether to post even if the same post was made before.
         allow_unchecked : bool
-            As of `instagram`.
+            See `instagram`.
 
         Raises
         ------
         InvalidInputError, AlreadyPublishedError, HistoryUnavailableError
         OutcomeUnknownError, APIError
-            As `instagram`.
+            See `instagram`.
         """
         body = _carousel(media_ids, instagram_account_id, caption)
-        first = await self._once(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
-        return await self._core.start(CAROUSEL, body, _made, once=first, guard=first.guard)
+        once = await self._guard(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
+        return await self._core.start(CAROUSEL, body, _made, once=once, guard=once.guard)
 
     def checked_time(self, scheduled_at: datetime | str | None) -> str | None:
-        """Give a time to post at as the API takes it; None for at once.
+        """Convert a time to post at to the API's form; None means now.
 
         Raises
         ------
         InvalidInputError
-            If it cannot be, by the service's clock as far as that is known.
+            If it is not possible, by the service's clock if that is known.
         """
         now = datetime.now(UTC) + timedelta(seconds=self._core.transport.clock.offset)
         return posting_time.parse(scheduled_at, now)
 
     async def _is_image(self, media_id: str) -> bool:
-        """Whether the service says that a media is an image; False where it does not say."""
+        """Whether the service says that media is an image; False if it does not say."""
         try:
             raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
-        except WondaError:  # the reply is not documented; the service decides when it is posted
+        except WondaError:  # undocumented; the service will decide
             return False
-        about = raw.get("media", raw) if isinstance(raw, dict) else None
-        mime_type = about.get("mimeType") if isinstance(about, dict) else None
+        media = raw.get("media", raw) if isinstance(raw, dict) else None
+        mime_type = media.get("mimeType") if isinstance(media, dict) else None
         return isinstance(mime_type, str) and mime_type.startswith("image/")
 
-    async def _once(
+    async def _guard(
         self, operation: Operation, body: dict[str, Any], **allowed: bool
     ) -> duplicate_guard.DuplicatePostGuard:
-        """Give what keeps a post from being made twice."""
+        """Make the guard that keeps a post from being made twice."""
         dedupe_key = await dedupe_keys.dedupe_key(self._core, body)
         former = await former_keys(self._core, body, dedupe_key)
         return duplicate_guard.DuplicatePostGuard(
@@ -221,31 +221,31 @@ class AsyncPublish:
 
     @on_package_loop
     async def scheduled(self) -> list[ScheduledPost]:
-        """The posts that wait for their time, of all accounts, earliest first.
+        """List the scheduled posts of all accounts, earliest first.
 
         Raises
         ------
         PermissionDeniedError
-            If the account has no scheduling.
+            If the account cannot schedule posts.
         APIError, ServiceUnreachableError, UnexpectedReplyError
         """
         return await scheduled_posts.list_posts(self._core)
 
     @on_package_loop
     async def cancel(self, post: ScheduledPost | Job | str) -> None:
-        """Take back a post that waits for its time; nothing is posted then.
+        """Cancel a scheduled post.
 
         Parameters
         ----------
         post : ScheduledPost, Job or str
-            Of `scheduled`, or what `instagram` gave, or its job's id.
+            From `scheduled` or `instagram`, or the job's id.
 
         Raises
         ------
         ConflictError
-            If it has started or ended: look at the account.
+            If posting has begun or ended: look at the account.
         NotFoundError, PermissionDeniedError
-            If there is no such post, or no scheduling.
+            If there is no such post, or the account cannot schedule.
         ServiceUnreachableError, UnexpectedReplyError
             If it is not known whether it was canceled.
         """
@@ -253,67 +253,67 @@ class AsyncPublish:
 
     @on_package_loop
     async def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
-        """Settle a post whose outcome is unknown: look for it in the account's history.
+        """Find out whether a post with an unknown outcome was made.
 
         Parameters
         ----------
         unknown : OutcomeUnknownError or Job
-            The error that `instagram` raised, or a job of `jobs.recent` without an id.
+            The error from `instagram`, or a job without an id from `jobs.recent`.
 
         Returns
         -------
         Finding
-            Whether it was posted; None where that cannot be said yet.
+            ``posted`` is True, False, or None if that cannot be known yet.
 
         Raises
         ------
         InvalidInputError
-            If it is not of a post in this client's journal.
+            If it is not about a post in this client's journal.
         APIError, ServiceUnreachableError
             If the history cannot be read.
         """
-        return await outcome_check.check(self._core, PUBLISHING, await self._record(unknown))
+        return await outcome_check.check(self._core, PUBLISHING, await self._entry(unknown))
 
     @on_package_loop
     async def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
-        """Note what you saw at the account yourself, where `check` could not tell.
+        """Note what you saw at the account, if `check` could not find out.
 
-        Before a post is called not posted, its job is asked once more, if it has one.
+        Before a post counts as not posted, its job is polled once more, if it has one.
 
         Raises
         ------
         InvalidInputError
-            If it is not of a post in this client's journal, or is being sent at this moment; or
-            if it is said that it was not posted, and the journal or its job knows better by now.
+            If it is not about a post in this client's journal, is being sent right now, or is
+            known to have been posted although you say that it was not.
         APIError, ServiceUnreachableError
-            If its job cannot be asked.
+            If its job cannot be polled.
         """
         journal, written = self._core.journal, False
         while not written:
-            record = await self._record(unknown)
-            entries.require_not_sending(record)
+            entry = await self._entry(unknown)
+            entries.require_not_sending(entry)
             if posted:
                 written = await asyncio.wrap_future(
-                    journal.mark_posted(record.intent, None, record.job_id, entries.SAID_BY_PERSON)
+                    journal.mark_posted(entry.intent, None, entry.job_id, entries.SAID_BY_PERSON)
                 )
                 continue
-            if not await self._is_job_lost(record):
-                record = await self._record(unknown)
-                entries.require_undecided(record)
-            # Not noted if anything happened since that was read.
-            written = await asyncio.wrap_future(journal.mark_absent(record))
+            if not await self._is_job_lost(entry):
+                entry = await self._entry(unknown)
+                entries.require_undecided(entry)
+            # Fails if the entry has changed since it was read.
+            written = await asyncio.wrap_future(journal.mark_absent(entry))
 
-    async def _is_job_lost(self, record: JournalEntry) -> bool:
-        """Ask after the job of a post that has not ended; whether the service knows none."""
-        if record.job_id is None or record.ended or record.state == "posted":
+    async def _is_job_lost(self, entry: JournalEntry) -> bool:
+        """Whether the service no longer knows the job of an unfinished post."""
+        if entry.job_id is None or entry.ended or entry.state == "posted":
             return False
         try:
-            await self._core.ask("publish", record.job_id)
+            await self._core.ask("publish", entry.job_id)
         except (NotFoundError, GoneError):
             return True
         return False
 
-    async def _record(self, unknown: Job | OutcomeUnknownError) -> JournalEntry:
+    async def _entry(self, unknown: Job | OutcomeUnknownError) -> JournalEntry:
         intent = getattr(unknown, "intent", None)
         self._core.transport.check_open()
         found = (
@@ -331,9 +331,9 @@ class AsyncPublish:
     async def history(
         self, *, limit: int = 10, instagram_account_id: str | None = None
     ) -> dict[str, Any]:
-        """The account's latest publishes, as the service tells them.
+        """Give the account's latest posts as the service reports them.
 
-        The shape of its rows is documented nowhere, so the reply comes as it is.
+        The shape of the rows is undocumented, so the response is returned as it is.
         """
         query: dict[str, Any] = {"limit": limit}
         if instagram_account_id is not None:
@@ -345,7 +345,7 @@ class AsyncPublish:
 
 
 class Publish(Blocking[AsyncPublish]):
-    """Publish media (blocking)."""
+    """Publish to Instagram (blocking)."""
 
     instagram = blocking(AsyncPublish.instagram, check=PUBLISHING.check)
     instagram_carousel = blocking(AsyncPublish.instagram_carousel, check=CAROUSEL.check)

@@ -63,7 +63,7 @@ class Source(Protocol):
     async def of(self, job: Job) -> GeneratedImage:
         """The image of a finished job."""
 
-    async def story(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
+    async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
         """What became of each image."""
 
     async def original(self, image: GeneratedImage) -> bytes:
@@ -167,7 +167,7 @@ async def render(
     some = [await _image(history, each) for each in images]
     board = Board(
         title=title,
-        chapters=await history.story(some),
+        chapters=await history.timeline(some),
         written_at=datetime.now().astimezone(),
         is_sandbox=history.is_sandbox,
         clean=history.without_key,

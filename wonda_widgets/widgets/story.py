@@ -76,7 +76,7 @@ class Timeline(Panel):
         history = self._client.history
         midnight = budgets.start_of_day()
         found = await history.search(since=midnight, limit=MOST)
-        self._told = await history.story(found)
+        self._told = await history.timeline(found)
         count = await history.count(since=midnight)
         more = f" The newest {MOST} are listed." if count > MOST else ""
         with self.hold_sync():

@@ -136,12 +136,12 @@ def test_things_of_two_clients_are_refused(real, shown, tmp_path):
                     call()
                 assert "wonda=" in caught.value.hint
         for cls, what in ((ww.ImagePreview, images[0]), (ww.Compare, images[:2])):
-            with pytest.raises(ww.InvalidInputError, match="and the client here is of"):
+            with pytest.raises(ww.InvalidInputError, match="but the client here talks to"):
                 shown(cls, what, wonda=third)
         compare = shown(ww.Compare, wonda=third)
-        with pytest.raises(ww.InvalidInputError, match="and the client here is of"):
+        with pytest.raises(ww.InvalidInputError, match="but the client here talks to"):
             compare.show(images[:2])
-        with pytest.raises(ww.InvalidInputError, match="and the client here is of"):
+        with pytest.raises(ww.InvalidInputError, match="but the client here talks to"):
             third.history.storyboard(jobs[0], tmp_path / "x.html")
     assert not list(tmp_path.glob("*"))
 

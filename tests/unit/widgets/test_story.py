@@ -88,7 +88,7 @@ def test_all_that_became_of_an_image(wonda, image, account):
         alt_text="A harbour at dawn",
         product="STORIES",
     ).wait()
-    [chapter] = wonda.history.story([image])
+    [chapter] = wonda.history.timeline([image])
     assert chapter.image == image
     assert chapter.asked_at == image.made_at
     assert chapter.moments[-1].status == "succeeded"
@@ -117,7 +117,7 @@ def test_what_became_of_another_image_is_not_told(wonda, image, account):
     other = wonda.history.search("another")[0]
     wonda.publish.instagram(media_id=other.media.media_id, instagram_account_id=account).wait()
     edit_of(wonda, "somebody else’s", "edited", {"operation": "crop"})
-    first, second = wonda.history.story([image, other])
+    first, second = wonda.history.timeline([image, other])
     assert (first.changes, first.posts) == ((), ())
     assert len(second.posts) == 1
 
@@ -127,7 +127,7 @@ def test_a_carousel_is_told_of_each_of_its_images(wonda, image, account):
     media_ids = ["other", "edited"]
     body = {"mediaIds": media_ids, "instagramAccountId": account, "product": "CAROUSEL"}
     note(wonda, "publish", body, media_id="p1", status="succeeded")
-    [chapter] = wonda.history.story([image])
+    [chapter] = wonda.history.timeline([image])
     assert [post.media_ids for post in chapter.posts] == [tuple(media_ids)]
 
 
@@ -145,7 +145,7 @@ def test_a_carousel_is_told_of_each_of_its_images(wonda, image, account):
 def test_how_a_post_stands(wonda, image, told, state):
     body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     note(wonda, "publish", body, media_id="p1", **told)
-    [post] = wonda.history.story([image])[0].posts
+    [post] = wonda.history.timeline([image])[0].posts
     assert (post.state, post.account) == (state, "an Instagram account")
     if state == "scheduled":
         assert post.scheduled_for == datetime(2027, 1, 1, 10, tzinfo=UTC)
@@ -155,20 +155,20 @@ def test_a_post_that_was_found_not_to_be_there_is_no_part_of_it(wonda, image):
     journal = wonda._async._core.journal
     body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     intent = note(wonda, "publish", body)
-    [post] = wonda.history.story([image])[0].posts
+    [post] = wonda.history.timeline([image])[0].posts
     assert post.state == "on its way"  # this process may be sending it
     journal.mark_unknown(intent, "lost").result()
-    [post] = wonda.history.story([image])[0].posts
+    [post] = wonda.history.timeline([image])[0].posts
     assert (post.state, post.ended_at) == ("unknown", None)
     [record] = journal.find_by_intent(intent).result()
     journal.mark_absent(record).result()
-    assert wonda.history.story([image])[0].posts == ()
+    assert wonda.history.timeline([image])[0].posts == ()
     refused = note(wonda, "publish", body)
     journal.mark_refused(refused, "no").result()
-    assert wonda.history.story([image])[0].posts == ()
+    assert wonda.history.timeline([image])[0].posts == ()
     found = note(wonda, "publish", body)
     journal.mark_posted(found, "https://example.org/p", None).result()
-    [post] = wonda.history.story([image])[0].posts
+    [post] = wonda.history.timeline([image])[0].posts
     assert (post.state, post.permalink, post.ended_at) == ("posted", "https://example.org/p", None)
 
 
@@ -177,7 +177,7 @@ def test_an_upload_that_never_arrived_is_no_edit(wonda, image):
     edit_of(wonda, image.media.media_id, image.media.media_id)  # of itself
     for odd in (None, 5, {"of": ["x"]}, {"operations": "all"}):
         note(wonda, "upload", {"edit": odd}, media_id=f"odd {odd}")
-    assert wonda.history.story([image])[0].changes == ()
+    assert wonda.history.timeline([image])[0].changes == ()
 
 
 def test_an_image_that_the_journal_does_not_know(wonda, image, account):
@@ -187,20 +187,20 @@ def test_an_image_that_the_journal_does_not_know(wonda, image, account):
     )
     body = {"mediaId": "from elsewhere", "instagramAccountId": account}
     note(wonda, "publish", body, media_id="p1", status="succeeded")
-    told, known = wonda.history.story([unknown, image])
+    told, known = wonda.history.timeline([unknown, image])
     assert (told.asked_at, told.moments, told.changes) == (unknown.made_at, (), ())
     assert told.posts[0].account == "@lantern.shop"
     assert known.moments
-    assert wonda.history.story([ww.GeneratedImage(media=ww.Media())])[0].asked_at is None
-    assert wonda.history.story([]) == []
+    assert wonda.history.timeline([ww.GeneratedImage(media=ww.Media())])[0].asked_at is None
+    assert wonda.history.timeline([]) == []
 
 
 def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, image, account):
     wonda.faults.add("GET", "instagram/accounts", 500, times=99)
-    wonda.history.story([image])
+    wonda.history.timeline([image])
     note(wonda, "publish", {"mediaId": image.media.media_id, "instagramAccountId": account})
     note(wonda, "publish", {"mediaId": image.media.media_id, "instagramAccountId": "gone"})
-    first, _ = wonda.history.story([image])[0].posts
+    first, _ = wonda.history.timeline([image])[0].posts
     assert first.account == "an Instagram account"
     wonda.faults.clear()
     asked = []
@@ -213,7 +213,7 @@ def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, image, 
 
     accounts.instagram = counted
     for _ in range(3):
-        names = [post.account for post in wonda.history.story([image])[0].posts]
+        names = [post.account for post in wonda.history.timeline([image])[0].posts]
         assert names == ["@lantern.shop", "an Instagram account"]
     assert asked == [1]
 

@@ -100,7 +100,7 @@ async def of_images(
 ) -> NotebookSnapshot:
     """What stays of a panel that shows images: how they look, and what became of them."""
     some = [each for each in [await _made(history, one) for one in shown[:MOST_ROWS]] if each]
-    told = await history.story(some) if some else []
+    told = await history.timeline(some) if some else []
     look = await _look(history, some[:ON_A_SHEET])
     said = [f"{timeline.summary(told)}." if told else "No images yet."]
     if len(some) > ON_A_SHEET and look[0]:

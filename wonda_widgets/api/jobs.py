@@ -1,4 +1,4 @@
-"""`wonda.jobs`: what was asked before, and by others (wonda-api.md, section 6)."""
+"""`wonda.jobs`: jobs of this and earlier kernels (wonda-api.md, section 6)."""
 
 from __future__ import annotations
 

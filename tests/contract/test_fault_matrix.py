@@ -39,7 +39,7 @@ def world(served, tmp_path, patience):
 def journal(wonda, kind):
     kept = wonda._async._core.journal
     condition = "kind=? ORDER BY asked_at DESC"
-    return kept._records(condition, (kind,)).result()[0]
+    return kept._find(condition, (kind,)).result()[0]
 
 
 def title(error):

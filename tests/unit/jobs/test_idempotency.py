@@ -221,7 +221,7 @@ def test_where_nobody_else_would_know_nothing_is_asked_for(service, tmp_path):
     with ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport) as wonda:
         with (
             pytest.warns(ww.JournalWarning),
-            pytest.raises(ww.InvalidInputError, match="under this name"),
+            pytest.raises(ww.InvalidInputError, match="requested with this key"),
         ):
             wonda.images.generate(**NAMED)
         assert service.made == []

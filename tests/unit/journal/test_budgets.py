@@ -315,7 +315,7 @@ def test_what_a_damaged_journal_knew_is_missed_by_every_kernel(kernel, service, 
         ) as refused:
             client.images.generate(**BODY, budget=allowed)
         assert "damaged" in str(refused.value)
-        with pytest.raises(ww.InvalidInputError, match="under this name"):
+        with pytest.raises(ww.InvalidInputError, match="requested with this key"):
             client.images.generate(**BODY, once="autumn")
     assert len(service.made) == 1
     [aside] = tmp_path.glob("kernels.db.damaged-*")

@@ -49,7 +49,7 @@ wonda.images.matrix(
     {"a": ["sunset", "storm", "harbour"], "b": ["haze", "dusk", "rain"]},
     "nano-banana-2",
     {"aspectRatio": ["4:5", "16:9"]},
-    at_once=9,
+    max_concurrency=9,
 ).wait()
 ww.History(wonda)"""
 

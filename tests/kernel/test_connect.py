@@ -66,6 +66,6 @@ def test_an_interrupted_prompt_has_no_traceback_of_its_own(ready):
 
 
 def test_nobody_in_front_is_told_what_to_do(ready):
-    with pytest.raises(RuntimeError, match="A key cannot be typed here") as caught:
+    with pytest.raises(RuntimeError, match="A key cannot be entered here") as caught:
         ready.finish(ready.client.execute("ww.connect()", allow_stdin=False))
     assert "WONDA_API_KEY" in str(caught.value)

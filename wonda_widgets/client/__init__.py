@@ -1,4 +1,4 @@
-"""The client: `Wonda`, `AsyncWonda`, and the functions that choose or need one."""
+"""The clients `Wonda` and `AsyncWonda`, and the functions that choose or require one."""
 
 from .wonda_client import AsyncWonda, Wonda
 

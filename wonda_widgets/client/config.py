@@ -1,11 +1,12 @@
-"""A client in another process: it travels as its settings, and never with its key.
+"""Pickle a client as its settings, without its API key, and reconnect it on first use.
 
-    pickle ──> address, timeout, journal's file ──> there, when it is first used: the key there
+    client ──pickle──> base URL, timeout, journal file ──unpickle──> unconnected client
+                                                                          │ first use
+    API key of the receiving process ─────────────────────────────> connected client
 
-Until then it is its settings and nothing else, because a scheduler that only hands it on
-need have no key. All that arrive in a process with the same settings are then one client,
-so that a worker with hundreds of tasks has one journal open. It needs no closing, and closing
-one of them closes nothing.
+An unpickled client connects only when it is used, so a scheduler that passes it on needs no
+key. All unpickled clients with the same settings share one client per process, so that a
+worker with hundreds of tasks opens one journal. Closing one of them has no effect.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ if TYPE_CHECKING:
 
 
 class Client(Protocol):
-    """What `Wonda` and `AsyncWonda` have in common here."""
+    """The attributes of `Wonda` and `AsyncWonda` that this module uses."""
 
     base_url: str
     org: str
     is_sandbox: bool
     faults: Any
-    _arrived: ClientSettings | None
+    _pending_settings: ClientSettings | None
 
-    def _use(self, how: ClientSettings) -> None: ...
+    def _connect(self, settings: ClientSettings) -> None: ...
 
 
-C = TypeVar("C", bound=Client)
+ClientT = TypeVar("ClientT", bound=Client)
 
 
 class ClientSettings(NamedTuple):
-    """What a client is made of, but for its key."""
+    """The settings of a client, without its API key."""
 
     base_url: str
     timeout: float
@@ -46,39 +47,38 @@ class ClientSettings(NamedTuple):
     org: str
 
 
-#: With any of these it is used.
-USED_BY = frozenset(
+#: Attributes whose first use connects an unpickled client.
+CONNECTING_ATTRIBUTES = frozenset(
     {
         *("_async", "_core", "faults", "images", "publish", "media"),
         *("accounts", "pricing", "jobs", "history"),
     }
 )
 
-#: The `AsyncWonda` of each address and key.
+#: The shared `AsyncWonda` for each combination of settings and key.
 _shared: dict[Any, Any] = {}
 
 
 def settings_of(client: Client) -> ClientSettings:
-    """Give what another process needs to make the same client.
+    """Return the settings that another process needs to create the same client.
 
     Raises
     ------
     TypeError
-        If no other process could reach what this one uses.
+        If another process cannot use the client's sandbox or transport.
     """
-    arrived = client._arrived  # noqa: SLF001 - its other half
-    if arrived is not None:
-        return arrived
+    pending = client._pending_settings  # noqa: SLF001 - this module implements its pickling
+    if pending is not None:
+        return pending
     core: Core = vars(vars(client).get("_async", client))["_core"]
     if client.faults is not None:
         raise TypeError(
-            "This sandbox lives within its process, where no other one reaches it. Serve one with "
-            "`wonda-widgets sandbox`, and use ww.Wonda.served_sandbox(address)."
+            "Other processes cannot reach this in-process sandbox. Start one with "
+            "`wonda-widgets sandbox` and use ww.Wonda.served_sandbox(base_url)."
         )
     if not core.transport.uses_network:
         raise TypeError(
-            "A client with a transport of its own stays in its process. Make one in each worker, "
-            "with a transport of its own there."
+            "A client with a custom transport cannot be pickled. Create one in each worker."
         )
     return ClientSettings(
         client.base_url,
@@ -89,47 +89,50 @@ def settings_of(client: Client) -> ClientSettings:
     )
 
 
-def from_settings(cls: type[C], settings: ClientSettings) -> C:
-    """Give a client that has arrived in this process."""
+def from_settings(cls: type[ClientT], settings: ClientSettings) -> ClientT:
+    """Create an unconnected client from unpickled settings."""
     client = cls.__new__(cls)
-    client._arrived = settings  # noqa: SLF001 - see above
+    client._pending_settings = settings  # noqa: SLF001 - see above
     client.base_url, client.org = settings.base_url, settings.org
     client.is_sandbox = settings.is_sandbox
     return client
 
 
 def connect_on_first_use(client: Client, name: str) -> Any:
-    """Give what a client has not: of one that has arrived, it is made now.
+    """Connect an unpickled client, and return the attribute that was not there before.
 
     Raises
     ------
+    AttributeError
+        If the client has no such attribute.
     MissingKeyError
-        If there is no key here.
+        If this process has no API key.
     """
-    settings = client._arrived  # noqa: SLF001 - see above
+    settings = client._pending_settings  # noqa: SLF001 - see above
     if settings is None and name in vars(client):
-        return vars(client)[name]  # another thread used it first, just now
-    if settings is None or name not in USED_BY:
+        return vars(client)[name]  # another thread has just connected it
+    if settings is None or name not in CONNECTING_ATTRIBUTES:
         raise AttributeError(f"{type(client).__name__!r} object has no attribute {name!r}")
-    client._use(settings)  # noqa: SLF001
-    client._arrived = None  # noqa: SLF001
+    client._connect(settings)  # noqa: SLF001
+    client._pending_settings = None  # noqa: SLF001
     return getattr(client, name)
 
 
 def is_shared(client: Any) -> bool:
-    """Whether others in this process have arrived as this one, so that none may close it."""
-    return any(client._core is each._core for each in _shared.values())  # noqa: SLF001 - see above
+    """Check whether other unpickled clients use this one, so that it must stay open."""
+    return any(client._core is shared._core for shared in _shared.values())  # noqa: SLF001 - see above
 
 
 def shared_client(cls: Any, settings: ClientSettings) -> Any:
-    """Give this process's one client of these settings, and of the key that there is here.
+    """Return this process's client for these settings and its current key; create it if needed.
 
     Raises
     ------
     MissingKeyError
-        If there is none.
+        If this process has no API key.
     InvalidInputError
-        If its journal is not on this computer: with an empty one, all would be made again.
+        If the journal file is not on this computer. An empty journal would not prevent
+        duplicate requests.
     """
     key = (
         cls,
@@ -143,20 +146,23 @@ def shared_client(cls: Any, settings: ClientSettings) -> Any:
     if not Path(path).exists():
         raise InvalidInputError(
             "journal",
-            f"The journal {path} is not here, so it is not known here what was asked for already.",
-            "Use workers on the computer that has it, or make a client in each worker.",
+            f"The journal {path} is not on this computer, so duplicates cannot be detected.",
+            "Use workers on the computer that has the journal, or create a client in each worker.",
         )
-    how: dict[str, Any] = {"base_url": settings.base_url, "timeout": settings.timeout}
-    how["journal"] = Journal(path, days=days, megabytes=megabytes)
-    how["org"] = settings.org
+    arguments: dict[str, Any] = {
+        "base_url": settings.base_url,
+        "timeout": settings.timeout,
+        "journal": Journal(path, days=days, megabytes=megabytes),
+        "org": settings.org,
+    }
     try:
-        made = cls.served_sandbox(**how) if settings.is_sandbox else cls(**how)
+        client = cls.served_sandbox(**arguments) if settings.is_sandbox else cls(**arguments)
     except MissingKeyError as error:
         error.add_note(
-            "A client that was sent here left its key behind: set WONDA_API_KEY before this "
-            "process (a worker) begins."
+            "A pickled client does not contain its API key. Set WONDA_API_KEY before this "
+            "worker process starts."
         )
         raise
-    made._core.closes_journal = True  # noqa: SLF001 - nobody else has it
-    # Of two that arrive at once the first one stays; the other has opened nothing yet.
-    return _shared.setdefault(key, made)
+    client._core.closes_journal = True  # noqa: SLF001 - no other client uses this journal
+    # If two threads get here at once, the first client is used; the other has opened nothing yet.
+    return _shared.setdefault(key, client)

@@ -1,4 +1,4 @@
-"""`connect` and `disconnect`: use one's own account without an environment variable."""
+"""`connect` and `disconnect`: use an API key without an environment variable."""
 
 from __future__ import annotations
 
@@ -18,35 +18,34 @@ from ..utils import event_loop
 if TYPE_CHECKING:
     from ..credentials import ApiKey
 
-#: Seconds for each of connecting, sending and reading.
-TIMEOUT = 10.0
+#: For each of connecting, sending and reading.
+TIMEOUT_SECONDS = 10.0
 
 
 def connect(*, keyring: bool = False, base_url: str | None = None) -> None:
-    """Ask for an API key, and have every client that is made from now on use it.
+    """Prompt for an API key and use it for every client created from now on.
 
-    The key is typed at a password prompt, which front ends keep out of the notebook. It is
-    checked at the service, and stays in this process's memory. Nothing typed, or a prompt
-    that is canceled, changes nothing.
+    The password prompt keeps the key out of the notebook. The key is verified with the service
+    and kept in this process's memory. An empty or canceled prompt changes nothing.
 
     Parameters
     ----------
     keyring : bool
-        Whether to put it into this computer's keyring too, for the next time
-        (``pip install keyring``).
+        Whether to save the key in this computer's keyring as well, for later sessions
+        (requires ``pip install keyring``).
     base_url : str, optional
-        Where the key is for; it is sent nowhere else. Else ``WONDA_BASE_URL``, then
-        ``WONDA_API_BASE``, then the service's own.
+        The API that the key belongs to; the key is sent nowhere else. Default:
+        ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own address.
 
     Raises
     ------
     InvalidInputError
-        If there is no password prompt here (Voilà, papermill, nbconvert, a script without a
-        terminal), if the address cannot be used, or if what was typed cannot be a key.
+        If no password prompt is available (Voilà, papermill, nbconvert, a script without a
+        terminal), the address is invalid, or the input cannot be a key.
     AuthenticationError
-        If the service refuses the key; nothing was kept.
+        If the service rejects the key. Nothing is saved.
     APIError, ServiceUnreachableError, UnexpectedReplyError
-        If it cannot be checked; nothing was kept.
+        If the key cannot be verified. Nothing is saved.
 
     Examples
     --------
@@ -57,100 +56,100 @@ def connect(*, keyring: bool = False, base_url: str | None = None) -> None:
 
 
 def disconnect() -> None:
-    """Remove the key that `connect` was given from memory and from this computer's keyring.
+    """Remove the key that was entered in `connect` from memory and from this computer's keyring.
 
-    A key of the environment stays, and so do clients that were made with the removed one.
+    Environment variables stay set, and existing clients keep working.
     """
     print(printable(" ".join(credentials.forget())))
 
 
 def ask(*, keyring: bool, base_url: str | None) -> bool:
-    """Do what `connect` does; gives whether the key is kept where it was to be."""
+    """Run `connect`, and return whether the key was stored everywhere it was meant to be."""
     address = normalize_base_url(
         base_url or credentials.base_url_from_environment() or DEFAULT_BASE_URL
     )
     host = urlsplit(address).netloc
-    key = _asked(f"Wonda API key for {host}: ")
+    key = _prompt_for_key(f"Wonda API key for {host}: ")
     if key is not None and not key.is_blank and not key.has_usual_format:
         key.validate()
         print(
-            "This does not look like a key (sk_ and 64 characters of 0 to 9 and a to f). "
-            "Enter it once more to try it all the same, or nothing to stop."
+            "This does not look like a key (sk_ followed by 64 hexadecimal digits). "
+            "Enter it again to use it anyway, or press Enter to cancel."
         )
-        key = _asked(f"Wonda API key for {host}, once more: ")
+        key = _prompt_for_key(f"Wonda API key for {host}, again: ")
     if key is None or key.is_blank:
         print("No key was entered. Nothing was changed.")
         return False
     key.validate()
-    account = _verified(key, address)
+    account = _verify(key, address)
     credentials.connect(key, address)
-    said = [f"Connected to {host}{f', plan {account.plan}' if account.plan else ''}."]
-    trouble = credentials.save_to_keyring(key, address) if keyring else ""
+    sentences = [f"Connected to {host}{f', plan {account.plan}' if account.plan else ''}."]
+    problem = credentials.save_to_keyring(key, address) if keyring else ""
     if keyring:
-        said.append(
-            f"The key was not kept for next time: {trouble}"
-            if trouble
-            else "The key is in this computer's keyring for next time."
+        sentences.append(
+            f"The key was not saved: {problem}"
+            if problem
+            else "The key is saved in this computer's keyring."
         )
     if variable := credentials.key_variable():
-        said.append(f"But {variable} is set and comes first: unset it to use this key.")
-    print(printable(" ".join(said)))
-    return not trouble
+        sentences.append(f"But {variable} is set and takes precedence: unset it to use this key.")
+    print(printable(" ".join(sentences)))
+    return not problem
 
 
-def _asked(prompt: str) -> ApiKey | None:
-    """The key that is typed; None if the person canceled.
+def _prompt_for_key(prompt: str) -> ApiKey | None:
+    """Prompt for a key, and return None if the prompt is canceled.
 
-    A traceback may print every local of every frame, and those of the prompt hold what was
-    typed. So no error leaves here with its own.
+    A traceback may print the local variables of every frame, and those of the prompt contain
+    the input. So no exception of the prompt leaves this function.
 
     Raises
     ------
     InvalidInputError
-        If nothing can be typed here without being seen.
+        If no hidden input is available.
     """
     interrupted = False
     try:
         with warnings.catch_warnings():
-            # Before `getpass` would show what is typed, it warns.
+            # `getpass` warns before it falls back to visible input.
             warnings.simplefilter("error", getpass.GetPassWarning)
             return credentials.wrap_pasted(getpass.getpass(prompt))
     except EOFError:
         return None
     except KeyboardInterrupt:
         interrupted = True
-    except Exception:  # noqa: BLE001, S110 - StdinNotImplementedError, or whatever a front end has
+    except Exception:  # noqa: BLE001, S110 - StdinNotImplementedError, or a front end's own error
         pass
     if interrupted:
         raise KeyboardInterrupt
     raise InvalidInputError(
         "api_key",
-        "A key cannot be typed here without being seen.",
-        "Set the environment variable WONDA_API_KEY where this runs, or run "
-        "`wonda-widgets login` in a terminal of this computer.",
+        "A key cannot be entered here without showing it.",
+        "Set the environment variable WONDA_API_KEY, or run "
+        "`wonda-widgets login` in a terminal on this computer.",
     )
 
 
-def _verified(key: ApiKey, address: str) -> Account:
-    """Whose key it is.
+def _verify(key: ApiKey, address: str) -> Account:
+    """Return the account that the key belongs to.
 
     Raises
     ------
     WondaError
-        If it is refused, or cannot be checked.
+        If the service rejects the key, or cannot verify it.
     """
     try:
         return event_loop.run_blocking(_whoami(key, address))
     except AuthenticationError as error:
         error.with_hint(
-            "The key was refused and is not kept. Copy it again from your Wonda settings, or "
-            "make a new one there."
+            "The key was rejected and was not saved. Copy it again from your Wonda settings, or "
+            "create a new one there."
         )
         raise
 
 
 async def _whoami(key: ApiKey, address: str) -> Account:
-    transport = Transport(key, address, TIMEOUT)
+    transport = Transport(key, address, TIMEOUT_SECONDS)
     try:
         return parse(await transport.get("/auth/whoami"), Account)
     finally:

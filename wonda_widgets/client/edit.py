@@ -1,17 +1,17 @@
-"""Change an image between making it and posting it, without changing the original.
+"""Edit an image before posting it, without changing the original.
 
     original ──operations──> image ──upload──> media
 
-An `Edit` is the original and a tuple of operations; the operations are data, can be
-undone, and are kept in the journal with what was uploaded. The work is done on this
-computer, because the service offers no editing (wonda-api.md, section 10):
+An `Edit` holds the original and a tuple of operations. Operations are plain data: they can be
+undone, and the journal stores them with each upload. Editing runs on this computer, because
+the API has no editing (wonda-api.md, section 10):
 
 >>> import wonda_widgets as ww
 >>> edit = ww.edit.Edit(media, wonda=wonda)
 >>> edit.add(ww.edit.Crop(x=0, y=285, width=1080, height=1350), ww.edit.Encode(format="JPEG"))
 >>> edit.upload()
 
-`cli` has the service's own command line tool do it instead, where that is installed.
+`cli` uses the service's command-line tool instead, if it is installed.
 """
 
 from __future__ import annotations
@@ -63,30 +63,30 @@ Operations = tuple[Operation, ...]
 
 
 class Edit:
-    """An image that stays as it is, and what is to be done to it.
+    """An original image and the edit operations to apply to it.
 
     Parameters
     ----------
     source : Media, path, bytes, binary file or PIL.Image
-        The original. A media is fetched once, when it is first needed.
+        The original. A `Media` is downloaded once, on first use.
     wonda : Wonda or AsyncWonda, optional
-        Needed to fetch a media and to upload.
+        Required to download a `Media` and to upload.
     data : bytes, optional
-        The bytes of a media that are there already.
+        The bytes of the `Media`, if they are already downloaded.
     name : str
-        What the image is called, e.g. its prompt; the file's name is made of it.
+        A description, such as the prompt; the uploaded file's name is derived from it.
     operations : iterable
-        To begin with, as `add` takes them.
+        The first operations; see `add`.
 
     Attributes
     ----------
     media : Media or None
-        The original, if it is the service's.
+        The original, if it is stored at the service.
 
     Raises
     ------
     InvalidInputError
-        If the source cannot be read or an operation cannot be done.
+        If the source cannot be read or an operation cannot be applied.
     """
 
     def __init__(
@@ -103,44 +103,43 @@ class Edit:
         self._wonda = None if wonda is None else selection.as_async(wonda)
         self._original: Edited | None = None
         self._name = name
-        self._done: list[Operations] = [()]  # each step is all operations up to it
+        self._done: list[Operations] = [()]  # each step holds all operations up to it
         self._undone: list[Operations] = []
-        begin = tuple(operations)
-        if begin:
-            self.add(*begin)
+        if operations := tuple(operations):
+            self.add(*operations)
 
     def __repr__(self) -> str:
         return f"<Edit of {len(self.operations)} operations>"
 
     @property
     def data(self) -> bytes:
-        """The original's bytes; a media is fetched now, if it was not yet.
+        """The original's bytes; a `Media` is downloaded on first use.
 
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
-            If it cannot be fetched.
+            If the download fails.
         """
         if self._data is None:
-            assert self.media is not None  # noqa: S101 - anything else was read when it came
+            assert self.media is not None  # noqa: S101 - every other source was read in __init__
             self._data = event_loop.run_blocking(self._client.media.download(self.media))
         return self._data
 
     @property
     def size(self) -> apply_edits.Size:
-        """Width and height of the original, upright, in pixels."""
+        """Width and height of the upright original, in pixels."""
         return self.original.width, self.original.height
 
     @property
     def original(self) -> Edited:
-        """The original, upright, as an edit without operations gives it."""
+        """The upright original: the result of an edit without operations."""
         if self._original is None:
             self._original = apply_edits.apply(self.data, ())
         return self._original
 
     @property
     def notes(self) -> list[str]:
-        """What is lost by any edit of this original, as sentences."""
+        """Sentences that say what any edit of this original loses."""
         return [animation.LOST] if animation.is_animated(self.data) else []
 
     @property
@@ -155,110 +154,122 @@ class Edit:
 
     @property
     def operations(self) -> Operations:
-        """What is to be done, in its order."""
+        """The operations, in the order in which they are applied."""
         return self._done[-1]
 
     def add(self, *operations: Any) -> Self:
-        """Do more, as one step that `undo` takes back; what was undone is gone then.
+        """Append operations as one undoable step; `redo` is no longer possible after it.
 
-        A format right after a format takes its place.
+        An `Encode` directly after an `Encode` replaces it.
 
         Parameters
         ----------
         *operations : Crop, Pad, Resize, Text or Encode
-            Or dicts, as JSON has them.
+            Or their JSON form, as dicts.
 
         Raises
         ------
         InvalidInputError
-            If one cannot be done to the image as it is then; nothing is added.
+            If one cannot be applied to the result of those before it. Nothing is added.
         """
         return self._step(self.operations, operations)
 
     def replace(self, *operations: Any) -> Self:
-        """Do these instead of all before, as one step that `undo` takes back.
+        """Replace all operations by these, as one undoable step.
 
         Raises
         ------
         InvalidInputError
-            If one cannot be done to the original; everything stays.
+            If one cannot be applied to the original. Nothing is replaced.
         """
         return self._step((), operations)
 
-    def _step(self, before: Operations, operations: Iterable[Any]) -> Self:
-        made = list(before)
-        for operation in apply_edits.read(operations):
-            if made and isinstance(operation, Encode) and isinstance(made[-1], Encode):
-                made.pop()
-            made.append(operation)
-        apply_edits.check(self.size, made)
-        self._done.append(tuple(made))
+    def _step(self, before: Operations, added: Iterable[Any]) -> Self:
+        operations = list(before)
+        for operation in apply_edits.read(added):
+            if operations and isinstance(operation, Encode) and isinstance(operations[-1], Encode):
+                operations.pop()
+            operations.append(operation)
+        apply_edits.check(self.size, operations)
+        self._done.append(tuple(operations))
         self._undone.clear()
         return self
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
+        """Whether there is a step to undo."""
         return len(self._done) > 1
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a step that was taken back."""
+        """Whether there is an undone step to redo."""
         return bool(self._undone)
 
     def undo(self) -> bool:
-        """Take the last step back; False if there is none."""
+        """Undo the last step; return False if there is none."""
         if self.can_undo:
             self._undone.append(self._done.pop())
             return True
         return False
 
     def redo(self) -> bool:
-        """Do again what was undone last; False if there is nothing."""
+        """Redo the step that was undone last; return False if there is none."""
         if self.can_redo:
             self._done.append(self._undone.pop())
             return True
         return False
 
     def to_json(self) -> str:
-        """The operations, to be kept."""
+        """Serialize the operations as JSON."""
         return msgspec.json.encode(self.operations).decode()
 
     @classmethod
-    def from_json(cls, text: str | bytes, source: Media | Uploadable, **more: Any) -> Self:
-        """An edit of `source` by operations that `to_json` gave; `more` as the class takes it.
+    def from_json(cls, text: str | bytes, source: Media | Uploadable, **options: Any) -> Self:
+        """Create an edit of `source` from the JSON that `to_json` returned.
+
+        Parameters
+        ----------
+        text : str or bytes
+        source : Media, path, bytes, binary file or PIL.Image
+        **options
+            Further arguments of `Edit`.
 
         Raises
         ------
         InvalidInputError
-            If it is not such JSON, or cannot be done to this image.
+            If the JSON is invalid, or an operation cannot be applied to this image.
         """
         try:
             operations = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError):
             raise InvalidInputError(
-                "operations", "This is not JSON.", "Pass what to_json() gave."
+                "operations", "This is not JSON.", "Pass the result of to_json()."
             ) from None
-        return cls(source, operations=apply_edits.read(operations), **more)
+        return cls(source, operations=apply_edits.read(operations), **options)
 
     # ------------------------------------------------------------ results
 
     def render(self) -> Edited:
-        """The image at full size; slow for large ones.
+        """Render the edited image at full size; slow for large images.
 
         Raises
         ------
         UnsafeMediaError
-            If the original is too large, not an image or damaged.
+            If the original is too large, damaged or not an image.
         """
         return apply_edits.apply(self.data, self.operations)
 
     def preview(self) -> bytes:
-        """What `render` would give, with at most 1024 pixels a side and 400 KB (JPEG or PNG)."""
+        """Render a JPEG or PNG of at most 1024 pixels per side and 400 KB."""
         return preview.small(apply_edits.drawn(apply_edits.opened(self.data), self.operations))[0]
 
     def upload(self) -> Media:
-        """Render, upload, and get the new media; the journal keeps what was done.
+        """Render and upload the image, and record the operations in the journal.
+
+        Returns
+        -------
+        Media
+            The new media.
 
         Warns
         -----
@@ -268,9 +279,9 @@ class Edit:
         Raises
         ------
         OutcomeUnknownError
-            If it may have arrived but the reply was lost.
+            If the request may have arrived but no response came back.
         APIError
-            If the service refused it.
+            If the service rejects the upload.
         """
         client = self._client
         for note in self.notes if self.operations else ():
@@ -280,11 +291,11 @@ class Edit:
         )
 
     async def send(self, client: AsyncWonda, edited: Edited) -> Media:
-        """Upload what `render` gave; for whoever renders in a thread of their own."""
-        of = self.media.media_id if self.media else None
+        """Upload the result of `render`, for callers that render in their own thread."""
+        original_id = self.media.media_id if self.media else None
         media = await client.media.upload(
             edited.data,
             name=file_name(self._name, "edited", edited.format),
-            edit={"of": of, "operations": msgspec.to_builtins(self.operations)},
+            edit={"of": original_id, "operations": msgspec.to_builtins(self.operations)},
         )
         return msgspec.structs.replace(media, width=edited.width, height=edited.height)

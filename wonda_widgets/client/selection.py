@@ -1,7 +1,7 @@
-"""Which client a function or panel uses: that of what it is given, unless another one is named.
+"""Choose the client that a function or panel uses: the first of these that exists.
 
-wonda=  ──>  the client of the jobs, images and panels given  ──>  the only open client
-──>  the environment's  ──>  the sandbox
+wonda= ──> client of the given jobs, images and panels ──> new client with the API key
+──> the only open client ──> shared sandbox
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .wonda_client import AsyncWonda, Wonda
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: The address of a sandbox that panels use where there is no key.
+#: Base URL of the sandbox that panels use if there is no key.
 SANDBOX_VARIABLE = "WONDA_SANDBOX_URL"
 
 
 def has_key() -> bool:
-    """Whether there is a key: in the environment, of `connect`, or in the keyring."""
+    """Check for an API key: in the environment, from `connect`, or in the keyring."""
     return credentials.key_variable() is not None or credentials.saved_key() is not None
 
 
 class ClientChoice(NamedTuple):
-    """The client to work with, and the same again if it was made here and is to be closed."""
+    """The chosen client; `owned` is the same client if the caller must close it."""
 
     client: AsyncWonda
     owned: AsyncWonda | None
@@ -45,94 +45,95 @@ def choose(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Cl
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        What the person passed.
-    given : list
-        What it is for; may be empty.
+        The client that the user passed; it takes precedence.
+    given : iterable
+        The objects that the client is used for; None is ignored.
 
     Raises
     ------
     InvalidInputError
-        If they are from several clients, or from another service than `wonda`, or if their
-        client is closed and there is no key for another one.
+        If the objects belong to several clients or to another service than `wonda`, or if
+        their client is closed and there is no key for a new one.
     """
-    some = [each for each in given if each is not None]
+    objects = [item for item in given if item is not None]
     if wonda is not None:
-        named = as_async(wonda)
-        origin.check_origin(named, some)
-        return ClientChoice(named, None)
-    origins = distinct(made_by for each in some if (made_by := origin.client_of(each)) is not None)
+        explicit = as_async(wonda)
+        origin.check_origin(explicit, objects)
+        return ClientChoice(explicit, None)
+    origins = distinct(client for item in objects if (client := origin.client_of(item)) is not None)
     if len(origins) > 1:
         raise InvalidInputError("wonda", "These are from different clients.", NAME_ONE)
     if origins:
         return ClientChoice(origins[0], None)
-    found, is_new = default_client(for_media=bool(some))
-    if found.is_sandbox and any(map(_has_lost_its_client, some)):
+    client, is_new = default_client(for_media=bool(objects))
+    if client.is_sandbox and any(map(_has_lost_its_client, objects)):
         raise InvalidInputError(
             "wonda",
-            "The client that made these is closed, or belongs to another process.",
+            "The client that created these is closed, or belongs to another process.",
             "Pass wonda=… with an open client of the same account.",
         )
-    return ClientChoice(found, found if is_new and not found.is_sandbox else None)
+    return ClientChoice(client, client if is_new and not client.is_sandbox else None)
 
 
 def media_of(thing: object) -> Media | None:
-    """Give the media of what stands for one: a media, an image, a finished job, a panel.
+    """Return the media of a media, an image, a finished job or a panel; None for None.
 
     Raises
     ------
     NoMediaError
-        If a job has none (yet).
+        If a job has no media (yet).
     TypeError
-        If it is none of these.
+        If `thing` is none of these.
     """
     if thing is None or isinstance(thing, Media):
         return thing
     found = getattr(thing, "media", None)
     if isinstance(found, Media):
         return found
-    raise TypeError(f"This takes a media, an image or a finished job, not {type(thing).__name__}.")
+    raise TypeError(f"Expected a media, an image or a finished job, not {type(thing).__name__}.")
 
 
 def _has_lost_its_client(thing: object) -> bool:
-    had_one = isinstance(thing, GeneratedImage) and bool(thing.client)
-    had_one = had_one or (isinstance(thing, Job) and thing.wonda is not None)
-    return had_one and origin.client_of(thing) is None
+    had_client = (isinstance(thing, GeneratedImage) and bool(thing.client)) or (
+        isinstance(thing, Job) and thing.wonda is not None
+    )
+    return had_client and origin.client_of(thing) is None
 
 
 _shared_sandbox: AsyncWonda | None = None
 
 
 def default() -> AsyncWonda:
-    """Give the client for where none is named; see `default_client`."""
+    """Return the client to use if none is passed; see `default_client`."""
     return default_client()[0]
 
 
 def default_client(*, for_media: bool = False) -> tuple[AsyncWonda, bool]:
-    """Find the client for where none is named, and say whether it was made now.
+    """Return the client to use if none is passed, and whether it was created now.
 
-    It is one of the key that there is. Without a key it is the only open client of a real
-    account; where none is open, it is the process's own sandbox, which is one for all, so that
-    an image made in one panel is there in the next, and needs no closing.
+    With an API key, this is a new client with that key. Without one, it is the only open client
+    of a real account, or else this process's shared sandbox. All panels share that sandbox, so
+    an image generated in one panel is available in the others; it need not be closed.
 
     Parameters
     ----------
     for_media : bool
-        Whether it is for media that exist: then an open client comes first, because they are
-        likely to be from there.
+        Whether the client is for existing media. The only open client then takes precedence,
+        because the media probably belong to it.
 
     Raises
     ------
     InvalidInputError
         If there is no key, and several clients of real accounts are open.
     """
-    global _shared_sandbox  # noqa: PLW0603 - one a process
-    real, sandboxes = _open()
+    global _shared_sandbox  # noqa: PLW0603 - one per process
+    real, sandboxes = _open_explicit_clients()
     if for_media and len(real) == 1:
         return real[0], False
     with contextlib.suppress(MissingKeyError):
-        made = AsyncWonda()
-        made.is_by_default = True
-        return made, True
+        client = AsyncWonda()
+        client.is_implicit = True
+        return client, True
     if len(real) > 1:
         raise InvalidInputError(
             "wonda",
@@ -146,35 +147,31 @@ def default_client(*, for_media: bool = False) -> tuple[AsyncWonda, bool]:
     if _shared_sandbox is None:
         served = os.environ.get(SANDBOX_VARIABLE, "").strip()
         _shared_sandbox = AsyncWonda.served_sandbox(served) if served else AsyncWonda.sandbox()
-        _shared_sandbox.is_by_default = True
+        _shared_sandbox.is_implicit = True
     return _shared_sandbox, False
 
 
-def _open() -> tuple[list[AsyncWonda], list[AsyncWonda]]:
-    """Give the open clients that people made: of real accounts, one of each, and sandboxes."""
-    real: list[AsyncWonda] = []
-    sandboxes: list[AsyncWonda] = []
-    for each in open_clients.all_open():
-        if each.is_by_default:
-            continue
-        (sandboxes if each.is_sandbox else real).append(each)
-    return distinct(real), sandboxes
+def _open_explicit_clients() -> tuple[list[AsyncWonda], list[AsyncWonda]]:
+    """Return the open clients that user code created: one per real account, and sandboxes."""
+    explicit = [client for client in open_clients.all_open() if not client.is_implicit]
+    real = distinct(client for client in explicit if not client.is_sandbox)
+    return real, [client for client in explicit if client.is_sandbox]
 
 
 def distinct(clients: Iterable[AsyncWonda]) -> list[AsyncWonda]:
-    """Give one of those that are alike, the first one, of each account and journal."""
+    """Return the first client of each combination of account and journal."""
     different: list[AsyncWonda] = []
-    for each in clients:
-        if not any(each.is_like(other) for other in different):
-            different.append(each)
+    for client in clients:
+        if not any(client.is_equivalent_to(other) for other in different):
+            different.append(client)
     return different
 
 
 def as_async(wonda: Wonda | AsyncWonda) -> AsyncWonda:
-    """The awaitable client of either; widgets never block, so they use this one."""
+    """Return the async client of either kind; widgets use it because they must not block."""
     if not isinstance(wonda, Wonda | AsyncWonda):
         raise TypeError(
             f"wonda= takes a Wonda or AsyncWonda, not {type(wonda).__name__}; "
             "for a key, write wonda=Wonda(key)."
         )
-    return wonda._async if isinstance(wonda, Wonda) else wonda  # noqa: SLF001 - of this module
+    return wonda._async if isinstance(wonda, Wonda) else wonda  # noqa: SLF001 - same folder

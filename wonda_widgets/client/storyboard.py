@@ -1,4 +1,4 @@
-"""`storyboard`: what became of images, as one page that anybody can open."""
+"""`storyboard`: export the history of images as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .wonda_client import AsyncWonda, Wonda
 
 
-class _Chosen(NamedTuple):
-    """What a page is made of, with the client that is to be closed after it."""
+class _Content(NamedTuple):
+    """The images of a page and their source; `owned` is a client to close afterwards."""
 
     history: Source
     images: list[GeneratedImage | Job]
@@ -32,33 +32,33 @@ def storyboard(
     title: str = "Storyboard",
     wonda: Wonda | AsyncWonda | None = None,
 ) -> Path:
-    """Write what became of images as one page, to be sent to whoever never reads code.
+    """Write the history of images, from prompt to post, as one HTML page to share.
 
-    From the prompt to the post: when each was asked for and made, how it looks, what was
-    edited, where it was posted. It is one file that needs no network, runs without scripts,
-    and prints. At most 6 MB for 20 images.
+    The page shows when each image was requested and finished, how it looks, its edits and its
+    posts. It is a single file that works without a network or scripts and can be printed. It
+    has at most 6 MB for 20 images.
 
     Parameters
     ----------
-    what : list of Image or Job, one of them, Matrix, or a panel
-        Of a panel (`Studio`, `PromptLab`, `Gallery`, `History`, `Compare`) what is chosen
-        there, or else what it shows. At most 200 images.
+    what : list of GeneratedImage or Job, one of them, Matrix, or a panel
+        For a panel (`Studio`, `PromptLab`, `Gallery`, `History`, `Compare`): the selected
+        images, or all images if none is selected. At most 200 images.
     path : path
-        An ``.html`` file. One that is there already stays; the new one gets a number.
+        An ``.html`` file. An existing file is not overwritten: a number is added to the name.
     title : str
         At most 200 characters.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the client that the images, jobs, matrix or panel are of.
+        Default: the client of the images, jobs, matrix or panel.
 
     Returns
     -------
     Path
-        What was written.
+        The file that was written.
 
     Raises
     ------
     TypeError
-        If `what` has something else than images and jobs.
+        If `what` contains anything but images and jobs.
     InvalidInputError
         If there are no images or too many, or the path cannot be written.
 
@@ -66,17 +66,17 @@ def storyboard(
     --------
     >>> ww.storyboard(lab, "harbour.html", title="Harbour campaign")
     """
-    chosen = _chosen(what, wonda)
+    content = _resolve(what, wonda)
     try:
-        return event_loop.run_blocking(write(chosen.history, chosen.images, path, title=title))
+        return event_loop.run_blocking(write(content.history, content.images, path, title=title))
     finally:
-        if chosen.owned is not None:
-            event_loop.run_blocking(chosen.owned.aclose())
+        if content.owned is not None:
+            event_loop.run_blocking(content.owned.aclose())
 
 
-def _chosen(what: Any, wonda: Wonda | AsyncWonda | None) -> _Chosen:
-    own, images = resolve_images(what)
-    if own is not None and wonda is None:
-        return _Chosen(own, images, None)
-    used, owned = selection.choose(wonda, [what, *images])
-    return _Chosen(used.history, images, owned)
+def _resolve(what: Any, wonda: Wonda | AsyncWonda | None) -> _Content:
+    source, images = resolve_images(what)
+    if source is not None and wonda is None:
+        return _Content(source, images, None)
+    client, owned = selection.choose(wonda, [what, *images])
+    return _Content(client.history, images, owned)

@@ -1,11 +1,9 @@
-"""An edit done by the service's own command line tool (wonda-api.md, section 10).
+"""Edit images with the service's command-line tool `wonda` (wonda-api.md, section 10).
 
-An outside program, which may be missing, hang or print anything. It is run without a
-shell, finds its key by itself (in the environment or in its own settings), and ends
-with us: if it takes too long or a cell is interrupted, it and what it started are
-ended, and nothing else. Its output goes into files, so that it never waits for
-somebody to read, and is ended if that grows without end. Of what it prints only its
-last words are shown, without the key, which may be one of its own settings.
+The tool may be missing, hang or print anything. It runs without a shell and finds its own API
+key. On a timeout or an interrupt, it and its child processes are killed. Its output goes to
+temporary files, so that a full pipe cannot block it, and is limited in size. An error message
+shows only the last line of that output, with every API key removed.
 """
 
 from __future__ import annotations
@@ -35,21 +33,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-BINARY = "WONDA_BIN"
-TIMEOUT = 180.0  # seconds; it fetches, renders and uploads
-MOST_PRINTED = 16 * 2**20  # bytes
-LOOK = 0.05  # seconds; a tool gone wild prints some 30 MB in them
-MOST_SAID = 600  # characters of its complaint
-# The next run is told of it, so it begins with no dash: that would be a flag.
-AN_ID = re.compile(r"\w[\w-]{0,199}")
-A_BARE_ID = re.compile(r"(?=.*\d)\w[\w-]{3,199}")  # and no word like "done"
-#: What a terminal does not print: commands with a text (a title, a link), and others.
-ESCAPES = re.compile(
+BINARY_VARIABLE = "WONDA_BIN"
+TIMEOUT_SECONDS = 180.0  # the tool downloads, renders and uploads
+MAX_OUTPUT_BYTES = 16 * 2**20
+POLL_SECONDS = 0.05  # a faulty tool can print about 30 MB in this time
+MAX_ERROR_LENGTH = 600  # characters
+#: Without a leading dash, because the next run receives the ID as an argument.
+MEDIA_ID = re.compile(r"\w[\w-]{0,199}")
+#: Contains a digit, which excludes words such as "done".
+PLAIN_MEDIA_ID = re.compile(r"(?=.*\d)\w[\w-]{3,199}")
+#: Terminal escape sequences: those with a text (a title, a link), and others.
+ESCAPE_SEQUENCES = re.compile(
     r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x9c|\x1b\\)?"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|\x1b[ -/]*[0-~]?"
 )
-LIBRARY = "Look into your Wonda library: it may have uploaded the image."
+CHECK_LIBRARY = "Check your Wonda library: the image may have been uploaded."
 
 
 def cli(
@@ -57,85 +56,88 @@ def cli(
     media: Media | str | os.PathLike[str],
     *,
     output: str | os.PathLike[str] | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> str | Path:
-    """Edit with ``wonda edit image`` and get the new media's id, or a file.
+    """Edit an image with ``wonda edit image``.
 
-    Each operation is one run of the tool, and but for the last each makes a media of
-    its own. The tool is ``$WONDA_BIN``, else ``wonda`` on the path.
+    The tool runs once per operation, and every run but the last creates a media of its own.
+    The tool is ``$WONDA_BIN``, or else ``wonda`` on the ``PATH``.
 
     Parameters
     ----------
     operations : Crop or Text, or several
     media : Media, str or path
-        A media, its id, or a local file.
+        A media, its ID, or a local file.
     output : path, optional
-        A new file to write instead.
+        A new file to write the result to, instead of creating a media.
     timeout : float
         Seconds for each run.
 
     Returns
     -------
     str or pathlib.Path
-        The id of the new media; with `output`, that path.
+        The ID of the new media; with `output`, that path.
 
     Raises
     ------
     InvalidInputError
-        If the tool cannot do this.
+        If the tool does not support the operation, or the file exists.
     WondaError
-        If the tool is not there, fails, or takes too long.
+        If the tool is missing, fails, or takes too long.
     UnexpectedReplyError
-        If it says that it succeeded, and not what it made.
+        If the tool succeeds without naming its result.
     """
-    one = isinstance(operations, Operation | dict)
-    steps = read([operations] if one else operations)  # type: ignore[arg-type]
+    is_single = isinstance(operations, Operation | dict)
+    steps = read([operations] if is_single else operations)  # type: ignore[arg-type]
     if not steps:
-        raise InvalidInputError("operations", "There is nothing to do.", "Pass a Crop or a Text.")
-    runs = [_arguments(step) for step in steps]  # all of them, before the first one runs
-    target = None if output is None else _free(output)
+        raise InvalidInputError("operations", "There are no operations.", "Pass a Crop or a Text.")
+    runs = [_arguments(step) for step in steps]  # check all of them before the first run
+    target = None if output is None else _output_path(output)
     binary = _binary()
-    at = _source(media)
+    source = _source(media)
     if target is None:
-        return _edited(binary, at, runs, None, timeout)
+        return _run_all(binary, source, runs, None, timeout)
     with new_files.temporary_path(target) as part:
-        _edited(binary, at, runs, part, timeout)
+        _run_all(binary, source, runs, part, timeout)
         if not part.is_file():
-            raise UnexpectedReplyError(f"wonda wrote no file at {target}.", LIBRARY)
+            raise UnexpectedReplyError(f"wonda wrote no file at {target}.", CHECK_LIBRARY)
         try:
             return new_files.move_to_free_name(part, target)
         except OSError as error:
             raise InvalidInputError(
-                "output", f"{target} cannot be written: {error.strerror or error}.", LIBRARY
+                "output", f"{target} cannot be written: {error.strerror or error}.", CHECK_LIBRARY
             ) from None
 
 
-def _edited(
-    binary: str, at: str, runs: list[list[str]], output: Path | None, timeout: float
+def _run_all(
+    binary: str, source: str, runs: list[list[str]], output: Path | None, timeout: float
 ) -> str:
-    """Run the tool for each operation; the last one writes to `output`, if there is one.
+    """Run the tool once per operation; the last run writes to `output`, if given.
 
-    Gives the id of the last media that was made.
+    Returns
+    -------
+    str
+        The ID of the last media that was created, or `source` if there is none.
     """
     for number, arguments in enumerate(runs, start=1):
         to_file = output is not None and number == len(runs)
-        command = [binary, "edit", "image", "--media", at, *arguments]
+        command = [binary, "edit", "image", "--media", source, *arguments]
         if to_file:
             command += ["-o", str(output)]
         printed = _run(command, timeout)
         if not to_file:
-            at = _media_id(printed)
-    return at
+            source = _media_id(printed)
+    return source
 
 
-# ---------------------------------------------------------------- what it is told
+# ---------------------------------------------------------------- arguments
 
 
 def _arguments(step: Operation) -> list[str]:
     match step:
         case Crop():
-            # All four: the tool has defaults of its own for what is missing.
-            name, more = "imageCrop", []
+            # All four, because the tool has its own defaults for missing ones.
+            name, extra = "imageCrop", []
             params = {
                 "cropPixelX": step.x,
                 "cropPixelY": step.y,
@@ -145,21 +147,21 @@ def _arguments(step: Operation) -> list[str]:
         case Text():
             if step.stroke_color != Text(text="").stroke_color:
                 raise InvalidInputError(
-                    "stroke_color", "wonda takes no colour for the stroke.", "Use Edit for it."
+                    "stroke_color", "wonda does not support a stroke color.", "Use Edit instead."
                 )
-            name, more = "textOverlay", ["--prompt-text", step.text]
+            name, extra = "textOverlay", ["--prompt-text", step.text]
             params = msgspec.to_builtins(step)
-            for own in ("operation", "text", "strokeColor"):
-                del params[own]
-            if step.font_family == fonts.BUILT_IN:  # of this package; the tool has its own
+            for unsupported in ("operation", "text", "strokeColor"):
+                del params[unsupported]
+            if step.font_family == fonts.BUILT_IN:  # this package's font; the tool has its own
                 del params["fontFamily"]
         case _:
             raise InvalidInputError(
                 "operations",
                 f"wonda has no operation {type(step).__name__}.",
-                "Crop and Text go through it; Edit does all of them without it.",
+                "Use Crop or Text, or use Edit, which supports every operation.",
             )
-    return ["--operation", name, "--params", msgspec.json.encode(params).decode(), *more]
+    return ["--operation", name, "--params", msgspec.json.encode(params).decode(), *extra]
 
 
 def _source(media: Media | str | os.PathLike[str]) -> str:
@@ -167,69 +169,72 @@ def _source(media: Media | str | os.PathLike[str]) -> str:
     if not text or "," in text or text.startswith("-"):
         raise InvalidInputError(
             "media",
-            f"wonda cannot be given {text!r}: commas part several images, a dash begins a flag.",
-            "Pass a media id, or the path of a file without them.",
+            f"wonda cannot take {text!r}: it would read a comma as a list of images, and a "
+            "leading dash as a flag.",
+            "Pass a media ID, or a file path without them.",
         )
     return str(paths.expand_user(text, "media")) if text.startswith("~") else text
 
 
-def _free(path: str | os.PathLike[str]) -> Path:
+def _output_path(path: str | os.PathLike[str]) -> Path:
     target = paths.expand_user(path, "output").absolute()
     if target.exists():
-        raise InvalidInputError("output", f"{target} is there already.", "Name a file that is not.")
+        raise InvalidInputError("output", f"{target} already exists.", "Name a new file.")
     return target
 
 
 def _binary() -> str:
-    asked = os.environ.get(BINARY, "").strip()
-    # As a text, because a path would lose the "./" of what is in this folder.
-    found = shutil.which(os.path.expanduser(asked) or "wonda")  # noqa: PTH111
+    configured = os.environ.get(BINARY_VARIABLE, "").strip()
+    # A string, because a Path would lose the "./" of a tool in the current folder.
+    found = shutil.which(os.path.expanduser(configured) or "wonda")  # noqa: PTH111
     if found is None:
         raise WondaError(
-            f"{BINARY} names {asked}, which cannot be run."
-            if asked
-            else "The command line tool wonda is not on the path.",
-            f"Set {BINARY} to where it is, or use Edit, which needs no tool: it works with Pillow.",
+            f"{BINARY_VARIABLE} names {configured}, which cannot be run."
+            if configured
+            else "The command-line tool wonda is not on the PATH.",
+            f"Set {BINARY_VARIABLE} to the tool's path, or use Edit, which does not need the tool.",
         )
-    if found.lower().endswith((".cmd", ".bat")):  # which Windows gives to a shell
-        raise WondaError(f"{found} is a script for a shell.", f"Set {BINARY} to its .exe.")
+    if found.lower().endswith((".cmd", ".bat")):  # Windows runs these in a shell
+        raise WondaError(f"{found} is a shell script.", f"Set {BINARY_VARIABLE} to its .exe.")
     return found
 
 
-# ---------------------------------------------------------------- running it
+# ---------------------------------------------------------------- process
 
 
 def _run(command: Sequence[str], timeout: float) -> str:
-    """What it printed."""
+    """Run the tool and return its standard output, without API keys."""
     key = credentials.ApiKey(os.environ.get(credentials.key_variable() or ""))
     if any(key.redact(part.encode()) != part.encode() for part in command):
-        # Everybody on this computer can read the arguments of a process.
+        # Every user of this computer can read the arguments of a process.
         raise InvalidInputError(
-            "operations", "The API key is in what wonda would be told.", "Take it out."
+            "operations", "The arguments of wonda contain the API key.", "Remove it."
         )
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
-            process = _Tool(command, out, err)
+            process = _ToolProcess(command, out, err)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise WondaError(
                 f"{command[0]} cannot be run: {reason}.",
-                f"Set {BINARY} to the wonda tool, or use Edit, which needs no tool.",
+                f"Set {BINARY_VARIABLE} to the wonda tool, or use Edit, which does not need it.",
             ) from None
         try:
             code = _wait(process, timeout)
         except TimeoutError:
-            raise WondaError(f"wonda was ended after {timeout:g} seconds.", LIBRARY) from None
+            raise WondaError(
+                f"wonda was stopped after {timeout:g} seconds.", CHECK_LIBRARY
+            ) from None
         finally:
-            _end(process)
+            _kill(process)
         if code:
-            words = _last_words(_read(err), key) or f"exit status {code}"
-            raise WondaError(f"wonda could not do the edit: {words}", "Nothing else was run.")
+            reason = _last_line(_read(err), key) or f"exit status {code}"
+            raise WondaError(f"wonda failed: {reason}", "Later operations were not run.")
         return _without_key(_read(out), key).strip()
 
 
-class _Tool(subprocess.Popen[bytes]):
-    """The running tool, and the files that it prints into."""
+class _ToolProcess(subprocess.Popen[bytes]):
+    """The running tool, with the files that receive its output."""
 
     def __init__(self, command: Sequence[str], *files: IO[bytes]) -> None:
         self._files = files
@@ -239,33 +244,35 @@ class _Tool(subprocess.Popen[bytes]):
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
-            start_new_session=True,  # so that what it starts can be ended with it
+            start_new_session=True,  # so that its child processes can be killed with it
         )
 
     @property
-    def printed(self) -> int:
-        """Bytes so far."""
+    def output_bytes(self) -> int:
+        """Size of the output so far, in bytes."""
         return sum(os.fstat(file.fileno()).st_size for file in self._files)
 
 
-def _wait(process: _Tool, timeout: float) -> int:
-    """Wait so that an interrupt gets through on every platform."""
+def _wait(process: _ToolProcess, timeout: float) -> int:
+    """Wait for the exit status, in short waits that an interrupt can end on every platform."""
     deadline = time.monotonic() + timeout
     while True:
-        left = max(0.0, deadline - time.monotonic())
+        remaining = max(0.0, deadline - time.monotonic())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(min(left, LOOK))
-        if process.printed > MOST_PRINTED:
-            most = f"{MOST_PRINTED // 2**20} MB"
-            raise WondaError(f"wonda was ended because it printed more than {most}.", LIBRARY)
+            process.wait(min(remaining, POLL_SECONDS))
+        if process.output_bytes > MAX_OUTPUT_BYTES:
+            limit = f"{MAX_OUTPUT_BYTES // 2**20} MB"
+            raise WondaError(
+                f"wonda was stopped because it printed more than {limit}.", CHECK_LIBRARY
+            )
         if process.returncode is not None:
             return process.returncode
-        if not left:
+        if not remaining:
             raise TimeoutError
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and what it started, if it still runs."""
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the tool and its child processes, if it is still running."""
     if process.poll() is not None:
         return
     if sys.platform == "win32":
@@ -281,38 +288,38 @@ def _read(file: IO[bytes]) -> str:
     return file.read().decode(errors="replace")
 
 
-def _last_words(printed: str, key: credentials.ApiKey) -> str:
-    """The last line of a complaint, which is what it came to, as plain text."""
-    for line in reversed(ESCAPES.sub("", printed).splitlines()):
+def _last_line(output: str, key: credentials.ApiKey) -> str:
+    """Return the last line that is not blank, as plain text."""
+    for line in reversed(ESCAPE_SEQUENCES.sub("", output).splitlines()):
         plain = "".join(filter(str.isprintable, line)).strip()
         if plain:
-            return _without_key(plain, key)[:MOST_SAID]
+            return _without_key(plain, key)[:MAX_ERROR_LENGTH]
     return ""
 
 
 def _without_key(text: str, key: credentials.ApiKey) -> str:
-    """Without the key of the environment, and any other one."""
+    """Remove the environment's API key and everything that looks like a key."""
     return redaction.KEY_PATTERN.sub("…", key.redact(text.encode()).decode())
 
 
-# ---------------------------------------------------------------- what it says
+# ---------------------------------------------------------------- result
 
 
-def _media_id(printed: str) -> str:
+def _media_id(output: str) -> str:
     try:
-        reply = msgspec.json.decode(printed)
+        reply = msgspec.json.decode(output)
     except msgspec.DecodeError:
-        reply = printed  # `--quiet` prints the id alone
-    first = _at(_at(reply, "outputs"), 0)
-    named = (_at(reply, "mediaId"), _at(first, "mediaId"), _at(_at(first, "media"), "mediaId"))
-    for found, pattern in (*((name, AN_ID) for name in named), (reply, A_BARE_ID)):
+        reply = output  # `--quiet` prints only the ID
+    first = _get(_get(reply, "outputs"), 0)
+    ids = (_get(reply, "mediaId"), _get(first, "mediaId"), _get(_get(first, "media"), "mediaId"))
+    for found, pattern in (*((media_id, MEDIA_ID) for media_id in ids), (reply, PLAIN_MEDIA_ID)):
         if isinstance(found, str) and pattern.fullmatch(found):
             return found
-    raise UnexpectedReplyError("wonda did not say which media it made.", LIBRARY)
+    raise UnexpectedReplyError("wonda did not name the media that it created.", CHECK_LIBRARY)
 
 
-def _at(value: Any, key: str | int) -> Any:
-    """``value[key]`` of JSON from outside; None where there is none."""
+def _get(value: Any, key: str | int) -> Any:
+    """Return ``value[key]`` of untrusted JSON, or None."""
     try:
         return value[key]
     except (TypeError, LookupError):

@@ -1,7 +1,6 @@
-"""The client: `AsyncWonda`, and `Wonda`, which drives it.
+"""The clients: `AsyncWonda`, and `Wonda`, its blocking counterpart with the same names.
 
-One implementation: the coroutines of `AsyncWonda` run on the package's own loop
-(see `utils.event_loop`), whoever awaits them. `Wonda` has the same names and blocks.
+Wonda ──blocks on──> AsyncWonda ──runs on──> the package's event loop (`utils.event_loop`)
 """
 
 from __future__ import annotations
@@ -38,46 +37,46 @@ if TYPE_CHECKING:
 
 
 class AsyncWonda:
-    """The Wonda API, awaitable, from any event loop.
+    """Async client of the Wonda API, usable from any event loop.
 
-    It can be sent to another process (pickled): there it has the same address and journal, and
-    takes the key from the environment there when it is first used (else `MissingKeyError`). The
-    key itself is never sent.
+    A client can be pickled. In another process it has the same base URL and journal, and takes
+    the API key from that process's environment on first use (or raises `MissingKeyError`). The
+    key itself is never pickled.
 
     Parameters
     ----------
     api_key : str, optional
-        Else ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``, then what `connect` was given.
+        Default: ``WONDA_API_KEY``, then ``WONDERCAT_API_KEY``, then the key from `connect`.
     base_url : str, optional
-        Else ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own.
+        Default: ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own address.
     org : str, optional
-        The slug of the organization in which requests are made and paid for, see
-        `accounts.organizations`. Else ``WONDA_ORG``; ``""`` for none.
+        Slug of the organization that makes and pays for requests; see
+        `accounts.organizations`. Default: ``WONDA_ORG``; ``""`` for none.
     timeout : float
-        Seconds for each of connecting, sending and each read; from its turn on, a single try
-        takes at most twice that, longer only for an upload or where the service is known to be
-        slow. An image has 300 seconds.
+        Seconds for each of connecting, sending and each read. One attempt takes at most twice
+        that after it leaves the queue, except for uploads and requests known to be slow.
+        Downloading an image may take 300 seconds.
     journal : path, ``":memory:"`` or Journal, optional
-        Where it is kept what was asked and what came back. Else ``WONDA_JOURNAL``, then a file
-        in the user's data folder; with a `transport` of your own, in memory.
+        Where requests and their results are recorded. Default: ``WONDA_JOURNAL``, then a file
+        in the user's data folder; in memory if `transport` is given.
     transport : httpx.AsyncBaseTransport, optional
-        Carries all requests instead of the network, for tests of your own.
+        Replaces the network, for tests.
 
     Attributes
     ----------
     images, publish, media, accounts, pricing, jobs, history
         The resources.
     is_sandbox : bool
-        Whether this talks to a sandbox: in this process, or one that was named as such.
+        Whether the client uses a sandbox, in this process or another one.
     faults : wonda_widgets.sandbox.faults.Faults or None
-        Of a sandbox: what is to go wrong, for tests and demonstrations.
+        The errors that an in-process sandbox simulates, for tests and demonstrations.
 
     Raises
     ------
     MissingKeyError
-        If there is no key anywhere.
+        If there is no API key.
     InvalidInputError
-        If key or address cannot be used.
+        If the key or the base URL is invalid.
 
     Examples
     --------
@@ -87,10 +86,10 @@ class AsyncWonda:
     """
 
     is_sandbox = False
-    is_by_default = False  # made where no client was named
+    is_implicit = False  # created by a panel or function that was given no client
     faults: Faults | None = None
-    base_url = org = ""  # until it is built: a traceback prints half-built ones too
-    _arrived: config.ClientSettings | None = None  # of one from another process, until it is used
+    base_url = org = ""  # so that a traceback can print a client whose __init__ failed
+    _pending_settings: config.ClientSettings | None = None  # set after unpickling, until first use
 
     def __init__(
         self,
@@ -103,17 +102,16 @@ class AsyncWonda:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         key = credentials.wrap(api_key)
-        del api_key  # a traceback may print what a frame holds
+        del api_key  # a traceback may print local variables
         key, address = credentials.resolve(key, base_url)
         self.base_url = normalize_base_url(address or DEFAULT_BASE_URL)
         self.org = organization.choose(org)
         if journal is None and transport is not None:
-            journal = MEMORY  # a test does not write into what a person did
-        shared = isinstance(journal, Journal)
+            journal = MEMORY  # tests must not write to the user's journal
         core = Core(
             Transport(key, self.base_url, timeout, transport, org=self.org),
             journal if isinstance(journal, Journal) else Journal(journal),
-            closes_journal=not shared,
+            closes_journal=not isinstance(journal, Journal),
         )
         self._core = core
         core.client = self
@@ -134,20 +132,19 @@ class AsyncWonda:
         journal: str | os.PathLike[str] | Journal = MEMORY,
         **options: Any,
     ) -> Self:
-        """A client on a sandbox that lives in this process: no key, no cost, nothing published.
+        """Create a client of a sandbox in this process: no key, no cost, nothing is published.
 
         Parameters
         ----------
         org : str
-            As of `AsyncWonda`, but for the environment: this account has organizations only if
-            ``organizations=`` names them.
+            Slug of one of the sandbox's ``organizations=``. ``WONDA_ORG`` is ignored.
         journal : path, ``":memory:"`` or Journal
-            In memory by default, because the sandbox's jobs end with the process too.
+            In memory by default, because the sandbox's jobs also end with the process.
         **options
-            See `wonda_widgets.sandbox.app.Sandbox`: ``seconds`` an image takes,
-            ``credits`` in the purse, …
+            See `wonda_widgets.sandbox.app.Sandbox`: ``seconds`` per image, ``credits`` of the
+            account, …
         """
-        from ..sandbox.in_process import local_transport  # noqa: PLC0415 - only those who use it pay for it
+        from ..sandbox.in_process import local_transport  # noqa: PLC0415 - loaded only if it is used
 
         local = local_transport(**options)
         client = cls(
@@ -166,22 +163,27 @@ class AsyncWonda:
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
     ) -> Self:
-        """A client on a sandbox that another process serves, for several kernels together.
+        """Create a client of a sandbox in another process, which several kernels can share.
 
         Parameters
         ----------
         base_url : str
-            As ``wonda-widgets sandbox`` prints it.
+            The address that ``wonda-widgets sandbox`` prints.
         org : str
-            As of `sandbox`.
+            See `sandbox`.
         timeout : float
-            As of `AsyncWonda`.
+            See `AsyncWonda`.
         journal : path, ``":memory:"`` or Journal, optional
-            As of `AsyncWonda`.
+            See `AsyncWonda`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the base URL is invalid, or is that of the real service.
         """
         if normalize_base_url(base_url) == DEFAULT_BASE_URL:
             raise InvalidInputError(
-                "base_url", "This is the service itself, no sandbox.", "Use Wonda(key)."
+                "base_url", "This is the real service, not a sandbox.", "Use Wonda(key)."
             )
         key = "sk_" + "0" * 64
         client = cls(key, base_url=base_url, org=org, timeout=timeout, journal=journal)
@@ -190,59 +192,59 @@ class AsyncWonda:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `aclose` was called."""
+        """Whether the client is closed."""
         return self._core.transport.closed
 
-    def is_like(self, other: AsyncWonda) -> bool:
-        """Whether both are the same account with the same journal, so that one does for both."""
+    def is_equivalent_to(self, other: AsyncWonda) -> bool:
+        """Check whether both clients have the same account and journal."""
         mine, theirs = self._core, other._core
         return mine is theirs or (
             mine.transport.is_like(theirs.transport) and mine.journal.is_same_as(theirs.journal)
         )
 
     def is_of_same_service(self, other: AsyncWonda) -> bool:
-        """Whether both talk to the same service, or to the same sandbox."""
+        """Check whether both clients use the same service, or the same sandbox."""
         return self._core.transport.is_of_same_service(other._core.transport)
 
     @on_package_loop
     async def capabilities(self) -> Capabilities:
-        """What this account can make, with each model's parameters (`GET /capabilities`)."""
+        """Return the available models and their parameters (`GET /capabilities`)."""
         return parse(await self._core.transport.get("/capabilities"), Capabilities)
 
     @on_package_loop
     async def whoami(self) -> Account:
-        """Whose key this is (`GET /auth/whoami`)."""
+        """Return the account that the API key belongs to (`GET /auth/whoami`)."""
         return parse(await self._core.transport.get("/auth/whoami"), Account)
 
     @on_package_loop
     async def aclose(self) -> None:
-        """Stop watching all jobs and close all connections. Jobs go on at the service.
+        """Stop tracking all jobs and close all connections. Jobs keep running at the service.
 
-        Of one from another process nothing: others may have arrived as the same one.
+        Does nothing for an unpickled client, because others may share its connections.
         """
-        if self._arrived is None and not config.is_shared(self):
+        if self._pending_settings is None and not config.is_shared(self):
             await self._core.aclose()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return config.from_settings, (type(self), config.settings_of(self))
 
     def __dask_tokenize__(self) -> object:
-        # Else Dask would unpickle it here to name its tasks, where the key may be no variable.
+        # Without this, Dask unpickles the client here, where the key may not be in a variable.
         return type(self).__name__, *config.settings_of(self)
 
-    if not TYPE_CHECKING:  # a misspelt name stays one
+    if not TYPE_CHECKING:  # so that type checkers still report misspelled attributes
 
         def __getattr__(self, name: str) -> Any:
             return config.connect_on_first_use(self, name)
 
-    def _use(self, how: config.ClientSettings) -> None:
-        self.__dict__.update(vars(config.shared_client(type(self), how)))
+    def _connect(self, settings: config.ClientSettings) -> None:
+        self.__dict__.update(vars(config.shared_client(type(self), settings)))
 
     def __copy__(self) -> Self:
         return self
 
     def __deepcopy__(self, _: object) -> Self:
-        return self  # it stands for connections and live jobs, of which there are no copies
+        return self  # connections and live jobs cannot be copied
 
     async def __aenter__(self) -> Self:
         return self
@@ -251,14 +253,14 @@ class AsyncWonda:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return _shown(self)
+        return _repr(self)
 
 
 class Wonda:
-    """The Wonda API, blocking, for cells and scripts.
+    """Blocking client of the Wonda API, for notebooks and scripts.
 
-    Takes the parameters of `AsyncWonda` and has the same resources. Jobs go on
-    being followed in the background between the calls.
+    It has the parameters and resources of `AsyncWonda`. Jobs are tracked in the background
+    between calls.
 
     Examples
     --------
@@ -268,8 +270,8 @@ class Wonda:
     """
 
     is_sandbox = False
-    base_url = org = ""  # see above
-    _arrived: config.ClientSettings | None = None
+    base_url = org = ""  # see `AsyncWonda`
+    _pending_settings: config.ClientSettings | None = None
 
     def __init__(
         self,
@@ -282,8 +284,8 @@ class Wonda:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         key = credentials.wrap(api_key)
-        del api_key  # see above
-        self._drive(
+        del api_key  # see `AsyncWonda`
+        self._wrap(
             AsyncWonda(
                 key,
                 base_url=base_url,
@@ -298,17 +300,17 @@ class Wonda:
     def sandbox(cls, **options: Any) -> Self:
         """See `AsyncWonda.sandbox`."""
         client = cls.__new__(cls)
-        client._drive(AsyncWonda.sandbox(**options))  # noqa: SLF001 - it is this class
+        client._wrap(AsyncWonda.sandbox(**options))  # noqa: SLF001 - of this class
         return client
 
     @classmethod
     def served_sandbox(cls, base_url: str, **options: Any) -> Self:
         """See `AsyncWonda.served_sandbox`."""
         client = cls.__new__(cls)
-        client._drive(AsyncWonda.served_sandbox(base_url, **options))  # noqa: SLF001 - see above
+        client._wrap(AsyncWonda.served_sandbox(base_url, **options))  # noqa: SLF001 - of this class
         return client
 
-    def _drive(self, client: AsyncWonda) -> None:
+    def _wrap(self, client: AsyncWonda) -> None:
         self._async = client
         self.base_url, self.org = client.base_url, client.org
         self.is_sandbox = client.is_sandbox
@@ -331,28 +333,28 @@ class Wonda:
 
     def close(self) -> None:
         """See `AsyncWonda.aclose`."""
-        if self._arrived is None:
+        if self._pending_settings is None:
             event_loop.run_blocking(self._async.aclose())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return config.from_settings, (type(self), config.settings_of(self))
 
     def __dask_tokenize__(self) -> object:
-        return type(self).__name__, *config.settings_of(self)  # see above
+        return type(self).__name__, *config.settings_of(self)  # see `AsyncWonda`
 
-    if not TYPE_CHECKING:  # see above
+    if not TYPE_CHECKING:  # see `AsyncWonda`
 
         def __getattr__(self, name: str) -> Any:
             return config.connect_on_first_use(self, name)
 
-    def _use(self, how: config.ClientSettings) -> None:
-        self._drive(config.shared_client(AsyncWonda, how))
+    def _connect(self, settings: config.ClientSettings) -> None:
+        self._wrap(config.shared_client(AsyncWonda, settings))
 
     def __copy__(self) -> Self:
         return self
 
     def __deepcopy__(self, _: object) -> Self:
-        return self  # see above
+        return self  # see `AsyncWonda`
 
     def __enter__(self) -> Self:
         return self
@@ -361,10 +363,10 @@ class Wonda:
         self.close()
 
     def __repr__(self) -> str:
-        return _shown(self)
+        return _repr(self)
 
 
-def _shown(client: Wonda | AsyncWonda) -> str:
+def _repr(client: Wonda | AsyncWonda) -> str:
     where = "sandbox" if client.is_sandbox else client.base_url
     org = f", organization {client.org}" if client.org else ""
     return printable(f"<{type(client).__name__} {where}{org}>")

@@ -307,7 +307,7 @@ def test_where_the_journal_is_not_nothing_is_asked_for_again(client, monkeypatch
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     parcel = pickle.dumps(client(journal=tmp_path / "mine" / "journal.db"))
     (tmp_path / "mine").rename(tmp_path / "elsewhere")  # as another computer sees it
-    with pytest.raises(ww.InvalidInputError, match="is not here"):
+    with pytest.raises(ww.InvalidInputError, match="is not on this computer"):
         pickle.loads(parcel).jobs.recent()
 
 
@@ -342,7 +342,7 @@ def in_memory():
 
 REFUSED = {
     "a sandbox in the process": (in_process, "wonda-widgets sandbox"),
-    "a transport of one's own": (own_transport, "Make one in each worker"),
+    "a transport of one's own": (own_transport, "Create one in each worker"),
     "a journal in memory": (in_memory, "Name a file"),
 }
 

@@ -126,7 +126,7 @@ def test_an_interrupt_goes_on_and_changes_nothing(service, typed):
 @pytest.mark.usefixtures("service")
 def test_a_key_that_is_refused_is_said_to_be_and_not_kept(typed, put, capsys):
     typed(WRONG)
-    with pytest.raises(ww.AuthenticationError, match="refused and is not kept"):
+    with pytest.raises(ww.AuthenticationError, match="rejected and was not saved"):
         ww.connect(keyring=True)
     assert (credentials.saved_key(), put) == (None, {})
     assert capsys.readouterr().out == ""
@@ -143,7 +143,7 @@ def test_what_cannot_be_a_key_is_not_sent(answer, service, typed):
 def test_an_odd_key_is_asked_about(service, typed, capsys):
     prompts = typed(ODD, "")
     ww.connect()
-    assert prompts[1].endswith(", once more: ")
+    assert prompts[1].endswith(", again: ")
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("This does not look like a key")
     assert ODD not in said[0]
@@ -183,7 +183,7 @@ def test_the_environment_is_said_to_come_first(typed, monkeypatch, capsys):
     monkeypatch.setenv("WONDERCAT_API_KEY", WRONG)
     typed(KEY)
     ww.connect()
-    assert "But WONDERCAT_API_KEY is set and comes first" in capsys.readouterr().out
+    assert "But WONDERCAT_API_KEY is set and takes precedence" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_what_would_be_echoed_is_not_asked_for(monkeypatch):
         return KEY
 
     monkeypatch.setattr(getpass, "getpass", echoing)
-    with pytest.raises(ww.InvalidInputError, match="without being seen"):
+    with pytest.raises(ww.InvalidInputError, match="without showing it"):
         ww.connect()
     assert asked == []
 
@@ -226,7 +226,7 @@ def test_what_would_be_echoed_is_not_asked_for(monkeypatch):
 def test_the_keyring_gets_it_only_if_asked(typed, put, capsys):
     typed(KEY)
     ww.connect(keyring=True)
-    assert "The key is in this computer's keyring for next time." in capsys.readouterr().out
+    assert "The key is saved in this computer's keyring." in capsys.readouterr().out
     assert list(put.values()) == [KEY]
     ww.disconnect()
     assert put == {}
@@ -238,7 +238,7 @@ def test_a_keyring_that_refuses_is_said_and_the_key_used(typed, monkeypatch, cap
     monkeypatch.setattr(credentials, "save_to_keyring", lambda *_: "It is locked.")
     typed(KEY)
     ww.connect(keyring=True)
-    assert "not kept for next time: It is locked." in capsys.readouterr().out
+    assert "not saved: It is locked." in capsys.readouterr().out
     assert credentials.saved_key() is not None
 
 
@@ -246,7 +246,7 @@ def test_a_keyring_that_refuses_is_said_and_the_key_used(typed, monkeypatch, cap
 def test_login_puts_it_into_the_keyring(typed, put, capsys):
     typed(KEY)
     assert main.main(["login"]) == 0
-    assert "keyring for next time" in capsys.readouterr().out
+    assert "saved in this computer's keyring" in capsys.readouterr().out
     assert list(put.values()) == [KEY]
     assert main.main(["forget", "--yes"]) == 0
     assert put == {}
@@ -286,7 +286,7 @@ def test_a_script_without_a_terminal_is_refused_without_an_echo(service):
         check=False,
     )
     assert done.returncode == 1
-    assert "InvalidInputError: A key cannot be typed here without being seen." in done.stderr
+    assert "InvalidInputError: A key cannot be entered here without showing it." in done.stderr
     assert KEY[3:15] not in done.stdout + done.stderr
     assert service.faults.arrived == []
 

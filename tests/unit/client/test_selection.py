@@ -212,7 +212,7 @@ def test_a_client_that_nobody_has_any_more_is_not_open():
 @pytest.mark.parametrize("thing", [5, b"x", {"mediaId": "m"}, ["m"]])
 def test_what_is_no_media_is_refused(thing, shown):
     for cls in (ww.ImagePreview, ww.EditForm, ww.PublishForm):
-        with pytest.raises(TypeError, match="takes a media, an image or a finished job"):
+        with pytest.raises(TypeError, match="a media, an image or a finished job"):
             shown(cls, thing)
     assert selection.media_of(None) is None
 

@@ -202,7 +202,7 @@ def test_a_tilde_is_the_home_wherever_a_path_is_taken(home, monkeypatch):
     assert save_original.write("~/out.png", "", b"x") == home / "out.png"
     assert save_original.write("~", "named.png", b"x") == home / "named.png"
     assert wonda_cli._source("~/in.png") == str(home / "in.png")
-    assert wonda_cli._free("~/new.png") == home / "new.png"
+    assert wonda_cli._output_path("~/new.png") == home / "new.png"
     assert ww.Journal("~/project.db").path == home / "project.db"
     monkeypatch.setenv("WONDA_JOURNAL", "~/of-environment.db")
     assert ww.Journal().path == home / "of-environment.db"
@@ -234,7 +234,7 @@ NOBODY = "~no-such-person/x"
         lambda: read_source(f"{NOBODY}.png", None),
         lambda: save_original.write(f"{NOBODY}.png", "", b"x"),
         lambda: wonda_cli._source(f"{NOBODY}.png"),
-        lambda: wonda_cli._free(f"{NOBODY}.png"),
+        lambda: wonda_cli._output_path(f"{NOBODY}.png"),
         lambda: fonts.font(f"{NOBODY}.ttf", 12),
     ],
 )

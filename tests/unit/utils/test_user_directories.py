@@ -117,7 +117,7 @@ def test_the_rest_says_what_it_lacks():
     for wrong, call in (
         (ww.InvalidInputError, lambda: fonts.font("~/a.ttf", 9)),
         (ww.InvalidInputError, lambda: files.check_path("~/a.json")),
-        (ww.InvalidInputError, lambda: wonda_cli._free(Path("~/a.png"))),
+        (ww.InvalidInputError, lambda: wonda_cli._output_path(Path("~/a.png"))),
         (ww.InvalidInputError, lambda: save_original.write("~", "a.png", b"")),
     ):
         with pytest.raises(wrong):

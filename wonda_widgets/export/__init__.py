@@ -1,1 +1,1 @@
-"""Images written down for others: files, tables, the timeline of an image, storyboards."""
+"""Export images to files: tables, folders, and storyboards of their timelines."""

@@ -1,4 +1,4 @@
-"""Images written down: as a table, as a page, or as a folder of originals with a manifest."""
+"""Export images as a table, a storyboard page, or a folder of originals with a manifest."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ if TYPE_CHECKING:
     from ..journal.images import GeneratedImage
 
 MANIFEST = "manifest.json"
-MAX_CONCURRENT = 3  # originals that are fetched at a time
-CSV = "utf-8-sig"  # with a mark, without which Excel reads another encoding
-OTHER_PLACE = "Name another file (.csv, .json, .html) or folder."
+MAX_CONCURRENT = 3  # downloads at the same time
+CSV_ENCODING = "utf-8-sig"  # Excel recognizes UTF-8 only with a byte order mark
+PATH_HINT = "Choose another file (.csv, .json, .html) or folder."
 
-#: Where a spreadsheet may begin a cell, whatever it was told separates them.
-_CELL = r"\A|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
-#: What it may leave out before a formula: blanks, quotes, signs that show nothing.
-_UNSEEN = r"\x00-\x08\x0e-\x1b\x1f\u00ad\u2000-\u200f\u202a-\u202f\u205f-\u2064\ufeff"
-_SKIPPED = rf"[{_UNSEEN} \"\u00a0\u1680\u3000]"
-#: What a formula begins with, also as wide, small and raised signs.
-_SIGN = "[=+\\-@＝﹦⁼₌＋﹢⁺₊－﹣⁻₋−＠﹫]"
-#: Separators that also stand in ordinary text. Only what can be a formula is changed behind
-#: one: "a - b" is text (a sign and a blank), so are "-5" (a number) and "@name" (a mention).
-_SOFT = "[ :^\u00a0\u3000：；，،؛、]"
-#: "a = b" is text between blanks only: behind another separator "= b" is a formula.
-_WORDS = (
+#: Where a spreadsheet may start a cell, whichever separator it is set to.
+_CELL_START = r"\A|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
+#: Characters that a spreadsheet may skip before a formula: spaces, quotes, invisible characters.
+_INVISIBLE = r"\x00-\x08\x0e-\x1b\x1f\u00ad\u2000-\u200f\u202a-\u202f\u205f-\u2064\ufeff"
+_SKIPPED = rf"[{_INVISIBLE} \"\u00a0\u1680\u3000]"
+#: Characters that start a formula, including full-width, small and superscript forms.
+_FORMULA_SIGN = "[=+\\-@＝﹦⁼₌＋﹢⁺₊－﹣⁻₋−＠﹫]"
+#: Separators that are also common in plain text. After these, plain text stays unchanged:
+#: "a - b" (a sign and a space), "-5" (a number) and "@name" (a mention).
+_TEXT_SEPARATOR = "[ :^\u00a0\u3000：；，،؛、]"
+#: "a = b" is plain text only between spaces: after another separator, "= b" is a formula.
+_PLAIN_TEXT = (
     r"[+-]?[0-9]+([.,:][0-9]+)*%?(?![^\s:;,)])|@[\w.]+(?![^\s.,:;!?)])"
-    rf"|[+-](?!\S)|(?<=\s){_SIGN}+(?!\S)"
+    rf"|[+-](?!\S)|(?<=\s){_FORMULA_SIGN}+(?!\S)"
 )
 FORMULA = re.compile(
-    rf"({_CELL})(?={_SKIPPED}*{_SIGN})|({_SOFT})(?=[{_UNSEEN}\"]*{_SIGN})(?!{_WORDS})"
+    rf"({_CELL_START})(?={_SKIPPED}*{_FORMULA_SIGN})"
+    rf"|({_TEXT_SEPARATOR})(?=[{_INVISIBLE}\"]*{_FORMULA_SIGN})(?!{_PLAIN_TEXT})"
 )
-CONTROLS = ("\t", "\r", "\n", "\0")  # some read past these, too
+CONTROL_CHARACTERS = ("\t", "\r", "\n", "\0")  # some spreadsheets skip these as well
 NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -54,14 +55,15 @@ async def export(
     original: Callable[[GeneratedImage], Awaitable[bytes]],
     storyboard: Callable[[list[GeneratedImage], Path], Awaitable[Path]],
 ) -> Path:
-    """Write images to a file, by its suffix, or to a folder; see `AsyncHistory.export`."""
+    """Write images to a file of the given suffix, or to a folder; see `AsyncHistory.export`."""
     if not images:
-        raise InvalidInputError("images", "There is nothing to export.", "Choose some images.")
+        raise InvalidInputError("images", "There are no images to export.", "Select some images.")
     target = await event_loop.to_thread(check_path, path)
     try:
         match target.suffix.lower():
             case ".csv":
-                return await event_loop.to_thread(write, target, _csv(images).encode(CSV))
+                data = _csv(images).encode(CSV_ENCODING)
+                return await event_loop.to_thread(write, target, data)
             case ".json":
                 rows = [image.raw_row() for image in images]
                 return await event_loop.to_thread(write, target, _json(rows))
@@ -73,29 +75,25 @@ async def export(
 
 
 def write_error(target: Path, error: OSError) -> InvalidInputError:
-    """Say that a file or folder cannot be written."""
+    """Create the error for a file or folder that cannot be written."""
     reason = error.strerror or error
-    return InvalidInputError("path", f"{target} cannot be written: {reason}.", OTHER_PLACE)
+    return InvalidInputError("path", f"{target} cannot be written: {reason}.", PATH_HINT)
 
 
 def check_path(path: str | Path) -> Path:
-    """What was given as a path, as one.
+    """Expand a leading ``~``, and check that the path is valid.
 
     Raises
     ------
     InvalidInputError
-        If it is none.
+        If it is not a valid path.
     """
     try:
         target = Path(path).expanduser()
-        with contextlib.suppress(OSError):  # which says more when it is written
+        with contextlib.suppress(OSError):  # writing reports these with more detail
             target.lstat()
-    except (TypeError, ValueError, RuntimeError):  # a number, a null, an unknown person's home
-        raise InvalidInputError(
-            "path",
-            f"{str(path)!r} is no path that can be written.",
-            OTHER_PLACE,
-        ) from None
+    except (TypeError, ValueError, RuntimeError):  # a number, a null byte, an unknown user's home
+        raise InvalidInputError("path", f"{str(path)!r} is not a valid path.", PATH_HINT) from None
     return target
 
 
@@ -105,29 +103,29 @@ async def _folder(
     original: Callable[[GeneratedImage], Awaitable[bytes]],
 ) -> Path:
     await event_loop.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
-    turn = asyncio.Semaphore(MAX_CONCURRENT)
+    slots = asyncio.Semaphore(MAX_CONCURRENT)
     files = new_files.FileBatch()
 
-    async def one(image: GeneratedImage) -> dict[str, Any]:
-        async with turn:
-            made: dict[str, str | None] = {"file": None, "error": None}
+    async def export_one(image: GeneratedImage) -> dict[str, Any]:
+        async with slots:
+            result: dict[str, str | None] = {"file": None, "error": None}
             try:
                 data = await original(image)
-            except WondaError as error:  # the others are exported all the same
-                made["error"] = error.message
+            except WondaError as error:  # the manifest reports it; the other images are exported
+                result["error"] = error.message
             else:
                 file = await event_loop.to_thread(_write_original, files, folder, image, data)
-                made["file"] = file.name
-            return flat_row({}, image.raw_row().items(), made)
+                result["file"] = file.name
+            return flat_row({}, image.raw_row().items(), result)
 
-    work = [asyncio.create_task(one(image)) for image in images]
+    tasks = [asyncio.create_task(export_one(image)) for image in images]
     try:
-        rows = await asyncio.gather(*work)
+        rows = await asyncio.gather(*tasks)
         await event_loop.to_thread(write, folder / MANIFEST, _json(rows))
     except BaseException:
-        for task in work:
+        for task in tasks:
             task.cancel()
-        await event_loop.to_thread(files.discard)  # else the next try would write them once more
+        await event_loop.to_thread(files.discard)  # so that a retry does not duplicate them
         raise
     return folder
 
@@ -135,7 +133,7 @@ async def _folder(
 def _write_original(
     files: new_files.FileBatch, folder: Path, image: GeneratedImage, data: bytes
 ) -> Path:
-    from ..imaging import save_original  # noqa: PLC0415 - needed only now
+    from ..imaging import save_original  # noqa: PLC0415 - loaded only if it is used
 
     texts = save_original.texts(image.request, image.job_id, image.media.media_id)
     name = save_original.file_name(image.prompt, image.job_id, save_original.kind(data))
@@ -143,12 +141,12 @@ def _write_original(
 
 
 def write(path: Path, data: bytes) -> Path:
-    """Write a file; one that is there already stays, and the new one gets a number.
+    """Write a new file; if the name is taken, a number is added to it.
 
     Raises
     ------
     OSError
-        If it cannot be written; then nothing is left of it.
+        If the file cannot be written. No part of it is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     return new_files.write(path / path.name if path.is_dir() else path, data)
@@ -163,16 +161,16 @@ def _csv(images: list[GeneratedImage]) -> str:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    writer.writerow(_harmless(name) for name in columns)  # people name placeholders
-    writer.writerows([_harmless(row.get(name)) for name in columns] for row in rows)
+    writer.writerow(_escape_formulas(name) for name in columns)  # placeholder names are user input
+    writer.writerows([_escape_formulas(row.get(name)) for name in columns] for row in rows)
     return buffer.getvalue()
 
 
-def _harmless(cell: Any) -> Any:
-    """A cell of which a spreadsheet makes no formula: each beginning of one has a ``'`` before it.
+def _escape_formulas(cell: Any) -> Any:
+    """Insert a ``'`` wherever a spreadsheet could read the start of a formula.
 
-    Quotes are not enough. A spreadsheet that separates cells by another sign than the
-    comma makes several of one, and the second may be a formula.
+    Quoting the cell is not enough: a spreadsheet with another separator than the comma splits
+    the cell, and the second part may be a formula.
     """
     if cell is None or (isinstance(cell, int | float) and math.isfinite(cell)):
         return cell
@@ -180,4 +178,4 @@ def _harmless(cell: Any) -> Any:
     if NUMBER.fullmatch(text):
         return text
     text = FORMULA.sub(r"\g<0>'", text)
-    return f"'{text}" if text.startswith(CONTROLS) else text
+    return f"'{text}" if text.startswith(CONTROL_CHARACTERS) else text

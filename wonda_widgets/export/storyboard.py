@@ -1,9 +1,9 @@
-"""What became of images, as one page that anybody can open: a file for a mail.
+"""Write a storyboard: one HTML file with the timelines of images, small enough to mail.
 
-    images ──> chapters (`timeline`) ──> a budget an image ──> small copies ──> page ──> file
+    images ──> timelines ──> size of the text ──> bytes per image ──> previews ──> page ──> file
 
-Everything that the page shows is in it. So the copies share a number of bytes that a
-mailbox takes, and the words are counted first.
+The file contains its images. To limit its size, the text is measured first, and the previews
+share the remaining bytes.
 """
 
 from __future__ import annotations
@@ -36,68 +36,73 @@ if TYPE_CHECKING:
     from .storyboard_page import PreviewOrReason
     from .timeline import EditEvent, ImageTimeline
 
-MOST = 200  # images; more than that nobody looks through
-MOST_CHANGES = 4  # edits of one image that are shown; earlier ones are told in words
-LONGEST_TITLE = 200  # characters
+MAX_IMAGES = 200
+MAX_EDIT_PREVIEWS = 4  # per image; earlier edits appear as text only
+MAX_TITLE_LENGTH = 200  # characters
 
-MOST_BYTES = 6_000_000  # of the file, as long as each image has its least
-MOST_OF_A_IMAGE = 250_000  # bytes
-LEAST_OF_A_IMAGE = 30_000
-#: The longest side in pixels that so many bytes are enough for.
-SIDES = ((180_000, 1280), (90_000, 1024), (50_000, 800), (0, 640))
-EMPTY = Preview(b"", "image/jpeg", 99_999, 99_999, "JPEG", 99_999_999)  # for counting the words
+#: Size of the file. It may be larger if each image has only its minimum.
+MAX_FILE_BYTES = 6_000_000
+MAX_PREVIEW_BYTES = 250_000
+MIN_PREVIEW_BYTES = 30_000
+#: (minimum bytes of a preview, longest side in pixels that fits into them)
+PREVIEW_SIZES = ((180_000, 1280), (90_000, 1024), (50_000, 800), (0, 640))
+#: Stands in for every preview when the text is measured.
+EMPTY_PREVIEW = Preview(b"", "image/jpeg", 99_999, 99_999, "JPEG", 99_999_999)
 
 SUFFIX = ".html"
 
 
 class Source(Protocol):
-    """Where the images of a storyboard come from: `wonda.history`."""
+    """Provides the images of a storyboard and their timelines: `wonda.history`."""
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether these images are made up and nothing was published."""
+        """Whether the images are placeholders and nothing was published."""
 
     def without_key(self, text: str) -> str:
-        """`text` without the client's key, should somebody have written it there."""
+        """Remove the client's API key from a text."""
 
     async def of(self, job: Job) -> GeneratedImage:
-        """The image of a finished job."""
+        """Return the image of a finished job."""
 
     async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
-        """What became of each image."""
+        """Return the timeline of each image."""
 
     async def original(self, image: GeneratedImage) -> bytes:
-        """An image's own bytes."""
+        """Download an image's original."""
 
     async def edited(self, media_id: str) -> bytes:
-        """An edit's bytes."""
+        """Download an edited image."""
 
 
 class Shows(Protocol):
-    """What has images, and knows where they are from: a panel, a matrix."""
+    """A panel or matrix that shows images."""
 
     def _shows(self) -> tuple[Source | None, list[GeneratedImage | Job]]:
-        """Where they are from (None: their own client), and what is chosen of them or else all."""
+        """Return the selected images, or else all, and their source (None: their own client)."""
 
 
 def resolve_images(what: Any) -> tuple[Source | None, list[GeneratedImage | Job]]:
-    """What was given as images, and where they are from if it knows.
+    """Return the images of an argument of `client.storyboard`, and their source if it is known.
 
     Raises
     ------
     TypeError
+        If there is anything but images and jobs.
     """
-    # Asked first: going through a matrix would make its images.
+    # This comes first, because iterating over a matrix generates its images.
     shows = getattr(what, "_shows", None)
     if callable(shows):
         return cast("tuple[Source | None, list[GeneratedImage | Job]]", shows())
-    one = isinstance(what, GeneratedImage | Job | str | bytes) or not isinstance(what, Iterable)
-    some = [what] if one else list(what)
-    for each in some:
-        if not isinstance(each, GeneratedImage | Job):
-            name = type(each).__name__
+    is_single = isinstance(what, GeneratedImage | Job | str | bytes) or not isinstance(
+        what, Iterable
+    )
+    items = [what] if is_single else list(what)
+    for item in items:
+        if not isinstance(item, GeneratedImage | Job):
+            name = type(item).__name__
             raise TypeError(f"A storyboard takes images, jobs, a matrix or a panel, not {name}.")
-    return None, some
+    return None, items
 
 
 async def write(
@@ -107,7 +112,7 @@ async def write(
     *,
     title: str,
 ) -> Path:
-    """Write the page of some images; see `client.storyboard`."""
+    """Write the storyboard of some images; see `client.storyboard`."""
     target = await event_loop.to_thread(_target, path)
     data = await render(history, images, title=title)
     try:
@@ -117,17 +122,19 @@ async def write(
 
 
 def _target(path: str | Path) -> Path:
-    """Where the page goes, before anything is fetched for it."""
+    """Check the path of the file, before any image is downloaded."""
     target = files.check_path(path)
     if target.is_dir():
         raise InvalidInputError(
-            "path", f"{target} is a folder.", f"Name a file in it: {target / 'story.html'}."
+            "path", f"{target} is a folder.", f"Name a file in it: {target / 'storyboard.html'}."
         )
     if not target.suffix:
         target = target.with_name(target.name + SUFFIX)
     if target.suffix.lower() != SUFFIX:
         raise InvalidInputError(
-            "path", f"A storyboard is an .html file, not {target.suffix}.", "Name it story.html."
+            "path",
+            f"A storyboard is an .html file, not {target.suffix}.",
+            f"Use the name {target.with_suffix(SUFFIX).name}.",
         )
     return target
 
@@ -135,141 +142,149 @@ def _target(path: str | Path) -> Path:
 async def render(
     history: Source, images: Sequence[GeneratedImage | Job], *, title: str = "Storyboard"
 ) -> bytes:
-    """The page of some images as the bytes of an HTML file, for whoever offers it to be saved.
+    """Render the storyboard of some images as the bytes of an HTML file.
 
     Parameters
     ----------
     history : Source
-        Of the client that the images are from.
-    images : list of Image or Job
+        The history of the images' client.
+    images : list of GeneratedImage or Job
         1 to 200.
     title : str
+        1 to 200 characters.
 
     Raises
     ------
     InvalidInputError
-        If there are no images or too many.
+        If there are no images or too many, or the title is invalid.
     """
-    if not isinstance(title, str) or not title.strip() or len(title) > LONGEST_TITLE:
+    if not isinstance(title, str) or not title.strip() or len(title) > MAX_TITLE_LENGTH:
         raise InvalidInputError(
-            "title", f"A title is a text of 1 to {LONGEST_TITLE} characters.", "Write another one."
+            "title", f"The title must have 1 to {MAX_TITLE_LENGTH} characters.", "Change it."
         )
     if not images:
         raise InvalidInputError(
-            "images", "There are no images to tell of.", "Make some, or choose some."
+            "images", "There are no images.", "Generate or select images first."
         )
-    if len(images) > MOST:
+    if len(images) > MAX_IMAGES:
         raise InvalidInputError(
             "images",
-            f"A storyboard has at most {MOST} images, and these are {len(images):,}.",
-            "Choose fewer.",
+            f"A storyboard has at most {MAX_IMAGES} images; there are {len(images):,}.",
+            "Select fewer.",
         )
-    some = [await _image(history, each) for each in images]
+    resolved = [await _image(history, image) for image in images]
     board = Board(
         title=title,
-        chapters=await history.timeline(some),
+        timelines=await history.timeline(resolved),
         written_at=datetime.now().astimezone(),
         is_sandbox=history.is_sandbox,
         clean=history.without_key,
     )
-    looks = await _looks(history, board)
-    return await event_loop.to_thread(storyboard_page.render, board, looks)
+    previews = await _all_previews(history, board)
+    return await event_loop.to_thread(storyboard_page.render, board, previews)
 
 
-async def _image(history: Source, each: GeneratedImage | Job) -> GeneratedImage:
-    if isinstance(each, GeneratedImage):
-        return each
+async def _image(history: Source, item: GeneratedImage | Job) -> GeneratedImage:
+    if isinstance(item, GeneratedImage):
+        return item
     try:
-        return await history.of(each)
+        return await history.of(item)
     except NoMediaError:
         raise InvalidInputError(
             "images",
-            f"One of the jobs has no image to tell of; it is {each.status}.",
+            f"One of the jobs has no image; its status is {item.status}.",
             "Leave it out, or wait for it.",
         ) from None
 
 
-# ---------------------------------------------------------------- small copies
+# ---------------------------------------------------------------- previews
 
 
-async def _looks(history: Source, board: Board) -> list[dict[str, PreviewOrReason]]:
-    """Of each chapter, small copies by media id, or why there is none."""
-    shown = [_shown(chapter) for chapter in board.chapters]
-    words = await event_loop.to_thread(
+async def _all_previews(history: Source, board: Board) -> list[dict[str, PreviewOrReason]]:
+    """For each timeline, return the previews by media ID, or the reason why one is missing."""
+    shown_edits = [_shown_edits(timeline) for timeline in board.timelines]
+    text = await event_loop.to_thread(
         storyboard_page.render,
         board,
-        [dict.fromkeys(["", *(change.media_id for change in some)], EMPTY) for some in shown],
+        [
+            dict.fromkeys(["", *(edit.media_id for edit in edits)], EMPTY_PREVIEW)
+            for edits in shown_edits
+        ],
     )
-    budget = _budget(sum(1 + len(some) for some in shown), len(words))
-    turn = asyncio.Semaphore(files.MAX_CONCURRENT)
+    max_bytes = _max_preview_bytes(sum(1 + len(edits) for edits in shown_edits), len(text))
+    slots = asyncio.Semaphore(files.MAX_CONCURRENT)
 
-    async def one(chapter: ImageTimeline, changes: list[EditEvent]) -> dict[str, PreviewOrReason]:
-        async with turn:
-            return await _looks_of(history, chapter.image, changes, budget)
+    async def limited(
+        timeline: ImageTimeline, edits: list[EditEvent]
+    ) -> dict[str, PreviewOrReason]:
+        async with slots:
+            return await _previews(history, timeline.image, edits, max_bytes)
 
-    return await asyncio.gather(*map(one, board.chapters, shown))
-
-
-def _shown(chapter: ImageTimeline) -> list[EditEvent]:
-    """The edits that are shown: those that were posted, and the latest."""
-    posted = {media_id for post in chapter.posts for media_id in post.media_ids}
-    first = sorted(chapter.changes, key=lambda change: (change.media_id in posted, change.at))
-    return first[-MOST_CHANGES:]
+    return await asyncio.gather(*map(limited, board.timelines, shown_edits))
 
 
-def _budget(count: int, words: int) -> int:
-    """Bytes that each of `count` images may have beside so many bytes of words."""
-    left = (MOST_BYTES - words) * 3 // 4  # of three bytes the page has four signs
-    return max(LEAST_OF_A_IMAGE, min(MOST_OF_A_IMAGE, left // count - 2))
+def _shown_edits(timeline: ImageTimeline) -> list[EditEvent]:
+    """Select the edits to show as images: posted ones first, then the latest."""
+    posted = {media_id for post in timeline.posts for media_id in post.media_ids}
+    by_priority = sorted(timeline.edits, key=lambda edit: (edit.media_id in posted, edit.at))
+    return by_priority[-MAX_EDIT_PREVIEWS:]
 
 
-async def _looks_of(
-    history: Source, image: GeneratedImage, changes: list[EditEvent], budget: int
+def _max_preview_bytes(image_count: int, text_bytes: int) -> int:
+    """Divide the file's bytes, without its text, among its images."""
+    available = (MAX_FILE_BYTES - text_bytes) * 3 // 4  # base64 turns 3 bytes into 4
+    return max(MIN_PREVIEW_BYTES, min(MAX_PREVIEW_BYTES, available // image_count - 2))
+
+
+async def _previews(
+    history: Source, image: GeneratedImage, edits: list[EditEvent], max_bytes: int
 ) -> dict[str, PreviewOrReason]:
-    """An image's own copy (under no id) and those of its edits."""
+    """Return the previews of an image (under ``""``) and of its edits (by media ID)."""
     original = b""
-    looks: dict[str, PreviewOrReason] = {}
+    previews: dict[str, PreviewOrReason] = {}
     try:
         original = await history.original(image)
-        looks[""] = await decode_threads.run(_small, original, budget)
+        previews[""] = await decode_threads.run(_preview, original, max_bytes)
     except WondaError as error:
-        looks[""] = _why(error)
-    for change in changes:
+        previews[""] = _missing_reason(error)
+    for edit in edits:
         try:
-            looks[change.media_id] = await _look_of(history, change, original, budget)
+            previews[edit.media_id] = await _edit_preview(history, edit, original, max_bytes)
         except WondaError as error:
-            looks[change.media_id] = _why(error)
-    return looks
+            previews[edit.media_id] = _missing_reason(error)
+    return previews
 
 
-async def _look_of(history: Source, change: EditEvent, original: bytes, budget: int) -> Preview:
-    """An edit as the service has it, or else made again from the original."""
+async def _edit_preview(
+    history: Source, edit: EditEvent, original: bytes, max_bytes: int
+) -> Preview:
+    """Download an edit, or else apply its operations to the original."""
     try:
-        data = await history.edited(change.media_id)
+        data = await history.edited(edit.media_id)
     except WondaError:
-        if not original or not change.operations:
+        if not original or not edit.operations:
             raise
         return await decode_threads.run(
-            _made_again, original, change, budget, seconds=decode_threads.EDIT_SECONDS
+            _rerendered_preview, original, edit, max_bytes, seconds=decode_threads.EDIT_SECONDS
         )
-    return await decode_threads.run(_small, data, budget)
+    return await decode_threads.run(_preview, data, max_bytes)
 
 
-def _small(data: bytes, budget: int) -> Preview:
-    """A small copy; slow, for a thread."""
-    side = next(side for least, side in SIDES if budget >= least)
-    return preview(data, side, budget)
+def _preview(data: bytes, max_bytes: int) -> Preview:
+    """Create a preview; slow, so run it in a thread."""
+    side = next(side for min_bytes, side in PREVIEW_SIZES if max_bytes >= min_bytes)
+    return preview(data, side, max_bytes)
 
 
-def _made_again(original: bytes, change: EditEvent, budget: int) -> Preview:
-    """A small copy of an edit, done to the original anew; slow, for a thread."""
-    return _small(apply_edits.apply(original, change.since_original).data, budget)
+def _rerendered_preview(original: bytes, edit: EditEvent, max_bytes: int) -> Preview:
+    """Apply an edit to the original and create a preview; slow, so run it in a thread."""
+    return _preview(apply_edits.apply(original, edit.since_original).data, max_bytes)
 
 
-def _why(error: WondaError) -> str:
-    """Why there is no image, in words that name no address."""
+def _missing_reason(error: WondaError) -> str:
+    """Say why an image is missing, without any URL."""
     if isinstance(error, NotFoundError | GoneError):
         return "The service no longer has this image."
     if isinstance(error, UnsafeMediaError):
         return "This image cannot be opened safely."
-    return "This image could not be fetched when the page was made."
+    return "This image could not be downloaded when the page was created."

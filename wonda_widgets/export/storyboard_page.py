@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..http.responses import replace_lone_surrogates
 from ..imaging.preview import Preview
 from ..models import format_duration, parameters
-from . import timeline
-from .timeline import DONE
+from .timeline import SUCCEEDED, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,15 +34,17 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 
-LONGEST = 20_000  # characters of any text
-LONGEST_HEADING = 110
-LONG = 700  # characters of prompt and note; longer ones take the full width of the page
-LONGEST_FACT = 200
-LONGEST_ALT = 500
-MOST_PARAMS = 24  # of one image
-TENTHS_BELOW = 10  # seconds; shorter durations have one decimal
+#: Lengths in characters.
+MAX_TEXT_LENGTH = 20_000
+MAX_HEADING_LENGTH = 110
+MAX_LINE_LENGTH = 200
+MAX_ALT_LENGTH = 500
+#: Prompt and note; longer ones take the full width of the page.
+MAX_COLUMN_LENGTH = 700
+MAX_PARAMS = 24  # per image
+TENTHS_BELOW_SECONDS = 10  # shorter durations have one decimal
 
-NEW_LINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+LINE_BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 #: Control characters, and code points that Unicode will never assign.
 NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 #: Printable ASCII only, as in `models.find_permalink`.
@@ -52,14 +53,14 @@ ADDRESS = re.compile(r"https?://[!#-&(-;=?-~]+")
 
 @dataclass(frozen=True)
 class Board:
-    """Hold the content of one storyboard.
+    """The content of one storyboard.
 
     Attributes
     ----------
     title : str
-    chapters : sequence of ImageTimeline
+    timelines : sequence of ImageTimeline
     written_at : datetime.datetime
-        Aware. The page shows all times in its time zone.
+        With a time zone, in which the page shows all times.
     is_sandbox : bool
         Whether the images are placeholders and nothing was published.
     clean : callable
@@ -67,7 +68,7 @@ class Board:
     """
 
     title: str
-    chapters: Sequence[ImageTimeline]
+    timelines: Sequence[ImageTimeline]
     written_at: datetime
     is_sandbox: bool = False
     clean: Callable[[str], str] = str
@@ -80,15 +81,15 @@ def render(board: Board, previews: Sequence[Mapping[str, PreviewOrReason]]) -> b
     ----------
     board : Board
     previews : list of dict
-        For each chapter the previews to show: its own under ``""``, those of its edits under
+        For each timeline the previews to show: its own under ``""``, those of its edits under
         their media ids. A string in place of a preview says why there is none.
     """
-    return _template().render(_Data(board).page(previews)).encode()
+    return _template().render(_TemplateData(board).page(previews)).encode()
 
 
 @cache
 def _template() -> Template:
-    import jinja2  # noqa: PLC0415 - only those who make a storyboard wait for it
+    import jinja2  # noqa: PLC0415 - loaded only if it is used
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(STATIC),
@@ -110,7 +111,7 @@ def _asset(name: str) -> dict[str, str]:
     return {"text": text, "sha256": base64.b64encode(digest).decode()}
 
 
-class _Data:
+class _TemplateData:
     """Prepare the template's data for one board."""
 
     def __init__(self, board: Board) -> None:
@@ -118,47 +119,46 @@ class _Data:
 
     def page(self, previews: Sequence[Mapping[str, PreviewOrReason]]) -> dict[str, Any]:
         board = self._board
-        days = {self._local(at).date() for at in _times(board.chapters)}
+        days = {self._local(at).date() for at in _times(board.timelines)}
         days = days or {board.written_at.date()}
         offset = f"{board.written_at:%z}"
         return {
             "title": self._line(board.title),
-            "summary": timeline.summary(board.chapters),
+            "summary": summary(board.timelines),
             "is_sandbox": board.is_sandbox,
             "written_at": board.written_at,
             "utc_offset": f"{offset[:3]}:{offset[3:5]}" if offset.strip("+-0") else "",
             "only_day": days.pop() if len(days) == 1 else None,
-            "images": list(map(self._image, board.chapters, previews)),
+            "images": list(map(self._image, board.timelines, previews)),
             "style": _asset("storyboard.css"),
             "script": _asset("storyboard.js"),
         }
 
     def _image(
-        self, chapter: ImageTimeline, previews: Mapping[str, PreviewOrReason]
+        self, timeline: ImageTimeline, previews: Mapping[str, PreviewOrReason]
     ) -> dict[str, Any]:
-        image = chapter.image
-        heading = self._line(image.prompt, LONGEST_HEADING)
+        image = timeline.image
+        heading = self._line(image.prompt, MAX_HEADING_LENGTH)
         prompt = self._text(image.prompt)
         params = [("model", image.model)] if image.model else []
-        params += list(image.params.items())[:MOST_PARAMS]
+        params += list(image.params.items())[:MAX_PARAMS]
         return {
             "heading": heading,
             "prompt": "" if heading == prompt else prompt,
-            "is_long": len(image.prompt) + len(image.note) > LONG,
-            "is_posted": chapter.is_posted,
+            "is_long": len(image.prompt) + len(image.note) > MAX_COLUMN_LENGTH,
+            "is_posted": timeline.is_posted,
             "params": [self._param(name, value) for name, value in params],
             "rating": min(5, max(0, image.rating)),
             "favourite": image.favourite,
             "note": self._text(image.note),
-            "asked_at": chapter.asked_at and self._local(chapter.asked_at),
-            "statuses": self._statuses(chapter),
+            "requested_at": timeline.requested_at and self._local(timeline.requested_at),
+            "statuses": self._statuses(timeline),
             "columns": min(3, len(previews)),
-            "original": self._preview(chapter, image.media.media_id or "", previews.get("", "")),
+            "original": self._preview(timeline, image.media.media_id or "", previews.get("", "")),
             "edits": [
-                self._edit(chapter, change, previews.get(change.media_id))
-                for change in chapter.changes
+                self._edit(timeline, edit, previews.get(edit.media_id)) for edit in timeline.edits
             ],
-            "posts": list(map(self._post, chapter.posts)),
+            "posts": list(map(self._post, timeline.posts)),
         }
 
     def _param(self, name: str, value: object) -> tuple[str, str]:
@@ -166,42 +166,44 @@ class _Data:
         text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
         return self._line(label), self._line(text)
 
-    def _statuses(self, chapter: ImageTimeline) -> list[tuple[str, float]]:
+    def _statuses(self, timeline: ImageTimeline) -> list[tuple[str, float]]:
         """List each status with the seconds from the request to it."""
-        if chapter.asked_at is None:
+        if timeline.requested_at is None:
             return []
-        if not chapter.moments:
-            seconds = chapter.image.seconds
+        if not timeline.status_changes:
+            seconds = timeline.image.seconds
             return [("done", seconds)] if 0 < seconds < math.inf else []
         return [
             (
-                "done" if each.status == DONE else self._line(each.status.replace("_", " ")),
-                max(0.0, (each.at - chapter.asked_at).total_seconds()),
+                "done"
+                if change.status == SUCCEEDED
+                else self._line(change.status.replace("_", " ")),
+                max(0.0, (change.at - timeline.requested_at).total_seconds()),
             )
-            for each in chapter.moments
+            for change in timeline.status_changes
         ]
 
     def _edit(
-        self, chapter: ImageTimeline, change: EditEvent, preview: PreviewOrReason | None
+        self, timeline: ImageTimeline, edit: EditEvent, preview: PreviewOrReason | None
     ) -> dict[str, Any]:
-        media_id = change.media_id
-        posted = (post.media_ids for post in chapter.posts if post.is_posted)
+        media_id = edit.media_id
+        posted = (post.media_ids for post in timeline.posts if post.is_posted)
         return {
-            "operations": list(map(self._line, change.words)),
-            "at": self._local(change.at),
+            "operations": list(map(self._line, edit.descriptions)),
+            "at": self._local(edit.at),
             "is_posted": any(media_id in media_ids for media_ids in posted),
-            "preview": None if preview is None else self._preview(chapter, media_id, preview),
+            "preview": None if preview is None else self._preview(timeline, media_id, preview),
         }
 
     def _preview(
-        self, chapter: ImageTimeline, media_id: str, preview: PreviewOrReason
+        self, timeline: ImageTimeline, media_id: str, preview: PreviewOrReason
     ) -> dict[str, Any]:
         if not isinstance(preview, Preview):
             return {"src": "", "alt": "", "missing": preview}
-        of_posts = (post.alt_text for post in chapter.posts if post.media_ids == (media_id,))
+        of_posts = (post.alt_text for post in timeline.posts if post.media_ids == (media_id,))
         return {
             "src": f"data:{preview.mime_type};base64,{base64.b64encode(preview.data).decode()}",
-            "alt": self._line(next(filter(None, of_posts), chapter.image.prompt), LONGEST_ALT),
+            "alt": self._line(next(filter(None, of_posts), timeline.image.prompt), MAX_ALT_LENGTH),
             "width": preview.width,
             "height": preview.height,
         }
@@ -215,22 +217,22 @@ class _Data:
             "account": self._line(post.account),
             "caption": self._text(post.caption),
             "at": at and self._local(at),
-            "asked_at": self._local(post.asked_at),
+            "requested_at": self._local(post.requested_at),
             "product": post.product,
             "image_count": len(post.media_ids),
             "permalink": self._board.clean(address) if ADDRESS.fullmatch(address) else "",
         }
 
     def _text(self, value: object) -> str:
-        return _shortened(self._cleaned(value), LONGEST)
+        return _shortened(self._cleaned(value), MAX_TEXT_LENGTH)
 
-    def _line(self, value: object, longest: int = LONGEST_FACT) -> str:
-        return _shortened(" ".join(self._cleaned(value).split()), longest)
+    def _line(self, value: object, max_length: int = MAX_LINE_LENGTH) -> str:
+        return _shortened(" ".join(self._cleaned(value).split()), max_length)
 
     def _cleaned(self, value: object) -> str:
         """Remove the API key and characters that are not text."""
         text = replace_lone_surrogates(self._board.clean(str(value)))
-        return NOT_TEXT.sub("\ufffd", NEW_LINES.sub("\n", text)).strip()
+        return NOT_TEXT.sub("\ufffd", LINE_BREAKS.sub("\n", text)).strip()
 
     def _local(self, at: datetime) -> datetime:
         try:
@@ -239,26 +241,27 @@ class _Data:
             return at
 
 
-def _times(chapters: Iterable[ImageTimeline]) -> Iterable[datetime]:
+def _times(timelines: Iterable[ImageTimeline]) -> Iterable[datetime]:
     """List every time that the page may show."""
-    for chapter in chapters:
-        if chapter.asked_at:
-            yield chapter.asked_at
-        yield from (change.at for change in chapter.changes)
-        for post in chapter.posts:
-            yield from filter(None, (post.asked_at, post.ended_at, post.scheduled_for))
+    for timeline in timelines:
+        if timeline.requested_at:
+            yield timeline.requested_at
+        yield from (edit.at for edit in timeline.edits)
+        for post in timeline.posts:
+            yield from filter(None, (post.requested_at, post.ended_at, post.scheduled_for))
 
 
-def _shortened(text: str, longest: int) -> str:
-    """Cut a text between words if that keeps at least half of it."""
-    if len(text) <= longest:
+def _shortened(text: str, max_length: int) -> str:
+    """Shorten a text, between words if that keeps at least half of it."""
+    if len(text) <= max_length:
         return text
-    kept, _, broken = text[:longest].rpartition(" ")
-    return f"{(kept if len(kept) > len(broken) else text[:longest]).rstrip(' ,;:')}…"
+    words, _, partial_word = text[:max_length].rpartition(" ")
+    shortened = words if len(words) > len(partial_word) else text[:max_length]
+    return f"{shortened.rstrip(' ,;:')}…"
 
 
 def _duration(seconds: float) -> str:
     """Write a duration as ``"0.4 s"``, ``"31 s"`` or ``"2 min 05 s"``."""
-    if seconds < TENTHS_BELOW:
+    if seconds < TENTHS_BELOW_SECONDS:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     return format_duration(round(seconds))

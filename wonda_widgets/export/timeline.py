@@ -1,9 +1,9 @@
-"""What became of images, told in the order of events: facts alone, no page.
+"""Build the timeline of an image from its journal entries.
 
-    asked ──> each status ──> image ──> edits of it ──> posts of it or of an edit
+    request ──> status changes ──> image ──> edits ──> posts of the image or an edit
 
-All of it is in the journal already: one entry for the image, one for each upload that
-was an edit, one for each post. `ImageEvents` reads them, and `chapters` puts them together.
+The journal has one entry for the image, one for each upload of an edit and one for each post.
+`journal.image_events` reads them, and `timelines` combines them.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 
 PostState = Literal["posted", "on its way", "scheduled", "failed", "canceled", "unknown"]
 
-NOBODY = "an Instagram account"  # whose name could not be found out
-LONGEST_QUOTE = 80  # characters
-DONE = "succeeded"
-#: What certainly took no effect is no part of a story.
-NEVER = frozenset({"refused", "absent"})
+UNKNOWN_ACCOUNT = "an Instagram account"
+MAX_QUOTE_LENGTH = 80  # characters
+SUCCEEDED = "succeeded"
+#: States of posts that had no effect; a timeline leaves them out.
+NO_EFFECT_STATES = frozenset({"refused", "absent"})
 
 
 class EditEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An edit that was made of an image, or of an edit of it.
+    """An edit of an image, or of an earlier edit.
 
     Attributes
     ----------
     media_id : str
-        Of what came out.
+        The media ID of the result.
     of : str
-        Media id of what it was made of.
+        The media ID of the image that was edited.
     operations : tuple of dict
-        What was done, as the journal has it; see `wonda_widgets.client.edit`.
+        The operations in their JSON form; see `wonda_widgets.client.edit`.
     since_original : tuple of dict
-        The same, after all that was done before it.
+        The operations of all edits from the original to this one.
     at : datetime.datetime
-        When it was uploaded, UTC.
+        When the result was uploaded, in UTC.
     """
 
     media_id: str
@@ -63,33 +63,33 @@ class EditEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
     @property
-    def words(self) -> list[str]:
-        """What was done, for people: ``"cropped to 1080 × 1080"``."""
-        return [in_words(operation) for operation in self.operations]
+    def descriptions(self) -> list[str]:
+        """The operations as text, such as ``"cropped to 1080 × 1080"``."""
+        return [describe(operation) for operation in self.operations]
 
 
 class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
-    """A post that has the image or an edit of it.
+    """A post of the image or of an edit.
 
     Attributes
     ----------
     media_ids : tuple of str
-        All that it shows; several in a carousel.
+        Several in a carousel.
     account_id : str
     account : str
-        ``"@username"``, or ``"an Instagram account"`` where the name is not known.
+        ``"@username"``, or ``"an Instagram account"`` if the name is unknown.
     caption, alt_text, product : str
     state : str
         ``"posted"``, ``"on its way"``, ``"scheduled"``, ``"failed"``, ``"canceled"`` or
         ``"unknown"`` (whether it was posted).
     permalink : str or None
-        http or https only.
-    asked_at : datetime.datetime
-        UTC.
+        An http or https URL.
+    requested_at : datetime.datetime
+        In UTC.
     ended_at : datetime.datetime or None
-        When it was posted or failed, as far as that is known, UTC.
+        When it was posted or failed, in UTC; None if that is unknown.
     scheduled_for : datetime.datetime or None
-        UTC.
+        In UTC.
     """
 
     media_ids: tuple[str, ...]
@@ -100,7 +100,7 @@ class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
     product: str
     state: PostState
     permalink: str | None
-    asked_at: datetime
+    requested_at: datetime
     ended_at: datetime | None
     scheduled_for: datetime | None
 
@@ -111,23 +111,23 @@ class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageTimeline(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one image, in the order of events.
+    """The events of one image, oldest first.
 
     Attributes
     ----------
-    image : Image
-    asked_at : datetime.datetime or None
-        UTC; None if nobody knows.
-    moments : tuple of Moment
-        Empty for an image that the journal does not know.
-    changes : tuple of Change
-    posts : tuple of Post
+    image : GeneratedImage
+    requested_at : datetime.datetime or None
+        In UTC; None if it is unknown.
+    status_changes : tuple of StatusChange
+        Empty for an image that is not in the journal.
+    edits : tuple of EditEvent
+    posts : tuple of TimelinePost
     """
 
     image: GeneratedImage
-    asked_at: datetime | None = None
-    moments: tuple[StatusChange, ...] = ()
-    changes: tuple[EditEvent, ...] = ()
+    requested_at: datetime | None = None
+    status_changes: tuple[StatusChange, ...] = ()
+    edits: tuple[EditEvent, ...] = ()
     posts: tuple[TimelinePost, ...] = ()
 
     @property
@@ -136,170 +136,169 @@ class ImageTimeline(msgspec.Struct, frozen=True, kw_only=True):
         return any(post.is_posted for post in self.posts)
 
 
-def summary(told: Sequence[ImageTimeline]) -> str:
-    """The sum of a story in a line: ``"6 images, 1 edited, 2 posted"``."""
-    count = len(told)
+def summary(timelines: Sequence[ImageTimeline]) -> str:
+    """Count images, edits and posts in one line: ``"6 images, 1 edited, 2 posted"``."""
+    count = len(timelines)
     parts = [f"{count:,} image{'' if count == 1 else 's'}"]
     for number, word in (
-        (sum(bool(chapter.changes) for chapter in told), "edited"),
-        (sum(chapter.is_posted for chapter in told), "posted"),
+        (sum(bool(timeline.edits) for timeline in timelines), "edited"),
+        (sum(timeline.is_posted for timeline in timelines), "posted"),
     ):
         if number:
             parts.append(f"{number:,} {word}")
     return ", ".join(parts)
 
 
-# ---------------------------------------------------------------- put together
+# ---------------------------------------------------------------- journal entries
 
 
 def timelines(
-    images: Sequence[GeneratedImage], read: EventRows, accounts: Mapping[str, str]
+    images: Sequence[GeneratedImage], rows: EventRows, accounts: Mapping[str, str]
 ) -> list[ImageTimeline]:
-    """Tell what became of each image, in the order in which they are given.
+    """Build the timeline of each image, in the given order.
 
     Parameters
     ----------
-    images : list of Image
-    read : Read
-        What the journal has of them.
+    images : list of GeneratedImage
+    rows : EventRows
+        The journal entries about these images.
     accounts : dict
-        Names by account id, as far as they are known.
+        The known account names, by account ID.
     """
-    by_intent = {record.intent: record for record in read.generations}
-    by_job = {record.job_id: record for record in read.generations}
-    edits: dict[str, list[JournalEntry]] = defaultdict(list)
-    posts: dict[str, list[JournalEntry]] = defaultdict(list)
-    for record in read.later:
-        if record.kind == "upload":
-            edits[_edit_of(record)].append(record)
-        elif record.state not in NEVER:
-            for media_id in _shown(record):
-                posts[media_id].append(record)
+    by_intent = {entry.intent: entry for entry in rows.generations}
+    by_job = {entry.job_id: entry for entry in rows.generations}
+    edit_entries: dict[str, list[JournalEntry]] = defaultdict(list)
+    post_entries: dict[str, list[JournalEntry]] = defaultdict(list)
+    for entry in rows.later:
+        if entry.kind == "upload":
+            edit_entries[_edited_media_id(entry)].append(entry)
+        elif entry.state not in NO_EFFECT_STATES:
+            for media_id in _posted_media_ids(entry):
+                post_entries[media_id].append(entry)
 
-    def chapter(image: GeneratedImage) -> ImageTimeline:
-        record = by_intent.get(image.intent) or by_job.get(image.job_id)
-        media_id = image.media.media_id or ""
-        changes = sorted(_changes(media_id, edits), key=lambda change: change.at)
-        whose = [media_id, *(change.media_id for change in changes)]
-        about = {post.intent: post for each in whose for post in posts.get(each, ())}
+    def build(image: GeneratedImage) -> ImageTimeline:
+        entry = by_intent.get(image.intent) or by_job.get(image.job_id)
+        original_id = image.media.media_id or ""
+        edits = sorted(_edits(original_id, edit_entries), key=lambda edit: edit.at)
+        media_ids = [original_id, *(edit.media_id for edit in edits)]
+        posts = {post.intent: post for key in media_ids for post in post_entries.get(key, ())}
         return ImageTimeline(
             image=image,
-            asked_at=utc_time(record.requested_at) if record else image.made_at,
-            moments=tuple(read.status_changes.get(record.intent, ())) if record else (),
-            changes=tuple(changes),
+            requested_at=utc_time(entry.requested_at) if entry else image.made_at,
+            status_changes=tuple(rows.status_changes.get(entry.intent, ())) if entry else (),
+            edits=tuple(edits),
             posts=tuple(
-                _post(each, read.status_changes.get(each.intent, ()), accounts)
-                for each in sorted(about.values(), key=lambda post: post.requested_at)
+                _post(post, rows.status_changes.get(post.intent, ()), accounts)
+                for post in sorted(posts.values(), key=lambda post: post.requested_at)
             ),
         )
 
-    return [chapter(image) for image in images]
+    return [build(image) for image in images]
 
 
-def account_ids(read: EventRows) -> set[str]:
-    """The accounts that were posted to."""
-    found = {str(each.body.get("instagramAccountId") or "") for each in read.later}
+def account_ids(rows: EventRows) -> set[str]:
+    """Return the IDs of the accounts that were posted to."""
+    found = {str(entry.body.get("instagramAccountId") or "") for entry in rows.later}
     return found - {""}
 
 
-def _edit_of(record: JournalEntry) -> str:
-    """Of what an upload is an edit; empty if it is none, or did not arrive."""
-    edit = record.body.get("edit")
+def _edited_media_id(entry: JournalEntry) -> str:
+    """Return the media that an upload is an edit of; empty if it is not a completed edit."""
+    edit = entry.body.get("edit")
     of = edit.get("of") if isinstance(edit, dict) else None
-    arrived = record.state == "accepted" and record.job_id
-    return of if arrived and isinstance(of, str) else ""
+    is_complete = entry.state == "accepted" and entry.job_id
+    return of if is_complete and isinstance(of, str) else ""
 
 
-def _shown(record: JournalEntry) -> list[str]:
-    """The media of a post."""
-    several = record.body.get("mediaIds")
-    ids = [record.body.get("mediaId"), *(several if isinstance(several, list) else ())]
-    return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
+def _posted_media_ids(entry: JournalEntry) -> list[str]:
+    carousel = entry.body.get("mediaIds")
+    ids = [entry.body.get("mediaId"), *(carousel if isinstance(carousel, list) else ())]
+    return list(dict.fromkeys(key for key in ids if isinstance(key, str) and key))
 
 
-def _changes(media_id: str, edits: Mapping[str, list[JournalEntry]]) -> Iterator[EditEvent]:
-    """All edits of an image, and the edits of those."""
-    seen = {media_id, ""}
-    waiting: list[tuple[str, tuple[Any, ...]]] = [(media_id, ())]
-    while waiting:
-        of, before = waiting.pop()
-        for record in edits.get(of, ()):
-            made = record.job_id or ""
-            if made in seen:
+def _edits(original_id: str, entries: Mapping[str, list[JournalEntry]]) -> Iterator[EditEvent]:
+    """Yield all edits of an image, and the edits of those."""
+    seen = {original_id, ""}
+    pending: list[tuple[str, tuple[Any, ...]]] = [(original_id, ())]
+    while pending:
+        source_id, previous = pending.pop()
+        for entry in entries.get(source_id, ()):
+            media_id = entry.job_id or ""
+            if media_id in seen:
                 continue
-            seen.add(made)
-            said = record.body["edit"].get("operations")
-            operations = tuple(said) if isinstance(said, list) else ()
-            change = EditEvent(
-                media_id=made,
-                of=of,
+            seen.add(media_id)
+            stored = entry.body["edit"].get("operations")
+            operations = tuple(stored) if isinstance(stored, list) else ()
+            edit = EditEvent(
+                media_id=media_id,
+                of=source_id,
                 operations=operations,
-                since_original=(*before, *operations),
-                at=utc_time(record.requested_at),
+                since_original=(*previous, *operations),
+                at=utc_time(entry.requested_at),
             )
-            waiting.append((made, change.since_original))
-            yield change
+            pending.append((media_id, edit.since_original))
+            yield edit
 
 
 def _post(
-    record: JournalEntry, moments: Sequence[StatusChange], accounts: Mapping[str, str]
+    entry: JournalEntry, status_changes: Sequence[StatusChange], accounts: Mapping[str, str]
 ) -> TimelinePost:
-    body = record.body
+    body = entry.body
     account_id = str(body.get("instagramAccountId") or "")
-    state = _state(record)
-    ended = parse_timestamp(_text(record.response, "finishedAt"))
+    state = _state(entry)
+    ended = parse_timestamp(_text(entry.response, "finishedAt"))
     if ended is None and state == "posted":
-        ended = next((moment.at for moment in moments if moment.status == DONE), None)
+        ended = next((change.at for change in status_changes if change.status == SUCCEEDED), None)
     return TimelinePost(
-        media_ids=tuple(_shown(record)),
+        media_ids=tuple(_posted_media_ids(entry)),
         account_id=account_id,
-        account=accounts.get(account_id) or NOBODY,
+        account=accounts.get(account_id) or UNKNOWN_ACCOUNT,
         caption=_text(body, "caption"),
         alt_text=_text(body, "altText"),
         product=_text(body, "product"),
         state=state,
-        permalink=find_permalink({"permalink": record.permalink}),
-        asked_at=utc_time(record.requested_at),
+        permalink=find_permalink({"permalink": entry.permalink}),
+        requested_at=utc_time(entry.requested_at),
         ended_at=ended,
         scheduled_for=parse_timestamp(
-            _text(body, "scheduledAt") or _text(record.response, "scheduledFor")
+            _text(body, "scheduledAt") or _text(entry.response, "scheduledFor")
         ),
     )
 
 
-def _state(record: JournalEntry) -> PostState:
-    if record.state == "posted" or (record.status == DONE and not record.is_unknown):
+def _state(entry: JournalEntry) -> PostState:
+    if entry.state == "posted" or (entry.status == SUCCEEDED and not entry.is_unknown):
         return "posted"
-    if record.ended:  # also one of which a person has taken note
-        return "canceled" if record.status == "canceled" else "failed"
-    if record.state == "dismissed" or record.is_unknown:
+    if entry.ended:  # including those that the user has dismissed
+        return "canceled" if entry.status == "canceled" else "failed"
+    if entry.state == "dismissed" or entry.is_unknown:
         return "unknown"
-    return "scheduled" if record.status == "scheduled" else "on its way"
+    return "scheduled" if entry.status == "scheduled" else "on its way"
 
 
-def _text(facts: Mapping[str, Any], name: str) -> str:
-    found = facts.get(name)
-    return found if isinstance(found, str) else ""
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
 
 
-# ---------------------------------------------------------------- in words
+# ---------------------------------------------------------------- descriptions
 
 
-def in_words(operation: Any) -> str:
-    """An operation of an edit for people: ``"cropped to 1080 × 1080"``."""
+def describe(operation: Any) -> str:
+    """Describe an edit operation: ``"cropped to 1080 × 1080"``."""
     try:
         step = msgspec.convert(operation, Operation)
-    except msgspec.ValidationError:  # of a later version, or by another hand
-        return "changed"
+    except msgspec.ValidationError:  # from a later version, or changed by hand
+        return "edited"
     match step:
         case Crop():
             return f"cropped to {step.width} × {step.height}"
         case Resize():
             return f"resized to {step.width} × {step.height}"
         case Pad():
-            return f"set on a canvas of {step.width} × {step.height}, {step.color}"
+            return f"padded to {step.width} × {step.height}, {step.color}"
         case Text():
             text = " ".join(step.text.split())
-            short = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
-            return f"written over: “{short}”"
+            short = text if len(text) <= MAX_QUOTE_LENGTH else f"{text[:MAX_QUOTE_LENGTH]}…"
+            return f"text added: “{short}”"
     return f"saved as {'WebP' if step.format == 'WEBP' else step.format}"

@@ -112,8 +112,8 @@ def _key(chapter: ImageTimeline) -> str:
 
 def _entry(chapter: ImageTimeline) -> dict[str, Any]:
     image = chapter.image
-    made = chapter.asked_at or image.made_at
-    did = ["edited"] if chapter.changes else []
+    made = chapter.requested_at or image.made_at
+    did = ["edited"] if chapter.edits else []
     did += [f"{post.state} · {post.account}" for post in chapter.posts if post.state != "canceled"]
     link = next((post.permalink for post in chapter.posts if post.permalink), None)
     return {

@@ -464,12 +464,12 @@ def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, de
     "formula", ["=1+1", "+A1", "+1+A1", "-1-1", "--A1", "-1+cmd|'x'!A0", "@SUM(A1)", "＝1", '"=1"']
 )
 def test_no_text_is_a_formula_behind_a_separator_of_ordinary_text(separator, formula):
-    assert files._harmless(f"dawn{separator}{formula}") == f"dawn{separator}'{formula}"
+    assert files._escape_formulas(f"dawn{separator}{formula}") == f"dawn{separator}'{formula}"
 
 
 @pytest.mark.parametrize("separator", ":^；،、")
 def test_a_blank_behind_its_sign_does_not_hide_a_formula(separator):
-    assert files._harmless(f"dawn{separator}= 1+1") == f"dawn{separator}'= 1+1"
+    assert files._escape_formulas(f"dawn{separator}= 1+1") == f"dawn{separator}'= 1+1"
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_a_blank_behind_its_sign_does_not_hide_a_formula(separator):
     ],
 )
 def test_ordinary_text_of_a_table_stays_as_it_is(text):
-    assert files._harmless(text) == text
+    assert files._escape_formulas(text) == text
 
 
 def test_a_table_is_read_by_excel_and_by_python(three, tmp_path):
@@ -529,8 +529,8 @@ def test_numbers_of_a_table_stay_numbers(three, tmp_path):
 
 @given(st.text(alphabet=" ,;|\t\n\"'=+-@a1＝"))
 def test_every_beginning_of_a_formula_has_a_sign_before_it(text):
-    safe = files._harmless(text)
-    assert files._harmless(safe) == safe
+    safe = files._escape_formulas(text)
+    assert files._escape_formulas(safe) == safe
     assert files.NUMBER.fullmatch(safe) or not any(
         re.match(r"[\s\"]*[=+\-@＝]", piece) for piece in re.split(r"[,;|\t\n]", safe)
     )
@@ -538,7 +538,7 @@ def test_every_beginning_of_a_formula_has_a_sign_before_it(text):
 
 @pytest.mark.parametrize("path", ["x\0y.csv", "~no-such-person/a.csv", "\ud800.csv", "a\0/b"])
 def test_a_path_that_is_none_gets_a_sentence(three, path):
-    with pytest.raises(ww.InvalidInputError, match="no path that can be written") as caught:
+    with pytest.raises(ww.InvalidInputError, match="is not a valid path") as caught:
         three.history.export(three.history.search(), path)
     assert caught.value.field == "path"
 
@@ -560,7 +560,7 @@ def test_as_a_folder_of_originals(three, tmp_path):
 
 
 def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
-    with pytest.raises(ww.InvalidInputError, match="nothing to export"):
+    with pytest.raises(ww.InvalidInputError, match="no images to export"):
         three.history.export([], tmp_path / "x.csv")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ww.InvalidInputError, match="cannot be written"):

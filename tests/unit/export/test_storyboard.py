@@ -93,7 +93,7 @@ def post(**facts):
         "product": "",
         "state": "posted",
         "permalink": "https://example.org/p/1",
-        "asked_at": AT,
+        "requested_at": AT,
         "ended_at": AT,
         "scheduled_for": None,
     }
@@ -102,9 +102,9 @@ def post(**facts):
 
 def written(image=None, posts=(), title="Board", looks=None, changes=()):
     chapter = timeline.ImageTimeline(
-        image=image or made(), asked_at=AT, posts=tuple(posts), changes=tuple(changes)
+        image=image or made(), requested_at=AT, posts=tuple(posts), edits=tuple(changes)
     )
-    board = storyboard_page.Board(title=title, chapters=[chapter], written_at=AT)
+    board = storyboard_page.Board(title=title, timelines=[chapter], written_at=AT)
     return storyboard_page.render(board, [looks or {"": PIXEL}])
 
 
@@ -213,7 +213,7 @@ def test_it_has_headings_landmarks_and_images_in_words():
         ({"state": "unknown"}, "Not known whether this was posted, to @lantern.shop"),
         ({"product": "STORIES"}, "10:02:11 · as a story"),
         ({"media_ids": ("m1", "m2", "m3")}, "3 images"),
-        ({"ended_at": None}, "asked 10:02:11"),
+        ({"ended_at": None}, "requested 10:02:11"),
     ],
 )
 def test_a_post_in_words(facts, said):
@@ -227,13 +227,13 @@ def test_its_times_read_as_a_line():
         StatusChange(status=status, at=AT + timedelta(seconds=seconds))
         for status, seconds in (("locked", 2), ("in_progress", 4.25), ("succeeded", 125))
     ]
-    chapter = timeline.ImageTimeline(image=made(), asked_at=AT, moments=tuple(moments))
-    board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT)
+    chapter = timeline.ImageTimeline(image=made(), requested_at=AT, status_changes=tuple(moments))
+    board = storyboard_page.Board(title="T", timelines=[chapter], written_at=AT)
     read = Read(storyboard_page.render(board, [{"": PIXEL}]))
-    assert "asked 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in read.text
+    assert "requested 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in read.text
     assert "24 November 2026 · times in UTC" in read.text
-    later = replace(chapter, asked_at=AT + timedelta(days=1), moments=())
-    board = storyboard_page.Board(title="T", chapters=[chapter, later], written_at=AT)
+    later = replace(chapter, requested_at=AT + timedelta(days=1), status_changes=())
+    board = storyboard_page.Board(title="T", timelines=[chapter, later], written_at=AT)
     read = Read(storyboard_page.render(board, [{"": PIXEL}] * 2))
     assert "asked 25 November 2026, 10:02:11" in read.text
 
@@ -241,8 +241,8 @@ def test_its_times_read_as_a_line():
 @pytest.mark.parametrize("odd", [datetime.min, datetime.max])  # noqa: DTZ901 - as they may come
 def test_the_ends_of_the_calendar_break_nothing(odd):
     at = odd.replace(tzinfo=UTC)
-    chapter = timeline.ImageTimeline(image=made(seconds=float("nan"), rating=99), asked_at=at)
-    board = storyboard_page.Board(title="T", chapters=[chapter], written_at=AT.astimezone())
+    chapter = timeline.ImageTimeline(image=made(seconds=float("nan"), rating=99), requested_at=at)
+    board = storyboard_page.Board(title="T", timelines=[chapter], written_at=AT.astimezone())
     assert storyboard_page.render(board, [{"": PIXEL}])
 
 
@@ -346,7 +346,7 @@ def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(wonda, im
         return PIXEL
 
     monkeypatch.setattr(history, "original", counted)
-    monkeypatch.setattr(storyboard, "_small", small)
+    monkeypatch.setattr(storyboard, "_preview", small)
     from wonda_widgets.utils import event_loop
 
     assert event_loop.run_blocking(storyboard.render(history, images * 4)).startswith(
@@ -371,14 +371,16 @@ def test_twenty_noisy_4k_images_with_their_edits_fit_into_a_mail(wonda, images, 
     from wonda_widgets.utils import event_loop
 
     data, history = noise(), wonda._async.history
-    small = storyboard._small(data, storyboard._budget(40, 100_000))  # once for all: they cost
+    small = storyboard._preview(
+        data, storyboard._max_preview_bytes(40, 100_000)
+    )  # once, because it is slow
 
     async def original(_):
         return data
 
     monkeypatch.setattr(history, "original", original)
     monkeypatch.setattr(history, "edited", original)
-    monkeypatch.setattr(storyboard, "_small", lambda _, budget: replace_if(small, budget))
+    monkeypatch.setattr(storyboard, "_preview", lambda _, budget: replace_if(small, budget))
     long = "An über-long prompt, as people write them. " * 116
     board = []
     core = wonda._async._core
@@ -414,7 +416,7 @@ def replace_if(small, budget):
     ],
 )
 def test_the_more_images_the_smaller_each_down_to_a_floor(count, words, each):
-    budget = storyboard._budget(count, words)
+    budget = storyboard._max_preview_bytes(count, words)
     assert each <= budget <= 250_000
     assert budget >= 30_000
     if budget > 30_000:
@@ -429,9 +431,9 @@ def test_of_many_edits_the_posted_and_the_latest_are_shown():
         for n in range(8)
     ]
     chapter = timeline.ImageTimeline(
-        image=made(), changes=tuple(changes), posts=(post(media_ids=("e1",)),)
+        image=made(), edits=tuple(changes), posts=(post(media_ids=("e1",)),)
     )
-    shown = [change.media_id for change in storyboard._shown(chapter)]
+    shown = [change.media_id for change in storyboard._shown_edits(chapter)]
     assert set(shown) == {"e1", "e5", "e6", "e7"}
     looks = dict.fromkeys(["", *shown], PIXEL)
     read = Read(written(changes=changes, looks=looks))
@@ -517,16 +519,16 @@ def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, images, tmp
     (tmp_path / "file").write_text("in the way")
     assert "is a folder" in refused("path", path="folder")
     assert "cannot be written" in refused("path", path="file/x.html")
-    assert "no path" in refused("path", path="x\0y.html")
+    assert "not a valid path" in refused("path", path="x\0y.html")
     assert "an .html file, not .pdf" in refused("path", path="x.pdf")
-    assert "no images to tell of" in refused("images", [])
+    assert "There are no images" in refused("images", [])
     assert "at most 200 images, and these are 201" in refused("images", images[:1] * 201)
     for title in ("", "  ", None, "x" * 201):
         assert "A title is" in refused("title", title=title)
     failed = wonda.images.generate(model="z-image", prompt="sandbox: fail")
     with pytest.raises(ww.JobFailedError):
         failed.wait()
-    assert "no image to tell of; it is failed" in refused("images", [failed])
+    assert "has no image; its status is failed" in refused("images", [failed])
     assert not list(tmp_path.glob("*.html"))
 
 
@@ -550,7 +552,7 @@ def test_the_key_is_not_in_it_wherever_it_was_written(tmp_path):
         return httpx.Response(404, json={})
 
     with ww.Wonda(KEY, base_url="https://a.example/v1", transport=httpx.MockTransport(answer)) as w:
-        before = "x" * (storyboard_page.LONGEST_HEADING - 20)  # which the heading would cut
+        before = "x" * (storyboard_page.MAX_HEADING_LENGTH - 20)  # which the heading would cut
         image = ww.GeneratedImage(
             media=ww.Media(media_id="m"),
             prompt=f"{before} {KEY}",

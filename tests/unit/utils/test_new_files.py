@@ -189,6 +189,6 @@ def test_who_may_read_a_file_is_as_with_any_other(tmp_path):
 
 @pytest.mark.parametrize("path", [5, b"a.csv", None, "a\0.csv"])
 def test_what_is_no_path_is_refused_by_name(path):
-    with pytest.raises(ww.InvalidInputError, match="is no path that can be written") as told:
+    with pytest.raises(ww.InvalidInputError, match="is not a valid path") as told:
         files.check_path(path)
     assert told.value.field == "path"

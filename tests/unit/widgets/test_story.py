@@ -20,14 +20,14 @@ from wonda_widgets.models import Snapshot
 STEPS = [
     (Crop(x=0, y=0, width=1080, height=1080), "cropped to 1080 × 1080"),
     (Resize(width=800, height=1000), "resized to 800 × 1000"),
-    (Pad(width=1080, height=1350, color="#f4f4f4"), "set on a canvas of 1080 × 1350, #f4f4f4"),
-    (Text(text="New\n in  town"), "written over: “New in town”"),
-    (Text(text="x" * 200), f"written over: “{'x' * 80}…”"),
+    (Pad(width=1080, height=1350, color="#f4f4f4"), "padded to 1080 × 1350, #f4f4f4"),
+    (Text(text="New\n in  town"), "text added: “New in town”"),
+    (Text(text="x" * 200), f"text added: “{'x' * 80}…”"),
     (Encode(format="JPEG"), "saved as JPEG"),
     (Encode(format="WEBP", quality=5), "saved as WebP"),
-    ({"operation": "crop", "x": "left"}, "changed"),
-    ({"operation": "sharpen"}, "changed"),
-    (None, "changed"),
+    ({"operation": "crop", "x": "left"}, "edited"),
+    ({"operation": "sharpen"}, "edited"),
+    (None, "edited"),
 ]
 
 
@@ -73,7 +73,7 @@ def edit_of(wonda, of, media_id, *operations):
 def test_an_edit_in_words(operation, words):
     import msgspec
 
-    assert timeline.in_words(msgspec.to_builtins(operation)) == words
+    assert timeline.describe(msgspec.to_builtins(operation)) == words
 
 
 def test_all_that_became_of_an_image(wonda, image, account):
@@ -90,16 +90,16 @@ def test_all_that_became_of_an_image(wonda, image, account):
     ).wait()
     [chapter] = wonda.history.timeline([image])
     assert chapter.image == image
-    assert chapter.asked_at == image.made_at
-    assert chapter.moments[-1].status == "succeeded"
-    assert all(moment.at >= chapter.asked_at for moment in chapter.moments)
-    statuses = [moment.status for moment in chapter.moments]
+    assert chapter.requested_at == image.made_at
+    assert chapter.status_changes[-1].status == "succeeded"
+    assert all(moment.at >= chapter.requested_at for moment in chapter.status_changes)
+    statuses = [moment.status for moment in chapter.status_changes]
     assert len(set(statuses)) == len(statuses)
-    assert [change.media_id for change in chapter.changes] == [made.media_id, again.media_id]
-    assert [change.of for change in chapter.changes] == [image.media.media_id, made.media_id]
-    assert chapter.changes[0].words == ["cropped to 200 × 200", "saved as JPEG"]
-    assert chapter.changes[1].words == ["written over: “New”"]
-    assert len(chapter.changes[1].since_original) == 3
+    assert [change.media_id for change in chapter.edits] == [made.media_id, again.media_id]
+    assert [change.of for change in chapter.edits] == [image.media.media_id, made.media_id]
+    assert chapter.edits[0].descriptions == ["cropped to 200 × 200", "saved as JPEG"]
+    assert chapter.edits[1].descriptions == ["text added: “New”"]
+    assert len(chapter.edits[1].since_original) == 3
     [told] = chapter.posts
     assert (told.state, told.permalink) == ("posted", post.permalink)
     assert (told.account, told.caption, told.product) == (
@@ -108,7 +108,7 @@ def test_all_that_became_of_an_image(wonda, image, account):
         "STORIES",
     )
     assert told.alt_text == ""  # a story has none
-    assert told.asked_at <= told.ended_at
+    assert told.requested_at <= told.ended_at
     assert chapter.is_posted
 
 
@@ -118,7 +118,7 @@ def test_what_became_of_another_image_is_not_told(wonda, image, account):
     wonda.publish.instagram(media_id=other.media.media_id, instagram_account_id=account).wait()
     edit_of(wonda, "somebody else’s", "edited", {"operation": "crop"})
     first, second = wonda.history.timeline([image, other])
-    assert (first.changes, first.posts) == ((), ())
+    assert (first.edits, first.posts) == ((), ())
     assert len(second.posts) == 1
 
 
@@ -177,7 +177,7 @@ def test_an_upload_that_never_arrived_is_no_edit(wonda, image):
     edit_of(wonda, image.media.media_id, image.media.media_id)  # of itself
     for odd in (None, 5, {"of": ["x"]}, {"operations": "all"}):
         note(wonda, "upload", {"edit": odd}, media_id=f"odd {odd}")
-    assert wonda.history.timeline([image])[0].changes == ()
+    assert wonda.history.timeline([image])[0].edits == ()
 
 
 def test_an_image_that_the_journal_does_not_know(wonda, image, account):
@@ -188,10 +188,10 @@ def test_an_image_that_the_journal_does_not_know(wonda, image, account):
     body = {"mediaId": "from elsewhere", "instagramAccountId": account}
     note(wonda, "publish", body, media_id="p1", status="succeeded")
     told, known = wonda.history.timeline([unknown, image])
-    assert (told.asked_at, told.moments, told.changes) == (unknown.made_at, (), ())
+    assert (told.requested_at, told.status_changes, told.edits) == (unknown.made_at, (), ())
     assert told.posts[0].account == "@lantern.shop"
-    assert known.moments
-    assert wonda.history.timeline([ww.GeneratedImage(media=ww.Media())])[0].asked_at is None
+    assert known.status_changes
+    assert wonda.history.timeline([ww.GeneratedImage(media=ww.Media())])[0].requested_at is None
     assert wonda.history.timeline([]) == []
 
 
@@ -224,7 +224,7 @@ def test_the_sum_in_a_line(image):
     plain = timeline.ImageTimeline(image=image)
     at = datetime(2026, 11, 24, tzinfo=UTC)
     change = timeline.EditEvent(media_id="e", of="m", operations=(), since_original=(), at=at)
-    edited = replace(plain, changes=(change,))
+    edited = replace(plain, edits=(change,))
     assert timeline.summary([plain]) == "1 image"
     assert timeline.summary([plain, edited]) == "2 images, 1 edited"
     assert timeline.summary([plain] * 1_000) == "1,000 images"

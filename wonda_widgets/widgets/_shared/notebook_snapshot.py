@@ -155,8 +155,8 @@ def _row(chapter: ImageTimeline) -> list[tuple[str, str]]:
     image = chapter.image
     named = ((parameters.humanize(name), value) for name, value in image.params.items())
     params = ", ".join(f"{name} {value}" for name, value in named)
-    made = chapter.asked_at or image.made_at
-    edits = "; ".join(", ".join(change.words) for change in chapter.changes)
+    made = chapter.requested_at or image.made_at
+    edits = "; ".join(", ".join(change.descriptions) for change in chapter.edits)
     posts = [post for post in chapter.posts if post.state != "canceled"]
     states = ", ".join(f"{post.state}: {post.account}" for post in posts)
     link = next((post.permalink for post in posts if post.permalink), None)

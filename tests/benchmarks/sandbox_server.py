@@ -45,7 +45,7 @@ async def _serve(files: list[bytes], seconds: float) -> None:
 
     images = cycle(files)
     async with serving(seconds=seconds, credits=1e9) as (sandbox, base_url):
-        take, found = sandbox.faults.take, {}
+        take, found = sandbox.faults.on_request, {}
 
         def noted(method: str, path: str) -> Any:
             if path.endswith("/image/generate"):
@@ -55,7 +55,7 @@ async def _serve(files: list[bytes], seconds: float) -> None:
         def image(medium: Any) -> bytes:
             return found.setdefault(medium.media_id, next(images))
 
-        sandbox.faults.take = noted  # type: ignore[method-assign]
+        sandbox.faults.on_request = noted  # type: ignore[method-assign]
         sandbox.store.image = image  # type: ignore[method-assign]
         print(base_url, flush=True)
         await asyncio.Event().wait()

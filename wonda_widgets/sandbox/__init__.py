@@ -1,16 +1,15 @@
-"""A Wonda of our own: the same HTTP, placeholder images, nothing published.
+"""A local simulation of the Wonda API: the same HTTP, placeholder images, nothing is published.
 
-It stands beside the package, not in it: the package reaches it over HTTP only,
-either inside the process or on a socket.
+The rest of the package uses it only over HTTP, either within the process or on a socket.
 
+- `app`: the endpoints; `response_bodies`: their JSON
+- `state`: jobs, media, posts and the balance
+- `validation`: the errors for invalid requests
 - `catalog`: the models, their parameters and prices
-- `state`: jobs, media, posts and the purse, as they change with time
-- `validation`: what the service refuses, and in which words
-- `app`: the endpoints
-- `storage`: the second origin, where images are
-- `post_page`, `local_pages`: what a simulated post links to
-- `faults`: replies that go wrong on demand, for tests
-- `stock_images`, `stock`: the placeholder images
-- `in_process`: all of it within this process
-- `server`: all of it on a socket
+- `storage`: the storage host, which serves the images
+- `post_page`, `local_pages`: the page that a simulated post links to
+- `faults`: simulated errors, for tests
+- `stock_images`, `stock`: the placeholder images; `image_tools`: models that process an image
+- `in_process`: a sandbox within this process
+- `server`: a sandbox on a socket; `hosts`: the host names that it accepts
 """

@@ -1,11 +1,10 @@
-"""The endpoints of the sandbox: wonda-api.md, one handler an endpoint."""
+"""The endpoints of the sandbox, one handler each (see wonda-api.md)."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
-import mimetypes
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from . import catalog, post_page, validation
-from .faults import Faults, strike
+from . import catalog, post_page, response_bodies, validation
+from .faults import Faults, send_fault
 from .state import Store, iso, load_stock_images
 from .storage import storage_app
-from .validation import ANY_KEY, Refusal
+from .validation import ANY_KEY, ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,47 +27,47 @@ if TYPE_CHECKING:
     from starlette.datastructures import UploadFile
     from starlette.requests import Request
 
-    from .state import Medium, PlannedJob
+    from .state import StoredMedia
 
 PREFIX = "/api/v1"
 UPLOAD_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/svg+xml")
-MAX_UPLOAD = 50 * 1024 * 1024
+MAX_UPLOAD_BYTES = 50 * 1024 * 1024
 
 
 class Sandbox:
-    """A pretended Wonda account: two ASGI apps over one memory.
+    """A simulated Wonda account: two ASGI apps that share one in-memory store.
 
     Parameters
     ----------
     seconds : float
-        An image takes between this and twice this.
+        Seconds per image; each takes between this and twice this.
     credits : float
-        What is in the purse.
+        The account's balance.
     key : str, optional
-        The only key taken; without it any key of the right shape is.
+        The only accepted API key. By default, any key of the right format is accepted.
     accounts : sequence of dict, optional
         Connected Instagram accounts; one by default.
     models : dict, optional
-        By key; those of `catalog` by default.
+        Models by key; default: `catalog.MODELS`.
     scheduling : bool
         Whether the account may schedule posts.
     plan : str, optional
-        The account's own plan; None for one whose only paid seat is in an organization.
+        The account's own plan; None if its only paid seat is in an organization.
     organizations : sequence of dict
-        What `GET /organizations` lists: ``slug``, and perhaps ``name``, ``role`` and
-        ``seatPlanCode`` (None for a seat that is not paid).
+        The items of `GET /organizations`: ``slug``, and optionally ``name``, ``role`` and
+        ``seatPlanCode`` (None for an unpaid seat).
     storage_origin : str
-        Where `storage` is reached, as in ``https://host``.
+        The origin of `storage`, such as ``https://host``.
     clock : callable
-        Monotonic seconds.
+        Returns monotonic seconds.
     seed : int, optional
-        Makes ids and durations repeatable.
+        Makes IDs and durations reproducible.
 
     Attributes
     ----------
     api, storage : ASGI apps
     faults : Faults
-        Things that go wrong on demand, and a record of the requests that arrived.
+        Simulates errors, and records the requests that arrived.
     """
 
     def __init__(
@@ -92,12 +91,12 @@ class Sandbox:
         self._storage = storage_app(self.store)
         self._key = key
         self._scheduling = scheduling
-        # As the storage's other addresses, unless whoever made this serves pages elsewhere.
+        # In-process sandboxes replace this, because their storage origin has no real address.
         self.store.page_address = lambda publish_id: (
             f"{self.storage_origin}/{post_page.FOLDER}/{publish_id}"
         )
         self._plan = plan
-        self._organizations = {each["slug"]: each for each in organizations}
+        self._organizations = {item["slug"]: item for item in organizations}
         self._models = catalog.MODELS if models is None else models
         listed: Sequence[dict[str, Any]] = (
             [catalog.INSTAGRAM_ACCOUNT] if accounts is None else accounts
@@ -123,7 +122,7 @@ class Sandbox:
                     ("GET", "instagram/publishes", self._history),
                     ("POST", "media/upload", self._upload),
                     ("GET", "media", self._list_media),
-                    ("GET", "media/{media_id}", self._medium),
+                    ("GET", "media/{media_id}", self._media_item),
                     ("GET", "capabilities", self._capabilities),
                     ("GET", "pricing", self._pricing),
                     ("POST", "pricing/estimate", self._estimate),
@@ -132,68 +131,68 @@ class Sandbox:
                     ("GET", "balance", self._balance),
                 )
             ],
-            exception_handlers={Refusal: _refused, HTTPException: _no_such_path},
+            exception_handlers={ResponseError: _error_response, HTTPException: _not_found},
         )
 
     @property
     def any_key(self) -> str:
-        """A key that this sandbox takes."""
+        """An API key that this sandbox accepts."""
         return self._key or ANY_KEY
 
     async def api(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer as the ASGI app of the API's origin."""
+        """Handle a request to the API (an ASGI app)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with contextlib.suppress(ClientDisconnect):  # gone before it had said what it wants
-            await self._answer(scope, receive, send)
+        with contextlib.suppress(ClientDisconnect):  # closed before the request was complete
+            await self._respond(scope, receive, send)
 
-    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        fault = self.faults.take(scope["method"], scope["path"])
+    async def _respond(self, scope: Any, receive: Any, send: Any) -> None:
+        fault = self.faults.on_request(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
             return
         if fault.after:
 
-            async def lost(_message: Any) -> None:
-                """Swallow the reply."""
+            async def discard(_message: Any) -> None:
+                """Drop the response, so that only the request takes effect."""
 
-            await self._app(scope, receive, lost)
-        await strike(fault, receive, send)
+            await self._app(scope, receive, discard)
+        await send_fault(fault, receive, send)
 
     async def storage(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer as the ASGI app of the origin where images lie."""
+        """Handle a request to the storage host (an ASGI app)."""
         is_http = scope["type"] == "http"
         fault = self.faults.find(scope["method"], f"/storage{scope['path']}") if is_http else None
         if fault is None:
             await self._storage(scope, receive, send)
         else:
-            await strike(fault, receive, send)
+            await send_fault(fault, receive, send)
 
     # ------------------------------------------------------------ requests
 
     def _authorize(self, request: Request) -> None:
-        validation.key(request.headers.get("authorization", ""), self._key)
+        validation.check_key(request.headers.get("authorization", ""), self._key)
 
     def _check_paid(self, request: Request) -> None:
-        """Refuse what needs a paid seat, if there is none of one's own or in the organization."""
+        """Require a paid seat, in the organization if the request names one."""
         slug = request.headers.get("x-wonda-org")
         organization = self._organizations.get(slug or "")
         if slug and organization is None:
-            raise Refusal(403, "forbidden", f"You are not a member of '{slug}'")
+            raise ResponseError(403, "forbidden", f"You are not a member of '{slug}'")
         seat = self._plan if organization is None else organization.get("seatPlanCode", "WONDA")
         if seat is None:
-            raise Refusal(403, "paid_plan_required", "This needs a paid plan")
+            raise ResponseError(403, "paid_plan_required", "This needs a paid plan")
 
     async def _body(self, request: Request) -> Any:
         self._authorize(request)
         content_type = request.headers.get("content-type", "").partition(";")[0].strip()
         if content_type != "application/json":
-            raise Refusal(400, "bad_request", "Content-Type must be application/json")
+            raise ResponseError(400, "bad_request", "Content-Type must be application/json")
         try:
             return json.loads(await request.body())
         except ValueError:
-            raise Refusal(400, "bad_request", "The body is not valid JSON") from None
+            raise ResponseError(400, "bad_request", "The body is not valid JSON") from None
 
     # ------------------------------------------------------------ generation
 
@@ -202,15 +201,15 @@ class Sandbox:
         self._check_paid(request)
         await load_stock_images()
         library = _Library(self.store)
-        model = validation.generation(body, self._models, library)
+        model = validation.check_generation(body, self._models, library)
         params = body.get("params") or {}
         defaults = {name: schema.get("default") for name, schema in model.params.items()}
-        chosen = {**defaults, **params}
+        values = {**defaults, **params}
         job = self.store.generate(
             body,
             model.price(params),
-            str(chosen.get("aspectRatio") or "1:1"),
-            str(chosen.get("resolution") or "1K"),
+            str(values.get("aspectRatio") or "1:1"),
+            str(values.get("resolution") or "1K"),
         )
         return JSONResponse({"inferenceJobId": job.job_id})
 
@@ -218,84 +217,50 @@ class Sandbox:
         self._authorize(request)
         job = self.store.jobs.get(request.path_params["job_id"])
         if job is None:
-            raise Refusal(404, "not_found", "Inference job not found")
-        status = job.status(self.store.clock())
-        ended = status in ("succeeded", "failed", "canceled")
-        return JSONResponse(
-            {
-                "inferenceJobId": job.job_id,
-                "model": job.body["model"],
-                "provider": "sandbox",
-                "type": "image",
-                "prompt": job.body.get("prompt"),
-                "status": status,
-                "params": job.body.get("params") or {},
-                "errorCode": "provider_error" if status == "failed" else None,
-                "errorMessage": job.error if status == "failed" else None,
-                "infoMessage": None,
-                "createdAt": iso(job.created),
-                "finishedAt": iso(job.finished_at) if ended else None,
-                "outputs": self._outputs(job) if status == "succeeded" else [],
-                "attachments": [],
-            }
-        )
+            raise ResponseError(404, "not_found", "Inference job not found")
+        body = response_bodies.inference_job(job, self.store.clock(), self.storage_origin)
+        return JSONResponse(body)
 
-    def _outputs(self, job: PlannedJob) -> list[dict[str, Any]]:
-        output = {
-            "inferenceJobOutputId": job.job_id[::-1],
-            "outputKey": "image" if job.result else "text",
-            "outputValue": None if job.result else "The model answered with words only",
-            "createdAt": iso(job.finished_at),
-            "media": self._media(job.result) if job.result else None,
-        }
-        return [output]
-
-    def _media(self, medium: Medium) -> dict[str, Any]:
-        extension = mimetypes.guess_extension(medium.mime_type) or ""
-        return {
-            "mediaId": medium.media_id,
-            "url": f"{self.storage_origin}/{medium.media_id}{extension}",
-            "mimeType": medium.mime_type,
-            "width": medium.width,
-            "height": medium.height,
-            "durationMs": None,
-            "fps": None,
-        }
+    def _media(self, media: StoredMedia) -> dict[str, Any]:
+        return response_bodies.media(media, self.storage_origin)
 
     # ------------------------------------------------------------ publishing
 
     async def _publish(self, request: Request) -> JSONResponse:
         body = await self._body(request)
         self._check_paid(request)
-        validation.post(body, _Library(self.store), self._accounts, carousel=False)
-        medium = self.store.ready_media(body["mediaId"])
-        if medium is not None and medium.mime_type.startswith("image/"):
-            validation.image_product(body)
-        at = body.get("scheduledAt")
-        if at:
+        validation.check_post(body, _Library(self.store), self._accounts, carousel=False)
+        media = self.store.find_media(body["mediaId"])
+        if media is not None and media.mime_type.startswith("image/"):
+            validation.check_image_product(body)
+        scheduled_at = body.get("scheduledAt")
+        scheduled_for = None
+        if scheduled_at:
             self._check_scheduling()
-        scheduled_for = validation.schedule(at, datetime.now(UTC)) if at else None
+            scheduled_for = validation.parse_schedule(scheduled_at, datetime.now(UTC))
         job = self.store.publish(body, scheduled_for)
-        reply = {"outputJobId": job.job_id, "status": "scheduled" if at else "queued"}
+        reply = {"outputJobId": job.job_id, "status": "scheduled" if scheduled_at else "queued"}
         if scheduled_for is not None:
             reply["scheduledFor"] = scheduled_for.isoformat(timespec="seconds")
         return JSONResponse(reply)
 
     def _check_scheduling(self) -> None:
         if not self._scheduling:
-            raise Refusal(403, "feature_disabled", "Scheduling is not enabled for this account")
+            raise ResponseError(
+                403, "feature_disabled", "Scheduling is not enabled for this account"
+            )
 
     async def _carousel(self, request: Request) -> JSONResponse:
         body = await self._body(request)
         self._check_paid(request)
-        validation.post(body, _Library(self.store), self._accounts, carousel=True)
+        validation.check_post(body, _Library(self.store), self._accounts, carousel=True)
         return JSONResponse(self.store.publish_carousel(body))
 
     async def _publish_job(self, request: Request) -> JSONResponse:
         self._authorize(request)
         job = self.store.publishes.get(request.path_params["job_id"])
         if job is None:
-            raise Refusal(404, "not_found", "Publish job not found")
+            raise ResponseError(404, "not_found", "Publish job not found")
         status = job.status(self.store.clock())
         posted = job.post if status == "succeeded" else {}
         return JSONResponse(
@@ -305,23 +270,7 @@ class Sandbox:
     async def _scheduled(self, request: Request) -> JSONResponse:
         self._authorize(request)
         self._check_scheduling()
-        now = self.store.clock()
-        waiting = [
-            (job.scheduled_for, job)
-            for job in self.store.publishes.values()
-            if job.scheduled_for and job.status(now) == "scheduled"
-        ]
-        rows = [
-            {
-                "outputJobId": job.job_id,
-                "scheduledFor": when.isoformat(),
-                "status": "scheduled",
-                "mediaId": job.body["mediaId"],
-                "instagramAccountId": job.body["instagramAccountId"],
-                "caption": job.body.get("caption"),
-            }
-            for when, job in sorted(waiting, key=lambda pair: pair[0])
-        ]
+        rows = response_bodies.scheduled(self.store.publishes.values(), self.store.clock())
         return JSONResponse({"scheduled": rows})
 
     async def _unschedule(self, request: Request) -> JSONResponse:
@@ -329,9 +278,9 @@ class Sandbox:
         self._check_scheduling()
         job = self.store.publishes.get(request.path_params["job_id"])
         if job is None or job.scheduled_for is None:
-            raise Refusal(404, "not_found", "Scheduled publish not found")
+            raise ResponseError(404, "not_found", "Scheduled publish not found")
         if job.status(self.store.clock()) != "scheduled":
-            raise Refusal(409, "conflict", "This publish has already started or ended")
+            raise ResponseError(409, "conflict", "This publish has already started or ended")
         job.ending = "canceled"
         return JSONResponse({"outputJobId": job.job_id, "status": "canceled"})
 
@@ -342,37 +291,10 @@ class Sandbox:
     async def _history(self, request: Request) -> JSONResponse:
         self._authorize(request)
         query = request.query_params
-        limit = _whole(query.get("limit", "10"), "limit", 1, 100)
-        now = self.store.clock()
-        rows = [
-            {
-                "instagramPublishId": job.post["instagramPublishId"],
-                "outputJobId": job.job_id,
-                "mediaId": job.body["mediaId"],
-                "instagramAccountId": job.body["instagramAccountId"],
-                "caption": job.body.get("caption"),
-                "product": job.body.get("product") or "IMAGE",
-                "status": status,
-                "permalink": job.post["permalink"] if status == "succeeded" else None,
-                "createdAt": iso(job.created),
-            }
-            for job in reversed(self.store.publishes.values())
-            if (status := job.status(now)) not in ("scheduled", "canceled")
-        ]
-        rows += [
-            {
-                "instagramPublishId": row["instagramPublishId"],
-                "instagramAccountId": row["body"]["instagramAccountId"],
-                "caption": row["body"].get("caption"),
-                "mediaIds": row["body"]["mediaIds"],
-                "product": "CAROUSEL",
-                "status": "succeeded",
-                "permalink": row["permalink"],
-                "createdAt": iso(row["created"]),
-            }
-            for row in reversed(self.store.carousels)
-        ]
-        rows.sort(key=lambda row: row["createdAt"], reverse=True)
+        limit = _parse_integer(query.get("limit", "10"), "limit", 1, 100)
+        rows = response_bodies.history(
+            self.store.publishes.values(), self.store.carousels, self.store.clock()
+        )
         for name in ("status", "product", "instagramAccountId"):
             if name in query:
                 rows = [row for row in rows if row[name] == query[name]]
@@ -392,7 +314,7 @@ class Sandbox:
         self._authorize(request)
         self._check_paid(request)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise Refusal(400, "bad_request", "Content-Type must be multipart/form-data")
+            raise ResponseError(400, "bad_request", "Content-Type must be multipart/form-data")
         async with request.form(max_files=10) as form:
             files = {name: item for name, item in form.items() if not isinstance(item, str)}
             if not files:
@@ -400,45 +322,43 @@ class Sandbox:
             done: dict[str, Any] = {}
             errors: dict[str, str] = {}
             for name, item in files.items():
-                await self._take(name, item, done, errors)
+                await self._store_upload(name, item, done, errors)
         if not done:
             raise validation.invalid(next(iter(errors.values())))
-        alone = done.get("file", {}) if len(files) == 1 else {}
-        return JSONResponse({**alone, "uploads": done, **({"errors": errors} if errors else {})})
+        single = done.get("file", {}) if len(files) == 1 else {}
+        return JSONResponse({**single, "uploads": done, **({"errors": errors} if errors else {})})
 
-    async def _take(
+    async def _store_upload(
         self, name: str, item: UploadFile, done: dict[str, Any], errors: dict[str, str]
     ) -> None:
-        data = await item.read(MAX_UPLOAD + 1)
+        data = await item.read(MAX_UPLOAD_BYTES + 1)
         if item.content_type not in UPLOAD_TYPES:
             errors[name] = "Unsupported MIME type"
-        elif len(data) > MAX_UPLOAD:
+        elif len(data) > MAX_UPLOAD_BYTES:
             errors[name] = "The file is too large"
         else:
             upload = self.store.upload(data, item.content_type or "", _pixels(data))
-            medium = self._media(upload)
-            done[name] = {key: medium[key] for key in ("mediaId", "url", "mimeType")}
+            body = self._media(upload)
+            done[name] = {key: body[key] for key in ("mediaId", "url", "mimeType")}
 
     async def _list_media(self, request: Request) -> JSONResponse:
         self._authorize(request)
         query = request.query_params
-        limit = _whole(query.get("limit", "20"), "limit", 1, 100)
+        limit = _parse_integer(query.get("limit", "20"), "limit", 1, 100)
         items = [
-            {**self._media(medium), "source": medium.source, "createdAt": medium.created_at}
-            for medium in self.store.library()
-            if query.get("source", medium.source) == medium.source
-            and medium.mime_type.startswith(query.get("kind", ""))
+            response_bodies.library_item(media, self.storage_origin)
+            for media in self.store.library()
+            if query.get("source", media.source) == media.source
+            and media.mime_type.startswith(query.get("kind", ""))
         ]
         return JSONResponse({"media": items[:limit]})
 
-    async def _medium(self, request: Request) -> JSONResponse:
+    async def _media_item(self, request: Request) -> JSONResponse:
         self._authorize(request)
-        medium = self.store.ready_media(request.path_params["media_id"])
-        if medium is None:
-            raise Refusal(404, "not_found", "Media not found")
-        return JSONResponse(
-            {**self._media(medium), "source": medium.source, "createdAt": medium.created_at}
-        )
+        media = self.store.find_media(request.path_params["media_id"])
+        if media is None:
+            raise ResponseError(404, "not_found", "Media not found")
+        return JSONResponse(response_bodies.library_item(media, self.storage_origin))
 
     # ------------------------------------------------------------ account
 
@@ -453,16 +373,16 @@ class Sandbox:
     async def _estimate(self, request: Request) -> JSONResponse:
         body = await self._body(request)
         known = {
-            "model": validation.text,
-            "prompt": validation.text,
-            "params": validation.mapping,
+            "model": validation.is_string,
+            "prompt": validation.is_string,
+            "params": validation.is_object,
         }
-        validation.fields(body, known, ("model",))
+        validation.check_fields(body, known, ("model",))
         model = self._models.get(body["model"])
         if model is None:
             raise validation.invalid(f"Unknown model '{body['model']}'")
         params = body.get("params") or {}
-        validation.parameters(params, model)
+        validation.check_parameters(params, model)
         price = catalog.usd(model.price(params))
         return JSONResponse(
             {
@@ -495,9 +415,9 @@ class Sandbox:
                 "name": slug,
                 "role": "member",
                 "seatPlanCode": "WONDA",
-                **about,
+                **organization,
             }
-            for number, (slug, about) in enumerate(self._organizations.items(), 1)
+            for number, (slug, organization) in enumerate(self._organizations.items(), 1)
         ]
         return JSONResponse({"organizations": rows})
 
@@ -508,18 +428,18 @@ class Sandbox:
 
 
 class _Library:
-    """`media_id in library`, as validation asks."""
+    """Lets `validation` test ``media_id in library``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def __contains__(self, media_id: object) -> bool:
-        return isinstance(media_id, str) and self._store.ready_media(media_id) is not None
+        return isinstance(media_id, str) and self._store.find_media(media_id) is not None
 
 
 def _pixels(data: bytes) -> tuple[int, int] | None:
-    """Width and height of an uploaded image, if it is one."""
-    from PIL import Image  # noqa: PLC0415 - the sandbox starts without it
+    """Return the width and height of an uploaded image, or None if Pillow cannot read it."""
+    from PIL import Image  # noqa: PLC0415 - loaded only if it is used
 
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -528,17 +448,17 @@ def _pixels(data: bytes) -> tuple[int, int] | None:
         return None
 
 
-def _whole(text: str, name: str, least: int, most: int) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise validation.invalid(f"'{name}' must be a whole number from {least} to {most}")
+def _parse_integer(text: str, name: str, minimum: int, maximum: int) -> int:
+    if not text.isdecimal() or not minimum <= int(text) <= maximum:
+        raise validation.invalid(f"'{name}' must be a whole number from {minimum} to {maximum}")
     return int(text)
 
 
-async def _refused(_request: Request, refusal: Exception) -> JSONResponse:
-    assert isinstance(refusal, Refusal)  # noqa: S101 - starlette calls it for nothing else
+async def _error_response(_request: Request, refusal: Exception) -> JSONResponse:
+    assert isinstance(refusal, ResponseError)  # noqa: S101 - registered for this class only
     error = {"message": refusal.message, "code": refusal.code}
     return JSONResponse({"error": error}, status_code=refusal.status)
 
 
-async def _no_such_path(_request: Request, _error: Exception) -> JSONResponse:
+async def _not_found(_request: Request, _error: Exception) -> JSONResponse:
     return JSONResponse({"error": {"message": "Not found", "code": "not_found"}}, status_code=404)

@@ -1,4 +1,4 @@
-"""The models that the sandbox offers, after wonda-api.md, section 4.1. Prices are made up."""
+"""The sandbox's models, after wonda-api.md, section 4.1. The prices are not the real ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WIDE = ["9:16", "16:9", "1:1", "4:5", "4:3", "3:4", "3:2", "2:3", "21:9"]
 
 @dataclass(frozen=True)
 class Model:
-    """One image model: what it takes and what it costs (credits by resolution or quality)."""
+    """One image model: its parameters, and its price in credits by resolution or quality."""
 
     key: str
     label: str
@@ -29,10 +29,10 @@ class Model:
         return {"type": "object", "properties": self.params, "additionalProperties": False}
 
     def price(self, params: dict[str, Any]) -> int:
-        """Credits for one image."""
+        """Return the price of one image in credits."""
         default = self.params.get(self.priced_by, {}).get("default")
-        chosen = params.get(self.priced_by, default)
-        return self.credits.get(str(chosen), next(iter(self.credits.values())))
+        variant = params.get(self.priced_by, default)
+        return self.credits.get(str(variant), next(iter(self.credits.values())))
 
 
 def _choice(title: str, values: list[str], default: str, description: str = "") -> dict[str, Any]:
@@ -44,7 +44,7 @@ _STYLE = {
     "type": "string",
     "title": "Style id",
     "format": "uuid",
-    "description": "A style of your account; leave it empty for none",
+    "description": "Optional; a style from your Wonda account",
 }
 
 MODELS = {
@@ -91,7 +91,7 @@ MODELS = {
         Model(
             "z-image",
             "Z-Image",
-            "The cheapest",
+            "Lowest price",
             {
                 "aspectRatio": _choice(
                     "Aspect ratio",
@@ -127,7 +127,7 @@ MODELS = {
         Model(
             "runware-vectorize",
             "Runware Vectorize",
-            "Makes a drawing (SVG) of one image",
+            "Converts one image to a vector drawing (SVG)",
             {},
             {"": 8},
             max_attachments=1,
@@ -138,7 +138,7 @@ MODELS = {
 }
 
 INSTAGRAM_ACCOUNT = {
-    # The id of the example on the service's own page, so that it runs here unchanged.
+    # The ID from the example in the service's documentation, so that it runs here unchanged.
     "instagramAccountId": "550e8400-e29b-41d4-a716-446655440000",
     "igUserId": "17840000000000001",
     "username": "lantern.shop",
@@ -149,19 +149,19 @@ INSTAGRAM_ACCOUNT = {
 
 
 def usd(credit_count: float) -> dict[str, Any]:
-    """A price as the API tells it, in microdollars, US dollars and credits."""
+    """Format a price as the API does, in microdollars, US dollars and credits."""
     micro = round(credit_count * 1000)
     return {"micro": micro, "usd": f"${micro / 1e6:.6f}", "credits": credit_count}
 
 
-def _image_alone(model: Model) -> dict[str, Any]:
-    """What a model takes that makes something of images, in the form of the publish operations."""
+def _accepted_images(model: Model) -> dict[str, Any]:
+    """Build the "accepts" object of a model that processes images."""
     media = {"kinds": ["image"], "min": model.min_attachments, "max": model.max_attachments}
     return {"media": media, "text": {"optional": True}}
 
 
 def capabilities(models: dict[str, Model]) -> dict[str, Any]:
-    """`GET /capabilities` (section 9.3)."""
+    """Build the body of `GET /capabilities` (wonda-api.md, section 9.3)."""
     return {
         "generation": {
             "image": [
@@ -171,7 +171,7 @@ def capabilities(models: dict[str, Model]) -> dict[str, Any]:
                     "description": model.description,
                     "attachments": ["reference_images"] if model.max_attachments else [],
                     "params": model.schema,
-                    **({} if model.needs_prompt else {"accepts": _image_alone(model)}),
+                    **({} if model.needs_prompt else {"accepts": _accepted_images(model)}),
                 }
                 for model in models.values()
             ],
@@ -195,7 +195,7 @@ def capabilities(models: dict[str, Model]) -> dict[str, Any]:
 
 
 def pricing(models: dict[str, Model]) -> dict[str, Any]:
-    """`GET /pricing` (section 9.2)."""
+    """Build the body of `GET /pricing` (wonda-api.md, section 9.2)."""
 
     def row(variant: str, count: int) -> dict[str, Any]:
         price = usd(count)

@@ -1,11 +1,11 @@
-"""Replies that go wrong on demand: what networks and services really do, for tests.
+"""Simulate network and service errors, for tests.
 
     sandbox.faults.add("POST", "/image/generate", "drop")
     sandbox.faults.add("GET", "/jobs/", 503, times=2)
-    sandbox.faults.add("GET", "/storage/", "cut")  # where the images lie
+    sandbox.faults.add("GET", "/storage/", "cut")  # the storage host
 
-A fault strikes before the request takes effect, or after it with
-``after=True``: the hard case, in which only the reply is lost.
+By default, the request has no effect. With ``after=True`` it takes effect and only the
+response is lost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Kind = int | Literal["drop", "cut", "hang", "html", "empty"]
 
 
 class Fault(msgspec.Struct):
-    """One thing that goes wrong, a number of times."""
+    """An error for the next `times` matching requests."""
 
     method: str
     path: str
@@ -34,11 +34,11 @@ class Fault(msgspec.Struct):
 
 
 class Faults:
-    """The faults that wait to strike, and a record of every request that arrived."""
+    """The pending faults, and a log of the requests that arrived."""
 
     def __init__(self) -> None:
-        self._waiting: list[Fault] = []
-        #: (method, path) of each request that arrived at the API
+        self._pending: list[Fault] = []
+        #: (method, path) of each request to the API
         self.arrived: list[tuple[str, str]] = []
 
     def add(
@@ -51,48 +51,50 @@ class Faults:
         after: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Make the next `times` requests whose path contains `path` go wrong.
+        """Let the next `times` requests whose path contains `path` fail.
 
         Parameters
         ----------
         method : str
+            The HTTP method.
         path : str
+            A part of the path.
         kind : int or str
-            An HTTP status; ``"drop"`` (the connection closes without a word), ``"cut"``
-            (it closes within the reply), ``"hang"`` (no answer ever), ``"html"`` (a
-            maintenance page with status 200), ``"empty"`` (JSON that says nothing).
+            An HTTP status; ``"drop"`` (the connection closes without a response), ``"cut"``
+            (it closes during the response), ``"hang"`` (no response), ``"html"`` (a maintenance
+            page with status 200), ``"empty"`` (an empty JSON object).
         times : int
         after : bool
-            Whether the request takes effect all the same.
+            Whether the request still takes effect.
         headers : dict, optional
-            More reply headers, e.g. ``Retry-After``.
+            More response headers, such as ``Retry-After``.
         """
-        self._waiting.append(Fault(method, path, kind, times, after, headers or {}))
+        self._pending.append(Fault(method, path, kind, times, after, headers or {}))
 
     def clear(self) -> None:
-        """Let everything go well again."""
-        self._waiting.clear()
+        """Remove all pending faults."""
+        self._pending.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """Note that a request arrived; the fault that strikes it, if any."""
+    def on_request(self, method: str, path: str) -> Fault | None:
+        """Log a request, and return the fault for it, if any."""
         self.arrived.append((method, path))
         return self.find(method, path)
 
     def find(self, method: str, path: str) -> Fault | None:
-        """Find the fault that strikes a request, if any; it strikes once less after that."""
-        for fault in self._waiting:
+        """Return the fault for a request, if any, and count it as used once."""
+        for fault in self._pending:
             if fault.method == method and fault.path in path and fault.times > 0:
                 fault.times -= 1
                 return fault
         return None
 
 
-async def strike(
+async def send_fault(
     fault: Fault,
     receive: Callable[[], Awaitable[Any]],
     send: Callable[[Any], Awaitable[None]],
 ) -> None:
-    """Answer with the fault instead of a reply."""
+    """Send the fault instead of a response."""
     match fault.kind:
         case "hang":
             while (await receive())["type"] != "http.disconnect":
@@ -112,7 +114,7 @@ async def strike(
             await send({"type": "http.response.body", "body": b"{}"})
         case int(status):
             await _start(send, status, {**fault.headers, "Content-Type": "application/json"})
-            error = {"message": f"Pretended fault {status}", "code": "sandbox_fault"}
+            error = {"message": f"Simulated fault {status}", "code": "sandbox_fault"}
             await send(
                 {"type": "http.response.body", "body": json.dumps({"error": error}).encode()}
             )
@@ -126,12 +128,12 @@ async def _start(
 
 
 async def _drop(send: Callable[[Any], Awaitable[None]]) -> None:
-    """Close the connection under the reply."""
-    # uvicorn offers no word for this, so its connection is taken from behind `send`.
+    """Close the connection without completing the response."""
+    # uvicorn has no API for this, so this takes the connection from the object behind `send`.
     connection = getattr(getattr(send, "__self__", None), "transport", None)
-    if connection is None:  # within the process there is no connection to close
+    if connection is None:  # an in-process sandbox has no connection
         import httpx  # noqa: PLC0415
 
         raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
     connection.abort()
-    await asyncio.sleep(0.01)  # so that the server has noticed before we return
+    await asyncio.sleep(0.01)  # so that the server notices before this returns

@@ -1,9 +1,8 @@
-"""Which hosts a server on this machine answers to, against DNS rebinding.
+"""Protect local servers against DNS rebinding by checking the `Host` and `Origin` headers.
 
-A page on the internet may let its own name point to 127.0.0.1 after it was loaded. For the
-browser it is then still the same site, so it could read and send anything here; only the
-`Host` header tells. So a server answers to names that nobody else can own: loopback ones
-and those that it was told.
+A website can change its own DNS name to 127.0.0.1 after a page was loaded. The browser still
+treats a local server as that site, so the page could read and send anything; only the `Host`
+header reveals the site's name. So a server accepts only loopback names and configured ones.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import re
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,14 +26,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """The hosts that requests may name.
+    """The hosts that the `Host` header may name.
+
+    ``localhost``, ``*.localhost`` and loopback addresses are always allowed.
 
     Attributes
     ----------
     names : frozenset of str or address
-        Beside ``localhost``, ``*.localhost`` and loopback addresses.
+        More hosts to allow.
     own_addresses : bool
-        Whether each address of this machine is one, for a server that listens on all.
+        Whether to allow every address of this machine, for a server that listens on all.
     """
 
     names: frozenset[str | Address] = frozenset()
@@ -43,23 +44,23 @@ class AllowedHosts:
     def refusal(
         self, hosts: Sequence[str], origins: Sequence[str] = (), arrived_at: str = ""
     ) -> str:
-        """Why a request is refused, in a sentence; empty if it is not.
+        """Return why a request is refused, as a sentence; empty if it is allowed.
 
         Parameters
         ----------
         hosts, origins : list of str
-            All its `Host` and `Origin` headers.
+            All `Host` and `Origin` headers of the request.
         arrived_at : str
-            The address of this machine that it arrived at.
+            The address of this machine that received the request.
         """
         if len(hosts) != 1:
-            return "A request needs one Host header."
-        found = _split(hosts[0])
-        if found is None or not self._allows(found[0], arrived_at):
-            return "This server does not answer to that host name."
-        # Scripts send none; a browser sends one with all that a page could misuse.
-        if len(origins) > 1 or any(not _is_same(origin, found) for origin in origins):
-            return "This server does not answer pages of other sites."
+            return "A request needs exactly one Host header."
+        host = _parse_header(hosts[0])
+        if host is None or not self._allows(host[0], arrived_at):
+            return "This server does not accept that host name."
+        # Scripts send no Origin; browsers send it with every request that a page could misuse.
+        if len(origins) > 1 or any(not _is_same_origin(origin, host) for origin in origins):
+            return "This server does not accept requests from other sites."
         return ""
 
     def _allows(self, host: str | Address, arrived_at: str) -> bool:
@@ -67,41 +68,41 @@ class AllowedHosts:
             return True
         if isinstance(host, str):
             return host == "localhost" or host.endswith(".localhost")
-        return host.is_loopback or (self.own_addresses and host == _named(arrived_at))
+        return host.is_loopback or (self.own_addresses and host == _normalize(arrived_at))
 
 
 def allowed_for(bound: str, more: Iterable[str] = ()) -> AllowedHosts:
-    """The hosts that a server bound to `bound` answers to, and `more`.
+    """Return the allowed hosts of a server that is bound to `bound`, including `more`.
 
-    Bound to every address, it answers to each of this machine's addresses, and to its name.
+    If it is bound to every address, all addresses of this machine and its name are allowed.
     """
-    given = {bound, *more}
+    hosts = {bound, *more}
     if is_every_address(bound):
         name = socket.gethostname()
-        given = {name, name.partition(".")[0], *more}
-    return AllowedHosts(frozenset(map(_named, given - {""})), is_every_address(bound))
+        hosts = {name, name.partition(".")[0], *more}
+    return AllowedHosts(frozenset(map(_normalize, hosts - {""})), is_every_address(bound))
 
 
 def is_every_address(bound: str) -> bool:
-    """Whether a server bound to it listens on every address of this machine."""
-    address = _named(bound)
+    """Check whether a server bound to `bound` listens on every address of this machine."""
+    address = _normalize(bound)
     return bound == "" if isinstance(address, str) else address.is_unspecified
 
 
-def _split(host: str) -> tuple[str | Address, int | None] | None:
-    """Host and port of a `Host` header; None for what no browser sends."""
-    match = _HOST.fullmatch(host)
+def _parse_header(header: str) -> tuple[str | Address, int | None] | None:
+    """Return host and port of a `Host` header, or None if it is malformed."""
+    match = _HOST.fullmatch(header)
     if match is None:
         return None
     port = match["port"]
-    named = _named(match["host"])
-    if match["host"].startswith("[") and isinstance(named, str):  # no address after all
+    host = _normalize(match["host"])
+    if match["host"].startswith("[") and isinstance(host, str):  # not a valid IPv6 address
         return None
-    return named, None if port is None else int(port)
+    return host, None if port is None else int(port)
 
 
-def _named(host: str) -> str | Address:
-    """A host in the form in which it is compared."""
+def _normalize(host: str) -> str | Address:
+    """Convert a host to the form in which hosts are compared."""
     name = host.lower().removesuffix(".")
     try:
         address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
@@ -111,26 +112,23 @@ def _named(host: str) -> str | Address:
     return mapped or address
 
 
-def _is_same(origin: str, host: tuple[str | Address, int | None]) -> bool:
-    """Whether an `Origin` is that of a page that this host has served."""
+def _is_same_origin(origin: str, host: tuple[str | Address, int | None]) -> bool:
+    """Check whether an `Origin` header belongs to a page that this host has served."""
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    found = _split(parts.netloc)
-    if found is None or parts.scheme not in _PORTS or origin.lower() != _bare(parts):
+    found = _parse_header(parts.netloc)
+    if found is None or parts.scheme not in _PORTS:
+        return False
+    if origin.lower() != f"{parts.scheme}://{parts.netloc}".lower():  # it has a path or a query
         return False
     ports = [_PORTS[parts.scheme] if port is None else port for _, port in (found, host)]
     return found[0] == host[0] and ports[0] == ports[1]
 
 
-def _bare(parts: SplitResult) -> str:
-    """Scheme and host alone, which is all that an `Origin` has."""
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
 class HostCheck:
-    """ASGI middleware that answers 403 to whatever names another host, websockets too.
+    """ASGI middleware that refuses requests and websockets for other hosts with 403.
 
     Parameters
     ----------
@@ -143,26 +141,27 @@ class HostCheck:
         self._allowed = allowed
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a request, or refuse it."""
-        if scope["type"] not in {"http", "websocket"}:  # the server's own start and end
+        """Pass a request on to the app, or refuse it."""
+        if scope["type"] not in {"http", "websocket"}:  # lifespan events
             await self._app(scope, receive, send)
             return
-        why = self._refusal(scope)
-        if not why:
+        reason = self._refusal(scope)
+        if not reason:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})  # before accept: a 403
+            # Before the handshake is accepted, this becomes a 403.
+            await send({"type": "websocket.close", "code": 1008})
         else:
-            text = (b"content-type", b"text/plain; charset=utf-8")
-            await send({"type": "http.response.start", "status": 403, "headers": [text]})
-            await send({"type": "http.response.body", "body": f"{why}\n".encode()})
+            content_type = (b"content-type", b"text/plain; charset=utf-8")
+            await send({"type": "http.response.start", "status": 403, "headers": [content_type]})
+            await send({"type": "http.response.body", "body": f"{reason}\n".encode()})
 
     def _refusal(self, scope: Any) -> str:
         def values(name: bytes) -> list[str]:
             return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
-        # A target with a host of its own ("GET http://…") is for proxies.
+        # Only proxies receive absolute targets ("GET http://…").
         if not scope["path"].startswith("/"):
-            return "This server is no proxy."
+            return "This server is not a proxy."
         server = scope.get("server") or ("", None)
         return self._allowed.refusal(values(b"host"), values(b"origin"), str(server[0]))

@@ -1,4 +1,4 @@
-"""A sandbox within this process: reached by HTTP all the same, without a socket."""
+"""Run a sandbox in this process, behind an httpx transport instead of a socket."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from .app import Sandbox
 
-# Names that resolve nowhere: in the process, no request ever leaves it.
+# ".invalid" never resolves, so no request can leave the process.
 API_ORIGIN = "https://sandbox.wonda.invalid"
 STORAGE_ORIGIN = "https://storage.sandbox.wonda.invalid"
 
 
-class Local(NamedTuple):
-    """A sandbox in this process: how to reach it, a key that it takes, and its faults."""
+class LocalSandbox(NamedTuple):
+    """An in-process sandbox: its transport, base URL, an accepted API key, and its faults."""
 
     transport: httpx.AsyncBaseTransport
     base_url: str
@@ -30,41 +30,49 @@ class Local(NamedTuple):
     faults: Faults
 
 
-def local_transport(**options: Any) -> Local:
-    """Make a sandbox in this process.
+def local_transport(**options: Any) -> LocalSandbox:
+    """Create a sandbox in this process.
 
-    Without options it is loaded when the first request arrives: a panel is there sooner
-    than what it asks.
+    Without options, it is loaded with the first request, so that panels open sooner.
+
+    Parameters
+    ----------
+    **options
+        See `wonda_widgets.sandbox.app.Sandbox`.
+
+    Raises
+    ------
+    TypeError
+        If there is no such option.
     """
-    import httpx  # noqa: PLC0415 - a sandbox on a socket does without
+    import httpx  # noqa: PLC0415 - a sandbox on a socket does not need it
 
     faults = Faults()
     storage_host = STORAGE_ORIGIN.partition("//")[2].encode()
 
-    one_at_a_time = threading.Lock()
+    lock = threading.Lock()
 
     @cache
-    def made_once() -> Sandbox:
-        made: Sandbox = import_module(".app", __package__).Sandbox(
+    def create() -> Sandbox:
+        sandbox: Sandbox = import_module(".app", __package__).Sandbox(
             storage_origin=STORAGE_ORIGIN, **options
         )
-        made.faults = faults
-        # Its origins resolve nowhere, and a browser is to open what a post links to.
+        sandbox.faults = faults
+        # The storage origin does not resolve, but a browser must be able to open a post's page.
         pages = import_module(".local_pages", __package__)
-        made.store.page_address = lambda publish_id: pages.address(made.store, publish_id)
-        return made
+        sandbox.store.page_address = lambda publish_id: pages.address(sandbox.store, publish_id)
+        return sandbox
 
-    def sandbox() -> Sandbox:
-        with one_at_a_time:
-            return made_once()
+    def get_sandbox() -> Sandbox:
+        with lock:
+            return create()
 
-    async def both(scope: Any, receive: Any, send: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         host = dict(scope["headers"]).get(b"host")
-        if not made_once.cache_info().currsize:  # off the loop, which has other work meanwhile
-            await asyncio.to_thread(sandbox)
-        app = sandbox().storage if host == storage_host else sandbox().api
-        await app(scope, receive, send)
+        if not create.cache_info().currsize:  # in a thread, because loading takes a while
+            await asyncio.to_thread(get_sandbox)
+        sandbox = get_sandbox()
+        await (sandbox.storage if host == storage_host else sandbox.api)(scope, receive, send)
 
-    key = sandbox().any_key if options else ANY_KEY  # options may be wrong, which is said here
-    transport = httpx.ASGITransport(app=both)
-    return Local(transport, f"{API_ORIGIN}/api/v1", key, faults)
+    key = get_sandbox().any_key if options else ANY_KEY  # reports wrong options immediately
+    return LocalSandbox(httpx.ASGITransport(app=app), f"{API_ORIGIN}/api/v1", key, faults)

@@ -1,7 +1,7 @@
-"""The pages of posts for sandboxes that live within a process: one small server on loopback.
+"""Serve the pages of simulated posts for in-process sandboxes, on a loopback port.
 
-It is there when the first post is made, serves pages and their images and nothing else, and
-ends with the process.
+The server starts with the first post, serves only these pages and their images, and ends with
+the process.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ _log = logging.getLogger(__name__)
 
 
 def address(store: Store, publish_id: str) -> str:
-    """Give where the page of a post is; empty if nothing can be served here."""
+    """Return the URL of a post's page; empty if no server can be started."""
     try:
         port = _port()
     except OSError:
         return ""
-    # Whoever does not know the name cannot ask for pages of posts.
+    # The random name keeps other programs from requesting the pages.
     name = _names.setdefault(store, secrets.token_urlsafe(9))
     _stores[name] = store
     return f"http://127.0.0.1:{port}/{post_page.FOLDER}/{name}.{publish_id}"
 
 
 def _port() -> int:
-    global _server  # noqa: PLW0603 - one a process
+    global _server  # noqa: PLW0603 - one per process
     with _lock:
         if _server is None:
-            made = _Server(("127.0.0.1", 0), _Handler)
-            threading.Thread(target=made.serve_forever, daemon=True, name="wonda posts").start()
-            atexit.register(made.server_close)
-            _server = made
+            server = _Server(("127.0.0.1", 0), _Handler)
+            threading.Thread(target=server.serve_forever, daemon=True, name="wonda posts").start()
+            atexit.register(server.server_close)
+            _server = server
         return int(_server.server_port)
 
 
-def _forked() -> None:
-    """Forget, in a child, the parent's server: its thread is not here, its lock may be held.
+def _after_fork() -> None:
+    """Discard the parent's server and lock in a forked child, which does not have its thread.
 
-    An open socket would keep its port taken after the parent's end, with nobody to answer.
+    An open socket would keep the port in use after the parent ends.
     """
     global _lock, _server
     if _server is not None:
@@ -63,14 +63,14 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """Print nothing where a browser left: in a notebook it would appear below a cell."""
+        """Ignore closed connections, whose traceback would appear below a notebook cell."""
         if not isinstance(sys.exception(), ConnectionError):
             _log.exception("The page of a simulated post failed")
 
@@ -79,23 +79,23 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "wonda-widgets", ""
 
     def do_GET(self) -> None:
-        """Answer a browser."""
+        """Send a page or an image."""
         port = self.connection.getsockname()[1]
         folder, _, rest = self.path.lstrip("/").partition("/")
         name, _, path = rest.partition(".")
         store = _stores.get(name)
-        found = post_page.NOT_FOUND
-        # Another name for this address is another site's, which must not read what is here.
-        is_own = self.headers.get("Host") in {f"127.0.0.1:{port}", f"localhost:{port}"}
-        if is_own and folder == post_page.FOLDER and store is not None:
-            found = post_page.answer(store, path)
-        self.send_response(found.status)
-        self.send_header("Content-Type", found.mime_type)
-        self.send_header("Content-Length", str(len(found.data)))
+        page = post_page.NOT_FOUND
+        # Another host name may belong to another site (DNS rebinding, see `hosts`).
+        is_own_host = self.headers.get("Host") in {f"127.0.0.1:{port}", f"localhost:{port}"}
+        if is_own_host and folder == post_page.FOLDER and store is not None:
+            page = post_page.respond(store, path)
+        self.send_response(page.status)
+        self.send_header("Content-Type", page.mime_type)
+        self.send_header("Content-Length", str(len(page.data)))
         for header, value in post_page.HEADERS.items():
             self.send_header(header, value)
         self.end_headers()
-        self.wfile.write(found.data)
+        self.wfile.write(page.data)
 
     def log_message(self, *_: Any) -> None:
-        """Print nothing."""
+        """Do not print requests to stderr."""

@@ -1,12 +1,12 @@
-"""The page behind `View post`: what would have been posted, and that nothing was."""
+"""The page behind `View post`: shows a simulated post, and says that nothing was published."""
 
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from .state import Medium, Store
+    from .state import Store, StoredMedia
 
 FOLDER = "posts"
 HEADERS = {
@@ -37,46 +37,42 @@ Nothing was published.</p>
 """
 
 
-class Answer(NamedTuple):
-    """A reply: the HTTP status, the type and the bytes."""
+class PageResponse(NamedTuple):
+    """An HTTP response: status, MIME type and body."""
 
     status: int
     mime_type: str
     data: bytes
 
 
-NOT_FOUND = Answer(404, "text/plain; charset=utf-8", b"There is no such post here.")
+NOT_FOUND = PageResponse(404, "text/plain; charset=utf-8", b"There is no such post here.")
 
 
-def answer(store: Store, path: str) -> Answer:
-    """Answer ``{post}`` with its page and ``{post}/{number}`` with one of its images.
+def respond(store: Store, path: str) -> PageResponse:
+    """Return the page of ``{post}``, or the image of ``{post}/{number}``.
 
     Slow if an image has to be rendered, so call it in a thread.
     """
     publish_id, _, number = path.partition("/")
-    post = next((each for each in store.posts() if each["id"] == publish_id), None)
+    post = next((post for post in store.posts() if post["id"] == publish_id), None)
     if post is None:
         return NOT_FOUND
     if not number:
-        return Answer(200, "text/html; charset=utf-8", _page(store, post).encode(errors="replace"))
-    media: list[Medium] = post["media"]
-    numbered = {str(place): medium for place, medium in enumerate(media)}
-    if number not in numbered:
+        page = _page(store, post).encode(errors="replace")
+        return PageResponse(200, "text/html; charset=utf-8", page)
+    items: list[StoredMedia] = post["media"]
+    media = {str(index): item for index, item in enumerate(items)}.get(number)
+    if media is None:
         return NOT_FOUND
-    medium = numbered[number]
-    return Answer(200, medium.mime_type, store.image(medium))
+    return PageResponse(200, media.mime_type, store.image(media))
 
 
-def _page(store: Store, post: dict[str, object]) -> str:
+def _page(store: Store, post: dict[str, Any]) -> str:
     body = post["body"]
-    assert isinstance(body, dict)  # noqa: S101 - it was checked when it was taken
     account = str(body.get("instagramAccountId"))
     alt = html.escape(str(body.get("altText") or "The posted image"))
-    media: list[Medium] = post["media"]  # type: ignore[assignment]
     images = "".join(
-        # Beside the page, under whatever name that has.
-        f'<img src="{post["link"]}/{number}" alt="{alt}">\n'
-        for number in range(len(media))
+        f'<img src="{post["link"]}/{number}" alt="{alt}">\n' for number in range(len(post["media"]))
     )
     product = "CAROUSEL" if "mediaIds" in body else body.get("product")
     return PAGE.format(

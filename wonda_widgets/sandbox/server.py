@@ -1,4 +1,4 @@
-"""The sandbox on a socket: two ports, because images lie on an origin of their own."""
+"""Serve a sandbox on two ports: one for the API and one for the storage host."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
 
-class _Quiet(uvicorn.Server):
-    """A uvicorn that leaves signals to whoever runs it; there are two of them."""
+class _Server(uvicorn.Server):
+    """A uvicorn server that does not handle signals, because two of them run at the same time."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
@@ -28,26 +28,31 @@ class _Quiet(uvicorn.Server):
 async def serving(
     host: str = "127.0.0.1", port: int = 0, *, names: Iterable[str] = (), **options: Any
 ) -> AsyncIterator[tuple[Sandbox, str]]:
-    """Serve a sandbox; gives it and its base URL, which ends in ``/api/v1``.
+    """Serve a sandbox while the context is open.
 
-    It answers requests that name a loopback host, `host` or one of `names`, and on
-    ``"0.0.0.0"`` or ``"::"`` also those that name this machine or one of its addresses;
-    403 to all others.
+    It accepts requests for loopback hosts, `host` and `names`; on ``"0.0.0.0"`` or ``"::"``
+    also for this machine's name and addresses. Others get a 403.
 
     Parameters
     ----------
     host : str
+        The address to listen on.
     port : int
-        0 for any free one; images get the next free one anyway.
+        The API's port; 0 for any free port. The storage host always uses a free port.
     names : list of str
-        More host names by which it is reached.
+        More host names to accept.
     **options
         See `Sandbox`.
+
+    Yields
+    ------
+    tuple of (Sandbox, str)
+        The sandbox, and its base URL, which ends in ``/api/v1``.
 
     Raises
     ------
     OSError
-        If the port is taken or the host is not of this machine.
+        If the port is in use, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (
@@ -62,7 +67,7 @@ async def serving(
             for server, bound in zip(servers, (api_socket, storage_socket), strict=True)
         ]
         try:
-            while not all(server.started for server in servers):  # noqa: ASYNC110 - no event there
+            while not all(server.started for server in servers):  # noqa: ASYNC110 - uvicorn has no event
                 await asyncio.sleep(0.01)
             yield sandbox, _origin(host, api_socket) + PREFIX
         finally:
@@ -79,12 +84,11 @@ def _server(app: Any, allowed: AllowedHosts) -> uvicorn.Server:
         lifespan="off",
         access_log=False,
         interface="asgi3",
-        http="h11",  # which leaves the host in a target such as "http://…" to be seen
+        http="h11",  # keeps the host of absolute targets ("GET http://…"), for `HostCheck`
     )
-    return _Quiet(config)
+    return _Server(config)
 
 
 def _origin(host: str, bound: socket.socket) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - how to reach it
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{bound.getsockname()[1]}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"

@@ -1,8 +1,7 @@
-"""What the sandbox remembers, and how it changes with time.
+"""Store the sandbox's jobs, media, posts and balance in memory.
 
-A job is a plan made when it is submitted: how long it takes and how it ends.
-Its status at any moment follows from the clock alone, so nothing runs in the
-background and a test with a clock of its own needs no sleep.
+A job's duration and outcome are decided when it is submitted, so its status depends only on
+the clock. Nothing runs in the background, and tests with a fake clock need no sleep.
 """
 
 from __future__ import annotations
@@ -17,26 +16,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .validation import Refusal
+from .validation import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-#: (up to which part of the duration, status)
+#: (fraction of the duration until which the status applies, status)
 INFERENCE_PLAN = ((0.12, "idle"), (0.22, "locked"), (1.0, "in_progress"))
 PUBLISH_PLAN = ((0.35, "queued"), (1.0, "in_progress"))
 
-#: Models that make something of an image alone, and what they give.
+#: Models that process an image, with the type of their result.
 TOOL_TYPES = {"birefnet-bg-removal": "image/png", "runware-vectorize": "image/svg+xml"}
 
-SLOW = 10  # times longer, for a prompt of "sandbox: slow"
-KEPT_IMAGES = 24  # encoded ones; any other is rendered again, identically, when requested
+SLOW_FACTOR = 10  # for the prompt "sandbox: slow"
+MAX_CACHED_IMAGES = 24  # others are rendered again, identically, when they are requested
 
 
 @dataclass
-class Medium:
-    """An image in the library: rendered on demand, or uploaded bytes."""
+class StoredMedia:
+    """An image in the library: either rendered on demand or uploaded."""
 
     media_id: str
     mime_type: str
@@ -44,14 +43,14 @@ class Medium:
     height: int | None = None
     source: str = "model_generated"
     recipe: tuple[str, str, dict[str, Any], str] | None = None
-    made_of: Medium | None = None
+    derived_from: StoredMedia | None = None
     data: bytes | None = None
     created_at: str = ""
 
 
 @dataclass
 class PlannedJob:
-    """A job whose whole future is known."""
+    """A job whose duration and outcome are already decided."""
 
     job_id: str
     body: dict[str, Any]
@@ -61,31 +60,31 @@ class PlannedJob:
     ending: str
     plan: tuple[tuple[float, str], ...]
     error: str | None = None
-    result: Medium | None = None
+    result: StoredMedia | None = None
     post: dict[str, Any] = field(default_factory=dict)
     scheduled_for: datetime | None = None
 
     def status(self, now: float) -> str:
-        """The status at a moment of the monotonic clock."""
+        """Return the status at a time of the monotonic clock, in seconds."""
         if self.ending == "canceled" and self.scheduled_for:
             return "canceled"
-        passed = now - self.started
-        if self.scheduled_for is not None and passed < 0:
+        elapsed = now - self.started
+        if self.scheduled_for is not None and elapsed < 0:
             return "scheduled"
-        if passed >= self.duration:
+        if elapsed >= self.duration:
             return self.ending
-        part = passed / self.duration
-        return next((word for limit, word in self.plan if part < limit), self.ending)
+        fraction = elapsed / self.duration
+        return next((status for limit, status in self.plan if fraction < limit), self.ending)
 
     @property
     def finished_at(self) -> datetime:
-        """When it ends or ended."""
+        """When the job ends or ended."""
         return self.created + timedelta(seconds=self.duration)
 
 
-def iso(moment: datetime) -> str:
-    """A time as the API writes it."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def iso(time: datetime) -> str:
+    """Format a time as the API does."""
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _stock_images() -> ModuleType:
@@ -93,9 +92,9 @@ def _stock_images() -> ModuleType:
     return importlib.import_module(".stock_images", __package__)
 
 
-def _tools() -> ModuleType:
-    """Load what makes something of an image alone; few need it."""
-    return importlib.import_module(".tools", __package__)
+def _image_tools() -> ModuleType:
+    """Import the image-processing models only if they are used."""
+    return importlib.import_module(".image_tools", __package__)
 
 
 async def load_stock_images() -> None:
@@ -105,7 +104,7 @@ async def load_stock_images() -> None:
 
 
 class Store:
-    """Jobs, media, posts and the purse of one pretended account."""
+    """Jobs, media, posts and the balance of one simulated account."""
 
     def __init__(
         self,
@@ -121,21 +120,27 @@ class Store:
         self._random = random.Random(seed)
         self.jobs: dict[str, PlannedJob] = {}
         self.publishes: dict[str, PlannedJob] = {}
-        self.media: dict[str, Medium] = {}
+        self.media: dict[str, StoredMedia] = {}
         self.carousels: list[dict[str, Any]] = []
-        #: gives the address of a post's page by its id
+        #: returns the URL of a post's page
         self.page_address: Callable[[str], str] = lambda publish_id: f"/posts/{publish_id}"
         self.account_names: dict[str, str] = {}
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
 
     def new_id(self) -> str:
-        """A random UUID; repeatable with a seed."""
+        """Return a random UUID; reproducible with a seed."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def charge(self, price: float) -> None:
-        """Take credits, or refuse with 402."""
+        """Subtract credits from the balance.
+
+        Raises
+        ------
+        ResponseError
+            If the balance is too low (402).
+        """
         if price > self.credits:
-            raise Refusal(
+            raise ResponseError(
                 402,
                 "insufficient_credits",
                 f"Insufficient credits: this needs {price:g}, the account has {self.credits:g}",
@@ -146,53 +151,53 @@ class Store:
         return self.seconds * scale * self._random.uniform(1, 2)
 
     def generate(self, body: dict[str, Any], price: float, ratio: str, size: str) -> PlannedJob:
-        """Plan an inference job."""
+        """Add an inference job; a prompt such as "sandbox: fail" decides how it ends."""
         self.charge(price)
         prompt = (body.get("prompt") or "").strip()
-        order = prompt.lower().removeprefix("sandbox:").strip() if ":" in prompt else ""
-        order = order if prompt.lower().startswith("sandbox:") else ""
+        prefix, _, rest = prompt.lower().partition(":")
+        command = rest.strip() if prefix == "sandbox" else ""
         job = PlannedJob(
             job_id=self.new_id(),
             body=body,
             started=self.clock(),
             created=datetime.now(UTC),
-            duration=self._duration(SLOW if order == "slow" else 1),
-            ending={"fail": "failed", "cancel": "canceled"}.get(order, "succeeded"),
+            duration=self._duration(SLOW_FACTOR if command == "slow" else 1),
+            ending={"fail": "failed", "cancel": "canceled"}.get(command, "succeeded"),
             plan=INFERENCE_PLAN,
-            error="The provider rejected the input" if order == "fail" else None,
+            error="The provider rejected the input" if command == "fail" else None,
         )
-        if job.ending == "succeeded" and order != "no media":
-            source = self._tools_source(body)
+        if job.ending == "succeeded" and command != "no media":
+            source = self._image_tool_source(body)
             width, height = (
                 (source.width, source.height) if source else _stock_images().size_for(ratio, size)
             )
-            job.result = Medium(
+            job.result = StoredMedia(
                 media_id=self.new_id(),
                 mime_type=TOOL_TYPES[body["model"]] if source else "image/png",
                 width=width,
                 height=height,
                 recipe=(prompt, body["model"], body.get("params") or {}, job.job_id),
-                made_of=source,
+                derived_from=source,
                 created_at=iso(job.finished_at),
             )
         self.jobs[job.job_id] = job
         return job
 
-    def _tools_source(self, body: dict[str, Any]) -> Medium | None:
-        """The image that a model works on which makes something of an image alone."""
+    def _image_tool_source(self, body: dict[str, Any]) -> StoredMedia | None:
+        """Return the image to process, for the models in `TOOL_TYPES`."""
         attachments = body.get("attachmentMediaIds") or []
         is_tool = body["model"] in TOOL_TYPES and attachments
-        return self.ready_media(attachments[0]) if is_tool else None
+        return self.find_media(attachments[0]) if is_tool else None
 
     def publish(self, body: dict[str, Any], scheduled_for: datetime | None) -> PlannedJob:
-        """Plan a publish job."""
+        """Add a publish job."""
         now = datetime.now(UTC)
-        wait = (scheduled_for - now).total_seconds() if scheduled_for else 0.0
+        delay = (scheduled_for - now).total_seconds() if scheduled_for else 0.0
         publish_id = self.new_id()
         job = PlannedJob(
             job_id=self.new_id(),
             body=body,
-            started=self.clock() + wait,
+            started=self.clock() + delay,
             created=now,
             duration=self._duration(0.5),
             ending="succeeded",
@@ -211,13 +216,13 @@ class Store:
         }
 
     def publish_carousel(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Publish several images at once; final, without a job."""
+        """Publish a carousel immediately, without a job, and return the response body."""
         row = {**self._post(self.new_id()), "imageCount": len(body["mediaIds"])}
         self.carousels.append({**row, "body": body, "created": datetime.now(UTC)})
         return row
 
     def posts(self) -> list[dict[str, Any]]:
-        """All posts, with what was asked and the media that they show."""
+        """Return all posts, with their request bodies and media."""
         rows = [(job.post, job.body, job.created) for job in list(self.publishes.values())]
         rows += [(row, row["body"], row["created"]) for row in list(self.carousels)]
         return [
@@ -227,37 +232,37 @@ class Store:
                 "body": body,
                 "created": created,
                 "media": [
-                    medium
+                    media
                     for media_id in body.get("mediaIds") or [body.get("mediaId")]
-                    if (medium := self.ready_media(media_id)) is not None
+                    if (media := self.find_media(media_id)) is not None
                 ],
             }
             for post, body, created in rows
         ]
 
-    def ready_media(self, media_id: str) -> Medium | None:
-        """A medium of the library; a generated one is there once its job has succeeded."""
+    def find_media(self, media_id: str) -> StoredMedia | None:
+        """Return a media of the library; generated ones exist once their job has succeeded."""
         if media_id in self.media:
             return self.media[media_id]
         now = self.clock()
         for job in self.jobs.values():
-            made = job.result
-            if made is not None and made.media_id == media_id and job.status(now) == "succeeded":
-                self.media[media_id] = made
-                return made
+            media = job.result
+            if media is not None and media.media_id == media_id and job.status(now) == "succeeded":
+                self.media[media_id] = media
+                return media
         return None
 
-    def library(self) -> list[Medium]:
-        """All media, newest first."""
+    def library(self) -> list[StoredMedia]:
+        """Return all media, newest first."""
         for job in self.jobs.values():
             if job.result is not None:
-                self.ready_media(job.result.media_id)
+                self.find_media(job.result.media_id)
         return list(reversed(self.media.values()))
 
-    def upload(self, data: bytes, mime_type: str, size: tuple[int, int] | None) -> Medium:
-        """Take an uploaded file into the library."""
+    def upload(self, data: bytes, mime_type: str, size: tuple[int, int] | None) -> StoredMedia:
+        """Add an uploaded file to the library."""
         width, height = size or (None, None)
-        medium = Medium(
+        media = StoredMedia(
             media_id=self.new_id(),
             mime_type=mime_type,
             width=width,
@@ -266,24 +271,24 @@ class Store:
             data=data,
             created_at=iso(datetime.now(UTC)),
         )
-        self.media[medium.media_id] = medium
-        return medium
+        self.media[media.media_id] = media
+        return media
 
-    def image(self, medium: Medium) -> bytes:
-        """The bytes of a medium; slow, so never called on an event loop."""
-        if medium.data is not None:
-            return medium.data
-        if medium.media_id in self._encoded:
-            return self._encoded[medium.media_id]
-        prompt, model, params, _ = medium.recipe or ("", "", {}, "")
-        if medium.made_of is not None:
-            data: bytes = _tools().made_of(model, self.image(medium.made_of))
+    def image(self, media: StoredMedia) -> bytes:
+        """Return the encoded image; slow, so call it in a thread."""
+        if media.data is not None:
+            return media.data
+        if media.media_id in self._encoded:
+            return self._encoded[media.media_id]
+        prompt, model, params, _ = media.recipe or ("", "", {}, "")
+        if media.derived_from is not None:
+            data: bytes = _image_tools().process(model, self.image(media.derived_from))
         else:
             image = _stock_images().render(
-                prompt, medium.width or 1024, medium.height or 1024, model=model, params=params
+                prompt, media.width or 1024, media.height or 1024, model=model, params=params
             )
             data = _stock_images().encode_png(image)
-        self._encoded[medium.media_id] = data
-        while len(self._encoded) > KEPT_IMAGES:
+        self._encoded[media.media_id] = data
+        while len(self._encoded) > MAX_CACHED_IMAGES:
             self._encoded.popitem(last=False)
         return data

@@ -1,9 +1,9 @@
-"""Placeholder images for the sandbox, derived from the stock scenes in `stock/`.
+"""Render placeholder images for the sandbox from the stock scenes in `stock/`.
 
-The words of a prompt choose a scene and how its colours change; model, prompt and parameters
-together seed the crop and a possible mirroring. Equal arguments always give equal pixels.
+The words of the prompt select a scene and its colors. Model, prompt and parameters seed the
+crop and the mirroring. Equal arguments always give equal pixels.
 
-Pillow releases the GIL while it works on pixels, so other threads keep running meanwhile.
+Pillow releases the GIL while it processes pixels, so other threads keep running.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FOLDER = Path(__file__).with_name("stock")
-_MARK = "sandbox"
-_MOST_WORDS = 400  # longer prompts are read up to here
+_WATERMARK = "sandbox"
+_MAX_WORDS = 400  # the rest of a longer prompt is ignored
 _TILE = 512  # side of the repeated grain, in pixels
 
 
 class _Scene(NamedTuple):
-    """What a scene is chosen for, and the point that every crop of it keeps (0 to 1)."""
+    """The words that select a scene, and the point that every crop contains (0 to 1)."""
 
     words: str
     x: float = 0.5
@@ -48,7 +48,7 @@ _CITY = "city skyline street building tower urban neon tokyo london paris house 
 _DESERT = "desert dune sand canyon "
 _INDOORS = "table desk window candle vase cup tea coffee bowl room wooden "
 
-# The name of a file says what its scene shows; `_SYNONYMS` maps to the same words.
+# The words of a file name also select the scene. `_SYNONYMS` maps to the words used here.
 _SCENES = {
     "ocean_sunset": _Scene(_SEA, 0.53),
     "ocean_storm": _Scene(_SEA, 0.53),
@@ -96,14 +96,14 @@ _SYNONYMS = {
 
 
 class _Tint(NamedTuple):
-    """Coloured light: the colours at the top and bottom edge, and how strong it is (0 to 1)."""
+    """Colored light: the colors at the top and bottom edge, and its strength (0 to 1)."""
 
     top: str
     bottom: str
     strength: float
 
 
-# Light of an hour or a weather, and named colours: the scene in shades of these.
+# For times of day, weather and color names: the scene is tinted with these.
 _TINTS = {
     "dawn": _Tint("#b9c6f2", "#ffdcc8", 0.6),
     "sunset": _Tint("#b8608c", "#ffb26b", 0.75),
@@ -135,7 +135,7 @@ _TINTS = {
 
 
 class _Tone(NamedTuple):
-    """Factors: 1 changes nothing."""
+    """Enhancement factors; 1 leaves the image unchanged."""
 
     saturation: float = 1.0
     contrast: float = 1.0
@@ -165,19 +165,19 @@ def render(
     model: str = "",
     params: Mapping[str, object] | None = None,
 ) -> Image.Image:
-    """Give the placeholder image of a prompt.
+    """Render the placeholder image for a prompt.
 
     Parameters
     ----------
     prompt
-        Any text, also an empty one; subjects, hours, weather and colours are recognised in
-        English. Without a known subject or hour the image is abstract.
+        Any text; may be empty. English words for subjects, times of day, weather and colors are
+        recognized. Without a known subject or time of day, the image is abstract.
     width, height
         Size of the image in pixels.
     model
-        Another model gives another crop, and another scene where several suit the prompt.
+        Another model gives another crop, and another scene if several match the prompt.
     params
-        Other parameters with the same effect, such as a seed.
+        More parameters with the same effect, such as a seed.
 
     Returns
     -------
@@ -193,18 +193,18 @@ def render(
         raise ValueError(f"An image needs sides of at least 1 pixel, not {width}x{height}")
     words = _words(prompt)
     rng = _generator(prompt, model, params)
-    name = rng.choice(_suitable(words))
-    image = _cropped(name, width, height, rng)
-    shown = {*name.split("_"), *_SCENES[name].words.split()}
-    image = _graded(image, [word for word in words if word not in shown], rng)
+    name = rng.choice(_matching_scenes(words))
+    image = _crop(name, width, height, rng)
+    scene_words = {*name.split("_"), *_SCENES[name].words.split()}
+    image = _apply_colors(image, [word for word in words if word not in scene_words], rng)
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return _marked(_grained(image, rng))
+    return _add_watermark(_add_grain(image, rng))
 
 
 def encode_png(image: Image.Image) -> bytes:
-    """Encode an image as PNG, quickly enough for 4K."""
-    # Grain hardly compresses: beyond a small image, more effort costs time and saves nothing.
+    """Encode an image as PNG, fast enough for 4K."""
+    # Grain hardly compresses, so a higher level only costs time on large images.
     level = 6 if image.width * image.height <= 600_000 else 2  # noqa: PLR2004
     buffer = BytesIO()
     image.save(buffer, "PNG", compress_level=level)
@@ -224,15 +224,15 @@ def size_for(ratio: str, resolution: str) -> tuple[int, int]:
     Returns
     -------
     tuple[int, int]
-        Width and height: even, exactly in the ratio, and as near to the area as that allows.
+        Width and height: even, exactly in the ratio, and as close to the area as possible.
 
     Raises
     ------
     ValueError
         If the ratio or the resolution is not one of these.
     """
-    thousands = {"1K": 1, "2K": 2, "4K": 4}.get(resolution.upper())
-    if thousands is None:
+    scale = {"1K": 1, "2K": 2, "4K": 4}.get(resolution.upper())
+    if scale is None:
         raise ValueError(f"Unknown resolution {resolution!r}: use 1K, 2K or 4K")
     found = re.fullmatch(r"([0-9]{1,4}):([0-9]{1,4})", "1:1" if ratio == "auto" else ratio)
     if found is None or "0" in (found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"):
@@ -240,8 +240,8 @@ def size_for(ratio: str, resolution: str) -> tuple[int, int]:
     across, down = int(found[1]), int(found[2])
     common = math.gcd(across, down)
     across, down = across // common, down // common
-    area = (1024 * thousands) ** 2
-    # One of the two is odd by now, so sides are even exactly when the step is.
+    area = (1024 * scale) ** 2
+    # One of the two is odd now, so both sides are even only if the step is.
     step = 2 * math.isqrt(area // (4 * across * down))
     best = min((step, step + 2), key=lambda k: abs(k * k * across * down - area) if k else math.inf)
     size = across * best, down * best
@@ -251,22 +251,22 @@ def size_for(ratio: str, resolution: str) -> tuple[int, int]:
 
 
 def _words(prompt: str) -> list[str]:
-    """Give the prompt's words in order, also without a plural or other ending."""
+    """Return the words of the prompt in order, with and without plural and other endings."""
     tokens = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", prompt).casefold())
     endings = ("", "s", "es", "y", "ing", "ed")
-    forms = [token.removesuffix(ending) for token in tokens[:_MOST_WORDS] for ending in endings]
+    forms = [token.removesuffix(ending) for token in tokens[:_MAX_WORDS] for ending in endings]
     return list(dict.fromkeys(_SYNONYMS.get(form, form) for form in forms))
 
 
-def _suitable(words: list[str]) -> list[str]:
-    """Give the names of the scenes that suit the words best."""
+def _matching_scenes(words: list[str]) -> list[str]:
+    """Return the names of the scenes that match the words best."""
     light = next((word for word in words if word in _LIGHTS), "")
 
     def score(name: str) -> int:
-        shown = name.split("_")
-        # A scene at night does not become a day by other colours.
-        fits = 1 if light in shown else -1 if light and "night" in shown else 0
-        return 2 * len({*_SCENES[name].words.split()} & {*words}) + fits
+        parts = name.split("_")
+        # Changing the colors cannot turn a night scene into a day scene.
+        bonus = 1 if light in parts else -1 if light and "night" in parts else 0
+        return 2 * len({*_SCENES[name].words.split()} & {*words}) + bonus
 
     best = max(map(score, _SCENES))
     if not best:
@@ -280,14 +280,14 @@ def _generator(prompt: str, model: str, params: Mapping[str, object] | None) -> 
     return random.Random(int.from_bytes(hashlib.sha256(seed).digest()))
 
 
-def _cropped(name: str, width: int, height: int, rng: random.Random) -> Image.Image:
-    """Give a part of a scene in the ratio of a size, reduced to the size if it is larger."""
-    scene, mirrored = _SCENES[name], rng.random() < 0.5  # noqa: PLR2004 - one in two
+def _crop(name: str, width: int, height: int, rng: random.Random) -> Image.Image:
+    """Crop a scene to the ratio of a size, and shrink it to that size if it is larger."""
+    scene, mirrored = _SCENES[name], rng.random() < 0.5  # noqa: PLR2004 - half of them
     zoom, shift_x, shift_y = rng.uniform(1, 1.18), rng.uniform(-1, 1), rng.uniform(-1, 1)
     with Image.open(_FOLDER / f"{name}.webp") as image:
         scale = min(image.width / width, image.height / height) / zoom
         across, down = width * scale, height * scale
-        # Moved by up to a tenth of the crop, so that the scene's main point stays in it.
+        # Shift by at most a tenth of the crop, so that the crop contains the scene's main point.
         left = image.width * scene.x - across * (0.5 + shift_x / 10)
         top = image.height * scene.y - down * (0.5 + shift_y / 10)
         left = min(max(left, 0), image.width - across)
@@ -298,8 +298,8 @@ def _cropped(name: str, width: int, height: int, rng: random.Random) -> Image.Im
     return ImageOps.mirror(crop) if mirrored else crop
 
 
-def _graded(image: Image.Image, words: list[str], rng: random.Random) -> Image.Image:
-    """Change the colours as the words say, and a little by chance."""
+def _apply_colors(image: Image.Image, words: list[str], rng: random.Random) -> Image.Image:
+    """Change the colors according to the words, and slightly at random."""
     for word in words:
         if word in _TINTS:
             top, bottom, strength = _TINTS[word]
@@ -309,9 +309,9 @@ def _graded(image: Image.Image, words: list[str], rng: random.Random) -> Image.I
             shades = image.convert("L").convert("RGB")
             image = Image.blend(image, ImageChops.overlay(shades, light), strength)
         if word == "mist":
-            pale = Image.new("RGB", image.size, "#dfe3e6")
-            rising = Image.linear_gradient("L").point([32 + round(v * 0.45) for v in range(256)])
-            image = Image.composite(pale, image, rising.resize(image.size))
+            mist = Image.new("RGB", image.size, "#dfe3e6")
+            density = Image.linear_gradient("L").point([32 + round(v * 0.45) for v in range(256)])
+            image = Image.composite(mist, image, density.resize(image.size))
         if word in _TONES:
             saturation, contrast, brightness = _TONES[word]
             image = ImageEnhance.Color(image).enhance(saturation)
@@ -323,8 +323,8 @@ def _graded(image: Image.Image, words: list[str], rng: random.Random) -> Image.I
     return image.point([round(min(255, v * factor)) for factor in factors for v in range(256)])
 
 
-def _grained(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Add a fine grain: it hides the steps of gradients and gives large images their detail."""
+def _add_grain(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Add fine grain, which hides banding in gradients and adds detail to large images."""
     noise = Image.frombytes("L", (_TILE, _TILE), rng.randbytes(_TILE * _TILE))
     tile = noise.point([128 + round((v - 128) / 44) for v in range(256)])
     grain = Image.new("L", image.size)
@@ -334,17 +334,17 @@ def _grained(image: Image.Image, rng: random.Random) -> Image.Image:
     return ImageChops.add(image, Image.merge("RGB", (grain, grain, grain)), 1, -128)
 
 
-def _marked(image: Image.Image) -> Image.Image:
+def _add_watermark(image: Image.Image) -> Image.Image:
     """Write "sandbox" into a corner, small but legible."""
     short = min(image.size)
     font = ImageFont.load_default(max(8.0, min(short * 0.019, image.width * 0.03)))
-    left, top, right, bottom = font.getbbox(_MARK)
+    left, top, right, bottom = font.getbbox(_WATERMARK)
     margin = max(3, round(short * 0.022))
     x = max(0, round(image.width - margin - (right - left)))
     y = max(0, round(image.height - margin - (bottom - top)))
     corner = (x, y, image.width, image.height)
     bright = ImageStat.Stat(image.crop(corner).convert("L")).mean[0] > 140  # noqa: PLR2004
     stencil = Image.new("L", (corner[2] - x, corner[3] - y))
-    ImageDraw.Draw(stencil).text((-left, -top), _MARK, fill=110, font=font)
+    ImageDraw.Draw(stencil).text((-left, -top), _WATERMARK, fill=110, font=font)
     image.paste((20, 20, 30) if bright else (255, 255, 255), corner, stencil)
     return image

@@ -1,4 +1,4 @@
-"""The second origin, where images and the pages of posts are. It refuses requests with a key."""
+"""The storage host, which serves images and the pages of posts, and refuses an API key."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 def storage_app(store: Store) -> Starlette:
-    """`GET /{mediaId}.{extension}`: the bytes of a medium."""
+    """Create the ASGI app: `GET /{mediaId}.{extension}` and the pages of posts."""
 
     async def image(request: Request) -> Response:
         if "authorization" in request.headers:
-            # Like a bucket with signed addresses, which such a header confuses; and a
-            # client that sends its key here would send it anywhere.
-            return PlainTextResponse("This origin takes no Authorization header", 400)
-        medium = store.ready_media(request.path_params["name"].partition(".")[0])
-        if medium is None:
+            # Real storage with signed URLs also fails then, and tests notice a leaked key.
+            return PlainTextResponse("This origin does not accept an Authorization header", 400)
+        media = store.find_media(request.path_params["name"].partition(".")[0])
+        if media is None:
             return PlainTextResponse("Not found", 404)
-        data = await anyio.to_thread.run_sync(store.image, medium)
-        return Response(data, media_type=medium.mime_type)
+        data = await anyio.to_thread.run_sync(store.image, media)
+        return Response(data, media_type=media.mime_type)
 
     async def post(request: Request) -> Response:
-        found = await anyio.to_thread.run_sync(post_page.answer, store, request.path_params["path"])
-        return Response(found.data, found.status, post_page.HEADERS, found.mime_type)
+        path = request.path_params["path"]
+        page = await anyio.to_thread.run_sync(post_page.respond, store, path)
+        return Response(page.data, page.status, post_page.HEADERS, page.mime_type)
 
     return Starlette(
         routes=[Route(f"/{post_page.FOLDER}/{{path:path}}", post), Route("/{name}", image)]

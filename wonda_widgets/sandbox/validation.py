@@ -1,4 +1,4 @@
-"""What the sandbox refuses, and in which words: as strict as the real service."""
+"""Check requests as strictly as the real service, with the service's error messages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from .catalog import Model
 
-ANY_KEY = "sk_" + "0" * 64  # one of the right shape
+ANY_KEY = "sk_" + "0" * 64  # a key of the right format
 MAX_CAPTION = 2200
 MAX_ALT_TEXT = 1000
 PRODUCTS = ("IMAGE", "REELS", "STORIES")
 
 
-class Refusal(Exception):  # noqa: N818 - it becomes a reply, not a traceback
-    """A reply that says no, in the service's envelope."""
+class ResponseError(Exception):
+    """An error response, with HTTP status, error code and message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -28,15 +28,15 @@ class Refusal(Exception):  # noqa: N818 - it becomes a reply, not a traceback
         self.message = message
 
 
-def invalid(message: str) -> Refusal:
-    """400, for a body that does not validate."""
-    return Refusal(400, "validation_error", message)
+def invalid(message: str) -> ResponseError:
+    """Create a 400 response for an invalid body."""
+    return ResponseError(400, "validation_error", message)
 
 
-def fields(
+def check_fields(
     body: Any, known: Mapping[str, Callable[[Any], bool]], required: tuple[str, ...]
 ) -> None:
-    """Check that `body` is an object of known fields of the right types."""
+    """Check that `body` is an object with known fields of the right types."""
     if not isinstance(body, dict):
         raise invalid("The body must be a JSON object")
     for name in required:
@@ -49,36 +49,41 @@ def fields(
             raise invalid(f"'{name}' has the wrong type")
 
 
-def text(value: Any) -> bool:
-    """Whether it is a string."""
+def is_string(value: Any) -> bool:
+    """Check for a string."""
     return isinstance(value, str)
 
 
-def texts(value: Any) -> bool:
-    """Whether it is a list of strings."""
+def is_string_list(value: Any) -> bool:
+    """Check for a list of strings."""
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def mapping(value: Any) -> bool:
-    """Whether it is an object."""
+def is_object(value: Any) -> bool:
+    """Check for an object."""
     return isinstance(value, dict)
 
 
-def flag(value: Any) -> bool:
-    """Whether it is a boolean."""
+def is_boolean(value: Any) -> bool:
+    """Check for a boolean."""
     return isinstance(value, bool)
 
 
-def generation(body: Any, models: dict[str, Model], media: Container[str]) -> Model:
-    """Check a generate request and return its model."""
-    known = {"model": text, "prompt": text, "params": mapping, "attachmentMediaIds": texts}
-    fields(body, known, ("model",))
+def check_generation(body: Any, models: dict[str, Model], media: Container[str]) -> Model:
+    """Check a request to generate an image, and return its model."""
+    known = {
+        "model": is_string,
+        "prompt": is_string,
+        "params": is_object,
+        "attachmentMediaIds": is_string_list,
+    }
+    check_fields(body, known, ("model",))
     model = models.get(body["model"])
     if model is None:
         raise invalid(f"Unknown model '{body['model']}'")
     if model.needs_prompt and not (body.get("prompt") or "").strip():
         raise invalid("'prompt' is required for this model")
-    parameters(body.get("params") or {}, model)
+    check_parameters(body.get("params") or {}, model)
     attachments = body.get("attachmentMediaIds") or []
     if len(attachments) > model.max_attachments:
         raise invalid(f"{model.label} takes at most {model.max_attachments} reference images")
@@ -86,11 +91,11 @@ def generation(body: Any, models: dict[str, Model], media: Container[str]) -> Mo
         raise invalid(f"{model.label} needs {model.min_attachments} reference image")
     for media_id in attachments:
         if media_id not in media:
-            raise Refusal(404, "not_found", f"Media '{media_id}' not found")
+            raise ResponseError(404, "not_found", f"Media '{media_id}' not found")
     return model
 
 
-def parameters(values: dict[str, Any], model: Model) -> None:
+def check_parameters(values: dict[str, Any], model: Model) -> None:
     """Check parameter values against the model's schema."""
     for name, value in values.items():
         schema = model.params.get(name)
@@ -107,9 +112,9 @@ def _fits(value: Any, schema: dict[str, Any]) -> bool:
         case "boolean":
             return isinstance(value, bool)
         case "integer" | "number":
-            right = int if schema["type"] == "integer" else (int, float)
+            expected = int if schema["type"] == "integer" else (int, float)
             return (
-                isinstance(value, right)
+                isinstance(value, expected)
                 and not isinstance(value, bool)
                 and schema.get("minimum", value) <= value <= schema.get("maximum", value)
             )
@@ -126,59 +131,65 @@ def _is_uuid(value: str) -> bool:
     return True
 
 
-def post(body: Any, media: Container[str], accounts: Container[str], *, carousel: bool) -> None:
+def check_post(
+    body: Any, media: Container[str], accounts: Container[str], *, carousel: bool
+) -> None:
     """Check a publish request."""
-    known: dict[str, Callable[[Any], bool]] = {"instagramAccountId": text, "caption": text}
+    known: dict[str, Callable[[Any], bool]] = {
+        "instagramAccountId": is_string,
+        "caption": is_string,
+    }
     if carousel:
-        known["mediaIds"] = texts
+        known["mediaIds"] = is_string_list
     else:
         known |= {
-            "mediaId": text,
-            "altText": text,
-            "product": text,
-            "shareToFeed": flag,
-            "scheduledAt": text,
+            "mediaId": is_string,
+            "altText": is_string,
+            "product": is_string,
+            "shareToFeed": is_boolean,
+            "scheduledAt": is_string,
         }
-    which = "mediaIds" if carousel else "mediaId"
-    fields(body, known, (which, "instagramAccountId"))
+    check_fields(body, known, ("mediaIds" if carousel else "mediaId", "instagramAccountId"))
     if len(body.get("caption") or "") > MAX_CAPTION:
         raise invalid(f"'caption' must have at most {MAX_CAPTION} characters")
     if len(body.get("altText") or "") > MAX_ALT_TEXT:
         raise invalid(f"'altText' must have at most {MAX_ALT_TEXT} characters")
     if body.get("product") not in (None, *PRODUCTS):
         raise invalid(f"'product' must be one of {', '.join(PRODUCTS)}")
-    wanted = body["mediaIds"] if carousel else [body["mediaId"]]
-    if carousel and not 2 <= len(wanted) <= 10:  # noqa: PLR2004 - the API's own bounds
+    media_ids = body["mediaIds"] if carousel else [body["mediaId"]]
+    if carousel and not 2 <= len(media_ids) <= 10:  # noqa: PLR2004 - the API's limits
         raise invalid("'mediaIds' must hold 2 to 10 ids")
-    for media_id in wanted:
+    for media_id in media_ids:
         if media_id not in media:
-            raise Refusal(404, "not_found", f"Media '{media_id}' not found")
+            raise ResponseError(404, "not_found", f"Media '{media_id}' not found")
     if body["instagramAccountId"] not in accounts:
-        raise Refusal(403, "forbidden", "This Instagram account is not connected to your account")
+        raise ResponseError(
+            403, "forbidden", "This Instagram account is not connected to your account"
+        )
 
 
-def image_product(body: Mapping[str, Any]) -> None:
-    """Refuse an image where only a video is taken."""
+def check_image_product(body: Mapping[str, Any]) -> None:
+    """Refuse an image for a product that requires a video."""
     if body.get("product") == "REELS":
         raise invalid("'product' REELS takes a video, not an image")
 
 
-def schedule(scheduled_at: str, now: datetime) -> datetime:
-    """Check and read a time to publish at."""
+def parse_schedule(scheduled_at: str, now: datetime) -> datetime:
+    """Parse and check the time of a scheduled post."""
     try:
-        moment = datetime.fromisoformat(scheduled_at)
+        time = datetime.fromisoformat(scheduled_at)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        time = None
+    if time is None or time.tzinfo is None:
         raise invalid("'scheduledAt' must be an ISO 8601 time with an offset")
-    if not timedelta(minutes=5) <= moment - now <= timedelta(days=29):
+    if not timedelta(minutes=5) <= time - now <= timedelta(days=29):
         raise invalid("'scheduledAt' must be 5 minutes to 29 days ahead")
-    return moment.astimezone(UTC)
+    return time.astimezone(UTC)
 
 
-def key(header: str, demanded: str | None) -> None:
-    """Check the `Authorization` header: exactly `demanded`, or any key of the right shape."""
-    given = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
-    right = given == demanded if demanded else re.fullmatch(r"sk_[0-9a-fA-F]{64}", given)
-    if not right:
-        raise Refusal(401, "unauthorized", "Missing or invalid API key")
+def check_key(header: str, required: str | None) -> None:
+    """Check the `Authorization` header for `required`, or else for any key of the right format."""
+    found = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
+    is_valid = found == required if required else re.fullmatch(r"sk_[0-9a-fA-F]{64}", found)
+    if not is_valid:
+        raise ResponseError(401, "unauthorized", "Missing or invalid API key")

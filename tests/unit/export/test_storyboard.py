@@ -235,7 +235,7 @@ def test_its_times_read_as_a_line():
     later = replace(chapter, requested_at=AT + timedelta(days=1), status_changes=())
     board = storyboard_page.Board(title="T", timelines=[chapter, later], written_at=AT)
     read = Read(storyboard_page.render(board, [{"": PIXEL}] * 2))
-    assert "asked 25 November 2026, 10:02:11" in read.text
+    assert "requested 25 November 2026, 10:02:11" in read.text
 
 
 @pytest.mark.parametrize("odd", [datetime.min, datetime.max])  # noqa: DTZ901 - as they may come
@@ -522,9 +522,9 @@ def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, images, tmp
     assert "not a valid path" in refused("path", path="x\0y.html")
     assert "an .html file, not .pdf" in refused("path", path="x.pdf")
     assert "There are no images" in refused("images", [])
-    assert "at most 200 images, and these are 201" in refused("images", images[:1] * 201)
+    assert "at most 200 images; there are 201" in refused("images", images[:1] * 201)
     for title in ("", "  ", None, "x" * 201):
-        assert "A title is" in refused("title", title=title)
+        assert "The title must" in refused("title", title=title)
     failed = wonda.images.generate(model="z-image", prompt="sandbox: fail")
     with pytest.raises(ww.JobFailedError):
         failed.wait()

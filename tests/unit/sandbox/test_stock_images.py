@@ -219,7 +219,7 @@ def test_the_images_of_a_lab_are_told_apart(subject):
 
 def test_a_known_subject_chooses_its_scene():
     for subject, scene in (("lamp", "lamp"), ("black cat", "cat"), ("two planets", "planet")):
-        assert stock_images._suitable(stock_images._words(f"A {subject}")) == [scene]
+        assert stock_images._matching_scenes(stock_images._words(f"A {subject}")) == [scene]
 
 
 def test_every_scene_has_its_file():

@@ -1,4 +1,4 @@
-"""What the sandbox makes of an image alone: pretended, but of the right kind."""
+"""Simulate models that process one image: background removal and vectorization."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-CELLS, COLORS = 64, 12  # of a drawing: squares along the longer side, and colours
+#: Of a vector drawing: squares along the longer side, and number of colors.
+CELLS, COLORS = 64, 12
 
 
-def made_of(model: str, data: bytes) -> bytes:
-    """Give what such a model makes of an image; slow, so never called on an event loop."""
+def process(model: str, data: bytes) -> bytes:
+    """Apply a model to an image; slow, so call it in a thread."""
     with Image.open(io.BytesIO(data)) as image:
-        return _drawn(image.convert("RGB")) if "vector" in model else _cut_out(image.convert("RGB"))
+        rgb = image.convert("RGB")
+        return _vectorize(rgb) if "vector" in model else _remove_background(rgb)
 
 
-def _cut_out(image: Any) -> bytes:
-    """A PNG with the middle kept and the rest transparent."""
+def _remove_background(image: Any) -> bytes:
+    """Keep the middle of the image, and make the rest transparent (PNG)."""
     alpha = Image.new("L", image.size)
     width, height = image.size
     box = (width * 0.12, height * 0.08, width * 0.88, height * 0.92)
@@ -28,8 +30,8 @@ def _cut_out(image: Any) -> bytes:
     return target.getvalue()
 
 
-def _drawn(image: Any) -> bytes:
-    """An SVG of coloured squares."""
+def _vectorize(image: Any) -> bytes:
+    """Draw the image as colored squares (SVG)."""
     scale = CELLS / max(image.size)
     size = tuple(max(1, round(side * scale)) for side in image.size)
     small = image.resize(size).quantize(COLORS).convert("RGB")

@@ -1,1 +1,1 @@
-"""What belongs to notebooks and not to a widget: ``%%wonda``, loading, nested asyncio."""
+"""Notebook features that are not widgets: ``%%wonda``, preloading, nested asyncio."""

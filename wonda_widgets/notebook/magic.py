@@ -1,12 +1,12 @@
-"""``%%wonda``: the cell is the prompt.
+"""The ``%%wonda`` magic, which uses the cell as the prompt.
 
     %load_ext wonda_widgets
 
     %%wonda -m nano-banana-2 --aspect-ratio 4:5 -o harbour
     A quiet harbour at dawn, long lens
 
-shows progress and image, and leaves the job in ``harbour`` for the next cell. Tab
-completes models, parameters and their values.
+shows the progress and the image, and stores the job in the variable ``harbour``. Tab completes
+models, parameters and their values.
 """
 
 from __future__ import annotations
@@ -38,94 +38,108 @@ if TYPE_CHECKING:
 
 NAME = "%%wonda"
 OPTIONS = {"-m": "model", "--model": "model", "-o": "output", "--output": "output"}
-VARIABLE = "job"
-HELP = {"-h", "--help"}
+DEFAULT_VARIABLE = "job"
+HELP_OPTIONS = {"-h", "--help"}
 
-PATIENCE = 0.5  # seconds that Tab waits for the models of a service
-PAUSE = 30.0  # seconds before Tab asks again one that did not tell them
+COMPLETION_TIMEOUT_SECONDS = 0.5  # Tab must not block for long
+RETRY_SECONDS = 30.0  # before Tab requests the models again after a failure
 
-_known: dict[tuple[str, str], list[ImageModel]] = {}
-_asked: dict[tuple[str, str], tuple[float, Future[Capabilities]]] = {}
-_own: tuple[object, AsyncWonda] | None = None  # and with what it was made
+#: By base URL and organization.
+_models_cache: dict[tuple[str, str], list[ImageModel]] = {}
+#: When each pending request for models was sent (monotonic seconds), and its result.
+_pending: dict[tuple[str, str], tuple[float, Future[Capabilities]]] = {}
+#: The client for cells without one, with the key and organization it was created for.
+_default_client: tuple[object, AsyncWonda] | None = None
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Make ``%%wonda`` known: what ``%load_ext wonda_widgets`` calls."""
+    """Register ``%%wonda``; ``%load_ext wonda_widgets`` calls this."""
     shell.register_magic_function(
         lambda line, cell=None: run(shell, line, cell), magic_kind="line_cell", magic_name="wonda"
     )
-    if _alone not in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.append(_alone)
+    if _help_as_line_magic not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(_help_as_line_magic)
     shell.set_hook("complete_command", _complete, str_key=NAME)
 
 
-def _alone(lines: list[str]) -> list[str]:
-    """Let ``%%wonda --help`` stand alone: IPython refuses a cell magic without a cell."""
+def _help_as_line_magic(lines: list[str]) -> list[str]:
+    """Turn ``%%wonda --help`` into a line magic, because IPython requires a cell body."""
     line = "".join(lines).strip()
-    if "\n" in line or not line.startswith(f"{NAME} ") or not HELP & set(line.split()):
+    if "\n" in line or not line.startswith(f"{NAME} ") or not HELP_OPTIONS & set(line.split()):
         return lines
     return [f"{line[1:]}\n"]
 
 
 def run(shell: InteractiveShell, line: str, cell: str | None) -> None:
-    """Ask for the image of a cell, show how it gets on, and leave its job in a variable."""
-    from IPython.core.error import UsageError  # noqa: PLC0415 - there is an IPython here
-    from IPython.display import display  # noqa: PLC0415 - see above
+    """Generate the image of a cell, display its progress, and store its job in a variable.
 
-    if HELP & set(line.split()):
-        print(_help(_client(shell.user_ns)))  # noqa: T201 - it was asked for
+    Raises
+    ------
+    IPython.core.error.UsageError
+        If the options are invalid, or the request fails.
+    """
+    from IPython.core.error import UsageError  # noqa: PLC0415 - only IPython calls this
+    from IPython.display import display  # noqa: PLC0415 - only IPython calls this
+
+    if HELP_OPTIONS & set(line.split()):
+        print(_help(_client(shell.user_ns)))  # noqa: T201 - the user requested it
         return
     if cell is None:
         raise UsageError(f"Write {NAME} with the prompt below it; see %wonda --help.")
     try:
         wonda = _client(shell.user_ns)
-        job, variable = _ask(wonda, line, cell, shell.user_ns)
+        job, variable = _generate(wonda, line, cell, shell.user_ns)
     except WondaError as error:
-        # A sentence in place of a traceback; the prompt stays in its cell.
+        # IPython prints a UsageError as one sentence, without a traceback.
         raise UsageError(str(error)) from None
     shell.user_ns[variable] = job
-    display(_shown(wonda, job, cell.strip()))
-    if noninteractive.is_unattended():  # what comes after the cell's end is not kept
-        with contextlib.suppress(WondaError):  # the panel says what went wrong
+    display(_output(wonda, job, cell.strip()))
+    if noninteractive.is_unattended():  # output after the end of the cell is not saved
+        with contextlib.suppress(WondaError):  # the panel shows the error
             job.wait()
 
 
-def _client(names: Mapping[str, Any]) -> AsyncWonda:
-    """The notebook's own client, if it is called ``wonda``; else one for all cells.
+def _client(namespace: Mapping[str, Any]) -> AsyncWonda:
+    """Return the notebook's variable ``wonda``, or else a client that all cells share.
 
-    That is a new one as soon as there is another key or address; what the old one
-    follows goes on.
+    The shared client is replaced when the key, the base URL or the organization changes. Jobs
+    of the previous client are still tracked.
     """
-    global _own  # noqa: PLW0603 - one a process
-    own = names.get("wonda")
+    global _default_client  # noqa: PLW0603 - one per process
+    own = namespace.get("wonda")
     if _is_client(own):
         return selection.as_async(own)
-    uses = credentials.current_fingerprint(), os.environ.get(organization.VARIABLE)
-    if uses[0] is None:
-        return selection.default()  # the sandbox, of which there is one
-    if _own is None or _own[0] != uses or _own[1].is_closed:
-        _own = uses, selection.default()
-    return _own[1]
+    settings = credentials.current_fingerprint(), os.environ.get(organization.VARIABLE)
+    if settings[0] is None:
+        return selection.default()  # the shared sandbox
+    if _default_client is None or _default_client[0] != settings or _default_client[1].is_closed:
+        _default_client = settings, selection.default()
+    return _default_client[1]
 
 
 def _is_client(value: object) -> TypeGuard[Wonda | AsyncWonda]:
     return isinstance(value, Wonda | AsyncWonda)
 
 
-def _ask(wonda: AsyncWonda, line: str, cell: str, names: Mapping[str, Any]) -> tuple[Job, str]:
+def _generate(
+    wonda: AsyncWonda, line: str, cell: str, namespace: Mapping[str, Any]
+) -> tuple[Job, str]:
+    """Submit the request of a cell; return the job and the name of its variable."""
     models = _models(wonda)
-    given = parsed(line)
-    variable = given.pop("output", VARIABLE)
+    options = parse_options(line)
+    variable = options.pop("output", DEFAULT_VARIABLE)
     if not variable.isidentifier():
-        raise InvalidInputError("output", f"{variable!r} is no name for a variable.", "Use -o job.")
-    if _is_client(names.get(variable)):  # the next cell may need it
+        raise InvalidInputError(
+            "output", f"{variable!r} is not a valid variable name.", "Use -o job."
+        )
+    if _is_client(namespace.get(variable)):  # later cells may need it
         raise InvalidInputError(
             "output", f"{variable} is a client in this notebook.", "Choose another name after -o."
         )
-    model = _model(models, given.pop("model", None))
+    model = _model(models, options.pop("model", None))
     fields = parameters.form_fields(model.params)
     params = {}
-    for name, text in given.items():
+    for name, text in options.items():
         field = _field(fields, name)
         if field is None:
             known = " ".join(_option(field.name) for field in fields) or "no parameters"
@@ -134,22 +148,23 @@ def _ask(wonda: AsyncWonda, line: str, cell: str, names: Mapping[str, Any]) -> t
         problem = parameters.validation_message(field, value)
         if problem:
             raise InvalidInputError(name, problem)
-    asked = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
-    return event_loop.run_blocking(asked, interrupt_hint="Look into your Wonda library."), variable
+    request = wonda.images.generate(model=model.key, prompt=cell.strip(), params=params)
+    job = event_loop.run_blocking(request, interrupt_hint="Check your Wonda library.")
+    return job, variable
 
 
 def _help(wonda: AsyncWonda) -> str:
-    """What can be written after ``%%wonda``, with the models and parameters that there are."""
+    """Return the help text, with the available models and their parameters."""
     lines = [
         f"{NAME} [-m MODEL] [-o NAME] [--PARAMETER VALUE ...]",
         "PROMPT",
         "",
-        "Makes an image of the prompt, shows it, and leaves the job in the variable NAME.",
+        "Generates an image, displays it, and stores the job in the variable NAME.",
         "",
         "  -m, --model MODEL    default: the first one below",
-        f"  -o, --output NAME    variable for the job (default: {VARIABLE})",
+        f"  -o, --output NAME    variable for the job (default: {DEFAULT_VARIABLE})",
         "",
-        f"The cell does not wait for the image: in the next one, write {VARIABLE}.wait().media.",
+        f"The cell does not wait. In the next cell, write {DEFAULT_VARIABLE}.wait().media.",
         "",
     ]
     try:
@@ -167,41 +182,46 @@ def _help(wonda: AsyncWonda) -> str:
     return "\n".join(lines)
 
 
-def _shown(wonda: AsyncWonda, job: Job, prompt: str) -> Any:
-    from ..widgets._parts.magic_output import MagicOutput  # noqa: PLC0415 - only where something is shown
+def _output(wonda: AsyncWonda, job: Job, prompt: str) -> Any:
+    from ..widgets._parts.magic_output import MagicOutput  # noqa: PLC0415 - loaded only if it is used
 
     return MagicOutput(job, wonda, prompt)
 
 
-# ---------------------------------------------------------------- the line
+# ---------------------------------------------------------------- options
 
 
-def parsed(line: str) -> dict[str, str]:
-    """Options by their names: ``-m x --aspect-ratio 4:5`` or ``--aspectRatio=4:5``.
+def parse_options(line: str) -> dict[str, str]:
+    """Parse options such as ``-m x --aspect-ratio 4:5`` or ``--aspectRatio=4:5``.
+
+    Returns
+    -------
+    dict
+        Values by option name, without dashes.
 
     Raises
     ------
     InvalidInputError
-        If something is no option or has no value.
+        If a word is not an option, or an option has no value.
     """
     try:
         words = shlex.split(line)
     except ValueError:
-        raise InvalidInputError("line", "A quotation mark in this line is not closed.") from None
-    found: dict[str, str] = {}
+        raise InvalidInputError("line", "This line has an unclosed quotation mark.") from None
+    options: dict[str, str] = {}
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
         if not name.startswith("-") or not name.strip("-"):
             raise InvalidInputError(
-                "line", f"{word!r} is no option.", "The prompt goes into the cell, below the line."
+                "line", f"{word!r} is not an option.", "Write the prompt below this line."
             )
         if not equals:
             if not words or words[0].startswith("--"):
                 raise InvalidInputError("line", f"{name} has no value.", f"Write {name} VALUE.")
             value = words.pop(0)
-        found[OPTIONS.get(name, name.lstrip("-"))] = value
-    return found
+        options[OPTIONS.get(name, name.lstrip("-"))] = value
+    return options
 
 
 def _model(models: list[ImageModel], key: str | None) -> ImageModel:
@@ -212,17 +232,17 @@ def _model(models: list[ImageModel], key: str | None) -> ImageModel:
     return found
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _field(fields: list[parameters.Field], name: str) -> parameters.Field | None:
-    """A parameter, however it is written: aspectRatio, aspect-ratio, aspect_ratio."""
-    return next((field for field in fields if _plain(field.name) == _plain(name)), None)
+    """Find a parameter in any spelling: aspectRatio, aspect-ratio, aspect_ratio."""
+    return next((field for field in fields if _normalized(field.name) == _normalized(name)), None)
 
 
 def _option(name: str) -> str:
-    """``aspectRatio`` as ``--aspect-ratio``."""
+    """Convert ``aspectRatio`` to ``--aspect-ratio``."""
     return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", name).lower()
 
 
@@ -238,7 +258,7 @@ def _value(field: parameters.Field, text: str) -> Any:
 
 
 def _number(text: str) -> int | float | str:
-    """A number as it is typed: whole ones stay exact."""
+    """Parse a number; return the text if it is not one. Whole numbers become int."""
     with contextlib.suppress(ValueError):
         return int(text)
     with contextlib.suppress(ValueError):
@@ -250,61 +270,62 @@ def _number(text: str) -> int | float | str:
 # ---------------------------------------------------------------- completion
 
 
-def _account(wonda: AsyncWonda) -> tuple[str, str]:
-    """What models depend on: the address and the organization."""
+def _cache_key(wonda: AsyncWonda) -> tuple[str, str]:
     return wonda.base_url, wonda.org
 
 
 def _models(wonda: AsyncWonda) -> list[ImageModel]:
-    """The models, asked for once."""
-    if _account(wonda) not in _known:
-        _known[_account(wonda)] = event_loop.run_blocking(wonda.capabilities()).image_models
-    return _known[_account(wonda)]
+    """Return the models, and request them if they are not cached."""
+    key = _cache_key(wonda)
+    if key not in _models_cache:
+        _models_cache[key] = event_loop.run_blocking(wonda.capabilities()).image_models
+    return _models_cache[key]
 
 
-def _models_soon(wonda: AsyncWonda) -> list[ImageModel]:
-    """The models for a completion, which waits a moment only.
+def _models_for_completion(wonda: AsyncWonda) -> list[ImageModel]:
+    """Return the models, and wait for them only briefly.
 
     Raises
     ------
     TimeoutError
-        If they are not there yet; they come in the background, for the next Tab.
+        If they have not arrived yet; the request continues, for the next Tab.
     WondaError
-        If they could not be had a little while ago.
+        If the request failed less than `RETRY_SECONDS` ago.
     """
-    if _account(wonda) not in _known:
-        at, told = _asked.get(_account(wonda), (0.0, None))
-        if told is None or (told.done() and monotonic() - at > PAUSE):
-            at, told = monotonic(), event_loop.spawn(wonda.capabilities())
-            _asked[_account(wonda)] = at, told
-        left = max(0.0, at + PATIENCE - monotonic())
-        _known[_account(wonda)] = event_loop.wait_for_result(told, left).image_models
-    return _known[_account(wonda)]
+    key = _cache_key(wonda)
+    if key not in _models_cache:
+        sent_at, response = _pending.get(key, (0.0, None))
+        if response is None or (response.done() and monotonic() - sent_at > RETRY_SECONDS):
+            sent_at, response = monotonic(), event_loop.spawn(wonda.capabilities())
+            _pending[key] = sent_at, response
+        timeout = max(0.0, sent_at + COMPLETION_TIMEOUT_SECONDS - monotonic())
+        _models_cache[key] = event_loop.wait_for_result(response, timeout).image_models
+    return _models_cache[key]
 
 
 def _complete(shell: InteractiveShell, event: Any) -> list[str]:
     try:
-        return completions(_models_soon(_client(shell.user_ns)), event.line)
-    except (WondaError, TimeoutError):  # a completion is no place for an error
+        return completions(_models_for_completion(_client(shell.user_ns)), event.line)
+    except (WondaError, TimeoutError):  # completion has no way to show an error
         return []
 
 
 def completions(models: list[ImageModel], line: str) -> list[str]:
-    """What can stand at the end of a line that begins with ``%%wonda``."""
+    """Return the completions of the last word of a ``%%wonda`` line."""
     words = line.split()[1:]
     last = "" if line.endswith(" ") or not words else words.pop()
-    before = words[-1] if words else ""
-    chosen = next((b for a, b in itertools.pairwise(words) if a in {"-m", "--model"}), "")
-    model = next((model for model in models if model.key == chosen), models[0] if models else None)
+    previous = words[-1] if words else ""
+    key = next((b for a, b in itertools.pairwise(words) if a in {"-m", "--model"}), "")
+    model = next((model for model in models if model.key == key), models[0] if models else None)
     fields = parameters.form_fields(model.params) if model else []
-    if before in {"-m", "--model"}:
+    if previous in {"-m", "--model"}:
         found = [model.key for model in models]
-    elif before in {"-o", "--output"}:
+    elif previous in {"-o", "--output"}:
         found = []
-    elif before.startswith("--") and (field := _field(fields, before)) is not None:
+    elif previous.startswith("--") and (field := _field(fields, previous)) is not None:
         found = [str(option) for option in field.options]
         found += ["on", "off"] if field.kind == "flag" else []
     else:
         found = ["--model", "--output", *(_option(field.name) for field in fields)]
         found = [option for option in found if option not in words]
-    return [each for each in found if each.startswith(last)]
+    return [word for word in found if word.startswith(last)]

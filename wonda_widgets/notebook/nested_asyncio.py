@@ -1,8 +1,8 @@
-"""`enable_nested_asyncio`: for people who paste ``asyncio.run(main())`` into a cell.
+"""`enable_nested_asyncio`, for notebooks that call ``asyncio.run(main())`` in a cell.
 
-Nothing of this package needs it. `nest_asyncio` is never applied at import: on
-ipykernel 7 an `asyncio.run` after `nest_asyncio.apply()` silently loses every
-cell that is queued behind it. Its maintained fork `nest_asyncio2` does not.
+This package does not need it, and never applies `nest_asyncio` at import: on ipykernel 7, an
+`asyncio.run` after `nest_asyncio.apply()` silently loses every queued cell. The maintained fork
+`nest_asyncio2` does not.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ def enable_nested_asyncio() -> str:
     Returns
     -------
     str
-        The package that does it: ``"nest_asyncio2"`` where it is installed (current
-        ipykernels bring it along), else ``"nest_asyncio"`` where that one is safe.
+        The package that was applied: ``"nest_asyncio2"`` if it is installed (current ipykernels
+        depend on it), or else ``"nest_asyncio"`` if it is safe here.
 
     Raises
     ------
     RuntimeError
-        Where neither is safe, with the reason and what to do instead.
+        If neither is safe. The message says why and what to do instead.
     """
     if find_spec("nest_asyncio2") is not None:
         name = "nest_asyncio2"
-    elif (reason := _why_not()) is None:
+    elif (reason := _unsafe_reason()) is None:
         name = "nest_asyncio"
     else:
         raise RuntimeError(
@@ -43,8 +43,8 @@ def enable_nested_asyncio() -> str:
     return name
 
 
-def _why_not() -> str | None:
-    """Why the original `nest_asyncio` would do harm here."""
+def _unsafe_reason() -> str | None:
+    """Say why the original `nest_asyncio` is unsafe here; None if it is safe."""
     if sys.version_info >= BROKEN_FROM_PYTHON:
         return "On Python 3.14 and newer nest_asyncio breaks every async HTTP call."
     try:

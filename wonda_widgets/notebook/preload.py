@@ -1,11 +1,11 @@
-"""In a notebook, what a panel is made of is loaded before the first panel is asked for.
+"""Preload the widgets in a notebook, so that the first panel opens sooner.
 
-``import wonda_widgets`` loads nothing, so the first ``ww.Studio()`` would wait for
-ipywidgets, httpx and the panels: half of the time until it is in sight. A kernel has
-nothing to do after the cell with the import, while the next one is being written.
+``import wonda_widgets`` loads almost nothing, so the first ``ww.Studio()`` would have to import
+ipywidgets, httpx and the panels, which takes half of the time until it appears. After the cell
+with the import, the kernel is idle while the user writes the next cell.
 
-It is loaded on the main thread, where cells run too: modules that two threads import at
-the same time may see each other half-made.
+The import runs on the main thread, like cells do: if two threads import modules at the same
+time, one may see a partially initialized module.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import sys
 from importlib import import_module
 from typing import Any
 
-REST = 0.05  # seconds after the cell, whose reply goes first
+DELAY_SECONDS = 0.05  # lets the kernel send the cell's reply first
 
 
 def load_after_this_cell() -> None:
-    """Load the panels once the cell that runs is over; nothing happens outside of a kernel."""
+    """Load the widgets when the current cell has finished; does nothing outside a kernel."""
     ipython = sys.modules.get("IPython")
     shell: Any = None if ipython is None else ipython.get_ipython()
     if getattr(shell, "kernel", None) is None:
         return
 
-    def over(_result: object) -> None:
-        shell.events.unregister("post_run_cell", over)
-        with contextlib.suppress(RuntimeError):  # a kernel without a loop of its own
-            asyncio.get_running_loop().call_later(REST, _load)
+    def on_cell_end(_result: object) -> None:
+        shell.events.unregister("post_run_cell", on_cell_end)
+        with contextlib.suppress(RuntimeError):  # the kernel has no running event loop
+            asyncio.get_running_loop().call_later(DELAY_SECONDS, _load)
 
-    shell.events.register("post_run_cell", over)
+    shell.events.register("post_run_cell", on_cell_end)
 
 
 def _load() -> None:
-    # What is wrong is said where the panel is asked for.
+    # Importing the panel again reports the error.
     with contextlib.suppress(Exception):
         import_module("..widgets.studio", __package__)

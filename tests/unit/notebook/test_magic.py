@@ -31,22 +31,22 @@ KNOWN = [
     ],
 )
 def test_a_line_of_options(line, found):
-    assert magic.parsed(line) == found
+    assert magic.parse_options(line) == found
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("a sunset", "goes into the cell"),
+        ("a sunset", "below this line"),
         ("-m", "has no value"),
         ("--resolution --model x", "has no value"),
-        ('--style-id "a', "not closed"),
-        ("--", "no option"),
+        ('--style-id "a', "unclosed quotation mark"),
+        ("--", "not an option"),
     ],
 )
 def test_a_line_that_is_none(line, said):
     with pytest.raises(ww.InvalidInputError, match=said):
-        magic.parsed(line)
+        magic.parse_options(line)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_number_is_what_was_typed(text, value):
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch):
-    monkeypatch.setattr(magic, "_own", None)
-    monkeypatch.setattr(magic, "_known", {})
-    monkeypatch.setattr(magic, "_asked", {})
+    monkeypatch.setattr(magic, "_default_client", None)
+    monkeypatch.setattr(magic, "_models_cache", {})
+    monkeypatch.setattr(magic, "_pending", {})
 
 
 def shell(**names):
@@ -182,7 +182,7 @@ def test_tab_does_not_ask_again_right_after_a_failure(now, settled):
         settled(lambda: len(arrived) == 1)
         assert tab(wonda) == []
         assert len(arrived) == 1
-        now[0] += magic.PAUSE + 1
+        now[0] += magic.RETRY_SECONDS + 1
         tab(wonda)
         settled(lambda: len(arrived) == 2)
 
@@ -196,12 +196,12 @@ def test_tab_waits_for_no_slow_service_and_knows_its_models_later(monkeypatch, s
         await answers.wait()
         return httpx.Response(200, json=models)
 
-    monkeypatch.setattr(magic, "PATIENCE", 0.01)
+    monkeypatch.setattr(magic, "COMPLETION_TIMEOUT_SECONDS", 0.01)
     with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
         assert tab(wonda) == []
         assert tab(wonda) == []
         event_loop.call_soon(answers.set)
-        settled(next(iter(magic._asked.values()))[1].done)
+        settled(next(iter(magic._pending.values()))[1].done)
         assert tab(wonda) == ["z-image"]
         assert tab(wonda) == ["z-image"]
         assert len(arrived) == 1

@@ -223,12 +223,12 @@ def _encode_pillow(source: Any) -> bytes:
 def _check_format(data: bytes) -> None:
     from ..imaging import foreign_formats  # noqa: PLC0415 - needed only now
 
-    kind = foreign_formats.name(data)
+    kind = foreign_formats.detect(data)
     if kind:
         raise InvalidInputError(
             "source",
             f"This is a {kind} image. The service takes {foreign_formats.TAKEN}.",
-            foreign_formats.way_out(kind),
+            foreign_formats.conversion_hint(kind),
         )
 
 

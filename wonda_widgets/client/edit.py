@@ -24,7 +24,7 @@ import msgspec
 from ..api.media import UPLOAD, read_source
 from ..errors import InvalidInputError
 from ..imaging import animation, apply_edits, preview
-from ..imaging.apply_edits import Edited, centered_crop, padded
+from ..imaging.apply_edits import EditedImage, centered_crop, padded
 from ..imaging.operations import (
     Crop,
     Encode,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Crop",
     "Edit",
-    "Edited",
+    "EditedImage",
     "Encode",
     "Operation",
     "Pad",
@@ -101,7 +101,7 @@ class Edit:
         self.media = source if isinstance(source, Media) else None
         self._data = data if isinstance(source, Media) else read_source(source, None).data
         self._wonda = None if wonda is None else selection.as_async(wonda)
-        self._original: Edited | None = None
+        self._original: EditedImage | None = None
         self._name = name
         self._done: list[Operations] = [()]  # each step holds all operations up to it
         self._undone: list[Operations] = []
@@ -131,7 +131,7 @@ class Edit:
         return self.original.width, self.original.height
 
     @property
-    def original(self) -> Edited:
+    def original(self) -> EditedImage:
         """The upright original: the result of an edit without operations."""
         if self._original is None:
             self._original = apply_edits.apply(self.data, ())
@@ -140,7 +140,7 @@ class Edit:
     @property
     def notes(self) -> list[str]:
         """Sentences that say what any edit of this original loses."""
-        return [animation.LOST] if animation.is_animated(self.data) else []
+        return [animation.EDIT_NOTE] if animation.is_animated(self.data) else []
 
     @property
     def _client(self) -> AsyncWonda:
@@ -186,7 +186,7 @@ class Edit:
 
     def _step(self, before: Operations, added: Iterable[Any]) -> Self:
         operations = list(before)
-        for operation in apply_edits.read(added):
+        for operation in apply_edits.parse_operations(added):
             if operations and isinstance(operation, Encode) and isinstance(operations[-1], Encode):
                 operations.pop()
             operations.append(operation)
@@ -245,11 +245,11 @@ class Edit:
             raise InvalidInputError(
                 "operations", "This is not JSON.", "Pass the result of to_json()."
             ) from None
-        return cls(source, operations=apply_edits.read(operations), **options)
+        return cls(source, operations=apply_edits.parse_operations(operations), **options)
 
     # ------------------------------------------------------------ results
 
-    def render(self) -> Edited:
+    def render(self) -> EditedImage:
         """Render the edited image at full size; slow for large images.
 
         Raises
@@ -261,7 +261,9 @@ class Edit:
 
     def preview(self) -> bytes:
         """Render a JPEG or PNG of at most 1024 pixels per side and 400 KB."""
-        return preview.small(apply_edits.drawn(apply_edits.opened(self.data), self.operations))[0]
+        return preview.encode_preview(
+            apply_edits.draw(apply_edits.open_original(self.data), self.operations)
+        )[0]
 
     def upload(self) -> Media:
         """Render and upload the image, and record the operations in the journal.
@@ -290,7 +292,7 @@ class Edit:
             self.send(client, self.render()), interrupt_hint=UPLOAD.check
         )
 
-    async def send(self, client: AsyncWonda, edited: Edited) -> Media:
+    async def send(self, client: AsyncWonda, edited: EditedImage) -> Media:
         """Upload the result of `render`, for callers that render in their own thread."""
         original_id = self.media.media_id if self.media else None
         media = await client.media.upload(

@@ -24,7 +24,7 @@ import msgspec
 from .. import credentials
 from ..errors import InvalidInputError, UnexpectedReplyError, WondaError
 from ..imaging import fonts
-from ..imaging.apply_edits import read
+from ..imaging.apply_edits import parse_operations
 from ..imaging.operations import Crop, Operation, Text
 from ..models import Media
 from ..utils import new_files, paths, redaction
@@ -88,7 +88,7 @@ def cli(
         If the tool succeeds without naming its result.
     """
     is_single = isinstance(operations, Operation | dict)
-    steps = read([operations] if is_single else operations)  # type: ignore[arg-type]
+    steps = parse_operations([operations] if is_single else operations)  # type: ignore[arg-type]
     if not steps:
         raise InvalidInputError("operations", "There are no operations.", "Pass a Crop or a Text.")
     runs = [_arguments(step) for step in steps]  # check all of them before the first run

@@ -135,9 +135,9 @@ def _write_original(
 ) -> Path:
     from ..imaging import save_original  # noqa: PLC0415 - loaded only if it is used
 
-    texts = save_original.texts(image.request, image.job_id, image.media.media_id)
-    name = save_original.file_name(image.prompt, image.job_id, save_original.kind(data))
-    return files.write(folder / name, save_original.with_texts(data, texts))
+    texts = save_original.metadata(image.request, image.job_id, image.media.media_id)
+    name = save_original.file_name(image.prompt, image.job_id, save_original.detect_format(data))
+    return files.write(folder / name, save_original.with_metadata(data, texts))
 
 
 def write(path: Path, data: bytes) -> Path:

@@ -265,7 +265,11 @@ async def _edit_preview(
         if not original or not edit.operations:
             raise
         return await decode_threads.run(
-            _rerendered_preview, original, edit, max_bytes, seconds=decode_threads.EDIT_SECONDS
+            _rerendered_preview,
+            original,
+            edit,
+            max_bytes,
+            seconds=decode_threads.EDIT_TIMEOUT_SECONDS,
         )
     return await decode_threads.run(_preview, data, max_bytes)
 

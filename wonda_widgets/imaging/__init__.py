@@ -1,1 +1,1 @@
-"""Images from outside: opened with bounds, made small for the wire, kept as they came."""
+"""Decode untrusted images within limits, create previews, edit images and save originals."""

@@ -1,50 +1,51 @@
-"""Whether a file is an animation, by its structure alone: nothing is decoded."""
+"""Detect animations from a file's structure, without decoding it."""
 
 from __future__ import annotations
 
-LOST = "This is an animation; an edit keeps only its first image."
+EDIT_NOTE = "This is an animation; an edit keeps only its first image."
 
 _PNG, _GIF = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
-_WEBP_ANIMATED = 0x02  # among the flags of an extended WebP
-_TABLE = 0x80  # a GIF's flag for a colour table, whose size the lowest three bits tell
+_WEBP_ANIMATED = 0x02  # a flag of an extended WebP
+_HAS_COLOR_TABLE = 0x80  # a GIF flag; the lowest three bits encode the table's size
 _EXTENSION, _IMAGE = 0x21, 0x2C
 
 
 def is_animated(data: bytes) -> bool:
-    """Whether a GIF, WebP or PNG has more than one image."""
+    """Check whether a GIF, WebP or PNG has more than one frame."""
     if data.startswith(_PNG):
         pixels = data.find(b"IDAT")
         return pixels > 0 and data.find(b"acTL", 0, pixels) > 0
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
         return bool(data[20:21]) and bool(data[20] & _WEBP_ANIMATED)
-    return data.startswith(_GIF) and _has_two_images(data)
+    return data.startswith(_GIF) and _has_two_frames(data)
 
 
-def _has_two_images(data: bytes) -> bool:
-    images = 0
+def _has_two_frames(data: bytes) -> bool:
+    """Check a GIF for a second image block."""
+    frames = 0
     try:
-        at = 13 + _table(data[10])
+        offset = 13 + _color_table_bytes(data[10])
         while True:
-            kind = data[at]
+            kind = data[offset]
             if kind == _IMAGE:
-                images += 1
-                if images > 1:
+                frames += 1
+                if frames > 1:
                     return True
-                at = _after_blocks(data, at + 11 + _table(data[at + 9]))
+                offset = _skip_blocks(data, offset + 11 + _color_table_bytes(data[offset + 9]))
             elif kind == _EXTENSION:
-                at = _after_blocks(data, at + 2)
+                offset = _skip_blocks(data, offset + 2)
             else:
                 return False
-    except IndexError:  # it was cut short
+    except IndexError:  # the file is truncated
         return False
 
 
-def _table(flags: int) -> int:
-    """Bytes of a colour table."""
-    return 3 * 2 ** ((flags & 0x07) + 1) if flags & _TABLE else 0
+def _color_table_bytes(flags: int) -> int:
+    return 3 * 2 ** ((flags & 0x07) + 1) if flags & _HAS_COLOR_TABLE else 0
 
 
-def _after_blocks(data: bytes, at: int) -> int:
-    while data[at]:
-        at += data[at] + 1
-    return at + 1
+def _skip_blocks(data: bytes, offset: int) -> int:
+    """Return the offset behind a sequence of data blocks."""
+    while data[offset]:
+        offset += data[offset] + 1
+    return offset + 1

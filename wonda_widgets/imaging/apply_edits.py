@@ -1,14 +1,12 @@
-"""Do to an image what an edit says, at full size, with Pillow alone.
+"""Apply edit operations to an image at full size, with Pillow.
 
-    bytes ──opened──> pixels ──drawn──> pixels ──written──> bytes
+    bytes ──open──> pixels ──draw──> pixels ──encode──> bytes
 
-`apply` is all three. What an edit asks for is checked before a pixel is touched, so
-an image too large to be made is never begun. Two images at most are held
-beside the file: the one before an operation and the one after it.
+`apply` does all three steps. All operations are checked before any pixel is changed. Besides
+the file, at most two images are in memory: those before and after an operation.
 
-The file that is written is in sRGB, which needs no profile, and has nothing of the
-original's metadata: neither where it was taken nor by what. Only a profile that cannot be
-read is passed on.
+The result is in sRGB, without a color profile, and without the original's metadata, such as the
+location and the camera. Only a profile that cannot be converted is kept.
 """
 
 from __future__ import annotations
@@ -46,20 +44,20 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
-#: Pixels of an image that an edit makes; two of them in memory are 200 MB.
+#: Of a result; two images of this size take 200 MB of memory.
 MAX_PIXELS = 25_000_000
-MAX_SIDE = 16_383  # pixels; WebP takes no more
-MAX_TEXT = 2_000  # characters
-SIGN_SIZE = 16  # pixels, to see which signs a font has
-MOST_SIGNS = 12  # in a sentence
-MOST_RATIO = 100  # of one side to the other
-QUALITY = 90  # of a JPEG or WebP that nobody asked another one of
+MAX_SIDE = 16_383  # pixels; the limit of WebP
+MAX_TEXT_LENGTH = 2_000  # characters
+PROBE_FONT_SIZE = 16  # pixels; for checking which characters a font has
+MAX_LISTED_CHARACTERS = 12  # missing characters in an error message
+MAX_RATIO = 100  # of the longer side to the shorter one
+DEFAULT_QUALITY = 90  # of a JPEG or WebP without an `Encode`
 MIME_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
 @dataclass(frozen=True)
-class Edited:
-    """What came out of an edit.
+class EditedImage:
+    """The result of an edit.
 
     Attributes
     ----------
@@ -67,9 +65,9 @@ class Edited:
         The file.
     mime_type : str
     format : str
-        ``"JPEG"``, ``"PNG"``, ``"WEBP"``, or ``"GIF"`` if nothing was done to one.
+        ``"JPEG"``, ``"PNG"``, ``"WEBP"``, or ``"GIF"`` for an unchanged GIF.
     width, height : int
-        Pixels.
+        In pixels.
     """
 
     data: bytes
@@ -79,62 +77,60 @@ class Edited:
     height: int
 
 
-def apply(data: bytes, operations: Iterable[Any]) -> Edited:
-    """Do all operations in their order; slow, so call it off the main thread.
+def apply(data: bytes, operations: Iterable[Any]) -> EditedImage:
+    """Apply operations in their order; slow, so call it in a thread.
 
-    Without an `Encode` a JPEG stays a JPEG, a PNG a PNG and a WebP a WebP; a GIF
-    becomes a PNG of its first image. Of any animation only the first image is left. Without
-    any operation the file stays as it is.
+    Without an `Encode`, the format stays the same, except that a GIF becomes a PNG. Only the
+    first frame of an animation is kept. Without operations, the file stays unchanged.
 
     Parameters
     ----------
     data : bytes
-        The original; turned upright first, as its EXIF says.
+        The original. It is first rotated according to its EXIF orientation.
     operations : iterable
-        `Crop`, `Pad`, `Resize`, `Text`, `Encode`, or the same as JSON has them.
+        `Crop`, `Pad`, `Resize`, `Text`, `Encode`, or their JSON form.
 
     Raises
     ------
     InvalidInputError
-        If an operation cannot be done; see `check`.
+        If an operation cannot be applied; see `check`.
     UnsafeMediaError
-        If the original is too large, not an image or damaged.
+        If the original is too large, damaged or not an image.
     """
-    steps = read(operations)
-    return written(data, drawn(opened(data), steps), steps)
+    steps = parse_operations(operations)
+    return encode(data, draw(open_original(data), steps), steps)
 
 
-# ---------------------------------------------------------------- what is asked
+# ---------------------------------------------------------------- checks
 
 
-def read(operations: Iterable[Any]) -> tuple[Operation, ...]:
-    """Operations from outside (dicts, as JSON has them) or from here.
+def parse_operations(operations: Iterable[Any]) -> tuple[Operation, ...]:
+    """Convert operations, or their JSON form as dicts, to checked operations.
 
     Raises
     ------
     InvalidInputError
-        If one is none of the five, or has a value of the wrong kind.
+        If an operation is unknown, or a value has the wrong type.
     """
     try:
-        # There and back: also what was made here may have a text where a number belongs.
+        # Convert both ways, because msgspec does not check types when objects are created.
         return msgspec.convert(msgspec.to_builtins(list(operations)), tuple[Operation, ...])
     except (msgspec.ValidationError, TypeError) as error:
         raise InvalidInputError(
             "operations",
-            f"This is not an edit: {error}.",
+            f"This is not a valid edit: {error}.",
             "Use Crop, Pad, Resize, Text and Encode, or their JSON.",
         ) from None
 
 
 def check(size: Size, operations: Iterable[Operation]) -> Size:
-    """The size of what comes out, if all of it can be done to an image of `size`.
+    """Check that operations can be applied to an image of `size`, and return the final size.
 
     Raises
     ------
     InvalidInputError
-        If not: a crop outside the image, a size of nothing or with too many pixels,
-        a colour or a font that is none, a number out of its range. The message says
-        what to do, `field` where.
+        If a crop is outside the image, a size is empty or too large, a color or font does not
+        exist, or a number is out of range. `field` names the attribute.
     """
     for operation in operations:
         match operation:
@@ -162,46 +158,48 @@ def check(size: Size, operations: Iterable[Operation]) -> Size:
     return size
 
 
-def can_be_made(width: int, height: int) -> bool:
-    """Whether an image of this size is small enough to be made here."""
+def is_size_allowed(width: int, height: int) -> bool:
+    """Check whether an image of this size is within the limits."""
     return max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS
 
 
 def _check_crop(size: Size, crop: Crop) -> None:
     if crop.width < 1 or crop.height < 1:
-        _refuse("width", f"A crop of {_pixels(crop)} keeps nothing.", "Keep at least 1 × 1 pixel.")
-    beyond = (crop.x + crop.width > size[0]) or (crop.y + crop.height > size[1])
-    if crop.x < 0 or crop.y < 0 or beyond:
+        _refuse("width", f"A crop of {_pixels(crop)} is empty.", "Keep at least 1 × 1 pixel.")
+    is_outside_x = crop.x < 0 or crop.x + crop.width > size[0]
+    is_outside_y = crop.y < 0 or crop.y + crop.height > size[1]
+    if is_outside_x or is_outside_y:
         _refuse(
-            "x" if crop.x < 0 or crop.x + crop.width > size[0] else "y",
+            "x" if is_outside_x else "y",
             f"The crop ({_pixels(crop)} at {crop.x}, {crop.y}) reaches out of the image, "
             f"which has {size[0]} × {size[1]} pixels.",
             "Make it smaller, or move it.",
         )
 
 
-def _check_size(made: Pad | Resize) -> None:
-    if made.width < 1 or made.height < 1:
-        _refuse("width", f"{_pixels(made)} is no size.", "Both sides have at least 1 pixel.")
-    if not can_be_made(made.width, made.height):
+def _check_size(step: Pad | Resize) -> None:
+    if step.width < 1 or step.height < 1:
+        _refuse("width", f"{_pixels(step)} is empty.", "Use at least 1 pixel for both sides.")
+    if not is_size_allowed(step.width, step.height):
         _refuse(
             "width",
-            f"{_pixels(made)} is more than can be made here.",
-            f"Stay below {MAX_SIDE:,} pixels a side and {MAX_PIXELS // 1_000_000} million in all.",
+            f"{_pixels(step)} is too large.",
+            f"Use at most {MAX_SIDE:,} pixels per side and {MAX_PIXELS // 1_000_000} million in "
+            "all.",
         )
 
 
 def _check_text(size: Size, text: Text) -> None:
     if not text.text.strip():
-        _refuse("text", "There is no text to write.", "Type one.")
-    if len(text.text) > MAX_TEXT:
+        _refuse("text", "The text is empty.", "Enter a text.")
+    if len(text.text) > MAX_TEXT_LENGTH:
         _refuse(
             "text",
             f"The text has {len(text.text):,} characters.",
-            f"Up to {MAX_TEXT:,} fit into an image.",
+            f"Use at most {MAX_TEXT_LENGTH:,}.",
         )
     if any("\ud800" <= character <= "\udfff" for character in text.text):
-        _refuse("text", "The text has half a character, which cannot be written.", "Type it again.")
+        _refuse("text", "The text has an invalid character (a lone surrogate).", "Type it again.")
     for side in ("top", "right", "bottom", "left"):
         _check_range(text, f"padding_{side}", 0, 50)
     if text.padding_left + text.padding_right >= 100:  # noqa: PLR2004 - percent
@@ -211,109 +209,111 @@ def _check_text(size: Size, text: Text) -> None:
     _check_range(text, "stroke_width", 0, 50)
     _check_color("text_color", text.text_color)
     _check_color("stroke_color", text.stroke_color)
-    fonts.font(text.font_family, text_overlay.size_of(text, size))
-    face = fonts.font(text.font_family, SIGN_SIZE)
-    lacking = fonts.missing_characters(face, text.text)
-    if lacking:
-        signs = " ".join(lacking[:MOST_SIGNS])
-        name = fonts.used(face, text.font_family)
-        title = f"The font {name} has no {signs} – it would be an empty box."
-        _refuse("font_family", title, "Choose another font, or other words.")
+    fonts.load(text.font_family, text_overlay.font_size(text, size))
+    face = fonts.load(text.font_family, PROBE_FONT_SIZE)
+    missing = fonts.missing_characters(face, text.text)
+    if missing:
+        characters = " ".join(missing[:MAX_LISTED_CHARACTERS])
+        name = fonts.display_name(face, text.font_family)
+        title = f"The font {name} has no {characters} – it would be an empty box."
+        _refuse("font_family", title, "Choose another font, or change the text.")
     _check_script(face, text.text)
 
 
 def _check_script(face: ImageFont.FreeTypeFont, text: str) -> None:
-    """Refuse what would come out mirrored or with its letters apart."""
-    trouble = text_shaping.trouble(text)
-    if trouble is None or text_shaping.can_arrange(face):
+    """Refuse a text whose script Pillow cannot lay out correctly on this computer."""
+    problem = text_shaping.find_problem(text)
+    if problem is None or text_shaping.can_shape(face):
         return
-    kind, sign = trouble
-    wrong = {
+    kind, character = problem
+    consequence = {
         "order": "text from right to left would be mirrored",
-        "joined": "its letters would stand apart or in the wrong order",
-        "marks": "its marks would lie over each other",
+        "joined": "its letters would be separate or in the wrong order",
+        "marks": "its marks would overlap",
     }[kind]
     _refuse(
         "text",
-        f"“{sign}” cannot be drawn correctly on this computer: {wrong}.",
-        "Install FriBiDi and a Pillow with Raqm, or write other words.",
+        f"“{character}” cannot be drawn correctly on this computer: {consequence}.",
+        "Install FriBiDi and a Pillow with Raqm, or change the text.",
     )
 
 
 def _check_range(operation: Operation, name: str, low: float, high: float) -> None:
     value = getattr(operation, name)
-    if not low <= value <= high:  # also if it is no number at all
-        words = name.replace("_", " ").capitalize()
-        _refuse(name, f"{words} is {value:g}.", f"It goes from {low:g} to {high:g}.")
+    if not low <= value <= high:  # also true for NaN
+        label = name.replace("_", " ").capitalize()
+        _refuse(name, f"{label} is {value:g}.", f"Use a value from {low:g} to {high:g}.")
 
 
 def _check_color(name: str, color: str) -> None:
     try:
         ImageColor.getrgb(color)
     except ValueError:
-        _refuse(name, f"“{color[:40]}” is no colour.", "Write it as CSS does: #ffffff, or white.")
+        _refuse(name, f"“{color[:40]}” is not a color.", "Use a CSS color: #ffffff, or white.")
 
 
 def _refuse(field: str, message: str, hint: str) -> NoReturn:
     raise InvalidInputError(field, message, hint)
 
 
-def _pixels(made: Crop | Pad | Resize) -> str:
-    return f"{made.width} × {made.height}"
+def _pixels(step: Crop | Pad | Resize) -> str:
+    return f"{step.width} × {step.height}"
 
 
-# ---------------------------------------------------------------- doing it
+# ---------------------------------------------------------------- pixels
 
 
-def opened(data: bytes) -> Image.Image:
-    """The pixels of an original, upright, as RGB or RGBA in sRGB; `format` is what it was.
+def open_original(data: bytes) -> Image.Image:
+    """Decode an original, upright, as RGB or RGBA in sRGB; `format` is the file's format.
 
     Raises
     ------
     UnsafeMediaError
+        If the original is too large, damaged or not an image.
     """
     image = decode.full_size(data)
-    if color.fits(image.info.get("icc_profile"), image.mode):
-        # What is drawn over it is in sRGB, and so is what a post is taken for.
+    if color.is_valid_profile(image.info.get("icc_profile"), image.mode):
+        # Operations use sRGB colors, and posts are displayed as sRGB.
         image = color.to_srgb(image)
     kind, profile = image.format, image.info.get("icc_profile")
     colored = image.mode in {"RGB", "RGBA", "P"}
     mode = "RGBA" if image.has_transparency_data else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
-    # What belonged to another mode, or would be written beside the pixels, is left behind.
+    # Drop metadata, and values that only apply to the previous mode.
     image.info = {"icc_profile": profile} if profile and colored else {}
     image.format = kind
     return image
 
 
-def drawn(image: Image.Image, operations: Iterable[Operation]) -> Image.Image:
-    """The pixels after the operations; `image` itself is kept.
+def draw(image: Image.Image, operations: Iterable[Operation]) -> Image.Image:
+    """Apply operations to an image, which stays unchanged, and return the result.
 
     Raises
     ------
     InvalidInputError
+        If an operation cannot be applied; see `check`.
     """
     steps = tuple(operations)
     check(image.size, steps)
-    made = image
+    result = image
     for step in steps:
         match step:
             case Crop():
-                made = made.crop((step.x, step.y, step.x + step.width, step.y + step.height))
+                result = result.crop((step.x, step.y, step.x + step.width, step.y + step.height))
             case Pad():
-                made = _padded(made, step)
+                result = _pad(result, step)
             case Resize():
-                made = made.resize((step.width, step.height), Image.Resampling.LANCZOS)
+                result = result.resize((step.width, step.height), Image.Resampling.LANCZOS)
             case Text():
-                made = made.copy() if made is image else made
-                text_overlay.write(made, step)
-    if made is not image:
-        made.format, made.info = image.format, image.info
-    return made
+                result = result.copy() if result is image else result
+                text_overlay.draw(result, step)
+    if result is not image:
+        result.format, result.info = image.format, image.info
+    return result
 
 
-def _padded(image: Image.Image, pad: Pad) -> Image.Image:
+def _pad(image: Image.Image, pad: Pad) -> Image.Image:
     color = ImageColor.getrgb(pad.color)
     mode = "RGBA" if image.mode == "RGBA" or len(color) > len("RGB") else "RGB"
     canvas = Image.new(mode, (pad.width, pad.height), color)
@@ -325,39 +325,39 @@ def _padded(image: Image.Image, pad: Pad) -> Image.Image:
     return canvas
 
 
-def written(data: bytes, image: Image.Image, operations: Iterable[Operation]) -> Edited:
-    """The file of what `drawn` made of `data` by `operations`."""
+def encode(data: bytes, image: Image.Image, operations: Iterable[Operation]) -> EditedImage:
+    """Encode the result of applying `operations` to the original `data`."""
     steps = tuple(operations)
     encodes = [step for step in steps if isinstance(step, Encode)]
     kind = "JPEG" if image.format == "MPO" else image.format or "PNG"
     if not steps:
         mime_type = MIME_TYPES.get(kind, "image/gif")
-        return Edited(data, mime_type, kind, image.width, image.height)
+        return EditedImage(data, mime_type, kind, image.width, image.height)
     kind = encodes[-1].format if encodes else kind if kind in MIME_TYPES else "PNG"
     options: dict[str, Any] = {}
     if kind != "PNG":
-        options["quality"] = encodes[-1].quality if encodes else QUALITY
+        options["quality"] = encodes[-1].quality if encodes else DEFAULT_QUALITY
     if image.info.get("icc_profile"):
         options["icc_profile"] = image.info["icc_profile"]
     buffer = BytesIO()
-    flat = kind == "JPEG" and image.mode == "RGBA"
-    (decode.on_white(image) if flat else image).save(buffer, kind, **options)
-    return Edited(buffer.getvalue(), MIME_TYPES[kind], kind, image.width, image.height)
+    needs_background = kind == "JPEG" and image.mode == "RGBA"
+    (decode.flatten_on_white(image) if needs_background else image).save(buffer, kind, **options)
+    return EditedImage(buffer.getvalue(), MIME_TYPES[kind], kind, image.width, image.height)
 
 
-# ---------------------------------------------------------------- shapes
+# ---------------------------------------------------------------- aspect ratios
 
 
 def centered_crop(size: Size, ratio: float) -> Crop:
-    """The largest crop of a shape, from the middle.
+    """Compute the largest centered crop with an aspect ratio.
 
-    Where whole pixels cannot have the shape exactly, the crop is a little nearer to
-    a square, so that it is never beyond a limit that `ratio` stands for.
+    If whole pixels cannot give the exact ratio, the crop is slightly closer to a square, so that
+    a `ratio` that is a limit is never exceeded.
 
     Parameters
     ----------
     size : tuple of int
-        Of the image, in pixels.
+        Size of the image, in pixels.
     ratio : float
         Width divided by height.
     """
@@ -373,19 +373,31 @@ def centered_crop(size: Size, ratio: float) -> Crop:
 
 
 def padded(size: Size, ratio: float, color: str = "#ffffff") -> Pad:
-    """The smallest canvas of a shape that holds the whole image; rounded as a crop is."""
+    """Compute the smallest canvas with an aspect ratio that contains the whole image.
+
+    It is rounded like `centered_crop`.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Size of the image, in pixels.
+    ratio : float
+        Width divided by height.
+    color : str
+        A CSS color.
+    """
     exact = _exact(ratio)
     width, height = size
-    nearer = (int, math.ceil) if exact >= 1 else (math.ceil, int)
+    round_width, round_height = (int, math.ceil) if exact >= 1 else (math.ceil, int)
     if width < height * exact:
-        width = max(width, nearer[0](height * exact))
+        width = max(width, round_width(height * exact))
     else:
-        height = max(height, nearer[1](width / exact))
+        height = max(height, round_height(width / exact))
     return Pad(width=width, height=height, color=color)
 
 
 def _exact(ratio: float) -> Fraction:
-    """4 / 5 rather than 0.8000000000000000444, so that 1080 × 1350 is found."""
-    if not 1 / MOST_RATIO <= ratio <= MOST_RATIO:
-        _refuse("ratio", f"{ratio} is no shape.", "Pass width divided by height, as 4 / 5.")
+    """Convert 0.8 to exactly 4 / 5, so that the result is 1080 × 1350."""
+    if not 1 / MAX_RATIO <= ratio <= MAX_RATIO:
+        _refuse("ratio", f"{ratio} is not a valid ratio.", "Pass width / height, such as 4 / 5.")
     return Fraction(ratio).limit_denominator(1000)

@@ -1,7 +1,6 @@
-"""Colours as every screen and the service understand them: sRGB.
+"""Convert images with an embedded color profile to sRGB.
 
-A file may say by an embedded profile what its numbers mean. Whoever ignores it shows
-other colours: those of Adobe RGB and ProPhoto come out dull.
+Software that ignores the profile shows wrong colors: Adobe RGB and ProPhoto look dull.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
 
-MAX_PROFILE = 4_000_000  # bytes; the largest in use, of printers, have 3 MB
+MAX_PROFILE_BYTES = 4_000_000  # large printer profiles have 3 MB
 
-#: The kind of colours that a mode has, as ICC names it.
-_SPACES = {
+#: The ICC color space of each Pillow mode.
+_COLOR_SPACES = {
     "L": "GRAY",
     "LA": "GRAY",
     "P": "RGB",
@@ -24,15 +23,14 @@ _SPACES = {
     "CMYK": "CMYK",
     "LAB": "Lab",
 }
-_IN_PLACE = {"RGB", "RGBA"}
+_IN_PLACE_MODES = {"RGB", "RGBA"}
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """The image in sRGB, as its embedded profile says, and without that profile.
+    """Convert an image to sRGB according to its embedded profile, and remove the profile.
 
-    One of another mode than RGB or RGBA becomes RGB or RGBA if its colours are converted;
-    else `image` itself is changed. A profile that is broken, or of another kind of colours,
-    is ignored.
+    RGB and RGBA images are changed in place. Converted images of other modes become RGB or RGBA.
+    A profile that is damaged, or for another color space, is ignored.
     """
     profile = image.info.pop("icc_profile", None)
     found = _read(profile, image.mode)
@@ -45,27 +43,27 @@ def to_srgb(image: Image.Image) -> Image.Image:
     elif alpha is not None:
         image = image.getchannel("L")
     try:
-        image = _converted(image, found)
-    except Exception:  # noqa: BLE001 - LittleCMS fails on a damaged profile with anything
+        image = _convert(image, found)
+    except Exception:  # noqa: BLE001 - LittleCMS raises any exception for a damaged profile
         return image
     if alpha is not None:
         image.putalpha(alpha)
-    # Pillow notes a profile with the time of day in it; without one it is sRGB to everybody.
+    # Pillow adds an sRGB profile that contains the current time. sRGB is the default anyway.
     info.pop("icc_profile", None)
     image.format, image.info = kind, info
     return image
 
 
-def fits(profile: object, mode: str) -> bool:
-    """Whether a profile is sound and of the kind of colours that a mode has."""
+def is_valid_profile(profile: object, mode: str) -> bool:
+    """Check whether a profile is valid and for the color space of a mode."""
     return _read(profile, mode) is not None
 
 
-def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+def _convert(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
     from PIL import ImageCms  # noqa: PLC0415 - most images have no profile
 
-    in_place = image.mode in _IN_PLACE  # a second copy at full size may be too much
-    made = ImageCms.profileToProfile(
+    in_place = image.mode in _IN_PLACE_MODES  # a second copy may take too much memory
+    converted = ImageCms.profileToProfile(
         image,
         profile,
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
@@ -74,24 +72,24 @@ def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.I
         inPlace=in_place,
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    return image if made is None else made
+    return image if converted is None else converted
 
 
 def _read(profile: object, mode: str) -> ImageCms.ImageCmsProfile | None:
-    """A profile for a mode's colours; None if it is broken or for others."""
-    space = _SPACES.get(mode)
-    if not isinstance(profile, bytes) or not 0 < len(profile) <= MAX_PROFILE or space is None:
+    """Parse a profile; return None if it is damaged or for another color space."""
+    space = _COLOR_SPACES.get(mode)
+    if not isinstance(profile, bytes) or not 0 < len(profile) <= MAX_PROFILE_BYTES or space is None:
         return None
-    from PIL import ImageCms  # noqa: PLC0415 - see above
+    from PIL import ImageCms  # noqa: PLC0415 - most images have no profile
 
     try:
         found = ImageCms.ImageCmsProfile(BytesIO(profile))
         kind = found.profile.xcolor_space.strip()
-    except Exception:  # noqa: BLE001 - LittleCMS says "broken" with anything
+    except Exception:  # noqa: BLE001 - LittleCMS raises any exception for a damaged profile
         return None
     return found if kind == space else None
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Whether converting would change nothing but what is rounded."""
+    """Check whether the profile already is sRGB, so that no conversion is needed."""
     return (profile.profile.profile_description or "").startswith("sRGB")

@@ -1,4 +1,4 @@
-"""Several small images on one sheet, row by row."""
+"""Arrange thumbnails on one sheet, row by row."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from . import decode
-from .preview import small
+from .preview import encode_preview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ACROSS = 4  # images in a row
-SIDE = 280  # pixels, of the room for each
+COLUMNS = 4
+TILE_SIDE = 280  # pixels
 GAP = 16  # pixels
-PAPER = "#ffffff"
+BACKGROUND = "#ffffff"
 
 
 def make(images: Sequence[bytes], *, max_bytes: int) -> tuple[bytes, str]:
-    """Put thumbnails on a sheet; slow, so call it off the main thread.
+    """Create a contact sheet; slow, so call it in a thread.
 
     Parameters
     ----------
     images : list of bytes
-        Encoded, at least one.
+        Encoded images, at least one.
     max_bytes : int
+        Size of the sheet's file.
 
     Returns
     -------
     tuple of (bytes, str)
-        The sheet and its type.
+        The sheet's file and MIME type.
 
     Raises
     ------
     UnsafeMediaError
-        If one is not an image.
+        If one is not an image, or cannot be opened safely.
     """
-    across = min(ACROSS, len(images))
-    down = math.ceil(len(images) / across)
+    columns = min(COLUMNS, len(images))
+    row_count = math.ceil(len(images) / columns)
     tiles = [_tile(data) for data in images]
-    # A row is as high as its highest.
-    rows = [tiles[at * across : (at + 1) * across] for at in range(down)]
+    rows = [tiles[index * columns : (index + 1) * columns] for index in range(row_count)]
     heights = [max(tile.height for tile in row) for row in rows]
-    size = across * SIDE + (across - 1) * GAP, sum(heights) + (down - 1) * GAP
-    sheet = Image.new("RGB", size, PAPER)
+    size = columns * TILE_SIDE + (columns - 1) * GAP, sum(heights) + (row_count - 1) * GAP
+    sheet = Image.new("RGB", size, BACKGROUND)
     top = 0
     for row, height in zip(rows, heights, strict=True):
-        for at, tile in enumerate(row):
-            left = at * (SIDE + GAP) + (SIDE - tile.width) // 2
+        for column, tile in enumerate(row):
+            left = column * (TILE_SIDE + GAP) + (TILE_SIDE - tile.width) // 2
             sheet.paste(tile, (left, top + (height - tile.height) // 2))
         top += height + GAP
-    return small(sheet, max(size), max_bytes)
+    return encode_preview(sheet, max(size), max_bytes)
 
 
 def _tile(data: bytes) -> Image.Image:
     tile = decode.full_size(data).convert("RGB")
-    tile.thumbnail((SIDE, SIDE))
+    tile.thumbnail((TILE_SIDE, TILE_SIDE))
     return tile

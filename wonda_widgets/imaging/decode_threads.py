@@ -1,10 +1,9 @@
-"""Decode off the loop, on threads that nothing else waits for, and for so long only.
+"""Decode images in daemon threads, with limits on time and concurrency.
 
-Pillow gives back control only now and then, so a thread cannot be made to end. But nobody
-waits for it longer than its deadline, it leaves its place to the next one then, and as a
-daemon it does not keep the process from exiting. If as many are stuck as may work at once,
-no more are begun until one of them ends, so there are never more than twice `AT_ONCE` threads.
-Reading files, uploads and the keyring have threads of their own (`event_loop.to_thread`).
+A thread that decodes cannot be stopped. After its deadline, the caller gets an error and the
+thread's slot is free again. The thread is a daemon, so it does not keep the process from
+exiting. If `MAX_CONCURRENCY` threads are past their deadline, no new ones start, so there are never more
+than twice `MAX_CONCURRENCY` threads. Other work, such as reading files, uses `event_loop.to_thread`.
 """
 
 from __future__ import annotations
@@ -24,55 +23,56 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: For one image, from its turn on. A large one takes about a second.
-SECONDS = 20.0
+#: For one image, without waiting for a slot. A large image takes about a second.
+TIMEOUT_SECONDS = 20.0
 #: For an edit, which may also encode 25 million pixels.
-EDIT_SECONDS = 180.0
-AT_ONCE = min(8, (os.cpu_count() or 1) + 2)
+EDIT_TIMEOUT_SECONDS = 180.0
+MAX_CONCURRENCY = min(8, (os.cpu_count() or 1) + 2)
 
-_places = daemon_threads.ConcurrencyLimit(AT_ONCE)
-_stuck: set[concurrent.futures.Future[Any]] = set()  # past their deadline, and not at their end
+_limit = daemon_threads.ConcurrencyLimit(MAX_CONCURRENCY)
+_stuck: set[concurrent.futures.Future[Any]] = set()  # still running after their deadline
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_stuck.clear)  # a child has none of these threads
 
 
 class DecodeTimeoutError(UnsafeMediaError):
-    """An image that was not decoded to its end; nothing is known against it."""
+    """Decoding took too long; the image itself may be valid."""
 
 
 async def run(function: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
-    """Run what decodes an image in a thread, and wait for it until its deadline.
+    """Run a function that decodes an image in a thread, and wait for its result.
 
     Parameters
     ----------
     function : callable
     *args
+        Its arguments.
     seconds : float, optional
-        From its turn on; without it, `SECONDS`.
+        Time limit, without waiting for a slot. Default: `SECONDS`.
 
     Raises
     ------
-    GivenUpError
-        If it takes longer, or too many are stuck already.
+    DecodeTimeoutError
+        If it takes longer, or too many threads are stuck.
     """
     _refuse_if_crowded()
-    # Whoever asked may be gone before it ends; its place is taken until then.
-    limit = SECONDS if seconds is None else seconds
-    return await _places.run(partial(_within, limit, partial(function, *args)))
+    # The slot stays in use until the function ends, even if the caller is canceled.
+    timeout = TIMEOUT_SECONDS if seconds is None else seconds
+    return await _limit.run(partial(_within, timeout, partial(function, *args)))
 
 
 def _refuse_if_crowded() -> None:
-    if len(_stuck) >= AT_ONCE:
+    if len(_stuck) >= MAX_CONCURRENCY:
         raise DecodeTimeoutError(
             f"{len(_stuck)} other images have been opening for too long, so this was not opened.",
-            "Try again in a minute; if it stays so, restart the kernel. "
-            "wonda.media.download(media) gives its bytes.",
+            "Try again in a minute. If that does not help, restart the kernel. "
+            "wonda.media.download(media) returns its bytes.",
         )
 
 
 async def _within(seconds: float, function: Callable[[], T]) -> T:
-    _refuse_if_crowded()  # others may have got stuck while it waited for its turn
+    _refuse_if_crowded()  # others may have got stuck while this one waited for a slot
     done = daemon_threads.start(function, "image-decoding")
     try:
         async with asyncio.timeout(seconds) as limit:
@@ -81,13 +81,13 @@ async def _within(seconds: float, function: Callable[[], T]) -> T:
         if not limit.expired():
             raise
     _stuck.add(done)
-    done.add_done_callback(_stuck.discard)  # at once, if it has ended just now
-    raise too_slow(seconds)
+    done.add_done_callback(_stuck.discard)  # runs immediately if it has just ended
+    raise timeout_error(seconds)
 
 
-def too_slow(seconds: float) -> DecodeTimeoutError:
-    """Say that an image was given up."""
+def timeout_error(seconds: float) -> DecodeTimeoutError:
+    """Create the error for an image that takes too long to decode."""
     return DecodeTimeoutError(
-        f"The image takes longer than {seconds:g} s to open, so it was given up.",
-        "wonda.media.download(media) gives its bytes.",
+        f"The image takes longer than {seconds:g} s to open.",
+        "wonda.media.download(media) returns its bytes.",
     )

@@ -1,6 +1,6 @@
-"""Image formats that the service does not take, known by a file's first bytes.
+"""Recognize image formats that the service does not accept, by a file's first bytes.
 
-It takes JPEG, PNG, GIF, WebP and SVG (wonda-api.md, 8.1). Phones make HEIC, cameras TIFF.
+It accepts JPEG, PNG, GIF, WebP and SVG (wonda-api.md, section 8.1).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from importlib.util import find_spec
 
 TAKEN = "JPEG, PNG, GIF, WebP and SVG"
-_BOX = 64  # bytes; of the box that begins a HEIC or AVIF file
+_MAX_BOX_BYTES = 64  # of the first box of a HEIC or AVIF file
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}
 _AVIF = {b"avif", b"avis"}
 _BEGINNINGS = (
@@ -23,12 +23,12 @@ _BEGINNINGS = (
 _OPENED_BY_PILLOW = {"TIFF", "BMP", "JPEG 2000", "Photoshop", "ICO"}
 
 
-def name(data: bytes) -> str:
-    """What a file is that the service does not take: ``"HEIC"``, …; empty for anything else."""
+def detect(data: bytes) -> str:
+    """Return an unaccepted file's format, such as ``"HEIC"``; empty for any other file."""
     if data[4:8] == b"ftyp":
-        end = min(int.from_bytes(data[:4], "big"), _BOX)
-        # The first brand, and after its version those that it goes with.
-        brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+        end = min(int.from_bytes(data[:4], "big"), _MAX_BOX_BYTES)
+        # The major brand, and the compatible brands behind its version.
+        brands = {data[8:12], *(data[offset : offset + 4] for offset in range(16, end, 4))}
         if brands & _AVIF:
             return "AVIF"
         return "HEIC" if brands & _HEIC else ""
@@ -36,8 +36,8 @@ def name(data: bytes) -> str:
     return next(found, "")
 
 
-def way_out(kind: str) -> str:
-    """How a file of such a format is taken after all, on this computer, as a sentence."""
+def conversion_hint(kind: str) -> str:
+    """Say how to convert a file of such a format on this computer, as a sentence."""
     opened = "wonda.media.upload(PIL.Image.open(path))"
     if kind == "HEIC":
         register = "pillow_heif.register_heif_opener()"
@@ -50,6 +50,6 @@ def way_out(kind: str) -> str:
 
 
 def _opens_avif() -> bool:
-    from PIL import features  # noqa: PLC0415 - Pillow is loaded when an image is there
+    from PIL import features  # noqa: PLC0415 - loaded only if it is used
 
     return bool(features.check("avif"))

@@ -1,13 +1,12 @@
-"""What can be done to an image between making it and posting it, as data.
+"""The edit operations, as data.
 
-An edit is a tuple of these, applied in their order to the original, which stays as
-it is. They are kept with the result as JSON:
+An edit is a tuple of operations, applied in order to the original, which stays unchanged. They
+are stored with the result as JSON:
 
     [{"operation": "crop", "x": 0, "y": 512, "width": 1024, "height": 1280},
      {"operation": "encode", "format": "JPEG", "quality": 90}]
 
-Positions and sizes are in pixels of the image as the operation before left it,
-with the origin at the top left.
+Positions and sizes are in pixels of the previous operation's result, from its top left.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Crop(
     Attributes
     ----------
     x, y, width, height : int
-        Pixels; ``imageCrop`` has them as `cropPixelX` and so on.
+        In pixels. The service's ``imageCrop`` calls them `cropPixelX` and so on.
     """
 
     x: int
@@ -50,14 +49,14 @@ class Crop(
 class Pad(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="pad", rename="camel"
 ):
-    """Put the image into the middle of a larger canvas.
+    """Center the image on a larger canvas.
 
     Attributes
     ----------
     width, height : int
-        Of the canvas, in pixels.
+        Size of the canvas, in pixels.
     color : str
-        As CSS writes it: ``"#ffffff"``.
+        A CSS color, such as ``"#ffffff"``.
     """
 
     width: int
@@ -77,24 +76,24 @@ class Resize(
 class Text(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="text", rename="camel"
 ):
-    """Write over the image, as the service's ``textOverlay`` does (wonda-api.md, 10.3).
+    """Draw a text over the image, like the service's ``textOverlay`` (wonda-api.md, 10.3).
 
     Attributes
     ----------
     text : str
     position : str
-        One of nine.
+        One of nine positions, such as ``"bottom-center"``.
     padding_top, padding_right, padding_bottom, padding_left : float
-        0 to 50, percent of the canvas.
+        0 to 50, in percent of the image.
     size_percent : float
-        10 to 100, the text box's width in percent of the canvas.
+        10 to 100, width of the text box in percent of the image.
     font_family : str
     font_size_scale : float
-        1 is the size that suits the image.
+        0.1 to 10; 1 is 1/16 of the image's shorter side.
     stroke_width : float
-        Pixels on an image 1,080 pixels wide; larger images have more.
+        0 to 50, in pixels of an image 1,080 pixels wide; it grows with the image.
     text_color, stroke_color : str
-        As CSS writes them.
+        CSS colors.
     """
 
     text: str
@@ -114,7 +113,7 @@ class Text(
 class Encode(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="encode", rename="camel"
 ):
-    """Write the file as another format.
+    """Choose the file format of the result.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A `PIL.Image` as a PNG file that looks as the image does, whatever its mode."""
+"""Convert a `PIL.Image` of any mode to a PNG that looks the same."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from . import color, decode
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Modes that a PNG has.
-_WRITTEN = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
-#: What the others become, where Pillow converts without losing anything one would see.
-_BECOMES = {
+#: Modes that PNG supports.
+_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
+#: What other modes are converted to, without visible loss.
+_CONVERSIONS = {
     "CMYK": "RGB",
     "HSV": "RGB",
     "LAB": "RGB",
@@ -29,79 +29,79 @@ HINT = "Convert it: image.convert('RGB')."
 
 
 def png(image: Image.Image) -> bytes:
-    """The image as a PNG, upright as its EXIF says; `image` itself stays as it is.
+    """Encode an image as PNG, rotated according to its EXIF; `image` stays unchanged.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Of any mode. Whole numbers (``"I"``) are levels up to 255, or else up to 65,535;
-        fractions (``"F"``) go up to 1, or else up to 255.
+        Of any mode. The values of mode ``"I"`` may be up to 255 or up to 65,535, those of mode
+        ``"F"`` up to 1 or up to 255.
 
     Raises
     ------
     InvalidInputError
-        If it is empty, damaged, or its values are none that an image has.
+        If the image is empty or damaged, or its values are out of range.
     """
     try:
         image.load()
-        made = _writable(decode.upright(image))
+        converted = _convert(decode.upright(image))
         buffer = BytesIO()
-        made.save(buffer, "PNG", icc_profile=_profile(made))
+        converted.save(buffer, "PNG", icc_profile=_profile(converted))
     except InvalidInputError:
         raise
-    except Exception as error:  # noqa: BLE001 - Pillow says "damaged" with whatever it ran into
+    except Exception as error:  # noqa: BLE001 - Pillow raises any exception for a damaged file
         raise InvalidInputError(
             "source", f"This {image.mode} image cannot be written as PNG: {error}.", HINT
         ) from None
     return buffer.getvalue()
 
 
-def _writable(image: Image.Image) -> Image.Image:
-    """The image in a mode that a PNG has."""
+def _convert(image: Image.Image) -> Image.Image:
+    """Convert an image to a mode that PNG supports."""
     if image.width < 1 or image.height < 1:
         raise InvalidInputError("source", "The image has no pixels.", "Pass another one.")
-    if image.mode in _WRITTEN:
+    if image.mode in _PNG_MODES:
         return image
     if image.mode == "F":
-        return _of_fractions(image)
+        return _from_floats(image)
     if image.mode.startswith("I"):
-        return _of_whole_numbers(image.convert("I"))
-    if color.fits(image.info.get("icc_profile"), image.mode):
+        return _from_integers(image.convert("I"))
+    if color.is_valid_profile(image.info.get("icc_profile"), image.mode):
         image = color.to_srgb(image.copy())
-    mode = _BECOMES.get(image.mode, image.mode if image.mode in _WRITTEN else "RGB")
-    made = image if image.mode == mode else image.convert(mode)
-    made.info.pop("icc_profile", None)  # of the mode before
-    return made
+    mode = _CONVERSIONS.get(image.mode, image.mode if image.mode in _PNG_MODES else "RGB")
+    converted = image if image.mode == mode else image.convert(mode)
+    converted.info.pop("icc_profile", None)  # it belongs to the previous mode
+    return converted
 
 
-def _of_whole_numbers(image: Image.Image) -> Image.Image:
+def _from_integers(image: Image.Image) -> Image.Image:
     low, high = image.getextrema()
     _check_levels(low, high, _WORD)
-    made = image.convert("L" if high <= _BYTE else "I;16")  # type: ignore[operator]
-    made.info = {}
-    return made
+    converted = image.convert("L" if high <= _BYTE else "I;16")  # type: ignore[operator]
+    converted.info = {}
+    return converted
 
 
-def _of_fractions(image: Image.Image) -> Image.Image:
+def _from_floats(image: Image.Image) -> Image.Image:
     low, high = image.getextrema()
     _check_levels(low, high, _BYTE)
     scale = _BYTE if high <= 1 else 1  # type: ignore[operator]
-    made = image.point(lambda value: value * scale + 0.5).convert("L")
-    made.info = {}
-    return made
+    converted = image.point(lambda value: value * scale + 0.5).convert("L")
+    converted.info = {}
+    return converted
 
 
-def _check_levels(low: object, high: object, most: int) -> None:
-    """Refuse what would be clipped, which is another image."""
-    if not 0 <= low <= high <= most:  # type: ignore[operator]  # also if one is no number
+def _check_levels(low: object, high: object, maximum: int) -> None:
+    """Refuse values that Pillow would clip, which would change the image."""
+    if not 0 <= low <= high <= maximum:  # type: ignore[operator]  # also refuses NaN
         raise InvalidInputError(
             "source",
-            f"The image has values from {low:g} to {high:g}; they go from 0 to {most:,}.",
+            f"The image has values from {low:g} to {high:g}; they must be 0 to {maximum:,}.",
             "Scale them, or convert the image yourself: image.convert('L').",
         )
 
 
 def _profile(image: Image.Image) -> bytes | None:
-    """The profile to write; none that does not belong to the colours."""
+    """Return the color profile, if it is valid for the image's mode."""
     profile = image.info.get("icc_profile")
-    return profile if color.fits(profile, image.mode) else None
+    return profile if color.is_valid_profile(profile, image.mode) else None

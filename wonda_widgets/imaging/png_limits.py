@@ -1,42 +1,44 @@
-"""What a PNG carries beside its pixels, weighed before Pillow unpacks it.
+"""Estimate the memory for a PNG's texts and profiles before Pillow decompresses them.
 
-Texts and profiles may be zipped, and Pillow keeps up to 64 of them of a million
-characters each. They also come after the pixels, where it is too late to look.
+Pillow keeps up to 64 compressed texts of a million characters each. They may also come after
+the pixels, when it is too late for a check.
 """
 
 from __future__ import annotations
 
-MOST = 100_000  # chunks; an image of 100 MB in usual pieces has a tenth of that
-PIXELS = (b"IDAT", b"fdAT")  # these are unpacked piece by piece
-ZIPPED = (b"zTXt", b"iTXt", b"iCCP")
+MAX_CHUNKS = 100_000  # an image of 100 MB usually has a tenth of that
+PIXEL_CHUNKS = (b"IDAT", b"fdAT")  # decompressed in pieces
+COMPRESSED_CHUNKS = (b"zTXt", b"iTXt", b"iCCP")
 
-PER_BYTE = 20  # of memory, for a small text as an entry of a dict
-UNZIPPED = 1032  # times as large, at the very most
-LARGEST = 2**20  # characters; Pillow unpacks no more of one chunk
-PER_CHARACTER = 6  # bytes: what was unpacked, and a string with an emoji in it
+MEMORY_PER_BYTE = 20  # for a small text as an entry of a dict
+MAX_COMPRESSION_RATIO = 1032  # of zlib
+MAX_TEXT_LENGTH = 2**20  # characters per chunk that Pillow decompresses
+BYTES_PER_CHARACTER = 6  # the decompressed text, and a string that contains an emoji
 
 
 def estimate_memory(data: bytes) -> int:
-    """Bytes of memory that the texts and profiles of a PNG may take.
+    """Return the bytes of memory that the texts and profiles of a PNG may take.
 
     Raises
     ------
     ValueError
-        If there are more chunks than any image has.
+        If there are more than `MAX_CHUNKS` chunks.
     """
-    total, at = 0, 8
-    for _ in range(MOST):
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+    total, offset = 0, 8
+    for _ in range(MAX_CHUNKS):
+        length = int.from_bytes(data[offset : offset + 4], "big")
+        kind = data[offset + 4 : offset + 8]
         if len(kind) < 4 or kind == b"IEND":  # noqa: PLR2004 - the length of a chunk's name
             return total
-        if kind not in PIXELS:
-            total += PER_BYTE * (length + 12)
-            if kind in ZIPPED and not _plain(kind, data[at + 8 : at + 100]):
-                total += PER_CHARACTER * min(LARGEST, UNZIPPED * length)
-        at += length + 12
-    raise ValueError(f"more than {MOST} chunks")
+        if kind not in PIXEL_CHUNKS:
+            total += MEMORY_PER_BYTE * (length + 12)
+            start = data[offset + 8 : offset + 100]
+            if kind in COMPRESSED_CHUNKS and not _is_uncompressed(kind, start):
+                total += BYTES_PER_CHARACTER * min(MAX_TEXT_LENGTH, MAX_COMPRESSION_RATIO * length)
+        offset += length + 12
+    raise ValueError(f"more than {MAX_CHUNKS} chunks")
 
 
-def _plain(kind: bytes, start: bytes) -> bool:
-    """Whether it is a text that says of itself that it is not zipped."""
+def _is_uncompressed(kind: bytes, start: bytes) -> bool:
+    """Check the compression flag of an iTXt chunk."""
     return kind == b"iTXt" and start.partition(b"\0")[2][:1] == b"\0"

@@ -1,4 +1,4 @@
-"""Small images for the wire: whatever came in, a bounded number of bytes goes out."""
+"""Create previews: small JPEG or PNG files with limited size."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from . import (
     svg,
 )
 
-LONGEST = 1024  # pixels
+MAX_SIDE = 1024  # pixels
 MAX_BYTES = 400_000
 QUALITIES = (85, 75, 60, 45, 30)
 
 
 @dataclass(frozen=True)
 class Preview:
-    """An image to look at, and facts about the original.
+    """A preview, and facts about the original.
 
     Attributes
     ----------
     data : bytes
-        JPEG, or PNG where there is transparency; at most 400 KB.
+        The preview: a JPEG, a PNG if it has transparency, or a safe SVG; at most 400 KB.
     mime_type : str
-        Of `data`.
+        MIME type of `data`.
     width, height : int
-        Of the original as it is looked at, in pixels.
+        Size of the upright original, in pixels.
     format : str
-        Of the original: ``"PNG"``, ``"JPEG"``, ``"SVG"``, …
+        Format of the original: ``"PNG"``, ``"JPEG"``, ``"SVG"``, …
     size : int
-        Of the original, in bytes.
+        Size of the original's file, in bytes.
     animated : bool
-        Whether the original is an animation, of which this is the first image.
+        Whether the original is an animation; the preview is its first frame.
     """
 
     data: bytes
@@ -50,34 +50,35 @@ class Preview:
     animated: bool = False
 
 
-def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> Preview:
-    """Make a preview; slow, so call it off the main thread.
+def preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES) -> Preview:
+    """Create a preview; slow, so call it in a thread.
 
     Parameters
     ----------
     data : bytes
         The original.
     longest : int
-        Of the preview's sides, in pixels.
+        Longest side of the preview, in pixels.
     max_bytes : int
+        Size of the preview's file.
 
     Raises
     ------
     UnsafeMediaError
-        If the original is too large, not an image or damaged.
+        If the original is too large, damaged or not an image.
     """
     image, (width, height) = decode.decode(data, longest)
     kind = "JPEG" if image.format == "MPO" else image.format or "image"
     turned = decode.orientation(image)
     if turned >= _SIDEWAYS:
         width, height = height, width
-    if image.mode == "CMYK":  # of which a JPEG is decoded at about this size
+    if image.mode == "CMYK":  # a JPEG, already decoded at a reduced size
         image = color.to_srgb(image)
     profile, mode = image.info.get("icc_profile"), image.mode
-    # One after the other under one name, so that each is gone when the next but one is made.
-    image = _stepped(image, longest)
-    image = _resized(image, longest)
-    image = _in_srgb(image, profile, mode)
+    # Each step rebinds `image`, so that earlier copies are released.
+    image = _reduce(image, longest)
+    image = _resize(image, longest)
+    image = _to_srgb(image, profile, mode)
     image.getexif()[_ORIENTATION] = turned
     image = decode.upright(image)
     encoded, mime_type = _encode(image, max_bytes)
@@ -92,120 +93,122 @@ def preview(data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES) -> 
     )
 
 
-def of_drawing(
-    data: bytes, longest: int = LONGEST, max_bytes: int = MAX_BYTES, *, as_it_is: bool = True
+def svg_preview(
+    data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES, *, as_it_is: bool = True
 ) -> Preview:
-    """Make a preview of a drawing (SVG): itself, for a browser, or a card in its place.
+    """Create a preview of a drawing (SVG): the drawing itself, or a placeholder card.
 
     Parameters
     ----------
     data : bytes
     longest : int
-        Of the card's sides, in pixels.
+        Longest side of the card, in pixels.
     max_bytes : int
-        Of the card.
+        Size of the card's file.
     as_it_is : bool
-        Whether the drawing itself may be given, if that harms no browser.
+        Whether to return the drawing itself, if it is safe for a browser.
 
     Raises
     ------
     UnsafeMediaError
-        If it is no drawing.
+        If it is not an SVG.
     """
     if not svg.is_svg(data):
-        raise UnsafeMediaError("This is not the drawing (SVG) that it is called.")
+        raise UnsafeMediaError("The file is labeled as a drawing (SVG), but it is not one.")
     encoded, mime_type = data, "image/svg+xml"
-    if not (as_it_is and svg.can_be_shown(data)):
-        encoded, mime_type = small(svg.stand_in(data, longest), longest, max_bytes)
+    if not (as_it_is and svg.is_safe(data)):
+        encoded, mime_type = encode_preview(svg.placeholder(data, longest), longest, max_bytes)
     return Preview(encoded, mime_type, *svg.size(data), format="SVG", size=len(data))
 
 
-def still(data: bytes, longest: int, max_bytes: int) -> Preview:
-    """Make a smaller copy of what a panel shows, as pixels also where that is a drawing."""
+def raster_preview(data: bytes, longest: int, max_bytes: int) -> Preview:
+    """Create a preview that is always a JPEG or PNG, also for an SVG."""
     if svg.is_svg(data):
-        return of_drawing(data, longest, max_bytes, as_it_is=False)
+        return svg_preview(data, longest, max_bytes, as_it_is=False)
     return preview(data, longest, max_bytes)
 
 
-def small(
-    image: Image.Image, longest: int = LONGEST, max_bytes: int = MAX_BYTES
+def encode_preview(
+    image: Image.Image, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES
 ) -> tuple[bytes, str]:
-    """A preview of pixels that are there already, upright: its bytes and their type."""
-    return _encode(_resized(_stepped(image, longest), longest), max_bytes)
+    """Shrink and encode an upright image; return the file and its MIME type."""
+    return _encode(_resize(_reduce(image, longest), longest), max_bytes)
 
 
 _ORIENTATION = 0x0112
 _SIDEWAYS = 5  # EXIF orientations from here on swap width and height
 
-#: Pixels, the side of what is worked on at a time: a second copy at full size is never held.
+#: In pixels. Images are processed in parts, to avoid a second copy at full size.
 TILE = 512
 STRIP = 64  # rows
 
 
-def _stepped(image: Image.Image, longest: int) -> Image.Image:
-    """Shrink by whole steps to less than twice `longest`, which is several times as fast."""
+def _reduce(image: Image.Image, longest: int) -> Image.Image:
+    """Shrink by an integer factor to less than twice `longest`, which is several times faster."""
     step = max(image.size) // longest
     if step <= 1:
         return image
     mode = _mode(image)
     if image.mode == mode == "RGB":  # nothing to convert, so no second copy
-        return _plain(image.reduce(step))
-    small = Image.new(_WEIGHED[mode], (-(-image.width // step), -(-image.height // step)))
+        return _strip_metadata(image.reduce(step))
+    small = Image.new(
+        _PREMULTIPLIED_MODES[mode], (-(-image.width // step), -(-image.height // step))
+    )
     tile = max(1, TILE // step)
     for top in range(0, small.height, tile):
         for left in range(0, small.width, tile):
             right = min((left + tile) * step, image.width)
             bottom = min((top + tile) * step, image.height)
             part = image.crop((left * step, top * step, right, bottom))
-            small.paste(_weighed(part, mode).reduce(step), (left, top))
+            small.paste(_premultiply(part, mode).reduce(step), (left, top))
     return small
 
 
-def _resized(image: Image.Image, longest: int) -> Image.Image:
-    """The rest of the way; in strips where a second copy would be needed at full size."""
+def _resize(image: Image.Image, longest: int) -> Image.Image:
+    """Shrink to the final size, in strips if conversion would need a second copy."""
     mode = _mode(image)
     width, height = decode.fit(image.size, longest)
     if image.size == (width, height):
-        return _plain(image.convert(mode))
+        return _strip_metadata(image.convert(mode))
     if image.mode == mode == "RGB":
-        return _plain(image.resize((width, height), Image.Resampling.LANCZOS))
+        return _strip_metadata(image.resize((width, height), Image.Resampling.LANCZOS))
     small = Image.new(mode, (width, height))
     step = image.height / height
     for top in range(0, height, STRIP):
         bottom = min(top + STRIP, height)
-        # A filter looks at the neighbours too.
-        first = max(0, math.floor((top - _SUPPORT) * step))
-        last = min(image.height, math.ceil((bottom + _SUPPORT) * step))
-        part = _weighed(image.crop((0, first, image.width, last)), mode)
+        # The filter also reads the neighboring rows.
+        first = max(0, math.floor((top - _FILTER_SUPPORT) * step))
+        last = min(image.height, math.ceil((bottom + _FILTER_SUPPORT) * step))
+        part = _premultiply(image.crop((0, first, image.width, last)), mode)
         box = (0, top * step - first, image.width, min(bottom * step - first, part.height))
         part = part.resize((width, bottom - top), Image.Resampling.LANCZOS, box)
         small.paste(part.convert(mode), (0, top))
     return small
 
 
-def _in_srgb(image: Image.Image, profile: object, mode: str) -> Image.Image:
-    """A small copy in sRGB, by the profile that the original had for its own mode."""
-    if not color.fits(profile, mode):
+def _to_srgb(image: Image.Image, profile: object, mode: str) -> Image.Image:
+    """Convert a small copy to sRGB, using the original's profile and mode."""
+    if not color.is_valid_profile(profile, mode):
         return image
-    if mode in {"L", "LA"}:  # the copy has three equal channels by now
+    if mode in {"L", "LA"}:  # the copy now has three equal channels
         image = image.convert("LA" if image.mode == "RGBA" else "L")
     image.info["icc_profile"] = profile
-    return _plain(color.to_srgb(image))
+    return _strip_metadata(color.to_srgb(image))
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The pixels alone: a comment of the original would be written too, or be too long for it."""
+def _strip_metadata(image: Image.Image) -> Image.Image:
+    """Remove metadata, which Pillow would write too, or fail on if it is too long."""
     image.info = {}
     return image
 
 
-_SUPPORT = 3  # of Lanczos, in pixels of the result
-_WEIGHED = {"RGB": "RGB", "RGBA": "RGBa"}  # with "a", a pixel's colour weighs as much as is seen
+_FILTER_SUPPORT = 3  # of the Lanczos filter, in pixels of the result
+_PREMULTIPLIED_MODES = {"RGB": "RGB", "RGBA": "RGBa"}  # "a": premultiplied alpha
 
 
-def _weighed(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode != _WEIGHED[mode]:
-        image = image.convert(mode).convert(_WEIGHED[mode])
+def _premultiply(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode != _PREMULTIPLIED_MODES[mode]:
+        image = image.convert(mode).convert(_PREMULTIPLIED_MODES[mode])
     return image
 
 
@@ -215,17 +218,17 @@ def _mode(image: Image.Image) -> str:
 
 
 def _encode(image: Image.Image, max_bytes: int) -> tuple[bytes, str]:
-    """Encode within `max_bytes`, by less quality first and then by fewer pixels."""
+    """Encode within `max_bytes`: reduce the quality first, then the size."""
     if image.mode == "RGBA":
         if image.getchannel("A").getextrema() != (255, 255):
             data = _save(image, "PNG", optimize=False)
             if len(data) <= max_bytes:
                 return data, "image/png"
-        image = decode.on_white(image)
+        image = decode.flatten_on_white(image)
     while True:
         for quality in QUALITIES:
             data = _save(image, "JPEG", quality=quality)
-            if len(data) <= max_bytes or image.size == (1, 1):  # it becomes no smaller
+            if len(data) <= max_bytes or image.size == (1, 1):  # it cannot become smaller
                 return data, "image/jpeg"
         image = image.reduce(2)
 

@@ -1,7 +1,7 @@
-"""Save an original with how it was made; its pixels are never encoded again.
+"""Save an original with its prompt and parameters, without encoding its pixels again.
 
-A PNG takes texts as chunks beside its pixels, a JPEG as a comment segment. Other
-formats are kept byte for byte.
+The metadata goes into text chunks of a PNG or a comment segment of a JPEG. Files of other
+formats stay unchanged.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_HEADER_END = 33  # signature and the IHDR chunk, after which texts may come
+PNG_HEADER_END = 33  # text chunks may follow the signature and the IHDR chunk
 JPEG_START = b"\xff\xd8"
-MAX_SEGMENT = 65_533  # bytes in a JPEG segment
-RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # devices, on Windows with any extension
-MOST_CHARACTERS = 48  # of a prompt, in a name
-MOST_BYTES = 180  # the same; a name has up to 255, and a number may follow
+MAX_SEGMENT_BYTES = 65_533  # bytes in a JPEG segment
+RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # Windows devices, with any extension
+#: Of the prompt in a file name. A name has at most 255 bytes, and a number may be added.
+MAX_NAME_LENGTH = 48
+MAX_NAME_BYTES = 180
 _JOINERS = graphemes.ZERO_WIDTH_JOINER + graphemes.ZERO_WIDTH_NON_JOINER
 EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "SVG": ".svg"}
 
 
-def texts(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:
-    """How an image was made (its request), as a file's metadata hold it."""
+def metadata(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:
+    """Convert an image's request body and IDs to texts for a file's metadata."""
     params = made.get("params")
     found = {
         "prompt": str(made.get("prompt") or ""),
@@ -44,27 +45,27 @@ def texts(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[st
     return {name: text for name, text in found.items() if text}
 
 
-def with_texts(data: bytes, texts: Mapping[str, str]) -> bytes:
-    """The same file with `texts` in its metadata, where its format takes them."""
+def with_metadata(data: bytes, texts: Mapping[str, str]) -> bytes:
+    """Add texts to a file's metadata, if its format supports them."""
     if data.startswith(PNG_SIGNATURE):
         chunks = b"".join(_png_text(keyword, text) for keyword, text in texts.items())
         return _inserted(data, PNG_HEADER_END, chunks)
     if data.startswith(JPEG_START):
         comment = json.dumps(dict(texts), ensure_ascii=False).encode()
-        if len(comment) <= MAX_SEGMENT:
+        if len(comment) <= MAX_SEGMENT_BYTES:
             segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
             return _inserted(data, _after_application_segments(data), segment)
     return data
 
 
 def _inserted(data: bytes, at: int, more: bytes) -> bytes:
-    """`data` with `more` in it, copied once."""
+    """Insert `more` into `data`, with a single copy."""
     view = memoryview(data)
     return b"".join((view[:at], more, view[at:]))
 
 
 def _after_application_segments(data: bytes) -> int:
-    """Where a JPEG's JFIF and EXIF segments end, which have to come first."""
+    """Return the offset behind a JPEG's JFIF and EXIF segments, which must come first."""
     at = 2
     while re.match(rb"\xff[\xe0-\xef]", data[at : at + 2]):  # APP0 to APP15
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -72,18 +73,18 @@ def _after_application_segments(data: bytes) -> int:
 
 
 def _png_text(keyword: str, text: str) -> bytes:
-    """An iTXt chunk, which unlike tEXt takes all of Unicode."""
+    """Build an iTXt chunk, which unlike tEXt supports all of Unicode."""
     body = b"iTXt" + keyword.encode("latin-1") + b"\0\0\0\0\0" + text.replace("\0", "").encode()
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def file_name(prompt: str, job_id: str, kind: str) -> str:
-    """A name that a person recognises and no file system refuses.
+    """Create a recognizable file name that is valid on every file system.
 
-    It has the prompt's words in any script, and its emoji; at most 48 characters of them.
+    It contains the words of the prompt, in any script, and its emoji; at most 48 characters.
     """
     stem = "-".join(_words(normalize("NFC", prompt.lower())))
-    stem = graphemes.truncate(stem, MOST_CHARACTERS, MOST_BYTES).strip("-_") or "image"
+    stem = graphemes.truncate(stem, MAX_NAME_LENGTH, MAX_NAME_BYTES).strip("-_") or "image"
     tail = re.sub(r"\W", "", job_id)[:8]
     if not tail and RESERVED.fullmatch(stem):
         tail = "image"
@@ -91,21 +92,21 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """What stands between spaces and signs that are no emoji."""
+    """Split a text at spaces and at symbols other than emoji."""
     words = [""]
     for cluster in graphemes.split(text):
         first = cluster[0]
         if first == "_" or first.isalnum() or graphemes.is_emoji(first):
             words[-1] += cluster.rstrip(_JOINERS)
             if cluster[-1] in _JOINERS and not graphemes.is_emoji(first):
-                words[-1] += cluster[-1]  # within a Persian word; at its end it goes below
+                words[-1] += cluster[-1]  # Persian needs it within a word; stripped at its end
         else:
             words.append("")
     return [word.strip(_JOINERS) for word in words if word.strip(_JOINERS)]
 
 
-def kind(data: bytes) -> str:
-    """The format that the first bytes tell: ``"PNG"``, ``"JPEG"``, …; empty if they do not."""
+def detect_format(data: bytes) -> str:
+    """Return the format by the first bytes: ``"PNG"``, ``"JPEG"``, …; empty if it is unknown."""
     if data.startswith(PNG_SIGNATURE):
         return "PNG"
     if data.startswith(JPEG_START):
@@ -116,16 +117,22 @@ def kind(data: bytes) -> str:
 
 
 def write(path: str | Path | None, name: str, data: bytes) -> Path:
-    """Write to `path`: a file, a folder (as `name`), or None for the present folder.
+    """Write a new file; if the name is taken, a number is added to it.
 
-    A file that is there already stays; the new one gets a number.
+    Parameters
+    ----------
+    path : path or None
+        A file, a folder, or None for the current folder.
+    name : str
+        The file's name in a folder.
+    data : bytes
 
     Raises
     ------
     InvalidInputError
-        If it is no path.
+        If the path is invalid.
     OSError
-        If it cannot be written; then nothing is left of it.
+        If the file cannot be written. No part of it is left.
     """
     target = Path.cwd() if path is None else paths.expand_user(path, "path")
     return new_files.write(target / name if target.is_dir() else target, data)

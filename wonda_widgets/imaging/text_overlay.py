@@ -1,4 +1,4 @@
-"""Text over an image: wrapped into its box, put where it belongs, drawn line by line."""
+"""Draw a text over an image: wrap it, position it, and draw it line by line."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
     from .operations import Text
 
-BASE = 1 / 16  # of the image's shorter side: the size of the letters at scale 1
-LEADING = 1.15  # from line to line, in heights of the font
-STROKE_WIDTH_AT = 1080  # pixels: how wide an image is whose stroke is as thick as it says
+BASE = 1 / 16  # font size at scale 1, as a fraction of the image's shorter side
+LEADING = 1.15  # line spacing, in font heights
+STROKE_WIDTH_AT = 1080  # pixels; width of the image that `Text.stroke_width` refers to
 
 
-def write(image: Image.Image, text: Text) -> None:
-    """Draw `text` over the image (RGB or RGBA), which is changed.
+def draw(image: Image.Image, text: Text) -> None:
+    """Draw `text` into an RGB or RGBA image, in place.
 
-    No more memory is taken than one line within the image needs.
+    Each line has its own layer, so the memory is limited to that of one line.
     """
     width, height = image.size
-    font = fonts.font(text.font_family, size_of(text, image.size))
+    font = fonts.load(text.font_family, font_size(text, image.size))
     stroke = round(text.stroke_width * width / STROKE_WIDTH_AT)
     left, right = _between(width, text.padding_left, text.padding_right)
     top, bottom = _between(height, text.padding_top, text.padding_bottom)
     box = min(text.size_percent * width / 100, right - left)
     across, down = _share(text.position, "left", "right"), _share(text.position, "top", "bottom")
-    lines = list(wrapped(text_shaping.drawable(text.text, font), font, box))
+    lines = list(wrap(text_shaping.prepare(text.text, font), font, box))
     ascent, descent = font.getmetrics()
     step = (ascent + descent) * LEADING
     baseline = top + (bottom - top - step * len(lines)) * down + (step + ascent - descent) / 2
@@ -45,13 +45,13 @@ def write(image: Image.Image, text: Text) -> None:
         baseline += step
 
 
-def size_of(text: Text, size: tuple[int, int]) -> int:
-    """The size of the letters, in pixels."""
+def font_size(text: Text, size: tuple[int, int]) -> int:
+    """Return the font size in pixels."""
     return max(1, round(min(size) * BASE * text.font_size_scale))
 
 
-def wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> Iterator[str]:
-    """The lines of `text` within `width` pixels; a word that is longer is broken."""
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> Iterator[str]:
+    """Wrap a text to `width` pixels; break words that are longer."""
     for paragraph in text.splitlines():
         line = ""
         for word in paragraph.split():
@@ -62,7 +62,7 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> Iterator[s
             if line:
                 yield line
             line = word
-            # A letter stays with its marks.
+            # Keep a letter and its marks together.
             left = list(graphemes.split(word)) if font.getlength(word) > width else []
             while len(left) > 1 and font.getlength("".join(left)) > width:
                 fits = max(1, _fitting(left, font, width))
@@ -73,7 +73,7 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> Iterator[s
 
 
 def _fitting(line: list[str], font: ImageFont.FreeTypeFont, width: float) -> int:
-    """How many characters fit, found by halving."""
+    """Return how many characters fit, by binary search."""
     low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
@@ -85,12 +85,12 @@ def _fitting(line: list[str], font: ImageFont.FreeTypeFont, width: float) -> int
 
 
 def _between(length: int, before: float, after: float) -> tuple[float, float]:
-    """Where a side's room begins and ends, between paddings in percent."""
+    """Return start and end of the space between two paddings, which are in percent."""
     return length * before / 100, length * (1 - after / 100)
 
 
 def _share(position: str, first: str, last: str) -> float:
-    """How much of the free room is before the text: none, all or half of it."""
+    """Return the fraction of the free space that is before the text: 0, 1 or 0.5."""
     words = position.split("-")
     return 0.0 if first in words else 1.0 if last in words else 0.5
 
@@ -98,7 +98,7 @@ def _share(position: str, first: str, last: str) -> float:
 def _lettered(
     line: str, font: ImageFont.FreeTypeFont, text: Text, stroke: int
 ) -> tuple[Image.Image, float, float]:
-    """One line on a transparent ground, and where it begins beside its baseline's start."""
+    """Draw one line on a transparent layer; return it with its offset from the baseline start."""
     ink, edge = ImageColor.getrgb(text.text_color), ImageColor.getrgb(text.stroke_color)
     left, top, right, bottom = font.getbbox(line, stroke_width=stroke, anchor="ls")
     size = max(1, int(right - left) + 1), max(1, int(bottom - top) + 1)
@@ -110,11 +110,11 @@ def _lettered(
 
 
 def _lay(image: Image.Image, layer: Image.Image, at: tuple[int, int]) -> None:
-    """Lay letters over the image; what reaches beyond it is cut."""
+    """Paste a layer into the image, and clip what reaches beyond it."""
     if image.mode != "RGBA":
         image.paste(layer, at, layer)
         return
-    # Where the image is transparent the letters are not.
+    # Composite, so that letters are opaque where the image is transparent.
     under = image.crop((*at, at[0] + layer.width, at[1] + layer.height))
     under.alpha_composite(layer)
     image.paste(under, at)

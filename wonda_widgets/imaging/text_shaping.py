@@ -1,7 +1,7 @@
-"""Which texts come out right only if their letters are put in order and joined (libraqm).
+"""Detect texts that need complex text layout (libraqm).
 
-Without it Pillow draws one letter after the other from left to right, as it comes: Arabic and
-Hebrew are mirrored then, and Arabic or Hindi letters stand apart.
+Without libraqm, Pillow draws one letter after the other from left to right: Arabic and Hebrew
+are mirrored, and Arabic and Hindi letters are not joined.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..utils import graphemes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Scripts from left to right whose letters change beside each other, or change places.
+#: Left-to-right scripts whose letters change shape or position next to each other.
 _JOINED = (
     (0x0900, 0x0DFF),  # of India and Sri Lanka
     (0x0F00, 0x109F),  # Tibetan, Myanmar
@@ -43,13 +43,13 @@ _IGNORABLE = (
     *range(0xFFF0, 0xFFF9),
     *range(0xE0000, 0xE1000),
 )
-_MOST_MARKS = 1  # on one letter, where each is drawn at its own place
+_MOST_MARKS = 1  # per letter; without libraqm, more of them overlap
 
 Trouble = Literal["order", "joined", "marks"]
 
 
-def trouble(text: str) -> tuple[Trouble, str] | None:
-    """What would be wrong with a text without libraqm, and the first letter of that kind."""
+def find_problem(text: str) -> tuple[Trouble, str] | None:
+    """Return the problem of a text without libraqm, and the first affected letter."""
     for sign in text:
         if bidirectional(sign) in {"R", "AL", "RLE", "RLO", "RLI"}:
             return "order", sign
@@ -62,24 +62,24 @@ def trouble(text: str) -> tuple[Trouble, str] | None:
     return None
 
 
-def can_arrange(face: ImageFont.FreeTypeFont) -> bool:
-    """Whether Pillow puts the letters of any script in order and joins them."""
+def can_shape(face: ImageFont.FreeTypeFont) -> bool:
+    """Check whether Pillow can lay out every script with this font."""
     has_raqm = features.check("raqm") and features.check("fribidi")
     return bool(has_raqm) and face.layout_engine == ImageFont.Layout.RAQM
 
 
 def is_ignorable(sign: str) -> bool:
-    """Whether a sign shows nothing by itself, so that no font needs it (ZWJ, a variation)."""
+    """Check for an invisible character that no font needs (ZWJ, variation selectors)."""
     return category(sign) == "Cf" or ord(sign) in _IGNORABLE
 
 
-def drawable(text: str, face: ImageFont.FreeTypeFont) -> str:
-    """A text as it is given to Pillow.
+def prepare(text: str, face: ImageFont.FreeTypeFont) -> str:
+    """Prepare a text for Pillow.
 
-    Where letters are drawn one by one, what shows nothing would become an empty box.
+    Without libraqm, invisible characters would be drawn as empty boxes, so they are removed.
     """
     text = normalize("NFC", text)
-    if can_arrange(face):
+    if can_shape(face):
         return text
     return "".join(sign for sign in text if not is_ignorable(sign))
 

@@ -315,7 +315,7 @@ def _reshape_fixes(image: ImageInfo, ratio: float, name: str) -> tuple[Fix, Fix]
     size = image.width, image.height
     crop, pad = apply_edits.centered_crop(size, ratio), apply_edits.padded(size, ratio)
     padding = Fix(label=f"Pad to {name}", operations=(pad,))
-    if not apply_edits.can_be_made(pad.width, pad.height):
+    if not apply_edits.is_size_allowed(pad.width, pad.height):
         smaller = _scaled(image, MAX_WIDTH / pad.width)
         pad = apply_edits.padded((smaller.width, smaller.height), ratio)
         padding = Fix(label=f"Shrink and pad to {name}", operations=(smaller, pad))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..client.edit import Edit
     from ..client.wonda_client import AsyncWonda, Wonda
-    from ..imaging.apply_edits import Edited, Size
+    from ..imaging.apply_edits import EditedImage, Size
     from ..jobs.job import Job
     from ..journal.images import GeneratedImage
     from ..models import Media
@@ -68,7 +68,7 @@ class EditForm(Panel):
     ----------
     media : Media or None
         What was used last; before, the original.
-    result : Edited or None
+    result : EditedImage or None
         Its file.
 
     Examples
@@ -127,14 +127,14 @@ class EditForm(Panel):
     ) -> None:
         given, media = media, selection.media_of(media)
         self.media = media
-        self.result: Edited | None = None
+        self.result: EditedImage | None = None
         self._listeners: list[Callable[[Media], object]] = []
         self._edit: Edit | None = None
         self._loading: object = None
         self._proposed: tuple[Any, ...] = ()
         self._wanted: _Wanted | None = None
         self._rendering = False
-        self._made: tuple[_Wanted, Edited] | None = None
+        self._made: tuple[_Wanted, EditedImage] | None = None
         self._uploads: dict[_What, _Upload] = {}
         self._in_use: _What | None = None
         self._then: Callable[[Media], object] | None = None
@@ -304,7 +304,7 @@ class EditForm(Panel):
             return None
         from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is there as soon as an image is
 
-        (step,) = apply_edits.read([self.draft])
+        (step,) = apply_edits.parse_operations([self.draft])
         size = apply_edits.check(self._edit.size, self._edit.operations)
         if _does_nothing(step, size):
             return None
@@ -329,7 +329,7 @@ class EditForm(Panel):
             return
         from ..imaging import apply_edits  # noqa: PLC0415 - see above
 
-        steps = apply_edits.read(operations)
+        steps = apply_edits.parse_operations(operations)
         formats = [step for step in steps if isinstance(step, Encode)]
         others = [step for step in steps if not isinstance(step, Encode)]
         apply_edits.check(self._edit.size, steps)
@@ -433,7 +433,9 @@ class EditForm(Panel):
             self._rendering = False
 
     async def _render_one(self, wanted: _Wanted) -> None:
-        rendered = await decode_threads.run(_rendered, wanted, seconds=decode_threads.EDIT_SECONDS)
+        rendered = await decode_threads.run(
+            _rendered, wanted, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
+        )
         if self._wanted is not wanted:
             return
         final = rendered.final
@@ -444,7 +446,7 @@ class EditForm(Panel):
             self.state = "ready"
         # How many bytes it has is known when it is written, which for a PNG takes a while.
         made = await decode_threads.run(
-            _written, wanted, final, seconds=decode_threads.EDIT_SECONDS
+            _written, wanted, final, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
         )
         if self._wanted is not wanted:
             return
@@ -501,7 +503,7 @@ class EditForm(Panel):
         for listener in [*self._listeners, *([then] if then else [])]:
             self._guard(listener, media)
 
-    async def _uploaded(self, what: _What, edit: Edit, made: Edited) -> Media:
+    async def _uploaded(self, what: _What, edit: Edit, made: EditedImage) -> Media:
         """What `made` is at the service; nothing is sent there twice."""
         known = self._uploads.get(what)
         if known is None:
@@ -512,13 +514,13 @@ class EditForm(Panel):
                 del self._uploads[next(iter(self._uploads))]
         return known.media
 
-    async def _file(self, edit: Edit) -> Edited:
+    async def _file(self, edit: Edit) -> EditedImage:
         """What is sent: what was shown, if that is all of it."""
         if self._made is not None:
             wanted, made = self._made
             if wanted.edit is edit and wanted.all == edit.operations:
                 return made
-        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_SECONDS)
+        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_TIMEOUT_SECONDS)
 
 
 class _What(NamedTuple):
@@ -571,23 +573,23 @@ def _opened(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str
 
     edit = Edit(data, name=name) if media is None else Edit(media, data=data, name=name)
     assert edit.size  # noqa: S101 - decoded here, in this thread
-    return edit, fonts.names()
+    return edit, fonts.families()
 
 
 def _rendered(wanted: _Wanted) -> _Rendered:
     from ..imaging import apply_edits, preview  # noqa: PLC0415 - see above
 
-    base = apply_edits.drawn(apply_edits.opened(wanted.edit.data), wanted.operations)
-    final = apply_edits.drawn(base, [wanted.pending]) if wanted.pending else base
+    base = apply_edits.draw(apply_edits.open_original(wanted.edit.data), wanted.operations)
+    final = apply_edits.draw(base, [wanted.pending]) if wanted.pending else base
     # A crop is shown as a frame over what it is cut from.
     shown = base if wanted.crops else final
-    return _Rendered(*preview.small(shown), shown.size, base.size, final)
+    return _Rendered(*preview.encode_preview(shown), shown.size, base.size, final)
 
 
-def _written(wanted: _Wanted, final: Image.Image) -> Edited:
+def _written(wanted: _Wanted, final: Image.Image) -> EditedImage:
     from ..imaging import apply_edits  # noqa: PLC0415 - see above
 
-    return apply_edits.written(wanted.edit.data, final, wanted.all)
+    return apply_edits.encode(wanted.edit.data, final, wanted.all)
 
 
 def _does_nothing(step: Operation, size: Size) -> bool:

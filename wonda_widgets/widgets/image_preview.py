@@ -343,13 +343,13 @@ def _copies(
     drawn: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
     """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
-    from ..imaging.preview import of_drawing, preview, still  # noqa: PLC0415 - it loads Pillow
+    from ..imaging.preview import preview, raster_preview, svg_preview  # noqa: PLC0415 - it loads Pillow
     from ._shared.preflight_panel import card  # noqa: PLC0415 - a preview alone needs none
 
-    small = of_drawing(data) if drawn else preview(data)
+    small = svg_preview(data) if drawn else preview(data)
     if not offered:
         return small, b"", b""
-    return small, still(small.data, THUMB, THUMB_BYTES).data, card(small.data)
+    return small, raster_preview(small.data, THUMB, THUMB_BYTES).data, card(small.data)
 
 
 def _is_drawing(media: Media) -> bool:
@@ -358,9 +358,9 @@ def _is_drawing(media: Media) -> bool:
 
 def _large(data: bytes, drawn: bool) -> Preview:  # noqa: FBT001 - private
     """What a click opens; slow, for a thread."""
-    from ..imaging.preview import of_drawing, preview  # noqa: PLC0415 - it loads Pillow
+    from ..imaging.preview import preview, svg_preview  # noqa: PLC0415 - it loads Pillow
 
-    make = of_drawing if drawn else preview
+    make = svg_preview if drawn else preview
     return make(data, LARGE, LARGE_BYTES)
 
 
@@ -368,8 +368,8 @@ def _with_texts(data: bytes, shown: Shown) -> bytes:
     """An original with how it was made; slow for a large one, for a thread."""
     from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
-    texts = save_original.texts(shown.made, shown.job_id, shown.media.media_id)
-    return save_original.with_texts(data, texts)
+    texts = save_original.metadata(shown.made, shown.job_id, shown.media.media_id)
+    return save_original.with_metadata(data, texts)
 
 
 def _file_name(shown: Shown) -> str:

@@ -86,8 +86,8 @@ def shown(data):
 
 
 def test_the_profiles_are_sound():
-    assert color.fits(ADOBE, "RGB")
-    assert color.fits(GREY, "L")
+    assert color.is_valid_profile(ADOBE, "RGB")
+    assert color.is_valid_profile(GREY, "L")
     assert not near(GREEN, meant(GREEN), within=20)
 
 
@@ -140,7 +140,7 @@ def test_an_edit_writes_the_colours_that_are_meant(kind, mode):
 
 def test_what_an_edit_shows_is_what_it_writes():
     data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE)
-    small, _ = preview.small(apply_edits.drawn(apply_edits.opened(data), [CROP]))
+    small, _ = preview.encode_preview(apply_edits.draw(apply_edits.open_original(data), [CROP]))
     assert near(Image.open(io.BytesIO(small)).convert("RGB").getpixel((5, 5)), meant(GREEN))
 
 

@@ -22,7 +22,7 @@ from wonda_widgets.imaging import (
 )
 from wonda_widgets.utils import event_loop
 
-MANY = decode_threads.AT_ONCE + 8
+MANY = decode_threads.MAX_CONCURRENCY + 8
 
 
 def encoded(kind, size=(64, 64), mode="RGB", **options):
@@ -71,8 +71,8 @@ def test_a_jpeg_that_repeats_a_scan_is_refused_at_once(kind):
 
 
 def test_scans_are_counted_to_the_limit():
-    assert not jpeg_scans.more_than(repeated(PROGRESSIVE, 3), SCANS + 3)
-    assert jpeg_scans.more_than(repeated(PROGRESSIVE, 4), SCANS + 3)
+    assert not jpeg_scans.has_more_than(repeated(PROGRESSIVE, 3), SCANS + 3)
+    assert jpeg_scans.has_more_than(repeated(PROGRESSIVE, 4), SCANS + 3)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_stands_between_scans_hides_none(between):
     at = PROGRESSIVE.rindex(jpeg_scans.SCAN)
     last = PROGRESSIVE[at:-2]
     data = PROGRESSIVE[:-2] + (between + last) * 200 + END
-    assert jpeg_scans.more_than(data, 100)
+    assert jpeg_scans.has_more_than(data, 100)
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_what_stands_between_scans_hides_none(between):
     ids=["a film behind it", "an image behind it", "metadata"],
 )
 def test_what_is_no_scan_of_the_image_does_not_count(data):
-    assert not jpeg_scans.more_than(data, 100)
+    assert not jpeg_scans.has_more_than(data, 100)
     assert preview.preview(data).format == "JPEG"
 
 
 def test_too_many_segments_are_refused_without_looking_at_all_of_them():
     data = PROGRESSIVE[:-2] + segment(0xFE, jpeg_scans.SCAN) * 2_000_000 + END
     began = time.monotonic()
-    assert jpeg_scans.more_than(data, 100)
+    assert jpeg_scans.has_more_than(data, 100)
     assert time.monotonic() - began < 1
 
 
@@ -171,7 +171,7 @@ def test_no_scan_that_libjpeg_finds_is_missed(restarts):
             if not seen_by_libjpeg(tiny(RESTARTS[restarts], between + inside, LIGHTER)):
                 continue
             found += 1
-            if not jpeg_scans.more_than(
+            if not jpeg_scans.has_more_than(
                 tiny(RESTARTS[restarts], between + inside, LIGHTER * 200), 100
             ):
                 missed.append((between[:6], inside))
@@ -190,15 +190,15 @@ def test_scans_behind_a_reserved_marker_among_restarts_are_refused_at_once():
 @pytest.mark.parametrize("marker", [0x02, 0xBF, 0xC0, 0xC3, 0xC8, 0xDE, 0xDF, 0xF0, 0xFD])
 def test_a_file_whose_segments_are_not_certain_is_refused_only_with_many_scans(marker):
     odd = segment(marker, b"odd")
-    assert not jpeg_scans.more_than(tiny(b"", odd, LIGHTER * 90), 100)
-    assert jpeg_scans.more_than(tiny(b"", odd, END + LIGHTER * 200), 100)
+    assert not jpeg_scans.has_more_than(tiny(b"", odd, LIGHTER * 90), 100)
+    assert jpeg_scans.has_more_than(tiny(b"", odd, END + LIGHTER * 200), 100)
 
 
 def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
     camera = segment(0xE1, b"Exif\0\0" + PROGRESSIVE) + segment(0xE2, PROGRESSIVE) * 30
     data = PROGRESSIVE[:2] + camera + PROGRESSIVE[2:]
     assert data.count(jpeg_scans.SCAN) > 100
-    assert not jpeg_scans.more_than(data, 100)
+    assert not jpeg_scans.has_more_than(data, 100)
     assert preview.preview(data).format == "JPEG"
 
 
@@ -219,7 +219,7 @@ def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
     ids=["PNG", "GIF", "JPEG", "progressive", "WebP", "animation", "chunks"],
 )
 def test_reading_ends_at_the_deadline_whatever_the_format(monkeypatch, data):
-    monkeypatch.setattr(decode_threads, "SECONDS", -1.0)
+    monkeypatch.setattr(decode_threads, "TIMEOUT_SECONDS", -1.0)
     for look in (preview.preview, decode.full_size):
         with pytest.raises(ww.UnsafeMediaError, match="takes longer than"):
             look(data)
@@ -228,21 +228,21 @@ def test_reading_ends_at_the_deadline_whatever_the_format(monkeypatch, data):
 def test_reading_ends_at_the_deadline_also_among_the_pixels(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(decode.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(decode, "PIECE", 4096)
-    opened = decode._opened
+    monkeypatch.setattr(decode, "READ_BYTES", 4096)
+    opened = decode._open
 
     def slow(data):
         image = opened(data)
-        now[0] += decode_threads.SECONDS + 1
+        now[0] += decode_threads.TIMEOUT_SECONDS + 1
         return image
 
-    monkeypatch.setattr(decode, "_opened", slow)
+    monkeypatch.setattr(decode, "_open", slow)
     with pytest.raises(ww.UnsafeMediaError, match="takes longer than 20 s"):
         decode.decode(encoded("PNG", (500, 500)))
 
 
 def test_a_preview_that_cannot_be_small_enough_ends():
-    data, _ = preview.small(Image.new("RGB", (64, 64)), 64, 1)
+    data, _ = preview.encode_preview(Image.new("RGB", (64, 64)), 64, 1)
     assert Image.open(io.BytesIO(data)).size == (1, 1)
 
 
@@ -273,7 +273,7 @@ def test_whoever_waits_is_told_at_the_deadline(stuck):
 
 
 def test_stuck_decodes_leave_their_places(stuck):
-    for _ in range(decode_threads.AT_ONCE - 1):
+    for _ in range(decode_threads.MAX_CONCURRENCY - 1):
         with pytest.raises(ww.UnsafeMediaError):
             stuck(0.01).result(20)
     assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
@@ -285,27 +285,27 @@ def decoding_threads():
 
 def test_stuck_decodes_do_not_pile_up(stuck, settled):
     settled(lambda: decoding_threads() == 0)
-    waiting = [stuck(0.05) for _ in range(6 * decode_threads.AT_ONCE)]
+    waiting = [stuck(0.05) for _ in range(6 * decode_threads.MAX_CONCURRENCY)]
     said = []
     for each in waiting:
         with pytest.raises(ww.UnsafeMediaError) as caught:
             each.result(20)
         said.append(str(caught.value))
-        assert decoding_threads() <= 2 * decode_threads.AT_ONCE
-    assert sum("was not opened" in each for each in said) >= 4 * decode_threads.AT_ONCE
+        assert decoding_threads() <= 2 * decode_threads.MAX_CONCURRENCY
+    assert sum("was not opened" in each for each in said) >= 4 * decode_threads.MAX_CONCURRENCY
     with pytest.raises(ww.UnsafeMediaError, match="other images have been opening for too long"):
         event_loop.run_blocking(decode_threads.run(divmod, 7, 2))
 
 
 def test_decoding_goes_on_when_some_of_the_stuck_ones_end(settled):
-    ends = [threading.Event() for _ in range(decode_threads.AT_ONCE)]
+    ends = [threading.Event() for _ in range(decode_threads.MAX_CONCURRENCY)]
     for end in ends:
         with pytest.raises(ww.UnsafeMediaError):
             event_loop.run_blocking(decode_threads.run(end.wait, seconds=0.01))
     with pytest.raises(ww.UnsafeMediaError, match="was not opened"):
         event_loop.run_blocking(decode_threads.run(divmod, 7, 2))
     ends[0].set()
-    settled(lambda: decoding_threads() < decode_threads.AT_ONCE)
+    settled(lambda: decoding_threads() < decode_threads.MAX_CONCURRENCY)
     assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
     for end in ends:
         end.set()
@@ -328,7 +328,7 @@ def test_a_decode_that_nobody_waits_for_keeps_its_place_until_its_deadline(settl
     settled(lambda: running)
     end.set()
     settled(lambda: not running)
-    assert max(most) <= decode_threads.AT_ONCE
+    assert max(most) <= decode_threads.MAX_CONCURRENCY
     assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
 
 
@@ -360,9 +360,9 @@ def test_a_process_ends_although_decodes_are_stuck(doing):
             begun.append(1)
             while True:
                 sum(range(1000))
-        for _ in range(decode_threads.AT_ONCE + 8):
+        for _ in range(decode_threads.MAX_CONCURRENCY + 8):
             event_loop.spawn(decode_threads.run({doing}))
-        while len(begun) < decode_threads.AT_ONCE:
+        while len(begun) < decode_threads.MAX_CONCURRENCY:
             time.sleep(0.01)
         print("ends")
     """

@@ -69,14 +69,14 @@ def test_so_does_whoever_opens_it(kind, data):
     ],
 )
 def test_anything_else_is_none_of_them(data):
-    assert foreign_formats.name(data) == ""
+    assert foreign_formats.detect(data) == ""
 
 
 def test_an_avif_can_be_converted_where_pillow_opens_it(monkeypatch):
-    assert "sends it as PNG" in foreign_formats.way_out("TIFF")
+    assert "sends it as PNG" in foreign_formats.conversion_hint("TIFF")
     for opens in (True, False):
         monkeypatch.setattr(features, "check", lambda _, opens=opens: opens)
-        assert ("sends it as PNG" in foreign_formats.way_out("AVIF")) is opens
+        assert ("sends it as PNG" in foreign_formats.conversion_hint("AVIF")) is opens
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO"])
@@ -88,8 +88,10 @@ def test_the_way_out_works(kind):
 
 def test_a_heic_needs_another_package(monkeypatch):
     monkeypatch.setattr(foreign_formats, "find_spec", lambda _: None)
-    assert "install pillow-heif" in foreign_formats.way_out("HEIC")
+    assert "install pillow-heif" in foreign_formats.conversion_hint("HEIC")
     found = importlib.machinery.ModuleSpec("pillow_heif", None)
     monkeypatch.setattr(foreign_formats, "find_spec", lambda _: found)
-    assert foreign_formats.way_out("HEIC").startswith("Convert it: call pillow_heif.register")
+    assert foreign_formats.conversion_hint("HEIC").startswith(
+        "Convert it: call pillow_heif.register"
+    )
     assert "pillow_heif" not in sys.modules

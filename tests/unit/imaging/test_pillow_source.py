@@ -175,7 +175,7 @@ def test_a_profile_of_other_colours_is_not_written():
     colored.info["icc_profile"] = b"broken"
     assert "icc_profile" not in sent(colored).info
     colored.info["icc_profile"] = grey.info["icc_profile"]
-    assert color.fits(sent(colored).info["icc_profile"], "RGB")
+    assert color.is_valid_profile(sent(colored).info["icc_profile"], "RGB")
 
 
 def test_an_edit_takes_them_too():
@@ -235,7 +235,7 @@ NOBODY = "~no-such-person/x"
         lambda: save_original.write(f"{NOBODY}.png", "", b"x"),
         lambda: wonda_cli._source(f"{NOBODY}.png"),
         lambda: wonda_cli._output_path(f"{NOBODY}.png"),
-        lambda: fonts.font(f"{NOBODY}.ttf", 12),
+        lambda: fonts.load(f"{NOBODY}.ttf", 12),
     ],
 )
 def test_a_home_that_nobody_has_gets_a_sentence(take):

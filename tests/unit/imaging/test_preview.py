@@ -31,7 +31,7 @@ def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
     made = preview.preview(encoded(noise(*size), kind))
     shown = Image.open(io.BytesIO(made.data))
     assert len(made.data) <= preview.MAX_BYTES
-    assert max(shown.size) <= preview.LONGEST
+    assert max(shown.size) <= preview.MAX_SIDE
     assert (made.width, made.height, made.format) == (*size, kind)
     if min(size) > 1:
         assert shown.width / shown.height == pytest.approx(size[0] / size[1], rel=0.02)
@@ -88,8 +88,8 @@ def grey(level, kind=16, **options):
 def test_a_grey_of_16_bits_looks_as_one_of_8(level):
     data, usual = grey(level * 257), grey(level, 8)
     assert decode.full_size(data).getpixel((5, 5)) == level
-    assert apply_edits.opened(data).getpixel((5, 5)) == (level,) * 3
-    assert apply_edits.opened(data).format == "PNG"
+    assert apply_edits.open_original(data).getpixel((5, 5)) == (level,) * 3
+    assert apply_edits.open_original(data).format == "PNG"
     made = apply_edits.apply(data, [Encode(format="PNG")])
     assert Image.open(io.BytesIO(made.data)).getpixel((5, 5)) == (level,) * 3
     assert preview.preview(data).data == preview.preview(usual).data
@@ -100,8 +100,8 @@ def test_a_grey_of_16_bits_looks_as_one_of_8(level):
 
 def test_what_is_transparent_in_16_bits_stays_so():
     data = grey(50_000, transparency=50_000)
-    assert apply_edits.opened(data).getchannel("A").getextrema() == (0, 0)
-    assert apply_edits.opened(grey(10_000, transparency=50_000)).getpixel((5, 5))[3] == 255
+    assert apply_edits.open_original(data).getchannel("A").getextrema() == (0, 0)
+    assert apply_edits.open_original(grey(10_000, transparency=50_000)).getpixel((5, 5))[3] == 255
     assert preview.preview(data).mime_type == "image/png"
 
 
@@ -155,7 +155,7 @@ TOO_MANY = {
 
 @pytest.mark.parametrize("name", TOO_MANY)
 def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
-    monkeypatch.setattr(decode, "MEMORY", 100_000_000)
+    monkeypatch.setattr(decode, "MAX_MEMORY_BYTES", 100_000_000)
     monkeypatch.setattr(Image.Image, "load", None)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
     with pytest.raises(UnsafeMediaError, match="pixels"):
@@ -227,7 +227,7 @@ def test_only_the_first_of_many_frames_is_decoded():
 def test_a_preview_has_no_seams(mode, size, longest):
     image = Image.effect_noise(size, 120)
     data = encoded(image.convert(mode), "PNG")
-    shown = preview._resized(preview._stepped(decode.decode(data)[0], longest), longest)
+    shown = preview._resize(preview._reduce(decode.decode(data)[0], longest), longest)
     whole = image.convert("RGB").reduce(max(size) // longest)
     whole = whole.resize(shown.size, Image.Resampling.LANCZOS)
     apart = ImageChops.difference(shown.convert("RGB"), whole).getextrema()
@@ -239,18 +239,18 @@ TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
 
 def test_the_texts_of_an_image_are_those_that_are_known():
     made = {"prompt": "A harbour", "model": None, "params": {"style": "Öl"}}
-    assert save_original.texts(made, "j", None) == {
+    assert save_original.metadata(made, "j", None) == {
         "prompt": "A harbour",
         "parameters": '{"style": "Öl"}',
         "job id": "j",
         "Software": "wonda_widgets",
     }
-    assert set(save_original.texts({}, "", "m")) == {"media id", "Software"}
+    assert set(save_original.metadata({}, "", "m")) == {"media id", "Software"}
 
 
 def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():
     data = encoded(noise(50, 40))
-    saved = save_original.with_texts(data, TEXTS)
+    saved = save_original.with_metadata(data, TEXTS)
     with Image.open(io.BytesIO(saved)) as image:
         image.load()
         assert image.text == TEXTS
@@ -260,14 +260,14 @@ def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():
 
 def test_a_saved_jpeg_too_and_others_stay_as_they_are():
     data = encoded(noise(50, 40), "JPEG")
-    saved = save_original.with_texts(data, TEXTS)
+    saved = save_original.with_metadata(data, TEXTS)
     with Image.open(io.BytesIO(saved)) as image:
         assert "Ein Fluß" in image.info["comment"].decode()
         assert ImageOps.exif_transpose(image).size == (50, 40)
     assert saved.startswith(data[:20]), "JFIF comes first"
     assert len(saved) - len(data) < 200
     webp = encoded(noise(5, 5), "WEBP")
-    assert save_original.with_texts(webp, TEXTS) == webp
+    assert save_original.with_metadata(webp, TEXTS) == webp
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_file_name_is_never_that_of_a_device(device):
 
 @pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
 def test_saving_what_was_cut_loses_none_of_it(data):
-    saved = save_original.with_texts(data, TEXTS)
+    saved = save_original.with_metadata(data, TEXTS)
     assert saved.startswith(data[:2])
     assert len(saved) > len(data)
 

@@ -115,7 +115,7 @@ def test_the_rest_says_what_it_lacks():
             patch.setattr(sys, "platform", system)
             assert all(folder.is_absolute() for folder in fonts._folders()) or system == "win32"
     for wrong, call in (
-        (ww.InvalidInputError, lambda: fonts.font("~/a.ttf", 9)),
+        (ww.InvalidInputError, lambda: fonts.load("~/a.ttf", 9)),
         (ww.InvalidInputError, lambda: files.check_path("~/a.json")),
         (ww.InvalidInputError, lambda: wonda_cli._output_path(Path("~/a.png"))),
         (ww.InvalidInputError, lambda: save_original.write("~", "a.png", b"")),

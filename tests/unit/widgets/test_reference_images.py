@@ -156,7 +156,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
 def busy():
     """Decoders that are all busy with other images."""
     end = threading.Event()
-    for _ in range(decode_threads.AT_ONCE):
+    for _ in range(decode_threads.MAX_CONCURRENCY):
         event_loop.spawn(decode_threads.run(end.wait))
     yield end
     end.set()
@@ -204,7 +204,7 @@ def test_a_damaged_image_ends_its_own_upload(form, page, settled, monkeypatch):
 def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, settled, monkeypatch):
     async def slow(*_args):
         seen.append(None)
-        raise decode_threads.too_slow(1)
+        raise decode_threads.timeout_error(1)
 
     seen = []
     monkeypatch.setattr(decode_threads, "run", slow)

@@ -191,9 +191,9 @@ def _cell(text: str, link: str = "") -> str:
 
 def _small(data: bytes) -> Look:
     """An image as it is kept; slow, for a thread."""
-    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    shown = still(data, LONGEST, MAX_BYTES)
+    shown = raster_preview(data, LONGEST, MAX_BYTES)
     # Larger on a sharp screen, and not as high as the page.
     scale = min(1.0, SHOWN / max(shown.width, shown.height))
     return shown.data, shown.mime_type, round(shown.width * scale)

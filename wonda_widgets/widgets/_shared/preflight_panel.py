@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ...client.wonda_client import AsyncWonda
-    from ...imaging.apply_edits import Edited
+    from ...imaging.apply_edits import EditedImage
     from ...imaging.operations import Operation
     from ...imaging.preview import Preview
     from ...models import Media
@@ -227,7 +227,7 @@ async def edited(
 ) -> PostImage:
     """Make an edit of an image here, upload it, and give what came of it."""
     made, thumb = await decode_threads.run(
-        _rendered, data, operations, seconds=decode_threads.EDIT_SECONDS
+        _rendered, data, operations, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
     )
     media = await client.media.upload(
         made.data,
@@ -294,12 +294,12 @@ def looked_at(data: bytes) -> Preview:
 
 def card(preview: bytes) -> bytes:
     """A small copy; slow, for a thread."""
-    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return still(preview, CARD, CARD_BYTES).data
+    return raster_preview(preview, CARD, CARD_BYTES).data
 
 
-def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[Edited, bytes]:
+def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:
     """An edit and a small copy of it; slow, for a thread."""
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 

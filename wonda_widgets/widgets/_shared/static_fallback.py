@@ -240,6 +240,6 @@ def _sentence(text: str) -> str:
 
 def _small(data: bytes) -> Preview:
     """The image as it is kept in the notebook; slow, for a thread."""
-    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return still(data, LONGEST, MAX_BYTES)
+    return raster_preview(data, LONGEST, MAX_BYTES)

@@ -2,8 +2,9 @@
 
 A thread that decodes cannot be stopped. After its deadline, the caller gets an error and the
 thread's slot is free again. The thread is a daemon, so it does not keep the process from
-exiting. If `MAX_CONCURRENCY` threads are past their deadline, no new ones start, so there are never more
-than twice `MAX_CONCURRENCY` threads. Other work, such as reading files, uses `event_loop.to_thread`.
+exiting. If `MAX_CONCURRENCY` threads are past their deadline, no new ones start, so there are
+never more than twice `MAX_CONCURRENCY` threads. Other work, such as reading files, uses
+`event_loop.to_thread`.
 """
 
 from __future__ import annotations

@@ -406,7 +406,7 @@ def test_a_file_that_is_no_program_is_said_to_be_none(tmp_path, monkeypatch):
         ([LEFT, Encode(format="PNG")], "m", "no operation Encode"),
         (Text(text="x", stroke_color="red"), "m", "support a stroke color"),
         ([], "m", "no operations"),
-        ({"operation": "sing"}, "m", "not an edit"),
+        ({"operation": "sing"}, "m", "not a valid edit"),
         (LEFT, "a,b", "comma"),
         (LEFT, "--help", "dash"),
         (LEFT, ww.Media(), "Pass a media ID"),

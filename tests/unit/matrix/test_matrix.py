@@ -27,7 +27,7 @@ def matrix(wonda, template=TEMPLATE, values=None, models="nano-banana-2", params
 
 def sandbox_of(wonda):
     app = wonda._async._core.transport._connections._transport.app
-    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
+    return app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
 
 
 def made_at_the_service(wonda):

@@ -48,7 +48,7 @@ def matrix(wonda, **options):
 
 def asked_for(wonda):
     app = wonda._async._core.transport._connections._transport.app
-    sandbox = app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
+    sandbox = app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
     return len(sandbox.store.jobs)
 
 

@@ -69,7 +69,7 @@ def url_of(wonda, media_id):
 
 def sandbox_of(wonda):
     app = wonda._async._core.transport._connections._transport.app
-    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
+    return app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
 
 
 def test_what_the_feed_does_not_take_is_said_before_the_post(form):

@@ -66,7 +66,7 @@ def send(panel, kind, **content):
 def sandbox_of(wonda):
     """The sandbox behind a client."""
     app = wonda._async._core.transport._connections._transport.app
-    return app.__closure__[app.__code__.co_freevars.index("sandbox")].cell_contents()
+    return app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
 
 
 # ---------------------------------------------------------------- prompt form

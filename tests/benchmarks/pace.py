@@ -143,7 +143,8 @@ def _unlearned() -> list[float]:
     """The waits of a real job whose journal is empty, on a clock that jumps."""
     import threading
 
-    from wonda_widgets.jobs.clock import Clock, Job
+    from wonda_widgets.jobs.clock import Clock
+    from wonda_widgets.jobs.job import Job
 
     slept: list[float] = []
 

@@ -36,11 +36,11 @@ class Fault(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
-UNKNOWN = Cell(1, "We don’t know whether this was made.", "unknown")
+UNKNOWN = Cell(1, "We don’t know whether this was generated.", "unknown")
 AGAIN = Cell(2, "The service does not answer; retrying.", "accepted, succeeded")
-UNUSABLE = "The answer cannot be used."
+UNUSABLE = "Unexpected response."
 UNREACHABLE = Cell(3, "The service cannot be reached.", "")
-FAILED = Cell(3, "The service failed.", "")
+FAILED = Cell(3, "Service error.", "")
 
 
 def refused(title: str) -> tuple[Cell, Cell, Cell]:
@@ -52,7 +52,7 @@ FAULTS = (
     Fault("connection dropped", "drop", UNKNOWN, AGAIN, UNREACHABLE),
     Fault("reply cut", "cut", UNKNOWN, AGAIN, UNREACHABLE),
     Fault("no answer", "hang", UNKNOWN, AGAIN, UNREACHABLE),
-    Fault("408", 408, UNKNOWN, AGAIN, Cell(1, "That failed.", "")),
+    Fault("408", 408, UNKNOWN, AGAIN, Cell(1, "Request failed.", "")),
     Fault("500", 500, UNKNOWN, AGAIN, FAILED),
     Fault("502", 502, UNKNOWN, AGAIN, FAILED),
     Fault("503, asks for patience", 503, UNKNOWN, AGAIN, FAILED, {"Retry-After": "0"}),
@@ -73,13 +73,13 @@ FAULTS = (
         {"Retry-After": "0"},
     ),
     Fault("sent on elsewhere", 307, UNKNOWN, *[Cell(1, UNUSABLE, "accepted")] * 2),
-    Fault("400", 400, *refused("The service does not take this.")),
-    Fault("401", 401, *refused("The key was refused.")),
+    Fault("400", 400, *refused("Invalid request.")),
+    Fault("401", 401, *refused("The API key was rejected.")),
     Fault("402", 402, *refused("Not enough credits.")),
-    Fault("403", 403, *refused("This account may not do that.")),
+    Fault("403", 403, *refused("Permission denied.")),
     Fault("404", 404, *refused("Not found.")),
     Fault("409", 409, *refused("Not possible right now.")),
-    Fault("410", 410, *refused("No longer offered.")),
+    Fault("410", 410, *refused("No longer available.")),
 )
 NO_CONNECTION = Fault(
     "no connection",

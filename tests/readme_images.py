@@ -138,7 +138,7 @@ def act(page: Page, camera: Camera) -> None:
         camera.shoot(450, after=450)
     camera.shoot(1800, after=600)
     camera.press("Convert to JPEG")
-    page.get_by_text("This image was changed.").wait_for()
+    page.get_by_text("This image was edited.").wait_for()
     camera.shoot(900)
     page.get_by_role("textbox", name="Caption").fill("Made with Wonda")
     camera.press("Publish")

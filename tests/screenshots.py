@@ -133,7 +133,7 @@ def changed_and_kept(page: Page) -> Iterator[str]:
     page.get_by_role("textbox", name="Text", exact=True).fill("Open sea\nsince 1974")
     page.wait_for_timeout(1500)
     yield "11-text"
-    keep = page.get_by_role("button", name="Keep in the notebook…")
+    keep = page.get_by_role("button", name="Keep in notebook…")
     if keep.is_visible():  # a page of Voilà is no notebook
         keep.click()
     yield "12-keep"
@@ -209,7 +209,7 @@ def posts(page: Page) -> Iterator[str]:
     form.get_by_text("must be JPEG").first.wait_for()
     form.get_by_role("textbox", name="Caption").fill("Four looks at one sea")
     yield "1-carousel"
-    form.get_by_role("button", name="Make all of them fit").click()
+    form.get_by_role("button", name="Fit all images").click()
     form.get_by_text("All are JPEG").wait_for()
     form.get_by_role("button", name="Move right").first.click()
     # What is published is what was seen: a click before the answer would be of the old order.

@@ -164,7 +164,7 @@ def test_a_session_that_ended_says_so_and_reload_goes_on(campaign, visitor):
     page.get_by_role("textbox", name="Prompt").fill("Typed before the end")
     page.wait_for_timeout(1000)
     kill_kernel_of(page)
-    ended = page.get_by_role("dialog", name="The session ended")
+    ended = page.get_by_role("dialog", name="The session has ended")
     expect(ended).to_be_visible(timeout=120_000)
     expect(ended.get_by_role("button", name="Reload")).to_be_focused()
     page.keyboard.press("Escape")
@@ -207,7 +207,7 @@ def test_a_page_loaded_anew_has_its_images_back_and_any_can_be_opened(told, visi
     )
     others = page.get_by_role("gridcell", name=re.compile("^A sunset")).first
     others.click()
-    page.get_by_role("button", name="Open in the studio").click()
+    page.get_by_role("button", name="Open in Studio").click()
     expect(image).to_have_attribute("alt", re.compile("^A sunset"))
 
 
@@ -217,7 +217,7 @@ def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
     expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("button", name="Edit", exact=True)).to_be_visible()
     for hidden in (
-        page.get_by_role("button", name="Save", exact=True),
+        page.get_by_role("button", name="Save to folder", exact=True),
         page.get_by_role("combobox", name="Export"),
     ):
         expect(hidden).to_have_count(0)
@@ -226,11 +226,11 @@ def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
         "() => [...document.querySelectorAll('button')].find("
         "(each) => each.textContent === 'Save').click()"
     )
-    refusal = page.get_by_role("alert").filter(has_text="Nothing is saved on the server from here.")
+    refusal = page.get_by_role("alert").filter(has_text="Saving on the server is disabled here.")
     expect(refusal).to_be_visible()
 
 
 def test_in_a_notebook_it_is(notebook):
     page = notebook("owner.ipynb", "import wonda_widgets as ww\nww.Studio(prompt='A lake')")
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Save to folder", exact=True)).to_be_visible(timeout=60_000)

@@ -71,7 +71,7 @@ def go_through(page):
     expect(page.get_by_role("combobox", name="Instagram account")).to_contain_text("@lantern.shop")
     page.get_by_role("textbox", name="Caption").fill("Made with Wonda")
     publish.click()
-    expect(page.get_by_text("This would go to @lantern.shop")).to_be_visible()
+    expect(page.get_by_text("Ready to post to @lantern.shop")).to_be_visible()
     page.get_by_role("button", name="Publish now").dblclick()
     expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
     link = page.get_by_role("link", name="View post")
@@ -173,8 +173,8 @@ def test_stop_watching_and_watch_again(notebook):
     page = notebook("stop.ipynb", SLOW)
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("button", name="Stop watching").click()
-    expect(page.get_by_text("Not watched any more. The service goes on.")).to_be_visible()
-    page.get_by_role("button", name="Watch again").click()
+    expect(page.get_by_text("Stopped watching. The job is still running.")).to_be_visible()
+    page.get_by_role("button", name="Resume watching").click()
     expect(page.get_by_role("img", name="A sunset over the ocean").first).to_be_visible()
 
 
@@ -202,7 +202,7 @@ def test_a_click_while_a_cell_is_busy_says_that_it_waits(notebook):
     page = notebook("busy.ipynb", CELL, "import time; time.sleep(6)")
     page.get_by_role("button", name="Generate").click()
     # Kernels with subshells take the click at once; for others it says why nothing happens.
-    waits = page.get_by_text("The notebook is busy; this starts when the running cell ends.")
+    waits = page.get_by_text("The notebook is busy; this starts when the running cell finishes.")
     expect(waits.or_(page.get_by_role("progressbar", name="Generation"))).to_be_visible(
         timeout=5_000
     )
@@ -218,7 +218,7 @@ def test_a_kernel_that_is_gone_is_said_to_be(notebook):
     said = panel.evaluate("(el) => getComputedStyle(el, '::before').content")
     assert "Run this cell again" in said
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_text("The kernel is gone. Run this cell again.")).to_be_visible()
+    expect(page.get_by_text("The kernel has stopped. Run this cell again.")).to_be_visible()
 
 
 def test_the_image_survives_the_kernel(notebook, lab, browser):

@@ -66,7 +66,7 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     # A crop is looked at first; Escape leaves it, a double click makes it once.
     fix = checks.get_by_role("button", name="Crop to 4:5", exact=True)
     fix.click()
-    trial = checks.get_by_role("group", name="Crop to 4:5: what it would look like")
+    trial = checks.get_by_role("group", name="Crop to 4:5: preview")
     box, rect = trial.locator(".wonda-trial-canvas"), trial.locator(".wonda-rect")
     expect(rect).to_be_visible()
     whole, kept = box.bounding_box(), rect.bounding_box()
@@ -76,8 +76,8 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     expect(trial).to_be_hidden()
     expect(fix).to_be_focused()
     fix.click()
-    trial.get_by_role("button", name="Crop and use").dblclick()
-    expect(checks).to_contain_text("This image was changed.")
+    trial.get_by_role("button", name="Apply crop").dblclick()
+    expect(checks).to_contain_text("This image was edited.")
     expect(checks).not_to_contain_text("too tall")
     checks.get_by_role("button", name="Convert to JPEG").dblclick()
     expect(checks).not_to_contain_text("This is a PNG.")
@@ -89,5 +89,5 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     (post,) = sandbox.store.publishes.values()
     posted = sandbox.store.media[post.body["mediaId"]]
     assert posted.mime_type == "image/jpeg"
-    checks.get_by_role("button", name="Back to the original").click()
+    checks.get_by_role("button", name="Revert to original").click()
     expect(checks).to_contain_text("9:16 is too tall for the feed.")

@@ -39,7 +39,7 @@ def test_after_a_restart_one_click_goes_on_and_a_lost_post_is_checked(notebook, 
     expect(page.locator(".wonda-studio.jupyter-widgets-disconnected")).to_be_attached()
     page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
     expect(page.get_by_text("1 job was still running: “A mountain lake”.")).to_be_visible()
-    page.get_by_role("button", name="Watch again").first.click()
+    page.get_by_role("button", name="Resume watching").first.click()
     expect(page.get_by_role("img", name="A mountain lake").first).to_be_visible()
     expect(page.get_by_text("1 job was still running: “A mountain lake”.")).to_be_hidden()
 
@@ -82,7 +82,7 @@ def test_where_the_history_is_down_the_person_decides(notebook, served):
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("img", name="A quiet harbour").first).to_be_visible()
     publish(page)
-    box = page.get_by_role("group", name="Not checked")
+    box = page.get_by_role("group", name="Could not check for an earlier post")
     expect(box).to_contain_text("cannot be read now")
     expect(box).to_be_focused()
     expect(page.get_by_role("alert")).to_be_hidden()

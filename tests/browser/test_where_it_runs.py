@@ -60,7 +60,7 @@ def test_from_a_prompt_to_a_post(opened, front_end):
     expect(image).to_be_visible()
     assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
     page.get_by_role("button", name="Publish", exact=True).click()
-    expect(page.get_by_text("This would go to @lantern.shop")).to_be_visible()
+    expect(page.get_by_text("Ready to post to @lantern.shop")).to_be_visible()
     page.get_by_role("button", name="Publish now").click()
     expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
     link = page.get_by_role("link", name="View post")

@@ -217,7 +217,7 @@ class CarouselForm(PostingPanel):
     def _on_fit(self, content: Mapping[str, Any]) -> None:
         if self._may_change and self.can_fit and content.get("media_id") == self.media_id:
             self.error = None
-            self.fixing = "Making all of them fit"
+            self.fixing = "Fitting all images"
             self._start(self._fit, list(self._slides))
 
     @requires(Permission.PUBLISH)

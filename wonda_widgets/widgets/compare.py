@@ -97,7 +97,7 @@ class Compare(Panel):
         given = gallery_items.checked("Compare", images)
         if given and not FEWEST <= len(given) <= MOST:
             raise InvalidInputError(
-                "images", f"{len(given)} cannot be compared; choose two to four images."
+                "images", f"{len(given)} images can’t be compared; pass two to four."
             )
         origin.check_origin(self._client, given)
         event_loop.call_soon(lambda: self._start(self._take, given))
@@ -196,7 +196,7 @@ def _rows(images: list[GeneratedImage], items: list[gallery_items.Item]) -> list
         rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
     if any(image.seconds for image in images):
         took = [messages.duration(image.seconds) for image in images]
-        rows.append({"label": "took", "values": took, "differs": False})
+        rows.append({"label": "Duration", "values": took, "differs": False})
     return rows
 
 

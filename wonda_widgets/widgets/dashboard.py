@@ -132,7 +132,7 @@ class Dashboard(CompositePanel):
         self._present(self._bar.presenter)
         self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
         self.gallery.on(
-            "show", "Open in the studio", lambda images: self._open(images[0]), needs=None
+            "show", "Open in Studio", lambda images: self._open(images[0]), needs=None
         )
         self.gallery.on(
             "form",

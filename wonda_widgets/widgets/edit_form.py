@@ -485,7 +485,7 @@ class EditForm(Panel):
         if self._in_use == _what(self._edit):  # and nothing was changed since
             return
         if not self._edit.operations and self._edit.media is not None:
-            raise InvalidInputError("operations", "Nothing is changed yet.", "Choose a tool.")
+            raise InvalidInputError("operations", "No changes yet.", "Choose a tool.")
         self.step = "sending"
         self._start(self._use, self._edit, self._then)
 

@@ -438,7 +438,7 @@ class Gallery(Panel):
             return
         if not self._may_mark(item.image):
             raise InvalidInputError(
-                "image", "Somebody else made this image, so it is theirs to mark."
+                "image", "Only the person who made this image can mark it."
             )
         self._start(self._mark, item, marks)
 
@@ -471,10 +471,10 @@ class Gallery(Panel):
             for name, value in item.facts.items()
         ]
         if image.seconds:
-            rows.append({"label": "took", "value": messages.duration(image.seconds)})
+            rows.append({"label": "Duration", "value": messages.duration(image.seconds)})
         if image.made_at is not None:
             made = image.made_at.astimezone()
-            rows.append({"label": "made", "value": f"{made:%Y-%m-%d %H:%M}"})
+            rows.append({"label": "Created", "value": f"{made:%Y-%m-%d %H:%M}"})
         about = {
             "key": item.key,
             "view": view,
@@ -548,8 +548,8 @@ class Gallery(Panel):
             self._take([gallery_items.of_image(image) for image in images])
             self.more = False
             self.note = (
-                f"The newest {MOST_FOUND:,} of {count:,}; more words or a shorter time find "
-                "the others."
+                f"Showing the newest {MOST_FOUND:,} of {count:,} images. Narrow the search to "
+                "find the others."
                 if count > MOST_FOUND
                 else ""
             )
@@ -697,7 +697,7 @@ def _day(name: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise InvalidInputError(name, f"{text!r} is no day.", "Write it as 2026-11-24.") from None
+        raise InvalidInputError(name, f"{text!r} is not a valid date.", "Use the format 2026-11-24.") from None
 
 
 def _counted(count: int) -> str:

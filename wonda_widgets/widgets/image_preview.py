@@ -192,7 +192,7 @@ class ImagePreview(Panel):
     def image(self) -> Image.Image:
         """The original, decoded, as a `PIL.Image`."""
         if self._shown is None:
-            raise ValueError("There is no image yet.")
+            raise ValueError("No image yet.")
         from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when an image is there
 
         return decode.full_size(event_loop.run_blocking(self.original(self._shown)))

@@ -17,7 +17,7 @@ class JobProgress(WatchingPanel):
     """Shows a job: the service's own word, the seconds passed, and a bar that does not lie.
 
     The service reports no percentage, so the bar moves without one until the job
-    is done. `Stop watching` stops looking; the service goes on, and `Watch again`
+    is done. `Stop watching` stops looking; the service goes on, and `Resume watching`
     follows it further.
 
     Parameters

@@ -177,7 +177,7 @@ class PromptForm(ReferencesPanel):
                 InvalidInputError(
                     "model",
                     f"This account has no model {wanted!r}.",
-                    f"{models[0].name} is chosen instead; take another from the list.",
+                    f"{models[0].name} is selected instead; choose another from the list.",
                 )
             )
         else:
@@ -195,7 +195,7 @@ class PromptForm(ReferencesPanel):
                 hint = suggestions.did_you_mean(name, known) or takes
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
                 problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
-                self.error = {**messages.problem(problem), "text": f"It was left out. {hint}"}
+                self.error = {**messages.problem(problem), "text": f"It was ignored. {hint}"}
 
     def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The values that `model` takes, its defaults where none was given."""

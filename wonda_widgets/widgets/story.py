@@ -55,7 +55,7 @@ class Timeline(Panel):
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
         if isinstance(wonda, Job | GeneratedImage | Media | list | tuple):
             raise TypeError(
-                "Story shows what its client made today. For a page of some images or jobs, call "
+                "Timeline shows what its client made today. For a page of some images or jobs, call "
                 "ww.storyboard(images, path)."
             )
         self._told: list[ImageTimeline] = []

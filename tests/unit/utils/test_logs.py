@@ -57,7 +57,7 @@ def test_a_fault_in_a_panel_is_logged_with_its_traceback_and_without_keys(everyt
     for shown in (said, str(form.error)):
         assert KEY not in shown
         assert OTHER_KEY not in shown
-    assert "please report it" in form.error["text"]
+    assert "Please report this" in form.error["text"]
     assert "wonda_widgets" in form.error["text"]
     assert kept.is_sendable
 

@@ -42,7 +42,7 @@ def test_where_nothing_is_published_no_message_made_by_hand_does(wonda, opened, 
         form.step, form.error = step, None
         say(form, type=kind, media_id=form.media_id)
         settled(lambda: form.error)
-        assert form.error["title"] == "Nothing is published from here."
+        assert form.error["title"] == "Publishing is disabled here."
     assert wonda.publish.history()["publishes"] == []
 
 
@@ -72,7 +72,7 @@ def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     dashboard._visitors.clear()
     say(gallery, type="mark", key=item.key, favourite=False)
     settled(lambda: gallery.error)
-    assert "Somebody else made this image" in gallery.error["title"]
+    assert "Only the person who made this image" in gallery.error["title"]
     assert item.image.favourite
     assert image.media.media_id
 

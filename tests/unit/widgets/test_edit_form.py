@@ -390,16 +390,16 @@ def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, 
 def test_nothing_changed_is_said_and_not_sent(form, settled, wonda):
     form.use()
     settled(lambda: form.error)
-    assert form.error["title"] == "Nothing is changed yet."
+    assert form.error["title"] == "No changes yet."
     assert not uploads(wonda)
 
 
 @pytest.mark.parametrize(
     ("fault", "title"),
     [
-        (400, "The service does not take this."),
+        (400, "Invalid request."),
         (402, "Not enough credits."),
-        (502, "We don’t know whether this was made."),
+        (502, "We don’t know whether this was generated."),
     ],
 )
 def test_a_refused_upload_is_said_and_everything_stays(form, settled, wonda, fault, title):

@@ -355,7 +355,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
             arrived, before, rows = len(wonda.faults.arrived), told(panel), dashboard.children
             say(panel, type=kind, **content)
             settled(lambda panel=panel: panel.error)
-            assert panel.error["title"].endswith("from here."), (name, kind, panel.error)
+            assert panel.error["title"].endswith("disabled here."), (name, kind, panel.error)
             assert panel.error["field"] in {each.value for each in needs}
             assert told(panel) == before, (name, kind)
             assert dashboard.children == rows
@@ -435,7 +435,7 @@ def test_a_scheduled_post_needs_more_than_one_of_now(wonda, opened, settled):
     assert form.scheduled_at == ""
     say(form, type="publish", scheduled_at=due)
     settled(lambda: form.error)
-    assert (form.step, form.error["title"]) == ("editing", "Nothing is scheduled from here.")
+    assert (form.step, form.error["title"]) == ("editing", "Scheduling is disabled here.")
     form.error, form.scheduled_at = None, due  # summed up by whoever may, then taken away
     form.grant(OWNER)
     say(form, type="publish")
@@ -477,7 +477,7 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
     assert [each["name"] for each in gallery.actions] == ["pair", "look"]
     say(gallery, type="act", name="post", keys=[key])
     settled(lambda: gallery.error)
-    assert gallery.error["title"] == "Nothing is published from here."
+    assert gallery.error["title"] == "Publishing is disabled here."
     say(gallery, type="act", name="pair", keys=[key, key])
     say(gallery, type="act", name="__init__", keys=[key])
     say(gallery, type="act", name="look", keys=[key])

@@ -79,7 +79,7 @@ def test_what_is_summed_up_is_not_changed_under_it(wonda, images, opened, settle
     say(form, type="remove", key=form.slides[0]["key"])
     say(form, type="confirm", media_id="others")
     settled(lambda: form.error)
-    assert form.error["title"] == "The image changed meanwhile."
+    assert form.error["title"] == "The image changed in the meantime."
     assert form.media_id == seen
 
 

@@ -165,12 +165,12 @@ def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
     # Nor what was clicked while the other image was in sight.
     send(form, "publish", account=ACCOUNT, media_id="the-original")
     settled(lambda: form.error)
-    assert form.error["title"] == "The image changed meanwhile."
+    assert form.error["title"] == "The image changed in the meantime."
     assert not sandbox_of(wonda).store.publishes
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(403, "may not do that"), ("drop", "no answer came"), (413, "failed")]
+    ("fault", "said"), [(403, "Permission denied"), ("drop", "no response came"), (413, "failed")]
 )
 def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
     original, thumb = form.media_id, form.thumb
@@ -229,7 +229,7 @@ def test_an_image_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
     with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
         form = ww.PublishForm(Media(media_id="m", url="https://x.example/m"), wonda=wonda)
         settled(lambda: len(form.points) == 2)
-        assert form.points[0]["title"] == "The image could not be looked at."
+        assert form.points[0]["title"] == "The image could not be checked."
         assert (form.points[0]["level"], form.error) == ("advice", None)
         form.close()
 

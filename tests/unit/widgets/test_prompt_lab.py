@@ -271,7 +271,7 @@ def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monke
     assert (gallery.model, gallery.until) == ("", "")
     gallery.since = "yesterday"
     settled(lambda: gallery.error)
-    assert "Write it as 2026-11-24" in gallery.error["text"]
+    assert "Use the format 2026-11-24" in gallery.error["text"]
 
 
 def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled, wonda):
@@ -404,7 +404,7 @@ def test_what_differs_is_pointed_out(panel, settled, made):
     compare = panel(ww.Compare, made.images[:2])
     settled(lambda: compare.shown)
     differing = {row["label"]: row["differs"] for row in compare.rows}
-    assert differing == {"subject": False, "light": True, "Model": False, "took": False}
+    assert differing == {"subject": False, "light": True, "Model": False, "Duration": False}
     assert compare.titles == ["haze", "dusk"]
     told = heard(compare)
     send(compare, "look", key=compare.shown[1], view="v")
@@ -473,8 +473,8 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
         ("values", {"subject": ["a"]}, "values.light", "has no values"),
         ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
         ("models", [], "models", "no values"),
-        ("budget", "", "budget", "no budget"),
-        ("budget", "lots", "budget", "no budget"),
+        ("budget", "", "budget", "No budget"),
+        ("budget", "lots", "budget", "No budget"),
         ("budget", "0", "budget", "above 0"),
         ("budget", "0.10", "budget", "the budget is $0.10"),
         ("params", {"resolution": ["9K"]}, "params.resolution", "does not support '9K'"),
@@ -526,7 +526,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     left = lab.matrix.progress.waiting
     later = panel(ww.PromptLab, budget=0.01)
     settled(lambda: later.form.left)
-    said = f"A plan of 6 images was left with {left} still to be made, about ${0.04 * left:.2f}"
+    said = f"An unfinished plan has {left} of 6 images pending, about ${0.04 * left:.2f}"
     assert later.form.left.startswith(said)
     send(later.form, "take_up")
     settled(lambda: later.form.plan.get("begun") == 6 - left)

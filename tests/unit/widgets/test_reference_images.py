@@ -126,8 +126,8 @@ def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, s
 @pytest.mark.parametrize(
     ("size", "data", "said"),
     [
-        (31_000_000, None, "It has 31.0 MB; up to 30.0 MB are taken."),
-        (0, None, "It is empty."),
+        (31_000_000, None, "The file is 31.0 MB; the limit is 30.0 MB."),
+        (0, None, "The file is empty."),
         (9, b"not a pic", "This is not an image (PNG, JPEG, WebP or GIF)."),
         (90, b"\x89PNG\r\n\x1a\n" + bytes(82), "This is not an image"),
     ],
@@ -214,7 +214,7 @@ def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, se
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(403, "This account may not do that."), ("drop", "no answer came")]
+    ("fault", "said"), [(403, "Permission denied."), ("drop", "no response came")]
 )
 def test_a_refused_upload_can_be_tried_again_without_the_browser(
     form, page, wonda, settled, fault, said
@@ -236,7 +236,7 @@ def test_generate_says_to_wait_for_what_is_on_its_way(form, page, wonda, settled
     assert (form.references[0]["received"], form.references[0]["size"]) == (0, 1000)
     page.send("submit", prompt="x", model="nano-banana-2", params={})
     settled(lambda: form.error)
-    assert form.error["title"] == "1 reference image is still on the way."
+    assert form.error["title"] == "1 reference image is still uploading."
     assert "Nothing was sent." in form.error["text"]
     assert not arrived(wonda, "image/generate")
 
@@ -275,7 +275,7 @@ def test_there_is_room_for_so_many_and_no_more(form, page, settled):
     page.announce(**{f"p{number}": 0 for number in range(33)})
     settled(lambda: form.error)
     assert len(form.references) == 30
-    assert "3 of these were left out" in form.error["text"]
+    assert "3 of these were not added" in form.error["text"]
 
 
 def test_python_adds_what_it_has(form, wonda, settled, tmp_path):
@@ -304,7 +304,7 @@ def test_what_python_cannot_add_is_raised_at_once(form, tmp_path, monkeypatch):
         with pytest.raises(ww.InvalidInputError):
             form.add_reference(wrong)
     monkeypatch.setattr("wonda_widgets.widgets._shared.reference_images.MAX_FILE", 10)
-    with pytest.raises(ww.InvalidInputError, match="up to 10 B"):
+    with pytest.raises(ww.InvalidInputError, match="limit is 10 B"):
         form.add_reference(image())
     event_loop.run_blocking(nothing())
     assert form.references == []

@@ -148,7 +148,7 @@ def test_an_unknown_model_is_said_and_another_chosen(panel, settled):
 
 @pytest.mark.parametrize(
     ("status", "title"),
-    [(401, "The key was refused."), (403, "This account may not do that.")],
+    [(401, "The API key was rejected."), (403, "Permission denied.")],
 )
 def test_a_service_that_refuses_the_account_is_said_to(panel, settled, status, title):
     def answer(_request):
@@ -166,7 +166,7 @@ def test_a_service_that_is_down_can_be_tried_again(panel, settled, wonda):
     server.faults.add("GET", "/capabilities", 500, times=3)
     form = panel(ww.PromptForm, prompt="kept")
     settled(lambda: form.error)
-    assert form.error["title"] == "The service failed."
+    assert form.error["title"] == "Service error."
     send(form, "reload")
     settled(lambda: form.state == "ready")
     assert (form.error, form.prompt) == (None, "kept")
@@ -176,7 +176,7 @@ def test_an_unknown_outcome_is_not_called_a_failure(form, settled, wonda):
     sandbox_of(wonda).faults.add("POST", "/image/generate", 502, after=True)
     form.submit()
     settled(lambda: form.error)
-    assert form.error["title"] == "We don’t know whether this was made."
+    assert form.error["title"] == "We don’t know whether this was generated."
     form.submit()
     send(form, "settled")
     settled(lambda: form.state == "ready")
@@ -229,7 +229,7 @@ def test_stop_watching_and_watch_again(panel, settled):
         settled(lambda: progress.job_phase == "running")
         send(progress, "stop")
         settled(lambda: progress.job_phase == "stopped")
-        assert "goes on" in progress.job_note
+        assert "still running" in progress.job_note
         send(progress, "resume")
         settled(lambda: progress.job_phase == "running")
 
@@ -502,7 +502,7 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
     assert len(sandbox_of(wonda).store.publishes) == 2
 
 
-@pytest.mark.parametrize(("status", "said"), [(401, "history cannot"), (403, "no history")])
+@pytest.mark.parametrize(("status", "said"), [(401, "history can’t"), (403, "no history")])
 def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_asked(
     publisher, settled, wonda, status, said
 ):
@@ -527,7 +527,7 @@ def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
     send(publisher, "check")
     settled(lambda: publisher.step == "editing" and publisher.settled)
     assert publisher.media_id == "another"
-    assert publisher.settled == "The last image was not posted. Choose it again to publish it."
+    assert publisher.settled == "The previous image was not posted. Select it again to publish it."
 
 
 def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled, wonda):
@@ -588,7 +588,7 @@ def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "unchecked")
-    assert publisher.earlier["title"] == "Not checked."
+    assert publisher.earlier["title"] == "Could not check for an earlier post."
     assert "cannot be read now" in publisher.earlier["text"]
     assert publisher.error is None
     send(publisher, "unchecked", media_id="another")
@@ -622,7 +622,7 @@ def test_a_post_that_may_be_the_same_is_said_to_be_that(publisher, settled, wond
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "repeating")
-    assert publisher.earlier["title"] == "Possibly posted already."
+    assert publisher.earlier["title"] == "Possibly already posted."
     assert publisher.earlier["link"]
     send(publisher, "repeat", media_id=publisher.media_id)
     settled(lambda: publisher.posted)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BUDGET = 2.50  # US dollars, to begin with
 
-NOT_CHECKED = "You chose to continue: what was made before may be made and billed again."
+NOT_CHECKED = "You chose to continue: images generated before may be generated and billed again."
 
 TYPED = ("template", "values", "models", "params", "budget", "at_once")
 
@@ -173,9 +173,9 @@ class LabForm(Panel):
             if not plan.attachments and self.state != "running":
                 self._left = plan
                 count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
-                rest = len(plan) - matrix.already_requested
+                pending = len(plan) - matrix.already_requested
                 price = messages.price(matrix.price.usd, matrix.price.credits)
-                self.left = f"A plan of {count} was left with {rest} still to be made" + (
+                self.left = f"An unfinished plan has {pending} of {count} pending" + (
                     f", {price}." if price else "."
                 )
                 return
@@ -239,7 +239,7 @@ class LabForm(Panel):
             dollars = float(text)
         except ValueError:
             raise InvalidInputError(
-                "budget", "There is no budget.", "Say how many US dollars this may cost."
+                "budget", "No budget is set.", "Enter the maximum cost in US dollars."
             ) from None
         return checked_budget(dollars) or dollars
 
@@ -273,7 +273,7 @@ class LabForm(Panel):
     def _told(self, matrix: Matrix) -> dict[str, Any]:
         plan, price = matrix.plan, matrix.price
         each = [
-            {"text": messages.price(usd, credit) or "not known", "count": count}
+            {"text": messages.price(usd, credit) or "unknown", "count": count}
             for usd, credit, count in price.breakdown
         ]
         last = self._matrix
@@ -286,7 +286,7 @@ class LabForm(Panel):
             "factors": _factors(plan),
             "each": each,
             "together": messages.price(price.usd, price.credits),
-            "usd": f"${price.usd:.2f}" if price.usd is not None else "not known",
+            "usd": f"${price.usd:.2f}" if price.usd is not None else "unknown",
             "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
             "share": price.usd / matrix.budget if price.usd is not None and matrix.budget else 0.0,
             "notes": [*plan.notes, *([NOT_CHECKED] if self._is_accepted else [])],
@@ -320,7 +320,7 @@ class LabForm(Panel):
             return
         # Something was typed, or made elsewhere, since the price was seen.
         self.state = "ready"
-        notes = [*told["notes"], "The plan has changed; look at its price, then run it."]
+        notes = [*told["notes"], "The plan has changed. Check the new price, then run it again."]
         self.plan = {**told, "notes": notes, "problem": self._refused(matrix)}
 
     def _begin(self, matrix: Matrix) -> None:

@@ -52,13 +52,13 @@ class StoryboardBar(Panel):
     @requires(Permission.KEEP)
     def _on_keep(self, _content: object) -> None:
         if not self.busy:
-            self.busy = "Keeping it…"
+            self.busy = "Keeping in notebook…"
             self._start(self._work, self._keep_all)
 
     @open_to_all
     def _on_page(self, content: Mapping[str, Any]) -> None:
         if not self.busy:
-            self.busy = "Making the page…"
+            self.busy = "Exporting page…"
             self._start(self._work, self._save, content.get("view"))
 
     async def _work(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...models import Snapshot
 
 SHOWN_BY_A_IMAGE = ("succeeded", "inference")
-STOPPED = "Not watched any more. The service goes on."
+STOPPED = "Stopped watching. The job is still running."
 
 
 class WatchingPanel(Panel):
@@ -85,7 +85,7 @@ class WatchingPanel(Panel):
             return []
         took = messages.duration(self._job.snapshot.elapsed if self._job else self.job_elapsed)
         said = f"{self.error['title']} {self.error['text']}" if self.error else ""
-        return [(self.job_label, self.job_status), ("Took", took), ("Trouble", said)]
+        return [(self.job_label, self.job_status), ("Duration", took), ("Problem", said)]
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         """Write the snapshot into the traits: the only function that does."""

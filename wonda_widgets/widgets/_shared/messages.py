@@ -54,19 +54,19 @@ class Problem(TypedDict):
 
 
 _TITLES: tuple[tuple[type[WondaError], str], ...] = (
-    (BadRequestError, "The service does not take this."),
+    (BadRequestError, "Invalid request."),
     (ConflictError, "Not possible right now."),
-    (GoneError, "No longer offered."),
-    (UnexpectedReplyError, "The answer cannot be used."),
-    (AuthenticationError, "The key was refused."),
+    (GoneError, "No longer available."),
+    (UnexpectedReplyError, "Unexpected response."),
+    (AuthenticationError, "The API key was rejected."),
     (PaymentRequiredError, "Not enough credits."),
-    (PermissionDeniedError, "This account may not do that."),
+    (PermissionDeniedError, "Permission denied."),
     (NotFoundError, "Not found."),
     (RateLimitError, "Too many requests."),
-    (ServerError, "The service failed."),
+    (ServerError, "Service error."),
     (ServiceUnreachableError, "The service cannot be reached."),
     (JobCanceledError, "Job was canceled."),
-    (JobFailedError, "Failed."),
+    (JobFailedError, "Job failed."),
     (NoMediaError, "No image."),
     (UnsafeMediaError, "The image cannot be shown."),
 )
@@ -78,9 +78,9 @@ def problem(error: BaseException) -> Problem:
         is_post = error.kind == "publish"
         reason = error.reason[:1].upper() + error.reason[1:]
         # Of a post the panel finds out itself, by its `Check`.
-        hint = "It is not repeated by itself." if is_post else f"It was not repeated. {error.hint}"
+        hint = "We won’t retry automatically." if is_post else f"It was not retried. {error.hint}"
         return {
-            "title": f"We don’t know whether this was {'posted' if is_post else 'made'}.",
+            "title": f"We don’t know whether this was {'posted' if is_post else 'generated'}.",
             "text": f"{_sentence(reason)} {hint}",
             "field": "",
         }
@@ -91,7 +91,7 @@ def problem(error: BaseException) -> Problem:
             "field": error.field,
         }
     if isinstance(error, WondaError):
-        title = next((title for cls, title in _TITLES if isinstance(error, cls)), "That failed.")
+        title = next((title for cls, title in _TITLES if isinstance(error, cls)), "Request failed.")
         message = _sentence(error.message)
         text = f"{'' if message == title else message} {error.hint}".strip()
         return {"title": title, "text": text, "field": ""}
@@ -99,7 +99,7 @@ def problem(error: BaseException) -> Problem:
     return {
         "title": "Something went wrong in wonda-widgets.",
         "text": f"{redaction.redact(f'{type(error).__name__}: {error}')}. "
-        "What you typed is still here; please report it with the traceback, which is in "
+        "Your input is still here. Please report this with the traceback from "
         f"{logs.LOG_LOCATION}.",
         "field": "",
     }

@@ -30,7 +30,7 @@ MOST_ROWS = 100
 ON_A_SHEET = 12  # images
 LONGEST_TEXT = 600  # characters of a cell
 SHOWN = 640  # pixels, the longest side of one image as it is shown
-COLUMNS = ("Prompt", "Model", "Parameters", "Made", "Took", "Edited", "Posted")
+COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Duration", "Edited", "Posted")
 
 
 #: Bytes, type and width of an image; see `Kept`.

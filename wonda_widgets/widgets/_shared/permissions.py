@@ -46,15 +46,15 @@ class Permission(Enum):
 
 
 _REFUSALS = {
-    Permission.PUBLISH: "Nothing is published from here.",
-    Permission.SCHEDULE: "Nothing is scheduled from here.",
-    Permission.CANCEL: "Scheduled posts are not canceled from here.",
-    Permission.SETTLE: "Posts are not settled from here.",
-    Permission.EXPORT: "Nothing is exported from here.",
-    Permission.SAVE: "Nothing is saved on the server from here.",
-    Permission.GENERATE: "Nothing is generated from here.",
-    Permission.EDIT: "Nothing is edited from here.",
-    Permission.KEEP: "Nothing is kept in the notebook from here.",
+    Permission.PUBLISH: "Publishing is disabled here.",
+    Permission.SCHEDULE: "Scheduling is disabled here.",
+    Permission.CANCEL: "Canceling scheduled posts is disabled here.",
+    Permission.SETTLE: "Resolving posts is disabled here.",
+    Permission.EXPORT: "Exporting is disabled here.",
+    Permission.SAVE: "Saving on the server is disabled here.",
+    Permission.GENERATE: "Generating is disabled here.",
+    Permission.EDIT: "Editing is disabled here.",
+    Permission.KEEP: "Keeping panels in the notebook is disabled here.",
 }
 
 

@@ -46,9 +46,9 @@ UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "fie
 #: Why nothing was sent, by the error's code.
 NOT_SENT = {
     "already_published": "Already posted.",
-    "already_requested": "Already asked for.",
-    "possibly_published": "Possibly posted already.",
-    "history_unavailable": "Not checked.",
+    "already_requested": "Already requested.",
+    "possibly_published": "Possibly already posted.",
+    "history_unavailable": "Could not check for an earlier post.",
 }
 
 
@@ -113,7 +113,7 @@ class PostingPanel(WatchingPanel):
         return [
             ("Caption", self.summary.get("caption") or self.caption),
             (word, f"to {last['account']}, {messages.moment(at)}" if at else ""),
-            ("Address", last.get("link", "")),
+            ("Link", last.get("link", "")),
             *super()._kept_facts(),
         ]
 
@@ -203,7 +203,7 @@ class PostingPanel(WatchingPanel):
         """Refuse what was said while looking at another image."""
         if seen != media_id:
             self.step = "editing"
-            raise InvalidInputError("media_id", "The image changed meanwhile.", "Look again.")
+            raise InvalidInputError("media_id", "The image changed in the meantime.", "Check it again.")
 
     def _checked(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """What will be posted, if nothing speaks against it."""
@@ -216,8 +216,8 @@ class PostingPanel(WatchingPanel):
         if chosen["account"] not in names:
             raise InvalidInputError(
                 "account",
-                "No Instagram account is chosen.",
-                "Choose one; connect accounts in your Wonda settings, then refresh.",
+                "No Instagram account is selected.",
+                "Choose one, or connect one in your Wonda settings and refresh.",
             )
         check_text_length("caption", chosen["caption"], MAX_CAPTION_LENGTH)
         own = self._wanted_post(content)
@@ -306,7 +306,7 @@ class PostingPanel(WatchingPanel):
         try:
             finding = await self._client.publish.check(unknown)
         except WondaError as error:
-            reason = f"The account’s history cannot be read now: {error.message}"
+            reason = f"The account’s history can’t be read right now: {error.message}"
             self._still_unknown(Finding(posted=None, message=reason))
             return
         except BaseException:
@@ -346,7 +346,7 @@ class PostingPanel(WatchingPanel):
             self.step = "editing"
             self.error = None
         if self._has_next:
-            message = "The last image was not posted. Choose it again to publish it."
+            message = "The previous image was not posted. Select it again to publish it."
         self._offer_next()
         self.settled = "" if posted else message
 
@@ -363,7 +363,7 @@ class PostingPanel(WatchingPanel):
         except BaseException:
             self.step = "unknown"
             raise
-        self._settle(posted=posted, message="Noted: not posted. You can publish it.")
+        self._settle(posted=posted, message="Marked as not posted. You can publish it now.")
 
     # ------------------------------------------------------------ the post's job
 

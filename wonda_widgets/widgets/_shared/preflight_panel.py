@@ -113,7 +113,7 @@ class PreflightPanel(PostingPanel):
             data = await self._client.media.download(media)
             preview = await decode_threads.run(looked_at, data)
         except WondaError as error:  # it can be posted all the same
-            title = "The image could not be looked at."
+            title = "The image could not be checked."
             self._unseen = CheckResult(
                 topic="image", level="advice", title=title, text=error.message
             )
@@ -240,13 +240,13 @@ async def edited(
 
 def not_changed(error: WondaError) -> messages.Problem:
     if isinstance(error, OutcomeUnknownError):
-        why = "It was sent, but no answer came; a copy may lie in your Wonda library."
+        why = "It was sent, but no response came; a copy may be in your Wonda library."
     else:
         problem = messages.problem(error)
         why = f"{problem['title']} {problem['text']}"
     return {
         "title": "The image was not changed.",
-        "text": f"{why} It is as it was, nothing was posted, and you can try again.",
+        "text": f"{why} The original is unchanged and nothing was posted. You can try again.",
         "field": "",
     }
 

@@ -182,7 +182,7 @@ class ReferencesPanel(Panel):
                 if size > MAX_FILE:
                     reference.refuse(_too_large(size))
                 elif size <= 0:
-                    reference.refuse("It is empty.")
+                    reference.refuse("The file is empty.")
                 fresh.append(reference)
         self._add(fresh)
 
@@ -201,7 +201,7 @@ class ReferencesPanel(Panel):
         reference = self._named(content)
         if reference is not None and reference.coming and not reference.data:
             self._stop(reference)
-            reference.refuse("The page cannot read this file any more. Add it again.")
+            reference.refuse("The page can no longer read this file. Add it again.")
             self._show_references()
 
     @requires(Permission.GENERATE)
@@ -243,8 +243,8 @@ class ReferencesPanel(Panel):
         if len(fresh) > room:
             raise InvalidInputError(
                 "references",
-                f"There is room for {MOST} reference images.",
-                f"{len(fresh) - room} of these were left out.",
+                f"You can add up to {MOST} reference images.",
+                f"{len(fresh) - room} of these were not added.",
             )
 
     def _begin(self, reference: Reference) -> None:
@@ -265,12 +265,12 @@ class ReferencesPanel(Panel):
                 reference.data = b""  # there is nothing to try again
                 reference.refuse(error.message)
             except OutcomeUnknownError:
-                reference.refuse("It was sent, but no answer came.")
+                reference.refuse("The upload was sent, but no response came.")
             except WondaError as error:
                 problem = messages.problem(error)
                 reference.refuse(f"{problem['title']} {problem['text']}")
             except Exception:
-                reference.refuse("It could not be taken.")
+                reference.refuse("The file could not be added.")
                 raise
             finally:
                 self._show_references()
@@ -286,7 +286,7 @@ class ReferencesPanel(Panel):
             self.send({"type": "want", "key": reference.key, "at": len(data), "bytes": wanted})
             piece = await reference.piece
             if len(piece) != wanted:
-                raise UnsafeMediaError("The file changed while it was read.")
+                raise UnsafeMediaError("The file changed while it was being read.")
             data += piece
         return bytes(data)
 
@@ -353,12 +353,12 @@ class ReferencesPanel(Panel):
         if coming:
             raise InvalidInputError(
                 "references",
-                f"{_counted(coming)} still on the way.",
-                "Wait a moment, or remove what you do not need.",
+                f"{_counted(coming)} still uploading.",
+                "Wait for the upload to finish, or remove the image.",
             )
         if refused:
             raise InvalidInputError(
-                "references", f"{_counted(refused)} not uploaded.", "Try again, or remove it."
+                "references", f"{_counted(refused)} not uploaded.", "Try again or remove it."
             )
         ids = self.reference_ids
         problem = limit.message(len(ids), name)
@@ -372,7 +372,7 @@ def _counted(number: int) -> str:
 
 
 def _too_large(size: int) -> str:
-    return f"It has {messages.size(size)}; up to {messages.size(MAX_FILE)} are taken."
+    return f"The file is {messages.size(size)}; the limit is {messages.size(MAX_FILE)}."
 
 
 def _check(data: bytes) -> None:

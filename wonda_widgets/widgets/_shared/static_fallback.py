@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 _BACK = "Run this cell again to bring the panel back."
 #: What was kept was made by a panel that may still be there; the cell would make another one.
-_ON = "To go on from here, show the panel in another cell."
+_ON = "To continue, show the panel in another cell."
 
 
 class StaticFallback:

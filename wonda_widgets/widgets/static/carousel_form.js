@@ -5,9 +5,9 @@ export default {
     const panel = view(model, el, "publish wonda-carousel");
     const { root, on, signal, end } = panel;
 
-    const strip = h("ol", { class: "wonda-slides", "aria-label": "Images, in their order" });
+    const strip = h("ol", { class: "wonda-slides", "aria-label": "Images in order" });
     const fit = button(
-      "Make all of them fit",
+      "Fit all images",
       () => isOff(fit) || tell(model, { type: "fit", media_id: model.get("media_id") }),
       { small: true },
     );
@@ -18,7 +18,7 @@ export default {
         class: "wonda-link",
         onclick: () => isOff(back) || tell(model, { type: "original" }),
       },
-      "Back to the originals",
+      "Revert to originals",
     );
     const points = h("ul", { class: "wonda-points" });
     const busy = h("p", { class: "wonda-note", role: "status" });
@@ -51,7 +51,7 @@ export default {
       words: () => ({
         publish: "Publish",
         confirm: "Publish now",
-        where: `${model.get("slides").length} images go as one post`,
+        what: `A carousel of ${model.get("slides").length} images`,
         facts: [`carousel of ${model.get("slides").length}`],
         repeated: "these images were already posted",
       }),
@@ -111,7 +111,7 @@ export default {
       summed.replaceChildren(
         ...slides.map(({ key }) => h("img", { src: tiles.get(key).node.querySelector("img").src, alt: "" })),
       );
-      busy.textContent = model.get("fixing") ? `${model.get("fixing")}: here, then uploading…` : "";
+      busy.textContent = model.get("fixing") ? `${model.get("fixing")}: editing locally, then uploading…` : "";
       back.hidden = !slides.some((slide) => slide.changed);
       turn(fit, may());
       turn(back, may());

@@ -30,7 +30,7 @@ function stars(set) {
 /** The dialog: `open(place)`, `paint()` when something changed, `hear` what Python tells. */
 function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen, closed }) {
   const shared = lookout();
-  const image = viewer(shared, signal, "Image; plus and minus zoom");
+  const image = viewer(shared, signal, "Image; press plus or minus to zoom");
   // What is looked at is known by its key: its place may become another one's meanwhile.
   let item = null;
   const placeOf = (key) => [...items].find(([, other]) => other.key === key)?.[0];
@@ -40,7 +40,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
   const rows = h("dl", { class: "wonda-about-rows" });
   const facts = h("p", { class: "wonda-count" });
   const heart = button("☆ Favourite", () => mark({ favourite: !item.favourite }), { small: true });
-  const pick = button("Choose", () => item && tell(model, { type: "toggle", key: item.key }), { small: true });
+  const pick = button("Select", () => item && tell(model, { type: "toggle", key: item.key }), { small: true });
   const rating = stars((value) => mark({ rating: value }));
 
   const note = h("textarea", { class: "wonda-input", rows: 3, maxlength: 2000 });
@@ -115,7 +115,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
     const small = thumbs.get(item.key);
     image.img.hidden = !small;
     if (small) image.img.src = small;
-    image.say("Fetching the image…");
+    image.say("Loading the image…");
     promptText.textContent = item.title;
     rows.replaceChildren();
     facts.textContent = "";
@@ -139,7 +139,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
     rating.paint(item.rating);
     // What somebody else made is theirs to mark.
     heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.fixed;
-    pick.textContent = isChosen(item.key) ? "Chosen ✓" : "Choose";
+    pick.textContent = isChosen(item.key) ? "Selected ✓" : "Select";
     pick.setAttribute("aria-pressed", String(isChosen(item.key)));
   }
   function hear(content, buffers) {

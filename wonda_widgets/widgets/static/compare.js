@@ -10,7 +10,7 @@ export default {
     const rows = h("tbody");
     const head = h("tr");
     const table = h("table", { class: "wonda-compare-table" }, h("thead", {}, head), rows);
-    const empty = h("p", { class: "wonda-empty" }, "Choose two to four images to compare them.");
+    const empty = h("p", { class: "wonda-empty" }, "Select two to four images to compare.");
     const mode = button("Slider", () => put(model, { slider: !model.get("slider") }), { small: true });
     const zoom = zoomButtons(shared);
     const bar = h(
@@ -38,7 +38,7 @@ export default {
       max: 100,
       step: 0.5,
       value: 50,
-      "aria-label": "How much of the left image is shown",
+      "aria-label": "Share of the left image that is shown",
       oninput: () => cut(),
     });
     const line = h("i", { class: "wonda-split-line", "aria-hidden": "true" });
@@ -79,7 +79,7 @@ export default {
         each.key = key;
         each.img.alt = model.get("prompts")[index] || titles[index];
         each.img.hidden = true;
-        each.say("Fetching the image…");
+        each.say("Loading the image…");
         tell(model, { type: "look", key, view: me });
         return each;
       });
@@ -129,7 +129,7 @@ export default {
             h("th", { scope: "row" }, label),
             ...(differs || values.length < 2
               ? values.map((value) => h("td", { dir: "auto" }, h(differs ? "mark" : "span", {}, value || "—")))
-              : label === "took"
+              : label === "Duration"
                 ? values.map((value) => h("td", {}, value))
                 : [h("td", { colspan: values.length, dir: "auto" }, values[0] || "—")]),
           ),

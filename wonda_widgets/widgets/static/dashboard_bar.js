@@ -40,8 +40,8 @@ export default {
     const gone = h(
       "dialog",
       { class: "wonda wonda-session-ended", "aria-labelledby": uid("gone") },
-      h("h2", {}, "The session ended"),
-      h("p", {}, "Reload the page to go on. What was made and posted is kept, and what you typed too."),
+      h("h2", {}, "The session has ended"),
+      h("p", {}, "Reload the page to continue. Your images, posts and text are kept."),
       reload,
     );
     const goneTitle = gone.querySelector("h2");

@@ -165,7 +165,7 @@ function cropFrame(move) {
     sw: "Bottom left corner",
     w: "Left edge",
   };
-  const hint = h("span", { class: "wonda-unseen", id: uid("keys") }, "Arrow keys move it by 1 pixel, with Shift by 10.");
+  const hint = h("span", { class: "wonda-unseen", id: uid("keys") }, "Arrow keys move it by 1 pixel; with Shift, by 10.");
   const handle = (at, name) =>
     h("button", {
       type: "button",
@@ -398,7 +398,7 @@ function textTool(model, change) {
   const percent = (label, min, max) => number(label, change, { min, max, step: "any" });
   const numbers = {
     sizePercent: percent("Box width, %", 10, 100),
-    fontSizeScale: number("Letter size", change, { min: 0.1, max: 10, step: 0.1 }),
+    fontSizeScale: number("Font size", change, { min: 0.1, max: 10, step: 0.1 }),
     strokeWidth: number("Outline, px", change, { min: 0, max: 50, step: 0.5 }),
     paddingTop: percent("Top", 0, 50),
     paddingRight: percent("Right", 0, 50),
@@ -425,7 +425,7 @@ function textTool(model, change) {
       h(
         "fieldset",
         { class: "wonda-field" },
-        h("legend", { class: "wonda-label-row" }, h("strong", {}, "Distance from the edges, %")),
+        h("legend", { class: "wonda-label-row" }, h("strong", {}, "Margins, %")),
         row(...Object.values(paddings)),
       ),
     ),
@@ -661,11 +661,11 @@ export default {
     }
 
     function reason() {
-      if (model.get("state") === "empty") return "There is no image yet.";
+      if (model.get("state") === "empty") return "No image yet.";
       if (model.get("state") !== "ready") return "";
       if (model.get("used").media_id) return "";
-      if (model.get("problem")) return "Mend the open tool first.";
-      if (!model.get("changes").length && !hasDraft()) return "Nothing is changed yet.";
+      if (model.get("problem")) return "Fix the highlighted values first.";
+      if (!model.get("changes").length && !hasDraft()) return "No changes yet.";
       return "";
     }
     function paint() {
@@ -681,8 +681,8 @@ export default {
           (isUsed || !ready
             ? ""
             : isUploaded
-              ? "It is uploaded already; nothing is sent again."
-              : "Uploads it as a new image. The original stays.");
+              ? "Already uploaded; nothing will be sent again."
+              : "Uploads a new image. The original is kept.");
       progress.hidden = !sending;
       turn(undo, ready && (model.get("can_undo") || hasDraft()));
       turn(redo, ready && model.get("can_redo") && !hasDraft());
@@ -708,7 +708,7 @@ export default {
       frame.hidden = isThere;
       canvas.hidden = !isThere;
       const loading = model.get("state") === "loading";
-      veil.textContent = loading ? "Fetching the image…" : "";
+      veil.textContent = loading ? "Loading the image…" : "";
       canvas.classList.toggle("wonda-waiting", loading);
     });
     on("facts before", () => {

@@ -5,11 +5,11 @@ const HEAD = 40; // of a group
 const KEPT = 300; // thumbnails that a view keeps
 
 const STATE = {
-  waiting: "to be made",
-  begun: "asked for already",
+  waiting: "pending",
+  begun: "requested",
   running: "running",
   failed: "failed",
-  lost: "lost from sight",
+  lost: "status unavailable",
   unknown: "unknown",
 };
 
@@ -110,7 +110,7 @@ export default {
         { value: "csv", label: "Table (CSV)" },
         { value: "json", label: "Table (JSON)" },
         { value: "folder", label: "Folder of originals" },
-        { value: "html", label: "Story as a page" },
+        { value: "html", label: "Storyboard (HTML)" },
       ],
       "",
     );
@@ -121,7 +121,7 @@ export default {
     const said = h("strong", { role: "status" });
     const again = button("Retry failed", () => tell(model, { type: "retry_failed" }), { small: true });
     const stop = button("Stop", () => tell(model, { type: "stop" }), { small: true });
-    const goOn = button("Go on", () => tell(model, { type: "go_on" }), { small: true });
+    const goOn = button("Resume", () => tell(model, { type: "go_on" }), { small: true });
     const filled = h("div");
     const bar = h("div", { class: "wonda-bar wonda-overall", role: "progressbar", "aria-label": "Images", "aria-valuemin": 0, "aria-valuemax": 100 }, filled);
     const overall = h(
@@ -246,7 +246,7 @@ export default {
         if (item?.state === "running") state.append(h("div", { class: "wonda-bar" }, h("div")));
         if (why) state.append(h("span", { class: "wonda-card-why" }, why));
         if (item && ["failed", "unknown"].includes(item.state)) {
-          const text = item.state === "failed" ? "Retry" : "I looked: make it";
+          const text = item.state === "failed" ? "Retry" : "Not in my library: generate again";
           const retry = button(text, (event) => {
             event.stopPropagation();
             tell(model, { type: "retry", key: item.key });
@@ -541,20 +541,20 @@ export default {
         );
         turn(act, some.length >= least && some.length <= most);
         if (isOff(act))
-          act.title = least === most ? `Choose ${least}` : `Choose ${least} to ${most}`;
+          act.title = least === most ? `Select ${least}` : `Select ${least} to ${most}`;
         return act;
       });
       // Why what takes several is off: too many are chosen, which no button says by itself.
       const widest = model.get("actions").reduce((a, b) => (b.most > (a?.most ?? 1) ? b : a), null);
       const tooMany = widest && some.length > widest.most;
       const limit = tooMany
-        ? h("span", { class: "wonda-count" }, `${widest.label.replace("…", "")} takes ${widest.least} to ${widest.most}.`)
+        ? h("span", { class: "wonda-count" }, `${widest.label.replace("…", "")} takes ${widest.least} to ${widest.most} images.`)
         : null;
       const had = chosenBar.contains(document.activeElement);
       chosenBar.replaceChildren(
         ...(some.length
-          ? [h("span", { class: "wonda-chosen" }, `${some.length} chosen`), ...does, clear, ...(limit ? [limit] : [])]
-          : [h("span", { class: "wonda-count" }, "Click or Space chooses, Enter looks closely, f marks a favourite.")]),
+          ? [h("span", { class: "wonda-chosen" }, `${some.length} selected`), ...does, clear, ...(limit ? [limit] : [])]
+          : [h("span", { class: "wonda-count" }, "Click or press Space to select, Enter to enlarge, F to mark as a favourite.")]),
       );
       if (had && !some.length) focus(active);
       repaint();
@@ -569,9 +569,9 @@ export default {
       empty.hidden = shown > 0 || model.get("state") !== "ready";
       showAll.hidden = !isNarrowed;
       nothing.textContent = isNarrowed
-        ? "No image matches."
+        ? "No images match."
         : model.get("searches")
-          ? "Images that you make appear here."
+          ? "Images you generate appear here."
           : "Images appear here.";
     });
     on("facets filters group_by", () => {

@@ -7,14 +7,14 @@ export default {
     const frame = h(
       "div",
       { class: "wonda-frame" },
-      h("p", {}, "Your image appears here,", h("br"), "in this shape"),
+      h("p", {}, "Your image will appear here"),
     );
     const veil = h("p", { class: "wonda-veil", role: "status" });
     const stage = h("div", { class: "wonda-stage" }, frame, image, veil);
     const facts = h("span", { class: "wonda-facts" });
     const openButton = button("Open", () => open(), { small: true });
     const editButton = button("Edit", () => tell(model, { type: "edit" }), { small: true });
-    const saveButton = button("Save", () => tell(model, { type: "save" }), { small: true });
+    const saveButton = button("Save to folder", () => tell(model, { type: "save" }), { small: true });
     const copyButton = button("Copy media id", () => copy(model.get("media_id"), copyButton), {
       small: true,
     });
@@ -87,7 +87,7 @@ export default {
       actions.classList.toggle("wonda-off", state !== "ready");
       actions.inert = state !== "ready";
       stage.classList.toggle("wonda-waiting", model.get("waiting"));
-      veil.textContent = state === "loading" ? "Fetching the image…" : "";
+      veil.textContent = state === "loading" ? "Loading the image…" : "";
       facts.textContent = model.get("facts");
     });
     on("editable may", () => (editButton.hidden = !model.get("editable") || !may(model, "edit")));

@@ -17,7 +17,7 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
     const fresh = more.filter((value) => value !== "" && value !== undefined);
     const doubles = fresh.filter((value) => values.includes(value));
     const kept = fresh.filter((value, at) => !values.includes(value) && fresh.indexOf(value) === at);
-    row.say(doubles.length ? `“${doubles[0]}” is there already.` : "");
+    row.say(doubles.length ? `“${doubles[0]}” is already in the list.` : "");
     if (kept.length) {
       values = [...values, ...kept];
       paint();
@@ -117,7 +117,7 @@ export default {
       if (model.get("template") !== template.value) put(model, { template: template.value });
     };
     template.wondaBox = h("div", { class: "wonda-marked" }, marks, template);
-    const templateField = field("Prompt template", template, { help: "Write {subject} for what varies. Enter adds a value; a pasted list has one a line." });
+    const templateField = field("Prompt template", template, { help: "Use {subject} for a variable part. Press Enter to add a value, or paste one per line." });
     function mark() {
       const parts = template.value.split(/(\{\{|\}\}|\{[^{}]*\})/);
       marks.replaceChildren(
@@ -240,7 +240,7 @@ export default {
       max: 32,
       onchange: () => saveAtOnce(),
     });
-    const atOnceField = field("At once", atOnce);
+    const atOnceField = field("Parallel jobs", atOnce);
     const run = button("Run", () => submit(), { primary: true });
     const reload = button("Try again", () => tell(model, { type: "reload" }), { small: true });
     const note = h("p", { class: "wonda-note", role: "status" });
@@ -253,7 +253,7 @@ export default {
       h(
         "div",
         { class: "wonda-buttons" },
-        button("Open it", () => tell(model, { type: "take_up" }), { small: true }),
+        button("Open plan", () => tell(model, { type: "take_up" }), { small: true }),
         button("Not now", () => tell(model, { type: "leave" }), { small: true }),
       ),
     );
@@ -296,8 +296,8 @@ export default {
       const some = plan.count > 0 || plan.begun > 0;
       const ready = state === "ready" && some && !plan.problem && !sent.waiting && !waits;
       turn(run, ready);
-      const label = plan.again ? `Make ${plan.count} more` : `Run ${plan.count}`;
-      run.textContent = plan.count ? label : plan.begun ? "Show them" : "Run";
+      const label = plan.again ? `Generate ${plan.count} more` : `Run ${plan.count}`;
+      run.textContent = plan.count ? label : plan.begun ? "Show results" : "Run";
       reload.parentElement.hidden = state !== "unavailable";
       left.hidden = !model.get("left") || state === "running";
       leftText.textContent = model.get("left");
@@ -312,11 +312,11 @@ export default {
       if (known) {
         planRows.replaceChildren(
           row(plan.factors, `${plan.count + plan.begun} image${plan.count + plan.begun === 1 ? "" : "s"}`, true),
-          ...(plan.begun ? [row("made or asked for already", `${plan.begun}`), row("still to be made", `${plan.count}`, true)] : []),
+          ...(plan.begun ? [row("Done or in progress", `${plan.begun}`), row("Pending", `${plan.count}`, true)] : []),
           ...plan.each.slice(0, 6).map(({ text, count }) =>
-            row(plan.each.length > 1 ? `price each, ${count} of them` : "price each", text.replace(/^about /, "")),
+            row(plan.each.length > 1 ? `Price per image (${count} images)` : "Price per image", text.replace(/^about /, "")),
           ),
-          h("tr", {}, h("th", { scope: "row" }, h("strong", {}, "together")), h("td", {}, h("strong", {}, plan.usd), ` of ${plan.budget} budget`)),
+          h("tr", {}, h("th", { scope: "row" }, h("strong", {}, "Total")), h("td", {}, h("strong", {}, plan.usd), ` of ${plan.budget} budget`)),
         );
         spent.style.width = `${Math.min(100, 100 * plan.share)}%`;
         meter.classList.toggle("wonda-over", plan.share > 1);
@@ -340,7 +340,7 @@ export default {
       const hadFocus = anyway.contains(document.activeElement);
       anyway.hidden = kind !== "allow_unchecked";
       if (hadFocus && anyway.hidden) run.focus();
-      why.textContent = !problem || isEmpty ? "" : at ? `Off: ${problem.title}` : text;
+      why.textContent = !problem || isEmpty ? "" : at ? `Can’t run: ${problem.title}` : text;
     }
 
     on("template", () => {

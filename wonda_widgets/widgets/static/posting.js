@@ -37,7 +37,7 @@ function limited(model, signal, label, name, control, changed) {
   };
 }
 
-const MARKS = { miss: ["!", "Before you go on: "], advice: ["i", "Note: "], fine: ["✓", "Fine: "] };
+const MARKS = { miss: ["!", "Problem: "], advice: ["i", "Note: "], fine: ["✓", "OK: "] };
 
 /** A line of what Instagram takes and does not, with what can be done about it. */
 function pointLine(point, fixes = []) {
@@ -124,7 +124,7 @@ function posting(model, panel, own) {
     () => tell(model, { type: "settled", posted: false }),
     { small: true },
   );
-  const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Look at it");
+  const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View possible post");
   const settling = h("div", { class: "wonda-buttons" }, check, isPosted, notPosted, suspect, checking);
   const alert = alertBox(model, settling);
   const outcome = h("p", { class: "wonda-outcome", role: "status" });
@@ -177,8 +177,8 @@ function posting(model, panel, own) {
   }
 
   function reason() {
-    if (!model.get("media_id")) return "Make an image first.";
-    if (model.get("fixing")) return "The changed image is on its way.";
+    if (!model.get("media_id")) return "Generate an image first.";
+    if (model.get("fixing")) return "Uploading the changed image…";
     if (model.get("accounts_state") === "loading") return "Loading accounts…";
     if (model.get("accounts_state") === "none") return "Connect an Instagram account first.";
     if (!account.value) return "Choose an account.";
@@ -192,7 +192,7 @@ function posting(model, panel, own) {
     const asks = step === "confirming" || stopped;
     const unknown = step === "unknown" || step === "checking";
     const why = step === "editing" ? reason() : "";
-    const free = model.get("confirm_publish") ? "You see a summary first." : "";
+    const free = model.get("confirm_publish") ? "You’ll review before posting." : "";
     publish.textContent = own.words().publish;
     go.hidden = asks;
     summary.hidden = step !== "confirming";
@@ -203,7 +203,7 @@ function posting(model, panel, own) {
     question.textContent =
       step === "unchecked" ? "Nothing was sent. Publish it anyway?" : "Nothing was sent. Post it again?";
     turn(again, stopped && !sent.waiting);
-    hint.textContent = unknown ? "Settle the last post first." : busy ? "On its way…" : why || free;
+    hint.textContent = unknown ? "Resolve the previous post first." : busy ? "In progress…" : why || free;
     // What the summary speaks of is not changed under it.
     for (const control of [...fields, refresh]) control.disabled = asks || busy;
     settling.hidden = !unknown;
@@ -222,10 +222,10 @@ function posting(model, panel, own) {
     const counts = model.get("step") === "unknown" && left > 0;
     checking.textContent =
       model.get("step") === "checking"
-        ? "Looking into the account’s publish history…"
+        ? "Checking the account’s publish history…"
         : counts
-          ? `Looks again by itself in ${left} s.`
-          : "Looks into the account’s publish history.";
+          ? `Checks again automatically in ${left} s.`
+          : "Checks the account’s publish history.";
     clearTimeout(ticking);
     if (counts) ticking = setTimeout(wait, 250);
   }
@@ -245,7 +245,7 @@ function posting(model, panel, own) {
     fillSelect(account, listed, known ? model.get("account") : "");
     accountField.say(
       state === "none"
-        ? "Connect one in your Wonda settings, then press Refresh. Nothing can be posted without."
+        ? "Posting requires an account. Connect one in your Wonda settings, then press Refresh."
         : "",
     );
     paint();
@@ -256,15 +256,15 @@ function posting(model, panel, own) {
     const said = model.get("summary");
     const words = own.words(said);
     where.textContent = model.get("sandbox")
-      ? `This would go to ${said.account_name ?? ""}${words.when ?? ""}. In the sandbox nothing is published.`
-      : `${words.where} to ${said.account_name ?? ""}, public, ${words.when ? words.when.trim() : "now"}.`;
+      ? `Ready to post to ${said.account_name ?? ""}${words.when ?? ""} (simulated: nothing is published).`
+      : `${words.what} will be posted publicly to ${said.account_name ?? ""}${words.when || " now"}.`;
     const text = (said.caption ?? "").trim();
     const last = model.get("posted");
     const repeated = said.media_id && last.media_id === said.media_id && !("due" in last);
     now.textContent = words.confirm;
     const more = [
       ...words.facts,
-      ...(model.get("sandbox") || words.when ? [] : ["posts can’t be taken back from here"]),
+      ...(model.get("sandbox") || words.when ? [] : ["posts can’t be deleted from here"]),
       ...(repeated ? [words.repeated] : []),
     ];
     what.replaceChildren(

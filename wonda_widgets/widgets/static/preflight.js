@@ -7,9 +7,9 @@ function preflight(model, { root, on, signal }) {
   const back = h(
     "button",
     { type: "button", class: "wonda-link", onclick: () => isOff(back) || send("original") },
-    "Back to the original",
+    "Revert to original",
   );
-  const changed = h("p", { class: "wonda-changed" }, "This image was changed.", back);
+  const changed = h("p", { class: "wonda-changed" }, "This image was edited.", back);
   const busy = h("p", { class: "wonda-note", role: "status" });
 
   // What is looked at before it is made.
@@ -19,7 +19,7 @@ function preflight(model, { root, on, signal }) {
   const color = h("input", { type: "color", value: "#ffffff", oninput: () => draw() });
   const colorLabel = h("label", { class: "wonda-trial-color" }, color, "Colour");
   const use = button("", () => apply(), { small: true, primary: true });
-  const keep = button("Keep as it is", () => leave(), { small: true });
+  const keep = button("Discard", () => leave(), { small: true });
   const trial = h(
     "div",
     { class: "wonda-trial", role: "group", tabindex: "-1" },
@@ -95,9 +95,9 @@ function preflight(model, { root, on, signal }) {
     node.hidden = !model.get("points").length;
     trial.hidden = !trying;
     if (trying) {
-      trial.setAttribute("aria-label", `${trying.label}: what it would look like`);
-      use.textContent = trying.area.kind === "pad" ? "Pad and use" : "Crop and use";
-      if (trying.key === "every") use.textContent = "Make it and use";
+      trial.setAttribute("aria-label", `${trying.label}: preview`);
+      use.textContent = trying.area.kind === "pad" ? "Apply padding" : "Apply crop";
+      if (trying.key === "every") use.textContent = "Apply";
       colorLabel.hidden = trying.area.kind !== "pad";
       draw();
     }
@@ -105,7 +105,7 @@ function preflight(model, { root, on, signal }) {
     every.textContent = all.label ?? "";
     changed.hidden = !model.get("fixed");
     busy.textContent = model.get("fixing")
-      ? `${model.get("fixing")}: making it here, then uploading it…`
+      ? `${model.get("fixing")}: editing locally, then uploading…`
       : "";
     for (const control of [every, back, use, ...list.querySelectorAll("button")])
       turn(control, free);

@@ -151,7 +151,7 @@ export default {
     keys.textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘ ↵" : "Ctrl ↵";
     const note = h("p", { class: "wonda-note", role: "status" });
     const reload = button("Try again", () => tell(model, { type: "reload" }), { small: true });
-    const settled = button("I have looked, go on", () => tell(model, { type: "settled" }), {
+    const settled = button("I’ve checked, continue", () => tell(model, { type: "settled" }), {
       small: true,
     });
     const alert = alertBox(model, h("div", { class: "wonda-buttons" }, reload, settled));
@@ -190,7 +190,7 @@ export default {
       prompt.node.querySelector("label").textContent = needed ? "Prompt" : "Prompt (optional)";
       promptControl.placeholder = needed
         ? "Describe the image: subject, light, lens, mood"
-        : "This model works on a reference image and needs no prompt";
+        : "This model uses a reference image; no prompt is needed";
     }
 
     function chooseModel() {

@@ -34,7 +34,7 @@ export default {
       keep: () => altText.save(),
       reason() {
         if (checks.wondaTrying())
-          return "Use the change that is shown first, or keep the image as it is.";
+          return "Apply or discard the preview first.";
         if (!isStory() && !altText.fits()) return "The alt text is too long.";
         return when.reason();
       },
@@ -44,7 +44,7 @@ export default {
         return {
           publish: when.later() ? "Schedule" : "Publish",
           confirm: at ? "Schedule post" : "Publish now",
-          where: "This image goes",
+          what: "This image",
           when: when.said(at),
           facts: [
             PRODUCTS.find((item) => item.value === said.product)?.label.toLowerCase() ?? "",

@@ -20,7 +20,7 @@ function references(model, panel) {
     "div",
     { class: "wonda-drop" },
     input,
-    h("span", { "aria-hidden": "true" }, "Drop files, or choose…"),
+    h("span", { "aria-hidden": "true" }, "Drop files or click to choose"),
   );
   input.wondaBox = drop;
   const tally = h("span", { class: "wonda-count" });

@@ -32,7 +32,7 @@ export default {
     function row(post) {
       const when = post.due
         ? moment(post.due, { weekday: "short", day: "numeric", month: "short" })
-        : "at a time that the service does not tell";
+        : "at an unknown time";
       const what = [
         post.account && `to ${post.account}`,
         post.images > 1 && `${post.images} images`,
@@ -45,9 +45,9 @@ export default {
         tell(model, { type: "cancel", job_id: post.job_id });
         said.focus({ preventScroll: true });
       }, { small: true });
-      const keep = button("Keep it", () => answer(""), { small: true });
+      const keep = button("Keep post", () => answer(""), { small: true });
       const cancel = button("Cancel…", () => answer(post.job_id), { small: true });
-      cancel.setAttribute("aria-label", `Cancel the post of ${when}`);
+      cancel.setAttribute("aria-label", `Cancel the post scheduled for ${when}`);
       function answer(job_id) {
         asked = job_id;
         paint();
@@ -75,7 +75,7 @@ export default {
       list.replaceChildren(...posts.map(row));
       list.hidden = !posts.length;
       empty.textContent = {
-        loading: "Looking…",
+        loading: "Loading…",
         ready: posts.length ? "" : "Nothing is scheduled.",
         off: "",
         broken: "The scheduled posts could not be loaded.",

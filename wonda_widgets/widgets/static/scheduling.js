@@ -55,7 +55,7 @@ function scheduling(model, panel, changed) {
     turn = Number(turnChoice.value);
     save();
   });
-  const turnField = field("Which of the two", turnChoice, { help: " " });
+  const turnField = field("Which occurrence", turnChoice, { help: " " });
   const turnHelp = turnField.node.querySelector(".wonda-help");
   const found = () => (time.value ? momentsOf(time.value) : []);
   function chosen() {
@@ -89,12 +89,12 @@ function scheduling(model, panel, changed) {
   /** Why it cannot be posted at that time; empty if it can. */
   function reason() {
     if (!later()) return "";
-    if (!time.value) return "Choose a date and a time.";
+    if (!time.value) return "Choose a date and time.";
     const some = found();
     const clock = time.value.slice(11, 16);
-    if (!some.length) return `${clock} does not exist that day: the clocks skip it.`;
+    if (!some.length) return `${clock} doesn’t exist on that day: the clocks skip it.`;
     const date = chosen();
-    if (!date) return `${clock} occurs twice that day: choose the first or the second.`;
+    if (!date) return `${clock} occurs twice on that day: choose the first or the second.`;
     if (date < new Date()) return "This time is in the past.";
     if (date < ahead(SOONEST)) return `Choose a time at least ${SOONEST} minutes ahead.`;
     if (date > ahead(LATEST * 24 * 60)) return `Choose a time at most ${LATEST} days ahead.`;

@@ -247,7 +247,7 @@ function sandboxNote() {
     h(
       "span",
       {},
-      "Images are made up and nothing is published.",
+      "Images are placeholders and nothing is published.",
       forMakers(
         h("span", {}, " To use your own account, run ", h("code", {}, "ww.connect()")),
       ),
@@ -330,8 +330,8 @@ function delivery(model, { root, signal }, show) {
       const why = () =>
         show(
           gone()
-            ? "The kernel is gone. Run this cell again."
-            : "The notebook is busy; this starts when the running cell ends.",
+            ? "The kernel has stopped. Run this cell again."
+            : "The notebook is busy; this starts when the running cell finishes.",
         );
       if (tell(model, content) && !gone()) timer = setTimeout(why, 2500);
       else why();
@@ -366,10 +366,10 @@ const seconds = (count) => {
 /** What the service's page says of its words. */
 const MEANING = {
   submitted: "on its way",
-  scheduled: "waiting for its time",
+  scheduled: "scheduled for later",
   queued: "waiting in the queue",
   idle: "waiting to start",
-  locked: "taken by a worker",
+  locked: "starting",
   in_progress: "running",
 };
 
@@ -382,7 +382,7 @@ function jobView(model, { on, signal }) {
   const usual = h("span", { class: "wonda-clock" });
   const note = h("span", { class: "wonda-note", role: "status" });
   const stop = button("Stop watching", () => tell(model, { type: "stop" }), { small: true });
-  const again = button("Watch again", () => tell(model, { type: "resume" }), { small: true });
+  const again = button("Resume watching", () => tell(model, { type: "resume" }), { small: true });
   const id = forMakers(
     button("Copy job id", () => copy(model.get("job_id"), id), { small: true }),
   );

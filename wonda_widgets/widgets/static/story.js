@@ -1,9 +1,9 @@
 export default {
   render({ model, el }) {
     const { root, on, onMessage, signal, end } = view(model, el, "story");
-    const title = h("h2", {}, "Today’s story");
+    const title = h("h2", {}, "Today’s timeline");
     const sum = h("p", { class: "wonda-help", role: "status" });
-    const list = h("ol", { class: "wonda-story-list", "aria-label": "Today’s story" });
+    const list = h("ol", { class: "wonda-story-list", "aria-label": "Today’s timeline" });
     const empty = h("p", { class: "wonda-help" });
     const alert = alertBox(model);
     root.append(title, sum, list, empty, alert);
@@ -51,7 +51,7 @@ export default {
       list.hidden = !entries.length;
       empty.hidden = entries.length > 0;
       empty.textContent =
-        model.get("state") === "loading" ? "Looking…" : "Nothing yet. The first image begins it.";
+        model.get("state") === "loading" ? "Loading…" : "Nothing yet. Generate an image to start.";
       const keys = entries.map((item) => item.key).filter((key) => !asked.has(key));
       keys.forEach((key) => asked.add(key));
       if (keys.length) tell(model, { type: "thumbs", keys });

@@ -3,21 +3,21 @@ export default {
     const { root, on, onMessage, end } = view(model, el, "story-bar");
     const me = uid("view");
     const busy = h("span", { class: "wonda-note", role: "status" });
-    const page = button("Save as a page", () => tell(model, { type: "page", view: me }), {
+    const page = button("Export page", () => tell(model, { type: "page", view: me }), {
       small: true,
     });
-    page.title = "One HTML file with images, words and posts, for whoever has no notebook";
-    const keep = button("Keep in the notebook…", () => ask(true), { small: true });
-    const yes = button("Keep it", () => tell(model, { type: "keep" }), { small: true, primary: true });
-    const no = button("Go on working", () => ask(false), { small: true });
+    page.title = "Saves one HTML file with the images, prompts and posts, to share outside the notebook";
+    const keep = button("Keep in notebook…", () => ask(true), { small: true });
+    const yes = button("Replace", () => tell(model, { type: "keep" }), { small: true, primary: true });
+    const no = button("Cancel", () => ask(false), { small: true });
     const asked = h(
       "div",
-      { class: "wonda-keep", role: "group", "aria-label": "Keep in the notebook", tabindex: "-1" },
+      { class: "wonda-keep", role: "group", "aria-label": "Keep in notebook", tabindex: "-1" },
       h(
         "p",
         {},
-        "Image, words and table take this panel’s place, and stay without a kernel. " +
-          "To go on from here, show the panel in another cell.",
+        "Replace this panel with a static copy? Its image, text and table stay in the notebook " +
+          "without a kernel. To continue, show the panel in another cell.",
       ),
       h("div", { class: "wonda-buttons" }, yes, no),
     );

@@ -24,23 +24,23 @@ export default {
     const running = line(
       (count) => {
         const words = model.get("what") ? `: ${count > 1 ? "the last is " : ""}“${model.get("what")}”` : "";
-        return `${many(count, "job was", "jobs were")} still running${words}.`;
+        return `${many(count, "job is", "jobs are")} unfinished${words}.`;
       },
-      "Watch again",
+      "Resume watching",
       "watch",
     );
     const posts = line(
       (count) =>
-        `${many(count, "post", "posts")} may have been made: the answer was never read. ` +
-        "Nothing is posted again by itself.",
+        `${many(count, "post", "posts")} may have been published, but the response was never received. ` +
+        "Nothing is posted again automatically.",
       "Check",
       "check",
     );
     const images = line(
       (count) =>
-        `${many(count, "image", "images")} may have been made and billed: the answer was ` +
-        "never read. Look into your Wonda library.",
-      "I have looked",
+        `${many(count, "image", "images")} may have been generated and billed, but the response was ` +
+        "never received. Check your Wonda library.",
+      "I’ve checked",
       "looked",
     );
     const later = h(
@@ -54,7 +54,7 @@ export default {
     const busy = h("p", { class: "wonda-note", role: "status" });
     lines.append(busy);
     on("busy", () => {
-      busy.textContent = model.get("busy") ? "Settle the post that is shown below first." : "";
+      busy.textContent = model.get("busy") ? "Resolve the post shown below first." : "";
     });
     root.append(box, trouble);
 

@@ -141,9 +141,9 @@ function viewer(shared, signal, label = "") {
 function zoomButtons(shared) {
   const closer = button("+", () => shared.zoom(1.5), { small: true });
   const away = button("−", () => shared.zoom(1 / 1.5), { small: true });
-  const whole = button("Whole", () => shared.reset(), { small: true });
+  const whole = button("Fit", () => shared.reset(), { small: true });
   closer.setAttribute("aria-label", "Zoom in");
   away.setAttribute("aria-label", "Zoom out");
-  whole.setAttribute("aria-label", "Show the whole image");
+  whole.setAttribute("aria-label", "Fit the whole image");
   return h("span", { class: "wonda-buttons" }, away, closer, whole);
 }

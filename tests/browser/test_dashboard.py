@@ -233,4 +233,6 @@ def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
 def test_in_a_notebook_it_is(notebook):
     page = notebook("owner.ipynb", "import wonda_widgets as ww\nww.Studio(prompt='A lake')")
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_role("button", name="Save to folder", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Save to folder", exact=True)).to_be_visible(
+        timeout=60_000
+    )

@@ -225,7 +225,7 @@ def test_the_image_survives_the_kernel(notebook, lab, browser):
     page = notebook("survives.ipynb", CELL)
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("img", name="A sunset over the ocean").first).to_be_visible()
-    twin = page.locator("[class*=wonda-twin]")
+    twin = page.locator("[class*=wonda-fallback]")
     expect(twin.locator("img")).to_have_count(1)
     expect(twin).to_be_hidden()
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")

@@ -66,7 +66,7 @@ def test_from_a_prompt_to_a_post(opened, front_end):
     link = page.get_by_role("link", name="View post")
     expect(link).to_have_attribute("href", re.compile(r"^http://127\.0\.0\.1:\d+/posts/"))
     # The static output is there for readers without a kernel, and only for them.
-    expect(page.locator("[class*=wonda-twin]")).to_be_hidden()
+    expect(page.locator("[class*=wonda-fallback]")).to_be_hidden()
 
 
 WITHIN_OUTPUTS = """import ipywidgets as W
@@ -113,7 +113,7 @@ def test_what_stands_beside_a_panel_in_an_output_is_seen(opened, front_end):
     expect(page.get_by_text("text of second", exact=True)).to_be_visible()
     expect(page.get_by_role("img", name="In a box")).to_be_visible()
     expect(page.get_by_text("A label", exact=True)).to_be_visible()
-    for twin in page.locator("[class*=wonda-twin]").all():
+    for twin in page.locator("[class*=wonda-fallback]").all():
         expect(twin).to_be_hidden()
 
 

@@ -22,11 +22,11 @@ from ._shared.permissions import Permission, requires
 from ._shared.posting import PostingPanel
 from ._shared.preflight_panel import (
     PostImage,
-    card,
-    edited,
-    facts_of,
-    looked_at,
-    not_changed,
+    edit_problem,
+    info_of,
+    load_preview,
+    make_card,
+    upload_edit,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..imaging.operations import Operation
     from ..journal.images import GeneratedImage as Chosen
 
-AT_ONCE = 3  # originals that are fetched at a time
+MAX_CONCURRENT_DOWNLOADS = 3  # originals that are fetched at a time
 
 
 @dataclass
@@ -82,7 +82,7 @@ class CarouselForm(PostingPanel):
     """Of each image: ``key``, ``title``, ``facts`` in words, and ``changed``."""
     thumbs = traitlets.Dict().tag(sync=True)
     """A small copy of each, by its key."""
-    points: Any = traitlets.List().tag(sync=True)
+    check_results: Any = traitlets.List().tag(sync=True)
     """What Instagram is not likely to take, what is advised and what is fine, in words."""
     can_fit = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether anything is to be changed so that all of them fit."""
@@ -98,13 +98,13 @@ class CarouselForm(PostingPanel):
     ) -> None:
         self._slides: list[Slide] = []
         self._next: list[Chosen] | None = None
-        given = gallery_items.checked("CarouselForm", images)
+        given = gallery_items.check_images("CarouselForm", images)
         super().__init__(
             wonda, given=given, confirm_publish=confirm_publish, caption=caption, **traits
         )
-        self.observe(lambda _: event_loop.call_soon(self._check_points), ["caption"])
+        self.observe(lambda _: event_loop.call_soon(self._update_checks), ["caption"])
         if given:
-            self.begin(self._show_first, given)
+            self.start_soon(self._show_first, given)
 
     # ------------------------------------------------------------ the images
 
@@ -131,20 +131,20 @@ class CarouselForm(PostingPanel):
         with self.hold_sync():
             self.step = "editing"
             self.job_phase = "none"
-            self.settled = self.fixing = ""
+            self.outcome = self.fixing = ""
             self.error = None
             self.thumbs = {}
             self._arrange()
-        turn = asyncio.Semaphore(AT_ONCE)
+        turn = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS)
         for slide, image in zip(self._slides, chosen, strict=True):
-            self._start(self._learn, slide, image, turn)
+            self._start(self._inspect, slide, image, turn)
 
     def _slide(self, image: Chosen) -> Slide:
         fetch = partial(self._client.history.original, image)
         whole = PostImage(image.media.media_id or "", b"", None, fetch)
-        return Slide(image.prompt[: gallery_items.LONGEST_TITLE] or "Image", whole, whole)
+        return Slide(image.prompt[: gallery_items.MAX_TITLE_LENGTH] or "Image", whole, whole)
 
-    async def _learn(self, slide: Slide, image: Chosen, turn: asyncio.Semaphore) -> None:
+    async def _inspect(self, slide: Slide, image: Chosen, turn: asyncio.Semaphore) -> None:
         """Look at an image: first its thumbnail, then what is to be known of it."""
         async with turn:
             try:
@@ -152,12 +152,12 @@ class CarouselForm(PostingPanel):
                 slide.original = slide.shown = replace(slide.original, thumb=small)
                 self._arrange()
                 data = await self._client.history.original(image)
-                preview = await decode_threads.run(looked_at, data)
-                large = await decode_threads.run(card, preview.data)
+                preview = await decode_threads.run(load_preview, data)
+                large = await decode_threads.run(make_card, preview.data)
             except WondaError:  # it can be posted all the same; its place says that it is not known
                 self._arrange()
                 return
-            slide.original = replace(slide.original, thumb=large, facts=facts_of(preview))
+            slide.original = replace(slide.original, thumb=large, facts=info_of(preview))
             slide.shown = slide.original
             self._arrange()
 
@@ -177,28 +177,28 @@ class CarouselForm(PostingPanel):
             ]
             self.thumbs = {slide.key: slide.shown.thumb for slide in self._slides}
             self.media_id = " ".join(slide.shown.media_id for slide in self._slides)
-            self._check_points()
+            self._update_checks()
 
-    def _check_points(self) -> None:
+    def _update_checks(self) -> None:
         facts = [slide.shown.facts for slide in self._slides]
         found = preflight.check_carousel(facts, self.caption) if facts else []
-        self.points = [msgspec.to_builtins(point) for point in found]
+        self.check_results = [msgspec.to_builtins(point) for point in found]
         self.can_fit = any(preflight.carousel_fixes(facts))
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         titles = "; ".join(f"{at}. {slide.title}" for at, slide in enumerate(self._slides, 1))
-        return [("Images", titles), *super()._kept_facts()]
+        return [("Images", titles), *super()._snapshot_facts()]
 
     # ------------------------------------------------------------ in order, and to fit
 
     @property
-    def _may_change(self) -> bool:
+    def _can_edit(self) -> bool:
         return self.step == "editing" and not self.fixing
 
     @requires(Permission.PUBLISH)
     def _on_move(self, content: Mapping[str, Any]) -> None:
         slide, to = self._find(content.get("key")), content.get("to")
-        if slide is not None and isinstance(to, int) and self._may_change:
+        if slide is not None and isinstance(to, int) and self._can_edit:
             self._slides.remove(slide)
             self._slides.insert(max(0, min(to, len(self._slides))), slide)
             self._arrange()
@@ -206,7 +206,7 @@ class CarouselForm(PostingPanel):
     @requires(Permission.PUBLISH)
     def _on_remove(self, content: Mapping[str, Any]) -> None:
         slide = self._find(content.get("key"))
-        if slide is not None and self._may_change and len(self._slides) > MIN_SLIDES:
+        if slide is not None and self._can_edit and len(self._slides) > MIN_SLIDES:
             self._slides.remove(slide)
             self._arrange()
 
@@ -215,14 +215,14 @@ class CarouselForm(PostingPanel):
 
     @requires(Permission.PUBLISH)
     def _on_fit(self, content: Mapping[str, Any]) -> None:
-        if self._may_change and self.can_fit and content.get("media_id") == self.media_id:
+        if self._can_edit and self.can_fit and content.get("media_id") == self.media_id:
             self.error = None
             self.fixing = "Fitting all images"
             self._start(self._fit, list(self._slides))
 
     @requires(Permission.PUBLISH)
     def _on_original(self, _content: object) -> None:
-        if self._may_change:
+        if self._can_edit:
             for slide in self._slides:
                 slide.shown = slide.original
             self._arrange()
@@ -238,7 +238,7 @@ class CarouselForm(PostingPanel):
                 )
         except WondaError as error:
             if self._slides == slides:
-                self.error = not_changed(error)
+                self.error = edit_problem(error)
         finally:
             if self._slides == slides:  # else others were chosen meanwhile
                 self.fixing = ""
@@ -246,15 +246,15 @@ class CarouselForm(PostingPanel):
 
     async def _changed(self, of: PostImage, operations: tuple[Operation, ...]) -> PostImage:
         assert of.original is not None  # noqa: S101 - each slide has one
-        return await edited(self._client, of, await of.original(), operations)
+        return await upload_edit(self._client, of, await of.original(), operations)
 
     # ------------------------------------------------------------ publishing
 
-    def _wanted_post(self, _content: Mapping[str, Any]) -> dict[str, Any]:
+    def _post_options(self, _content: Mapping[str, Any]) -> dict[str, Any]:
         check_slide_count(len(self._slides))
         return {"media_ids": [slide.shown.media_id for slide in self._slides]}
 
-    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+    async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
         return await self._client.publish.instagram_carousel(
             media_ids=summary["media_ids"],
             instagram_account_id=summary["account"],
@@ -263,10 +263,10 @@ class CarouselForm(PostingPanel):
         )
 
     @property
-    def _has_next(self) -> bool:
+    def _has_pending(self) -> bool:
         return self._next is not None
 
-    def _offer_next(self) -> None:
+    def _show_pending(self) -> None:
         if self._next is not None:
             self.show(self._next)
 
@@ -275,4 +275,4 @@ def _facts(image: PostImage) -> str:
     facts = image.facts
     if facts is None:
         return ""
-    return f"{preflight.ratio_name(facts.ratio)} · {messages.kind(facts.format)}"
+    return f"{preflight.ratio_name(facts.ratio)} · {messages.format_name(facts.format)}"

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ._shared.permissions import Permission, Permissions
 
-FEWEST, MOST = 2, 4
-LARGE = 1600  # pixels
-LARGE_BYTES = 900_000
+MIN_IMAGES, MAX_IMAGES = 2, 4
+LARGE_PIXELS = 1600  # pixels
+LARGE_MAX_BYTES = 900_000
 
 
 class Compare(Panel):
@@ -48,7 +48,7 @@ class Compare(Panel):
 
     _esm = esm("viewer", "compare")
     _css = css("compare")
-    _page_sets = dict.fromkeys(("slider",))
+    _browser_traits = dict.fromkeys(("slider",))
 
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """The images' keys."""
@@ -69,8 +69,8 @@ class Compare(Panel):
         **traits: Any,
     ) -> None:
         self._images: list[GeneratedImage] = []
-        self._doing: dict[str, _Action] = {}
-        given = gallery_items.checked("Compare", images)
+        self._actions: dict[str, _Action] = {}
+        given = gallery_items.check_images("Compare", images)
         super().__init__(wonda, given=given, **traits)
         if given:
             self.show(given)
@@ -94,31 +94,31 @@ class Compare(Panel):
         TypeError
             If one is neither an image nor a job.
         """
-        given = gallery_items.checked("Compare", images)
-        if given and not FEWEST <= len(given) <= MOST:
+        given = gallery_items.check_images("Compare", images)
+        if given and not MIN_IMAGES <= len(given) <= MAX_IMAGES:
             raise InvalidInputError(
                 "images", f"{len(given)} images can’t be compared; pass two to four."
             )
         origin.check_origin(self._client, given)
-        event_loop.call_soon(lambda: self._start(self._take, given))
+        event_loop.call_soon(lambda: self._start(self._set_images, given))
 
-    async def _take(self, given: list[GeneratedImage | Job]) -> None:
+    async def _set_images(self, given: list[GeneratedImage | Job]) -> None:
         images = [
             each if isinstance(each, GeneratedImage) else await self._client.history.of(each)
             for each in given
         ]
         self._images = images
-        items = [gallery_items.of_image(image) for image in images]
+        items = [gallery_items.from_image(image) for image in images]
         names = [facet.name for facet in gallery_items.facets(items)]
         with self.hold_sync():
             self.error = None
             self.titles = [
-                gallery_items.varying(item, names) or f"Image {number}"
+                gallery_items.caption(item, names) or f"Image {number}"
                 for number, item in enumerate(items, 1)
             ]
             self.prompts = [image.prompt for image in images]
-            self.rows = _rows(images, items)
-            self.slider = self.slider and len(images) == FEWEST
+            self.rows = _comparison_rows(images, items)
+            self.slider = self.slider and len(images) == MIN_IMAGES
             self.shown = [item.key for item in items]
 
     # ------------------------------------------------------------ messages
@@ -128,14 +128,14 @@ class Compare(Panel):
         """A view wants to see an image."""
         key = content.get("key")
         for image in self._images:
-            if gallery_items.of_image(image).key == key:
+            if gallery_items.from_image(image).key == key:
                 self._start(self._send_image, image, str(key), content.get("view"))
 
     async def _send_image(self, image: GeneratedImage, key: str, view: object) -> None:
         about = {"type": "large", "key": key, "view": view}
         try:
             data = await self._client.history.original(image)
-            large = await decode_threads.run(_large, data)
+            large = await decode_threads.run(_enlarged, data)
         except WondaError as error:
             self.send({**about, "why": error.message})
         else:
@@ -153,7 +153,7 @@ class Compare(Panel):
 
         Without what it `needs`, it is neither offered nor done; None opens it to all.
         """
-        self._doing[name] = _Action(label, act, needs)
+        self._actions[name] = _Action(label, act, needs)
         self._offer_actions()
 
     def grant(self, permissions: Permissions) -> None:
@@ -164,13 +164,13 @@ class Compare(Panel):
     def _offer_actions(self) -> None:
         self.actions = [
             {"name": name, "label": each.label}
-            for name, each in self._doing.items()
+            for name, each in self._actions.items()
             if self._permissions.grants(each.needs)
         ]
 
     @open_to_all
     def _on_act(self, content: Mapping[str, Any]) -> None:
-        action, at = self._doing.get(str(content.get("name"))), content.get("at")
+        action, at = self._actions.get(str(content.get("name"))), content.get("at")
         if action is None:
             return
         self._permissions.check(action.needs)
@@ -186,7 +186,9 @@ class _Action(NamedTuple):
     needs: Permission | None
 
 
-def _rows(images: list[GeneratedImage], items: list[gallery_items.Item]) -> list[dict[str, Any]]:
+def _comparison_rows(
+    images: list[GeneratedImage], items: list[gallery_items.Item]
+) -> list[dict[str, Any]]:
     """How some images were made, fact by fact."""
     names = list(dict.fromkeys(name for item in items for name in item.facts))
     rows: list[dict[str, Any]] = []
@@ -195,13 +197,13 @@ def _rows(images: list[GeneratedImage], items: list[gallery_items.Item]) -> list
         differs = len(set(values)) > 1
         rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
     if any(image.seconds for image in images):
-        took = [messages.duration(image.seconds) for image in images]
+        took = [messages.format_duration(image.seconds) for image in images]
         rows.append({"label": "Duration", "values": took, "differs": False})
     return rows
 
 
-def _large(data: bytes) -> Any:
+def _enlarged(data: bytes) -> Any:
     """What is looked at; slow, for a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LARGE, LARGE_BYTES)
+    return preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)

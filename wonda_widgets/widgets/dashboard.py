@@ -14,7 +14,7 @@ from ..utils import event_loop, suggestions
 from ._parts.composite import CompositePanel, Row
 from ._parts.dashboard_bar import DashboardBar
 from ._shared.permissions import SPECTATOR, VISITOR, Permission
-from .compare import FEWEST, MOST, Compare
+from .compare import MAX_IMAGES, MIN_IMAGES, Compare
 from .gallery import Gallery
 from .story import Timeline
 from .studio import Studio
@@ -117,12 +117,12 @@ class Dashboard(CompositePanel):
             caption=caption,
             budget=self._budget,
             story=False,
-            of=self._visitors,
+            owners=self._visitors,
             **inside,
         )
         self.publish_form = self.studio.publish_form
         self.story = Timeline(used, **inside)
-        self.gallery = Gallery(wonda=used, of=self._visitors, **inside)
+        self.gallery = Gallery(wonda=used, owners=self._visitors, **inside)
         self.compare = Compare(wonda=used, **inside)
         main = Row([self.studio, self.story])
         main.add_class("wonda-dashboard-main")
@@ -130,17 +130,24 @@ class Dashboard(CompositePanel):
         super().__init__(title, used, owned, rows, boxes=[main], later=[self.compare])
         self.add_class("wonda-dashboard")
         self._present(self._bar.presenter)
-        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
-        self.gallery.on(
-            "show", "Open in Studio", lambda images: self._open(images[0]), needs=None
+        self.gallery.add_action(
+            "compare",
+            "Compare",
+            self._compare,
+            min_images=MIN_IMAGES,
+            max_images=MAX_IMAGES,
+            permission=None,
         )
-        self.gallery.on(
+        self.gallery.add_action(
+            "show", "Open in Studio", lambda images: self._open(images[0]), permission=None
+        )
+        self.gallery.add_action(
             "form",
             "Use prompt",
             lambda images: self._fill(images[0]),
-            needs=Permission.GENERATE,
+            permission=Permission.GENERATE,
         )
-        self.gallery.on_images(self._has_story)
+        self.gallery.on_images(self._enable_storyboard)
         self.studio.prompt_form.observe(self._remember, ["prompt", "model", "params"])
         self.publish_form.observe(self._remember, "caption")
         self.studio.prompt_form.on_job(lambda _: self._count())
@@ -178,12 +185,12 @@ class Dashboard(CompositePanel):
         if self._closed:
             return
         self._count()
-        self._bar.begin(self._used.history.watch_others, self._news)
+        self._bar.start_soon(self._client.history.watch_others, self._news)
 
     def _news(self) -> None:
         """Somebody else has written into the journal."""
         if not self._closed:
-            self.gallery.look_for_others()
+            self.gallery.check_for_new_images()
             self.story.refresh_soon()
             self._count()
 
@@ -192,10 +199,10 @@ class Dashboard(CompositePanel):
             self.story.refresh_soon()
             if snapshot.terminal:
                 unwatch()
-                self._unwatch.remove(unwatch)
+                self._subscriptions.remove(unwatch)
 
         unwatch = job.watch(follow)
-        self._unwatch.append(unwatch)
+        self._subscriptions.append(unwatch)
 
     def _present(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
         """Large type, and nothing that publishes, unless it was asked for."""
@@ -205,26 +212,26 @@ class Dashboard(CompositePanel):
 
     def _compare(self, images: list[GeneratedImage]) -> None:
         self.compare.show(images)
-        self._bring(self.compare, back=self.gallery)
+        self._reveal(self.compare, back=self.gallery)
 
     def _fill(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)
-        self.studio.prompt_form.arrive()
+        self.studio.prompt_form.scroll_into_view()
 
     def _open(self, image: GeneratedImage) -> None:
         """Have an image in the studio: to edit it, and to post it where that is offered."""
         self.studio.show(image)
-        self.studio.preview.arrive()
+        self.studio.preview.scroll_into_view()
 
     # ------------------------------------------------------------ what was spent
 
     def _count(self) -> None:
         if self._budget is not None:
-            self._bar.begin(self._spent, self._budget)
+            self._bar.start_soon(self._spent, self._budget)
 
     async def _spent(self, budget: Budget) -> None:
         try:
-            spent = await self._used.images.spent(budget)
+            spent = await self._client.images.spent(budget)
         except WondaError:  # it is said when somebody wants to spend more
             return
         self._bar.spending = f"about ${spent:.2f} of ${budget.usd:.2f} spent today"
@@ -254,31 +261,31 @@ class Dashboard(CompositePanel):
             self.publish_form.caption = draft["caption"]
         if processes:
             self.gallery.refresh()
-            self._bar.begin(self._take_up, processes)
-            self._bar.begin(self._show_earlier, processes)
+            self._bar.start_soon(self._resume_earlier, processes)
+            self._bar.start_soon(self._show_earlier, processes)
 
     async def _show_earlier(self, processes: list[str]) -> None:
         """Have the visitor's own images of before in the studio again, the newest in front."""
-        found = await self._used.history.search(since=start_of_day(), limit=EARLIER)
+        found = await self._client.history.search(since=start_of_day(), limit=EARLIER)
         own = [image for image in found if image.made_by in processes]
         for image in own[:0:-1]:
             self.studio.show(image, behind=True)
         if own and self.studio.job is None:
             self.studio.show(own[0])
 
-    async def _take_up(self, processes: list[str]) -> None:
+    async def _resume_earlier(self, processes: list[str]) -> None:
         taken: set[str] = set()
         for _ in range(TRIES):
-            found = await self._used.jobs.left_by(processes)
-            fresh = [record for record in found if record.intent not in taken]
-            going = [record for record in fresh if record.job_id is not None]
-            taken.update(record.intent for record in going)
+            found = await self._client.jobs.left_by(processes)
+            fresh = [entry for entry in found if entry.intent not in taken]
+            going = [entry for entry in fresh if entry.job_id is not None]
+            taken.update(entry.intent for entry in going)
             if going:
-                self.studio.go_on(going)
-            if not any(record.is_sending for record in found):
+                self.studio.resume(going)
+            if not any(entry.is_sending for entry in found):
                 break
             await asyncio.sleep(PAUSE)  # the earlier kernel is ending
-        self.studio.unfinished.look()
+        self.studio.unfinished.refresh()
 
 
 def _setting(name: str) -> str:

@@ -79,7 +79,7 @@ class EditForm(Panel):
 
     _esm = esm("edit_form")
     _css = css("edit_form")
-    _page_sets = dict.fromkeys(("tool", "draft"), Permission.EDIT)
+    _browser_traits = dict.fromkeys(("tool", "draft"), Permission.EDIT)
 
     state = traitlets.Unicode("empty").tag(sync=True)
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
@@ -210,10 +210,10 @@ class EditForm(Panel):
         """What is done to the original, without the open tool's draft."""
         return self._edit.operations if self._edit else ()
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         return [("Changes", "; ".join(self.changes)), ("Image", self.facts)]
 
-    def _kept_image(self) -> tuple[bytes, str]:
+    def _snapshot_image(self) -> tuple[bytes, str]:
         return self.data, self.alt
 
     # ------------------------------------------------------------ the original
@@ -260,7 +260,7 @@ class EditForm(Panel):
         with self.hold_sync():
             self.alt = name or self.alt or "Image"
             self.fonts = fonts
-            facts = messages.image(first.width, first.height, first.format, len(first.data))
+            facts = messages.image_facts(first.width, first.height, first.format, len(first.data))
             self.before = " · ".join([facts, *edit.notes])
             self.step = "editing"
             self._changed(tool="")
@@ -283,7 +283,7 @@ class EditForm(Panel):
             self.tool = tool
             self.draft = {}
             self.problem = ""
-            self.changes = [messages.change(step) for step in edit.operations]
+            self.changes = [messages.describe_operation(step) for step in edit.operations]
             self.can_undo = edit.can_undo
             self.can_redo = edit.can_redo
             self.defaults = {
@@ -451,8 +451,8 @@ class EditForm(Panel):
         if self._wanted is not wanted:
             return
         self._made = (wanted, made)
-        self.facts = messages.image(made.width, made.height, made.format, len(made.data))
-        if self._twins:
+        self.facts = messages.image_facts(made.width, made.height, made.format, len(made.data))
+        if self._fallbacks:
             from ..imaging.preview import Preview  # noqa: PLC0415 - see above
 
             small = Preview(
@@ -463,7 +463,7 @@ class EditForm(Panel):
                 made.format,
                 len(made.data),
             )
-            for twin in self._twins:
+            for twin in self._fallbacks:
                 twin.show(small, self.alt)
 
     @property
@@ -508,7 +508,7 @@ class EditForm(Panel):
         known = self._uploads.get(what)
         if known is None:
             media = await edit.send(self._client, made)
-            facts = messages.image(made.width, made.height, made.format, len(made.data))
+            facts = messages.image_facts(made.width, made.height, made.format, len(made.data))
             self._uploads[what] = known = _Upload(media, facts)
             while len(self._uploads) > UPLOADS:
                 del self._uploads[next(iter(self._uploads))]

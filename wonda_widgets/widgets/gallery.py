@@ -1,11 +1,6 @@
-"""`Gallery`: many images, found again, marked and chosen.
+"""`Gallery`: browse, search, mark and select many images.
 
-    source (images, a matrix, the journal) ──> items ──> order ──> the browser's window of it
-
-The browser asks for what is in sight, and gets texts and thumbnails of that alone. So a
-thousand images cost a notebook no more than the twenty that somebody looks at. When what
-is there changes it is told at once, without being asked: a kernel that runs a cell hears
-nothing.
+images | matrix | journal search ──> items ──> `ImageGrid`
 """
 
 from __future__ import annotations
@@ -15,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import traitlets
 
 from ..errors import InvalidInputError, WondaError
@@ -25,7 +19,8 @@ from ..journal.images import GeneratedImage
 from ..matrix.matrix import Matrix
 from ..utils import event_loop
 from ._shared import gallery_items, messages
-from ._shared.panel import Panel, css, esm
+from ._shared.image_grid import ImageGrid
+from ._shared.panel import css, esm
 from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
@@ -38,96 +33,66 @@ if TYPE_CHECKING:
     from ._shared.gallery_items import Item
     from ._shared.permissions import Permissions
 
-FIRST_FOUND = 120  # of a search, at once
-REST = 0.4  # seconds without a key pressed, after which the others are looked for
-NEWS = 0.5  # seconds between looks for images that were made meanwhile
-MOST_FOUND = 1_000  # of a search; words find the others
-MOST_ASKED = 200  # items that one window may have
-MOST_VIEWS = 6
-LARGE = 1600  # pixels, the longest side of what a double click opens
-LARGE_BYTES = 900_000
-SEARCHED = ("text", "model", "since", "until")  # what only a search of the journal asks for
-#: Traits by which a page looks for something; its words come as a message.
-SET_BY_PAGES = ("group_by", "filters", "favourites", "rating", "model", "since", "until")
-MARKS = {"favourite": bool, "rating": int, "note": str}
-
-Source = Matrix | None
+FIRST_PAGE_SIZE = 120  # images of a search that are shown at once
+MAX_RESULTS = 1_000  # images of a search; a narrower search finds the others
+SEARCH_DELAY_SECONDS = 0.4  # without a key pressed, before the remaining results are loaded
+REFRESH_DELAY_SECONDS = 0.5  # collects journal changes that come together
+LARGE_PIXELS = 1600  # longest side of the enlarged image
+LARGE_MAX_BYTES = 900_000
+SEARCH_TRAITS = ("text", "model", "since", "until")
+#: Traits that the browser sets; the search text comes as a message instead.
+BROWSER_TRAITS = ("group_by", "filters", "favourites", "rating", "model", "since", "until")
+MARK_TYPES = {"favourite": bool, "rating": int, "note": str}
 
 
-class Gallery(Panel):
-    """Many images in a grid: group and filter them, mark them, look closely, choose.
+class Gallery(ImageGrid):
+    """Show many images in a grid: group, filter, mark, enlarge and select them.
 
-    Arrow keys move, Space chooses, Enter opens, Escape goes back. What you choose is in
-    `selected`, for the next cell.
+    Arrow keys move, Space selects, Enter enlarges, Escape goes back. The selected images are
+    in `selected`, for the next cell.
 
     Parameters
     ----------
     images : list of Image or Job, or Matrix, optional
-        What to show; a matrix fills in as its images are made. Without it: everything
-        that was ever made with this journal, with a search box.
+        What to show; a matrix fills in as its images are generated. By default every image
+        in the journal, with a search box.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the client of the images, jobs or matrix; of none, that of the key in the
-        environment, or the sandbox.
+        By default the client of the images, jobs or matrix; without these, one with the key
+        from the environment, or a sandbox.
     group_by : str
         What to group by: a placeholder's name, ``"model"`` or a parameter.
-    of : list of str, optional
-        Whose images may be marked here, as `GeneratedImage.made_by`; without it, all.
+    owners : collection of str, optional
+        The processes (`GeneratedImage.made_by`) whose images may be marked; by default all.
 
     Examples
     --------
     >>> gallery = Gallery(wonda=wonda)
-    >>> gallery                                   # the next cell, after some were chosen:
+    >>> gallery                                   # select some images; then in the next cell:
     >>> [image.media.media_id for image in gallery.selected]
     """
 
-    _esm = esm("viewer", "close_look", "gallery")
+    _esm = esm("viewer", "close_look", "gallery_layout", "gallery_bar", "gallery")
     _css = css("gallery")
-    _page_sets = dict.fromkeys(SET_BY_PAGES)
+    _browser_traits = dict.fromkeys(BROWSER_TRAITS)
 
-    selected: Any = traitlets.List()
-    """The chosen images (`GeneratedImage`), in the order in which they were chosen."""
-    chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """Their keys."""
-    searches = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether it shows the journal and so has a search box."""
-    groups: Any = traitlets.List().tag(sync=True)
-    """Title and number of each group, in order."""
-    facets: Any = traitlets.List().tag(sync=True)
-    """What varies, with its values."""
-    group_by = traitlets.Unicode("").tag(sync=True)
-    filters = traitlets.Dict().tag(sync=True)
-    """The wanted value of each fact that is filtered by."""
-    favourites = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether only favourites are shown."""
-    rating = traitlets.Int(0, min=0, max=5).tag(sync=True)
-    """How many stars an image has at least."""
-    rated = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether any has stars."""
     text = traitlets.Unicode("").tag(sync=True)
-    """Of a search: the words."""
+    """Search: the words."""
     model = traitlets.Unicode("").tag(sync=True)
-    """Of a search: the wanted model."""
+    """Search: the model's key."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """Of a search: all models that images were asked of."""
+    """Search: the keys of all models in the journal."""
     since = traitlets.Unicode("").tag(sync=True)
-    """Of a search: the first day, ``"2026-11-24"``."""
+    """Search: the first day, ``"2026-11-24"``."""
     until = traitlets.Unicode("").tag(sync=True)
-    """Of a search: the last day."""
-    total = traitlets.Int(0).tag(sync=True)
-    """How many there are, shown or not."""
-    shape = traitlets.Float(1.0).tag(sync=True)
-    """Width to height of the room for each image."""
-    more = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether there are more than `total`, which are still being looked for."""
-    order = traitlets.Int(0).tag(sync=True)
-    """Counts the changes of what is shown where."""
-    state = traitlets.Unicode("loading").tag(sync=True)
-    """``"loading"`` or ``"ready"``."""
+    """Search: the last day."""
+    has_more = traitlets.Bool(default_value=False).tag(sync=True)
+    """Search: whether more than `total` images match, which are still being loaded."""
     note = traitlets.Unicode("").tag(sync=True)
+    """A line about the search or the export."""
     progress = traitlets.Dict().tag(sync=True)
-    """Of a matrix: ``text``, ``share`` (0 to 1), ``state`` and ``failed``."""
+    """Matrix: ``text``, ``share`` (0 to 1), ``state`` and ``failed``."""
     actions: Any = traitlets.List().tag(sync=True)
-    """What can be done with an image, beside what the gallery does: names and labels."""
+    """What `add_action` added: ``name``, ``label``, ``min_images`` and ``max_images``."""
 
     def __init__(
         self,
@@ -135,91 +100,100 @@ class Gallery(Panel):
         *,
         wonda: Wonda | AsyncWonda | None = None,
         group_by: str = "",
-        of: Collection[str] | None = None,
+        owners: Collection[str] | None = None,
         **traits: Any,
     ) -> None:
-        self._of = of
-        self._items: list[Item] = []
-        self._at: dict[str, Item] = {}
-        self._shown: list[Item] = []
-        self._windows: dict[object, tuple[int, int]] = {}  # what each view sees: first, beyond
-        self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._searching: asyncio.Task[None] | None = None
-        self._kept: dict[str, Item] = {}  # what is chosen, also while a search does not show it
+        self._search_task: asyncio.Task[None] | None = None
+        self._refresh_pending = False
         self._matrix: Matrix | None = None
-        self._run = 0  # counts the matrices
-        self._doing: dict[str, _Action] = {}
-        self._due = False
-        self._stale = False
-        shown = (
+        self._matrix_number = 0  # makes the keys of each matrix's cells distinct
+        self._actions: dict[str, _Action] = {}
+        source = (
             images
             if images is None or isinstance(images, Matrix)
-            else gallery_items.checked("Gallery", images, "images, jobs or a matrix")
+            else gallery_items.check_images("Gallery", images, "images, jobs or a matrix")
         )
-        given = shown if isinstance(shown, list) else [shown]
-        super().__init__(wonda, given=given, searches=images is None, group_by=group_by, **traits)
+        given = source if isinstance(source, list) else [source]
+        super().__init__(
+            wonda,
+            given=given,
+            owners=owners,
+            searches=images is None,
+            group_by=group_by,
+            **traits,
+        )
         self.observe(lambda _: event_loop.call_soon(self._arrange), ["group_by", "filters"])
         self.observe(
-            lambda _: event_loop.call_soon(self._narrow), ["favourites", "rating", *SEARCHED]
+            lambda _: event_loop.call_soon(self._apply_filters),
+            ["favourites", "rating", *SEARCH_TRAITS],
         )
         if self.searches:
-            self._unwatch.append(self._client.history.watch(self._news))
-        event_loop.call_soon(lambda: self._first(shown))
+            self._subscriptions.append(self._client.history.watch(self._refresh_soon))
+        event_loop.call_soon(lambda: self._show_source(source))
 
-    def _first(self, shown: list[GeneratedImage | Job] | Matrix | None) -> None:
-        if shown is None:
+    def _show_source(self, source: list[GeneratedImage | Job] | Matrix | None) -> None:
+        if source is None:
             self._search()
-        elif isinstance(shown, Matrix):
-            self.show_matrix(shown)
+        elif isinstance(source, Matrix):
+            self.show_matrix(source)
         else:
-            self._start(self._show, shown)
+            self._start(self._show_images, source)
 
-    # ------------------------------------------------------------ what is shown
+    async def _show_images(self, given: list[GeneratedImage | Job]) -> None:
+        images = [
+            each if isinstance(each, GeneratedImage) else await self._client.history.of(each)
+            for each in given
+        ]
+        self._set_items([gallery_items.from_image(image) for image in images])
+
+    # ------------------------------------------------------------ a matrix
 
     def show_matrix(self, matrix: Matrix | None) -> None:
-        """Show another matrix, or nothing. On the loop only."""
-        self._following.end()
+        """Show another matrix, or nothing. Call it on the package's loop only."""
+        self._subscription.end()
         if self._closed:
             return
         self._matrix = matrix
-        self._run += 1
-        self._note_progress()
+        self._matrix_number += 1
+        self._update_progress()
         if matrix is None:
-            self._take([])
+            self._set_items([])
             return
-        self._following.begin(matrix.watch(self._changed))
-        self._take([gallery_items.of_made(made, self._run) for made in matrix.cells])
+        self._subscription.replace(matrix.watch(self._update_cell))
+        self._set_items(
+            [gallery_items.from_cell(cell, self._matrix_number) for cell in matrix.cells]
+        )
 
-    def _changed(self, made: CellResult | None) -> None:
-        """A cell of the matrix has changed, or all of it may have."""
+    def _update_cell(self, changed: CellResult | None) -> None:
+        """Show what has changed: one cell of the matrix, or possibly all of them (None)."""
         if self._closed or self._matrix is None:
             return
-        for each in [made] if made is not None else self._matrix.cells:
-            now = gallery_items.of_made(each, self._run)
-            old = self._at.get(now.key)
-            if old is None:
+        for cell in [changed] if changed is not None else self._matrix.cells:
+            new = gallery_items.from_cell(cell, self._matrix_number)
+            item = self._items_by_key.get(new.key)
+            if item is None:
                 return
-            if old.image is not None and now.image is not None:
-                now.image = old.image  # it may have been marked meanwhile
-            for name in now.__struct_fields__:
-                setattr(old, name, getattr(now, name))
-            if made is not None:
-                self._renew(old)
-        if made is None or made.image is not None:
+            if item.image is not None and new.image is not None:
+                new.image = item.image  # it may have marks that the cell's image lacks
+            for name in new.__struct_fields__:
+                setattr(item, name, getattr(new, name))
+            if changed is not None:
+                self._send_item(item)
+        if changed is None or changed.image is not None:
             self._arrange_soon()
-        self._note_progress()
+        self._update_progress()
 
-    def _note_progress(self) -> None:
+    def _update_progress(self) -> None:
         matrix = self._matrix
         if matrix is None or matrix.state == "planned":
             self.progress = {}
             return
-        now = matrix.progress
+        progress = matrix.progress
         self.progress = {
-            "text": str(now),
-            "share": (now.succeeded + now.failed) / max(1, now.total),
+            "text": str(progress),
+            "share": (progress.succeeded + progress.failed) / max(1, progress.total),
             "state": matrix.state,
-            "failed": now.failed,
+            "failed": progress.failed,
         }
         self.error = messages.problem(matrix.error) if matrix.error else None
 
@@ -229,253 +203,163 @@ class Gallery(Panel):
             self._matrix.retry_failed()
 
     @requires(Permission.GENERATE)
+    def _on_retry(self, content: Mapping[str, Any]) -> None:
+        item = self._items_by_key.get(str(content.get("key")))
+        if self._matrix is not None and item is not None:
+            self._matrix.retry(int(item.key.rpartition("-")[2]))
+
+    @requires(Permission.GENERATE)
     def _on_stop(self, _content: object) -> None:
         if self._matrix is not None:
             self._matrix.stop()
 
     @requires(Permission.GENERATE)
-    def _on_go_on(self, _content: object) -> None:
+    def _on_resume(self, _content: object) -> None:
         if self._matrix is not None:
             self._matrix.start()
 
-    async def _show(self, given: list[GeneratedImage | Job]) -> None:
-        found = [
-            each if isinstance(each, GeneratedImage) else await self._client.history.of(each)
-            for each in given
-        ]
-        self._take([gallery_items.of_image(image) for image in found])
-
-    def _take(self, items: list[Item]) -> None:
-        self._items = items
-        self._at = {item.key: item for item in items}
-        self._choose([key for key in self.chosen if key in self._at or self.searches])
-        self._arrange()
-
-    def _arrange_soon(self) -> None:
-        """Arrange once for many changes that come together."""
-        if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_later(0.2, self._arrange)
-
-    def _arrange(self) -> None:
-        """Filter and group; the browser then asks for what it sees of that."""
-        self._due = False
-        if self._closed:
-            return
-        facets = gallery_items.facets(self._items)
-        names = {facet.name for facet in facets}
-        filters = {name: value for name, value in self.filters.items() if name in names}
-        by = self._fact(self.group_by)
-        shown = gallery_items.matching(
-            self._items, filters, favourites=self.favourites, rating=self.rating
-        )
-        groups = gallery_items.grouped(shown, by if by in names else "")
-        self._shown = [item for _, some in groups for item in some]
-        self._names = [facet.name for facet in facets]
-        with self.hold_sync():
-            self.facets = [msgspec.to_builtins(facet) for facet in facets]
-            self.groups = [
-                {"title": title[: gallery_items.LONGEST_LABEL], "count": len(some)}
-                for title, some in groups
-                if some
-            ]
-            self.total = len(self._items)
-            self.rated = any(item.image and item.image.rating for item in self._items)
-            self.shape = gallery_items.shape(shown)
-            self.state = "ready"
-            self.order += 1
-            # Ahead of the traits: the browser has all at hand when it arranges anew.
-            for first, beyond in set(self._windows.values()):
-                self._tell(first, beyond)
-        self._let_go()
-        if self._told_of is not None and any(item.image for item in shown):
-            self._told_of()
-
-    def on_images(self, listener: Callable[[], object]) -> None:
-        """Have `listener` called, on the package's loop, when there are images to look at."""
-        self._told_of = listener
-
-    _told_of: Callable[[], object] | None = None
-    _names: list[str] = []  # noqa: RUF012 - replaced, never changed
-
-    def _fact(self, name: str) -> str:
-        """A fact by its own name or by the one that people write."""
-        known = {fact for item in self._items[:50] for fact in item.facts}
-        return next(
-            (fact for fact in (name, f"values.{name}", f"params.{name}") if fact in known), ""
-        )
-
-    # ------------------------------------------------------------ the browser's window
+    # ------------------------------------------------------------ search
 
     @open_to_all
-    def _on_window(self, content: Mapping[str, Any]) -> None:
-        first, last = (content.get(name) for name in ("first", "last"))
-        if not isinstance(first, int) or not isinstance(last, int) or first < 0:
-            return
-        beyond, view = min(max(first, last), first + MOST_ASKED), str(content.get("view"))[:80]
-        self._windows.pop(view, None)
-        self._windows[view] = (first, beyond)
-        if len(self._windows) > MOST_VIEWS:  # a page that was left says nothing
-            self._windows.pop(next(iter(self._windows)))
-        self._tell(first, beyond)
-        has = content.get("has")
-        has = {key for key in has if isinstance(key, str)} if isinstance(has, list) else set()
-        for item in self._shown[first:beyond]:
-            if item.image is not None and item.key not in has:
-                self._fetch(item)
-        self._let_go()
+    def _on_search(self, content: Mapping[str, Any]) -> None:
+        text = content.get("text")
+        if self.searches and isinstance(text, str):
+            self.text = replace_lone_surrogates(text)  # a trait is sent back to the browser
 
-    def _tell(self, first: int, beyond: int) -> None:
-        """Tell what is at some places."""
-        items = [self._told(item) for item in self._shown[first:beyond]]
-        self.send({"type": "items", "order": self.order, "first": first, "items": items})
+    @open_to_all
+    def _on_show_all(self, _content: object) -> None:
+        """Clear every filter."""
+        with self.hold_sync():
+            self.filters = {}
+            self.favourites = False
+            self.rating = 0
+            self.text = self.model = self.since = self.until = ""
 
-    def _told(self, item: Item) -> dict[str, Any]:
-        """An item as the browser knows it."""
-        image = item.image
-        by = self._fact(self.group_by)
+    def _apply_filters(self) -> None:
+        """Search the journal again, or filter the given images."""
+        if self.searches:
+            self._search()
+        else:
+            self._arrange()
+
+    def _search(self) -> None:
+        self.note = ""
+        if self._search_task is not None:
+            self._search_task.cancel()
+        self._search_task = self._start(self._load_results, self.text)
+
+    def _search_filters(self) -> dict[str, Any]:
         return {
-            "key": item.key,
-            "state": item.state,
-            "title": item.prompt[: gallery_items.LONGEST_TITLE] or "Image",
-            "caption": gallery_items.varying(item, [name for name in self._names if name != by]),
-            "status": item.status,
-            "elapsed": item.elapsed,
-            "error": messages.problem(item.error) if item.error else None,
-            "favourite": image.favourite if image else False,
-            "rating": image.rating if image else 0,
-            "note": image.note[: gallery_items.LONGEST_TITLE] if image else "",
-            "fixed": image is not None and not self._may_mark(image),
+            "model": self.model or None,
+            "favourite": self.favourites or None,
+            "rating": self.rating or None,
+            "since": _parse_day("since", self.since),
+            "until": _parse_day("until", self.until),
         }
 
-    def _renew(self, item: Item) -> None:
-        """Tell the browser of an item that has changed, if it sees that."""
-        if not self._is_seen(item):
-            return
-        self.send({"type": "item", "item": self._told(item)})
-        if item.image is not None:
-            self._fetch(item)
+    async def _load_results(self, text: str) -> None:
+        """Show the first page at once, and the rest when the person has stopped typing."""
+        history, filters = self._client.history, self._search_filters()
+        images = await history.search(text, limit=FIRST_PAGE_SIZE, **filters)
+        with self.hold_sync():
+            self.error = None
+            self.has_more = len(images) == FIRST_PAGE_SIZE
+            self._set_items([gallery_items.from_image(image) for image in images])
+        await asyncio.sleep(SEARCH_DELAY_SECONDS)
+        self.models = await history.models()
+        if self.has_more:
+            await self._load_all_results(text, filters)
 
-    def _is_seen(self, item: Item) -> bool:
-        return any(
-            item is other
-            for first, beyond in self._windows.values()
-            for other in self._shown[first:beyond]
-        )
+    async def _load_all_results(self, text: str, filters: dict[str, Any]) -> None:
+        images = await self._client.history.search(text, limit=MAX_RESULTS, **filters)
+        count = len(images)
+        if count == MAX_RESULTS:
+            count = await self._client.history.count(text, **filters)
+        with self.hold_sync():
+            self._set_items([gallery_items.from_image(image) for image in images])
+            self.has_more = False
+            self.note = (
+                f"Showing the newest {MAX_RESULTS:,} of {count:,} images. Narrow the search to "
+                "find the others."
+                if count > MAX_RESULTS
+                else ""
+            )
 
-    def _fetch(self, item: Item) -> None:
-        if item.key in self._fetching:
-            return
-        task = asyncio.get_running_loop().create_task(self._send_thumbnail(item))
-        self._fetching[item.key] = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda done: self._fetched(item.key, done))
+    def _refresh_soon(self) -> None:
+        """Search once for several new images that come together."""
+        if not self._refresh_pending and not self._closed:
+            self._refresh_pending = True
+            asyncio.get_running_loop().call_later(REFRESH_DELAY_SECONDS, self._refresh)
 
-    def _fetched(self, key: str, task: asyncio.Task[None]) -> None:
-        if self._fetching.get(key) is task:  # else it was let go, and perhaps asked for again
-            del self._fetching[key]
-
-    def _let_go(self) -> None:
-        """Wait no longer for thumbnails of what has been scrolled past: others come sooner."""
-        windows = self._windows.values()
-        seen = {item.key for first, beyond in windows for item in self._shown[first:beyond]}
-        for key in self._fetching.keys() - seen:
-            self._fetching.pop(key).cancel()
-
-    async def _send_thumbnail(self, item: Item) -> None:
-        image = item.image
-        if image is None or not self._is_seen(item):
-            return
-        try:
-            data = await self._client.history.thumbnail(image)
-        except WondaError as error:
-            self.send({"type": "broken", "key": item.key, "why": error.message})
-            return
+    def _refresh(self) -> None:
+        self._refresh_pending = False
         if not self._closed:
-            self.send({"type": "thumb", "key": item.key}, [data])
+            self._search()
 
-    # ------------------------------------------------------------ choosing and marking
+    def check_for_new_images(self) -> None:
+        """Search again if the journal has new images, from any process. On the loop only."""
+        if self.searches and not self._refresh_pending and not self._closed:
+            self._refresh_pending = True
+            self._start(self._compare_with_journal)
 
-    @open_to_all
-    def _on_choose(self, content: Mapping[str, Any]) -> None:
-        keys = content.get("keys")
-        if isinstance(keys, list):
-            self._choose([key for key in keys if isinstance(key, str)])
+    async def _compare_with_journal(self) -> None:
+        await asyncio.sleep(REFRESH_DELAY_SECONDS)
+        self._refresh_pending = False
+        # Comparing the newest image is not enough: an earlier request may finish later.
+        filters = self._search_filters()
+        found = await self._client.history.search(self.text, limit=FIRST_PAGE_SIZE, **filters)
+        known = [item.key for item in self._items[:FIRST_PAGE_SIZE]]
+        if [gallery_items.from_image(image).key for image in found] != known:
+            self._search()
 
-    @open_to_all
-    def _on_toggle(self, content: Mapping[str, Any]) -> None:
-        key = str(content.get("key"))
-        kept = [other for other in self.chosen if other != key]
-        self._choose(kept if key in self.chosen else [*kept, key])
+    def refresh(self) -> None:
+        """Search the journal again; return at once."""
+        if self.searches:
+            event_loop.call_soon(self._search)
 
-    @open_to_all
-    def _on_add(self, content: Mapping[str, Any]) -> None:
-        keys = content.get("keys")
-        if isinstance(keys, list):
-            self._choose([*self.chosen, *(key for key in keys if isinstance(key, str))])
-
-    @open_to_all
-    def _on_choose_all(self, _content: object) -> None:
-        self._choose([item.key for item in self._shown])
-
-    def _choose(self, keys: list[str]) -> None:
-        known = [self._at.get(key) or self._kept.get(key) for key in dict.fromkeys(keys)]
-        chosen = [item for item in known if item is not None and item.image is not None]
-        self._kept = {item.key: item for item in chosen}
-        self.chosen = [item.key for item in chosen]
-        self.selected = [item.image for item in chosen]
+    # ------------------------------------------------------------ marks and the enlarged image
 
     @open_to_all
     def _on_mark(self, content: Mapping[str, Any]) -> None:
-        item = self._at.get(str(content.get("key")))
+        item = self._items_by_key.get(str(content.get("key")))
         marks = {
             name: content[name]
-            for name, kind in MARKS.items()
-            if isinstance(content.get(name), kind)
+            for name, mark_type in MARK_TYPES.items()
+            if isinstance(content.get(name), mark_type)
         }
         if item is None or item.image is None or not marks:
             return
-        if not self._may_mark(item.image):
-            raise InvalidInputError(
-                "image", "Only the person who made this image can mark it."
-            )
-        self._start(self._mark, item, marks)
+        if not self._is_markable(item.image):
+            raise InvalidInputError("image", "Only the person who made this image can mark it.")
+        self._start(self._mark, item, item.image, marks)
 
-    def _may_mark(self, image: GeneratedImage) -> bool:
-        return self._of is None or image.made_by in self._of
-
-    async def _mark(self, item: Item, marks: dict[str, Any]) -> None:
-        assert item.image is not None  # noqa: S101 - see above
-        item.image = await self._client.history.mark(item.image, **marks)
+    async def _mark(self, item: Item, image: GeneratedImage, marks: dict[str, Any]) -> None:
+        item.image = await self._client.history.mark(image, **marks)
         self.error = None
-        self.send({"type": "item", "item": self._told(item)})
-        self._choose(self.chosen)  # what the next cell reads has the mark too
+        self.send({"type": "item", "item": self._to_message(item)})
+        self._select(self.selected_keys)  # `selected` has the marks too
         self.rated = self.rated or item.image.rating > 0
         if self.favourites or self.rating:
             self._arrange()
 
-    # ------------------------------------------------------------ looking closely
-
     @open_to_all
     def _on_open(self, content: Mapping[str, Any]) -> None:
-        item = self._at.get(str(content.get("key")))
+        item = self._items_by_key.get(str(content.get("key")))
         if item is not None and item.image is not None:
-            self._start(self._open, item, content.get("view"))
+            self._start(self._open, item, item.image, content.get("view"))
 
-    async def _open(self, item: Item, view: object) -> None:
-        image = item.image
-        assert image is not None  # noqa: S101 - see above
+    async def _open(self, item: Item, image: GeneratedImage, view: object) -> None:
+        """Send the details of an image, and then an enlarged copy."""
         rows = [
             {"label": gallery_items.label(name), "value": value}
             for name, value in item.facts.items()
         ]
         if image.seconds:
-            rows.append({"label": "Duration", "value": messages.duration(image.seconds)})
+            rows.append({"label": "Duration", "value": messages.format_duration(image.seconds)})
         if image.made_at is not None:
-            made = image.made_at.astimezone()
-            rows.append({"label": "Created", "value": f"{made:%Y-%m-%d %H:%M}"})
-        about = {
+            created = image.made_at.astimezone()
+            rows.append({"label": "Created", "value": f"{created:%Y-%m-%d %H:%M}"})
+        details = {
             "key": item.key,
             "view": view,
             "prompt": image.prompt,
@@ -484,119 +368,22 @@ class Gallery(Panel):
             "note": image.note,
             "media_id": image.media.media_id or "",
         }
-        self.send({"type": "about", **about})
+        self.send({"type": "about", **details})
+        message = {"type": "large", "key": item.key, "view": view}
         try:
             data = await self._client.history.original(image)
-            large = await decode_threads.run(_large, data)
+            large = await decode_threads.run(_enlarged, data)
         except WondaError as error:
-            self.send({"type": "large", "key": item.key, "view": view, "why": error.message})
+            self.send({**message, "reason": error.message})
             return
-        facts = f"{large.width} × {large.height} · {large.format} · {messages.size(large.size)}"
-        content = {"type": "large", "key": item.key, "view": view, "mime": large.mime_type}
-        self.send({**content, "facts": facts}, [large.data])
+        size = messages.file_size(large.size)
+        facts = f"{large.width} × {large.height} · {large.format} · {size}"
+        self.send({**message, "mime": large.mime_type, "facts": facts}, [large.data])
 
-    # ------------------------------------------------------------ search, export, actions
-
-    @open_to_all
-    def _on_search(self, content: Mapping[str, Any]) -> None:
-        text = content.get("text")
-        if self.searches and isinstance(text, str):
-            self.text = replace_lone_surrogates(text)  # as a trait it travels back
-
-    def _narrow(self) -> None:
-        """Other images are wanted: of the journal, where it is the journal's that are shown."""
-        if self.searches:
-            self._search()
-        else:
-            self._arrange()
-
-    def _search(self) -> None:
-        self.note = ""
-        if self._searching is not None:
-            self._searching.cancel()
-        self._searching = self._start(self._find, self.text)
-
-    def _which(self) -> dict[str, Any]:
-        """What is searched for beside the words."""
-        return {
-            "model": self.model or None,
-            "favourite": self.favourites or None,
-            "rating": self.rating or None,
-            "since": _day("since", self.since),
-            "until": _day("until", self.until),
-        }
-
-    async def _find(self, text: str) -> None:
-        # A screenful is there at once; the rest when nobody types any more.
-        history, which = self._client.history, self._which()
-        images = await history.search(text, limit=FIRST_FOUND, **which)
-        with self.hold_sync():
-            self.error = None
-            self.more = len(images) == FIRST_FOUND
-            self._take([gallery_items.of_image(image) for image in images])
-        await asyncio.sleep(REST)
-        self.models = await history.models()
-        if self.more:
-            await self._find_all(text, which)
-
-    async def _find_all(self, text: str, which: dict[str, Any]) -> None:
-        images = await self._client.history.search(text, limit=MOST_FOUND, **which)
-        count = len(images)
-        if count == MOST_FOUND:
-            count = await self._client.history.count(text, **which)
-        with self.hold_sync():
-            self._take([gallery_items.of_image(image) for image in images])
-            self.more = False
-            self.note = (
-                f"Showing the newest {MOST_FOUND:,} of {count:,} images. Narrow the search to "
-                "find the others."
-                if count > MOST_FOUND
-                else ""
-            )
-
-    @open_to_all
-    def _on_show_all(self, _content: object) -> None:
-        """Let go of every filter."""
-        with self.hold_sync():
-            self.filters = {}
-            self.favourites = False
-            self.rating = 0
-            self.text = self.model = self.since = self.until = ""
-
-    def _news(self) -> None:
-        """One more image is in the journal; look once for many that come together."""
-        if not self._stale and not self._closed:
-            self._stale = True
-            asyncio.get_running_loop().call_later(NEWS, self._look_again)
-
-    def _look_again(self) -> None:
-        self._stale = False
-        if not self._closed:
-            self._search()
-
-    def look_for_others(self) -> None:
-        """Look whether there are other images than before, by whoever made. On the loop only."""
-        if self.searches and not self._stale and not self._closed:
-            self._stale = True
-            self._start(self._compare_with_journal)
-
-    async def _compare_with_journal(self) -> None:
-        await asyncio.sleep(NEWS)
-        self._stale = False
-        # An image that was asked for earlier may have been made later: the newest tells nothing.
-        which = self._which()
-        found = await self._client.history.search(self.text, limit=FIRST_FOUND, **which)
-        known = [item.key for item in self._items[:FIRST_FOUND]]
-        if [gallery_items.of_image(image).key for image in found] != known:
-            self._search()
-
-    def refresh(self) -> None:
-        """Look into the journal again; returns at once."""
-        if self.searches:
-            event_loop.call_soon(self._search)
+    # ------------------------------------------------------------ export
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """What is chosen, or else all that is shown; see `storyboard.Shows`."""
+        """Return the selected images, or all that are shown; see `storyboard.Shows`."""
         shown = [item.image for item in self._shown if item.image]
         return self._client.history, list(self.selected or shown)
 
@@ -609,96 +396,94 @@ class Gallery(Panel):
     async def _export(self, images: list[GeneratedImage], kind: str) -> None:
         self.error = None
         name = "wonda images" if kind == "folder" else f"wonda-images.{kind}"
-        self.note = f"Exporting {_counted(len(images))}…"
+        count = f"{len(images):,} image{'' if len(images) == 1 else 's'}"
+        self.note = f"Exporting {count}…"
         try:
             path = await self._client.history.export(images, await event_loop.to_thread(Path, name))
         except InvalidInputError:
             self.note = ""
             raise
-        self.note = f"Exported {_counted(len(images))} to {path.name}"
+        self.note = f"Exported {count} to {path.name}"
 
-    def on(
+    # ------------------------------------------------------------ actions of other panels
+
+    def add_action(
         self,
         name: str,
         label: str,
-        act: Callable[[list[GeneratedImage]], object],
+        action: Callable[[list[GeneratedImage]], object],
         *,
-        least: int = 1,
-        most: int = 1,
-        needs: Permission | None,
+        min_images: int = 1,
+        max_images: int = 1,
+        permission: Permission | None,
     ) -> None:
-        """Offer something to do with chosen images.
+        """Add a button that does something with the selected images.
 
         Parameters
         ----------
         name, label : str
-            What it is called here, and on its button.
-        act : callable
+            The action's name in messages, and the text of its button.
+        action : callable
             Called on the package's loop with the images.
-        least, most : int
-            How many it takes.
-        needs : Permission or None
-            What a session needs for it, else it is neither offered nor done; None
-            if it is open to all.
+        min_images, max_images : int
+            How many images it accepts.
+        permission : Permission or None
+            What a session needs to see and use it; None if it is open to all.
         """
-        self._doing[name] = _Action(label, act, least, most, needs)
-        self._offer_actions()
+        self._actions[name] = _Action(label, action, min_images, max_images, permission)
+        self._update_actions()
 
     def grant(self, permissions: Permissions) -> None:
         """See `Panel.grant`."""
         super().grant(permissions)
-        self._offer_actions()
+        self._update_actions()
 
-    def _offer_actions(self) -> None:
+    def _update_actions(self) -> None:
         self.actions = [
-            {"name": name, "label": each.label, "least": each.least, "most": each.most}
-            for name, each in self._doing.items()
-            if self._permissions.grants(each.needs)
+            {
+                "name": name,
+                "label": action.label,
+                "min_images": action.min_images,
+                "max_images": action.max_images,
+            }
+            for name, action in self._actions.items()
+            if self._permissions.grants(action.permission)
         ]
 
     @open_to_all
     def _on_act(self, content: Mapping[str, Any]) -> None:
-        action = self._doing.get(str(content.get("name")))
+        action = self._actions.get(str(content.get("name")))
         if action is None:
             return
-        self._permissions.check(action.needs)
+        self._permissions.check(action.permission)
         keys = content.get("keys")
-        asked = dict.fromkeys(map(str, keys)) if isinstance(keys, list) else ()
-        items = [self._at.get(key) or self._kept.get(key) for key in asked]
-        images = [item.image for item in items if item is not None and item.image is not None]
-        if action.least <= len(images) <= action.most:
-            action.act(images)
-
-    @requires(Permission.GENERATE)
-    def _on_retry(self, content: Mapping[str, Any]) -> None:
-        item = self._at.get(str(content.get("key")))
-        if self._matrix is not None and item is not None:
-            self._matrix.retry(int(item.key.rpartition("-")[2]))
+        items = self._find(list(map(str, keys)) if isinstance(keys, list) else [])
+        images = [item.image for item in items if item.image is not None]
+        if action.min_images <= len(images) <= action.max_images:
+            action.call(images)
 
 
 class _Action(NamedTuple):
-    """Something to do with chosen images, see `Gallery.on`."""
+    """Something to do with selected images, see `Gallery.add_action`."""
 
     label: str
-    act: Callable[[list[GeneratedImage]], object]
-    least: int
-    most: int
-    needs: Permission | None
+    call: Callable[[list[GeneratedImage]], object]
+    min_images: int
+    max_images: int
+    permission: Permission | None
 
 
-def _large(data: bytes) -> Any:
-    """What a double click opens; slow, for a thread."""
+def _enlarged(data: bytes) -> Any:
+    """Return the enlarged copy of an original. Slow: run it in a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LARGE, LARGE_BYTES)
+    return preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)
 
 
-def _day(name: str, text: str) -> date | None:
+def _parse_day(name: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise InvalidInputError(name, f"{text!r} is not a valid date.", "Use the format 2026-11-24.") from None
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
+        raise InvalidInputError(
+            name, f"{text!r} is not a valid date.", "Use the format 2026-11-24."
+        ) from None

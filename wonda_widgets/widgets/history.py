@@ -8,7 +8,7 @@ from ..client import selection
 from ..utils import suggestions
 from ._parts.publish_forms import PublishForms
 from ._shared.permissions import Permission
-from .compare import FEWEST, MOST, Compare
+from .compare import MAX_IMAGES, MIN_IMAGES, Compare
 from .gallery import Gallery
 from .publish_form import PublishForm
 from .studio import Studio
@@ -63,15 +63,24 @@ class History(PublishForms):
         self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=used, banner=False)
         later = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
-        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
-        self.gallery.on("form", "Use prompt…", lambda some: self._fill(some[0]), needs=GENERATE)
-        self._posts_from(self.gallery)
-        self.gallery.on_images(self._has_story)
-        self.gallery.on(
+        self.gallery.add_action(
+            "compare",
+            "Compare",
+            self._compare,
+            min_images=MIN_IMAGES,
+            max_images=MAX_IMAGES,
+            permission=None,
+        )
+        self.gallery.add_action(
+            "form", "Use prompt…", lambda some: self._fill(some[0]), permission=GENERATE
+        )
+        self._add_post_actions(self.gallery)
+        self.gallery.on_images(self._enable_storyboard)
+        self.gallery.add_action(
             "reference",
             "Use as reference…",
             lambda some: self._refer(some[0].media),
-            needs=GENERATE,
+            permission=GENERATE,
         )
 
     @property
@@ -89,12 +98,12 @@ class History(PublishForms):
 
     def _compare(self, images: list[GeneratedImage]) -> None:
         self.compare.show(images)
-        self._bring(self.compare, back=self.gallery)
+        self._reveal(self.compare, back=self.gallery)
 
     def _fill(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)
-        self._bring(self.studio)
+        self._reveal(self.studio)
 
     def _refer(self, media: Media) -> None:
         self.studio.prompt_form.add_reference(media)
-        self._bring(self.studio)
+        self._reveal(self.studio)

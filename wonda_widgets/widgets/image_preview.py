@@ -197,7 +197,7 @@ class ImagePreview(Panel):
 
         return decode.full_size(event_loop.run_blocking(self.original(self._shown)))
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         made = self._shown.made if self._shown else {}
         return [
             ("Prompt", str(made.get("prompt") or "")),
@@ -205,7 +205,7 @@ class ImagePreview(Panel):
             ("Image", self.facts),
         ]
 
-    def _kept_image(self) -> tuple[bytes, str]:
+    def _snapshot_image(self) -> tuple[bytes, str]:
         return self.data, self.alt
 
     # ------------------------------------------------------------ showing
@@ -245,7 +245,7 @@ class ImagePreview(Panel):
             return
         self._shown, self._original, self._wanted = shown, original, shown.media
         small = shown.preview
-        facts = messages.image(small.width, small.height, small.format, small.size)
+        facts = messages.image_facts(small.width, small.height, small.format, small.size)
         with self.hold_sync():
             self.data = small.data
             self.mime_type = small.mime_type
@@ -256,20 +256,20 @@ class ImagePreview(Panel):
             self.waiting = False
             self.saved = ""
             self.error = None
-        self._show_in_twins()
+        self._show_in_fallbacks()
 
     @property
     def is_loading(self) -> bool:
         """See `Panel.is_loading`."""
         return self.state == "loading"
 
-    def _tell_twins(self) -> None:
-        super()._tell_twins()
-        self._show_in_twins()
+    def _update_fallbacks(self) -> None:
+        super()._update_fallbacks()
+        self._show_in_fallbacks()
 
-    def _show_in_twins(self) -> None:
+    def _show_in_fallbacks(self) -> None:
         if self._shown is not None:
-            for twin in self._twins:
+            for twin in self._fallbacks:
                 twin.show(self._shown.preview, self.alt)
 
     # ------------------------------------------------------------ larger, saved, downloaded
@@ -343,13 +343,13 @@ def _copies(
     drawn: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
     """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
-    from ..imaging.preview import preview, raster_preview, svg_preview  # noqa: PLC0415 - it loads Pillow
-    from ._shared.preflight_panel import card  # noqa: PLC0415 - a preview alone needs none
+    from ..imaging.preview import of_drawing, preview, raster_preview  # noqa: PLC0415 - it loads Pillow
+    from ._shared.preflight_panel import make_card  # noqa: PLC0415 - a preview alone needs none
 
     small = svg_preview(data) if drawn else preview(data)
     if not offered:
         return small, b"", b""
-    return small, raster_preview(small.data, THUMB, THUMB_BYTES).data, card(small.data)
+    return small, raster_preview(small.data, THUMB, THUMB_BYTES).data, make_card(small.data)
 
 
 def _is_drawing(media: Media) -> bool:

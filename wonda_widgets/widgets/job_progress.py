@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..jobs.job import Job
 from ..utils import event_loop
-from ._shared.job_tracking import WatchingPanel
+from ._shared.job_tracking import JobPanel
 from ._shared.panel import css, esm
 
 if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
 
 
-class JobProgress(WatchingPanel):
+class JobProgress(JobPanel):
     """Shows a job: the service's own word, the seconds passed, and a bar that does not lie.
 
     The service reports no percentage, so the bar moves without one until the job

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..models import ImageModel, Snapshot
 
 #: Seconds of rest after a change before its price is asked for.
-PRICE_PAUSE = 0.25
+PRICE_DELAY_SECONDS = 0.25
 
 
 class PromptForm(ReferencesPanel):
@@ -61,7 +61,7 @@ class PromptForm(ReferencesPanel):
 
     _esm = esm("sortable", "references", "prompt_form")
     _css = css("prompt_form")
-    _page_sets = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
+    _browser_traits = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
 
     prompt = traitlets.Unicode("").tag(sync=True)
     """What to make. Two-way: what is typed is here, at the latest when `Generate` is pressed."""
@@ -100,8 +100,8 @@ class PromptForm(ReferencesPanel):
         super().__init__(
             wonda, prompt=prompt, model=model or "", params=dict(params or {}), **traits
         )
-        self.observe(lambda _: event_loop.call_soon(self._ask_price), ["model", "params"])
-        self.observe(lambda _: event_loop.call_soon(self._say_references), "model")
+        self.observe(lambda _: event_loop.call_soon(self._update_price), ["model", "params"])
+        self.observe(lambda _: event_loop.call_soon(self._update_references_message), "model")
         event_loop.call_soon(self._load)
 
     @property
@@ -130,7 +130,7 @@ class PromptForm(ReferencesPanel):
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
         event_loop.call_soon(lambda: self._guard(self._on_submit, content))
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
         return [("Prompt", self.prompt), ("Model", self.model), ("Parameters", params)]
 
@@ -171,7 +171,7 @@ class PromptForm(ReferencesPanel):
             self.model = wanted if wanted in self._fields else models[0].key
             self.params = self._fitting(self.model, self.params)
             self.state = self._rest()
-        self._say_references()
+        self._update_references_message()
         if wanted and wanted not in self._fields:
             self.error = messages.problem(
                 InvalidInputError(
@@ -181,12 +181,12 @@ class PromptForm(ReferencesPanel):
                 )
             )
         else:
-            self._say_unknown(given)
-        self._ask_price()
+            self._report_unknown_params(given)
+        self._update_price()
         if self._early is not None:
             self._guard(self._on_submit, self._early)
 
-    def _say_unknown(self, given: list[str]) -> None:
+    def _report_unknown_params(self, given: list[str]) -> None:
         """Say which parameters that this form began with its model does not take."""
         known = [field.name for field in self._fields[self.model]]
         for name in given:
@@ -213,7 +213,7 @@ class PromptForm(ReferencesPanel):
 
     # ------------------------------------------------------------ what it costs
 
-    def _ask_price(self) -> None:
+    def _update_price(self) -> None:
         if self._pricing is not None:
             self._pricing.cancel()
         if self.model in self._fields and not self._closed:
@@ -229,7 +229,7 @@ class PromptForm(ReferencesPanel):
         asked = msgspec.json.encode([model, choice])
         if asked not in self._prices:
             self.price = ""  # rather none than that of the last choice
-            await asyncio.sleep(PRICE_PAUSE)
+            await asyncio.sleep(PRICE_DELAY_SECONDS)
             try:
                 estimate = await self._client.pricing.estimate(
                     model=model, prompt=self.prompt.strip() or None, params=choice
@@ -237,7 +237,7 @@ class PromptForm(ReferencesPanel):
             except WondaError:
                 self.price = ""
                 return
-            self._prices[asked] = messages.price(estimate.usd, estimate.estimated_credits)
+            self._prices[asked] = messages.format_price(estimate.usd, estimate.estimated_credits)
         self.price = self._prices[asked]
 
     # ------------------------------------------------------------ asking for it
@@ -274,7 +274,7 @@ class PromptForm(ReferencesPanel):
         )
 
     @requires(Permission.GENERATE)
-    def _on_settled(self, _content: object) -> None:
+    def _on_dismiss_unknown(self, _content: object) -> None:
         """Somebody has looked and says so: the form is free again."""
         if self.state == "unknown" and self._unknown is not None:
             self.state = "ready"
@@ -300,9 +300,9 @@ class PromptForm(ReferencesPanel):
         except BaseException:
             self.state = "ready"
             raise
-        self.take_over(job)
+        self.attach_job(job)
 
-    def take_over(self, job: Job) -> None:
+    def attach_job(self, job: Job) -> None:
         """Make a job this form's own, for instance one of an earlier kernel. On the loop only."""
         self._job = job
 
@@ -312,7 +312,7 @@ class PromptForm(ReferencesPanel):
 
         if self.state != "loading":
             self.state = "running"
-        self._following.begin(job.watch(release))
+        self._subscription.replace(job.watch(release))
         for listener in self._listeners:
             self._guard(listener, job)
 

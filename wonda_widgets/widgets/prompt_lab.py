@@ -9,10 +9,10 @@ from ..client import selection
 from ..matrix.matrix import DEFAULT_CONCURRENCY
 from ..utils import suggestions
 from ._parts.composite import columns
-from ._parts.lab_form import BUDGET, LabForm
+from ._parts.lab_form import DEFAULT_BUDGET, LabForm
 from ._parts.publish_forms import PUBLISH, PublishForms
 from ._shared.permissions import Permission
-from .compare import FEWEST, MOST, Compare
+from .compare import MAX_IMAGES, MIN_IMAGES, Compare
 from .edit_form import EditForm
 from .gallery import Gallery
 from .publish_form import PublishForm
@@ -50,7 +50,7 @@ class PromptLab(PublishForms):
         Each parameter's value, or the list of its values.
     budget : float
         US dollars that a plan may cost.
-    at_once : int
+    max_concurrency : int
         How many jobs run at a time.
 
     Attributes
@@ -74,8 +74,8 @@ class PromptLab(PublishForms):
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
-        budget: float = BUDGET,
-        at_once: int = DEFAULT_CONCURRENCY,
+        budget: float = DEFAULT_BUDGET,
+        max_concurrency: int = DEFAULT_CONCURRENCY,
         confirm_publish: bool = True,
         **unknown: Any,
     ) -> None:
@@ -89,7 +89,7 @@ class PromptLab(PublishForms):
             models=models,
             params=params,
             budget=budget,
-            at_once=at_once,
+            max_concurrency=max_concurrency,
             **inside,
         )
         self.gallery = Gallery([], **inside)
@@ -102,14 +102,21 @@ class PromptLab(PublishForms):
             "Wonda Prompt lab", used, owned, [work, *later], boxes=[stage, work], later=later
         )
         self.add_class("wonda-lab")
-        self.form.on_plan(self._planned)
-        self.form.on_run(self._begun)
-        self.gallery.on("compare", "Compare", self._compare, least=FEWEST, most=MOST, needs=None)
-        self._posts_from(self.gallery)
-        self.gallery.on_images(self._has_story)
-        self.gallery.on("edit", "Edit…", lambda some: self._edit(some[0]), needs=EDIT)
-        self.compare.on("publish", "Publish…", self._publish, needs=PUBLISH)
-        self.compare.on("edit", "Edit…", self._edit, needs=EDIT)
+        self.form.on_plan(self._show_plan)
+        self.form.on_run(self._show_run)
+        self.gallery.add_action(
+            "compare",
+            "Compare",
+            self._compare,
+            min_images=MIN_IMAGES,
+            max_images=MAX_IMAGES,
+            permission=None,
+        )
+        self._add_post_actions(self.gallery)
+        self.gallery.on_images(self._enable_storyboard)
+        self.gallery.add_action("edit", "Edit…", lambda some: self._edit(some[0]), permission=EDIT)
+        self.compare.add_action("publish", "Publish…", self._publish, permission=PUBLISH)
+        self.compare.add_action("edit", "Edit…", self._edit, permission=EDIT)
 
     # ------------------------------------------------------------ for the next cell
 
@@ -131,16 +138,16 @@ class PromptLab(PublishForms):
 
     # ------------------------------------------------------------ the flow, on the loop
 
-    def _planned(self, matrix: Matrix) -> None:
+    def _show_plan(self, matrix: Matrix) -> None:
         # What was made stays in sight until the next run.
         if self.matrix is None:
             self._group(matrix)
             self.gallery.show_matrix(matrix)
 
-    def _begun(self, matrix: Matrix) -> None:
+    def _show_run(self, matrix: Matrix) -> None:
         self._group(matrix)
         self.gallery.show_matrix(matrix)
-        self.gallery.arrive()  # on a narrow page it is below the form
+        self.gallery.scroll_into_view()  # on a narrow page it is below the form
 
     def _group(self, matrix: Matrix) -> None:
         """Group by what varies first, if something else varies too."""
@@ -150,13 +157,13 @@ class PromptLab(PublishForms):
 
     def _compare(self, images: list[GeneratedImage]) -> None:
         self.compare.show(images)
-        self._bring(self.compare, back=self.gallery)
+        self._reveal(self.compare, back=self.gallery)
 
     def _edit(self, image: GeneratedImage) -> None:
-        self._bring(self.edit_form, back=self.gallery)
+        self._reveal(self.edit_form, back=self.gallery)
         then = partial(self._use_edited, image)
         self.edit_form.reopen(image.media, image.request, then=then)
 
     def _use_edited(self, of: GeneratedImage, media: Media) -> None:
-        self._bring(self.publish_form)
+        self._reveal(self.publish_form)
         self._offer_media(media, of.prompt)

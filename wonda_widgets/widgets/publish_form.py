@@ -15,8 +15,8 @@ from ._shared.permissions import Permission, requires
 from ._shared.preflight_panel import (
     PostImage,
     PreflightPanel,
-    facts_of,
-    looked_at,
+    info_of,
+    load_preview,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class PublishForm(PreflightPanel):
 
     _esm = esm("posting", "scheduling", "preflight", "publish_form")
     _css = css("publish_form")
-    _page_sets: ClassVar[dict[str, Permission | None]] = {
+    _browser_traits: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("account", "caption", "alt_text", "product"), Permission.PUBLISH),
         "scheduled_at": Permission.SCHEDULE,
     }
@@ -93,7 +93,7 @@ class PublishForm(PreflightPanel):
             **traits,
         )
         if media is not None:
-            event_loop.call_soon(lambda: self._start(self._learn, media))
+            event_loop.call_soon(lambda: self._start(self._inspect, media))
 
     def offer(
         self,
@@ -121,7 +121,7 @@ class PublishForm(PreflightPanel):
         original : callable, optional
             Gives the original's bytes, for a fix; without it none is offered.
         """
-        facts = facts_of(preview) if preview else None
+        facts = info_of(preview) if preview else None
         self._offer(PostImage(media_id, thumb, facts, original), alt_text, preview)
 
     async def show(
@@ -147,7 +147,7 @@ class PublishForm(PreflightPanel):
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
-        preview = await event_loop.to_thread(looked_at, await fetch())
+        preview = await event_loop.to_thread(load_preview, await fetch())
         if self._wanted is not media:
             return  # another one was asked for meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
@@ -166,7 +166,7 @@ class PublishForm(PreflightPanel):
                 self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT_LENGTH]
             self.step = "editing"
             self.job_phase = "none"
-            self.settled = ""
+            self.outcome = ""
             self.error = None
             self._take(image, preview)
 
@@ -174,20 +174,20 @@ class PublishForm(PreflightPanel):
     _next: tuple[PostImage, str, Preview | None] | None = None
     _offered_alt = ""
 
-    def _kept_image(self) -> tuple[bytes, str]:
+    def _snapshot_image(self) -> tuple[bytes, str]:
         return self.thumb, self.alt_text
 
     @property
-    def _has_next(self) -> bool:
+    def _has_pending(self) -> bool:
         return self._next is not None
 
-    def _offer_next(self) -> None:
+    def _show_pending(self) -> None:
         if self._next is not None:
             self._offer(*self._next)
 
     # ------------------------------------------------------------ publishing
 
-    def _wanted_post(self, content: Mapping[str, Any]) -> dict[str, Any]:
+    def _post_options(self, content: Mapping[str, Any]) -> dict[str, Any]:
         named = ("alt_text", "product", "scheduled_at")
         chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
         if chosen["product"] == "STORIES":
@@ -201,7 +201,7 @@ class PublishForm(PreflightPanel):
         if chosen["scheduled_at"]:
             self._permissions.check(Permission.SCHEDULE)
 
-    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+    async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
         self._check_scheduling(summary)  # it may have been granted when it was summed up
         return await self._client.publish.instagram(
             media_id=summary["media_id"],
@@ -213,9 +213,9 @@ class PublishForm(PreflightPanel):
             **allowed,
         )
 
-    def _waits(self, due: datetime | None) -> None:
+    def _set_scheduled(self, due: datetime | None) -> None:
         self.scheduled_at = ""  # the next post is not of the same time
-        super()._waits(due)
+        super()._set_scheduled(due)
         for listener in self._schedules:
             self._guard(listener)
 

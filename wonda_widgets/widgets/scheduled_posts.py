@@ -36,7 +36,7 @@ class ScheduledPosts(Panel):
 
     _esm = esm("scheduled_posts")
     _css = css()
-    _seen_with = Permission.SCHEDULE
+    _view_permission = Permission.SCHEDULE
 
     posts: Any = traitlets.List().tag(sync=True)
     """Of each: ``job_id``, ``due`` (seconds since 1970; 0 if not known), ``account``,
@@ -79,10 +79,10 @@ class ScheduledPosts(Panel):
             return {}
         return {account.instagram_account_id: account.name for account in accounts}
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         return [
             (
-                messages.moment(post["due"]) if post["due"] else "Scheduled",
+                messages.local_time(post["due"]) if post["due"] else "Scheduled",
                 f"{post['account']} {post['caption']}".strip(),
             )
             for post in self.posts

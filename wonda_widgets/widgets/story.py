@@ -55,13 +55,13 @@ class Timeline(Panel):
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
         if isinstance(wonda, Job | GeneratedImage | Media | list | tuple):
             raise TypeError(
-                "Timeline shows what its client made today. For a page of some images or jobs, call "
-                "ww.storyboard(images, path)."
+                "Timeline shows what its client made today. For a page of selected images or "
+                "jobs, call ww.storyboard(images, path)."
             )
         self._told: list[ImageTimeline] = []
         self._due = False
         super().__init__(wonda, **traits)
-        self._unwatch.append(self._client.history.watch(self.refresh_soon))
+        self._subscriptions.append(self._client.history.watch(self.refresh_soon))
         event_loop.call_soon(self.refresh_soon)
 
     def refresh_soon(self) -> None:

@@ -89,14 +89,14 @@ class Studio(PublishForms):
         budget: Budget | float | None = None,
         banner: bool = True,
         story: bool = True,
-        of: Collection[str] | None = None,
+        owners: Collection[str] | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments_error(Studio.__init__, unknown)
         used, owned = selection.choose(wonda)
         inside: dict[str, Any] = {"wonda": used, "banner": False}
-        self.unfinished = Unfinished(used, self._go_on, self._check, of=of)
+        self.unfinished = Unfinished(used, self._resume, self._check, owners=owners)
         self.prompt_form = PromptForm(
             prompt=prompt, model=model, params=params, budget=budget, **inside
         )
@@ -131,30 +131,30 @@ class Studio(PublishForms):
         """All that was made here, oldest first; see `storyboard.Shows`."""
         # An edit has the job of what it was made of, and is told with it.
         job_ids = dict.fromkeys(shown.job_id for shown in self.filmstrip.shown[::-1])
-        attach = self._used.jobs.attach
-        return self._used.history, [attach("inference", each) for each in job_ids if each]
+        attach = self._client.jobs.attach
+        return self._client.history, [attach("inference", each) for each in job_ids if each]
 
     def __repr__(self) -> str:
         shown = f" showing {self.media.media_id}" if self.media else ""
         return f"<Studio{shown}>"
 
-    def _under_way(self) -> list[Job]:
+    def _running_jobs(self) -> list[Job]:
         jobs = (self.job, self.publish_job)
         return [job for job in jobs if job is not None and job.id is not None and not job.done]
 
     # ------------------------------------------------------------ for a dashboard
 
-    def go_on(self, given: list[JournalEntry]) -> None:
+    def resume(self, given: list[JournalEntry]) -> None:
         """Follow these entries of the journal from where they stand. On the loop only."""
-        for record in self._go_on(given):  # of several posts the others are followed unseen
-            self._used.jobs.resume(record)
+        for entry in self._resume(given):  # of several posts the others are followed unseen
+            self._client.jobs.resume(entry)
 
     def show(self, image: GeneratedImage, *, behind: bool = False) -> None:
         """Have an image of before here again: to look at, edit and post. On the loop only.
 
         With `behind` it only joins the earlier ones.
         """
-        note = messages.duration(image.seconds) if image.seconds else ""
+        note = messages.format_duration(image.seconds) if image.seconds else ""
         about: dict[str, Any] = {"job_id": image.job_id, "note": note, "behind": behind}
         self.preview.show(
             image.media, image.request, then=lambda shown: self._arrived(shown, note), **about
@@ -181,9 +181,9 @@ class Studio(PublishForms):
         self.progress.job = job
         self.preview.waiting = self.preview.state == "ready"
         self.preview.error = None
-        self._until_the_end(job)
+        self._show_result_of(job)
 
-    def _until_the_end(self, job: Job) -> None:
+    def _show_result_of(self, job: Job) -> None:
         """Have the job's image when there is one, whether or not the job is in sight."""
 
         def follow(snapshot: Snapshot) -> None:
@@ -192,36 +192,36 @@ class Studio(PublishForms):
                     self.preview.waiting = False
                 if snapshot.terminal:
                     unwatch()
-                    self._unwatch.remove(unwatch)
+                    self._subscriptions.remove(unwatch)
                 if snapshot.status == "succeeded":
                     self._finished(job, snapshot)
 
         unwatch = job.watch(follow)
-        self._unwatch.append(unwatch)
+        self._subscriptions.append(unwatch)
 
-    def _go_on(self, records: list[JournalEntry]) -> list[JournalEntry]:
+    def _resume(self, entries: list[JournalEntry]) -> list[JournalEntry]:
         """Follow what an earlier kernel left running; the newest image comes in sight.
 
         Posts are shown one at a time, and only where they can be settled; the others are
         given back.
         """
-        images = [record for record in records if record.kind == "inference"]
-        posts = [record for record in records if record.kind == "publish"]
-        jobs = [self._used.jobs.resume(record) for record in images]
+        images = [entry for entry in entries if entry.kind == "inference"]
+        posts = [entry for entry in entries if entry.kind == "publish"]
+        jobs = [self._client.jobs.resume(entry) for entry in images]
         if jobs and self.prompt_form.state in {"loading", "ready"}:
-            self.prompt_form.take_over(jobs.pop())
+            self.prompt_form.attach_job(jobs.pop())
         for job in jobs:
-            self._until_the_end(job)
+            self._show_result_of(job)
         settles = self._permissions.grants(Permission.SETTLE)
         if posts and settles and self.publish_form.step == "editing":
-            self.publish_form.take_over(self._used.jobs.resume(posts.pop()))
+            self.publish_form.attach_job(self._client.jobs.resume(posts.pop()))
         return posts
 
-    def _check(self, record: JournalEntry) -> bool:
+    def _check(self, entry: JournalEntry) -> bool:
         """Settle a post of an earlier kernel; False while another one is on its way."""
         if self.publish_form.step not in {"editing", "confirming", "repeating", "unchecked"}:
             return False
-        self.publish_form.take_over(self._used.jobs.resume(record))
+        self.publish_form.attach_job(self._client.jobs.resume(entry))
         self.publish_form.check()
         return True
 
@@ -232,7 +232,7 @@ class Studio(PublishForms):
             media = snapshot.media
         except NoMediaError:  # said beside the job's status
             return
-        note = messages.duration(snapshot.elapsed)
+        note = messages.format_duration(snapshot.elapsed)
 
         # A job that was left for another one brings its image, but not to the front.
         self.preview.show(
@@ -249,10 +249,10 @@ class Studio(PublishForms):
         if self.edit_form is None:
             from .edit_form import EditForm  # noqa: PLC0415 - see above
 
-            self.edit_form = EditForm(wonda=self._used, banner=False)
+            self.edit_form = EditForm(wonda=self._client, banner=False)
         then = partial(self._edited, image)
         self.edit_form.reopen(image.media, image.made, then=then)
-        self._bring(self.edit_form, before=self.publish_form, back=self.preview)
+        self._reveal(self.edit_form, before=self.publish_form, back=self.preview)
 
     def _edited(self, of: Shown, media: Media) -> None:
         """Show what was made of an image, and offer it to be published."""
@@ -267,7 +267,7 @@ class Studio(PublishForms):
         self._offer(image)
 
     def _offer(self, image: Shown) -> None:
-        self._has_story()
+        self._enable_storyboard()
         self.publish_form.offer(
             image.media.media_id or "",
             alt_text=image.prompt,

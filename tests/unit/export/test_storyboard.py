@@ -489,7 +489,7 @@ def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
         ww.storyboard(studio, tmp_path / "none")
     for number in range(2):
         job = wonda.images.generate(model="z-image", prompt=f"Number {number}")
-        event_loop.call_soon(lambda job=job: studio.prompt_form.take_over(job))
+        event_loop.call_soon(lambda job=job: studio.prompt_form.attach_job(job))
         settled(lambda: len(studio.filmstrip.shown) == number + 1)  # noqa: B023
     made_here = studio.filmstrip.shown[0]
     media = edited(wonda, wonda.history.search("1")[0])

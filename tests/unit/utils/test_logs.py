@@ -46,7 +46,7 @@ def test_a_fault_in_a_panel_is_logged_with_its_traceback_and_without_keys(everyt
     with ww.Wonda.sandbox() as wonda:
         form = ww.PromptForm(wonda)
         settled(lambda: form.state == "ready")
-        form.begin(_failing)
+        form.start_soon(_failing)
         settled(lambda: form.error)
         form.close()
     said = everything()

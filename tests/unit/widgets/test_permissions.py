@@ -44,8 +44,8 @@ SESSIONS = {
 
 #: What each message needs; None for nothing.
 MESSAGES = {
-    "Panel": {"away": None},
-    "WatchingPanel": {"tell": None, "stop": GENERATE, "resume": GENERATE},
+    "Panel": {"close": None},
+    "JobPanel": {"tell": None, "stop": GENERATE, "resume": GENERATE},
     "PostingPanel": {
         "reload": PUBLISH,
         "publish": PUBLISH,
@@ -54,13 +54,13 @@ MESSAGES = {
         "repeat": PUBLISH,
         "unchecked": PUBLISH,
         "check": SETTLE,
-        "settled": SETTLE,
+        "answer": SETTLE,
     },
     "PreflightPanel": {"fix": PUBLISH, "original": PUBLISH},
     "PublishForm": {"scheduled": SCHEDULE},
     "CarouselForm": {"move": PUBLISH, "remove": PUBLISH, "fit": PUBLISH, "original": PUBLISH},
     "ScheduledPosts": {"reload": SCHEDULE, "cancel": CANCEL},
-    "Unfinished": {"watch": GENERATE, "check": SETTLE, "looked": GENERATE, "later": None},
+    "Unfinished": {"watch": GENERATE, "check": SETTLE, "dismiss_images": GENERATE, "dismiss": None},
     "ReferencesPanel": {
         "add_files": GENERATE,
         "chunk": GENERATE,
@@ -69,22 +69,24 @@ MESSAGES = {
         "remove_reference": GENERATE,
         "retry_reference": GENERATE,
     },
-    "PromptForm": {"reload": GENERATE, "submit": GENERATE, "settled": GENERATE},
+    "PromptForm": {"reload": GENERATE, "submit": GENERATE, "dismiss_unknown": GENERATE},
     "LabForm": {
         "reload": GENERATE,
         "run_now": GENERATE,
         "unchecked": GENERATE,
-        "take_up": GENERATE,
-        "leave": GENERATE,
+        "open_plan": GENERATE,
+        "dismiss_plan": GENERATE,
     },
     "ImagePreview": {"edit": EDIT, "large": None, "save": SAVE, "download": None},
     "EditForm": {"apply": EDIT, "cancel": EDIT, "undo": EDIT, "redo": EDIT, "use": EDIT},
-    "Gallery": {
+    "ImageGrid": {
         "window": None,
-        "choose": None,
+        "select": None,
         "toggle": None,
         "add": None,
-        "choose_all": None,
+        "select_all": None,
+    },
+    "Gallery": {
         "mark": None,
         "open": None,
         "search": None,
@@ -94,7 +96,7 @@ MESSAGES = {
         "retry": GENERATE,
         "retry_failed": GENERATE,
         "stop": GENERATE,
-        "go_on": GENERATE,
+        "resume": GENERATE,
     },
     "Compare": {"look": None, "act": None},
     "Filmstrip": {"choose": None},
@@ -123,7 +125,7 @@ TRAITS = {
     },
     "PromptForm": dict.fromkeys(("prompt", "model", "params"), GENERATE),
     "LabForm": dict.fromkeys(
-        ("template", "values", "models", "params", "budget", "at_once"), GENERATE
+        ("template", "values", "models", "params", "budget", "max_concurrency"), GENERATE
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(
@@ -196,8 +198,8 @@ def test_a_handler_that_does_not_say_what_it_needs_is_never_called(opened, settl
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_the_table_names_every_trait_that_a_page_sets(cls):
-    assert cls._page_sets == TRAITS.get(cls.__name__, {})
-    assert cls._seen_with == SEEN_WITH.get(cls.__name__)
+    assert cls._browser_traits == TRAITS.get(cls.__name__, {})
+    assert cls._view_permission == SEEN_WITH.get(cls.__name__)
     source = str(cls.class_traits()["_esm"].default_value) if "_esm" in cls.class_traits() else ""
     own = source.replace("model.set(name, value)", "", 1)  # the one place in `put`
     assert "model.set(" not in own
@@ -206,7 +208,7 @@ def test_the_table_names_every_trait_that_a_page_sets(cls):
         for values in re.findall(r"put\(model, \{([^}]*)", own)
         for name in re.findall(r"(?:^|,)\s*(\w+)", values)
     }
-    assert written <= cls._page_sets.keys(), "what a page sets would be ignored"
+    assert written <= cls._browser_traits.keys(), "what a page sets would be ignored"
 
 
 @pytest.mark.parametrize(("permissions", "granted"), SESSIONS.values(), ids=SESSIONS)
@@ -256,10 +258,10 @@ def dashboard(wonda, opened, settled):
     def open_all():
         studio = made.studio
         studio._edit(studio.preview.shown)
-        studio._list_scheduled()
+        studio._show_scheduled()
         studio._carousel(made.gallery, images)
         made._compare(images)
-        made._bring(LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
+        made._reveal(LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
 
     event_loop.run_blocking(on_loop(open_all))
     settled(lambda: made.studio.scheduled_posts.posts)
@@ -288,7 +290,7 @@ def content_for(dashboard, panel, kind):
     more = {
         "publish": {"account": getattr(panel, "account", ""), "caption": "By hand"},
         "cancel": {"job_id": posts[0]["job_id"] if posts else ""},
-        "settled": {"posted": True},
+        "answer": {"posted": True},
         "fix": {"key": next(iter(getattr(panel, "_fixes", {})), "")},
         "move": {"to": 0},
         "add_files": {"files": [{"key": "x", "name": "x.png", "size": 10}]},
@@ -309,11 +311,11 @@ STEPS = {
     "repeat": "repeating",
     "unchecked": "unchecked",
     "edit": "confirming",
-} | dict.fromkeys(("check", "settled"), "unknown")
+} | dict.fromkeys(("check", "answer"), "unknown")
 
 
 def prepare(panel, kind):
-    if not hasattr(panel, "summary") or not hasattr(panel, "_checked"):
+    if not hasattr(panel, "summary") or not hasattr(panel, "_validated"):
         return
     panel.step = STEPS.get(kind, "editing")
     panel._unknown = object() if panel.step == "unknown" else None
@@ -365,7 +367,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
     assert refused == {"confirm": 2, "hidden": 37, "reviewer": 66}[session]
-    bases = {"Panel", "WatchingPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
+    bases = {"Panel", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
     assert {cls.__name__ for cls in CLASSES} - bases == classes
 
 
@@ -400,7 +402,7 @@ def test_presenter_mode_reaches_what_was_made_later(wonda, opened, settled):
     job.wait()
     image = wonda.history.of(job)
     event_loop.run_blocking(on_loop(lambda: made.studio._carousel(made.gallery, [image, image])))
-    event_loop.run_blocking(on_loop(made.studio._list_scheduled))
+    event_loop.run_blocking(on_loop(made.studio._show_scheduled))
     later = [made.studio.carousel_form, made.studio.scheduled_posts]
     assert [panel._permissions for panel in later] == [SPECTATOR, SPECTATOR]
     assert not set(later) & set(made.studio.children)
@@ -414,7 +416,7 @@ def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, o
     unfinished, taken = made.studio.unfinished, []
     post, image = (SimpleNamespace(kind=kind, body={}) for kind in ("publish", "inference"))
     settled(lambda: not unfinished._tasks)
-    unfinished._go_on = lambda records: taken.extend(records) or []
+    unfinished._resume = lambda records: taken.extend(records) or []
     unfinished._running, unfinished._posts = [post, image], [post]
     event_loop.run_blocking(on_loop(unfinished._tell))
     assert (unfinished.running, unfinished.posts) == (1, 0)
@@ -468,9 +470,9 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
     job.wait()
     gallery = opened(ww.Gallery([job], wonda=wonda))
     done = []
-    gallery.on("post", "Post", done.append, needs=PUBLISH)
-    gallery.on("pair", "Pair", done.append, least=2, most=2, needs=None)
-    gallery.on("look", "Look", lambda _: done.append("looked"), needs=None)
+    gallery.add_action("post", "Post", done.append, permission=PUBLISH)
+    gallery.add_action("pair", "Pair", done.append, min_images=2, max_images=2, permission=None)
+    gallery.add_action("look", "Look", lambda _: done.append("looked"), permission=None)
     settled(lambda: gallery._shown)
     key = gallery._shown[0].key
     gallery.grant(REVIEWER)
@@ -500,7 +502,7 @@ def test_a_comparison_does_only_what_it_offers(wonda, opened, settled):
         job.wait()
     compare = opened(ww.Compare(jobs, wonda=wonda))
     done = []
-    compare.on("post", "Post", done.append, needs=PUBLISH)
+    compare.add_action("post", "Post", done.append, permission=PUBLISH)
     settled(lambda: compare.shown)
     compare.grant(SPECTATOR)
     assert compare.actions == []

@@ -35,12 +35,12 @@ def ready(settled, panel):
 
 def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images, wonda=wonda, caption="Four")))
-    settled(lambda: len(form.points) and all(slide["facts"] for slide in form.slides))
+    settled(lambda: len(form.check_results) and all(slide["facts"] for slide in form.slides))
     keys = [slide["key"] for slide in form.slides]
     assert form.media_id.split() == keys == [image.media.media_id for image in images]
     assert [slide["facts"] for slide in form.slides] == ["4:5 · PNG", "16:9 · PNG"] * 2
     assert all(form.thumbs[key] for key in keys)
-    assert [point["level"] for point in form.points] == ["miss", "advice", "fine"]
+    assert [point["level"] for point in form.check_results] == ["miss", "advice", "fine"]
 
     say(form, type="move", key=keys[3], to=0)
     say(form, type="remove", key=keys[1])
@@ -63,7 +63,7 @@ def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, images, opened
     settled(lambda: form.step == "confirming")
     say(form, type="confirm", media_id=fitted)
     settled(lambda: form.step == "repeating")
-    assert form.earlier["text"].startswith("These images were already posted")
+    assert form.refusal["text"].startswith("These images were already posted")
     say(form, type="edit")
     say(form, type="original")
     settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
@@ -206,11 +206,11 @@ def test_what_became_of_a_scheduled_post_is_told_where_it_was_scheduled(
         settled(lambda: form.step == "confirming")
         say(form, type="confirm", media_id=form.media_id)
         settled(lambda: form.posted)
-        kept = dict(form._kept_facts())
+        kept = dict(form._snapshot_facts())
         assert kept["Scheduled"].endswith(f"{due.astimezone():%Y-%m-%d %H:%M}")
         wonda.publish.cancel(form.job)
         settled(lambda: not form.posted)
-        assert form.settled == "The scheduled post was canceled. It will not be posted."
+        assert form.outcome == "The scheduled post was canceled. It will not be posted."
 
 
 async def _tell(wonda, job_id, raw):
@@ -257,13 +257,13 @@ def test_what_is_kept_of_a_sandbox_says_so(wonda):
 
     for cls in (ww.Studio, ww.PublishForm, ww.Gallery, ww.ImagePreview):
         made = cls(wonda=wonda)
-        twin = made._twin if isinstance(made, ww.Studio) else made._own_twin()
+        twin = made._fallback if isinstance(made, ww.Studio) else made._own_fallback()
         for text in (twin._bundle["text/html"], twin._bundle["text/plain"]):
             assert notebook_snapshot.SANDBOX in text
         kept = event_loop.run_blocking(
             notebook_snapshot.of_facts("Wonda", [("Caption", "x")], is_sandbox=True)
             if cls is ww.Studio
-            else made._stays()
+            else made._make_snapshot()
         )
         assert notebook_snapshot.SANDBOX in kept.html
         assert notebook_snapshot.SANDBOX in kept.plain

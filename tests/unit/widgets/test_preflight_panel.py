@@ -35,7 +35,7 @@ def media(wonda):
 @pytest.fixture
 def form(wonda, media, settled):
     made = ww.PublishForm(media, wonda=wonda, caption="Made with Wonda")
-    settled(lambda: made.every_fix and made.accounts_state == "ready")
+    settled(lambda: made.combined_fix and made.accounts_state == "ready")
     yield made
     made.close()
 
@@ -45,14 +45,14 @@ def send(panel, kind, **content):
 
 
 def press(form, label, **more):
-    fixes = [fix for point in form.points for fix in point["fixes"]]
-    fixes += [form.every_fix] if form.every_fix else []
+    fixes = [fix for point in form.check_results for fix in point["fixes"]]
+    fixes += [form.combined_fix] if form.combined_fix else []
     (key,) = [fix["key"] for fix in fixes if fix["label"] == label]
     send(form, "fix", key=key, media_id=form.media_id, **more)
 
 
 def misses(form):
-    return [point["title"] for point in form.points if point["level"] == "miss"]
+    return [point["title"] for point in form.check_results if point["level"] == "miss"]
 
 
 def uploads(wonda):
@@ -74,8 +74,8 @@ def sandbox_of(wonda):
 
 def test_what_the_feed_does_not_take_is_said_before_the_post(form):
     assert misses(form) == ["9:16 is too tall for the feed.", "This is a PNG."]
-    assert [point["title"] for point in form.points][2:] == ["Caption"]
-    area = form.points[0]["fixes"][0]["area"]
+    assert [point["title"] for point in form.check_results][2:] == ["Caption"]
+    area = form.check_results[0]["fixes"][0]["area"]
     assert (area["kind"], area["x"], area["width"]) == ("crop", 0, 1)
     assert area["y"] == pytest.approx((1 - area["height"]) / 2, abs=0.01)
 
@@ -87,12 +87,14 @@ def test_a_canvas_around_a_shrunk_image_is_shown_as_it_will_be(wonda, settled):
     form = ww.PublishForm(media, wonda=wonda)
     settled(lambda: misses(form))
     (area,) = [
-        fix["area"] for fix in form.points[0]["fixes"] if fix["label"] == "Shrink and pad to 4:5"
+        fix["area"]
+        for fix in form.check_results[0]["fixes"]
+        if fix["label"] == "Shrink and pad to 4:5"
     ]
     assert (area["kind"], area["height"]) == ("pad", 1)
     assert area["width"] == pytest.approx(7000 * 0.8 / 2000, abs=0.01)
     press(form, "Shrink and pad to 4:5", color="#102030")
-    settled(lambda: form.fixed)
+    settled(lambda: form.is_edited)
     assert misses(form) == []
     with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
         assert image.size == pytest.approx((1440, 1800), abs=2)
@@ -102,10 +104,10 @@ def test_a_canvas_around_a_shrunk_image_is_shown_as_it_will_be(wonda, settled):
 
 def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wonda, settled):
     original, thumb = form.media_id, form.thumb
-    label = form.every_fix["label"]
+    label = form.combined_fix["label"]
     press(form, label)
     press(form, label)
-    settled(lambda: form.fixed and not form._tasks)
+    settled(lambda: form.is_edited and not form._tasks)
     assert len(uploads(wonda)) == 1
     assert form.media_id != original
     assert form.thumb not in {thumb, b""}
@@ -130,7 +132,7 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
     fixed = form.media_id
     send(form, "original", media_id=form.media_id)
     settled(lambda: form.media_id == original)
-    assert (form.fixed, len(misses(form))) == (False, 2)
+    assert (form.is_edited, len(misses(form))) == (False, 2)
     # The same fixes again are the same media, which is not posted twice.
     press(form, "Pad to 4:5", color="#102030")
     settled(lambda: misses(form) == ["This is a PNG."])
@@ -160,7 +162,7 @@ def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
     form.confirm_publish = False
     press(form, "Convert to JPEG")
     send(form, "publish", account=ACCOUNT)
-    settled(lambda: form.fixed)
+    settled(lambda: form.is_edited)
     assert not sandbox_of(wonda).store.publishes
     # Nor what was clicked while the other image was in sight.
     send(form, "publish", account=ACCOUNT, media_id="the-original")
@@ -182,7 +184,7 @@ def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
     assert "nothing was posted" in form.error["text"]
     assert (form.media_id, form.thumb, form.caption) == (original, thumb, "Made with Wonda")
     press(form, "Convert to JPEG")
-    settled(lambda: form.fixed)
+    settled(lambda: form.is_edited)
     assert form.error is None
 
 
@@ -190,8 +192,8 @@ def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
     press(form, "Convert to JPEG")
     event_loop.call_soon(lambda: form.offer("another"))
     settled(lambda: uploads(wonda) and not form._tasks)
-    assert (form.media_id, form.fixed, form.fixing) == ("another", False, "")
-    assert [point["title"] for point in form.points] == ["Caption"]
+    assert (form.media_id, form.is_edited, form.fixing) == ("another", False, "")
+    assert [point["title"] for point in form.check_results] == ["Caption"]
     assert form.error is None
 
 
@@ -206,18 +208,18 @@ def test_who_comes_back_while_a_post_is_on_its_way_is_offered_nothing_else(form,
 
 def test_of_an_id_alone_nothing_is_claimed_but_the_caption_is_counted(wonda, settled):
     form = ww.PublishForm("some-id", wonda=wonda, caption="#a " * 32)
-    settled(lambda: form.points)
+    settled(lambda: form.check_results)
     assert misses(form) == ["32 hashtags may be too many."]
     form.caption = "#a"
     settled(lambda: misses(form) == [])
-    assert [point["title"] for point in form.points] == ["Caption, 1 hashtag"]
+    assert [point["title"] for point in form.check_results] == ["Caption, 1 hashtag"]
     form.close()
 
 
 def test_another_id_takes_what_was_known_with_it(form, settled):
     form.media_id = "set-from-code"
-    settled(lambda: len(form.points) == 1)
-    assert (form.thumb, form.every_fix) == (b"", {})
+    settled(lambda: len(form.check_results) == 1)
+    assert (form.thumb, form.combined_fix) == (b"", {})
 
 
 def test_an_image_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
@@ -228,9 +230,9 @@ def test_an_image_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
 
     with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
         form = ww.PublishForm(Media(media_id="m", url="https://x.example/m"), wonda=wonda)
-        settled(lambda: len(form.points) == 2)
-        assert form.points[0]["title"] == "The image could not be checked."
-        assert (form.points[0]["level"], form.error) == ("advice", None)
+        settled(lambda: len(form.check_results) == 2)
+        assert form.check_results[0]["title"] == "The image could not be checked."
+        assert (form.check_results[0]["level"], form.error) == ("advice", None)
         form.close()
 
 
@@ -239,9 +241,9 @@ def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
     form = studio.publish_form
-    settled(lambda: form.every_fix)
+    settled(lambda: form.combined_fix)
     press(form, "Convert to JPEG")
-    settled(lambda: form.fixed)
+    settled(lambda: form.is_edited)
     fixed = form.media_id
     send(studio.filmstrip, "choose", index=0)
     settled(lambda: studio.filmstrip.receipt == 1)
@@ -251,7 +253,7 @@ def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
 
 def test_what_was_changed_is_in_the_journal(form, wonda, media, settled):
     press(form, "Convert to JPEG")
-    settled(lambda: form.fixed)
+    settled(lambda: form.is_edited)
     journal = wonda._async._core.journal
     (upload,) = journal._find("kind = 'upload'", ()).result()
     assert upload.body["edit"] == {

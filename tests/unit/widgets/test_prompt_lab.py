@@ -84,7 +84,7 @@ def keys_of(lab, *places):
 
 def gallery_of(panel, settled, *args, **options):
     gallery = panel(ww.Gallery, *args, **options)
-    settled(lambda: gallery.state == "ready" and gallery.order)
+    settled(lambda: gallery.state == "ready" and gallery.revision)
     return gallery
 
 
@@ -110,7 +110,7 @@ def test_only_what_is_in_sight_travels(panel, settled, made):
 def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    keys = [gallery_items.of_image(image).key for image in made.images]
+    keys = [gallery_items.from_image(image).key for image in made.images]
     send(gallery, "window", view="v", first=0, last=3, has=keys[:2])
     settled(lambda: of_kind(told, "thumb"))
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
@@ -122,14 +122,14 @@ def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypa
     fetched, gate, real = [], asyncio.Event(), history.AsyncHistory.original
 
     async def held(self, image):
-        fetched.append(gallery_items.of_image(image).key)
+        fetched.append(gallery_items.from_image(image).key)
         await gate.wait()
         return await real(self, image)
 
     monkeypatch.setattr(history.AsyncHistory, "original", held)
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    keys = [gallery_items.of_image(image).key for image in made.images]
+    keys = [gallery_items.from_image(image).key for image in made.images]
     send(gallery, "window", view="v", first=0, last=5, has=[])
     settled(lambda: len(fetched) == 3)  # as many as there are turns
     send(gallery, "window", view="v", first=5, last=6, has=[])
@@ -181,7 +181,7 @@ def test_group_and_filter_by_what_varies(panel, settled, made):
 
 def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
-    keys = [gallery_items.of_image(image).key for image in made.images]
+    keys = [gallery_items.from_image(image).key for image in made.images]
     send(gallery, "toggle", key=keys[4])
     send(gallery, "toggle", key=keys[1])
     send(gallery, "toggle", key="nonsense")
@@ -191,16 +191,16 @@ def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
     send(gallery, "toggle", key=keys[4])
     send(gallery, "add", keys=[keys[0], keys[1]])
     settled(lambda: len(gallery.selected) == 2)
-    assert gallery.chosen == [keys[1], keys[0]]
-    send(gallery, "choose_all")
+    assert gallery.selected_keys == [keys[1], keys[0]]
+    send(gallery, "select_all")
     settled(lambda: len(gallery.selected) == 6)
-    send(gallery, "choose", keys=[])
+    send(gallery, "select", keys=[])
     settled(lambda: gallery.selected == [])
 
 
 def test_marks_go_to_the_journal(panel, settled, made, wonda):
     gallery = gallery_of(panel, settled, made.images)
-    key = gallery_items.of_image(made.images[2]).key
+    key = gallery_items.from_image(made.images[2]).key
     told = heard(gallery)
     send(gallery, "toggle", key=key)
     send(gallery, "mark", key=key, favourite=True, rating=4, note="<b>yes</b>")
@@ -277,14 +277,14 @@ def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monke
 def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled, wonda):
     make(wonda, "A harbour", "A storm")
     gallery = gallery_of(panel, settled)
-    send(gallery, "choose", keys=[item.key for item in gallery._items])
+    send(gallery, "select", keys=[item.key for item in gallery._items])
     settled(lambda: len(gallery.selected) == 2)
     send(gallery, "search", text="storm")
     settled(lambda: gallery.total == 1)
     assert [image.prompt for image in gallery.selected] == ["A storm", "A harbour"]
     told = []
-    gallery.on("compare", "Compare", told.append, most=4, needs=None)
-    send(gallery, "act", name="compare", keys=gallery.chosen)
+    gallery.add_action("compare", "Compare", told.append, max_images=4, permission=None)
+    send(gallery, "act", name="compare", keys=gallery.selected_keys)
     settled(lambda: told)
     assert len(told[0]) == 2
 
@@ -295,7 +295,7 @@ def test_another_run_has_other_places(panel, settled, wonda):
     first.wait()
     settled(lambda: gallery._items[0].image)
     old = gallery._items[0].key
-    send(gallery, "choose", keys=[old])
+    send(gallery, "select", keys=[old])
     settled(lambda: gallery.selected)
     second = wonda.images.matrix("{what}", {"what": ["A storm"]}, "z-image")
     event_loop.call_soon(lambda: gallery.show_matrix(second))
@@ -307,7 +307,7 @@ def test_another_run_has_other_places(panel, settled, wonda):
 def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     assert not gallery.rated
-    send(gallery, "mark", key=gallery_items.of_image(made.images[1]).key, rating=3)
+    send(gallery, "mark", key=gallery_items.from_image(made.images[1]).key, rating=3)
     settled(lambda: gallery.rated)
     gallery.rating = 3
     settled(lambda: [group["count"] for group in gallery.groups] == [1])
@@ -316,7 +316,7 @@ def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
 def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
-    key = gallery_items.of_image(made.images[0]).key
+    key = gallery_items.from_image(made.images[0]).key
     send(gallery, "open", key=key, view="mine")
     settled(lambda: of_kind(told, "large"))
     [about] = of_kind(told, "about")
@@ -338,7 +338,7 @@ def test_an_image_that_cannot_be_decoded_says_why(panel, settled, wonda, made, m
     send(gallery, "window", view="v", first=0, last=1)
     settled(lambda: of_kind(told, "broken"))
     assert "not an image" in of_kind(told, "broken")[0]["why"]
-    send(gallery, "open", key=gallery_items.of_image(made.images[0]).key, view="v")
+    send(gallery, "open", key=gallery_items.from_image(made.images[0]).key, view="v")
     settled(lambda: of_kind(told, "large"))
     assert "not an image" in of_kind(told, "large")[0]["why"]
 
@@ -369,7 +369,7 @@ def test_a_matrix_fills_in(panel, settled, wonda):
 def test_export_of_what_was_chosen(panel, settled, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gallery = gallery_of(panel, settled, made.images)
-    send(gallery, "toggle", key=gallery_items.of_image(made.images[0]).key)
+    send(gallery, "toggle", key=gallery_items.from_image(made.images[0]).key)
     send(gallery, "export", kind="folder")
     settled(lambda: gallery.note.startswith("Exported"))
     assert gallery.note == "Exported 1 image to wonda images"
@@ -391,8 +391,8 @@ def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
 def test_each_action_gets_the_images(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     got = []
-    gallery.on("post", "Post", got.extend, most=2, needs=None)
-    keys = [gallery_items.of_image(image).key for image in made.images]
+    gallery.add_action("post", "Post", got.extend, max_images=2, permission=None)
+    keys = [gallery_items.from_image(image).key for image in made.images]
     send(gallery, "act", name="post", keys=keys[:2])
     settled(lambda: len(got) == 2)
 
@@ -442,7 +442,7 @@ def test_names_for_several(name, several):
 def test_the_bill_is_known_before(lab):
     plan = lab.form.plan
     assert plan["factors"] == "2 subjects × 3 lights × 1 model"
-    assert plan["each"] == [{"text": "about $0.04 · 40 credits", "count": 6}]
+    assert plan["prices"] == [{"text": "about $0.04 · 40 credits", "count": 6}]
     assert (plan["usd"], plan["budget"]) == ("$0.24", "$2.50")
     assert plan["problem"] is None
     assert lab.gallery.total == 6, "each cell is there, waiting"
@@ -460,7 +460,7 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
     settled(lambda: lab.form.state == "ready")
     assert len(wonda.jobs.recent()) == 6
     assert lab.gallery.group_by == "values.subject"
-    settled(lambda: lab.form.plan.get("again"))  # to make all of it once more is another wish
+    settled(lambda: lab.form.plan.get("is_repeat"))  # to make all of it once more is another wish
     assert lab.form.plan["count"] == 6
     settled(lambda: lab.gallery.progress.get("text") == "6 of 6")
 
@@ -518,18 +518,18 @@ def test_values_of_a_placeholder_that_is_taken_away_are_kept(lab, settled):
 
 
 def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
-    lab.form.at_once = 1
+    lab.form.max_concurrency = 1
     run(lab)
     settled(lambda: lab.matrix is not None and lab.matrix.progress.succeeded >= 1)
     send(lab.gallery, "stop")
     settled(lambda: lab.matrix.state == "stopped" and not lab.matrix.progress.running)
     left = lab.matrix.progress.waiting
     later = panel(ww.PromptLab, budget=0.01)
-    settled(lambda: later.form.left)
+    settled(lambda: later.form.unfinished_plan)
     said = f"An unfinished plan has {left} of 6 images pending, about ${0.04 * left:.2f}"
-    assert later.form.left.startswith(said)
-    send(later.form, "take_up")
-    settled(lambda: later.form.plan.get("begun") == 6 - left)
+    assert later.form.unfinished_plan.startswith(said)
+    send(later.form, "open_plan")
+    settled(lambda: later.form.plan.get("requested") == 6 - left)
     assert later.form.template == TEMPLATE
     assert later.form.plan["count"] == left
     assert later.form.plan["usd"] == f"${0.04 * left:.2f}"
@@ -544,7 +544,7 @@ def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, pane
     third = panel(ww.PromptLab)
     settled(lambda: third.form.state == "ready")
     event_loop.run_blocking(_a_moment())
-    assert third.form.left == ""
+    assert third.form.unfinished_plan == ""
 
 
 async def _a_moment():
@@ -595,7 +595,7 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     assert lab.publish_form.media_id == lab.edit_form.media.media_id != original
     assert lab.publish_form.alt_text == "A sunset, haze"
     assert wonda.media.open(lab.edit_form.media).format == "JPEG"
-    said = [point["title"] for point in lab.publish_form.points if point["level"] == "miss"]
+    said = [point["title"] for point in lab.publish_form.check_results if point["level"] == "miss"]
     assert all("PNG" not in title for title in said)
 
 
@@ -657,11 +657,11 @@ def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, 
     settled(lambda: lab.edit_form in lab.children and lab.edit_form.state == "ready")
     lab.edit_form.edit([ww.edit.Encode(format="JPEG")])
     settled(lambda: lab.edit_form.operations)
-    assert lab.edit_form.can_leave
-    assert not lab.gallery.can_leave
-    send(lab.edit_form, "away")
+    assert lab.edit_form.can_close
+    assert not lab.gallery.can_close
+    send(lab.edit_form, "close")
     settled(lambda: lab.edit_form not in lab.children)
-    send(lab.gallery, "away")  # a stray one
+    send(lab.gallery, "close")  # a stray one
     assert lab.edit_form.operations
     send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
     settled(lambda: lab.edit_form in lab.children)
@@ -672,8 +672,8 @@ def test_the_preflight_speaks_of_the_image_that_was_chosen(lab, settled):
     run(lab)  # by default 9:16, PNG
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="publish", keys=keys_of(lab, 1))
-    settled(lambda: len(lab.publish_form.points) >= 2)
-    titles = " ".join(point["title"] for point in lab.publish_form.points)
+    settled(lambda: len(lab.publish_form.check_results) >= 2)
+    titles = " ".join(point["title"] for point in lab.publish_form.check_results)
     assert "9:16" in titles
     assert "PNG" in titles
 

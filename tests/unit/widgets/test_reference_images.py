@@ -254,17 +254,17 @@ def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, sett
 def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page, wonda, settled):
     page.drop(**{f"p{number}": image() for number in range(5)})
     settled(lambda: states(form) == ["done"] * 5)
-    assert form.references_said == ""
+    assert form.references_message == ""
     form.model = "gpt-image-2"
-    settled(lambda: form.references_said)
-    assert form.references_said == "GPT Image 2 takes up to 4 reference images. Remove 1."
+    settled(lambda: form.references_message)
+    assert form.references_message == "GPT Image 2 takes up to 4 reference images. Remove 1."
     page.send("submit", prompt="x", model="gpt-image-2", params={})
     settled(lambda: form.error)
-    assert (form.error["field"], form.error["title"]) == ("references", form.references_said)
+    assert (form.error["field"], form.error["title"]) == ("references", form.references_message)
     assert not arrived(wonda, "image/generate")
 
     form.model = "z-image"
-    settled(lambda: "kept, but not sent" in form.references_said)
+    settled(lambda: "kept, but not sent" in form.references_message)
     page.send("submit", prompt="x", model="z-image", params={})
     settled(lambda: form.job)
     assert "attachmentMediaIds" not in form.job.request

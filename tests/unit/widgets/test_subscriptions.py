@@ -10,7 +10,7 @@ from conftest import say
 
 import wonda_widgets as ww
 from wonda_widgets.utils import event_loop
-from wonda_widgets.widgets._shared.subscriptions import Following, Subscriptions
+from wonda_widgets.widgets._shared.subscriptions import SingleSubscription, Subscriptions
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def test_a_panel_that_is_closed_before_it_follows_its_job_never_does(wonda):
 def test_a_form_that_takes_over_ends_only_what_it_followed(wonda, opened):
     form = opened(ww.PromptForm(wonda))
     ended = []
-    form._unwatch.append(lambda: ended.append(1))
+    form._subscriptions.append(lambda: ended.append(1))
     jobs = [asked(wonda, str(number)) for number in range(3)]
     before = [listening(job) for job in jobs]
     for job in jobs:
-        on_loop(form.take_over, job)
+        on_loop(form.attach_job, job)
     assert not ended
     assert [listening(job) - old for job, old in zip(jobs, before, strict=True)] == [0, 0, 1]
     form.close()
@@ -117,13 +117,13 @@ def test_a_lab_follows_only_the_matrix_that_it_ran_last(wonda, opened):
     matrices = [wonda.images.matrix(f"{n} x", models="z-image") for n in range(3)]
     for matrix in matrices:
         matrix.start = lambda: None
-        on_loop(form._begin, matrix)
+        on_loop(form._run_matrix, matrix)
     turned()
-    lab = form._following
+    lab = form._subscription
     assert lab is not None
     followed = [len(matrix._runner._listeners) for matrix in matrices]
     assert followed[2] > max(followed[:2])
-    assert len(form._unwatch) == 1
+    assert len(form._subscriptions) == 1
 
 
 def test_a_matrix_tells_nobody_who_has_ended(wonda):
@@ -167,7 +167,7 @@ def test_a_dashboard_follows_a_post_until_it_has_ended(quick_polls, settled):  #
         turned()
         turned()
         assert [listening(job) for job in jobs] == [0, 0, 0]
-        assert len(board._unwatch) == 0
+        assert len(board._subscriptions) == 0
         board.close()
 
 
@@ -179,7 +179,7 @@ def test_a_posting_panel_follows_one_scheduled_post(wonda, opened):
 
     def wait_for(job):
         form._job = job
-        form._waits(None)
+        form._set_scheduled(None)
 
     for job in jobs:
         on_loop(wait_for, job)
@@ -191,9 +191,9 @@ def test_a_posting_panel_follows_one_scheduled_post(wonda, opened):
 def test_what_is_subscribed_after_the_end_ends_at_once():
     ended = []
     subscriptions = Subscriptions()
-    following = Following(subscriptions)
-    following.begin(lambda: ended.append("first"))
-    following.begin(lambda: ended.append("second"))
+    following = SingleSubscription(subscriptions)
+    following.replace(lambda: ended.append("first"))
+    following.replace(lambda: ended.append("second"))
     subscriptions.append(lambda: ended.append("other"))
     subscriptions.close()
     subscriptions.append(lambda: ended.append("late"))
@@ -210,7 +210,7 @@ def test_work_that_begins_after_the_end_is_not_done(wonda):
     async def work():
         done.append(1)
 
-    panel.begin(work)
+    panel.start_soon(work)
     turned()
     turned()
     assert not done

@@ -50,7 +50,7 @@ class Several(Panel):
     third = traitlets.Int(0).tag(sync=True)
     _needs_client = False
     _esm = "export default {}"
-    _page_sets = dict.fromkeys(["third"])
+    _browser_traits = dict.fromkeys(["third"])
 
 
 @pytest.fixture(autouse=True)

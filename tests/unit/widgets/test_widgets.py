@@ -178,7 +178,7 @@ def test_an_unknown_outcome_is_not_called_a_failure(form, settled, wonda):
     settled(lambda: form.error)
     assert form.error["title"] == "We don’t know whether this was generated."
     form.submit()
-    send(form, "settled")
+    send(form, "dismiss_unknown")
     settled(lambda: form.state == "ready")
     posts = [request for request in sandbox_of(wonda).faults.arrived if request[0] == "POST"]
     assert posts.count(("POST", "/api/v1/image/generate")) == 1
@@ -492,13 +492,13 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
     post_another(wonda)
     lose(publisher, settled, wonda, after=False)
     send(publisher, "check")
-    settled(lambda: publisher.again_in > 0)
+    settled(lambda: publisher.recheck_seconds > 0)
     assert "may still arrive" in publisher.error["text"]
     settled(lambda: publisher.step == "editing")  # it looks again by itself
-    assert publisher.settled == "It was not posted. You can publish it again."
+    assert publisher.outcome == "It was not posted. You can publish it again."
     send(publisher, "publish", **fields())
     settled(lambda: publisher.posted)
-    assert publisher.settled == ""
+    assert publisher.outcome == ""
     assert len(sandbox_of(wonda).store.publishes) == 2
 
 
@@ -511,7 +511,7 @@ def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_ask
     send(publisher, "check")
     settled(lambda: publisher.step == "unknown" and said in publisher.error["text"])
     assert publisher.error["title"] == "We don’t know whether this was posted."
-    assert publisher.undecided
+    assert publisher.needs_answer
 
 
 def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
@@ -525,9 +525,9 @@ def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
     settled(lambda: publisher._next)
     assert publisher.media_id == first
     send(publisher, "check")
-    settled(lambda: publisher.step == "editing" and publisher.settled)
+    settled(lambda: publisher.step == "editing" and publisher.outcome)
     assert publisher.media_id == "another"
-    assert publisher.settled == "The previous image was not posted. Select it again to publish it."
+    assert publisher.outcome == "The previous image was not posted. Select it again to publish it."
 
 
 def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled, wonda):
@@ -535,9 +535,9 @@ def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled
     for number in range(1, 6):
         send(publisher, "check")
         settled(lambda number=number: publisher.receipt > number and publisher.step == "unknown")
-        settled(lambda: publisher.again_in > 0)
+        settled(lambda: publisher.recheck_seconds > 0)
     settled(lambda: len(publisher._tasks) == 1)
-    assert publisher.undecided  # who has looked twice may say it
+    assert publisher.needs_answer  # who has looked twice may say it
 
 
 @pytest.mark.parametrize("posted", [True, False])
@@ -550,8 +550,8 @@ def test_where_the_history_does_not_tell_the_person_is_asked(
         lambda _row: HistoryPost(),
     )
     send(publisher, "check")
-    settled(lambda: publisher.undecided and publisher.step == "unknown")
-    send(publisher, "settled", posted=posted)
+    settled(lambda: publisher.needs_answer and publisher.step == "unknown")
+    send(publisher, "answer", posted=posted)
     settled(lambda: publisher.step == "editing")
     assert bool(publisher.posted) is posted
     assert publisher.error is None
@@ -568,8 +568,8 @@ def test_the_same_post_again_asks_and_posts_only_if_it_is_wanted(publisher, sett
     settled(lambda: publisher.posted and publisher.step == "editing")
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "repeating")
-    assert "already posted" in publisher.earlier["text"]
-    assert publisher.earlier["link"].startswith("http://127.0.0.1:")
+    assert "already posted" in publisher.refusal["text"]
+    assert publisher.refusal["link"].startswith("http://127.0.0.1:")
     send(publisher, "edit")
     settled(lambda: publisher.step == "editing")
     assert len(sandbox_of(wonda).store.publishes) == 1
@@ -588,8 +588,8 @@ def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "unchecked")
-    assert publisher.earlier["title"] == "Could not check for an earlier post."
-    assert "cannot be read now" in publisher.earlier["text"]
+    assert publisher.refusal["title"] == "Could not check for an earlier post."
+    assert "cannot be read now" in publisher.refusal["text"]
     assert publisher.error is None
     send(publisher, "unchecked", media_id="another")
     send(publisher, "repeat", media_id=publisher.media_id)
@@ -622,8 +622,8 @@ def test_a_post_that_may_be_the_same_is_said_to_be_that(publisher, settled, wond
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "repeating")
-    assert publisher.earlier["title"] == "Possibly already posted."
-    assert publisher.earlier["link"]
+    assert publisher.refusal["title"] == "Possibly already posted."
+    assert publisher.refusal["link"]
     send(publisher, "repeat", media_id=publisher.media_id)
     settled(lambda: publisher.posted)
     assert len(sandbox_of(wonda).store.publishes) == 2
@@ -771,7 +771,7 @@ def test_what_is_left_over_can_wait(panel, settled, wonda):
     left_over(wonda)
     studio = panel(ww.Studio)
     settled(lambda: studio.unfinished.posts)
-    send(studio.unfinished, "later")
+    send(studio.unfinished, "dismiss")
     settled(lambda: not studio.unfinished.posts)
     assert panel(ww.Studio)
     assert len(wonda.jobs.unfinished()) == 3
@@ -798,7 +798,7 @@ def test_a_journal_that_cannot_be_written_is_said_in_the_panel(panel, settled, t
     with pytest.warns(ww.JournalWarning):
         wonda.jobs.recent()
     studio = panel(ww.Studio, wonda=wonda)
-    settled(lambda: "Work continues in memory" in studio.unfinished.trouble)
+    settled(lambda: "Work continues in memory" in studio.unfinished.journal_problem)
     studio.close()
     wonda.close()
 
@@ -820,13 +820,13 @@ def test_closing_in_the_middle_of_a_job_frees_everything(panel, settled):
 def test_the_static_twin_has_image_and_words_and_no_html_of_others(panel, settled):
     studio = panel(ww.Studio, prompt="<script>alert(1)</script> harbour")
     settled(lambda: studio.prompt_form.state == "ready")
-    assert "Run this cell again" in studio._twin._bundle["text/plain"]
+    assert "Run this cell again" in studio._fallback._bundle["text/plain"]
     studio.prompt_form.submit()
-    settled(lambda: "data:image/jpeg" in studio._twin._bundle["text/html"])
-    html = studio._twin._bundle["text/html"]
+    settled(lambda: "data:image/jpeg" in studio._fallback._bundle["text/html"])
+    html = studio._fallback._bundle["text/html"]
     assert "<script>" not in html
     assert len(html) < 80_000
-    assert "harbour" in studio._twin._bundle["text/plain"]
+    assert "harbour" in studio._fallback._bundle["text/plain"]
 
 
 def test_reprs_are_short(panel):

@@ -9,7 +9,7 @@ import ipywidgets
 
 from ...utils import event_loop
 from .._shared import notebook_snapshot
-from .._shared.panel import Panel, not_shown
+from .._shared.panel import Panel, not_displayed_error
 from .._shared.permissions import OWNER
 from .._shared.static_fallback import StaticFallback
 from .._shared.subscriptions import Subscriptions
@@ -56,7 +56,7 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
     boxes : list
         The boxes among them and within them.
     later : list
-        Rows that are not shown before `_bring`.
+        Rows that are not shown before `_reveal`.
     banner : bool
         Whether the sandbox is told of.
     story : bool
@@ -78,32 +78,32 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
         banner: bool = True,
         story: bool = True,
     ) -> None:
-        self._used, self._owned = used, owned
+        self._client, self._owned = used, owned
         notice = [Notice(used)] if used.is_sandbox and banner else []
-        self._story_bar = StoryboardBar(title, self._shows, self._keep) if story else None
-        self._rows = [*notice, *rows, *([self._story_bar] if self._story_bar else [])]
+        self._storyboard_bar = StoryboardBar(title, self._shows, self._keep) if story else None
+        self._rows = [*notice, *rows, *([self._storyboard_bar] if self._storyboard_bar else [])]
         self._hidden = {id(row) for row in later}
         self._boxes = list(boxes)
         inside = [child for box in boxes for child in box.children]
         together = (Panel, CompositePanel)
         self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
-        self._unwatch = Subscriptions()
-        self._twin = StaticFallback(title, is_sandbox=used.is_sandbox)
+        self._subscriptions = Subscriptions()
+        self._fallback = StaticFallback(title, is_sandbox=used.is_sandbox)
         for panel in self._panels:
             if isinstance(panel, Panel):  # another one like this has its own
-                panel.told_in(self._twin)
+                panel.add_fallback(self._fallback)
         # One of them carries the style that hides what is static.
-        self._hides = next(each for each in self._panels if id(each) not in self._hidden)
-        self._hides.hiding = self._twin.hiding_style
+        self._hiding_panel = next(each for each in self._panels if id(each) not in self._hidden)
+        self._hiding_panel.hiding = self._fallback.hiding_style
         self._closed = False
         super().__init__(self._shown())
         self.add_class("wonda-studio")
 
     def _shown(self) -> list[Any]:
-        return [row for row in self._rows if id(row) not in self._hidden and self._sees(row)]
+        return [row for row in self._rows if id(row) not in self._hidden and self._may_see(row)]
 
-    def _sees(self, row: Any) -> bool:
-        return not isinstance(row, Panel) or self._permissions.grants(row._seen_with)  # noqa: SLF001
+    def _may_see(self, row: Any) -> bool:
+        return not isinstance(row, Panel) or self._permissions.grants(row._view_permission)  # noqa: SLF001
 
     # ------------------------------------------------------------ what a page may do
 
@@ -117,13 +117,13 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
     @property
     def wonda(self) -> AsyncWonda:
         """The client that its panels work with."""
-        return self._used
+        return self._client
 
-    def arrive(self) -> None:
+    def scroll_into_view(self) -> None:
         """Come in sight, because somebody asked for it. On the loop only."""
-        self._panels[0].arrive()
+        self._panels[0].scroll_into_view()
 
-    def _bring(
+    def _reveal(
         self,
         panel: Panel | CompositePanel,
         *,
@@ -135,29 +135,29 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
         With `back`, it can be put away again, and that panel comes in sight.
         """
         if back is not None and isinstance(panel, Panel):
-            panel.on_away(partial(self._put_away, panel, back))
+            panel.show_close_button(partial(self._hide, panel, back))
         if panel not in self._rows:
-            anchor = before or self._story_bar
+            anchor = before or self._storyboard_bar
             at = len(self._rows) if anchor is None else self._rows.index(anchor)
             self._rows.insert(at, panel)
             self._panels.append(panel)
             panel.grant(self._permissions)
             if isinstance(panel, Panel):
-                panel.told_in(self._twin)
+                panel.add_fallback(self._fallback)
         self._hidden.discard(id(panel))
         self.children = self._shown()
-        panel.arrive()
+        panel.scroll_into_view()
 
-    def _put_away(self, panel: Panel, back: Panel) -> None:
+    def _hide(self, panel: Panel, back: Panel) -> None:
         """Out of sight; what it holds stays as it is."""
         self._hidden.add(id(panel))
         self.children = self._shown()
-        back.arrive()
+        back.scroll_into_view()
 
-    def _has_story(self) -> None:
+    def _enable_storyboard(self) -> None:
         """There is something to keep. On the loop only."""
-        if self._story_bar is not None:
-            self._story_bar.has_story = True
+        if self._storyboard_bar is not None:
+            self._storyboard_bar.has_images = True
 
     def keep(self) -> None:
         """See `Panel.keep`."""
@@ -166,26 +166,26 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
     async def _keep(self) -> None:
         history, images = self._shows()
         kept = await notebook_snapshot.of_images(
-            self._twin.title, history, images, self._under_way()
+            self._fallback.title, history, images, self._running_jobs()
         )
-        if not self._twin.keep(notebook_snapshot.without_key(kept, history.without_key)):
-            raise not_shown()
-        self._hides.hiding = self._twin.hiding_style
+        if not self._fallback.keep(notebook_snapshot.without_key(kept, history.without_key)):
+            raise not_displayed_error()
+        self._hiding_panel.hiding = self._fallback.hiding_style
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         """What it shows; see `storyboard.Shows`."""
         raise NotImplementedError
 
-    def _under_way(self) -> list[Job]:
+    def _running_jobs(self) -> list[Job]:
         """What has not ended yet, and is told of when this is kept."""
         return []
 
-    def leave_static(self) -> None:
-        """See `Panel.leave_static`."""
-        self._twin.display(lambda: self.is_loading)
+    def display_static(self) -> None:
+        """See `Panel.display_static`."""
+        self._fallback.display(lambda: self.is_loading)
 
     def _ipython_display_(self) -> None:
-        self._twin.display_under(self, lambda: self.is_loading)
+        self._fallback.display_under(self, lambda: self.is_loading)
 
     @property
     def is_loading(self) -> bool:
@@ -197,7 +197,7 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
         if self._closed:
             return
         self._closed = True
-        self._unwatch.close()
+        self._subscriptions.close()
         for panel in self._panels:
             panel.close()
         # Children are let go first: a closed child in a living box breaks its state.

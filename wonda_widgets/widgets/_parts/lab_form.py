@@ -1,4 +1,4 @@
-"""`LabForm`: a prompt that varies, what it will cost, and the button that makes it."""
+"""`LabForm`: a prompt template, the plan and price of its images, and the `Run` button."""
 
 from __future__ import annotations
 
@@ -16,65 +16,66 @@ from ...utils import event_loop, plain_values
 from .._shared import gallery_items, messages
 from .._shared.panel import Panel, css, esm
 from .._shared.permissions import Permission, requires
-from ..prompt_form import PRICE_PAUSE, shown
+from ..prompt_form import PRICE_DELAY_SECONDS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...client.wonda_client import AsyncWonda, Wonda
-    from ...matrix.cells import CellResult
     from ...models import ImageModel
 
-BUDGET = 2.50  # US dollars, to begin with
+DEFAULT_BUDGET = 2.50  # US dollars
 
-NOT_CHECKED = "You chose to continue: images generated before may be generated and billed again."
+UNCHECKED_NOTE = "You chose to continue: images generated before may be generated and billed again."
 
-TYPED = ("template", "values", "models", "params", "budget", "at_once")
+#: Traits that the browser sets, and that a click on `Run` sends along.
+FORM_TRAITS = ("template", "values", "models", "params", "budget", "max_concurrency")
 
 
 class LabForm(Panel):
-    """A prompt template with its values, models and parameters; plan, price and `Run`.
+    """Plan images from a prompt template, values, models and parameters, and run the plan.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
     template : str
+        A prompt with ``{placeholders}``.
     values : dict of str to list of str
-        Each placeholder's values.
-    models : list of str
-        Keys; the service's first one by default.
-    params : dict of str to list
-        Each parameter's values.
+        The values of each placeholder.
+    models : str or list of str
+        Model keys; by default the service's first model.
+    params : dict
+        The value of each parameter, or a list of values.
     budget : float
-        US dollars.
-    at_once : int
-        How many jobs run at a time.
+        US dollars that a plan may cost.
+    max_concurrency : int
+        The maximum number of jobs that run at the same time.
     """
 
     _esm = esm("lab_form")
     _css = css("lab_form")
-    _page_sets = dict.fromkeys(TYPED, Permission.GENERATE)
+    _browser_traits = dict.fromkeys(FORM_TRAITS, Permission.GENERATE)
 
     template = traitlets.Unicode("").tag(sync=True)
     placeholders = traitlets.List(traitlets.Unicode()).tag(sync=True)
     values: Any = traitlets.Dict().tag(sync=True)
-    offered: Any = traitlets.List().tag(sync=True)
-    """The models, each with its fields."""
+    available_models: Any = traitlets.List().tag(sync=True)
+    """The service's models, each with its form fields."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     params: Any = traitlets.Dict().tag(sync=True)
     budget = traitlets.Unicode("").tag(sync=True)
-    """As it was typed."""
-    at_once = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
+    """US dollars, as typed."""
+    max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
-    """``count`` of what is still to be made, ``begun`` of what was asked for already,
-    ``again`` if all of it was just made,
-    ``factors``, ``each``, ``together``, ``share`` of the budget, ``notes``, or ``problem``: why
+    """``count`` (images still to generate), ``requested`` (images requested before),
+    ``is_repeat`` (whether the same plan has just finished), ``factors``, ``prices``,
+    ``total_price``, ``usd``, ``budget``, ``share`` of the budget, ``notes``; and ``problem`` if
     it cannot run."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"`` or ``"running"``."""
-    left = traitlets.Unicode("").tag(sync=True)
-    """What an earlier kernel left, as a sentence."""
+    unfinished_plan = traitlets.Unicode("").tag(sync=True)
+    """A sentence about a plan that an earlier kernel did not finish; empty for none."""
 
     def __init__(
         self,
@@ -84,17 +85,19 @@ class LabForm(Panel):
         values: Mapping[str, Sequence[str]] | None = None,
         models: Sequence[str] | str = (),
         params: Mapping[str, Any] | None = None,
-        budget: float = BUDGET,
-        at_once: int = DEFAULT_CONCURRENCY,
+        budget: float = DEFAULT_BUDGET,
+        max_concurrency: int = DEFAULT_CONCURRENCY,
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
-        self._accepted = ""  # what is wrong with the journal, and a person goes on all the same
-        self._left: planning.Plan | None = None
+        self._accepted_problem = (
+            ""  # what is wrong with the journal, and a person goes on all the same
+        )
+        self._unfinished_plan: planning.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
-        self._known: list[ImageModel] = []
+        self._models: list[ImageModel] = []
         amount = checked_budget(budget)
         if template:
             planning.check_names(template, values or {})
@@ -102,42 +105,39 @@ class LabForm(Panel):
             wonda,
             template=template,
             values={
-                name: planning.as_list(f"values.{name}", f"{{{name}}}", some)
-                for name, some in (values or {}).items()
+                name: planning.as_list(f"values.{name}", f"{{{name}}}", choices)
+                for name, choices in (values or {}).items()
             },
             models=planning.as_list("models", "The model", models),
             params={
-                name: planning.as_list(f"params.{name}", name, some)
-                for name, some in (params or {}).items()
+                name: planning.as_list(f"params.{name}", name, choices)
+                for name, choices in (params or {}).items()
             },
             budget=f"{amount:.2f}" if amount is not None else "",
-            at_once=plain_values.to_plain(at_once),
+            max_concurrency=plain_values.to_plain(max_concurrency),
             **traits,
         )
-        self.observe(
-            lambda _: event_loop.call_soon(self._replan),
-            list(TYPED),
-        )
+        self.observe(lambda _: event_loop.call_soon(self._update_plan_soon), list(FORM_TRAITS))
         event_loop.call_soon(self._load)
 
     @property
     def matrix(self) -> Matrix | None:
-        """The matrix that runs or ran last; None before the first."""
+        """The matrix that was run last; None before the first run."""
         return self._matrix
 
     def on_plan(self, listener: Callable[[Matrix], object]) -> None:
-        """Have `listener` called, on the package's loop, with each plan before it runs."""
+        """Call `listener`, on the package's loop, with each plan that was made and not run."""
         self._plan_listeners.append(listener)
 
     def on_run(self, listener: Callable[[Matrix], object]) -> None:
-        """Have `listener` called, on the package's loop, with each matrix that begins."""
+        """Call `listener`, on the package's loop, with each matrix that starts to run."""
         self._run_listeners.append(listener)
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
-        varied = [(name, ", ".join(map(str, some))) for name, some in self.values.items()]
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
+        varied = [(name, ", ".join(map(str, choices))) for name, choices in self.values.items()]
         return [("Template", self.template), *varied, ("Models", ", ".join(self.models))]
 
-    # ------------------------------------------------------------ what there is
+    # ------------------------------------------------------------ models and unfinished plans
 
     def _load(self) -> None:
         if not self._closed:
@@ -151,86 +151,88 @@ class LabForm(Panel):
 
     async def _load_models(self) -> None:
         try:
-            self._known = (await self._client.capabilities()).image_models
+            self._models = (await self._client.capabilities()).image_models
         except Exception:
             self.state = "unavailable"
             raise
         with self.hold_sync():
             self.error = None
-            self.offered = [
-                shown(model, parameters.form_fields(model.params)) for model in self._known
+            self.available_models = [
+                shown(model, parameters.form_fields(model.params)) for model in self._models
             ]
-            if not self.models and self._known:
-                self.models = [self._known[0].key]
+            if not self.models and self._models:
+                self.models = [self._models[0].key]
             self.state = "ready"
-        self._replan()
-        await self._look_for_left()
+        self._update_plan_soon()
+        await self._find_unfinished_plan()
 
-    async def _look_for_left(self) -> None:
-        """Offer what an earlier kernel left half made."""
+    async def _find_unfinished_plan(self) -> None:
+        """Offer to open a plan that an earlier kernel did not finish."""
         for matrix in await self._client.images.unfinished():
             plan = matrix.plan
             if not plan.attachments and self.state != "running":
-                self._left = plan
+                self._unfinished_plan = plan
                 count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
                 pending = len(plan) - matrix.already_requested
-                price = messages.price(matrix.price.usd, matrix.price.credits)
-                self.left = f"An unfinished plan has {pending} of {count} pending" + (
+                price = messages.format_price(matrix.price.usd, matrix.price.credits)
+                self.unfinished_plan = f"An unfinished plan has {pending} of {count} pending" + (
                     f", {price}." if price else "."
                 )
                 return
 
     # ------------------------------------------------------------ the plan
 
-    def _replan(self) -> None:
+    def _update_plan_soon(self) -> None:
         if self.state == "loading" or self._closed:
             return
         if self._planning is not None:
             self._planning.cancel()
-        self._planning = self._start(self._make_plan)
+        self._planning = self._start(self._update_plan)
 
-    async def _make_plan(self) -> None:
-        # What is typed in the meantime makes another plan.
-        await asyncio.sleep(PRICE_PAUSE)
+    async def _update_plan(self) -> None:
+        # Wait until the person has stopped typing; each change starts over.
+        await asyncio.sleep(PRICE_DELAY_SECONDS)
         try:
             self.placeholders = planning.placeholders(self.template)
-            matrix = await self._made()
-            problem = self._refused(matrix)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be run by it
+            matrix = await self._make_matrix()
+            problem = self._problem_of(matrix)
+        except Exception as error:  # noqa: BLE001 - a plan with any error must not run
             self.plan = {"problem": messages.problem(error)}
             return
         if self._matrix is not None:
-            self._matrix.budget = matrix.budget  # for what is made again
-        self.plan = {**self._told(matrix), "problem": problem}
+            self._matrix.budget = matrix.budget  # retries use it too
+        self.plan = {**self._describe_plan(matrix), "problem": problem}
         if self.state != "running":
             for listener in self._plan_listeners:
                 self._guard(listener, matrix)
 
-    async def _made(self) -> Matrix:
-        """The matrix of what is in the form, planned and priced.
+    async def _make_matrix(self) -> Matrix:
+        """Plan and price the matrix that the form describes.
 
         Raises
         ------
         InvalidInputError
         """
         values = {
-            name: some for name, some in self.values.items() if name in set(self.placeholders)
+            name: choices for name, choices in self.values.items() if name in self.placeholders
         }
-        takes = {
+        accepted = {
             field["name"]
-            for model in self.offered
+            for model in self.available_models
             if model["key"] in self.models
             for field in model["fields"]
         }
-        params = {name: some for name, some in self.params.items() if some and name in takes}
+        params = {
+            name: choices for name, choices in self.params.items() if choices and name in accepted
+        }
         return await self._client.images.matrix(
             self.template,
             values,
             self.models,
             params,
             budget=self._budget(),
-            max_concurrency=self.at_once,
-            allow_unchecked=self._is_accepted,
+            max_concurrency=self.max_concurrency,
+            allow_unchecked=self._accepts_journal_problem,
         ).prepare()
 
     def _budget(self) -> float:
@@ -243,8 +245,8 @@ class LabForm(Panel):
             ) from None
         return checked_budget(dollars) or dollars
 
-    def _refused(self, matrix: Matrix) -> messages.Problem | None:
-        """Why a plan cannot run."""
+    def _problem_of(self, matrix: Matrix) -> messages.Problem | None:
+        """Return why a plan cannot run; None if it can."""
         try:
             self._check(matrix)
         except InvalidInputError as error:
@@ -252,11 +254,12 @@ class LabForm(Panel):
         return None
 
     def _check(self, matrix: Matrix) -> None:
-        """Refuse a plan that cannot run.
+        """Check that a plan can run.
 
         Raises
         ------
         InvalidInputError
+            If it exceeds the budget, or the journal cannot be used.
         """
         matrix.check_budget()
         try:
@@ -266,30 +269,30 @@ class LabForm(Panel):
             raise InvalidInputError(error.field, error.message, trouble) from None
 
     @property
-    def _is_accepted(self) -> bool:
-        """Whether a person knows what is wrong with the journal, and goes on all the same."""
-        return self._accepted != "" and self._accepted == self._client.jobs.trouble
+    def _accepts_journal_problem(self) -> bool:
+        """Whether the person chose to continue despite the journal's present problem."""
+        return self._accepted_problem != "" and self._accepted_problem == self._client.jobs.trouble
 
-    def _told(self, matrix: Matrix) -> dict[str, Any]:
+    def _describe_plan(self, matrix: Matrix) -> dict[str, Any]:
         plan, price = matrix.plan, matrix.price
-        each = [
-            {"text": messages.price(usd, credit) or "unknown", "count": count}
+        prices = [
+            {"text": messages.format_price(usd, credit) or "unknown", "count": count}
             for usd, credit, count in price.breakdown
         ]
         last = self._matrix
         return {
             "count": len(plan) - matrix.already_requested,
-            "begun": matrix.already_requested,
-            "again": last is not None
+            "requested": matrix.already_requested,
+            "is_repeat": last is not None
             and last.state == "done"
             and last.fingerprint == matrix.fingerprint,
             "factors": _factors(plan),
-            "each": each,
-            "together": messages.price(price.usd, price.credits),
+            "prices": prices,
+            "total_price": messages.format_price(price.usd, price.credits),
             "usd": f"${price.usd:.2f}" if price.usd is not None else "unknown",
             "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
             "share": price.usd / matrix.budget if price.usd is not None and matrix.budget else 0.0,
-            "notes": [*plan.notes, *([NOT_CHECKED] if self._is_accepted else [])],
+            "notes": [*plan.notes, *([UNCHECKED_NOTE] if self._accepts_journal_problem else [])],
         }
 
     # ------------------------------------------------------------ run
@@ -299,8 +302,8 @@ class LabForm(Panel):
         if self.state != "ready":
             return
         form: Mapping[str, Any] = content.get("form") or {}
-        with self.hold_sync():  # as the browser has it at the click; a trait may be behind
-            for name in TYPED:
+        with self.hold_sync():  # the values at the click; the traits may arrive later
+            for name in FORM_TRAITS:
                 self.set_trait(name, form.get(name, getattr(self, name)))
         self.state = "running"
         self._start(self._run, content.get("count"), content.get("usd"))
@@ -308,53 +311,53 @@ class LabForm(Panel):
     async def _run(self, count: object, usd: object) -> None:
         try:
             self.placeholders = planning.placeholders(self.template)
-            matrix = await self._made()
+            matrix = await self._make_matrix()
             self._check(matrix)
-            told = self._told(matrix)
+            plan = self._describe_plan(matrix)
         except BaseException:
             self.state = "ready"
-            self._replan()
+            self._update_plan_soon()
             raise
-        if (count, usd) == (told["count"], told["usd"]):
-            self._begin(matrix)
+        if (count, usd) == (plan["count"], plan["usd"]):
+            self._run_matrix(matrix)
             return
-        # Something was typed, or made elsewhere, since the price was seen.
+        # The plan or its price changed after the person saw it, here or in another process.
         self.state = "ready"
-        notes = [*told["notes"], "The plan has changed. Check the new price, then run it again."]
-        self.plan = {**told, "notes": notes, "problem": self._refused(matrix)}
+        notes = [*plan["notes"], "The plan has changed. Check the new price, then run it again."]
+        self.plan = {**plan, "notes": notes, "problem": self._problem_of(matrix)}
 
-    def _begin(self, matrix: Matrix) -> None:
+    def _run_matrix(self, matrix: Matrix) -> None:
         self._matrix = matrix
         self.error = None
         self.state = "running"
-        self.left = ""
-        self._following.begin(matrix.watch(lambda made: self._follow(matrix, made)))
+        self.unfinished_plan = ""
+        self._subscription.replace(matrix.watch(lambda _: self._update_state(matrix)))
         for listener in self._run_listeners:
             self._guard(listener, matrix)
         matrix.start()
 
-    def _follow(self, matrix: Matrix, _made: CellResult | None) -> None:
+    def _update_state(self, matrix: Matrix) -> None:
         if self._closed or matrix is not self._matrix:
             return
-        rests = matrix.state in {"stopped", "done"}
-        if rests != (self.state == "ready"):
-            self.state = "ready" if rests else "running"
-            if rests:
-                self._replan()  # what is left is another number, and has another price
+        is_idle = matrix.state in {"stopped", "done"}
+        if is_idle != (self.state == "ready"):
+            self.state = "ready" if is_idle else "running"
+            if is_idle:
+                self._update_plan_soon()  # fewer images are pending, at another price
 
     @requires(Permission.GENERATE)
     def _on_unchecked(self, _content: object) -> None:
-        """Allow plans although the journal cannot be used; nothing runs by that."""
-        self._accepted = self._client.jobs.trouble
-        self._replan()
+        """Allow plans although the journal cannot be used; this runs nothing."""
+        self._accepted_problem = self._client.jobs.trouble
+        self._update_plan_soon()
 
     @requires(Permission.GENERATE)
-    def _on_take_up(self, _content: object) -> None:
-        """Fill the form with what an earlier kernel left: what is left of it, and its price."""
-        plan = self._left
+    def _on_open_plan(self, _content: object) -> None:
+        """Fill the form with the unfinished plan of an earlier kernel."""
+        plan = self._unfinished_plan
         if plan is None or self.state != "ready":
             return
-        self._on_leave(None)
+        self._on_dismiss_plan(None)
         with self.hold_sync():
             self.template = plan.template
             self.placeholders = list(plan.values)
@@ -363,25 +366,25 @@ class LabForm(Panel):
             self.params = plan.params
 
     @requires(Permission.GENERATE)
-    def _on_leave(self, _content: object) -> None:
-        self._left = None
-        self.left = ""
+    def _on_dismiss_plan(self, _content: object) -> None:
+        self._unfinished_plan = None
+        self.unfinished_plan = ""
 
 
 def _factors(plan: planning.Plan) -> str:
-    """How a number of images comes about: ``"3 subjects × 4 lights × 1 model"``."""
-    counts = [(len(some), name) for name, some in plan.values.items()]
+    """Describe the size of a plan: ``"3 subjects × 4 lights × 1 model"``."""
+    counts = [(len(choices), name) for name, choices in plan.values.items()]
     counts.append((len(plan.models), "model"))
     counts += [
-        (len(some), gallery_items.label(f"params.{name}").lower())
-        for name, some in plan.params.items()
-        if len(some) > 1
+        (len(choices), gallery_items.label(f"params.{name}").lower())
+        for name, choices in plan.params.items()
+        if len(choices) > 1
     ]
     return " × ".join(f"{count} {_plural(name, count)}" for count, name in counts)
 
 
 def _plural(name: str, count: int) -> str:
-    """A name that somebody gave, for several of it, as far as that is simple English."""
+    """Return the English plural of a placeholder's name, as far as the rule is simple."""
     if count == 1 or name.endswith("s") or not name[-1].isalpha():
         return name
     if name.endswith("y") and name[-2:-1] not in "aeiou":

@@ -30,10 +30,10 @@ class MagicOutput(CompositePanel):
         self.preview = ImagePreview(wonda=wonda, alt=prompt, banner=False)
         self.progress = JobProgress(job, wonda=wonda, banner=False)
         super().__init__("%%wonda", wonda, None, [self.preview, self.progress], story=False)
-        self._unwatch.append(job.watch(self._follow))
+        self._subscriptions.append(job.watch(self._follow))
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        return self._used.history, [self._job]
+        return self._client.history, [self._job]
 
     def _follow(self, snapshot: Any) -> None:
         if snapshot.status == "succeeded" and any(each.media for each in snapshot.outputs):

@@ -33,8 +33,8 @@ class PublishForms(CompositePanel):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.publish_form.on_job(self._note_post)
-        self.publish_form.on_scheduled(self._list_scheduled)
+        self.publish_form.on_job(self._set_latest_post)
+        self.publish_form.on_scheduled(self._show_scheduled)
 
     @property
     def publish_job(self) -> Job | None:
@@ -43,47 +43,51 @@ class PublishForms(CompositePanel):
 
     _latest_post: Job | None = None
 
-    def _posts_from(self, gallery: Gallery) -> None:
+    def _add_post_actions(self, gallery: Gallery) -> None:
         """Offer to post what is chosen in a gallery."""
-        gallery.on("publish", "Publish…", lambda images: self._publish(images[0]), needs=PUBLISH)
-        gallery.on(
+        gallery.add_action(
+            "publish", "Publish…", lambda images: self._publish(images[0]), permission=PUBLISH
+        )
+        gallery.add_action(
             "carousel",
             "Carousel…",
             partial(self._carousel, gallery),
-            least=MIN_SLIDES,
-            most=MAX_SLIDES,
-            needs=PUBLISH,
+            min_images=MIN_SLIDES,
+            max_images=MAX_SLIDES,
+            permission=PUBLISH,
         )
 
     # ------------------------------------------------------------ on the loop
 
     def _publish(self, image: GeneratedImage) -> None:
-        self._bring(self.publish_form)
-        original = partial(self._used.history.original, image)
+        self._reveal(self.publish_form)
+        original = partial(self._client.history.original, image)
         self._offer_media(image.media, image.prompt, original)
 
     def _offer_media(self, media: Media, alt_text: str, original: Any = None) -> None:
-        self.publish_form.begin(self.publish_form.show, media, alt_text=alt_text, original=original)
+        self.publish_form.start_soon(
+            self.publish_form.show, media, alt_text=alt_text, original=original
+        )
 
     def _carousel(self, gallery: Gallery, images: list[GeneratedImage]) -> None:
         if self.carousel_form is None:
             from ..carousel_form import CarouselForm  # noqa: PLC0415 - few post several at once
 
             self.carousel_form = CarouselForm(
-                wonda=self._used, banner=False, confirm_publish=self.publish_form.confirm_publish
+                wonda=self._client, banner=False, confirm_publish=self.publish_form.confirm_publish
             )
-            self.carousel_form.on_job(self._note_post)
+            self.carousel_form.on_job(self._set_latest_post)
         self.carousel_form.show(images)
-        self._bring(self.carousel_form, back=gallery)
+        self._reveal(self.carousel_form, back=gallery)
 
-    def _note_post(self, job: Job) -> None:
+    def _set_latest_post(self, job: Job) -> None:
         self._latest_post = job
 
-    def _list_scheduled(self) -> None:
+    def _show_scheduled(self) -> None:
         if self.scheduled_posts is None:
             from ..scheduled_posts import ScheduledPosts  # noqa: PLC0415 - few post later
 
-            self.scheduled_posts = ScheduledPosts(self._used, banner=False)
+            self.scheduled_posts = ScheduledPosts(self._client, banner=False)
         else:
             self.scheduled_posts.refresh()
-        self._bring(self.scheduled_posts, back=self.publish_form)
+        self._reveal(self.scheduled_posts, back=self.publish_form)

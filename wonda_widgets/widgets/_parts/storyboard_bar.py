@@ -36,7 +36,7 @@ class StoryboardBar(Panel):
     _esm = esm("story_bar")
     _css = css()
 
-    has_story = traitlets.Bool(default_value=False).tag(sync=True)
+    has_images = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether there is something to keep; else it takes no room."""
     busy = traitlets.Unicode("").tag(sync=True)
     """What is being done; empty for nothing."""

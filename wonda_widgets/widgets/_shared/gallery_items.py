@@ -1,6 +1,6 @@
-"""What a gallery shows, filtered and grouped: pure functions.
+"""The items of a gallery, and how they are filtered and grouped: pure functions.
 
-items ──> `facets` (what varies) ──> `matching` (filters) ──> `grouped`
+items ──> `facets` (what varies) ──> `filter_items` ──> `group_items`
 """
 
 from __future__ import annotations
@@ -19,22 +19,29 @@ if TYPE_CHECKING:
     from ...errors import WondaError
     from ...matrix.cells import CellResult
 
-MOST_VALUES = 60  # of a facet; beyond that nobody chooses from a list
-LONGEST_LABEL = 120  # characters
-LONGEST_TITLE = 300
-TALLEST, WIDEST = 0.7, 1.6  # width to height of the room for an image
+MAX_FACET_VALUES = 60  # more are too many for a select
+MAX_LABEL_LENGTH = 120  # characters
+MAX_TITLE_LENGTH = 300  # characters
+MIN_ASPECT_RATIO, MAX_ASPECT_RATIO = 0.7, 1.6  # width / height of the space for an image
 
 
 class Item(msgspec.Struct, kw_only=True):
-    """One place in a gallery: an image, or one that is still to come.
+    """One card of a gallery: an image, or a matrix cell whose image may not exist yet.
 
     Attributes
     ----------
     key : str
+        Identifies the item in its gallery.
     facts : dict
-        What can vary: placeholders' values, the model, parameters.
+        What can vary: values of placeholders (``"values.light"``), the model (``"model"``) and
+        parameters (``"params.aspectRatio"``).
     state : str
-        As of a cell of a matrix; ``"succeeded"`` for an image.
+        The state of the matrix cell, or ``"requested"`` for a waiting cell that an earlier
+        kernel requested; ``"succeeded"`` for an image.
+    status : str
+        The service's status word of a running job.
+    elapsed : float
+        Seconds since the job was submitted.
     """
 
     key: str
@@ -48,32 +55,32 @@ class Item(msgspec.Struct, kw_only=True):
 
 
 class Facet(msgspec.Struct, frozen=True):
-    """Something that varies, with its values."""
+    """A fact that varies among items, with its values."""
 
     name: str
     label: str
     values: list[str]
 
 
-def checked(
-    panel: str, given: Iterable[Any], taken: str = "images or jobs"
+def check_images(
+    panel: str, given: Iterable[Any], accepted: str = "images or jobs"
 ) -> list[GeneratedImage | Job]:
-    """Give images and jobs as a list.
+    """Return images and jobs as a list.
 
     Raises
     ------
     TypeError
-        If one is something else, a `Media` for instance, which does not say how it was made.
+        For anything else, for instance a `Media`, which does not say how it was generated.
     """
-    listed = list(given)
-    for each in listed:
+    images = list(given)
+    for each in images:
         if not isinstance(each, GeneratedImage | Job):
-            raise TypeError(f"{panel} takes {taken}, not {type(each).__name__}.")
-    return listed
+            raise TypeError(f"{panel} takes {accepted}, not {type(each).__name__}.")
+    return images
 
 
-def of_image(image: GeneratedImage) -> Item:
-    """An image's place."""
+def from_image(image: GeneratedImage) -> Item:
+    """Return the item of an image."""
     return Item(
         key=image.intent or image.media.media_id or "",
         prompt=image.prompt,
@@ -82,36 +89,37 @@ def of_image(image: GeneratedImage) -> Item:
     )
 
 
-def of_made(made: CellResult, run: int) -> Item:
-    """A matrix cell's place; `run` tells it from the same place of another matrix."""
-    cell, snapshot = made.cell, made.job.snapshot if made.job else None
+def from_cell(result: CellResult, matrix_number: int) -> Item:
+    """Return the item of a matrix cell; `matrix_number` makes its key distinct."""
+    cell, snapshot = result.cell, result.job.snapshot if result.job else None
+    is_requested = result.already_requested and result.state == "waiting"
     return Item(
-        key=f"cell-{run}-{cell.index}",
+        key=f"cell-{matrix_number}-{cell.index}",
         prompt=cell.prompt,
         facts=_facts(cell.values, cell.model, cell.params),
-        state="begun" if made.already_requested and made.state == "waiting" else made.state,
-        image=made.image,
-        error=made.error,
+        state="requested" if is_requested else result.state,
+        image=result.image,
+        error=result.error,
         status=snapshot.status if snapshot else "",
         elapsed=snapshot.elapsed if snapshot else 0.0,
     )
 
 
 def _facts(values: Mapping[str, str], model: str, params: Mapping[str, Any]) -> dict[str, str]:
-    # A placeholder may be called like a parameter or "model".
+    # The prefixes separate placeholders from parameters with the same name.
     facts = {f"values.{name}": str(value) for name, value in values.items()}
     facts["model"] = model
     return facts | {f"params.{name}": str(value) for name, value in params.items()}
 
 
 def label(name: str) -> str:
-    """A fact's name for people."""
+    """Return a fact's name for people."""
     kind, _, rest = name.partition(".")
     return {"values": rest, "params": parameters.humanize(rest)}.get(kind, "Model")
 
 
 def facets(items: Iterable[Item]) -> list[Facet]:
-    """What varies among some items, in the order in which it is met."""
+    """Return the facts that vary among items, in the order of their first appearance."""
     seen: dict[str, dict[str, None]] = {}
     count: dict[str, int] = {}
     total = 0
@@ -123,18 +131,18 @@ def facets(items: Iterable[Item]) -> list[Facet]:
     return [
         Facet(name, label(name), list(values))
         for name, values in seen.items()
-        if len(values) + (count[name] < total) > 1 and len(values) <= MOST_VALUES
+        if len(values) + (count[name] < total) > 1 and len(values) <= MAX_FACET_VALUES
     ]
 
 
-def matching(
+def filter_items(
     items: Iterable[Item],
     filters: Mapping[str, str],
     *,
     favourites: bool = False,
     rating: int = 0,
 ) -> list[Item]:
-    """The items that a person wants to see."""
+    """Return the items that match all filters; `rating` is the minimum number of stars."""
     return [
         item
         for item in items
@@ -144,8 +152,8 @@ def matching(
     ]
 
 
-def grouped(items: Sequence[Item], by: str) -> list[tuple[str, list[Item]]]:
-    """Items by the value of a fact, in the order in which the values are met."""
+def group_items(items: Sequence[Item], by: str) -> list[tuple[str, list[Item]]]:
+    """Group items by the value of the fact `by`, in the order of first appearance."""
     if not by:
         return [("", list(items))]
     groups: dict[str, list[Item]] = {}
@@ -154,21 +162,21 @@ def grouped(items: Sequence[Item], by: str) -> list[tuple[str, list[Item]]]:
     return list(groups.items())
 
 
-def varying(item: Item, names: Iterable[str]) -> str:
-    """What distinguishes an item from its neighbours, in a line."""
-    return " · ".join(item.facts[name][:LONGEST_LABEL] for name in names if item.facts.get(name))
+def caption(item: Item, names: Iterable[str]) -> str:
+    """Return the values of these facts in one line."""
+    return " · ".join(item.facts[name][:MAX_LABEL_LENGTH] for name in names if item.facts.get(name))
 
 
-def shape(items: Sequence[Item]) -> float:
-    """Width to height of the room for each image: their own, if they have one, else square."""
-    ratios = {_ratio(item) for item in items} - {None}
+def aspect_ratio(items: Sequence[Item]) -> float:
+    """Return width / height of the space for each image: the common ratio, or 1.0 (square)."""
+    ratios = {_image_ratio(item) for item in items} - {None}
     if len(ratios) != 1:
         return 1.0
-    return min(WIDEST, max(TALLEST, ratios.pop() or 1.0))
+    return min(MAX_ASPECT_RATIO, max(MIN_ASPECT_RATIO, ratios.pop() or 1.0))
 
 
-def _ratio(item: Item) -> float | None:
-    """An image's width to height, as far as that is known; to two digits."""
+def _image_ratio(item: Item) -> float | None:
+    """Return an item's width / height, rounded to two digits; None if unknown."""
     wide, _, high = item.facts.get("params.aspectRatio", "").partition(":")
     if wide.isdecimal() and high.isdecimal() and int(high):
         return round(int(wide) / int(high), 2)

@@ -26,7 +26,7 @@ SHOWN_BY_A_IMAGE = ("succeeded", "inference")
 STOPPED = "Stopped watching. The job is still running."
 
 
-class WatchingPanel(Panel):
+class JobPanel(Panel):
     """A panel that shows one job at a time."""
 
     #: what the bar is of, its accessible name
@@ -40,10 +40,10 @@ class WatchingPanel(Panel):
     job_note = traitlets.Unicode("").tag(sync=True)
     #: seconds, as of the moment when this was told; the browser counts on from there
     job_elapsed = traitlets.Float(0.0).tag(sync=True)
-    job_told = traitlets.Int(0).tag(sync=True)
+    job_updates = traitlets.Int(0).tag(sync=True)
     #: how long such jobs took before, if that is known: ``low`` and ``high`` in seconds, and
     #: ``curve``, points of seconds and how full the bar then is
-    job_usual = traitlets.Dict().tag(sync=True)
+    job_durations = traitlets.Dict().tag(sync=True)
 
     _job: Job | None = None
 
@@ -54,36 +54,38 @@ class WatchingPanel(Panel):
 
     def _watch(self, job: Job | None) -> None:
         """Show another job; the last one goes on, unseen."""
-        self._following.end()
+        self._subscription.end()
         if self._closed:
             return
         self._job = job
-        self.job_usual = {}
+        self.job_durations = {}
         if job is None:
             self.job_phase = "none"
             return
         if not job.done:
-            self._start(self._look_back, job)
+            self._start(self._load_durations, job)
 
         def show(snapshot: Snapshot) -> None:
             if self._job is job and not self._closed:
                 self._show(job, snapshot)
 
-        self._following.begin(job.watch(show))
+        self._subscription.replace(job.watch(show))
 
-    async def _look_back(self, job: Job) -> None:
+    async def _load_durations(self, job: Job) -> None:
         about = await job.duration_stats()
         if about is not None and self._job is job and not self._closed:
-            self.job_usual = {
+            self.job_durations = {
                 "low": about.low,
                 "high": about.high,
                 "curve": duration_stats.progress_curve(about),
             }
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         if self.job_phase == "none":
             return []
-        took = messages.duration(self._job.snapshot.elapsed if self._job else self.job_elapsed)
+        took = messages.format_duration(
+            self._job.snapshot.elapsed if self._job else self.job_elapsed
+        )
         said = f"{self.error['title']} {self.error['text']}" if self.error else ""
         return [(self.job_label, self.job_status), ("Duration", took), ("Problem", said)]
 
@@ -110,17 +112,17 @@ class WatchingPanel(Panel):
             self.job_phase = phase
             self.job_note = note
             self.job_elapsed = snapshot.elapsed
-            self.job_told += 1
+            self.job_updates += 1
             self.error = problem
-        self._tell_twins()
+        self._update_fallbacks()
 
-    def _tell_twins(self) -> None:
-        super()._tell_twins()
+    def _update_fallbacks(self) -> None:
+        super()._update_fallbacks()
         if self._job is not None:
             now = self._job.snapshot
             # Of a generation that succeeded, the image tells.
             passing = not now.terminal or (now.status, self._job.kind) == SHOWN_BY_A_IMAGE
-            for twin in self._twins:
+            for twin in self._fallbacks:
                 twin.tell(LABELS[self._job.kind], str(now), passing=passing)
 
     @property

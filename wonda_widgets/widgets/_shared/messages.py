@@ -36,9 +36,9 @@ from ...imaging.operations import (
 )
 from ...utils import logs, redaction
 
-SHOWN = 32  # characters of a text
+MAX_TEXT_LENGTH = 32  # characters of a text
 
-duration = models.format_duration
+format_duration = models.format_duration
 
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def size(count: float) -> str:
+def file_size(count: float) -> str:
     """Bytes for people: ``"3.1 MB"``."""
     for unit in ("B", "KB"):
         if count < 1000:  # noqa: PLR2004 - decimal units, as file managers show them
@@ -118,12 +118,12 @@ def size(count: float) -> str:
     return f"{count:.1f} MB"
 
 
-def moment(seconds: float) -> str:
+def local_time(seconds: float) -> str:
     """A time since 1970 as people of this computer's zone write it: ``"2026-12-01 18:00"``."""
     return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
-def price(usd: float | None, credit_count: float | None) -> str:
+def format_price(usd: float | None, credit_count: float | None) -> str:
     """A price for people: ``"about $0.08 · 80 credits"``; empty if it is not known."""
     parts = []
     if usd is not None and math.isfinite(usd):
@@ -134,7 +134,7 @@ def price(usd: float | None, credit_count: float | None) -> str:
     return " · ".join(parts)
 
 
-def change(operation: Operation) -> str:
+def describe_operation(operation: Operation) -> str:
     """An operation of an edit for people: ``"Crop to 864 × 1080"``."""
     match operation:
         case Crop() | Resize():
@@ -143,18 +143,20 @@ def change(operation: Operation) -> str:
             return f"Pad to {operation.width} × {operation.height}, {operation.color}"
         case Text():
             text = " ".join(operation.text.split())
-            return f"Text “{text if len(text) <= SHOWN else text[:SHOWN] + '…'}”"
+            return (
+                f"Text “{text if len(text) <= MAX_TEXT_LENGTH else text[:MAX_TEXT_LENGTH] + '…'}”"
+            )
         case Encode():
             lossy = operation.format != "PNG"
-            name = kind(operation.format)
+            name = format_name(operation.format)
             return f"{name}, quality {operation.quality}" if lossy else name
 
 
-def image(width: int, height: int, of: str, count: float) -> str:
+def image_facts(width: int, height: int, of: str, count: float) -> str:
     """An image's facts: ``"1080 × 1350 · JPEG · 412 KB"``; `of` is its format."""
-    return f"{width} × {height} · {kind(of)} · {size(count)}"
+    return f"{width} × {height} · {format_name(of)} · {file_size(count)}"
 
 
-def kind(of: str) -> str:
+def format_name(of: str) -> str:
     """A format as it is written."""
     return "WebP" if of == "WEBP" else of

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _known: list[Any] = []  # the shells that ask here
 
 
-def watch_boxes(leave_static: Callable[[Any], bool]) -> None:
-    """Have `leave_static` called with each widget within a box that is displayed.
+def watch_boxes(display_static: Callable[[Any], bool]) -> None:
+    """Have `display_static` called with each widget within a box that is displayed.
 
     Parameters
     ----------
-    leave_static : callable
+    display_static : callable
         Displays the static output of a widget that has one; says whether it did. Within one
         that has none it goes on looking.
     """
@@ -36,16 +36,16 @@ def watch_boxes(leave_static: Callable[[Any], bool]) -> None:
 
     def bundle(box: Any) -> Any:
         for child in _inside(box):
-            _each(child, leave_static)
+            _each(child, display_static)
         return before(box) if before else box._repr_mimebundle_()
 
     formatter.for_type(ipywidgets.Box, bundle)
 
 
-def _each(widget: Any, leave_static: Callable[[Any], bool]) -> None:
-    if not leave_static(widget):
+def _each(widget: Any, display_static: Callable[[Any], bool]) -> None:
+    if not display_static(widget):
         for child in _inside(widget):
-            _each(child, leave_static)
+            _each(child, display_static)
 
 
 def _inside(widget: Any) -> Iterator[Any]:

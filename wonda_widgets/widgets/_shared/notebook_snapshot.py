@@ -165,7 +165,7 @@ def _row(chapter: ImageTimeline) -> list[tuple[str, str]]:
         (image.model, ""),
         (_cut(params), ""),
         (f"{made.astimezone():%Y-%m-%d %H:%M}" if made else "", ""),
-        (messages.duration(image.seconds) if image.seconds else "", ""),
+        (messages.format_duration(image.seconds) if image.seconds else "", ""),
         (_cut(edits), ""),
         (_cut(states), link or ""),
     ]

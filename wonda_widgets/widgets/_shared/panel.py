@@ -37,7 +37,7 @@ from .permissions import (
     open_to_all,
 )
 from .static_fallback import StaticFallback
-from .subscriptions import Following, Subscriptions
+from .subscriptions import SingleSubscription, Subscriptions
 from .thread_safe_traits import ThreadSafeTraits
 
 if TYPE_CHECKING:
@@ -54,15 +54,15 @@ _log = logging.getLogger(__name__)
 
 def css(name: str = "") -> traitlets.Unicode[str, str | bytes]:
     """The stylesheet of all panels, and after it a large panel's own."""
-    return _sent_text("theme.css", *([f"{name}.css"] if name else []))
+    return _asset("theme.css", *([f"{name}.css"] if name else []))
 
 
 def esm(*names: str) -> traitlets.Unicode[str, str | bytes]:
     """A panel's JavaScript: the helpers that all share, parts that some do, and its own."""
-    return _sent_text("shared.js", *(f"{name}.js" for name in names))
+    return _asset("shared.js", *(f"{name}.js" for name in names))
 
 
-def _sent_text(*names: str) -> traitlets.Unicode[str, str | bytes]:
+def _asset(*names: str) -> traitlets.Unicode[str, str | bytes]:
     """The text of files as a trait, which anywidget would else make for each panel anew."""
     return traitlets.Unicode("".join(map(_read, names))).tag(sync=True)
 
@@ -72,14 +72,14 @@ def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def _left_static(widget: object) -> bool:
-    leave = getattr(widget, "leave_static", None)
+def _display_static(widget: object) -> bool:
+    leave = getattr(widget, "display_static", None)
     if callable(leave):
         leave()
     return callable(leave)
 
 
-def not_shown() -> InvalidInputError:
+def not_displayed_error() -> InvalidInputError:
     """Say that a panel that is shown nowhere has no place in which anything could stay."""
     return InvalidInputError(
         "panel",
@@ -104,7 +104,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     banner = traitlets.Bool(default_value=True).tag(sync=True)
     error: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     _needs_client = True
-    _put_away: Callable[[], object] | None = None
+    _close_listener: Callable[[], object] | None = None
     _closed = True  # until it is built: a half-built one has nothing to close
 
     #: by which anywidget knows the style sheet of a kind of panels
@@ -112,19 +112,19 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     #: CSS that hides the static output under a live panel, see `static_fallback`
     hiding = traitlets.Unicode("").tag(sync=True)
     #: when it was last asked to come in sight, seconds since 1970
-    arrived = traitlets.Float(0.0).tag(sync=True)
-    #: whether it shows a button that puts it away, see `on_away`
-    can_leave = traitlets.Bool(default_value=False).tag(sync=True)
+    scroll_requested_at = traitlets.Float(0.0).tag(sync=True)
+    #: whether it shows a button that puts it away, see `show_close_button`
+    can_close = traitlets.Bool(default_value=False).tag(sync=True)
     #: counts the messages that arrived, so that the browser knows that one did
     receipt = traitlets.Int(0).tag(sync=True)
     #: names of what this session may do, by which the page hides the rest
-    may: Any = traitlets.List(traitlets.Unicode(), OWNER.names).tag(sync=True)
+    permissions: Any = traitlets.List(traitlets.Unicode(), OWNER.names).tag(sync=True)
 
     #: The traits that a page sets, and what it needs for that; None for nothing. All others
     #: are the kernel's alone, whatever a page sends.
-    _page_sets: ClassVar[Mapping[str, Permission | None]] = {}
+    _browser_traits: ClassVar[Mapping[str, Permission | None]] = {}
     #: What a session needs to see the panel; without it, the panel takes nothing from a page.
-    _seen_with: ClassVar[Permission | None] = None
+    _view_permission: ClassVar[Permission | None] = None
     _permissions = OWNER
 
     def __init__(
@@ -138,25 +138,25 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if unknown:
             raise suggestions.unknown_arguments_error(type(self).__init__, unknown)
         #: the static outputs that tell of it: its own, and that of what it is a part of
-        self._twins: list[StaticFallback] = []
-        self._twin: StaticFallback | None = None
+        self._fallbacks: list[StaticFallback] = []
+        self._fallback: StaticFallback | None = None
         self._owned: AsyncWonda | None = None
         self._wonda: AsyncWonda | None = None
         if wonda is not None or self._needs_client:
             self._wonda, self._owned = selection.choose(wonda, given)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unwatch = Subscriptions()
-        self._following = Following(self._unwatch)
+        self._subscriptions = Subscriptions()
+        self._subscription = SingleSubscription(self._subscriptions)
         for name, value in traits.items():  # before there is a widget that would stay behind
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
         self._closed = False
-        nested_outputs.watch_boxes(_left_static)
+        nested_outputs.watch_boxes(_display_static)
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
         self.on_msg(self._receive)
-        self.observe(lambda _: self._tell_problem(), "error")
+        self.observe(lambda _: self._report_problem(), "error")
 
     @traitlets.default("_anywidget_id")
-    def _of_its_kind(self) -> str:
+    def _default_anywidget_id(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}"
 
     def add_traits(self, **traits: Any) -> None:
@@ -169,38 +169,38 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             super().add_traits(**new)
 
     def _ipython_display_(self) -> None:
-        self._own_twin().display_under(self, lambda: self.is_loading)
-        event_loop.call_soon(self._tell_twins)  # what it shows by now
+        self._own_fallback().display_under(self, lambda: self.is_loading)
+        event_loop.call_soon(self._update_fallbacks)  # what it shows by now
 
-    def leave_static(self) -> None:
+    def display_static(self) -> None:
         """Put the static output alone into the cell that runs, for a box that is shown there."""
-        self._own_twin().display(lambda: self.is_loading)
-        event_loop.call_soon(self._tell_twins)
+        self._own_fallback().display(lambda: self.is_loading)
+        event_loop.call_soon(self._update_fallbacks)
 
-    def _own_twin(self) -> StaticFallback:
-        if self._twin is None:
-            self._twin = StaticFallback(
+    def _own_fallback(self) -> StaticFallback:
+        if self._fallback is None:
+            self._fallback = StaticFallback(
                 f"Wonda {type(self).__name__}", is_sandbox=bool(self.sandbox)
             )
-            self._twins.append(self._twin)
-            self.hiding = self._twin.hiding_style
-        return self._twin
+            self._fallbacks.append(self._fallback)
+            self.hiding = self._fallback.hiding_style
+        return self._fallback
 
     @property
     def is_loading(self) -> bool:
         """Whether something is on its way that will be shown here. On the loop only."""
         return False
 
-    def told_in(self, twin: StaticFallback) -> None:
+    def add_fallback(self, twin: StaticFallback) -> None:
         """Have the static output of what this is a part of tell of it."""
-        self._twins.append(twin)
+        self._fallbacks.append(twin)
 
-    def _tell_twins(self) -> None:
+    def _update_fallbacks(self) -> None:
         """Bring the static outputs up to date. On the loop only."""
-        self._tell_problem()
+        self._report_problem()
 
-    def _tell_problem(self) -> None:
-        for twin in self._twins:
+    def _report_problem(self) -> None:
+        for twin in self._fallbacks:
             twin.tell(type(self).__name__, self._problem)
 
     @property
@@ -224,28 +224,28 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         event_loop.run_blocking(self._keep())
 
     async def _keep(self) -> None:
-        kept = await self._stays()
+        kept = await self._make_snapshot()
         if self._wonda is not None:
             kept = notebook_snapshot.without_key(kept, self._wonda.history.without_key)
-        if self._twin is None or not self._twin.keep(kept):
-            raise not_shown()
-        self.hiding = self._twin.hiding_style
+        if self._fallback is None or not self._fallback.keep(kept):
+            raise not_displayed_error()
+        self.hiding = self._fallback.hiding_style
 
-    async def _stays(self) -> NotebookSnapshot:
+    async def _make_snapshot(self) -> NotebookSnapshot:
         """What stays of it."""
         shows = getattr(self, "_shows", None)
         title = f"Wonda {type(self).__name__}"
         if shows is not None:
             history, images = shows()
             return await notebook_snapshot.of_images(title, history, images)
-        about = self._kept_facts(), *self._kept_image()
+        about = self._snapshot_facts(), *self._snapshot_image()
         return await notebook_snapshot.of_facts(title, *about, is_sandbox=bool(self.sandbox))
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         """What it says now, as names and values."""
         return []
 
-    def _kept_image(self) -> tuple[bytes, str]:
+    def _snapshot_image(self) -> tuple[bytes, str]:
         """What it shows now: an image, and the same in words."""
         return b"", ""
 
@@ -263,42 +263,42 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         """The client that it works with."""
         return self._wonda
 
-    def arrive(self) -> None:
+    def scroll_into_view(self) -> None:
         """Come in sight, because somebody asked for it. On the loop only."""
-        self.arrived = time.time()
+        self.scroll_requested_at = time.time()
 
-    def on_away(self, put_away: Callable[[], object]) -> None:
+    def show_close_button(self, put_away: Callable[[], object]) -> None:
         """Show a button that calls `put_away`; for a panel that another one brought in sight."""
-        self._put_away = put_away
-        self.can_leave = True
+        self._close_listener = put_away
+        self.can_close = True
 
     @open_to_all
-    def _on_away(self, _content: object) -> None:
-        if self._put_away is not None:
-            self._put_away()
+    def _on_close(self, _content: object) -> None:
+        if self._close_listener is not None:
+            self._close_listener()
 
     # ------------------------------------------------------------ what a page may do
 
     def grant(self, permissions: Permissions) -> None:
         """Have this session do from now on what `permissions` grants, and nothing else."""
         self._permissions = permissions
-        self.may = permissions.names
+        self.permissions = permissions.names
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what a page has set, as far as it is for pages to set; for ipywidgets."""
-        taken = {name: value for name, value in sync_data.items() if self._takes(name)}
+        taken = {name: value for name, value in sync_data.items() if self._accepts(name)}
         if len(taken) < len(sync_data):
             ignored = ", ".join(sorted(map(repr, sync_data.keys() - taken)))
             _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
         if taken:
             super().set_state(taken)
 
-    def _takes(self, name: str) -> bool:
+    def _accepts(self, name: str) -> bool:
         if name == "_view_count":  # ipywidgets' own
             return True
-        if name not in self._page_sets:
+        if name not in self._browser_traits:
             return False
-        return self._permissions.grants(self._seen_with, self._page_sets[name])
+        return self._permissions.grants(self._view_permission, self._browser_traits[name])
 
     # ------------------------------------------------------------ messages
 
@@ -320,16 +320,16 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
                 self._guard(self._handle, handler, content)
 
     def _handle(self, handler: Callable[..., object], content: dict[str, Any]) -> None:
-        self._permissions.check(self._seen_with, needed(handler))
+        self._permissions.check(self._view_permission, needed(handler))
         handler(content)
 
     def _guard(self, function: Callable[..., object], *args: Any) -> None:
         try:
             function(*args)
         except Exception as error:  # noqa: BLE001 - it becomes an alert in the panel
-            self._fail(error)
+            self._show_error(error)
 
-    def begin(
+    def start_soon(
         self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any, **named: Any
     ) -> None:
         """Run ``work(*args, **named)`` on the loop; its error becomes an alert here."""
@@ -344,7 +344,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             try:
                 await work(*args)
             except Exception as error:  # noqa: BLE001 - see above
-                self._fail(error)
+                self._show_error(error)
 
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
@@ -353,7 +353,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             task.cancel()
         return task
 
-    def _fail(self, error: Exception) -> None:
+    def _show_error(self, error: Exception) -> None:
         if isinstance(error, WondaError):
             _log.debug("Shown in %r: %s", self, type(error).__name__)
         else:
@@ -368,7 +368,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if self._closed:
             return
         self._closed = True
-        self._unwatch.close()
+        self._subscriptions.close()
         event_loop.call_soon(lambda: [task.cancel() for task in self._tasks])
         if self._owned is not None:
             event_loop.spawn_detached(self._owned.aclose)

@@ -29,9 +29,9 @@ from ...publishing.limits import MAX_ALT_TEXT_LENGTH, MAX_CAPTION_LENGTH, check_
 from ...publishing.outcome_check import Finding
 from ...utils import event_loop
 from . import messages
-from .job_tracking import WatchingPanel
+from .job_tracking import JobPanel
 from .permissions import Permission, requires
-from .subscriptions import Following
+from .subscriptions import SingleSubscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from ...jobs.job import Job
     from ...models import Snapshot
 
-MOST_CHECKS = 60  # by itself
-UNKNOWN = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
+MAX_CHECKS = 60  # by itself
+UNKNOWN_OUTCOME = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
 
 #: Why nothing was sent, by the error's code.
-NOT_SENT = {
+NOT_SENT_TITLES = {
     "already_published": "Already posted.",
     "already_requested": "Already requested.",
     "possibly_published": "Possibly already posted.",
@@ -52,11 +52,11 @@ NOT_SENT = {
 }
 
 
-class PostingPanel(WatchingPanel):
+class PostingPanel(JobPanel):
     """A panel that posts something to Instagram, once."""
 
-    _seen_with = Permission.PUBLISH
-    _page_sets = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
+    _view_permission = Permission.PUBLISH
+    _browser_traits = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
 
     media_id = traitlets.Unicode("").tag(sync=True)
     """What is published; of several images all ids, in their order, with a space between."""
@@ -75,16 +75,16 @@ class PostingPanel(WatchingPanel):
     ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
     summary = traitlets.Dict().tag(sync=True)
     """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
-    earlier = traitlets.Dict().tag(sync=True)
+    refusal = traitlets.Dict().tag(sync=True)
     """Why the last `Publish` sent nothing: ``title``, ``text`` and, of the same post made before,
     ``link``."""
-    settled = traitlets.Unicode("").tag(sync=True)
+    outcome = traitlets.Unicode("").tag(sync=True)
     """What was found out about a post whose outcome was unknown, until the next one."""
-    undecided = traitlets.Bool(default_value=False).tag(sync=True)
+    needs_answer = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the history cannot tell, so that the person is asked."""
-    again_in = traitlets.Float(0.0).tag(sync=True)
+    recheck_seconds = traitlets.Float(0.0).tag(sync=True)
     """Seconds until the history is looked at again by itself; 0 for never."""
-    suspect = traitlets.Unicode("").tag(sync=True)
+    possible_post = traitlets.Unicode("").tag(sync=True)
     """The address of a post that may be the one in doubt."""
     posted = traitlets.Dict().tag(sync=True)
     """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``, and
@@ -99,39 +99,39 @@ class PostingPanel(WatchingPanel):
         self._checks = 0
         self._recheck: asyncio.Task[None] | None = None
         super().__init__(*args, job_label="Publishing", **traits)
-        self._following_scheduled = Following(self._unwatch)
+        self._scheduled_subscription = SingleSubscription(self._subscriptions)
         event_loop.call_soon(self._load)
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Have `listener` called, on the package's loop, with each new publish job."""
         self._listeners.append(listener)
 
-    def _kept_facts(self) -> list[tuple[str, str]]:
+    def _snapshot_facts(self) -> list[tuple[str, str]]:
         last = self.posted
         word = "Scheduled" if "due" in last else "Posted"
         at = last.get("due") or last.get("time")
         return [
             ("Caption", self.summary.get("caption") or self.caption),
-            (word, f"to {last['account']}, {messages.moment(at)}" if at else ""),
+            (word, f"to {last['account']}, {messages.local_time(at)}" if at else ""),
             ("Link", last.get("link", "")),
-            *super()._kept_facts(),
+            *super()._snapshot_facts(),
         ]
 
     # ------------------------------------------------------------ what a panel has of its own
 
-    def _wanted_post(self, content: Mapping[str, Any]) -> dict[str, Any]:
+    def _post_options(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """What is asked for beside account and caption, if nothing speaks against it."""
         raise NotImplementedError
 
-    async def _make_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+    async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
         """Post what was summed up; `allowed` as `publish.instagram` takes it."""
         raise NotImplementedError
 
-    def _offer_next(self) -> None:
+    def _show_pending(self) -> None:
         """Take up what was to be published next, while the last post was on its way."""
 
     @property
-    def _has_next(self) -> bool:
+    def _has_pending(self) -> bool:
         return False
 
     # ------------------------------------------------------------ accounts
@@ -169,7 +169,7 @@ class PostingPanel(WatchingPanel):
             return
         self.error = None
         self._check_seen(content.get("media_id", self.media_id), self.media_id)
-        self.summary = self._checked(content)
+        self.summary = self._validated(content)
         if self.confirm_publish:
             self.step = "confirming"
         else:
@@ -203,9 +203,11 @@ class PostingPanel(WatchingPanel):
         """Refuse what was said while looking at another image."""
         if seen != media_id:
             self.step = "editing"
-            raise InvalidInputError("media_id", "The image changed in the meantime.", "Check it again.")
+            raise InvalidInputError(
+                "media_id", "The image changed in the meantime.", "Check it again."
+            )
 
-    def _checked(self, content: Mapping[str, Any]) -> dict[str, Any]:
+    def _validated(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """What will be posted, if nothing speaks against it."""
         chosen = {
             name: str(content.get(name, getattr(self, name))) for name in ("account", "caption")
@@ -220,29 +222,29 @@ class PostingPanel(WatchingPanel):
                 "Choose one, or connect one in your Wonda settings and refresh.",
             )
         check_text_length("caption", chosen["caption"], MAX_CAPTION_LENGTH)
-        own = self._wanted_post(content)
+        own = self._post_options(content)
         named = {"media_id": self.media_id, "account_name": names[chosen["account"]]}
         return {**chosen, **own, **named}
 
     def _submit(self, **allowed: bool) -> None:
         self.step = "sending"
-        self.settled = ""
+        self.outcome = ""
         self._watch(None)
         self._start(self._publish, self.summary, allowed)
 
     async def _publish(self, summary: Mapping[str, Any], allowed: Mapping[str, bool]) -> None:
         try:
-            job = await self._make_post(summary, **allowed)
+            job = await self._send_post(summary, **allowed)
         except (AlreadyPublishedError, HistoryUnavailableError) as error:
-            self.earlier = {
-                "title": NOT_SENT.get(error.code, ""),
+            self.refusal = {
+                "title": NOT_SENT_TITLES.get(error.code, ""),
                 "text": error.message,
                 "link": getattr(error, "permalink", None) or "",
             }
             is_same = isinstance(error, AlreadyPublishedError)
             self.step = "repeating" if is_same else "unchecked"
         except OutcomeUnknownError as error:
-            self._doubt(error)
+            self._mark_unknown(error)
             raise
         except BaseException:
             self.step = "editing"
@@ -257,7 +259,7 @@ class PostingPanel(WatchingPanel):
         for listener in self._listeners:
             self._guard(listener, job)
 
-    def take_over(self, job: Job) -> None:
+    def attach_job(self, job: Job) -> None:
         """Go on with a post of an earlier kernel from where it stands. On the loop only."""
         body = job.request
         names = {account["id"]: account["name"] for account in self.accounts}
@@ -271,21 +273,21 @@ class PostingPanel(WatchingPanel):
             "product": body.get("product") or "IMAGE",
             "scheduled_at": body.get("scheduledAt") or "",
         }
-        self.settled = ""
+        self.outcome = ""
         if job.id is not None or job.done:
             self._follow(job)
             return
-        self._doubt(job)
+        self._mark_unknown(job)
         self.error = messages.problem(job.snapshot.error or WondaError(""))
 
     # ------------------------------------------------------------ after an unknown outcome
 
-    def _doubt(self, unknown: Job | OutcomeUnknownError) -> None:
+    def _mark_unknown(self, unknown: Job | OutcomeUnknownError) -> None:
         self._unknown, self._checks = unknown, 0
         with self.hold_sync():
-            self.undecided = False
-            self.again_in = 0.0
-            self.suspect = ""
+            self.needs_answer = False
+            self.recheck_seconds = 0.0
+            self.possible_post = ""
             self.posted = {}
             self.step = "unknown"
 
@@ -325,11 +327,11 @@ class PostingPanel(WatchingPanel):
         with self.hold_sync():
             self.step = "unknown"
             # Whoever has looked twice may know better than the history.
-            self.undecided = finding.retry_after is None or self._checks > 1
-            self.again_in = finding.retry_after or 0.0
-            self.suspect = finding.permalink or ""
-            self.error = {**UNKNOWN, "text": finding.message}
-        if finding.retry_after is not None and self._checks <= MOST_CHECKS:
+            self.needs_answer = finding.retry_after is None or self._checks > 1
+            self.recheck_seconds = finding.retry_after or 0.0
+            self.possible_post = finding.permalink or ""
+            self.error = {**UNKNOWN_OUTCOME, "text": finding.message}
+        if finding.retry_after is not None and self._checks <= MAX_CHECKS:
             self._recheck = self._start(self._check_again, finding.retry_after, self._unknown)
 
     async def _check_again(self, seconds: float, unknown: object) -> None:
@@ -340,24 +342,24 @@ class PostingPanel(WatchingPanel):
     def _settle(self, *, posted: bool, message: str, link: str | None = None) -> None:
         self._unknown = None
         if posted:
-            self._posted(link, None)
+            self._set_posted(link, None)
         with self.hold_sync():
             self.job_phase = "none"
             self.step = "editing"
             self.error = None
-        if self._has_next:
+        if self._has_pending:
             message = "The previous image was not posted. Select it again to publish it."
-        self._offer_next()
-        self.settled = "" if posted else message
+        self._show_pending()
+        self.outcome = "" if posted else message
 
     @requires(Permission.SETTLE)
-    def _on_settled(self, content: Mapping[str, Any]) -> None:
+    def _on_answer(self, content: Mapping[str, Any]) -> None:
         """Somebody looked at the account and says so: the form is free again."""
         if self.step == "unknown" and self._unknown is not None:
             self.step = "checking"
-            self._start(self._take_word, self._unknown, content.get("posted") is True)
+            self._start(self._record_answer, self._unknown, content.get("posted") is True)
 
-    async def _take_word(self, unknown: Job | OutcomeUnknownError, posted: bool) -> None:  # noqa: FBT001
+    async def _record_answer(self, unknown: Job | OutcomeUnknownError, posted: bool) -> None:  # noqa: FBT001
         try:
             await self._client.publish.settle(unknown, posted=posted)
         except BaseException:
@@ -367,8 +369,8 @@ class PostingPanel(WatchingPanel):
 
     # ------------------------------------------------------------ the post's job
 
-    def _posted(self, link: str | None, at: float | None) -> None:
-        self._following_scheduled.end()  # this speaks of another post now
+    def _set_posted(self, link: str | None, at: float | None) -> None:
+        self._scheduled_subscription.end()  # this speaks of another post now
         self.posted = {
             "account": self.summary["account_name"],
             "media_id": self.summary["media_id"],
@@ -376,7 +378,7 @@ class PostingPanel(WatchingPanel):
             "link": link or "",
         }
 
-    def _waits(self, due: datetime | None) -> None:
+    def _set_scheduled(self, due: datetime | None) -> None:
         """A scheduled post is nothing to look at until its time: the form is free again."""
         job = self._job
         self._watch(None)
@@ -391,13 +393,15 @@ class PostingPanel(WatchingPanel):
         self.step = "editing"
         if job is not None:
             told = self.posted
-            self._following_scheduled.begin(job.watch(lambda now: self._came_of(told, now)))
-        self._offer_next()
+            self._scheduled_subscription.replace(
+                job.watch(lambda now: self._follow_scheduled(told, now))
+            )
+        self._show_pending()
 
-    def _came_of(self, told: Mapping[str, Any], now: Snapshot) -> None:
+    def _follow_scheduled(self, told: Mapping[str, Any], now: Snapshot) -> None:
         """What became of a scheduled post, as long as this still speaks of it."""
         if now.terminal or self.posted != told:
-            self._following_scheduled.end()
+            self._scheduled_subscription.end()
         if self._closed or self.posted != told or not now.terminal:
             return
         if now.status == "succeeded":
@@ -410,7 +414,7 @@ class PostingPanel(WatchingPanel):
             return
         self.posted = {}
         if now.status == "canceled":
-            self.settled = "The scheduled post was canceled. It will not be posted."
+            self.outcome = "The scheduled post was canceled. It will not be posted."
         else:
             why = now.error_message or "The service gave no reason."
             title = "The scheduled post failed."
@@ -418,18 +422,18 @@ class PostingPanel(WatchingPanel):
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         if snapshot.status == SCHEDULED:
-            self._waits(snapshot.scheduled_for)
+            self._set_scheduled(snapshot.scheduled_for)
             return
         super()._show(job, snapshot)
         if job.id is None:  # it had its result at once: there was nothing to follow
             self.job_phase = "none"
         if snapshot.status == "succeeded":
             ended = snapshot.finished_at
-            self._posted(snapshot.permalink, ended.timestamp() if ended else None)
+            self._set_posted(snapshot.permalink, ended.timestamp() if ended else None)
         if snapshot.terminal:
             self.step = "editing"
-            self._offer_next()
+            self._show_pending()
         elif snapshot.error is not None:  # it cannot be followed any more, but may be posted
-            self._doubt(job)
+            self._mark_unknown(job)
         elif self.step == "unknown":  # it is followed again
             self.step = "running"

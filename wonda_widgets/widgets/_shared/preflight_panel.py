@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from ...models import Media
 
 PRODUCTS = ("IMAGE", "STORIES")
-CARD = 480  # pixels, the longest side of the image that a crop is drawn on
+CARD_PIXELS = 480  # pixels, the longest side of the image that a crop is drawn on
 CARD_BYTES = 60_000
-MADE = 20  # changed images that are remembered
+MAX_CACHED_EDITS = 20  # changed images that are remembered
 
 
 @dataclass
@@ -58,11 +58,11 @@ class PreflightPanel(PostingPanel):
     thumb = traitlets.Bytes(b"").tag(sync=True)
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
     """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
-    points: Any = traitlets.List().tag(sync=True)
+    check_results: Any = traitlets.List().tag(sync=True)
     """What Instagram is not likely to take, what is advised and what is fine, in words."""
-    every_fix = traitlets.Dict().tag(sync=True)
+    combined_fix = traitlets.Dict().tag(sync=True)
     """One fix for all that misses, where that takes more than one."""
-    fixed = traitlets.Bool(default_value=False).tag(sync=True)
+    is_edited = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the image is a changed one."""
 
     def __init__(self, *args: Any, **traits: Any) -> None:
@@ -71,15 +71,15 @@ class PreflightPanel(PostingPanel):
         self._operations: tuple[Operation, ...] = ()
         self._made: dict[tuple[str, tuple[Operation, ...]], PostImage] = {}
         self._fixes: dict[str, Fix] = {}
-        self._unseen: CheckResult | None = None
+        self._inspection_failure: CheckResult | None = None
         super().__init__(*args, **traits)
         self.observe(
-            lambda _: event_loop.call_soon(self._check_points), ["media_id", "caption", "product"]
+            lambda _: event_loop.call_soon(self._update_checks), ["media_id", "caption", "product"]
         )
-        event_loop.call_soon(self._check_points)
+        event_loop.call_soon(self._update_checks)
 
     @property
-    def _may_fix(self) -> bool:
+    def _can_edit(self) -> bool:
         """Whether nothing speaks of the image that it is now."""
         return self.step == "editing"
 
@@ -91,52 +91,52 @@ class PreflightPanel(PostingPanel):
         self.fixing = ""
         self._use(image, ())
         if preview is not None and not image.thumb:
-            self._start(self._enlarge, image, preview.data)
+            self._start(self._make_card, image, preview.data)
 
     def _use(self, image: PostImage, operations: tuple[Operation, ...]) -> None:
         self._current, self._operations = image, operations
         with self.hold_sync():
             self.media_id = image.media_id
             self.thumb = image.thumb
-            self.fixed = bool(operations)
-            self._check_points()
+            self.is_edited = bool(operations)
+            self._update_checks()
 
-    async def _enlarge(self, image: PostImage, preview: bytes) -> None:
+    async def _make_card(self, image: PostImage, preview: bytes) -> None:
         """Have a copy on which a crop can be drawn."""
-        image.thumb = await decode_threads.run(card, preview)
+        image.thumb = await decode_threads.run(make_card, preview)
         if self._current is image:
             self.thumb = image.thumb
 
-    async def _learn(self, media: Media) -> None:
+    async def _inspect(self, media: Media) -> None:
         """Look at an image that nobody has shown."""
         try:
             data = await self._client.media.download(media)
-            preview = await decode_threads.run(looked_at, data)
+            preview = await decode_threads.run(load_preview, data)
         except WondaError as error:  # it can be posted all the same
             title = "The image could not be checked."
-            self._unseen = CheckResult(
+            self._inspection_failure = CheckResult(
                 topic="image", level="advice", title=title, text=error.message
             )
-            self._check_points()
+            self._update_checks()
             return
         if self.media_id == media.media_id and self._original is None:
-            thumb = await decode_threads.run(card, preview.data)
+            thumb = await decode_threads.run(make_card, preview.data)
             original = partial(self._client.media.download, media)
-            self._take(PostImage(media.media_id, thumb, facts_of(preview), original))
+            self._take(PostImage(media.media_id, thumb, info_of(preview), original))
 
     # ------------------------------------------------------------ the check
 
-    def _check_points(self) -> None:
+    def _update_checks(self) -> None:
         if self._closed:
             return
         if self._current is not None and self._current.media_id != self.media_id:
             # Somebody set another id, of which nothing is known.
-            self._current = self._original = self._unseen = None
-            self.thumb, self.fixed, self.fixing = b"", False, ""
+            self._current = self._original = self._inspection_failure = None
+            self.thumb, self.is_edited, self.fixing = b"", False, ""
         facts = self._current.facts if self._current else None
         points = preflight.check(facts, self.product, self.caption) if self.media_id else []
-        if self._unseen and facts is None:
-            points.insert(0, self._unseen)
+        if self._inspection_failure and facts is None:
+            points.insert(0, self._inspection_failure)
         every = preflight.combined_fix(facts, self.product) if facts else None
         can_edit = self._original is not None and self._original.original is not None
         self._fixes = {}
@@ -146,7 +146,7 @@ class PreflightPanel(PostingPanel):
             return _shown(key, fix, facts)
 
         with self.hold_sync():
-            self.points = [
+            self.check_results = [
                 {
                     "level": point.level,
                     "title": point.title,
@@ -159,7 +159,7 @@ class PreflightPanel(PostingPanel):
                 }
                 for point in points
             ]
-            self.every_fix = offered("every", every) if every and can_edit else {}
+            self.combined_fix = offered("every", every) if every and can_edit else {}
 
     # ------------------------------------------------------------ a fix
 
@@ -189,7 +189,7 @@ class PreflightPanel(PostingPanel):
 
     def _can_change(self, content: Mapping[str, Any]) -> bool:
         seen = content.get("media_id") == self.media_id
-        return seen and self._may_fix and not self.fixing
+        return seen and self._can_edit and not self.fixing
 
     async def _fix(
         self,
@@ -203,10 +203,10 @@ class PreflightPanel(PostingPanel):
                 made = await self._make(original, await fetch(), operations)
         except WondaError as error:
             if self._original is original:
-                self.error = not_changed(error)
+                self.error = edit_problem(error)
         else:
             # Another image may have been chosen meanwhile, or a post begun from code.
-            if self._original is original and self._may_fix and not self._closed:
+            if self._original is original and self._can_edit and not self._closed:
                 self._use(made, operations)
         finally:
             if self._original is original:
@@ -215,14 +215,14 @@ class PreflightPanel(PostingPanel):
     async def _make(
         self, original: PostImage, data: bytes, operations: tuple[Operation, ...]
     ) -> PostImage:
-        made = await edited(self._client, original, data, operations)
+        made = await upload_edit(self._client, original, data, operations)
         self._made[original.media_id, operations] = made
-        while len(self._made) > MADE:
+        while len(self._made) > MAX_CACHED_EDITS:
             del self._made[next(iter(self._made))]
         return made
 
 
-async def edited(
+async def upload_edit(
     client: AsyncWonda, of: PostImage, data: bytes, operations: tuple[Operation, ...]
 ) -> PostImage:
     """Make an edit of an image here, upload it, and give what came of it."""
@@ -238,7 +238,7 @@ async def edited(
     return PostImage(media.media_id or "", thumb, facts)
 
 
-def not_changed(error: WondaError) -> messages.Problem:
+def edit_problem(error: WondaError) -> messages.Problem:
     if isinstance(error, OutcomeUnknownError):
         why = "It was sent, but no response came; a copy may be in your Wonda library."
     else:
@@ -280,23 +280,23 @@ def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operatio
     )
 
 
-def facts_of(preview: Preview) -> ImageInfo:
+def info_of(preview: Preview) -> ImageInfo:
     """What a preview tells of its original."""
     return ImageInfo(preview.width, preview.height, preview.format, preview.size, preview.animated)
 
 
-def looked_at(data: bytes) -> Preview:
+def load_preview(data: bytes) -> Preview:
     """What is to be known of an original, and a copy of it; slow, for a thread."""
     from ...imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data)
 
 
-def card(preview: bytes) -> bytes:
+def make_card(preview: bytes) -> bytes:
     """A small copy; slow, for a thread."""
     from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return raster_preview(preview, CARD, CARD_BYTES).data
+    return raster_preview(preview, CARD_PIXELS, CARD_BYTES).data
 
 
 def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:
@@ -304,4 +304,4 @@ def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedIma
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 
     made = apply_edits.apply(data, operations)
-    return made, card(made.data)
+    return made, make_card(made.data)

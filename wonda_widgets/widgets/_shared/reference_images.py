@@ -95,7 +95,7 @@ class ReferencesPanel(Panel):
     ``"uploading"``, ``"done"`` or ``"refused"``), ``said``, ``size`` and ``received`` in bytes."""
     reference_thumbs: Any = traitlets.Dict().tag(sync=True)
     """Small copies, by the references' keys."""
-    references_said = traitlets.Unicode("").tag(sync=True)
+    references_message = traitlets.Unicode("").tag(sync=True)
     """What is to be done about them for the chosen model; empty for nothing."""
 
     def __init__(self, *args: Any, **traits: Any) -> None:
@@ -248,14 +248,14 @@ class ReferencesPanel(Panel):
             )
 
     def _begin(self, reference: Reference) -> None:
-        reference.task = self._start(self._bring, reference)
+        reference.task = self._start(self._reveal, reference)
 
     @staticmethod
     def _stop(reference: Reference) -> None:
         if reference.task is not None:
             reference.task.cancel()
 
-    async def _bring(self, reference: Reference) -> None:
+    async def _reveal(self, reference: Reference) -> None:
         async with self._gate:
             try:
                 if not reference.data:
@@ -321,9 +321,9 @@ class ReferencesPanel(Panel):
             self.references = [each.shown() for each in self._references]
             if thumbs.keys() != self.reference_thumbs.keys():  # images are sent once
                 self.reference_thumbs = thumbs
-            self._say_references()
+            self._update_references_message()
 
-    def _say_references(self) -> None:
+    def _update_references_message(self) -> None:
         limit, name = self._limit(self._chosen_model())
         count = sum(each.state != "refused" for each in self._references)
         if self._references and limit.maximum == 0:
@@ -331,7 +331,7 @@ class ReferencesPanel(Panel):
         else:
             # Too few are said when somebody wants to go on without them.
             text = limit.message(count, name) if count > limit.minimum else ""
-        self.references_said = text
+        self.references_message = text
         if self.error and self.error["field"] == "references":
             self.error = None  # it spoke of what has changed now
 
@@ -372,7 +372,7 @@ def _counted(number: int) -> str:
 
 
 def _too_large(size: int) -> str:
-    return f"The file is {messages.size(size)}; the limit is {messages.size(MAX_FILE)}."
+    return f"The file is {messages.file_size(size)}; the limit is {messages.file_size(MAX_FILE)}."
 
 
 def _check(data: bytes) -> None:

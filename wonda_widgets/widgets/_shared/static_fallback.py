@@ -68,7 +68,7 @@ class StaticFallback:
 
     def _begin(self) -> None:
         """Be shown nowhere, under a name by which the outputs to come are renewed and hidden."""
-        self.name = f"wonda-twin-{uuid.uuid4().hex[:12]}"
+        self.name = f"wonda-fallback-{uuid.uuid4().hex[:12]}"
         self._displayed = False
 
     @property

@@ -1,4 +1,4 @@
-"""What a panel is subscribed to: all of it ends with the panel, and some of it before."""
+"""Subscriptions of a panel, all of which end when the panel is closed."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ if TYPE_CHECKING:
 
 
 class Subscriptions:
-    """What ends with its owner, from whatever thread; after that, what is added ends at once."""
+    """A collection of unsubscribe functions that `close` calls; safe to use from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # a panel is closed on the thread of a cell
-        self._ends: list[Callable[[], None]] = []
+        self._lock = threading.Lock()  # a cell may close the panel on its own thread
+        self._unsubscribers: list[Callable[[], None]] = []
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._unsubscribers)
 
-    def append(self, end: Callable[[], None]) -> None:
-        """Have `end` called with the end of the owner."""
+    def append(self, unsubscribe: Callable[[], None]) -> None:
+        """Call `unsubscribe` on `close`; at once if that has happened already."""
         with self._lock:
             if not self._closed:
-                self._ends.append(end)
+                self._unsubscribers.append(unsubscribe)
                 return
-        end()
+        unsubscribe()
 
-    def remove(self, end: Callable[[], None]) -> None:
-        """Forget one that was ended; no matter whether it is known."""
+    def remove(self, unsubscribe: Callable[[], None]) -> None:
+        """Forget a subscription that has ended; ignore an unknown one."""
         with self._lock:
-            if end in self._ends:
-                self._ends.remove(end)
+            if unsubscribe in self._unsubscribers:
+                self._unsubscribers.remove(unsubscribe)
 
     def close(self) -> None:
-        """End all."""
+        """End all subscriptions."""
         with self._lock:
             self._closed = True
-            ends, self._ends = self._ends, []
-        for end in ends:
-            end()
+            unsubscribers, self._unsubscribers = self._unsubscribers, []
+        for unsubscribe in unsubscribers:
+            unsubscribe()
 
 
-class Following:
-    """One subscription at a time: a new one ends the last.
+class SingleSubscription:
+    """At most one subscription at a time.
 
     Parameters
     ----------
     subscriptions : Subscriptions
-        Of the panel, with which it ends too.
+        The collection of the panel, with which this subscription ends too.
     """
 
     def __init__(self, subscriptions: Subscriptions) -> None:
         self._subscriptions = subscriptions
-        self._unwatch: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], None] | None = None
 
     def end(self) -> None:
-        """Follow nothing."""
-        unwatch, self._unwatch = self._unwatch, None
-        if unwatch is not None:
-            unwatch()
-            self._subscriptions.remove(unwatch)
+        """End the present subscription, if there is one."""
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        if unsubscribe is not None:
+            unsubscribe()
+            self._subscriptions.remove(unsubscribe)
 
-    def begin(self, unwatch: Callable[[], None]) -> None:
-        """Follow something else, which `unwatch` ends."""
+    def replace(self, unsubscribe: Callable[[], None]) -> None:
+        """End the present subscription; from now on `unsubscribe` ends the new one."""
         self.end()
-        self._unwatch = unwatch
-        self._subscriptions.append(unwatch)
+        self._unsubscribe = unsubscribe
+        self._subscriptions.append(unsubscribe)

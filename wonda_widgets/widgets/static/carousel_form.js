@@ -118,9 +118,9 @@ export default {
     });
     signal.addEventListener("abort", () => tiles.forEach((each) => each.end()));
     on("can_fit", () => (fit.hidden = !model.get("can_fit")));
-    on("points", () => {
-      checks.hidden = !model.get("points").length;
-      points.replaceChildren(...model.get("points").map((point) => pointLine(point)));
+    on("check_results", () => {
+      checks.hidden = !model.get("check_results").length;
+      points.replaceChildren(...model.get("check_results").map((point) => pointLine(point)));
     });
     form.paint();
     return end;

@@ -28,7 +28,7 @@ function stars(set) {
 }
 
 /** The dialog: `open(place)`, `paint()` when something changed, `hear` what Python tells. */
-function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen, closed }) {
+function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelected, closed }) {
   const shared = lookout();
   const image = viewer(shared, signal, "Image; press plus or minus to zoom");
   // What is looked at is known by its key: its place may become another one's meanwhile.
@@ -138,9 +138,9 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
     heart.setAttribute("aria-pressed", String(item.favourite));
     rating.paint(item.rating);
     // What somebody else made is theirs to mark.
-    heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.fixed;
-    pick.textContent = isChosen(item.key) ? "Selected ✓" : "Select";
-    pick.setAttribute("aria-pressed", String(isChosen(item.key)));
+    heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.read_only;
+    pick.textContent = isSelected(item.key) ? "Selected ✓" : "Select";
+    pick.setAttribute("aria-pressed", String(isSelected(item.key)));
   }
   function hear(content, buffers) {
     if (content.view !== view || content.key !== item?.key) return;
@@ -153,14 +153,14 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isChosen,
       noteOf = content.key;
       note.value = note.dataset.saved = content.note;
     } else if (content.type === "large") {
-      if (content.why) image.say(content.why);
+      if (content.reason) image.say(content.reason);
       else image.show(buffers[0], content.mime);
       facts.textContent = content.facts ?? "";
     }
   }
   on("actions", () =>
     acts.replaceChildren(
-      ...model.get("actions").filter(({ least }) => least === 1).map(({ name, label }) =>
+      ...model.get("actions").filter(({ min_images }) => min_images === 1).map(({ name, label }) =>
         button(label, () => {
           box.close();
           tell(model, { type: "act", name, keys: [item.key] });

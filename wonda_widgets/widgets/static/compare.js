@@ -97,7 +97,7 @@ export default {
     onMessage((content, buffers) => {
       if (content.type !== "large" || content.view !== me) return;
       for (const each of viewers.filter(({ key }) => key === content.key)) {
-        if (content.why) each.say(content.why);
+        if (content.reason) each.say(content.reason);
         else each.show(buffers[0], content.mime);
       }
     });

@@ -90,8 +90,8 @@ export default {
       veil.textContent = state === "loading" ? "Loading the image…" : "";
       facts.textContent = model.get("facts");
     });
-    on("editable may", () => (editButton.hidden = !model.get("editable") || !may(model, "edit")));
-    on("may", () => (saveButton.hidden = !may(model, "save")));
+    on("editable permissions", () => (editButton.hidden = !model.get("editable") || !isAllowed(model, "edit")));
+    on("permissions", () => (saveButton.hidden = !isAllowed(model, "save")));
     on("saved", () => (saved.textContent = model.get("saved")));
     on("error", alert.wondaPaint);
     return end;

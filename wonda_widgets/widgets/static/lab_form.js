@@ -88,7 +88,7 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
   });
 }
 
-const TYPED = ["template", "values", "models", "params", "budget", "at_once"];
+const FORM_TRAITS = ["template", "values", "models", "params", "budget", "max_concurrency"];
 
 export default {
   render({ model, el }) {
@@ -156,7 +156,7 @@ export default {
     let models = null;
     let paramFields = new Map();
     function buildModels() {
-      const offered = model.get("offered");
+      const offered = model.get("available_models");
       if (models?.of !== offered) {
         models = chips("Models", {
           options: offered.map(({ key }) => key),
@@ -170,7 +170,7 @@ export default {
       models.write(model.get("models"));
     }
     function buildParams() {
-      const chosen = model.get("offered").filter(({ key }) => model.get("models").includes(key));
+      const chosen = model.get("available_models").filter(({ key }) => model.get("models").includes(key));
       const fields = new Map();
       for (const { fields: some } of chosen)
         for (const spec of some) {
@@ -228,19 +228,19 @@ export default {
     let budgeting = 0;
     signal.addEventListener("abort", () => clearTimeout(budgeting));
     const budget = field("Budget (US $)", money);
-    const saveAtOnce = () => {
-      const value = Math.round(Number(atOnce.value));
-      if (value >= 1 && value <= 32) put(model, { at_once: value });
-      else atOnce.value = model.get("at_once");
+    const saveConcurrency = () => {
+      const value = Math.round(Number(concurrency.value));
+      if (value >= 1 && value <= 32) put(model, { max_concurrency: value });
+      else concurrency.value = model.get("max_concurrency");
     };
-    const atOnce = h("input", {
+    const concurrency = h("input", {
       type: "number",
       class: "wonda-input",
       min: 1,
       max: 32,
-      onchange: () => saveAtOnce(),
+      onchange: () => saveConcurrency(),
     });
-    const atOnceField = field("Parallel jobs", atOnce);
+    const concurrencyField = field("Parallel jobs", concurrency);
     const run = button("Run", () => submit(), { primary: true });
     const reload = button("Try again", () => tell(model, { type: "reload" }), { small: true });
     const note = h("p", { class: "wonda-note", role: "status" });
@@ -253,8 +253,8 @@ export default {
       h(
         "div",
         { class: "wonda-buttons" },
-        button("Open plan", () => tell(model, { type: "take_up" }), { small: true }),
-        button("Not now", () => tell(model, { type: "leave" }), { small: true }),
+        button("Open plan", () => tell(model, { type: "open_plan" }), { small: true }),
+        button("Not now", () => tell(model, { type: "dismiss_plan" }), { small: true }),
       ),
     );
     root.append(
@@ -264,7 +264,7 @@ export default {
       modelsHost,
       parameters,
       h("div", { class: "wonda-plan-box" }, planTable, meter, notes),
-      h("div", { class: "wonda-pair wonda-always" }, budget.node, atOnceField.node),
+      h("div", { class: "wonda-pair wonda-always" }, budget.node, concurrencyField.node),
       h("div", { class: "wonda-go" }, run),
       why,
       anyway,
@@ -282,10 +282,10 @@ export default {
       for (const row of [...valueFields.values(), ...paramFields.values()]) row.take();
       save();
       saveBudget();
-      saveAtOnce();
+      saveConcurrency();
       // A front end holds changes back while another one is on its way, but no message: so
       // the message has all that was typed.
-      const form = Object.fromEntries(TYPED.map((name) => [name, model.get(name)]));
+      const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, model.get(name)]));
       sent.send({ type: "run_now", form, count: model.get("plan").count, usd: model.get("plan").usd });
       paint();
     }
@@ -293,28 +293,28 @@ export default {
       const plan = model.get("plan");
       const state = model.get("state");
       const waits = model.get("template") !== template.value;
-      const some = plan.count > 0 || plan.begun > 0;
+      const some = plan.count > 0 || plan.requested > 0;
       const ready = state === "ready" && some && !plan.problem && !sent.waiting && !waits;
       turn(run, ready);
-      const label = plan.again ? `Generate ${plan.count} more` : `Run ${plan.count}`;
-      run.textContent = plan.count ? label : plan.begun ? "Show results" : "Run";
+      const label = plan.is_repeat ? `Generate ${plan.count} more` : `Run ${plan.count}`;
+      run.textContent = plan.count ? label : plan.requested ? "Show results" : "Run";
       reload.parentElement.hidden = state !== "unavailable";
-      left.hidden = !model.get("left") || state === "running";
-      leftText.textContent = model.get("left");
+      left.hidden = !model.get("unfinished_plan") || state === "running";
+      leftText.textContent = model.get("unfinished_plan");
     }
     function row(name, value, strong = false) {
       return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, strong ? h("strong", {}, value) : value));
     }
     function paintPlan() {
       const plan = model.get("plan");
-      const known = plan.count > 0 || plan.begun > 0;
+      const known = plan.count > 0 || plan.requested > 0;
       planTable.parentElement.hidden = !known;
       if (known) {
         planRows.replaceChildren(
-          row(plan.factors, `${plan.count + plan.begun} image${plan.count + plan.begun === 1 ? "" : "s"}`, true),
-          ...(plan.begun ? [row("Done or in progress", `${plan.begun}`), row("Pending", `${plan.count}`, true)] : []),
-          ...plan.each.slice(0, 6).map(({ text, count }) =>
-            row(plan.each.length > 1 ? `Price per image (${count} images)` : "Price per image", text.replace(/^about /, "")),
+          row(plan.factors, `${plan.count + plan.requested} image${plan.count + plan.requested === 1 ? "" : "s"}`, true),
+          ...(plan.requested ? [row("Done or in progress", `${plan.requested}`), row("Pending", `${plan.count}`, true)] : []),
+          ...plan.prices.slice(0, 6).map(({ text, count }) =>
+            row(plan.prices.length > 1 ? `Price per image (${count} images)` : "Price per image", text.replace(/^about /, "")),
           ),
           h("tr", {}, h("th", { scope: "row" }, h("strong", {}, "Total")), h("td", {}, h("strong", {}, plan.usd), ` of ${plan.budget} budget`)),
         );
@@ -348,15 +348,15 @@ export default {
       mark();
     });
     on("placeholders values", buildValues);
-    on("offered models", () => {
+    on("available_models models", () => {
       buildModels();
       buildParams();
     });
     on("params", buildParams);
     on("budget", () => document.activeElement !== money && (money.value = model.get("budget")));
-    on("at_once", () => (atOnce.value = model.get("at_once")));
+    on("max_concurrency", () => (concurrency.value = model.get("max_concurrency")));
     on("plan", paintPlan);
-    on("plan state left template", paint);
+    on("plan state unfinished_plan template", paint);
     on("error", alert.wondaPaint);
     hotkey(root, signal, isSubmit, submit);
     return end;

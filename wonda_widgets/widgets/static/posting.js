@@ -116,12 +116,12 @@ function posting(model, panel, own) {
   // Unknown is not failed: the account's history is looked at, or else the person asked.
   const check = button("Check", () => tell(model, { type: "check" }), { small: true });
   const checking = h("span", { class: "wonda-check-note" });
-  const isPosted = button("It was posted", () => tell(model, { type: "settled", posted: true }), {
+  const isPosted = button("It was posted", () => tell(model, { type: "answer", posted: true }), {
     small: true,
   });
   const notPosted = button(
     "It was not posted",
-    () => tell(model, { type: "settled", posted: false }),
+    () => tell(model, { type: "answer", posted: false }),
     { small: true },
   );
   const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View possible post");
@@ -208,9 +208,9 @@ function posting(model, panel, own) {
     for (const control of [...fields, refresh]) control.disabled = asks || busy;
     settling.hidden = !unknown;
     turn(check, step === "unknown");
-    const undecided = step === "unknown" && model.get("undecided");
+    const undecided = step === "unknown" && model.get("needs_answer");
     isPosted.hidden = notPosted.hidden = !undecided;
-    checking.hidden = undecided && !model.get("again_in");
+    checking.hidden = undecided && !model.get("recheck_seconds");
     wait();
   }
 
@@ -280,19 +280,19 @@ function posting(model, panel, own) {
     // What had the focus is hidden: it goes on to where the next thing is told.
     if (wasInSummary && !["confirming", "repeating", "unchecked"].includes(step)) publish.focus();
   });
-  on("step again_in", () => {
-    due = performance.now() + model.get("again_in") * 1000;
+  on("step recheck_seconds", () => {
+    due = performance.now() + model.get("recheck_seconds") * 1000;
     paint();
   });
-  on("undecided", paint);
-  on("suspect", () => pointTo(suspect, model.get("suspect")));
-  on("settled", () => (outcome.textContent = model.get("settled")));
-  on("step earlier", () => {
-    const heading = model.get("earlier").title ?? "";
+  on("needs_answer", paint);
+  on("possible_post", () => pointTo(suspect, model.get("possible_post")));
+  on("outcome", () => (outcome.textContent = model.get("outcome")));
+  on("step refusal", () => {
+    const heading = model.get("refusal").title ?? "";
     earlierTitle.textContent = heading;
     earlier.setAttribute("aria-label", heading.replace(/\.$/, ""));
-    earlierText.textContent = model.get("earlier").text ?? "";
-    pointTo(earlierLink, model.get("earlier").link);
+    earlierText.textContent = model.get("refusal").text ?? "";
+    pointTo(earlierLink, model.get("refusal").link);
     const stopped = ["repeating", "unchecked"].includes(model.get("step"));
     if (stopped && root.contains(document.activeElement)) earlier.focus();
   });

@@ -3,7 +3,7 @@
 
 function preflight(model, { root, on, signal }) {
   const list = h("ul", { class: "wonda-points" });
-  const every = button("", () => begin(model.get("every_fix")), { small: true });
+  const every = button("", () => begin(model.get("combined_fix")), { small: true });
   const back = h(
     "button",
     { type: "button", class: "wonda-link", onclick: () => isOff(back) || send("original") },
@@ -89,10 +89,10 @@ function preflight(model, { root, on, signal }) {
     [rect.style.left, rect.style.top, rect.style.width, rect.style.height] = place;
   }
   function paint() {
-    const all = model.get("every_fix");
+    const all = model.get("combined_fix");
     if (trying && (trying.of !== model.get("media_id") || model.get("step") !== "editing")) trying = null;
     const free = may();
-    node.hidden = !model.get("points").length;
+    node.hidden = !model.get("check_results").length;
     trial.hidden = !trying;
     if (trying) {
       trial.setAttribute("aria-label", `${trying.label}: preview`);
@@ -103,7 +103,7 @@ function preflight(model, { root, on, signal }) {
     }
     every.hidden = !all.key || !!trying;
     every.textContent = all.label ?? "";
-    changed.hidden = !model.get("fixed");
+    changed.hidden = !model.get("is_edited");
     busy.textContent = model.get("fixing")
       ? `${model.get("fixing")}: editing locally, then uploading…`
       : "";
@@ -117,13 +117,13 @@ function preflight(model, { root, on, signal }) {
       point.fixes.map((fix) => button(fix.label, () => begin(fix), { small: true })),
     );
   }
-  on("points", () => {
+  on("check_results", () => {
     const held = list.contains(document.activeElement);
-    list.replaceChildren(...model.get("points").map(item));
+    list.replaceChildren(...model.get("check_results").map(item));
     if (held) node.focus({ preventScroll: true });
     paint();
   });
-  on("every_fix media_id step fixing fixed", paint);
+  on("combined_fix media_id step fixing is_edited", paint);
   let url = "";
   img.addEventListener("load", draw);
   on("thumb", () => (url = showBytes(img, model.get("thumb"), "image/jpeg", url)));

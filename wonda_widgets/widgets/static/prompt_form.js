@@ -151,7 +151,7 @@ export default {
     keys.textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘ ↵" : "Ctrl ↵";
     const note = h("p", { class: "wonda-note", role: "status" });
     const reload = button("Try again", () => tell(model, { type: "reload" }), { small: true });
-    const settled = button("I’ve checked, continue", () => tell(model, { type: "settled" }), {
+    const settled = button("I’ve checked, continue", () => tell(model, { type: "dismiss_unknown" }), {
       small: true,
     });
     const alert = alertBox(model, h("div", { class: "wonda-buttons" }, reload, settled));

@@ -150,13 +150,13 @@ function references(model, panel) {
     };
   }
 
-  on("references reference_thumbs references_said models model", () => {
+  on("references reference_thumbs references_message models model", () => {
     const items = model.get("references");
     const chosen = model.get("models").find((item) => item.key === model.get("model"));
     const most = chosen ? chosen.most_references : 0;
     arrange(list, tiles, items, tile, input);
     for (const item of items) if (["done", "refused"].includes(item.state)) heldFiles.delete(item.key);
-    const text = model.get("references_said");
+    const text = model.get("references_message");
     row.node.hidden = most === 0 && !items.length;
     drop.hidden = most === 0;
     list.hidden = !items.length;

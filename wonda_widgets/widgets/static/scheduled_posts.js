@@ -59,7 +59,7 @@ export default {
         ? [h("span", { class: "wonda-note" }, "Canceling…")]
         : asks
           ? [h("span", {}, "Cancel this post?"), keep, yes]
-          : may(model, "cancel")
+          : isAllowed(model, "cancel")
             ? [cancel]
             : [];
       return h(
@@ -82,7 +82,7 @@ export default {
       }[state];
       empty.hidden = !empty.textContent;
     }
-    on("posts state canceling may", paint);
+    on("posts state canceling permissions", paint);
     on("said", () => (said.textContent = model.get("said")));
     on("error", alert.wondaPaint);
     return end;

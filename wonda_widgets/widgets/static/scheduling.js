@@ -129,8 +129,8 @@ function scheduling(model, panel, changed) {
     }
     paint();
   });
-  on("lists_scheduled may", () => {
-    list.hidden = !model.get("lists_scheduled") || !may(model, "schedule");
+  on("lists_scheduled permissions", () => {
+    list.hidden = !model.get("lists_scheduled") || !isAllowed(model, "schedule");
   });
   return {
     nodes: [choiceField.node, timeField.node, turnField.node],

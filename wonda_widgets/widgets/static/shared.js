@@ -49,9 +49,9 @@ function view(model, el, name) {
     model.on("msg:custom", receive);
     ended.signal.addEventListener("abort", () => model.off("msg:custom", receive));
   };
-  on("arrived", () => {
+  on("scroll_requested_at", () => {
     // Long ago means that a page was opened again, which moves by itself to nowhere.
-    if (Date.now() / 1000 - model.get("arrived") > 5) return;
+    if (Date.now() / 1000 - model.get("scroll_requested_at") > 5) return;
     setTimeout(() => root.scrollIntoView({ block: "nearest", behavior: "smooth" }), 150);
   });
   on("hiding", () => (hiding.textContent = model.get("hiding")));
@@ -198,7 +198,7 @@ function button(text, onclick, { primary = false, small = false } = {}) {
 }
 
 /** Whether this session may do something; the kernel refuses it all the same. */
-const may = (model, permission) => model.get("may").includes(permission);
+const isAllowed = (model, permission) => model.get("permissions").includes(permission);
 
 /** What tells something to whoever has the notebook; a dashboard does not show it. */
 function forMakers(control) {
@@ -208,8 +208,8 @@ function forMakers(control) {
 
 /** Puts the panel away, where another panel brought it in sight. */
 function closing(model, on) {
-  const control = button("Close", () => tell(model, { type: "away" }), { small: true });
-  on("can_leave", () => (control.hidden = !model.get("can_leave")));
+  const control = button("Close", () => tell(model, { type: "close" }), { small: true });
+  on("can_close", () => (control.hidden = !model.get("can_close")));
   return control;
 }
 
@@ -407,7 +407,7 @@ function jobView(model, { on, signal }) {
   // Seconds are counted from what was told last, by a clock that nobody sets.
   let heard = performance.now();
   const listen = () => (heard = performance.now());
-  model.on("change:job_told", listen);
+  model.on("change:job_updates", listen);
   if (model.get("job_phase") === "running") tell(model, { type: "tell" });
   const tick = () => {
     const running = model.get("job_phase") === "running";
@@ -422,7 +422,7 @@ function jobView(model, { on, signal }) {
   const estimate = (elapsed) => {
     if (whose !== model.get("job_id")) reached = 0;
     whose = model.get("job_id");
-    const points = model.get("job_usual").curve;
+    const points = model.get("job_durations").curve;
     const known = elapsed > 0 && !!points;
     bar.classList.toggle("wonda-estimated", known);
     // It never goes back, also when the service's clock says that less time has passed.
@@ -436,9 +436,9 @@ function jobView(model, { on, signal }) {
   const timer = setInterval(tick, 250);
   signal.addEventListener("abort", () => {
     clearInterval(timer);
-    model.off("change:job_told", listen);
+    model.off("change:job_updates", listen);
   });
-  on("job_phase job_status job_note job_id job_label job_elapsed job_usual may", () => {
+  on("job_phase job_status job_note job_id job_label job_elapsed job_durations permissions", () => {
     const phase = model.get("job_phase");
     const status = model.get("job_status");
     node.hidden = phase === "none";
@@ -449,7 +449,7 @@ function jobView(model, { on, signal }) {
     note.textContent = model.get("job_note");
     bar.setAttribute("aria-label", model.get("job_label"));
     bar.setAttribute("aria-valuetext", status);
-    const { low, high } = model.get("job_usual");
+    const { low, high } = model.get("job_durations");
     usual.textContent =
       phase === "running" && high ? `· usually ${span(low, high)} · bar estimated` : "";
     for (const [name, value] of [["min", 0], ["max", 100], ["now", 100]]) {
@@ -457,8 +457,8 @@ function jobView(model, { on, signal }) {
       else bar.removeAttribute(`aria-value${name}`);
     }
     const focused = node.contains(document.activeElement) && document.activeElement;
-    stop.hidden = phase !== "running" || !may(model, "generate");
-    again.hidden = (phase !== "stopped" && phase !== "lost") || !may(model, "generate");
+    stop.hidden = phase !== "running" || !isAllowed(model, "generate");
+    again.hidden = (phase !== "stopped" && phase !== "lost") || !isAllowed(model, "generate");
     if (focused === stop && stop.hidden) (again.hidden ? id : again).focus();
     if (focused === again && again.hidden) (stop.hidden ? id : stop).focus();
     tick();

@@ -25,13 +25,13 @@ export default {
     const alert = alertBox(model);
     root.append(row, asked, alert);
     // A page of Voilà is no notebook: nothing stays in it.
-    on("may", () => (keep.hidden = "voila" in document.body.dataset || !may(model, "keep")));
+    on("permissions", () => (keep.hidden = "voila" in document.body.dataset || !isAllowed(model, "keep")));
     asked.hidden = true;
     function ask(now) {
       asked.hidden = !now;
       (now ? asked : keep).focus({ preventScroll: true });
     }
-    on("has_story", () => (root.hidden = !model.get("has_story")));
+    on("has_images", () => (root.hidden = !model.get("has_images")));
     on("busy", () => {
       busy.textContent = model.get("busy");
       for (const control of [page, yes]) turn(control, !model.get("busy"));

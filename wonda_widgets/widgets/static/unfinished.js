@@ -23,7 +23,7 @@ export default {
     }
     const running = line(
       (count) => {
-        const words = model.get("what") ? `: ${count > 1 ? "the last is " : ""}“${model.get("what")}”` : "";
+        const words = model.get("newest_text") ? `: ${count > 1 ? "the last is " : ""}“${model.get("newest_text")}”` : "";
         return `${many(count, "job is", "jobs are")} unfinished${words}.`;
       },
       "Resume watching",
@@ -41,11 +41,11 @@ export default {
         `${many(count, "image", "images")} may have been generated and billed, but the response was ` +
         "never received. Check your Wonda library.",
       "I’ve checked",
-      "looked",
+      "dismiss_images",
     );
     const later = h(
       "button",
-      { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "later" }) },
+      { type: "button", class: "wonda-link", onclick: () => tell(model, { type: "dismiss" }) },
       "Not now",
     );
     const lines = h("div", {}, running.node, posts.node, images.node);
@@ -53,19 +53,19 @@ export default {
     const trouble = h("p", { class: "wonda-left-over wonda-note", role: "status" });
     const busy = h("p", { class: "wonda-note", role: "status" });
     lines.append(busy);
-    on("busy", () => {
-      busy.textContent = model.get("busy") ? "Resolve the post shown below first." : "";
+    on("is_blocked", () => {
+      busy.textContent = model.get("is_blocked") ? "Resolve the post shown below first." : "";
     });
     root.append(box, trouble);
 
-    on("running what posts images trouble", () => {
+    on("running newest_text posts images journal_problem", () => {
       const [jobs, made, asked] = ["running", "posts", "images"].map((name) => model.get(name));
       running.paint(jobs);
       posts.paint(made);
       images.paint(asked);
       box.hidden = !jobs && !made && !asked;
-      trouble.textContent = model.get("trouble");
-      trouble.hidden = !model.get("trouble");
+      trouble.textContent = model.get("journal_problem");
+      trouble.hidden = !model.get("journal_problem");
       root.hidden = box.hidden && trouble.hidden;
     });
     return end;

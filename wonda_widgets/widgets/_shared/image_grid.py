@@ -1,0 +1,278 @@
+"""`ImageGrid`: a grid of images of which only the visible part is sent to the browser.
+
+    items ──> filter ──> group ──> window of each view ──> browser
+
+Each view reports the window of items that it shows, and receives texts and thumbnails for
+that window alone. So a thousand images cost a notebook no more than the twenty in view. When
+the items change, every known window is sent again without a request: a kernel that runs a
+cell reads no messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import traitlets
+
+from ...errors import WondaError
+from . import gallery_items, messages
+from .panel import Panel
+from .permissions import open_to_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from ...journal.images import GeneratedImage
+    from .gallery_items import Item
+
+ARRANGE_DELAY_SECONDS = 0.2  # collects changes that come together
+MAX_WINDOW_ITEMS = 200
+MAX_VIEWS = 6
+KNOWN_FACTS_SAMPLE = 50  # items that are searched for the names of facts
+
+
+class ImageGrid(Panel):
+    """Base of `Gallery`: filters, groups and sends items, and holds the selection.
+
+    Parameters
+    ----------
+    owners : collection of str, optional
+        The processes (`GeneratedImage.made_by`) whose images may be marked; by default all.
+    """
+
+    selected: Any = traitlets.List()
+    """The selected images (`GeneratedImage`), in the order of selection."""
+    selected_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    searches = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether the panel shows the journal and so has a search box."""
+    groups: Any = traitlets.List().tag(sync=True)
+    """``title`` and ``count`` of each group, in order."""
+    facets: Any = traitlets.List().tag(sync=True)
+    """The facts that vary, with their values."""
+    group_by = traitlets.Unicode("").tag(sync=True)
+    filters = traitlets.Dict().tag(sync=True)
+    """The required value of each filtered fact."""
+    favourites = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether only favourites are shown."""
+    rating = traitlets.Int(0, min=0, max=5).tag(sync=True)
+    """The minimum number of stars."""
+    rated = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether any image has stars."""
+    total = traitlets.Int(0).tag(sync=True)
+    """The number of items, including those that the filters hide."""
+    aspect_ratio = traitlets.Float(1.0).tag(sync=True)
+    """Width divided by height of the space for each image."""
+    revision = traitlets.Int(0).tag(sync=True)
+    """Increases with each new arrangement."""
+    state = traitlets.Unicode("loading").tag(sync=True)
+    """``"loading"`` or ``"ready"``."""
+
+    def __init__(self, *args: Any, owners: Collection[str] | None = None, **traits: Any) -> None:
+        self._owners = owners
+        self._items: list[Item] = []
+        self._items_by_key: dict[str, Item] = {}
+        self._shown: list[Item] = []
+        self._facet_names: list[str] = []
+        self._windows: dict[str, tuple[int, int]] = {}  # of each view: first and stop
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._selected_items: dict[str, Item] = {}  # kept while a search does not show them
+        self._arrange_pending = False
+        self._images_listener: Callable[[], object] | None = None
+        super().__init__(*args, **traits)
+
+    def on_images(self, listener: Callable[[], object]) -> None:
+        """Call `listener`, on the package's loop, whenever there are images to show."""
+        self._images_listener = listener
+
+    # ------------------------------------------------------------ items
+
+    def _set_items(self, items: list[Item]) -> None:
+        self._items = items
+        self._items_by_key = {item.key: item for item in items}
+        self._select(
+            [key for key in self.selected_keys if key in self._items_by_key or self.searches]
+        )
+        self._arrange()
+
+    def _arrange_soon(self) -> None:
+        """Arrange once for several changes that come together."""
+        if not self._arrange_pending:
+            self._arrange_pending = True
+            asyncio.get_running_loop().call_later(ARRANGE_DELAY_SECONDS, self._arrange)
+
+    def _arrange(self) -> None:
+        """Filter and group the items, and send what each view shows of them."""
+        self._arrange_pending = False
+        if self._closed:
+            return
+        facets = gallery_items.facets(self._items)
+        names = {facet.name for facet in facets}
+        filters = {name: value for name, value in self.filters.items() if name in names}
+        by = self._fact_name(self.group_by)
+        shown = gallery_items.filter_items(
+            self._items, filters, favourites=self.favourites, rating=self.rating
+        )
+        groups = gallery_items.group_items(shown, by if by in names else "")
+        self._shown = [item for _, members in groups for item in members]
+        self._facet_names = [facet.name for facet in facets]
+        with self.hold_sync():
+            self.facets = [msgspec.to_builtins(facet) for facet in facets]
+            self.groups = [
+                {"title": title[: gallery_items.MAX_LABEL_LENGTH], "count": len(members)}
+                for title, members in groups
+                if members
+            ]
+            self.total = len(self._items)
+            self.rated = any(item.image and item.image.rating for item in self._items)
+            self.aspect_ratio = gallery_items.aspect_ratio(shown)
+            self.state = "ready"
+            self.revision += 1
+            # Sent before the traits, so that the browser has the items when it arranges them.
+            for first, stop in set(self._windows.values()):
+                self._send_items(first, stop)
+        self._cancel_hidden_fetches()
+        if self._images_listener is not None and any(item.image for item in shown):
+            self._images_listener()
+
+    def _fact_name(self, name: str) -> str:
+        """Resolve a fact's full name or the short one that people write; "" if unknown."""
+        known = {fact for item in self._items[:KNOWN_FACTS_SAMPLE] for fact in item.facts}
+        return next(
+            (fact for fact in (name, f"values.{name}", f"params.{name}") if fact in known), ""
+        )
+
+    # ------------------------------------------------------------ the browser's window
+
+    @open_to_all
+    def _on_window(self, content: Mapping[str, Any]) -> None:
+        first, last = (content.get(name) for name in ("first", "last"))
+        if not isinstance(first, int) or not isinstance(last, int) or first < 0:
+            return
+        stop = min(max(first, last), first + MAX_WINDOW_ITEMS)
+        view = str(content.get("view"))[:80]
+        self._windows.pop(view, None)
+        self._windows[view] = (first, stop)
+        if len(self._windows) > MAX_VIEWS:  # a page that was closed does not say so
+            self._windows.pop(next(iter(self._windows)))
+        self._send_items(first, stop)
+        keys = content.get("has")
+        cached = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
+        for item in self._shown[first:stop]:
+            if item.image is not None and item.key not in cached:
+                self._fetch(item)
+        self._cancel_hidden_fetches()
+
+    def _send_items(self, first: int, stop: int) -> None:
+        items = [self._to_message(item) for item in self._shown[first:stop]]
+        self.send({"type": "items", "revision": self.revision, "first": first, "items": items})
+
+    def _send_item(self, item: Item) -> None:
+        """Send an item that has changed, if a view shows it."""
+        if not self._is_visible(item):
+            return
+        self.send({"type": "item", "item": self._to_message(item)})
+        if item.image is not None:
+            self._fetch(item)
+
+    def _to_message(self, item: Item) -> dict[str, Any]:
+        """Return what the browser shows of an item."""
+        image = item.image
+        grouped_by = self._fact_name(self.group_by)
+        names = [name for name in self._facet_names if name != grouped_by]
+        return {
+            "key": item.key,
+            "state": item.state,
+            "title": item.prompt[: gallery_items.MAX_TITLE_LENGTH] or "Image",
+            "caption": gallery_items.caption(item, names),
+            "status": item.status,
+            "elapsed": item.elapsed,
+            "error": messages.problem(item.error) if item.error else None,
+            "favourite": image.favourite if image else False,
+            "rating": image.rating if image else 0,
+            "note": image.note[: gallery_items.MAX_TITLE_LENGTH] if image else "",
+            "read_only": image is not None and not self._is_markable(image),
+        }
+
+    def _is_markable(self, image: GeneratedImage) -> bool:
+        return self._owners is None or image.made_by in self._owners
+
+    def _is_visible(self, item: Item) -> bool:
+        return any(
+            item is other
+            for first, stop in self._windows.values()
+            for other in self._shown[first:stop]
+        )
+
+    # ------------------------------------------------------------ thumbnails
+
+    def _fetch(self, item: Item) -> None:
+        if item.key in self._fetching:
+            return
+        task = asyncio.get_running_loop().create_task(self._send_thumbnail(item))
+        self._fetching[item.key] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: self._forget_fetch(item.key, done))
+
+    def _forget_fetch(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._fetching.get(key) is task:  # else it was canceled and perhaps started again
+            del self._fetching[key]
+
+    def _cancel_hidden_fetches(self) -> None:
+        """Cancel thumbnails that were scrolled past, so that visible ones come sooner."""
+        windows = self._windows.values()
+        visible = {item.key for first, stop in windows for item in self._shown[first:stop]}
+        for key in self._fetching.keys() - visible:
+            self._fetching.pop(key).cancel()
+
+    async def _send_thumbnail(self, item: Item) -> None:
+        image = item.image
+        if image is None or not self._is_visible(item):
+            return
+        try:
+            data = await self._client.history.thumbnail(image)
+        except WondaError as error:
+            self.send({"type": "broken", "key": item.key, "reason": error.message})
+            return
+        if not self._closed:
+            self.send({"type": "thumb", "key": item.key}, [data])
+
+    # ------------------------------------------------------------ selection
+
+    @open_to_all
+    def _on_select(self, content: Mapping[str, Any]) -> None:
+        keys = content.get("keys")
+        if isinstance(keys, list):
+            self._select([key for key in keys if isinstance(key, str)])
+
+    @open_to_all
+    def _on_toggle(self, content: Mapping[str, Any]) -> None:
+        key = str(content.get("key"))
+        others = [other for other in self.selected_keys if other != key]
+        self._select(others if key in self.selected_keys else [*others, key])
+
+    @open_to_all
+    def _on_add(self, content: Mapping[str, Any]) -> None:
+        keys = content.get("keys")
+        if isinstance(keys, list):
+            self._select([*self.selected_keys, *(key for key in keys if isinstance(key, str))])
+
+    @open_to_all
+    def _on_select_all(self, _content: object) -> None:
+        self._select([item.key for item in self._shown])
+
+    def _select(self, keys: list[str]) -> None:
+        selected = [item for item in self._find(keys) if item.image is not None]
+        self._selected_items = {item.key: item for item in selected}
+        self.selected_keys = [item.key for item in selected]
+        self.selected = [item.image for item in selected]
+
+    def _find(self, keys: list[str]) -> list[Item]:
+        """Return the items with these keys, shown or selected, without repetition."""
+        found = [
+            self._items_by_key.get(key) or self._selected_items.get(key)
+            for key in dict.fromkeys(keys)
+        ]
+        return [item for item in found if item is not None]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..publishing.scheduled_posts import ScheduledPost
 
-LONGEST = 300  # characters of a caption
+MAX_CAPTION_LENGTH = 300  # characters of a caption
 
 
 class ScheduledPosts(Panel):
@@ -45,7 +45,7 @@ class ScheduledPosts(Panel):
     """``"loading"``, ``"ready"``, ``"off"`` (the account has no scheduling) or ``"broken"``."""
     canceling = traitlets.Unicode("").tag(sync=True)
     """The job id of the post that is being canceled."""
-    said = traitlets.Unicode("").tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
     """What became of the last cancel."""
 
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
@@ -62,14 +62,14 @@ class ScheduledPosts(Panel):
             names = await self._names() if found else {}
         except PermissionDeniedError as error:
             self.state, self.posts = "off", []
-            self.said = error.hint
+            self.message = error.hint
             return
         except Exception:
             self.state = "broken"
             raise
         with self.hold_sync():
             self.error = None
-            self.posts = [_told(post, names) for post in found]
+            self.posts = [_to_message(post, names) for post in found]
             self.state = "ready"
 
     async def _names(self) -> dict[str, str]:
@@ -90,7 +90,7 @@ class ScheduledPosts(Panel):
 
     @requires(Permission.SCHEDULE)
     def _on_reload(self, _content: object) -> None:
-        self.said = ""
+        self.message = ""
         self.refresh()
 
     @requires(Permission.CANCEL)
@@ -99,7 +99,7 @@ class ScheduledPosts(Panel):
         listed = any(post["job_id"] == job_id for post in self.posts)
         if listed and not self.canceling:  # a second click finds it changed
             self.error = None
-            self.said = ""
+            self.message = ""
             self.canceling = str(job_id)
             self._start(self._cancel, str(job_id))
 
@@ -107,25 +107,25 @@ class ScheduledPosts(Panel):
         try:
             # What was asked for is done also if the panel is closed meanwhile.
             await event_loop.shield(self._client.publish.cancel(job_id))
-            self.said = "Canceled. It will not be posted."
+            self.message = "Canceled. It will not be posted."
         finally:
             self.canceling = ""
-            self._start(self._load_keeping, self.said)
+            self._start(self._reload_keeping, self.message)
 
-    async def _load_keeping(self, said: str) -> None:
+    async def _reload_keeping(self, message: str) -> None:
         problem = self.error
         await self._load()
         with self.hold_sync():
-            self.said = said
+            self.message = message
             self.error = self.error or problem
 
 
-def _told(post: ScheduledPost, names: Mapping[str, str]) -> dict[str, Any]:
+def _to_message(post: ScheduledPost, names: Mapping[str, str]) -> dict[str, Any]:
     account = post.instagram_account_id or ""
     return {
         "job_id": post.job_id,
         "due": post.scheduled_for.timestamp() if post.scheduled_for else 0.0,
         "account": names.get(account, ""),
-        "caption": (post.caption or "")[:LONGEST],
+        "caption": (post.caption or "")[:MAX_CAPTION_LENGTH],
         "images": len(post.media_ids),
     }

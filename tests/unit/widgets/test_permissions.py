@@ -29,7 +29,7 @@ from wonda_widgets.widgets._shared.permissions import (
     Permission,
     Permissions,
     is_handler,
-    needed,
+    required_permission,
 )
 
 PUBLISH, SCHEDULE, CANCEL, SETTLE, EXPORT, SAVE, GENERATE, EDIT, KEEP = Permission
@@ -45,7 +45,7 @@ SESSIONS = {
 #: What each message needs; None for nothing.
 MESSAGES = {
     "Panel": {"close": None},
-    "JobPanel": {"tell": None, "stop": GENERATE, "resume": GENERATE},
+    "JobPanel": {"refresh": None, "stop": GENERATE, "resume": GENERATE},
     "PostingPanel": {
         "reload": PUBLISH,
         "publish": PUBLISH,
@@ -169,7 +169,7 @@ def set_by_page(panel, **state):
 def test_the_table_names_every_message_of_every_panel():
     declared = {
         cls.__name__: {
-            name.removeprefix("_on_"): needed(function)
+            name.removeprefix("_on_"): required_permission(function)
             for name, function in vars(cls).items()
             if is_handler(function)
         }
@@ -374,7 +374,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
 def test_a_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
     posts = dashboard.studio.scheduled_posts
     say(posts, type="cancel", job_id=posts.posts[0]["job_id"])
-    settled(lambda: posts.said)
+    settled(lambda: posts.message)
     settled(lambda: not posts.posts)
     assert wonda.publish.scheduled() == []
     form = dashboard.publish_form

@@ -157,7 +157,7 @@ def test_a_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled)
     for _ in range(3):
         say(listed, type="cancel", job_id=post["job_id"])
     settled(lambda: listed.posts == [])
-    settled(lambda: listed.said == "Canceled. It will not be posted.")
+    settled(lambda: listed.message == "Canceled. It will not be posted.")
     assert listed.error is None
     assert form.job.status == "canceled"
 
@@ -191,7 +191,7 @@ def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
         assert "This account has no scheduling." in form.error["text"]
         listed = opened(ww.ScheduledPosts(client))
         settled(lambda: listed.state == "off")
-        assert "This account has no scheduling." in listed.said
+        assert "This account has no scheduling." in listed.message
         form.close()
         listed.close()
 
@@ -244,11 +244,11 @@ def test_a_cancel_that_fails_is_not_called_done(wonda, images, opened, settled):
     listed = opened(ww.ScheduledPosts(wonda))
     settled(lambda: len(listed.posts) == 2)
     say(listed, type="cancel", job_id=jobs[0].id)
-    settled(lambda: listed.said and len(listed.posts) == 1)
+    settled(lambda: listed.message and len(listed.posts) == 1)
     wonda.faults.add("DELETE", "publish/scheduled", 409)
     say(listed, type="cancel", job_id=jobs[1].id)
     settled(lambda: listed.error and not listed.canceling)
-    assert listed.said == ""
+    assert listed.message == ""
     assert "started or ended" in listed.error["text"]
 
 
@@ -261,7 +261,7 @@ def test_what_is_kept_of_a_sandbox_says_so(wonda):
         for text in (twin._bundle["text/html"], twin._bundle["text/plain"]):
             assert notebook_snapshot.SANDBOX in text
         kept = event_loop.run_blocking(
-            notebook_snapshot.of_facts("Wonda", [("Caption", "x")], is_sandbox=True)
+            notebook_snapshot.from_facts("Wonda", [("Caption", "x")], is_sandbox=True)
             if cls is ww.Studio
             else made._make_snapshot()
         )

@@ -139,7 +139,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
         page.files["a"] = data
     page.announce(a=size)
     settled(lambda: states(form) == ["refused"])
-    assert said in form.references[0]["said"]
+    assert said in form.references[0]["message"]
     assert not form.references[0]["retry"]
     page.send("submit", prompt="x", model="nano-banana-2", params={})
     settled(lambda: form.error)
@@ -187,7 +187,7 @@ def test_a_damaged_image_is_refused_as_soon_as_that_is_known(form, page, settled
     settled(lambda: states(form) == ["done"])
     busy.set()
     settled(lambda: states(form) == ["refused"])
-    assert "damaged" in form.references[0]["said"]
+    assert "damaged" in form.references[0]["message"]
     assert not form.references[0]["retry"]
     assert form.reference_ids == []
 
@@ -222,7 +222,7 @@ def test_a_refused_upload_can_be_tried_again_without_the_browser(
     wonda.faults.add("POST", "/media/upload", fault)
     page.drop(a=image())
     settled(lambda: states(form) == ["refused"])
-    assert said in form.references[0]["said"]
+    assert said in form.references[0]["message"]
     assert form.references[0]["retry"]
     page.files.clear()
     page.send("retry_reference", key="a")
@@ -248,7 +248,7 @@ def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, sett
     page.send("no_file", key="lost")
     page.send("remove_reference", key="gone")
     settled(lambda: states(form) == ["refused", "done"])
-    assert "Add it again" in form.references[0]["said"]
+    assert "Add it again" in form.references[0]["message"]
 
 
 def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page, wonda, settled):
@@ -303,7 +303,7 @@ def test_what_python_cannot_add_is_raised_at_once(form, tmp_path, monkeypatch):
     for wrong in (Media(), tmp_path / "nothing.png", b""):
         with pytest.raises(ww.InvalidInputError):
             form.add_reference(wrong)
-    monkeypatch.setattr("wonda_widgets.widgets._shared.reference_images.MAX_FILE", 10)
+    monkeypatch.setattr("wonda_widgets.widgets._shared.reference_images.MAX_FILE_BYTES", 10)
     with pytest.raises(ww.InvalidInputError, match="limit is 10 B"):
         form.add_reference(image())
     event_loop.run_blocking(nothing())

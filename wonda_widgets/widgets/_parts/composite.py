@@ -165,7 +165,7 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
 
     async def _keep(self) -> None:
         history, images = self._shows()
-        kept = await notebook_snapshot.of_images(
+        kept = await notebook_snapshot.from_images(
             self._fallback.title, history, images, self._running_jobs()
         )
         if not self._fallback.keep(notebook_snapshot.without_key(kept, history.without_key)):

@@ -90,9 +90,7 @@ class LabForm(Panel):
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
-        self._accepted_problem = (
-            ""  # what is wrong with the journal, and a person goes on all the same
-        )
+        self._accepted_problem = ""  # the problem of the journal that the person accepted
         self._unfinished_plan: planning.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []

@@ -1,8 +1,8 @@
-"""How a panel shows a job: a snapshot becomes a handful of traits, in one message a change.
+"""`JobPanel`: show a job, with one message to the browser for each new snapshot.
 
-The service reports no percentage, so none is invented: the bar is indeterminate
-until the job is done, or, where earlier runs say how long it takes, an estimate
-that is called one. The seconds tick in the browser.
+The service reports no percentage. The bar is indeterminate until the job ends or, if enough
+earlier durations are known, shows an estimate that is labelled as one. The browser counts the
+seconds.
 """
 
 from __future__ import annotations
@@ -22,27 +22,26 @@ if TYPE_CHECKING:
     from ...jobs.job import Job
     from ...models import Snapshot
 
-SHOWN_BY_A_IMAGE = ("succeeded", "inference")
 STOPPED = "Stopped watching. The job is still running."
 
 
 class JobPanel(Panel):
-    """A panel that shows one job at a time."""
+    """Base of the panels that show a job."""
 
-    #: what the bar is of, its accessible name
+    #: the accessible name of the progress bar
     job_label = traitlets.Unicode("Generation").tag(sync=True)
     job_id = traitlets.Unicode("").tag(sync=True)
-    #: the service's own word
+    #: the service's status word
     job_status = traitlets.Unicode("").tag(sync=True)
     #: "none", "running", "stopped", "succeeded", "empty" (succeeded without an image),
     #: "failed", "canceled" or "lost"
     job_phase = traitlets.Unicode("none").tag(sync=True)
     job_note = traitlets.Unicode("").tag(sync=True)
-    #: seconds, as of the moment when this was told; the browser counts on from there
+    #: seconds since submission when this was sent; the browser counts on from there
     job_elapsed = traitlets.Float(0.0).tag(sync=True)
     job_updates = traitlets.Int(0).tag(sync=True)
-    #: how long such jobs took before, if that is known: ``low`` and ``high`` in seconds, and
-    #: ``curve``, points of seconds and how full the bar then is
+    #: usual durations of such jobs, if known: ``low`` and ``high`` in seconds, and ``curve``,
+    #: points of (seconds, share of the bar)
     job_durations = traitlets.Dict().tag(sync=True)
 
     _job: Job | None = None
@@ -53,7 +52,7 @@ class JobPanel(Panel):
         return self._job
 
     def _watch(self, job: Job | None) -> None:
-        """Show another job; the last one goes on, unseen."""
+        """Show another job; the previous one continues without being shown."""
         self._subscription.end()
         if self._closed:
             return
@@ -72,12 +71,12 @@ class JobPanel(Panel):
         self._subscription.replace(job.watch(show))
 
     async def _load_durations(self, job: Job) -> None:
-        about = await job.duration_stats()
-        if about is not None and self._job is job and not self._closed:
+        stats = await job.duration_stats()
+        if stats is not None and self._job is job and not self._closed:
             self.job_durations = {
-                "low": about.low,
-                "high": about.high,
-                "curve": duration_stats.progress_curve(about),
+                "low": stats.low,
+                "high": stats.high,
+                "curve": duration_stats.progress_curve(stats),
             }
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
@@ -90,7 +89,7 @@ class JobPanel(Panel):
         return [(self.job_label, self.job_status), ("Duration", took), ("Problem", said)]
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
-        """Write the snapshot into the traits: the only function that does."""
+        """Copy the snapshot into the traits."""
         phase, note, problem = "running", snapshot.trouble or "", None
         if snapshot.terminal:
             phase = snapshot.status
@@ -119,20 +118,22 @@ class JobPanel(Panel):
     def _update_fallbacks(self) -> None:
         super()._update_fallbacks()
         if self._job is not None:
-            now = self._job.snapshot
-            # Of a generation that succeeded, the image tells.
-            passing = not now.terminal or (now.status, self._job.kind) == SHOWN_BY_A_IMAGE
-            for twin in self._fallbacks:
-                twin.tell(LABELS[self._job.kind], str(now), passing=passing)
+            snapshot = self._job.snapshot
+            # A generation that succeeded is about to be replaced by its image.
+            is_transient = not snapshot.terminal or (
+                (snapshot.status, self._job.kind) == ("succeeded", "inference")
+            )
+            for fallback in self._fallbacks:
+                fallback.set_line(LABELS[self._job.kind], str(snapshot), transient=is_transient)
 
     @property
     def _problem(self) -> str:
-        # How a job failed is said beside its status.
+        # The line of the job's status says how it failed.
         return "" if self.job_phase in {"failed", "canceled"} else super()._problem
 
     @open_to_all
-    def _on_tell(self, _content: object) -> None:
-        """A view begins, and does not know how old a running job is by now."""
+    def _on_refresh(self, _content: object) -> None:
+        """Send the state again: a new view does not know how old a running job is."""
         if self._job is not None and not self._job.done:
             self._show(self._job, self._job.snapshot)
 
@@ -148,7 +149,7 @@ class JobPanel(Panel):
 
 
 def _checked_for_media(snapshot: Snapshot) -> tuple[str, messages.Problem | None]:
-    """Phase and problem of a generation that succeeded, perhaps without an image."""
+    """Return phase and problem of a generation that succeeded, possibly without an image."""
     try:
         _ = snapshot.media
     except NoMediaError as error:

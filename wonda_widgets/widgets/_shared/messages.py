@@ -1,4 +1,4 @@
-"""Errors in words for people, as the panels show them."""
+"""Texts that the panels show: errors, sizes, times, prices and operations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ...imaging.operations import (
 )
 from ...utils import logs, redaction
 
-MAX_TEXT_LENGTH = 32  # characters of a text
+MAX_TEXT_LENGTH = 32  # characters of an overlay text in the list of changes
 
 format_duration = models.format_duration
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Problem(TypedDict):
-    """What an alert shows: a title in bold, a text, and the field it belongs to."""
+    """What an alert shows: a bold title, a text, and the form field that it is about."""
 
     title: str
     text: str
@@ -73,11 +73,11 @@ _TITLES: tuple[tuple[type[WondaError], str], ...] = (
 
 
 def problem(error: BaseException) -> Problem:
-    """An error as a panel shows it."""
+    """Describe an error for a panel's alert."""
     if isinstance(error, OutcomeUnknownError):
         is_post = error.kind == "publish"
         reason = error.reason[:1].upper() + error.reason[1:]
-        # Of a post the panel finds out itself, by its `Check`.
+        # For a post the panel itself can look up the outcome, with `Check`.
         hint = "We won’t retry automatically." if is_post else f"It was not retried. {error.hint}"
         return {
             "title": f"We don’t know whether this was {'posted' if is_post else 'generated'}.",
@@ -95,7 +95,7 @@ def problem(error: BaseException) -> Problem:
         message = _sentence(error.message)
         text = f"{'' if message == title else message} {error.hint}".strip()
         return {"title": title, "text": text, "field": ""}
-    # A fault of ours: say so, with what a report needs.
+    # A bug in this package: say so, with what a report needs.
     return {
         "title": "Something went wrong in wonda-widgets.",
         "text": f"{redaction.redact(f'{type(error).__name__}: {error}')}. "
@@ -110,7 +110,7 @@ def _sentence(text: str) -> str:
 
 
 def file_size(count: float) -> str:
-    """Bytes for people: ``"3.1 MB"``."""
+    """Format a number of bytes: ``"3.1 MB"``."""
     for unit in ("B", "KB"):
         if count < 1000:  # noqa: PLR2004 - decimal units, as file managers show them
             return f"{count:.0f} {unit}"
@@ -119,12 +119,12 @@ def file_size(count: float) -> str:
 
 
 def local_time(seconds: float) -> str:
-    """A time since 1970 as people of this computer's zone write it: ``"2026-12-01 18:00"``."""
+    """Format seconds since 1970 in this computer's time zone: ``"2026-12-01 18:00"``."""
     return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def format_price(usd: float | None, credit_count: float | None) -> str:
-    """A price for people: ``"about $0.08 · 80 credits"``; empty if it is not known."""
+    """Format a price: ``"about $0.08 · 80 credits"``; empty if it is unknown."""
     parts = []
     if usd is not None and math.isfinite(usd):
         parts.append(f"about ${usd:.2f}" if usd >= 0.01 else f"about ${usd:.4f}")  # noqa: PLR2004
@@ -135,7 +135,7 @@ def format_price(usd: float | None, credit_count: float | None) -> str:
 
 
 def describe_operation(operation: Operation) -> str:
-    """An operation of an edit for people: ``"Crop to 864 × 1080"``."""
+    """Describe an operation of an edit: ``"Crop to 864 × 1080"``."""
     match operation:
         case Crop() | Resize():
             return f"{type(operation).__name__} to {operation.width} × {operation.height}"
@@ -153,10 +153,10 @@ def describe_operation(operation: Operation) -> str:
 
 
 def image_facts(width: int, height: int, of: str, count: float) -> str:
-    """An image's facts: ``"1080 × 1350 · JPEG · 412 KB"``; `of` is its format."""
+    """Format an image's facts: ``"1080 × 1350 · JPEG · 412 KB"``."""
     return f"{width} × {height} · {format_name(of)} · {file_size(count)}"
 
 
 def format_name(of: str) -> str:
-    """A format as it is written."""
+    """Spell a Pillow format as its name: ``"WebP"`` for ``"WEBP"``."""
     return "WebP" if of == "WEBP" else of

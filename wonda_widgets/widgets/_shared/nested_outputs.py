@@ -1,7 +1,7 @@
-"""Static outputs of panels that a person shows within a box of their own.
+"""Static outputs of panels that are displayed inside an ipywidgets box.
 
-A panel that is displayed brings its static output along. Within ``VBox([panel])`` it is the
-box that is displayed, and the panel is not asked. So a box is looked through when it is.
+A panel that is displayed adds its static output. For ``VBox([panel])`` IPython displays the
+box and never calls the panel, so each box that is displayed is searched for panels.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from ...utils import noninteractive
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_known: list[Any] = []  # the shells that ask here
+_shells: list[Any] = []  # IPython shells whose formatter is replaced already
 
 
 def watch_boxes(display_static: Callable[[Any], bool]) -> None:
-    """Have `display_static` called with each widget within a box that is displayed.
+    """Call `display_static` with each widget inside a box that is displayed.
 
     Parameters
     ----------
     display_static : callable
-        Displays the static output of a widget that has one; says whether it did. Within one
-        that has none it goes on looking.
+        Displays the static output of a widget and returns whether it has one. If not, the
+        widget's children are tried.
     """
     shell = noninteractive.ipython_shell()
-    if getattr(shell, "kernel", None) is None or shell in _known:
+    if getattr(shell, "kernel", None) is None or shell in _shells:
         return
-    _known.append(shell)
+    _shells.append(shell)
     formatter = shell.display_formatter.mimebundle_formatter
-    before = formatter.for_type(ipywidgets.Box)  # of somebody else
+    previous = formatter.for_type(ipywidgets.Box)  # another package may have set one
 
     def bundle(box: Any) -> Any:
-        for child in _inside(box):
-            _each(child, display_static)
-        return before(box) if before else box._repr_mimebundle_()
+        for child in _children(box):
+            _display_nested(child, display_static)
+        return previous(box) if previous else box._repr_mimebundle_()
 
     formatter.for_type(ipywidgets.Box, bundle)
 
 
-def _each(widget: Any, display_static: Callable[[Any], bool]) -> None:
+def _display_nested(widget: Any, display_static: Callable[[Any], bool]) -> None:
     if not display_static(widget):
-        for child in _inside(widget):
-            _each(child, display_static)
+        for child in _children(widget):
+            _display_nested(child, display_static)
 
 
-def _inside(widget: Any) -> Iterator[Any]:
+def _children(widget: Any) -> Iterator[Any]:
     children = getattr(widget, "children", ())
     yield from children if isinstance(children, tuple | list) else ()

@@ -1,7 +1,7 @@
-"""What stays of a panel in the notebook when it is kept: an image, words, a table.
+"""`NotebookSnapshot`: the static copy of a panel that stays in the notebook.
 
-The image is an output of its own, as a plain JPEG or PNG, which every reader of notebooks
-shows, trusted or not. The words and the table are HTML without any style or script.
+The image is a separate output, a plain JPEG or PNG, which every notebook viewer shows, in
+trusted and untrusted notebooks. Text and table are HTML without styles or scripts.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
     from ...export.timeline import ImageTimeline
     from ...jobs.job import Job
 
-LONGEST = 1024  # pixels
-MAX_BYTES = 220_000  # which are 300 KB in the notebook's file
-MOST_ROWS = 100
-ON_A_SHEET = 12  # images
-LONGEST_TEXT = 600  # characters of a cell
-SHOWN = 640  # pixels, the longest side of one image as it is shown
+MAX_PIXELS = 1024  # longest side
+MAX_BYTES = 220_000  # 300 KB as Base64 in the notebook's file
+MAX_ROWS = 100
+MAX_SHEET_IMAGES = 12
+MAX_CELL_LENGTH = 600  # characters
+DISPLAY_PIXELS = 640  # longest side as displayed
 COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Duration", "Edited", "Posted")
 
 
-#: Bytes, type and width of an image; see `Kept`.
-Look = tuple[bytes, str, int]
-NO_LOOK: Look = (b"", "", 0)
+#: Bytes, media type and display width of an image, see `NotebookSnapshot`.
+SnapshotImage = tuple[bytes, str, int]
+NO_IMAGE: SnapshotImage = (b"", "", 0)
 
 
-#: Of what was made in a sandbox, wherever it is read later.
-SANDBOX = "Sandbox: simulated images. Nothing was published."
+#: Marks the output of a sandbox wherever it is read later.
+SANDBOX_NOTE = "Sandbox: simulated images. Nothing was published."
 
 
 class NotebookSnapshot(NamedTuple):
-    """What stays of a panel.
+    """The static copy of a panel.
 
     Attributes
     ----------
     image : bytes
-        JPEG or PNG; empty for none.
+        A JPEG or PNG; empty for none.
     mime_type : str
-        Of the image.
+        The media type of the image.
     alt : str
-        The image in words.
+        The alt text of the image.
     width : int
-        Pixels that it is shown with; 0 for its own.
+        The display width in pixels; 0 for the image's own.
     html, plain : str
-        Words and a table, and the same as text.
+        Text and table as HTML, and the same as plain text.
     """
 
     image: bytes = b""
@@ -67,12 +67,14 @@ class NotebookSnapshot(NamedTuple):
     plain: str = ""
 
 
-def without_key(kept: NotebookSnapshot, clean: Callable[[str], str]) -> NotebookSnapshot:
-    """The same, without the key, should somebody have written it into a text."""
-    return kept._replace(alt=clean(kept.alt), html=clean(kept.html), plain=clean(kept.plain))
+def without_key(snapshot: NotebookSnapshot, redact: Callable[[str], str]) -> NotebookSnapshot:
+    """Remove the API key, in case a prompt or caption contains it."""
+    return snapshot._replace(
+        alt=redact(snapshot.alt), html=redact(snapshot.html), plain=redact(snapshot.plain)
+    )
 
 
-async def of_facts(
+async def from_facts(
     title: str,
     facts: Sequence[tuple[str, str]],
     image: bytes = b"",
@@ -80,50 +82,62 @@ async def of_facts(
     *,
     is_sandbox: bool = False,
 ) -> NotebookSnapshot:
-    """What stays of a panel that tells some facts, and may show an image."""
-    told = [(name, _cut(value)) for name, value in facts if value]
+    """Make the snapshot of a panel that shows names and values, and possibly an image."""
+    entries = [(name, _cut(value)) for name, value in facts if value]
     if is_sandbox:
-        told.append(("Note", SANDBOX))
-    rows = "".join(f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in told)
-    plain = "\n".join([title, *(f"{name}: {value}" for name, value in told)])
-    look = await decode_threads.run(_small, image) if image else NO_LOOK
+        entries.append(("Note", SANDBOX_NOTE))
+    rows = "".join(f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in entries)
+    plain = "\n".join([title, *(f"{name}: {value}" for name, value in entries)])
+    snapshot_image = await decode_threads.run(_small, image) if image else NO_IMAGE
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     heading = f"<p><strong>{_text(title)}</strong></p>"
-    return NotebookSnapshot(*look, alt or title, heading + table, plain)
+    return NotebookSnapshot(*snapshot_image, alt or title, heading + table, plain)
 
 
-async def of_images(
+async def from_images(
     title: str,
     history: AsyncHistory,
     shown: Sequence[GeneratedImage | Job],
-    under_way: Sequence[Job] = (),
+    running: Sequence[Job] = (),
 ) -> NotebookSnapshot:
-    """What stays of a panel that shows images: how they look, and what became of them."""
-    some = [each for each in [await _made(history, one) for one in shown[:MOST_ROWS]] if each]
-    told = await history.timeline(some) if some else []
-    look = await _look(history, some[:ON_A_SHEET])
-    said = [f"{timeline.summary(told)}." if told else "No images yet."]
-    if len(some) > ON_A_SHEET and look[0]:
-        said.append(f"The first {ON_A_SHEET} are shown, row by row.")
-    if len(shown) > MOST_ROWS:
-        said.append(f"Only {MOST_ROWS} of {len(shown):,} are listed.")
-    said += [_running(job) for job in under_way]
+    """Make the snapshot of a panel that shows images: the images, and a table of their timeline.
+
+    Parameters
+    ----------
+    title : str
+    history : AsyncHistory
+    shown : sequence of Image or Job
+        At most 100 are listed, and 12 drawn.
+    running : sequence of Job
+        Jobs that have not ended, which are named in the text.
+    """
+    images = [
+        image for image in [await _image_of(history, each) for each in shown[:MAX_ROWS]] if image
+    ]
+    timelines = await history.timeline(images) if images else []
+    picture = await _draw(history, images[:MAX_SHEET_IMAGES])
+    sentences = [f"{timeline.summary(timelines)}." if timelines else "No images yet."]
+    if len(images) > MAX_SHEET_IMAGES and picture[0]:
+        sentences.append(f"The first {MAX_SHEET_IMAGES} are shown, row by row.")
+    if len(shown) > MAX_ROWS:
+        sentences.append(f"Only {MAX_ROWS} of {len(shown):,} are listed.")
+    sentences += [_describe_running(job) for job in running]
     if history.is_sandbox:
-        said.append(SANDBOX)
-    sentence = " ".join(said)
-    lines = [_row(chapter) for chapter in told]
-    used = [at for at in range(len(COLUMNS)) if any(line[at][0] for line in lines)]
+        sentences.append(SANDBOX_NOTE)
+    text = " ".join(sentences)
+    rows = [_row(each) for each in timelines]
+    used = [at for at in range(len(COLUMNS)) if any(row[at][0] for row in rows)]
     head = "".join(_head(COLUMNS[at]) for at in used)
-    body = "".join(f"<tr>{''.join(_cell(*line[at]) for at in used)}</tr>" for line in lines)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if told else ""
-    plain = [f"{title}: {sentence}"]
-    plain += [" · ".join(line[at][0] for at in used if line[at][0]) for line in lines]
-    alt = some[0].prompt if len(some) == 1 else f"{title}: {sentence}"
-    shown_html = f"<p><strong>{_text(title)}</strong> {_text(sentence)}</p>{table}"
-    return NotebookSnapshot(*look, alt or title, shown_html, "\n".join(plain))
+    body = "".join(f"<tr>{''.join(_cell(*row[at]) for at in used)}</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    plain = [f"{title}: {text}"]
+    plain += [" · ".join(row[at][0] for at in used if row[at][0]) for row in rows]
+    alt = images[0].prompt if len(images) == 1 else f"{title}: {text}"
+    content = f"<p><strong>{_text(title)}</strong> {_text(text)}</p>{table}"
+    return NotebookSnapshot(*picture, alt or title, content, "\n".join(plain))
 
 
-async def _made(history: AsyncHistory, each: GeneratedImage | Job) -> GeneratedImage | None:
+async def _image_of(history: AsyncHistory, each: GeneratedImage | Job) -> GeneratedImage | None:
     if isinstance(each, GeneratedImage):
         return each
     try:
@@ -132,39 +146,39 @@ async def _made(history: AsyncHistory, each: GeneratedImage | Job) -> GeneratedI
         return None
 
 
-async def _look(history: AsyncHistory, some: Sequence[GeneratedImage]) -> Look:
-    """One image as it is, several on a sheet; nothing where none can be fetched."""
+async def _draw(history: AsyncHistory, images: Sequence[GeneratedImage]) -> SnapshotImage:
+    """Return one image, or a contact sheet of several; `NO_IMAGE` if they cannot be fetched."""
     try:
-        if len(some) == 1:
-            return await decode_threads.run(_small, await history.original(some[0]))
-        small = [await history.thumbnail(image) for image in some]
-        return await decode_threads.run(_sheet, small) if small else NO_LOOK
+        if len(images) == 1:
+            return await decode_threads.run(_small, await history.original(images[0]))
+        thumbnails = [await history.thumbnail(image) for image in images]
+        return await decode_threads.run(_sheet, thumbnails) if thumbnails else NO_IMAGE
     except WondaError:
-        return NO_LOOK
+        return NO_IMAGE
 
 
-def _running(job: Job) -> str:
-    """What has not ended yet, by which it can be followed again."""
-    asked = one_line(str(job.request.get("prompt") or job.request.get("caption") or ""))
-    words = f" of “{_cut(asked)}”" if asked else ""
-    return f"{LABELS[job.kind]}{words} was {job.status} (job {job.id})."
+def _describe_running(job: Job) -> str:
+    """Describe a job that has not ended, with the id by which it can be tracked again."""
+    text = one_line(str(job.request.get("prompt") or job.request.get("caption") or ""))
+    quoted = f" of “{_cut(text)}”" if text else ""
+    return f"{LABELS[job.kind]}{quoted} was {job.status} (job {job.id})."
 
 
-def _row(chapter: ImageTimeline) -> list[tuple[str, str]]:
-    """Text and link of each column."""
-    image = chapter.image
+def _row(entry: ImageTimeline) -> list[tuple[str, str]]:
+    """Return text and link of each column."""
+    image = entry.image
     named = ((parameters.humanize(name), value) for name, value in image.params.items())
     params = ", ".join(f"{name} {value}" for name, value in named)
-    made = chapter.requested_at or image.made_at
-    edits = "; ".join(", ".join(change.descriptions) for change in chapter.edits)
-    posts = [post for post in chapter.posts if post.state != "canceled"]
+    created = entry.asked_at or image.made_at
+    edits = "; ".join(", ".join(change.words) for change in entry.changes)
+    posts = [post for post in entry.posts if post.state != "canceled"]
     states = ", ".join(f"{post.state}: {post.account}" for post in posts)
     link = next((post.permalink for post in posts if post.permalink), None)
     return [
         (_cut(image.prompt), ""),
         (image.model, ""),
         (_cut(params), ""),
-        (f"{made.astimezone():%Y-%m-%d %H:%M}" if made else "", ""),
+        (f"{created.astimezone():%Y-%m-%d %H:%M}" if created else "", ""),
         (messages.format_duration(image.seconds) if image.seconds else "", ""),
         (_cut(edits), ""),
         (_cut(states), link or ""),
@@ -172,11 +186,11 @@ def _row(chapter: ImageTimeline) -> list[tuple[str, str]]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    return text if len(text) <= MAX_CELL_LENGTH else f"{text[:MAX_CELL_LENGTH]}…"
 
 
 def _text(text: str) -> str:
-    # Half a character cannot be written into a notebook's file.
+    # A lone surrogate cannot be written to the notebook's file.
     return html.escape(text.encode(errors="replace").decode())
 
 
@@ -189,18 +203,18 @@ def _cell(text: str, link: str = "") -> str:
     return f'<td align="left" dir="auto">{inside}</td>'
 
 
-def _small(data: bytes) -> Look:
-    """An image as it is kept; slow, for a thread."""
-    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
+def _small(data: bytes) -> SnapshotImage:
+    """Scale an image down for the notebook. Slow: run it in a thread."""
+    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
-    shown = raster_preview(data, LONGEST, MAX_BYTES)
-    # Larger on a sharp screen, and not as high as the page.
-    scale = min(1.0, SHOWN / max(shown.width, shown.height))
+    shown = still(data, MAX_PIXELS, MAX_BYTES)
+    # Displayed smaller than its pixels: sharp on dense screens, and not as tall as the page.
+    scale = min(1.0, DISPLAY_PIXELS / max(shown.width, shown.height))
     return shown.data, shown.mime_type, round(shown.width * scale)
 
 
-def _sheet(images: Sequence[bytes]) -> Look:
-    """Several on one sheet; slow, for a thread."""
+def _sheet(images: Sequence[bytes]) -> SnapshotImage:
+    """Draw several images on a contact sheet. Slow: run it in a thread."""
     from ...imaging import contact_sheet  # noqa: PLC0415 - see above
 
     return (*contact_sheet.make(images, max_bytes=MAX_BYTES), 0)

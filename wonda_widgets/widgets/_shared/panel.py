@@ -1,17 +1,15 @@
-"""What the panels share: their look, their client, and where their work runs.
+"""`Panel`: the base class of all panels.
 
-A panel is one anywidget: native HTML controls, which have roles and names, and
-need one widget where a tree of ipywidgets controls would need dozens.
+A panel is one anywidget with native HTML controls, which have roles and names.
 
-    browser ──message──> handler ──post──> package loop ──traits──> browser
+    browser ──message──> package loop ──> handler ──traits──> browser
 
-A message may arrive on the main thread or on a subshell's (it depends on the
-kernel's version), so a handler only hands over. All of a panel's own changes
-happen on the package's loop, one after the other; that is why no panel has a
-lock. What goes wrong there becomes the panel's `error`.
+Depending on the kernel's version a message arrives on the main thread or on that of a
+subshell, so it is only passed on to the package's loop. All changes of a panel happen there,
+one after the other; so a panel needs no lock. An error there becomes the panel's `error`.
 
-Whatever comes from a page is checked here: a message against what its handler needs,
-see `_permissions`, and a new value against the traits that pages set.
+Everything from a page is checked here: a message against the permission of its handler (see
+`permissions`), and a new value against the traits that a page may set.
 """
 
 from __future__ import annotations
@@ -33,8 +31,8 @@ from . import messages, nested_outputs, notebook_snapshot
 from .permissions import (
     OWNER,
     is_handler,
-    needed,
     open_to_all,
+    required_permission,
 )
 from .static_fallback import StaticFallback
 from .subscriptions import SingleSubscription, Subscriptions
@@ -53,17 +51,17 @@ _log = logging.getLogger(__name__)
 
 
 def css(name: str = "") -> traitlets.Unicode[str, str | bytes]:
-    """The stylesheet of all panels, and after it a large panel's own."""
+    """Return the stylesheet of all panels, followed by ``{name}.css``."""
     return _asset("theme.css", *([f"{name}.css"] if name else []))
 
 
 def esm(*names: str) -> traitlets.Unicode[str, str | bytes]:
-    """A panel's JavaScript: the helpers that all share, parts that some do, and its own."""
+    """Return a panel's JavaScript: the shared helpers, followed by the files ``{name}.js``."""
     return _asset("shared.js", *(f"{name}.js" for name in names))
 
 
 def _asset(*names: str) -> traitlets.Unicode[str, str | bytes]:
-    """The text of files as a trait, which anywidget would else make for each panel anew."""
+    """Return files as one trait of the class; anywidget would make a trait per instance."""
     return traitlets.Unicode("".join(map(_read, names))).tag(sync=True)
 
 
@@ -73,14 +71,14 @@ def _read(name: str) -> str:
 
 
 def _display_static(widget: object) -> bool:
-    leave = getattr(widget, "display_static", None)
-    if callable(leave):
-        leave()
-    return callable(leave)
+    display_static = getattr(widget, "display_static", None)
+    if callable(display_static):
+        display_static()
+    return callable(display_static)
 
 
 def not_displayed_error() -> InvalidInputError:
-    """Say that a panel that is shown nowhere has no place in which anything could stay."""
+    """Return the error of `keep` for a panel that is not displayed."""
     return InvalidInputError(
         "panel",
         "This panel is not shown in the notebook, so there is nothing to keep.",
@@ -94,10 +92,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        The client. Without it: that of what is `given`, or one of the key in the environment,
-        or, where there is none, a sandbox, which the panel says in a banner.
-    given : list
-        The jobs, images, media and ids that it is to show.
+        The client. By default that of the objects in `given`, or one with the key from the
+        environment, or, without a key, a sandbox, which a banner says.
+    given : iterable
+        The jobs, images, media and ids to show.
     """
 
     sandbox = traitlets.Bool(default_value=False).tag(sync=True)
@@ -105,25 +103,25 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     error: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     _needs_client = True
     _close_listener: Callable[[], object] | None = None
-    _closed = True  # until it is built: a half-built one has nothing to close
+    _closed = True  # until the constructor has succeeded, there is nothing to close
 
-    #: by which anywidget knows the style sheet of a kind of panels
+    #: identifies the stylesheet of a class of panels
     _anywidget_id = traitlets.Unicode().tag(sync=True)
     #: CSS that hides the static output under a live panel, see `static_fallback`
     hiding = traitlets.Unicode("").tag(sync=True)
-    #: when it was last asked to come in sight, seconds since 1970
+    #: when `scroll_into_view` was last called, seconds since 1970
     scroll_requested_at = traitlets.Float(0.0).tag(sync=True)
-    #: whether it shows a button that puts it away, see `show_close_button`
+    #: whether there is a close button, see `show_close_button`
     can_close = traitlets.Bool(default_value=False).tag(sync=True)
-    #: counts the messages that arrived, so that the browser knows that one did
+    #: the number of received messages, by which the browser knows that one was received
     receipt = traitlets.Int(0).tag(sync=True)
-    #: names of what this session may do, by which the page hides the rest
+    #: the names of the session's permissions; the page hides controls that need others
     permissions: Any = traitlets.List(traitlets.Unicode(), OWNER.names).tag(sync=True)
 
-    #: The traits that a page sets, and what it needs for that; None for nothing. All others
-    #: are the kernel's alone, whatever a page sends.
+    #: The traits that a page may set, with the permission that this needs, or None. A page
+    #: cannot set any other trait.
     _browser_traits: ClassVar[Mapping[str, Permission | None]] = {}
-    #: What a session needs to see the panel; without it, the panel takes nothing from a page.
+    #: The permission to see the panel. Without it, everything from the page is ignored.
     _view_permission: ClassVar[Permission | None] = None
     _permissions = OWNER
 
@@ -137,7 +135,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
             raise suggestions.unknown_arguments_error(type(self).__init__, unknown)
-        #: the static outputs that tell of it: its own, and that of what it is a part of
+        #: the static outputs to update: its own, and that of the composite panel around it
         self._fallbacks: list[StaticFallback] = []
         self._fallback: StaticFallback | None = None
         self._owned: AsyncWonda | None = None
@@ -147,8 +145,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions = Subscriptions()
         self._subscription = SingleSubscription(self._subscriptions)
-        for name, value in traits.items():  # before there is a widget that would stay behind
-            self.traits()[name]._validate(self, value)  # noqa: SLF001 - traitlets' own check
+        for name, value in traits.items():  # an invalid value must not leave an open widget
+            self.traits()[name]._validate(self, value)  # noqa: SLF001 - no public method
         self._closed = False
         nested_outputs.watch_boxes(_display_static)
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
@@ -160,9 +158,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         return f"{type(self).__module__}.{type(self).__name__}"
 
     def add_traits(self, **traits: Any) -> None:
-        """Add traits; not those that anywidget adds to each panel, which its class has.
+        """Add traits that the class does not have.
 
-        They would make each panel a class of its own, at a tenth of what making it costs.
+        anywidget calls this for each instance. Adding a trait creates a new class, which would
+        take a tenth of the time to create a panel.
         """
         new = {name: trait for name, trait in traits.items() if not self.has_trait(name)}
         if new:
@@ -170,10 +169,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _ipython_display_(self) -> None:
         self._own_fallback().display_under(self, lambda: self.is_loading)
-        event_loop.call_soon(self._update_fallbacks)  # what it shows by now
+        event_loop.call_soon(self._update_fallbacks)  # the panel may have changed since
 
     def display_static(self) -> None:
-        """Put the static output alone into the cell that runs, for a box that is shown there."""
+        """Display only the static output in the running cell, for a panel inside a box."""
         self._own_fallback().display(lambda: self.is_loading)
         event_loop.call_soon(self._update_fallbacks)
 
@@ -188,88 +187,89 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     @property
     def is_loading(self) -> bool:
-        """Whether something is on its way that will be shown here. On the loop only."""
+        """Whether content of the panel is still being loaded. On the package's loop only."""
         return False
 
-    def add_fallback(self, twin: StaticFallback) -> None:
-        """Have the static output of what this is a part of tell of it."""
-        self._fallbacks.append(twin)
+    def add_fallback(self, fallback: StaticFallback) -> None:
+        """Update another static output too, that of the composite panel around this one."""
+        self._fallbacks.append(fallback)
 
     def _update_fallbacks(self) -> None:
-        """Bring the static outputs up to date. On the loop only."""
+        """Bring the static outputs up to date. On the package's loop only."""
         self._report_problem()
 
     def _report_problem(self) -> None:
-        for twin in self._fallbacks:
-            twin.tell(type(self).__name__, self._problem)
+        for fallback in self._fallbacks:
+            fallback.set_line(type(self).__name__, self._problem)
 
     @property
     def _problem(self) -> str:
         return f"{self.error['title']} {self.error['text']}" if self.error else ""
 
-    # ------------------------------------------------------------ what stays of it
+    # ------------------------------------------------------------ keep in notebook
 
     def keep(self) -> None:
-        """Turn it into image, text and table that stay in the notebook without a kernel.
+        """Replace the displayed panel with a static copy that needs no kernel.
 
-        Where it is shown, its place is taken by what it shows now, at most 300 KB an image:
-        so a saved or shared notebook, GitHub and nbconvert have it. The panel lives on;
-        shown again in another cell, it goes on from where it was.
+        The copy consists of an image (at most 300 KB), text and a table, so a saved or shared
+        notebook, GitHub and nbconvert show it. The panel itself stays open: displayed in
+        another cell, it continues where it was.
 
         Raises
         ------
         InvalidInputError
-            If it is shown nowhere: then there is nothing to keep.
+            If the panel is not displayed.
         """
         event_loop.run_blocking(self._keep())
 
     async def _keep(self) -> None:
-        kept = await self._make_snapshot()
+        snapshot = await self._make_snapshot()
         if self._wonda is not None:
-            kept = notebook_snapshot.without_key(kept, self._wonda.history.without_key)
-        if self._fallback is None or not self._fallback.keep(kept):
+            snapshot = notebook_snapshot.without_key(snapshot, self._wonda.history.without_key)
+        if self._fallback is None or not self._fallback.keep(snapshot):
             raise not_displayed_error()
         self.hiding = self._fallback.hiding_style
 
     async def _make_snapshot(self) -> NotebookSnapshot:
-        """What stays of it."""
         shows = getattr(self, "_shows", None)
         title = f"Wonda {type(self).__name__}"
         if shows is not None:
             history, images = shows()
-            return await notebook_snapshot.of_images(title, history, images)
-        about = self._snapshot_facts(), *self._snapshot_image()
-        return await notebook_snapshot.of_facts(title, *about, is_sandbox=bool(self.sandbox))
+            return await notebook_snapshot.from_images(title, history, images)
+        facts, (image, alt) = self._snapshot_facts(), self._snapshot_image()
+        return await notebook_snapshot.from_facts(
+            title, facts, image, alt, is_sandbox=bool(self.sandbox)
+        )
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
-        """What it says now, as names and values."""
+        """Return names and values for the table of the static copy."""
         return []
 
     def _snapshot_image(self) -> tuple[bytes, str]:
-        """What it shows now: an image, and the same in words."""
+        """Return the image for the static copy, and its alt text."""
         return b"", ""
 
     def __repr__(self) -> str:
-        # The inherited one would print every trait: prompts, images, styles.
+        # The inherited method prints every trait: prompts, images, styles.
         return f"<{type(self).__name__}>"
 
     @property
     def _client(self) -> AsyncWonda:
-        assert self._wonda is not None  # noqa: S101 - only panels that need no client have none
+        assert self._wonda is not None  # noqa: S101 - only panels without client use have none
         return self._wonda
 
     @property
     def wonda(self) -> AsyncWonda | None:
-        """The client that it works with."""
+        """The client of the panel; None if it has none."""
         return self._wonda
 
     def scroll_into_view(self) -> None:
-        """Come in sight, because somebody asked for it. On the loop only."""
+        """Scroll the page to the panel. Call it on the package's loop only."""
         self.scroll_requested_at = time.time()
 
-    def show_close_button(self, put_away: Callable[[], object]) -> None:
-        """Show a button that calls `put_away`; for a panel that another one brought in sight."""
-        self._close_listener = put_away
+    def show_close_button(self, on_close: Callable[[], object]) -> None:
+        """Show a button that calls `on_close`, for a panel that another panel has opened."""
+        self._close_listener = on_close
         self.can_close = True
 
     @open_to_all
@@ -277,21 +277,21 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if self._close_listener is not None:
             self._close_listener()
 
-    # ------------------------------------------------------------ what a page may do
+    # ------------------------------------------------------------ permissions
 
     def grant(self, permissions: Permissions) -> None:
-        """Have this session do from now on what `permissions` grants, and nothing else."""
+        """Replace the permissions of the session."""
         self._permissions = permissions
         self.permissions = permissions.names
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what a page has set, as far as it is for pages to set; for ipywidgets."""
-        taken = {name: value for name, value in sync_data.items() if self._accepts(name)}
-        if len(taken) < len(sync_data):
-            ignored = ", ".join(sorted(map(repr, sync_data.keys() - taken)))
+        """Set the traits that a page may set, and ignore the others. Called by ipywidgets."""
+        accepted = {name: value for name, value in sync_data.items() if self._accepts(name)}
+        if len(accepted) < len(sync_data):
+            ignored = ", ".join(sorted(map(repr, sync_data.keys() - accepted)))
             _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
-        if taken:
-            super().set_state(taken)
+        if accepted:
+            super().set_state(accepted)
 
     def _accepts(self, name: str) -> bool:
         if name == "_view_count":  # ipywidgets' own
@@ -303,10 +303,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     # ------------------------------------------------------------ messages
 
     def _receive(self, _widget: object, content: Any, buffers: list[memoryview]) -> None:
-        """Hand a message from the browser over to the loop, whatever thread this is.
-
-        What came beside it as bytes is its ``"buffers"``.
-        """
+        """Pass a message from the browser on to the loop; its bytes become ``"buffers"``."""
         if isinstance(content, dict) and isinstance(content.get("type"), str):
             event_loop.call_soon(lambda: self._dispatch({**content, "buffers": buffers}))
 
@@ -314,31 +311,31 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if self._closed:
             return
         handler = getattr(self, f"_on_{content['type']}", None)
-        with self.hold_sync():  # the receipt and what it leads to are one message
+        with self.hold_sync():  # send the receipt together with its effects
             self.receipt += 1
             if is_handler(handler):
                 self._guard(self._handle, handler, content)
 
     def _handle(self, handler: Callable[..., object], content: dict[str, Any]) -> None:
-        self._permissions.check(self._view_permission, needed(handler))
+        self._permissions.check(self._view_permission, required_permission(handler))
         handler(content)
 
     def _guard(self, function: Callable[..., object], *args: Any) -> None:
         try:
             function(*args)
-        except Exception as error:  # noqa: BLE001 - it becomes an alert in the panel
+        except Exception as error:  # noqa: BLE001 - the panel shows it
             self._show_error(error)
 
     def start_soon(
-        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any, **named: Any
+        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any, **kwargs: Any
     ) -> None:
-        """Run ``work(*args, **named)`` on the loop; its error becomes an alert here."""
-        event_loop.call_soon(lambda: self._start(partial(work, **named), *args))
+        """Run ``work(*args, **kwargs)`` on the package's loop; the panel shows its error."""
+        event_loop.call_soon(lambda: self._start(partial(work, **kwargs), *args))
 
     def _start(
         self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any
     ) -> asyncio.Task[None]:
-        """Run ``work(*args)`` on the loop; its error becomes an alert."""
+        """Run ``work(*args)`` as a task; the panel shows its error."""
 
         async def guarded() -> None:
             try:
@@ -349,7 +346,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if self._closed:  # closing has canceled what had begun by then
+        if self._closed:  # `close` canceled only the tasks that existed then
             task.cancel()
         return task
 
@@ -361,10 +358,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if not self._closed:
             self.error = messages.problem(error)
 
-    # ------------------------------------------------------------ the end
+    # ------------------------------------------------------------ closing
 
     def close(self) -> None:
-        """Free everything: subscriptions, work, the client if the panel made it, the widgets."""
+        """Close the panel, its subscriptions, tasks and widgets, and the client it created."""
         if self._closed:
             return
         self._closed = True

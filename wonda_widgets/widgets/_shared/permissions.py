@@ -1,13 +1,14 @@
-"""What a session may do: decided once, asked before every message from a page.
+"""Permissions of a session, which are checked for every message from the browser.
 
-A page is not trusted. With its connection, anybody can send any message to any panel, shown
-or not, so a hidden button protects nothing. Each handler of a message says what it needs:
+A page is not trusted: over its connection anybody can send any message to any panel, so a
+hidden button protects nothing. Each message handler declares the permission that it needs:
 
     @requires(Permission.CANCEL)
     def _on_cancel(self, content): ...
 
-`Panel` asks before it calls one, and calls none that says nothing. What a page hides comes
-from the same `Permissions`, as the trait `may`, so hiding and refusing cannot differ.
+`Panel` checks it before the call, and never calls a handler without a declaration. The
+browser hides controls by the trait `permissions`, which comes from the same object, so what
+is hidden and what is refused cannot differ.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 class Permission(Enum):
-    """Something that changes more than the page: at the service, on disk, in the notebook."""
+    """A right to change something at the service, on disk or in the notebook."""
 
     PUBLISH = "publish"
     SCHEDULE = "schedule"
-    """To post later, and to see what waits for its time."""
+    """Schedule posts, and see the scheduled ones."""
     CANCEL = "cancel"
-    """To take back a scheduled post."""
+    """Cancel a scheduled post."""
     SETTLE = "settle"
-    """To find out, or to say, what became of a post whose outcome is unknown."""
+    """Look up or state the outcome of a post whose outcome is unknown."""
     EXPORT = "export"
-    """To write tables, folders and pages to the server's disk."""
+    """Write tables, folders and pages to the server's disk."""
     SAVE = "save"
-    """To write an original to the server's disk; a download needs no permission."""
+    """Write an original to the server's disk; a download needs no permission."""
     GENERATE = "generate"
-    """To ask for images, with all that leads to it: references, prices, running jobs."""
+    """Generate images, with everything this includes: references, prices, running jobs."""
     EDIT = "edit"
-    """To change an image and upload the result."""
+    """Edit an image and upload the result."""
     KEEP = "keep"
-    """To replace a panel in the notebook by a static copy."""
+    """Replace a panel in the notebook with a static copy."""
 
 
 _REFUSALS = {
@@ -59,7 +60,7 @@ _REFUSALS = {
 
 
 class Permissions:
-    """What a session may do. Immutable: a parent hands the same object to its children.
+    """The permissions of a session. Immutable, and shared by a panel and its parts.
 
     Parameters
     ----------
@@ -79,66 +80,69 @@ class Permissions:
 
     @property
     def names(self) -> list[str]:
-        """Their names, as a page knows them."""
+        """The names of the granted permissions."""
         return [each.value for each in self]
 
-    def without(self, *taken: Permission) -> Permissions:
-        """The same without some."""
-        return Permissions(self._granted.difference(taken))
+    def without(self, *removed: Permission) -> Permissions:
+        """Return the same permissions without `removed`."""
+        return Permissions(self._granted.difference(removed))
 
-    def grants(self, *needed: Permission | None) -> bool:
-        """Whether all of them are granted; None always is."""
-        return all(each is None or each in self._granted for each in needed)
+    def grants(self, *required: Permission | None) -> bool:
+        """Return whether all are granted; None always is."""
+        return all(each is None or each in self._granted for each in required)
 
-    def check(self, *needed: Permission | None) -> None:
-        """Refuse what is not granted.
+    def check(self, *required: Permission | None) -> None:
+        """Raise an error for the first permission that is not granted.
 
         Raises
         ------
         InvalidInputError
-            With the sentence that the panel then shows.
+            With the message that the panel shows.
         """
-        for each in needed:
+        for each in required:
             if each is not None and not self.grants(each):
                 raise InvalidInputError(each.value, _REFUSALS[each])
 
 
-#: Whoever runs the cell.
+#: The person who runs the cell.
 OWNER = Permissions(Permission)
-#: A visitor of a dashboard: the server's disk is not theirs.
+#: A visitor of a dashboard, who may not write to the server's disk.
 VISITOR = OWNER.without(Permission.EXPORT, Permission.SAVE)
 #: A visitor of a dashboard that publishes nothing.
 SPECTATOR = VISITOR.without(
     Permission.PUBLISH, Permission.SCHEDULE, Permission.CANCEL, Permission.SETTLE
 )
-#: Who looks, chooses and marks, and nothing else.
+#: A person who may only view, select and mark images.
 REVIEWER = Permissions()
 
 
 def requires(permission: Permission) -> Callable[[F], F]:
-    """Have a handler called only for whoever was granted `permission`."""
-    return _marked(permission)
+    """Declare the permission that a message handler needs."""
+    return _declare(permission)
 
 
 def open_to_all(handler: F) -> F:
-    """Have a handler called for everybody: it only looks, chooses, or marks what is theirs."""
-    return _marked(None)(handler)
+    """Declare that a message handler needs no permission.
+
+    For handlers that only show or select something, or mark the session's own images.
+    """
+    return _declare(None)(handler)
 
 
-def _marked(permission: Permission | None) -> Callable[[F], F]:
-    def mark(handler: F) -> F:
-        handler._needs = permission  # type: ignore[attr-defined]  # noqa: SLF001
+def _declare(permission: Permission | None) -> Callable[[F], F]:
+    def decorate(handler: F) -> F:
+        handler._permission = permission  # type: ignore[attr-defined]  # noqa: SLF001
         return handler
 
-    return mark
+    return decorate
 
 
 def is_handler(function: object) -> bool:
-    """Whether a page may call it at all."""
-    return hasattr(function, "_needs")
+    """Return whether a function is declared as a message handler."""
+    return hasattr(function, "_permission")
 
 
-def needed(handler: Callable[..., Any]) -> Permission | None:
-    """What a handler needs; None if it is open to all."""
-    permission: Permission | None = handler._needs  # type: ignore[attr-defined]  # noqa: SLF001
+def required_permission(handler: Callable[..., Any]) -> Permission | None:
+    """Return the permission that a handler needs; None if it is open to all."""
+    permission: Permission | None = handler._permission  # type: ignore[attr-defined]  # noqa: SLF001
     return permission

@@ -1,12 +1,12 @@
-"""What the panels that post have in common: an account, a last look, and one post.
+"""`PostingPanel`: choose an account, review a summary, post once, and track the post.
 
     editing ──Publish──> confirming ──Publish now──> sending ──> running ──> editing
-                             │                          ├──> repeating (the same was posted)
-                             │                          ├──> unchecked (nobody knows if it was)
+                             │                          ├──> repeating (posted before)
+                             │                          ├──> unchecked (history unavailable)
                              └──Keep editing            └──> unknown <──> checking
 
-The step changes on the package's loop before anything is sent. So however often
-something is clicked, and in however many tabs, one click is one post.
+The step changes on the package's loop before anything is sent. So repeated clicks, also from
+several tabs, make one post.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from ...jobs.job import Job
     from ...models import Snapshot
 
-MAX_CHECKS = 60  # by itself
+MAX_CHECKS = 60  # automatic checks of an unknown outcome
 UNKNOWN_OUTCOME = {"title": "We don’t know whether this was posted.", "text": "", "field": ""}
 
-#: Why nothing was sent, by the error's code.
+#: Titles for a post that was not sent, by the error's code.
 NOT_SENT_TITLES = {
     "already_published": "Already posted.",
     "already_requested": "Already requested.",
@@ -53,42 +53,42 @@ NOT_SENT_TITLES = {
 
 
 class PostingPanel(JobPanel):
-    """A panel that posts something to Instagram, once."""
+    """Base of the panels that post to Instagram."""
 
     _view_permission = Permission.PUBLISH
     _browser_traits = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
 
     media_id = traitlets.Unicode("").tag(sync=True)
-    """What is published; of several images all ids, in their order, with a space between."""
+    """The media id to publish; for several images all ids, in order, separated by spaces."""
     caption = traitlets.Unicode("").tag(sync=True)
     fixing = traitlets.Unicode("").tag(sync=True)
-    """What is being changed before it is posted; empty for nothing."""
+    """The fix that is being applied to the image; empty for none."""
     accounts: Any = traitlets.List().tag(sync=True)
     accounts_state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"ready"``, ``"none"`` or ``"unavailable"``."""
     account = traitlets.Unicode("").tag(sync=True)
-    """The chosen account's id."""
+    """The id of the selected account."""
     confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
     step = traitlets.Unicode("editing").tag(sync=True)
-    """``"editing"``, ``"confirming"``, ``"repeating"`` (the same was posted before: again?),
-    ``"unchecked"`` (whether it was cannot be checked: publish anyway?), ``"sending"``,
-    ``"running"``, ``"unknown"`` or ``"checking"`` (looking what became of it)."""
+    """``"editing"``, ``"confirming"``, ``"repeating"`` (posted before: post again?),
+    ``"unchecked"`` (earlier posts cannot be checked: publish anyway?), ``"sending"``,
+    ``"running"``, ``"unknown"`` (the outcome is unknown) or ``"checking"`` (it is looked up)."""
     summary = traitlets.Dict().tag(sync=True)
-    """What the last `Publish` summed up; this, and nothing else, is what gets posted."""
+    """The post that the last click on `Publish` described; exactly this is posted."""
     refusal = traitlets.Dict().tag(sync=True)
-    """Why the last `Publish` sent nothing: ``title``, ``text`` and, of the same post made before,
-    ``link``."""
+    """Why the last `Publish` sent nothing: ``title``, ``text`` and the ``link`` of an identical
+    earlier post."""
     outcome = traitlets.Unicode("").tag(sync=True)
-    """What was found out about a post whose outcome was unknown, until the next one."""
+    """A sentence about how an uncertain or scheduled post ended, until the next post."""
     needs_answer = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the history cannot tell, so that the person is asked."""
+    """Whether the person is asked if the post was made, because the history is not clear."""
     recheck_seconds = traitlets.Float(0.0).tag(sync=True)
-    """Seconds until the history is looked at again by itself; 0 for never."""
+    """Seconds until the next automatic check of the history; 0 for none."""
     possible_post = traitlets.Unicode("").tag(sync=True)
-    """The address of a post that may be the one in doubt."""
+    """The URL of a post that may be the one whose outcome is unknown."""
     posted = traitlets.Dict().tag(sync=True)
-    """Of the last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``, and
-    ``due`` (likewise) if it only waits for its time."""
+    """The last post: ``account``, ``media_id``, ``time`` (seconds since 1970), ``link``, and,
+    if it is scheduled, ``due`` (seconds since 1970)."""
     limits = traitlets.Dict({"caption": MAX_CAPTION_LENGTH, "alt_text": MAX_ALT_TEXT_LENGTH}).tag(
         sync=True
     )
@@ -103,7 +103,7 @@ class PostingPanel(JobPanel):
         event_loop.call_soon(self._load)
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
-        """Have `listener` called, on the package's loop, with each new publish job."""
+        """Call `listener`, on the package's loop, with each new publish job."""
         self._listeners.append(listener)
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
@@ -117,18 +117,23 @@ class PostingPanel(JobPanel):
             *super()._snapshot_facts(),
         ]
 
-    # ------------------------------------------------------------ what a panel has of its own
+    # ------------------------------------------------------------ for subclasses
 
     def _post_options(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """What is asked for beside account and caption, if nothing speaks against it."""
+        """Return the validated fields of the post, except account and caption.
+
+        Raises
+        ------
+        InvalidInputError
+        """
         raise NotImplementedError
 
     async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
-        """Post what was summed up; `allowed` as `publish.instagram` takes it."""
+        """Send the post; `allowed` are the ``allow_…`` arguments of `publish.instagram`."""
         raise NotImplementedError
 
     def _show_pending(self) -> None:
-        """Take up what was to be published next, while the last post was on its way."""
+        """Show the image that was offered while the last post was in progress, if any."""
 
     @property
     def _has_pending(self) -> bool:
@@ -143,7 +148,7 @@ class PostingPanel(JobPanel):
 
     @requires(Permission.PUBLISH)
     def _on_reload(self, _content: object) -> None:
-        # What a summary spoke of does not change under it.
+        # The accounts must not change while a summary is shown.
         if self.accounts_state != "loading" and self.step == "editing":
             self._load()
 
@@ -156,7 +161,7 @@ class PostingPanel(JobPanel):
         ids = [account.instagram_account_id for account in accounts]
         with self.hold_sync():
             self.accounts = [{"id": a.instagram_account_id, "name": a.name} for a in accounts]
-            # With several accounts none is guessed: a post on the wrong one is public.
+            # Never guess among several accounts: a post to the wrong one is public.
             if self.account not in ids:
                 self.account = ids[0] if len(ids) == 1 else ""
             self.accounts_state = "ready" if ids else "none"
@@ -200,7 +205,7 @@ class PostingPanel(JobPanel):
         self._submit()
 
     def _check_seen(self, seen: object, media_id: str) -> None:
-        """Refuse what was said while looking at another image."""
+        """Reject a click that was made while another image was shown."""
         if seen != media_id:
             self.step = "editing"
             raise InvalidInputError(
@@ -208,7 +213,12 @@ class PostingPanel(JobPanel):
             )
 
     def _validated(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """What will be posted, if nothing speaks against it."""
+        """Return the summary of the post.
+
+        Raises
+        ------
+        InvalidInputError
+        """
         chosen = {
             name: str(content.get(name, getattr(self, name))) for name in ("account", "caption")
         }
@@ -222,9 +232,9 @@ class PostingPanel(JobPanel):
                 "Choose one, or connect one in your Wonda settings and refresh.",
             )
         check_text_length("caption", chosen["caption"], MAX_CAPTION_LENGTH)
-        own = self._post_options(content)
-        named = {"media_id": self.media_id, "account_name": names[chosen["account"]]}
-        return {**chosen, **own, **named}
+        options = self._post_options(content)
+        account_name = names[chosen["account"]]
+        return {**chosen, **options, "media_id": self.media_id, "account_name": account_name}
 
     def _submit(self, **allowed: bool) -> None:
         self.step = "sending"
@@ -260,7 +270,7 @@ class PostingPanel(JobPanel):
             self._guard(listener, job)
 
     def attach_job(self, job: Job) -> None:
-        """Go on with a post of an earlier kernel from where it stands. On the loop only."""
+        """Track a post of an earlier kernel. Call it on the package's loop only."""
         body = job.request
         names = {account["id"]: account["name"] for account in self.accounts}
         account = body.get("instagramAccountId") or ""
@@ -292,7 +302,7 @@ class PostingPanel(JobPanel):
             self.step = "unknown"
 
     def check(self) -> None:
-        """Do what `Check` does. On the loop only."""
+        """Do what `Check` does. Call it on the package's loop only."""
         self._on_check(None)
 
     @requires(Permission.SETTLE)
@@ -326,7 +336,7 @@ class PostingPanel(JobPanel):
     def _still_unknown(self, finding: Finding) -> None:
         with self.hold_sync():
             self.step = "unknown"
-            # Whoever has looked twice may know better than the history.
+            # After two checks the person may know better than the history.
             self.needs_answer = finding.retry_after is None or self._checks > 1
             self.recheck_seconds = finding.retry_after or 0.0
             self.possible_post = finding.permalink or ""
@@ -354,7 +364,7 @@ class PostingPanel(JobPanel):
 
     @requires(Permission.SETTLE)
     def _on_answer(self, content: Mapping[str, Any]) -> None:
-        """Somebody looked at the account and says so: the form is free again."""
+        """Record the person's answer whether the post was made; the form is free again."""
         if self.step == "unknown" and self._unknown is not None:
             self.step = "checking"
             self._start(self._record_answer, self._unknown, content.get("posted") is True)
@@ -370,7 +380,7 @@ class PostingPanel(JobPanel):
     # ------------------------------------------------------------ the post's job
 
     def _set_posted(self, link: str | None, at: float | None) -> None:
-        self._scheduled_subscription.end()  # this speaks of another post now
+        self._scheduled_subscription.end()  # `posted` is about another post from now on
         self.posted = {
             "account": self.summary["account_name"],
             "media_id": self.summary["media_id"],
@@ -379,7 +389,7 @@ class PostingPanel(JobPanel):
         }
 
     def _set_scheduled(self, due: datetime | None) -> None:
-        """A scheduled post is nothing to look at until its time: the form is free again."""
+        """Show a scheduled post; the form is free for the next one until its time."""
         job = self._job
         self._watch(None)
         self._job = job
@@ -392,40 +402,41 @@ class PostingPanel(JobPanel):
         }
         self.step = "editing"
         if job is not None:
-            told = self.posted
+            posted = self.posted
             self._scheduled_subscription.replace(
-                job.watch(lambda now: self._follow_scheduled(told, now))
+                job.watch(lambda snapshot: self._follow_scheduled(posted, snapshot))
             )
         self._show_pending()
 
-    def _follow_scheduled(self, told: Mapping[str, Any], now: Snapshot) -> None:
-        """What became of a scheduled post, as long as this still speaks of it."""
-        if now.terminal or self.posted != told:
+    def _follow_scheduled(self, posted: Mapping[str, Any], snapshot: Snapshot) -> None:
+        """Show how a scheduled post ended, unless a later post is shown by then."""
+        is_shown = self.posted == posted
+        if snapshot.terminal or not is_shown:
             self._scheduled_subscription.end()
-        if self._closed or self.posted != told or not now.terminal:
+        if self._closed or not is_shown or not snapshot.terminal:
             return
-        if now.status == "succeeded":
-            ended = now.finished_at
+        if snapshot.status == "succeeded":
+            ended = snapshot.finished_at
             self.posted = {
-                **{name: value for name, value in told.items() if name != "due"},
+                **{name: value for name, value in posted.items() if name != "due"},
                 "time": ended.timestamp() if ended else time.time(),
-                "link": now.permalink or "",
+                "link": snapshot.permalink or "",
             }
             return
         self.posted = {}
-        if now.status == "canceled":
+        if snapshot.status == "canceled":
             self.outcome = "The scheduled post was canceled. It will not be posted."
         else:
-            why = now.error_message or "The service gave no reason."
+            reason = snapshot.error_message or "The service gave no reason."
             title = "The scheduled post failed."
-            self.error = {"title": title, "text": f"{why} Nothing was posted.", "field": ""}
+            self.error = {"title": title, "text": f"{reason} Nothing was posted.", "field": ""}
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         if snapshot.status == SCHEDULED:
             self._set_scheduled(snapshot.scheduled_for)
             return
         super()._show(job, snapshot)
-        if job.id is None:  # it had its result at once: there was nothing to follow
+        if job.id is None:  # the result came with the response, without a job
             self.job_phase = "none"
         if snapshot.status == "succeeded":
             ended = snapshot.finished_at
@@ -433,7 +444,7 @@ class PostingPanel(JobPanel):
         if snapshot.terminal:
             self.step = "editing"
             self._show_pending()
-        elif snapshot.error is not None:  # it cannot be followed any more, but may be posted
+        elif snapshot.error is not None:  # polling has failed, but it may have been posted
             self._mark_unknown(job)
-        elif self.step == "unknown":  # it is followed again
+        elif self.step == "unknown":  # polling works again
             self.step = "running"

@@ -1,10 +1,9 @@
-"""The image that is to be posted: checked, mended if wanted, and brought back.
+"""`PreflightPanel`: check the image against Instagram's limits, and fix it on request.
 
-    original ──operations──> rendered here ──upload──> its media id is what gets posted
+    original ──operations──> rendered locally ──upload──> media id of the post
 
-All fixes of an image are one edit of its original, so nothing is encoded twice.
-What was made once is remembered: the same fix again is the same media, which
-cannot be posted twice by mistake.
+All fixes of an image are one edit of its original, so no image is encoded twice. Uploads are
+cached: applying the same fix again gives the same media id, which the duplicate check knows.
 """
 
 from __future__ import annotations
@@ -37,14 +36,25 @@ if TYPE_CHECKING:
     from ...models import Media
 
 PRODUCTS = ("IMAGE", "STORIES")
-CARD_PIXELS = 480  # pixels, the longest side of the image that a crop is drawn on
-CARD_BYTES = 60_000
-MAX_CACHED_EDITS = 20  # changed images that are remembered
+CARD_PIXELS = 480  # longest side of the small copy on which a crop is drawn
+CARD_MAX_BYTES = 60_000
+MAX_CACHED_EDITS = 20
 
 
 @dataclass
 class PostImage:
-    """An image that can be posted; `original` gives its bytes, where they can be had."""
+    """An image that can be posted.
+
+    Attributes
+    ----------
+    media_id : str
+    thumb : bytes
+        A small copy.
+    facts : ImageInfo or None
+        None if the image could not be inspected.
+    original : callable or None
+        Returns the original's bytes; None if they are not available.
+    """
 
     media_id: str
     thumb: bytes
@@ -53,17 +63,18 @@ class PostImage:
 
 
 class PreflightPanel(PostingPanel):
-    """A panel that checks what is to be posted, and fixes the image on request."""
+    """Base of the panels that check one image before it is posted."""
 
     thumb = traitlets.Bytes(b"").tag(sync=True)
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
     """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
     check_results: Any = traitlets.List().tag(sync=True)
-    """What Instagram is not likely to take, what is advised and what is fine, in words."""
+    """What Instagram will probably reject, what is advised and what is fine: ``level``,
+    ``title``, ``text`` and ``fixes``."""
     combined_fix = traitlets.Dict().tag(sync=True)
-    """One fix for all that misses, where that takes more than one."""
+    """One fix for all problems, if there are several; else empty."""
     is_edited = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the image is a changed one."""
+    """Whether the image is an edited version of the original."""
 
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._original: PostImage | None = None
@@ -80,13 +91,13 @@ class PreflightPanel(PostingPanel):
 
     @property
     def _can_edit(self) -> bool:
-        """Whether nothing speaks of the image that it is now."""
+        """Whether the image may change, because no summary or post refers to it."""
         return self.step == "editing"
 
     # ------------------------------------------------------------ the image
 
     def _take(self, image: PostImage, preview: Preview | None = None) -> None:
-        """Make another image the one to publish."""
+        """Publish another image from now on."""
         self._original = image
         self.fixing = ""
         self._use(image, ())
@@ -102,17 +113,17 @@ class PreflightPanel(PostingPanel):
             self._update_checks()
 
     async def _make_card(self, image: PostImage, preview: bytes) -> None:
-        """Have a copy on which a crop can be drawn."""
+        """Make the small copy on which a crop is drawn."""
         image.thumb = await decode_threads.run(make_card, preview)
         if self._current is image:
             self.thumb = image.thumb
 
     async def _inspect(self, media: Media) -> None:
-        """Look at an image that nobody has shown."""
+        """Download an image that is known by its media only, and check it."""
         try:
             data = await self._client.media.download(media)
             preview = await decode_threads.run(load_preview, data)
-        except WondaError as error:  # it can be posted all the same
+        except WondaError as error:  # the image can still be posted
             title = "The image could not be checked."
             self._inspection_failure = CheckResult(
                 topic="image", level="advice", title=title, text=error.message
@@ -130,14 +141,14 @@ class PreflightPanel(PostingPanel):
         if self._closed:
             return
         if self._current is not None and self._current.media_id != self.media_id:
-            # Somebody set another id, of which nothing is known.
+            # `media_id` was set from code: nothing is known about this image.
             self._current = self._original = self._inspection_failure = None
             self.thumb, self.is_edited, self.fixing = b"", False, ""
         facts = self._current.facts if self._current else None
         points = preflight.check(facts, self.product, self.caption) if self.media_id else []
         if self._inspection_failure and facts is None:
             points.insert(0, self._inspection_failure)
-        every = preflight.combined_fix(facts, self.product) if facts else None
+        combined = preflight.combined_fix(facts, self.product) if facts else None
         can_edit = self._original is not None and self._original.original is not None
         self._fixes = {}
 
@@ -159,15 +170,15 @@ class PreflightPanel(PostingPanel):
                 }
                 for point in points
             ]
-            self.combined_fix = offered("every", every) if every and can_edit else {}
+            self.combined_fix = offered("combined", combined) if combined and can_edit else {}
 
     # ------------------------------------------------------------ a fix
 
     @requires(Permission.PUBLISH)
     def _on_fix(self, content: Mapping[str, Any]) -> None:
         fix = self._fixes.get(str(content.get("key")))
-        # As with a post: `fixing` changes here, on the loop, so a second click finds it
-        # changed; and a fix is of the image that was looked at, or it is none.
+        # `fixing` changes here, on the loop, so a second click has no effect. A click that was
+        # made while another image was shown is ignored.
         if fix is None or not self._can_change(content):
             return
         self.error = None
@@ -205,7 +216,7 @@ class PreflightPanel(PostingPanel):
             if self._original is original:
                 self.error = edit_problem(error)
         else:
-            # Another image may have been chosen meanwhile, or a post begun from code.
+            # Meanwhile another image may have been selected, or a post started from code.
             if self._original is original and self._can_edit and not self._closed:
                 self._use(made, operations)
         finally:
@@ -225,7 +236,7 @@ class PreflightPanel(PostingPanel):
 async def upload_edit(
     client: AsyncWonda, of: PostImage, data: bytes, operations: tuple[Operation, ...]
 ) -> PostImage:
-    """Make an edit of an image here, upload it, and give what came of it."""
+    """Render an edit of an image locally, upload it, and return the new image."""
     made, thumb = await decode_threads.run(
         _rendered, data, operations, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
     )
@@ -239,6 +250,7 @@ async def upload_edit(
 
 
 def edit_problem(error: WondaError) -> messages.Problem:
+    """Describe an edit that failed, for the panel's alert."""
     if isinstance(error, OutcomeUnknownError):
         why = "It was sent, but no response came; a copy may be in your Wonda library."
     else:
@@ -252,14 +264,17 @@ def edit_problem(error: WondaError) -> messages.Problem:
 
 
 def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
-    """A fix as the browser knows it; `area`: what a crop keeps or a canvas adds, in parts of 1."""
+    """Return what the browser shows of a fix.
+
+    ``area`` is the crop within the image, or the canvas, as fractions of the image's size.
+    """
     shown: dict[str, Any] = {"key": key, "label": fix.label}
     if facts is None:
         return shown
     wide, high = facts.width, facts.height
     for operation in fix.operations:
         match operation:
-            case Resize(width=wide, height=high):  # which a canvas is then added to
+            case Resize(width=wide, height=high):  # a canvas may be added after it
                 pass
             case Crop(x=x, y=y, width=width, height=height):
                 at = {"x": x / wide, "y": y / high}
@@ -271,7 +286,7 @@ def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
 
 
 def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operation, ...]:
-    """With the chosen colour, where a canvas is added."""
+    """Replace the colour of an added canvas by the selected one."""
     if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
         return operations
     return tuple(
@@ -281,26 +296,26 @@ def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operatio
 
 
 def info_of(preview: Preview) -> ImageInfo:
-    """What a preview tells of its original."""
+    """Return what a preview knows about its original."""
     return ImageInfo(preview.width, preview.height, preview.format, preview.size, preview.animated)
 
 
 def load_preview(data: bytes) -> Preview:
-    """What is to be known of an original, and a copy of it; slow, for a thread."""
+    """Decode an original into its preview. Slow: run it in a thread."""
     from ...imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data)
 
 
 def make_card(preview: bytes) -> bytes:
-    """A small copy; slow, for a thread."""
-    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
+    """Make a small JPEG of a preview. Slow: run it in a thread."""
+    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return raster_preview(preview, CARD_PIXELS, CARD_BYTES).data
+    return still(preview, CARD_PIXELS, CARD_MAX_BYTES).data
 
 
-def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:
-    """An edit and a small copy of it; slow, for a thread."""
+def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[Edited, bytes]:
+    """Render an edit, and a small copy of the result. Slow: run it in a thread."""
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 
     made = apply_edits.apply(data, operations)

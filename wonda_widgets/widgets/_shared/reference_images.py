@@ -1,14 +1,12 @@
-"""Reference images of a form: brought from the browser, uploaded, put in order.
+"""`ReferencesPanel`: the reference images of a form, read from the browser and uploaded.
 
-A page announces its files; their bytes are asked for piece by piece, so that what is
-on its way stays small however large or many the files are, and a page that is slow
-is not drowned:
+The page announces its files, and the kernel requests them chunk by chunk. So only one chunk
+of a file is in transit at a time, however large the file is and however slow the page.
 
     browser ──files──> waiting ──want / chunk──> reading ──> uploading ──> done
                                                        └──────────> refused
 
-How far the browser is can be counted. How far the upload to the service is cannot,
-and no number is shown for it.
+The progress of reading is known and shown; that of the upload is not.
 """
 
 from __future__ import annotations
@@ -40,71 +38,72 @@ if TYPE_CHECKING:
     from ...api.media import Uploadable
     from ...models.reference_limits import ReferenceLimit
 
-CHUNK = 1_000_000  # bytes; a front end's websocket takes messages of 10 MB
-MAX_FILE = 30_000_000  # bytes
-MOST = 30  # whatever the model takes
-AT_ONCE = 2  # files on their way
-THUMB = 192  # pixels
-THUMB_BYTES = 20_000
+CHUNK_BYTES = 1_000_000  # the websocket of a front end takes messages of up to 10 MB
+MAX_FILE_BYTES = 30_000_000
+MAX_REFERENCES = 30  # of any model
+MAX_CONCURRENT_UPLOADS = 2
+THUMB_PIXELS = 192  # longest side
+THUMB_MAX_BYTES = 20_000
 
 _ids = count()
 
 
 class Reference(msgspec.Struct, eq=False):
-    """One reference image and how far it has come."""
+    """A reference image and its progress."""
 
     name: str
     size: int
     key: str = msgspec.field(default_factory=lambda: f"python-{next(_ids)}")
     state: str = "waiting"
     received: int = 0
-    said: str = ""
+    message: str = ""
     media_id: str = ""
     thumb: bytes = b""
     data: bytes = b""
-    piece: asyncio.Future[bytes] | None = None
+    chunk: asyncio.Future[bytes] | None = None
     task: asyncio.Task[None] | None = None
 
     @property
-    def coming(self) -> bool:
-        """Whether it is on its way."""
+    def is_pending(self) -> bool:
+        """Whether it is not uploaded yet."""
         return self.state in {"waiting", "reading", "uploading"}
 
-    def refuse(self, why: str) -> None:
-        """Say why it is not taken."""
-        self.state, self.said = "refused", why
+    def refuse(self, reason: str) -> None:
+        """Mark it as refused."""
+        self.state, self.message = "refused", reason
 
-    def shown(self) -> dict[str, Any]:
-        """As the browser knows it."""
+    def to_message(self) -> dict[str, Any]:
+        """Return what the browser shows."""
         return {
             "key": self.key,
             "name": self.name,
             "size": self.size,
             "state": self.state,
             "received": self.received,
-            "said": self.said,
+            "message": self.message,
             "retry": self.state == "refused" and bool(self.data),
         }
 
 
 class ReferencesPanel(Panel):
-    """A panel that takes reference images."""
+    """Base of the panels that accept reference images."""
 
     references: Any = traitlets.List().tag(sync=True)
-    """Reference images in their order: ``name``, ``state`` (``"waiting"``, ``"reading"``,
-    ``"uploading"``, ``"done"`` or ``"refused"``), ``said``, ``size`` and ``received`` in bytes."""
+    """The reference images in order: ``name``, ``state`` (``"waiting"``, ``"reading"``,
+    ``"uploading"``, ``"done"`` or ``"refused"``), ``message``, ``size`` and ``received`` in
+    bytes."""
     reference_thumbs: Any = traitlets.Dict().tag(sync=True)
-    """Small copies, by the references' keys."""
+    """A small copy of each reference, by its key."""
     references_message = traitlets.Unicode("").tag(sync=True)
-    """What is to be done about them for the chosen model; empty for nothing."""
+    """What the selected model requires of the references; empty if they fit."""
 
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._references: list[Reference] = []
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._upload_slots = asyncio.Semaphore(MAX_CONCURRENT_UPLOADS)
         super().__init__(*args, **traits)
 
     def _limit(self, model: str) -> tuple[ReferenceLimit, str]:
-        """How many a model takes, and its name."""
+        """Return how many references a model accepts, and the model's name."""
         raise NotImplementedError
 
     def _chosen_model(self) -> str:
@@ -115,21 +114,21 @@ class ReferencesPanel(Panel):
     def add_reference(
         self, source: Media | Uploadable, *, name: str = "", thumb: bytes = b""
     ) -> None:
-        """Add a reference image at the end; it is uploaded in the background.
+        """Add a reference image at the end, and upload it in the background.
 
         Parameters
         ----------
         source : Media, path, bytes, binary file or PIL.Image
-            A `Media` with a media id is used as it is, without an upload, and once only.
+            A `Media` is used by its media id, without an upload, and once only.
         name : str, optional
-            What it is called in the form.
+            The name shown in the form.
         thumb : bytes, optional
-            A small copy of a `Media`; without it one is fetched.
+            A small copy of a `Media`; by default one is fetched.
 
         Raises
         ------
         InvalidInputError
-            If it cannot be read, has more than 30 MB, or is a `Media` without an id.
+            If it cannot be read, is larger than 30 MB, or is a `Media` without an id.
         """
         if isinstance(source, Media):
             media = source
@@ -142,15 +141,15 @@ class ReferencesPanel(Panel):
             )
             event_loop.call_soon(lambda: self._guard(self._add_media, known, media))
             return
-        found = read_source(source, name or None)
-        if len(found.data) > MAX_FILE:
-            raise InvalidInputError("references", _too_large(len(found.data)))
-        fresh = Reference(found.name, len(found.data), data=found.data)
-        event_loop.call_soon(lambda: self._guard(self._add, [fresh]))
+        source_file = read_source(source, name or None)
+        if len(source_file.data) > MAX_FILE_BYTES:
+            raise InvalidInputError("references", _too_large(len(source_file.data)))
+        added = Reference(source_file.name, len(source_file.data), data=source_file.data)
+        event_loop.call_soon(lambda: self._guard(self._add, [added]))
 
     @property
     def reference_ids(self) -> list[str]:
-        """The media ids of the reference images that are there, in order."""
+        """The media ids of the uploaded reference images, in order."""
         return [each.media_id for each in self._references if each.state == "done"]
 
     def _add_media(self, reference: Reference, media: Media) -> None:
@@ -158,13 +157,13 @@ class ReferencesPanel(Panel):
             return
         self._add([reference])
         if not reference.thumb and media.url:
-            reference.task = self._start(self._look_at, reference, media)
+            reference.task = self._start(self._fetch_thumbnail, reference, media)
 
-    async def _look_at(self, reference: Reference, media: Media) -> None:
+    async def _fetch_thumbnail(self, reference: Reference, media: Media) -> None:
         try:
             data = await self._client.media.download(media)
-            reference.thumb = await decode_threads.run(_thumb, data)
-        except WondaError:  # it is used by its id, seen or not
+            reference.thumb = await decode_threads.run(_thumbnail, data)
+        except WondaError:  # it can be used without a thumbnail
             return
         self._show_references()
 
@@ -174,39 +173,39 @@ class ReferencesPanel(Panel):
     def _on_add_files(self, content: Mapping[str, Any]) -> None:
         files = content.get("files")
         known = {each.key for each in self._references}
-        fresh = []
+        added = []
         for file in files if isinstance(files, list) else ():
             key, name, size = (file.get(part) for part in ("key", "name", "size"))
             if isinstance(key, str) and key not in known and isinstance(size, int):
                 reference = Reference(str(name or "file"), size, key)
-                if size > MAX_FILE:
+                if size > MAX_FILE_BYTES:
                     reference.refuse(_too_large(size))
                 elif size <= 0:
                     reference.refuse("The file is empty.")
-                fresh.append(reference)
-        self._add(fresh)
+                added.append(reference)
+        self._add(added)
 
     @requires(Permission.GENERATE)
     def _on_chunk(self, content: Mapping[str, Any]) -> None:
-        reference = self._named(content)
-        pieces = content.get("buffers") or [b""]
-        if reference is None or reference.piece is None or reference.piece.done():
+        reference = self._find(content)
+        chunks = content.get("buffers") or [b""]
+        if reference is None or reference.chunk is None or reference.chunk.done():
             return
-        if content.get("at") == reference.received:  # else another view was quicker
-            reference.piece.set_result(bytes(pieces[0]))
+        if content.get("at") == reference.received:  # else another view has sent this chunk
+            reference.chunk.set_result(bytes(chunks[0]))
 
     @requires(Permission.GENERATE)
     def _on_no_file(self, content: Mapping[str, Any]) -> None:
-        """The page has it no more: it was loaded anew, or the file was moved."""
-        reference = self._named(content)
-        if reference is not None and reference.coming and not reference.data:
+        """The page cannot read a file: it was reloaded, or the file was moved."""
+        reference = self._find(content)
+        if reference is not None and reference.is_pending and not reference.data:
             self._stop(reference)
             reference.refuse("The page can no longer read this file. Add it again.")
             self._show_references()
 
     @requires(Permission.GENERATE)
     def _on_move_reference(self, content: Mapping[str, Any]) -> None:
-        reference, to = self._named(content), content.get("to")
+        reference, to = self._find(content), content.get("to")
         if reference is not None and isinstance(to, int):
             self._references.remove(reference)
             self._references.insert(max(0, to), reference)
@@ -214,7 +213,7 @@ class ReferencesPanel(Panel):
 
     @requires(Permission.GENERATE)
     def _on_remove_reference(self, content: Mapping[str, Any]) -> None:
-        reference = self._named(content)
+        reference = self._find(content)
         if reference is not None:
             self._stop(reference)
             self._references.remove(reference)
@@ -222,47 +221,47 @@ class ReferencesPanel(Panel):
 
     @requires(Permission.GENERATE)
     def _on_retry_reference(self, content: Mapping[str, Any]) -> None:
-        reference = self._named(content)
+        reference = self._find(content)
         if reference is not None and reference.state == "refused" and reference.data:
-            reference.state, reference.said = "waiting", ""
-            self._begin(reference)
+            reference.state, reference.message = "waiting", ""
+            self._start_processing(reference)
             self._show_references()
 
-    def _named(self, content: Mapping[str, Any]) -> Reference | None:
+    def _find(self, content: Mapping[str, Any]) -> Reference | None:
         return next((each for each in self._references if each.key == content.get("key")), None)
 
-    # ------------------------------------------------------------ on their way
+    # ------------------------------------------------------------ reading and uploading
 
-    def _add(self, fresh: list[Reference]) -> None:
-        room = max(0, MOST - len(self._references))
-        for reference in fresh[:room]:
+    def _add(self, added: list[Reference]) -> None:
+        room = max(0, MAX_REFERENCES - len(self._references))
+        for reference in added[:room]:
             self._references.append(reference)
             if reference.state == "waiting":
-                self._begin(reference)
+                self._start_processing(reference)
         self._show_references()
-        if len(fresh) > room:
+        if len(added) > room:
             raise InvalidInputError(
                 "references",
-                f"You can add up to {MOST} reference images.",
-                f"{len(fresh) - room} of these were not added.",
+                f"You can add up to {MAX_REFERENCES} reference images.",
+                f"{len(added) - room} of these were not added.",
             )
 
-    def _begin(self, reference: Reference) -> None:
-        reference.task = self._start(self._reveal, reference)
+    def _start_processing(self, reference: Reference) -> None:
+        reference.task = self._start(self._process, reference)
 
     @staticmethod
     def _stop(reference: Reference) -> None:
         if reference.task is not None:
             reference.task.cancel()
 
-    async def _reveal(self, reference: Reference) -> None:
-        async with self._gate:
+    async def _process(self, reference: Reference) -> None:
+        async with self._upload_slots:
             try:
                 if not reference.data:
                     reference.data = await self._read(reference)
                 await self._upload(reference)
             except UnsafeMediaError as error:
-                reference.data = b""  # there is nothing to try again
+                reference.data = b""  # trying again would not help
                 reference.refuse(error.message)
             except OutcomeUnknownError:
                 reference.refuse("The upload was sent, but no response came.")
@@ -281,35 +280,35 @@ class ReferencesPanel(Panel):
         while len(data) < reference.size:
             self._show_references()
             reference.received = len(data)
-            reference.piece = asyncio.get_running_loop().create_future()
-            wanted = min(CHUNK, reference.size - len(data))
+            reference.chunk = asyncio.get_running_loop().create_future()
+            wanted = min(CHUNK_BYTES, reference.size - len(data))
             self.send({"type": "want", "key": reference.key, "at": len(data), "bytes": wanted})
-            piece = await reference.piece
-            if len(piece) != wanted:
+            chunk = await reference.chunk
+            if len(chunk) != wanted:
                 raise UnsafeMediaError("The file changed while it was being read.")
-            data += piece
+            data += chunk
         return bytes(data)
 
     async def _upload(self, reference: Reference) -> None:
         reference.received, reference.state = reference.size, "uploading"
         self._show_references()
-        # Not on the decoders' threads: these may be busy with other images for long.
-        await event_loop.to_thread(_check, reference.data)
+        # Not on the decoder threads: these may be busy with other images for a long time.
+        await event_loop.to_thread(_check_image, reference.data)
         if not reference.thumb:
-            self._start(self._see, reference, reference.data)
+            self._start(self._make_thumbnail, reference, reference.data)
         media = await self._client.media.upload(reference.data, name=reference.name)
         reference.media_id, reference.state = media.media_id or "", "done"
         reference.data = b""
 
-    async def _see(self, reference: Reference, data: bytes) -> None:
-        """Make the small copy beside the upload, which does not wait for it."""
+    async def _make_thumbnail(self, reference: Reference, data: bytes) -> None:
+        """Make the thumbnail during the upload."""
         try:
-            reference.thumb = await decode_threads.run(_thumb, data)
-        except decode_threads.DecodeTimeoutError:  # it is used, seen or not
+            reference.thumb = await decode_threads.run(_thumbnail, data)
+        except decode_threads.DecodeTimeoutError:  # it can be used without a thumbnail
             return
         except UnsafeMediaError as error:
             self._stop(reference)
-            reference.data = b""  # there is nothing to try again
+            reference.data = b""  # trying again would not help
             reference.refuse(error.message)
         self._show_references()
 
@@ -318,8 +317,8 @@ class ReferencesPanel(Panel):
             return
         thumbs = {each.key: each.thumb for each in self._references if each.thumb}
         with self.hold_sync():
-            self.references = [each.shown() for each in self._references]
-            if thumbs.keys() != self.reference_thumbs.keys():  # images are sent once
+            self.references = [each.to_message() for each in self._references]
+            if thumbs.keys() != self.reference_thumbs.keys():  # send each thumbnail once
                 self.reference_thumbs = thumbs
             self._update_references_message()
 
@@ -329,36 +328,36 @@ class ReferencesPanel(Panel):
         if self._references and limit.maximum == 0:
             text = f"{name} takes no reference images. These are kept, but not sent."
         else:
-            # Too few are said when somebody wants to go on without them.
+            # Too few references are reported on submit.
             text = limit.message(count, name) if count > limit.minimum else ""
         self.references_message = text
         if self.error and self.error["field"] == "references":
-            self.error = None  # it spoke of what has changed now
+            self.error = None  # the references have changed since
 
-    # ------------------------------------------------------------ what is sent
+    # ------------------------------------------------------------ submitting
 
     def _attachments(self, model: str) -> list[str]:
-        """The ids to send to a model.
+        """Return the media ids to send to a model.
 
         Raises
         ------
         InvalidInputError
-            If some are not there yet, or they are too many or too few.
+            If some are not uploaded, or there are too many or too few.
         """
         limit, name = self._limit(model)
         if limit.maximum == 0:
             return []
-        coming = sum(each.coming for each in self._references)
+        pending = sum(each.is_pending for each in self._references)
         refused = sum(each.state == "refused" for each in self._references)
-        if coming:
+        if pending:
             raise InvalidInputError(
                 "references",
-                f"{_counted(coming)} still uploading.",
+                f"{_count_text(pending)} still uploading.",
                 "Wait for the upload to finish, or remove the image.",
             )
         if refused:
             raise InvalidInputError(
-                "references", f"{_counted(refused)} not uploaded.", "Try again or remove it."
+                "references", f"{_count_text(refused)} not uploaded.", "Try again or remove it."
             )
         ids = self.reference_ids
         problem = limit.message(len(ids), name)
@@ -367,23 +366,24 @@ class ReferencesPanel(Panel):
         return ids
 
 
-def _counted(number: int) -> str:
+def _count_text(number: int) -> str:
     return "1 reference image is" if number == 1 else f"{number} reference images are"
 
 
 def _too_large(size: int) -> str:
-    return f"The file is {messages.file_size(size)}; the limit is {messages.file_size(MAX_FILE)}."
+    limit = messages.file_size(MAX_FILE_BYTES)
+    return f"The file is {messages.file_size(size)}; the limit is {limit}."
 
 
-def _check(data: bytes) -> None:
-    """Refuse what is no image; for a thread."""
+def _check_image(data: bytes) -> None:
+    """Check that the data is an image. Slow: run it in a thread."""
     from ...imaging.decode import check  # noqa: PLC0415 - Pillow is loaded when needed
 
     check(data)
 
 
-def _thumb(data: bytes) -> bytes:
-    """A small copy; slow, for a thread."""
+def _thumbnail(data: bytes) -> bytes:
+    """Make a thumbnail. Slow: run it in a thread."""
     from ...imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, THUMB, THUMB_BYTES).data
+    return preview(data, THUMB_PIXELS, THUMB_MAX_BYTES).data

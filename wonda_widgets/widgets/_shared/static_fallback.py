@@ -1,15 +1,14 @@
-"""An image that survives the kernel.
+"""`StaticFallback`: an output that shows the last image when the kernel is gone.
 
-A live panel cannot be shown without its kernel: a trusted notebook then says
-"model not found" and uses none of the other formats beside it. And the bundle
-of an output is fixed when the cell runs, before there is an image.
+Without its kernel a live panel cannot be shown: a trusted notebook says "model not found" and
+ignores the output's other formats. And the formats of an output are fixed when the cell runs,
+before there is an image.
 
-So a second, static output stands under the panel, with a display id by which it
-is renewed. The live panel carries a style that hides it; where no panel lives
-(a reopened notebook, GitHub, nbconvert), there is no such style, and it shows.
+So a second, static output is displayed under the panel, and updated by its display id. The
+live panel has a style that hides it. Where there is no live panel (a reopened notebook,
+GitHub, nbconvert), the style is missing and the static output is visible.
 
-When a panel is kept, its own output is renewed too: it becomes the image, and
-the one under it the words.
+`keep` updates the panel's own output too: it becomes the image, and the static one the text.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from ...imaging import decode_threads
 from ...models import one_line
 from ...utils import event_loop, logs, noninteractive
-from .notebook_snapshot import SANDBOX
+from .notebook_snapshot import SANDBOX_NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,40 +33,45 @@ if TYPE_CHECKING:
     from ...imaging.preview import Preview
     from .notebook_snapshot import NotebookSnapshot
 
-LONGEST = 320  # pixels
+MAX_PIXELS = 320  # longest side
 MAX_BYTES = 40_000
-TURNS = 20  # of the loop
-REST = 10.0  # seconds that words may wait for others, or for an image, to come with them
+SETTLE_ITERATIONS = 20  # of the event loop
+TRANSIENT_DELAY_SECONDS = 10.0  # that a transient line waits for others to be sent with it
 
 _log = logging.getLogger(__name__)
 
-_BACK = "Run this cell again to bring the panel back."
-#: What was kept was made by a panel that may still be there; the cell would make another one.
-_ON = "To continue, show the panel in another cell."
+_RESTORE_HINT = "Run this cell again to bring the panel back."
+#: A kept panel may still exist; running its cell again would create another one.
+_CONTINUE_HINT = "To continue, show the panel in another cell."
 
 
 class StaticFallback:
-    """The static output of one panel: its last image, and in words how far things are.
+    """The static output of one panel: its last image, and lines about its state.
 
-    All but `display_under` is for the package's loop.
+    Call all methods except `display_under` and `display` on the package's loop only.
+
+    Parameters
+    ----------
+    title : str
+    is_sandbox : bool
+        Whether to note that the images are simulated.
     """
 
     def __init__(self, title: str, *, is_sandbox: bool = False) -> None:
         self.title = title
-        self._note = f" {SANDBOX}" if is_sandbox else ""
-        self._begin()
+        self._note = f" {SANDBOX_NOTE}" if is_sandbox else ""
+        self._reset()
         self._latest: Preview | None = None
-        self._small: Preview | None = None  # of the latest one, once it is made
-        self._image = ""
+        self._small: Preview | None = None  # the scaled copy of `_latest`
         self._prompt = ""
         self._facts = ""
         self._lines: dict[str, str] = {}
-        self._working = 0
-        self._waiting: asyncio.TimerHandle | None = None
-        self._at_once = False
+        self._pending_images = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_unattended = False
 
-    def _begin(self) -> None:
-        """Be shown nowhere, under a name by which the outputs to come are renewed and hidden."""
+    def _reset(self) -> None:
+        """Choose a new name, by which future outputs are updated and hidden."""
         self.name = f"wonda-fallback-{uuid.uuid4().hex[:12]}"
         self._displayed = False
 
@@ -78,8 +82,8 @@ class StaticFallback:
     @property
     def hiding_style(self) -> str:
         """CSS with which a live panel hides this output."""
-        # Lab and Voilà wrap an output in rows of their own, which would leave a gap. Not those
-        # around an Output widget in which this is one output among others.
+        # JupyterLab and Voilà wrap an output in rows, which would leave a gap, so these are
+        # hidden too; except the rows around an Output widget, which may have other outputs.
         within = f":is(.jp-OutputArea, .output_area) .{self.name}"
         rows = ", ".join(
             f"{row}:has(.{self.name}):not(:has({within}))"
@@ -88,9 +92,9 @@ class StaticFallback:
         return f".{self.name}, {rows} {{ display: none !important; }}"
 
     def display_under(self, panel: Any, is_loading: Callable[[], bool]) -> None:
-        """Put a live panel, and this under it, into the cell that runs.
+        """Display a live panel, and this output under it, in the running cell.
 
-        Where nobody is in front, the cell's end waits for what the panel `is_loading`.
+        In a non-interactive run the cell does not end while the panel `is_loading`.
         """
         from IPython.display import display  # noqa: PLC0415 - only in a notebook
 
@@ -101,90 +105,100 @@ class StaticFallback:
         self.display(is_loading)
 
     def display(self, is_loading: Callable[[], bool]) -> None:
-        """Put this into the cell that runs, without the live panel."""
+        """Display this output in the running cell, without the live panel."""
         from IPython.display import display  # noqa: PLC0415 - only in a notebook
 
-        first = not self._displayed
+        is_first = not self._displayed
         self._displayed = True
-        self._at_once = noninteractive.is_unattended()  # what comes after a cell's end is not kept
-        shown = self._bundle
-        display(shown, raw=True, display_id=self.name)
-        # What was told meanwhile, on the loop, may have been published before this was.
-        event_loop.call_soon(lambda: self._catch_up(shown))
-        if first and self._at_once:
+        self._is_unattended = noninteractive.is_unattended()
+        bundle = self._bundle
+        display(bundle, raw=True, display_id=self.name)
+        # An update may have been published by the loop before this output was.
+        event_loop.call_soon(lambda: self._update_if_changed(bundle))
+        if is_first and self._is_unattended:  # outputs after the cell's end are lost
             noninteractive.delay_cell_end_until(
                 lambda: event_loop.run_blocking(self._is_settled(is_loading))
             )
 
-    def _catch_up(self, shown: dict[str, str]) -> None:
-        if self._bundle != shown:
-            self._tell()
+    def _update_if_changed(self, displayed: dict[str, str]) -> None:
+        if self._bundle != displayed:
+            self._update()
 
     async def _is_settled(self, is_loading: Callable[[], bool]) -> bool:
-        for _ in range(TURNS):  # what was told a moment ago may be on its way to what loads
+        for _ in range(SETTLE_ITERATIONS):  # a recent change may not have started to load yet
             await asyncio.sleep(0)
-        return not is_loading() and not self._working
+        return not is_loading() and not self._pending_images
 
-    def tell(self, what: str, how: str, *, passing: bool = False) -> None:
-        """Say how far something is: ``tell("Generation", "succeeded · 12 s")``; "" for nothing.
+    def set_line(self, topic: str, text: str, *, transient: bool = False) -> None:
+        """Set the line about a topic: ``set_line("Generation", "succeeded · 12 s")``.
 
-        What is only `passing` may wait a little: nobody sees it while the panel lives, and
-        each renewal is a message with the image in it.
+        Parameters
+        ----------
+        topic, text : str
+            An empty text removes the line.
+        transient : bool
+            Whether the update may be delayed by some seconds: nobody sees it while the panel
+            is live, and each update contains the image.
         """
-        if self._lines.get(what, "") == how:
+        if self._lines.get(topic, "") == text:
             return
-        self._lines[what] = how
-        if not passing or self._at_once:
-            self._tell()
-        elif self._waiting is None:
-            self._waiting = asyncio.get_running_loop().call_later(REST, self._tell)
+        self._lines[topic] = text
+        if not transient or self._is_unattended:
+            self._update()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(TRANSIENT_DELAY_SECONDS, self._update)
 
-    def show(self, shown: Preview, prompt: str) -> None:
-        """Renew it with an image, soon."""
-        self._latest = shown
-        self._working += 1
-        event_loop.spawn_detached(self._show, shown, prompt)
+    def show(self, preview: Preview, prompt: str) -> None:
+        """Show another image as soon as it is scaled."""
+        self._latest = preview
+        self._pending_images += 1
+        event_loop.spawn_detached(self._show, preview, prompt)
 
-    async def _show(self, shown: Preview, prompt: str) -> None:
+    async def _show(self, preview: Preview, prompt: str) -> None:
         try:
-            small = await decode_threads.run(_small, shown.data)
-            if self._latest is shown:  # else another image was chosen meanwhile
+            small = await decode_threads.run(_small, preview.data)
+            if self._latest is preview:  # else another image was shown meanwhile
                 self._small, self._prompt = small, prompt
-                self._facts = f"{shown.width} × {shown.height} · {shown.format}"
-                self._tell()
+                self._facts = f"{preview.width} × {preview.height} · {preview.format}"
+                self._update()
         finally:
-            self._working -= 1
+            self._pending_images -= 1
 
-    def keep(self, kept: NotebookSnapshot) -> bool:
-        """Have what is kept take the panel's place, wherever it is shown; False if it is nowhere.
+    def keep(self, snapshot: NotebookSnapshot) -> bool:
+        """Replace the displayed panel by its snapshot; return False if it is not displayed.
 
-        Shown again later, the panel is live there, and what was kept stays.
+        A panel that is displayed again later is live there; the snapshot stays.
         """
         if not self._displayed:
             return False
-        words = {
-            "text/html": f"{kept.html}<p><small>{_ON}</small></p>",
-            "text/plain": f"{kept.plain}\n{_ON}",
+        text = {
+            "text/html": f"{snapshot.html}<p><small>{_CONTINUE_HINT}</small></p>",
+            "text/plain": f"{snapshot.plain}\n{_CONTINUE_HINT}",
         }
-        if kept.image:
-            look = {kept.mime_type: base64.b64encode(kept.image).decode()}
-            about: dict[str, Any] = {"alt": kept.alt}
-            if kept.width:
-                about["width"] = kept.width
-            _publish(self._live_name, {**look, "text/plain": kept.alt}, {kept.mime_type: about})
-            _publish(self.name, words)
+        if snapshot.image:
+            mime_type = snapshot.mime_type
+            image = {
+                mime_type: base64.b64encode(snapshot.image).decode(),
+                "text/plain": snapshot.alt,
+            }
+            attributes: dict[str, Any] = {"alt": snapshot.alt}
+            if snapshot.width:
+                attributes["width"] = snapshot.width
+            _publish(self._live_name, image, {mime_type: attributes})
+            _publish(self.name, text)
         else:
-            _publish(self._live_name, words)
+            _publish(self._live_name, text)
             _publish(self.name, {"text/plain": ""})
-        self._begin()
+        self._reset()
         return True
 
     @property
     def _bundle(self) -> dict[str, str]:
-        lines = [one_line(f"{what}: {how}") for what, how in self._lines.items() if how]
-        told = "".join(f" {_sentence(line)}" for line in lines) + self._note
+        lines = [one_line(f"{topic}: {text}") for topic, text in self._lines.items() if text]
+        state = "".join(f" {_sentence(line)}" for line in lines) + self._note
         if self._small is None:
-            plain = f"{self.title}.{told} {_BACK}"
+            plain = f"{self.title}.{state} {_RESTORE_HINT}"
             return {"text/html": self._html("", "", plain), "text/plain": plain}
         image = base64.b64encode(self._small.data).decode()
         image = (
@@ -192,27 +206,27 @@ class StaticFallback:
             f'src="data:{self._small.mime_type};base64,{image}">'
         )
         return {
-            "text/html": self._html(image, self._prompt, f"{self._facts}.{told} {_BACK}"),
-            "text/plain": f"{self.title}: “{self._prompt}” ({self._facts}).{told} {_BACK}",
+            "text/html": self._html(image, self._prompt, f"{self._facts}.{state} {_RESTORE_HINT}"),
+            "text/plain": f"{self.title}: “{self._prompt}” ({self._facts}).{state} {_RESTORE_HINT}",
         }
 
     def _html(self, image: str, prompt: str, small: str) -> str:
         return (
-            f'<div class="{self.name}" style="max-width:{LONGEST}px">{image}'
+            f'<div class="{self.name}" style="max-width:{MAX_PIXELS}px">{image}'
             f'<p dir="auto">{html.escape(prompt)}</p>'
             f"<p><small>{html.escape(small)}</small></p></div>"
         )
 
-    def _tell(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _update(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._displayed:
             _publish(self.name, self._bundle)
 
 
 def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
-    """Renew all outputs of a name."""
+    """Update all outputs with this display id."""
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - only in a notebook
 
     shell = get_ipython()
@@ -226,11 +240,11 @@ def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None 
         update=True,
     )
     try:
-        # In a context of its own it belongs to the cell that runs now, whichever asked
-        # for the work: nbconvert and papermill listen to no other.
+        # In an empty context the message belongs to the cell that runs now, not to the one
+        # that started the work: nbconvert and papermill ignore messages of other cells.
         contextvars.Context().run(publish)
-    except Exception as error:  # noqa: BLE001 - the front end may be gone; the panel is what counts
-        what = "The static output could not be renewed"
+    except Exception as error:  # noqa: BLE001 - the front end may be gone, the panel goes on
+        what = "The static output could not be updated"
         logs.log_exception(_log, what, error=error, level=logging.DEBUG)
 
 
@@ -239,7 +253,7 @@ def _sentence(text: str) -> str:
 
 
 def _small(data: bytes) -> Preview:
-    """The image as it is kept in the notebook; slow, for a thread."""
-    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
+    """Scale an image down for the notebook. Slow: run it in a thread."""
+    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return raster_preview(data, LONGEST, MAX_BYTES)
+    return still(data, MAX_PIXELS, MAX_BYTES)

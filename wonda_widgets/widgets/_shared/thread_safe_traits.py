@@ -1,12 +1,12 @@
-"""Widgets whose traits a cell and the package's loop may set at the same time.
+"""`ThreadSafeTraits`: widgets whose traits several threads may set at the same time.
 
-ipywidgets keeps what it holds back in one place for all threads: whatever one thread sets
-while another one is about to send may be dropped, or fail. And of two that send one trait,
-the one that read the older value may be the last to send it.
+ipywidgets collects unsent traits in one set for all threads. A trait that one thread sets
+while another is about to send may be lost or raise an error; and if two threads send the same
+trait, the older value may be sent last.
 
-So each thread holds back its own traits, and reading and sending is one step under a lock.
-The lock is held neither while a ``with`` is open nor while observers run, which may wait for
-the other thread.
+Here each thread collects its own traits, and reading and sending is one step under a lock.
+The lock is not held while a ``with`` block is open or while observers run, because these may
+wait for another thread.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class _Here(threading.local):
-    """What one thread does with a widget."""
+class _ThreadState(threading.local):
+    """The state of a widget in one thread."""
 
-    held: set[str] | None = None  # traits that are held back
-    caches = False  # whether traitlets keeps its notifications back
+    held: set[str] | None = None  # names of traits that are not sent yet
+    holds_notifications = False
 
 
 class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets is untyped
     """Base of widgets that several threads change."""
 
-    def __new__(cls, *args: Any, **named: Any) -> Any:
-        made = super().__new__(cls, *args, **named)
-        made._here = _Here()
-        made._sending = threading.RLock()
-        return made
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        widget = super().__new__(cls, *args, **kwargs)
+        widget._thread_state = _ThreadState()
+        widget._send_lock = threading.RLock()
+        return widget
 
     @contextlib.contextmanager
     def hold_sync(self) -> Iterator[None]:
-        """Send what this thread sets within as one message, at the end of the outermost."""
-        if self._here.held is not None:
+        """Send what this thread sets in the block as one message, at the end of the block."""
+        if self._thread_state.held is not None:
             yield
             return
         held: set[str] = set()
-        self._here.held = held
+        self._thread_state.held = held
         try:
             yield
         finally:
-            self._here.held = None
+            self._thread_state.held = None
             if held:
                 self.send_state(held)
 
     def send_state(self, key: Any = None) -> None:
-        """Send all traits or some, as they are when it is sent."""
-        with self._sending:
+        """Send all traits, or those named by `key`, with their present values."""
+        with self._send_lock:
             super().send_state(key)
 
     def _should_send_property(self, key: str, value: Any) -> bool:
-        held = self._here.held
-        if not super()._should_send_property(key, value):  # the page has it
+        held = self._thread_state.held
+        if not super()._should_send_property(key, value):  # the browser has this value
             if held is not None:
                 held.discard(key)
             return False
@@ -71,22 +71,22 @@ class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets i
 
     @contextlib.contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
-        """Keep back the notifications of what this thread sets within."""
-        if self._cross_validation_lock:  # it does so already, or another one does
+        """Hold the notifications of what this thread sets in the block."""
+        if self._cross_validation_lock:  # this thread or another one holds them already
             with super().hold_trait_notifications():
                 yield
             return
-        self._here.caches = True
+        self._thread_state.holds_notifications = True
         try:
             with super().hold_trait_notifications():
                 yield
         finally:
-            self._here.caches = False
+            self._thread_state.holds_notifications = False
 
     def _notify_trait(self, name: str, old_value: Any, new_value: Any) -> None:
-        if self._here.caches:
+        if self._thread_state.holds_notifications:
             super()._notify_trait(name, old_value, new_value)
             return
-        # Past what another thread keeps back, which may be the end of it just now.
+        # Bypass what another thread holds: it may be about to stop holding.
         change = Bunch(name=name, old=old_value, new=new_value, owner=self, type="change")
         type(self).notify_change(self, change)

@@ -97,7 +97,7 @@ function preflight(model, { root, on, signal }) {
     if (trying) {
       trial.setAttribute("aria-label", `${trying.label}: preview`);
       use.textContent = trying.area.kind === "pad" ? "Apply padding" : "Apply crop";
-      if (trying.key === "every") use.textContent = "Apply";
+      if (trying.key === "combined") use.textContent = "Apply";
       colorLabel.hidden = trying.area.kind !== "pad";
       draw();
     }

@@ -90,7 +90,7 @@ function references(model, panel) {
     const bar = h("progress");
     const word = h("span", { class: "wonda-reference-word" });
     const name = h("span", { class: "wonda-reference-name" });
-    const said = h("span", { class: "wonda-reference-said" });
+    const message = h("span", { class: "wonda-reference-said" });
     const ask = (type) => tell(model, { type, key });
     const left = button("‹", () => isOff(left) || move(key, indexOf(key) - 1), { small: true });
     const right = button("›", () => isOff(right) || move(key, indexOf(key) + 1), { small: true });
@@ -110,7 +110,7 @@ function references(model, panel) {
         ...sorting(REFERENCE, key, (other) => tiles.has(other) && move(other, indexOf(key))),
       },
       h("div", { class: "wonda-reference-image" }, img, bar, word),
-      h("p", { class: "wonda-reference-text" }, name, " ", said),
+      h("p", { class: "wonda-reference-text" }, name, " ", message),
       h("div", { class: "wonda-reference-buttons" }, left, retry, remove, right),
     );
     let url = "";
@@ -124,7 +124,7 @@ function references(model, panel) {
         node.dataset.state = item.state;
         node.title = refused ? "" : item.name;
         name.textContent = item.name;
-        said.textContent = item.said;
+        message.textContent = item.message;
         name.parentElement.hidden = !refused;
         retry.hidden = !item.retry;
         left.hidden = right.hidden = refused;

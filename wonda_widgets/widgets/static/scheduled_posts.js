@@ -9,7 +9,7 @@ export default {
     );
     const list = h("ul", { class: "wonda-scheduled-list", "aria-label": "Scheduled posts" });
     const empty = h("p", { class: "wonda-help" });
-    const said = h("p", { class: "wonda-outcome", role: "status", tabindex: "-1" });
+    const message = h("p", { class: "wonda-outcome", role: "status", tabindex: "-1" });
     const alert = alertBox(model);
     root.append(
       h(
@@ -23,12 +23,12 @@ export default {
       ),
       list,
       empty,
-      said,
+      message,
       alert,
     );
     banner(model, root);
 
-    let asked = ""; // the post of which it is asked whether it goes
+    let asking = ""; // the post of which it is asking whether it goes
     function row(post) {
       const when = post.due
         ? moment(post.due, { weekday: "short", day: "numeric", month: "short" })
@@ -41,20 +41,20 @@ export default {
       const busy = model.get("canceling") === post.job_id;
       const yes = button("Cancel post", () => {
         if (isOff(yes)) return;
-        asked = "";
+        asking = "";
         tell(model, { type: "cancel", job_id: post.job_id });
-        said.focus({ preventScroll: true });
+        message.focus({ preventScroll: true });
       }, { small: true });
-      const keep = button("Keep post", () => answer(""), { small: true });
-      const cancel = button("Cancel…", () => answer(post.job_id), { small: true });
+      const keep = button("Keep post", () => ask(""), { small: true });
+      const cancel = button("Cancel…", () => ask(post.job_id), { small: true });
       cancel.setAttribute("aria-label", `Cancel the post scheduled for ${when}`);
-      function answer(job_id) {
-        asked = job_id;
+      function ask(job_id) {
+        asking = job_id;
         paint();
         const next = list.querySelector(`[data-job="${CSS.escape(post.job_id)}"] button`);
         next?.focus();
       }
-      const asks = asked === post.job_id;
+      const asks = asking === post.job_id;
       const buttons = busy
         ? [h("span", { class: "wonda-note" }, "Canceling…")]
         : asks
@@ -71,7 +71,7 @@ export default {
     }
     function paint() {
       const [state, posts] = [model.get("state"), model.get("posts")];
-      if (!posts.some((post) => post.job_id === asked)) asked = "";
+      if (!posts.some((post) => post.job_id === asking)) asking = "";
       list.replaceChildren(...posts.map(row));
       list.hidden = !posts.length;
       empty.textContent = {
@@ -83,7 +83,7 @@ export default {
       empty.hidden = !empty.textContent;
     }
     on("posts state canceling permissions", paint);
-    on("said", () => (said.textContent = model.get("said")));
+    on("message", () => (message.textContent = model.get("message")));
     on("error", alert.wondaPaint);
     return end;
   },

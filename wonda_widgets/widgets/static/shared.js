@@ -408,7 +408,7 @@ function jobView(model, { on, signal }) {
   let heard = performance.now();
   const listen = () => (heard = performance.now());
   model.on("change:job_updates", listen);
-  if (model.get("job_phase") === "running") tell(model, { type: "tell" });
+  if (model.get("job_phase") === "running") tell(model, { type: "refresh" });
   const tick = () => {
     const running = model.get("job_phase") === "running";
     const since = running ? (performance.now() - heard) / 1000 : 0;

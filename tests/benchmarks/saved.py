@@ -41,7 +41,7 @@ for number in range({count}):
         time.sleep(0.01)
     shown = studio.media.media_id
 time.sleep(0.5)  # what follows an image is sent
-print("made", len(studio.filmstrip.shown))
+print("made", len(studio.filmstrip.images))
 """
 NAIVE = """
 from pathlib import Path

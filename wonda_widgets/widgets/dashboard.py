@@ -1,4 +1,4 @@
-"""`Dashboard`: the whole thing as a page, for people who never see a notebook."""
+"""`Dashboard`: studio, timeline and gallery on one page, for people who use no notebook."""
 
 from __future__ import annotations
 
@@ -28,49 +28,47 @@ if TYPE_CHECKING:
     from ..journal.images import GeneratedImage
     from ..models import Media, Snapshot
 
-EARLIER = 24  # images of today that are looked through for a visitor's own
-TRIES = 30  # looks at what an earlier kernel of the same visitor is still sending
-PAUSE = 1.0  # seconds between them
-PUBLISH = ("confirm", "hidden")
-SETTINGS = "WONDA_DASHBOARD_"  # what the names of its environment variables begin with
+MAX_EARLIER_IMAGES = 24  # of today, among which a visitor's own are searched
+MAX_RESUME_ATTEMPTS = 30  # while an earlier kernel of the visitor is still sending
+RESUME_INTERVAL_SECONDS = 1.0
+PUBLISH_MODES = ("confirm", "hidden")
+ENVIRONMENT_PREFIX = "WONDA_DASHBOARD_"
 
 
 class Dashboard(CompositePanel):
-    """Studio, today's story and a gallery on one page, to be served by Voilà.
+    """Show studio, today's timeline and a gallery on one page, which Voilà can serve.
 
-    Each visitor has a kernel of their own. What others made with the same journal is shown
-    too, to be looked at and used again, but not marked. Who loads the page anew in the
-    middle of a job goes on where they were.
+    Each visitor has their own kernel. Images that others generated with the same journal are
+    shown too; they can be opened and reused, but not marked. A visitor who reloads the page
+    while a job is running resumes where they were.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
     title : str, optional
-        Of the page.
+        The title of the page.
     presenter : bool, optional
-        Whether it begins in presenter mode: large type, and nothing that publishes unless
-        `publish` says so. A button on the page switches it, so it is for showing: only
-        ``publish="hidden"`` binds visitors.
+        Whether to start in presenter mode: large type, and no publishing unless `publish`
+        says otherwise. Visitors can switch the mode; only ``publish="hidden"`` is enforced.
     publish : str, optional
-        ``"confirm"`` (after a summary, never without) or ``"hidden"`` (nothing is published,
-        scheduled, canceled or settled, whatever a page sends); in presenter mode hidden by
-        default.
+        ``"confirm"`` (always with a summary) or ``"hidden"`` (nothing is published, scheduled,
+        canceled or settled, whatever a page sends). In presenter mode hidden by default.
     budget : float, optional
         US dollars that all visitors together may spend on images today.
     prompt, model, params, caption
-        To begin with; see `Studio`.
+        Initial values; see `Studio`.
 
-    What is not given is taken from ``WONDA_DASHBOARD_TITLE``, ``WONDA_DASHBOARD_PRESENTER``
-    (``1``), ``WONDA_DASHBOARD_PUBLISH`` and ``WONDA_DASHBOARD_BUDGET_USD``, which
+    Defaults come from ``WONDA_DASHBOARD_TITLE``, ``WONDA_DASHBOARD_PRESENTER`` (``1``),
+    ``WONDA_DASHBOARD_PUBLISH`` and ``WONDA_DASHBOARD_BUDGET_USD``, which
     ``wonda-widgets demo --voila`` sets.
 
     Attributes
     ----------
     job, publish_job : Job or None
-        The latest of this visitor.
+        The visitor's latest generation and post.
     media : Media or None
-        What is shown.
+        The image that is shown in the studio.
 
     Examples
     --------
@@ -104,30 +102,30 @@ class Dashboard(CompositePanel):
             raise InvalidInputError("publish", said)
         self._budget = None if budget is None else Budget(budget)
         self._publishes = publish
-        used, owned = selection.choose(wonda)
-        inside: dict[str, Any] = {"banner": False}
+        client, owned = selection.choose(wonda)
+        common: dict[str, Any] = {"banner": False}
         self._visitors = {entries.process_id(entries.this_process())}  # all of this one
         [here] = self._visitors
         self._bar = DashboardBar(title, here, self._met, self._present, presenter=presenter)
         self.studio = Studio(
-            used,
+            client,
             prompt=prompt,
             model=model,
             params=params,
             caption=caption,
             budget=self._budget,
-            story=False,
+            storyboard=False,
             owners=self._visitors,
-            **inside,
+            **common,
         )
         self.publish_form = self.studio.publish_form
-        self.story = Timeline(used, **inside)
-        self.gallery = Gallery(wonda=used, owners=self._visitors, **inside)
-        self.compare = Compare(wonda=used, **inside)
+        self.story = Timeline(client, **common)
+        self.gallery = Gallery(wonda=client, owners=self._visitors, **common)
+        self.compare = Compare(wonda=client, **common)
         main = Row([self.studio, self.story])
         main.add_class("wonda-dashboard-main")
         rows = [self._bar, main, self.gallery, self.compare]
-        super().__init__(title, used, owned, rows, boxes=[main], later=[self.compare])
+        super().__init__(title, client, owned, rows, boxes=[main], hidden=[self.compare])
         self.add_class("wonda-dashboard")
         self._present(self._bar.presenter)
         self.gallery.add_action(
@@ -168,11 +166,11 @@ class Dashboard(CompositePanel):
 
     @property
     def media(self) -> Media | None:
-        """What is shown; None before the first image."""
+        """The image that is shown in the studio; None before the first one."""
         return self.studio.media
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """What is chosen in the gallery, or else today's story; see `storyboard.Shows`."""
+        """Return what is selected in the gallery, or today's timeline; see `storyboard.Shows`."""
         history, chosen = self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
         return (history, chosen) if self.gallery.selected else self.story._shows()  # noqa: SLF001
 
@@ -188,7 +186,7 @@ class Dashboard(CompositePanel):
         self._bar.start_soon(self._client.history.watch_others, self._news)
 
     def _news(self) -> None:
-        """Somebody else has written into the journal."""
+        """Update the page after another process has written to the journal."""
         if not self._closed:
             self.gallery.check_for_new_images()
             self.story.refresh_soon()
@@ -205,7 +203,7 @@ class Dashboard(CompositePanel):
         self._subscriptions.append(unwatch)
 
     def _present(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
-        """Large type, and nothing that publishes, unless it was asked for."""
+        """Switch presenter mode, which by default hides everything that publishes."""
         (self.add_class if presenter else self.remove_class)("wonda-presenter")
         hidden = self._publishes == "hidden" or (self._publishes is None and presenter)
         self.grant(SPECTATOR if hidden else VISITOR)
@@ -219,11 +217,11 @@ class Dashboard(CompositePanel):
         self.studio.prompt_form.scroll_into_view()
 
     def _open(self, image: GeneratedImage) -> None:
-        """Have an image in the studio: to edit it, and to post it where that is offered."""
+        """Show an image in the studio, to edit or post it."""
         self.studio.show(image)
         self.studio.preview.scroll_into_view()
 
-    # ------------------------------------------------------------ what was spent
+    # ------------------------------------------------------------ spending
 
     def _count(self) -> None:
         if self._budget is not None:
@@ -232,11 +230,11 @@ class Dashboard(CompositePanel):
     async def _spent(self, budget: Budget) -> None:
         try:
             spent = await self._client.images.spent(budget)
-        except WondaError:  # it is said when somebody wants to spend more
+        except WondaError:  # the error is shown when an image is requested
             return
         self._bar.spending = f"about ${spent:.2f} of ${budget.usd:.2f} spent today"
 
-    # ------------------------------------------------------------ a visitor who comes back
+    # ------------------------------------------------------------ a reloaded page
 
     def _remember(self, _change: object) -> None:
         form = self.studio.prompt_form
@@ -248,7 +246,7 @@ class Dashboard(CompositePanel):
         }
 
     def _met(self, processes: list[str], draft: dict[str, Any]) -> None:
-        """Go on with what earlier kernels of this tab were doing."""
+        """Restore the forms, and resume the work of the tab's earlier kernels."""
         self._visitors.update(processes)
         form = self.studio.prompt_form
         if not self._permissions.grants(Permission.GENERATE):
@@ -265,7 +263,7 @@ class Dashboard(CompositePanel):
             self._bar.start_soon(self._show_earlier, processes)
 
     async def _show_earlier(self, processes: list[str]) -> None:
-        """Have the visitor's own images of before in the studio again, the newest in front."""
+        """Show the visitor's earlier images of today in the studio, the newest in front."""
         found = await self._client.history.search(since=start_of_day(), limit=EARLIER)
         own = [image for image in found if image.made_by in processes]
         for image in own[:0:-1]:
@@ -274,7 +272,7 @@ class Dashboard(CompositePanel):
             self.studio.show(own[0])
 
     async def _resume_earlier(self, processes: list[str]) -> None:
-        taken: set[str] = set()
+        resumed: set[str] = set()
         for _ in range(TRIES):
             found = await self._client.jobs.left_by(processes)
             fresh = [entry for entry in found if entry.intent not in taken]

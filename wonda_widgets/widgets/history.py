@@ -1,4 +1,4 @@
-"""`History`: everything ever made, found again, and made again a little differently."""
+"""`History`: search all images in the journal, compare them, and reuse their prompts."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ GENERATE = Permission.GENERATE
 
 
 class History(PublishForms):
-    """Everything ever made with this journal: searched, compared, reopened as a filled form.
+    """Show every image in the journal, with search, comparison and posting.
 
-    Type words of a prompt to find its images. `Use prompt` opens a `Studio` below with
-    prompt, model and parameters of an image; `Use as reference` gives it the image.
+    Type words of a prompt to find its images. `Use prompt` opens a `Studio` below with the
+    prompt, model and parameters of an image; `Use as reference` adds it as a reference image.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
     confirm_publish : bool
         Whether `Publish` shows a summary first.
 
     Attributes
     ----------
     selected : list of Image
-        What was chosen, for the next cell.
+        The selected images, for the next cell.
 
     Examples
     --------
@@ -56,13 +56,13 @@ class History(PublishForms):
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments_error(History.__init__, unknown)
-        used, owned = selection.choose(wonda)
-        self.gallery = Gallery(wonda=used, banner=False)
-        self.compare = Compare(wonda=used, banner=False)
-        self.studio = Studio(used, banner=False, story=False)
-        self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=used, banner=False)
-        later = [self.compare, self.studio, self.publish_form]
-        super().__init__("Wonda History", used, owned, [self.gallery, *later], later=later)
+        client, owned = selection.choose(wonda)
+        self.gallery = Gallery(wonda=client, banner=False)
+        self.compare = Compare(wonda=client, banner=False)
+        self.studio = Studio(client, banner=False, storyboard=False)
+        self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=client, banner=False)
+        hidden = [self.compare, self.studio, self.publish_form]
+        super().__init__("Wonda History", client, owned, [self.gallery, *hidden], hidden=hidden)
         self.gallery.add_action(
             "compare",
             "Compare",
@@ -85,7 +85,7 @@ class History(PublishForms):
 
     @property
     def selected(self) -> list[GeneratedImage]:
-        """The chosen images."""
+        """The selected images."""
         return list(self.gallery.selected)
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:

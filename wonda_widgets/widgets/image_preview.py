@@ -32,7 +32,7 @@ THUMB = 160  # pixels
 THUMB_BYTES = 20_000
 
 
-class Shown:
+class ShownImage:
     """An image that this panel has shown: what it is, how it was made, and small copies."""
 
     def __init__(  # noqa: PLR0917 - what `_copies` gives, in its order
@@ -106,7 +106,7 @@ class ImagePreview(Panel):
         **traits: Any,
     ) -> None:
         self._own_alt = alt
-        self._shown: Shown | None = None
+        self._shown: ShownImage | None = None
         self._original: bytes | None = None
         self._wanted: object = None
         found = selection.media_of(media)
@@ -122,7 +122,7 @@ class ImagePreview(Panel):
         return self._shown.media if self._shown else None
 
     @property
-    def shown(self) -> Shown | None:
+    def shown(self) -> ShownImage | None:
         """The image that is shown, with how it was made."""
         return self._shown
 
@@ -133,7 +133,7 @@ class ImagePreview(Panel):
         *,
         job_id: str = "",
         note: str = "",
-        then: Callable[[Shown], object] | None = None,
+        then: Callable[[ShownImage], object] | None = None,
         behind: bool = False,
     ) -> None:
         """Fetch a media's image and show it when it is there; returns at once.
@@ -155,7 +155,7 @@ class ImagePreview(Panel):
             lambda: self._start(self._fetch, media, made or {}, job_id, note, then, behind)
         )
 
-    def show_again(self, shown: Shown, note: str = "") -> None:
+    def show_again(self, shown: ShownImage, note: str = "") -> None:
         """Show an image from before, without fetching it again; returns at once."""
         event_loop.call_soon(lambda: self._present(shown, None, note))
 
@@ -177,12 +177,12 @@ class ImagePreview(Panel):
             raise ValueError("There is no image to save yet.")
         return event_loop.run_blocking(self._save(self._shown, path))
 
-    def on_edit(self, listener: Callable[[Shown], object]) -> None:
+    def on_edit(self, listener: Callable[[ShownImage], object]) -> None:
         """Offer to edit: `listener` is called, on the package's loop, with the image."""
         self._edits = listener
         self.editable = True
 
-    _edits: Callable[[Shown], object] | None = None
+    _edits: Callable[[ShownImage], object] | None = None
 
     @requires(Permission.EDIT)
     def _on_edit(self, _content: object) -> None:
@@ -216,7 +216,7 @@ class ImagePreview(Panel):
         made: Mapping[str, Any],
         job_id: str,
         note: str,
-        then: Callable[[Shown], object] | None,
+        then: Callable[[ShownImage], object] | None,
         behind: bool,  # noqa: FBT001
     ) -> None:
         if not behind:
@@ -234,13 +234,13 @@ class ImagePreview(Panel):
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
-        shown = Shown(media, made, job_id, *copies)
+        shown = ShownImage(media, made, job_id, *copies)
         if self._wanted is media:  # else another image was asked for meanwhile
             self._present(shown, data, note)
         if then is not None:  # at once: what is in sight is what will be posted
             then(shown)
 
-    def _present(self, shown: Shown, original: bytes | None, note: str) -> None:
+    def _present(self, shown: ShownImage, original: bytes | None, note: str) -> None:
         if self._closed:
             return
         self._shown, self._original, self._wanted = shown, original, shown.media
@@ -274,7 +274,7 @@ class ImagePreview(Panel):
 
     # ------------------------------------------------------------ larger, saved, downloaded
 
-    async def original(self, shown: Shown) -> bytes:
+    async def original(self, shown: ShownImage) -> bytes:
         """The original's bytes, fetched again if they are of an earlier image."""
         if shown is self._shown and self._original is not None:
             return self._original
@@ -288,7 +288,7 @@ class ImagePreview(Panel):
         if self._shown is not None:
             self._start(self._send_large, self._shown)
 
-    async def _send_large(self, shown: Shown) -> None:
+    async def _send_large(self, shown: ShownImage) -> None:
         large = await decode_threads.run(
             _large, await self.original(shown), _is_drawing(shown.media)
         )
@@ -300,7 +300,7 @@ class ImagePreview(Panel):
         if self._shown is not None:
             self._start(self._save_here, self._shown)
 
-    async def _save_here(self, shown: Shown) -> None:
+    async def _save_here(self, shown: ShownImage) -> None:
         self.error = None
         try:
             path = await self._save(shown, None)
@@ -314,7 +314,7 @@ class ImagePreview(Panel):
         else:
             self.saved = f"Saved as {path.name} in {path.parent}"
 
-    async def _save(self, shown: Shown, path: str | Path | None) -> Path:
+    async def _save(self, shown: ShownImage, path: str | Path | None) -> Path:
         from ..imaging import save_original  # noqa: PLC0415 - needed only now
 
         data = await self.original(shown)
@@ -329,7 +329,7 @@ class ImagePreview(Panel):
         if self._shown is not None:
             self._start(self._send_original, self._shown, content.get("view"))
 
-    async def _send_original(self, shown: Shown, view: object) -> None:
+    async def _send_original(self, shown: ShownImage, view: object) -> None:
         data = await event_loop.to_thread(_with_texts, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
@@ -364,7 +364,7 @@ def _large(data: bytes, drawn: bool) -> Preview:  # noqa: FBT001 - private
     return make(data, LARGE, LARGE_BYTES)
 
 
-def _with_texts(data: bytes, shown: Shown) -> bytes:
+def _with_texts(data: bytes, shown: ShownImage) -> bytes:
     """An original with how it was made; slow for a large one, for a thread."""
     from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
@@ -372,7 +372,7 @@ def _with_texts(data: bytes, shown: Shown) -> bytes:
     return save_original.with_metadata(data, texts)
 
 
-def _file_name(shown: Shown) -> str:
+def _file_name(shown: ShownImage) -> str:
     from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
     return save_original.file_name(shown.prompt, shown.job_id, shown.preview.format)

@@ -1,4 +1,4 @@
-"""`JobProgress`: how a job is getting on, without lies."""
+"""`JobProgress`: the status of a job."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class JobProgress(JobPanel):
-    """Shows a job: the service's own word, the seconds passed, and a bar that does not lie.
+    """Show a job: the service's status word, the elapsed time, and a progress bar.
 
-    The service reports no percentage, so the bar moves without one until the job
-    is done. `Stop watching` stops looking; the service goes on, and `Resume watching`
-    follows it further.
+    The service reports no percentage. The bar is indeterminate, or an estimate from earlier
+    jobs that is labelled as one. `Stop watching` stops polling while the job continues;
+    `Resume watching` polls again.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class JobProgress(JobPanel):
 
     @property
     def job(self) -> Job | None:
-        """The job that is shown; set it to show another."""
+        """The job that is shown; set it to show another one."""
         return self._job
 
     @job.setter

@@ -1,4 +1,4 @@
-"""`PromptLab`: try many variations of a prompt, spend knowingly, compare, choose."""
+"""`PromptLab`: plan many variations of a prompt, run the plan within a budget, and compare."""
 
 from __future__ import annotations
 
@@ -31,34 +31,36 @@ EDIT = Permission.EDIT
 
 
 class PromptLab(PublishForms):
-    """A bench for prompts: a template with placeholders, times models, times parameters.
+    """Generate every combination of placeholder values, models and parameters.
 
-    The plan and its price are there before anything is made. Images fill the grid as they
-    are made; choose some to compare them, and one to publish it.
+    The plan and its price are shown before anything is generated. Images fill the grid as
+    they are ready; select several to compare them, or one to publish it.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
     template : str
         A prompt with ``{placeholders}``.
     values : dict of str to list of str
-        Each placeholder's values.
+        The values of each placeholder.
     models : str or list of str
-        Keys; the service's first one by default.
+        Model keys; by default the service's first model.
     params : dict
-        Each parameter's value, or the list of its values.
+        The value of each parameter, or a list of values.
     budget : float
         US dollars that a plan may cost.
     max_concurrency : int
-        How many jobs run at a time.
+        The maximum number of jobs that run at the same time.
+    confirm_publish : bool
+        Whether `Publish` shows a summary first.
 
     Attributes
     ----------
     matrix : Matrix or None
-        What runs or ran last, for the next cell: ``pandas.DataFrame(lab.matrix.rows())``.
+        The matrix that was run last: ``pandas.DataFrame(lab.matrix.rows())``.
     selected : list of Image
-        What was chosen.
+        The selected images, for the next cell.
 
     Examples
     --------
@@ -81,8 +83,8 @@ class PromptLab(PublishForms):
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments_error(PromptLab.__init__, unknown)
-        used, owned = selection.choose(wonda)
-        inside: dict[str, Any] = {"wonda": used, "banner": False}
+        client, owned = selection.choose(wonda)
+        common: dict[str, Any] = {"wonda": client, "banner": False}
         self.form = LabForm(
             template=template,
             values=values,
@@ -90,16 +92,16 @@ class PromptLab(PublishForms):
             params=params,
             budget=budget,
             max_concurrency=max_concurrency,
-            **inside,
+            **common,
         )
-        self.gallery = Gallery([], **inside)
-        self.compare = Compare(**inside)
-        self.edit_form = EditForm(**inside)
-        self.publish_form = PublishForm(confirm_publish=confirm_publish, **inside)
-        later = [self.compare, self.edit_form, self.publish_form]
+        self.gallery = Gallery([], **common)
+        self.compare = Compare(**common)
+        self.edit_form = EditForm(**common)
+        self.publish_form = PublishForm(confirm_publish=confirm_publish, **common)
+        hidden = [self.compare, self.edit_form, self.publish_form]
         work, stage = columns(self.form, self.gallery)
         super().__init__(
-            "Wonda Prompt lab", used, owned, [work, *later], boxes=[stage, work], later=later
+            "Wonda Prompt lab", client, owned, [work, *hidden], boxes=[stage, work], hidden=hidden
         )
         self.add_class("wonda-lab")
         self.form.on_plan(self._show_plan)
@@ -122,24 +124,24 @@ class PromptLab(PublishForms):
 
     @property
     def matrix(self) -> Matrix | None:
-        """What runs or ran last; None before the first."""
+        """The matrix that was run last; None before the first run."""
         return self.form.matrix
 
     @property
     def selected(self) -> list[GeneratedImage]:
-        """The chosen images."""
+        """The selected images."""
         return list(self.gallery.selected)
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         return self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
 
     def __repr__(self) -> str:
-        return f"<PromptLab {self.matrix or 'nothing made yet'}>"
+        return f"<PromptLab {self.matrix or 'no run yet'}>"
 
     # ------------------------------------------------------------ the flow, on the loop
 
     def _show_plan(self, matrix: Matrix) -> None:
-        # What was made stays in sight until the next run.
+        # The images of the last run are shown until the next one.
         if self.matrix is None:
             self._group(matrix)
             self.gallery.show_matrix(matrix)
@@ -147,11 +149,13 @@ class PromptLab(PublishForms):
     def _show_run(self, matrix: Matrix) -> None:
         self._group(matrix)
         self.gallery.show_matrix(matrix)
-        self.gallery.scroll_into_view()  # on a narrow page it is below the form
+        self.gallery.scroll_into_view()  # in a narrow window it is below the form
 
     def _group(self, matrix: Matrix) -> None:
-        """Group by what varies first, if something else varies too."""
-        varied = [f"values.{name}" for name, some in matrix.plan.values.items() if len(some) > 1]
+        """Group by the first placeholder that varies, if others vary too."""
+        varied = [
+            f"values.{name}" for name, choices in matrix.plan.values.items() if len(choices) > 1
+        ]
         if len(varied) > 1 and not self.gallery.group_by:
             self.gallery.group_by = varied[0]
 

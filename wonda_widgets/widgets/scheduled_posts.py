@@ -1,4 +1,4 @@
-"""`ScheduledPosts`: what waits for its time, and how to take it back."""
+"""`ScheduledPosts`: list the scheduled posts, and cancel them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MAX_CAPTION_LENGTH = 300  # characters of a caption
 
 
 class ScheduledPosts(Panel):
-    """Lists the posts that wait for their time, earliest first, and cancels them.
+    """List the scheduled posts, earliest first, with a button to cancel each.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
 
     Examples
     --------
@@ -39,21 +39,21 @@ class ScheduledPosts(Panel):
     _view_permission = Permission.SCHEDULE
 
     posts: Any = traitlets.List().tag(sync=True)
-    """Of each: ``job_id``, ``due`` (seconds since 1970; 0 if not known), ``account``,
-    ``caption`` and ``images`` (how many)."""
+    """Each post: ``job_id``, ``due`` (seconds since 1970; 0 if unknown), ``account``,
+    ``caption`` and ``images`` (their number)."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"ready"``, ``"off"`` (the account has no scheduling) or ``"broken"``."""
     canceling = traitlets.Unicode("").tag(sync=True)
     """The job id of the post that is being canceled."""
     message = traitlets.Unicode("").tag(sync=True)
-    """What became of the last cancel."""
+    """The outcome of the last cancellation."""
 
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
         super().__init__(wonda, **traits)
         self.refresh()
 
     def refresh(self) -> None:
-        """Look at the list again; returns at once."""
+        """Load the list again; return at once."""
         event_loop.call_soon(lambda: self._start(self._load))
 
     async def _load(self) -> None:
@@ -75,7 +75,7 @@ class ScheduledPosts(Panel):
     async def _names(self) -> dict[str, str]:
         try:
             accounts = await self._client.accounts.instagram()
-        except WondaError:  # the posts are listed all the same
+        except WondaError:  # list the posts without names
             return {}
         return {account.instagram_account_id: account.name for account in accounts}
 
@@ -97,7 +97,7 @@ class ScheduledPosts(Panel):
     def _on_cancel(self, content: Mapping[str, Any]) -> None:
         job_id = content.get("job_id")
         listed = any(post["job_id"] == job_id for post in self.posts)
-        if listed and not self.canceling:  # a second click finds it changed
+        if listed and not self.canceling:  # a second click has no effect
             self.error = None
             self.message = ""
             self.canceling = str(job_id)
@@ -105,7 +105,7 @@ class ScheduledPosts(Panel):
 
     async def _cancel(self, job_id: str) -> None:
         try:
-            # What was asked for is done also if the panel is closed meanwhile.
+            # The cancellation must complete even if the panel is closed meanwhile.
             await event_loop.shield(self._client.publish.cancel(job_id))
             self.message = "Canceled. It will not be posted."
         finally:

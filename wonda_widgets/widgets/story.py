@@ -1,4 +1,4 @@
-"""`Timeline`: what was made and posted today, as it happens."""
+"""`Timeline`: today's images and posts, updated live."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..export.timeline import ImageTimeline
 
-MOST = 30  # images
-REST = 0.5  # seconds, so that many changes that come together are told once
+MAX_IMAGES = 30
+MAX_TITLE_LENGTH = 300  # characters
+REFRESH_DELAY_SECONDS = 0.5  # collects changes that come together
 
 
 class Timeline(Panel):
-    """Today's story: each image with its time, its words, and where it was posted.
+    """List today's images with time, prompt and posts, newest first.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
 
     Examples
     --------
@@ -45,10 +46,10 @@ class Timeline(Panel):
     _css = css("dashboard")
 
     entries: Any = traitlets.List().tag(sync=True)
-    """Newest first, of each: ``key``, ``time`` (seconds since 1970), ``title``, ``did`` (what
-    was done with it, in words) and ``link``."""
+    """Newest first, each: ``key``, ``time`` (seconds since 1970), ``title``, ``events`` (edits
+    and posts, as text), ``posted`` (whether it was) and ``link``."""
     summary = traitlets.Unicode("").tag(sync=True)
-    """All in a line: ``"6 images, 1 edited, 2 posted"``."""
+    """The counts: ``"6 images, 1 edited, 2 posted"``."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"`` or ``"ready"``."""
 
@@ -65,7 +66,7 @@ class Timeline(Panel):
         event_loop.call_soon(self.refresh_soon)
 
     def refresh_soon(self) -> None:
-        """Look into the journal again, once for many changes. On the loop only."""
+        """Read the journal again, once for several changes. On the package's loop only."""
         if not self._due and not self._closed:
             self._due = True
             self._start(self._look)
@@ -86,7 +87,7 @@ class Timeline(Panel):
             self.state = "ready"
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """In the order in which it happened; see `storyboard.Shows`."""
+        """Return the images, oldest first; see `storyboard.Shows`."""
         return self._client.history, [chapter.image for chapter in self._told[::-1]]
 
     @open_to_all
@@ -100,7 +101,7 @@ class Timeline(Panel):
     async def _send_thumb(self, image: GeneratedImage) -> None:
         try:
             data = await self._client.history.thumbnail(image)
-        except WondaError:  # the words tell of it all the same
+        except WondaError:  # the entry is shown without a thumbnail
             return
         if not self._closed:
             self.send({"type": "thumb", "key": image.media.media_id}, [data])

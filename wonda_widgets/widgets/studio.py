@@ -1,4 +1,4 @@
-"""`Studio`: prompt, progress, image and post in one panel."""
+"""`Studio`: from a prompt to a published post in one panel."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ if TYPE_CHECKING:
     from ..journal.images import GeneratedImage
     from ..models import Media, Snapshot
     from .edit_form import EditForm
-    from .image_preview import Shown
+    from .image_preview import ShownImage
 
 
 class Studio(PublishForms):
-    """The whole flow in one panel: from a prompt to a published post.
+    """Show the whole flow in one panel: prompt, job, image, post.
 
-    Type a prompt, press `Generate`, watch the job, look at the image, press
-    `Publish`. What an earlier kernel left unfinished is offered to be gone on with.
+    Type a prompt, press `Generate`, watch the job, review the image, press `Publish`. If an
+    earlier kernel left jobs unfinished, the panel offers to resume them.
 
-    Without a key it runs on a sandbox and says so: images are made
-    up and nothing is published.
+    Without a key it uses a sandbox and says so: images are placeholders and nothing is
+    published.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
     confirm_publish : bool
         Whether `Publish` shows a summary first.
     prompt, model, params
-        To begin with; see `PromptForm`.
+        Initial values; see `PromptForm`.
     caption : str
-        To begin with.
-    budget : Budget, optional
-        What may be spent on images.
+        The initial caption.
+    budget : Budget or float, optional
+        What may be spent on images; a number is US dollars per day.
     banner : bool
-        Whether it tells that it runs on a sandbox.
-    of : list of str, optional
-        Whose unfinished work is offered, as `Record.process`; without it, of all kernels that
-        have ended.
-    story : bool
-        Whether it offers to keep what was made in the notebook, and to save it as a page.
+        Whether to show the sandbox banner.
+    storyboard : bool
+        Whether to offer `Keep in notebook` and `Export page`.
+    owners : collection of str, optional
+        Processes (`JournalEntry.process`) whose unfinished work is offered; by default that of
+        all kernels that have ended.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Studio(PublishForms):
     publish_job : Job or None
         The latest post.
     media : Media or None
-        What is shown.
+        The image that is shown.
 
     Examples
     --------
@@ -88,32 +88,38 @@ class Studio(PublishForms):
         caption: str = "",
         budget: Budget | float | None = None,
         banner: bool = True,
-        story: bool = True,
+        storyboard: bool = True,
         owners: Collection[str] | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments_error(Studio.__init__, unknown)
-        used, owned = selection.choose(wonda)
-        inside: dict[str, Any] = {"wonda": used, "banner": False}
-        self.unfinished = Unfinished(used, self._resume, self._check, owners=owners)
+        client, owned = selection.choose(wonda)
+        common: dict[str, Any] = {"wonda": client, "banner": False}
+        self.unfinished = Unfinished(client, self._resume, self._check, owners=owners)
         self.prompt_form = PromptForm(
-            prompt=prompt, model=model, params=params, budget=budget, **inside
+            prompt=prompt, model=model, params=params, budget=budget, **common
         )
-        self.progress = JobProgress(**inside)
-        self.preview = ImagePreview(**inside)
+        self.progress = JobProgress(**common)
+        self.preview = ImagePreview(**common)
         self.filmstrip = Filmstrip(self._choose)
-        self.edit_form: EditForm | None = None  # few images are edited
-        self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **inside)
+        self.edit_form: EditForm | None = None  # created when an image is edited
+        self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **common)
         work, stage = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
         rows = [self.unfinished, work, self.publish_form]
         super().__init__(
-            "Wonda Studio", used, owned, rows, boxes=[stage, work], banner=banner, story=story
+            "Wonda Studio",
+            client,
+            owned,
+            rows,
+            boxes=[stage, work],
+            banner=banner,
+            storyboard=storyboard,
         )
         self.prompt_form.on_job(self._began)
         self.preview.on_edit(self._edit)
         self.prompt_form.observe(lambda _: event_loop.call_soon(self._shape), ["model", "params"])
-        event_loop.call_soon(self._shape)  # the models may have come before anyone observed them
+        event_loop.call_soon(self._shape)  # the models may have been loaded before `observe`
 
     # ------------------------------------------------------------ for the next cell
 
@@ -124,13 +130,13 @@ class Studio(PublishForms):
 
     @property
     def media(self) -> Media | None:
-        """What is shown; None before the first image."""
+        """The image that is shown; None before the first one."""
         return self.preview.media
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """All that was made here, oldest first; see `storyboard.Shows`."""
-        # An edit has the job of what it was made of, and is told with it.
-        job_ids = dict.fromkeys(shown.job_id for shown in self.filmstrip.shown[::-1])
+        """Return the jobs of this panel, oldest first; see `storyboard.Shows`."""
+        # An edited image has the job of its original, whose timeline includes it.
+        job_ids = dict.fromkeys(shown.job_id for shown in self.filmstrip.images[::-1])
         attach = self._client.jobs.attach
         return self._client.history, [attach("inference", each) for each in job_ids if each]
 
@@ -145,14 +151,18 @@ class Studio(PublishForms):
     # ------------------------------------------------------------ for a dashboard
 
     def resume(self, given: list[JournalEntry]) -> None:
-        """Follow these entries of the journal from where they stand. On the loop only."""
+        """Resume the jobs of these journal entries. Call it on the package's loop only."""
         for entry in self._resume(given):  # of several posts the others are followed unseen
             self._client.jobs.resume(entry)
 
     def show(self, image: GeneratedImage, *, behind: bool = False) -> None:
-        """Have an image of before here again: to look at, edit and post. On the loop only.
+        """Show an earlier image, to edit or post it. Call it on the package's loop only.
 
-        With `behind` it only joins the earlier ones.
+        Parameters
+        ----------
+        image : Image
+        in_background : bool
+            Only add it to the filmstrip.
         """
         note = messages.format_duration(image.seconds) if image.seconds else ""
         about: dict[str, Any] = {"job_id": image.job_id, "note": note, "behind": behind}
@@ -160,12 +170,11 @@ class Studio(PublishForms):
             image.media, image.request, then=lambda shown: self._arrived(shown, note), **about
         )
 
-    def _arrived(self, image: Shown, note: str) -> None:
-        """An image is there; if it is in front, it is the one to publish."""
-        # Somebody may have gone back to an earlier image meanwhile; then that one
-        # stays the one to publish.
+    def _arrived(self, image: ShownImage, note: str) -> None:
+        """Add a loaded image to the filmstrip; if it is shown, offer it for publishing."""
+        # If the person has selected an earlier image meanwhile, that one is still published.
         is_shown = self.preview.shown is image
-        self.filmstrip.add(image, note, chosen=is_shown)
+        self.filmstrip.add(image, note, selected=is_shown)
         if is_shown:
             self._offer(image)
 
@@ -176,7 +185,7 @@ class Studio(PublishForms):
 
     def _began(self, job: Job) -> None:
         last = self.progress.job
-        if last is not None and not last.done:  # nobody looks any more, but it was paid for
+        if last is not None and not last.done:  # no longer shown, but it was paid for
             last.resume()
         self.progress.job = job
         self.preview.waiting = self.preview.state == "ready"
@@ -184,7 +193,7 @@ class Studio(PublishForms):
         self._show_result_of(job)
 
     def _show_result_of(self, job: Job) -> None:
-        """Have the job's image when there is one, whether or not the job is in sight."""
+        """Show the job's image when it succeeds, whether or not the job is still shown."""
 
         def follow(snapshot: Snapshot) -> None:
             if snapshot.terminal or not snapshot.watching:
@@ -200,10 +209,10 @@ class Studio(PublishForms):
         self._subscriptions.append(unwatch)
 
     def _resume(self, entries: list[JournalEntry]) -> list[JournalEntry]:
-        """Follow what an earlier kernel left running; the newest image comes in sight.
+        """Resume the jobs of an earlier kernel, and show the newest generation.
 
-        Posts are shown one at a time, and only where they can be settled; the others are
-        given back.
+        Return the posts that were not resumed: only one is shown at a time, and only in
+        sessions that may settle posts.
         """
         images = [entry for entry in entries if entry.kind == "inference"]
         posts = [entry for entry in entries if entry.kind == "publish"]
@@ -218,7 +227,7 @@ class Studio(PublishForms):
         return posts
 
     def _check(self, entry: JournalEntry) -> bool:
-        """Settle a post of an earlier kernel; False while another one is on its way."""
+        """Check a post of an earlier kernel; return False while another post is in progress."""
         if self.publish_form.step not in {"editing", "confirming", "repeating", "unchecked"}:
             return False
         self.publish_form.attach_job(self._client.jobs.resume(entry))
@@ -230,11 +239,11 @@ class Studio(PublishForms):
             return
         try:
             media = snapshot.media
-        except NoMediaError:  # said beside the job's status
+        except NoMediaError:  # `progress` shows this error
             return
         note = messages.format_duration(snapshot.elapsed)
 
-        # A job that was left for another one brings its image, but not to the front.
+        # The image of a job that is no longer shown goes to the filmstrip only.
         self.preview.show(
             media,
             job.request,
@@ -244,7 +253,7 @@ class Studio(PublishForms):
             behind=job is not self.job,
         )
 
-    def _edit(self, image: Shown) -> None:
+    def _edit(self, image: ShownImage) -> None:
         """Open the editor between the image and its post."""
         if self.edit_form is None:
             from .edit_form import EditForm  # noqa: PLC0415 - see above
@@ -254,19 +263,19 @@ class Studio(PublishForms):
         self.edit_form.reopen(image.media, image.made, then=then)
         self._reveal(self.edit_form, before=self.publish_form, back=self.preview)
 
-    def _edited(self, of: Shown, media: Media) -> None:
-        """Show what was made of an image, and offer it to be published."""
+    def _edited(self, of: ShownImage, media: Media) -> None:
+        """Show an edited image, and offer it for publishing."""
         if self._closed:
             return
 
         arrived = partial(self._arrived, note="edited")
         self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=arrived)
 
-    def _choose(self, image: Shown, note: str) -> None:
+    def _choose(self, image: ShownImage, note: str) -> None:
         self.preview.show_again(image, note)
         self._offer(image)
 
-    def _offer(self, image: Shown) -> None:
+    def _offer(self, image: ShownImage) -> None:
         self._enable_storyboard()
         self.publish_form.offer(
             image.media.media_id or "",

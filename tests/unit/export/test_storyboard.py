@@ -490,11 +490,11 @@ def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
     for number in range(2):
         job = wonda.images.generate(model="z-image", prompt=f"Number {number}")
         event_loop.call_soon(lambda job=job: studio.prompt_form.attach_job(job))
-        settled(lambda: len(studio.filmstrip.shown) == number + 1)  # noqa: B023
-    made_here = studio.filmstrip.shown[0]
+        settled(lambda: len(studio.filmstrip.images) == number + 1)  # noqa: B023
+    made_here = studio.filmstrip.images[0]
     media = edited(wonda, wonda.history.search("1")[0])
     studio._edited(made_here, media)
-    settled(lambda: len(studio.filmstrip.shown) == 3)
+    settled(lambda: len(studio.filmstrip.images) == 3)
     page = ww.storyboard(studio, tmp_path / "studio").read_text("utf-8")
     assert "2 images, 1 edited" in page
     assert page.index("Number 0") < page.index("Number 1")

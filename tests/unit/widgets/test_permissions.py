@@ -99,7 +99,7 @@ MESSAGES = {
         "resume": GENERATE,
     },
     "Compare": {"look": None, "act": None},
-    "Filmstrip": {"choose": None},
+    "Filmstrip": {"select": None},
     "Timeline": {"thumbs": None},
     "StoryboardBar": {"keep": KEEP, "page": None},
     "DashboardBar": {"hello": None, "ping": None, "present": None},

@@ -245,7 +245,7 @@ def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
     press(form, "Convert to JPEG")
     settled(lambda: form.is_edited)
     fixed = form.media_id
-    send(studio.filmstrip, "choose", index=0)
+    send(studio.filmstrip, "select", index=0)
     settled(lambda: studio.filmstrip.receipt == 1)
     assert form.media_id == fixed
     studio.close()

@@ -658,9 +658,9 @@ def test_the_whole_flow_in_one_panel(panel, settled):
     assert studio.preview.data, "the last image stays until the new one is there"
     settled(lambda: studio.media != first and len(studio.filmstrip.thumbs) == 2)
 
-    send(studio.filmstrip, "choose", index=1)
+    send(studio.filmstrip, "select", index=1)
     settled(lambda: studio.media == first and studio.publish_form.media_id == first.media_id)
-    assert studio.filmstrip.chosen == 1
+    assert studio.filmstrip.selected == 1
 
     send(studio.publish_form, "publish", **fields())
     send(studio.publish_form, "confirm", media_id=first.media_id)
@@ -687,7 +687,7 @@ def test_going_back_while_a_new_image_comes_decides_what_is_published(panel, set
     settled(lambda: len(studio.filmstrip.thumbs) == 2)
     assert studio.media is first.media
     assert studio.publish_form.media_id == first.media.media_id
-    assert studio.filmstrip.chosen == 1
+    assert studio.filmstrip.selected == 1
 
 
 def test_a_job_without_an_image_is_said_to_have_none(panel, settled):
@@ -867,14 +867,14 @@ def test_an_image_is_edited_between_making_and_posting(panel, settled):
     assert studio.preview.facts.endswith("edited")
     assert studio.filmstrip.labels == ["A harbour", "A harbour"]
     edited = studio.media
-    send(studio.filmstrip, "choose", index=1)
+    send(studio.filmstrip, "select", index=1)
     settled(lambda: studio.publish_form.media_id == made.media_id)
     send(studio.edit_form, "undo")
     send(studio.edit_form, "redo")
     studio.edit_form.use()
     settled(lambda: studio.publish_form.media_id == edited.media_id)
     assert studio.filmstrip.labels == ["A harbour", "A harbour"]
-    assert studio.filmstrip.chosen == 0
+    assert studio.filmstrip.selected == 0
 
 
 def test_no_two_panels_mean_different_things_by_one_class():

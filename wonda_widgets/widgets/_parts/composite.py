@@ -1,4 +1,4 @@
-"""Panels put together into one: one client, one banner, one frame, one end."""
+"""`CompositePanel`: several panels in one frame, with one client, one banner and one `close`."""
 
 from __future__ import annotations
 
@@ -27,72 +27,73 @@ if TYPE_CHECKING:
     from .._shared.permissions import Permissions
 
 
-class _Fixed:
-    """A box of which a page sets nothing: what is shown where is the kernel's to say."""
+class _ReadOnly:
+    """A box whose traits a page cannot set: only the kernel decides what is shown."""
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Ignore what a page sends; for ipywidgets."""
+        """Ignore what a page sends. Called by ipywidgets."""
 
 
-class Row(_Fixed, ThreadSafeTraits, ipywidgets.Box):  # type: ignore[misc]  # ipywidgets is untyped
-    """Panels side by side, as far as there is room."""
+class Row(_ReadOnly, ThreadSafeTraits, ipywidgets.Box):  # type: ignore[misc]  # untyped
+    """Panels side by side, where there is room."""
 
 
-class Column(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # see above
+class Column(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # untyped
     """Panels one below the other."""
 
 
-class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
-    """Base of `Studio` and its like.
+class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+    """Base of `Studio`, `PromptLab`, `History` and `Dashboard`.
 
     Parameters
     ----------
     title : str
-        Of the static output that stays in the notebook.
-    used, owned : AsyncWonda
-        The client, and the same again if it is to be closed with this.
+        The title of the static output that stays in the notebook.
+    client : AsyncWonda
+    owned : AsyncWonda or None
+        The client again if `close` is to close it, else None.
     rows : list
         Panels and boxes, from top to bottom.
     boxes : list
-        The boxes among them and within them.
-    later : list
-        Rows that are not shown before `_reveal`.
+        All boxes among the rows and inside them.
+    hidden : list
+        Rows that are not shown until `_reveal`.
     banner : bool
-        Whether the sandbox is told of.
-    story : bool
-        Whether it offers to keep what was made, and to save it as a page.
+        Whether to show the sandbox banner.
+    storyboard : bool
+        Whether to offer `Keep in notebook` and `Export page`.
     """
 
-    _closed = True  # until it is built: a half-built one has nothing to close
+    _closed = True  # until the constructor has succeeded, there is nothing to close
     _permissions = OWNER
 
     def __init__(
         self,
         title: str,
-        used: AsyncWonda,
+        client: AsyncWonda,
         owned: AsyncWonda | None,
         rows: Sequence[Any],
         *,
         boxes: Sequence[Any] = (),
-        later: Sequence[Any] = (),
+        hidden: Sequence[Any] = (),
         banner: bool = True,
-        story: bool = True,
+        storyboard: bool = True,
     ) -> None:
-        self._client, self._owned = used, owned
-        notice = [Notice(used)] if used.is_sandbox and banner else []
-        self._storyboard_bar = StoryboardBar(title, self._shows, self._keep) if story else None
+        self._client, self._owned = client, owned
+        notice = [Notice(client)] if client.is_sandbox and banner else []
+        self._storyboard_bar = StoryboardBar(title, self._shows, self._keep) if storyboard else None
         self._rows = [*notice, *rows, *([self._storyboard_bar] if self._storyboard_bar else [])]
-        self._hidden = {id(row) for row in later}
+        self._hidden = {id(row) for row in hidden}
         self._boxes = list(boxes)
-        inside = [child for box in boxes for child in box.children]
-        together = (Panel, CompositePanel)
-        self._panels = [each for each in (*self._rows, *inside) if isinstance(each, together)]
+        nested = [child for box in boxes for child in box.children]
+        panel_types = (Panel, CompositePanel)
+        self._panels = [each for each in (*self._rows, *nested) if isinstance(each, panel_types)]
         self._subscriptions = Subscriptions()
-        self._fallback = StaticFallback(title, is_sandbox=used.is_sandbox)
+        self._fallback = StaticFallback(title, is_sandbox=client.is_sandbox)
         for panel in self._panels:
-            if isinstance(panel, Panel):  # another one like this has its own
+            if isinstance(panel, Panel):  # a composite panel has its own static output
                 panel.add_fallback(self._fallback)
-        # One of them carries the style that hides what is static.
+        # One of the panels has the style that hides the static output.
         self._hiding_panel = next(each for each in self._panels if id(each) not in self._hidden)
         self._hiding_panel.hiding = self._fallback.hiding_style
         self._closed = False
@@ -105,10 +106,10 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
     def _may_see(self, row: Any) -> bool:
         return not isinstance(row, Panel) or self._permissions.grants(row._view_permission)  # noqa: SLF001
 
-    # ------------------------------------------------------------ what a page may do
+    # ------------------------------------------------------------ permissions
 
     def grant(self, permissions: Permissions) -> None:
-        """Have this session do from now on what `permissions` grants, in every panel of this."""
+        """Replace the permissions of the session in this panel and all its parts."""
         self._permissions = permissions
         for panel in self._panels:
             panel.grant(permissions)
@@ -116,11 +117,11 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
 
     @property
     def wonda(self) -> AsyncWonda:
-        """The client that its panels work with."""
+        """The client of the panels."""
         return self._client
 
     def scroll_into_view(self) -> None:
-        """Come in sight, because somebody asked for it. On the loop only."""
+        """Scroll the page to the panel. Call it on the package's loop only."""
         self._panels[0].scroll_into_view()
 
     def _reveal(
@@ -130,9 +131,15 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
         before: Panel | None = None,
         back: Panel | None = None,
     ) -> None:
-        """Show a panel that was not needed until now, and bring it in sight.
+        """Show a hidden or new panel, and scroll to it.
 
-        With `back`, it can be put away again, and that panel comes in sight.
+        Parameters
+        ----------
+        panel : Panel or CompositePanel
+        before : Panel, optional
+            The row to insert a new panel before; by default it becomes the last one.
+        back : Panel, optional
+            Adds a close button, which hides the panel again and scrolls to `back`.
         """
         if back is not None and isinstance(panel, Panel):
             panel.show_close_button(partial(self._hide, panel, back))
@@ -149,13 +156,13 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
         panel.scroll_into_view()
 
     def _hide(self, panel: Panel, back: Panel) -> None:
-        """Out of sight; what it holds stays as it is."""
+        """Hide a panel, which keeps its state, and scroll to `back`."""
         self._hidden.add(id(panel))
         self.children = self._shown()
         back.scroll_into_view()
 
     def _enable_storyboard(self) -> None:
-        """There is something to keep. On the loop only."""
+        """Offer to keep or export the images, now that there are some."""
         if self._storyboard_bar is not None:
             self._storyboard_bar.has_images = True
 
@@ -165,19 +172,19 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
 
     async def _keep(self) -> None:
         history, images = self._shows()
-        kept = await notebook_snapshot.from_images(
+        snapshot = await notebook_snapshot.from_images(
             self._fallback.title, history, images, self._running_jobs()
         )
-        if not self._fallback.keep(notebook_snapshot.without_key(kept, history.without_key)):
+        if not self._fallback.keep(notebook_snapshot.without_key(snapshot, history.without_key)):
             raise not_displayed_error()
         self._hiding_panel.hiding = self._fallback.hiding_style
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """What it shows; see `storyboard.Shows`."""
+        """Return the images of the panel; see `storyboard.Shows`."""
         raise NotImplementedError
 
     def _running_jobs(self) -> list[Job]:
-        """What has not ended yet, and is told of when this is kept."""
+        """Return the jobs that have not ended, which a snapshot mentions."""
         return []
 
     def display_static(self) -> None:
@@ -189,18 +196,18 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
 
     @property
     def is_loading(self) -> bool:
-        """Whether something is on its way that will be shown here. On the loop only."""
+        """Whether content of a panel is still being loaded. On the package's loop only."""
         return any(panel.is_loading for panel in self._panels)
 
     def close(self) -> None:
-        """Free everything: the panels, their subscriptions, and the client if it made one."""
+        """Close the panels, their subscriptions, and the client that this panel created."""
         if self._closed:
             return
         self._closed = True
         self._subscriptions.close()
         for panel in self._panels:
             panel.close()
-        # Children are let go first: a closed child in a living box breaks its state.
+        # Remove the children first: the state of an open box must not name closed widgets.
         for box in (self, *self._boxes):
             box.children = ()
         for box in self._boxes:
@@ -215,7 +222,7 @@ class CompositePanel(_Fixed, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore
 
 
 def columns(left: Panel, *right: Panel) -> list[Any]:
-    """A panel at the left and others at the right of it; the row, and the box in it."""
+    """Lay out one panel on the left and others on the right; return the row and its right box."""
     stage = Column(list(right))
     work = Row([left, stage])
     stage.add_class("wonda-stage-column")

@@ -1,11 +1,11 @@
-"""The head of a dashboard: its title, what may be spent, and who looks at it.
+"""`DashboardBar`: the header of a dashboard, which also restores a reloaded session.
 
-A visitor who loads the page anew has another kernel. The browser's tab remembers which
-kernels were theirs and what was typed, and tells the new one:
+A visitor who reloads the page gets a new kernel. The browser tab stores the processes of the
+visitor's earlier kernels and the text of the forms, and sends them to the new kernel:
 
     browser ──hello (earlier processes, draft)──> kernel     once
-    browser <──process, draft── kernel                       kept in the tab
-    browser ──ping──> kernel ──pong──> browser               else the session has ended
+    browser <──process, draft── kernel                       stored in the tab
+    browser ──ping──> kernel ──pong──> browser               no pong: the session has ended
 """
 
 from __future__ import annotations
@@ -20,24 +20,23 @@ from .._shared.permissions import open_to_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LONGEST = 10_000  # characters of a draft's texts
-MOST_PROCESSES = 50
-DRAFT = ("prompt", "model", "caption")
+MAX_TEXT_LENGTH = 10_000  # characters of each text in a draft
+MAX_PROCESSES = 50
+DRAFT_TEXTS = ("prompt", "model", "caption")
 
 
 class DashboardBar(Panel):
-    """Title, budget, presenter mode; and the tab's memory.
+    """Show title, spending and the presenter switch.
 
     Parameters
     ----------
     title : str
     process : str
-        A word for this kernel's process.
-    hello : callable
-        Called on the package's loop, once, with earlier processes of the same visitor and what
-        they had typed.
-    present : callable
-        Called on the package's loop with whether the presenter mode is on.
+        Identifies this kernel's process.
+    on_hello : callable
+        Called once, on the package's loop, with the visitor's earlier processes and the draft.
+    on_presenter : callable
+        Called on the package's loop with whether presenter mode is on.
     """
 
     _needs_client = False
@@ -48,32 +47,34 @@ class DashboardBar(Panel):
     process = traitlets.Unicode("").tag(sync=True)
     presenter = traitlets.Bool(default_value=False).tag(sync=True)
     spending = traitlets.Unicode("").tag(sync=True)
-    """What was spent of the budget, in words; empty without one."""
+    """How much of the budget is spent, as text; empty without a budget."""
     draft = traitlets.Dict().tag(sync=True)
-    """What is typed and not sent: ``prompt``, ``model``, ``params``, ``caption``."""
+    """The present text of the forms: ``prompt``, ``model``, ``params``, ``caption``."""
 
     def __init__(
         self,
         title: str,
         process: str,
-        hello: Callable[[list[str], dict[str, Any]], object],
-        present: Callable[[bool], object],
+        on_hello: Callable[[list[str], dict[str, Any]], object],
+        on_presenter: Callable[[bool], object],
         **traits: Any,
     ) -> None:
-        self._hello = hello
-        self._present = present
-        self._met = False
+        self._hello_listener = on_hello
+        self._presenter_listener = on_presenter
+        self._was_greeted = False
         super().__init__(title=title, process=process, **traits)
 
     @open_to_all
     def _on_hello(self, content: Mapping[str, Any]) -> None:
-        if self._met:  # a second view of the same page
+        if self._was_greeted:  # by another view on the same page
             return
-        self._met = True
+        self._was_greeted = True
         processes, draft = content.get("processes"), content.get("draft")
-        known = processes if isinstance(processes, list) else []
-        earlier = [each for each in known if isinstance(each, str) and each != self.process]
-        self._hello(earlier[-MOST_PROCESSES:], _checked(draft if isinstance(draft, dict) else {}))
+        stored = processes if isinstance(processes, list) else []
+        earlier = [each for each in stored if isinstance(each, str) and each != self.process]
+        self._hello_listener(
+            earlier[-MAX_PROCESSES:], _valid_draft(draft if isinstance(draft, dict) else {})
+        )
 
     @open_to_all
     def _on_ping(self, content: Mapping[str, Any]) -> None:
@@ -82,11 +83,15 @@ class DashboardBar(Panel):
     @open_to_all
     def _on_present(self, content: Mapping[str, Any]) -> None:
         self.presenter = content.get("on") is True
-        self._present(self.presenter)
+        self._presenter_listener(self.presenter)
 
 
-def _checked(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """What a tab remembers, as far as it can be used."""
-    texts = {name: draft[name][:LONGEST] for name in DRAFT if isinstance(draft.get(name), str)}
+def _valid_draft(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a stored draft that have the right type."""
+    texts = {
+        name: draft[name][:MAX_TEXT_LENGTH]
+        for name in DRAFT_TEXTS
+        if isinstance(draft.get(name), str)
+    }
     params = draft.get("params")
     return {**texts, "params": params} if isinstance(params, dict) else texts

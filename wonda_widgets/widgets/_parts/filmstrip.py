@@ -1,4 +1,4 @@
-"""`Filmstrip`: the earlier images of a panel, to go back to."""
+"""`Filmstrip`: the earlier images of a panel, any of which can be shown again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from .._shared.permissions import open_to_all
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..image_preview import Shown
+    from ..image_preview import ShownImage
 
-LONGEST = 24  # images
-MOST_OF_A_LABEL = 200  # characters
+MAX_IMAGES = 24
+MAX_LABEL_LENGTH = 200  # characters
 
 
 class Filmstrip(Panel):
-    """A row of small images; choosing one brings it back."""
+    """Show a row of thumbnails.
+
+    Parameters
+    ----------
+    on_select : callable
+        Called on the package's loop with the image and its note when one is clicked.
+    """
 
     _needs_client = False
     _esm = esm("filmstrip")
@@ -27,37 +33,35 @@ class Filmstrip(Panel):
 
     thumbs: Any = traitlets.List().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    chosen = traitlets.Int(-1).tag(sync=True)
+    selected = traitlets.Int(-1).tag(sync=True)
+    """The index of the image that is shown; -1 for none."""
 
-    def __init__(self, on_choose: Callable[[Shown, str], object], **traits: Any) -> None:
-        self._bring_back = on_choose
-        self._kept: list[tuple[Shown, str]] = []
+    def __init__(self, on_select: Callable[[ShownImage, str], object], **traits: Any) -> None:
+        self._select_listener = on_select
+        self._entries: list[tuple[ShownImage, str]] = []  # with their notes
         super().__init__(banner=False, **traits)
 
-    def add(self, shown: Shown, note: str, *, chosen: bool) -> None:
-        """Put an image at the front, and mark it if it is the one that is shown.
-
-        One that is there already moves there.
-        """
-        media_ids = [kept.media.media_id for kept, _ in self._kept]
-        known = shown.media.media_id in media_ids
-        at = media_ids.index(shown.media.media_id) if known else len(media_ids)
-        del self._kept[at : at + 1]
-        self._kept.insert(0, (shown, note))
-        del self._kept[LONGEST:]
+    def add(self, shown: ShownImage, note: str, *, selected: bool) -> None:
+        """Add an image at the front, or move it there, and select it if `selected`."""
+        media_ids = [image.media.media_id for image, _ in self._entries]
+        is_known = shown.media.media_id in media_ids
+        at = media_ids.index(shown.media.media_id) if is_known else len(media_ids)
+        del self._entries[at : at + 1]
+        self._entries.insert(0, (shown, note))
+        del self._entries[MAX_IMAGES:]
         with self.hold_sync():
-            self.thumbs = [kept.thumb for kept, _ in self._kept]
-            self.labels = [kept.prompt[:MOST_OF_A_LABEL] or "Image" for kept, _ in self._kept]
-            self.chosen = 0 if chosen else self.chosen + (self.chosen < at)
+            self.thumbs = [image.thumb for image, _ in self._entries]
+            self.labels = [image.prompt[:MAX_LABEL_LENGTH] or "Image" for image, _ in self._entries]
+            self.selected = 0 if selected else self.selected + (self.selected < at)
 
     @property
-    def shown(self) -> list[Shown]:
+    def images(self) -> list[ShownImage]:
         """The images, newest first."""
-        return [kept for kept, _ in self._kept]
+        return [image for image, _ in self._entries]
 
     @open_to_all
-    def _on_choose(self, content: dict[str, Any]) -> None:
+    def _on_select(self, content: dict[str, Any]) -> None:
         index = content.get("index")
-        if isinstance(index, int) and 0 <= index < len(self._kept):
-            self.chosen = index
-            self._bring_back(*self._kept[index])
+        if isinstance(index, int) and 0 <= index < len(self._entries):
+            self.selected = index
+            self._select_listener(*self._entries[index])

@@ -1,4 +1,4 @@
-"""What ``%%wonda`` shows under its cell: how the job is getting on, and then its image."""
+"""`MagicOutput`: the output of the ``%%wonda`` cell magic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MagicOutput(CompositePanel):
-    """A job's progress and then its image.
+    """Show a job's progress, and then its image.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class MagicOutput(CompositePanel):
         self._job = job
         self.preview = ImagePreview(wonda=wonda, alt=prompt, banner=False)
         self.progress = JobProgress(job, wonda=wonda, banner=False)
-        super().__init__("%%wonda", wonda, None, [self.preview, self.progress], story=False)
+        super().__init__("%%wonda", wonda, None, [self.preview, self.progress], storyboard=False)
         self._subscriptions.append(job.watch(self._follow))
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:

@@ -1,4 +1,4 @@
-"""`Notice`: the banner that says that this is the sandbox."""
+"""`Notice`: the sandbox banner of a composite panel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Notice(Panel):
-    """Says once, for all panels under it, that nothing here is real."""
+    """Show the sandbox banner once for all panels below it."""
 
     _esm = esm("notice")
     _css = css()

@@ -1,4 +1,4 @@
-"""Posting from a panel of several: the forms for it, which are there when they are needed."""
+"""`PublishForms`: posting from a composite panel, with forms that are created when needed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PUBLISH = Permission.PUBLISH
 
 
 class PublishForms(CompositePanel):
-    """Base of the panels that post: one image, several as a carousel, now or later.
+    """Base of the composite panels that post one image or a carousel, now or later.
 
-    It expects `publish_form` to be set before its constructor is called.
+    Subclasses set `publish_form` before they call this constructor.
     """
 
     publish_form: PublishForm
     carousel_form: CarouselForm | None = None
     scheduled_posts: ScheduledPosts | None = None
 
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.publish_form.on_job(self._set_latest_post)
         self.publish_form.on_scheduled(self._show_scheduled)
 
@@ -44,7 +44,7 @@ class PublishForms(CompositePanel):
     _latest_post: Job | None = None
 
     def _add_post_actions(self, gallery: Gallery) -> None:
-        """Offer to post what is chosen in a gallery."""
+        """Add the buttons to a gallery that post its selected images."""
         gallery.add_action(
             "publish", "Publish…", lambda images: self._publish(images[0]), permission=PUBLISH
         )

@@ -1,4 +1,4 @@
-"""`StoryboardBar`: keep what was made in the notebook, or save it as a page for others."""
+"""`StoryboardBar`: keep the images in the notebook, or export them as an HTML page."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class StoryboardBar(Panel):
-    """What becomes of what was made here, once there is something.
+    """Offer `Keep in notebook` and `Export page`, once there are images.
 
     Parameters
     ----------
     title : str
-        Of the page.
+        The title of the page.
     shows : callable
-        Gives the images, and where they are from.
+        Returns the history and the images, see `storyboard.Shows`.
     keep : callable
-        Puts image and words in the panel's place.
+        Replaces the composite panel with its snapshot.
     """
 
     _needs_client = False
@@ -37,9 +37,9 @@ class StoryboardBar(Panel):
     _css = css()
 
     has_images = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether there is something to keep; else it takes no room."""
+    """Whether there are images; without any, the bar is hidden."""
     busy = traitlets.Unicode("").tag(sync=True)
-    """What is being done; empty for nothing."""
+    """What is in progress, as text; empty for nothing."""
 
     def __init__(
         self, title: str, shows: Shows, keep: Callable[[], Awaitable[None]], **traits: Any
@@ -73,6 +73,6 @@ class StoryboardBar(Panel):
 
         history, images = self._shows_of()
         data = await storyboard.render(history, images, title=self._title)
-        # Of several views only the one that asked is to save it.
-        about = {"type": "download", "view": view, "name": "story.html", "mime": "text/html"}
-        self.send(about, [data])
+        # Only the view that asked for it saves the file.
+        message = {"type": "download", "view": view, "name": "story.html", "mime": "text/html"}
+        self.send(message, [data])

@@ -1,4 +1,4 @@
-"""`Unfinished`: what an earlier kernel left running, and what nobody read the answer of."""
+"""`Unfinished`: jobs of an earlier kernel that are still running or whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 
 class Unfinished(Panel):
-    """Offers to go on with what the journal knows to be unfinished; else it takes no room.
+    """Offer to continue unfinished work that the journal lists; hidden if there is none.
 
     Parameters
     ----------
     wonda : AsyncWonda
     resume : callable
-        Called on the package's loop with the entries that were running; gives those that
-        stay offered.
+        Called on the package's loop with the entries of running jobs; returns those that it
+        could not resume.
     check : callable
-        Called on the package's loop with a post whose answer was never read; gives whether
-        it could be taken.
-    of : list of str, optional
-        Whose, as `Record.process`, and then only what nobody read the answer of; without it,
-        of all kernels that have ended.
+        Called on the package's loop with a post whose response was never received; returns
+        False if it cannot be checked yet.
+    owners : collection of str, optional
+        Processes (`JournalEntry.process`) whose requests without a response are offered. By
+        default all unfinished work of kernels that have ended.
     """
 
     _esm = esm("unfinished")
     _css = css()
 
     running = traitlets.Int(0).tag(sync=True)
-    """How many jobs had no end yet."""
+    """The number of jobs that have not ended."""
     newest_text = traitlets.Unicode("").tag(sync=True)
-    """The words of the newest of these: its prompt or caption."""
+    """The prompt or caption of the newest of these jobs."""
     images = traitlets.Int(0).tag(sync=True)
-    """How many images may have been made and billed."""
+    """The number of images that may have been generated and billed."""
     posts = traitlets.Int(0).tag(sync=True)
-    """How many posts may have been made."""
+    """The number of posts that may have been published."""
     is_blocked = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether a post could not be taken up, because another one is not settled."""
+    """Whether `check` has to wait for another post to be resolved."""
     journal_problem = traitlets.Unicode("").tag(sync=True)
-    """What is wrong with the journal's file, in a sentence."""
+    """A sentence about a problem with the journal's file; empty for none."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Unfinished(Panel):
         jobs = self._client.jobs
         if self._owners is None:
             found = await jobs.unfinished()
-        else:  # what has a job is followed without being asked for
+        else:  # running jobs of these processes are resumed without asking
             found = [entry for entry in await jobs.left_by(self._owners) if entry.is_unknown]
         self._running = [entry for entry in found if not entry.is_unknown]
         self._images = [r for r in found if r.is_unknown and r.kind == "inference"]
@@ -86,17 +86,17 @@ class Unfinished(Panel):
         event_loop.call_soon(self._update)
 
     def refresh(self) -> None:
-        """Look again. On the loop only."""
+        """Read the journal again. Call it on the package's loop only."""
         self._start(self._load)
 
     @property
     def _may_settle(self) -> bool:
-        """Whether posts are offered to be followed and checked."""
+        """Whether the session may resume and check posts."""
         return self._permissions.grants(Permission.SETTLE)
 
     @property
     def _resumable(self) -> list[JournalEntry]:
-        """What was running and can be followed from here."""
+        """The running jobs that this session may resume."""
         return [each for each in self._running if each.kind != "publish" or self._may_settle]
 
     def _update(self) -> None:
@@ -121,7 +121,7 @@ class Unfinished(Panel):
     @requires(Permission.SETTLE)
     def _on_check(self, _content: object) -> None:
         if self._posts and self._check(self._posts[-1]):
-            self._posts.pop()  # the newest; the others stay offered
+            self._posts.pop()  # the newest; the others are still offered
             self._update()
         elif self._posts:
             self.is_blocked = True

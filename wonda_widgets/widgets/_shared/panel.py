@@ -352,7 +352,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _show_error(self, error: Exception) -> None:
         if isinstance(error, WondaError):
-            _log.debug("Shown in %r: %s", self, type(error).__name__)
+            _log.debug("ShownImage in %r: %s", self, type(error).__name__)
         else:
             logs.log_exception(_log, "A fault in %r", self, error=error)
         if not self._closed:

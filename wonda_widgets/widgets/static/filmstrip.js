@@ -27,7 +27,7 @@ export default {
                 class: "wonda-thumb",
                 "aria-label": `Show: ${labels[index] ?? ""}`,
                 title: labels[index],
-                onclick: () => tell(model, { type: "choose", index }),
+                onclick: () => tell(model, { type: "select", index }),
               },
               thumbnail(data),
             ),
@@ -35,9 +35,9 @@ export default {
         ),
       );
     });
-    on("chosen thumbs", () =>
+    on("selected thumbs", () =>
       [...list.querySelectorAll("button")].forEach((thumb, index) =>
-        thumb.setAttribute("aria-current", String(index === model.get("chosen"))),
+        thumb.setAttribute("aria-current", String(index === model.get("selected"))),
       ),
     );
     return end;

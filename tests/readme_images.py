@@ -83,7 +83,7 @@ def visit(page: Page) -> None:
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name="Publish now").click()
     page.get_by_text("Posted", exact=True).wait_for()
-    page.locator(".wonda-story-posted").wait_for()
+    page.locator(".wonda-timeline-posted").wait_for()
     page.wait_for_timeout(1500)
 
 

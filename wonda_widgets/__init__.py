@@ -73,8 +73,8 @@ if TYPE_CHECKING:
     from .widgets.prompt_lab import PromptLab as PromptLab
     from .widgets.publish_form import PublishForm as PublishForm
     from .widgets.scheduled_posts import ScheduledPosts as ScheduledPosts
-    from .widgets.story import Timeline as Timeline
     from .widgets.studio import Studio as Studio
+    from .widgets.timeline import Timeline as Timeline
 
 _MODULE_OF = {
     "Budget": "journal.budgets",
@@ -135,7 +135,7 @@ _MODULE_OF = {
     "PromptLab": "widgets.prompt_lab",
     "PublishForm": "widgets.publish_form",
     "ScheduledPosts": "widgets.scheduled_posts",
-    "Timeline": "widgets.story",
+    "Timeline": "widgets.timeline",
     "Studio": "widgets.studio",
 }
 

@@ -93,7 +93,7 @@ def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_imag
     # Each image was paid for once, and both visitors see both, with whose it is to mark.
     for page in (one, other):
         expect(page.get_by_text("$0.08 of $0.30 spent today")).to_be_visible()
-        expect(page.locator(".wonda-story-title")).to_have_count(2)
+        expect(page.locator(".wonda-timeline-title")).to_have_count(2)
         expect(page.locator(".wonda-gallery .wonda-card img:visible")).to_have_count(2)
     card = one.get_by_role("gridcell", name="A harbour of the second")
     card.dblclick()
@@ -184,7 +184,7 @@ def told(served):
 def test_it_has_no_barrier(told, visitor, record_property, scheme):
     page = ready(visitor(told, color_scheme=scheme, reduced_motion="reduce"))
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator(".wonda-story-list li").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".wonda-timeline-list li").first).to_be_visible(timeout=60_000)
     expect(page.locator(".wonda-gallery .wonda-card img:visible").first).to_be_visible()
     found = Axe().run(page)
     record_property("barriers", f"dashboard|{scheme}|{found.violations_count}")

@@ -16,8 +16,8 @@ from ._parts.dashboard_bar import DashboardBar
 from ._shared.permissions import SPECTATOR, VISITOR, Permission
 from .compare import MAX_IMAGES, MIN_IMAGES, Compare
 from .gallery import Gallery
-from .story import Timeline
 from .studio import Studio
+from .timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,22 +91,24 @@ class Dashboard(CompositePanel):
     ) -> None:
         if unknown:
             raise suggestions.unknown_arguments_error(Dashboard.__init__, unknown)
-        title = title or _setting("TITLE") or "Wonda"
-        publish = publish or _setting("PUBLISH") or None
+        title = title or _environment("TITLE") or "Wonda"
+        publish = publish or _environment("PUBLISH_MODES") or None
         if presenter is None:
-            presenter = _setting("PRESENTER") == "1"
-        if budget is None and _setting("BUDGET_USD"):
-            budget = _amount(_setting("BUDGET_USD"))
-        if publish not in {None, *PUBLISH}:
+            presenter = _environment("PRESENTER") == "1"
+        if budget is None and _environment("BUDGET_USD"):
+            budget = _amount(_environment("BUDGET_USD"))
+        if publish not in {None, *PUBLISH_MODES}:
             said = f'publish is "confirm" or "hidden", not {publish!r}.'
             raise InvalidInputError("publish", said)
         self._budget = None if budget is None else Budget(budget)
-        self._publishes = publish
+        self._publish_mode = publish
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"banner": False}
-        self._visitors = {entries.process_id(entries.this_process())}  # all of this one
-        [here] = self._visitors
-        self._bar = DashboardBar(title, here, self._met, self._present, presenter=presenter)
+        self._visitor_processes = {entries.process_id(entries.this_process())}  # all of this one
+        [here] = self._visitor_processes
+        self._bar = DashboardBar(
+            title, here, self._restore_session, self._set_presenter, presenter=presenter
+        )
         self.studio = Studio(
             client,
             prompt=prompt,
@@ -115,19 +117,19 @@ class Dashboard(CompositePanel):
             caption=caption,
             budget=self._budget,
             storyboard=False,
-            owners=self._visitors,
+            owners=self._visitor_processes,
             **common,
         )
         self.publish_form = self.studio.publish_form
-        self.story = Timeline(client, **common)
-        self.gallery = Gallery(wonda=client, owners=self._visitors, **common)
+        self.timeline = Timeline(client, **common)
+        self.gallery = Gallery(wonda=client, owners=self._visitor_processes, **common)
         self.compare = Compare(wonda=client, **common)
-        main = Row([self.studio, self.story])
+        main = Row([self.studio, self.timeline])
         main.add_class("wonda-dashboard-main")
         rows = [self._bar, main, self.gallery, self.compare]
         super().__init__(title, client, owned, rows, boxes=[main], hidden=[self.compare])
         self.add_class("wonda-dashboard")
-        self._present(self._bar.presenter)
+        self._set_presenter(self._bar.presenter)
         self.gallery.add_action(
             "compare",
             "Compare",
@@ -137,20 +139,23 @@ class Dashboard(CompositePanel):
             permission=None,
         )
         self.gallery.add_action(
-            "show", "Open in Studio", lambda images: self._open(images[0]), permission=None
+            "show",
+            "Open in Studio",
+            lambda images: self._open_in_studio(images[0]),
+            permission=None,
         )
         self.gallery.add_action(
             "form",
             "Use prompt",
-            lambda images: self._fill(images[0]),
+            lambda images: self._use_prompt(images[0]),
             permission=Permission.GENERATE,
         )
         self.gallery.on_images(self._enable_storyboard)
-        self.studio.prompt_form.observe(self._remember, ["prompt", "model", "params"])
-        self.publish_form.observe(self._remember, "caption")
-        self.studio.prompt_form.on_job(lambda _: self._count())
+        self.studio.prompt_form.observe(self._save_draft, ["prompt", "model", "params"])
+        self.publish_form.observe(self._save_draft, "caption")
+        self.studio.prompt_form.on_job(lambda _: self._update_spending())
         self.publish_form.on_job(self._follow_post)
-        event_loop.call_soon(self._begin)
+        event_loop.call_soon(self._start)
 
     # ------------------------------------------------------------ for the next cell
 
@@ -172,29 +177,29 @@ class Dashboard(CompositePanel):
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         """Return what is selected in the gallery, or today's timeline; see `storyboard.Shows`."""
         history, chosen = self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
-        return (history, chosen) if self.gallery.selected else self.story._shows()  # noqa: SLF001
+        return (history, chosen) if self.gallery.selected else self.timeline._shows()  # noqa: SLF001
 
     def __repr__(self) -> str:
         return "<Dashboard>"
 
     # ------------------------------------------------------------ the flow, on the loop
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         if self._closed:
             return
-        self._count()
-        self._bar.start_soon(self._client.history.watch_others, self._news)
+        self._update_spending()
+        self._bar.start_soon(self._client.history.watch_others, self._refresh)
 
-    def _news(self) -> None:
+    def _refresh(self) -> None:
         """Update the page after another process has written to the journal."""
         if not self._closed:
             self.gallery.check_for_new_images()
-            self.story.refresh_soon()
-            self._count()
+            self.timeline.refresh_soon()
+            self._update_spending()
 
     def _follow_post(self, job: Job) -> None:
         def follow(snapshot: Snapshot) -> None:
-            self.story.refresh_soon()
+            self.timeline.refresh_soon()
             if snapshot.terminal:
                 unwatch()
                 self._subscriptions.remove(unwatch)
@@ -202,32 +207,32 @@ class Dashboard(CompositePanel):
         unwatch = job.watch(follow)
         self._subscriptions.append(unwatch)
 
-    def _present(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
+    def _set_presenter(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
         """Switch presenter mode, which by default hides everything that publishes."""
         (self.add_class if presenter else self.remove_class)("wonda-presenter")
-        hidden = self._publishes == "hidden" or (self._publishes is None and presenter)
+        hidden = self._publish_mode == "hidden" or (self._publish_mode is None and presenter)
         self.grant(SPECTATOR if hidden else VISITOR)
 
     def _compare(self, images: list[GeneratedImage]) -> None:
         self.compare.show(images)
         self._reveal(self.compare, back=self.gallery)
 
-    def _fill(self, image: GeneratedImage) -> None:
+    def _use_prompt(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)
         self.studio.prompt_form.scroll_into_view()
 
-    def _open(self, image: GeneratedImage) -> None:
+    def _open_in_studio(self, image: GeneratedImage) -> None:
         """Show an image in the studio, to edit or post it."""
         self.studio.show(image)
         self.studio.preview.scroll_into_view()
 
     # ------------------------------------------------------------ spending
 
-    def _count(self) -> None:
+    def _update_spending(self) -> None:
         if self._budget is not None:
-            self._bar.start_soon(self._spent, self._budget)
+            self._bar.start_soon(self._show_spending, self._budget)
 
-    async def _spent(self, budget: Budget) -> None:
+    async def _show_spending(self, budget: Budget) -> None:
         try:
             spent = await self._client.images.spent(budget)
         except WondaError:  # the error is shown when an image is requested
@@ -236,7 +241,7 @@ class Dashboard(CompositePanel):
 
     # ------------------------------------------------------------ a reloaded page
 
-    def _remember(self, _change: object) -> None:
+    def _save_draft(self, _change: object) -> None:
         form = self.studio.prompt_form
         self._bar.draft = {
             "prompt": form.prompt,
@@ -245,9 +250,9 @@ class Dashboard(CompositePanel):
             "caption": self.publish_form.caption,
         }
 
-    def _met(self, processes: list[str], draft: dict[str, Any]) -> None:
+    def _restore_session(self, processes: list[str], draft: dict[str, Any]) -> None:
         """Restore the forms, and resume the work of the tab's earlier kernels."""
-        self._visitors.update(processes)
+        self._visitor_processes.update(processes)
         form = self.studio.prompt_form
         if not self._permissions.grants(Permission.GENERATE):
             draft = {}
@@ -264,30 +269,30 @@ class Dashboard(CompositePanel):
 
     async def _show_earlier(self, processes: list[str]) -> None:
         """Show the visitor's earlier images of today in the studio, the newest in front."""
-        found = await self._client.history.search(since=start_of_day(), limit=EARLIER)
+        found = await self._client.history.search(since=start_of_day(), limit=MAX_EARLIER_IMAGES)
         own = [image for image in found if image.made_by in processes]
         for image in own[:0:-1]:
-            self.studio.show(image, behind=True)
+            self.studio.show(image, in_background=True)
         if own and self.studio.job is None:
             self.studio.show(own[0])
 
     async def _resume_earlier(self, processes: list[str]) -> None:
         resumed: set[str] = set()
-        for _ in range(TRIES):
+        for _ in range(MAX_RESUME_ATTEMPTS):
             found = await self._client.jobs.left_by(processes)
-            fresh = [entry for entry in found if entry.intent not in taken]
-            going = [entry for entry in fresh if entry.job_id is not None]
-            taken.update(entry.intent for entry in going)
-            if going:
-                self.studio.resume(going)
+            new = [entry for entry in found if entry.intent not in resumed]
+            running = [entry for entry in new if entry.job_id is not None]
+            resumed.update(entry.intent for entry in running)
+            if running:
+                self.studio.resume(running)
             if not any(entry.is_sending for entry in found):
                 break
-            await asyncio.sleep(PAUSE)  # the earlier kernel is ending
+            await asyncio.sleep(RESUME_INTERVAL_SECONDS)  # the earlier kernel is ending
         self.studio.unfinished.refresh()
 
 
-def _setting(name: str) -> str:
-    return os.environ.get(f"{SETTINGS}{name}", "").strip()
+def _environment(name: str) -> str:
+    return os.environ.get(f"{ENVIRONMENT_PREFIX}{name}", "").strip()
 
 
 def _amount(text: str) -> float:
@@ -295,5 +300,5 @@ def _amount(text: str) -> float:
         return float(text)
     except ValueError:
         raise InvalidInputError(
-            "budget", f"{SETTINGS}BUDGET_USD is an amount of US dollars, not {text!r}."
+            "budget", f"{ENVIRONMENT_PREFIX}BUDGET_USD is an amount of US dollars, not {text!r}."
         ) from None

@@ -1,9 +1,14 @@
-"""`EditForm`: crop, pad, resize, write over an image, and use what comes out."""
+"""`EditForm`: crop, pad, resize and write on an image, and upload the result.
+
+    original ──applied operations──> ──draft of the open tool──> rendered ──Use──> new media
+
+Images are rendered in a thread. While one is being rendered, only the latest request waits.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import traitlets
@@ -11,65 +16,57 @@ import traitlets
 from ..client import selection
 from ..errors import InvalidInputError
 from ..imaging import decode_threads
-from ..imaging.operations import (
-    Crop,
-    Encode,
-    Operation,
-    Pad,
-    Resize,
-    Text,
-)
+from ..imaging.operations import Encode, Operation, Text
 from ..utils import event_loop
-from ._shared import messages
+from ._shared import edit_rendering, messages
+from ._shared.edit_rendering import RenderRequest
+from ._shared.edit_uploads import EditKey, EditUploads, edited_facts
 from ._shared.panel import Panel, css, esm
 from ._shared.permissions import Permission, requires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from PIL import Image
-
     from ..client.edit import Edit
     from ..client.wonda_client import AsyncWonda, Wonda
-    from ..imaging.apply_edits import EditedImage, Size
+    from ..imaging.apply_edits import Edited
     from ..jobs.job import Job
     from ..journal.images import GeneratedImage
     from ..models import Media
 
 TOOLS = ("", "crop", "pad", "resize", "text", "encode")
-UPLOADS = 20  # that are remembered
 
 
 class EditForm(Panel):
-    """Changes an image on this computer; the original stays.
+    """Edit an image on this computer; the original is kept.
 
-    What is shown is what will be sent: each change is rendered at full size in the
-    background, and its size and bytes are told. `Use this image` uploads it as a
-    new image, once, however often it is clicked: the same changes of the same
-    image are the same media, also after others were tried in between.
+    The form shows what will be uploaded: each change is rendered at full size in the
+    background, with its size in pixels and bytes. `Use this image` uploads it as a new image.
+    The same changes of the same image are uploaded once, however often the button is clicked.
 
-    A tool's values are a draft until `Apply`, the next tool or `Use this image`
-    makes them a change; Escape drops them. Every change can be undone.
+    The values of a tool are a draft. `Apply`, opening another tool and `Use this image` apply
+    it; Escape discards it. Every applied change can be undone.
 
     Parameters
     ----------
-    media : Media, optional
+    media : Media, Image or Job, optional
         What to edit; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default the client of the image or job; without these, one with the key from the
+        environment, or a sandbox.
     data : bytes, optional
-        The original, if it is there already; then `media` may be missing.
+        The original, if it is available already; then `media` may be missing.
     operations : iterable
-        To begin with; see `edit`.
+        Operations to start with; see `edit`.
     alt : str
-        The image in words.
+        The alt text of the image.
 
     Attributes
     ----------
     media : Media or None
-        What was used last; before, the original.
-    result : EditedImage or None
-        Its file.
+        The image that was used last; before, the original.
+    result : Edited or None
+        The file that was uploaded last.
 
     Examples
     --------
@@ -77,43 +74,43 @@ class EditForm(Panel):
     >>> form.on_media(lambda media: print(media.media_id))
     """
 
-    _esm = esm("edit_form")
+    _esm = esm("edit_geometry", "edit_tools", "edit_form")
     _css = css("edit_form")
     _browser_traits = dict.fromkeys(("tool", "draft"), Permission.EDIT)
 
     state = traitlets.Unicode("empty").tag(sync=True)
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
     data = traitlets.Bytes(b"").tag(sync=True)
-    """What is shown: at most 1024 pixels a side and 400 KB."""
+    """The image that is shown, at most 1024 pixels a side and 400 KB."""
     mime_type = traitlets.Unicode("").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
-    shown: Any = traitlets.List([1, 1]).tag(sync=True)
-    """Width and height of what `data` shows, in pixels of the full size."""
-    size: Any = traitlets.List([1, 1]).tag(sync=True)
-    """Width and height of the image that the open tool works on."""
+    shown_size: Any = traitlets.List([1, 1]).tag(sync=True)
+    """Width and height of what `data` shows, in full-size pixels."""
+    base_size: Any = traitlets.List([1, 1]).tag(sync=True)
+    """Width and height of the image that the open tool works on, in pixels."""
     facts = traitlets.Unicode("").tag(sync=True)
-    """Of what will be sent."""
-    before = traitlets.Unicode("").tag(sync=True)
-    """Of the original."""
+    """Size and format of what will be uploaded."""
+    original_facts = traitlets.Unicode("").tag(sync=True)
+    """Size and format of the original."""
 
     tool = traitlets.Enum(TOOLS, "").tag(sync=True)
     draft = traitlets.Dict().tag(sync=True)
-    """What the open tool would do, as JSON; empty for nothing."""
-    problem = traitlets.Unicode("").tag(sync=True)
-    """Why the draft cannot be done."""
+    """The operation of the open tool, as JSON; empty for none."""
+    draft_problem = traitlets.Unicode("").tag(sync=True)
+    """Why the draft cannot be applied; empty if it can."""
     changes: Any = traitlets.List().tag(sync=True)
-    """What is done, in words."""
+    """The applied operations, as text."""
     can_undo = traitlets.Bool(default_value=False).tag(sync=True)
     can_redo = traitlets.Bool(default_value=False).tag(sync=True)
     defaults = traitlets.Dict().tag(sync=True)
-    """With what the tools begin: operations as JSON, by tool."""
+    """The initial operation of each tool, as JSON."""
     fonts: Any = traitlets.List().tag(sync=True)
 
     step = traitlets.Unicode("editing").tag(sync=True)
     """``"editing"`` or ``"sending"``."""
-    used = traitlets.Dict().tag(sync=True)
-    """Of what is shown, if it was uploaded: ``media_id``, ``facts``, and whether it is the one
-    that was used last (``in_use``)."""
+    upload = traitlets.Dict().tag(sync=True)
+    """If what is shown was uploaded: ``media_id``, ``facts``, and ``in_use``, whether it was
+    used last."""
 
     def __init__(
         self,
@@ -129,86 +126,91 @@ class EditForm(Panel):
         self.media = media
         self.result: EditedImage | None = None
         self._listeners: list[Callable[[Media], object]] = []
+        self._media_listener: Callable[[Media], object] | None = None  # for the present image
         self._edit: Edit | None = None
-        self._loading: object = None
-        self._proposed: tuple[Any, ...] = ()
-        self._wanted: _Wanted | None = None
-        self._rendering = False
-        self._made: tuple[_Wanted, EditedImage] | None = None
-        self._uploads: dict[_What, _Upload] = {}
-        self._in_use: _What | None = None
-        self._then: Callable[[Media], object] | None = None
+        self._loading: object = None  # identifies the latest load
+        self._proposed: tuple[Any, ...] = ()  # operations that wait for the image
+        self._render_request: RenderRequest | None = None
+        self._is_rendering = False
+        self._rendered: tuple[RenderRequest, Edited] | None = None
+        self._uploads = EditUploads()
+        self._in_use: EditKey | None = None
         super().__init__(wonda, given=[given], alt=alt, **traits)
         self.observe(lambda _: event_loop.call_soon(self._refresh), ["tool", "draft"])
         if media is not None or data is not None:
             self.show(media, {"prompt": alt}, data=data)
         self.edit(operations)
 
-    # ------------------------------------------------------------ for other panels and cells
+    # ------------------------------------------------------------ for cells and other panels
 
     def show(
         self,
         media: Media | None,
-        made: Mapping[str, Any] | None = None,
+        request: Mapping[str, Any] | None = None,
         *,
         data: bytes | None = None,
     ) -> None:
-        """Edit this image from now on; returns at once.
+        """Edit another image; return at once.
 
         Parameters
         ----------
         media : Media or None
-            None for an image that is not at the service; then `data` is needed.
-        made : dict, optional
-            How it was made; its ``prompt`` names the file and is the image in words.
+            None for an image that is not at the service; then `data` is required.
+        request : dict, optional
+            How it was generated; its ``prompt`` becomes the file name and the alt text.
         data : bytes, optional
-            The original. Without it, it is fetched.
+            The original; by default it is downloaded.
         """
-        event_loop.call_soon(
-            lambda: self._begin(media, str((made or {}).get("prompt") or ""), data)
-        )
+        event_loop.call_soon(lambda: self._start_loading(media, _name(request), data))
 
     def reopen(
         self,
         media: Media,
-        made: Mapping[str, Any] | None = None,
+        request: Mapping[str, Any] | None = None,
         *,
-        then: Callable[[Media], object],
+        on_media: Callable[[Media], object],
     ) -> None:
-        """As `show`; but what is being done to this same image stays. On the loop only.
+        """Edit another image, or continue if it is the present one. On the package's loop only.
 
-        `then` is called with each media that is made of this image, also if another one is
-        edited by then.
+        `on_media` is called with each media that is made from this image, even if another
+        image is edited by then.
         """
         edit = self._edit
-        same = edit is not None and edit.media is not None and edit.media.media_id == media.media_id
-        if self._loading is None and same and not self.used:
+        is_same = (
+            edit is not None and edit.media is not None and edit.media.media_id == media.media_id
+        )
+        if self._loading is None and is_same and not self.upload:
             return
-        self._begin(media, str((made or {}).get("prompt") or ""), None, then)
+        self._start_loading(media, _name(request), None, on_media)
 
     def edit(self, operations: Iterable[Any]) -> None:
-        """Propose an edit of the original, instead of what was done; returns at once.
+        """Propose an edit of the original that replaces the applied changes; return at once.
 
-        All but the last operation are done, as one step that can be undone. The last
-        one is shown open in its tool, a crop with its handles, to be looked at and
-        applied. A format has nothing to look at and is done with the others.
+        All operations but the last are applied, as one step that can be undone. The last one
+        opens as the draft of its tool, to be reviewed and applied. A change of format needs no
+        review and is applied too.
         """
-        wanted = tuple(operations)
-        if wanted:
-            event_loop.call_soon(lambda: self._guard(self._propose, wanted))
+        proposed = tuple(operations)
+        if proposed:
+            event_loop.call_soon(lambda: self._guard(self._propose, proposed))
 
     def on_media(self, listener: Callable[[Media], object]) -> None:
-        """Have `listener` called, on the package's loop, with each media that is used."""
+        """Call `listener`, on the package's loop, with each media that is used."""
         self._listeners.append(listener)
 
     def use(self) -> None:
-        """Do what `Use this image` does; returns at once."""
+        """Do what `Use this image` does; return at once."""
         event_loop.call_soon(lambda: self._guard(self._on_use, {}))
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """What is done to the original, without the open tool's draft."""
+        """The applied operations, without the draft of the open tool."""
         return self._edit.operations if self._edit else ()
+
+    @property
+    def is_loading(self) -> bool:
+        """See `Panel.is_loading`."""
+        return self.state == "loading" or self._is_rendering
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
         return [("Changes", "; ".join(self.changes)), ("Image", self.facts)]
@@ -216,64 +218,62 @@ class EditForm(Panel):
     def _snapshot_image(self) -> tuple[bytes, str]:
         return self.data, self.alt
 
-    # ------------------------------------------------------------ the original
+    # ------------------------------------------------------------ loading
 
-    def _begin(
+    def _start_loading(
         self,
         media: Media | None,
         name: str,
         data: bytes | None,
-        then: Callable[[Media], object] | None = None,
+        on_media: Callable[[Media], object] | None = None,
     ) -> None:
         if self._closed:
             return
-        self._loading = wanted = object()
+        self._loading = loading = object()
         with self.hold_sync():
             self.error = None
             self.state = "loading"
-        self._start(self._load, wanted, media, name, data, then)
+        self._start(self._load, loading, media, name, data, on_media)
 
     async def _load(
         self,
-        wanted: object,
+        loading: object,
         media: Media | None,
         name: str,
         data: bytes | None,
-        then: Callable[[Media], object] | None,
+        on_media: Callable[[Media], object] | None,
     ) -> None:
         try:
             if data is None:
                 if media is None:
                     raise InvalidInputError("media", "There is no image.", "Pass media or data.")  # noqa: TRY301
                 data = await self._client.media.download(media)
-            edit, fonts = await decode_threads.run(_opened, media, data, name)
+            edit, fonts = await decode_threads.run(edit_rendering.open_edit, media, data, name)
         except Exception:
-            if self._loading is wanted:
+            if self._loading is loading:
                 self._loading, self._proposed = None, ()
                 self.state = "ready" if self._edit else "broken"
             raise
-        if self._loading is not wanted or self._closed:  # another one was asked for meanwhile
+        if self._loading is not loading or self._closed:  # another image is loading now
             return
         self._loading = None
-        self._edit, self.media, self.result, self._then = edit, media, None, then
-        first = edit.original
+        self._edit, self.media, self.result, self._media_listener = edit, media, None, on_media
         with self.hold_sync():
             self.alt = name or self.alt or "Image"
             self.fonts = fonts
-            facts = messages.image_facts(first.width, first.height, first.format, len(first.data))
-            self.before = " · ".join([facts, *edit.notes])
+            self.original_facts = " · ".join([edited_facts(edit.original), *edit.notes])
             self.step = "editing"
-            self._changed(tool="")
+            self._show_changes(tool="")
         if self._proposed:
             proposed, self._proposed = self._proposed, ()
             self._guard(self._propose, proposed)
 
     # ------------------------------------------------------------ changes
 
-    def _changed(self, *, tool: str) -> None:
-        """Tell what is done now; the draft became part of it, or is dropped."""
+    def _show_changes(self, *, tool: str) -> None:
+        """Show the applied operations, without a draft."""
         edit = self._edit
-        assert edit is not None  # noqa: S101 - only called when there is one
+        assert edit is not None  # noqa: S101 - only called when an image is loaded
         self._in_use = None
         encodes = [step for step in edit.operations if isinstance(step, Encode)]
         kind: Any = "PNG" if edit.original.format == "GIF" else edit.original.format
@@ -282,7 +282,7 @@ class EditForm(Panel):
         with self.hold_sync():
             self.tool = tool
             self.draft = {}
-            self.problem = ""
+            self.draft_problem = ""
             self.changes = [messages.describe_operation(step) for step in edit.operations]
             self.can_undo = edit.can_undo
             self.can_redo = edit.can_redo
@@ -292,78 +292,78 @@ class EditForm(Panel):
             }
         self._refresh()
 
-    def _pending(self) -> Operation | None:
-        """What the open tool's draft does, if it does anything.
+    def _draft_operation(self) -> Operation | None:
+        """Return the operation of the draft; None if there is none or it changes nothing.
 
         Raises
         ------
         InvalidInputError
-            If it cannot be done.
+            If it cannot be applied.
         """
         if self._edit is None or not self.draft:
             return None
-        from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is there as soon as an image is
+        from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded with the image
 
-        (step,) = apply_edits.parse_operations([self.draft])
+        (operation,) = apply_edits.read([self.draft])
         size = apply_edits.check(self._edit.size, self._edit.operations)
-        if _does_nothing(step, size):
+        if edit_rendering.has_no_effect(operation, size):
             return None
-        apply_edits.check(size, [step])
-        return step
+        apply_edits.check(size, [operation])
+        return operation
 
-    def _commit(self, *, tool: str = "") -> None:
-        """Make the draft a change."""
-        step = self._pending()
-        if step is not None and self._edit is not None:
-            self._edit.add(step)
-            self._changed(tool=tool)
+    def _apply_draft(self, *, tool: str = "") -> None:
+        """Apply the draft, and open another tool."""
+        operation = self._draft_operation()
+        if operation is not None and self._edit is not None:
+            self._edit.add(operation)
+            self._show_changes(tool=tool)
         else:
             self.draft = {}
             self.tool = tool
 
-    def _propose(self, operations: tuple[Any, ...]) -> None:
+    def _propose(self, proposed: tuple[Any, ...]) -> None:
         if self._edit is None or self._loading is not None:
-            self._proposed = operations
+            self._proposed = proposed
             return
-        if not self._is_free:  # what is on its way stays in sight
+        if not self._can_edit:  # do not change what is being uploaded
             return
-        from ..imaging import apply_edits  # noqa: PLC0415 - see above
+        from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded with the image
 
-        steps = apply_edits.parse_operations(operations)
-        formats = [step for step in steps if isinstance(step, Encode)]
-        others = [step for step in steps if not isinstance(step, Encode)]
-        apply_edits.check(self._edit.size, steps)
+        operations = apply_edits.read(proposed)
+        encodes = [operation for operation in operations if isinstance(operation, Encode)]
+        others = [operation for operation in operations if not isinstance(operation, Encode)]
+        apply_edits.check(self._edit.size, operations)
         with contextlib.suppress(InvalidInputError):
-            self._commit()  # so that also what somebody had begun comes back by `Undo`
-        done = (*formats, *others[:-1])
-        if done or self._edit.operations:
-            self._edit.replace(*done)
+            self._apply_draft()  # so that undo restores the present draft too
+        applied = (*encodes, *others[:-1])
+        if applied or self._edit.operations:
+            self._edit.replace(*applied)
         draft = msgspec.to_builtins(others[-1]) if others else {}
         with self.hold_sync():
-            self._changed(tool=draft.get("operation", ""))
+            self._show_changes(tool=draft.get("operation", ""))
             self.draft = draft
 
     @property
-    def _is_free(self) -> bool:
+    def _can_edit(self) -> bool:
         return self._edit is not None and self.step == "editing" and not self._closed
 
     @requires(Permission.EDIT)
     def _on_apply(self, content: Mapping[str, Any]) -> None:
-        if self._is_free:
+        if self._can_edit:
             self.error = None
-            self._take(content)
+            self._set_draft(content)
             tool = content.get("tool")
-            self._commit(tool=tool if tool in TOOLS else "")
+            self._apply_draft(tool=tool if tool in TOOLS else "")
 
-    def _take(self, content: Mapping[str, Any]) -> None:
-        """The draft as the browser has it at the click; the trait may be a moment behind."""
+    def _set_draft(self, content: Mapping[str, Any]) -> None:
+        """Use the draft at the time of the click; the trait may arrive later."""
         operation = content.get("operation")
         if isinstance(operation, dict):
             self.draft = operation
 
     @requires(Permission.EDIT)
     def _on_cancel(self, _content: object) -> None:
-        if self._is_free:
+        if self._can_edit:
             self.error = None
             with self.hold_sync():
                 self.draft = {}
@@ -371,232 +371,142 @@ class EditForm(Panel):
 
     @requires(Permission.EDIT)
     def _on_undo(self, _content: object) -> None:
-        if not self._is_free or self._edit is None:
+        if not self._can_edit or self._edit is None:
             return
         self.error = None
         try:
-            # A draft is undone first, in a way that `Redo` brings it back.
-            self._commit(tool=self.tool)
+            # Apply the draft and undo it, so that redo restores it.
+            self._apply_draft(tool=self.tool)
         except InvalidInputError:
             self.draft = {}
         else:
             self._edit.undo()
-            self._changed(tool=self.tool)
+            self._show_changes(tool=self.tool)
 
     @requires(Permission.EDIT)
     def _on_redo(self, _content: object) -> None:
-        if self._is_free and self._edit is not None and self._edit.redo():
+        if self._can_edit and self._edit is not None and self._edit.redo():
             self.error = None
-            self._changed(tool=self.tool)
+            self._show_changes(tool=self.tool)
 
-    # ------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------ rendering
 
     def _refresh(self) -> None:
-        """Render what is there now, unless that is what is rendered already."""
+        """Request a rendering of the present state, unless it is the latest request."""
         if self._edit is None or self._closed:
             return
         try:
-            pending = self._pending()
+            draft = self._draft_operation()
         except InvalidInputError as error:
-            self._in_use, self.used, self.problem = None, {}, str(error)
+            self._in_use, self.upload, self.draft_problem = None, {}, str(error)
             return
-        self.problem = ""
-        if pending is not None:
+        self.draft_problem = ""
+        if draft is not None:
             self._in_use = None
-        self.used = {} if pending is not None else self._known_use(self._edit)
-        wanted = _Wanted(self._edit, self._edit.operations, pending, crops=self.tool == "crop")
-        if wanted == self._wanted:
+        self.upload = {} if draft is not None else self._known_upload(self._edit)
+        request = RenderRequest(
+            self._edit, self._edit.operations, draft, shows_crop_frame=self.tool == "crop"
+        )
+        if request == self._render_request:
             return
-        self._wanted = wanted
-        if not self._rendering:
+        self._render_request = request
+        if not self._is_rendering:
             self._start(self._render)
 
-    def _known_use(self, edit: Edit) -> dict[str, Any]:
-        """What is known of the image as it is now, as `used` has it."""
-        what = _what(edit)
-        if (known := self._uploads.get(what)) is None:
+    def _known_upload(self, edit: Edit) -> dict[str, Any]:
+        """Return the value of `upload` for the image as it is now."""
+        key = EditKey.of(edit)
+        if (known := self._uploads.get(key)) is None:
             return {}
-        in_use = what == self._in_use
-        return {"media_id": known.media.media_id, "facts": known.facts, "in_use": in_use}
+        is_in_use = key == self._in_use
+        return {"media_id": known.media.media_id, "facts": known.facts, "in_use": is_in_use}
 
     async def _render(self) -> None:
-        self._rendering = True
-        rendered = None
+        """Render until the latest request is done."""
+        self._is_rendering = True
+        done = None
         try:
-            while self._wanted is not None and rendered is not self._wanted and not self._closed:
-                rendered = self._wanted
-                await self._render_one(rendered)
+            while (
+                self._render_request is not None
+                and done is not self._render_request
+                and not self._closed
+            ):
+                done = self._render_request
+                await self._render_one(done)
         except Exception:
-            self._wanted = None  # the next change tries again
+            self._render_request = None  # the next change tries again
             raise
         finally:
-            self._rendering = False
+            self._is_rendering = False
 
-    async def _render_one(self, wanted: _Wanted) -> None:
-        rendered = await decode_threads.run(
-            _rendered, wanted, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
+    async def _render_one(self, request: RenderRequest) -> None:
+        result = await decode_threads.run(
+            edit_rendering.render, request, seconds=decode_threads.EDIT_SECONDS
         )
-        if self._wanted is not wanted:
+        if self._render_request is not request:
             return
-        final = rendered.final
+        final = result.final
         with self.hold_sync():
-            self.data, self.mime_type = rendered.data, rendered.mime_type
-            self.shown, self.size = list(rendered.shown), list(rendered.size)
+            self.data, self.mime_type = result.data, result.mime_type
+            self.shown_size, self.base_size = list(result.shown_size), list(result.base_size)
             self.facts = f"{final.width} × {final.height} · …"
             self.state = "ready"
-        # How many bytes it has is known when it is written, which for a PNG takes a while.
-        made = await decode_threads.run(
-            _written, wanted, final, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
+        # The number of bytes is known after encoding, which takes a while for a PNG.
+        edited = await decode_threads.run(
+            edit_rendering.encode, request, final, seconds=decode_threads.EDIT_SECONDS
         )
-        if self._wanted is not wanted:
+        if self._render_request is not request:
             return
-        self._made = (wanted, made)
-        self.facts = messages.image_facts(made.width, made.height, made.format, len(made.data))
+        self._rendered = (request, edited)
+        self.facts = edited_facts(edited)
         if self._fallbacks:
-            from ..imaging.preview import Preview  # noqa: PLC0415 - see above
+            from ..imaging.preview import Preview  # noqa: PLC0415 - Pillow is loaded by now
 
-            small = Preview(
-                rendered.data,
-                rendered.mime_type,
-                made.width,
-                made.height,
-                made.format,
-                len(made.data),
-            )
-            for twin in self._fallbacks:
-                twin.show(small, self.alt)
+            size = (edited.width, edited.height, edited.format, len(edited.data))
+            preview = Preview(result.data, result.mime_type, *size)
+            for fallback in self._fallbacks:
+                fallback.show(preview, self.alt)
 
-    @property
-    def is_loading(self) -> bool:
-        """See `Panel.is_loading`."""
-        return self.state == "loading" or self._rendering
-
-    # ------------------------------------------------------------ using it
+    # ------------------------------------------------------------ using the result
 
     @requires(Permission.EDIT)
     def _on_use(self, content: Mapping[str, Any]) -> None:
-        # The step changes here, on the loop, before anything is sent; a second click
-        # (or a second tab) finds it changed.
-        if not self._is_free or self._edit is None:
+        # The step changes here, on the loop, before anything is sent. So a second click, also
+        # in another tab, has no effect.
+        if not self._can_edit or self._edit is None:
             return
         self.error = None
-        self._take(content)
-        self._commit()
-        if self._in_use == _what(self._edit):  # and nothing was changed since
+        self._set_draft(content)
+        self._apply_draft()
+        if self._in_use == EditKey.of(self._edit):  # unchanged since it was used
             return
         if not self._edit.operations and self._edit.media is not None:
             raise InvalidInputError("operations", "No changes yet.", "Choose a tool.")
         self.step = "sending"
-        self._start(self._use, self._edit, self._then)
+        self._start(self._use, self._edit, self._media_listener)
 
-    async def _use(self, edit: Edit, then: Callable[[Media], object] | None) -> None:
-        what = _what(edit)
+    async def _use(self, edit: Edit, on_media: Callable[[Media], object] | None) -> None:
+        key = EditKey.of(edit)
         try:
-            made = await self._file(edit)
-            media = await self._uploaded(what, edit, made)
+            edited = await self._encoded(edit)
+            media = await self._uploads.upload(self._client, key, edit, edited)
         finally:
             if self._edit is edit:  # else another image is edited now
                 self.step = "editing"
         if self._edit is edit:
-            self.media, self.result, self._in_use = media, made, what
+            self.media, self.result, self._in_use = media, edited, key
             self._refresh()
-        for listener in [*self._listeners, *([then] if then else [])]:
+        for listener in [*self._listeners, *([on_media] if on_media else [])]:
             self._guard(listener, media)
 
-    async def _uploaded(self, what: _What, edit: Edit, made: EditedImage) -> Media:
-        """What `made` is at the service; nothing is sent there twice."""
-        known = self._uploads.get(what)
-        if known is None:
-            media = await edit.send(self._client, made)
-            facts = messages.image_facts(made.width, made.height, made.format, len(made.data))
-            self._uploads[what] = known = _Upload(media, facts)
-            while len(self._uploads) > UPLOADS:
-                del self._uploads[next(iter(self._uploads))]
-        return known.media
-
-    async def _file(self, edit: Edit) -> EditedImage:
-        """What is sent: what was shown, if that is all of it."""
-        if self._made is not None:
-            wanted, made = self._made
-            if wanted.edit is edit and wanted.all == edit.operations:
-                return made
-        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_TIMEOUT_SECONDS)
+    async def _encoded(self, edit: Edit) -> Edited:
+        """Return the file to upload: the one that is shown, if it has all operations."""
+        if self._rendered is not None:
+            request, edited = self._rendered
+            if request.edit is edit and request.all_operations == edit.operations:
+                return edited
+        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_SECONDS)
 
 
-class _What(NamedTuple):
-    """What is used: of which image (its media id, or itself where it has none), and how."""
-
-    of: str | Edit
-    operations: tuple[Operation, ...]
-
-
-def _what(edit: Edit) -> _What:
-    return _What((edit.media and edit.media.media_id) or edit, edit.operations)
-
-
-class _Upload(NamedTuple):
-    """What came of it at the service."""
-
-    media: Media
-    facts: str
-
-
-class _Wanted(NamedTuple):
-    """What is to be shown: an edit's operations, and a draft after them."""
-
-    edit: Edit
-    operations: tuple[Operation, ...]
-    pending: Operation | None
-    crops: bool
-
-    @property
-    def all(self) -> tuple[Operation, ...]:
-        return (*self.operations, *([self.pending] if self.pending else []))
-
-
-class _Rendered(NamedTuple):
-    """A small copy of what is shown, of which size that is, and what will be sent."""
-
-    data: bytes
-    mime_type: str
-    shown: Size
-    size: Size
-    final: Image.Image
-
-
-# Slow, for a thread; Pillow is loaded when an image is there.
-
-
-def _opened(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str]]:
-    from ..client.edit import Edit  # noqa: PLC0415 - see above
-    from ..imaging import fonts  # noqa: PLC0415 - see above
-
-    edit = Edit(data, name=name) if media is None else Edit(media, data=data, name=name)
-    assert edit.size  # noqa: S101 - decoded here, in this thread
-    return edit, fonts.families()
-
-
-def _rendered(wanted: _Wanted) -> _Rendered:
-    from ..imaging import apply_edits, preview  # noqa: PLC0415 - see above
-
-    base = apply_edits.draw(apply_edits.open_original(wanted.edit.data), wanted.operations)
-    final = apply_edits.draw(base, [wanted.pending]) if wanted.pending else base
-    # A crop is shown as a frame over what it is cut from.
-    shown = base if wanted.crops else final
-    return _Rendered(*preview.encode_preview(shown), shown.size, base.size, final)
-
-
-def _written(wanted: _Wanted, final: Image.Image) -> EditedImage:
-    from ..imaging import apply_edits  # noqa: PLC0415 - see above
-
-    return apply_edits.encode(wanted.edit.data, final, wanted.all)
-
-
-def _does_nothing(step: Operation, size: Size) -> bool:
-    match step:
-        case Crop() | Pad() | Resize():
-            return (step.width, step.height) == size and getattr(step, "x", 0) == 0
-        case Text():
-            return not step.text.strip()
-        case Encode():
-            return False
+def _name(request: Mapping[str, Any] | None) -> str:
+    return str((request or {}).get("prompt") or "")

@@ -72,14 +72,14 @@ class History(PublishForms):
             permission=None,
         )
         self.gallery.add_action(
-            "form", "Use prompt…", lambda some: self._fill(some[0]), permission=GENERATE
+            "form", "Use prompt…", lambda images: self._use_prompt(images[0]), permission=GENERATE
         )
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
         self.gallery.add_action(
             "reference",
             "Use as reference…",
-            lambda some: self._refer(some[0].media),
+            lambda images: self._use_as_reference(images[0].media),
             permission=GENERATE,
         )
 
@@ -100,10 +100,10 @@ class History(PublishForms):
         self.compare.show(images)
         self._reveal(self.compare, back=self.gallery)
 
-    def _fill(self, image: GeneratedImage) -> None:
+    def _use_prompt(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)
         self._reveal(self.studio)
 
-    def _refer(self, media: Media) -> None:
+    def _use_as_reference(self, media: Media) -> None:
         self.studio.prompt_form.add_reference(media)
         self._reveal(self.studio)

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from ..journal.images import GeneratedImage
     from ..models import Media
 
-LARGE = 2048  # pixels, the longest side of what a click opens
-LARGE_BYTES = 2_000_000
-THUMB = 160  # pixels
-THUMB_BYTES = 20_000
+LARGE_PIXELS = 2048  # pixels, the longest side of what a click opens
+LARGE_MAX_BYTES = 2_000_000
+THUMB_PIXELS = 160  # pixels
+THUMB_MAX_BYTES = 20_000
 
 
 class ShownImage:
-    """An image that this panel has shown: what it is, how it was made, and small copies."""
+    """An image that this panel has shown: what it is, how it was request, and small copies."""
 
-    def __init__(  # noqa: PLR0917 - what `_copies` gives, in its order
+    def __init__(  # noqa: PLR0917 - what `_make_copies` gives, in its order
         self,
         media: Media,
-        made: Mapping[str, Any],
+        request: Mapping[str, Any],
         job_id: str,
         preview: Preview,
         thumb: bytes = b"",
@@ -48,13 +48,13 @@ class ShownImage:
         self.preview = preview
         #: for a filmstrip, and for a form that posts it
         self.thumb, self.card = thumb, card
-        self.made = dict(made)
+        self.request = dict(request)
         self.job_id = job_id
 
     @property
     def prompt(self) -> str:
         """What was asked for."""
-        return str(self.made.get("prompt") or "")
+        return str(self.request.get("prompt") or "")
 
 
 class ImagePreview(Panel):
@@ -91,7 +91,7 @@ class ImagePreview(Panel):
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
     waiting = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the image is an old one, kept until the next is there."""
-    shape = traitlets.Unicode("").tag(sync=True)
+    aspect_ratio = traitlets.Unicode("").tag(sync=True)
     """The aspect ratio of the empty frame, e.g. ``"4:5"``."""
     saved = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(default_value=False).tag(sync=True)
@@ -108,13 +108,13 @@ class ImagePreview(Panel):
         self._own_alt = alt
         self._shown: ShownImage | None = None
         self._original: bytes | None = None
-        self._wanted: object = None
+        self._requested: object = None
         found = selection.media_of(media)
         super().__init__(wonda, given=[media], alt=alt, **traits)
         if found is not None:
-            made = getattr(media, "request", {})
+            request = getattr(media, "request", {})
             job_id = getattr(media, "job_id", "") or getattr(media, "id", "") or ""
-            self.show(found, {**made, **({"prompt": alt} if alt else {})}, job_id=job_id)
+            self.show(found, {**request, **({"prompt": alt} if alt else {})}, job_id=job_id)
 
     @property
     def media(self) -> Media | None:
@@ -123,36 +123,38 @@ class ImagePreview(Panel):
 
     @property
     def shown(self) -> ShownImage | None:
-        """The image that is shown, with how it was made."""
+        """The image that is shown, with how it was request."""
         return self._shown
 
     def show(
         self,
         media: Media,
-        made: Mapping[str, Any] | None = None,
+        request: Mapping[str, Any] | None = None,
         *,
         job_id: str = "",
         note: str = "",
-        then: Callable[[ShownImage], object] | None = None,
-        behind: bool = False,
+        on_ready: Callable[[ShownImage], object] | None = None,
+        in_background: bool = False,
     ) -> None:
         """Fetch a media's image and show it when it is there; returns at once.
 
         Parameters
         ----------
         media : Media
-        made : dict, optional
-            How it was made: ``prompt``, ``model`` and ``params``.
+        request : dict, optional
+            How it was request: ``prompt``, ``model`` and ``params``.
         job_id : str
         note : str
             More for the line of facts, e.g. ``"31 s"``.
-        then : callable, optional
+        on_ready : callable, optional
             Called on the package's loop when it is there.
-        behind : bool
-            Only fetch it for `then`; what is shown stays.
+        in_background : bool
+            Only fetch it for `on_ready`; what is shown stays.
         """
         event_loop.call_soon(
-            lambda: self._start(self._fetch, media, made or {}, job_id, note, then, behind)
+            lambda: self._start(
+                self._fetch, media, request or {}, job_id, note, on_ready, in_background
+            )
         )
 
     def show_again(self, shown: ShownImage, note: str = "") -> None:
@@ -179,15 +181,15 @@ class ImagePreview(Panel):
 
     def on_edit(self, listener: Callable[[ShownImage], object]) -> None:
         """Offer to edit: `listener` is called, on the package's loop, with the image."""
-        self._edits = listener
+        self._edit_listener = listener
         self.editable = True
 
-    _edits: Callable[[ShownImage], object] | None = None
+    _edit_listener: Callable[[ShownImage], object] | None = None
 
     @requires(Permission.EDIT)
     def _on_edit(self, _content: object) -> None:
-        if self._shown is not None and self._edits is not None:
-            self._edits(self._shown)
+        if self._shown is not None and self._edit_listener is not None:
+            self._edit_listener(self._shown)
 
     def image(self) -> Image.Image:
         """The original, decoded, as a `PIL.Image`."""
@@ -198,10 +200,10 @@ class ImagePreview(Panel):
         return decode.full_size(event_loop.run_blocking(self.original(self._shown)))
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
-        made = self._shown.made if self._shown else {}
+        request = self._shown.request if self._shown else {}
         return [
-            ("Prompt", str(made.get("prompt") or "")),
-            ("Model", str(made.get("model") or "")),
+            ("Prompt", str(request.get("prompt") or "")),
+            ("Model", str(request.get("model") or "")),
             ("Image", self.facts),
         ]
 
@@ -213,14 +215,14 @@ class ImagePreview(Panel):
     async def _fetch(  # noqa: PLR0917 - handed through by `show`
         self,
         media: Media,
-        made: Mapping[str, Any],
+        request: Mapping[str, Any],
         job_id: str,
         note: str,
-        then: Callable[[ShownImage], object] | None,
-        behind: bool,  # noqa: FBT001
+        on_ready: Callable[[ShownImage], object] | None,
+        in_background: bool,  # noqa: FBT001
     ) -> None:
-        if not behind:
-            self._wanted = media
+        if not in_background:
+            self._requested = media
             with self.hold_sync():
                 self.error = None
                 self.saved = ""
@@ -228,22 +230,24 @@ class ImagePreview(Panel):
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
-            copies = await decode_threads.run(_copies, data, then is not None, _is_drawing(media))
+            copies = await decode_threads.run(
+                _make_copies, data, on_ready is not None, _is_svg(media)
+            )
         except Exception:
-            if self._wanted is media:
+            if self._requested is media:
                 self.waiting = False
                 self.state = "ready" if self._shown else "broken"
             raise
-        shown = ShownImage(media, made, job_id, *copies)
-        if self._wanted is media:  # else another image was asked for meanwhile
+        shown = ShownImage(media, request, job_id, *copies)
+        if self._requested is media:  # else another image was asked for meanwhile
             self._present(shown, data, note)
-        if then is not None:  # at once: what is in sight is what will be posted
-            then(shown)
+        if on_ready is not None:  # at once: what is in sight is what will be posted
+            on_ready(shown)
 
     def _present(self, shown: ShownImage, original: bytes | None, note: str) -> None:
         if self._closed:
             return
-        self._shown, self._original, self._wanted = shown, original, shown.media
+        self._shown, self._original, self._requested = shown, original, shown.media
         small = shown.preview
         facts = messages.image_facts(small.width, small.height, small.format, small.size)
         with self.hold_sync():
@@ -290,7 +294,7 @@ class ImagePreview(Panel):
 
     async def _send_large(self, shown: ShownImage) -> None:
         large = await decode_threads.run(
-            _large, await self.original(shown), _is_drawing(shown.media)
+            _enlarged, await self.original(shown), _is_svg(shown.media)
         )
         content = {"type": "large", "mime": large.mime_type, "of": shown.media.media_id or ""}
         self.send(content, [large.data])
@@ -320,7 +324,7 @@ class ImagePreview(Panel):
         data = await self.original(shown)
 
         def write() -> Path:
-            return save_original.write(path, _file_name(shown), _with_texts(data, shown))
+            return save_original.write(path, _file_name(shown), _with_metadata(data, shown))
 
         return await event_loop.to_thread(write)
 
@@ -330,46 +334,46 @@ class ImagePreview(Panel):
             self._start(self._send_original, self._shown, content.get("view"))
 
     async def _send_original(self, shown: ShownImage, view: object) -> None:
-        data = await event_loop.to_thread(_with_texts, await self.original(shown), shown)
+        data = await event_loop.to_thread(_with_metadata, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
         # Of several views only the one that asked is to save it.
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
-def _copies(
+def _make_copies(
     data: bytes,
-    offered: bool,  # noqa: FBT001 - private
-    drawn: bool,  # noqa: FBT001 - private
+    with_thumbs: bool,  # noqa: FBT001 - private
+    is_svg: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
-    """The preview of an original and, if it is offered, thumb and card; slow, for a thread."""
-    from ..imaging.preview import of_drawing, preview, raster_preview  # noqa: PLC0415 - it loads Pillow
+    """The preview of an original and, if it is with_thumbs, thumb and card; slow, for a thread."""
+    from ..imaging.preview import of_drawing, preview, still  # noqa: PLC0415 - it loads Pillow
     from ._shared.preflight_panel import make_card  # noqa: PLC0415 - a preview alone needs none
 
-    small = svg_preview(data) if drawn else preview(data)
-    if not offered:
+    small = of_drawing(data) if is_svg else preview(data)
+    if not with_thumbs:
         return small, b"", b""
-    return small, raster_preview(small.data, THUMB, THUMB_BYTES).data, make_card(small.data)
+    return small, still(small.data, THUMB_PIXELS, THUMB_MAX_BYTES).data, make_card(small.data)
 
 
-def _is_drawing(media: Media) -> bool:
+def _is_svg(media: Media) -> bool:
     return media.mime_type == "image/svg+xml"
 
 
-def _large(data: bytes, drawn: bool) -> Preview:  # noqa: FBT001 - private
+def _enlarged(data: bytes, is_svg: bool) -> Preview:  # noqa: FBT001 - private
     """What a click opens; slow, for a thread."""
     from ..imaging.preview import preview, svg_preview  # noqa: PLC0415 - it loads Pillow
 
-    make = svg_preview if drawn else preview
-    return make(data, LARGE, LARGE_BYTES)
+    make = of_drawing if is_svg else preview
+    return make(data, LARGE_PIXELS, LARGE_MAX_BYTES)
 
 
-def _with_texts(data: bytes, shown: ShownImage) -> bytes:
-    """An original with how it was made; slow for a large one, for a thread."""
+def _with_metadata(data: bytes, shown: ShownImage) -> bytes:
+    """An original with how it was request; slow for a large one, for a thread."""
     from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
-    texts = save_original.metadata(shown.made, shown.job_id, shown.media.media_id)
-    return save_original.with_metadata(data, texts)
+    texts = save_original.texts(shown.request, shown.job_id, shown.media.media_id)
+    return save_original.with_texts(data, texts)
 
 
 def _file_name(shown: ShownImage) -> str:

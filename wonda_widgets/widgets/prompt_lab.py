@@ -116,7 +116,9 @@ class PromptLab(PublishForms):
         )
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
-        self.gallery.add_action("edit", "Edit…", lambda some: self._edit(some[0]), permission=EDIT)
+        self.gallery.add_action(
+            "edit", "Edit…", lambda images: self._edit(images[0]), permission=EDIT
+        )
         self.compare.add_action("publish", "Publish…", self._publish, permission=PUBLISH)
         self.compare.add_action("edit", "Edit…", self._edit, permission=EDIT)
 
@@ -165,8 +167,8 @@ class PromptLab(PublishForms):
 
     def _edit(self, image: GeneratedImage) -> None:
         self._reveal(self.edit_form, back=self.gallery)
-        then = partial(self._use_edited, image)
-        self.edit_form.reopen(image.media, image.request, then=then)
+        on_media = partial(self._use_edited, image)
+        self.edit_form.reopen(image.media, image.request, on_media=on_media)
 
     def _use_edited(self, of: GeneratedImage, media: Media) -> None:
         self._reveal(self.publish_form)

@@ -102,7 +102,7 @@ class Studio(PublishForms):
         )
         self.progress = JobProgress(**common)
         self.preview = ImagePreview(**common)
-        self.filmstrip = Filmstrip(self._choose)
+        self.filmstrip = Filmstrip(self._select)
         self.edit_form: EditForm | None = None  # created when an image is edited
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **common)
         work, stage = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
@@ -116,10 +116,14 @@ class Studio(PublishForms):
             banner=banner,
             storyboard=storyboard,
         )
-        self.prompt_form.on_job(self._began)
+        self.prompt_form.on_job(self._show_job)
         self.preview.on_edit(self._edit)
-        self.prompt_form.observe(lambda _: event_loop.call_soon(self._shape), ["model", "params"])
-        event_loop.call_soon(self._shape)  # the models may have been loaded before `observe`
+        self.prompt_form.observe(
+            lambda _: event_loop.call_soon(self._update_aspect_ratio), ["model", "params"]
+        )
+        event_loop.call_soon(
+            self._update_aspect_ratio
+        )  # the models may have been loaded before `observe`
 
     # ------------------------------------------------------------ for the next cell
 
@@ -155,7 +159,7 @@ class Studio(PublishForms):
         for entry in self._resume(given):  # of several posts the others are followed unseen
             self._client.jobs.resume(entry)
 
-    def show(self, image: GeneratedImage, *, behind: bool = False) -> None:
+    def show(self, image: GeneratedImage, *, in_background: bool = False) -> None:
         """Show an earlier image, to edit or post it. Call it on the package's loop only.
 
         Parameters
@@ -165,25 +169,32 @@ class Studio(PublishForms):
             Only add it to the filmstrip.
         """
         note = messages.format_duration(image.seconds) if image.seconds else ""
-        about: dict[str, Any] = {"job_id": image.job_id, "note": note, "behind": behind}
+        options: dict[str, Any] = {
+            "job_id": image.job_id,
+            "note": note,
+            "in_background": in_background,
+        }
         self.preview.show(
-            image.media, image.request, then=lambda shown: self._arrived(shown, note), **about
+            image.media,
+            image.request,
+            on_ready=lambda shown: self._add_image(shown, note),
+            **options,
         )
 
-    def _arrived(self, image: ShownImage, note: str) -> None:
+    def _add_image(self, image: ShownImage, note: str) -> None:
         """Add a loaded image to the filmstrip; if it is shown, offer it for publishing."""
         # If the person has selected an earlier image meanwhile, that one is still published.
         is_shown = self.preview.shown is image
         self.filmstrip.add(image, note, selected=is_shown)
         if is_shown:
-            self._offer(image)
+            self._offer_to_publish(image)
 
     # ------------------------------------------------------------ the flow, on the loop
 
-    def _shape(self) -> None:
-        self.preview.shape = str(self.prompt_form.params.get("aspectRatio", ""))
+    def _update_aspect_ratio(self) -> None:
+        self.preview.aspect_ratio = str(self.prompt_form.params.get("aspectRatio", ""))
 
-    def _began(self, job: Job) -> None:
+    def _show_job(self, job: Job) -> None:
         last = self.progress.job
         if last is not None and not last.done:  # no longer shown, but it was paid for
             last.resume()
@@ -203,7 +214,7 @@ class Studio(PublishForms):
                     unwatch()
                     self._subscriptions.remove(unwatch)
                 if snapshot.status == "succeeded":
-                    self._finished(job, snapshot)
+                    self._show_result(job, snapshot)
 
         unwatch = job.watch(follow)
         self._subscriptions.append(unwatch)
@@ -234,7 +245,7 @@ class Studio(PublishForms):
         self.publish_form.check()
         return True
 
-    def _finished(self, job: Job, snapshot: Snapshot) -> None:
+    def _show_result(self, job: Job, snapshot: Snapshot) -> None:
         if self._closed:
             return
         try:
@@ -249,8 +260,8 @@ class Studio(PublishForms):
             job.request,
             job_id=job.id or "",
             note=note,
-            then=lambda image: self._arrived(image, note),
-            behind=job is not self.job,
+            on_ready=lambda image: self._add_image(image, note),
+            in_background=job is not self.job,
         )
 
     def _edit(self, image: ShownImage) -> None:
@@ -259,23 +270,23 @@ class Studio(PublishForms):
             from .edit_form import EditForm  # noqa: PLC0415 - see above
 
             self.edit_form = EditForm(wonda=self._client, banner=False)
-        then = partial(self._edited, image)
-        self.edit_form.reopen(image.media, image.made, then=then)
+        on_media = partial(self._show_edited, image)
+        self.edit_form.reopen(image.media, image.request, on_media=on_media)
         self._reveal(self.edit_form, before=self.publish_form, back=self.preview)
 
-    def _edited(self, of: ShownImage, media: Media) -> None:
+    def _show_edited(self, of: ShownImage, media: Media) -> None:
         """Show an edited image, and offer it for publishing."""
         if self._closed:
             return
 
-        arrived = partial(self._arrived, note="edited")
-        self.preview.show(media, of.made, job_id=of.job_id, note="edited", then=arrived)
+        on_ready = partial(self._add_image, note="edited")
+        self.preview.show(media, of.request, job_id=of.job_id, note="edited", on_ready=on_ready)
 
-    def _choose(self, image: ShownImage, note: str) -> None:
+    def _select(self, image: ShownImage, note: str) -> None:
         self.preview.show_again(image, note)
-        self._offer(image)
+        self._offer_to_publish(image)
 
-    def _offer(self, image: ShownImage) -> None:
+    def _offer_to_publish(self, image: ShownImage) -> None:
         self._enable_storyboard()
         self.publish_form.offer(
             image.media.media_id or "",

@@ -105,7 +105,7 @@ def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: 
         for each in (form, shown):
             each.close()
         studio = ww.Studio(wonda)
-        studio.preview.show(job.media, then=lambda made: studio._arrived(made, ""))
+        studio.preview.show(job.media, on_ready=lambda shown: studio._add_image(shown, ""))
         settled(lambda: studio.publish_form.media_id)
         assert any("drawing" in point["title"] for point in studio.publish_form.points)
         assert studio.publish_form.thumb

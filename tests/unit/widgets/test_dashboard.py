@@ -56,8 +56,8 @@ def test_presenter_mode_can_be_left_and_then_one_can_post(wonda, opened, settled
     settled(lambda: form.step == "confirming")
     say(form, type="confirm", media_id=form.media_id)
     settled(lambda: form.posted)
-    settled(lambda: any(entry["posted"] for entry in dashboard.story.entries))
-    assert dashboard.story.summary == "1 image, 1 posted."
+    settled(lambda: any(entry["posted"] for entry in dashboard.timeline.entries))
+    assert dashboard.timeline.summary == "1 image, 1 posted."
     assert dashboard.publish_job.status == "succeeded"
 
 

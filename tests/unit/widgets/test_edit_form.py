@@ -92,9 +92,9 @@ def uploads(wonda):
 
 
 def test_an_image_is_shown_with_its_facts(form):
-    assert form.facts == form.before
+    assert form.facts == form.original_facts
     assert form.facts.startswith("120 × 80 · PNG · ")
-    assert (form.alt, form.size, form.shown) == ("Two halves", [120, 80], [120, 80])
+    assert (form.alt, form.base_size, form.shown_size) == ("Two halves", [120, 80], [120, 80])
     assert form.operations == ()
     assert form.fonts[0] == "Default"
     assert form.defaults["text"]["fontFamily"] in form.fonts
@@ -121,32 +121,32 @@ def test_what_cannot_be_fetched_is_an_alert_and_another_can_be_shown(panel, sett
 
 def test_a_draft_is_shown_before_it_is_applied(form, settled):
     draft(form, "pad", {"operation": "pad", "width": 120, "height": 120, "color": "#00ff00"})
-    settled(lambda: form.shown == [120, 120] and at_rest(form))
+    settled(lambda: form.shown_size == [120, 120] and at_rest(form))
     assert shown(form).getpixel((60, 5))[1] > 200
     assert form.facts.startswith("120 × 120 · PNG")
-    assert form.size == [120, 80]  # what the tool works on
+    assert form.base_size == [120, 80]  # what the tool works on
     assert form.operations == ()
 
 
 def test_a_crop_is_shown_as_a_frame_and_its_facts_are_those_of_what_it_keeps(form, settled):
     draft(form, "crop", LEFT)
     settled(lambda: form.facts.startswith("60 × 80") and at_rest(form))
-    assert form.shown == [120, 80]
+    assert form.shown_size == [120, 80]
     assert shown(form).getpixel((110, 40))[2] > 200
 
 
 def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
     before = form.data
     draft(form, "crop", {**LEFT, "width": 500})
-    settled(lambda: form.problem)
-    assert "reaches out of the image" in form.problem
+    settled(lambda: form.draft_problem)
+    assert "reaches out of the image" in form.draft_problem
     assert form.data == before
     send(form, "apply")
     settled(lambda: form.error)
     assert form.error["field"] == "x"
     assert form.draft["width"] == 500  # what was typed stays
     draft(form, "crop", LEFT)
-    settled(lambda: not form.problem)
+    settled(lambda: not form.draft_problem)
 
 
 # ---------------------------------------------------------------- changes
@@ -154,7 +154,7 @@ def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
 
 def test_apply_makes_a_change_and_undo_and_redo_move_through_them(form, settled):
     send(form, "apply", operation=LEFT, tool="text")
-    settled(lambda: form.changes == ["Crop to 60 × 80"] and form.size == [60, 80])
+    settled(lambda: form.changes == ["Crop to 60 × 80"] and form.base_size == [60, 80])
     assert (form.tool, form.draft, form.can_undo) == ("text", {}, True)
     send(form, "apply", operation={"operation": "text", "text": "Hello"})
     send(form, "apply", operation={"operation": "encode", "format": "JPEG", "quality": 80})
@@ -184,9 +184,9 @@ def test_undo_takes_a_draft_back_first_and_redo_brings_it_again(form, settled):
 
 def test_cancel_drops_the_draft_and_the_tool(form, settled):
     draft(form, "pad", {"operation": "pad", "width": 200, "height": 200, "color": "red"})
-    settled(lambda: form.shown == [200, 200])
+    settled(lambda: form.shown_size == [200, 200])
     send(form, "cancel")
-    settled(lambda: form.shown == [120, 80] and at_rest(form))
+    settled(lambda: form.shown_size == [120, 80] and at_rest(form))
     assert (form.tool, form.draft, form.can_undo) == ("", {}, False)
 
 
@@ -229,7 +229,7 @@ def test_a_proposed_crop_is_shown_open_and_its_format_is_done(panel, settled):
     assert form.draft == {"operation": "crop", "x": 0, "y": 0, "width": 64, "height": 80}
     assert form.operations == (jpeg,)
     assert form.facts.startswith("64 × 80 · JPEG")
-    assert form.shown == [120, 80]
+    assert form.shown_size == [120, 80]
     send(form, "apply", operation=form.draft)
     settled(lambda: form.changes == ["JPEG, quality 90", "Crop to 64 × 80"])
 
@@ -259,7 +259,7 @@ def test_a_proposal_waits_for_its_image(form, settled):
     form.show(Media(media_id="second"), data=buffer.getvalue())
     form.edit([Crop(x=0, y=0, width=300, height=300)])
     settled(lambda: form.tool == "crop" and at_rest(form))
-    assert (form.error, form.size) == (None, [400, 400])
+    assert (form.error, form.base_size) == (None, [400, 400])
 
 
 # ---------------------------------------------------------------- using it
@@ -273,13 +273,13 @@ def test_use_uploads_what_was_shown_once_and_tells_who_listens(form, settled, wo
     settled(lambda: at_rest(form) and form.changes)
     send(form, "use")
     send(form, "use")
-    settled(lambda: form.used)
+    settled(lambda: form.upload)
     assert told.wait(5)
     send(form, "use")
     settled(lambda: form.receipt == 4)
     assert len(uploads(wonda)) == 1
     assert heard == [form.media]
-    assert form.media.media_id == form.used["media_id"] != "original-1"
+    assert form.media.media_id == form.upload["media_id"] != "original-1"
     assert (form.media.width, form.media.height) == (60, 80)
     assert wonda.media.download(form.media) == form.result.data
     assert form.step == "editing"
@@ -287,23 +287,23 @@ def test_use_uploads_what_was_shown_once_and_tells_who_listens(form, settled, wo
     assert records[0].body["edit"] == {"of": "original-1", "operations": [LEFT]}
     assert records[0].body["name"] == "two-halves-edited.png"
     send(form, "undo")
-    settled(lambda: not form.used)
+    settled(lambda: not form.upload)
 
 
 def test_use_takes_the_open_draft_along(form, settled, wonda):
     send(form, "use", operation=LEFT)
-    settled(lambda: form.used)
+    settled(lambda: form.upload)
     assert wonda.media.open(form.media).size == (60, 80)
     assert form.changes == ["Crop to 60 × 80"]
 
 
 def test_what_was_used_can_be_changed_and_used_again(form, settled, wonda):
     send(form, "use", operation=LEFT)
-    settled(lambda: form.used)
+    settled(lambda: form.upload)
     draft(form, "encode", {"operation": "encode", "format": "JPEG", "quality": 70})
-    settled(lambda: not form.used)
+    settled(lambda: not form.upload)
     send(form, "use", operation=form.draft)
-    settled(lambda: form.used)
+    settled(lambda: form.upload)
     assert len(uploads(wonda)) == 2
     assert form.result.format == "JPEG"
 
@@ -315,20 +315,20 @@ def test_the_same_image_is_uploaded_once_whatever_was_tried_in_between(form, set
     heard = []
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
-    settled(lambda: form.used)
-    first = form.used
+    settled(lambda: form.upload)
+    first = form.upload
     assert first["in_use"]
     draft(form, "pad", PAD)
-    settled(lambda: not form.used)
+    settled(lambda: not form.upload)
     send(form, "cancel")
-    settled(lambda: form.used == {**first, "in_use": False})
+    settled(lambda: form.upload == {**first, "in_use": False})
     form.use()  # whoever listens may have gone on to another image meanwhile
-    settled(lambda: form.used == first and len(heard) == 2)
+    settled(lambda: form.upload == first and len(heard) == 2)
     send(form, "use", operation=PAD)
     settled(lambda: len(heard) == 3)
     second = form.media
     send(form, "undo")
-    settled(lambda: form.used == {**first, "in_use": False})
+    settled(lambda: form.upload == {**first, "in_use": False})
     form.use()
     settled(lambda: len(heard) == 4)
     send(form, "redo")
@@ -342,16 +342,16 @@ def test_the_same_image_is_uploaded_once_whatever_was_tried_in_between(form, set
 
 def test_the_same_image_shown_anew_is_known(form, settled, wonda):
     send(form, "use", operation=LEFT)
-    settled(lambda: form.used)
+    settled(lambda: form.upload)
     media = form.media
     form.show(Media(media_id="another"), data=image())
     settled(lambda: form.media.media_id == "another" and at_rest(form))
     send(form, "apply", operation=LEFT)
     settled(lambda: form.changes)
-    assert form.used == {}
+    assert form.upload == {}
     form.show(Media(media_id="original-1"), data=image())
     settled(lambda: form.media.media_id == "original-1" and at_rest(form))
-    assert (form.used, form.operations) == ({}, ())
+    assert (form.upload, form.operations) == ({}, ())
     heard = []
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
@@ -410,9 +410,9 @@ def test_a_refused_upload_is_said_and_everything_stays(form, settled, wonda, fau
     settled(lambda: form.error)
     assert form.error["title"] == title
     assert form.changes == ["Crop to 60 × 80"]
-    assert (form.step, form.used, heard) == ("editing", {}, [])
+    assert (form.step, form.upload, heard) == ("editing", {}, [])
     form.use()
-    settled(lambda: form.used)
+    settled(lambda: form.upload)
     assert form.error is None
     settled(lambda: heard)
 
@@ -436,7 +436,7 @@ def test_another_image_shown_meanwhile_stays(form, settled, monkeypatch):
     settled(lambda: form.media.media_id == "second" and at_rest(form))
     event_loop.call_soon(arrived.set)
     settled(lambda: heard)
-    assert (form.media.media_id, form.used, form.step) == ("second", {}, "editing")
+    assert (form.media.media_id, form.upload, form.step) == ("second", {}, "editing")
     assert heard[0].width == 60
 
 

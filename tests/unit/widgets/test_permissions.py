@@ -252,7 +252,7 @@ def dashboard(wonda, opened, settled):
     settled(lambda: made.publish_form.media_id)
     settled(lambda: made.publish_form.accounts_state == "ready")
     settled(lambda: len(made.gallery._shown) == 3)
-    settled(lambda: len(made.story.entries) == 3)
+    settled(lambda: len(made.timeline.entries) == 3)
     made.publish_form.account = account
 
     def open_all():

@@ -33,7 +33,7 @@ class StoryboardBar(Panel):
     """
 
     _needs_client = False
-    _esm = esm("story_bar")
+    _esm = esm("storyboard_bar")
     _css = css()
 
     has_images = traitlets.Bool(default_value=False).tag(sync=True)

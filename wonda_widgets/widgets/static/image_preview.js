@@ -78,9 +78,9 @@ export default {
       url = showBytes(image, model.get("data"), model.get("mime_type"), url);
     });
     on("alt", () => (image.alt = model.get("alt")));
-    on("state waiting shape facts data", () => {
+    on("state waiting aspect_ratio facts data", () => {
       const state = model.get("state");
-      const [wide, high] = (model.get("shape") || "1:1").split(":").map(Number);
+      const [wide, high] = (model.get("aspect_ratio") || "1:1").split(":").map(Number);
       const ratio = wide > 0 && high > 0 ? wide / high : 1;
       frame.style.setProperty("--wonda-ratio", String(ratio));
       frame.hidden = Boolean(bytesOf(model.get("data"))?.byteLength);

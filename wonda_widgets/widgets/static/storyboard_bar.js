@@ -1,6 +1,6 @@
 export default {
   render({ model, el }) {
-    const { root, on, onMessage, end } = view(model, el, "story-bar");
+    const { root, on, onMessage, end } = view(model, el, "storyboard-bar");
     const me = uid("view");
     const busy = h("span", { class: "wonda-note", role: "status" });
     const page = button("Export page", () => tell(model, { type: "page", view: me }), {

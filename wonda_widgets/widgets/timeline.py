@@ -42,7 +42,7 @@ class Timeline(Panel):
     >>> Timeline(wonda)
     """
 
-    _esm = esm("story")
+    _esm = esm("timeline")
     _css = css("dashboard")
 
     entries: Any = traitlets.List().tag(sync=True)
@@ -59,46 +59,46 @@ class Timeline(Panel):
                 "Timeline shows what its client made today. For a page of selected images or "
                 "jobs, call ww.storyboard(images, path)."
             )
-        self._told: list[ImageTimeline] = []
-        self._due = False
+        self._timelines: list[ImageTimeline] = []
+        self._refresh_pending = False
         super().__init__(wonda, **traits)
         self._subscriptions.append(self._client.history.watch(self.refresh_soon))
         event_loop.call_soon(self.refresh_soon)
 
     def refresh_soon(self) -> None:
         """Read the journal again, once for several changes. On the package's loop only."""
-        if not self._due and not self._closed:
-            self._due = True
-            self._start(self._look)
+        if not self._refresh_pending and not self._closed:
+            self._refresh_pending = True
+            self._start(self._load)
 
-    async def _look(self) -> None:
-        await asyncio.sleep(REST)
-        self._due = False
+    async def _load(self) -> None:
+        await asyncio.sleep(REFRESH_DELAY_SECONDS)
+        self._refresh_pending = False
         history = self._client.history
         midnight = budgets.start_of_day()
-        found = await history.search(since=midnight, limit=MOST)
-        self._told = await history.timeline(found)
+        found = await history.search(since=midnight, limit=MAX_IMAGES)
+        self._timelines = await history.timeline(found)
         count = await history.count(since=midnight)
-        more = f" The newest {MOST} are listed." if count > MOST else ""
+        more = f" The newest {MAX_IMAGES} are listed." if count > MAX_IMAGES else ""
         with self.hold_sync():
             self.error = None
-            self.entries = [_entry(chapter) for chapter in self._told]
-            self.summary = f"{timeline.summary(self._told)}.{more}" if self._told else ""
+            self.entries = [_entry(entry) for entry in self._timelines]
+            self.summary = f"{timeline.summary(self._timelines)}.{more}" if self._timelines else ""
             self.state = "ready"
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         """Return the images, oldest first; see `storyboard.Shows`."""
-        return self._client.history, [chapter.image for chapter in self._told[::-1]]
+        return self._client.history, [entry.image for entry in self._timelines[::-1]]
 
     @open_to_all
     def _on_thumbs(self, content: Mapping[str, Any]) -> None:
         keys = content.get("keys")
         wanted = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
-        for chapter in self._told:
-            if _key(chapter) in wanted:
-                self._start(self._send_thumb, chapter.image)
+        for entry in self._timelines:
+            if _key(entry) in wanted:
+                self._start(self._send_thumbnail, entry.image)
 
-    async def _send_thumb(self, image: GeneratedImage) -> None:
+    async def _send_thumbnail(self, image: GeneratedImage) -> None:
         try:
             data = await self._client.history.thumbnail(image)
         except WondaError:  # the entry is shown without a thumbnail
@@ -107,21 +107,21 @@ class Timeline(Panel):
             self.send({"type": "thumb", "key": image.media.media_id}, [data])
 
 
-def _key(chapter: ImageTimeline) -> str:
-    return chapter.image.media.media_id or ""
+def _key(entry: ImageTimeline) -> str:
+    return entry.image.media.media_id or ""
 
 
-def _entry(chapter: ImageTimeline) -> dict[str, Any]:
-    image = chapter.image
-    made = chapter.requested_at or image.made_at
-    did = ["edited"] if chapter.edits else []
-    did += [f"{post.state} · {post.account}" for post in chapter.posts if post.state != "canceled"]
-    link = next((post.permalink for post in chapter.posts if post.permalink), None)
+def _entry(entry: ImageTimeline) -> dict[str, Any]:
+    image = entry.image
+    made = entry.asked_at or image.made_at
+    events = ["edited"] if entry.changes else []
+    events += [f"{post.state} · {post.account}" for post in entry.posts if post.state != "canceled"]
+    link = next((post.permalink for post in entry.posts if post.permalink), None)
     return {
-        "key": _key(chapter),
+        "key": _key(entry),
         "time": made.timestamp() if made else 0.0,
-        "title": one_line(image.prompt)[:300] or "Image",
-        "did": ", ".join(did),
-        "posted": chapter.is_posted,
+        "title": one_line(image.prompt)[:MAX_TITLE_LENGTH] or "Image",
+        "events": ", ".join(events),
+        "posted": entry.is_posted,
         "link": link or "",
     }

@@ -1,9 +1,9 @@
 export default {
   render({ model, el }) {
-    const { root, on, onMessage, signal, end } = view(model, el, "story");
+    const { root, on, onMessage, signal, end } = view(model, el, "timeline");
     const title = h("h2", {}, "Today’s timeline");
     const sum = h("p", { class: "wonda-help", role: "status" });
-    const list = h("ol", { class: "wonda-story-list", "aria-label": "Today’s timeline" });
+    const list = h("ol", { class: "wonda-timeline-list", "aria-label": "Today’s timeline" });
     const empty = h("p", { class: "wonda-help" });
     const alert = alertBox(model);
     root.append(title, sum, list, empty, alert);
@@ -33,14 +33,14 @@ export default {
       return h(
         "li",
         {},
-        h("span", { class: "wonda-story-image" }, img),
+        h("span", { class: "wonda-timeline-image" }, img),
         h(
           "div",
           {},
-          h("p", { class: "wonda-story-time" }, time),
-          h("p", { class: "wonda-story-title", dir: "auto" }, item.title),
-          item.did
-            ? h("p", { class: item.posted ? "wonda-story-did wonda-story-posted" : "wonda-story-did" }, item.did, " ", link)
+          h("p", { class: "wonda-timeline-time" }, time),
+          h("p", { class: "wonda-timeline-title", dir: "auto" }, item.title),
+          item.events
+            ? h("p", { class: item.posted ? "wonda-timeline-events wonda-timeline-posted" : "wonda-timeline-events" }, item.events, " ", link)
             : null,
         ),
       );

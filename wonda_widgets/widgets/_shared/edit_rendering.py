@@ -1,0 +1,102 @@
+"""Rendering for `EditForm`: what is shown, and what will be uploaded.
+
+Everything here decodes or draws images and so is slow, except `has_no_effect`: run it in a
+thread. Pillow is imported when an image is loaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...imaging.operations import Crop, Encode, Operation, Pad, Resize, Text
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ...client.edit import Edit
+    from ...imaging.apply_edits import Edited, Size
+    from ...models import Media
+
+
+class RenderRequest(NamedTuple):
+    """An image to render: the applied operations of an edit, and a draft operation after them.
+
+    Attributes
+    ----------
+    edit : Edit
+    operations : tuple of Operation
+    draft : Operation or None
+    shows_crop_frame : bool
+        Whether the image is shown before the draft, because the browser draws a crop frame.
+    """
+
+    edit: Edit
+    operations: tuple[Operation, ...]
+    draft: Operation | None
+    shows_crop_frame: bool
+
+    @property
+    def all_operations(self) -> tuple[Operation, ...]:
+        """The applied operations and the draft."""
+        return (*self.operations, *([self.draft] if self.draft else []))
+
+
+class RenderResult(NamedTuple):
+    """A rendered image.
+
+    Attributes
+    ----------
+    data, mime_type : bytes, str
+        A small copy of what is shown.
+    shown_size : Size
+        Width and height of what is shown, in full-size pixels.
+    base_size : Size
+        Width and height before the draft, which the open tool works on.
+    final : PIL.Image
+        What will be uploaded.
+    """
+
+    data: bytes
+    mime_type: str
+    shown_size: Size
+    base_size: Size
+    final: Image.Image
+
+
+def open_edit(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[str]]:
+    """Open an image for editing; return it with the names of the available fonts."""
+    from ...client.edit import Edit  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging import fonts  # noqa: PLC0415 - Pillow is loaded when needed
+
+    edit = Edit(data, name=name) if media is None else Edit(media, data=data, name=name)
+    assert edit.size  # noqa: S101 - decodes the image here, in this thread
+    return edit, fonts.names()
+
+
+def render(request: RenderRequest) -> RenderResult:
+    """Draw an image at full size, and a small copy of what is shown."""
+    from ...imaging import apply_edits, preview  # noqa: PLC0415 - Pillow is loaded when needed
+
+    base = apply_edits.drawn(apply_edits.opened(request.edit.data), request.operations)
+    final = apply_edits.drawn(base, [request.draft]) if request.draft else base
+    shown = base if request.shows_crop_frame else final
+    return RenderResult(*preview.small(shown), shown.size, base.size, final)
+
+
+def encode(request: RenderRequest, final: Image.Image) -> Edited:
+    """Encode a rendered image as the file that will be uploaded."""
+    from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
+
+    return apply_edits.written(request.edit.data, final, request.all_operations)
+
+
+def has_no_effect(operation: Operation, size: Size) -> bool:
+    """Return whether an operation leaves an image of this size as it is."""
+    match operation:
+        case Crop() | Pad() | Resize():
+            is_same_size = (operation.width, operation.height) == size
+            return is_same_size and getattr(operation, "x", 0) == 0
+        case Text():
+            return not operation.text.strip()
+        case Encode():
+            return False

@@ -1,0 +1,61 @@
+"""`EditUploads`: uploads of edited images, so that no edit is uploaded twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import messages
+
+if TYPE_CHECKING:
+    from ...client.edit import Edit
+    from ...client.wonda_client import AsyncWonda
+    from ...imaging.apply_edits import Edited
+    from ...imaging.operations import Operation
+    from ...models import Media
+
+MAX_UPLOADS = 20
+
+
+class EditKey(NamedTuple):
+    """Identifies an edited image: its original (a media id or the edit), and the operations."""
+
+    original: str | Edit
+    operations: tuple[Operation, ...]
+
+    @classmethod
+    def of(cls, edit: Edit) -> EditKey:
+        """Return the key of an edit as it is now."""
+        return cls((edit.media and edit.media.media_id) or edit, edit.operations)
+
+
+class Upload(NamedTuple):
+    """An edited image at the service, with its facts as text."""
+
+    media: Media
+    facts: str
+
+
+class EditUploads:
+    """The latest uploads of a form."""
+
+    def __init__(self) -> None:
+        self._uploads: dict[EditKey, Upload] = {}
+
+    def get(self, key: EditKey) -> Upload | None:
+        """Return an upload; None if this edit was not uploaded."""
+        return self._uploads.get(key)
+
+    async def upload(self, client: AsyncWonda, key: EditKey, edit: Edit, edited: Edited) -> Media:
+        """Upload an edited image, unless it was uploaded before; return its media."""
+        known = self._uploads.get(key)
+        if known is None:
+            media = await edit.send(client, edited)
+            self._uploads[key] = known = Upload(media, edited_facts(edited))
+            while len(self._uploads) > MAX_UPLOADS:
+                del self._uploads[next(iter(self._uploads))]
+        return known.media
+
+
+def edited_facts(image: Edited) -> str:
+    """Format size and format of an edited image."""
+    return messages.image_facts(image.width, image.height, image.format, len(image.data))

@@ -1,4 +1,4 @@
-"""`CarouselForm`: several images as one post, in the order that a person gives them."""
+"""`CarouselForm`: publish several images as one Instagram carousel."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from ..imaging.operations import Operation
     from ..journal.images import GeneratedImage as Chosen
 
-MAX_CONCURRENT_DOWNLOADS = 3  # originals that are fetched at a time
+MAX_CONCURRENT_DOWNLOADS = 3  # of originals
 
 
 @dataclass
 class Slide:
-    """An image of the carousel: as it was made, and as it will be posted."""
+    """An image of the carousel: the original, and the version that will be posted."""
 
     title: str
     original: PostImage
@@ -49,26 +49,26 @@ class Slide:
 
     @property
     def key(self) -> str:
-        """What it is called here, whatever is done to it."""
+        """The key of the slide, which stays the same when the image is edited."""
         return self.original.media_id
 
 
 class CarouselForm(PostingPanel):
-    """Publishes 2 to 10 images as one Instagram post that people swipe through.
+    """Publish 2 to 10 images as one Instagram carousel.
 
-    They are put in order by dragging, or with the buttons on each. What Instagram is not
-    likely to take is said before; one button makes all of them fit.
+    The images are ordered by dragging, or with the buttons on each. The form lists what
+    Instagram will probably reject; `Fit all images` fixes it.
 
     Parameters
     ----------
     images : list of Image or Job, optional
         Or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the client of the images or jobs.
+        By default the client of the images or jobs.
     confirm_publish : bool
         Whether to show a summary first.
     caption : str
-        To begin with.
+        The initial caption.
 
     Examples
     --------
@@ -79,13 +79,13 @@ class CarouselForm(PostingPanel):
     _css = css("publish_form")
 
     slides: Any = traitlets.List().tag(sync=True)
-    """Of each image: ``key``, ``title``, ``facts`` in words, and ``changed``."""
+    """Each image: ``key``, ``title``, ``facts`` as text, and ``changed`` (whether edited)."""
     thumbs = traitlets.Dict().tag(sync=True)
-    """A small copy of each, by its key."""
+    """A small copy of each image, by its key."""
     check_results: Any = traitlets.List().tag(sync=True)
-    """What Instagram is not likely to take, what is advised and what is fine, in words."""
+    """What Instagram will probably reject, what is advised and what is fine."""
     can_fit = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether anything is to be changed so that all of them fit."""
+    """Whether `Fit all images` would change an image."""
 
     def __init__(
         self,
@@ -113,14 +113,14 @@ class CarouselForm(PostingPanel):
         self.show([await history.of(each) if isinstance(each, Job) else each for each in given])
 
     def show(self, chosen: list[Chosen]) -> None:
-        """Make these the ones to publish. On the loop only.
+        """Publish other images from now on. Call it on the package's loop only.
 
-        While a post is on its way they wait. The caption stays.
+        While a post is in progress, they wait. The caption is kept.
 
         Raises
         ------
         InvalidInputError
-            If they are fewer than 2 or more than 10.
+            For fewer than 2 or more than 10 images.
         """
         check_slide_count(len(chosen))
         if self.step in {"sending", "running", "unknown", "checking"}:
@@ -145,7 +145,7 @@ class CarouselForm(PostingPanel):
         return Slide(image.prompt[: gallery_items.MAX_TITLE_LENGTH] or "Image", whole, whole)
 
     async def _inspect(self, slide: Slide, image: Chosen, turn: asyncio.Semaphore) -> None:
-        """Look at an image: first its thumbnail, then what is to be known of it."""
+        """Load the thumbnail of an image, and then check its original."""
         async with turn:
             try:
                 small = await self._client.history.thumbnail(image)
@@ -154,7 +154,7 @@ class CarouselForm(PostingPanel):
                 data = await self._client.history.original(image)
                 preview = await decode_threads.run(load_preview, data)
                 large = await decode_threads.run(make_card, preview.data)
-            except WondaError:  # it can be posted all the same; its place says that it is not known
+            except WondaError:  # the image can still be posted, but is not checked
                 self._arrange()
                 return
             slide.original = replace(slide.original, thumb=large, facts=info_of(preview))
@@ -162,7 +162,7 @@ class CarouselForm(PostingPanel):
             self._arrange()
 
     def _arrange(self) -> None:
-        """Tell the browser what is where."""
+        """Send the slides to the browser, and check them."""
         if self._closed:
             return
         with self.hold_sync():
@@ -189,7 +189,7 @@ class CarouselForm(PostingPanel):
         titles = "; ".join(f"{at}. {slide.title}" for at, slide in enumerate(self._slides, 1))
         return [("Images", titles), *super()._snapshot_facts()]
 
-    # ------------------------------------------------------------ in order, and to fit
+    # ------------------------------------------------------------ order and fixes
 
     @property
     def _can_edit(self) -> bool:
@@ -240,7 +240,7 @@ class CarouselForm(PostingPanel):
             if self._slides == slides:
                 self.error = edit_problem(error)
         finally:
-            if self._slides == slides:  # else others were chosen meanwhile
+            if self._slides == slides:  # else other images are shown by now
                 self.fixing = ""
                 self._arrange()
 

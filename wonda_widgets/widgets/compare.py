@@ -1,4 +1,4 @@
-"""`Compare`: two to four images side by side, in step, with what differs pointed out."""
+"""`Compare`: two to four images side by side, with the differences of their parameters."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ LARGE_MAX_BYTES = 900_000
 
 
 class Compare(Panel):
-    """Two to four images side by side; zoom and pan move all of them.
+    """Show two to four images side by side, with zoom and pan in step.
 
-    With two there is a slider too, which draws one over the other. Beside them stands
-    how they were made, with what differs marked.
+    Two images can also be compared with a slider. A table lists the parameters, and marks
+    those that differ.
 
     Parameters
     ----------
     images : list of Image or Job
         For instance ``gallery.selected``; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the client of the images or jobs.
+        By default the client of the images or jobs.
 
     Examples
     --------
@@ -51,14 +51,14 @@ class Compare(Panel):
     _browser_traits = dict.fromkeys(("slider",))
 
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """The images' keys."""
+    """The keys of the images."""
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """What tells each image from the others."""
+    """How each image differs from the others."""
     prompts = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)
-    """How they were made: ``label``, ``values`` (one an image) and ``differs``."""
+    """The rows of the table: ``label``, ``values`` (one per image) and ``differs``."""
     slider = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether two are drawn over one another."""
+    """Whether two images are drawn over each other."""
     actions: Any = traitlets.List().tag(sync=True)
 
     def __init__(
@@ -77,7 +77,7 @@ class Compare(Panel):
 
     @property
     def images(self) -> list[GeneratedImage]:
-        """What is compared."""
+        """The images that are compared."""
         return list(self._images)
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
@@ -85,14 +85,14 @@ class Compare(Panel):
         return self._client.history, list(self._images)
 
     def show(self, images: Iterable[GeneratedImage | Job]) -> None:
-        """Compare other images; returns at once.
+        """Compare other images; return at once.
 
         Raises
         ------
         InvalidInputError
-            If they are fewer than two or more than four.
+            For fewer than two or more than four images.
         TypeError
-            If one is neither an image nor a job.
+            For anything but images and jobs.
         """
         given = gallery_items.check_images("Compare", images)
         if given and not MIN_IMAGES <= len(given) <= MAX_IMAGES:
@@ -125,47 +125,54 @@ class Compare(Panel):
 
     @open_to_all
     def _on_look(self, content: Mapping[str, Any]) -> None:
-        """A view wants to see an image."""
+        """Send an enlarged image to the view that asked for it."""
         key = content.get("key")
         for image in self._images:
             if gallery_items.from_image(image).key == key:
                 self._start(self._send_image, image, str(key), content.get("view"))
 
     async def _send_image(self, image: GeneratedImage, key: str, view: object) -> None:
-        about = {"type": "large", "key": key, "view": view}
+        message = {"type": "large", "key": key, "view": view}
         try:
             data = await self._client.history.original(image)
             large = await decode_threads.run(_enlarged, data)
         except WondaError as error:
-            self.send({**about, "why": error.message})
+            self.send({**message, "reason": error.message})
         else:
-            self.send({**about, "mime": large.mime_type}, [large.data])
+            self.send({**message, "mime": large.mime_type}, [large.data])
 
-    def on(
+    def add_action(
         self,
         name: str,
         label: str,
-        act: Callable[[GeneratedImage], object],
+        action: Callable[[GeneratedImage], object],
         *,
-        needs: Permission | None,
+        permission: Permission | None,
     ) -> None:
-        """Offer something to do with an image: `act` is called with it on the package's loop.
+        """Add a button below each image.
 
-        Without what it `needs`, it is neither offered nor done; None opens it to all.
+        Parameters
+        ----------
+        name, label : str
+            The action's name in messages, and the text of its buttons.
+        action : callable
+            Called on the package's loop with the image.
+        permission : Permission or None
+            What a session needs to see and use it; None if it is open to all.
         """
-        self._actions[name] = _Action(label, act, needs)
-        self._offer_actions()
+        self._actions[name] = _Action(label, action, permission)
+        self._update_actions()
 
     def grant(self, permissions: Permissions) -> None:
         """See `Panel.grant`."""
         super().grant(permissions)
-        self._offer_actions()
+        self._update_actions()
 
-    def _offer_actions(self) -> None:
+    def _update_actions(self) -> None:
         self.actions = [
-            {"name": name, "label": each.label}
-            for name, each in self._actions.items()
-            if self._permissions.grants(each.needs)
+            {"name": name, "label": action.label}
+            for name, action in self._actions.items()
+            if self._permissions.grants(action.permission)
         ]
 
     @open_to_all
@@ -173,23 +180,23 @@ class Compare(Panel):
         action, at = self._actions.get(str(content.get("name"))), content.get("at")
         if action is None:
             return
-        self._permissions.check(action.needs)
+        self._permissions.check(action.permission)
         if isinstance(at, int) and 0 <= at < len(self._images):
-            action.act(self._images[at])
+            action.call(self._images[at])
 
 
 class _Action(NamedTuple):
-    """Something to do with an image, see `Compare.on`."""
+    """Something to do with an image, see `Compare.add_action`."""
 
     label: str
-    act: Callable[[GeneratedImage], object]
-    needs: Permission | None
+    call: Callable[[GeneratedImage], object]
+    permission: Permission | None
 
 
 def _comparison_rows(
     images: list[GeneratedImage], items: list[gallery_items.Item]
 ) -> list[dict[str, Any]]:
-    """How some images were made, fact by fact."""
+    """Return the rows of the table: the facts of the images, side by side."""
     names = list(dict.fromkeys(name for item in items for name in item.facts))
     rows: list[dict[str, Any]] = []
     for name in names:
@@ -197,13 +204,13 @@ def _comparison_rows(
         differs = len(set(values)) > 1
         rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
     if any(image.seconds for image in images):
-        took = [messages.format_duration(image.seconds) for image in images]
-        rows.append({"label": "Duration", "values": took, "differs": False})
+        durations = [messages.format_duration(image.seconds) for image in images]
+        rows.append({"label": "Duration", "values": durations, "differs": False})
     return rows
 
 
 def _enlarged(data: bytes) -> Any:
-    """What is looked at; slow, for a thread."""
+    """Return the enlarged copy of an original. Slow: run it in a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)

@@ -1,4 +1,4 @@
-"""`ImagePreview`: the image, small on the wire and whole on disk."""
+"""`ImagePreview`: show an image as a small copy, and save or download the original."""
 
 from __future__ import annotations
 
@@ -33,7 +33,18 @@ THUMB_MAX_BYTES = 20_000
 
 
 class ShownImage:
-    """An image that this panel has shown: what it is, how it was request, and small copies."""
+    """An image that `ImagePreview` has loaded.
+
+    Parameters
+    ----------
+    media : Media
+    request : dict
+        How it was generated: ``prompt``, ``model`` and ``params``.
+    job_id : str
+    preview : Preview
+    thumb, card : bytes
+        Small copies for a filmstrip and for a publish form; may be empty.
+    """
 
     def __init__(  # noqa: PLR0917 - what `_make_copies` gives, in its order
         self,
@@ -46,33 +57,31 @@ class ShownImage:
     ) -> None:
         self.media = media
         self.preview = preview
-        #: for a filmstrip, and for a form that posts it
         self.thumb, self.card = thumb, card
         self.request = dict(request)
         self.job_id = job_id
 
     @property
     def prompt(self) -> str:
-        """What was asked for."""
+        """The prompt; empty if unknown."""
         return str(self.request.get("prompt") or "")
 
 
 class ImagePreview(Panel):
-    """Shows an image of the service: bounded on the wire, whole when saved.
+    """Show an image of the service.
 
-    The preview has at most 1024 pixels on its longer side and 400 KB, whatever
-    came in; `Open` shows it larger; `Save` writes the original beside the
-    notebook, its pixels untouched, with prompt, model, parameters and job id in
-    its metadata where the format takes them.
+    The preview has at most 1024 pixels on its longer side and 400 KB. `Open` shows it larger.
+    `Save to folder` writes the original next to the notebook, with unchanged pixels; prompt,
+    model, parameters and job id are added to its metadata if the format supports it.
 
     Parameters
     ----------
     media : Media, Image or Job, optional
-        What to show, of a job its result; or call `show` later.
+        What to show (for a job its result); or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the client of the image or job.
+        By default the client of the image or job.
     alt : str
-        The image in words, for people who cannot see it.
+        The alt text.
 
     Examples
     --------
@@ -90,12 +99,12 @@ class ImagePreview(Panel):
     state = traitlets.Unicode("empty").tag(sync=True)
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
     waiting = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the image is an old one, kept until the next is there."""
+    """Whether the previous image is shown until the next one is loaded."""
     aspect_ratio = traitlets.Unicode("").tag(sync=True)
     """The aspect ratio of the empty frame, e.g. ``"4:5"``."""
     saved = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether somebody edits images, so that there is a button for it."""
+    """Whether there is an edit button, see `on_edit`."""
 
     def __init__(
         self,
@@ -118,12 +127,12 @@ class ImagePreview(Panel):
 
     @property
     def media(self) -> Media | None:
-        """The media that is shown."""
+        """The media that is shown; None before the first."""
         return self._shown.media if self._shown else None
 
     @property
     def shown(self) -> ShownImage | None:
-        """The image that is shown, with how it was request."""
+        """The image that is shown, with its request; None before the first."""
         return self._shown
 
     def show(
@@ -136,20 +145,20 @@ class ImagePreview(Panel):
         on_ready: Callable[[ShownImage], object] | None = None,
         in_background: bool = False,
     ) -> None:
-        """Fetch a media's image and show it when it is there; returns at once.
+        """Download an image and show it when it is loaded; return at once.
 
         Parameters
         ----------
         media : Media
         request : dict, optional
-            How it was request: ``prompt``, ``model`` and ``params``.
+            How it was generated: ``prompt``, ``model`` and ``params``.
         job_id : str
         note : str
-            More for the line of facts, e.g. ``"31 s"``.
+            Added to the line of facts, for example ``"31 s"``.
         on_ready : callable, optional
-            Called on the package's loop when it is there.
+            Called on the package's loop when the image is loaded.
         in_background : bool
-            Only fetch it for `on_ready`; what is shown stays.
+            Only load it for `on_ready`, and keep the present image.
         """
         event_loop.call_soon(
             lambda: self._start(
@@ -158,13 +167,13 @@ class ImagePreview(Panel):
         )
 
     def show_again(self, shown: ShownImage, note: str = "") -> None:
-        """Show an image from before, without fetching it again; returns at once."""
+        """Show an image that was loaded before, without a download; return at once."""
         event_loop.call_soon(lambda: self._present(shown, None, note))
 
     def save(self, path: str | Path | None = None) -> Path:
-        """Write the original to `path` (a file or a folder) and say where it went.
+        """Write the original to `path` (a file or a folder) and return the path of the file.
 
-        A file that is there already stays; the new one gets a number.
+        An existing file is not overwritten; the new one gets a number.
 
         Raises
         ------
@@ -173,14 +182,14 @@ class ImagePreview(Panel):
         OSError
             If it cannot be written.
         UnsafeMediaError, APIError, ServiceUnreachableError
-            If the original cannot be fetched again.
+            If the original cannot be downloaded again.
         """
         if self._shown is None:
             raise ValueError("There is no image to save yet.")
         return event_loop.run_blocking(self._save(self._shown, path))
 
     def on_edit(self, listener: Callable[[ShownImage], object]) -> None:
-        """Offer to edit: `listener` is called, on the package's loop, with the image."""
+        """Show an edit button that calls `listener`, on the package's loop, with the image."""
         self._edit_listener = listener
         self.editable = True
 
@@ -192,7 +201,7 @@ class ImagePreview(Panel):
             self._edit_listener(self._shown)
 
     def image(self) -> Image.Image:
-        """The original, decoded, as a `PIL.Image`."""
+        """Return the original as a `PIL.Image`."""
         if self._shown is None:
             raise ValueError("No image yet.")
         from ..imaging import decode  # noqa: PLC0415 - Pillow is loaded when an image is there
@@ -226,7 +235,7 @@ class ImagePreview(Panel):
             with self.hold_sync():
                 self.error = None
                 self.saved = ""
-                self.waiting = self._shown is not None  # the last image stays until then
+                self.waiting = self._shown is not None
                 self.state = "loading"
         try:
             data = await self._client.media.download(media)
@@ -239,7 +248,7 @@ class ImagePreview(Panel):
                 self.state = "ready" if self._shown else "broken"
             raise
         shown = ShownImage(media, request, job_id, *copies)
-        if self._requested is media:  # else another image was asked for meanwhile
+        if self._requested is media:  # else another image was requested meanwhile
             self._present(shown, data, note)
         if on_ready is not None:  # at once: what is in sight is what will be posted
             on_ready(shown)
@@ -279,7 +288,7 @@ class ImagePreview(Panel):
     # ------------------------------------------------------------ larger, saved, downloaded
 
     async def original(self, shown: ShownImage) -> bytes:
-        """The original's bytes, fetched again if they are of an earlier image."""
+        """Return the bytes of an original; for an earlier image they are downloaded again."""
         if shown is self._shown and self._original is not None:
             return self._original
         data = await self._client.media.download(shown.media)
@@ -337,7 +346,7 @@ class ImagePreview(Panel):
         data = await event_loop.to_thread(_with_metadata, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
-        # Of several views only the one that asked is to save it.
+        # Only the view that asked for it saves the file.
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
@@ -346,7 +355,7 @@ def _make_copies(
     with_thumbs: bool,  # noqa: FBT001 - private
     is_svg: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
-    """The preview of an original and, if it is with_thumbs, thumb and card; slow, for a thread."""
+    """Make preview, thumb and card of an original. Slow: run it in a thread."""
     from ..imaging.preview import of_drawing, preview, still  # noqa: PLC0415 - it loads Pillow
     from ._shared.preflight_panel import make_card  # noqa: PLC0415 - a preview alone needs none
 
@@ -361,15 +370,15 @@ def _is_svg(media: Media) -> bool:
 
 
 def _enlarged(data: bytes, is_svg: bool) -> Preview:  # noqa: FBT001 - private
-    """What a click opens; slow, for a thread."""
+    """Return the enlarged copy of an original. Slow: run it in a thread."""
     from ..imaging.preview import preview, svg_preview  # noqa: PLC0415 - it loads Pillow
 
-    make = of_drawing if is_svg else preview
+    make = svg_preview if is_svg else preview
     return make(data, LARGE_PIXELS, LARGE_MAX_BYTES)
 
 
 def _with_metadata(data: bytes, shown: ShownImage) -> bytes:
-    """An original with how it was request; slow for a large one, for a thread."""
+    """Add the request to the metadata of an original. Slow: run it in a thread."""
     from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
     texts = save_original.texts(shown.request, shown.job_id, shown.media.media_id)

@@ -1,4 +1,4 @@
-"""`PromptForm`: a prompt, a model and its parameters, what it costs, and `Generate`."""
+"""`PromptForm`: prompt, model, parameters and price of an image, and the `Generate` button."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
     from ..journal.images import GeneratedImage
     from ..models import ImageModel, Snapshot
 
-#: Seconds of rest after a change before its price is asked for.
+#: Delay after a change before its price is requested.
 PRICE_DELAY_SECONDS = 0.25
 
 
 class PromptForm(ReferencesPanel):
-    """Asks for an image: prompt, model, the model's parameters, cost, `Generate`.
+    """Request an image: prompt, model, the model's parameters, price, `Generate`.
 
-    Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter
-    (or Cmd+Enter) generates too. While its job runs, the form takes no second
-    one, so that a double click is not billed twice.
+    Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter (or
+    Cmd+Enter) generates too. While its job runs the form is disabled, so that a double click
+    is not billed twice.
 
-    Where the model takes reference images, files are dropped on the form or chosen;
-    `add_reference` takes those that Python has.
+    If the model accepts reference images, files can be dropped on the form or chosen;
+    `add_reference` adds images from Python.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        Without it: the key of the environment, or the sandbox.
+        By default a client with the key from the environment, or a sandbox.
     prompt : str
     model : str, optional
-        A model's key; the service's first one by default.
+        A model's key; by default the service's first model.
     params : dict, optional
-        Parameter values to begin with, by the API's names.
+        Initial parameter values, by the API's names.
     budget : Budget or float, optional
-        What may be spent; a number is so many US dollars a day.
+        What may be spent; a number is US dollars per day.
 
     Examples
     --------
@@ -64,18 +64,18 @@ class PromptForm(ReferencesPanel):
     _browser_traits = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
 
     prompt = traitlets.Unicode("").tag(sync=True)
-    """What to make. Two-way: what is typed is here, at the latest when `Generate` is pressed."""
+    """The prompt. Typed text arrives here after a short delay, at the latest on `Generate`."""
     model = traitlets.Unicode("").tag(sync=True)
-    """The chosen model's key."""
+    """The selected model's key."""
     params = traitlets.Dict().tag(sync=True)
-    """The chosen values, by the API's names."""
+    """The parameter values, by the API's names."""
     models: Any = traitlets.List().tag(sync=True)
-    """What the service offers, with each model's fields; filled in the background."""
+    """The service's models, each with its form fields; loaded in the background."""
     price = traitlets.Unicode("").tag(sync=True)
-    """What one image costs, for people."""
+    """The price of one image, as text."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"``, ``"sending"``, ``"running"``; or
-    ``"unknown"`` after a request whose outcome is not known."""
+    ``"unknown"`` after a request whose outcome is unknown."""
 
     def __init__(
         self,
@@ -110,23 +110,23 @@ class PromptForm(ReferencesPanel):
         return self._job
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
-        """Have `listener` called, on the package's loop, with each new job."""
+        """Call `listener`, on the package's loop, with each new job."""
         self._listeners.append(listener)
 
     def fill(self, image: GeneratedImage) -> None:
-        """Take prompt, model and parameters of an image; returns at once."""
+        """Copy prompt, model and parameters of an image into the form; return at once."""
         with self.hold_sync():
             self.prompt = image.prompt
             if image.model:
                 self.model = image.model
             found = self._fields.get(self.model)
-            # What was left to the model is shown as what the model takes then.
+            # Parameters without a value are shown with the model's default.
             self.params = (
                 parameters.params_to_send(found, image.params) if found else dict(image.params)
             )
 
     def submit(self) -> None:
-        """Do what `Generate` does, with the present values, and return at once."""
+        """Do what `Generate` does with the present values; return at once."""
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
         event_loop.call_soon(lambda: self._guard(self._on_submit, content))
 
@@ -134,7 +134,7 @@ class PromptForm(ReferencesPanel):
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
         return [("Prompt", self.prompt), ("Model", self.model), ("Parameters", params)]
 
-    # ------------------------------------------------------------ what can be chosen
+    # ------------------------------------------------------------ models
 
     def _load(self) -> None:
         if not self._closed:
@@ -170,7 +170,7 @@ class PromptForm(ReferencesPanel):
             self.models = [shown(model, self._fields[model.key]) for model in models]
             self.model = wanted if wanted in self._fields else models[0].key
             self.params = self._fitting(self.model, self.params)
-            self.state = self._rest()
+            self.state = self._idle_state()
         self._update_references_message()
         if wanted and wanted not in self._fields:
             self.error = messages.problem(
@@ -187,7 +187,7 @@ class PromptForm(ReferencesPanel):
             self._guard(self._on_submit, self._early)
 
     def _report_unknown_params(self, given: list[str]) -> None:
-        """Say which parameters that this form began with its model does not take."""
+        """Show an error for initial parameters that the model does not accept."""
         known = [field.name for field in self._fields[self.model]]
         for name in given:
             if name not in known:
@@ -198,7 +198,7 @@ class PromptForm(ReferencesPanel):
                 self.error = {**messages.problem(problem), "text": f"It was ignored. {hint}"}
 
     def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that `model` takes, its defaults where none was given."""
+        """Return the values of the parameters that `model` accepts, with its defaults."""
         return {
             field.name: params.get(field.name, field.default)
             for field in self._fields[model]
@@ -211,7 +211,7 @@ class PromptForm(ReferencesPanel):
     def _chosen_model(self) -> str:
         return str(self.model)
 
-    # ------------------------------------------------------------ what it costs
+    # ------------------------------------------------------------ price
 
     def _update_price(self) -> None:
         if self._pricing is not None:
@@ -220,7 +220,7 @@ class PromptForm(ReferencesPanel):
             self._pricing = self._start(self._show_price, self.model, dict(self.params))
 
     async def _show_price(self, model: str, params: dict[str, Any]) -> None:
-        """Ask once for each distinct choice; a price that cannot be had is left out."""
+        """Request the price once for each distinct selection; hide it if it is unavailable."""
         found = self._fields[model]
         if any(parameters.validation_message(field, params.get(field.name)) for field in found):
             self.price = ""
@@ -228,7 +228,7 @@ class PromptForm(ReferencesPanel):
         choice = parameters.params_to_send(found, params)
         asked = msgspec.json.encode([model, choice])
         if asked not in self._prices:
-            self.price = ""  # rather none than that of the last choice
+            self.price = ""  # the last price would be wrong
             await asyncio.sleep(PRICE_DELAY_SECONDS)
             try:
                 estimate = await self._client.pricing.estimate(
@@ -240,14 +240,14 @@ class PromptForm(ReferencesPanel):
             self._prices[asked] = messages.format_price(estimate.usd, estimate.estimated_credits)
         self.price = self._prices[asked]
 
-    # ------------------------------------------------------------ asking for it
+    # ------------------------------------------------------------ submitting
 
     @requires(Permission.GENERATE)
     def _on_submit(self, content: Mapping[str, Any]) -> None:
-        if self.state == "loading":  # from code, before the models were there
+        if self.state == "loading":  # from code, before the models are loaded
             self._early = content
-        # Two clicks, or two tabs on one kernel: the state changes here, on the loop,
-        # before anything is sent, so the second one finds it changed.
+        # The state changes here, on the loop, before anything is sent. So a second click, also
+        # in another tab, has no effect.
         if self.state != "ready":
             return
         self.error = self._early = None
@@ -275,7 +275,7 @@ class PromptForm(ReferencesPanel):
 
     @requires(Permission.GENERATE)
     def _on_dismiss_unknown(self, _content: object) -> None:
-        """Somebody has looked and says so: the form is free again."""
+        """Free the form after the person has checked an unknown outcome."""
         if self.state == "unknown" and self._unknown is not None:
             self.state = "ready"
             self.error = None
@@ -294,7 +294,7 @@ class PromptForm(ReferencesPanel):
             )
         except OutcomeUnknownError as error:
             self._unknown = error
-            # It may have been made and billed, so the next one takes a decision, not a click.
+            # It may have been generated and billed, so the person has to confirm first.
             self.state = "unknown"
             raise
         except BaseException:
@@ -303,12 +303,12 @@ class PromptForm(ReferencesPanel):
         self.attach_job(job)
 
     def attach_job(self, job: Job) -> None:
-        """Make a job this form's own, for instance one of an earlier kernel. On the loop only."""
+        """Track a job as if this form had submitted it. Call it on the package's loop only."""
         self._job = job
 
         def release(_snapshot: Snapshot) -> None:
             if self._job is job and not self._closed and self.state in {"ready", "running"}:
-                self.state = self._rest()
+                self.state = self._idle_state()
 
         if self.state != "loading":
             self.state = "running"
@@ -316,13 +316,13 @@ class PromptForm(ReferencesPanel):
         for listener in self._listeners:
             self._guard(listener, job)
 
-    def _rest(self) -> str:
-        """The state of a form that sends nothing."""
+    def _idle_state(self) -> str:
+        """Return the state of the form when no request is being sent."""
         return "running" if self._job is not None and self._job.snapshot.watching else "ready"
 
 
 def shown(model: ImageModel, fields: list[parameters.Field]) -> dict[str, Any]:
-    """A model as a form knows it."""
+    """Return what a form needs to know of a model."""
     return {
         "key": model.key,
         "name": model.name,

@@ -1,4 +1,4 @@
-"""`PublishForm`: what goes where, a last look, and one post."""
+"""`PublishForm`: publish one image to Instagram, now or later."""
 
 from __future__ import annotations
 
@@ -31,27 +31,26 @@ if TYPE_CHECKING:
 
 
 class PublishForm(PreflightPanel):
-    """Publishes an image to Instagram: account, caption, alt text, a summary, one post.
+    """Publish an image to Instagram: account, caption, alt text, a summary, one post.
 
-    `Publish` shows what will go where; only `Publish now` sends it. However often
-    it is clicked, one click is one post.
+    `Publish` shows a summary; only `Publish now` sends the post, once, however often it is
+    clicked. A post can also be scheduled, 5 minutes to 29 days ahead.
 
-    Before that it says what Instagram is not likely to take, and offers to fix it:
-    the image is changed here, uploaded, and the changed one is what gets posted.
-    This advises; it can be posted all the same. It can also be scheduled, 5 minutes to 29
-    days ahead.
+    The form lists what Instagram will probably reject, and offers fixes: the image is edited
+    locally and uploaded, and the edited one is posted. The list is advice; the image can be
+    posted without a fix.
 
     Parameters
     ----------
     media_id : str, Media, Image or Job, optional
-        What to publish, of a job its result; can be set later, and the form is off until then.
-        Of an id alone nothing is known; all others are looked at.
+        What to publish (for a job its result). It can be set later; until then the form is
+        disabled. An image that is given by its id alone is not checked.
     wonda : Wonda or AsyncWonda, optional
-        Without it: the client of the image or job.
+        By default the client of the image or job.
     confirm_publish : bool
         Whether to show the summary first.
     caption, alt_text : str
-        To begin with.
+        Initial texts.
 
     Examples
     --------
@@ -67,9 +66,9 @@ class PublishForm(PreflightPanel):
 
     alt_text = traitlets.Unicode("").tag(sync=True)
     scheduled_at = traitlets.Unicode("").tag(sync=True)
-    """When it is to be posted, ISO 8601 with an offset; empty for at once."""
+    """When to post, ISO 8601 with an offset; empty for now."""
     lists_scheduled = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether something beside it lists what is scheduled."""
+    """Whether there is a link to the scheduled posts, see `on_scheduled`."""
 
     def __init__(
         self,
@@ -104,22 +103,21 @@ class PublishForm(PreflightPanel):
         preview: Preview | None = None,
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Make another image the one to publish. On the loop only.
+        """Publish another image from now on. Call it on the package's loop only.
 
-        While a post is on its way it waits; a summary that is shown is closed,
-        because it spoke of the other image. The caption stays. The alt text is
-        replaced, unless somebody changed what the last image had brought. What
-        was changed about the same image stays changed.
+        While a post is in progress, the image waits. An open summary is closed, because it
+        describes the previous image. The caption is kept. The alt text is replaced unless the
+        person has changed it. Fixes of the same image are kept.
 
         Parameters
         ----------
         media_id, alt_text : str
         thumb : bytes
-            A small copy to show; without it, one is made of `preview`.
+            A small copy to show; by default one is made from `preview`.
         preview : Preview, optional
-            What is known of the image; without it nothing is claimed about it.
+            Without it the image is not checked.
         original : callable, optional
-            Gives the original's bytes, for a fix; without it none is offered.
+            Returns the original's bytes; without it no fixes are offered.
         """
         facts = info_of(preview) if preview else None
         self._offer(PostImage(media_id, thumb, facts, original), alt_text, preview)
@@ -131,32 +129,32 @@ class PublishForm(PreflightPanel):
         alt_text: str = "",
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Fetch an image, look at it, and make it the one to publish. On the loop only.
+        """Download and check an image, and publish it from now on. On the package's loop only.
 
         Parameters
         ----------
         media : Media
         alt_text : str
         original : callable, optional
-            Gives its bytes; else they are downloaded.
+            Returns its bytes; by default they are downloaded.
 
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
-            If it cannot be fetched; nothing has changed then.
+            If it cannot be downloaded; the previous image is kept.
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
         preview = await event_loop.to_thread(load_preview, await fetch())
         if self._wanted is not media:
-            return  # another one was asked for meanwhile
+            return  # another image was requested meanwhile
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
 
     def _offer(self, image: PostImage, alt_text: str, preview: Preview | None) -> None:
         if image.media_id in {self.media_id, self._original and self._original.media_id}:
-            self._next = None  # somebody came back to it
+            self._next = None  # the person has gone back to the present image
             return
-        # What is on its way, or may be, stays in sight.
+        # Keep showing a post that is, or may be, in progress.
         if self.step in {"sending", "running", "unknown", "checking"}:
             self._next = (image, alt_text, preview)
             return
@@ -191,7 +189,7 @@ class PublishForm(PreflightPanel):
         named = ("alt_text", "product", "scheduled_at")
         chosen = {name: str(content.get(name, getattr(self, name))) for name in named}
         if chosen["product"] == "STORIES":
-            chosen["alt_text"] = ""  # what was typed stays in its field, for the feed
+            chosen["alt_text"] = ""  # the field keeps its text for a feed post
         check_text_length("alt_text", chosen["alt_text"], MAX_ALT_TEXT_LENGTH)
         self._check_scheduling(chosen)
         self._client.publish.checked_time(chosen["scheduled_at"] or None)
@@ -202,7 +200,7 @@ class PublishForm(PreflightPanel):
             self._permissions.check(Permission.SCHEDULE)
 
     async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
-        self._check_scheduling(summary)  # it may have been granted when it was summed up
+        self._check_scheduling(summary)  # the permission may have changed since the summary
         return await self._client.publish.instagram(
             media_id=summary["media_id"],
             instagram_account_id=summary["account"],
@@ -214,15 +212,15 @@ class PublishForm(PreflightPanel):
         )
 
     def _set_scheduled(self, due: datetime | None) -> None:
-        self.scheduled_at = ""  # the next post is not of the same time
+        self.scheduled_at = ""  # the next post has its own time
         super()._set_scheduled(due)
         for listener in self._schedules:
             self._guard(listener)
 
     def on_scheduled(self, listener: Callable[[], object]) -> None:
-        """Have `listener` called, on the package's loop, when a post is scheduled or asked for.
+        """Show a link to the scheduled posts, and call `listener` on the package's loop.
 
-        The form then has a link that asks for the list.
+        It is called when the link is clicked and when a post is scheduled.
         """
         self._schedules.append(listener)
         self.lists_scheduled = True

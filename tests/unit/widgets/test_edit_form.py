@@ -68,7 +68,7 @@ def image(kind="PNG"):
 
 def at_rest(form):
     """Whether what is shown is what is there, with its bytes."""
-    return form.state == "ready" and not form._rendering and "…" not in form.facts
+    return form.state == "ready" and not form._is_rendering and "…" not in form.facts
 
 
 def send(form, kind, **content):

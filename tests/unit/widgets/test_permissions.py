@@ -345,7 +345,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
     for panel in panels_of(dashboard):
         name = type(panel).__name__
         classes.add(name)
-        assert panel.may == [each.value for each in permissions]
+        assert panel.permissions == [each.value for each in permissions]
         for kind, need in messages_of(type(panel)).items():
             needs = {SEEN_WITH.get(name), need} - {None}
             if needs <= granted:
@@ -367,7 +367,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert len(wonda.publish.scheduled()) == 1
     assert wonda.publish.history()["publishes"] == []
     assert refused == {"confirm": 2, "hidden": 37, "reviewer": 66}[session]
-    bases = {"Panel", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
+    bases = {"Panel", "ImageGrid", "JobPanel", "PostingPanel", "PreflightPanel", "ReferencesPanel"}
     assert {cls.__name__ for cls in CLASSES} - bases == classes
 
 
@@ -418,7 +418,7 @@ def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, o
     settled(lambda: not unfinished._tasks)
     unfinished._resume = lambda records: taken.extend(records) or []
     unfinished._running, unfinished._posts = [post, image], [post]
-    event_loop.run_blocking(on_loop(unfinished._tell))
+    event_loop.run_blocking(on_loop(unfinished._update))
     assert (unfinished.running, unfinished.posts) == (1, 0)
     say(unfinished, type="watch")
     settled(lambda: taken)
@@ -491,7 +491,7 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
 
 @pytest.mark.parametrize("panel", [ww.Gallery, ww.Compare])
 def test_what_is_offered_says_who_may_do_it(panel):
-    needs = inspect.signature(panel.on).parameters["needs"]
+    needs = inspect.signature(panel.add_action).parameters["permission"]
     assert needs.kind is needs.KEYWORD_ONLY
     assert needs.default is needs.empty
 

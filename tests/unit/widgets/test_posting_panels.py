@@ -259,12 +259,12 @@ def test_what_is_kept_of_a_sandbox_says_so(wonda):
         made = cls(wonda=wonda)
         twin = made._fallback if isinstance(made, ww.Studio) else made._own_fallback()
         for text in (twin._bundle["text/html"], twin._bundle["text/plain"]):
-            assert notebook_snapshot.SANDBOX in text
+            assert notebook_snapshot.SANDBOX_NOTE in text
         kept = event_loop.run_blocking(
             notebook_snapshot.from_facts("Wonda", [("Caption", "x")], is_sandbox=True)
             if cls is ww.Studio
             else made._make_snapshot()
         )
-        assert notebook_snapshot.SANDBOX in kept.html
-        assert notebook_snapshot.SANDBOX in kept.plain
+        assert notebook_snapshot.SANDBOX_NOTE in kept.html
+        assert notebook_snapshot.SANDBOX_NOTE in kept.plain
         made.close()

@@ -184,7 +184,7 @@ def test_a_posting_panel_follows_one_scheduled_post(wonda, opened):
     for job in jobs:
         on_loop(wait_for, job)
     assert [listening(job) - old for job, old in zip(jobs, before, strict=True)] == [0, 0, 1]
-    on_loop(form._posted, None, None)
+    on_loop(form._set_posted, None, None)
     assert listening(jobs[2]) == before[2]
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..client.edit import Edit
     from ..client.wonda_client import AsyncWonda, Wonda
-    from ..imaging.apply_edits import Edited
+    from ..imaging.apply_edits import EditedImage
     from ..jobs.job import Job
     from ..journal.images import GeneratedImage
     from ..models import Media
@@ -65,7 +65,7 @@ class EditForm(Panel):
     ----------
     media : Media or None
         The image that was used last; before, the original.
-    result : Edited or None
+    result : EditedImage or None
         The file that was uploaded last.
 
     Examples
@@ -132,7 +132,7 @@ class EditForm(Panel):
         self._proposed: tuple[Any, ...] = ()  # operations that wait for the image
         self._render_request: RenderRequest | None = None
         self._is_rendering = False
-        self._rendered: tuple[RenderRequest, Edited] | None = None
+        self._rendered: tuple[RenderRequest, EditedImage] | None = None
         self._uploads = EditUploads()
         self._in_use: EditKey | None = None
         super().__init__(wonda, given=[given], alt=alt, **traits)
@@ -304,7 +304,7 @@ class EditForm(Panel):
             return None
         from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded with the image
 
-        (operation,) = apply_edits.read([self.draft])
+        (operation,) = apply_edits.parse_operations([self.draft])
         size = apply_edits.check(self._edit.size, self._edit.operations)
         if edit_rendering.has_no_effect(operation, size):
             return None
@@ -329,7 +329,7 @@ class EditForm(Panel):
             return
         from ..imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded with the image
 
-        operations = apply_edits.read(proposed)
+        operations = apply_edits.parse_operations(proposed)
         encodes = [operation for operation in operations if isinstance(operation, Encode)]
         others = [operation for operation in operations if not isinstance(operation, Encode)]
         apply_edits.check(self._edit.size, operations)
@@ -441,7 +441,7 @@ class EditForm(Panel):
 
     async def _render_one(self, request: RenderRequest) -> None:
         result = await decode_threads.run(
-            edit_rendering.render, request, seconds=decode_threads.EDIT_SECONDS
+            edit_rendering.render, request, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
         )
         if self._render_request is not request:
             return
@@ -453,7 +453,7 @@ class EditForm(Panel):
             self.state = "ready"
         # The number of bytes is known after encoding, which takes a while for a PNG.
         edited = await decode_threads.run(
-            edit_rendering.encode, request, final, seconds=decode_threads.EDIT_SECONDS
+            edit_rendering.encode, request, final, seconds=decode_threads.EDIT_TIMEOUT_SECONDS
         )
         if self._render_request is not request:
             return
@@ -499,13 +499,13 @@ class EditForm(Panel):
         for listener in [*self._listeners, *([on_media] if on_media else [])]:
             self._guard(listener, media)
 
-    async def _encoded(self, edit: Edit) -> Edited:
+    async def _encoded(self, edit: Edit) -> EditedImage:
         """Return the file to upload: the one that is shown, if it has all operations."""
         if self._rendered is not None:
             request, edited = self._rendered
             if request.edit is edit and request.all_operations == edit.operations:
                 return edited
-        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_SECONDS)
+        return await decode_threads.run(edit.render, seconds=decode_threads.EDIT_TIMEOUT_SECONDS)
 
 
 def _name(request: Mapping[str, Any] | None) -> str:

@@ -356,13 +356,17 @@ def _make_copies(
     is_svg: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
     """Make preview, thumb and card of an original. Slow: run it in a thread."""
-    from ..imaging.preview import of_drawing, preview, still  # noqa: PLC0415 - it loads Pillow
+    from ..imaging.preview import preview, raster_preview, svg_preview  # noqa: PLC0415 - it loads Pillow
     from ._shared.preflight_panel import make_card  # noqa: PLC0415 - a preview alone needs none
 
-    small = of_drawing(data) if is_svg else preview(data)
+    small = svg_preview(data) if is_svg else preview(data)
     if not with_thumbs:
         return small, b"", b""
-    return small, still(small.data, THUMB_PIXELS, THUMB_MAX_BYTES).data, make_card(small.data)
+    return (
+        small,
+        raster_preview(small.data, THUMB_PIXELS, THUMB_MAX_BYTES).data,
+        make_card(small.data),
+    )
 
 
 def _is_svg(media: Media) -> bool:
@@ -381,8 +385,8 @@ def _with_metadata(data: bytes, shown: ShownImage) -> bytes:
     """Add the request to the metadata of an original. Slow: run it in a thread."""
     from ..imaging import save_original  # noqa: PLC0415 - Pillow is loaded when needed
 
-    texts = save_original.texts(shown.request, shown.job_id, shown.media.media_id)
-    return save_original.with_texts(data, texts)
+    texts = save_original.metadata(shown.request, shown.job_id, shown.media.media_id)
+    return save_original.with_metadata(data, texts)
 
 
 def _file_name(shown: ShownImage) -> str:

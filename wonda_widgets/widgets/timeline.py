@@ -113,8 +113,8 @@ def _key(entry: ImageTimeline) -> str:
 
 def _entry(entry: ImageTimeline) -> dict[str, Any]:
     image = entry.image
-    made = entry.asked_at or image.made_at
-    events = ["edited"] if entry.changes else []
+    made = entry.requested_at or image.made_at
+    events = ["edited"] if entry.edits else []
     events += [f"{post.state} · {post.account}" for post in entry.posts if post.state != "canceled"]
     link = next((post.permalink for post in entry.posts if post.permalink), None)
     return {

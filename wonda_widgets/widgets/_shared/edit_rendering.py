@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ...client.edit import Edit
-    from ...imaging.apply_edits import Edited, Size
+    from ...imaging.apply_edits import EditedImage, Size
     from ...models import Media
 
 
@@ -70,24 +70,24 @@ def open_edit(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[s
 
     edit = Edit(data, name=name) if media is None else Edit(media, data=data, name=name)
     assert edit.size  # noqa: S101 - decodes the image here, in this thread
-    return edit, fonts.names()
+    return edit, fonts.families()
 
 
 def render(request: RenderRequest) -> RenderResult:
     """Draw an image at full size, and a small copy of what is shown."""
     from ...imaging import apply_edits, preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    base = apply_edits.drawn(apply_edits.opened(request.edit.data), request.operations)
-    final = apply_edits.drawn(base, [request.draft]) if request.draft else base
+    base = apply_edits.draw(apply_edits.open_original(request.edit.data), request.operations)
+    final = apply_edits.draw(base, [request.draft]) if request.draft else base
     shown = base if request.shows_crop_frame else final
-    return RenderResult(*preview.small(shown), shown.size, base.size, final)
+    return RenderResult(*preview.encode_preview(shown), shown.size, base.size, final)
 
 
-def encode(request: RenderRequest, final: Image.Image) -> Edited:
+def encode(request: RenderRequest, final: Image.Image) -> EditedImage:
     """Encode a rendered image as the file that will be uploaded."""
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return apply_edits.written(request.edit.data, final, request.all_operations)
+    return apply_edits.encode(request.edit.data, final, request.all_operations)
 
 
 def has_no_effect(operation: Operation, size: Size) -> bool:

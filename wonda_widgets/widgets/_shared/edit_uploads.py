@@ -9,7 +9,7 @@ from . import messages
 if TYPE_CHECKING:
     from ...client.edit import Edit
     from ...client.wonda_client import AsyncWonda
-    from ...imaging.apply_edits import Edited
+    from ...imaging.apply_edits import EditedImage
     from ...imaging.operations import Operation
     from ...models import Media
 
@@ -45,7 +45,9 @@ class EditUploads:
         """Return an upload; None if this edit was not uploaded."""
         return self._uploads.get(key)
 
-    async def upload(self, client: AsyncWonda, key: EditKey, edit: Edit, edited: Edited) -> Media:
+    async def upload(
+        self, client: AsyncWonda, key: EditKey, edit: Edit, edited: EditedImage
+    ) -> Media:
         """Upload an edited image, unless it was uploaded before; return its media."""
         known = self._uploads.get(key)
         if known is None:
@@ -56,6 +58,6 @@ class EditUploads:
         return known.media
 
 
-def edited_facts(image: Edited) -> str:
+def edited_facts(image: EditedImage) -> str:
     """Format size and format of an edited image."""
     return messages.image_facts(image.width, image.height, image.format, len(image.data))

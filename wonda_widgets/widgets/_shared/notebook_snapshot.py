@@ -30,7 +30,7 @@ MAX_ROWS = 100
 MAX_SHEET_IMAGES = 12
 MAX_CELL_LENGTH = 600  # characters
 DISPLAY_PIXELS = 640  # longest side as displayed
-COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Duration", "Edited", "Posted")
+COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Duration", "EditedImage", "Posted")
 
 
 #: Bytes, media type and display width of an image, see `NotebookSnapshot`.
@@ -169,8 +169,8 @@ def _row(entry: ImageTimeline) -> list[tuple[str, str]]:
     image = entry.image
     named = ((parameters.humanize(name), value) for name, value in image.params.items())
     params = ", ".join(f"{name} {value}" for name, value in named)
-    created = entry.asked_at or image.made_at
-    edits = "; ".join(", ".join(change.words) for change in entry.changes)
+    created = entry.requested_at or image.made_at
+    edits = "; ".join(", ".join(change.descriptions) for change in entry.edits)
     posts = [post for post in entry.posts if post.state != "canceled"]
     states = ", ".join(f"{post.state}: {post.account}" for post in posts)
     link = next((post.permalink for post in posts if post.permalink), None)
@@ -205,9 +205,9 @@ def _cell(text: str, link: str = "") -> str:
 
 def _small(data: bytes) -> SnapshotImage:
     """Scale an image down for the notebook. Slow: run it in a thread."""
-    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    shown = still(data, MAX_PIXELS, MAX_BYTES)
+    shown = raster_preview(data, MAX_PIXELS, MAX_BYTES)
     # Displayed smaller than its pixels: sharp on dense screens, and not as tall as the page.
     scale = min(1.0, DISPLAY_PIXELS / max(shown.width, shown.height))
     return shown.data, shown.mime_type, round(shown.width * scale)

@@ -309,12 +309,12 @@ def load_preview(data: bytes) -> Preview:
 
 def make_card(preview: bytes) -> bytes:
     """Make a small JPEG of a preview. Slow: run it in a thread."""
-    from ...imaging.preview import still  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return still(preview, CARD_PIXELS, CARD_MAX_BYTES).data
+    return raster_preview(preview, CARD_PIXELS, CARD_MAX_BYTES).data
 
 
-def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[Edited, bytes]:
+def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:
     """Render an edit, and a small copy of the result. Slow: run it in a thread."""
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 

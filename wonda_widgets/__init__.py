@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .jobs.job import Job as Job
     from .journal.budgets import Budget as Budget
     from .journal.database import JournalWarning as JournalWarning
-    from .journal.images import GeneratedImage as GeneratedImage
+    from .journal.generated_image import GeneratedImage as GeneratedImage
     from .journal.journal import Journal as Journal
     from .matrix.matrix import Matrix as Matrix
     from .models import Media as Media
@@ -120,7 +120,7 @@ _MODULE_OF = {
     "enable_nested_asyncio": "notebook.nested_asyncio",
     "Finding": "publishing.outcome_check",
     "Matrix": "matrix.matrix",
-    "GeneratedImage": "journal.images",
+    "GeneratedImage": "journal.generated_image",
     "ScheduledPost": "publishing.scheduled_posts",
     "CarouselForm": "widgets.carousel_form",
     "storyboard": "client.storyboard",

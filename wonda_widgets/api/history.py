@@ -19,7 +19,8 @@ from ..errors import (
 )
 from ..export import timeline
 from ..jobs.core import Core, on_package_loop
-from ..journal.images import RATINGS, GeneratedImage, Query, generated_image
+from ..journal.generated_image import GeneratedImage, generated_image
+from ..journal.images import RATINGS, Query
 from ..models import Media, parse
 from ..utils import plain_values
 from . import origin

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..utils import open_clients
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ..api import origin
 from ..api.origin import NAME_ONE
 from ..errors import InvalidInputError, MissingKeyError
 from ..jobs.job import Job
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..models import Media
 from ..utils import open_clients
 from .wonda_client import AsyncWonda, Wonda

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..export.storyboard import Shows, Source
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from .wonda_client import AsyncWonda, Wonda
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WondaError
-from ..journal.images import flat_row
 from ..utils import event_loop, new_files
+from ..utils.table_rows import flat_row
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
 
 MANIFEST = "manifest.json"
 MAX_CONCURRENT = 3  # downloads at the same time

@@ -24,7 +24,7 @@ from ..errors import (
 from ..imaging import apply_edits, decode_threads
 from ..imaging.preview import Preview, preview
 from ..jobs.job import Job
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
 from . import files, storyboard_page
 from .storyboard_page import Board

@@ -21,8 +21,8 @@ from ..imaging.operations import (
     Resize,
     Text,
 )
+from ..journal.generated_image import GeneratedImage  # noqa: TC001 - msgspec reads it
 from ..journal.image_events import EventRows, StatusChange, utc_time
-from ..journal.images import GeneratedImage  # noqa: TC001 - msgspec reads it
 from ..models import find_permalink, parse_timestamp
 
 if TYPE_CHECKING:

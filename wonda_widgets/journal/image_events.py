@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .database import Database
     from .entries import JournalEntry
-    from .images import GeneratedImage
+    from .generated_image import GeneratedImage
 
 
 class StatusChange(msgspec.Struct, frozen=True, kw_only=True):

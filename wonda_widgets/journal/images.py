@@ -6,27 +6,24 @@ and its prompt and note are in a full-text index (SQLite's FTS5, without a copy 
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import NoMediaError
-from ..models import Media  # noqa: TC001 - msgspec reads it
-from ..utils import code_snippet, open_clients
 from .entries import read_row
+from .generated_image import generated_image
 from .recorded_replies import recorded_reply, seconds_taken
 from .search_terms import match_expression
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
     from concurrent.futures import Future
 
-    from ..models import Snapshot
     from .database import Database
     from .entries import JournalEntry
+    from .generated_image import GeneratedImage
 
 RATINGS = range(6)  # stars; 0 for none
 MAX_RECENT_JOBS = 100  # enough for durations; older ones say little about today
@@ -89,164 +86,6 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     favourite: bool = False
     rating: int = 0
     note: str = ""
-
-
-# `gc=False` is safe: an image never refers back to itself.
-class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An image, how it was generated, and your marks.
-
-    Attributes
-    ----------
-    media : Media
-    prompt, model : str
-    params : dict
-        With the API's names.
-    values : dict
-        For an image of a matrix, each placeholder's value.
-    references : tuple of str
-        Media ids of the reference images.
-    made_at : datetime.datetime
-        When it was requested, in UTC.
-    seconds : float
-        How long it took.
-    favourite : bool
-    rating : int
-        1 to 5 stars; 0 for none.
-    note : str
-    job_id : str
-    intent : str
-        The id of its entry in the journal.
-    made_by : str
-        An opaque id of the process that requested it, see `JournalEntry.process`; empty if not
-        known.
-    client : str
-        An opaque id of the client in this process that returned it; empty if not known.
-    """
-
-    media: Media
-    prompt: str = ""
-    model: str = ""
-    params: dict[str, Any] = {}
-    values: dict[str, str] = {}
-    references: tuple[str, ...] = ()
-    made_at: datetime | None = None
-    seconds: float = 0.0
-    favourite: bool = False
-    rating: int = 0
-    note: str = ""
-    job_id: str = ""
-    intent: str = ""
-    made_by: str = ""
-    client: str = ""
-
-    @property
-    def request(self) -> dict[str, Any]:
-        """The request that generates it, with the API's names."""
-        request: dict[str, Any] = {"model": self.model}
-        if self.prompt:
-            request["prompt"] = self.prompt
-        if self.params:
-            request["params"] = self.params
-        if self.references:
-            request["attachmentMediaIds"] = list(self.references)
-        return request
-
-    def code(self) -> str:
-        """Return Python code that generates it again, for a cell or a script."""
-        client = open_clients.by_name(self.client)
-        in_sandbox = client is not None and client.is_sandbox
-        return code_snippet.to_python("inference", self.request, in_sandbox=in_sandbox)
-
-    def row(self) -> dict[str, Any]:
-        """Return it as one flat row, for a table or a spreadsheet.
-
-        A placeholder or parameter with the name of another column is named ``{name}``. `made_at`
-        is a text such as ``"2026-11-24T10:02:11+00:00"``, and control characters, which
-        spreadsheets do not support, become ``�``.
-
-        Examples
-        --------
-        >>> pandas.DataFrame(image.row() for image in images)
-        """
-        return spreadsheet_row(self.raw_row())
-
-    def raw_row(self) -> dict[str, Any]:
-        """Return the same row with unchanged texts, and `made_at` as a datetime."""
-        columns = {
-            "media_id": self.media.media_id,
-            "url": self.media.url,
-            "width": self.media.width,
-            "height": self.media.height,
-            "seconds": round(self.seconds, 1),
-            "made_at": self.made_at,
-            "favourite": self.favourite,
-            "rating": self.rating,
-            "note": self.note,
-            "job_id": self.job_id,
-        }
-        varied = (*self.values.items(), *self.params.items())
-        return flat_row({"prompt": self.prompt, "model": self.model}, varied, columns)
-
-
-def flat_row(
-    first: Mapping[str, Any], varied: Iterable[tuple[str, Any]], last: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Join columns into one row; a varied one with the name of another is named ``{name}``.
-
-    Parameters
-    ----------
-    first, last : dict
-        Columns at the left and at the right.
-    varied : iterable of tuple
-        Names and values of the columns in between.
-    """
-    row = dict(first)
-    for name, value in varied:
-        while name in row or name in last:
-            name = f"{{{name}}}"  # noqa: PLW2901 - until the name is unique
-        row[name] = value
-    return {**row, **last}
-
-
-def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert values that Excel files do not support: times with a zone, control characters."""
-    return {_spreadsheet_value(name): _spreadsheet_value(value) for name, value in row.items()}
-
-
-def _spreadsheet_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return _NOT_IN_XML.sub("\ufffd", value) if isinstance(value, str) else value
-
-
-#: Characters that XML, and so a spreadsheet file, cannot contain.
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-def generated_image(
-    request: Mapping[str, Any], snapshot: Snapshot, job_id: str, intent: str, client: str
-) -> GeneratedImage:
-    """Make the image of a job that has succeeded.
-
-    Raises
-    ------
-    NoMediaError
-        If the job has no media.
-    """
-    params = request.get("params")
-    references = request.get("attachmentMediaIds")
-    return GeneratedImage(
-        media=snapshot.media,
-        prompt=str(request.get("prompt") or ""),
-        model=str(request.get("model") or ""),
-        params=dict(params) if isinstance(params, dict) else {},
-        references=tuple(map(str, references)) if isinstance(references, list) else (),
-        made_at=snapshot.created_at,
-        seconds=snapshot.elapsed,
-        job_id=job_id,
-        intent=intent,
-        client=client,
-    )
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

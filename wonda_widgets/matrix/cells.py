@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ..errors import InvalidInputError
-from ..journal.images import flat_row, spreadsheet_row
 from ..utils import plain_values
+from ..utils.table_rows import flat_row, spreadsheet_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..errors import WondaError
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..models import Estimate
     from .planning import Cell
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from ..jobs.core import Core
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..journal.saved_plans import SavedPlan
     from ..models import Estimate
     from .cells import Price

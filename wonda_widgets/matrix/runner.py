@@ -32,7 +32,7 @@ from ..errors import (
 from ..jobs import duration_stats
 from ..jobs.generation import GENERATION, read_reply, request_body
 from ..jobs.idempotency import RECHECK_SECONDS, DuplicateRequestError, IdempotencyGuard
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop, logs
 
 if TYPE_CHECKING:

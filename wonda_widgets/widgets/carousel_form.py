@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.operations import Operation
-    from ..journal.images import GeneratedImage as Chosen
+    from ..journal.generated_image import GeneratedImage as Chosen
 
 MAX_CONCURRENT_DOWNLOADS = 3  # of originals
 

@@ -9,7 +9,7 @@ import traitlets
 from ..api import origin
 from ..errors import InvalidInputError, WondaError
 from ..imaging import decode_threads
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
 from ._shared import gallery_items, messages
 from ._shared.panel import Panel, css, esm

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..models import Media, Snapshot
 
 MAX_EARLIER_IMAGES = 24  # of today, among which a visitor's own are searched

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.apply_edits import EditedImage
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..models import Media
 
 TOOLS = ("", "crop", "pad", "resize", "text", "encode")

@@ -15,7 +15,7 @@ import traitlets
 from ..errors import InvalidInputError, WondaError
 from ..http.responses import replace_lone_surrogates
 from ..imaging import decode_threads
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..matrix.matrix import Matrix
 from ..utils import event_loop
 from ._shared import gallery_items, messages

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..models import Media
 
 LARGE_PIXELS = 2048  # pixels, the longest side of what a click opens

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
     from ..journal.budgets import Budget
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..models import ImageModel, Snapshot
 
 #: Delay after a change before its price is requested.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..matrix.matrix import Matrix
     from ..models import Media
 

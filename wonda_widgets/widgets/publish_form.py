@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..imaging.preview import Preview
     from ..jobs.job import Job
-    from ..journal.images import GeneratedImage as Made
+    from ..journal.generated_image import GeneratedImage as Made
     from ..models import Media
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ..journal.budgets import Budget
     from ..journal.entries import JournalEntry
-    from ..journal.images import GeneratedImage
+    from ..journal.generated_image import GeneratedImage
     from ..models import Media, Snapshot
     from .edit_form import EditForm
     from .image_preview import ShownImage

@@ -11,7 +11,7 @@ from ..errors import WondaError
 from ..export import timeline
 from ..jobs.job import Job
 from ..journal import budgets
-from ..journal.images import GeneratedImage
+from ..journal.generated_image import GeneratedImage
 from ..models import Media, one_line
 from ..utils import event_loop
 from ._shared.panel import Panel, css, esm

@@ -18,7 +18,8 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.export import files
-from wonda_widgets.journal.images import GeneratedImage, Query
+from wonda_widgets.journal.generated_image import GeneratedImage
+from wonda_widgets.journal.images import Query
 from wonda_widgets.journal.search_terms import match_expression
 
 DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...api.history import AsyncHistory
     from ...client.wonda_client import AsyncWonda
     from ...jobs.job import Job
-    from ...journal.images import GeneratedImage
+    from ...journal.generated_image import GeneratedImage
     from .._shared.permissions import Permissions
 
 

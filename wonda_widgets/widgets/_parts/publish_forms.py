@@ -11,7 +11,7 @@ from .composite import CompositePanel
 
 if TYPE_CHECKING:
     from ...jobs.job import Job
-    from ...journal.images import GeneratedImage
+    from ...journal.generated_image import GeneratedImage
     from ...models import Media
     from ..carousel_form import CarouselForm
     from ..gallery import Gallery

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ...api.history import AsyncHistory
     from ...jobs.job import Job
-    from ...journal.images import GeneratedImage
+    from ...journal.generated_image import GeneratedImage
 
     Shows = Callable[[], tuple[AsyncHistory, list[GeneratedImage | Job]]]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...jobs.job import Job
-from ...journal.images import GeneratedImage
+from ...journal.generated_image import GeneratedImage
 from ...models import parameters
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from .permissions import open_to_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from ...journal.images import GeneratedImage
+    from ...journal.generated_image import GeneratedImage
     from .gallery_items import Item
 
 ARRANGE_DELAY_SECONDS = 0.2  # collects changes that come together

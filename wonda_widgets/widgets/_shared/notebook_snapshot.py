@@ -13,7 +13,7 @@ from ...errors import NoMediaError, WondaError
 from ...export import timeline
 from ...imaging import decode_threads
 from ...jobs.job import LABELS
-from ...journal.images import GeneratedImage
+from ...journal.generated_image import GeneratedImage
 from ...models import one_line, parameters
 from . import messages
 

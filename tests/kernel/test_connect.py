@@ -48,7 +48,7 @@ def test_a_refused_key_is_in_no_traceback(ready):
     ready.run("%xmode Verbose")
     other = KEY[:-1] + "0"
     _, cell = answered(ready, "ww.connect()", other)
-    with pytest.raises(RuntimeError, match="refused and is not kept") as caught:
+    with pytest.raises(RuntimeError, match="rejected and was not saved") as caught:
         ready.finish(cell)
     assert_absent(other, str(caught.value), "the traceback")
     with pytest.raises(RuntimeError, match="MissingKeyError"):

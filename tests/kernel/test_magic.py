@@ -25,7 +25,7 @@ def test_what_is_wrong_is_a_sentence_and_nothing_is_sent(kernel):
         ("-m no-such", "There is no model 'no-such'"),
         ("-m z-image --resolution 2K", "Z-Image has no --resolution"),
         ("--resolution 9K", "Resolution does not support '9K'"),
-        ("-o 1x", "no name for a variable"),
+        ("-o 1x", "not a valid variable name"),
     ):
         told = kernel.run(f"%%wonda {line}\nA harbour")
         assert said in told

@@ -1,6 +1,6 @@
-// An image of a gallery, looked at closely: zoom and pan, how it was made, what you think of it.
+// An enlarged image of a gallery: zoom and pan, parameters, rating and note.
 
-/** One to five stars as a radio group; `set(rating)` when one is chosen. */
+/** One to five stars as a radio group; `set(rating)` is called when one is selected. */
 function stars(set) {
   const name = uid("stars");
   const inputs = [0, 1, 2, 3, 4, 5].map((value) =>
@@ -27,11 +27,11 @@ function stars(set) {
   };
 }
 
-/** The dialog: `open(place)`, `paint()` when something changed, `hear` what Python tells. */
+/** The dialog: `open(index)`, `paint()` after a change, `hear(content, buffers)` for messages. */
 function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelected, closed }) {
   const shared = lookout();
   const image = viewer(shared, signal, "Image; press plus or minus to zoom");
-  // What is looked at is known by its key: its place may become another one's meanwhile.
+  // The item is found by its key, because its index may change.
   let item = null;
   const placeOf = (key) => [...items].find(([, other]) => other.key === key)?.[0];
   const mark = (marks) => item && tell(model, { type: "mark", key: item.key, ...marks });
@@ -137,7 +137,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
     heart.textContent = item.favourite ? "★ Favourite" : "☆ Favourite";
     heart.setAttribute("aria-pressed", String(item.favourite));
     rating.paint(item.rating);
-    // What somebody else made is theirs to mark.
+    // Images of other people cannot be marked.
     heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.read_only;
     pick.textContent = isSelected(item.key) ? "Selected ✓" : "Select";
     pick.setAttribute("aria-pressed", String(isSelected(item.key)));

@@ -48,7 +48,7 @@ export default {
       stage.style.setProperty("--wonda-split", `${at}%`);
     }
 
-    // Not zoomed in, the line is dragged on the images; zoomed in, they are.
+    // Dragging moves the slider, or the images if they are zoomed in.
     let dragging = false;
     const drag = (event) => {
       const box = stage.getBoundingClientRect();
@@ -72,7 +72,7 @@ export default {
       viewers = model.get("shown").map((key, index) => {
         const each = viewer(shared, signal, titles[index]);
         each.img.addEventListener("load", () => {
-          // Under the slider the images fill the stage, so that its ends are theirs.
+          // With the slider the images fill the stage, so that its ends are those of the images.
           widest = Math.max(widest, each.img.naturalWidth / each.img.naturalHeight);
           stage.style.setProperty("--wonda-ratio", String(widest));
         });

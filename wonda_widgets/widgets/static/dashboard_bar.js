@@ -1,8 +1,8 @@
 const MEMORY = "wonda-visitor";
-const PING = 10_000; // milliseconds between looks whether the kernel is there
-const PATIENCE = 45_000; // milliseconds without an answer, after which it is not
+const PING = 10_000; // milliseconds between checks whether the kernel is alive
+const PATIENCE = 45_000; // milliseconds without an answer, after which the session has ended
 
-/** What this tab remembers of its visitor; private windows may refuse to. */
+/** What the tab stores about its visitor; a private window may refuse to store it. */
 const memory = {
   read() {
     try {
@@ -16,7 +16,7 @@ const memory = {
     try {
       sessionStorage.setItem(MEMORY, JSON.stringify({ ...memory.read(), ...changes }));
     } catch {
-      // Nothing is remembered then; all else works.
+      // Everything works without it, except the restored session.
     }
   },
 };
@@ -35,7 +35,7 @@ export default {
     const next = h("h2", { class: "wonda-unseen" }, "Make an image"); // what the panels below are of
     root.append(title, h("span", { class: "wonda-gap" }), spending, present, next);
 
-    // The session ends with its kernel; a page that only looks alive would lie.
+    // The session ends with its kernel, and the page has to say so.
     const reload = button("Reload", () => location.reload(), { primary: true });
     const gone = h(
       "dialog",
@@ -60,7 +60,7 @@ export default {
     }
     const timer = setInterval(() => {
       if (!tell(model, { type: "ping", view: me })) ended();
-      // A tab that slept has not been told anything either.
+      // A suspended tab received no messages either.
       else if (performance.now() - heard > PATIENCE + PING) ended();
     }, PING);
     const disconnected = new MutationObserver(() => {
@@ -79,7 +79,7 @@ export default {
     });
     document.addEventListener("visibilitychange", () => (heard = performance.now()), { signal });
 
-    // Who came before in this tab, and what they had typed.
+    // The earlier processes of this tab, and its draft.
     const { processes, draft } = isPage ? memory.read() : { processes: [], draft: {} };
     tell(model, { type: "hello", processes, draft });
     if (isPage) {

@@ -6,7 +6,7 @@ export default {
     const panel = view(model, el, "edit");
     const { root, on, signal, end } = panel;
 
-    // What is typed or dragged is handed over when it has come to rest.
+    // What is typed or dragged is sent after a short pause.
     let resting = 0;
     const change = () => {
       clearTimeout(resting);
@@ -16,7 +16,7 @@ export default {
       clearTimeout(resting);
       resting = 0;
     };
-    /** A number that is no number has no place in JSON; nothing is changed by it. */
+    /** Return null for a draft with an invalid number, which JSON cannot express. */
     const whole = (draft) =>
       Object.values(draft).some((value) => Number.isNaN(value)) ? null : draft;
     function flush() {
@@ -124,7 +124,7 @@ export default {
     );
     banner(model, root);
 
-    // ---------------------------------------------------------------- what is done
+    // ---------------------------------------------------------------- actions
 
     const sent = delivery(model, panel, (text) => {
       note.textContent = text;
@@ -133,7 +133,7 @@ export default {
     const isFree = () =>
       model.get("state") === "ready" && model.get("step") === "editing" && !sent.waiting;
     const hasDraft = () => Object.keys(model.get("draft")).length > 0;
-    /** The open tool's values as they stand, for a click that may be faster than the draft. */
+    /** The present values of the open tool; the draft trait may not have them yet. */
     function now() {
       const waits = resting > 0;
       drop();
@@ -233,7 +233,7 @@ export default {
     on("tool draft base_size shown_size defaults fonts data", () => {
       const open = model.get("tool");
       toolBox.hidden = !open;
-      // While the image before the crop is not shown yet, a frame would lie over another one.
+      // Until the uncropped image is shown, the frame would be over another image.
       const isShown = model.get("shown_size").join() === model.get("base_size").join();
       tools.crop.frame.node.hidden = open !== "crop" || !isShown;
       for (const [name, tool] of Object.entries(tools)) {

@@ -1,10 +1,10 @@
 // The geometry of crops and canvases, in whole pixels. Pure functions.
 
-// Width to height, as whole numbers, so that 4:5 of 1920 is found to the pixel.
+// Width and height as whole numbers, so that 4:5 is computed to the pixel.
 const SHAPES = { "1:1": [1, 1], "4:5": [4, 5], "1.91:1": [191, 100], "9:16": [9, 16], "16:9": [16, 9] };
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
-/** The largest crop of a shape from the middle; rounded as `centered_crop` does. */
+/** The largest centred crop with an aspect ratio; rounded as Python's `centered_crop`. */
 function cropOf([width, height], [a, b]) {
   let wide, high;
   if (a >= b) {
@@ -27,7 +27,7 @@ function canvasOf([width, height], [a, b]) {
     : { width, height: Math.max(height, down((width * b) / a)) };
 }
 
-/** A crop after a handle ("nw", "e", …) or the whole ("") was moved by whole pixels. */
+/** A crop after moving a handle ("nw", "e", …) or the whole frame ("") by whole pixels. */
 function moved(crop, at, dx, dy, [width, height], shape) {
   if (!at) {
     const x = clamp(crop.x + dx, 0, width - crop.width);
@@ -37,7 +37,7 @@ function moved(crop, at, dx, dy, [width, height], shape) {
   const north = at.includes("n");
   const right = crop.x + crop.width;
   const bottom = crop.y + crop.height;
-  // The opposite side stays where it is; this much room is before the image's edge.
+  // The opposite side is fixed; this is the space up to the edge of the image.
   const roomX = west ? right : width - crop.x;
   const roomY = north ? bottom : height - crop.y;
   const growX = west ? -dx : dx;

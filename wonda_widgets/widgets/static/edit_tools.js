@@ -9,7 +9,7 @@ const FORMATS = [
 const ROWS = ["top", "center", "bottom"];
 const COLUMNS = ["left", "center", "right"];
 
-/** A number in a field; `read()` gives NaN while it is none. */
+/** A number field; `read()` returns NaN while the text is not a number. */
 function number(label, onchange, { min = 0, max = null, step = 1 } = {}) {
   const control = h("input", {
     type: "number",
@@ -24,13 +24,13 @@ function number(label, onchange, { min = 0, max = null, step = 1 } = {}) {
     ...field(label, control),
     read: () => (step === 1 ? Math.round(control.valueAsNumber) : control.valueAsNumber),
     write(value) {
-      // Not under somebody who is typing it.
+      // Do not overwrite a number that is being typed.
       if (control !== control.getRootNode().activeElement) control.value = value;
     },
   };
 }
 
-/** A colour; CSS names become what the native control takes. */
+/** A colour field; CSS names are converted for the native control. */
 function color(label, onchange) {
   const control = h("input", { type: "color", class: "wonda-input wonda-color", oninput: onchange });
   const probe = document.createElement("canvas").getContext("2d");
@@ -45,7 +45,7 @@ function color(label, onchange) {
   };
 }
 
-/** Buttons of which one is pressed: `items` are {value, label, icon}. */
+/** Toggle buttons of which one is pressed: `items` are { value, label, icon }. */
 function picks(label, items, onpick) {
   const buttons = items.map(({ value, label: text, icon }) =>
     h(
@@ -56,7 +56,7 @@ function picks(label, items, onpick) {
     ),
   );
   const node = h("div", { class: "wonda-picks", role: "group", "aria-label": label }, ...buttons);
-  // As few rows of at most five as there can be, filled evenly.
+  // Rows of at most five buttons, filled evenly.
   const rows = Math.ceil(items.length / 5);
   node.style.setProperty("--wonda-columns", String(Math.ceil(items.length / rows)));
   return {
@@ -73,7 +73,7 @@ function picks(label, items, onpick) {
 
 const row = (...rows) => h("div", { class: "wonda-row" }, ...rows.map((each) => each.node));
 
-/** Nine places as native radio buttons: arrows move between them. */
+/** Nine positions as native radio buttons; arrow keys move between them. */
 function positions(onchange) {
   const name = uid("position");
   const words = (vertical, horizontal) =>
@@ -98,7 +98,7 @@ function positions(onchange) {
   };
 }
 
-/** The crop's frame over the image: the whole and its handles move by mouse and by keys. */
+/** The crop frame over the image; frame and handles can be moved by mouse and keyboard. */
 function cropFrame(move) {
   const names = {
     nw: "Top left corner",
@@ -154,7 +154,7 @@ function cropFrame(move) {
   }
   return {
     node,
-    /** What an arrow key does, while a handle has the focus. */
+    /** Move the focused handle by an arrow key; return false for other keys. */
     key(event) {
       const at = event.target.closest?.(".wonda-crop-box button")?.dataset.at;
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -167,7 +167,7 @@ function cropFrame(move) {
     paint(crop, of, shaped) {
       size = of;
       box.classList.toggle("wonda-shaped", shaped);
-      // Typed numbers may reach out of the image; the frame does not.
+      // Typed numbers may exceed the image; the frame does not.
       const part = (value, whole) => clamp(value / whole, 0, 1);
       const [left, right] = [crop.x, crop.x + crop.width].map((value) => part(value, of[0]));
       const [top, bottom] = [crop.y, crop.y + crop.height].map((value) => part(value, of[1]));
@@ -245,7 +245,7 @@ function cropTool(model, change) {
       const { x = 0, y = 0, ...rest } = draft ?? {};
       const next = { x, y, width: rest.width ?? width, height: rest.height ?? height };
       if (Object.keys(next).some((name) => next[name] !== crop[name])) {
-        // From elsewhere: a shape that fits it exactly is what was meant.
+        // The draft was set from code: select the shape that fits exactly.
         const fits = Object.keys(SHAPES).find((name) => {
           const exact = cropOf([next.width, next.height], SHAPES[name]);
           return exact.width === next.width && exact.height === next.height;
@@ -309,7 +309,7 @@ function padTool(model, change) {
   };
 }
 
-/** Resize: one side is typed, the other one follows. */
+/** Resize: one side is typed, and the other is computed. */
 function resizeTool(model, change) {
   const size = () => model.get("base_size");
   const follow = (other, from, to) => (control) => {
@@ -335,7 +335,7 @@ function resizeTool(model, change) {
   };
 }
 
-/** Text: what, where, and how it looks. */
+/** Text: content, position and style. */
 function textTool(model, change) {
   const words = h("textarea", { class: "wonda-input", rows: 2, oninput: change });
   const text = field("Text", words);
@@ -395,7 +395,7 @@ function textTool(model, change) {
   };
 }
 
-/** Format: which, and how good. */
+/** Format and quality. */
 function formatTool(model, change) {
   const format = segments(FORMATS, "JPEG", () => {
     paint();

@@ -1,5 +1,5 @@
-/** Values as chips with a box to add more: Enter adds, Backspace takes the last away. A value may
-    have commas; a list is pasted with a value a line. */
+/** Values as chips with a box to add more: Enter adds one, Backspace removes the last one. A
+    value may contain commas; a pasted list has one value per line. */
 function chips(label, { options = null, changed, placeholder = "add…" }) {
   let values = [];
   const list = h("span", { class: "wonda-chips", role: "list" });
@@ -72,7 +72,7 @@ function chips(label, { options = null, changed, placeholder = "add…" }) {
   paint();
   return Object.assign(row, {
     read: () => values,
-    /** What stands in the box and was not added yet. */
+    /** Add the text in the box, if there is any. */
     take: () => {
       const more = options ? "" : input.value.trim();
       if (!more) return;
@@ -283,8 +283,7 @@ export default {
       save();
       saveBudget();
       saveConcurrency();
-      // A front end holds changes back while another one is on its way, but no message: so
-      // the message has all that was typed.
+      // A front end may delay trait changes but not messages, so the message has all values.
       const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, model.get(name)]));
       sent.send({ type: "run_now", form, count: model.get("plan").count, usd: model.get("plan").usd });
       paint();
@@ -322,7 +321,7 @@ export default {
         meter.classList.toggle("wonda-over", plan.share > 1);
         notes.textContent = plan.notes.join(" ");
       }
-      // A message about one field stands at that field, any other under the button.
+      // A problem with one field is shown at that field, any other under the button.
       const problem = plan.problem;
       const [kind, name] = (problem?.field ?? "").split(/\.(.*)/s);
       const rows = {

@@ -1,9 +1,8 @@
-// What the forms that post have in common: account and caption, a last look, one post, and
-// what became of it.
+// The form of all panels that post: account and caption, summary, one post, and its outcome.
 
 const count = (text) => [...text].length;
 
-/** A text with a live count against its limit. */
+/** A text field with a live character count and a limit. */
 function limited(model, signal, label, name, control, changed) {
   const counter = h("span", { class: "wonda-count" });
   const row = field(label, control, { aside: counter });
@@ -39,7 +38,7 @@ function limited(model, signal, label, name, control, changed) {
 
 const MARKS = { miss: ["!", "Problem: "], advice: ["i", "Note: "], fine: ["✓", "OK: "] };
 
-/** A line of what Instagram takes and does not, with what can be done about it. */
+/** A check result for an image or caption, with buttons for its fixes. */
 function pointLine(point, fixes = []) {
   const [mark, said] = MARKS[point.level];
   return h(
@@ -92,7 +91,7 @@ function posting(model, panel, own) {
   const go = h("div", { class: "wonda-go" }, publish, hint);
   const note = h("p", { class: "wonda-note", role: "status" });
 
-  // The same was posted before, or that could not be checked: publish it all the same?
+  // Posted before, or earlier posts cannot be checked: ask whether to publish anyway.
   const earlierTitle = h("strong");
   const earlierText = h("span");
   const earlierLink = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View post");
@@ -113,7 +112,7 @@ function posting(model, panel, own) {
     ),
   );
 
-  // Unknown is not failed: the account's history is looked at, or else the person asked.
+  // For an unknown outcome: check the account's history, or ask the person.
   const check = button("Check", () => tell(model, { type: "check" }), { small: true });
   const checking = h("span", { class: "wonda-check-note" });
   const isPosted = button("It was posted", () => tell(model, { type: "answer", posted: true }), {
@@ -204,7 +203,7 @@ function posting(model, panel, own) {
       step === "unchecked" ? "Nothing was sent. Publish it anyway?" : "Nothing was sent. Post it again?";
     turn(again, stopped && !sent.waiting);
     hint.textContent = unknown ? "Resolve the previous post first." : busy ? "In progress…" : why || free;
-    // What the summary speaks of is not changed under it.
+    // The fields must not change while a summary is shown.
     for (const control of [...fields, refresh]) control.disabled = asks || busy;
     settling.hidden = !unknown;
     turn(check, step === "unknown");
@@ -214,7 +213,7 @@ function posting(model, panel, own) {
     wait();
   }
 
-  // Counts down to the next look at the history.
+  // Count down to the next automatic check of the history.
   let due = 0;
   let ticking = 0;
   function wait() {
@@ -274,10 +273,10 @@ function posting(model, panel, own) {
     const hadFocus = root.contains(document.activeElement);
     const wasInSummary = [summary, earlier].some((box) => box.contains(document.activeElement));
     paint();
-    // Not onto the button: a key that is still held would press it.
+    // Do not focus the button: a key that is still held down would press it.
     if (hadFocus && step === "confirming" && !summary.contains(document.activeElement))
       summary.focus();
-    // What had the focus is hidden: it goes on to where the next thing is told.
+    // The focused element is hidden now, so move the focus.
     if (wasInSummary && !["confirming", "repeating", "unchecked"].includes(step)) publish.focus();
   });
   on("step recheck_seconds", () => {

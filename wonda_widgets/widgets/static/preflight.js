@@ -1,5 +1,5 @@
-// What Instagram is not likely to take, with fixes. A crop or a canvas is drawn over the
-// image before it is made; which one is looked at is this view's own business.
+// What Instagram will probably reject, with fixes. A crop or an added canvas is previewed
+// before it is applied; each view has its own preview.
 
 function preflight(model, { root, on, signal }) {
   const list = h("ul", { class: "wonda-points" });
@@ -12,7 +12,7 @@ function preflight(model, { root, on, signal }) {
   const changed = h("p", { class: "wonda-changed" }, "This image was edited.", back);
   const busy = h("p", { class: "wonda-note", role: "status" });
 
-  // What is looked at before it is made.
+  // The preview of a fix.
   const img = h("img", { alt: "" });
   const rect = h("span", { class: "wonda-rect" });
   const canvas = h("div", { class: "wonda-trial-canvas", "aria-hidden": "true" }, img, rect);
@@ -40,12 +40,12 @@ function preflight(model, { root, on, signal }) {
 
   let trying = null;
   node.wondaTrying = () => trying !== null;
-  let asked = null; // the button to go back to
+  let asked = null; // the button that opened the preview, which gets the focus back
   const may = () => model.get("step") === "editing" && !model.get("fixing");
   const send = (type, more = {}) => {
     const held = node.contains(document.activeElement);
     tell(model, { type, media_id: model.get("media_id"), ...more });
-    // The button that was pressed may go; its place in the page is kept.
+    // The pressed button may be removed; keep the focus near it.
     if (held) node.focus({ preventScroll: true });
   };
   function begin(fix) {
@@ -75,7 +75,7 @@ function preflight(model, { root, on, signal }) {
     const { kind, ...area } = trying.area;
     canvas.dataset.kind = kind;
     canvas.style.background = kind === "pad" ? color.value : "";
-    // Of a canvas the image is a part, of an image the crop is.
+    // A canvas is larger than the image; a crop is smaller.
     const inner =
       kind === "pad"
         ? { width: 1 / area.width, height: 1 / area.height }

@@ -1,8 +1,8 @@
-// The first shapes that are offered as drawings; all others are in the select beside them.
+// The aspect ratios that are offered as drawings; the select next to them has all others.
 const SHAPES = ["9:16", "4:5", "1:1", "16:9"];
 const isRatio = (text) => /^\d{1,2}:\d{1,2}$/.test(text);
 
-/** Quick picks drawn as shapes, in front of the select that has every value. */
+/** Common aspect ratios drawn as shapes, in front of a select with all of them. */
 function shapePicker(options, value, onchange) {
   const control = select(options, value, () => {
     paint();
@@ -33,7 +33,7 @@ function shapePicker(options, value, onchange) {
     });
     more.classList.toggle("wonda-on", !offered.includes(control.value));
   };
-  // While a drawn shape is chosen the select says "more"; its value stays the true one.
+  // While a drawn shape is selected, the select shows "more"; its value is still correct.
   const more = h("span", { class: "wonda-more" }, control);
   control.wondaBox = h("div", { class: "wonda-shapes" }, ...picks, more);
   control.wondaPaint = paint;
@@ -41,7 +41,7 @@ function shapePicker(options, value, onchange) {
   return control;
 }
 
-/** The control of one parameter; `read()` gives its value, or undefined for none. */
+/** The control of one parameter; `read()` returns its value, or undefined for none. */
 function parameter(spec, value, changed) {
   if (spec.kind === "choice") {
     const options = spec.options.map((item) => ({ value: String(item), label: String(item) }));
@@ -167,7 +167,7 @@ export default {
     banner(model, root);
 
     let controls = new Map();
-    const typed = new Map(); // what was chosen for parameters that the present model lacks
+    const typed = new Map(); // the values of parameters that the present model does not have
     const spec = () => model.get("models").find((item) => item.key === modelSelect.value);
     const values = () => {
       const read = [...controls].map(([name, control]) => [name, control.read()]);
@@ -194,7 +194,7 @@ export default {
     }
 
     function chooseModel() {
-      // Values that the next model takes too are kept; the others fall to its defaults.
+      // Keep the values that the next model accepts too; use its defaults for the others.
       for (const [name, value] of Object.entries(values())) typed.set(name, value);
       const kept = {};
       for (const item of spec()?.fields ?? []) {
@@ -256,7 +256,7 @@ export default {
     });
     on("state price", paint);
     on("error", () => {
-      // A message about one field stands at that field, any other under the button.
+      // An error about one field is shown at that field, any other under the button.
       const error = model.get("error");
       const [kind, name] = (error?.field ?? "").split(/\.(.*)/s);
       const at = { prompt, model: modelField, references: images, params: controls.get(name) }[kind];
@@ -264,7 +264,7 @@ export default {
       (at ? at.node : note).after(alert);
       alert.wondaPaint();
       if (at) {
-        // Not away from where somebody has gone on typing meanwhile.
+        // Only inside the panel: the person may be typing elsewhere by now.
         if (root.contains(document.activeElement)) at.control.focus();
         at.control.setAttribute("aria-invalid", "true");
       }

@@ -1,6 +1,6 @@
-// Reference images: files are announced, and their bytes given piece by piece when asked for.
+// Reference images: files are announced, and sent in chunks on request.
 
-// Of all views on this page, so that a view that is drawn anew still has its files.
+// Shared by all views on the page, so that a view that is created again still has its files.
 const heldFiles = new Map();
 const REFERENCE = "application/x-wonda-reference";
 
@@ -51,7 +51,7 @@ function references(model, panel) {
   signal.addEventListener("abort", () => model.off("change:receipt", announce));
   onMessage(async ({ type, key, at, bytes }) => {
     const held = heldFiles.get(key);
-    // Of two views on this page one answers.
+    // Only one of several views on the page answers.
     if (type !== "want" || !held || held.at === at) return;
     held.at = at;
     try {
@@ -62,7 +62,7 @@ function references(model, panel) {
       tell(model, { type: "no_file", key });
     }
   });
-  // A page that was loaded anew has no files of before.
+  // A reloaded page does not have the earlier files.
   for (const { key, state } of model.get("references"))
     if (["waiting", "reading"].includes(state) && !heldFiles.has(key))
       tell(model, { type: "no_file", key });
@@ -136,7 +136,7 @@ function references(model, panel) {
         const coming = ["waiting", "reading", "uploading"].includes(item.state);
         bar.hidden = !coming;
         bar.setAttribute("aria-label", `Uploading ${item.name}`);
-        // Only how far the browser is can be counted.
+        // Only the progress of reading is known.
         if (item.state === "reading") {
           bar.max = item.size;
           bar.value = item.received;

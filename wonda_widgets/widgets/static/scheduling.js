@@ -1,16 +1,15 @@
-// When a post is made: now, or at a time of the person's own zone, which is named.
+// When a post is published: now, or at a local time of a zone that is named.
 
-const SOONEST = 5; // minutes ahead
-const LATEST = 29; // days ahead
+const MIN_MINUTES_AHEAD = 5;
+const MAX_DAYS_AHEAD = 29;
 const two = (number) => String(number).padStart(2, "0");
 
-/** A time as a field of its kind takes it: "2026-12-01T18:00", of this zone. */
+/** Format a local time for a `datetime-local` input: "2026-12-01T18:00". */
 const written = (date) =>
   `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}` +
   `T${two(date.getHours())}:${two(date.getMinutes())}`;
 
-/** The times that a clock on the wall shows as `text`: none where the clocks skip it, two where
- *  they go back. */
+/** The moments that a local time stands for: none if the clocks skip it, two if they go back. */
 function momentsOf(text) {
   const first = new Date(text);
   if (Number.isNaN(first.getTime())) return [];
@@ -20,7 +19,7 @@ function momentsOf(text) {
     .filter((date) => written(date) === wanted);
 }
 
-/** How far this zone is from UTC at that time: "+02:00". */
+/** The offset of the local zone from UTC at a time: "+02:00". */
 function offset(date) {
   const minutes = -date.getTimezoneOffset();
   const size = Math.abs(minutes);
@@ -45,7 +44,7 @@ function scheduling(model, panel, changed) {
   );
   const choiceField = field("When", choice, { aside: list });
   const later = () => choice.value === "later";
-  // The hour that occurs twice when the clocks go back has to be named.
+  // In the hour that occurs twice when the clocks go back, the person has to choose one.
   let turn = -1;
   const turns = [
     { value: "0", label: "First" },
@@ -86,7 +85,7 @@ function scheduling(model, panel, changed) {
     put(model, { scheduled_at: value() });
     paint();
   }
-  /** Why it cannot be posted at that time; empty if it can. */
+  /** Why the time cannot be used; "" if it can. */
   function reason() {
     if (!later()) return "";
     if (!time.value) return "Choose a date and time.";
@@ -96,14 +95,14 @@ function scheduling(model, panel, changed) {
     const date = chosen();
     if (!date) return `${clock} occurs twice on that day: choose the first or the second.`;
     if (date < new Date()) return "This time is in the past.";
-    if (date < ahead(SOONEST)) return `Choose a time at least ${SOONEST} minutes ahead.`;
-    if (date > ahead(LATEST * 24 * 60)) return `Choose a time at most ${LATEST} days ahead.`;
+    if (date < ahead(MIN_MINUTES_AHEAD)) return `Choose a time at least ${MIN_MINUTES_AHEAD} minutes ahead.`;
+    if (date > ahead(MAX_DAYS_AHEAD * 24 * 60)) return `Choose a time at most ${MAX_DAYS_AHEAD} days ahead.`;
     return "";
   }
   function paint() {
     timeField.node.hidden = !later();
-    time.min = written(ahead(SOONEST + 1));
-    time.max = written(ahead(LATEST * 24 * 60));
+    time.min = written(ahead(MIN_MINUTES_AHEAD + 1));
+    time.max = written(ahead(MAX_DAYS_AHEAD * 24 * 60));
     const some = found();
     help.textContent = `${zone} (UTC${offset(chosen() ?? some[0] ?? new Date())})`;
     turnField.node.hidden = !later() || some.length < 2;
@@ -138,7 +137,7 @@ function scheduling(model, panel, changed) {
     value,
     reason,
     later,
-    /** " on Tue, 1 Dec, 18:00 (Europe/Berlin)", said of what was summed up. */
+    /** The time for the summary: " on Tue, 1 Dec, 18:00 (Europe/Berlin)". */
     said: (at) =>
       at ? ` on ${moment(new Date(at).getTime() / 1000, { weekday: "short", day: "numeric", month: "short" })} (${zone})` : "",
   };

@@ -1,7 +1,7 @@
-// Helpers that all panels share; each panel's own file follows in the same module.
+// Helpers of all panels. Each panel's own files follow in the same module.
 //
 // Text from outside becomes text nodes and attributes, never HTML. A view builds its
-// elements once and `paint`s them from the model; it keeps no state that matters.
+// elements once and updates them from the model, which holds the state.
 
 let ids = 0;
 const uid = (name) => `wonda-${name}-${Date.now().toString(36)}-${ids++}`;
@@ -14,14 +14,17 @@ function h(tag, props = {}, ...children) {
     else if (value === true) node.setAttribute(key, "");
     else if (value !== false && value != null) node.setAttribute(key, value);
   }
-  // What is typed may be in any script.
+  // Typed text may be written right to left.
   if (node.matches("textarea, input:not([type]), input:is([type=text], [type=search])"))
     node.dir = "auto";
   node.append(...children.filter((child) => child != null));
   return node;
 }
 
-/** Begin a view: its root, `on(names, paint)` for the model, and how it ends. */
+/**
+ * Create a view: its `root`, `on(names, paint)` to update it when traits change,
+ * `onMessage`, and the `signal` and function that end it.
+ */
 function view(model, el, name) {
   const ended = new AbortController();
   const root = h("section", { class: `wonda wonda-${name}` });
@@ -50,29 +53,29 @@ function view(model, el, name) {
     ended.signal.addEventListener("abort", () => model.off("msg:custom", receive));
   };
   on("scroll_requested_at", () => {
-    // Long ago means that a page was opened again, which moves by itself to nowhere.
+    // An old request is from before the page was reloaded.
     if (Date.now() / 1000 - model.get("scroll_requested_at") > 5) return;
     setTimeout(() => root.scrollIntoView({ block: "nearest", behavior: "smooth" }), 150);
   });
   on("hiding", () => (hiding.textContent = model.get("hiding")));
 
-  // With the focus on a select or a button the notebook would take plain keys for its
-  // own shortcuts: an arrow would move to another cell, an "x" would cut this one. It
-  // listens on the document, before the panel does; with this attribute it lets a key pass.
+  // When a select or a button has the focus, the notebook would handle plain keys as its own
+  // shortcuts: an arrow would move to another cell, an "x" would cut this one. It listens on
+  // the document, before the panel; this attribute makes it ignore a key.
   const isPlain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
   const suppress = (event) => {
     if (!root.contains(event.target)) return;
     event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
-    // A key that is held presses a button once.
+    // A key that is held down presses a button once.
     if (event.repeat && event.target.tagName === "BUTTON") event.preventDefault();
   };
   window.addEventListener("keydown", suppress, { capture: true, signal: ended.signal });
-  // What listens around the panel, as other front ends do, comes after the panel's own.
+  // Other front ends listen on an element around the panel.
   root.addEventListener("keydown", (event) => isPlain(event) && event.stopPropagation());
   return { root, on, onMessage, signal: ended.signal, end: () => ended.abort() };
 }
 
-/** Send a message; false if no kernel is there to get it, which the panel's banner says. */
+/** Send a message; return false if there is no kernel. */
 function tell(model, content) {
   try {
     model.send(content);
@@ -88,20 +91,20 @@ function put(model, values) {
   try {
     model.save_changes();
   } catch {
-    // No kernel: see above. What was typed stays in the page.
+    // There is no kernel; the page keeps the typed text.
   }
 }
 
-/** Call `act` for a key before the notebook takes it for a shortcut of its own. */
+/** Call `act` for a key before the notebook handles it as a shortcut. */
 function hotkey(root, signal, matches, act, { held = false } = {}) {
   const listen = (event) => {
     if (!root.contains(event.target) || !matches(event) || event.isComposing) return;
-    // A key that is held acts once, unless it moves something.
+    // A key that is held down acts once, unless `held` is set.
     if ((held || !event.repeat) && act(event) === false) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   };
-  // The notebook listens on the document; only the window is earlier.
+  // The notebook listens on the document; only the window comes before it.
   window.addEventListener("keydown", listen, { capture: true, signal });
 }
 const isSubmit = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
@@ -145,7 +148,7 @@ function fillSelect(control, options, value) {
   control.value = value;
 }
 
-/** Segments drawn over a native select, which stays the control: focus, keys and names are its. */
+/** Segments drawn over a native select, which handles focus and keys and has the name. */
 function segments(options, value, onchange) {
   const control = select(options, value, () => {
     paint();
@@ -185,10 +188,10 @@ function shapeIcon(ratio) {
   return h("i", { style: size });
 }
 
-/** Ask for a button by what it does; `quiet` ones are outlined. */
+/** A button; it is outlined unless it is `primary`. */
 function button(text, onclick, { primary = false, small = false } = {}) {
   const look = primary ? "wonda-primary" : "wonda-quiet";
-  // The second click of a double click is no wish of its own.
+  // Ignore the second click of a double click.
   const once = (event) => event.detail < 2 && onclick(event);
   return h(
     "button",
@@ -197,23 +200,23 @@ function button(text, onclick, { primary = false, small = false } = {}) {
   );
 }
 
-/** Whether this session may do something; the kernel refuses it all the same. */
+/** Whether the session has a permission. The kernel checks it too. */
 const isAllowed = (model, permission) => model.get("permissions").includes(permission);
 
-/** What tells something to whoever has the notebook; a dashboard does not show it. */
+/** Mark a control for people with a notebook; a dashboard hides it. */
 function forMakers(control) {
   control.classList.add("wonda-for-makers");
   return control;
 }
 
-/** Puts the panel away, where another panel brought it in sight. */
+/** A close button, for a panel that another panel has opened. */
 function closing(model, on) {
   const control = button("Close", () => tell(model, { type: "close" }), { small: true });
   on("can_close", () => (control.hidden = !model.get("can_close")));
   return control;
 }
 
-/** Off without losing the focus: a disabled button would throw it into the notebook. */
+/** Enable or disable a control. `disabled` is not used: it would move the focus to the notebook. */
 function turn(control, isOn) {
   control.setAttribute("aria-disabled", isOn ? "false" : "true");
 }
@@ -238,7 +241,7 @@ function alertBox(model, extra = null) {
   return node;
 }
 
-/** The banner that says that nothing here is real. */
+/** The sandbox banner. */
 function sandboxNote() {
   return h(
     "div",
@@ -278,19 +281,19 @@ async function copy(text, control) {
 const bytesOf = (data) =>
   data?.buffer ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data;
 
-/** An object URL for an image's bytes; empty for none. */
+/** Create an object URL for bytes; return "" if there are none. */
 function imageUrl(data, type) {
   const bytes = bytesOf(data);
   return bytes?.byteLength ? URL.createObjectURL(new Blob([bytes], { type })) : "";
 }
 
-/** Show an image's bytes in `img`; gives its URL, and frees the one it had before. */
+/** Show bytes in `img`; return the object URL, and revoke the `old` one. */
 function showBytes(img, data, type, old = "") {
   const url = imageUrl(data, type);
   img.hidden = !url;
   if (url) img.src = url;
   else img.removeAttribute("src");
-  if (old) URL.revokeObjectURL(old); // only now: an image may still be loading from it
+  if (old) URL.revokeObjectURL(old); // last, because an image may still load from it
   return url;
 }
 
@@ -304,7 +307,10 @@ function download(root, { name, mime }, data) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** While a click has not arrived: it waits for the cell that runs. Calls `show(text)`. */
+/**
+ * Send clicks one at a time. If the kernel does not confirm one soon, because a cell is
+ * running or the kernel is gone, call `show(text)`.
+ */
 function delivery(model, { root, signal }, show) {
   let timer = 0;
   let waiting = false;
@@ -339,7 +345,7 @@ function delivery(model, { root, signal }, show) {
   };
 }
 
-/** How full a bar is after so many seconds: along the line through `points`. */
+/** Interpolate the share of the bar after `elapsed` seconds between `points`. */
 function along(points, elapsed) {
   const next = points.findIndex(([at]) => at > elapsed);
   if (next < 0) return points.at(-1)[1];
@@ -363,7 +369,7 @@ const seconds = (count) => {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 };
 
-/** What the service's page says of its words. */
+/** Explanations of the service's status words. */
 const MEANING = {
   submitted: "on its way",
   scheduled: "scheduled for later",
@@ -373,9 +379,9 @@ const MEANING = {
   in_progress: "running",
 };
 
-/** The job of a panel: the service's word, the seconds, a bar that does not lie. */
+/** The job of a panel: status word, elapsed time, and a progress bar. */
 function jobView(model, { on, signal }) {
-  // Announced once a change, not once a second: the clock stands beside it.
+  // A status region of its own, so that a screen reader does not announce every second.
   const word = h("strong", { class: "wonda-status", role: "status" });
   const gloss = h("span", { class: "wonda-gloss" });
   const clock = h("span", { class: "wonda-clock" });
@@ -404,7 +410,7 @@ function jobView(model, { on, signal }) {
     bar,
     note,
   );
-  // Seconds are counted from what was told last, by a clock that nobody sets.
+  // Count the seconds from the last update, by a monotonic clock.
   let heard = performance.now();
   const listen = () => (heard = performance.now());
   model.on("change:job_updates", listen);
@@ -416,7 +422,7 @@ function jobView(model, { on, signal }) {
     clock.textContent = seconds(elapsed);
     estimate(running ? elapsed : 0);
   };
-  // Without earlier runs the bar only moves; with them it says how far such jobs were.
+  // Without known durations the bar is indeterminate; with them it shows an estimate.
   let reached = 0;
   let whose = "";
   const estimate = (elapsed) => {
@@ -425,7 +431,7 @@ function jobView(model, { on, signal }) {
     const points = model.get("job_durations").curve;
     const known = elapsed > 0 && !!points;
     bar.classList.toggle("wonda-estimated", known);
-    // It never goes back, also when the service's clock says that less time has passed.
+    // The bar never moves back, even if the service corrects the elapsed time.
     reached = known ? Math.max(reached, along(points, elapsed)) : 0;
     filled.style.width = known ? `${(100 * reached).toFixed(2)}%` : "";
     if (known) {
@@ -466,7 +472,7 @@ function jobView(model, { on, signal }) {
   return node;
 }
 
-/** A time as people of this zone write it; today's without its day. */
+/** Format a time (seconds since 1970) in the local zone; the day is omitted for today. */
 function moment(seconds, more = {}) {
   const then = new Date(seconds * 1000);
   const today = then.toDateString() === new Date().toDateString();
@@ -474,7 +480,7 @@ function moment(seconds, more = {}) {
   return then.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", ...more });
 }
 
-/** Only http and https become links; without one there is none. */
+/** Set the address of a link; hide the link unless it is http or https. */
 function pointTo(link, address) {
   const safe = /^https?:\/\//i.test(address ?? "");
   link.hidden = !safe;

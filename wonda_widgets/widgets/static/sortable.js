@@ -1,6 +1,6 @@
-// Tiles that are put in order by dragging one onto another; buttons do the same by keyboard.
+// Tiles that are ordered by dragging one onto another; their buttons do the same by keyboard.
 
-/** What makes a node such a tile; `drop(other)` is called with the key of one that falls on it. */
+/** The properties of such a tile; `drop(other)` is called with the key of a dropped tile. */
 function sorting(kind, key, drop) {
   const leave = ({ currentTarget }) => currentTarget.classList.remove("wonda-on");
   return {
@@ -27,10 +27,10 @@ function sorting(kind, key, drop) {
 }
 
 /**
- * Have a list's tiles as the items are: one each, in their order, with the focus where it was.
- * `make(key)` gives a tile: { node, remove (its last button), paint(item, place, count), end() }.
- * What was moved or removed must not throw the focus into the notebook: else it goes to the
- * tile that took its place, or to `otherwise`.
+ * Update a list so that it has one tile per item, in the items' order, and keep the focus.
+ * `make(key)` returns a tile: { node, remove (a button), paint(item, index, count), end() }.
+ * If the focused tile is removed, the tile that takes its position gets the focus, or
+ * `otherwise`.
  */
 function arrange(list, tiles, items, make, otherwise = null) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;

@@ -4,7 +4,7 @@ export default {
   render({ model, el }) {
     const { root, on, end } = view(model, el, "unfinished");
 
-    /** A line of what is unfinished, with the one thing to do about it. */
+    /** A line about unfinished work, with its button. */
     function line(text, label, type) {
       const said = h("span");
       const node = h(

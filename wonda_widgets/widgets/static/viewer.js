@@ -1,14 +1,14 @@
-// Looking closely at images: zoom and pan, of one or of several in step.
+// Zoom and pan of one image, or of several in step.
 
-const MOST_ZOOM = 12;
+const MAX_ZOOM = 12;
 
-/** Where one looks: several viewers that share one move together. */
+/** A zoom and pan state. Viewers that share one move together. */
 function lookout() {
   const watchers = new Set();
-  const look = { scale: 1, x: 0, y: 0 }; // the middle of what is seen, in parts of the image
+  const look = { scale: 1, x: 0, y: 0 }; // x, y: the visible centre, as fractions of the image
   const clamp = (value, most) => Math.min(most, Math.max(-most, value));
   const settle = () => {
-    look.scale = Math.min(MOST_ZOOM, Math.max(1, look.scale));
+    look.scale = Math.min(MAX_ZOOM, Math.max(1, look.scale));
     const most = (1 - 1 / look.scale) / 2;
     look.x = clamp(look.x, most);
     look.y = clamp(look.y, most);
@@ -21,10 +21,10 @@ function lookout() {
       watcher(look);
       return () => watchers.delete(watcher);
     },
-    /** Zoom by a factor around a point, in parts of the image from its middle as it is seen. */
+    /** Zoom by a factor around a point, given as fractions of the image from its centre. */
     zoom(factor, atX = 0, atY = 0) {
       const before = look.scale;
-      look.scale = Math.min(MOST_ZOOM, Math.max(1, before * factor));
+      look.scale = Math.min(MAX_ZOOM, Math.max(1, before * factor));
       look.x += atX / before - atX / look.scale;
       look.y += atY / before - atY / look.scale;
       settle();
@@ -54,7 +54,7 @@ function viewer(shared, signal, label = "") {
   const within = (event) => {
     const box = img.getBoundingClientRect();
     const { scale, x, y } = shared.look;
-    // The box is of the scaled image; what is seen is relative to its unscaled middle.
+    // The box is that of the scaled image; the result is relative to the unscaled centre.
     const middle = { x: box.left + box.width / 2, y: box.top + box.height / 2 };
     const [width, height] = [box.width / scale, box.height / scale];
     return {
@@ -122,7 +122,7 @@ function viewer(shared, signal, label = "") {
     event.stopImmediatePropagation();
     move();
   };
-  // Where the notebook's own shortcuts cannot be before it, see `hotkey`.
+  // On the window, to come before the notebook's shortcuts; see `hotkey`.
   window.addEventListener("keydown", keys, { capture: true, signal });
   let url = "";
   return {
@@ -137,7 +137,7 @@ function viewer(shared, signal, label = "") {
   };
 }
 
-/** Buttons for those who neither have a wheel nor know the keys. */
+/** Buttons to zoom without a wheel or keys. */
 function zoomButtons(shared) {
   const closer = button("+", () => shared.zoom(1.5), { small: true });
   const away = button("−", () => shared.zoom(1 / 1.5), { small: true });

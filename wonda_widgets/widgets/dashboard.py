@@ -92,7 +92,7 @@ class Dashboard(CompositePanel):
         if unknown:
             raise suggestions.unknown_arguments_error(Dashboard.__init__, unknown)
         title = title or _environment("TITLE") or "Wonda"
-        publish = publish or _environment("PUBLISH_MODES") or None
+        publish = publish or _environment("PUBLISH") or None
         if presenter is None:
             presenter = _environment("PRESENTER") == "1"
         if budget is None and _environment("BUDGET_USD"):

@@ -69,7 +69,7 @@ def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     item = gallery._items[0]
     say(gallery, type="mark", key=item.key, favourite=True)
     settled(lambda: item.image.favourite)
-    dashboard._visitors.clear()
+    dashboard._visitor_processes.clear()
     say(gallery, type="mark", key=item.key, favourite=False)
     settled(lambda: gallery.error)
     assert "Only the person who made this image" in gallery.error["title"]
@@ -102,12 +102,12 @@ def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
     here = entries.process_id(entries.this_process())
     odd = {"prompt": 7, "model": ["x"], "params": "none", "caption": None, "more": {}}
     say(dashboard._bar, type="hello", processes=[here, 3, None, "other"], draft=odd)
-    settled(lambda: "other" in dashboard._visitors)
+    settled(lambda: "other" in dashboard._visitor_processes)
     assert dashboard.studio.prompt_form.prompt == "As it was"
     say(dashboard._bar, type="hello", processes=["late"], draft={"prompt": "late"})
     say(dashboard._bar, type="ping", view="v")
     settled(lambda: dashboard._bar.receipt >= 3)
-    assert "late" not in dashboard._visitors
+    assert "late" not in dashboard._visitor_processes
     assert dashboard.studio.prompt_form.prompt == "As it was"
 
 

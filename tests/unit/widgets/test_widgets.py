@@ -678,7 +678,7 @@ def test_going_back_while_a_new_image_comes_decides_what_is_published(panel, set
 
     async def slow(media):
         data = await download(media)
-        studio._choose(first, "")  # somebody goes back just before it is there
+        studio._select(first, "")  # somebody goes back just before it is there
         return data
 
     studio.preview._client.media.download = slow
@@ -762,7 +762,7 @@ def test_what_an_earlier_kernel_left_is_offered_and_gone_on_with(panel, settled,
     send(offer, "check")
     settled(lambda: studio.publish_form.posted)
     assert len(sandbox_of(wonda).store.publishes) == 1
-    send(offer, "looked")
+    send(offer, "dismiss_images")
     settled(lambda: not wonda._async._core.journal.unfinished(wonda.base_url, 0).result())
     assert (offer.running, offer.images, offer.posts) == (0, 0, 0)
 

@@ -1,8 +1,6 @@
 """`EditForm`: crop, pad, resize and write on an image, and upload the result.
 
-    original ──applied operations──> ──draft of the open tool──> rendered ──Use──> new media
-
-Images are rendered in a thread. While one is being rendered, only the latest request waits.
+original ──applied operations──> ──draft of the open tool──> rendered ──Use──> new media
 """
 
 from __future__ import annotations
@@ -52,10 +50,9 @@ class EditForm(Panel):
     media : Media, Image or Job, optional
         What to edit; or call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the image or job; without these, one with the key from the
-        environment, or a sandbox.
+        By default the client of the image or job.
     data : bytes, optional
-        The original, if it is available already; then `media` may be missing.
+        The original, if it is loaded already; `media` is optional then.
     operations : iterable
         Operations to start with; see `edit`.
     alt : str
@@ -175,10 +172,8 @@ class EditForm(Panel):
         `on_media` is called with each media that is made from this image, even if another
         image is edited by then.
         """
-        edit = self._edit
-        is_same = (
-            edit is not None and edit.media is not None and edit.media.media_id == media.media_id
-        )
+        present = self._edit.media if self._edit is not None else None
+        is_same = present is not None and present.media_id == media.media_id
         if self._loading is None and is_same and not self.upload:
             return
         self._start_loading(media, _name(request), None, on_media)
@@ -404,9 +399,8 @@ class EditForm(Panel):
         if draft is not None:
             self._in_use = None
         self.upload = {} if draft is not None else self._known_upload(self._edit)
-        request = RenderRequest(
-            self._edit, self._edit.operations, draft, shows_crop_frame=self.tool == "crop"
-        )
+        is_cropping = self.tool == "crop"
+        request = RenderRequest(self._edit, self._edit.operations, draft, is_cropping)
         if request == self._render_request:
             return
         self._render_request = request
@@ -422,17 +416,13 @@ class EditForm(Panel):
         return {"media_id": known.media.media_id, "facts": known.facts, "in_use": is_in_use}
 
     async def _render(self) -> None:
-        """Render until the latest request is done."""
+        """Render in a thread until the latest request is done; requests in between are skipped."""
         self._is_rendering = True
         done = None
         try:
-            while (
-                self._render_request is not None
-                and done is not self._render_request
-                and not self._closed
-            ):
-                done = self._render_request
-                await self._render_one(done)
+            while (request := self._render_request) is not done and request and not self._closed:
+                await self._render_one(request)
+                done = request
         except Exception:
             self._render_request = None  # the next change tries again
             raise
@@ -471,8 +461,7 @@ class EditForm(Panel):
 
     @requires(Permission.EDIT)
     def _on_use(self, content: Mapping[str, Any]) -> None:
-        # The step changes here, on the loop, before anything is sent. So a second click, also
-        # in another tab, has no effect.
+        # The step changes before anything is sent, so that a second click has no effect.
         if not self._can_edit or self._edit is None:
             return
         self.error = None

@@ -475,7 +475,7 @@ def test_of_a_panel_what_is_chosen_or_else_what_it_shows(wonda, images, tmp_path
     if panel != "Compare":
         gallery = getattr(opened, "gallery", opened)
         first = gallery._shown[0]
-        event_loop.call_soon(lambda: gallery._choose([first.key]))
+        event_loop.call_soon(lambda: gallery._select([first.key]))
         settled(lambda: len(gallery.selected) == 1)
         page = ww.storyboard(opened, tmp_path / "one").read_text("utf-8")
         assert "1 image<" in page
@@ -493,7 +493,7 @@ def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
         settled(lambda: len(studio.filmstrip.images) == number + 1)  # noqa: B023
     made_here = studio.filmstrip.images[0]
     media = edited(wonda, wonda.history.search("1")[0])
-    studio._edited(made_here, media)
+    studio._show_edited(made_here, media)
     settled(lambda: len(studio.filmstrip.images) == 3)
     page = ww.storyboard(studio, tmp_path / "studio").read_text("utf-8")
     assert "2 images, 1 edited" in page

@@ -214,7 +214,7 @@ def test_the_panel_says_so_and_keeps_what_was_typed(lab, settled, wonda):
 def test_there_a_person_may_go_on_all_the_same(lab, settled, wonda):
     send(lab.form, "unchecked")
     settled(lambda: lab.form.plan.get("problem", 0) is None)
-    assert lab_form.NOT_CHECKED in lab.form.plan["notes"]
+    assert lab_form.UNCHECKED_NOTE in lab.form.plan["notes"]
     assert asked_for(wonda) == 0, "nothing runs before Run is clicked"
     run(lab)
     settled(lambda: lab.matrix is not None and lab.matrix.state == "done")

@@ -159,7 +159,7 @@ def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypa
 def test_odd_windows_harm_nothing(panel, settled, made, content):
     gallery = gallery_of(panel, settled, made.images)
     send(gallery, "window", view="v", **content)
-    for kind in ("open", "mark", "retry", "act", "choose", "toggle", "add", "export", "no such"):
+    for kind in ("open", "mark", "retry", "act", "select", "toggle", "add", "export", "no such"):
         send(gallery, kind, key="nothing", keys=7, name=[], kind={})
     settled(lambda: gallery.receipt == 10)
     assert gallery.error is None

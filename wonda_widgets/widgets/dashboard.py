@@ -104,8 +104,8 @@ class Dashboard(CompositePanel):
         self._publish_mode = publish
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"banner": False}
-        self._visitor_processes = {entries.process_id(entries.this_process())}  # all of this one
-        [here] = self._visitor_processes
+        here = entries.process_id(entries.this_process())
+        self._visitor_processes = {here}  # of this visitor's kernels, the earlier ones too
         self._bar = DashboardBar(
             title, here, self._restore_session, self._set_presenter, presenter=presenter
         )
@@ -207,7 +207,7 @@ class Dashboard(CompositePanel):
         unwatch = job.watch(follow)
         self._subscriptions.append(unwatch)
 
-    def _set_presenter(self, presenter: bool) -> None:  # noqa: FBT001 - told by the bar
+    def _set_presenter(self, presenter: bool) -> None:  # noqa: FBT001 - called by the bar
         """Switch presenter mode, which by default hides everything that publishes."""
         (self.add_class if presenter else self.remove_class)("wonda-presenter")
         hidden = self._publish_mode == "hidden" or (self._publish_mode is None and presenter)

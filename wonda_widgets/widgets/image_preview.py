@@ -250,7 +250,7 @@ class ImagePreview(Panel):
         shown = ShownImage(media, request, job_id, *copies)
         if self._requested is media:  # else another image was requested meanwhile
             self._present(shown, data, note)
-        if on_ready is not None:  # at once: what is in sight is what will be posted
+        if on_ready is not None:  # now, so that the shown image is the one to publish
             on_ready(shown)
 
     def _present(self, shown: ShownImage, original: bytes | None, note: str) -> None:

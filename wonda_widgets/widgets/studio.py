@@ -156,7 +156,7 @@ class Studio(PublishForms):
 
     def resume(self, given: list[JournalEntry]) -> None:
         """Resume the jobs of these journal entries. Call it on the package's loop only."""
-        for entry in self._resume(given):  # of several posts the others are followed unseen
+        for entry in self._resume(given):  # posts that are not shown
             self._client.jobs.resume(entry)
 
     def show(self, image: GeneratedImage, *, in_background: bool = False) -> None:

@@ -71,7 +71,7 @@ class PublishForms(CompositePanel):
 
     def _carousel(self, gallery: Gallery, images: list[GeneratedImage]) -> None:
         if self.carousel_form is None:
-            from ..carousel_form import CarouselForm  # noqa: PLC0415 - few post several at once
+            from ..carousel_form import CarouselForm  # noqa: PLC0415 - carousels are rare
 
             self.carousel_form = CarouselForm(
                 wonda=self._client, banner=False, confirm_publish=self.publish_form.confirm_publish
@@ -85,7 +85,7 @@ class PublishForms(CompositePanel):
 
     def _show_scheduled(self) -> None:
         if self.scheduled_posts is None:
-            from ..scheduled_posts import ScheduledPosts  # noqa: PLC0415 - few post later
+            from ..scheduled_posts import ScheduledPosts  # noqa: PLC0415 - scheduled posts are rare
 
             self.scheduled_posts = ScheduledPosts(self._client, banner=False)
         else:

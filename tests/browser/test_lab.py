@@ -153,7 +153,7 @@ def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
     expect(page.locator(".wonda-differs mark")).to_have_text(["sunset", "storm"])
     tab_to(page, "Slider")
     keyboard.press("Enter")
-    tab_to(page, "How much")
+    tab_to(page, "Share of the left")
     keyboard.press("ArrowRight")
     tab_to(page, "Publish right")
     keyboard.press("Enter")

@@ -190,7 +190,7 @@ def test_the_panel_says_so_and_check_tells_the_rest(kernel, service, opened, set
     event_loop.call_soon(lambda: form.attach_job(job))
     settled(lambda: form.step == "unknown")
     journal_of(kernel()).mark_posted(unknown.intent, PERMALINK, None).result()
-    form._receive(form, {"type": "settled", "posted": False}, [])
+    form._receive(form, {"type": "answer", "posted": False}, [])
     settled(lambda: form.error and "now shows" in form.error["title"])
     assert form.step == "unknown"
     assert state(kernel, unknown.intent) == "posted"

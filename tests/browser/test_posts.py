@@ -94,7 +94,7 @@ def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(notebook):
     schedule = form.get_by_role("button", name="Schedule", exact=True)
     expect(which).to_be_hidden()
     time.fill("2026-10-25T02:30")
-    expect(form.get_by_text("02:30 occurs twice that day").first).to_be_visible()
+    expect(form.get_by_text("02:30 occurs twice on that day").first).to_be_visible()
     expect(form.get_by_text("First: UTC+02:00 · Second: UTC+01:00")).to_be_visible()
     expect(schedule).to_have_attribute("aria-disabled", "true")
     which.select_option("1")
@@ -107,7 +107,7 @@ def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(notebook):
     expect(schedule).to_have_attribute("aria-disabled", "false")
     page.clock.set_fixed_time("2027-03-20T12:00:00Z")
     time.fill("2027-03-28T02:30")
-    expect(form.get_by_text("02:30 does not exist that day").first).to_be_visible()
+    expect(form.get_by_text("02:30 doesn’t exist on that day").first).to_be_visible()
     expect(schedule).to_have_attribute("aria-disabled", "true")
 
 

@@ -224,7 +224,7 @@ def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
     # Shown by hand it is refused all the same.
     page.evaluate(
         "() => [...document.querySelectorAll('button')].find("
-        "(each) => each.textContent === 'Save').click()"
+        "(each) => each.textContent === 'Save to folder').click()"
     )
     refusal = page.get_by_role("alert").filter(has_text="Saving on the server is disabled here.")
     expect(refusal).to_be_visible()

@@ -38,10 +38,10 @@ def test_after_a_restart_one_click_goes_on_and_a_lost_post_is_checked(notebook, 
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
     expect(page.locator(".wonda-studio.jupyter-widgets-disconnected")).to_be_attached()
     page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
-    expect(page.get_by_text("1 job was still running: “A mountain lake”.")).to_be_visible()
+    expect(page.get_by_text("1 job is unfinished: “A mountain lake”.")).to_be_visible()
     page.get_by_role("button", name="Resume watching").first.click()
     expect(page.get_by_role("img", name="A mountain lake").first).to_be_visible()
-    expect(page.get_by_text("1 job was still running: “A mountain lake”.")).to_be_hidden()
+    expect(page.get_by_text("1 job is unfinished: “A mountain lake”.")).to_be_hidden()
 
     # The answer is lost before it took effect, and then after.
     sandbox.faults.add("POST", "/publish/instagram", "drop")

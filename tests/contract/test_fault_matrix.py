@@ -43,7 +43,7 @@ def journal(wonda, kind):
 
 
 def title(error):
-    return messages.problem(error)["title"].replace("posted", "made")
+    return messages.problem(error)["title"].replace("posted", "generated")
 
 
 def effects(wonda, media_id="m"):

@@ -71,7 +71,7 @@ def test_the_editor_shows_it(settled):
     with ww.Wonda.sandbox() as wonda:
         form = ww.EditForm(wonda=wonda, data=encoded("GIF"))
         try:
-            settled(lambda: form.before)
-            assert form.before.endswith("an edit keeps only its first image.")
+            settled(lambda: form.original_facts)
+            assert form.original_facts.endswith("an edit keeps only its first image.")
         finally:
             form.close()

@@ -101,13 +101,13 @@ def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: 
         saved = shown.save(tmp_path)
         assert saved.suffix == ".svg"
         assert saved.read_bytes() == wonda.media.download(job.media)
-        settled(lambda: any("drawing" in point["text"] for point in form.points))
+        settled(lambda: any("drawing" in point["text"] for point in form.check_results))
         for each in (form, shown):
             each.close()
         studio = ww.Studio(wonda)
         studio.preview.show(job.media, on_ready=lambda shown: studio._add_image(shown, ""))
         settled(lambda: studio.publish_form.media_id)
-        assert any("drawing" in point["title"] for point in studio.publish_form.points)
+        assert any("drawing" in point["title"] for point in studio.publish_form.check_results)
         assert studio.publish_form.thumb
         studio.close()
 

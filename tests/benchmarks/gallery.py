@@ -222,7 +222,7 @@ found = ww.Gallery(wonda=wonda)
 found.add_class("found")
 order = ipywidgets.IntText()
 order.add_class("found-order")
-ipywidgets.jslink((found, "order"), (order, "value"))
+ipywidgets.jslink((found, "revision"), (order, "value"))
 ipywidgets.VBox([found, order])`
             );
             jupyterapp.commands.execute("notebook:run-cell");

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ._shared.permissions import Permission, Permissions
 
-MIN_IMAGES, MAX_IMAGES = 2, 4
 LARGE_PIXELS = 1600  # pixels
 LARGE_MAX_BYTES = 900_000
 
@@ -45,6 +44,8 @@ class Compare(Panel):
     --------
     >>> Compare(gallery.selected, wonda=wonda)
     """
+
+    MIN_IMAGES, MAX_IMAGES = 2, 4
 
     _esm = esm("viewer", "compare")
     _css = css("compare")
@@ -95,7 +96,7 @@ class Compare(Panel):
             For anything but images and jobs.
         """
         given = gallery_items.check_images("Compare", images)
-        if given and not MIN_IMAGES <= len(given) <= MAX_IMAGES:
+        if given and not self.MIN_IMAGES <= len(given) <= self.MAX_IMAGES:
             raise InvalidInputError(
                 "images", f"{len(given)} images can’t be compared; pass two to four."
             )
@@ -118,7 +119,7 @@ class Compare(Panel):
             ]
             self.prompts = [image.prompt for image in images]
             self.rows = _comparison_rows(images, items)
-            self.slider = self.slider and len(images) == MIN_IMAGES
+            self.slider = self.slider and len(images) == self.MIN_IMAGES
             self.shown = [item.key for item in items]
 
     # ------------------------------------------------------------ messages

@@ -14,7 +14,7 @@ from ..utils import event_loop, suggestions
 from ._parts.composite import CompositePanel, Row
 from ._parts.dashboard_bar import DashboardBar
 from ._shared.permissions import SPECTATOR, VISITOR, Permission
-from .compare import MAX_IMAGES, MIN_IMAGES, Compare
+from .compare import Compare
 from .gallery import Gallery
 from .studio import Studio
 from .timeline import Timeline
@@ -130,14 +130,7 @@ class Dashboard(CompositePanel):
         super().__init__(title, client, owned, rows, boxes=[main], hidden=[self.compare])
         self.add_class("wonda-dashboard")
         self._set_presenter(self._bar.presenter)
-        self.gallery.add_action(
-            "compare",
-            "Compare",
-            self._compare,
-            min_images=MIN_IMAGES,
-            max_images=MAX_IMAGES,
-            permission=None,
-        )
+        self._add_compare_action(self.gallery, self.compare)
         self.gallery.add_action(
             "show",
             "Open in Studio",
@@ -212,10 +205,6 @@ class Dashboard(CompositePanel):
         (self.add_class if presenter else self.remove_class)("wonda-presenter")
         hidden = self._publish_mode == "hidden" or (self._publish_mode is None and presenter)
         self.grant(SPECTATOR if hidden else VISITOR)
-
-    def _compare(self, images: list[GeneratedImage]) -> None:
-        self.compare.show(images)
-        self._reveal(self.compare, back=self.gallery)
 
     def _use_prompt(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)

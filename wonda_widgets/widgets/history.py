@@ -8,7 +8,7 @@ from ..client import selection
 from ..utils import suggestions
 from ._parts.publish_forms import PublishForms
 from ._shared.permissions import Permission
-from .compare import MAX_IMAGES, MIN_IMAGES, Compare
+from .compare import Compare
 from .gallery import Gallery
 from .publish_form import PublishForm
 from .studio import Studio
@@ -63,14 +63,7 @@ class History(PublishForms):
         self.publish_form = PublishForm(confirm_publish=confirm_publish, wonda=client, banner=False)
         hidden = [self.compare, self.studio, self.publish_form]
         super().__init__("Wonda History", client, owned, [self.gallery, *hidden], hidden=hidden)
-        self.gallery.add_action(
-            "compare",
-            "Compare",
-            self._compare,
-            min_images=MIN_IMAGES,
-            max_images=MAX_IMAGES,
-            permission=None,
-        )
+        self._add_compare_action(self.gallery, self.compare)
         self.gallery.add_action(
             "form", "Use prompt…", lambda images: self._use_prompt(images[0]), permission=GENERATE
         )
@@ -95,10 +88,6 @@ class History(PublishForms):
         return "<History>"
 
     # ------------------------------------------------------------ on the loop
-
-    def _compare(self, images: list[GeneratedImage]) -> None:
-        self.compare.show(images)
-        self._reveal(self.compare, back=self.gallery)
 
     def _use_prompt(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)

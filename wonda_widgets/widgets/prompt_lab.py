@@ -12,7 +12,7 @@ from ._parts.composite import columns
 from ._parts.lab_form import DEFAULT_BUDGET, LabForm
 from ._parts.publish_forms import PUBLISH, PublishForms
 from ._shared.permissions import Permission
-from .compare import MAX_IMAGES, MIN_IMAGES, Compare
+from .compare import Compare
 from .edit_form import EditForm
 from .gallery import Gallery
 from .publish_form import PublishForm
@@ -106,14 +106,7 @@ class PromptLab(PublishForms):
         self.add_class("wonda-lab")
         self.form.on_plan(self._show_plan)
         self.form.on_run(self._show_run)
-        self.gallery.add_action(
-            "compare",
-            "Compare",
-            self._compare,
-            min_images=MIN_IMAGES,
-            max_images=MAX_IMAGES,
-            permission=None,
-        )
+        self._add_compare_action(self.gallery, self.compare)
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
         self.gallery.add_action(
@@ -160,10 +153,6 @@ class PromptLab(PublishForms):
         ]
         if len(varied) > 1 and not self.gallery.group_by:
             self.gallery.group_by = varied[0]
-
-    def _compare(self, images: list[GeneratedImage]) -> None:
-        self.compare.show(images)
-        self._reveal(self.compare, back=self.gallery)
 
     def _edit(self, image: GeneratedImage) -> None:
         self._reveal(self.edit_form, back=self.gallery)

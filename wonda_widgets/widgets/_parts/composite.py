@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ...jobs.job import Job
     from ...journal.generated_image import GeneratedImage
     from .._shared.permissions import Permissions
+    from ..compare import Compare
+    from ..gallery import Gallery
 
 
 class _ReadOnly:
@@ -123,6 +125,21 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
     def scroll_into_view(self) -> None:
         """Scroll the page to the panel. Call it on the package's loop only."""
         self._panels[0].scroll_into_view()
+
+    def _add_compare_action(self, gallery: Gallery, compare: Compare) -> None:
+        """Add the button to a gallery that compares its selected images."""
+        gallery.add_action(
+            "compare",
+            "Compare",
+            partial(self._compare, gallery, compare),
+            min_images=compare.MIN_IMAGES,
+            max_images=compare.MAX_IMAGES,
+            permission=None,
+        )
+
+    def _compare(self, gallery: Gallery, compare: Compare, images: list[GeneratedImage]) -> None:
+        compare.show(images)
+        self._reveal(compare, back=gallery)
 
     def _reveal(
         self,

@@ -251,6 +251,6 @@ def opened():
         panel.close()
 
 
-def say(panel, **content):
+def send(panel, kind, /, **content):
     """Send a message as a panel's browser does."""
-    panel._receive(panel, content, [])
+    panel._receive(panel, {"type": kind, **content}, [])

@@ -1,7 +1,7 @@
 """How soon a Studio stands in the page after its cell is run, in a real JupyterLab.
 
 The clock starts in the page, where the command that runs the cell is given, and stops
-when the text box `Prompt` has been in sight for two frames. Each time is of a kernel
+when the text box `Prompt` has been visible for two frames. Each time is of a kernel
 and a page of its own.
 
 - `ww.Studio()` after a cell with ``import wonda_widgets as ww``: the goal. What a Studio

@@ -2,7 +2,7 @@
 
 The journal holds 10,000 images with their thumbnails, as a year of work leaves it.
 
-- First paint: from the cell's run until each card in sight shows its image, of 1,000
+- First paint: from the cell's run until each visible card shows its image, of 1,000
   images against 20, in turn.
 - Scrolling: end to end in eight seconds; the frames of the worst second.
 - Memory of the kernel: what it grows by while all 1,000 are looked at.
@@ -47,7 +47,7 @@ def rss():
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 print(len(images), "images are there")
 """
-# Runs a cell of a gallery; resolves with the milliseconds until all in sight is painted.
+# Runs a cell of a gallery; resolves with the milliseconds until everything visible is painted.
 PAINTED = """
 async ([count, mark]) => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -70,7 +70,7 @@ async ([count, mark]) => {
       return !img.hidden && img.complete && img.naturalWidth > 0;
     };
     if (seen.length >= 8 && seen.every(done)) return performance.now() - began;
-    if (performance.now() - began > 60000) throw new Error(`${seen.length} cards in sight`);
+    if (performance.now() - began > 60000) throw new Error(`${seen.length} visible cards`);
   }
 }
 """
@@ -92,7 +92,8 @@ async ([mark, seconds]) => {
 }
 """
 # Types one more letter; resolves with the milliseconds until the answer is painted: another
-# order has come (a number beside shows it), and each card in sight has its title and image.
+# revision has arrived (a number beside the gallery shows it), and each visible card has its
+# title and image.
 TYPED = """
 async ([mark, text]) => {
   const root = document.querySelector(`.${mark}`);

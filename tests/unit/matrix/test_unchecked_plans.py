@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from conftest import send
 
 import wonda_widgets as ww
 from wonda_widgets.widgets._parts import lab_form
@@ -179,10 +180,6 @@ def test_it_is_checked_within_the_transaction(
 
 
 # ---------------------------------------------------------------- the panel
-
-
-def send(panel, kind, /, **content):
-    panel._receive(panel, {"type": kind, **content}, [])
 
 
 @pytest.fixture

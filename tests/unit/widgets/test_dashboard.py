@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import say
+from conftest import send
 
 import wonda_widgets as ww
 from wonda_widgets.client import selection
@@ -40,7 +40,7 @@ def test_where_nothing_is_published_no_message_made_by_hand_does(wonda, opened, 
         "repeating": "repeat",
     }.items():
         form.step, form.error = step, None
-        say(form, type=kind, media_id=form.media_id)
+        send(form, kind, media_id=form.media_id)
         settled(lambda: form.error)
         assert form.error["title"] == "Publishing is disabled here."
     assert wonda.publish.history()["publishes"] == []
@@ -49,12 +49,12 @@ def test_where_nothing_is_published_no_message_made_by_hand_does(wonda, opened, 
 def test_presenter_mode_can_be_left_and_then_one_can_post(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="A lake", presenter=True))
     made(dashboard, settled)
-    say(dashboard._bar, type="present", on=False)
+    send(dashboard._bar, "present", on=False)
     form = dashboard.publish_form
     settled(lambda: form in dashboard.studio.children)
-    say(form, type="publish")
+    send(form, "publish")
     settled(lambda: form.step == "confirming")
-    say(form, type="confirm", media_id=form.media_id)
+    send(form, "confirm", media_id=form.media_id)
     settled(lambda: form.posted)
     settled(lambda: any(entry["posted"] for entry in dashboard.timeline.entries))
     assert dashboard.timeline.summary == "1 image, 1 posted."
@@ -67,10 +67,10 @@ def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     gallery = dashboard.gallery
     settled(lambda: len(gallery._items) == 1)
     item = gallery._items[0]
-    say(gallery, type="mark", key=item.key, favourite=True)
+    send(gallery, "mark", key=item.key, favourite=True)
     settled(lambda: item.image.favourite)
     dashboard._visitor_processes.clear()
-    say(gallery, type="mark", key=item.key, favourite=False)
+    send(gallery, "mark", key=item.key, favourite=False)
     settled(lambda: gallery.error)
     assert "Only the person who made this image" in gallery.error["title"]
     assert item.image.favourite
@@ -101,11 +101,11 @@ def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="As it was"))
     here = entries.process_id(entries.this_process())
     odd = {"prompt": 7, "model": ["x"], "params": "none", "caption": None, "more": {}}
-    say(dashboard._bar, type="hello", processes=[here, 3, None, "other"], draft=odd)
+    send(dashboard._bar, "hello", processes=[here, 3, None, "other"], draft=odd)
     settled(lambda: "other" in dashboard._visitor_processes)
     assert dashboard.studio.prompt_form.prompt == "As it was"
-    say(dashboard._bar, type="hello", processes=["late"], draft={"prompt": "late"})
-    say(dashboard._bar, type="ping", view="v")
+    send(dashboard._bar, "hello", processes=["late"], draft={"prompt": "late"})
+    send(dashboard._bar, "ping", view="v")
     settled(lambda: dashboard._bar.receipt >= 3)
     assert "late" not in dashboard._visitor_processes
     assert dashboard.studio.prompt_form.prompt == "As it was"
@@ -138,7 +138,7 @@ def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
 def test_what_is_scheduled_is_listed_once(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="A lake"))
     made(dashboard, settled)
-    say(dashboard.publish_form, type="scheduled")
+    send(dashboard.publish_form, "scheduled")
     settled(lambda: dashboard.studio.scheduled_posts is not None)
     settled(lambda: dashboard.studio.scheduled_posts.state == "ready")
     lists = [

@@ -4,8 +4,8 @@ import asyncio
 import io
 import threading
 
-import ipywidgets
 import pytest
+from conftest import send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -19,15 +19,8 @@ from wonda_widgets.client.edit import (
 from wonda_widgets.models import Media
 from wonda_widgets.utils import event_loop
 
-REGISTRY = ipywidgets.widgets.widget._instances
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 LEFT = {"operation": "crop", "x": 0, "y": 0, "width": 60, "height": 80}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(settled, quick_polls):  # noqa: ARG001
-    before = len(REGISTRY)
-    yield
-    settled(lambda: len(REGISTRY) == before)
 
 
 @pytest.fixture
@@ -37,23 +30,9 @@ def wonda():
 
 
 @pytest.fixture
-def panel(wonda):
-    made = []
-
-    def make(*args, **options):
-        options.setdefault("wonda", wonda)
-        made.append(ww.EditForm(*args, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
 def form(panel, settled):
     """An editor with an image of ours, red on the left and blue on the right."""
-    made = panel(Media(media_id="original-1"), data=image(), alt="Two halves")
+    made = panel(ww.EditForm, Media(media_id="original-1"), data=image(), alt="Two halves")
     settled(lambda: at_rest(made))
     return made
 
@@ -69,10 +48,6 @@ def image(kind="PNG"):
 def at_rest(form):
     """Whether what is shown is what is there, with its bytes."""
     return form.state == "ready" and not form._is_rendering and "…" not in form.facts
-
-
-def send(form, kind, **content):
-    form._receive(form, {"type": kind, **content}, [])
 
 
 def draft(form, tool, operation):
@@ -102,13 +77,13 @@ def test_an_image_is_shown_with_its_facts(form):
 
 def test_a_media_is_fetched(panel, settled, wonda):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
-    form = panel(media)
+    form = panel(ww.EditForm, media)
     settled(lambda: at_rest(form))
     assert form.media is media
 
 
 def test_what_cannot_be_fetched_is_an_alert_and_another_can_be_shown(panel, settled):
-    form = panel(Media(media_id="m"))
+    form = panel(ww.EditForm, Media(media_id="m"))
     settled(lambda: form.error)
     assert form.state == "broken"
     form.show(None, {"prompt": "Mine"}, data=image())
@@ -224,7 +199,7 @@ def test_no_message_brings_it_down(form, settled, hostile):
 
 def test_a_proposed_crop_is_shown_open_and_its_format_is_done(panel, settled):
     crop, jpeg = Crop(x=0, y=0, width=64, height=80), Encode(format="JPEG")
-    form = panel(Media(media_id="m"), data=image(), operations=[crop, jpeg])
+    form = panel(ww.EditForm, Media(media_id="m"), data=image(), operations=[crop, jpeg])
     settled(lambda: form.tool == "crop" and at_rest(form))
     assert form.draft == {"operation": "crop", "x": 0, "y": 0, "width": 64, "height": 80}
     assert form.operations == (jpeg,)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from conftest import say
+from conftest import send
 
 import wonda_widgets as ww
 from wonda_widgets import widgets
@@ -191,7 +191,7 @@ def test_a_handler_that_does_not_say_what_it_needs_is_never_called(opened, settl
             self.called = True
 
     panel = opened(Forgetful())
-    say(panel, type="anything")
+    send(panel, "anything")
     settled(lambda: panel.receipt)
     assert not panel.called
 
@@ -355,7 +355,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
             content = content_for(dashboard, panel, kind)
             panel.error = None
             arrived, before, rows = len(wonda.faults.arrived), told(panel), dashboard.children
-            say(panel, type=kind, **content)
+            send(panel, kind, **content)
             settled(lambda panel=panel: panel.error)
             assert panel.error["title"].endswith("disabled here."), (name, kind, panel.error)
             assert panel.error["field"] in {each.value for each in needs}
@@ -373,14 +373,14 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
 
 def test_a_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
     posts = dashboard.studio.scheduled_posts
-    say(posts, type="cancel", job_id=posts.posts[0]["job_id"])
+    send(posts, "cancel", job_id=posts.posts[0]["job_id"])
     settled(lambda: posts.message)
     settled(lambda: not posts.posts)
     assert wonda.publish.scheduled() == []
     form = dashboard.publish_form
-    say(form, type="publish", caption="Seen")
+    send(form, "publish", caption="Seen")
     settled(lambda: form.step == "confirming")
-    say(form, type="confirm", media_id=form.media_id)
+    send(form, "confirm", media_id=form.media_id)
     settled(lambda: form.posted)
     assert [post["caption"] for post in wonda.publish.history()["publishes"]] == ["Seen"]
 
@@ -391,7 +391,7 @@ def test_a_hidden_dashboard_brings_no_list_of_posts_in_sight(dashboard, settled)
     event_loop.run_blocking(on_loop(lambda: dashboard.grant(SPECTATOR)))
     for panel in (form, posts, dashboard.studio.carousel_form):
         assert panel not in dashboard.studio.children
-    say(form, type="scheduled")
+    send(form, "scheduled")
     settled(lambda: form.error)
     assert posts not in dashboard.studio.children
 
@@ -406,7 +406,7 @@ def test_presenter_mode_reaches_what_was_made_later(wonda, opened, settled):
     later = [made.studio.carousel_form, made.studio.scheduled_posts]
     assert [panel._permissions for panel in later] == [SPECTATOR, SPECTATOR]
     assert not set(later) & set(made.studio.children)
-    say(made._bar, type="present", on=False)
+    send(made._bar, "present", on=False)
     settled(lambda: set(later) <= set(made.studio.children))
     assert [panel._permissions for panel in later] == [VISITOR, VISITOR]
 
@@ -420,7 +420,7 @@ def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, o
     unfinished._running, unfinished._posts = [post, image], [post]
     event_loop.run_blocking(on_loop(unfinished._update))
     assert (unfinished.running, unfinished.posts) == (1, 0)
-    say(unfinished, type="watch")
+    send(unfinished, "watch")
     settled(lambda: taken)
     assert (taken, unfinished._running, unfinished.running) == ([image], [post], 0)
     event_loop.run_blocking(on_loop(lambda: made.grant(VISITOR)))
@@ -435,15 +435,15 @@ def test_a_scheduled_post_needs_more_than_one_of_now(wonda, opened, settled):
     due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     set_by_page(form, scheduled_at=due)
     assert form.scheduled_at == ""
-    say(form, type="publish", scheduled_at=due)
+    send(form, "publish", scheduled_at=due)
     settled(lambda: form.error)
     assert (form.step, form.error["title"]) == ("editing", "Scheduling is disabled here.")
     form.error, form.scheduled_at = None, due  # summed up by whoever may, then taken away
     form.grant(OWNER)
-    say(form, type="publish")
+    send(form, "publish")
     settled(lambda: form.step == "confirming")
     form.grant(OWNER.without(SCHEDULE))
-    say(form, type="confirm", media_id="media")
+    send(form, "confirm", media_id="media")
     settled(lambda: form.error)
     assert (form.step, wonda.publish.scheduled()) == ("editing", [])
 
@@ -452,12 +452,12 @@ def test_an_owner_exports_and_saves(wonda, opened, settled, tmp_path):
     wonda.images.generate(model="z-image", prompt="A lake").wait()
     gallery = opened(ww.Gallery(wonda=wonda))
     settled(lambda: gallery._shown)
-    say(gallery, type="export", kind="csv")
+    send(gallery, "export", kind="csv")
     settled(lambda: gallery.note.startswith("Exported"))
     assert [path.name for path in (tmp_path / "server").iterdir()] == ["wonda-images.csv"]
     preview = opened(ww.ImagePreview(gallery._shown[0].image.media, wonda=wonda))
     settled(lambda: preview.state == "ready")
-    say(preview, type="save")
+    send(preview, "save")
     settled(lambda: preview.saved)
     assert len(list((tmp_path / "server").iterdir())) == 2
 
@@ -477,12 +477,12 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
     key = gallery._shown[0].key
     gallery.grant(REVIEWER)
     assert [each["name"] for each in gallery.actions] == ["pair", "look"]
-    say(gallery, type="act", name="post", keys=[key])
+    send(gallery, "act", name="post", keys=[key])
     settled(lambda: gallery.error)
     assert gallery.error["title"] == "Publishing is disabled here."
-    say(gallery, type="act", name="pair", keys=[key, key])
-    say(gallery, type="act", name="__init__", keys=[key])
-    say(gallery, type="act", name="look", keys=[key])
+    send(gallery, "act", name="pair", keys=[key, key])
+    send(gallery, "act", name="__init__", keys=[key])
+    send(gallery, "act", name="look", keys=[key])
     settled(lambda: done)
     assert done == ["looked"]
     gallery.grant(OWNER)
@@ -506,7 +506,7 @@ def test_a_comparison_does_only_what_it_offers(wonda, opened, settled):
     settled(lambda: compare.shown)
     compare.grant(SPECTATOR)
     assert compare.actions == []
-    say(compare, type="act", name="post", at=0)
+    send(compare, "act", name="post", at=0)
     settled(lambda: compare.error)
     assert (done, compare.error["field"]) == ([], "publish")
 
@@ -559,13 +559,13 @@ def test_a_page_that_may_not_post_does_not_type_either(dashboard):
 def test_with_confirm_no_post_is_made_without_its_summary(forged, dashboard, wonda, settled):
     form = dashboard.publish_form
     set_by_page(form, **forged, summary={"media_id": form.media_id, "account": form.account})
-    say(form, type="confirm", media_id=form.media_id)
-    say(form, type="repeat", media_id=form.media_id)
-    say(form, type="publish", caption="Summed up")
+    send(form, "confirm", media_id=form.media_id)
+    send(form, "repeat", media_id=form.media_id)
+    send(form, "publish", caption="Summed up")
     settled(lambda: form.step == "confirming")
     set_by_page(form, summary={**form.summary, "caption": "Another"}, media_id="another")
     assert wonda.publish.history()["publishes"] == []
-    say(form, type="confirm", media_id=form.media_id)
+    send(form, "confirm", media_id=form.media_id)
     settled(lambda: form.posted)
     assert [post["caption"] for post in wonda.publish.history()["publishes"]] == ["Summed up"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import say
+from conftest import send
 
 import wonda_widgets as ww
 from wonda_widgets.publishing import preflight
@@ -42,30 +42,30 @@ def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, images, opened
     assert all(form.thumbs[key] for key in keys)
     assert [point["level"] for point in form.check_results] == ["miss", "advice", "fine"]
 
-    say(form, type="move", key=keys[3], to=0)
-    say(form, type="remove", key=keys[1])
+    send(form, "move", key=keys[3], to=0)
+    send(form, "remove", key=keys[1])
     settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
-    say(form, type="fit", media_id=form.media_id)
+    send(form, "fit", media_id=form.media_id)
     settled(lambda: not form.can_fit and not form.fixing)
     assert [slide["facts"] for slide in form.slides] == ["16:9 · JPEG"] * 3
     assert [slide["key"] for slide in form.slides] == [keys[3], keys[0], keys[2]]
     fitted = form.media_id
     assert not set(fitted.split()) & set(keys)
 
-    say(form, type="publish", media_id=fitted)
+    send(form, "publish", media_id=fitted)
     settled(lambda: form.step == "confirming")
     assert form.summary["media_ids"] == fitted.split()
     for _ in range(3):
-        say(form, type="confirm", media_id=fitted)
+        send(form, "confirm", media_id=fitted)
     settled(lambda: form.posted)
     assert form.job_phase == "none", "there was nothing to follow"
-    say(form, type="publish", media_id=fitted)
+    send(form, "publish", media_id=fitted)
     settled(lambda: form.step == "confirming")
-    say(form, type="confirm", media_id=fitted)
+    send(form, "confirm", media_id=fitted)
     settled(lambda: form.step == "repeating")
     assert form.refusal["text"].startswith("These images were already posted")
-    say(form, type="edit")
-    say(form, type="original")
+    send(form, "edit")
+    send(form, "original")
     settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
 
 
@@ -73,11 +73,11 @@ def test_what_is_summed_up_is_not_changed_under_it(wonda, images, opened, settle
     form = ready(settled, opened(ww.CarouselForm(images, wonda=wonda)))
     settled(lambda: len(form.slides) == 4)
     seen = form.media_id
-    say(form, type="publish", media_id=seen)
+    send(form, "publish", media_id=seen)
     settled(lambda: form.step == "confirming")
-    say(form, type="move", key=form.slides[0]["key"], to=3)
-    say(form, type="remove", key=form.slides[0]["key"])
-    say(form, type="confirm", media_id="others")
+    send(form, "move", key=form.slides[0]["key"], to=3)
+    send(form, "remove", key=form.slides[0]["key"])
+    send(form, "confirm", media_id="others")
     settled(lambda: form.error)
     assert form.error["title"] == "The image changed in the meantime."
     assert form.media_id == seen
@@ -99,8 +99,8 @@ async def _show(form, images):
 def test_two_images_are_the_fewest_that_stay(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images[:2], wonda=wonda)))
     settled(lambda: len(form.slides) == 2)
-    say(form, type="remove", key=form.slides[0]["key"])
-    say(form, type="move", key=form.slides[0]["key"], to=1)
+    send(form, "remove", key=form.slides[0]["key"])
+    send(form, "move", key=form.slides[0]["key"], to=1)
     settled(lambda: form.slides[1]["key"] == images[0].media.media_id)
     assert len(form.slides) == 2
 
@@ -109,12 +109,12 @@ def test_a_lost_carousel_is_checked_and_found(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images[:2], wonda=wonda)))
     settled(lambda: form.media_id)
     wonda.faults.add("POST", "publish/instagram/carousel", "drop", after=True)
-    say(form, type="publish", media_id=form.media_id)
+    send(form, "publish", media_id=form.media_id)
     settled(lambda: form.step == "confirming")
-    say(form, type="confirm", media_id=form.media_id)
+    send(form, "confirm", media_id=form.media_id)
     settled(lambda: form.step == "unknown")
     assert form.error["title"] == "We don’t know whether this was posted."
-    say(form, type="check")
+    send(form, "check")
     settled(lambda: form.posted)
     assert form.posted["link"]
     assert form.error is None
@@ -140,9 +140,9 @@ def test_a_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled)
     asked = []
     form.on_scheduled(lambda: asked.append(1))
     due = (datetime.now(UTC) + timedelta(hours=3)).replace(microsecond=0)
-    say(form, type="publish", scheduled_at=due.isoformat())
+    send(form, "publish", scheduled_at=due.isoformat())
     settled(lambda: form.step == "confirming")
-    say(form, type="confirm", media_id=form.media_id)
+    send(form, "confirm", media_id=form.media_id)
     settled(lambda: form.posted)
     assert form.posted["due"] == due.timestamp()
     assert (form.step, form.scheduled_at, form.job_phase) == ("editing", "", "none")
@@ -153,9 +153,9 @@ def test_a_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled)
     settled(lambda: listed.state == "ready")
     [post] = listed.posts
     assert (post["due"], post["account"], post["images"]) == (due.timestamp(), "@lantern.shop", 1)
-    say(listed, type="cancel", job_id="another")
+    send(listed, "cancel", job_id="another")
     for _ in range(3):
-        say(listed, type="cancel", job_id=post["job_id"])
+        send(listed, "cancel", job_id=post["job_id"])
     settled(lambda: listed.posts == [])
     settled(lambda: listed.message == "Canceled. It will not be posted.")
     assert listed.error is None
@@ -174,7 +174,7 @@ def test_a_time_that_can_not_be_is_said_before_the_summary(
     wonda, images, opened, settled, ahead, said
 ):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Kept")))
-    say(form, type="publish", scheduled_at=(datetime.now(UTC) + ahead).isoformat())
+    send(form, "publish", scheduled_at=(datetime.now(UTC) + ahead).isoformat())
     settled(lambda: form.error)
     assert said in form.error["title"]
     assert form.error["text"].endswith("Nothing was sent.")
@@ -186,7 +186,7 @@ def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
         media = client.images.generate(model="z-image", prompt="A lake").wait().media
         form = ready(settled, opened(ww.PublishForm(media, wonda=client, confirm_publish=False)))
         due = datetime.now(UTC) + timedelta(hours=3)
-        say(form, type="publish", scheduled_at=due.isoformat())
+        send(form, "publish", scheduled_at=due.isoformat())
         settled(lambda: form.error)
         assert "This account has no scheduling." in form.error["text"]
         listed = opened(ww.ScheduledPosts(client))
@@ -202,9 +202,9 @@ def test_what_became_of_a_scheduled_post_is_told_where_it_was_scheduled(
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     due = datetime.now(UTC) + timedelta(hours=3)
     for _ in range(2):
-        say(form, type="publish", scheduled_at=due.isoformat())
+        send(form, "publish", scheduled_at=due.isoformat())
         settled(lambda: form.step == "confirming")
-        say(form, type="confirm", media_id=form.media_id)
+        send(form, "confirm", media_id=form.media_id)
         settled(lambda: form.posted)
         kept = dict(form._snapshot_facts())
         assert kept["Scheduled"].endswith(f"{due.astimezone():%Y-%m-%d %H:%M}")
@@ -220,9 +220,9 @@ async def _tell(wonda, job_id, raw):
 def test_a_scheduled_post_that_failed_is_no_success(wonda, images, opened, settled):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     due = datetime.now(UTC) + timedelta(hours=3)
-    say(form, type="publish", scheduled_at=due.isoformat())
+    send(form, "publish", scheduled_at=due.isoformat())
     settled(lambda: form.step == "confirming")
-    say(form, type="confirm", media_id=form.media_id)
+    send(form, "confirm", media_id=form.media_id)
     settled(lambda: form.posted)
     event_loop.run_blocking(
         _tell(wonda, form.job.id, {"status": "failed", "errorMessage": "Refused."})
@@ -243,10 +243,10 @@ def test_a_cancel_that_fails_is_not_called_done(wonda, images, opened, settled):
     ]
     listed = opened(ww.ScheduledPosts(wonda))
     settled(lambda: len(listed.posts) == 2)
-    say(listed, type="cancel", job_id=jobs[0].id)
+    send(listed, "cancel", job_id=jobs[0].id)
     settled(lambda: listed.message and len(listed.posts) == 1)
     wonda.faults.add("DELETE", "publish/scheduled", 409)
-    say(listed, type="cancel", job_id=jobs[1].id)
+    send(listed, "cancel", job_id=jobs[1].id)
     settled(lambda: listed.error and not listed.canceling)
     assert listed.message == ""
     assert "started or ended" in listed.error["text"]

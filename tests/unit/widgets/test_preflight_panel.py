@@ -4,7 +4,7 @@ from io import BytesIO
 
 import httpx
 import pytest
-from conftest import KEY
+from conftest import KEY, send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -38,10 +38,6 @@ def form(wonda, media, settled):
     settled(lambda: made.combined_fix and made.accounts_state == "ready")
     yield made
     made.close()
-
-
-def send(panel, kind, **content):
-    panel._receive(panel, {"type": kind, **content}, [])
 
 
 def press(form, label, **more):
@@ -164,7 +160,7 @@ def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
     send(form, "publish", account=ACCOUNT)
     settled(lambda: form.is_edited)
     assert not sandbox_of(wonda).store.publishes
-    # Nor what was clicked while the other image was in sight.
+    # A click that was made while the other image was shown is ignored, too.
     send(form, "publish", account=ACCOUNT, media_id="the-original")
     settled(lambda: form.error)
     assert form.error["title"] == "The image changed in the meantime."

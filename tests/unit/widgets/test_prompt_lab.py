@@ -3,9 +3,8 @@
 import asyncio
 import threading
 
-import ipywidgets
 import pytest
-from conftest import KEY
+from conftest import KEY, send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -13,40 +12,15 @@ from wonda_widgets.utils import event_loop
 from wonda_widgets.widgets._parts import lab_form
 from wonda_widgets.widgets._shared import gallery_items
 
-REGISTRY = ipywidgets.widgets.widget._instances
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 VALUES = {"subject": ["sunset", "storm"], "light": ["haze", "dusk", "rain"]}
 TEMPLATE = "A {subject}, {light}"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(settled, quick_polls):  # noqa: ARG001
-    before = len(REGISTRY)
-    yield
-    settled(lambda: len(REGISTRY) == before)
 
 
 @pytest.fixture
 def wonda(tmp_path):
     with ww.Wonda.sandbox(seconds=0.02, journal=tmp_path / "journal.db") as client:
         yield client
-
-
-@pytest.fixture
-def panel(wonda):
-    made = []
-
-    def make(cls, *args, **options):
-        options.setdefault("wonda", wonda)
-        made.append(cls(*args, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-def send(panel, kind, /, **content):
-    panel._receive(panel, {"type": kind, **content}, [])
 
 
 def heard(panel):

@@ -6,7 +6,7 @@ import gc
 import weakref
 
 import pytest
-from conftest import say
+from conftest import send
 
 import wonda_widgets as ww
 from wonda_widgets.utils import event_loop
@@ -214,5 +214,5 @@ def test_work_that_begins_after_the_end_is_not_done(wonda):
     turned()
     turned()
     assert not done
-    say(panel, type="reload")
+    send(panel, "reload")
     assert not panel._tasks

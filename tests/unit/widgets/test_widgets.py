@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import ipywidgets
 import pytest
-from conftest import KEY
+from conftest import KEY, send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -16,6 +16,7 @@ from wonda_widgets.publishing.post_history import HistoryPost
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT, Model
 from wonda_widgets.utils import event_loop
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 REGISTRY = ipywidgets.widgets.widget._instances
 ACCOUNT = INSTAGRAM_ACCOUNT["instagramAccountId"]
 
@@ -32,35 +33,10 @@ EVERYTHING = Model(
 )
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left(settled, quick_polls):  # noqa: ARG001
-    before = len(REGISTRY)
-    yield
-    settled(lambda: len(REGISTRY) == before)
-
-
 @pytest.fixture
 def wonda():
     with ww.Wonda.sandbox(seconds=0.02) as client:
         yield client
-
-
-@pytest.fixture
-def panel(wonda):
-    made = []
-
-    def make(cls, *args, **options):
-        options.setdefault("wonda", wonda)
-        made.append(cls(*args, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-def send(panel, kind, **content):
-    panel._receive(panel, {"type": kind, **content}, [])
 
 
 def sandbox_of(wonda):

@@ -1,0 +1,29 @@
+"""What the tests of the panels share."""
+
+import ipywidgets
+import pytest
+
+REGISTRY = ipywidgets.widgets.widget._instances
+
+
+@pytest.fixture
+def nothing_is_left(settled, quick_polls):  # noqa: ARG001
+    """After the test, no widget may be left in the registry of ipywidgets."""
+    before = len(REGISTRY)
+    yield
+    settled(lambda: len(REGISTRY) == before)
+
+
+@pytest.fixture
+def panel(wonda):
+    """Makes panels of the test's client, and closes them when the test has ended."""
+    made = []
+
+    def make(cls, *args, **options):
+        options.setdefault("wonda", wonda)
+        made.append(cls(*args, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

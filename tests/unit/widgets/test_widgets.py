@@ -866,3 +866,28 @@ def test_no_two_panels_mean_different_things_by_one_class():
     for own, used in names.items():
         for other, others in names.items():
             assert own == other or (used & others) <= shared, (own, other)
+
+
+# -------------------------------------------------------------------- classes
+
+
+def own_classes(base):
+    """All classes of the package that derive from a class of ipywidgets."""
+    for cls in base.__subclasses__():
+        if cls.__module__.startswith("wonda_widgets."):
+            yield cls
+        yield from own_classes(cls)
+
+
+def test_no_panel_replaces_a_private_method_of_ipywidgets():
+    meant = {"_notify_trait", "_should_send_property"}  # overridden by ThreadSafeTraits
+    for name in ww.__all__:
+        getattr(ww, name)  # imports the panels, which are imported on first use
+    panels = set(own_classes(ipywidgets.Widget))
+    assert len(panels) > 15
+    for cls in panels:
+        for base in cls.__mro__[1:]:
+            if base.__module__.startswith(("ipywidgets.", "anywidget.", "traitlets.")):
+                both = {name for name in vars(cls).keys() & vars(base).keys() if name[:2] != "__"}
+                private = {name for name in both if callable(vars(cls)[name]) and name[0] == "_"}
+                assert private <= meant, cls

@@ -131,13 +131,15 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         gallery.add_action(
             "compare",
             "Compare",
-            partial(self._compare, gallery, compare),
+            partial(self._show_comparison, gallery, compare),
             min_images=compare.MIN_IMAGES,
             max_images=compare.MAX_IMAGES,
             permission=None,
         )
 
-    def _compare(self, gallery: Gallery, compare: Compare, images: list[GeneratedImage]) -> None:
+    def _show_comparison(
+        self, gallery: Gallery, compare: Compare, images: list[GeneratedImage]
+    ) -> None:
         compare.show(images)
         self._reveal(compare, back=gallery)
 

@@ -260,7 +260,7 @@ def dashboard(wonda, opened, settled):
         studio._edit(studio.preview.shown)
         studio._show_scheduled()
         studio._carousel(made.gallery, images)
-        made._compare(made.gallery, made.compare, images)
+        made._show_comparison(made.gallery, made.compare, images)
         made._reveal(LabForm(wonda, template="A {a}", values={"a": ["lake"]}))
 
     event_loop.run_blocking(on_loop(open_all))

@@ -149,8 +149,8 @@ def no_retry_pause(monkeypatch):
 @pytest.fixture
 def quick_polls(monkeypatch):
     """Ask the sandbox often, so that a test waits for it and not for the pace."""
-    monkeypatch.setattr("wonda_widgets.jobs.polling.FIRST_INTERVAL", 0.01)
-    monkeypatch.setattr("wonda_widgets.jobs.polling.GROWTH", 1.1)
+    monkeypatch.setattr("wonda_widgets.jobs.poll_intervals.FIRST_INTERVAL", 0.01)
+    monkeypatch.setattr("wonda_widgets.jobs.poll_intervals.GROWTH", 1.1)
 
 
 class FakeClock(Clock):

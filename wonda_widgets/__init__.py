@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from .models import Snapshot as Snapshot
     from .notebook.magic import load_ipython_extension as load_ipython_extension
     from .notebook.nested_asyncio import enable_nested_asyncio as enable_nested_asyncio
-    from .publishing.outcome_check import Finding as Finding
+    from .publishing.outcome_check import PostOutcome as PostOutcome
     from .publishing.scheduled_posts import ScheduledPost as ScheduledPost
     from .widgets.carousel_form import CarouselForm as CarouselForm
     from .widgets.compare import Compare as Compare
@@ -118,7 +118,7 @@ _MODULE_OF = {
     "load_ipython_extension": "notebook.magic",
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "notebook.nested_asyncio",
-    "Finding": "publishing.outcome_check",
+    "PostOutcome": "publishing.outcome_check",
     "Matrix": "matrix.matrix",
     "GeneratedImage": "journal.generated_image",
     "ScheduledPost": "publishing.scheduled_posts",

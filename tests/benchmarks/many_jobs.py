@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 
 from .light_server import facts, running
 from .rows import (
@@ -129,7 +129,7 @@ def measure(*, quick: bool) -> list[Row]:
             f"{percentile(late, 0.99):.2f} s (mean {fmean(late):.2f})",
             "",
             percentile(late, 0.99),
-            polling.MAX_INTERVAL + 1,
+            poll_intervals.MAX_INTERVAL + 1,
             points={"lags": [round(lag, 2) for lag in sorted(late)[:: max(1, many // 200)]]},
         ),
         Row(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 import wonda_widgets as ww
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 
 from .rows import KEY, Row, keyless
 
@@ -82,7 +82,7 @@ async def _bare(url: str, count: int) -> float:
                 f"{url}/image/generate", json={"model": "z-image", "prompt": prompt}
             )
             job = asked.json()["inferenceJobId"]
-            for delay in polling.intervals():
+            for delay in poll_intervals.intervals():
                 told = (await client.get(f"{url}/jobs/inference/{job}")).json()
                 if told["status"] == "succeeded":
                     return

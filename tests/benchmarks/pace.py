@@ -16,7 +16,7 @@ from itertools import pairwise
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING
 
-from wonda_widgets.jobs import adaptive_polling, duration_stats, polling
+from wonda_widgets.jobs import adaptive_polling, duration_stats, poll_intervals
 
 from .rows import Row
 
@@ -35,7 +35,7 @@ def measure(*, quick: bool) -> list[Row]:
     del quick  # it takes a second
     histories, count = 60, 4000
     rows = []
-    shortest, longest = polling.MAX_INTERVAL, polling.FIRST_INTERVAL
+    shortest, longest = poll_intervals.MAX_INTERVAL, poll_intervals.FIRST_INTERVAL
     for spread in SPREADS:
         source = random.Random(int(spread * 100))
         jobs = sorted(_durations(source, spread, count))
@@ -76,7 +76,7 @@ def measure(*, quick: bool) -> list[Row]:
         ]
     unlearned = _unlearned()
     others = sum(wait != page for wait, page in zip(unlearned, _page_waits(), strict=True))
-    bounds = max(polling.FIRST_INTERVAL - shortest, longest - polling.MAX_INTERVAL)
+    bounds = max(poll_intervals.FIRST_INTERVAL - shortest, longest - poll_intervals.MAX_INTERVAL)
     return [
         *rows,
         Row(
@@ -187,7 +187,9 @@ def _best(spread: float, requests: float, jobs: list[float]) -> tuple[float, flo
 def _cheapest(running: list[float], price: float) -> list[float]:
     """The schedule with the least lag, if a request is worth so many seconds of it."""
     count = len(running) - 1
-    steps = range(int(polling.FIRST_INTERVAL / STEP), int(polling.MAX_INTERVAL / STEP) + 1)
+    steps = range(
+        int(poll_intervals.FIRST_INTERVAL / STEP), int(poll_intervals.MAX_INTERVAL / STEP) + 1
+    )
     known = [0.0]  # seconds that jobs have run by then, on average
     for left in running:
         known.append(known[-1] + left * STEP)

@@ -99,11 +99,11 @@ def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_imag
     card.dblclick()
     look = one.get_by_role("dialog", name="Image")
     expect(look.get_by_text("PNG")).to_be_visible()
-    expect(look.get_by_role("button", name="Favourite")).to_be_hidden()
+    expect(look.get_by_role("button", name="Favorite")).to_be_hidden()
     expect(look.get_by_role("textbox", name="Note")).to_be_hidden()
     one.keyboard.press("Escape")
     one.get_by_role("gridcell", name="A lighthouse of the first").dblclick()
-    expect(look.get_by_role("button", name="Favourite")).to_be_visible()
+    expect(look.get_by_role("button", name="Favorite")).to_be_visible()
     one.keyboard.press("Escape")
 
 

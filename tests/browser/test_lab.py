@@ -192,10 +192,10 @@ def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
     run(page, "wonda.images.generate(model='z-image', prompt='The newest').wait()")
     run(page, "history.gallery.refresh()")
     expect(page.locator(".wonda-card").first).to_have_attribute("title", "The newest")
-    look.get_by_role("button", name="Favourite").click()
-    expect(look.get_by_role("button", name="★ Favourite")).to_be_visible()
+    look.get_by_role("button", name="Favorite").click()
+    expect(look.get_by_role("button", name="★ Favorite")).to_be_visible()
     looked_at = f"[{looked_at!r}]"
-    run(page, f"assert [p.prompt for p in wonda.history.search(favourite=True)] == {looked_at}")
+    run(page, f"assert [p.prompt for p in wonda.history.search(favorite=True)] == {looked_at}")
 
 
 def test_a_page_that_has_all_it_shows_asks_for_nothing(notebook):

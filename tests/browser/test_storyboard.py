@@ -40,7 +40,7 @@ def images(wonda):
     for prompt in ("A sunset over the ocean", "A storm, low haze", "A harbour at dawn"):
         wonda.images.generate(model="nano-banana-2", prompt=prompt).wait()
     found = wonda.history.search()[::-1]
-    found[0] = wonda.history.mark(found[0], rating=4, favourite=True, note="The mood")
+    found[0] = wonda.history.mark(found[0], rating=4, favorite=True, note="The mood")
     edit = Edit(found[0].media, wonda=wonda)
     edit.add(Crop(x=0, y=0, width=700, height=700), Text(text="New"), Encode(format="JPEG"))
     post = {

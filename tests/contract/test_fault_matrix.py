@@ -95,7 +95,7 @@ def test_a_poll(world, fault):
         assert title(seen[-1].error) == fault.poll.sees
     else:
         assert len(polls) >= 2
-        assert fault.poll.sees in [snapshot.trouble for snapshot in seen]
+        assert fault.poll.sees in [snapshot.problem for snapshot in seen]
         assert seen[-1].media
     record = journal(wonda, "inference")
     told = f"{record.state}, {record.status}" if record.ended else record.state
@@ -150,7 +150,7 @@ def test_no_connection(tmp_path):
             assert title(caught.value) == NO_CONNECTION.effect.sees
             assert journal(wonda, kind).state == NO_CONNECTION.effect.journal, operation
         snapshots = iter(wonda.jobs.attach("inference", "j1").updates())
-        assert next(snapshots).trouble == NO_CONNECTION.poll.sees
+        assert next(snapshots).problem == NO_CONNECTION.poll.sees
         with pytest.raises(ww.ServiceUnreachableError) as caught:
             wonda.whoami()
         assert title(caught.value) == NO_CONNECTION.look.sees

@@ -99,7 +99,7 @@ def test_a_job_outlives_polls_that_fail(sandbox, wonda, fault):
     server = sandbox[0]
     server.faults.add("GET", "/jobs/inference", fault)
     job = wonda.images.generate(model="z-image", prompt="x")
-    told = [snapshot.trouble for snapshot in job.updates()]
+    told = [snapshot.problem for snapshot in job.updates()]
     assert "retrying" in told[0]
     assert told[-1] is None
     assert job.wait().media.media_id

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client, LocalCluster, as_completed, wait
 
 import wonda_widgets as ww
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -53,7 +53,7 @@ def cells(wonda: ww.Wonda, name: str, count: int) -> list[Cell]:
 
 def make(cell: Cell, wonda: ww.Wonda, spend: ww.Budget | None = None) -> str | None:
     """Make one image, in whichever process this runs."""
-    polling.FIRST_INTERVAL = 0.05
+    poll_intervals.FIRST_INTERVAL = 0.05
     job = wonda.images.generate(
         model=cell.model, prompt=cell.prompt, params=cell.params, budget=spend, once="campaign"
     )
@@ -111,7 +111,7 @@ def matrices(wonda: ww.Wonda, client: Client) -> dict[str, Any]:
     """Both make the same plan; one of its images fails."""
 
     def run(wonda: ww.Wonda) -> list[str]:
-        polling.FIRST_INTERVAL = 0.05
+        poll_intervals.FIRST_INTERVAL = 0.05
         values = {"what": ["sandbox: fail", *(f"matrix {number}" for number in range(40))]}
         matrix = wonda.images.matrix("{what}", values, "z-image", max_concurrency=8)
         return [row["status"] for row in matrix.wait()]

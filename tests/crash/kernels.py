@@ -19,7 +19,7 @@ import sys
 import time
 
 import wonda_widgets as ww
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 from wonda_widgets.publishing import outcome_check
 
 IMAGES = 3  # of each kernel
@@ -30,7 +30,7 @@ GRACE = 1.0  # seconds
 
 def main() -> None:
     key, base_url, journal, kills, seed = sys.argv[1:]
-    polling.FIRST_INTERVAL = 0.01
+    poll_intervals.FIRST_INTERVAL = 0.01
     outcome_check.grace_seconds = lambda _record: (
         GRACE
     )  # the service answers within milliseconds here

@@ -17,7 +17,7 @@ import sys
 import time
 
 import wonda_widgets as ww
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 
 SUBJECTS = [f"subject {number}" for number in range(10)]
 LIGHTS = ["low haze", "clear air", "violet dusk", "after rain"]
@@ -27,7 +27,7 @@ LONGEST = 0.6  # seconds that a kernel lives; all of it takes six at least
 
 def main() -> None:
     key, base_url, journal, seed = sys.argv[1:]
-    polling.FIRST_INTERVAL = 0.01
+    poll_intervals.FIRST_INTERVAL = 0.01
     chance = random.Random(int(seed))
     killed = 0
     heard, tell = os.pipe()

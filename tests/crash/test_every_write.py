@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from posting_service import EARLIER
 
 import wonda_widgets as ww
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 from wonda_widgets.publishing import outcome_check
 
 BASE = "https://wonda.example.test/api/v1"
@@ -107,7 +107,7 @@ class Service:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
-    monkeypatch.setattr(polling, "FIRST_INTERVAL", 0.001)
+    monkeypatch.setattr(poll_intervals, "FIRST_INTERVAL", 0.001)
 
 
 def kernel(service, journal):
@@ -183,7 +183,7 @@ class Kernels(RuleBasedStateMachine):
         self.asked = []
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
-        self.patch.setattr(polling, "FIRST_INTERVAL", 0.001)
+        self.patch.setattr(poll_intervals, "FIRST_INTERVAL", 0.001)
         self.wonda = kernel(self.service, self.path)
 
     def attempt(self, call):

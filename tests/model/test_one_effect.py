@@ -335,7 +335,7 @@ class Requests(RuleBasedStateMachine):
         for job in wonda.jobs.recent(100):
             if job.id is not None and not job.done:
                 with contextlib.suppress(ww.WondaError):
-                    event_loop.run_blocking(wonda._async._core.ask(job.kind, job.id))
+                    event_loop.run_blocking(wonda._async._core.poll_once(job.kind, job.id))
 
     # ------------------------------------------------------------ images
 

@@ -47,7 +47,7 @@ class Filter(TypedDict, total=False):
     """A filter for images; see `AsyncHistory.search`."""
 
     model: str | None
-    favourite: bool | None
+    favorite: bool | None
     rating: int | None
     since: datetime | date | None
     until: datetime | date | None
@@ -72,9 +72,9 @@ class AsyncHistory:
         """Whether the images are placeholders and nothing was published."""
         return self._core.is_sandbox
 
-    def without_key(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Remove this client's key from `text`, should it be there."""
-        return self._core.transport.without_key(text.encode(errors="replace")).decode()
+        return self._core.transport.redact(text.encode(errors="replace")).decode()
 
     # ------------------------------------------------------------ finding
 
@@ -90,7 +90,7 @@ class AsyncHistory:
             Words, or their beginnings, that must all occur in the prompt or in your note; in
             scripts without spaces, any part of a text. Case and accents do not matter.
         model : str, optional
-        favourite : bool, optional
+        favorite : bool, optional
         rating : int, optional
             This many stars or more.
         since, until : datetime or date, optional
@@ -157,7 +157,7 @@ class AsyncHistory:
         """
         active = True
 
-        def guarded() -> None:
+        def notify() -> None:
             if active:
                 listener()
 
@@ -165,9 +165,9 @@ class AsyncHistory:
             nonlocal active
             active = False
             with contextlib.suppress(ValueError):  # stopped before
-                self._core.on_image.remove(guarded)
+                self._core.on_image.remove(notify)
 
-        self._core.on_image.append(guarded)
+        self._core.on_image.append(notify)
         return end
 
     @on_package_loop
@@ -196,7 +196,7 @@ class AsyncHistory:
         self,
         image: GeneratedImage,
         *,
-        favourite: bool | None = None,
+        favorite: bool | None = None,
         rating: int | None = None,
         note: str | None = None,
     ) -> GeneratedImage:
@@ -205,26 +205,26 @@ class AsyncHistory:
         Parameters
         ----------
         image : GeneratedImage
-        favourite : bool, optional
-            Favourites are never deleted from the journal.
+        favorite : bool, optional
+            Favorites are never deleted from the journal.
         rating : int, optional
             1 to 5 stars; 0 removes them.
         note : str, optional
             At most 10,000 characters.
         """
-        favourite, rating = plain_values.to_plain(favourite), plain_values.to_plain(rating)
+        favorite, rating = plain_values.to_plain(favorite), plain_values.to_plain(rating)
         note = plain_values.optional_text("note", "The note", note)
         if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
             raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
         if note is not None and len(note) > MAX_NOTE_LENGTH:
             raise InvalidInputError("note", f"A note has at most {MAX_NOTE_LENGTH:,} characters.")
-        given = {"favourite": favourite, "rating": rating, "note": note}
+        given = {"favorite": favorite, "rating": rating, "note": note}
         changes = {name: value for name, value in given.items() if value is not None}
         if not changes:
             return image
         self._core.transport.check_open()
         if note is not None:
-            changes["note"] = self.without_key(note)
+            changes["note"] = self.redact(note)
         marks = await asyncio.wrap_future(self._core.journal.images.mark(image.intent, **changes))
         if marks is None:
             raise InvalidInputError(
@@ -313,7 +313,7 @@ class AsyncHistory:
             expired = isinstance(error, APIError) and error.status in EXPIRED_STATUSES
             if not image.job_id or not (expired or not image.media.url):
                 raise
-        snapshot = await self._core.ask("inference", image.job_id)
+        snapshot = await self._core.poll_once("inference", image.job_id)
         return await self._media.download(snapshot.media)
 
     @on_package_loop
@@ -373,7 +373,7 @@ def _query(
     text: str,
     *,
     model: str | None = None,
-    favourite: bool | None = None,
+    favorite: bool | None = None,
     rating: int | None = None,
     since: datetime | date | None = None,
     until: datetime | date | None = None,
@@ -383,7 +383,7 @@ def _query(
     return Query(
         text=text,
         model=model,
-        favourite=plain_values.reject_missing("favourite", "favourite", favourite),
+        favorite=plain_values.reject_missing("favorite", "favorite", favorite),
         rating=plain_values.reject_missing("rating", "rating", rating),
         since=_moment("since", since, time.min),
         until=_moment("until", until, time.max),

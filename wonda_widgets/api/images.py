@@ -17,7 +17,7 @@ from ..jobs.idempotency import (
     RECHECK_SECONDS,
     DuplicateRequestError,
     guard_for_name,
-    require_writable_journal,
+    require_complete_journal,
 )
 from ..journal import budgets
 from ..journal.budgets import UnpricedError
@@ -107,36 +107,40 @@ class AsyncImages:
             return await self._generate_once(once, body, budget)
         if budget is None:
             return await self._core.start(GENERATION, body, read_reply)
-        guard = self._budget_guard(budget, body)
+        check = self._budget_check(budget, body)
         return await self._priced(
-            budget, lambda: self._core.start(GENERATION, body, read_reply, guard=guard)
+            budget, lambda: self._core.start(GENERATION, body, read_reply, precondition=check)
         )
 
-    def _budget_guard(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
+    def _budget_check(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
         """Make the check that refuses a request within the journal's transaction."""
-        check = budget.guard(self._core.journal_key, body)
+        check_budget = budget.precondition(self._core.journal_key, body)
 
-        def guard(connection: Any) -> None:
+        def precondition(connection: Any) -> None:
             # In the transaction, because the journal's file may fail at any time.
             self._require_journal("budget", "it is not known how much of the budget is spent")
-            check(connection)
+            check_budget(connection)
 
-        return guard
+        return precondition
 
     def _require_journal(self, field: str, so: str) -> None:
-        require_writable_journal(self._core.journal, field, so, f"Or leave out {field}=.")
+        require_complete_journal(self._core.journal, field, so, f"Or leave out {field}=.")
 
     async def _generate_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
         """Generate an image, or give the job of the same earlier request."""
-        once = guard_for_name(name, body)
-        check = self._budget_guard(budget, body) if budget else lambda _: None
+        duplicate_guard = guard_for_name(name, body)
+        check_budget = self._budget_check(budget, body) if budget else lambda _: None
 
-        def guard(connection: Any) -> None:
+        def precondition(connection: Any) -> None:
             self._require_journal("once", "it is not known what was requested with this key")
-            check(connection)
+            check_budget(connection)
 
         async def start() -> Job:
-            return await self._core.start(GENERATION, body, read_reply, once=once, guard=guard)
+            return await self._core.start(
+                *(GENERATION, body, read_reply),
+                duplicate_guard=duplicate_guard,
+                precondition=precondition,
+            )
 
         while True:
             try:
@@ -146,7 +150,7 @@ class AsyncImages:
             if not earlier.is_sending:
                 break
             await asyncio.sleep(RECHECK_SECONDS)  # another process or task is sending it
-        job = self._core.revived(earlier, GENERATION)
+        job = self._core.restore_job(earlier, GENERATION)
         if job.id is None and job.snapshot.error is not None:
             raise job.snapshot.error
         return job

@@ -42,7 +42,7 @@ class AsyncJobs:
         self._core = core
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """What is wrong with the journal's file, in a sentence; empty if nothing is."""
         return self._core.journal.problem
 
@@ -64,7 +64,7 @@ class AsyncJobs:
             raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MAX_LIMIT:,}.")
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.journal_key, limit))
-        return [self._core.revived(entry, OPERATIONS[entry.kind]) for entry in found]
+        return [self._core.restore_job(entry, OPERATIONS[entry.kind]) for entry in found]
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[JournalEntry]:
@@ -110,7 +110,7 @@ class AsyncJobs:
     def resume(self, entry: JournalEntry) -> Job:
         """Make a live job of an entry of `unfinished`, and poll it."""
         self._core.transport.check_open()
-        job = self._core.revived(entry, OPERATIONS[entry.kind])
+        job = self._core.restore_job(entry, OPERATIONS[entry.kind])
         job.resume()
         return job
 
@@ -160,9 +160,9 @@ class AsyncJobs:
             )
         job_id = job_id.strip()
         self._core.transport.check_open()
-        living = self._core.living(kind, job_id)
-        if living is not None:
-            return living
+        live = self._core.live_job(kind, job_id)
+        if live is not None:
+            return live
         # The journal knows the request. The event loop does not wait for it, and others not for
         # long, because another process may have locked the file.
         reading = self._core.journal.find_by_job(self._core.journal_key, kind, job_id)
@@ -170,7 +170,7 @@ class AsyncJobs:
             with contextlib.suppress(TimeoutError):
                 found = event_loop.wait_for_result(reading, JOURNAL_TIMEOUT)
                 if found:
-                    return self._core.revived(found[0], OPERATIONS[kind])
+                    return self._core.restore_job(found[0], OPERATIONS[kind])
                 return self._core.follow(kind, job_id, attached=True)
 
         async def read_entry() -> JobEntry | None:
@@ -194,9 +194,9 @@ class Jobs(Blocking[AsyncJobs]):
     """Jobs, also of earlier kernels (blocking)."""
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """What is wrong with the journal's file, in a sentence; empty if nothing is."""
-        return self._async.trouble
+        return self._async.problem
 
     recent = blocking(AsyncJobs.recent)
     unfinished = blocking(AsyncJobs.unfinished)

@@ -44,7 +44,7 @@ class AsyncMedia:
         self._edits: dict[bytes, asyncio.Task[Media]] = {}
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Keep only finished uploads, in a forked child."""
         event_loop.keep_inherited(self._edits)
         self._edits = {key: work for key, work in self._edits.items() if work.done()}

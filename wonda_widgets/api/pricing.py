@@ -35,7 +35,7 @@ class AsyncPricing:
         self._cache: dict[bytes, tuple[float, asyncio.Task[Estimate | None]]] = {}
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Keep only the prices that are known, in a forked child."""
         event_loop.keep_inherited(self._cache)
         self._cache = {key: entry for key, entry in self._cache.items() if entry[1].done()}
@@ -51,7 +51,7 @@ class AsyncPricing:
         body: dict[str, Any] = {"model": model, "params": dict(params or {})}
         if prompt:
             body["prompt"] = prompt
-        estimate = parse(await self._core.transport.ask("/pricing/estimate", body), Estimate)
+        estimate = parse(await self._core.transport.query("/pricing/estimate", body), Estimate)
         invalid = {name: None for name in PRICE_FIELDS if not _is_price(getattr(estimate, name))}
         return msgspec.structs.replace(estimate, **invalid)
 

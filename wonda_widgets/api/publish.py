@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from ..jobs.job import Job
     from ..journal.entries import JournalEntry
-    from ..publishing.outcome_check import Finding
+    from ..publishing.outcome_check import PostOutcome
     from ..publishing.scheduled_posts import ScheduledPost
 
 PUBLISHING = Operation(
@@ -141,9 +141,15 @@ class AsyncPublish:
                 "A reel is a video, and this is an image.",
                 'Pass product="IMAGE" for the feed or "STORIES" for a story.',
             )
-        once = await self._guard(PUBLISHING, body, repeat=allow_repeat, unchecked=allow_unchecked)
+        guard = await self._duplicate_guard(
+            PUBLISHING, body, allow_repeat=allow_repeat, allow_unchecked=allow_unchecked
+        )
         try:
-            return await self._core.start(PUBLISHING, body, _named, once=once, guard=once.guard)
+            return await self._core.start(
+                *(PUBLISHING, body, _named),
+                duplicate_guard=guard,
+                precondition=guard.check_journal,
+            )
         except PermissionDeniedError as error:
             if due is not None and error.code == scheduled_posts.FEATURE_DISABLED:
                 error.with_hint(scheduled_posts.NO_SCHEDULING_HINT)
@@ -185,8 +191,12 @@ class AsyncPublish:
             See `instagram`.
         """
         body = _carousel(media_ids, instagram_account_id, caption)
-        once = await self._guard(CAROUSEL, body, repeat=allow_repeat, unchecked=allow_unchecked)
-        return await self._core.start(CAROUSEL, body, _made, once=once, guard=once.guard)
+        guard = await self._duplicate_guard(
+            CAROUSEL, body, allow_repeat=allow_repeat, allow_unchecked=allow_unchecked
+        )
+        return await self._core.start(
+            *(CAROUSEL, body, _made), duplicate_guard=guard, precondition=guard.check_journal
+        )
 
     def checked_time(self, scheduled_at: datetime | str | None) -> str | None:
         """Convert a time to post at to the API's form; None means now.
@@ -209,7 +219,7 @@ class AsyncPublish:
         mime_type = media.get("mimeType") if isinstance(media, dict) else None
         return isinstance(mime_type, str) and mime_type.startswith("image/")
 
-    async def _guard(
+    async def _duplicate_guard(
         self, operation: Operation, body: dict[str, Any], **allowed: bool
     ) -> duplicate_guard.DuplicatePostGuard:
         """Make the guard that keeps a post from being made twice."""
@@ -252,7 +262,7 @@ class AsyncPublish:
         await scheduled_posts.cancel(self._core, _job_id(post))
 
     @on_package_loop
-    async def check(self, unknown: Job | OutcomeUnknownError) -> Finding:
+    async def check(self, unknown: Job | OutcomeUnknownError) -> PostOutcome:
         """Find out whether a post with an unknown outcome was made.
 
         Parameters
@@ -262,7 +272,7 @@ class AsyncPublish:
 
         Returns
         -------
-        Finding
+        PostOutcome
             ``posted`` is True, False, or None if that cannot be known yet.
 
         Raises
@@ -308,7 +318,7 @@ class AsyncPublish:
         if entry.job_id is None or entry.ended or entry.state == "posted":
             return False
         try:
-            await self._core.ask("publish", entry.job_id)
+            await self._core.poll_once("publish", entry.job_id)
         except (NotFoundError, GoneError):
             return True
         return False

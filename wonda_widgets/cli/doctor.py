@@ -11,7 +11,7 @@ from ..client import selection
 from ..client.wonda_client import Wonda
 from ..errors import InvalidInputError, WondaError
 from ..http import network_settings, organization
-from ..journal import file_access, journal, recovery
+from ..journal import file_access, file_problems, journal
 from ..journal.database import JournalWarning
 from ..utils.version import __version__
 
@@ -65,7 +65,7 @@ def _journal() -> None:
         return
     if reason := file_access.unwritable_reason(file):
         print(f"  problem      it cannot be written: {reason}")
-    for damaged in recovery.damaged_files(file):
+    for damaged in file_problems.damaged_files(file):
         print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
 
 

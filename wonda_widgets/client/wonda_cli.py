@@ -230,7 +230,7 @@ def _run(command: Sequence[str], timeout: float) -> str:
         if code:
             reason = _last_line(_read(err), key) or f"exit status {code}"
             raise WondaError(f"wonda failed: {reason}", "Later operations were not run.")
-        return _without_key(_read(out), key).strip()
+        return _redact(_read(out), key).strip()
 
 
 class _ToolProcess(subprocess.Popen[bytes]):
@@ -293,11 +293,11 @@ def _last_line(output: str, key: credentials.ApiKey) -> str:
     for line in reversed(ESCAPE_SEQUENCES.sub("", output).splitlines()):
         plain = "".join(filter(str.isprintable, line)).strip()
         if plain:
-            return _without_key(plain, key)[:MAX_ERROR_LENGTH]
+            return _redact(plain, key)[:MAX_ERROR_LENGTH]
     return ""
 
 
-def _without_key(text: str, key: credentials.ApiKey) -> str:
+def _redact(text: str, key: credentials.ApiKey) -> str:
     """Remove the environment's API key and everything that looks like a key."""
     return redaction.KEY_PATTERN.sub("…", key.redact(text.encode()).decode())
 

@@ -59,7 +59,7 @@ class Source(Protocol):
     def is_sandbox(self) -> bool:
         """Whether the images are placeholders and nothing was published."""
 
-    def without_key(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Remove the client's API key from a text."""
 
     async def of(self, job: Job) -> GeneratedImage:
@@ -178,7 +178,7 @@ async def render(
         timelines=await history.timeline(resolved),
         written_at=datetime.now().astimezone(),
         is_sandbox=history.is_sandbox,
-        clean=history.without_key,
+        clean=history.redact,
     )
     previews = await _all_previews(history, board)
     return await event_loop.to_thread(storyboard_page.render, board, previews)

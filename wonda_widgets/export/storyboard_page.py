@@ -149,7 +149,7 @@ class _TemplateData:
             "is_posted": timeline.is_posted,
             "params": [self._param(name, value) for name, value in params],
             "rating": min(5, max(0, image.rating)),
-            "favourite": image.favourite,
+            "favorite": image.favorite,
             "note": self._text(image.note),
             "requested_at": timeline.requested_at and self._local(timeline.requested_at),
             "statuses": self._statuses(timeline),

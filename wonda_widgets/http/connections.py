@@ -64,7 +64,7 @@ class Connections:
         event_loop.reset_after_fork(self)
         event_loop.close_at_exit(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Leave the connections, in a forked child, to the parent: closing one would end both."""
         event_loop.keep_inherited((self._client, self._media, self.direct))
         self._client, self._media = None, {}
@@ -102,7 +102,7 @@ class Connections:
         """
         self.check_open()
         if self._pid != os.getpid():  # a fork that ran no hooks, as of a C library
-            self.renew()
+            self.reset_in_child()
         if self._client is None:  # made here, on the loop that will use it
             self._pid = os.getpid()
             self.limits = ConnectionLimits()

@@ -97,7 +97,7 @@ class Downloads:
                 problem = _unreachable(
                     host, transport_errors.reason(error), transport_errors.hint(error)
                 )
-            if not await retries.delay(self._sleep, attempt, wait):
+            if not await retries.wait_before_retry(self._sleep, attempt, wait):
                 break
         raise problem
 

@@ -69,16 +69,16 @@ class Response:
         """Whether the status is 3xx."""
         return httpx.codes.is_redirect(self.status)
 
-    def remove_key(self, redact: Callable[[bytes], bytes]) -> None:
+    def redact(self, redact_bytes: Callable[[bytes], bytes]) -> None:
         """Remove the key, should the service repeat it, also where JSON writes it as escapes."""
         self.headers = {
-            name: redact(value.encode()).decode(errors="replace")
+            name: redact_bytes(value.encode()).decode(errors="replace")
             for name, value in self.headers.items()
         }
-        content = redact(self.content)
+        content = redact_bytes(self.content)
         if b"\\" in content:
             with contextlib.suppress(ValueError, RecursionError):  # what is not JSON stays as it is
-                content = redact(msgspec.json.encode(decode_json(content)))
+                content = redact_bytes(msgspec.json.encode(decode_json(content)))
         self.content = content
 
 

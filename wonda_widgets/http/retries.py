@@ -1,4 +1,13 @@
-"""How often a request is tried, and how long to wait before the next try."""
+"""How often a request is tried, and how long to wait before the next try.
+
+`Transport` tries again after these failures:
+
+- **no connection, a 429 or a 5xx**, for requests that change nothing (GET, DELETE, estimates);
+- **no connection, or a 429 of the service itself**, for a POST that takes effect. It certainly
+  had no effect then. After any other failure it may have had one, so it is never sent again.
+
+Polls are not tried again here: `jobs.poller` waits for the next poll.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +24,7 @@ FIRST_DELAY = 0.5  # seconds before the second try; doubled before the third
 MAX_DELAY = 20.0  # seconds; if the service asks for more, its error is raised instead
 
 
-async def delay(sleep: Sleep, attempt: int, retry_after: float | None) -> bool:
+async def wait_before_retry(sleep: Sleep, attempt: int, retry_after: float | None) -> bool:
     """Wait after try number `attempt`.
 
     Parameters

@@ -140,7 +140,7 @@ class Transport:
         """
         return 2 * max(self._timeout, seconds)
 
-    def without_key(self, data: bytes) -> bytes:
+    def redact(self, data: bytes) -> bytes:
         """Remove the key from `data`, should it be there."""
         return self._key.redact(data)
 
@@ -168,7 +168,7 @@ class Transport:
         """
         return await self._with_retries("GET", path, params=params)
 
-    async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
+    async def query(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST a question that changes nothing (a price estimate), with retries like a GET."""
         return await self._with_retries("POST", path, **_json(body))
 
@@ -210,7 +210,7 @@ class Transport:
             except PermissionDeniedError as error:
                 problem = error
                 break
-            if not await retries.delay(self._sleep, attempt, wait):
+            if not await retries.wait_before_retry(self._sleep, attempt, wait):
                 break
         await self._advise(problem)
         raise problem
@@ -282,7 +282,7 @@ class Transport:
                 problem = refusal = api_error(response)
                 wait = refusal.retry_after if refusal.from_service else math.inf
             on_not_sent()
-            if not await retries.delay(self._sleep, attempt, wait):
+            if not await retries.wait_before_retry(self._sleep, attempt, wait):
                 break
         await self._advise(problem)
         raise problem
@@ -399,7 +399,7 @@ class Transport:
             raise asyncio.CancelledError
         if isinstance(result, BaseException):
             raise result
-        result.remove_key(self._key.redact)
+        result.redact(self._key.redact)
         self.clock.read(result.headers.get("date", ""))
         return result
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from . import polling
+from . import poll_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ class AdaptivePolling:
         self._mean_run = [0.0]
         for before, after in pairwise(self._running):
             self._mean_run.append(self._mean_run[-1] + self._step * (before + after) / 2)
-        page = polling.intervals()
+        page = poll_intervals.intervals()
         delay_of_page, requests = self._simulate(lambda _age: next(page))
         self._reach = self._find_reach(REQUESTS * requests)
         self.helps = self._simulate(self.interval)[0] < delay_of_page
@@ -77,7 +77,7 @@ class AdaptivePolling:
     def _interval(self, age: float, reach: float) -> float:
         """Find, by bisection, the least interval with interval · √(mean hazard) ≥ reach."""
         start = _interpolate(self._hazard, age / self._step)
-        short, long = polling.FIRST_INTERVAL, polling.MAX_INTERVAL
+        short, long = poll_intervals.FIRST_INTERVAL, poll_intervals.MAX_INTERVAL
         for _ in range(7):
             interval = (short + long) / 2
             hazard = _interpolate(self._hazard, (age + interval) / self._step) - start
@@ -85,11 +85,11 @@ class AdaptivePolling:
                 long = interval
             else:
                 short = interval
-        return long if long < polling.MAX_INTERVAL - 0.05 else polling.MAX_INTERVAL
+        return long if long < poll_intervals.MAX_INTERVAL - 0.05 else poll_intervals.MAX_INTERVAL
 
     def _find_reach(self, max_requests: float) -> float:
         """Find, by bisection, the least reach that needs no more requests."""
-        low, high = 0.0, math.sqrt(polling.MAX_INTERVAL * self._hazard[-1])
+        low, high = 0.0, math.sqrt(poll_intervals.MAX_INTERVAL * self._hazard[-1])
         for _ in range(16):
             reach = (low + high) / 2
             _, requests = self._simulate(lambda age, reach=reach: self._interval(age, reach))  # type: ignore[misc]

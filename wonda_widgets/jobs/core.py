@@ -81,7 +81,7 @@ class Core:
         self._ended_runs: Counter[tuple[str, str | None]] = Counter()
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Start anew in a forked child, without the parent's locks and tasks."""
         self._jobs_lock = threading.Lock()
         event_loop.keep_inherited(self._stats)
@@ -127,7 +127,7 @@ class Core:
                 job = self._jobs[kind, job_id] = self._new_job(kind, job_id, **options)
             return job
 
-    def living(self, kind: Kind, job_id: str) -> Job | None:
+    def live_job(self, kind: Kind, job_id: str) -> Job | None:
         """Give the live job with this id, if there is one."""
         with self._jobs_lock:
             return self._jobs.get((kind, job_id))
@@ -153,7 +153,7 @@ class Core:
             job_id,
             lambda: self.transport.poll(request),
             on_status=on_status,
-            duration_stats=lambda: self.usual(kind, model()),
+            duration_stats=lambda: self.duration_stats(kind, model()),
             scheduler=self._scheduler,
             clock=self._clock,
             wonda=self.client,
@@ -179,7 +179,7 @@ class Core:
         """Give what a live job learns from its journal entry."""
         return JobEntry(entry.body, entry.intent, entry.requested_at, snapshot_of(entry, operation))
 
-    def revived(self, entry: JournalEntry, operation: Operation) -> Job:
+    def restore_job(self, entry: JournalEntry, operation: Operation) -> Job:
         """Give the job of a journal entry; it is polled again if it has not ended."""
         kind: Any = entry.kind
         options: dict[str, Any] = {
@@ -200,7 +200,7 @@ class Core:
         if job is not None:
             job.observe_elsewhere(raw)
 
-    async def ask(self, kind: Kind, job_id: str) -> Snapshot:
+    async def poll_once(self, kind: Kind, job_id: str) -> Snapshot:
         """Poll a job once, and note the reply in the journal."""
         raw = await self.transport.poll(self.transport.poll_request(job_path(kind, job_id)))
         return await self._note(kind, job_id, raw)
@@ -213,7 +213,7 @@ class Core:
 
     # ------------------------------------------------------------ durations
 
-    async def usual(self, kind: Kind, model: str | None) -> DurationStats | None:
+    async def duration_stats(self, kind: Kind, model: str | None) -> DurationStats | None:
         """Give how long such jobs took before. On the event loop only.
 
         They are read again when the number of runs has grown by a tenth, so that 500 jobs that

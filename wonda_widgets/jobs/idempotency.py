@@ -51,7 +51,7 @@ class IdempotencyGuard:
         images are free, so only a person may have one made again.
     """
 
-    repeat = False
+    allow_repeat = False
 
     def __init__(
         self, dedupe_key: str, *, former_keys: tuple[str, ...] = (), include_failed: bool = True
@@ -60,20 +60,20 @@ class IdempotencyGuard:
         self.former_keys = former_keys
         self.include_failed = include_failed
 
-    async def settle(self, earlier: JournalEntry) -> None:
+    async def check_earlier(self, earlier: JournalEntry) -> None:
         """Refuse: the request was made before.
 
         Raises
         ------
-        StandingError
+        DuplicateRequestError
         """
         raise DuplicateRequestError(earlier)
 
-    async def look(self) -> None:
+    async def check_elsewhere(self) -> None:
         """Check nothing: the service has no list of jobs."""
 
 
-def require_writable_journal(journal: Journal, field: str, so: str, otherwise: str) -> None:
+def require_complete_journal(journal: Journal, field: str, so: str, otherwise: str) -> None:
     """Refuse what needs a complete journal that other processes can read, too.
 
     Parameters
@@ -88,9 +88,9 @@ def require_writable_journal(journal: Journal, field: str, so: str, otherwise: s
     ------
     InvalidInputError
     """
-    trouble = journal.problem
-    if trouble:
-        raise InvalidInputError(field, f"{so[0].upper()}{so[1:]}.", f"{trouble} {otherwise}")
+    problem = journal.problem
+    if problem:
+        raise InvalidInputError(field, f"{so[0].upper()}{so[1:]}.", f"{problem} {otherwise}")
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:

@@ -37,9 +37,8 @@ from ..errors import (
 )
 from ..errors.console_text import printable
 from ..models import TERMINAL_STATUSES, JobResponse, Snapshot, parse, parse_timestamp
-from ..models.job_status import snapshot_fields
+from ..models.job_status import is_earlier_status, snapshot_fields
 from ..utils import code_snippet, event_loop, logs, noninteractive
-from . import polling
 from .clock import Clock
 from .poll_scheduling import PollScheduler
 from .poller import JOURNAL_TIMEOUT, Poller
@@ -250,30 +249,30 @@ class Job:
         here = event_loop.callers_loop()
         ended: asyncio.Future[Snapshot] = here.create_future()
 
-        def settle(snapshot: Snapshot) -> None:
+        def set_result(snapshot: Snapshot) -> None:
             event_loop.call_soon_on(
                 here, lambda: None if ended.done() else ended.set_result(snapshot)
             )
 
-        unwatch = self._on_end(settle)
+        unwatch = self._on_end(set_result)
         try:
             return self._outcome(await ended)
         finally:
             unwatch()
 
-    def _on_end(self, settle: Callable[[Snapshot], object]) -> Callable[[], None]:
-        """Call `settle` once, when there is nothing left to wait for."""
-        settled = False
+    def _on_end(self, callback: Callable[[Snapshot], object]) -> Callable[[], None]:
+        """Call `callback` once, when there is nothing left to wait for."""
+        called = False
 
-        def look(snapshot: Snapshot) -> None:
-            nonlocal settled
-            if not snapshot.watching and not settled:
-                settled = True
-                settle(snapshot)
+        def check(snapshot: Snapshot) -> None:
+            nonlocal called
+            if not snapshot.watching and not called:
+                called = True
+                callback(snapshot)
 
         # In this order, on the loop: an earlier `stop`, then resuming, then listening.
         self.resume()
-        return self.watch(look)
+        return self.watch(check)
 
     def _outcome(self, snapshot: Snapshot) -> Snapshot:
         match snapshot.status:
@@ -323,19 +322,19 @@ class Job:
         """
         active = True
 
-        def guarded(snapshot: Snapshot) -> None:
+        def notify(snapshot: Snapshot) -> None:
             if active:
                 listener(snapshot)
 
         def begin() -> None:
             if active:
-                self._listeners.append(guarded)
-                guarded(self.snapshot)
+                self._listeners.append(notify)
+                notify(self.snapshot)
 
         def end() -> None:
             nonlocal active
             active = False
-            event_loop.call_soon(lambda: self._forget(guarded))
+            event_loop.call_soon(lambda: self._forget(notify))
 
         event_loop.call_soon(begin)
         return end
@@ -392,14 +391,14 @@ class Job:
             event_loop.keep_inherited(self._task)
             self._task = None
         if self._task is None and self.id is not None and not self._snapshot.terminal:
-            self._change(watching=True, error=None, trouble=None)
+            self._change(watching=True, error=None, problem=None)
             self._task = loop.create_task(self._follow())
 
     def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             self._task = None
-            self._change(watching=False, trouble=None)
+            self._change(watching=False, problem=None)
 
     async def _follow(self) -> None:
         if self._read_entry is not None:
@@ -427,14 +426,14 @@ class Job:
             If it has no status.
         """
         fields = snapshot_fields(self.kind, raw, parse(raw, JobResponse))
-        if polling.is_step_back(self._snapshot.status, fields["status"]):
-            self._change(trouble=None)
+        if is_earlier_status(fields["status"], self._snapshot.status):
+            self._change(problem=None)
             return False
         fields["scheduled_for"] = fields["scheduled_for"] or self._snapshot.scheduled_for
         ended = fields["status"] in TERMINAL_STATUSES
         if ended:
             self._task = None
-        self._change(**fields, trouble=None, watching=not ended)
+        self._change(**fields, problem=None, watching=not ended)
         return ended
 
     def observe_elsewhere(self, raw: dict[str, Any]) -> None:
@@ -443,14 +442,14 @@ class Job:
         if not self.done and self._observe(raw) and task is not None:
             task.cancel()
 
-    def _report_trouble(self, trouble: str) -> None:
+    def _report_problem(self, problem: str) -> None:
         """Say why the service cannot be reached at the moment."""
-        self._change(trouble=trouble)
+        self._change(problem=problem)
 
     def _end_watching(self, error: WondaError) -> None:
         """Stop, as the service will not tell more about the job."""
         self._task = None
-        self._change(watching=False, error=error, trouble=None)
+        self._change(watching=False, error=error, problem=None)
 
     def _change(self, **changes: Any) -> None:
         """Make the next snapshot, and notify the listeners if it says anything new."""
@@ -475,4 +474,4 @@ class Job:
 
 def _state(snapshot: Snapshot) -> tuple[object, ...]:
     """What has to change for listeners to be notified."""
-    return snapshot.status, snapshot.trouble, snapshot.watching, snapshot.error
+    return snapshot.status, snapshot.problem, snapshot.watching, snapshot.error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from . import polling
+from . import poll_intervals
 
 SLOT = 0.25  # seconds
 ROOM = 5  # polls that a slot always takes: 20 a second
@@ -54,7 +54,7 @@ class PollScheduler:
         return wait - (due - slot) * SLOT
 
     def _emptier_slot(self, due: int, wait: float) -> int:
-        spare = wait - max(polling.FIRST_INTERVAL, wait / 2)
+        spare = wait - max(poll_intervals.FIRST_INTERVAL, wait / 2)
         slots = [due - back for back in range(int(max(0.0, spare) / SLOT) + 1)]
         limit = max(ROOM, FILL * self._polls.total() / max(1, due - self._current_slot))
         free = (slot for slot in slots if self._polls[slot] < limit)

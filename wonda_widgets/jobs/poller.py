@@ -17,7 +17,7 @@ from ..errors import (
     WondaError,
 )
 from ..utils import logs
-from . import adaptive_polling, polling
+from . import adaptive_polling, poll_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -48,7 +48,7 @@ class Followed(Protocol):
     def _observe(self, raw: Any) -> bool:
         """Take a reply of the service; True if the job has ended."""
 
-    def _report_trouble(self, trouble: str) -> None:
+    def _report_problem(self, problem: str) -> None:
         """Say why the service cannot be reached at the moment."""
 
     def _end_watching(self, error: WondaError) -> None:
@@ -92,7 +92,7 @@ class Poller:
             reading.cancel()
 
     async def _run(self, reading: asyncio.Task[AdaptivePolling | None]) -> None:
-        for number, interval in enumerate(polling.intervals()):
+        for number, interval in enumerate(poll_intervals.intervals()):
             retry_after = None
             failed = False
             try:
@@ -105,7 +105,7 @@ class Poller:
                 failed = True
                 retry_after = error.retry_after if isinstance(error, APIError) else None
                 is_limited = isinstance(error, RateLimitError)
-                self._job._report_trouble(RATE_LIMITED if is_limited else NO_ANSWER)
+                self._job._report_problem(RATE_LIMITED if is_limited else NO_ANSWER)
             except Exception as error:  # noqa: BLE001 - a bug must not leave anybody waiting
                 logs.log_exception(_log, "Following %r failed", self._job, error=error)
                 message = f"Following the job failed: {type(error).__name__}: {error}."
@@ -116,7 +116,7 @@ class Poller:
             # A service in trouble is polled less and less, whatever earlier runs suggest.
             adaptive = reading.result() if reading.done() and not failed else None
             await self._clock.sleep(
-                polling.after_error(self._interval(interval, adaptive), retry_after)
+                poll_intervals.after_error(self._interval(interval, adaptive), retry_after)
             )
 
     async def _adaptive(self) -> AdaptivePolling | None:
@@ -132,7 +132,7 @@ class Poller:
     def _interval(self, interval: float, adaptive: AdaptivePolling | None) -> float:
         due = self._job._due()
         if due is not None:
-            return polling.until_due(interval, due.timestamp() - self._clock.time())
+            return poll_intervals.until_due(interval, due.timestamp() - self._clock.time())
         if adaptive is not None and not self._scheduler.is_crowded:
             interval = adaptive.interval(self._job._age())
         return self._scheduler.schedule(self._clock.monotonic(), interval)

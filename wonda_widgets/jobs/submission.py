@@ -101,7 +101,7 @@ class DuplicateGuard(Protocol):
         The name by which the journal recognizes the request.
     former_keys : tuple of str
         Names of the same request from earlier versions.
-    repeat : bool
+    allow_repeat : bool
         Whether a person wants it once more.
     include_failed : bool
         Whether an earlier request counts also if it failed.
@@ -109,13 +109,13 @@ class DuplicateGuard(Protocol):
 
     dedupe_key: str
     former_keys: tuple[str, ...]
-    repeat: bool
+    allow_repeat: bool
     include_failed: bool
 
-    async def settle(self, earlier: JournalEntry) -> None:
+    async def check_earlier(self, earlier: JournalEntry) -> None:
         """Find out what became of the same request; raises if it stands in the way."""
 
-    async def look(self) -> None:
+    async def check_elsewhere(self) -> None:
         """Check whether it was made elsewhere; raises if so."""
 
 
@@ -134,7 +134,7 @@ class Submitter:
         self._tasks: set[asyncio.Task[Any]] = set()
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Start empty in a forked child: the parent's requests are the parent's."""
         event_loop.keep_inherited(self._tasks)
         self._tasks = set()
@@ -146,8 +146,8 @@ class Submitter:
         read: Callable[[Any], SubmitResult],
         *,
         files: Mapping[str, Any] | None = None,
-        once: DuplicateGuard | None = None,
-        guard: Callable[[Any], None] | None = None,
+        duplicate_guard: DuplicateGuard | None = None,
+        precondition: Callable[[Any], None] | None = None,
     ) -> SubmitResult:
         """POST something that takes effect, once.
 
@@ -160,8 +160,8 @@ class Submitter:
             Reads the reply, or raises `UnexpectedReplyError`.
         files : dict, optional
             Sent as a form instead of `body`.
-        once : DuplicateGuard, optional
-        guard : callable, optional
+        duplicate_guard : DuplicateGuard, optional
+        precondition : callable, optional
             See `Journal.begin_request`.
 
         Raises
@@ -171,8 +171,15 @@ class Submitter:
         WondaError
             If it had no effect.
         """
-        work = self._submit(operation, body, read, files=files, once=once, guard=guard)
-        return await self._to_its_end(work)
+        work = self._submit(
+            operation,
+            body,
+            read,
+            files=files,
+            duplicate_guard=duplicate_guard,
+            precondition=precondition,
+        )
+        return await self._run_to_completion(work)
 
     async def submit_then(
         self,
@@ -181,17 +188,25 @@ class Submitter:
         body: Mapping[str, Any],
         read: Callable[[Any], SubmitResult],
         *,
-        once: DuplicateGuard | None = None,
-        guard: Callable[[Any], None] | None = None,
+        duplicate_guard: DuplicateGuard | None = None,
+        precondition: Callable[[Any], None] | None = None,
     ) -> T:
         """Submit, and give what `then` makes of the result, also if the caller is canceled."""
 
         async def work() -> T:
-            return then(await self._submit(operation, body, read, once=once, guard=guard))
+            return then(
+                await self._submit(
+                    operation,
+                    body,
+                    read,
+                    duplicate_guard=duplicate_guard,
+                    precondition=precondition,
+                )
+            )
 
-        return await self._to_its_end(work())
+        return await self._run_to_completion(work())
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _run_to_completion(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` to its end, also if the caller is canceled."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -228,21 +243,21 @@ class Submitter:
         read: Callable[[Any], SubmitResult],
         *,
         files: Mapping[str, Any] | None = None,
-        once: DuplicateGuard | None,
-        guard: Callable[[Any], None] | None,
+        duplicate_guard: DuplicateGuard | None,
+        precondition: Callable[[Any], None] | None,
     ) -> SubmitResult:
-        intent = await self._begin(operation, body, once, guard)
-        if once is not None and not once.repeat:
+        intent = await self._begin(operation, body, duplicate_guard, precondition)
+        if duplicate_guard is not None and not duplicate_guard.allow_repeat:
             try:
-                await once.look()
+                await duplicate_guard.check_elsewhere()
             except BaseException as error:
                 written = self._journal.mark_refused(intent, f"not sent: {_reason(error)}")
                 if isinstance(error, WondaError):
-                    await _noted(written)
+                    await _wait_for_journal(written)
                 raise
         result = await self._send(operation, body, read, files, intent)
         # Whoever holds the job finds it in the journal, too.
-        await _noted(
+        await _wait_for_journal(
             self._journal.mark_posted(intent, find_permalink(result.reply), None)
             if result.final
             else self._journal.mark_accepted(intent, result.id, result.status)
@@ -287,11 +302,13 @@ class Submitter:
         except OutcomeUnknownError as error:
             error.intent, error.kind = intent, operation.kind
             taken = isinstance(error, UnreadableOutcomeError)
-            await _noted(self._journal.mark_unknown(intent, error.reason, was_accepted=taken))
+            await _wait_for_journal(
+                self._journal.mark_unknown(intent, error.reason, was_accepted=taken)
+            )
             raise
         except WondaError as error:
             # Awaited, as above, so that the next try finds it settled, in whichever kernel.
-            await _noted(self._journal.mark_refused(intent, _reason(error)))
+            await _wait_for_journal(self._journal.mark_refused(intent, _reason(error)))
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
@@ -312,12 +329,12 @@ class Submitter:
         self,
         operation: Operation,
         body: Mapping[str, Any],
-        once: DuplicateGuard | None,
-        guard: Callable[[Any], None] | None,
+        duplicate_guard: DuplicateGuard | None,
+        precondition: Callable[[Any], None] | None,
     ) -> str:
         """Note the request in the journal; gives the id of its entry."""
         self._transport.check_open()
-        text = self._transport.without_key(encode_json(body))
+        text = self._transport.redact(encode_json(body))
         if len(text) > MAX_BODY_BYTES:
             raise InvalidInputError(
                 "prompt",
@@ -326,23 +343,23 @@ class Submitter:
             )
         canceled = threading.Event()
 
-        def guarded(connection: Any) -> None:
+        def checked(connection: Any) -> None:
             if canceled.is_set():  # while it waited for another process
                 raise ClosedError("The client was closed before this was sent.")
-            if guard is not None:
-                guard(connection)
+            if precondition is not None:
+                precondition(connection)
 
         while True:
             begun = self._journal.begin_request(
                 self._transport.journal_key,
                 operation.kind,
                 text,
-                once.dedupe_key if once else "",
-                former_keys=once.former_keys if once else (),
-                allow_repeat=once.repeat if once else False,
-                include_failed=once.include_failed if once else False,
+                duplicate_guard.dedupe_key if duplicate_guard else "",
+                former_keys=duplicate_guard.former_keys if duplicate_guard else (),
+                allow_repeat=duplicate_guard.allow_repeat if duplicate_guard else False,
+                include_failed=duplicate_guard.include_failed if duplicate_guard else False,
                 response_timeout=self._transport.time_limit(operation.seconds),
-                guard=guarded,
+                precondition=checked,
             )
             try:
                 intent, earlier = await asyncio.wrap_future(begun)
@@ -350,9 +367,9 @@ class Submitter:
                 canceled.set()
                 begun.add_done_callback(self._never_sent)
                 raise
-            if earlier is None or once is None:
+            if earlier is None or duplicate_guard is None:
                 return intent
-            await once.settle(earlier)
+            await duplicate_guard.check_earlier(earlier)
 
     def _never_sent(self, begun: Future[tuple[str, JournalEntry | None]]) -> None:
         if begun.cancelled() or begun.exception() is not None:
@@ -363,7 +380,7 @@ class Submitter:
                 self._journal.mark_refused(intent, f"not sent: {NOT_SENT}")
 
 
-async def _noted(written: Future[Any]) -> None:
+async def _wait_for_journal(written: Future[Any]) -> None:
     """Wait until the journal has noted how a request ended.
 
     Closing the client ends the wait, but not the writing.

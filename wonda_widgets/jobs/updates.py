@@ -63,4 +63,4 @@ class Updates:
 
 def _says_something(snapshot: Snapshot) -> bool:
     """False only before the first poll has been answered, or has failed."""
-    return bool(snapshot.raw or snapshot.trouble or not snapshot.watching)
+    return bool(snapshot.raw or snapshot.problem or not snapshot.watching)

@@ -110,7 +110,9 @@ class Budget:
         since = f" since {self.since:%Y-%m-%d %H:%M}" if self.since else " a day"
         return f"<Budget ${self.usd:.2f}{since}>"
 
-    def guard(self, base_url: str, body: Mapping[str, Any]) -> Callable[[sqlite3.Connection], None]:
+    def precondition(
+        self, base_url: str, body: Mapping[str, Any]
+    ) -> Callable[[sqlite3.Connection], None]:
         """Return a function that refuses one more request if it exceeds the budget.
 
         The journal calls it within its transaction. It raises `UnpricedError` if prices are

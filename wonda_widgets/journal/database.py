@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import ClosedError
 from ..utils import event_loop
-from . import file_access, recovery
-from .recovery import NewerSchemaError, NoFileLocksError
+from . import file_access, file_problems
+from .file_problems import NewerSchemaError, NoFileLocksError
 from .schema import run_transaction
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Database:
         self._pid = os.getpid()
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Start over in a forked child, which must not use the parent's thread or connection."""
         self._pid = os.getpid()
         self._finalizer.detach()
@@ -139,7 +139,7 @@ class Database:
             return self._problem
         # The event loop must not wait for a disk: there, use the result of the last check.
         known = self._damaged_files if event_loop.on_loop() else None
-        damaged = recovery.damaged_files(path) if known is None else known
+        damaged = file_problems.damaged_files(path) if known is None else known
         if not damaged:
             return self._problem
         return (
@@ -198,7 +198,7 @@ class Database:
         ClosedError
         """
         if self._pid != os.getpid():  # a C library may fork without running Python's hooks
-            self.renew()
+            self.reset_in_child()
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         if writes:
             future.set_running_or_notify_cancel()
@@ -247,16 +247,16 @@ class Database:
                 self._check_for_damage()
                 return self._transaction(work, mode)
             except (sqlite3.DatabaseError, OSError) as error:
-                if self.path is None or recovery.is_caller_error(error):
+                if self.path is None or file_problems.is_caller_error(error):
                     raise
-                if recovery.error_code(error) not in recovery.LOCKED_CODES:
+                if file_problems.error_code(error) not in file_problems.LOCKED_CODES:
                     failure, failures = error, failures + 1
                     continue
             if not self._may_wait_for_lock():
                 raise ClosedError("The interpreter ended while another process locked the journal.")
             if not has_warned and time.monotonic() - started >= LOCK_WARNING_SECONDS:
                 has_warned = True
-                if recovery.supports_locks(self.path.parent):
+                if file_problems.supports_locks(self.path.parent):
                     self._warn(
                         f"Another program has locked the journal {self.path}. Requests are not "
                         "sent until it is released. Close programs that have the file open, such "
@@ -274,7 +274,7 @@ class Database:
         if self.path is not None and (
             self._damaged_files is None or now - self._damage_checked_at >= DAMAGE_CHECK_SECONDS
         ):
-            self._damaged_files = recovery.damaged_files(self.path)
+            self._damaged_files = file_problems.damaged_files(self.path)
             self._damage_checked_at = now
 
     def _may_wait_for_lock(self) -> bool:
@@ -294,13 +294,13 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         # Another process may have deleted or renamed the file.
-        if self._connection is not None and self._file_identity != recovery.file_identity(
+        if self._connection is not None and self._file_identity != file_problems.file_identity(
             self.path
         ):
             self._disconnect()
         if self._connection is None:
             self._connection = self._open_connection(self.path)
-            self._file_identity = recovery.file_identity(self.path)
+            self._file_identity = file_problems.file_identity(self.path)
         return self._connection
 
     def _open_connection(self, path: Path | None) -> sqlite3.Connection:
@@ -324,13 +324,13 @@ class Database:
     # ------------------------------------------------------------ when the file cannot be used
 
     def _recover(self, error: Exception, *, is_last_attempt: bool) -> None:
-        if recovery.error_code(error) not in recovery.DAMAGED_CODES or is_last_attempt:
+        if file_problems.error_code(error) not in file_problems.DAMAGED_CODES or is_last_attempt:
             self._fall_back_to_memory(error)
             return
         self._disconnect()
         assert self.path is not None  # noqa: S101 - memory is never damaged
         try:
-            if recovery.set_aside(self.path):
+            if file_problems.set_aside(self.path):
                 self._damaged_files = None
         except OSError as rename_error:
             self._fall_back_to_memory(rename_error)
@@ -346,7 +346,10 @@ class Database:
         self._connection = None if is_newer else self._schema.copy_to_memory(path)
         if self._connection is None:
             self._connection = self._open_connection(None)
-        if isinstance(error, OSError) or recovery.error_code(error) in recovery.TRANSIENT_CODES:
+        if (
+            isinstance(error, OSError)
+            or file_problems.error_code(error) in file_problems.TRANSIENT_CODES
+        ):
             self._unusable_path = path
             self._next_file_retry = time.monotonic() + FILE_RETRY_SECONDS
             if self._changes is not None:
@@ -356,7 +359,7 @@ class Database:
                 _schedule_retry(weakref.ref(self))
                 atexit.register(_save_at_exit, weakref.ref(self))
         problem = (
-            f"The journal {path} cannot be used ({recovery.describe(error)}). {_MEMORY_NOTICE}"
+            f"The journal {path} cannot be used ({file_problems.describe(error)}). {_MEMORY_NOTICE}"
         )
         if problem != self._problem:
             self._problem = problem
@@ -385,7 +388,7 @@ class Database:
             return
         self._disconnect()
         self.path, self._unusable_path = path, None
-        self._connection, self._file_identity = file, recovery.file_identity(path)
+        self._connection, self._file_identity = file, file_problems.file_identity(path)
         self._problem = ""
         _log.warning("The journal %s can be used again and is up to date.", path)
 
@@ -399,7 +402,7 @@ class Database:
 
     def _warn_of_damaged_file(self, path: Path) -> None:
         """Warn once about a damaged file, whichever process renamed it."""
-        for damaged in recovery.damaged_files(path)[-1:]:
+        for damaged in file_problems.damaged_files(path)[-1:]:
             if damaged not in _reported:
                 _reported.add(damaged)
                 self._warn(self.problem)

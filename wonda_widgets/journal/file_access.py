@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from .recovery import damaged_files
+from .file_problems import damaged_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -35,7 +35,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         When it was requested, in UTC.
     seconds : float
         How long it took.
-    favourite : bool
+    favorite : bool
     rating : int
         1 to 5 stars; 0 for none.
     note : str
@@ -57,7 +57,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     references: tuple[str, ...] = ()
     made_at: datetime | None = None
     seconds: float = 0.0
-    favourite: bool = False
+    favorite: bool = False
     rating: int = 0
     note: str = ""
     job_id: str = ""
@@ -105,7 +105,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "height": self.media.height,
             "seconds": round(self.seconds, 1),
             "made_at": self.made_at,
-            "favourite": self.favourite,
+            "favorite": self.favorite,
             "rating": self.rating,
             "note": self.note,
             "job_id": self.job_id,

@@ -77,13 +77,13 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes
     ----------
-    favourite : bool
+    favorite : bool
     rating : int
         1 to 5 stars; 0 for none.
     note : str
     """
 
-    favourite: bool = False
+    favorite: bool = False
     rating: int = 0
     note: str = ""
 
@@ -97,7 +97,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         Words, or their beginnings, that all occur in the prompt or the note; in scripts without
         spaces, any part of the text.
     model : str or None
-    favourite : bool or None
+    favorite : bool or None
     rating : int or None
         The minimum number of stars.
     since, until : float or None
@@ -106,7 +106,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str = ""
     model: str | None = None
-    favourite: bool | None = None
+    favorite: bool | None = None
     rating: int | None = None
     since: float | None = None
     until: float | None = None
@@ -226,7 +226,9 @@ class ImageIndex:
 
     def mark(self, intent: str, **marks: Any) -> Future[Marks | None]:
         """Change the marks of an image; the result is None if its entry was deleted."""
-        assignments = ", ".join(f"{name}=?" for name in marks)
+        # The tables of existing journals keep the column names that they were made with.
+        columns = {"favorite": "favourite"}
+        assignments = ", ".join(f"{columns.get(name, name)}=?" for name in marks)
 
         def work(connection: sqlite3.Connection) -> Marks | None:
             select = "SELECT * FROM picture JOIN texts USING (id) WHERE picture.intent=?"
@@ -298,7 +300,7 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
     values: list[Any] = [base_url]
     for name, comparison in (
         ("model", "model=?"),
-        ("favourite", "favourite=?"),
+        ("favorite", "favourite=?"),
         ("rating", "rating>=?"),
         ("since", "picture.asked_at>=?"),
         ("until", "picture.asked_at<?"),
@@ -341,4 +343,4 @@ def _image(entry: JournalEntry, marks: Marks, client: str) -> GeneratedImage | N
 
 
 def _marks(row: sqlite3.Row) -> Marks:
-    return Marks(favourite=bool(row["favourite"]), rating=int(row["rating"]), note=row["note"])
+    return Marks(favorite=bool(row["favourite"]), rating=int(row["rating"]), note=row["note"])

@@ -75,7 +75,7 @@ class Journal:
     path : path or ``":memory:"``, optional
         Defaults to ``WONDA_JOURNAL``, then to ``journal.db`` in the user's data folder.
     days : float
-        Age in days after which entries are deleted; those of favourite images stay.
+        Age in days after which entries are deleted; those of favorite images stay.
     megabytes : float
         Maximum size of the file; the oldest entries are deleted first.
 
@@ -170,7 +170,7 @@ class Journal:
         allow_repeat: bool = False,
         include_failed: bool = False,
         response_timeout: float = 0.0,
-        guard: Callable[[sqlite3.Connection], None] | None = None,
+        precondition: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, JournalEntry | None]]:
         """Record a request that is about to be sent, unless an identical one blocks it.
 
@@ -189,7 +189,7 @@ class Journal:
             Whether an accepted request also blocks this one after its job failed.
         response_timeout : float
             Seconds within which the service responds at the latest.
-        guard : callable, optional
+        precondition : callable, optional
             Called within the transaction; if it raises, nothing is recorded.
 
         Returns
@@ -206,8 +206,8 @@ class Journal:
                     # Even an intended repetition must not be sent at the same moment.
                     if earlier.is_sending or not allow_repeat:
                         return intent, earlier
-            if guard is not None:
-                guard(connection)
+            if precondition is not None:
+                precondition(connection)
             now = time.time()
             connection.execute(
                 "INSERT INTO request (intent, base_url, kind, body, same_as, owner, asked_at,"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400.0
 
-IS_FAVOURITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
+IS_FAVORITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
 IS_SCHEDULED = "(status='scheduled' AND NOT ended)"  # a post for a later time, perhaps in weeks
 IS_SETTLED = (
     "state NOT IN ('sending', 'unknown')"
@@ -33,7 +33,7 @@ IS_EDIT = """(kind='upload' AND body LIKE '%"edit":%')"""  # identifies posts of
 HAS_NAME = "same_as LIKE 'once:%'"
 IS_POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
 
-PROTECTED = (IS_FAVOURITE, IS_SCHEDULED, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
+PROTECTED = (IS_FAVORITE, IS_SCHEDULED, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
 DELETABLE_BY_AGE = " AND NOT ".join((IS_SETTLED, *PROTECTED))
 DELETABLE_BY_SIZE = f"{DELETABLE_BY_AGE} AND NOT {IS_POSTED}"
 

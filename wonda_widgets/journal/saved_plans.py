@@ -85,7 +85,7 @@ class SavedPlans:
         days: float | None,
         *,
         former_fingerprints: Sequence[str] = (),
-        guard: Callable[[sqlite3.Connection], None] | None = None,
+        precondition: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[SavedPlan, bool]]:
         """Find the same plan if it was left unfinished, else save it as started now.
 
@@ -100,7 +100,7 @@ class SavedPlans:
             Maximum age in days of an unfinished plan; None to start over.
         former_fingerprints : sequence of str
             Fingerprints under which earlier versions may have saved the same plan.
-        guard : callable, optional
+        precondition : callable, optional
             Called within the transaction; if it raises, nothing is saved.
 
         Returns
@@ -111,8 +111,8 @@ class SavedPlans:
 
         # In one transaction: if two kernels start the same plan, the second resumes the first's.
         def work(connection: sqlite3.Connection) -> tuple[SavedPlan, bool]:
-            if guard is not None:
-                guard(connection)
+            if precondition is not None:
+                precondition(connection)
             if days is not None:
                 fingerprints = [fingerprint, *former_fingerprints]
                 unfinished = _find_unfinished(connection, base_url, days, fingerprints)

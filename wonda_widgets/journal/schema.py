@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from . import recovery
+from . import file_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
         # Only one thread uses the connection; at interpreter exit, another one closes it.
         connection = sqlite3.connect(
             path or MEMORY,
-            timeout=recovery.BUSY_TIMEOUT_SECONDS,
+            timeout=file_problems.BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -77,7 +77,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
         """Return a copy of a file in memory; None if the file is unreadable or damaged."""
         memory = self.open(None)
         try:
-            with contextlib.closing(recovery.open_read_only(path)) as file:
+            with contextlib.closing(file_problems.open_read_only(path)) as file:
                 file.backup(memory)
             is_intact = memory.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
             self._migrate(memory)  # the file may be of an earlier version
@@ -91,7 +91,9 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
 
     def _refuse_newer(self, connection: sqlite3.Connection) -> None:
         if _stored_version(connection) > self.version:
-            raise recovery.NewerSchemaError("it was written by a newer version of wonda-widgets")
+            raise file_problems.NewerSchemaError(
+                "it was written by a newer version of wonda-widgets"
+            )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         if _stored_version(connection) == self.version:

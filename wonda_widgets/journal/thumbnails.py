@@ -77,10 +77,10 @@ class Thumbnails:
     def __init__(self, journal: Path | None) -> None:
         path = journal.with_name(journal.name + FILE_SUFFIX) if journal else None
         self._database = _QuietDatabase(path, SCHEMA)
-        self.renew()
+        self.reset_in_child()
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Start without pending thumbnails, also in a forked child."""
         event_loop.keep_inherited(getattr(self, "_tasks", None))
         self._tasks: dict[Key, asyncio.Task[bytes]] = {}

@@ -20,7 +20,7 @@ import msgspec
 
 from ..errors import InvalidInputError, WondaError
 from ..jobs.generation import request_body
-from ..jobs.idempotency import fingerprint, former_fingerprint, require_writable_journal
+from ..jobs.idempotency import fingerprint, former_fingerprint, require_complete_journal
 from ..utils import event_loop, noninteractive, plain_values
 from .cells import (
     SETTLED_STATES,
@@ -121,12 +121,12 @@ class Matrix:
         self.resumed = False
         event_loop.reset_after_fork(self)
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Be stopped in a forked child; `start` resumes from the journal, like a new kernel."""
         event_loop.keep_inherited(self._preparing)
         if self._preparing is not None and not self._preparing.done():
             self._preparing = None
-        self._runner.renew()
+        self._runner.reset_in_child()
 
     # ------------------------------------------------------------ preparation
 
@@ -256,7 +256,7 @@ class Matrix:
             Unless this matrix does not resume, or allows running unchecked (`allow_unchecked`).
         """
         if self._resume and not self.allow_unchecked:
-            require_writable_journal(
+            require_complete_journal(
                 self._core.journal,
                 ALLOW_UNCHECKED,
                 "if part of this plan was made before, it may be made and billed again",
@@ -332,18 +332,18 @@ class Matrix:
         """
         active = True
 
-        def guarded(cell: CellResult | None) -> None:
+        def notify(cell: CellResult | None) -> None:
             if active:
                 listener(cell)
 
         def add() -> None:
             if active:
-                self._runner.add_listener(guarded)
+                self._runner.add_listener(notify)
 
         def end() -> None:
             nonlocal active
             active = False
-            event_loop.call_soon(lambda: self._runner.remove_listener(guarded))
+            event_loop.call_soon(lambda: self._runner.remove_listener(notify))
 
         event_loop.call_soon(add)
         return end

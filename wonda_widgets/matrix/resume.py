@@ -54,7 +54,7 @@ class PlanStore:
         self,
         cells: list[CellResult],
         plan: Plan,
-        guard: Callable[[sqlite3.Connection], None],
+        precondition: Callable[[sqlite3.Connection], None],
         *,
         resume: bool,
     ) -> tuple[SavedPlan, bool]:
@@ -64,7 +64,7 @@ class PlanStore:
         ----------
         cells : list of CellResult
         plan : Plan
-        guard : callable
+        precondition : callable
             See `SavedPlans.resume_or_start`.
         resume : bool
             Whether an unfinished plan may be resumed.
@@ -81,7 +81,7 @@ class PlanStore:
                 self._encode(plan),
                 RESUMABLE_DAYS if resume else None,
                 former_fingerprints=await self._former_fingerprints(cells, plan) if resume else [],
-                guard=guard,
+                precondition=precondition,
             )
         )
 
@@ -125,7 +125,7 @@ class PlanStore:
 
     def _encode(self, plan: Plan) -> bytes:
         """Encode a plan as the journal stores it, without the API key."""
-        return self._core.transport.without_key(msgspec.json.encode(plan.request))
+        return self._core.transport.redact(msgspec.json.encode(plan.request))
 
 
 def plan_fingerprint(cells: list[CellResult]) -> str:

@@ -75,7 +75,7 @@ class MatrixRunner:
     limit : SpendingLimit
     begin : callable
         Prepares the plan and saves it in the journal, once before the first cell.
-    guard : callable
+    precondition : callable
         Called in the transaction that records a request; it raises to refuse the request.
 
     Attributes
@@ -97,13 +97,13 @@ class MatrixRunner:
         max_concurrency: int,
         limit: SpendingLimit,
         begin: Callable[[], Awaitable[None]],
-        guard: Callable[[sqlite3.Connection], None],
+        precondition: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._core = core
         self._max_concurrency = max_concurrency
         self._limit = limit
         self._begin = begin
-        self._guard = guard
+        self._precondition = precondition
         self.cells: list[CellResult] = []
         self.attachments: list[str] = []
         self.saved_plan: SavedPlan | None = None
@@ -117,7 +117,7 @@ class MatrixRunner:
         self._durations: dict[str, DurationStats | None] = {}  # by model
         self._listeners: list[Callable[[CellResult | None], object]] = []
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Be stopped in a forked child; `start` resumes from the journal, like a new kernel."""
         event_loop.keep_inherited((self._tasks, self._beginning))
         self._tasks, self._queue, self._pending_retries = set(), [], 0
@@ -360,11 +360,11 @@ class MatrixRunner:
         self._notify(cell)
 
     async def _update_durations(self, model: str) -> None:
-        self._durations[model] = await self._core.usual("inference", model)
+        self._durations[model] = await self._core.duration_stats("inference", model)
 
     async def _request(self, cell: CellResult) -> bool:
         """Request a cell once; return whether it has a job."""
-        once = IdempotencyGuard(
+        duplicate_guard = IdempotencyGuard(
             cell.dedupe_key, former_keys=cell.former_keys, include_failed=not cell.is_retry
         )
         planned = cell.cell
@@ -377,7 +377,11 @@ class MatrixRunner:
                 return False
             try:
                 job = await self._core.start(
-                    GENERATION, body, read_reply, once=once, guard=self._guard
+                    GENERATION,
+                    body,
+                    read_reply,
+                    duplicate_guard=duplicate_guard,
+                    precondition=self._precondition,
                 )
                 self._follow(cell, job)
             except DuplicateRequestError as duplicate:
@@ -411,11 +415,11 @@ class MatrixRunner:
     def restore(self, cell: CellResult, entry: JournalEntry) -> None:
         """Set a cell's state from its entry in the journal."""
         if entry.job_id is not None:
-            self._follow(cell, self._core.revived(entry, GENERATION))
+            self._follow(cell, self._core.restore_job(entry, GENERATION))
             cell.state = "running"
             self._take_result(cell, cell.job.snapshot if cell.job else None)
         elif entry.is_unknown:
-            cell.job = self._core.revived(entry, GENERATION)
+            cell.job = self._core.restore_job(entry, GENERATION)
             cell.state, cell.error = "unknown", cell.job.snapshot.error
         # Any other cell waits: it was refused, settled by a person, or is being sent.
 

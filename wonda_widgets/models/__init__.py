@@ -9,8 +9,9 @@ from `wire_types.ImageModel`.
 from __future__ import annotations
 
 from .formatting import MAX_LINE_LENGTH, format_duration, one_line
+from .job_status import TERMINAL_STATUSES
 from .parsing import find_permalink, parse, parse_timestamp
-from .snapshot import TERMINAL_STATUSES, Snapshot
+from .snapshot import Snapshot
 from .wire_types import (
     Account,
     AccountsResponse,

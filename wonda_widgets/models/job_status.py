@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .parsing import find_permalink, parse_timestamp
-from .snapshot import TERMINAL_STATUSES
 
 if TYPE_CHECKING:
     from .wire_types import JobResponse
 
+#: The documented statuses that end a job.
+TERMINAL_STATUSES = frozenset({"succeeded", "failed", "canceled"})
 #: The documented statuses, and `scheduled` from the documentation of posts.
 KNOWN_STATUSES = TERMINAL_STATUSES | {"idle", "locked", "in_progress", "queued", "scheduled"}
 #: Undocumented statuses that can only mean that a post was published. They count even without a
@@ -27,6 +28,8 @@ RUNNING_WORDS = frozenset(
     {"retry", "retrying", "pending", "processing", "running", "waiting", "publishing"}
     | {"uploading", "preparing", "starting", "started", "progress", "queue", "queued"}
 )
+#: The order in which a job passes through its statuses. Unknown ones are not compared.
+_ORDER = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
 #: How much of an undocumented status an error message quotes.
 MAX_QUOTED_CHARACTERS = 60
 
@@ -87,3 +90,8 @@ def job_status(
     reason = response.error_message or "The service gave no reason."
     quoted = repr(status[:MAX_QUOTED_CHARACTERS])
     return "failed", f"{reason} (It ended with the status {quoted}.)"
+
+
+def is_earlier_status(new: str, old: str) -> bool:
+    """Whether `new` precedes `old`, so that a lagging server reports an outdated status."""
+    return old in _ORDER and new in _ORDER and _ORDER[new] < _ORDER[old]

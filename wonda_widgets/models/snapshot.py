@@ -10,9 +10,8 @@ import msgspec
 from ..errors import NoMediaError, WondaError
 from ..errors.console_text import printable
 from .formatting import format_duration, one_line
+from .job_status import TERMINAL_STATUSES
 from .wire_types import Media, Output  # noqa: TC001 - msgspec reads it
-
-TERMINAL_STATUSES = frozenset({"succeeded", "failed", "canceled"})
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +37,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         Seconds from submission until now, or until the job ended.
     raw : dict
         The service's response, unchanged.
-    trouble : str or None
+    problem : str or None
         Why polling gets no answer at the moment, as a sentence; it is retried.
     watching : bool
         Whether the job is being polled.
@@ -55,7 +54,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_for: datetime | None = None
     elapsed: float = 0.0
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
-    trouble: str | None = None
+    problem: str | None = None
     watching: bool = False
     error: WondaError | None = None
 
@@ -81,7 +80,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Return one line that this console can print, e.g. ``"locked · 3 s"``."""
-        detail = self.error_message if self.status == "failed" else self.trouble
+        detail = self.error_message if self.status == "failed" else self.problem
         parts = [self.status, format_duration(self.elapsed), *([detail] if detail else [])]
         return printable(" · ".join(one_line(part) for part in parts))
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..jobs.core import Core
     from ..jobs.submission import Operation
     from ..journal.entries import JournalEntry
-    from .outcome_check import Finding
+    from .outcome_check import PostOutcome
 
 MAX_HISTORY_PAGES = 2  # of the history that are checked before a post
 
@@ -63,9 +63,9 @@ class DuplicatePostGuard:
         See `dedupe_keys`.
     former_keys : tuple of str
         Keys under which earlier versions recorded the same post.
-    repeat : bool
+    allow_repeat : bool
         Whether the post may be made again.
-    unchecked : bool
+    allow_unchecked : bool
         Whether the post may be made if the history cannot be read.
     """
 
@@ -79,18 +79,18 @@ class DuplicatePostGuard:
         dedupe_key: str,
         *,
         former_keys: tuple[str, ...] = (),
-        repeat: bool = False,
-        unchecked: bool = False,
+        allow_repeat: bool = False,
+        allow_unchecked: bool = False,
     ) -> None:
         self._core = core
         self._operation = operation
         self._body = body
-        self._unchecked = unchecked
-        self.repeat = repeat
+        self._allow_unchecked = allow_unchecked
+        self.allow_repeat = allow_repeat
         self.dedupe_key = dedupe_key
         self.former_keys = former_keys
 
-    def guard(self, _connection: object) -> None:
+    def check_journal(self, _connection: object) -> None:
         """Refuse, within the journal's transaction, if the journal may be incomplete.
 
         Raises
@@ -98,13 +98,13 @@ class DuplicatePostGuard:
         HistoryUnavailableError
         """
         problem = self._core.journal.problem
-        if problem and not (self.repeat or self._unchecked):
+        if problem and not (self.allow_repeat or self._allow_unchecked):
             raise HistoryUnavailableError(
                 f"This may have been posted before: the journal is incomplete. {problem}",
                 "Nothing was sent. Check the account, then pass allow_unchecked=True to publish.",
             )
 
-    async def settle(self, earlier: JournalEntry) -> None:
+    async def check_earlier(self, earlier: JournalEntry) -> None:
         """Find out what became of an identical post that the journal has.
 
         Return if it had no effect, so that the journal can be asked again.
@@ -146,7 +146,7 @@ class DuplicatePostGuard:
             code="already_requested",
         )
 
-    async def _check_outcome(self, earlier: JournalEntry) -> Finding:
+    async def _check_outcome(self, earlier: JournalEntry) -> PostOutcome:
         """Look for an earlier post; if the history cannot be read, its outcome stays unknown."""
         try:
             return await outcome_check.check(self._core, self._operation, earlier)
@@ -154,7 +154,7 @@ class DuplicatePostGuard:
             if is_hopeless(error):
                 raise
             reason = _as_clause(error.message)
-            return outcome_check.Finding(
+            return outcome_check.PostOutcome(
                 posted=None, message=f"The account’s history cannot be read now: {reason}."
             )
 
@@ -162,7 +162,7 @@ class DuplicatePostGuard:
         """Ask for the status of a post in progress; raise if it was posted meanwhile."""
         job_id = earlier.job_id or ""
         try:
-            snapshot = await self._core.ask("publish", job_id)
+            snapshot = await self._core.poll_once("publish", job_id)
         except (NotFoundError, GoneError):  # this does not say whether it was posted
             marked = self._core.journal.mark_unknown(earlier.intent, "its job is gone")
             return await asyncio.wrap_future(marked)
@@ -173,7 +173,7 @@ class DuplicatePostGuard:
             raise _already_posted(self._body, requested_at, snapshot.permalink, job_id)
         return snapshot.status in {"failed", "canceled"}
 
-    async def look(self) -> None:
+    async def check_elsewhere(self) -> None:
         """Check whether any computer has posted or scheduled the same post.
 
         Raises
@@ -221,7 +221,7 @@ class DuplicatePostGuard:
         """Refuse to post if a source cannot be read, unless it may be missing or unchecked."""
         if is_hopeless(error):
             raise error
-        if self._unchecked or may_be_missing:
+        if self._allow_unchecked or may_be_missing:
             return
         reason = _as_clause(error.message)
         raise HistoryUnavailableError(

@@ -56,7 +56,7 @@ PENDING_STATUSES = frozenset({"queued", "scheduled", "idle", "locked", "in_progr
 NO_HISTORY_ERRORS = (BadRequestError, PermissionDeniedError, NotFoundError, GoneError)
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class PostOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a post whose outcome was unknown.
 
     Attributes
@@ -86,7 +86,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     in_progress: bool = False
 
 
-async def check(core: Core, operation: Operation, entry: JournalEntry) -> Finding:
+async def check(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
     """Find out what became of a post, and record it in the journal.
 
     Parameters
@@ -150,10 +150,10 @@ def utc_now() -> datetime:
 # ---------------------------------------------------------------- the job and the scheduled posts
 
 
-async def _ask_job(core: Core, operation: Operation, entry: JournalEntry) -> Finding | None:
+async def _ask_job(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome | None:
     """Ask for the status of the post's job; None if it does not respond."""
     try:
-        await core.ask("publish", entry.job_id or "")
+        await core.poll_once("publish", entry.job_id or "")
     except WondaError as error:
         if is_hopeless(error):
             raise
@@ -164,7 +164,7 @@ async def _ask_job(core: Core, operation: Operation, entry: JournalEntry) -> Fin
 
 async def _look_among_scheduled(
     core: Core, operation: Operation, entry: JournalEntry
-) -> Finding | None:
+) -> PostOutcome | None:
     """Look for a post with a scheduled time; None if it is not there."""
     if not entry.body.get("scheduledAt"):
         return None
@@ -182,14 +182,14 @@ async def _look_among_scheduled(
     if not is_certain:
         return _undecided("A post like this is among the scheduled ones")
     await asyncio.wrap_future(core.journal.mark_accepted(entry.intent, post.job_id, SCHEDULED))
-    job = core.revived(await _reread(core, entry), operation)
+    job = core.restore_job(await _reread(core, entry), operation)
     return _following(job, "It did arrive, and is scheduled.")
 
 
 # ---------------------------------------------------------------- the history
 
 
-async def _look_in_history(core: Core, operation: Operation, entry: JournalEntry) -> Finding:
+async def _look_in_history(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
     def requested_at() -> datetime:
         """Return when it was sent by the service's clock, or an earlier time."""
         # Each of these clocks may be wrong, so the earliest counts.
@@ -216,7 +216,7 @@ async def _conclude(
     entry: JournalEntry,
     history: post_history.PostHistory,
     times: tuple[datetime, datetime],
-) -> Finding:
+) -> PostOutcome:
     """Conclude what the history proves about a post."""
     match, ambiguous = await _find_row(core, entry, history.posts, times)
     has_failed = match is not None and (match.status or "").lower() in FAILED_STATUSES
@@ -229,7 +229,7 @@ async def _conclude(
     remaining = grace_seconds(entry) - _silent_seconds(core, entry)
     if remaining > 0:
         minutes = math.ceil(grace_seconds(entry) / 60)
-        return Finding(
+        return PostOutcome(
             posted=None,
             message="It is not in the account’s history yet, but may still arrive; that can take "
             f"{minutes} minute{'s' if minutes > 1 else ''}.",
@@ -317,12 +317,12 @@ def _silent_seconds(core: Core, entry: JournalEntry) -> float:
 
 async def _record_row(
     core: Core, operation: Operation, entry: JournalEntry, post: post_history.HistoryPost
-) -> Finding:
+) -> PostOutcome:
     """Record what the history says about a post."""
     status = (post.status or "").lower()
     if post.job_id and entry.job_id is None:  # it may not have ended: follow its job
         await asyncio.wrap_future(core.journal.mark_accepted(entry.intent, post.job_id, status))
-        job = core.revived(await _reread(core, entry), operation)
+        job = core.restore_job(await _reread(core, entry), operation)
         if status == "succeeded":
             return _posted(post.permalink, post.created_at, job)
         return _following(job)
@@ -334,7 +334,7 @@ async def _record_row(
         await asyncio.wrap_future(core.journal.mark_posted(entry.intent, post.permalink, None))
         return _posted(post.permalink, post.created_at)
     if status in PENDING_STATUSES:
-        return Finding(
+        return PostOutcome(
             posted=None,
             message="It did arrive, and is in progress.",
             retry_after=SHORT_RECHECK_SECONDS,
@@ -349,13 +349,13 @@ async def _record_absence(
     entry: JournalEntry,
     marked: Future[bool],
     message: str = NOT_POSTED,
-) -> Finding:
+) -> PostOutcome:
     """Report that it was not posted, unless the entry changed meanwhile."""
     if await asyncio.wrap_future(marked):
-        return Finding(posted=False, message=message)
+        return PostOutcome(posted=False, message=message)
     current = await _reread(core, entry)
     if current.is_unknown:
-        return Finding(
+        return PostOutcome(
             posted=None,
             message="Another kernel is checking it.",
             retry_after=SHORT_RECHECK_SECONDS,
@@ -368,11 +368,11 @@ async def _reread(core: Core, entry: JournalEntry) -> JournalEntry:
     return current
 
 
-def _known_finding(core: Core, operation: Operation, entry: JournalEntry) -> Finding:
+def _known_finding(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
     """Report on an entry whose outcome is known, or whose request is being sent."""
     match entry.state:
         case "sending":
-            return Finding(
+            return PostOutcome(
                 posted=None,
                 message="It is being sent at this moment.",
                 retry_after=SHORT_RECHECK_SECONDS,
@@ -380,14 +380,14 @@ def _known_finding(core: Core, operation: Operation, entry: JournalEntry) -> Fin
         case "posted":
             return _posted(entry.permalink, None)
         case "accepted" if entry.status == "succeeded":
-            return _posted(entry.permalink, None, core.revived(entry, operation))
+            return _posted(entry.permalink, None, core.restore_job(entry, operation))
         case "accepted" if not entry.ended:
-            return _following(core.revived(entry, operation))
-    return Finding(posted=False, message=NOT_POSTED)
+            return _following(core.restore_job(entry, operation))
+    return PostOutcome(posted=False, message=NOT_POSTED)
 
 
-def _undecided(reason: str, post: post_history.HistoryPost | None = None) -> Finding:
-    return Finding(
+def _undecided(reason: str, post: post_history.HistoryPost | None = None) -> PostOutcome:
+    return PostOutcome(
         posted=None,
         message=f"{reason}. Check the account itself.",
         permalink=post.permalink if post else None,
@@ -395,14 +395,16 @@ def _undecided(reason: str, post: post_history.HistoryPost | None = None) -> Fin
     )
 
 
-def _following(job: Job, message: str = "It did arrive, and its job is in progress.") -> Finding:
-    return Finding(posted=None, message=message, job=job, in_progress=True)
+def _following(
+    job: Job, message: str = "It did arrive, and its job is in progress."
+) -> PostOutcome:
+    return PostOutcome(posted=None, message=message, job=job, in_progress=True)
 
 
 def _posted(
     permalink: str | None, published_at: datetime | None, job: Job | None = None
-) -> Finding:
-    return Finding(
+) -> PostOutcome:
+    return PostOutcome(
         posted=True,
         message="It was posted.",
         permalink=permalink,

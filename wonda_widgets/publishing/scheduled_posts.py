@@ -329,6 +329,6 @@ def _cancel_hint(error: WondaError) -> str:
 
 async def _is_canceled(core: Core, job_id: str) -> bool:
     try:
-        return (await core.ask("publish", job_id)).status == "canceled"
+        return (await core.poll_once("publish", job_id)).status == "canceled"
     except WondaError:
         return False

@@ -43,10 +43,10 @@ class AsyncClosable(Protocol):
         """Close the connections."""
 
 
-class Renewable(Protocol):
+class ForkAware(Protocol):
     """An object with locks, semaphores or tasks, which are valid in one process only."""
 
-    def renew(self) -> None:
+    def reset_in_child(self) -> None:
         """Replace them in a forked child, where nothing releases the old ones. Must not block."""
 
 
@@ -58,7 +58,7 @@ _inherited: list[object] = []
 # `%autoreload` executes this file again in the same module: the running loop and what is
 # registered with it must survive that.
 _current_loop: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current_loop")
-_renewables: weakref.WeakSet[Renewable] = globals().get("_renewables") or weakref.WeakSet()
+_fork_aware: weakref.WeakSet[ForkAware] = globals().get("_fork_aware") or weakref.WeakSet()
 _closables: weakref.WeakSet[AsyncClosable] = globals().get("_closables") or weakref.WeakSet()
 
 #: How long the exit waits for connections to close; a server may never answer.
@@ -96,8 +96,8 @@ def _reset_in_child() -> None:
     _start_lock, _exiting = threading.Lock(), threading.Event()
     _inherited.extend([_current_loop, *_detached_tasks])
     _detached_tasks.clear()
-    for renewable in list(_renewables):
-        renewable.renew()
+    for owner in list(_fork_aware):
+        owner.reset_in_child()
 
 
 def close_at_exit(owner: AsyncClosable) -> None:
@@ -105,9 +105,9 @@ def close_at_exit(owner: AsyncClosable) -> None:
     _closables.add(owner)
 
 
-def reset_after_fork(owner: Renewable) -> None:
-    """Call ``owner.renew()`` in every forked child for as long as `owner` exists."""
-    _renewables.add(owner)
+def reset_after_fork(owner: ForkAware) -> None:
+    """Call ``owner.reset_in_child()`` in every forked child for as long as `owner` exists."""
+    _fork_aware.add(owner)
 
 
 if hasattr(os, "register_at_fork"):

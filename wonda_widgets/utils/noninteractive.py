@@ -107,7 +107,7 @@ def printing_changes(
     def print_pending() -> None:
         while not snapshots.empty():
             snapshot = snapshots.get()
-            line(snapshot, key=(snapshot.status, snapshot.trouble))
+            line(snapshot, key=(snapshot.status, snapshot.problem))
 
     unwatch = watch(snapshots.put)
     try:

@@ -1,4 +1,9 @@
-"""Remove API keys from text that is logged or shown."""
+"""Remove API keys from text that is logged or shown.
+
+Each key replaces itself: `credentials.ApiKey.redact`. `redact` here applies all keys in use, for
+logs and unexpected errors. What the service returns is redacted in `http.responses`, and requests
+that the journal stores in `jobs.submission`.
+"""
 
 from __future__ import annotations
 

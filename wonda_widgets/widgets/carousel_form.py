@@ -16,7 +16,7 @@ from ..jobs.job import Job
 from ..publishing import preflight
 from ..publishing.limits import MIN_SLIDES, check_slide_count
 from ..utils import event_loop
-from ._shared import gallery_items, messages
+from ._shared import formatting, gallery_items
 from ._shared.panel import css, esm
 from ._shared.permissions import Permission, requires
 from ._shared.posting import PostingPanel
@@ -275,4 +275,4 @@ def _facts(image: PostImage) -> str:
     facts = image.facts
     if facts is None:
         return ""
-    return f"{preflight.ratio_name(facts.ratio)} · {messages.format_name(facts.format)}"
+    return f"{preflight.ratio_name(facts.ratio)} · {formatting.format_name(facts.format)}"

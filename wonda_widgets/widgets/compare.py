@@ -11,7 +11,7 @@ from ..errors import InvalidInputError, WondaError
 from ..imaging import decode_threads
 from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
-from ._shared import gallery_items, messages
+from ._shared import formatting, gallery_items
 from ._shared.panel import Panel, css, esm
 from ._shared.permissions import open_to_all
 
@@ -205,7 +205,7 @@ def _comparison_rows(
         differs = len(set(values)) > 1
         rows.append({"label": gallery_items.label(name), "values": values, "differs": differs})
     if any(image.seconds for image in images):
-        durations = [messages.format_duration(image.seconds) for image in images]
+        durations = [formatting.format_duration(image.seconds) for image in images]
         rows.append({"label": "Duration", "values": durations, "differs": False})
     return rows
 

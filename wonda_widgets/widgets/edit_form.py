@@ -16,7 +16,7 @@ from ..errors import InvalidInputError
 from ..imaging import decode_threads
 from ..imaging.operations import Encode, Operation, Text
 from ..utils import event_loop
-from ._shared import edit_rendering, messages
+from ._shared import edit_rendering, formatting
 from ._shared.edit_rendering import RenderRequest
 from ._shared.edit_uploads import EditKey, EditUploads, edited_facts
 from ._shared.panel import Panel, css, esm
@@ -187,7 +187,7 @@ class EditForm(Panel):
         """
         proposed = tuple(operations)
         if proposed:
-            event_loop.call_soon(lambda: self._guard(self._propose, proposed))
+            event_loop.call_soon(lambda: self._catch_errors(self._propose, proposed))
 
     def on_media(self, listener: Callable[[Media], object]) -> None:
         """Call `listener`, on the package's loop, with each media that is used."""
@@ -195,7 +195,7 @@ class EditForm(Panel):
 
     def use(self) -> None:
         """Do what `Use this image` does; return at once."""
-        event_loop.call_soon(lambda: self._guard(self._on_use, {}))
+        event_loop.call_soon(lambda: self._catch_errors(self._on_use, {}))
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -261,7 +261,7 @@ class EditForm(Panel):
             self._show_changes(tool="")
         if self._proposed:
             proposed, self._proposed = self._proposed, ()
-            self._guard(self._propose, proposed)
+            self._catch_errors(self._propose, proposed)
 
     # ------------------------------------------------------------ changes
 
@@ -278,7 +278,7 @@ class EditForm(Panel):
             self.tool = tool
             self.draft = {}
             self.draft_problem = ""
-            self.changes = [messages.describe_operation(step) for step in edit.operations]
+            self.changes = [formatting.describe_operation(step) for step in edit.operations]
             self.can_undo = edit.can_undo
             self.can_redo = edit.can_redo
             self.defaults = {
@@ -486,7 +486,7 @@ class EditForm(Panel):
             self.media, self.result, self._in_use = media, edited, key
             self._refresh()
         for listener in [*self._listeners, *([on_media] if on_media else [])]:
-            self._guard(listener, media)
+            self._catch_errors(listener, media)
 
     async def _encoded(self, edit: Edit) -> EditedImage:
         """Return the file to upload: the one that is shown, if it has all operations."""

@@ -18,7 +18,7 @@ from ..imaging import decode_threads
 from ..journal.generated_image import GeneratedImage
 from ..matrix.matrix import Matrix
 from ..utils import event_loop
-from ._shared import gallery_items, messages
+from ._shared import error_alerts, formatting, gallery_items
 from ._shared.image_grid import ImageGrid
 from ._shared.panel import css, esm
 from ._shared.permissions import Permission, open_to_all, requires
@@ -41,8 +41,8 @@ LARGE_PIXELS = 1600  # longest side of the enlarged image
 LARGE_MAX_BYTES = 900_000
 SEARCH_TRAITS = ("text", "model", "since", "until")
 #: Traits that the browser sets; the search text comes as a message instead.
-BROWSER_TRAITS = ("group_by", "filters", "favourites", "rating", "model", "since", "until")
-MARK_TYPES = {"favourite": bool, "rating": int, "note": str}
+BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", "model", "since", "until")
+MARK_TYPES = {"favorite": bool, "rating": int, "note": str}
 
 
 class Gallery(ImageGrid):
@@ -125,7 +125,7 @@ class Gallery(ImageGrid):
         self.observe(lambda _: event_loop.call_soon(self._arrange), ["group_by", "filters"])
         self.observe(
             lambda _: event_loop.call_soon(self._apply_filters),
-            ["favourites", "rating", *SEARCH_TRAITS],
+            ["favorites", "rating", *SEARCH_TRAITS],
         )
         if self.searches:
             self._subscriptions.append(self._client.history.watch(self._refresh_soon))
@@ -195,7 +195,7 @@ class Gallery(ImageGrid):
             "state": matrix.state,
             "failed": progress.failed,
         }
-        self.error = messages.problem(matrix.error) if matrix.error else None
+        self.error = error_alerts.error_alert(matrix.error) if matrix.error else None
 
     @requires(Permission.GENERATE)
     def _on_retry_failed(self, _content: object) -> None:
@@ -231,7 +231,7 @@ class Gallery(ImageGrid):
         """Clear every filter."""
         with self.hold_sync():
             self.filters = {}
-            self.favourites = False
+            self.favorites = False
             self.rating = 0
             self.text = self.model = self.since = self.until = ""
 
@@ -251,7 +251,7 @@ class Gallery(ImageGrid):
     def _search_filters(self) -> dict[str, Any]:
         return {
             "model": self.model or None,
-            "favourite": self.favourites or None,
+            "favorite": self.favorites or None,
             "rating": self.rating or None,
             "since": _parse_day("since", self.since),
             "until": _parse_day("until", self.until),
@@ -339,7 +339,7 @@ class Gallery(ImageGrid):
         self.send({"type": "item", "item": self._to_message(item)})
         self._select(self.selected_keys)  # `selected` has the marks too
         self.rated = self.rated or item.image.rating > 0
-        if self.favourites or self.rating:
+        if self.favorites or self.rating:
             self._arrange()
 
     @open_to_all
@@ -355,7 +355,7 @@ class Gallery(ImageGrid):
             for name, value in item.facts.items()
         ]
         if image.seconds:
-            rows.append({"label": "Duration", "value": messages.format_duration(image.seconds)})
+            rows.append({"label": "Duration", "value": formatting.format_duration(image.seconds)})
         if image.made_at is not None:
             created = image.made_at.astimezone()
             rows.append({"label": "Created", "value": f"{created:%Y-%m-%d %H:%M}"})
@@ -376,7 +376,7 @@ class Gallery(ImageGrid):
         except WondaError as error:
             self.send({**message, "reason": error.message})
             return
-        size = messages.file_size(large.size)
+        size = formatting.file_size(large.size)
         facts = f"{large.width} × {large.height} · {large.format} · {size}"
         self.send({**message, "mime": large.mime_type, "facts": facts}, [large.data])
 

@@ -11,7 +11,7 @@ import traitlets
 from ..client import selection
 from ..imaging import decode_threads
 from ..utils import event_loop
-from ._shared import messages
+from ._shared import formatting
 from ._shared.panel import Panel, css, esm
 from ._shared.permissions import Permission, open_to_all, requires
 
@@ -258,7 +258,7 @@ class ImagePreview(Panel):
             return
         self._shown, self._original, self._requested = shown, original, shown.media
         small = shown.preview
-        facts = messages.image_facts(small.width, small.height, small.format, small.size)
+        facts = formatting.image_facts(small.width, small.height, small.format, small.size)
         with self.hold_sync():
             self.data = small.data
             self.mime_type = small.mime_type

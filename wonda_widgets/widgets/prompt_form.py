@@ -12,7 +12,7 @@ from ..errors import InvalidInputError, OutcomeUnknownError, WondaError
 from ..journal import budgets
 from ..models import parameters, prompt_requirement, reference_limits
 from ..utils import event_loop, suggestions
-from ._shared import messages
+from ._shared import error_alerts, formatting
 from ._shared.panel import css, esm
 from ._shared.permissions import Permission, requires
 from ._shared.reference_images import ReferencesPanel
@@ -128,7 +128,7 @@ class PromptForm(ReferencesPanel):
     def submit(self) -> None:
         """Do what `Generate` does with the present values; return at once."""
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
-        event_loop.call_soon(lambda: self._guard(self._on_submit, content))
+        event_loop.call_soon(lambda: self._catch_errors(self._on_submit, content))
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
@@ -173,7 +173,7 @@ class PromptForm(ReferencesPanel):
             self.state = self._idle_state()
         self._update_references_message()
         if wanted and wanted not in self._fields:
-            self.error = messages.problem(
+            self.error = error_alerts.error_alert(
                 InvalidInputError(
                     "model",
                     f"This account has no model {wanted!r}.",
@@ -184,7 +184,7 @@ class PromptForm(ReferencesPanel):
             self._report_unknown_params(given)
         self._update_price()
         if self._early is not None:
-            self._guard(self._on_submit, self._early)
+            self._catch_errors(self._on_submit, self._early)
 
     def _report_unknown_params(self, given: list[str]) -> None:
         """Show an error for initial parameters that the model does not accept."""
@@ -195,7 +195,10 @@ class PromptForm(ReferencesPanel):
                 hint = suggestions.did_you_mean(name, known) or takes
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
                 problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
-                self.error = {**messages.problem(problem), "text": f"It was ignored. {hint}"}
+                self.error = {
+                    **error_alerts.error_alert(problem),
+                    "text": f"It was ignored. {hint}",
+                }
 
     def _fitting(self, model: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the parameters that `model` accepts, with its defaults."""
@@ -237,7 +240,7 @@ class PromptForm(ReferencesPanel):
             except WondaError:
                 self.price = ""
                 return
-            self._prices[asked] = messages.format_price(estimate.usd, estimate.estimated_credits)
+            self._prices[asked] = formatting.format_price(estimate.usd, estimate.estimated_credits)
         self.price = self._prices[asked]
 
     # ------------------------------------------------------------ submitting
@@ -314,7 +317,7 @@ class PromptForm(ReferencesPanel):
             self.state = "running"
         self._subscription.replace(job.watch(release))
         for listener in self._listeners:
-            self._guard(listener, job)
+            self._catch_errors(listener, job)
 
     def _idle_state(self) -> str:
         """Return the state of the form when no request is being sent."""

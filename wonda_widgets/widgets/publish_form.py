@@ -215,7 +215,7 @@ class PublishForm(PreflightPanel):
         self.scheduled_at = ""  # the next post has its own time
         super()._set_scheduled(due)
         for listener in self._schedules:
-            self._guard(listener)
+            self._catch_errors(listener)
 
     def on_scheduled(self, listener: Callable[[], object]) -> None:
         """Show a link to the scheduled posts, and call `listener` on the package's loop.
@@ -228,4 +228,4 @@ class PublishForm(PreflightPanel):
     @requires(Permission.SCHEDULE)
     def _on_scheduled(self, _content: object) -> None:
         for listener in self._schedules:
-            self._guard(listener)
+            self._catch_errors(listener)

@@ -8,7 +8,7 @@ import traitlets
 
 from ..errors import PermissionDeniedError, WondaError
 from ..utils import event_loop
-from ._shared import messages
+from ._shared import formatting
 from ._shared.panel import Panel, css, esm
 from ._shared.permissions import Permission, requires
 
@@ -82,7 +82,7 @@ class ScheduledPosts(Panel):
     def _snapshot_facts(self) -> list[tuple[str, str]]:
         return [
             (
-                messages.local_time(post["due"]) if post["due"] else "Scheduled",
+                formatting.local_time(post["due"]) if post["due"] else "Scheduled",
                 f"{post['account']} {post['caption']}".strip(),
             )
             for post in self.posts

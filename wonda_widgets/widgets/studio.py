@@ -12,7 +12,7 @@ from ._parts.composite import columns
 from ._parts.filmstrip import Filmstrip
 from ._parts.publish_forms import PublishForms
 from ._parts.unfinished import Unfinished
-from ._shared import messages
+from ._shared import formatting
 from ._shared.permissions import Permission
 from .image_preview import ImagePreview
 from .job_progress import JobProgress
@@ -168,7 +168,7 @@ class Studio(PublishForms):
         in_background : bool
             Only add it to the filmstrip.
         """
-        note = messages.format_duration(image.seconds) if image.seconds else ""
+        note = formatting.format_duration(image.seconds) if image.seconds else ""
         options: dict[str, Any] = {
             "job_id": image.job_id,
             "note": note,
@@ -252,7 +252,7 @@ class Studio(PublishForms):
             media = snapshot.media
         except NoMediaError:  # `progress` shows this error
             return
-        note = messages.format_duration(snapshot.elapsed)
+        note = formatting.format_duration(snapshot.elapsed)
 
         # The image of a job that is no longer shown goes to the filmstrip only.
         self.preview.show(

@@ -88,7 +88,7 @@ async def polled(wonda, kind):
     job = wonda.jobs.attach(kind, "j1")
     try:
         async for snapshot in job.updates():
-            if snapshot.trouble or snapshot.status != "submitted" or not snapshot.watching:
+            if snapshot.problem or snapshot.status != "submitted" or not snapshot.watching:
                 repr(snapshot)
                 assert snapshot.error is None or "Following the job failed" not in str(
                     snapshot.error

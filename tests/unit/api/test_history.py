@@ -100,7 +100,7 @@ def test_whatever_is_typed_is_no_query_language(typed):
     memory.close()
 
 
-def test_by_model_date_favourite_and_rating(three):
+def test_by_model_date_favorite_and_rating(three):
     make(three, "Another", "z-image")
     assert prompts(three.history.search(model="z-image")) == ["Another"]
     assert three.history.models() == ["nano-banana-2", "z-image"]
@@ -109,9 +109,9 @@ def test_by_model_date_favourite_and_rating(three):
     assert three.history.count(until=today - timedelta(days=1)) == 0
     assert three.history.count(since=datetime.now(UTC) + timedelta(hours=1)) == 0
     chosen = three.history.search("storm")[0]
-    three.history.mark(chosen, favourite=True, rating=4, note="the mood, for Anna")
-    assert prompts(three.history.search(favourite=True)) == [PROMPTS[1]]
-    assert three.history.count(favourite=False) == 3
+    three.history.mark(chosen, favorite=True, rating=4, note="the mood, for Anna")
+    assert prompts(three.history.search(favorite=True)) == [PROMPTS[1]]
+    assert three.history.count(favorite=False) == 3
     assert prompts(three.history.search(rating=4)) == [PROMPTS[1]]
     assert three.history.count(rating=5) == 0
     assert prompts(three.history.search("anna")) == [PROMPTS[1]]  # the note counts too
@@ -121,7 +121,7 @@ def test_by_model_date_favourite_and_rating(three):
 def test_marks_outlive_the_client_and_can_be_taken_away(wonda, tmp_path):
     make(wonda, PROMPTS[0])
     marked = wonda.history.mark(wonda.history.search()[0], rating=5, note="yes")
-    assert (marked.rating, marked.note, marked.favourite) == (5, "yes", False)
+    assert (marked.rating, marked.note, marked.favorite) == (5, "yes", False)
     wonda.history.mark(marked, note="perhaps")
     assert wonda.history.count("yes") == 0
     with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
@@ -200,7 +200,7 @@ def test_a_journal_of_before_learns_its_images(tmp_path):
     assert not kept.problem
 
 
-def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
+def test_a_favorite_outlives_the_pruning(tmp_path, monkeypatch):
     import time
 
     from wonda_widgets.journal import journal
@@ -215,7 +215,7 @@ def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
     go_back(31)
     first, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"one"}').result()
     second, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"two"}').result()
-    kept.images.mark(first, favourite=True).result()
+    kept.images.mark(first, favorite=True).result()
     for intent in (first, second):
         kept.mark_refused(intent, "no credits").result()
     for days in (1.5, 0):  # a month without use is confirmed by a second day
@@ -224,7 +224,7 @@ def test_a_favourite_outlives_the_pruning(tmp_path, monkeypatch):
         third, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"three"}').result()
     marks = kept.images.marks([first, second, third]).result()
     assert set(marks) == {first, third}
-    assert marks[first].favourite
+    assert marks[first].favorite
     assert kept.find_by_intent(second).result() == []
     kept.close()
 

@@ -150,11 +150,13 @@ DATA = {
         total=1, succeeded=1, failed=0, running=0, waiting=0, unknown=0, seconds_left=None
     ),
     "Image": IMAGE,
-    "Marks": images.Marks(favourite=True, note="n"),
+    "Marks": images.Marks(favorite=True, note="n"),
     "row": cells.CellResult(CELL, "d").row(),
     "image's row": IMAGE.row(),
     "ScheduledPost": scheduled_posts.ScheduledPost(job_id="p1", scheduled_for=NOW, raw={"a": 1}),
-    "Finding": outcome_check.Finding(posted=True, message="It was posted.", published_at=NOW),
+    "PostOutcome": outcome_check.PostOutcome(
+        posted=True, message="It was posted.", published_at=NOW
+    ),
     "Snapshot": msgspec.structs.replace(SNAPSHOT, error=None),
 }
 

@@ -193,7 +193,7 @@ def test_its_policy_allows_its_own_style_and_script_and_nothing_else():
 
 
 def test_it_has_headings_landmarks_and_images_in_words():
-    image = replace(made(rating=4, favourite=True), prompt="A harbour " * 40)
+    image = replace(made(rating=4, favorite=True), prompt="A harbour " * 40)
     read = Read(written(image, [post(alt_text="Boats at dawn")], changes=[]))
     assert [tag for tag in read.tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
     assert {"header", "main", "footer"} <= set(read.tags)

@@ -202,7 +202,7 @@ def test_an_entry_of_no_proxy_is_read_or_left_out(monkeypatch, entry, direct):
 @pytest.mark.parametrize("with_key", [True, False])
 def test_doctor_reports_it_and_goes_on(monkeypatch, capsys, values, with_key):
     monkeypatch.setattr(
-        "wonda_widgets.http.retries.delay", lambda *_: asyncio.sleep(0, result=False)
+        "wonda_widgets.http.retries.wait_before_retry", lambda *_: asyncio.sleep(0, result=False)
     )
     for name, value in values.items():
         monkeypatch.setenv(name, value)

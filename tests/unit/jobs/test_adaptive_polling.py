@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from wonda_widgets.jobs import adaptive_polling, duration_stats, polling
+from wonda_widgets.jobs import adaptive_polling, duration_stats, poll_intervals
 from wonda_widgets.jobs.job import Job
 
 
@@ -16,7 +16,7 @@ def history(sigma, runs=100, median=38.0, seed=1):
 
 
 def by_the_page():
-    waits = polling.intervals()
+    waits = poll_intervals.intervals()
     return lambda _age: next(waits)
 
 
@@ -68,9 +68,9 @@ def test_every_wait_is_between_one_second_and_five(durations):
     age = 0.0
     for _ in range(3000):
         wait = learned.interval(age)
-        assert polling.FIRST_INTERVAL <= wait <= polling.MAX_INTERVAL
+        assert poll_intervals.FIRST_INTERVAL <= wait <= poll_intervals.MAX_INTERVAL
         age += wait
-    assert polling.FIRST_INTERVAL <= learned.interval(-3.0) <= polling.MAX_INTERVAL
+    assert poll_intervals.FIRST_INTERVAL <= learned.interval(-3.0) <= poll_intervals.MAX_INTERVAL
 
 
 def test_of_jobs_that_take_a_moment_nothing_is_learned():

@@ -183,8 +183,8 @@ def test_a_passing_trouble_is_told_and_the_job_resumes(clock, passing):
     updates = iter(made.updates())
     gate.set()
     seen = list(updates)
-    assert [bool(snapshot.trouble) for snapshot in seen] == [False, True, False]
-    assert "retrying" in seen[1].trouble
+    assert [bool(snapshot.problem) for snapshot in seen] == [False, True, False]
+    assert "retrying" in seen[1].problem
     assert seen[1].status == "in_progress"
     waited = getattr(passing, "retry_after", None) or 1.5
     assert clock.slept == [1.0, waited]
@@ -196,7 +196,7 @@ def test_silence_before_the_first_word_is_told_too(clock):
     made = Job("inference", "j1", service, clock=clock)
     updates = iter(made.updates())
     gate.set()
-    assert [snapshot.trouble for snapshot in updates] == [NO_ANSWER, None]
+    assert [snapshot.problem for snapshot in updates] == [NO_ANSWER, None]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import islice
 
 from wonda_widgets.errors import RateLimitError
-from wonda_widgets.jobs import duration_stats, polling
+from wonda_widgets.jobs import duration_stats, poll_intervals
 from wonda_widgets.jobs.job import Job
 from wonda_widgets.jobs.poll_scheduling import PollScheduler
 
@@ -14,7 +14,7 @@ def asked(jobs, until, *, spread=True):
     """When so many jobs, begun within two seconds, ask at the page's pace."""
     slots = PollScheduler()
     queue = [(2.0 * job / jobs, job) for job in range(jobs)]
-    waits = [polling.intervals() for _ in range(jobs)]
+    waits = [poll_intervals.intervals() for _ in range(jobs)]
     heapq.heapify(queue)
     times = []
     while queue[0][0] < until:
@@ -22,7 +22,7 @@ def asked(jobs, until, *, spread=True):
         times.append(now)
         wait = next(waits[job])
         placed = slots.schedule(now, wait) if spread else wait
-        assert max(polling.FIRST_INTERVAL, wait / 2) <= placed + 1e-9
+        assert max(poll_intervals.FIRST_INTERVAL, wait / 2) <= placed + 1e-9
         assert placed <= wait
         heapq.heappush(queue, (now + placed, job))
     return times
@@ -74,7 +74,7 @@ BUSY = RateLimitError(429, "", "wait", retry_after=7)
 def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
     poll = replied({"status": "idle"}, BUSY, {"status": "succeeded"})
     Job("inference", "j1", poll, scheduler=Earlier(), clock=clock).wait()
-    assert clock.slept == [polling.FIRST_INTERVAL - 0.25, 7]
+    assert clock.slept == [poll_intervals.FIRST_INTERVAL - 0.25, 7]
 
 
 async def usual():
@@ -87,11 +87,11 @@ def test_where_very_many_are_followed_nothing_is_learned(clock):
         crowd.schedule(clock.monotonic(), 300.0)
     poll = replied(*[{"status": "idle"}] * 3, {"status": "succeeded"})
     Job("inference", "j1", poll, duration_stats=usual, scheduler=crowd, clock=clock).wait()
-    assert clock.slept == list(islice(polling.intervals(), 3))
+    assert clock.slept == list(islice(poll_intervals.intervals(), 3))
 
 
 def test_a_service_in_trouble_is_asked_less_and_less_whatever_was_learned(clock):
     trouble = [RateLimitError(429, "", "wait")] * 8
     poll = replied({"status": "idle"}, *trouble, {"status": "succeeded"})
     Job("inference", "j1", poll, duration_stats=usual, clock=clock).wait()
-    assert clock.slept[1:] == list(islice(polling.intervals(), 9))[1:]
+    assert clock.slept[1:] == list(islice(poll_intervals.intervals(), 9))[1:]

@@ -18,7 +18,7 @@ from conftest import BASE, KEY
 
 import wonda_widgets as ww
 from wonda_widgets.errors import ClosedError
-from wonda_widgets.journal import database, recovery
+from wonda_widgets.journal import database, file_problems
 from wonda_widgets.journal.images import Query
 from wonda_widgets.journal.journal import Journal
 from wonda_widgets.models import Snapshot
@@ -37,7 +37,7 @@ sys.stdin.read()  # until it is killed
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(recovery, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(file_problems, "BUSY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(database, "LOCK_WARNING_SECONDS", 0.1)
     monkeypatch.setattr(database, "EXIT_WAIT_SECONDS", 0.3)
     monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 0.0)
@@ -138,7 +138,7 @@ def test_a_new_file_that_is_locked_is_waited_for(made, tmp_path, locked, stateme
 def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
     begin(made()).result(20)
-    real = recovery.is_intact
+    real = file_problems.is_intact
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
     answers = [busy, busy, busy, busy]
@@ -148,7 +148,7 @@ def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_pa
             raise answers.pop()
         return real(path)
 
-    monkeypatch.setattr(recovery, "is_intact", sound)
+    monkeypatch.setattr(file_problems, "is_intact", sound)
     path.write_bytes(b"no database at all" * 100)
     for side in tmp_path.glob("journal.db-*"):
         side.unlink()
@@ -156,7 +156,7 @@ def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_pa
     with pytest.warns(database.JournalWarning, match="damaged"):
         begin(kept).result(20)
     assert kept.path == path
-    assert len(recovery.damaged_files(path)) == 1
+    assert len(file_problems.damaged_files(path)) == 1
 
 
 def test_nothing_leaves_before_it_is_noted_and_no_answer_is_lost(tmp_path, locked):
@@ -209,9 +209,9 @@ def test_closing_while_it_is_locked_does_not_wait_and_loses_nothing(made, tmp_pa
 
 ENDING = """
 import sys
-from wonda_widgets.journal import database, recovery
+from wonda_widgets.journal import database, file_problems
 from wonda_widgets.journal.journal import Journal
-recovery.BUSY_TIMEOUT_SECONDS = 0.05
+file_problems.BUSY_TIMEOUT_SECONDS = 0.05
 database.LOCK_WARNING_SECONDS, database.EXIT_WAIT_SECONDS = 0.1, 0.3
 kept = Journal(sys.argv[1])
 for number in range(50):
@@ -269,11 +269,11 @@ def test_where_the_file_system_knows_no_locks_work_goes_on_in_memory(
     made, tmp_path, locked, monkeypatch
 ):
     path = tmp_path / "journal.db"
-    assert recovery.supports_locks(tmp_path)
+    assert file_problems.supports_locks(tmp_path)
     assert list(tmp_path.iterdir()) == []
     begin(made()).result(20)
     locked(path)
-    monkeypatch.setattr(recovery, "supports_locks", lambda _: False)
+    monkeypatch.setattr(file_problems, "supports_locks", lambda _: False)
     kept = made()
     with pytest.warns(database.JournalWarning, match="does not support locks"):
         begin(kept).result(20)
@@ -328,7 +328,7 @@ def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
     kept.update_status(BASE, "inference", "j1", Snapshot(status="locked", raw={})).result(20)
     done = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1", "url": "u"}}]}
     kept.update_status(BASE, "inference", "j1", Snapshot(status="succeeded", raw=done)).result(20)
-    kept.images.mark(before, favourite=True, note="a lighthouse").result(20)
+    kept.images.mark(before, favorite=True, note="a lighthouse").result(20)
     kept.saved_plans.set_finished(batch.id, finished=True).result(20)
     broken.is_so = False
     last, _ = begin(kept).result(20)
@@ -481,5 +481,5 @@ def test_a_file_is_tried_again_while_nobody_asks_for_anything(tmp_path, monkeypa
         job = wonda.images.generate(model="z-image", prompt="Noted in memory")
     job.wait()
     folder.unlink()  # the next attempt makes the folder
-    settled(lambda: (folder / "journal.db").exists() and not wonda.jobs.trouble)
+    settled(lambda: (folder / "journal.db").exists() and not wonda.jobs.problem)
     wonda.close()

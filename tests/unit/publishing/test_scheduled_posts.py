@@ -13,7 +13,7 @@ import pytest
 from posting_service import EARLIER
 
 import wonda_widgets as ww
-from wonda_widgets.jobs import polling
+from wonda_widgets.jobs import poll_intervals
 from wonda_widgets.publishing import outcome_check, posting_time, scheduled_posts
 from wonda_widgets.utils import event_loop
 
@@ -396,10 +396,10 @@ def test_other_kinds_of_datetimes_are_taken_and_sent_as_plain_ones():
 
 
 def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():
-    assert polling.until_due(5, 86_400) == 60
-    assert polling.until_due(5, 30) == 30
-    assert polling.until_due(5, 2) == 5
-    assert polling.until_due(5, -60) == 5
+    assert poll_intervals.until_due(5, 86_400) == 60
+    assert poll_intervals.until_due(5, 30) == 30
+    assert poll_intervals.until_due(5, 2) == 5
+    assert poll_intervals.until_due(5, -60) == 5
 
 
 @pytest.mark.usefixtures("quick_polls")

@@ -186,7 +186,7 @@ def test_the_panel_says_so_and_check_tells_the_rest(kernel, service, opened, set
     unknown = lost(wonda)
     form = opened(ww.PublishForm(wonda=wonda))
     [record] = journal_of(wonda).find_by_intent(unknown.intent).result()
-    job = wonda._async._core.revived(record, publish.PUBLISHING)
+    job = wonda._async._core.restore_job(record, publish.PUBLISHING)
     event_loop.call_soon(lambda: form.attach_job(job))
     settled(lambda: form.step == "unknown")
     journal_of(kernel()).mark_posted(unknown.intent, PERMALINK, None).result()

@@ -53,7 +53,7 @@ def price(wonda, held):
 
 def earlier_runs(wonda, held):
     wonda._core._read_stats = held
-    return wonda._core.usual("inference", "z-image")
+    return wonda._core.duration_stats("inference", "z-image")
 
 
 async def anything(_wonda, held):
@@ -83,7 +83,7 @@ def test_its_fault_is_told_to_whoever_still_waits_and_else_to_nobody(
     event_loop.run_blocking(tried())
     event_loop.run_blocking(wonda.aclose())
     for name in ("pricing", "_core"):  # which keep their last work
-        getattr(wonda, name).renew()
+        getattr(wonda, name).reset_in_child()
     event_loop._inherited.clear()
     gc.collect()
     event_loop.run_blocking(asyncio.sleep(0))

@@ -11,7 +11,7 @@ import loop_watch
 import pytest
 from conftest import BASE
 
-from wonda_widgets.journal import database, recovery
+from wonda_widgets.journal import database, file_problems
 from wonda_widgets.utils import event_loop
 
 REPLY = {
@@ -108,21 +108,21 @@ def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_th
     kept.write_bytes(b"")
     journal.flush().result(20)
     looked = []
-    real = recovery.damaged_files
+    real = file_problems.damaged_files
 
     def look(path, **how):
         looked.append(event_loop.on_loop())
         return real(path, **how)
 
-    monkeypatch.setattr(recovery, "damaged_files", look)
+    monkeypatch.setattr(file_problems, "damaged_files", look)
 
     async def trouble():
-        return later._async.jobs.trouble
+        return later._async.jobs.problem
 
     assert kept.name in event_loop.run_blocking(trouble())
     assert True not in looked
     kept.unlink()
-    assert later.jobs.trouble == ""  # elsewhere, as it is now
+    assert later.jobs.problem == ""  # elsewhere, as it is now
     journal.flush().result(20)
     assert event_loop.run_blocking(trouble()) == ""
     assert True not in looked

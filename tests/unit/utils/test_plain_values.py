@@ -249,9 +249,9 @@ def test_and_nothing_else(usd):
 def test_numbers_of_arrays_are_taken_wherever_a_number_is(wonda, tmp_path):
     wonda.images.generate(model="z-image", prompt="A pier").wait()
     [found] = wonda.history.search(limit=np.int64(5), offset=np.int64(0))
-    marked = wonda.history.mark(found, rating=np.int64(4), favourite=np.bool_(True))
-    assert (marked.rating, marked.favourite) == (4, True)
-    assert wonda.history.count(rating=np.int64(4), favourite=np.bool_(True)) == 1
+    marked = wonda.history.mark(found, rating=np.int64(4), favorite=np.bool_(True))
+    assert (marked.rating, marked.favorite) == (4, True)
+    assert wonda.history.count(rating=np.int64(4), favorite=np.bool_(True)) == 1
     assert len(wonda.jobs.recent(np.int64(5))) == 1
     assert ww.Journal(tmp_path / "j.db", days=np.int64(3)).path
     matrix = wonda.images.matrix("A sea", {}, "z-image", max_concurrency=np.int64(2))

@@ -67,13 +67,13 @@ def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     gallery = dashboard.gallery
     settled(lambda: len(gallery._items) == 1)
     item = gallery._items[0]
-    send(gallery, "mark", key=item.key, favourite=True)
-    settled(lambda: item.image.favourite)
+    send(gallery, "mark", key=item.key, favorite=True)
+    settled(lambda: item.image.favorite)
     dashboard._visitor_processes.clear()
-    send(gallery, "mark", key=item.key, favourite=False)
+    send(gallery, "mark", key=item.key, favorite=False)
     settled(lambda: gallery.error)
     assert "Only the person who made this image" in gallery.error["title"]
-    assert item.image.favourite
+    assert item.image.favorite
     assert image.media.media_id
 
 

@@ -129,7 +129,7 @@ TRAITS = {
     ),
     "EditForm": dict.fromkeys(("tool", "draft"), EDIT),
     "Gallery": dict.fromkeys(
-        ("group_by", "filters", "favourites", "rating", "model", "since", "until")
+        ("group_by", "filters", "favorites", "rating", "model", "since", "until")
     ),
     "Compare": {"slider": None},
 }

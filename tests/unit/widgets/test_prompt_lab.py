@@ -177,13 +177,13 @@ def test_marks_go_to_the_journal(panel, settled, made, wonda):
     key = gallery_items.from_image(made.images[2]).key
     told = heard(gallery)
     send(gallery, "toggle", key=key)
-    send(gallery, "mark", key=key, favourite=True, rating=4, note="<b>yes</b>")
+    send(gallery, "mark", key=key, favorite=True, rating=4, note="<b>yes</b>")
     settled(lambda: of_kind(told, "item"))
-    assert of_kind(told, "item")[0]["item"]["favourite"]
+    assert of_kind(told, "item")[0]["item"]["favorite"]
     assert gallery.selected[0].rating == 4
-    [found] = wonda.history.search(favourite=True)
+    [found] = wonda.history.search(favorite=True)
     assert (found.prompt, found.note) == ("A sunset, rain", "<b>yes</b>")
-    gallery.favourites = True
+    gallery.favorites = True
     settled(lambda: [group["count"] for group in gallery.groups] == [1])
     send(gallery, "mark", key=key, rating=9)
     settled(lambda: gallery.error)
@@ -218,7 +218,7 @@ def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monke
     monkeypatch.setattr("wonda_widgets.widgets.gallery.MAX_RESULTS", 2)
     make(wonda, "A harbour at night")
     [oldest] = wonda.history.search()
-    wonda.history.mark(oldest, favourite=True, rating=4)
+    wonda.history.mark(oldest, favorite=True, rating=4)
     make(wonda, "A storm", "A harbour in fog", "A lake")
     wonda.images.generate(model="z-image", prompt="A desert").wait()
     gallery = gallery_of(panel, settled)
@@ -228,9 +228,9 @@ def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monke
     def shows(*prompts):
         settled(lambda: sorted(item.prompt for item in gallery._shown) == sorted(prompts))
 
-    gallery.favourites = True
+    gallery.favorites = True
     shows("A harbour at night")
-    gallery.favourites, gallery.rating = False, 3
+    gallery.favorites, gallery.rating = False, 3
     shows("A harbour at night")
     gallery.rating = 5
     shows()

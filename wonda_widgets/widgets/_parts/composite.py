@@ -194,7 +194,7 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         snapshot = await notebook_snapshot.from_images(
             self._fallback.title, history, images, self._running_jobs()
         )
-        if not self._fallback.keep(notebook_snapshot.without_key(snapshot, history.without_key)):
+        if not self._fallback.keep(notebook_snapshot.redact(snapshot, history.redact)):
             raise not_displayed_error()
         self._hiding_panel.hiding = self._fallback.hiding_style
 

@@ -13,7 +13,7 @@ from ...matrix.cells import checked_budget
 from ...matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...models import parameters
 from ...utils import event_loop, plain_values
-from .._shared import gallery_items, messages
+from .._shared import error_alerts, formatting, gallery_items
 from .._shared.panel import Panel, css, esm
 from .._shared.permissions import Permission, requires
 from ..prompt_form import PRICE_DELAY_SECONDS, shown
@@ -172,7 +172,7 @@ class LabForm(Panel):
                 self._unfinished_plan = plan
                 count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
                 pending = len(plan) - matrix.already_requested
-                price = messages.format_price(matrix.price.usd, matrix.price.credits)
+                price = formatting.format_price(matrix.price.usd, matrix.price.credits)
                 self.unfinished_plan = f"An unfinished plan has {pending} of {count} pending" + (
                     f", {price}." if price else "."
                 )
@@ -195,14 +195,14 @@ class LabForm(Panel):
             matrix = await self._make_matrix()
             problem = self._problem_of(matrix)
         except Exception as error:  # noqa: BLE001 - a plan with any error must not run
-            self.plan = {"problem": messages.problem(error)}
+            self.plan = {"problem": error_alerts.error_alert(error)}
             return
         if self._matrix is not None:
             self._matrix.budget = matrix.budget  # retries use it too
         self.plan = {**self._describe_plan(matrix), "problem": problem}
         if self.state != "running":
             for listener in self._plan_listeners:
-                self._guard(listener, matrix)
+                self._catch_errors(listener, matrix)
 
     async def _make_matrix(self) -> Matrix:
         """Plan and price the matrix that the form describes.
@@ -243,12 +243,12 @@ class LabForm(Panel):
             ) from None
         return checked_budget(dollars) or dollars
 
-    def _problem_of(self, matrix: Matrix) -> messages.Problem | None:
+    def _problem_of(self, matrix: Matrix) -> error_alerts.Alert | None:
         """Return why a plan cannot run; None if it can."""
         try:
             self._check(matrix)
         except InvalidInputError as error:
-            return messages.problem(error)
+            return error_alerts.error_alert(error)
         return None
 
     def _check(self, matrix: Matrix) -> None:
@@ -263,18 +263,18 @@ class LabForm(Panel):
         try:
             matrix.check_journal()
         except InvalidInputError as error:  # its hint is for code; here is a button
-            trouble = self._client.jobs.trouble
-            raise InvalidInputError(error.field, error.message, trouble) from None
+            problem = self._client.jobs.problem
+            raise InvalidInputError(error.field, error.message, problem) from None
 
     @property
     def _accepts_journal_problem(self) -> bool:
         """Whether the person chose to continue despite the journal's present problem."""
-        return self._accepted_problem != "" and self._accepted_problem == self._client.jobs.trouble
+        return self._accepted_problem != "" and self._accepted_problem == self._client.jobs.problem
 
     def _describe_plan(self, matrix: Matrix) -> dict[str, Any]:
         plan, price = matrix.plan, matrix.price
         prices = [
-            {"text": messages.format_price(usd, credit) or "unknown", "count": count}
+            {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
             for usd, credit, count in price.breakdown
         ]
         last = self._matrix
@@ -286,7 +286,7 @@ class LabForm(Panel):
             and last.fingerprint == matrix.fingerprint,
             "factors": _factors(plan),
             "prices": prices,
-            "total_price": messages.format_price(price.usd, price.credits),
+            "total_price": formatting.format_price(price.usd, price.credits),
             "usd": f"${price.usd:.2f}" if price.usd is not None else "unknown",
             "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
             "share": price.usd / matrix.budget if price.usd is not None and matrix.budget else 0.0,
@@ -331,7 +331,7 @@ class LabForm(Panel):
         self.unfinished_plan = ""
         self._subscription.replace(matrix.watch(lambda _: self._update_state(matrix)))
         for listener in self._run_listeners:
-            self._guard(listener, matrix)
+            self._catch_errors(listener, matrix)
         matrix.start()
 
     def _update_state(self, matrix: Matrix) -> None:
@@ -346,7 +346,7 @@ class LabForm(Panel):
     @requires(Permission.GENERATE)
     def _on_unchecked(self, _content: object) -> None:
         """Allow plans although the journal cannot be used; this runs nothing."""
-        self._accepted_problem = self._client.jobs.trouble
+        self._accepted_problem = self._client.jobs.problem
         self._update_plan_soon()
 
     @requires(Permission.GENERATE)

@@ -109,7 +109,7 @@ class Unfinished(Panel):
             self.images = len(self._images)
             self.posts = len(self._posts) if self._may_settle else 0
             self.is_blocked = False
-            self.journal_problem = self._client.jobs.trouble
+            self.journal_problem = self._client.jobs.problem
 
     @requires(Permission.GENERATE)
     def _on_watch(self, _content: object) -> None:

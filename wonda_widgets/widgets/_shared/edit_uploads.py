@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import messages
+from . import formatting
 
 if TYPE_CHECKING:
     from ...client.edit import Edit
@@ -60,4 +60,4 @@ class EditUploads:
 
 def edited_facts(image: EditedImage) -> str:
     """Format size and format of an edited image."""
-    return messages.image_facts(image.width, image.height, image.format, len(image.data))
+    return formatting.image_facts(image.width, image.height, image.format, len(image.data))

@@ -139,7 +139,7 @@ def filter_items(
     items: Iterable[Item],
     filters: Mapping[str, str],
     *,
-    favourites: bool = False,
+    favorites: bool = False,
     rating: int = 0,
 ) -> list[Item]:
     """Return the items that match all filters; `rating` is the minimum number of stars."""
@@ -147,7 +147,7 @@ def filter_items(
         item
         for item in items
         if all(item.facts.get(name) == value for name, value in filters.items())
-        and (not favourites or (item.image is not None and item.image.favourite))
+        and (not favorites or (item.image is not None and item.image.favorite))
         and (not rating or (item.image is not None and item.image.rating >= rating))
     ]
 

@@ -17,7 +17,7 @@ import msgspec
 import traitlets
 
 from ...errors import WondaError
-from . import gallery_items, messages
+from . import error_alerts, gallery_items
 from .panel import Panel
 from .permissions import open_to_all
 
@@ -54,8 +54,8 @@ class ImageGrid(Panel):
     group_by = traitlets.Unicode("").tag(sync=True)
     filters = traitlets.Dict().tag(sync=True)
     """The required value of each filtered fact."""
-    favourites = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether only favourites are shown."""
+    favorites = traitlets.Bool(default_value=False).tag(sync=True)
+    """Whether only favorites are shown."""
     rating = traitlets.Int(0, min=0, max=5).tag(sync=True)
     """The minimum number of stars."""
     rated = traitlets.Bool(default_value=False).tag(sync=True)
@@ -112,7 +112,7 @@ class ImageGrid(Panel):
         filters = {name: value for name, value in self.filters.items() if name in names}
         by = self._fact_name(self.group_by)
         shown = gallery_items.filter_items(
-            self._items, filters, favourites=self.favourites, rating=self.rating
+            self._items, filters, favorites=self.favorites, rating=self.rating
         )
         groups = gallery_items.group_items(shown, by if by in names else "")
         self._shown = [item for _, members in groups for item in members]
@@ -188,8 +188,8 @@ class ImageGrid(Panel):
             "caption": gallery_items.caption(item, names),
             "status": item.status,
             "elapsed": item.elapsed,
-            "error": messages.problem(item.error) if item.error else None,
-            "favourite": image.favourite if image else False,
+            "error": error_alerts.error_alert(item.error) if item.error else None,
+            "favorite": image.favorite if image else False,
             "rating": image.rating if image else 0,
             "note": image.note[: gallery_items.MAX_TITLE_LENGTH] if image else "",
             "read_only": image is not None and not self._is_markable(image),

@@ -14,7 +14,7 @@ import traitlets
 from ...errors import JobCanceledError, JobFailedError, NoMediaError
 from ...jobs import duration_stats
 from ...jobs.job import LABELS
-from . import messages
+from . import error_alerts, formatting
 from .panel import Panel
 from .permissions import Permission, open_to_all, requires
 
@@ -82,7 +82,7 @@ class JobPanel(Panel):
     def _snapshot_facts(self) -> list[tuple[str, str]]:
         if self.job_phase == "none":
             return []
-        took = messages.format_duration(
+        took = formatting.format_duration(
             self._job.snapshot.elapsed if self._job else self.job_elapsed
         )
         said = f"{self.error['title']} {self.error['text']}" if self.error else ""
@@ -90,18 +90,20 @@ class JobPanel(Panel):
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
         """Copy the snapshot into the traits."""
-        phase, note, problem = "running", snapshot.trouble or "", None
+        phase, note, problem = "running", snapshot.problem or "", None
         if snapshot.terminal:
             phase = snapshot.status
             if phase == "failed":
                 failed = JobFailedError(snapshot.error_message or "Job failed", snapshot=snapshot)
-                problem = messages.problem(failed)
+                problem = error_alerts.error_alert(failed)
             elif phase == "canceled":
-                problem = messages.problem(JobCanceledError("Job was canceled", snapshot=snapshot))
+                problem = error_alerts.error_alert(
+                    JobCanceledError("Job was canceled", snapshot=snapshot)
+                )
             elif job.kind == "inference":
                 phase, problem = _checked_for_media(snapshot)
         elif snapshot.error is not None:
-            phase, problem = "lost", messages.problem(snapshot.error)
+            phase, problem = "lost", error_alerts.error_alert(snapshot.error)
         elif not snapshot.watching:
             phase, note = "stopped", STOPPED
         with self.hold_sync():
@@ -148,10 +150,10 @@ class JobPanel(Panel):
             self._job.resume()
 
 
-def _checked_for_media(snapshot: Snapshot) -> tuple[str, messages.Problem | None]:
+def _checked_for_media(snapshot: Snapshot) -> tuple[str, error_alerts.Alert | None]:
     """Return phase and problem of a generation that succeeded, possibly without an image."""
     try:
         _ = snapshot.media
     except NoMediaError as error:
-        return "empty", messages.problem(error)
+        return "empty", error_alerts.error_alert(error)
     return "succeeded", None

@@ -15,7 +15,7 @@ from ...imaging import decode_threads
 from ...jobs.job import LABELS
 from ...journal.generated_image import GeneratedImage
 from ...models import one_line, parameters
-from . import messages
+from . import formatting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,10 +67,12 @@ class NotebookSnapshot(NamedTuple):
     plain: str = ""
 
 
-def without_key(snapshot: NotebookSnapshot, redact: Callable[[str], str]) -> NotebookSnapshot:
+def redact(snapshot: NotebookSnapshot, redact_text: Callable[[str], str]) -> NotebookSnapshot:
     """Remove the API key, in case a prompt or caption contains it."""
     return snapshot._replace(
-        alt=redact(snapshot.alt), html=redact(snapshot.html), plain=redact(snapshot.plain)
+        alt=redact_text(snapshot.alt),
+        html=redact_text(snapshot.html),
+        plain=redact_text(snapshot.plain),
     )
 
 
@@ -179,7 +181,7 @@ def _row(entry: ImageTimeline) -> list[tuple[str, str]]:
         (image.model, ""),
         (_cut(params), ""),
         (f"{created.astimezone():%Y-%m-%d %H:%M}" if created else "", ""),
-        (messages.format_duration(image.seconds) if image.seconds else "", ""),
+        (formatting.format_duration(image.seconds) if image.seconds else "", ""),
         (_cut(edits), ""),
         (_cut(states), link or ""),
     ]

@@ -27,7 +27,7 @@ import traitlets
 from ...client import selection
 from ...errors import InvalidInputError, WondaError
 from ...utils import event_loop, logs, suggestions
-from . import messages, nested_outputs, notebook_snapshot
+from . import error_alerts, nested_outputs, notebook_snapshot
 from .permissions import (
     OWNER,
     is_handler,
@@ -225,7 +225,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     async def _keep(self) -> None:
         snapshot = await self._make_snapshot()
         if self._wonda is not None:
-            snapshot = notebook_snapshot.without_key(snapshot, self._wonda.history.without_key)
+            snapshot = notebook_snapshot.redact(snapshot, self._wonda.history.redact)
         if self._fallback is None or not self._fallback.keep(snapshot):
             raise not_displayed_error()
         self.hiding = self._fallback.hiding_style
@@ -314,13 +314,13 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         with self.hold_sync():  # send the receipt together with its effects
             self.receipt += 1
             if is_handler(handler):
-                self._guard(self._handle, handler, content)
+                self._catch_errors(self._handle, handler, content)
 
     def _handle(self, handler: Callable[..., object], content: dict[str, Any]) -> None:
         self._permissions.check(self._view_permission, required_permission(handler))
         handler(content)
 
-    def _guard(self, function: Callable[..., object], *args: Any) -> None:
+    def _catch_errors(self, function: Callable[..., object], *args: Any) -> None:
         try:
             function(*args)
         except Exception as error:  # noqa: BLE001 - the panel shows it
@@ -337,13 +337,13 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     ) -> asyncio.Task[None]:
         """Run ``work(*args)`` as a task; the panel shows its error."""
 
-        async def guarded() -> None:
+        async def run() -> None:
             try:
                 await work(*args)
             except Exception as error:  # noqa: BLE001 - see above
                 self._show_error(error)
 
-        task = asyncio.get_running_loop().create_task(guarded())
+        task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if self._closed:  # `close` canceled only the tasks that existed then
@@ -352,11 +352,11 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _show_error(self, error: Exception) -> None:
         if isinstance(error, WondaError):
-            _log.debug("ShownImage in %r: %s", self, type(error).__name__)
+            _log.debug("Shown in %r: %s", self, type(error).__name__)
         else:
             logs.log_exception(_log, "A fault in %r", self, error=error)
         if not self._closed:
-            self.error = messages.problem(error)
+            self.error = error_alerts.error_alert(error)
 
     # ------------------------------------------------------------ closing
 

@@ -26,9 +26,9 @@ from ...errors import (
 )
 from ...jobs.job import SCHEDULED
 from ...publishing.limits import MAX_ALT_TEXT_LENGTH, MAX_CAPTION_LENGTH, check_text_length
-from ...publishing.outcome_check import Finding
+from ...publishing.outcome_check import PostOutcome
 from ...utils import event_loop
-from . import messages
+from . import error_alerts, formatting
 from .job_tracking import JobPanel
 from .permissions import Permission, requires
 from .subscriptions import SingleSubscription
@@ -112,7 +112,7 @@ class PostingPanel(JobPanel):
         at = last.get("due") or last.get("time")
         return [
             ("Caption", self.summary.get("caption") or self.caption),
-            (word, f"to {last['account']}, {messages.local_time(at)}" if at else ""),
+            (word, f"to {last['account']}, {formatting.local_time(at)}" if at else ""),
             ("Link", last.get("link", "")),
             *super()._snapshot_facts(),
         ]
@@ -267,7 +267,7 @@ class PostingPanel(JobPanel):
         self.posted = {}
         self._watch(job)
         for listener in self._listeners:
-            self._guard(listener, job)
+            self._catch_errors(listener, job)
 
     def attach_job(self, job: Job) -> None:
         """Track a post of an earlier kernel. Call it on the package's loop only."""
@@ -288,7 +288,7 @@ class PostingPanel(JobPanel):
             self._follow(job)
             return
         self._mark_unknown(job)
-        self.error = messages.problem(job.snapshot.error or WondaError(""))
+        self.error = error_alerts.error_alert(job.snapshot.error or WondaError(""))
 
     # ------------------------------------------------------------ after an unknown outcome
 
@@ -319,7 +319,7 @@ class PostingPanel(JobPanel):
             finding = await self._client.publish.check(unknown)
         except WondaError as error:
             reason = f"The account’s history can’t be read right now: {error.message}"
-            self._still_unknown(Finding(posted=None, message=reason))
+            self._still_unknown(PostOutcome(posted=None, message=reason))
             return
         except BaseException:
             self.step = "unknown"
@@ -333,7 +333,7 @@ class PostingPanel(JobPanel):
         else:
             self._settle(posted=finding.posted, message=finding.message, link=finding.permalink)
 
-    def _still_unknown(self, finding: Finding) -> None:
+    def _still_unknown(self, finding: PostOutcome) -> None:
         with self.hold_sync():
             self.step = "unknown"
             # After two checks the person may know better than the history.

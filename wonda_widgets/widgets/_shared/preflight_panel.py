@@ -22,7 +22,7 @@ from ...imaging.operations import Crop, Pad, Resize
 from ...publishing import preflight
 from ...publishing.preflight import CheckResult, Fix, ImageInfo
 from ...utils import event_loop
-from . import messages
+from . import error_alerts
 from .permissions import Permission, requires
 from .posting import PostingPanel
 
@@ -249,12 +249,12 @@ async def upload_edit(
     return PostImage(media.media_id or "", thumb, facts)
 
 
-def edit_problem(error: WondaError) -> messages.Problem:
+def edit_problem(error: WondaError) -> error_alerts.Alert:
     """Describe an edit that failed, for the panel's alert."""
     if isinstance(error, OutcomeUnknownError):
         why = "It was sent, but no response came; a copy may be in your Wonda library."
     else:
-        problem = messages.problem(error)
+        problem = error_alerts.error_alert(error)
         why = f"{problem['title']} {problem['text']}"
     return {
         "title": "The image was not changed.",

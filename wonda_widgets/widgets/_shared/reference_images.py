@@ -28,7 +28,7 @@ from ...errors import (
 from ...imaging import decode_threads
 from ...models import Media
 from ...utils import event_loop
-from . import messages
+from . import error_alerts, formatting
 from .panel import Panel
 from .permissions import Permission, requires
 
@@ -139,13 +139,13 @@ class ReferencesPanel(Panel):
             known = Reference(
                 name or "Image", 0, state="done", media_id=media.media_id, thumb=thumb
             )
-            event_loop.call_soon(lambda: self._guard(self._add_media, known, media))
+            event_loop.call_soon(lambda: self._catch_errors(self._add_media, known, media))
             return
         source_file = read_source(source, name or None)
         if len(source_file.data) > MAX_FILE_BYTES:
             raise InvalidInputError("references", _too_large(len(source_file.data)))
         added = Reference(source_file.name, len(source_file.data), data=source_file.data)
-        event_loop.call_soon(lambda: self._guard(self._add, [added]))
+        event_loop.call_soon(lambda: self._catch_errors(self._add, [added]))
 
     @property
     def reference_ids(self) -> list[str]:
@@ -266,7 +266,7 @@ class ReferencesPanel(Panel):
             except OutcomeUnknownError:
                 reference.refuse("The upload was sent, but no response came.")
             except WondaError as error:
-                problem = messages.problem(error)
+                problem = error_alerts.error_alert(error)
                 reference.refuse(f"{problem['title']} {problem['text']}")
             except Exception:
                 reference.refuse("The file could not be added.")
@@ -371,8 +371,8 @@ def _count_text(number: int) -> str:
 
 
 def _too_large(size: int) -> str:
-    limit = messages.file_size(MAX_FILE_BYTES)
-    return f"The file is {messages.file_size(size)}; the limit is {limit}."
+    limit = formatting.file_size(MAX_FILE_BYTES)
+    return f"The file is {formatting.file_size(size)}; the limit is {limit}."
 
 
 def _check_image(data: bytes) -> None:

@@ -39,7 +39,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
   const promptText = h("p", { class: "wonda-about-prompt", dir: "auto" });
   const rows = h("dl", { class: "wonda-about-rows" });
   const facts = h("p", { class: "wonda-count" });
-  const heart = button("☆ Favourite", () => mark({ favourite: !item.favourite }), { small: true });
+  const heart = button("☆ Favorite", () => mark({ favorite: !item.favorite }), { small: true });
   const pick = button("Select", () => item && tell(model, { type: "toggle", key: item.key }), { small: true });
   const rating = stars((value) => mark({ rating: value }));
 
@@ -134,8 +134,8 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
   function paint() {
     if (!item) return;
     item = items.get(placeOf(item.key)) ?? item;
-    heart.textContent = item.favourite ? "★ Favourite" : "☆ Favourite";
-    heart.setAttribute("aria-pressed", String(item.favourite));
+    heart.textContent = item.favorite ? "★ Favorite" : "☆ Favorite";
+    heart.setAttribute("aria-pressed", String(item.favorite));
     rating.paint(item.rating);
     // Images of other people cannot be marked.
     heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.read_only;

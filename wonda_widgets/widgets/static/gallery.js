@@ -108,7 +108,7 @@ export default {
       cell.title.textContent = item?.title ?? "";
       cell.caption.textContent = item?.caption ?? "";
       cell.caption.hidden = !item?.caption;
-      cell.star.hidden = !item?.favourite;
+      cell.star.hidden = !item?.favorite;
       node.title = item?.title ?? "";
       const url = item && item.state === "succeeded" ? thumbs.get(item.key) : "";
       if (img.src !== (url || "")) url ? (img.src = url) : img.removeAttribute("src");
@@ -134,7 +134,7 @@ export default {
         }
       }
       const parts = [item?.title, item?.caption, word, why];
-      if (item?.favourite) parts.push("favourite");
+      if (item?.favorite) parts.push("favorite");
       if (item?.rating) parts.push(`${item.rating} of 5 stars`);
       node.setAttribute("aria-label", parts.filter(Boolean).join(", "));
     }
@@ -334,7 +334,7 @@ export default {
         f: () => {
           const item = items.get(active);
           if (item?.state === "succeeded" && !item.read_only)
-            tell(model, { type: "mark", key: item.key, favourite: !item.favourite });
+            tell(model, { type: "mark", key: item.key, favorite: !item.favorite });
         },
         Escape: () => selectedKeys().length && tell(model, { type: "select", keys: [] }),
       };
@@ -433,17 +433,17 @@ export default {
       selectionBar.replaceChildren(
         ...(keys.length
           ? [h("span", { class: "wonda-chosen" }, `${keys.length} selected`), ...does, clear, ...(limit ? [limit] : [])]
-          : [h("span", { class: "wonda-count" }, "Click or press Space to select, Enter to enlarge, F to mark as a favourite.")]),
+          : [h("span", { class: "wonda-count" }, "Click or press Space to select, Enter to enlarge, F to mark as a favorite.")]),
       );
       if (had && !keys.length) focus(active);
       repaint();
       look.paint();
     });
-    on("total state groups filters favourites rating text model since until", () => {
+    on("total state groups filters favorites rating text model since until", () => {
       const shown = model.get("groups").reduce((sum, { count }) => sum + count, 0);
       const isNarrowed =
         model.get("text") || Object.keys(model.get("filters")).length ||
-        ["favourites", "rating", "model", "since", "until"].some((name) => model.get(name));
+        ["favorites", "rating", "model", "since", "until"].some((name) => model.get(name));
       grid.hidden = selectionBar.hidden = shown === 0;
       empty.hidden = shown > 0 || model.get("state") !== "ready";
       showAll.hidden = !isNarrowed;

@@ -112,9 +112,9 @@ function filterBar(model, panel) {
   const group = select([], "", () => put(model, { group_by: group.value }));
   group.setAttribute("aria-label", "Group by");
   const filters = h("span", { class: "wonda-filters" });
-  const favourites = button(
+  const favorites = button(
     "★ only",
-    () => put(model, { favourites: !model.get("favourites") }),
+    () => put(model, { favorites: !model.get("favorites") }),
     { small: true },
   );
   const stars = ["★★★★★", "★★★★", "★★★", "★★", "★"];
@@ -131,7 +131,7 @@ function filterBar(model, panel) {
   const node = h(
     "div",
     { class: "wonda-gallery-bar" },
-    ...[count, gap, filters, group, rating, favourites, exportSelect(model, panel)],
+    ...[count, gap, filters, group, rating, favorites, exportSelect(model, panel)],
   );
 
   function filter({ name, label, values }) {
@@ -169,7 +169,7 @@ function filterBar(model, panel) {
     filters.replaceChildren(...shown.map(filter));
     if (focused) filters.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
   });
-  on("favourites", () => favourites.setAttribute("aria-pressed", String(model.get("favourites"))));
+  on("favorites", () => favorites.setAttribute("aria-pressed", String(model.get("favorites"))));
   on("rating rated searches", () => {
     rating.value = String(model.get("rating"));
     rating.hidden = !model.get("rated") && !model.get("searches") && !model.get("rating");

@@ -449,7 +449,7 @@ function jobView(model, { on, signal }) {
     const status = model.get("job_status");
     node.hidden = phase === "none";
     node.dataset.phase = phase;
-    node.classList.toggle("wonda-trouble", phase === "running" && !!model.get("job_note"));
+    node.classList.toggle("wonda-polling-problem", phase === "running" && !!model.get("job_note"));
     word.textContent = status;
     gloss.textContent = MEANING[status] ?? "";
     note.textContent = model.get("job_note");

@@ -50,13 +50,13 @@ export default {
     );
     const lines = h("div", {}, running.node, posts.node, images.node);
     const box = h("div", { class: "wonda-left-over" }, lines, later);
-    const trouble = h("p", { class: "wonda-left-over wonda-note", role: "status" });
+    const problem = h("p", { class: "wonda-left-over wonda-note", role: "status" });
     const busy = h("p", { class: "wonda-note", role: "status" });
     lines.append(busy);
     on("is_blocked", () => {
       busy.textContent = model.get("is_blocked") ? "Resolve the post shown below first." : "";
     });
-    root.append(box, trouble);
+    root.append(box, problem);
 
     on("running newest_text posts images journal_problem", () => {
       const [jobs, made, asked] = ["running", "posts", "images"].map((name) => model.get(name));
@@ -64,9 +64,9 @@ export default {
       posts.paint(made);
       images.paint(asked);
       box.hidden = !jobs && !made && !asked;
-      trouble.textContent = model.get("journal_problem");
-      trouble.hidden = !model.get("journal_problem");
-      root.hidden = box.hidden && trouble.hidden;
+      problem.textContent = model.get("journal_problem");
+      problem.hidden = !model.get("journal_problem");
+      root.hidden = box.hidden && problem.hidden;
     });
     return end;
   },

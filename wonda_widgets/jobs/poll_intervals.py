@@ -1,7 +1,11 @@
 """The poll interval: how long to wait before the next poll of a job.
 
-It is the one of the service's own page (job-polling.txt): poll at once, then after 1 s; each
-further wait is 1.5 times the last one, at most 5 s; there is no overall limit.
+The service's own page (job-polling.txt) sets it: poll at once, then after 1 s; each further wait
+is 1.5 times the last one, at most 5 s; there is no overall limit.
+
+`poller` uses these intervals. Two modules change them: `adaptive_polling` polls when jobs of the
+same model usually end, within the same 1 to 5 s, and `poll_scheduling` keeps many jobs from being
+polled at the same moment.
 """
 
 from __future__ import annotations
@@ -17,9 +21,6 @@ GROWTH = 1.5  # a factor
 MAX_INTERVAL = 5.0
 MAX_RETRY_AFTER = 60.0  # a longer ``Retry-After`` is not followed
 MAX_SCHEDULED_INTERVAL = 60.0  # for a post that waits for its time, which somebody may cancel
-
-#: The order of statuses. Unknown ones are not compared.
-_ORDER = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
 
 
 def intervals() -> Iterator[float]:
@@ -38,8 +39,3 @@ def after_error(interval: float, retry_after: float | None) -> float:
 def until_due(interval: float, due_in: float) -> float:
     """Give the seconds to wait for a scheduled post, which is due in `due_in` seconds."""
     return max(interval, min(due_in, MAX_SCHEDULED_INTERVAL))
-
-
-def is_step_back(old: str, new: str) -> bool:
-    """Whether `new` precedes `old`, so that a lagging server reports an earlier status."""
-    return old in _ORDER and new in _ORDER and _ORDER[new] < _ORDER[old]

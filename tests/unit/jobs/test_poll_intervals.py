@@ -1,0 +1,24 @@
+from itertools import islice
+
+from wonda_widgets.jobs import poll_intervals
+from wonda_widgets.models.job_status import is_earlier_status
+
+
+def test_the_pace_is_that_of_the_services_page():
+    assert list(islice(poll_intervals.intervals(), 6)) == [1.0, 1.5, 2.25, 3.375, 5.0, 5.0]
+
+
+def test_a_service_that_asks_for_patience_gets_it_within_bounds():
+    assert poll_intervals.after_error(1.5, None) == 1.5
+    assert poll_intervals.after_error(1.5, 7) == 7
+    assert poll_intervals.after_error(5.0, 2) == 5.0
+    assert poll_intervals.after_error(1.0, 86_400) == poll_intervals.MAX_RETRY_AFTER
+
+
+def test_only_a_known_older_status_goes_back():
+    assert is_earlier_status("idle", "in_progress")
+    assert is_earlier_status("queued", "locked")
+    assert not is_earlier_status("locked", "idle")
+    assert not is_earlier_status("queued", "scheduled")
+    assert not is_earlier_status("a_new_word", "in_progress")
+    assert not is_earlier_status("idle", "a_new_word")

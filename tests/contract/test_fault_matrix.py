@@ -9,7 +9,7 @@ from fault_matrix import FAULTS, NO_CONNECTION, NOTEBOOK
 
 import wonda_widgets as ww
 from wonda_widgets.sandbox.catalog import INSTAGRAM_ACCOUNT
-from wonda_widgets.widgets._shared import messages
+from wonda_widgets.widgets._shared import error_alerts
 
 ACCOUNT = INSTAGRAM_ACCOUNT["instagramAccountId"]
 BASE = "/api/v1"
@@ -43,7 +43,7 @@ def journal(wonda, kind):
 
 
 def title(error):
-    return messages.problem(error)["title"].replace("posted", "generated")
+    return error_alerts.error_alert(error)["title"].replace("posted", "generated")
 
 
 def effects(wonda, media_id="m"):

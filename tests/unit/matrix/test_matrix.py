@@ -44,13 +44,13 @@ def begin_and_stop(settled, planned):
 def estimates_asked(wonda):
     """Count the requests for a price."""
     transport, asked = wonda._async._core.transport, []
-    real = transport.ask
+    real = transport.query
 
     async def counted(path, body):
         asked.append(body)
         return await real(path, body)
 
-    transport.ask = counted
+    transport.query = counted
     return asked
 
 

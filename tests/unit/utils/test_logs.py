@@ -14,7 +14,7 @@ import wonda_widgets as ww
 from wonda_widgets.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop, logs
-from wonda_widgets.widgets._shared import messages
+from wonda_widgets.widgets._shared import error_alerts
 
 BASE = "https://api.example/api/v1"
 OTHER_KEY = "a-key-of-another-shape-0123"
@@ -88,7 +88,7 @@ def test_a_chain_of_errors_is_without_keys_too():
         except ZeroDivisionError as first:
             raise KeyError(KEY) from first
     except KeyError as error:
-        said = messages.problem(error)["text"]
+        said = error_alerts.error_alert(error)["text"]
         records = []
         logger = logging.getLogger("wonda_widgets.test")
         logger.handle = records.append

@@ -26,7 +26,7 @@ def wear(page, theme):
 def test_no_state_has_a_barrier(page, lab, folder, record_property, scene):
     name = f"barriers-{scene}.ipynb"
     # A job is to be on its way for as long as both themes are looked at.
-    cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=8,")
+    cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=4.5,")
     frontends.write_notebook(folder / name, cell)
     page.emulate_media(reduced_motion="reduce")
     frontends.open_notebook(page, lab, name)

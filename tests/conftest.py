@@ -251,6 +251,11 @@ def opened():
         panel.close()
 
 
+def sandbox_of(wonda):
+    """The sandbox in this process that a client uses."""
+    return wonda._async._core.transport._connections._transport.app.sandbox
+
+
 def send(panel, kind, /, **content):
     """Send a message as a panel's browser does."""
     panel._receive(panel, {"type": kind, **content}, [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 # ".invalid" never resolves, so no request can leave the process.
 API_ORIGIN = "https://sandbox.wonda.invalid"
 STORAGE_ORIGIN = "https://storage.sandbox.wonda.invalid"
+STORAGE_HOST = STORAGE_ORIGIN.partition("//")[2].encode()
 
 
 class LocalSandbox(NamedTuple):
@@ -47,32 +47,44 @@ def local_transport(**options: Any) -> LocalSandbox:
     """
     import httpx  # noqa: PLC0415 - a sandbox on a socket does not need it
 
-    faults = Faults()
-    storage_host = STORAGE_ORIGIN.partition("//")[2].encode()
+    app = LazyApp(options)
+    key = app.sandbox.any_key if options else ANY_KEY  # reports wrong options immediately
+    return LocalSandbox(httpx.ASGITransport(app=app), f"{API_ORIGIN}/api/v1", key, app.faults)
 
-    lock = threading.Lock()
 
-    @cache
-    def create() -> Sandbox:
-        sandbox: Sandbox = import_module(".app", __package__).Sandbox(
-            storage_origin=STORAGE_ORIGIN, **options
-        )
-        sandbox.faults = faults
-        # The storage origin does not resolve, but a browser must be able to open a post's page.
-        pages = import_module(".local_pages", __package__)
-        sandbox.store.page_address = lambda publish_id: pages.address(sandbox.store, publish_id)
-        return sandbox
+class LazyApp:
+    """An ASGI application of both hosts, which loads the sandbox with its first request.
 
-    def get_sandbox() -> Sandbox:
-        with lock:
-            return create()
+    Parameters
+    ----------
+    options : dict
+        See `wonda_widgets.sandbox.app.Sandbox`.
+    """
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        host = dict(scope["headers"]).get(b"host")
-        if not create.cache_info().currsize:  # in a thread, because loading takes a while
-            await asyncio.to_thread(get_sandbox)
-        sandbox = get_sandbox()
-        await (sandbox.storage if host == storage_host else sandbox.api)(scope, receive, send)
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._sandbox: Sandbox | None = None
+        self._lock = threading.Lock()
+        self.faults = Faults()
 
-    key = get_sandbox().any_key if options else ANY_KEY  # reports wrong options immediately
-    return LocalSandbox(httpx.ASGITransport(app=app), f"{API_ORIGIN}/api/v1", key, faults)
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox, loaded on first use."""
+        with self._lock:
+            if self._sandbox is None:
+                module = import_module(".app", __package__)
+                sandbox: Sandbox = module.Sandbox(storage_origin=STORAGE_ORIGIN, **self._options)
+                sandbox.faults = self.faults
+                # The storage origin does not resolve, but a browser must be able to open a
+                # post's page.
+                pages = import_module(".local_pages", __package__)
+                sandbox.store.page_address = lambda post: pages.address(sandbox.store, post)
+                self._sandbox = sandbox
+            return self._sandbox
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request of either host; see the ASGI specification."""
+        if self._sandbox is None:  # in a thread, because loading takes a while
+            await asyncio.to_thread(lambda: self.sandbox)
+        is_storage = dict(scope["headers"]).get(b"host") == STORAGE_HOST
+        await (self.sandbox.storage if is_storage else self.sandbox.api)(scope, receive, send)

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 
 import pytest
+from conftest import sandbox_of
 
 import wonda_widgets as ww
 from wonda_widgets.matrix.cells import approximate_duration
@@ -23,11 +24,6 @@ def matrix(wonda, template=TEMPLATE, values=None, models="nano-banana-2", params
     return wonda.images.matrix(
         template, VALUES if values is None else values, models, params, **options
     )
-
-
-def sandbox_of(wonda):
-    app = wonda._async._core.transport._connections._transport.app
-    return app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
 
 
 def made_at_the_service(wonda):

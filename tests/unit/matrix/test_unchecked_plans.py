@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from conftest import send
+from conftest import sandbox_of, send
 
 import wonda_widgets as ww
 from wonda_widgets.widgets._parts import lab_form
@@ -48,9 +48,7 @@ def matrix(wonda, **options):
 
 
 def asked_for(wonda):
-    app = wonda._async._core.transport._connections._transport.app
-    sandbox = app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
-    return len(sandbox.store.jobs)
+    return len(sandbox_of(wonda).store.jobs)
 
 
 FULL = "The journal cannot be used (the disk is full)."

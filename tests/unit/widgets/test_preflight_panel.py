@@ -4,7 +4,7 @@ from io import BytesIO
 
 import httpx
 import pytest
-from conftest import KEY, send
+from conftest import KEY, sandbox_of, send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -61,11 +61,6 @@ def stored(wonda, media_id):
 
 def url_of(wonda, media_id):
     return sandbox_of(wonda)._media(sandbox_of(wonda).store.media[media_id])["url"]
-
-
-def sandbox_of(wonda):
-    app = wonda._async._core.transport._connections._transport.app
-    return app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
 
 
 def test_what_the_feed_does_not_take_is_said_before_the_post(form):

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import ipywidgets
 import pytest
-from conftest import KEY, send
+from conftest import KEY, sandbox_of, send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -37,12 +37,6 @@ EVERYTHING = Model(
 def wonda():
     with ww.Wonda.sandbox(seconds=0.02) as client:
         yield client
-
-
-def sandbox_of(wonda):
-    """The sandbox behind a client."""
-    app = wonda._async._core.transport._connections._transport.app
-    return app.__closure__[app.__code__.co_freevars.index("get_sandbox")].cell_contents()
 
 
 # ---------------------------------------------------------------- prompt form

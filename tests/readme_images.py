@@ -15,11 +15,16 @@ import frontends
 from PIL import Image
 from screenshots import SCENES, take
 
+import wonda_widgets as ww
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FLOW = """import wonda_widgets as ww
 ww.Studio(ww.Wonda.sandbox(seconds=3, seed=4), params={"aspectRatio": "4:5"})"""
+
+#: The scenes that are shown, each in one state.
+PANELS = {"studio": "6-posted", "lab": "3-chosen", "history": "1-all"}
 
 IMAGES = frontends.ROOT / "notebooks" / "images"
 MOST_BYTES = 2_000_000  # of the moving image
@@ -32,14 +37,15 @@ def everything() -> None:
         for theme in ("light", "dark"):
             with tempfile.TemporaryDirectory() as scratch:
                 home = Path(scratch)
-                for scene in ("studio", "lab"):
+                for scene in PANELS:
                     frontends.write_notebook(home / f"{scene}.ipynb", SCENES[scene].cell)
                 with frontends.jupyterlab(home, home / "lab", dark=theme == "dark") as url:
-                    for scene, state in (("studio", "6-posted"), ("lab", "3-chosen")):
+                    for scene, state in PANELS.items():
                         take(browser, url, scene, 1100, home, f"lab-{theme}")
                         taken = home / f"{scene}-{state}-1100-lab-{theme}.png"
                         smaller(taken.read_bytes(), IMAGES / f"{scene}-{theme}.png")
         dashboard(browser)
+        storyboard(browser)
         flow(browser)
 
 
@@ -85,6 +91,33 @@ def visit(page: Page) -> None:
     page.get_by_text("Posted", exact=True).wait_for()
     page.locator(".wonda-timeline-posted").wait_for()
     page.wait_for_timeout(1500)
+
+
+def storyboard(browser: Browser) -> None:
+    """The page that a script writes about a post."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "harbour.html"
+        with ww.Wonda.sandbox(seconds=0.2, seed=4) as wonda:
+            job = wonda.images.generate(
+                model="nano-banana-2", prompt="A quiet harbour", params={"aspectRatio": "4:5"}
+            )
+            account = wonda.accounts.instagram()[0].instagram_account_id
+            post = wonda.publish.instagram(
+                media_id=job.wait().media.media_id,
+                instagram_account_id=account,
+                caption="Made with Wonda",
+            )
+            post.wait()
+            ww.storyboard([job], path, title="Harbour campaign", wonda=wonda)
+        for theme in ("light", "dark"):
+            context = browser.new_context(
+                viewport={"width": 1100, "height": 800}, color_scheme=theme
+            )
+            page = context.new_page()
+            page.goto(path.as_uri())
+            page.wait_for_timeout(500)
+            smaller(page.screenshot(full_page=True), IMAGES / f"storyboard-{theme}.png")
+            context.close()
 
 
 class Camera:

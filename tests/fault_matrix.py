@@ -1,6 +1,6 @@
-"""What happens when something goes wrong: the table that is tested and shown in a notebook.
+"""The effects of each fault: a table that is tested and shown in a notebook.
 
-python -m tests.fault_matrix      writes it into notebooks/sandbox_and_faults.ipynb
+python -m tests.fault_matrix      writes the table into notebooks/sandbox_and_faults.ipynb
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- fault matrix: begin -->", "<!-- fault matrix: end -->"
 
 
 class Cell(NamedTuple):
-    """What arrives at the server, what the person sees, and what the journal says."""
+    """How many requests arrive, what the user sees, and the status in the journal."""
 
     arrives: int
     sees: str
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """One thing that goes wrong, and what follows for each kind of request."""
+    """A fault and its effects on each kind of request."""
 
     name: str
     kind: int | str
@@ -44,25 +44,25 @@ FAILED = Cell(3, "Service error.", "")
 
 
 def refused(title: str) -> tuple[Cell, Cell, Cell]:
-    """Of a service that says no: the same for every request, and never tried again."""
+    """Return the cells of a refused request, which is never retried."""
     return Cell(1, title, "refused"), Cell(1, title, "accepted"), Cell(1, title, "")
 
 
 FAULTS = (
     Fault("connection dropped", "drop", UNKNOWN, AGAIN, UNREACHABLE),
-    Fault("reply cut", "cut", UNKNOWN, AGAIN, UNREACHABLE),
-    Fault("no answer", "hang", UNKNOWN, AGAIN, UNREACHABLE),
+    Fault("response cut off", "cut", UNKNOWN, AGAIN, UNREACHABLE),
+    Fault("no response", "hang", UNKNOWN, AGAIN, UNREACHABLE),
     Fault("408", 408, UNKNOWN, AGAIN, Cell(1, "Request failed.", "")),
     Fault("500", 500, UNKNOWN, AGAIN, FAILED),
     Fault("502", 502, UNKNOWN, AGAIN, FAILED),
-    Fault("503, asks for patience", 503, UNKNOWN, AGAIN, FAILED, {"Retry-After": "0"}),
+    Fault("503 with Retry-After", 503, UNKNOWN, AGAIN, FAILED, {"Retry-After": "0"}),
     Fault("maintenance page", "html", UNKNOWN, AGAIN, Cell(1, UNUSABLE, "")),
     Fault(
-        "reply that says nothing",
+        "empty response",
         "empty",
         UNKNOWN,
         Cell(1, UNUSABLE, "accepted"),
-        Cell(1, "nothing missing: all of it is optional", ""),
+        Cell(1, "accepted: all fields are optional", ""),
     ),
     Fault(
         "429",
@@ -72,7 +72,7 @@ FAULTS = (
         Cell(3, "Too many requests.", ""),
         {"Retry-After": "0"},
     ),
-    Fault("sent on elsewhere", 307, UNKNOWN, *[Cell(1, UNUSABLE, "accepted")] * 2),
+    Fault("redirect (307)", 307, UNKNOWN, *[Cell(1, UNUSABLE, "accepted")] * 2),
     Fault("400", 400, *refused("Invalid request.")),
     Fault("401", 401, *refused("The API key was rejected.")),
     Fault("402", 402, *refused("Not enough credits.")),
@@ -91,10 +91,8 @@ NO_CONNECTION = Fault(
 
 
 def markdown() -> str:
-    """The table as Markdown."""
-    head = (
-        "| what goes wrong | generate, publish, upload | poll of a job, once | any other request |"
-    )
+    """Return the table as Markdown."""
+    head = "| fault | generate, publish, upload | job poll (one fault) | any other request |"
     lines = [head, "|---|---|---|---|"]
     lines += [
         f"| {fault.name} | {fault.effect} | {fault.poll} | {fault.look._replace(journal='')} |"
@@ -104,7 +102,7 @@ def markdown() -> str:
 
 
 def written(text: str) -> str:
-    """The notebook with the current table."""
+    """Return the notebook's text with the current table."""
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         before, begin, rest = "".join(cell["source"]).partition(BEGIN)

@@ -66,7 +66,7 @@ def measure(*, quick: bool) -> list[Row]:
     allowed = FIXED + FACTOR * bare
     return [
         Row(
-            "click on Generate to the request's arrival, ms",
+            "from the click on Generate until the request arrives, ms",
             f"{ours * 1000:.1f} ms (longest {max(clicks) * 1000:.1f})",
             f"{bare * 1000:.1f} ms (bare httpx POST)",
             ours * 1000,

@@ -61,17 +61,18 @@ def measure(*, quick: bool) -> list[Row]:
             at_once.append(first[0])
     return [
         Row(
-            "Studio's first paint after its cell is run, ms",
+            "first paint of Studio after its cell is run, ms",
             f"{median(after):.0f} ms (longest {max(after):.0f})",
             "",
             median(after),
             GOAL,
         ),
         Row(
-            "Studio's first paint with its import in the same cell, ms", f"{median(at_once):.0f} ms"
+            "first paint of Studio with the import in the same cell, ms",
+            f"{median(at_once):.0f} ms",
         ),
         Row(
-            "Studio's first paint, a second one in the same notebook, ms",
+            "first paint of a second Studio in the same notebook, ms",
             f"{median(second):.0f} ms",
         ),
     ]

@@ -32,9 +32,10 @@ MANY, FEW, ALL = 1_000, 20, 10_000
 WORDS = ("harbour", "night", "lantern")
 KEYS = 600  # some wait for TCP (see below), so that a few tell now this, now that
 WHY = (
-    "Jupyter's server sends a small message only when the browser's computer has acknowledged the "
-    "one before (it leaves Nagle's algorithm on), which takes 40 ms for one key of 40 or so. With "
-    "TCP_NODELAY in the server it was none of 456, and the percentile 30 ms."
+    "Jupyter's server leaves Nagle's algorithm on, so it sends a small message only after the "
+    "browser's computer has acknowledged the previous one. For about one key press in 40, this "
+    "takes 40 ms. With TCP_NODELAY in the server, it happened for none of 456 key presses, and the "
+    "percentile was 30 ms."
 )
 
 BEGIN = """
@@ -155,14 +156,14 @@ def measure(*, quick: bool) -> list[Row]:
             2,
         ),
         Row(
-            "gallery: scrolling end to end, ms a frame in the worst second",
+            "gallery: scrolling end to end, ms per frame in the worst second",
             f"{min(frames)} frames",
             "",
             1000 / min(frames),
             33.3,
         ),
         Row(
-            "gallery: memory of the kernel after all were seen, MB",
+            "gallery: kernel memory after all images were displayed, MB",
             f"{grown:.1f}",
             "",
             max(0.0, grown),  # the kernel may have given memory back meanwhile
@@ -176,7 +177,8 @@ def measure(*, quick: bool) -> list[Row]:
             100,
         ),
         Row(
-            f"search over {everything:,}: key to answer, 95th percentile, ms",
+            f"search in {everything:,} images: from the key press to the result, "
+            "95th percentile, ms",
             f"{p95:.0f} (median {median(keys):.0f})",
             "",
             p95,

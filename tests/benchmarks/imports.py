@@ -54,7 +54,7 @@ def measure(*, quick: bool) -> list[Row]:
             0.25,
         ),
         Row.ratio(
-            "import to ww.Studio() against import ipywidgets, httpx",
+            "import and ww.Studio() against import ipywidgets, httpx",
             times["studio"],
             times["libraries"],
             1.5,

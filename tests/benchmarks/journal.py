@@ -47,15 +47,15 @@ def measure(*, quick: bool) -> list[Row]:
     elsewhere = ", ".join(f"{count} on {name}" for name, count in threads.items()) or "0"
     return [
         Row(
-            "journal: CPU of a job's whole life, ms",
+            "journal: CPU time for one job, ms",
             f"{life:.2f} ms ({spread}), {len(WORDS) + 3} writes",
             "",
             life,
             2,
         ),
         Row(
-            "journal: transactions on the main thread or the loop",
-            f"{elsewhere}; {own} on a thread of its own",
+            "journal: transactions on the main thread or the event loop",
+            f"{elsewhere}; {own} on the journal's own thread",
             "",
             float(sum(threads.values())),
             0,

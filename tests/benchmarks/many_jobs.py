@@ -7,7 +7,7 @@ millisecond at a time and notes how much later than asked it wakes.
 
 - ours: `AsyncWonda`, with a journal on disk;
 - a bare loop: a task a job in one thread, httpx, the pace of the service's page;
-- a thread a job: httpx, blocking.
+- one thread per job: httpx, blocking.
 
 None knows how long such jobs take, so all ask at the page's pace. Then 2,000 jobs, ours
 alone: how late each end is known.
@@ -75,17 +75,17 @@ def measure(*, quick: bool) -> list[Row]:
     late = [lots["known"][name] - job["done"] for name, job in lots["jobs"].items()]
     return [
         Row(
-            f"{count} jobs: main thread held, 99th percentile, ms",
+            f"{count} jobs: main thread blocked, 99th percentile, ms",
             f"{ours_held:.1f} ms (longest {max(max(run['late']) for run in ours):.0f})",
-            f"{bare_held:.1f} ms; a thread a job: {percentile(threads['late'], 0.99):.1f} ms",
+            f"{bare_held:.1f} ms; one thread per job: {percentile(threads['late'], 0.99):.1f} ms",
             ours_held,
             10,
         ),
         Row(
-            f"{count} jobs: CPU against a bare loop",
+            f"{count} jobs: CPU time against a bare loop",
             f"{cpu:.1f} s, {median(len(run['asked']) for run in ours):,.0f} polls",
             f"{bare_cpu:.1f} s, {median(len(run['asked']) for run in bare):,.0f} polls; "
-            f"a thread a job: {threads['cpu']:.1f} s",
+            f"one thread per job: {threads['cpu']:.1f} s",
             side_by_side(*cpus),
             1.3,
             points={"ours": cpu, "bare": bare_cpu, "threads": threads["cpu"]},
@@ -94,15 +94,16 @@ def measure(*, quick: bool) -> list[Row]:
             f"{count} jobs: memory above an idle client, MB",
             f"{grown:.1f} MB",
             f"{median(run['grown'] for run in bare):.1f} MB; "
-            f"a thread a job: {threads['grown']:.0f} MB",
+            f"one thread per job: {threads['grown']:.0f} MB",
             grown,
             60,
             points={"ours": grown, "threads": threads["grown"]},
         ),
         Row(
-            f"{count} jobs: connections at once",
+            f"{count} jobs: concurrent connections",
             str(connections),
-            f"{max(run['connections'] for run in bare)}; a thread a job: {threads['connections']}",
+            f"{max(run['connections'] for run in bare)}; "
+            f"one thread per job: {threads['connections']}",
             connections,
             CONNECTIONS,
         ),
@@ -118,14 +119,14 @@ def measure(*, quick: bool) -> list[Row]:
             },
         ),
         Row(
-            f"{many:,} jobs: how many did not end",
+            f"{many:,} jobs: number that did not end",
             f"{many - len(late)}",
             "",
             float(many - len(late)),
             0,
         ),
         Row(
-            f"{many:,} jobs: lag from done to known, 99th percentile, s",
+            f"{many:,} jobs: delay until the end is detected, 99th percentile, s",
             f"{percentile(late, 0.99):.2f} s (mean {fmean(late):.2f})",
             "",
             percentile(late, 0.99),
@@ -133,7 +134,7 @@ def measure(*, quick: bool) -> list[Row]:
             points={"lags": [round(lag, 2) for lag in sorted(late)[:: max(1, many // 200)]]},
         ),
         Row(
-            f"{many:,} jobs: CPU, memory above an idle client, requests a second",
+            f"{many:,} jobs: CPU time, memory above an idle client, requests per second",
             f"{lots['cpu']:.1f} s, {lots['grown']:.0f} MB, "
             f"{fmean(_seconds(lots, START * scale, SHORTEST * scale)):.0f}",
         ),

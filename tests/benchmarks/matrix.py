@@ -40,7 +40,7 @@ def measure(*, quick: bool) -> list[Row]:
                 asyncio.run(_bare(url, AT_ONCE))
                 theirs.append(asyncio.run(_bare(url, count)))
                 ours.append(_matrix(url, count, Path(folder, f"{number}.db")))
-    what = f"matrix of {count} jobs, {AT_ONCE} at once: time against a bare httpx loop"
+    what = f"matrix of {count} jobs, {AT_ONCE} concurrent: time against a bare httpx loop"
     return [Row.ratio(what, ours, theirs, 1.1)]
 
 

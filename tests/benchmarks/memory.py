@@ -89,9 +89,9 @@ def measure(*, quick: bool) -> list[Row]:
     begin, end = course[0][1], course[-1][1]
     return [
         Row(
-            f"memory of the kernel, {count:,} 4K images shown: growth in MB after the first ten",
+            f"memory of the kernel: growth in MB from ten to {count:,} displayed 4K images",
             f"{end:,.0f} MB",
-            f"{begin:,.0f} MB after ten",
+            f"{begin:,.0f} MB with ten images",
             max(0.0, end - begin),  # the kernel may have given memory back meanwhile
             ALLOWED,
             points={"images and MB": course},

@@ -73,23 +73,23 @@ def measure(*, quick: bool) -> list[Row]:
     of_progress = sum(message["content"].get("comm_id") == facts["progress"] for message in seen)
     wire = sum(len(json.dumps(message["content"])) for message in seen)
     wire += sum(len(buffer) for message in seen for buffer in message["buffers"])
-    ticks = f"{int(seconds)} (a tick a second, job of {seconds:.1f} s)"
+    ticks = f"{int(seconds)} (one per second, job of {seconds:.1f} s)"
     return [
         Row(
-            "messages of JobProgress while a job is followed",
+            "messages from JobProgress while a job is polled",
             str(of_progress),
             ticks,
             of_progress,
             15,
         ),
         Row(
-            "messages of the whole Studio, Generate to 4K image shown",
+            "messages from Studio, from Generate until the 4K image is displayed",
             str(len(seen)),
             "",
             len(seen),
             15,
         ),
-        Row("bytes of the whole Studio's messages", f"{wire:,}", "", wire, 400_000),
+        Row("bytes of the messages from Studio", f"{wire:,}", "", wire, 400_000),
     ]
 
 

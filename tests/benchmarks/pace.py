@@ -53,7 +53,8 @@ def measure(*, quick: bool) -> list[Row]:
         shortest, longest = min(shortest, *waits), max(longest, *waits)
         rows += [
             Row(
-                f"lag of a job's end, spread {spread:g}, against the page's pace",
+                f"delay until the end is detected, spread {spread:g}, "
+                "against the web page's schedule",
                 _told(ours),
                 _told(page),
                 ours[0] / page[0],
@@ -61,14 +62,14 @@ def measure(*, quick: bool) -> list[Row]:
                 points={"spread": spread, "ours": ours, "page": page, "best": best},
             ),
             Row(
-                f"requests, spread {spread:g}, against the page's pace",
+                f"requests, spread {spread:g}, against the web page's schedule",
                 f"{ours[1]:.2f}",
                 f"{page[1]:.2f}",
                 ours[1] / page[1],
                 1,
             ),
             Row(
-                f"the best lag there could be, spread {spread:g}, against the page's pace",
+                f"best possible delay, spread {spread:g}, against the web page's schedule",
                 _told(best),
                 _told(page),
                 best[0] / page[0],
@@ -80,14 +81,14 @@ def measure(*, quick: bool) -> list[Row]:
     return [
         *rows,
         Row(
-            "seconds by which a wait is shorter than 1 s or longer than 5 s",
+            "seconds by which a poll interval is shorter than 1 s or longer than 5 s",
             f"{shortest:.2f} to {longest:.2f} s",
             "1.00 to 5.00 s",
             max(0.0, bounds),
             0,
         ),
         Row(
-            "without history: how many waits of a job are not the page's",
+            "without history: poll intervals that differ from the web page's schedule",
             f"{others} of {len(unlearned)}: "
             + ", ".join(f"{wait:g}" for wait in unlearned[:6])
             + ", … s",

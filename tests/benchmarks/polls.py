@@ -48,7 +48,7 @@ def measure(*, quick: bool) -> list[Row]:
     cheapest = min(PEERS, key=lambda name: typical[name])
     return [
         Row(
-            "CPU of a poll, with journal and JobProgress, against the cheapest client",
+            "CPU time per poll, with journal and JobProgress, against the fastest client",
             f"{typical[OURS] * 1000:.3f} ms",
             f"{typical[cheapest] * 1000:.3f} ms ({cheapest}); "
             f"a bare httpx loop: {typical['httpx, blocking'] * 1000:.3f} ms",
@@ -57,7 +57,7 @@ def measure(*, quick: bool) -> list[Row]:
             points={name: seconds * 1000 for name, seconds in typical.items()},
         ),
         *(
-            Row(f"CPU of a poll: {name}", "", f"{typical[name] * 1000:.2f} ms")
+            Row(f"CPU time per poll: {name}", "", f"{typical[name] * 1000:.2f} ms")
             for name in (*PEERS, *LOOP)
             if name != cheapest
         ),

@@ -35,13 +35,13 @@ SIZE = (3840, 2160)
 KINDS = {"smooth": ((1, 2.5),), "busy": ((1, 1.8), (4, 12), (16, 25))}
 NAME = "preview.ipynb"
 WHY = (
-    "Pillow's decoding of the PNG, on one core, is 90 ms of the smooth kind, 200 of the busy one "
-    "(most of that undoes the row filter, each row after the one before), and a PNG has no smaller "
-    "scale to decode at. Shrinking takes 15 ms, sending and painting 45, two frames among them. "
-    "Tried: unzipping ahead on a second core (-13 ms), other sizes of tiles, kept memory "
-    "(nothing); larger pieces and no tiles (-20 ms, and -1,400 beside a busy cell), which stayed. "
-    "Another decoder (libspng by pyspng or imagecodecs) takes 140 ms of the busy kind: not enough "
-    "either, for two more packages."
+    "Pillow needs 90 ms of one core to decode the smooth PNG and 200 ms to decode the busy one. "
+    "Most of that time undoes the row filter, one row after the other, and a PNG cannot be "
+    "decoded at a smaller scale. Shrinking takes 15 ms; sending and displaying take 45 ms, "
+    "including two frames. Tried but not adopted: decompression on a second core (-13 ms), other "
+    "tile sizes and reused memory (no effect). Adopted: larger pieces without tiles (-20 ms; "
+    "-1,400 ms while a cell is busy). Another decoder (libspng in pyspng or imagecodecs) takes "
+    "140 ms for the busy image, which is not enough to justify two more packages."
 )
 
 BEGIN = """
@@ -146,16 +146,16 @@ def measure(*, quick: bool) -> list[Row]:
         both.append((ratio, ours, theirs, kind))
         rows += [
             Row(
-                f"{kind} image painted",
+                f"{kind} image displayed",
                 f"{ours * 1000:.0f} ms",
                 f"{theirs * 1000:.0f} ms",
                 ratio,
                 points={"ours": ours * 1000, "theirs": theirs * 1000},
             ),
-            Row(f"{kind} image on the wire, bytes", f"{sent:,}", f"{size:,}", sent, 400_000),
+            Row(f"{kind} image, bytes sent", f"{sent:,}", f"{size:,}", sent, 400_000),
         ]
     ratio, ours, theirs, kind = max(both)
-    what = f"image painted ({SIZE[0]} × {SIZE[1]}, 12 MB PNG), the worse of two kinds"
+    what = f"image displayed ({SIZE[0]} × {SIZE[1]}, 12 MB PNG), the slower of two kinds"
     told = f"{ours * 1000:.0f} ms ({kind} image)", f"{theirs * 1000:.0f} ms (ipywidgets.Image)"
     return [Row(what, *told, value=ratio, goal=0.5, why=WHY), *rows]
 

@@ -80,7 +80,8 @@ def measure(*, quick: bool) -> list[Row]:
             theirs = _saved(opened, "theirs.ipynb", naive) / few * count
     return [
         Row(
-            f"saved notebook, {count} images of {each / 1e6:.1f} MB: % of the naive one",
+            f"saved notebook, {count} images of {each / 1e6:.1f} MB: "
+            "% of the size with ipywidgets.Image",
             f"{ours / 1e6:.2f} MB",
             f"{theirs / 1e6:,.0f} MB (computed from {few})",
             ours / theirs * 100,

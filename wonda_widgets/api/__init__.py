@@ -1,6 +1,6 @@
-"""The resources of a client, one a file: images, media, publish, jobs, history, and so on.
+"""The resources of a client, one per file: images, media, publish, jobs, history, and so on.
 
-How a prompt travels to the permalink::
+The calls that lead from a prompt to a permalink::
 
     widgets.PromptForm, %%wonda, Matrix, or your code
         │ model, prompt, params
@@ -9,7 +9,7 @@ How a prompt travels to the permalink::
         ▼
     jobs.core.Core.start
         ▼
-    jobs.submission.Submitter         the journal knows the request before and after it is sent
+    jobs.submission.Submitter         recorded in the journal before and after it is sent
         ▼
     http.transport.Transport.post     never repeated if it may have arrived
         ▼

@@ -21,23 +21,23 @@ class AsyncAccounts:
 
     @on_package_loop
     async def instagram(self) -> list[InstagramAccount]:
-        """List the Instagram accounts that can be published to; may be empty."""
+        """List the Instagram accounts to which you can publish; may be empty."""
         return parse(
             await self._core.transport.get("/instagram/accounts"), AccountsResponse
         ).accounts
 
     @on_package_loop
     async def organizations(self) -> list[Organization]:
-        """List the organizations that this account belongs to; may be empty.
+        """List the organizations to which this account belongs; may be empty.
 
-        If your only paid seat is in one, name it: ``Wonda(org=slug)``.
+        If your only paid seat is in an organization, pass its slug: ``Wonda(org=slug)``.
         """
         raw = await self._core.transport.get("/organizations")
         return parse(raw, OrganizationsResponse).organizations
 
 
 class Accounts(Blocking[AsyncAccounts]):
-    """Connected accounts (blocking)."""
+    """Blocking interface to the connected accounts."""
 
     instagram = blocking(AsyncAccounts.instagram)
     organizations = blocking(AsyncAccounts.organizations)

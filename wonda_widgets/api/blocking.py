@@ -27,7 +27,7 @@ class Blocking(Generic[R]):
     Parameters
     ----------
     resource : object
-        The awaitable resource that does the work.
+        The awaitable resource that the methods run on.
     """
 
     def __init__(self, resource: R) -> None:
@@ -37,15 +37,15 @@ class Blocking(Generic[R]):
 def blocking(
     method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]], *, check: str | None = None
 ) -> Callable[Concatenate[Any, P], T]:
-    """Make a blocking method of a coroutine method.
+    """Turn a coroutine method into a blocking method.
 
     Parameters
     ----------
     method : callable
-        Of the awaitable resource.
+        A coroutine method of the awaitable resource.
     check : str, optional
-        Where a person can look whether the request took effect, as a sentence. An interrupt then
-        does not cancel the request, and says this.
+        A sentence that says where the user can check whether the request took effect. If it is
+        given, an interrupt does not cancel the request, and this sentence is printed.
     """
 
     @functools.wraps(method)
@@ -59,7 +59,7 @@ def blocking(
 def immediate(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Take over a method that does not wait for anything."""
+    """Reuse a method that does not wait for anything."""
 
     @functools.wraps(method)
     def called(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:

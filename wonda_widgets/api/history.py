@@ -1,4 +1,4 @@
-"""`wonda.history`: search, rate and export every image made with this journal."""
+"""`wonda.history`: search, rate and export the images in this journal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_RESULTS = 100_000
 MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
 ACCOUNTS_TIMEOUT = 10.0  # seconds that a timeline waits for the accounts' names
-EXPIRED_STATUSES = frozenset({401, 403, 404, 410})  # of an address that has expired
+EXPIRED_STATUSES = frozenset({401, 403, 404, 410})  # of the error for an address that has expired
 
 
 class Filter(TypedDict, total=False):
@@ -54,13 +54,13 @@ class Filter(TypedDict, total=False):
 
 
 class AsyncHistory:
-    """Every image made with this journal."""
+    """The images in this journal."""
 
     def __init__(self, core: Core, media: AsyncMedia, accounts: AsyncAccounts) -> None:
         self._core = core
         self._media = media
         self._accounts = accounts
-        self._names: dict[str, str] = {}  # of accounts by id; empty if an account is gone
+        self._names: dict[str, str] = {}  # by ID; empty if it no longer exists
 
     @property
     def wonda(self) -> Any:
@@ -73,7 +73,7 @@ class AsyncHistory:
         return self._core.is_sandbox
 
     def redact(self, text: str) -> str:
-        """Remove this client's key from `text`, should it be there."""
+        """Remove this client's key from `text` if it occurs there."""
         return self._core.transport.redact(text.encode(errors="replace")).decode()
 
     # ------------------------------------------------------------ finding
@@ -87,15 +87,15 @@ class AsyncHistory:
         Parameters
         ----------
         text : str
-            Words, or their beginnings, that must all occur in the prompt or in your note; in
-            scripts without spaces, any part of a text. Case and accents do not matter.
+            Words or beginnings of words that must all occur in the prompt or in the note; in
+            scripts without spaces, any part of a text. Case and accents are ignored.
         model : str, optional
         favorite : bool, optional
         rating : int, optional
-            This many stars or more.
+            The minimum number of stars.
         since, until : datetime or date, optional
-            When it was requested, in your own time zone unless they have one; a date as `until`
-            includes that day.
+            When the image was requested; in the local time zone if the value has none. If `until`
+            is a date, that day is included.
         limit, offset : int
             The maximum number of images, and how many newer ones to skip.
         """
@@ -104,7 +104,8 @@ class AsyncHistory:
             if not isinstance(value, int) or not least <= value <= MAX_RESULTS:
                 raise InvalidInputError(
                     name,
-                    f"{name} is a whole number from {least} to {MAX_RESULTS:,}, not {value!r}.",
+                    f"{name} must be a whole number from {least} to {MAX_RESULTS:,}; got "
+                    f"{value!r}.",
                 )
         query = _query(text, **filters)
         return list(await self._run("search", query, limit, offset, self._core.name))
@@ -117,7 +118,7 @@ class AsyncHistory:
 
     @on_package_loop
     async def models(self) -> list[str]:
-        """List all models that images were requested from."""
+        """List all models from which images were requested."""
         return list(await self._run("models"))
 
     async def _run(self, name: str, *args: Any) -> Any:
@@ -148,7 +149,7 @@ class AsyncHistory:
         )
 
     def watch(self, listener: Callable[[], object]) -> Callable[[], None]:
-        """Call `listener`, on the package's event loop, after each image that this client makes.
+        """Call `listener` on the package's event loop after each image that this client generates.
 
         Returns
         -------
@@ -172,14 +173,14 @@ class AsyncHistory:
 
     @on_package_loop
     async def watch_others(self, listener: Callable[[], object], seconds: float = 3.0) -> None:
-        """Call `listener` whenever another kernel on this journal has written; never returns.
+        """Call `listener` whenever another kernel has written to this journal; never return.
 
         Parameters
         ----------
         listener : callable
             Called on the package's event loop.
         seconds : float
-            Between checks.
+            Seconds between checks.
         """
         seen = await asyncio.wrap_future(self._core.journal.data_version())
         while True:
@@ -200,7 +201,7 @@ class AsyncHistory:
         rating: int | None = None,
         note: str | None = None,
     ) -> GeneratedImage:
-        """Rate an image or add a note, in the journal; gives the changed image.
+        """Rate an image or add a note in the journal; return the changed image.
 
         Parameters
         ----------
@@ -215,7 +216,7 @@ class AsyncHistory:
         favorite, rating = plain_values.to_plain(favorite), plain_values.to_plain(rating)
         note = plain_values.optional_text("note", "The note", note)
         if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
-            raise InvalidInputError("rating", "A rating is a whole number from 0 to 5.")
+            raise InvalidInputError("rating", "A rating must be a whole number from 0 to 5.")
         if note is not None and len(note) > MAX_NOTE_LENGTH:
             raise InvalidInputError("note", f"A note has at most {MAX_NOTE_LENGTH:,} characters.")
         given = {"favorite": favorite, "rating": rating, "note": note}
@@ -238,8 +239,8 @@ class AsyncHistory:
     async def timeline(self, images: Iterable[GeneratedImage]) -> list[ImageTimeline]:
         """Give the history of each image: its request, statuses, edits and posts.
 
-        In the order of `images`. For an image that the journal does not know, only what the image
-        itself says.
+        The result is in the order of `images`. An image that is not in the journal has only the
+        data of the image object itself.
         """
         some = list(images)
         self._core.transport.check_open()
@@ -249,7 +250,7 @@ class AsyncHistory:
         return timeline.timelines(some, rows, names)
 
     async def _account_names(self, account_ids: set[str]) -> dict[str, str]:
-        """Give the accounts' names by id, as far as they are known; cached."""
+        """Return the known names of accounts by ID; cached."""
         if account_ids - self._names.keys():
             try:
                 async with asyncio.timeout(ACCOUNTS_TIMEOUT):
@@ -268,7 +269,7 @@ class AsyncHistory:
         *,
         title: str = "Storyboard",
     ) -> Path:
-        """Write the history of images as one HTML page; see `wonda_widgets.storyboard`.
+        """Write the history of images to one HTML page; see `wonda_widgets.storyboard`.
 
         Raises
         ------
@@ -286,12 +287,12 @@ class AsyncHistory:
 
     @on_package_loop
     async def edited(self, media_id: str) -> bytes:
-        """Download an edit, or anything else in the library, by its media id.
+        """Download an edit, or any other media in the library, by its media ID.
 
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
-            See `media.download`; also if the library gives no address.
+            See `media.download`; also raised if the library returns no address.
         """
         raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
         # The shape of this response is undocumented (wonda-api.md, section 8.2).
@@ -318,9 +319,9 @@ class AsyncHistory:
 
     @on_package_loop
     async def thumbnail(self, image: GeneratedImage) -> bytes:
-        """Give a small copy, JPEG or PNG, at most 320 pixels on a side; cached on disk."""
+        """Return a small JPEG or PNG copy, at most 320 pixels on a side; cached on disk."""
         self._core.transport.check_open()
-        # Without an id, the address or the job identifies the image.
+        # Without an ID, the address or the job identifies the image.
         own_id = image.media.media_id or image.media.url or image.job_id
         key = self._core.journal_key, own_id
         return await self._core.thumbnails.get(key, lambda: self.original(image))
@@ -329,19 +330,20 @@ class AsyncHistory:
     async def export(self, images: Iterable[GeneratedImage], path: str | Path) -> Path:
         """Write images to a ``.csv``, ``.json`` or ``.html`` file, or to a folder.
 
-        An ``.html`` file is a `storyboard`. A folder gets the originals, with how they were made in
-        their metadata where the format allows it, and ``manifest.json``; files that are there stay.
+        An ``.html`` file is a `storyboard`. The originals are written to a folder, with a
+        ``manifest.json``; where the format allows it, their metadata says how they were generated.
+        Existing files are kept.
 
         A ``.csv`` file is UTF-8 with a byte order mark, which Excel needs; read it with
-        ``encoding="utf-8-sig"``, or with pandas as it is. Every cell is quoted. A ``'`` is put
-        before ``=``, ``+``, ``-`` or ``@`` at the start of a text or after a ``,``, ``;``, ``|``,
-        tab or line break, because a spreadsheet would run it as a formula. Numbers and ``.json``
-        files are unchanged.
+        ``encoding="utf-8-sig"``, or in pandas without any option. Every cell is quoted. A ``'`` is
+        put before ``=``, ``+``, ``-`` or ``@`` at the start of a text and after a ``,``, ``;``,
+        ``|``, tab or line break, so that a spreadsheet does not run the text as a formula. Numbers
+        and ``.json`` files are not changed in this way.
 
         Returns
         -------
         Path
-            What was written.
+            The file or folder that was written.
 
         Raises
         ------
@@ -354,7 +356,7 @@ class AsyncHistory:
 
 
 class History(Blocking[AsyncHistory]):
-    """Every image made with this journal (blocking)."""
+    """Blocking interface to the images in this journal."""
 
     search = blocking(AsyncHistory.search)
     count = blocking(AsyncHistory.count)
@@ -379,7 +381,7 @@ def _query(
     until: datetime | date | None = None,
 ) -> Query:
     if not isinstance(text, str):
-        raise InvalidInputError("text", f"What is searched for is text, not {text!r}.")
+        raise InvalidInputError("text", f"The search text must be a string; got {text!r}.")
     return Query(
         text=text,
         model=model,
@@ -394,12 +396,12 @@ def _moment(name: str, when: datetime | date | None, of_a_day: time) -> float | 
     """Convert a date or time to seconds since 1970."""
     if when is None:
         return None
-    if not isinstance(when, date) or plain_values.is_missing(when):  # NaT is a datetime, too
-        raise InvalidInputError(name, f"{name} is a date or a datetime, not {when!r}.")
+    if not isinstance(when, date) or plain_values.is_missing(when):  # NaT is also a datetime
+        raise InvalidInputError(name, f"{name} must be a date or a datetime; got {when!r}.")
     if not isinstance(when, datetime):
         when = datetime.combine(when, of_a_day)
     try:
         moment = when.timestamp()
-    except (ValueError, OverflowError, OSError):  # out of this system's range
+    except (ValueError, OverflowError, OSError):  # outside this system's range
         moment = math.copysign(math.inf, when.year - EPOCH)
     return math.nextafter(moment, math.inf if name == "until" else -math.inf)

@@ -61,45 +61,45 @@ class AsyncImages:
         budget: Budget | float | None = None,
         once: str | None = None,
     ) -> Job:
-        """Generate an image, and get its job.
+        """Submit a generation request and return its job.
 
         Parameters
         ----------
         model : str
             A key of `capabilities`, e.g. ``"nano-banana-2"``.
         prompt : str, optional
-            What to make; most models need it.
+            A description of the image; most models require one.
         params : dict, optional
             The model's parameters, e.g. ``{"aspectRatio": "4:5", "resolution": "2K"}``.
         attachment_media_ids : sequence of str, optional
             Reference images, in order.
         budget : Budget or float, optional
-            A limit for this image and the earlier ones of the budget together; a number is US
-            dollars a day.
+            A limit for the total cost of this image and the earlier images of the budget; a number
+            is US dollars per day.
         once : str, optional
             An idempotency key, e.g. ``"autumn campaign"``. The same request with the same key, in
-            any process that uses this journal, gives the job of the first one, also if that
-            failed. So a task that is run again makes nothing twice. `jobs.dismiss` allows another
-            try.
+            any process that uses this journal, returns the job of the first request, even if that
+            job failed. A task that is run again therefore generates nothing twice. `jobs.dismiss`
+            allows another attempt.
 
-            Requests are the same if they mean the same: numbers of equal value (``4`` and
-            ``4.0``); None, an empty dict and a missing parameter; tuples and lists; any order of a
-            dict's keys. Texts are the same in any Unicode form, and if they differ only in
-            whitespace or invisible characters. The key is compared in the same way, and full-width
-            letters equal others.
+            Requests with the same meaning are equal. This ignores the differences between numbers
+            of equal value (``4`` and ``4.0``); between None, an empty dict and a missing parameter;
+            between tuples and lists; and in the order of a dict's keys. In texts, it ignores the
+            Unicode form, whitespace and invisible characters. The key is compared in the same way,
+            and full-width letters equal ordinary ones.
 
-            Different are: upper and lower case, punctuation, ``True`` and ``1``, ``1`` and
-            ``"1"``, another order of a list or of the reference images.
+            Requests differ if they differ in case, in punctuation, or in the order of a list or of
+            the reference images. ``True`` and ``1`` are different, and so are ``1`` and ``"1"``.
 
         Raises
         ------
         InvalidInputError
             If the request is invalid, or exceeds the budget; nothing was sent.
         OutcomeUnknownError
-            If it may have arrived, but there is no usable answer, now or the first time. Look into
-            your library; if the image is not there, `jobs.dismiss` the error and try again.
+            If this or the first request may have arrived but there is no usable response. Check
+            your library; if the image is not there, pass the error to `jobs.dismiss` and try again.
         APIError
-            If the service refused it.
+            If the service refused the request.
         """
         body = to_json_values(request_body(model, prompt, params, attachment_media_ids))
         budget = budgets.as_budget(budget)
@@ -113,7 +113,7 @@ class AsyncImages:
         )
 
     def _budget_check(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
-        """Make the check that refuses a request within the journal's transaction."""
+        """Return a check for the journal's transaction that raises if the budget is exceeded."""
         check_budget = budget.precondition(self._core.journal_key, body)
 
         def precondition(connection: Any) -> None:
@@ -127,7 +127,7 @@ class AsyncImages:
         require_complete_journal(self._core.journal, field, so, f"Or leave out {field}=.")
 
     async def _generate_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
-        """Generate an image, or give the job of the same earlier request."""
+        """Generate an image, or return the job of the same earlier request."""
         duplicate_guard = guard_for_name(name, body)
         check_budget = self._budget_check(budget, body) if budget else lambda _: None
 
@@ -157,12 +157,12 @@ class AsyncImages:
 
     @on_package_loop
     async def spent(self, budget: Budget) -> float:
-        """Give about how much of a budget is spent, in US dollars, by all kernels of the journal.
+        """Estimate how much of a budget all kernels on this journal have spent, in US dollars.
 
         Raises
         ------
         InvalidInputError
-            If the service has no price for a part of it.
+            If the service has no price for one of the images.
         APIError, ServiceUnreachableError
         """
         self._core.transport.check_open()
@@ -172,7 +172,7 @@ class AsyncImages:
         )
 
     async def _priced(self, budget: Budget, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work`, and fetch the prices that it turns out to need."""
+        """Run `work` and fetch the prices that it needs."""
         while True:
             try:
                 return await work()
@@ -207,8 +207,8 @@ class AsyncImages:
             Each placeholder's values.
         models : str or list of str
         params : dict
-            Each parameter's value, or a list of values. A parameter that a model does not have is
-            left out for it.
+            Each parameter's value, or a list of values. A model that does not have a parameter is
+            sent the request without it.
         budget : float, optional
             US dollars; a plan that costs more is not started.
         max_concurrency : int
@@ -216,17 +216,17 @@ class AsyncImages:
         attachment_media_ids : sequence of str, optional
             Reference images for every image, in order.
         resume : bool
-            Whether to resume the same plan if it was left unfinished in the last week. Otherwise
-            it starts over.
+            Whether to resume the same plan if it was left unfinished in the last week; otherwise,
+            the plan starts over.
         allow_unchecked : bool
-            Whether to run even if the journal cannot be written, or was damaged. Images may then
-            be made and billed again.
+            Whether to run even if the journal cannot be written, or was damaged. Images may then be
+            generated and charged twice.
 
         Raises
         ------
         InvalidInputError
-            If the plan is invalid; nothing was sent. If it exceeds the budget, or the journal
-            cannot be used, iterating raises it before anything is made.
+            If the plan is invalid; nothing was sent. If the plan exceeds the budget or the journal
+            cannot be used, iterating raises this error before any image is generated.
 
         Examples
         --------
@@ -267,9 +267,9 @@ class AsyncImages:
     async def unfinished(self, days: float = 7) -> list[Matrix]:
         """List unfinished matrices, newest first.
 
-        Matrices that run right now, also in another kernel, are left out, and so are those whose
-        models are gone. Nothing is made until one is iterated or started; its `price` is what that
-        costs.
+        Matrices that are running, even in another kernel, are left out, and so are those whose
+        models no longer exist. Nothing is generated until a matrix is iterated or started; its
+        `price` is the cost of the remaining images.
         """
         from ..matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts use it
 
@@ -282,7 +282,7 @@ class AsyncImages:
             with contextlib.suppress(msgspec.MsgspecError, InvalidInputError):
                 asked = msgspec.json.decode(saved.plan, type=MatrixRequest)
                 matrix = await self.matrix(**msgspec.structs.asdict(asked)).prepare()
-                # It may differ now: the service may have changed the parameters.
+                # The plan may differ now, because the service may have changed the parameters.
                 if matrix.matches(saved) and matrix.already_requested < len(matrix.plan):
                     found.append(matrix)
         return found
@@ -292,7 +292,7 @@ class AsyncImages:
 
 
 def _planned(matrix: Callable[P, Matrix]) -> Callable[P, Coroutine[Any, Any, Matrix]]:
-    """Have the plan and its price there at once."""
+    """Fetch a matrix's plan and its price in advance."""
 
     @functools.wraps(matrix)
     def planned(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Matrix]:
@@ -302,7 +302,7 @@ def _planned(matrix: Callable[P, Matrix]) -> Callable[P, Coroutine[Any, Any, Mat
 
 
 class Images(Blocking[AsyncImages]):
-    """Generate images (blocking)."""
+    """Blocking interface for generating images."""
 
     generate = blocking(AsyncImages.generate, check=GENERATION.check)
     spent = blocking(AsyncImages.spent)

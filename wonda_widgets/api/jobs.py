@@ -1,4 +1,4 @@
-"""`wonda.jobs`: jobs of this and earlier kernels (wonda-api.md, section 6)."""
+"""`wonda.jobs`: jobs of this kernel and earlier ones (wonda-api.md, section 6)."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING
 
 
 class AsyncJobs:
-    """Jobs, also of earlier kernels."""
+    """Jobs of this kernel and earlier ones."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     @property
     def problem(self) -> str:
-        """What is wrong with the journal's file, in a sentence; empty if nothing is."""
+        """A sentence about what is wrong with the journal's file; empty if nothing is."""
         return self._core.journal.problem
 
     @on_package_loop
     async def recent(self, limit: int = 50) -> list[Job]:
-        """List the requests of this journal as live jobs, newest first.
+        """List the requests in this journal as live jobs, newest first.
 
-        A job that was not known to have ended is polled again. A request with an unknown outcome
-        has the `id` None; waiting for it raises `OutcomeUnknownError`. For a post,
-        `publish.check` finds out more.
+        A job that is not known to have ended is polled again. A request with an unknown outcome has
+        the `id` None; waiting for it raises `OutcomeUnknownError`. For a post, `publish.check` can
+        find its outcome.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class AsyncJobs:
         """
         limit = plain_values.to_plain(limit)
         if not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-            raise InvalidInputError("limit", f"A limit is a whole number from 1 to {MAX_LIMIT:,}.")
+            raise InvalidInputError("limit", f"limit must be a number from 1 to {MAX_LIMIT:,}.")
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.journal_key, limit))
         return [self._core.restore_job(entry, OPERATIONS[entry.kind]) for entry in found]
@@ -70,13 +70,13 @@ class AsyncJobs:
     async def unfinished(self, days: float = 7) -> list[JournalEntry]:
         """List the entries that are not known to have ended, oldest first, without polling.
 
-        Entries of another running kernel of this computer are left out, and so are scheduled posts
-        (see `publish.scheduled`). `resume` makes a live job of an entry.
+        Entries of other running kernels on this computer are left out, and so are scheduled posts
+        (see `publish.scheduled`). `resume` turns an entry into a live job.
         """
         self._core.transport.check_open()
         days = plain_values.to_plain(days)
         if not isinstance(days, int | float) or not 0 < days < math.inf:
-            raise InvalidInputError("days", f"days is a number above 0, not {days!r}.")
+            raise InvalidInputError("days", f"days must be a number above 0; got {days!r}.")
         since = time.time() - days * 86_400
         key = self._core.journal_key
         found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
@@ -90,7 +90,7 @@ class AsyncJobs:
 
     @on_package_loop
     async def left_by(self, processes: Collection[str], days: float = 1) -> list[JournalEntry]:
-        """List the unfinished entries of some processes, also those being sent, oldest first.
+        """List the unfinished entries of some processes, even those being sent, oldest first.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class AsyncJobs:
         ]
 
     def resume(self, entry: JournalEntry) -> Job:
-        """Make a live job of an entry of `unfinished`, and poll it."""
+        """Turn an entry from `unfinished` into a live job and poll it."""
         self._core.transport.check_open()
         job = self._core.restore_job(entry, OPERATIONS[entry.kind])
         job.resume()
@@ -118,13 +118,12 @@ class AsyncJobs:
     async def dismiss(self, unknown: Job | JournalEntry | OutcomeUnknownError | JobError) -> None:
         """Stop listing a request whose outcome is unknown, because you have checked it yourself.
 
-        It also no longer blocks the same request (``once=`` of `images.generate`).
+        The entry also no longer blocks the same request (``once=`` of `images.generate`).
 
         Raises
         ------
         InvalidInputError
-            If it is being sent right now, or is known to have been made or posted, or to be in
-            progress.
+            If the request is being sent right now, is in progress, or is known to have succeeded.
         """
         self._core.transport.check_open()
         if unknown.intent:
@@ -137,7 +136,7 @@ class AsyncJobs:
                 entries.require_undecided(entry)
 
     def attach(self, kind: Kind, job_id: str) -> Job:
-        """Get a job by its id, whoever submitted it, and poll it.
+        """Return the job with this ID, even if it was submitted elsewhere, and poll it.
 
         Parameters
         ----------
@@ -148,23 +147,23 @@ class AsyncJobs:
         Raises
         ------
         InvalidInputError
-            If the kind is unknown or the id is empty. Whether the job exists is known after the
+            If the kind is unknown or the ID is empty. A job that does not exist is reported by the
             first poll.
         """
         if kind not in OPERATIONS:
-            raise InvalidInputError("kind", f'A job is "inference" or "publish", not {kind!r}.')
+            raise InvalidInputError("kind", f'kind must be "inference" or "publish"; got {kind!r}.')
         is_id = isinstance(job_id, str) and job_id.strip() not in {"", ".", ".."}
         if not is_id or not JOB_ID.fullmatch(job_id):
             raise InvalidInputError(
-                "job_id", "This is not the id of a job.", "Pass the id as the API gave it."
+                "job_id", "This is not a job ID.", "Pass the ID that the API returned."
             )
         job_id = job_id.strip()
         self._core.transport.check_open()
         live = self._core.live_job(kind, job_id)
         if live is not None:
             return live
-        # The journal knows the request. The event loop does not wait for it, and others not for
-        # long, because another process may have locked the file.
+        # The request is in the journal. The event loop does not wait for the journal, and other
+        # threads do not wait long, because another process may have locked the file.
         reading = self._core.journal.find_by_job(self._core.journal_key, kind, job_id)
         if not event_loop.on_loop():
             with contextlib.suppress(TimeoutError):
@@ -181,7 +180,7 @@ class AsyncJobs:
 
 
 def _since(entry: JournalEntry) -> float:
-    """Give when a request took effect: a scheduled post when it was due."""
+    """Return when a request took effect; for a scheduled post, when it was due."""
     due = parse_timestamp(entry.body.get("scheduledAt"))
     return max(entry.requested_at, due.timestamp() if due else 0.0)
 
@@ -191,11 +190,11 @@ def _waits(entry: JournalEntry, now: datetime) -> bool:
 
 
 class Jobs(Blocking[AsyncJobs]):
-    """Jobs, also of earlier kernels (blocking)."""
+    """Blocking interface to the jobs of this kernel and earlier ones."""
 
     @property
     def problem(self) -> str:
-        """What is wrong with the journal's file, in a sentence; empty if nothing is."""
+        """A sentence about what is wrong with the journal's file; empty if nothing is."""
         return self._async.problem
 
     recent = blocking(AsyncJobs.recent)

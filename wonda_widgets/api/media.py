@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
 
 USABLE = "Pass a path, bytes, a binary file or a PIL.Image."
-MAX_SHOWN_LENGTH = 300  # characters of a path in an error
+MAX_SHOWN_LENGTH = 300  # characters of a path in an error message
 MAX_KNOWN_EDITS = 200
 
 UPLOAD = Operation(
-    "upload", "/media/upload", "upload", "Look into your Wonda library before you upload it again."
+    "upload", "/media/upload", "upload", "Check your Wonda library before you upload it again."
 )
 
 
@@ -45,7 +45,7 @@ class AsyncMedia:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Keep only finished uploads, in a forked child."""
+        """Discard unfinished uploads in a forked child."""
         event_loop.keep_inherited(self._edits)
         self._edits = {key: work for key, work in self._edits.items() if work.done()}
 
@@ -57,29 +57,29 @@ class AsyncMedia:
         name: str | None = None,
         edit: Mapping[str, Any] | None = None,
     ) -> Media:
-        """Upload one file and get its media.
+        """Upload one file and return its media.
 
         Parameters
         ----------
         source : path, bytes, binary file or PIL.Image
-            A `PIL.Image` of any mode is sent as PNG, upright as its EXIF says. ``~`` in a path
-            is your home.
+            A `PIL.Image` of any mode is sent as PNG, rotated as its EXIF data say. ``~`` in a path
+            is your home directory.
         name : str, optional
-            A file name; its extension gives the type if the bytes do not.
+            A file name; its extension determines the type if the bytes do not.
         edit : dict, optional
-            How it was made from another image: ``of``, a media id, and ``operations`` (see
-            `wonda_widgets.edit`). It is kept in the journal and not sent. A client uploads the
-            same edit of the same image once, so that its posts are recognized as the same.
+            How the file was made from another image: ``of``, a media ID, and ``operations`` (see
+            `wonda_widgets.edit`). This is recorded in the journal and not sent. A client uploads
+            the same edit of the same image only once, so that repeated posts of it are recognized.
 
         Raises
         ------
         InvalidInputError
-            If it cannot be read, or is an image of a kind that the service does not take
+            If the file cannot be read, or is an image in a format that the service does not accept
             (HEIC, AVIF, TIFF, …); nothing was sent.
         OutcomeUnknownError
-            If it may have arrived, but there is no usable answer.
+            If the request may have arrived but there is no usable response.
         APIError
-            If the service refused it.
+            If the service refused the request.
         """
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
@@ -94,7 +94,7 @@ class AsyncMedia:
         return await asyncio.shield(work)
 
     def _forget_failed(self, key: bytes, work: asyncio.Task[Media]) -> None:
-        """Let a failed upload be tried again, unless that has begun already."""
+        """Allow another attempt after a failed upload, unless one has begun already."""
         failed = work.cancelled() or work.exception() is not None
         if failed and self._edits.get(key) is work:
             del self._edits[key]
@@ -112,27 +112,27 @@ class AsyncMedia:
 
     @on_package_loop
     async def download(self, media: Media) -> bytes:
-        """Download the original's bytes, at most 100 MB, without the key.
+        """Download the original, at most 100 MB, without sending the key.
 
         Raises
         ------
         UnsafeMediaError
-            If it has no address, is too large, or its address is private.
+            If the media has no address or a private one, or is too large.
         APIError, ServiceUnreachableError
-            Also if it is cut short, or takes longer than five minutes.
+            Also raised if the download is cut short or takes longer than five minutes.
         """
         if not media.url:
-            raise UnsafeMediaError("This media has no address to download it from.")
+            raise UnsafeMediaError("This media has no download address.")
         return await self._core.transport.download(media.url)
 
     @on_package_loop
     async def open(self, media: Media) -> Image.Image:
-        """Download an image and decode it at full size, with eight bits a channel.
+        """Download an image and decode it at full size, with eight bits per channel.
 
         Raises
         ------
         UnsafeMediaError
-            If it is not an image, has too many pixels or is cut short.
+            If the media is not an image, has too many pixels or is cut short.
         """
         from ..imaging import decode, decode_threads  # noqa: PLC0415 - Pillow is loaded when an image is there
 
@@ -141,7 +141,7 @@ class AsyncMedia:
 
 
 class MediaLibrary(Blocking[AsyncMedia]):
-    """Upload and download media (blocking)."""
+    """Blocking interface for uploading and downloading media."""
 
     upload = blocking(AsyncMedia.upload, check=UPLOAD.check)
     download = blocking(AsyncMedia.download)
@@ -167,14 +167,15 @@ def read_source(source: Any, name: str | None) -> Source:
     Raises
     ------
     InvalidInputError
-        If it cannot be read, is empty, or is an image of a kind that the service does not take.
+        If the file cannot be read, is empty, or is an image in a format that the service does not
+        accept.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
     elif hasattr(source, "read"):
         data = source.read()
         name = name or Path(str(getattr(source, "name", ""))).name
-    elif hasattr(source, "save"):  # a PIL.Image; Pillow is not imported for the question
+    elif hasattr(source, "save"):  # a PIL.Image; recognized without importing Pillow
         data = _encode_pillow(source)
     else:
         path = _path(source)
@@ -188,7 +189,7 @@ def read_source(source: Any, name: str | None) -> Source:
         name = name or path.name
     if not isinstance(data, bytes) or not data:
         raise InvalidInputError(
-            "source", "There is nothing to upload.", "Pass a file that is binary and not empty."
+            "source", "There is nothing to upload.", "Pass a binary file that is not empty."
         )
     _check_format(data)
     mime = _detect_type(data) or mimetypes.guess_type(name or "")[0] or "application/octet-stream"
@@ -227,13 +228,13 @@ def _check_format(data: bytes) -> None:
     if kind:
         raise InvalidInputError(
             "source",
-            f"This is a {kind} image. The service takes {foreign_formats.TAKEN}.",
+            f"This is a {kind} image. The service accepts {foreign_formats.TAKEN}.",
             foreign_formats.conversion_hint(kind),
         )
 
 
 def _detect_type(data: bytes) -> str | None:
-    """Detect a type that the service takes by the first bytes."""
+    """Detect a type that the service accepts by the first bytes."""
     for pattern, mime in (
         (rb"\x89PNG\r\n\x1a\n", "image/png"),
         (rb"\xff\xd8\xff", "image/jpeg"),

@@ -1,4 +1,4 @@
-"""Which client a job, an image or a panel belongs to.
+"""The client to which a job, an image or a panel belongs.
 
 A client here is an `AsyncWonda`, a class above this layer.
 """
@@ -26,12 +26,12 @@ def client_of(thing: object) -> Any:
 
 
 def check_origin(client: Any, things: Iterable[object]) -> None:
-    """Check that jobs, images and panels are of the service that a client talks to.
+    """Check that jobs, images and panels come from the service that a client talks to.
 
     Raises
     ------
     InvalidInputError
-        If some are not: their addresses, ids and prices have no meaning there.
+        If some do not, because their addresses, IDs and prices are meaningless there.
     """
     for thing in things:
         origin = client_of(thing)
@@ -45,6 +45,6 @@ def check_origin(client: Any, things: Iterable[object]) -> None:
 
 
 def _describe(client: Any, article: str = "a ") -> str:
-    """Name what a client talks to, for people."""
+    """Describe the service that a client talks to."""
     org = f" (organization {client.org})" if client.org else ""
     return f"{article}sandbox" if client.is_sandbox else f"{client.base_url}{org}"

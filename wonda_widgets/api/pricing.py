@@ -28,7 +28,7 @@ PRICE_FIELDS = ("estimated_cost_microdollars", "estimated_credits")
 
 
 class AsyncPricing:
-    """Prices, before anything is charged."""
+    """The prices of generations, without charging anything."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -36,7 +36,7 @@ class AsyncPricing:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Keep only the prices that are known, in a forked child."""
+        """Discard unfinished price requests in a forked child."""
         event_loop.keep_inherited(self._cache)
         self._cache = {key: entry for key, entry in self._cache.items() if entry[1].done()}
 
@@ -44,9 +44,9 @@ class AsyncPricing:
     async def estimate(
         self, *, model: str, prompt: str | None = None, params: Mapping[str, Any] | None = None
     ) -> Estimate:
-        """Estimate what one generation costs, in US dollars and credits.
+        """Estimate the cost of one generation, in US dollars and credits.
 
-        Nothing is charged. What the service does not say is None.
+        Nothing is charged. Values that the service does not report are None.
         """
         body: dict[str, Any] = {"model": model, "params": dict(params or {})}
         if prompt:
@@ -86,12 +86,12 @@ class AsyncPricing:
 
 
 def _is_price(number: float | None) -> bool:
-    """Whether a number can be a price; a negative one would make a budget endless."""
+    """Whether a number can be a price; a negative price would make a budget unlimited."""
     return number is not None and math.isfinite(number) and number >= 0
 
 
 class Pricing(Blocking[AsyncPricing]):
-    """Prices, before anything is charged (blocking)."""
+    """Blocking interface to the prices of generations."""
 
     estimate = blocking(AsyncPricing.estimate)
     list = blocking(AsyncPricing.list)

@@ -1,4 +1,4 @@
-"""Posts, each made once, at once or at its time, and the history (wonda-api.md, section 7)."""
+"""Immediate and scheduled posts, and the publish history (wonda-api.md, section 7)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ PUBLISHING = Operation(
 CAROUSEL = PUBLISHING._replace(
     path="/publish/instagram/carousel",
     name="publishing a carousel to Instagram",
-    seconds=180.0,  # the service answers when the post is made
+    seconds=180.0,  # the service responds when the post has been made
 )
 
 
@@ -85,26 +85,26 @@ class AsyncPublish:
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish one image to Instagram, and get its job.
+        """Publish one image to Instagram and return the job.
 
         The post is public as soon as the job succeeds. The same image is not posted to the same
-        account with the same caption again, whoever posted it: the journal, the account's publish
-        history and its scheduled posts are checked first.
+        account with the same caption again, no matter who posted it: the journal, the account's
+        publish history and its scheduled posts are checked first.
 
         Parameters
         ----------
         media_id : str
-            The id of a generated or uploaded image.
+            The ID of a generated or uploaded image.
         instagram_account_id : str
             From `accounts.instagram`.
         caption : str, optional
             At most 2,200 characters.
         alt_text : str, optional
-            A description of the image, at most 1,000 characters. It is for the feed only, so it is
+            A description of the image, at most 1,000 characters. It applies only to the feed and is
             not sent with a story or a reel.
         product : str, optional
             ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
-            ``"REELS"`` takes only a video.
+            ``"REELS"`` accepts only videos.
         scheduled_at : datetime or str, optional
             When to post it, 5 minutes to 29 days ahead, with a time zone:
             ``datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin"))`` or
@@ -126,10 +126,10 @@ class AsyncPublish:
             If the publish history, the scheduled posts or the journal cannot be read; nothing was
             sent.
         OutcomeUnknownError
-            If it may have arrived, but there is no usable answer, now or the last time. It is not
-            repeated; `check` settles it.
+            If this request or an earlier one may have arrived but there is no usable response. The
+            request is not repeated; `check` finds its outcome.
         APIError
-            If the service refused it.
+            If the service refused the request.
         """
         due = self.checked_time(scheduled_at)
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
@@ -138,7 +138,7 @@ class AsyncPublish:
         if body.get("product") == "REELS" and await self._is_image(media_id):
             raise InvalidInputError(
                 "product",
-                "A reel is a video, and this is an image.",
+                "A reel must be a video, but this is an image.",
                 'Pass product="IMAGE" for the feed or "STORIES" for a story.',
             )
         guard = await self._duplicate_guard(
@@ -165,16 +165,16 @@ class AsyncPublish:
         allow_repeat: bool = False,
         allow_unchecked: bool = False,
     ) -> Job:
-        """Publish 2 to 10 images to Instagram as one post to swipe through.
+        """Publish 2 to 10 images to Instagram as one carousel post.
 
-        The service answers when the post is made, which may take a minute, so the job has ended
-        when you get it. The same images, in any order, are not posted to the same account with the
-        same caption again.
+        The service responds when the post has been made, which may take a minute, so the returned
+        job has already ended. The same images, in any order, are not posted to the same account
+        with the same caption again.
 
         Parameters
         ----------
         media_ids : list of str
-            The slides, in their order.
+            The IDs of the slides, in order.
         instagram_account_id : str
             From `accounts.instagram`.
         caption : str, optional
@@ -199,18 +199,18 @@ class AsyncPublish:
         )
 
     def checked_time(self, scheduled_at: datetime | str | None) -> str | None:
-        """Convert a time to post at to the API's form; None means now.
+        """Convert a posting time to the API's format; None means now.
 
         Raises
         ------
         InvalidInputError
-            If it is not possible, by the service's clock if that is known.
+            If the time is not possible; checked with the service's clock if it is known.
         """
         now = datetime.now(UTC) + timedelta(seconds=self._core.transport.clock.offset)
         return posting_time.parse(scheduled_at, now)
 
     async def _is_image(self, media_id: str) -> bool:
-        """Whether the service says that media is an image; False if it does not say."""
+        """Whether the service reports that media is an image; False if it does not say."""
         try:
             raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
         except WondaError:  # undocumented; the service will decide
@@ -222,7 +222,7 @@ class AsyncPublish:
     async def _duplicate_guard(
         self, operation: Operation, body: dict[str, Any], **allowed: bool
     ) -> duplicate_guard.DuplicatePostGuard:
-        """Make the guard that keeps a post from being made twice."""
+        """Create the guard that prevents a post from being made twice."""
         dedupe_key = await dedupe_keys.dedupe_key(self._core, body)
         former = await former_keys(self._core, body, dedupe_key)
         return duplicate_guard.DuplicatePostGuard(
@@ -248,16 +248,16 @@ class AsyncPublish:
         Parameters
         ----------
         post : ScheduledPost, Job or str
-            From `scheduled` or `instagram`, or the job's id.
+            A post from `scheduled`, a job from `instagram`, or the job's ID.
 
         Raises
         ------
         ConflictError
-            If posting has begun or ended: look at the account.
+            If posting has begun or ended; check the account.
         NotFoundError, PermissionDeniedError
             If there is no such post, or the account cannot schedule.
         ServiceUnreachableError, UnexpectedReplyError
-            If it is not known whether it was canceled.
+            If it is unknown whether the post was canceled.
         """
         await scheduled_posts.cancel(self._core, _job_id(post))
 
@@ -268,17 +268,17 @@ class AsyncPublish:
         Parameters
         ----------
         unknown : OutcomeUnknownError or Job
-            The error from `instagram`, or a job without an id from `jobs.recent`.
+            The error from `instagram`, or a job without an ID from `jobs.recent`.
 
         Returns
         -------
         PostOutcome
-            ``posted`` is True, False, or None if that cannot be known yet.
+            ``posted`` is True, False, or None if the outcome cannot be known yet.
 
         Raises
         ------
         InvalidInputError
-            If it is not about a post in this client's journal.
+            If the argument is not about a post in this client's journal.
         APIError, ServiceUnreachableError
             If the history cannot be read.
         """
@@ -286,17 +286,17 @@ class AsyncPublish:
 
     @on_package_loop
     async def settle(self, unknown: Job | OutcomeUnknownError, *, posted: bool) -> None:
-        """Note what you saw at the account, if `check` could not find out.
+        """Record what you saw on the account if `check` could not find the outcome.
 
         Before a post counts as not posted, its job is polled once more, if it has one.
 
         Raises
         ------
         InvalidInputError
-            If it is not about a post in this client's journal, is being sent right now, or is
-            known to have been posted although you say that it was not.
+            If the argument is not about a post in this client's journal, or the post is being sent
+            right now, or is known to have been made although you say that it was not.
         APIError, ServiceUnreachableError
-            If its job cannot be polled.
+            If the post's job cannot be polled.
         """
         journal, written = self._core.journal, False
         while not written:
@@ -332,8 +332,8 @@ class AsyncPublish:
         if not found or found[0].kind != "publish":
             raise InvalidInputError(
                 "unknown",
-                "This is not a post that the journal knows.",
-                "Pass the OutcomeUnknownError of publish.instagram, or a job of jobs.recent().",
+                "This post is not in the journal.",
+                "Pass the OutcomeUnknownError from publish.instagram, or a job from jobs.recent().",
             )
         return found[0]
 
@@ -355,7 +355,7 @@ class AsyncPublish:
 
 
 class Publish(Blocking[AsyncPublish]):
-    """Publish to Instagram (blocking)."""
+    """Blocking interface for publishing to Instagram."""
 
     instagram = blocking(AsyncPublish.instagram, check=PUBLISHING.check)
     instagram_carousel = blocking(AsyncPublish.instagram_carousel, check=CAROUSEL.check)
@@ -372,12 +372,12 @@ def _named(raw: Any) -> SubmitResult:
 
 
 def _made(raw: Any) -> SubmitResult:
-    """What the reply to a carousel names: the post itself, or, perhaps, a job after all."""
+    """Read the response to a carousel request: the post itself, or possibly a job."""
     reply = parse(raw, CarouselResponse)
     if reply.output_job_id:
         return SubmitResult(reply.output_job_id, reply.status or "")
     if reply.status not in {None, "succeeded"} or reports_failure(raw):
-        return SubmitResult("")  # it says that it is not done, or not well: nobody knows
+        return SubmitResult("")  # reported as unfinished or failed: outcome unknown
     post = reply.instagram_publish_id or reply.ig_media_id or find_permalink(raw) or ""
     return SubmitResult(post, reply=raw, final=True)
 
@@ -414,7 +414,7 @@ def _carousel(
     if not slides or not all(isinstance(each, str) and each for each in slides):
         raise InvalidInputError(
             "media_ids",
-            "A carousel takes a list of media ids.",
+            "A carousel needs a list of media IDs.",
             "Pass [image.media.media_id for image in images].",
         )
     check_slide_count(len(slides))
@@ -436,7 +436,7 @@ def _check_account(instagram_account_id: str) -> None:
         raise InvalidInputError(
             "instagram_account_id",
             "No Instagram account was chosen.",
-            "Take one from wonda.accounts.instagram().",
+            "Use one from wonda.accounts.instagram().",
         )
 
 
@@ -444,13 +444,13 @@ def _job_id(post: ScheduledPost | Job | str) -> str:
     found = post if isinstance(post, str) else getattr(post, "job_id", getattr(post, "id", None))
     if not isinstance(found, str) or found.strip() in {"", ".", ".."}:
         raise InvalidInputError(
-            "post", "This is no scheduled post.", "Take one from wonda.publish.scheduled()."
+            "post", "This is not a scheduled post.", "Pass one from wonda.publish.scheduled()."
         )
     return found.strip()
 
 
 def _text(field: str, given: str | None, most: int) -> str | None:
-    """A text that goes with a post."""
+    """Check a text that is published with a post."""
     found = plain_values.optional_text(field, f"The {field.replace('_', ' ')}", given)
     check_text_length(field, found, most)
     return found

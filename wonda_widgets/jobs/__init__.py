@@ -1,1 +1,1 @@
-"""The life of a request that takes effect: submitted once, followed by polling, ended once."""
+"""Requests that take effect: each is submitted once, polled, and ended once."""

@@ -1,13 +1,14 @@
-"""Poll intervals that adapt to how long such jobs took before.
+"""Poll intervals that adapt to the durations of earlier jobs.
 
-The page's interval polls a job of 40 s as often in its third second as when it is about to end.
-Earlier runs tell the *hazard*: how likely a job that has not ended after t seconds ends in the
-next one. An interval of w seconds finds the end w/2 seconds late and costs 1/w requests a second.
-Of all ways to spend the same number of requests, the delay is least with
+The service's documented interval polls a job of 40 s as often after its tenth second as when it is
+about to end. The durations of earlier jobs determine the *hazard*: the probability that a job that
+is still running after t seconds ends in the next second. An interval of w seconds detects the end
+w/2 seconds late on average and costs 1/w requests per second. For a given number of requests, the
+mean delay is smallest with
 
     interval(t) = reach / √hazard(t),    at least 1 s and at most 5 s.
 
-`reach` is chosen so that there are no more requests than with the page's own interval.
+`reach` is chosen so that there are no more requests than with the documented interval.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
     from .duration_stats import DurationStats
 
 TABLE_STEPS = 256
-HORIZON = 4.0  # times the 90th percentile; after that the page's interval is used
-MIN_SIGMA = 0.05  # of the logarithms; earlier runs of equal duration are a coincidence
+HORIZON = 4.0  # times the 90th percentile; then the documented interval is used
+MIN_SIGMA = 0.05  # of the logarithms; equal earlier durations are a coincidence
 SIGMAS_BETWEEN_PERCENTILES = 2.563  # from the 10th to the 90th
 
-#: One job in twenty is unlike the earlier ones: the service may have a bad day, or a good one.
+#: One job in twenty is unlike the earlier ones, because the service may be slower or faster.
 OUTLIERS = 0.05
 OUTLIER_SIGMA = 1.0  # a factor of about three either way
 
 MAX_HIGH = 300.0  # seconds; most intervals of longer jobs are the longest one anyway
 MIN_RUNNING = 0.005  # the share of jobs that still run when the calculation stops
-REQUESTS = 0.99  # of the page's number: the earlier runs are a sample
+REQUESTS = 0.99  # of the documented number, because the earlier runs are a sample
 
 
 class AdaptivePolling:
@@ -49,7 +50,7 @@ class AdaptivePolling:
     Attributes
     ----------
     helps : bool
-        Whether it finds the end sooner than the page's interval.
+        Whether these intervals detect the end sooner than the documented ones.
     """
 
     def __init__(self, stats: DurationStats) -> None:
@@ -59,7 +60,7 @@ class AdaptivePolling:
         parts = ((1 - OUTLIERS, sigma), (OUTLIERS, max(OUTLIER_SIGMA, sigma)))
         self._step = HORIZON * stats.high / TABLE_STEPS
         logs = (math.log(self._step * step) - mean for step in range(1, TABLE_STEPS + 1))
-        #: the share of jobs that still run, the cumulative hazard, and the mean seconds run
+        #: the share of jobs still running, the cumulative hazard, and the mean seconds run
         self._running = [1.0, *(_share_above(parts, log) for log in logs)]
         self._hazard = [-math.log(max(running, 1e-300)) for running in self._running]
         self._mean_run = [0.0]
@@ -71,11 +72,11 @@ class AdaptivePolling:
         self.helps = self._simulate(self.interval)[0] < delay_of_page
 
     def interval(self, age: float) -> float:
-        """Give the seconds to wait before the next poll of a job of this age (seconds)."""
+        """Return the seconds to wait before the next poll of a job of this age (seconds)."""
         return self._interval(max(0.0, age), self._reach)
 
     def _interval(self, age: float, reach: float) -> float:
-        """Find, by bisection, the least interval with interval · √(mean hazard) ≥ reach."""
+        """Find by bisection the shortest interval with interval · √(mean hazard) ≥ reach."""
         start = _interpolate(self._hazard, age / self._step)
         short, long = poll_intervals.FIRST_INTERVAL, poll_intervals.MAX_INTERVAL
         for _ in range(7):
@@ -88,7 +89,7 @@ class AdaptivePolling:
         return long if long < poll_intervals.MAX_INTERVAL - 0.05 else poll_intervals.MAX_INTERVAL
 
     def _find_reach(self, max_requests: float) -> float:
-        """Find, by bisection, the least reach that needs no more requests."""
+        """Find by bisection the smallest reach that needs no more requests."""
         low, high = 0.0, math.sqrt(poll_intervals.MAX_INTERVAL * self._hazard[-1])
         for _ in range(16):
             reach = (low + high) / 2
@@ -97,7 +98,7 @@ class AdaptivePolling:
         return high
 
     def _simulate(self, interval: Callable[[float], float]) -> tuple[float, float]:
-        """Give the mean delay (seconds) and the mean number of requests after the first one."""
+        """Return the mean delay (seconds) and the mean number of requests after the first one."""
         delay, requests, age = 0.0, 0.0, 0.0
         while True:
             step = age / self._step
@@ -114,7 +115,7 @@ class AdaptivePolling:
 
 @lru_cache(maxsize=64)
 def from_stats(stats: DurationStats) -> AdaptivePolling | None:
-    """Make the intervals for jobs like these; None if they would not help."""
+    """Compute the intervals for similar jobs; return None if they would not help."""
     if stats.high > MAX_HIGH:
         return None
     adaptive = AdaptivePolling(stats)
@@ -122,7 +123,7 @@ def from_stats(stats: DurationStats) -> AdaptivePolling | None:
 
 
 def _share_above(parts: Sequence[tuple[float, float]], log: float) -> float:
-    """Give the share of jobs whose duration's logarithm is this much above the mean.
+    """Return the share of jobs whose log-duration is at least this far above the mean.
 
     Durations are a mixture of log-normal parts, each with a share of the jobs and a sigma.
     """
@@ -130,7 +131,7 @@ def _share_above(parts: Sequence[tuple[float, float]], log: float) -> float:
 
 
 def _interpolate(table: list[float], step: float) -> float:
-    """Give a table's value between two steps; beyond its end, the last one."""
+    """Interpolate between two steps of a table; after its end, return the last value."""
     below = min(int(step), len(table) - 2)
     part = min(step - below, 1.0)
     return table[below] + (table[below + 1] - table[below]) * part

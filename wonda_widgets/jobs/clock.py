@@ -7,7 +7,7 @@ import time
 
 
 class Clock:
-    """The system's clock; tests have another one."""
+    """The system's clock; tests replace it."""
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)

@@ -1,4 +1,4 @@
-"""What the resources of one client share: its transport, its journal, and its live jobs."""
+"""The state that the resources of a client share: its transport, journal and live jobs."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ T = TypeVar("T")
 
 
 class Core:
-    """One client's transport, journal and live jobs.
+    """The transport, journal and live jobs of one client.
 
     Attributes
     ----------
     name : str
-        The id by which images name their client; see `open_clients`.
+        The ID by which images refer to their client; see `open_clients`.
     client : AsyncWonda or None
     on_image : list of callable
-        Called after each image that was made.
+        Called after each image that was generated.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Core:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Start anew in a forked child, without the parent's locks and tasks."""
+        """Reset in a forked child, without the parent's locks and tasks."""
         self._jobs_lock = threading.Lock()
         event_loop.keep_inherited(self._stats)
         self._stats = {key: read for key, read in self._stats.items() if read[1].done()}
@@ -90,7 +90,7 @@ class Core:
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
             "Only a client itself can be sent to another process, not its parts. "
-            "Send wonda, and what you need as data: rows, images, snapshots, ids."
+            "Send wonda, and the data that you need: rows, images, snapshots, IDs."
         )
 
     @property
@@ -107,7 +107,7 @@ class Core:
         read: Callable[[Any], SubmitResult],
         **options: Any,
     ) -> Job:
-        """Submit something that becomes a job, and give the job; see `Submitter.submit_then`."""
+        """Submit a request and return its job; see `Submitter.submit_then`."""
 
         def job(result: SubmitResult) -> Job:
             kind: Any = operation.kind
@@ -120,7 +120,7 @@ class Core:
         return await self._submitter.submit_then(job, operation, body, read, **options)
 
     def follow(self, kind: Kind, job_id: str, **options: Any) -> Job:
-        """Give the job that follows `job_id`: the live one, or a new one."""
+        """Return the live job with this ID; create it if there is none."""
         with self._jobs_lock:
             job = self._jobs.get((kind, job_id))
             if job is None:
@@ -128,7 +128,7 @@ class Core:
             return job
 
     def live_job(self, kind: Kind, job_id: str) -> Job | None:
-        """Give the live job with this id, if there is one."""
+        """Return the live job with this ID, or None."""
         with self._jobs_lock:
             return self._jobs.get((kind, job_id))
 
@@ -161,26 +161,26 @@ class Core:
         )
 
     def _ended_job(self, kind: Kind, body: Mapping[str, Any], result: SubmitResult) -> Job:
-        """Make the job of a request whose result came at once."""
+        """Create the job of a request whose response contained the result."""
         raw = result.reply
         done = Snapshot(status="succeeded", permalink=find_permalink(raw), raw=raw)
         return self._without_id(kind, request=body, intent=result.intent, snapshot=done)
 
     def _without_id(self, kind: Kind, **options: Any) -> Job:
-        """Make a job that cannot be polled."""
+        """Create a job that cannot be polled."""
 
         async def nothing() -> Any:
-            """A job without an id is not polled."""
+            """A job without an ID is not polled."""
 
         return Job(kind, None, nothing, clock=self._clock, wonda=self.client, **options)
 
     @staticmethod
     def entry(entry: JournalEntry, operation: Operation) -> JobEntry:
-        """Give what a live job learns from its journal entry."""
+        """Return the data that a live job takes from its journal entry."""
         return JobEntry(entry.body, entry.intent, entry.requested_at, snapshot_of(entry, operation))
 
     def restore_job(self, entry: JournalEntry, operation: Operation) -> Job:
-        """Give the job of a journal entry; it is polled again if it has not ended."""
+        """Return the job of a journal entry; poll it again if it has not ended."""
         kind: Any = entry.kind
         options: dict[str, Any] = {
             "request": entry.body,
@@ -194,14 +194,14 @@ class Core:
         return self.follow(kind, entry.job_id, **options)
 
     async def tell(self, kind: Kind, job_id: str, raw: dict[str, Any]) -> None:
-        """Note a reply about a job, in the journal and in the live job. On the event loop only."""
+        """Record a job's response in the journal and in the live job. On the event loop only."""
         await self._note(kind, job_id, raw)
         job = self._jobs.get((kind, job_id))
         if job is not None:
             job.observe_elsewhere(raw)
 
     async def poll_once(self, kind: Kind, job_id: str) -> Snapshot:
-        """Poll a job once, and note the reply in the journal."""
+        """Poll a job once and record the response in the journal."""
         raw = await self.transport.poll(self.transport.poll_request(job_path(kind, job_id)))
         return await self._note(kind, job_id, raw)
 
@@ -214,10 +214,10 @@ class Core:
     # ------------------------------------------------------------ durations
 
     async def duration_stats(self, kind: Kind, model: str | None) -> DurationStats | None:
-        """Give how long such jobs took before. On the event loop only.
+        """Return the durations of similar earlier jobs. On the event loop only.
 
-        They are read again when the number of runs has grown by a tenth, so that 500 jobs that
-        begin together read them once.
+        The durations are read again when the number of runs has grown by a tenth, so that 500 jobs
+        that begin together read them only once.
         """
         runs = self._ended_runs[kind, model]
         runs_then, reading = self._stats.get((kind, model), (0, None))
@@ -238,7 +238,7 @@ class Core:
     # ------------------------------------------------------------ the end
 
     async def aclose(self) -> None:
-        """Let requests that are being sent arrive, stop polling, close the connections."""
+        """Wait for requests that are being sent, stop polling, and close the connections."""
         await self._submitter.aclose()
         for job in list(self._jobs.values()):
             job.stop()
@@ -249,7 +249,7 @@ class Core:
 
 
 def _is_outdated(reading: asyncio.Task[DurationStats | None], new_runs: int) -> bool:
-    """Whether the statistics are to be read again, now that `new_runs` more have ended."""
+    """Whether to read the statistics again after `new_runs` more jobs have ended."""
     if not reading.done():
         return False
     if reading.cancelled() or reading.exception() is not None:
@@ -259,14 +259,14 @@ def _is_outdated(reading: asyncio.Task[DurationStats | None], new_runs: int) -> 
 
 
 def job_path(kind: str, job_id: str) -> str:
-    """Give the path of a job; its id is opaque, so it is quoted as one segment."""
+    """Return the path of a job; the ID is opaque, so it is quoted as one segment."""
     return f"/jobs/{kind}/{quote(job_id, safe='')}"
 
 
 def on_package_loop(
     method: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Run a coroutine method on the package's event loop, awaited from any other one.
+    """Make a coroutine method run on the package's event loop when awaited on any other one.
 
     A client's connections belong to one loop; its callers may use any.
     """

@@ -1,7 +1,7 @@
-"""How long jobs took before, and what that says about one that runs.
+"""Statistics of earlier durations, and estimates from them for a running job.
 
-The service reports no percentage. With a few earlier runs of the same model an estimate can be
-shown, as long as it is labelled as one.
+The service reports no percentage. After a few runs of the same model, an estimate can be shown,
+provided that it is labeled as such.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ CURVE_POINTS = 24
 
 
 class DurationStats(msgspec.Struct, frozen=True):
-    """How long earlier runs took, in seconds.
+    """The durations of earlier runs, in seconds.
 
     Attributes
     ----------
     low, median, high : float
         The 10th, 50th and 90th percentile.
     runs : int
-        Their number.
+        The number of runs.
     """
 
     low: float
@@ -39,7 +39,7 @@ class DurationStats(msgspec.Struct, frozen=True):
 
 
 def summarize(durations: Sequence[float]) -> DurationStats | None:
-    """Summarize earlier durations (seconds); None if there are fewer than five."""
+    """Summarize earlier durations (seconds); return None if there are fewer than five."""
     ordered = sorted(seconds for seconds in durations if 0 < seconds < math.inf)
     if len(ordered) < MIN_RUNS:
         return None
@@ -48,12 +48,12 @@ def summarize(durations: Sequence[float]) -> DurationStats | None:
 
 
 def progress_curve(stats: DurationStats) -> list[tuple[float, float]]:
-    """Give the estimated progress as points of (seconds, 0 to 0.99), to be joined by lines.
+    """Return the estimated progress as points (seconds, 0 to 0.99) to connect by lines.
 
-    It never goes back and is never full: it rises evenly to four fifths at the median, then ever
-    slower. After the last point it stays as it is.
+    The progress never decreases and never reaches 1: it rises linearly to 0.8 at the median, then
+    ever more slowly. After the last point, it is constant.
     """
-    # After the median it slows down at once, however close together the earlier runs were.
+    # After the median, it slows down immediately, no matter how similar the earlier runs were.
     slowness = max(stats.high - stats.median, stats.median / 4)
     points = [(0.0, 0.0), (stats.median, PROGRESS_AT_MEDIAN)]
     for step in range(1, CURVE_POINTS):
@@ -65,7 +65,7 @@ def progress_curve(stats: DurationStats) -> list[tuple[float, float]]:
 
 
 def remaining(stats: DurationStats, elapsed: float) -> float:
-    """Estimate the seconds that are left of a run; at least a tenth of `elapsed`."""
+    """Estimate the remaining seconds of a run; at least a tenth of `elapsed`."""
     return max(
         stats.median - elapsed,
         stats.high - elapsed if elapsed > stats.median else 0.0,

@@ -1,4 +1,4 @@
-"""The request that makes an image (wonda-api.md, section 4)."""
+"""The request that generates an image (wonda-api.md, section 4)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ GENERATION = Operation(
     "inference",
     "/image/generate",
     "image generation",
-    "Credits may have been used: look into your Wonda library before you generate again.",
+    "Credits may have been used: check your Wonda library before you generate again.",
 )
 
 
 def read_reply(raw: Any) -> SubmitResult:
-    """Read the job that a reply names."""
+    """Read the job from a response."""
     return SubmitResult(parse(raw, GenerateResponse).inference_job_id)
 
 
@@ -31,21 +31,22 @@ def request_body(
     params: Mapping[str, Any] | None,
     attachment_media_ids: Sequence[str],
 ) -> dict[str, Any]:
-    """Build the request, after refusing what the service is known to refuse."""
+    """Build the request; reject what the service is known to refuse."""
     if not isinstance(model, str) or not model.strip():
         raise InvalidInputError(
-            "model", "No model was chosen.", "Take one from wonda.capabilities().image_models."
+            "model", "No model was chosen.", "Use one from wonda.capabilities().image_models."
         )
     model, prompt = plain_values.to_plain(model), plain_values.to_plain(prompt)
     if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
         raise InvalidInputError(
             "prompt",
             "The prompt is empty.",
-            "Describe the image you want, or leave prompt out if the model needs none.",
+            "Describe the image, or leave prompt out if the model needs none.",
         )
     if isinstance(attachment_media_ids, str):
         raise InvalidInputError(
-            "attachment_media_ids", "attachment_media_ids is a list of media ids, not one string."
+            "attachment_media_ids",
+            "attachment_media_ids must be a list of media IDs, not a string.",
         )
     body: dict[str, Any] = {"model": model}
     if prompt is not None:
@@ -54,7 +55,7 @@ def request_body(
     for name, value in settings.items():
         if value is not None and plain_values.is_missing(value):
             raise InvalidInputError(
-                "request", f"params.{name} is empty ({value}).", "Fill it in or leave it out."
+                "request", f"params.{name} is empty ({value}).", "Give it a value or leave it out."
             )
     if settings:
         body["params"] = settings
@@ -63,7 +64,7 @@ def request_body(
     if not all(isinstance(each, str) and each for each in references):
         raise InvalidInputError(
             "attachment_media_ids",
-            "One of the reference images has no media id.",
+            "One of the reference images has no media ID.",
             "Pass [media.media_id for media in …].",
         )
     if references:

@@ -1,9 +1,9 @@
-"""Idempotency keys: a request with a key is made once, in whichever process.
+"""Idempotency keys: a request with a key is sent only once, across all processes.
 
-    Journal.begin_request ──> no entry with this key ──> it is sent
+    Journal.begin_request ──> no entry with this key ──> send the request
              └──────> `DuplicateRequestError` ──> if it is being sent: check again, else: its job
 
-The key is kept in the journal, not sent. For posts there is more to check; see
+The key is recorded in the journal and not sent. For posts there is more to check; see
 `publishing.duplicate_guard`.
 """
 
@@ -38,17 +38,17 @@ class DuplicateRequestError(Exception):
 
 
 class IdempotencyGuard:
-    """Keeps a request from being made twice; a `submission.DuplicateGuard`.
+    """A `submission.DuplicateGuard` that prevents a request from being sent twice.
 
     Parameters
     ----------
     dedupe_key : str
-        Its key in the journal.
+        The request's key in the journal.
     former_keys : tuple of str
         Keys of the same request from earlier versions.
     include_failed : bool
-        Whether an earlier request counts also if it failed. The service does not say that failed
-        images are free, so only a person may have one made again.
+        Whether failed earlier requests count. The service does not say that failed images are free,
+        so only the user can decide to generate one again.
     """
 
     allow_repeat = False
@@ -61,7 +61,7 @@ class IdempotencyGuard:
         self.include_failed = include_failed
 
     async def check_earlier(self, earlier: JournalEntry) -> None:
-        """Refuse: the request was made before.
+        """Reject the request, which was made before.
 
         Raises
         ------
@@ -74,15 +74,15 @@ class IdempotencyGuard:
 
 
 def require_complete_journal(journal: Journal, field: str, so: str, otherwise: str) -> None:
-    """Refuse what needs a complete journal that other processes can read, too.
+    """Raise an error if the journal may be incomplete or other processes cannot read it.
 
     Parameters
     ----------
     journal : Journal
     field : str
-        The argument that requires it, or that would allow going on without it.
+        The argument that requires the check, or that would allow continuing without it.
     so, otherwise : str
-        What follows for the person, without a full stop, and what they can do instead.
+        The consequence, as a clause without a period, and what the user can do instead.
 
     Raises
     ------
@@ -94,21 +94,22 @@ def require_complete_journal(journal: Journal, field: str, so: str, otherwise: s
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
-    """Give the fingerprint of a request, the same for all requests with the same meaning.
+    """Return the fingerprint of a request, equal for all requests with the same meaning.
 
     Raises
     ------
     InvalidInputError
-        If it cannot be sent as JSON.
+        If the request cannot be sent as JSON.
     """
     text = msgspec.json.encode(canonical(to_json_values(body)), order="sorted")
     return hashlib.sha256(text).hexdigest()[:32]
 
 
 def former_fingerprint(body: Mapping[str, Any]) -> str:
-    """Give the fingerprint of earlier versions, in which each character counts.
+    """Return the fingerprint of earlier versions, in which each character counts.
 
-    Empty for a request that they could not send. This must not change: journals hold it.
+    It is empty for a request that those versions could not send. The result must not change,
+    because journals contain it.
     """
     try:
         text = msgspec.json.encode(body, order="sorted")
@@ -118,7 +119,7 @@ def former_fingerprint(body: Mapping[str, Any]) -> str:
 
 
 def guard_for_name(name: str, body: Mapping[str, Any]) -> IdempotencyGuard:
-    """Make the guard that has a request made once under a person's `name`.
+    """Create the guard for a request with the user's idempotency key `name`.
 
     Raises
     ------
@@ -129,10 +130,10 @@ def guard_for_name(name: str, body: Mapping[str, Any]) -> IdempotencyGuard:
     if not plain or len(name) > MAX_NAME_LENGTH:
         raise InvalidInputError(
             "once",
-            f"once= takes a name of 1 to {MAX_NAME_LENGTH} characters.",
-            "Name what the image is for, as in once='autumn campaign'.",
+            f"once= must be a name of 1 to {MAX_NAME_LENGTH} characters.",
+            "Name the purpose of the image, as in once='autumn campaign'.",
         )
-    requested = fingerprint(body)  # raises if it cannot be sent
+    requested = fingerprint(body)  # raises if the request cannot be sent
     # The key of earlier versions, which compared each character.
     exact = former_fingerprint(body)
     before = (f"once:{_short_hash(name.strip())}:{exact}",) if exact else ()
@@ -144,11 +145,11 @@ def _short_hash(text: str) -> str:
 
 
 def canonical(value: Any) -> Any:
-    """Normalize JSON, so that values with the same meaning become equal.
+    """Normalize JSON so that values with the same meaning become equal.
 
-    Numbers are equal whatever their type and the sign of zero; a member that is None or an empty
-    object is left out; texts and member names are equal if they look the same, unless two names of
-    one object would become one.
+    Numbers are equal regardless of their type and of the sign of zero; members that are None or an
+    empty object are left out; texts and member names are equal if they look the same, unless two
+    names in one object would become equal.
     """
     if isinstance(value, dict):
         members = {name: canonical(member) for name, member in value.items()}
@@ -163,5 +164,5 @@ def canonical(value: Any) -> Any:
     if isinstance(value, str):
         return normalize_visible(value)
     if isinstance(value, float) and value.is_integer():
-        return int(value)  # of -0.0 as well
+        return int(value)  # -0.0 becomes 0
     return value

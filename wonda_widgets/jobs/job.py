@@ -1,9 +1,9 @@
-"""The live job: submitted once, followed by polling, ended exactly once.
+"""The live job: submitted once, polled, and ended exactly once.
 
-A generation and a publish are the same here. What is true of a job at one moment is an immutable
-`Snapshot`. All changes happen on the package's event loop, one after the other, without locks.
+Generations and posts are handled in the same way. The state of a job at a moment is an immutable
+`Snapshot`. All changes are made on the package's event loop, one after the other, without locks.
 
-How a poll travels to the screen::
+The calls that lead from a poll to the screen::
 
     Poller.run ──> Transport.poll ──> Job.observe ──> Snapshot
                                                          │
@@ -56,12 +56,12 @@ Kind = Literal["inference", "publish"]
 _log = logging.getLogger(__name__)
 
 LABELS: dict[Kind, str] = {"inference": "Generation", "publish": "Publishing"}
-SUBMITTED = "submitted"  # the status until the service gives one
-SCHEDULED = "scheduled"  # the service's status of a post that waits for its time
+SUBMITTED = "submitted"  # the status until the service reports one
+SCHEDULED = "scheduled"  # the service's status of a post that is not due yet
 
 
 class JobEntry(NamedTuple):
-    """What the journal knows of a job."""
+    """The data of a job that is recorded in the journal."""
 
     request: Mapping[str, Any]
     intent: str
@@ -70,16 +70,16 @@ class JobEntry(NamedTuple):
 
 
 class Job:
-    """A generation or a publish that the service works on.
+    """A generation or publish request that the service is processing.
 
-    You get one from `wonda.images.generate`, `wonda.publish.instagram` or `wonda.jobs.attach`.
-    It is polled in the background, whether or not anybody waits: at once, then after 1 s, with
-    intervals that grow by half to at most 5 s. If the journal knows how long such jobs take, the
-    same number of polls is placed where the end is likely; see `adaptive_polling`. A poll that
-    fails for a transient reason does not end the job.
+    Jobs are returned by `wonda.images.generate`, `wonda.publish.instagram` and `wonda.jobs.attach`.
+    A job is polled in the background even if nothing waits for it: immediately, then after 1 s,
+    then at intervals that grow by 50% up to 5 s. If the journal has the durations of similar jobs,
+    the same number of polls is concentrated around the likely end; see `adaptive_polling`. A poll
+    that fails for a transient reason does not end the job.
 
-    It can be waited for (`wait`), awaited (``await job``), iterated (`updates`) and shown by
-    widgets, all at the same time.
+    You can wait for a job (`wait`), await it (``await job``), iterate over its `updates` and show
+    it in widgets, all at the same time.
 
     Attributes
     ----------
@@ -89,11 +89,11 @@ class Job:
     kind : str
         ``"inference"`` or ``"publish"``.
     request : dict
-        The request, by the API's names; empty for a job that was attached by its id alone.
+        The request, with the API's names; empty for a job that was attached by its ID alone.
     intent : str or None
-        The id of its journal entry.
+        The ID of the journal entry.
     wonda : AsyncWonda or None
-        Its client.
+        The job's client.
     """
 
     def __init__(
@@ -132,19 +132,19 @@ class Job:
         self._task: asyncio.Task[None] | None = None
         self._read_entry = read_entry  # None as soon as it has been read
         self._reading: asyncio.Task[None] | None = None
-        # A job that the service calls ended at once is polled for its result all the same.
+        # A job that had ended in the first response is still polled, for its result.
         first = status if status and status not in TERMINAL_STATUSES else SUBMITTED
         self._snapshot = snapshot or Snapshot(status=first, watching=True)
-        if self._snapshot.scheduled_for is None:  # replies need not repeat it
+        if self._snapshot.scheduled_for is None:  # responses need not repeat it
             due = parse_timestamp(self.request.get("scheduledAt"))
             self._snapshot = msgspec.structs.replace(self._snapshot, scheduled_for=due)
         event_loop.call_soon(self._start)
 
-    # ------------------------------------------------------------ what is true now
+    # ------------------------------------------------------------ the current state
 
     @property
     def snapshot(self) -> Snapshot:
-        """The latest snapshot; its `elapsed` is as of now."""
+        """The latest snapshot, with the current `elapsed`."""
         latest = self._snapshot
         if latest.terminal or self.id is None:
             return latest
@@ -152,7 +152,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """The service's status; ``"submitted"`` until it gives one."""
+        """The service's status; ``"submitted"`` until it reports one."""
         return self._snapshot.status
 
     @property
@@ -162,12 +162,12 @@ class Job:
 
     @property
     def media(self) -> Media:
-        """The result of a job that has ended: the first output with media.
+        """The result of a job that has ended: the first output that has media.
 
         Raises
         ------
         NoMediaError
-            If there is none, or the job has not ended; ``job.wait().media`` waits for it.
+            If there is none or the job has not ended; ``job.wait().media`` waits for the end.
         """
         if not self.done:
             raise NoMediaError(
@@ -177,7 +177,7 @@ class Job:
         return self._snapshot.media
 
     async def duration_stats(self) -> DurationStats | None:
-        """Give how long such jobs took before, in seconds; None if there were fewer than five.
+        """Return the durations of earlier similar jobs (seconds); None if fewer than five.
 
         For images, only jobs of the same model count.
         """
@@ -185,7 +185,7 @@ class Job:
         return None if stats is None else await event_loop.run_on_loop(stats())
 
     def code(self) -> str:
-        """Give Python code that submits the same request again."""
+        """Return Python code that submits the same request again."""
         in_sandbox = self.wonda is not None and self.wonda.is_sandbox
         return code_snippet.to_python(self.kind, self.request, in_sandbox=in_sandbox)
 
@@ -195,8 +195,8 @@ class Job:
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled job would be polled by every process.
         raise TypeError(
-            "A live job stays in the process that follows it. Send job.snapshot, or what "
-            "wonda.jobs.attach(job.kind, job.id) follows there."
+            "A live job cannot leave the process that polls it. Send job.snapshot, or call "
+            "wonda.jobs.attach(job.kind, job.id) in the other process."
         )
 
     # ------------------------------------------------------------ waiting
@@ -204,8 +204,8 @@ class Job:
     def wait(self, timeout: float | None = None) -> Snapshot:
         """Wait until the job has ended and return its last snapshot.
 
-        An interrupt (Ctrl-C, the kernel's stop button) frees the cell; the job is still polled. A
-        job that is no longer polled is polled again.
+        An interrupt (Ctrl-C, the kernel's stop button) ends the wait, not the polling. If polling
+        was stopped, it is resumed.
 
         In a non-interactive notebook (nbconvert, papermill), each change is printed as a line:
         ``Generation: locked · 3 s``.
@@ -213,27 +213,27 @@ class Job:
         Parameters
         ----------
         timeout : float, optional
-            Seconds; without it there is no limit.
+            The maximum seconds to wait; by default, there is no limit.
 
         Raises
         ------
         JobFailedError, JobCanceledError
-            As the job ended.
+            If the job failed or was canceled.
         JobTimeoutError
             After `timeout` seconds; the job is still polled.
         JobNotWatchedError
-            If `stop` was called meanwhile.
+            If `stop` was called while waiting.
         WondaError
-            If the service refuses to tell more about the job (401, 403, 404).
+            If the service refuses to report the job's status (401, 403, 404).
         """
         if event_loop.on_loop():
             raise RuntimeError("job.wait() on the package's own loop would wait for itself.")
         ended: concurrent.futures.Future[Snapshot] = concurrent.futures.Future()
-        # Printing begins first, so that the last line is not missed.
+        # Printing starts before the wait, so that the last line is not missed.
         with noninteractive.printing_changes(LABELS[self.kind], self.watch) as tell:
             unwatch = self._on_end(ended.set_result)
             try:
-                # A job that has ended is reported by the loop at once, also with timeout=0.
+                # The loop reports a job that has ended immediately, even with timeout=0.
                 limit = None if self._snapshot.terminal else timeout
                 snapshot = event_loop.wait_for_result(ended, limit, tell)
             except TimeoutError:
@@ -261,7 +261,7 @@ class Job:
             unwatch()
 
     def _on_end(self, callback: Callable[[Snapshot], object]) -> Callable[[], None]:
-        """Call `callback` once, when there is nothing left to wait for."""
+        """Call `callback` once, when the job has ended or is no longer polled."""
         called = False
 
         def check(snapshot: Snapshot) -> None:
@@ -270,7 +270,7 @@ class Job:
                 called = True
                 callback(snapshot)
 
-        # In this order, on the loop: an earlier `stop`, then resuming, then listening.
+        # The loop runs these in order: an earlier `stop`, then resuming, then listening.
         self.resume()
         return self.watch(check)
 
@@ -300,10 +300,10 @@ class Job:
     # ------------------------------------------------------------ watching
 
     def updates(self) -> Updates:
-        """Iterate over snapshots, from the current one to the last, with ``for`` or ``async for``.
+        """Iterate over snapshots from the current to the last, with ``for`` or ``async for``.
 
-        There is one for each change: a new status, a problem, the end. A failed job is a snapshot,
-        too, not an exception.
+        There is one snapshot per change: a new status, a problem, the end. A failed job also yields
+        a snapshot; no exception is raised.
         """
         return Updates(self)
 
@@ -313,12 +313,12 @@ class Job:
         Parameters
         ----------
         listener : callable
-            Called on the package's event loop; it must return at once.
+            Called on the package's event loop; must return immediately.
 
         Returns
         -------
         callable
-            Stops it.
+            Stops the calls.
         """
         active = True
 
@@ -344,17 +344,17 @@ class Job:
             self._listeners.remove(listener)
 
     def stop(self) -> None:
-        """Stop polling. The service goes on; `resume` or `wait` polls again."""
+        """Stop polling. The service continues the job; `resume` and `wait` poll it again."""
         event_loop.call_soon(self._stop)
 
     def resume(self) -> None:
-        """Poll again, after `stop` or after an error that ended the polling."""
+        """Poll again after `stop` or after an error that ended the polling."""
         event_loop.call_soon(self._start)
 
     # ------------------------------------------------------------ on the event loop
 
     async def entry_read(self) -> None:
-        """Wait until the job knows what the journal knows of it. On the event loop only."""
+        """Wait until the job has read its journal entry. On the event loop only."""
         if self._read_entry is not None:
             await event_loop.shield(self._reading_entry(self._read_entry))
 
@@ -377,7 +377,7 @@ class Job:
         self.intent = self.intent or entry.intent
         age = max(0.0, self._clock.time() - entry.submitted_at)
         self._submitted = self._clock.monotonic() - age
-        if self._snapshot.raw:  # a reply of the service is newer
+        if self._snapshot.raw:  # a response from the service is newer
             return
         if entry.snapshot.terminal and self._task is not None:
             self._task.cancel()
@@ -406,7 +406,7 @@ class Job:
         await self._poller.run()
 
     def _age(self, snapshot: Snapshot | None = None) -> float:
-        """Give the seconds since submission; for an attached job by the service's own times."""
+        """Return the seconds since submission; for an attached job, by the service's times."""
         snapshot = snapshot or self._snapshot
         if self._attached and snapshot.created_at is not None:
             end = snapshot.finished_at.timestamp() if snapshot.finished_at else self._clock.time()
@@ -414,16 +414,16 @@ class Job:
         return self._clock.monotonic() - self._submitted
 
     def _due(self) -> datetime | None:
-        """Give when a scheduled post is due; None for any other job."""
+        """Return when a scheduled post is due; None for any other job."""
         return self._snapshot.scheduled_for if self._snapshot.status == SCHEDULED else None
 
     def _observe(self, raw: Any) -> bool:
-        """Take a reply of the service; True if the job has ended.
+        """Process a response from the service; return True if the job has ended.
 
         Raises
         ------
         UnexpectedReplyError
-            If it has no status.
+            If the response has no status.
         """
         fields = snapshot_fields(self.kind, raw, parse(raw, JobResponse))
         if is_earlier_status(fields["status"], self._snapshot.status):
@@ -437,28 +437,28 @@ class Job:
         return ended
 
     def observe_elsewhere(self, raw: dict[str, Any]) -> None:
-        """Take a reply that came with another request. On the event loop only."""
+        """Process a response that belongs to another request. On the event loop only."""
         task = self._task
         if not self.done and self._observe(raw) and task is not None:
             task.cancel()
 
     def _report_problem(self, problem: str) -> None:
-        """Say why the service cannot be reached at the moment."""
+        """Report why the service cannot be reached at the moment."""
         self._change(problem=problem)
 
     def _end_watching(self, error: WondaError) -> None:
-        """Stop, as the service will not tell more about the job."""
+        """Stop polling, because the service will not report more about the job."""
         self._task = None
         self._change(watching=False, error=error, problem=None)
 
     def _change(self, **changes: Any) -> None:
-        """Make the next snapshot, and notify the listeners if it says anything new."""
+        """Create the next snapshot and notify the listeners if it differs."""
         old = self._snapshot
         new = msgspec.structs.replace(old, **changes)
         new = msgspec.structs.replace(new, elapsed=self._age(new))
         self._snapshot = new
         if new.raw and new.status != old.status:
-            self._on_status(new)  # the journal comes first
+            self._on_status(new)  # the journal is notified first
         self._notify(new, old)
 
     def _notify(self, new: Snapshot, old: Snapshot | None = None) -> None:
@@ -473,5 +473,5 @@ class Job:
 
 
 def _state(snapshot: Snapshot) -> tuple[object, ...]:
-    """What has to change for listeners to be notified."""
+    """The values of which a change is reported to listeners."""
     return snapshot.status, snapshot.problem, snapshot.watching, snapshot.error

@@ -1,11 +1,11 @@
 """The poll interval: how long to wait before the next poll of a job.
 
-The service's own page (job-polling.txt) sets it: poll at once, then after 1 s; each further wait
-is 1.5 times the last one, at most 5 s; there is no overall limit.
+The service documents it (job-polling.txt): poll immediately, then after 1 s; each further wait is
+1.5 times the last one, up to 5 s; there is no overall limit.
 
-`poller` uses these intervals. Two modules change them: `adaptive_polling` polls when jobs of the
-same model usually end, within the same 1 to 5 s, and `poll_scheduling` keeps many jobs from being
-polled at the same moment.
+`poller` uses these intervals. Two modules adjust them: `adaptive_polling` polls more often when
+jobs of the same model usually end, within the same 1 to 5 s, and `poll_scheduling` prevents many
+jobs from being polled at the same moment.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 FIRST_INTERVAL = 1.0
 GROWTH = 1.5  # a factor
 MAX_INTERVAL = 5.0
-MAX_RETRY_AFTER = 60.0  # a longer ``Retry-After`` is not followed
-MAX_SCHEDULED_INTERVAL = 60.0  # for a post that waits for its time, which somebody may cancel
+MAX_RETRY_AFTER = 60.0  # a longer ``Retry-After`` is not honored
+MAX_SCHEDULED_INTERVAL = 60.0  # for a scheduled post, which may be canceled elsewhere
 
 
 def intervals() -> Iterator[float]:
-    """Yield the seconds to wait before each further poll, without end."""
+    """Yield the seconds to wait before each further poll, indefinitely."""
     interval = FIRST_INTERVAL
     while True:
         yield interval
@@ -32,10 +32,10 @@ def intervals() -> Iterator[float]:
 
 
 def after_error(interval: float, retry_after: float | None) -> float:
-    """Give the seconds to wait after a failed poll: the interval, or what the service asks for."""
+    """Return the seconds to wait after a failed poll: the interval or ``Retry-After``."""
     return max(interval, min(retry_after or 0.0, MAX_RETRY_AFTER))
 
 
 def until_due(interval: float, due_in: float) -> float:
-    """Give the seconds to wait for a scheduled post, which is due in `due_in` seconds."""
+    """Return the seconds to wait for a scheduled post that is due in `due_in` seconds."""
     return max(interval, min(due_in, MAX_SCHEDULED_INTERVAL))

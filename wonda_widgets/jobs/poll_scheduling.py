@@ -1,8 +1,8 @@
 """Spread the polls of many jobs over time.
 
-Jobs that were submitted together are due together: 500 polls in one burst every 5 seconds. So
-time is divided into slots, and where a slot is crowded, a poll moves to an earlier one. The
-polls of a few jobs are not moved.
+Jobs that are submitted together would also be polled together: 500 polls in one burst every 5
+seconds. Time is therefore divided into slots, and a poll in a crowded slot is moved to an earlier
+one. If there are only a few jobs, no poll is moved.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections import Counter
 from . import poll_intervals
 
 SLOT = 0.25  # seconds
-ROOM = 5  # polls that a slot always takes: 20 a second
+ROOM = 5  # polls that a slot always accepts: 20 per second
 CROWD = 100  # polls that are due
-FILL = 0.9  # of the mean slot; below 1, so that emptier slots fill up first
+FILL = 0.9  # of the mean slot; below 1, so that emptier slots are filled first
 
 
 class PollScheduler:
-    """Schedule the polls of one client. Used on the event loop only."""
+    """The schedule of one client's polls. Used on the event loop only."""
 
     def __init__(self) -> None:
         self._polls: Counter[int] = Counter()  # by slot
@@ -28,24 +28,24 @@ class PollScheduler:
     def is_crowded(self) -> bool:
         """Whether there are too many jobs for adaptive polling.
 
-        It polls most around the expected end, which is the same time for jobs that began together.
+        Adaptive polling polls most around the expected end, which jobs that began together share.
         """
         return self._polls.total() > CROWD
 
     def schedule(self, now: float, wait: float) -> float:
-        """Choose when to send a poll that is due after `wait` seconds; never later.
+        """Choose when to send a poll that is due in `wait` seconds; never later than that.
 
         Parameters
         ----------
         now : float
-            Seconds of a monotonic clock.
+            The time of a monotonic clock, in seconds.
         wait : float
             Seconds.
 
         Returns
         -------
         float
-            Seconds to wait: at least half of `wait`, and at least the shortest poll interval.
+            The seconds to wait: at least half of `wait` and at least the shortest poll interval.
         """
         self._forget_before(int(now / SLOT))
         due = int((now + wait) / SLOT)

@@ -1,6 +1,6 @@
 """Poll one job until it has ended."""
 
-# ruff: noqa: SLF001 - a job has no public methods for this
+# ruff: noqa: SLF001 - a job has no public methods for polling
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ JOURNAL_TIMEOUT = 0.25  # seconds to wait for the journal, whose file may be loc
 
 
 class Followed(Protocol):
-    """What the poller needs of a job."""
+    """The part of a job that the poller uses."""
 
     def _age(self) -> float:
-        """Give the seconds since the job was submitted."""
+        """Return the seconds since the job was submitted."""
 
     def _due(self) -> datetime | None:
-        """Give when a scheduled post is due; None for any other job."""
+        """Return when a scheduled post is due; None for any other job."""
 
     def _observe(self, raw: Any) -> bool:
-        """Take a reply of the service; True if the job has ended."""
+        """Process a response from the service; return True if the job has ended."""
 
     def _report_problem(self, problem: str) -> None:
-        """Say why the service cannot be reached at the moment."""
+        """Report why the service cannot be reached at the moment."""
 
     def _end_watching(self, error: WondaError) -> None:
-        """Stop, as the service will not tell more about the job."""
+        """Stop polling, because the service will not report more about the job."""
 
 
 class Poller:
-    """Polls one job.
+    """A poller of one job.
 
     Parameters
     ----------
     job : Followed
     poll : callable
-        Awaitable; asks the service once and gives its reply.
+        Awaitable; sends one request and returns the response.
     duration_stats : callable, optional
-        Awaitable; gives how long such jobs took before.
+        Awaitable; returns the durations of similar earlier jobs.
     scheduler : PollScheduler
     clock : Clock
     """
@@ -84,7 +84,7 @@ class Poller:
         self._clock = clock
 
     async def run(self) -> None:
-        """Poll until the job has ended, or the service will not tell more about it."""
+        """Poll until the job has ended or the service will not report more about it."""
         reading = asyncio.get_running_loop().create_task(self._adaptive())
         try:
             await self._run(reading)
@@ -107,20 +107,20 @@ class Poller:
                 is_limited = isinstance(error, RateLimitError)
                 self._job._report_problem(RATE_LIMITED if is_limited else NO_ANSWER)
             except Exception as error:  # noqa: BLE001 - a bug must not leave anybody waiting
-                logs.log_exception(_log, "Following %r failed", self._job, error=error)
-                message = f"Following the job failed: {type(error).__name__}: {error}."
+                logs.log_exception(_log, "Polling %r failed", self._job, error=error)
+                message = f"Polling the job failed: {type(error).__name__}: {error}."
                 self._job._end_watching(WondaError(message))
                 return
-            if number == 0:  # not before the first poll, and not for long
+            if number == 0:  # only after the first poll, and only briefly
                 await asyncio.wait([reading], timeout=JOURNAL_TIMEOUT)
-            # A service in trouble is polled less and less, whatever earlier runs suggest.
+            # After errors, the intervals grow, whatever earlier runs suggest.
             adaptive = reading.result() if reading.done() and not failed else None
             await self._clock.sleep(
                 poll_intervals.after_error(self._interval(interval, adaptive), retry_after)
             )
 
     async def _adaptive(self) -> AdaptivePolling | None:
-        """Give the intervals that earlier runs suggest; None for the page's own."""
+        """Return the intervals that earlier runs suggest; None for the documented ones."""
         try:
             stats = None if self._duration_stats is None else await self._duration_stats()
             return adaptive_polling.from_stats(stats) if stats is not None else None
@@ -139,8 +139,8 @@ class Poller:
 
 
 def _is_transient(error: WondaError) -> bool:
-    """Whether a failed poll says nothing about the job, so that it is tried again."""
+    """Whether a failed poll says nothing about the job and is therefore repeated."""
     if isinstance(error, APIError):
         return isinstance(error, RateLimitError | ServerError) or error.status == REQUEST_TIMEOUT
-    # A maintenance page is not JSON and passes; JSON without a status would stay so.
+    # A maintenance page, which is not JSON, is temporary; JSON without a status is not.
     return isinstance(error, ServiceUnreachableError | NotJSONError)

@@ -1,4 +1,4 @@
-"""A job as the journal recorded it."""
+"""Jobs as recorded in the journal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from .submission import Operation
 
 UNKNOWN = "unknown"  # the status of a request whose outcome is unknown
-NO_ANSWER = "the process that asked ended before it read the answer"
+NO_ANSWER = "the process that sent the request ended before it read the response"
 BEING_SENT = "it is being sent at this moment"
 
 
 def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
-    """Give what the journal knows of a job as a snapshot."""
+    """Return the journal's record of a job as a snapshot."""
     if entry.state == "posted":
         return Snapshot(status="succeeded", permalink=entry.permalink)
     if entry.job_id is None:
@@ -30,7 +30,7 @@ def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:
             operation.name, reason, operation.check, intent=entry.intent, kind=operation.kind
         )
         return Snapshot(status=UNKNOWN, error=error)
-    # A job that the service called ended at once has not been polled for its result yet.
+    # A job that had ended in the first response has not been polled for its result yet.
     is_known = entry.ended or entry.status not in TERMINAL_STATUSES
     status = (is_known and entry.status) or SUBMITTED
     last = recorded_reply(entry, Snapshot(status=status, watching=not entry.ended))

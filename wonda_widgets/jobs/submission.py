@@ -1,11 +1,11 @@
-"""Submit requests that take effect: each is sent once, and the journal knows it before and after.
+"""Submit requests that take effect: each is sent once and recorded before and after.
 
     journal: begin ──> duplicate guard ──> journal: sent ──> POST ──> journal: accepted
                                                               ├─────> journal: refused
                                                               └─────> journal: unknown
 
-A submission goes on to its end even if nobody waits for it any more, as when a cell is interrupted
-or a panel closed.
+A submission is completed even if nothing waits for it any more, for example after a cell was
+interrupted or a panel was closed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_BODY_BYTES = 200_000  # larger ones would push older entries out of the journal
+MAX_BODY_BYTES = 200_000  # larger ones would cause older entries to be deleted from the journal
 CLOSE_TIMEOUT = 5.0  # seconds that closing waits for requests that are being sent
-JOURNAL_CLOSE_TIMEOUT = 5.0  # seconds that it then waits for the journal
+JOURNAL_CLOSE_TIMEOUT = 5.0  # seconds that closing then waits for the journal
 
-NOT_SENT = "the client was closed before its turn came"
-NO_ANSWER_YET = "the client was closed before the answer came"
+NOT_SENT = "the client was closed before the request was sent"
+NO_ANSWER_YET = "the client was closed before the response arrived"
 
 
 class Operation(NamedTuple):
@@ -54,11 +54,11 @@ class Operation(NamedTuple):
         ``"inference"``, ``"publish"`` or ``"upload"``, as in the journal.
     path : str
     name : str
-        For people: ``"image generation"``.
+        A name for messages: ``"image generation"``.
     check : str
-        Where to look if its outcome is unknown, as a sentence.
+        A sentence that says what to check if the outcome is unknown.
     seconds : float
-        How long its answer may take, if that is longer than the client's timeout.
+        The maximum time until the response, if longer than the client's timeout.
     """
 
     kind: str
@@ -69,20 +69,20 @@ class Operation(NamedTuple):
 
 
 class SubmitResult(NamedTuple):
-    """What the reply to a submission says.
+    """The content of the response to a submission.
 
     Attributes
     ----------
     id : str
-        Of the job, or of the media.
+        The ID of the job or the media.
     status : str
-        The first status, if the reply has one.
+        The first status, if the response has one.
     reply : object
-        The parsed reply, if it has more than an id.
+        The parsed response, if it has more than an ID.
     intent : str
-        The id of the journal entry.
+        The ID of the journal entry.
     final : bool
-        Whether the request is done already, so that there is no job to follow.
+        Whether the request is already completed, so that there is no job to poll.
     """
 
     id: str
@@ -93,18 +93,18 @@ class SubmitResult(NamedTuple):
 
 
 class DuplicateGuard(Protocol):
-    """Keeps a request from being sent twice.
+    """A check that prevents a request from being sent twice.
 
     Attributes
     ----------
     dedupe_key : str
-        The name by which the journal recognizes the request.
+        The key by which the request is found in the journal.
     former_keys : tuple of str
-        Names of the same request from earlier versions.
+        Keys of the same request from earlier versions.
     allow_repeat : bool
-        Whether a person wants it once more.
+        Whether the user wants to repeat the request.
     include_failed : bool
-        Whether an earlier request counts also if it failed.
+        Whether failed earlier requests count.
     """
 
     dedupe_key: str
@@ -113,14 +113,14 @@ class DuplicateGuard(Protocol):
     include_failed: bool
 
     async def check_earlier(self, earlier: JournalEntry) -> None:
-        """Find out what became of the same request; raises if it stands in the way."""
+        """Find the outcome of the same earlier request; raise an error if it blocks this one."""
 
     async def check_elsewhere(self) -> None:
-        """Check whether it was made elsewhere; raises if so."""
+        """Check whether the request was made elsewhere; raise an error if so."""
 
 
 class Submitter:
-    """Submits the requests of one client.
+    """The submitter of one client's requests.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Submitter:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Start empty in a forked child: the parent's requests are the parent's."""
+        """Discard the parent's requests in a forked child."""
         event_loop.keep_inherited(self._tasks)
         self._tasks = set()
 
@@ -149,15 +149,15 @@ class Submitter:
         duplicate_guard: DuplicateGuard | None = None,
         precondition: Callable[[Any], None] | None = None,
     ) -> SubmitResult:
-        """POST something that takes effect, once.
+        """Send a POST request that takes effect, once.
 
         Parameters
         ----------
         operation : Operation
         body : dict
-            Sent as JSON; with `files`, only noted in the journal.
+            Sent as JSON; with `files`, only recorded in the journal.
         read : callable
-            Reads the reply, or raises `UnexpectedReplyError`.
+            Reads the response or raises `UnexpectedReplyError`.
         files : dict, optional
             Sent as a form instead of `body`.
         duplicate_guard : DuplicateGuard, optional
@@ -167,9 +167,9 @@ class Submitter:
         Raises
         ------
         OutcomeUnknownError
-            If it may have arrived, but there is no usable answer.
+            If the request may have arrived but there is no usable response.
         WondaError
-            If it had no effect.
+            If the request had no effect.
         """
         work = self._submit(
             operation,
@@ -191,7 +191,7 @@ class Submitter:
         duplicate_guard: DuplicateGuard | None = None,
         precondition: Callable[[Any], None] | None = None,
     ) -> T:
-        """Submit, and give what `then` makes of the result, also if the caller is canceled."""
+        """Submit and return `then(result)`; finish both even if the caller is canceled."""
 
         async def work() -> T:
             return then(
@@ -207,7 +207,7 @@ class Submitter:
         return await self._run_to_completion(work())
 
     async def _run_to_completion(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` to its end, also if the caller is canceled."""
+        """Run `work` to its end, even if the caller is canceled."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -216,22 +216,22 @@ class Submitter:
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise  # the caller was canceled
-        raise ClosedError("The client was closed before this was sent.", "Ask with a new one.")
+        raise ClosedError("The client was closed before this was sent.", "Use a new client.")
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # the journal has it, also if nobody waits for it any more
+            task.exception()  # the outcome is in the journal even if nothing waits for it any more
 
     async def aclose(self) -> None:
-        """Let requests that are being sent arrive; cancel them after a few seconds."""
+        """Wait for requests that are being sent; cancel them after a few seconds."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-        # The next kernel finds what is known of them.
+        # The next kernel finds them in the journal.
         with contextlib.suppress(ClosedError, TimeoutError):
             written = asyncio.wrap_future(self._journal.flush())
             await asyncio.wait_for(written, JOURNAL_CLOSE_TIMEOUT)
@@ -256,7 +256,7 @@ class Submitter:
                     await _wait_for_journal(written)
                 raise
         result = await self._send(operation, body, read, files, intent)
-        # Whoever holds the job finds it in the journal, too.
+        # The caller that holds the job also finds it in the journal.
         await _wait_for_journal(
             self._journal.mark_posted(intent, find_permalink(result.reply), None)
             if result.final
@@ -272,16 +272,16 @@ class Submitter:
         files: Mapping[str, Any] | None,
         intent: str,
     ) -> SubmitResult:
-        """Send the request, and note in the journal if it fails."""
+        """Send the request and record a failure in the journal."""
         may_have_arrived = False
 
         async def before_send() -> None:
             nonlocal may_have_arrived
-            # As late as possible: later checks look for what was made since this moment.
+            # As late as possible, because later checks look for requests since this moment.
             noted = self._journal.mark_sent(intent, self._transport.clock.now)
             if not await asyncio.wrap_future(noted):
-                reason = self._journal.problem or "This was settled meanwhile."
-                raise WondaError(f"Nothing was sent. {reason}", "Then ask again.")
+                reason = self._journal.problem or "The outcome was determined in the meantime."
+                raise WondaError(f"Nothing was sent. {reason}", "Then try again.")
             may_have_arrived = True
 
         def on_not_sent() -> None:
@@ -307,12 +307,12 @@ class Submitter:
             )
             raise
         except WondaError as error:
-            # Awaited, as above, so that the next try finds it settled, in whichever kernel.
+            # Awaited, as above, so that the next attempt in any kernel finds the outcome.
             await _wait_for_journal(self._journal.mark_refused(intent, _reason(error)))
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
-                if not may_have_arrived:  # it waited for its turn, or for the next try
+                if not may_have_arrived:  # it was waiting to be sent, or for the next attempt
                     self._journal.mark_refused(intent, f"not sent: {NOT_SENT}")
                     raise
                 self._journal.mark_unknown(intent, NO_ANSWER_YET)
@@ -320,7 +320,7 @@ class Submitter:
             if not may_have_arrived:  # for example, the journal's disk failed
                 self._journal.mark_refused(intent, f"not sent: {_reason(error)}")
             raise
-        # Raised here, so that it does not hold what was canceled.
+        # Raised here, so that the error does not reference the canceled request.
         raise OutcomeUnknownError(
             *(operation.name, NO_ANSWER_YET, operation.check), intent=intent, kind=operation.kind
         )
@@ -332,7 +332,7 @@ class Submitter:
         duplicate_guard: DuplicateGuard | None,
         precondition: Callable[[Any], None] | None,
     ) -> str:
-        """Note the request in the journal; gives the id of its entry."""
+        """Record the request in the journal; return the ID of its entry."""
         self._transport.check_open()
         text = self._transport.redact(encode_json(body))
         if len(text) > MAX_BODY_BYTES:
@@ -344,7 +344,7 @@ class Submitter:
         canceled = threading.Event()
 
         def checked(connection: Any) -> None:
-            if canceled.is_set():  # while it waited for another process
+            if canceled.is_set():  # closed while this was waiting for another process
                 raise ClosedError("The client was closed before this was sent.")
             if precondition is not None:
                 precondition(connection)
@@ -363,7 +363,7 @@ class Submitter:
             )
             try:
                 intent, earlier = await asyncio.wrap_future(begun)
-            except asyncio.CancelledError:  # it may be noted already, but will not be sent
+            except asyncio.CancelledError:  # it may be recorded already, but will not be sent
                 canceled.set()
                 begun.add_done_callback(self._never_sent)
                 raise
@@ -381,9 +381,9 @@ class Submitter:
 
 
 async def _wait_for_journal(written: Future[Any]) -> None:
-    """Wait until the journal has noted how a request ended.
+    """Wait until the outcome of a request is recorded in the journal.
 
-    Closing the client ends the wait, but not the writing.
+    Closing the client ends the wait but not the writing.
     """
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.wrap_future(written)
@@ -394,17 +394,17 @@ def _reason(error: BaseException) -> str:
 
 
 def _read(raw: Any, operation: Operation, read: Callable[[Any], SubmitResult]) -> SubmitResult:
-    """Read the reply to a request that was accepted.
+    """Read the response to a request that was accepted.
 
     Raises
     ------
     UnreadableOutcomeError
-        If it has no usable id.
+        If the response has no usable ID.
     """
     result = None
     with contextlib.suppress(UnexpectedReplyError):
         result = read(raw)
     if result is None or result.id in {"", ".", ".."}:
-        reason = "the service took it, but its reply does not say what came of it"
+        reason = "the service accepted the request, but the response does not state the outcome"
         raise UnreadableOutcomeError(operation.name, reason, operation.check)
     return result

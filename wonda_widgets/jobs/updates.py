@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Watched(Protocol):
-    """What an iterator needs of a job."""
+    """The part of a job that an iterator uses."""
 
     def watch(self, listener: Callable[[Snapshot], object]) -> Callable[[], None]:
-        """Have `listener` called with each snapshot; gives what ends that."""
+        """Call `listener` with each snapshot; return a function that stops the calls."""
 
 
 class Updates:
@@ -29,7 +29,7 @@ class Updates:
 
     def __iter__(self) -> Iterator[Snapshot]:
         if event_loop.on_loop():
-            raise RuntimeError("`for` over updates on the package's own loop would block it.")
+            raise RuntimeError("`for` over updates would block the package's event loop.")
         snapshots: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
         unwatch = self._job.watch(snapshots.put)
         try:
@@ -62,5 +62,5 @@ class Updates:
 
 
 def _says_something(snapshot: Snapshot) -> bool:
-    """False only before the first poll has been answered, or has failed."""
+    """Whether the first poll has returned a response or failed."""
     return bool(snapshot.raw or snapshot.problem or not snapshot.watching)

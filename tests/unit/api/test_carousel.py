@@ -191,9 +191,9 @@ def test_an_answer_that_names_nothing_leaves_the_outcome_unknown(kernel, service
     [
         ({"media_ids": ["m1"]}, "A carousel has 2 to 10 images; this one has 1 image."),
         ({"media_ids": [f"m{n}" for n in range(11)]}, "this one has 11 images."),
-        ({"media_ids": []}, "takes a list of media ids"),
-        ({"media_ids": "m1"}, "takes a list of media ids"),
-        ({"media_ids": ["m1", None]}, "takes a list of media ids"),
+        ({"media_ids": []}, "needs a list of media IDs"),
+        ({"media_ids": "m1"}, "needs a list of media IDs"),
+        ({"media_ids": ["m1", None]}, "needs a list of media IDs"),
         ({"media_ids": ["m1", "m1"]}, "twice"),
         ({"instagram_account_id": ""}, "No Instagram account"),
         ({"caption": "x" * 2201}, "2,201 characters"),

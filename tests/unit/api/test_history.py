@@ -145,7 +145,7 @@ def test_failed_and_refused_ones_are_not_images(wonda):
         ({"limit": 0}, "whole number from 1"),
         ({"offset": -1}, "whole number from 0"),
         ({"since": "yesterday"}, "a date or a datetime"),
-        ({"text": 7}, "is text"),
+        ({"text": 7}, "must be a string"),
     ],
 )
 def test_bad_questions_get_a_sentence(wonda, how, said):

@@ -208,7 +208,7 @@ def test_a_budget_is_not_asked_for_what_is_there_already(kernel, service):
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201, 7, b"autumn"])
 def test_a_name_is_a_name(kernel, service, name):
-    with pytest.raises(ww.InvalidInputError, match="takes a name") as caught:
+    with pytest.raises(ww.InvalidInputError, match="must be a name") as caught:
         kernel().images.generate(**BODY, once=name)
     assert caught.value.field == "once"
     assert service.made == []

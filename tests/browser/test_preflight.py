@@ -80,7 +80,7 @@ def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
     expect(checks).to_contain_text("This image was edited.")
     expect(checks).not_to_contain_text("too tall")
     checks.get_by_role("button", name="Convert to JPEG").dblclick()
-    expect(checks).not_to_contain_text("This is a PNG.")
+    expect(checks).not_to_contain_text("The format is PNG.")
     assert len(posts(sandbox, "media/upload")) == 4
 
     page.get_by_role("button", name="Publish", exact=True).click()

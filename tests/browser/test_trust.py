@@ -83,7 +83,7 @@ def test_where_the_history_is_down_the_person_decides(notebook, served):
     expect(page.get_by_role("img", name="A quiet harbour").first).to_be_visible()
     publish(page)
     box = page.get_by_role("group", name="Could not check for an earlier post")
-    expect(box).to_contain_text("cannot be read now")
+    expect(box).to_contain_text("cannot be read right now")
     expect(box).to_be_focused()
     expect(page.get_by_role("alert")).to_be_hidden()
     page.keyboard.press("Escape")

@@ -185,7 +185,7 @@ def require_undecided(entry: JournalEntry) -> None:
         hint = f"See {entry.permalink}." if entry.permalink else ""
         advice = "To post it again, pass allow_repeat=True." if is_post else ""
     else:
-        outcome, hint, advice = "did arrive, and its job has not ended", "", "Check it again later."
+        outcome, hint, advice = "arrived, and its job has not ended", "", "Check it again later."
     raise InvalidInputError(
         "unknown", f"The journal now shows that this {outcome}.", f"{hint} {advice}".strip()
     )

@@ -1,1 +1,1 @@
-"""Publishing to Instagram: checks before a post, no duplicates, and the outcome of a lost one."""
+"""Publishing to Instagram: preflight checks, duplicate prevention, and outcome checks."""

@@ -1,8 +1,9 @@
-"""Compute the key that identical posts have in common.
+"""Compute the key that identical posts share.
 
     dedupe key = hash(images, account, caption, placement)
 
-The journal stores these keys. If the computation changes, `former_keys` must know the old one.
+The journal stores these keys. If the computation changes, `former_keys` must also compute the old
+key.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..jobs.core import Core
 
-MAX_EDIT_CHAIN = 20  # successive edits of one image that are followed back
+MAX_EDIT_CHAIN = 20  # successive edits of one image that are traced back
 
 #: One product name for each placement that has several.
 PRODUCTS = {"feed": "IMAGE", "story": "STORIES", "reels": "REELS"}
@@ -28,9 +29,9 @@ PRODUCTS = {"feed": "IMAGE", "story": "STORIES", "reels": "REELS"}
 async def dedupe_key(core: Core, body: Mapping[str, Any]) -> str:
     """Return a key that is equal for requests for the same post.
 
-    An edit is identified by its source image and its operations, so that the same edit, uploaded
-    again by another kernel, is the same image. The scheduled time and the order of a carousel's
-    images do not matter.
+    An edit is identified by its source image and its operations, so that the same edit counts as
+    the same image even if another kernel uploads it again. The scheduled time and the order of a
+    carousel's images are ignored.
     """
     media_ids = list(body.get("mediaIds") or [body["mediaId"]])
     images = sorted([await _image_key(core, media_id) for media_id in media_ids])
@@ -54,12 +55,12 @@ def hash_key(facts: list[Any]) -> str:
 
 
 async def edit_chain(core: Core, media_id: str) -> tuple[str, list[dict[str, Any]]]:
-    """Follow an upload back to its source image, as far as the journal knows.
+    """Trace an upload back to its source image, as far as recorded in the journal.
 
     Returns
     -------
     tuple of (str, list of dict)
-        The source's media id, and the edits, last one first.
+        The source's media ID, and the edits, last one first.
     """
     edits: list[dict[str, Any]] = []
     source = media_id
@@ -73,7 +74,7 @@ async def edit_chain(core: Core, media_id: str) -> tuple[str, list[dict[str, Any
 
 
 async def _image_key(core: Core, media_id: str) -> str:
-    """Return a media id; for a known edit, its source and operations."""
+    """Return a media ID; for a known edit, its source and operations."""
     operations: list[Any] = []
     source, edits = await edit_chain(core, media_id)
     for edit in edits:

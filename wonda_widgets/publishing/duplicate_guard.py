@@ -2,12 +2,12 @@
 
 Before a post is sent, three sources are checked:
 
-- the journal, shared by all kernels on this computer, where only one can claim a post;
-- the account's publish history, which has the posts of all computers;
+- the journal, shared by all kernels on this computer, in which only one can claim a post;
+- the account's publish history, which has the posts made by all computers;
 - the list of scheduled posts.
 
-A post whose response was lost blocks identical ones until its outcome is known, see
-`outcome_check`. Where the history cannot be read, a person decides whether to post unchecked.
+A post whose response was lost blocks identical posts until its outcome is known; see
+`outcome_check`. If the history cannot be read, the user decides whether to post unchecked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..journal.entries import JournalEntry
     from .outcome_check import PostOutcome
 
-MAX_HISTORY_PAGES = 2  # of the history that are checked before a post
+MAX_HISTORY_PAGES = 2  # pages of the history that are checked before a post
 
 #: Error codes with which the service itself says that an account has no history. Other servers,
 #: such as proxies, answer with other codes.
@@ -51,7 +51,7 @@ NO_HISTORY_CODES = frozenset(
 
 
 class DuplicatePostGuard:
-    """Keep one post from being made twice; see `submission.DuplicateGuard`.
+    """A guard that prevents a post from being made twice; see `submission.DuplicateGuard`.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class DuplicatePostGuard:
         self.former_keys = former_keys
 
     def check_journal(self, _connection: object) -> None:
-        """Refuse, within the journal's transaction, if the journal may be incomplete.
+        """Raise an error if the journal may be incomplete; called in its transaction.
 
         Raises
         ------
@@ -105,16 +105,16 @@ class DuplicatePostGuard:
             )
 
     async def check_earlier(self, earlier: JournalEntry) -> None:
-        """Find out what became of an identical post that the journal has.
+        """Check the outcome of an identical post that is in the journal.
 
-        Return if it had no effect, so that the journal can be asked again.
+        Return if that post had no effect, so that the journal can be read again.
 
         Raises
         ------
         AlreadyPublishedError
-            If it was posted, or is in progress.
+            If that post was made or is in progress.
         OutcomeUnknownError
-            If that is not known.
+            If the outcome of that post is unknown.
         """
         if earlier.is_sending:
             raise AlreadyPublishedError(
@@ -147,7 +147,7 @@ class DuplicatePostGuard:
         )
 
     async def _check_outcome(self, earlier: JournalEntry) -> PostOutcome:
-        """Look for an earlier post; if the history cannot be read, its outcome stays unknown."""
+        """Look for an earlier post; its outcome remains unknown if the history is unreadable."""
         try:
             return await outcome_check.check(self._core, self._operation, earlier)
         except WondaError as error:
@@ -155,16 +155,16 @@ class DuplicatePostGuard:
                 raise
             reason = _as_clause(error.message)
             return outcome_check.PostOutcome(
-                posted=None, message=f"The account’s history cannot be read now: {reason}."
+                posted=None, message=f"The account’s history cannot be read right now: {reason}."
             )
 
     async def _had_no_effect(self, earlier: JournalEntry) -> bool:
-        """Ask for the status of a post in progress; raise if it was posted meanwhile."""
+        """Request the status of a post in progress; raise an error if it has been made."""
         job_id = earlier.job_id or ""
         try:
             snapshot = await self._core.poll_once("publish", job_id)
-        except (NotFoundError, GoneError):  # this does not say whether it was posted
-            marked = self._core.journal.mark_unknown(earlier.intent, "its job is gone")
+        except (NotFoundError, GoneError):  # the response does not say whether the post was made
+            marked = self._core.journal.mark_unknown(earlier.intent, "its job no longer exists")
             return await asyncio.wrap_future(marked)
         except WondaError:
             return False
@@ -180,7 +180,7 @@ class DuplicatePostGuard:
         ------
         AlreadyPublishedError
         HistoryUnavailableError
-            If the history or the list of scheduled posts exists but cannot be read now.
+            If the history or the list of scheduled posts exists but cannot be read right now.
         """
         await self._refuse_repeat(await self._posted(), "The account’s history")
         await self._refuse_repeat(await self._scheduled(), "The list of scheduled posts")
@@ -205,7 +205,7 @@ class DuplicatePostGuard:
         try:
             return await scheduled_posts.possible_duplicates(self._core, self._body)
         except WondaError as error:
-            # The API does not promise this list. A server without it has no scheduled posts.
+            # The API does not guarantee this list. A server without it has no scheduled posts.
             has_no_list = not self._body.get("scheduledAt") and _is_unknown_path(error)
             self._require_unneeded(
                 "list of scheduled posts",
@@ -218,21 +218,22 @@ class DuplicatePostGuard:
     def _require_unneeded(
         self, source: str, risk: str, error: WondaError, *, may_be_missing: bool
     ) -> None:
-        """Refuse to post if a source cannot be read, unless it may be missing or unchecked."""
+        """Raise an error if a source cannot be read, unless posting unchecked is allowed."""
         if is_hopeless(error):
             raise error
         if self._allow_unchecked or may_be_missing:
             return
         reason = _as_clause(error.message)
         raise HistoryUnavailableError(
-            f"The account’s {source} cannot be read now ({reason}), so it is not known whether "
+            f"The account’s {source} cannot be read right now ({reason}), so it is not known "
+            f"whether "
             f"{risk}. The journal on this computer has no such post.",
             "Nothing was sent. Try again later, or pass allow_unchecked=True to publish "
             "without this check.",
         )
 
     async def _refuse_repeat(self, posts: list[post_history.HistoryPost], source: str) -> None:
-        """Refuse to repeat one of these posts, and one that may be the same."""
+        """Raise an error if one of these posts is, or may be, the same."""
         matches = [(match_repeat(post, self._body), post) for post in posts]
         for result, post in matches:
             if result is PostMatch.MATCH:
@@ -247,7 +248,7 @@ class DuplicatePostGuard:
                     permalink=post.permalink,
                     published_at=post.created_at,
                     job_id=post.job_id,
-                    hint="Nothing was sent. Check the account; if it is another post, pass "
+                    hint="Nothing was sent. Check the account; if that is a different post, pass "
                     "allow_repeat=True.",
                     code="possibly_published",
                 )

@@ -1,7 +1,7 @@
 """Dedupe keys under which earlier versions may have recorded a post.
 
-Earlier versions treated some identical posts as different: captions that differ in invisible
-characters, synonyms of a placement, the same edit in another file format.
+Earlier versions treated some identical posts as different: those whose captions differ in invisible
+characters, synonyms of a placement, and the same edit in another file format.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 async def former_keys(core: Core, body: Mapping[str, Any], dedupe_key: str) -> tuple[str, ...]:
-    """Return other keys under which the journal may have the same post.
+    """Return other keys under which the same post may be recorded.
 
-    These are the key that the previous version, which may still be running, gives to this
-    request, and the keys of all recorded posts that are identical by the present rules.
+    These are the key that the previous version, which may still be running, computes for this
+    request, and the keys of all recorded posts that are identical by the current rules.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ async def former_keys(core: Core, body: Mapping[str, Any], dedupe_key: str) -> t
     body : dict
         The request.
     dedupe_key : str
-        Its present key.
+        The request's current key.
     """
     keys = {await _previous_key(core, body)}
     facts = dedupe_keys.request_facts(body)
@@ -56,7 +56,7 @@ def _is_valid_post(body: Mapping[str, Any]) -> bool:
 
 
 async def _previous_key(core: Core, body: Mapping[str, Any]) -> str:
-    """Return the key of the previous version. This must never change."""
+    """Return the key of the previous version. The result must never change."""
     media_ids = list(body.get("mediaIds") or [body["mediaId"]])
     images = sorted([await _previous_image_key(core, media_id) for media_id in media_ids])
     is_carousel = len(images) > 1
@@ -71,7 +71,7 @@ async def _previous_key(core: Core, body: Mapping[str, Any]) -> str:
 
 
 async def _previous_image_key(core: Core, media_id: str) -> str:
-    """Return a media id; for a known edit, its source and all operations with its format."""
+    """Return a media ID; for a known edit, its source and all operations with its format."""
     source, edits = await dedupe_keys.edit_chain(core, media_id)
     operations = [edit.get("operations") for edit in edits]
     return source if not operations else json.dumps([source, operations[::-1]], sort_keys=True)

@@ -11,7 +11,7 @@ PRODUCTS_WITHOUT_ALT_TEXT = frozenset({"STORIES", "REELS"})
 
 
 def check_slide_count(count: int) -> None:
-    """Refuse a carousel with too few or too many images.
+    """Raise an error for a carousel with too few or too many images.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def check_slide_count(count: int) -> None:
     if not MIN_SLIDES <= count <= MAX_SLIDES:
         images = "1 image" if count == 1 else f"{count} images"
         hint = (
-            "Choose one more, or publish it alone."
+            "Choose one more, or publish it as a single image."
             if count < MIN_SLIDES
             else f"Leave {count - MAX_SLIDES} out."
         )
@@ -30,12 +30,12 @@ def check_slide_count(count: int) -> None:
 
 
 def check_text_length(field: str, text: str | None, max_length: int) -> None:
-    """Refuse a text that is too long.
+    """Raise an error for a text that is too long.
 
     Parameters
     ----------
     field : str
-        The argument, which the error names.
+        The argument that the error names.
     text : str or None
     max_length : int
         Characters.

@@ -1,8 +1,8 @@
-"""Find out whether a post was made whose response was lost.
+"""Check whether a post was made if its response was lost.
 
-    ask its job, if known ──> look among scheduled posts ──> look in the publish history
+    poll its job, if known ──> look among scheduled posts ──> look in the publish history
                                                                      │
-       posted | not posted | still in progress | undecided: a person decides
+       posted | not posted | still in progress | undecided: the user decides
 
 The absence of a post from the history proves that it was not made only if the service never
 accepted it, the history shows other posts, and enough time has passed (`grace_seconds`).
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from ..jobs.submission import Operation
     from ..journal.entries import JournalEntry
 
-#: For how long a post may be in progress without being in the history. Some histories list a
-#: post only when it has ended.
+#: How long a post may be in progress without being in the history. Some histories list a post only
+#: when it has ended.
 GRACE_SECONDS = 600.0
-#: A history that lacks other posts made this close to a post is not reliable.
+#: A history is unreliable if it lacks other posts made this close to a post.
 NEARBY_SECONDS = 86_400.0
 RECHECK_SECONDS = 30.0  # between checks while a post may still arrive
 SHORT_RECHECK_SECONDS = 5.0  # between checks of a post that is known to be in progress
@@ -52,29 +52,29 @@ SHORT_RECHECK_SECONDS = 5.0  # between checks of a post that is known to be in p
 NOT_POSTED = "It was not posted. You can publish it again."
 PENDING_STATUSES = frozenset({"queued", "scheduled", "idle", "locked", "in_progress"})
 
-#: Errors that mean that there is no history. All others mean that it cannot be read now.
+#: Errors that mean that there is no history. All others mean that it cannot be read right now.
 NO_HISTORY_ERRORS = (BadRequestError, PermissionDeniedError, NotFoundError, GoneError)
 
 
 class PostOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a post whose outcome was unknown.
+    """The result of checking a post whose outcome was unknown.
 
     Attributes
     ----------
     posted : bool or None
-        None if that is not known, or not yet.
+        Whether the post was made; None if that is unknown or not known yet.
     message : str
-        The result in a sentence, and what to do next.
+        A sentence with the result, and what to do next.
     permalink : str or None
-        The post, if it is known.
+        The URL of the post, if known.
     published_at : datetime.datetime or None
         When it was posted, in UTC.
     job : Job or None
-        Its publish job, if the history names it.
+        The post's job, if the history contains it.
     retry_after : float or None
-        Seconds after which to check again; None if only a person can decide.
+        Seconds after which to check again; None if only the user can decide.
     in_progress : bool
-        Whether the service received it and has not ended it.
+        Whether the service received the post and is still processing it.
     """
 
     posted: bool | None
@@ -87,7 +87,7 @@ class PostOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def check(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
-    """Find out what became of a post, and record it in the journal.
+    """Check the outcome of a post and record it in the journal.
 
     Parameters
     ----------
@@ -115,18 +115,18 @@ async def check(core: Core, operation: Operation, entry: JournalEntry) -> PostOu
 
 
 def grace_seconds(entry: JournalEntry) -> float:
-    """Return for how long the absence of a post from the history proves nothing."""
+    """Return how many seconds a post's absence from the history proves nothing."""
     return max(GRACE_SECONDS, entry.response_timeout)
 
 
 def is_hopeless(error: WondaError) -> bool:
-    """Return whether a post could not be sent either."""
+    """Return whether a new post would fail for the same reason."""
     no_connection = isinstance(error, ServiceUnreachableError) and not error.sent
     return no_connection or isinstance(error, AuthenticationError | ClosedError)
 
 
 async def known_posts(core: Core, exclude: JournalEntry | None = None) -> set[str]:
-    """Return job ids and permalinks of all posts in the journal, except one."""
+    """Return the job IDs and permalinks of all posts in the journal except one."""
     entries = await asyncio.wrap_future(core.journal.confirmed_posts(core.journal_key))
     return {
         value
@@ -151,7 +151,7 @@ def utc_now() -> datetime:
 
 
 async def _ask_job(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome | None:
-    """Ask for the status of the post's job; None if it does not respond."""
+    """Request the status of the post's job; return None if there is no response."""
     try:
         await core.poll_once("publish", entry.job_id or "")
     except WondaError as error:
@@ -165,7 +165,7 @@ async def _ask_job(core: Core, operation: Operation, entry: JournalEntry) -> Pos
 async def _look_among_scheduled(
     core: Core, operation: Operation, entry: JournalEntry
 ) -> PostOutcome | None:
-    """Look for a post with a scheduled time; None if it is not there."""
+    """Look for this post among the scheduled posts; return None if not scheduled or not listed."""
     if not entry.body.get("scheduledAt"):
         return None
     try:
@@ -173,17 +173,17 @@ async def _look_among_scheduled(
             core, entry.body, await known_posts(core, entry)
         )
     except (*NO_HISTORY_ERRORS, UnexpectedReplyError):
-        # Either clock may be wrong, so the post is due only if both say so.
+        # Either clock may be wrong, so the post is due only by both of them.
         if scheduled_posts.is_due(entry.body, min(utc_now(), to_datetime(_service_time(core)))):
             return None  # by now, the history has it
         return _undecided("The scheduled posts cannot be listed")
     if post is None:
         return None
     if not is_certain:
-        return _undecided("A post like this is among the scheduled ones")
+        return _undecided("A similar post is among the scheduled posts")
     await asyncio.wrap_future(core.journal.mark_accepted(entry.intent, post.job_id, SCHEDULED))
     job = core.restore_job(await _reread(core, entry), operation)
-    return _following(job, "It did arrive, and is scheduled.")
+    return _following(job, "The post arrived and is scheduled.")
 
 
 # ---------------------------------------------------------------- the history
@@ -191,8 +191,8 @@ async def _look_among_scheduled(
 
 async def _look_in_history(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
     def requested_at() -> datetime:
-        """Return when it was sent by the service's clock, or an earlier time."""
-        # Each of these clocks may be wrong, so the earliest counts.
+        """Return when a request was sent by the service's clock, or an earlier time."""
+        # Each of these clocks may be wrong, so the earliest time is used.
         by_our_clock = min(entry.requested_at + core.transport.clock.offset, _service_time(core))
         sent = entry.server_sent_at
         return to_datetime(by_our_clock if sent is None else min(by_our_clock, sent))
@@ -206,7 +206,7 @@ async def _look_in_history(core: Core, operation: Operation, entry: JournalEntry
             core.transport, account_id, since=lambda: earliest() - CLOCK_TOLERANCE
         )
     except (*NO_HISTORY_ERRORS, UnexpectedReplyError):
-        return _undecided("This account has no history that can be read")
+        return _undecided("This account has no readable publish history")
     return await _conclude(core, operation, entry, history, (requested_at(), earliest()))
 
 
@@ -217,7 +217,7 @@ async def _conclude(
     history: post_history.PostHistory,
     times: tuple[datetime, datetime],
 ) -> PostOutcome:
-    """Conclude what the history proves about a post."""
+    """Return what the history proves about a post."""
     match, ambiguous = await _find_row(core, entry, history.posts, times)
     has_failed = match is not None and (match.status or "").lower() in FAILED_STATUSES
     # A failed row may be another computer's attempt while this post is still in progress.
@@ -274,9 +274,9 @@ async def _why_undecided(
     history: post_history.PostHistory,
     ambiguous: post_history.HistoryPost | None,
 ) -> str:
-    """Return why the absence from the history will never prove anything; empty if it can."""
+    """Return why absence from the history will never be conclusive; empty if it can be."""
     if ambiguous is not None:
-        return "A post like this is in the account’s history"
+        return "A similar post is in the account’s history"
     if entry.was_accepted:
         return "The service accepted this post, but its history does not show it"
     if not history.is_complete:
@@ -288,7 +288,7 @@ async def _why_undecided(
         same_account = other.body.get("instagramAccountId") == entry.body["instagramAccountId"]
         is_listed = bool({other.job_id, other.permalink} & listed)
         if was_made and is_nearby and same_account and not is_listed:
-            return "The account’s history lacks other posts that were made"
+            return "The account’s history is missing other posts that are known to exist"
     return ""
 
 
@@ -297,13 +297,13 @@ def _has_same_job(post: post_history.HistoryPost, entry: JournalEntry) -> bool:
 
 
 def _service_time(core: Core) -> float:
-    """Return the service's time in seconds since 1970; without a response yet, this computer's."""
+    """Return the service's time in seconds since 1970; before any response, this computer's."""
     service_time = core.transport.clock.now
     return utc_now().timestamp() if service_time is None else service_time
 
 
 def _silent_seconds(core: Core, entry: JournalEntry) -> float:
-    """Return for how many seconds a post has certainly not been in progress; never too many."""
+    """Return a lower bound of the seconds since the post was last in progress."""
     seconds = entry.silent_seconds
     due = parse_timestamp(entry.body.get("scheduledAt"))
     if due is not None and due.timestamp() <= _service_time(core):
@@ -318,16 +318,16 @@ def _silent_seconds(core: Core, entry: JournalEntry) -> float:
 async def _record_row(
     core: Core, operation: Operation, entry: JournalEntry, post: post_history.HistoryPost
 ) -> PostOutcome:
-    """Record what the history says about a post."""
+    """Record the status of a post in the history."""
     status = (post.status or "").lower()
-    if post.job_id and entry.job_id is None:  # it may not have ended: follow its job
+    if post.job_id and entry.job_id is None:  # it may not have ended: poll its job
         await asyncio.wrap_future(core.journal.mark_accepted(entry.intent, post.job_id, status))
         job = core.restore_job(await _reread(core, entry), operation)
         if status == "succeeded":
             return _posted(post.permalink, post.created_at, job)
         return _following(job)
     if status in FAILED_STATUSES:
-        message = "It did arrive, but failed. You can publish it again."
+        message = "The post arrived but failed. You can publish it again."
         marked = core.journal.mark_absent(entry)
         return await _record_absence(core, operation, entry, marked, message)
     if post.permalink or status in {"", "succeeded"}:
@@ -336,11 +336,11 @@ async def _record_row(
     if status in PENDING_STATUSES:
         return PostOutcome(
             posted=None,
-            message="It did arrive, and is in progress.",
+            message="The post arrived and is in progress.",
             retry_after=SHORT_RECHECK_SECONDS,
             in_progress=True,
         )
-    return _undecided(f"The account’s history calls it “{status}”", post)
+    return _undecided(f"Its status in the account’s history is “{status}”", post)
 
 
 async def _record_absence(
@@ -350,14 +350,14 @@ async def _record_absence(
     marked: Future[bool],
     message: str = NOT_POSTED,
 ) -> PostOutcome:
-    """Report that it was not posted, unless the entry changed meanwhile."""
+    """Report that the post was not made, unless the entry has changed in the meantime."""
     if await asyncio.wrap_future(marked):
         return PostOutcome(posted=False, message=message)
     current = await _reread(core, entry)
     if current.is_unknown:
         return PostOutcome(
             posted=None,
-            message="Another kernel is checking it.",
+            message="Another kernel is checking this post.",
             retry_after=SHORT_RECHECK_SECONDS,
         )
     return _known_finding(core, operation, current)
@@ -369,7 +369,7 @@ async def _reread(core: Core, entry: JournalEntry) -> JournalEntry:
 
 
 def _known_finding(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
-    """Report on an entry whose outcome is known, or whose request is being sent."""
+    """Report on an entry whose outcome is known or whose request is being sent."""
     match entry.state:
         case "sending":
             return PostOutcome(
@@ -396,7 +396,7 @@ def _undecided(reason: str, post: post_history.HistoryPost | None = None) -> Pos
 
 
 def _following(
-    job: Job, message: str = "It did arrive, and its job is in progress."
+    job: Job, message: str = "The post arrived, and its job is in progress."
 ) -> PostOutcome:
     return PostOutcome(posted=None, message=message, job=job, in_progress=True)
 

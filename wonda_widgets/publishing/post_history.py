@@ -1,7 +1,7 @@
 """Read an account's publish history (wonda-api.md, section 7.7).
 
-The format of its rows is not documented. So each fact is looked up under the names that the rest
-of the API uses, and is None if a row does not have it.
+The format of its rows is not documented. Each fact is therefore looked up under the names that the
+rest of the API uses, and is None if the row lacks it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROW_FIELDS = frozenset(
 
 
 class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the history; None for what it does not say.
+    """One row of the history; facts that it lacks are None.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
     account_id, caption, product, status, permalink, job_id : str or None
     created_at : datetime.datetime or None
     scheduled_for : datetime.datetime or None
-        For a post that waits for its time.
+        Only for a scheduled post.
     """
 
     media_ids: frozenset[str] = frozenset()
@@ -61,14 +61,14 @@ class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the history.
+    """The part of the history that was read.
 
     Attributes
     ----------
     posts : list of HistoryPost
         Newest first, as the service lists them.
     is_complete : bool
-        Whether it reaches back as far as requested.
+        Whether the posts reach back as far as requested.
     """
 
     posts: list[HistoryPost]
@@ -128,8 +128,8 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
     Raises
     ------
     UnexpectedReplyError
-        If it is not a history but an error page, an empty response or other JSON. Without this
-        check, it would mean that nothing was posted.
+        If the page is not a history but an error page, an empty response or other JSON. Without
+        this check, such a page would mean that nothing was posted.
     """
     if not isinstance(raw, dict) or reports_failure(raw):
         raise _unexpected()
@@ -147,7 +147,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
 
 def _unexpected() -> UnexpectedReplyError:
     return UnexpectedReplyError(
-        "The service answered with something other than the publish history.", "Try again later."
+        "The response from the service is not the publish history.", "Try again later."
     )
 
 
@@ -188,7 +188,7 @@ def parse_row(row: dict[str, Any]) -> HistoryPost:
 
 
 def media_ids(row: dict[str, Any]) -> frozenset[str]:
-    """Return all media ids of a row: its own, those of ``media``, those of a carousel."""
+    """Return all media IDs in a row: its own, those in ``media``, and those of a carousel."""
     media, listed = row.get("media"), row.get("mediaIds")
     nested = media if isinstance(media, list) else [media]
     ids = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []

@@ -1,8 +1,8 @@
-"""Decide whether a row of the publish history shows the post of a request.
+"""Decide whether a row in the publish history shows the post of a request.
 
 The format of the history is not documented, and services change captions. A false match would
-hide that a post was never made; a false mismatch would post it twice. So there is a third answer,
-`PostMatch.AMBIGUOUS`, with which a person decides.
+hide that a post was never made; a false mismatch would post it twice. There is therefore a third
+result, `PostMatch.AMBIGUOUS`, for which the user decides.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from .post_history import HistoryPost
 
-#: How far the service's clock may differ from what its responses say.
+#: How far the service's clock may differ from the times in its responses.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 FAILED_STATUSES = frozenset({"failed", "canceled", "cancelled"})
-#: A shorter beginning of a caption does not identify it.
+#: A shorter beginning of a caption does not identify the caption.
 MIN_CAPTION_PREFIX = 20  # characters
 
-#: The placement that each of the service's product names means.
+#: The placement for each of the service's product names.
 PLACEMENTS = {
     **dict.fromkeys(["IMAGE", "FEED"], "feed"),
     **dict.fromkeys(["STORIES", "STORY"], "story"),
@@ -58,14 +58,14 @@ def match_request(
     body : dict
         The request.
     requested_at : datetime.datetime
-        When it was sent, by the service's clock.
+        When the request was sent, by the service's clock.
     earliest : datetime.datetime, optional
-        When it was sent at the earliest, by any clock; each clock may be wrong. Only a row before
-        that certainly shows another post.
+        The earliest time at which any clock says that the request was sent; each clock may be
+        wrong. Only an earlier row certainly shows another post.
     """
     wanted = media_ids_of(body)
     shows_images = _shows(post, wanted)
-    # A row of a carousel may name some of its images only.
+    # A carousel's row may contain only some of its images.
     shows_others = bool(post.media_ids) and not post.media_ids & wanted
     same_caption = captions_match(post.caption, body.get("caption"))
     is_older = _is_before(requested_at, post)
@@ -81,7 +81,7 @@ def match_request(
         )
         is_possible = may_be_copy and not is_surely_older
         return PostMatch.AMBIGUOUS if is_possible else PostMatch.DIFFERENT
-    if not shows_images:  # the row names no image, so even an equal caption proves nothing
+    if not shows_images:  # the row contains no image, so even an equal caption proves nothing
         is_impossible = is_surely_older or same_caption is False
         return PostMatch.DIFFERENT if is_impossible else PostMatch.AMBIGUOUS
     if is_older:
@@ -100,10 +100,10 @@ def _is_before(moment: datetime, post: HistoryPost) -> bool:
 
 
 def match_repeat(post: HistoryPost, body: Mapping[str, Any]) -> PostMatch:
-    """Decide whether a request would repeat the post of a row, of any time.
+    """Decide whether a request would repeat the post in a row, whenever it was made.
 
-    A row that names none or only some of its images is ambiguous, unless something else shows
-    that it is another post.
+    A row that contains none or only some of the images is ambiguous, unless another fact shows that
+    it is another post.
     """
     same_caption = captions_match(post.caption, body.get("caption"))
     if (
@@ -116,29 +116,29 @@ def match_repeat(post: HistoryPost, body: Mapping[str, Any]) -> PostMatch:
     wanted = media_ids_of(body)
     if _shows(post, wanted):
         return PostMatch.MATCH if _may_have_placement(post, body) else PostMatch.AMBIGUOUS
-    # A row of a carousel may name some of its images only.
+    # A carousel's row may contain only some of its images.
     shows_some = len(wanted) > 1 and bool(post.media_ids) and post.media_ids < wanted
     return PostMatch.AMBIGUOUS if shows_some or not post.media_ids else PostMatch.DIFFERENT
 
 
 def media_ids_of(body: Mapping[str, Any]) -> frozenset[str]:
-    """Return the media ids that a request posts: one, or those of a carousel."""
+    """Return the media IDs in a request: one, or those of a carousel."""
     return frozenset(body.get("mediaIds") or [body["mediaId"]])
 
 
 def placement_of(body: Mapping[str, Any]) -> str | None:
-    """Return where a request posts: ``"feed"``, ``"story"``, ``"carousel"`` or ``"reels"``."""
+    """Return the placement of a request: ``"feed"``, ``"story"``, ``"carousel"`` or ``"reels"``."""
     product = "CAROUSEL" if body.get("mediaIds") else body.get("product") or "IMAGE"
     return PLACEMENTS.get(product.upper())
 
 
 def normalize_caption(caption: str | None) -> str:
-    """Remove what services change about a caption."""
+    """Remove the differences that services introduce into a caption."""
     return normalize_visible(html.unescape(caption or ""), "NFKC")
 
 
 def captions_match(found: str | None, requested: str | None) -> bool | None:
-    """Compare a row's caption, which may be cut, with a request's; None if the row has none."""
+    """Compare a row's caption, which may be cut, with a request's; None if it has none."""
     listed, wanted = normalize_caption(found), normalize_caption(requested)
     if listed == wanted:
         return True
@@ -151,7 +151,7 @@ def captions_match(found: str | None, requested: str | None) -> bool | None:
 def _shows(post: HistoryPost, wanted: frozenset[str]) -> bool:
     """Return whether a row shows these images.
 
-    A row of a single image may name copies too; a row of a carousel names no other images.
+    A row of a single image may also contain copies; a carousel's row contains no other images.
     """
     if len(wanted) > 1:
         return post.media_ids == wanted
@@ -163,7 +163,7 @@ def _may_have_account(post: HistoryPost, body: Mapping[str, Any]) -> bool:
 
 
 def _has_other_placement(post: HistoryPost, body: Mapping[str, Any]) -> bool:
-    """Return whether a row is certainly elsewhere, such as a story instead of a feed post."""
+    """Return whether a row certainly has another placement, such as a story."""
     listed, wanted = PLACEMENTS.get((post.product or "").upper()), placement_of(body)
     # Some services call a carousel a feed post, so these two do not exclude each other.
     return listed not in {None, wanted} and {listed, wanted} != {"feed", "carousel"}

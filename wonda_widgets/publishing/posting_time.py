@@ -1,6 +1,6 @@
-"""Check the time of a scheduled post, and convert it to the API's format.
+"""Check the time of a scheduled post and convert it to the API's format.
 
-A time needs a zone: this computer may be in another one than the person.
+A time needs a zone, because this computer may be in a different one from the user's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def parse(when: datetime | str | None, now: datetime) -> str | None:
     Raises
     ------
     InvalidInputError
-        If it is not a time, has no zone, does not exist or occurs twice in its zone because the
+        If `when` is not a time, has no zone, does not exist or occurs twice in its zone because the
         clocks change, or is not 5 minutes to 29 days ahead.
     """
     if when is None:
@@ -79,8 +79,8 @@ def _with_fixed_offset(moment: datetime) -> datetime:
     offset = moment.utcoffset()
     if offset is None:
         raise _error(
-            f"{_wall_time(moment):%Y-%m-%d %H:%M} has no time zone, and this computer may be in "
-            "another one than you.",
+            f"{_wall_time(moment):%Y-%m-%d %H:%M} has no time zone, and this computer may be in a "
+            f"different one from yours.",
             EXAMPLE_HINT,
         )
     wall_time = _wall_time(moment)
@@ -106,7 +106,7 @@ def _with_fixed_offset(moment: datetime) -> datetime:
         )
         raise _error(
             f"{wall_time:%d %b %Y, %H:%M} occurs twice in {zone}: the clocks go back.",
-            f"Pass the one that you mean: {first} or {second}.",
+            f"Pass the intended one: {first} or {second}.",
         )
     return wall_time.replace(tzinfo=timezone(offset))
 

@@ -1,10 +1,10 @@
 """Check an image and a caption against Instagram's limits before posting.
 
-Several publishers' help pages agree on these limits, but only the service decides. So the checks
-advise and never forbid.
+Several publishers' help pages agree on these limits, but only the service decides. Therefore the
+checks advise and never forbid.
 
 A failed check offers fixes: an edit of the image, or another kind of post. Fixes can be combined;
-each applies to the image as the previous one left it.
+each applies to the result of the previous one.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ MAX_HASHTAGS = 5  # announced in December 2025, not yet in force everywhere
 FORMER_MAX_HASHTAGS = 30
 MAX_MENTIONS = 20  # according to most publishers' pages; one says 3
 
-#: Invisible characters, which only change how their neighbours look.
+#: Invisible characters, which only change the appearance of adjacent characters.
 _INVISIBLE = {
     graphemes.ZERO_WIDTH_JOINER,
     graphemes.ZERO_WIDTH_NON_JOINER,
     *map(chr, VARIATION_SELECTORS),
 }
 
-RATIO_TOLERANCE = 0.01  # relative; nobody sees the difference
+RATIO_TOLERANCE = 0.01  # relative; the difference is not visible
 NEAR_LIMIT = 0.02  # relative; closer to a limit, ratios are given in pixels
 _NAMED_RATIOS = [
     *("9:16", "4:5", "1:1", "16:9", "2:3", "3:2", "3:4", "4:3", "5:4"),
@@ -59,7 +59,7 @@ _LEVELS: tuple[Level, ...] = ("miss", "advice", "fine")
 
 
 class ImageInfo(NamedTuple):
-    """Facts about an image that the checks need.
+    """The facts about an image that the checks use.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class ImageInfo(NamedTuple):
     size : int or None
         Bytes; None if not known yet.
     animated : bool
-        Whether it is an animation; every fix keeps its first frame only.
+        Whether the image is an animation; every fix keeps only its first frame.
     """
 
     width: int
@@ -91,9 +91,9 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     label : str
-        For a button.
+        The text of a button.
     operations : tuple of Operation
-        The edit.
+        The edit operations; empty for another kind of post.
     product : str
         The other kind of post: ``"IMAGE"`` or ``"STORIES"``; empty for an edit.
     """
@@ -111,11 +111,11 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     topic : str
         ``"ratio"``, ``"size"``, ``"format"``, ``"width"`` or ``"caption"``.
     level : str
-        ``"miss"`` (Instagram will probably refuse it), ``"advice"`` or ``"fine"``.
+        ``"miss"`` (Instagram will probably reject the post), ``"advice"`` or ``"fine"``.
     title, text : str
-        For people.
+        The texts to display.
     fixes : tuple of Fix
-        Best first; empty if only a person can fix it.
+        Best first; empty if only the user can fix the problem.
     """
 
     topic: str
@@ -145,7 +145,7 @@ def check_carousel(slides: Sequence[ImageInfo | None], caption: str) -> list[Che
     Parameters
     ----------
     slides : list of ImageInfo or None
-        Its images in order; None for one that is not known.
+        The images in order; None for an unknown image.
     caption : str
     """
     return _sorted([*_check_slides(slides), *_check_caption(caption)])
@@ -156,7 +156,7 @@ def _sorted(results: list[CheckResult]) -> list[CheckResult]:
 
 
 def carousel_fixes(slides: Sequence[ImageInfo | None]) -> list[tuple[Operation, ...]]:
-    """Return an edit for each image of a carousel, so that it passes; empty if none is needed."""
+    """Return an edit for each image of a carousel that makes it pass; empty if not needed."""
     from ..imaging import apply_edits  # noqa: PLC0415 - loads Pillow, which is slow
 
     first = slides[0] if slides else None
@@ -223,7 +223,10 @@ def ratio_name(ratio: float) -> str:
 
 def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
     if image.format == "SVG":  # Pillow cannot convert it
-        text = "Instagram takes JPEG. Save it, and export it as JPEG with a drawing program."
+        text = (
+            "Instagram accepts only JPEG. Save the drawing, then export it as JPEG from a drawing "
+            "program."
+        )
         yield CheckResult(topic="format", level="miss", title="This is a drawing (SVG).", text=text)
         return
     yield _story_ratio(image) if product == "STORIES" else _feed_ratio(image)
@@ -232,7 +235,7 @@ def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
             topic="size",
             level="miss",
             title=f"{image.size / 1e6:.1f} MB is too large.",
-            text="Instagram takes up to 8 MB.",
+            text="Instagram accepts up to 8 MB.",
             fixes=(Fix(label="Convert to a smaller JPEG", operations=_as_small_jpeg(image)),),
         )
     if image.format == "JPEG":
@@ -244,8 +247,8 @@ def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
         yield CheckResult(
             topic="format",
             level="miss",
-            title=f"This is a {image.format}.",
-            text="Instagram takes JPEG."
+            title=f"The format is {image.format}.",
+            text="Instagram accepts only JPEG."
             + (" Only the first frame of this animation is kept." if image.animated else ""),
             fixes=(jpeg,),
         )
@@ -272,7 +275,7 @@ def _feed_ratio(image: ImageInfo) -> CheckResult:
         return CheckResult(topic="ratio", level="fine", title=title)
     tall = image.ratio < MIN_RATIO
     limit = MIN_RATIO if tall else MAX_RATIO
-    text = f"The feed takes 4:5 (0.80) to 1.91:1; this image has {image.ratio:.2f}."
+    text = f"The feed accepts 4:5 (0.80:1) to 1.91:1; this image is {image.ratio:.2f}:1."
     if abs(image.ratio / limit - 1) < NEAR_LIMIT:  # a rounded ratio would seem to fit
         fits = math.ceil(image.height * limit) if tall else math.floor(image.height * limit)
         name = f"{image.width:,} × {image.height:,}"
@@ -300,8 +303,8 @@ def _story_ratio(image: ImageInfo) -> CheckResult:
     return CheckResult(
         topic="ratio",
         level="advice",
-        title=f"A story is 9:16; this is {ratio_name(image.ratio)}.",
-        text="Instagram chooses how to fill the rest.",
+        title=f"A story is 9:16; this image is {ratio_name(image.ratio)}.",
+        text="Instagram decides how to fill the rest.",
         fixes=(
             *_reshape_fixes(image, STORY_RATIO, "9:16"),
             *((feed,) if MIN_RATIO <= image.ratio <= MAX_RATIO else ()),
@@ -347,7 +350,8 @@ def _check_slides(slides: Sequence[ImageInfo | None]) -> Iterator[CheckResult]:
             topic="ratio",
             level="miss",
             title=f"The first image is {_lowercase_first(ratio.title).replace(' is too', ', too')}",
-            text=f"All images are cropped to its shape. {ratio.text.replace('this image', 'it')}",
+            text="All images are cropped to its aspect ratio. "
+            + ratio.text.replace("this image", "the first one"),
         )
     others = [
         number
@@ -358,7 +362,7 @@ def _check_slides(slides: Sequence[ImageInfo | None]) -> Iterator[CheckResult]:
         yield CheckResult(
             topic="ratio",
             level="advice",
-            title=f"{_image_numbers(others)} of another shape.",
+            title=f"{_image_numbers(others, 'has', 'have')} a different aspect ratio.",
             text=f"Instagram crops all to the shape of the first one, {ratio_name(first.ratio)}.",
         )
     elif ratio.level == "fine":
@@ -369,7 +373,7 @@ def _check_slides(slides: Sequence[ImageInfo | None]) -> Iterator[CheckResult]:
             topic="format",
             level="miss",
             title=f"{_image_numbers(odd, 'must be', 'must be')} JPEG, at most 8 MB.",
-            text="Instagram takes no other format.",
+            text="Instagram accepts no other format.",
         )
     elif None not in slides:
         yield CheckResult(topic="format", level="fine", title="All are JPEG")
@@ -401,8 +405,8 @@ def _check_caption(caption: str) -> Iterator[CheckResult]:
             topic="caption",
             level="miss",
             title=f"{_counted(len(caption) - MAX_CAPTION_LENGTH, 'character')} too many.",
-            text=f"The caption has {len(caption):,}; Instagram takes {MAX_CAPTION_LENGTH:,}. "
-            "Shorten it.",
+            text=f"The caption has {len(caption):,} characters; the limit is "
+            f"{MAX_CAPTION_LENGTH:,}. Shorten it.",
         )
     if tags > MAX_HASHTAGS:
         yield CheckResult(
@@ -416,7 +420,7 @@ def _check_caption(caption: str) -> Iterator[CheckResult]:
             topic="caption",
             level="advice",
             title=f"{_counted(names, 'mention')} may be too many.",
-            text="Instagram limits how many accounts a caption may mention.",
+            text="Instagram limits the number of accounts that a caption may mention.",
         )
     if len(caption) <= MAX_CAPTION_LENGTH and tags <= MAX_HASHTAGS and names <= MAX_MENTIONS:
         counts = [
@@ -433,7 +437,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def count_hashtags(caption: str) -> int:
-    """Count the hashtags of a caption, without those in web addresses.
+    """Count the hashtags in a caption, except those in web addresses.
 
     A hashtag has letters with their marks, digits, underscores and emoji.
     """
@@ -451,7 +455,7 @@ def count_hashtags(caption: str) -> int:
 
 
 def count_mentions(caption: str) -> int:
-    """Count the accounts that a caption mentions; an e-mail address is not a mention."""
+    """Count the accounts that a caption mentions; an email address is not a mention."""
     return sum(
         character == "@" and re.match(r"\w", following) is not None and not _is_word_part(previous)
         for previous, character, following in _neighbours(_without_urls(caption))

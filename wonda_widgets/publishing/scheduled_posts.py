@@ -1,7 +1,7 @@
 """List, match and cancel scheduled posts (wonda-api.md, sections 7.1 and 7.3).
 
-Only job and time of a listed post are documented. Other facts are looked up under the names that
-the rest of the API uses, then in the journal, if the post was scheduled with it.
+Only the job and time of a listed post are documented. Other facts are looked up under the names
+that the rest of the API uses, then in the journal, if the post is recorded there.
 """
 
 from __future__ import annotations
@@ -49,29 +49,29 @@ LIST_NAMES = frozenset(
 )
 #: Every row has at least one of these.
 ROW_FIELDS = frozenset({"outputJobId", "jobId", "scheduledFor", "scheduledAt"})
-ENDED_STATUSES = FAILED_STATUSES | {"succeeded"}  # the history has posts that were made
+ENDED_STATUSES = FAILED_STATUSES | {"succeeded"}  # such posts are in the history
 CANCELED_STATUSES = frozenset({"canceled", "cancelled", "deleted", "ok"})
 FEATURE_DISABLED = "feature_disabled"  # the service's error code
 NO_SCHEDULING_HINT = (
-    "This account has no scheduling. Post now instead, or ask Wonda to enable scheduling for it."
+    "Scheduling is not enabled for this account. Post now instead, or ask Wonda to enable it."
 )
 
 
 class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
-    """A post that waits for its time.
+    """A scheduled post that has not been made yet.
 
     Attributes
     ----------
     job_id : str
-        The id of its publish job, for `publish.cancel`.
+        The ID of its publish job, for `publish.cancel`.
     scheduled_for : datetime.datetime or None
         When it will be posted, in UTC.
     media_ids : tuple of str
-        What will be posted, as far as known.
+        The images that will be posted, if known.
     instagram_account_id : str or None
     caption : str or None
     raw : dict
-        The service's row.
+        The row as the service returned it.
     """
 
     job_id: str
@@ -83,12 +83,12 @@ class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_posts(core: Core) -> list[ScheduledPost]:
-    """List the posts that wait for their time, earliest first.
+    """List the scheduled posts, earliest first.
 
     Raises
     ------
     PermissionDeniedError
-        If the account has no scheduling.
+        If scheduling is not enabled for the account.
     APIError, ServiceUnreachableError, UnexpectedReplyError
     """
     return [post for post in await _fetch_all(core) if post.job_id]
@@ -97,9 +97,9 @@ async def list_posts(core: Core) -> list[ScheduledPost]:
 async def possible_duplicates(
     core: Core, body: Mapping[str, Any]
 ) -> list[post_history.HistoryPost]:
-    """List scheduled Instagram posts that may be the post of a request, as rows of a history.
+    """List scheduled Instagram posts that may be the post of a request, as history rows.
 
-    A row without image and caption is listed only if its time fits the request's.
+    A row without image and caption is listed only if its time matches that of the request.
 
     Raises
     ------
@@ -123,8 +123,8 @@ async def find(
 ) -> tuple[ScheduledPost | None, bool]:
     """Find the scheduled post of a request.
 
-    A row that lacks a fact, or differs a little, is uncertain: to ignore it could schedule the
-    post twice.
+    A row that lacks a fact or differs slightly is uncertain: ignoring it could schedule the post
+    twice.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ async def find(
     body : dict
         The request.
     other_posts : set of str
-        Job ids of other known posts.
+        The job IDs of other known posts.
 
     Returns
     -------
@@ -159,9 +159,9 @@ async def cancel(core: Core, job_id: str) -> None:
     Raises
     ------
     ConflictError
-        If it has started or ended.
+        If posting has started or ended.
     NotFoundError, PermissionDeniedError, ServiceUnreachableError
-        If it was not canceled, or that is not known.
+        If the post was not canceled, or the outcome is unknown.
     """
     try:
         _require_canceled(await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}"))
@@ -191,7 +191,7 @@ def is_due(body: Mapping[str, Any], now: datetime) -> bool:
 
 
 async def _fetch_all(core: Core) -> list[ScheduledPost]:
-    """Fetch all rows, also those without a job."""
+    """Fetch all rows, even those without a job."""
     try:
         raw = await core.transport.get(PATH)
     except PermissionDeniedError as error:
@@ -210,7 +210,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
     Raises
     ------
     UnexpectedReplyError
-        If it is not a list, or only a part: other posts would seem not to be scheduled.
+        If the response is not a complete list: other posts would seem not to be scheduled.
     """
     lists = [raw] if isinstance(raw, list) else []
     if isinstance(raw, dict) and not reports_failure(raw):
@@ -290,7 +290,7 @@ def _match(post: ScheduledPost, body: Mapping[str, Any], other_posts: set[str]) 
 
 
 def _differs(time: datetime | None, other: datetime | None) -> bool:
-    """Return whether two times are certainly not the same; False if one is not known."""
+    """Return whether two times certainly differ; False if one is unknown."""
     return time is not None and other is not None and abs(time - other) > CLOCK_TOLERANCE
 
 
@@ -321,10 +321,10 @@ def _require_canceled(raw: Any) -> None:
 
 def _cancel_hint(error: WondaError) -> str:
     if isinstance(error, NotFoundError | GoneError):
-        return "It is no longer scheduled; check the account."
+        return "The post is no longer scheduled; check the account."
     if isinstance(error, ConflictError):
-        return "It has started or ended, so it can’t be canceled; check the account."
-    return "It is not known whether it was canceled. Check the list of scheduled posts."
+        return "Posting has started or ended, so it can’t be canceled; check the account."
+    return "It is not known whether the post was canceled. Check the list of scheduled posts."
 
 
 async def _is_canceled(core: Core, job_id: str) -> bool:

@@ -242,7 +242,7 @@ def test_check_follows_a_post_that_is_still_on_its_way(kernel, service):
 
 
 def test_check_says_what_it_takes(kernel):
-    with pytest.raises(ww.InvalidInputError, match="not a post"):
+    with pytest.raises(ww.InvalidInputError, match="not in the journal"):
         kernel().publish.check(ww.OutcomeUnknownError("x", "y", "z"))
 
 

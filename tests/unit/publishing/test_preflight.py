@@ -36,10 +36,10 @@ def missed(facts, product="IMAGE", caption=""):
 def test_the_services_own_example_with_its_defaults_is_caught_before_it_is_posted():
     ratio, file = missed(ImageInfo(1530, 2720, "PNG", 3_100_000))
     assert ratio.title == "9:16 is too tall for the feed."
-    assert ratio.text == "The feed takes 4:5 (0.80) to 1.91:1; this image has 0.56."
+    assert ratio.text == "The feed accepts 4:5 (0.80:1) to 1.91:1; this image is 0.56:1."
     assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Post as a story"]
     assert ratio.fixes[2].product == "STORIES"
-    assert (file.title, file.text) == ("This is a PNG.", "Instagram takes JPEG.")
+    assert (file.title, file.text) == ("The format is PNG.", "Instagram accepts only JPEG.")
     assert [fix.label for fix in file.fixes] == ["Convert to JPEG"]
 
 

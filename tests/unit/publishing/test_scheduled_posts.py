@@ -160,7 +160,7 @@ def test_a_cancel_that_never_arrived_is_not_called_done(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.lose_delete = "before"
-    with pytest.raises(ww.ServiceUnreachableError, match="not known whether it was canceled"):
+    with pytest.raises(ww.ServiceUnreachableError, match="not known whether the post was canceled"):
         wonda.publish.cancel(job.id)
     assert job.status == "scheduled"
 
@@ -179,9 +179,9 @@ def test_what_has_started_can_not_be_canceled(kernel, service):
 def test_an_account_without_scheduling_is_told_so(kernel, service):
     wonda = kernel()
     service.off = True
-    with pytest.raises(ww.PermissionDeniedError, match="This account has no scheduling"):
+    with pytest.raises(ww.PermissionDeniedError, match="Scheduling is not enabled"):
         wonda.publish.scheduled()
-    with pytest.raises(ww.PermissionDeniedError, match="This account has no scheduling"):
+    with pytest.raises(ww.PermissionDeniedError, match="Scheduling is not enabled"):
         wonda.publish.instagram(**POST, scheduled_at=soon())
     assert service.bodies == []
 
@@ -206,7 +206,7 @@ def test_a_lost_answer_is_settled_by_the_list(kernel, service, lose):
     finding = wonda.publish.check(caught.value)
     if lose == "after":
         assert finding.job.id == "p1"
-        assert finding.message == "It did arrive, and is scheduled."
+        assert finding.message == "The post arrived and is scheduled."
         with pytest.raises(ww.AlreadyPublishedError):
             wonda.publish.instagram(**POST, scheduled_at=soon())
     else:
@@ -250,7 +250,7 @@ def test_a_page_in_place_of_an_answer_cancels_nothing(kernel, service):
     service.delete_body, service.lose_delete = b"<html>Maintenance</html>", "page"
     with pytest.raises(ww.UnexpectedReplyError) as caught:
         wonda.publish.cancel(job)
-    assert "not known whether it was canceled" in caught.value.hint
+    assert "not known whether the post was canceled" in caught.value.hint
     with pytest.raises(ww.AlreadyPublishedError):
         wonda.publish.instagram(**POST, scheduled_at=soon())
 
@@ -414,7 +414,7 @@ def test_on_the_sandbox():
         assert wonda.publish.scheduled() == []
     with (
         ww.Wonda.sandbox(seconds=0.05, scheduling=False) as wonda,
-        pytest.raises(ww.PermissionDeniedError, match="no scheduling"),
+        pytest.raises(ww.PermissionDeniedError, match="Scheduling is not enabled"),
     ):
         wonda.publish.scheduled()
 
@@ -510,7 +510,7 @@ def test_an_answer_that_does_not_say_that_it_is_canceled_cancels_nothing(kernel,
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.delete_body, service.lose_delete = json.dumps(said).encode(), "page"
-    with pytest.raises(ww.UnexpectedReplyError, match="not known whether it was canceled"):
+    with pytest.raises(ww.UnexpectedReplyError, match="not known whether the post was canceled"):
         wonda.publish.cancel(job)
     assert job.status == "scheduled"
     with pytest.raises(ww.AlreadyPublishedError):

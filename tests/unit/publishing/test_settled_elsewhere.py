@@ -56,7 +56,7 @@ def state(kernel, intent):
 SAID = {
     "posted": "was posted",
     "succeeded": "was posted",
-    "on its way": "did arrive, and its job has not ended",
+    "on its way": "arrived, and its job has not ended",
 }
 
 

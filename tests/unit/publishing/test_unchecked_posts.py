@@ -121,7 +121,7 @@ def test_what_is_unknown_stays_so_when_the_history_is_down(kernel, service):
     lost(wonda)
     service.lose, service.no_history = "", (503, b"")
     error = lost(wonda, allow_unchecked=True)
-    assert "cannot be read now" in error.reason
+    assert "cannot be read right now" in error.reason
     assert error.intent, "the person can settle it"
     assert service.posts == 1
 

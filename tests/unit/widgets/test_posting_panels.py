@@ -188,10 +188,10 @@ def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
         due = datetime.now(UTC) + timedelta(hours=3)
         send(form, "publish", scheduled_at=due.isoformat())
         settled(lambda: form.error)
-        assert "This account has no scheduling." in form.error["text"]
+        assert "Scheduling is not enabled for this account." in form.error["text"]
         listed = opened(ww.ScheduledPosts(client))
         settled(lambda: listed.state == "off")
-        assert "This account has no scheduling." in listed.message
+        assert "Scheduling is not enabled for this account." in listed.message
         form.close()
         listed.close()
 

@@ -64,7 +64,7 @@ def url_of(wonda, media_id):
 
 
 def test_what_the_feed_does_not_take_is_said_before_the_post(form):
-    assert misses(form) == ["9:16 is too tall for the feed.", "This is a PNG."]
+    assert misses(form) == ["9:16 is too tall for the feed.", "The format is PNG."]
     assert [point["title"] for point in form.check_results][2:] == ["Caption"]
     area = form.check_results[0]["fixes"][0]["area"]
     assert (area["kind"], area["x"], area["width"]) == ("crop", 0, 1)
@@ -115,7 +115,7 @@ def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wo
 def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, settled):
     original = form.media_id
     press(form, "Pad to 4:5", color="#102030")
-    settled(lambda: misses(form) == ["This is a PNG."])
+    settled(lambda: misses(form) == ["The format is PNG."])
     press(form, "Convert to JPEG")
     settled(lambda: misses(form) == [])
     with Image.open(BytesIO(stored(wonda, form.media_id))) as image:
@@ -126,7 +126,7 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
     assert (form.is_edited, len(misses(form))) == (False, 2)
     # The same fixes again are the same media, which is not posted twice.
     press(form, "Pad to 4:5", color="#102030")
-    settled(lambda: misses(form) == ["This is a PNG."])
+    settled(lambda: misses(form) == ["The format is PNG."])
     press(form, "Convert to JPEG")
     settled(lambda: form.media_id == fixed)
     assert len(uploads(wonda)) == 2
@@ -135,7 +135,7 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
 def test_post_as_a_story_changes_no_image(form, wonda, settled):
     original = form.media_id
     press(form, "Post as a story")
-    settled(lambda: misses(form) == ["This is a PNG."])
+    settled(lambda: misses(form) == ["The format is PNG."])
     assert (form.product, form.media_id, uploads(wonda)) == ("STORIES", original, [])
 
 

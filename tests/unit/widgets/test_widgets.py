@@ -559,7 +559,7 @@ def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "unchecked")
     assert publisher.refusal["title"] == "Could not check for an earlier post."
-    assert "cannot be read now" in publisher.refusal["text"]
+    assert "cannot be read right now" in publisher.refusal["text"]
     assert publisher.error is None
     send(publisher, "unchecked", media_id="another")
     send(publisher, "repeat", media_id=publisher.media_id)

@@ -99,7 +99,7 @@ def from_settings(cls: type[ClientT], settings: ClientSettings) -> ClientT:
 
 
 def connect_on_first_use(client: Client, name: str) -> Any:
-    """Connect an unpickled client, and return the attribute that was not there before.
+    """Connect an unpickled client and return the attribute that it lacked.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from ..utils import event_loop
 if TYPE_CHECKING:
     from ..credentials import ApiKey
 
-#: For each of connecting, sending and reading.
+#: Seconds for each of connecting, sending and reading.
 TIMEOUT_SECONDS = 10.0
 
 
@@ -34,7 +34,7 @@ def connect(*, keyring: bool = False, base_url: str | None = None) -> None:
         Whether to save the key in this computer's keyring as well, for later sessions
         (requires ``pip install keyring``).
     base_url : str, optional
-        The API that the key belongs to; the key is sent nowhere else. Default:
+        The API that the key belongs to; the key is not sent to any other. Default:
         ``WONDA_BASE_URL``, then ``WONDA_API_BASE``, then the service's own address.
 
     Raises
@@ -58,13 +58,13 @@ def connect(*, keyring: bool = False, base_url: str | None = None) -> None:
 def disconnect() -> None:
     """Remove the key that was entered in `connect` from memory and from this computer's keyring.
 
-    Environment variables stay set, and existing clients keep working.
+    Environment variables are not changed, and existing clients keep working.
     """
     print(printable(" ".join(credentials.forget())))
 
 
 def ask(*, keyring: bool, base_url: str | None) -> bool:
-    """Run `connect`, and return whether the key was stored everywhere it was meant to be."""
+    """Run `connect` and return whether the key was saved everywhere as requested."""
     address = normalize_base_url(
         base_url or credentials.base_url_from_environment() or DEFAULT_BASE_URL
     )
@@ -98,10 +98,10 @@ def ask(*, keyring: bool, base_url: str | None) -> bool:
 
 
 def _prompt_for_key(prompt: str) -> ApiKey | None:
-    """Prompt for a key, and return None if the prompt is canceled.
+    """Prompt for a key; return None if the prompt is canceled.
 
     A traceback may print the local variables of every frame, and those of the prompt contain
-    the input. So no exception of the prompt leaves this function.
+    the input. Therefore, no exception of the prompt leaves this function.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _verify(key: ApiKey, address: str) -> Account:
     Raises
     ------
     WondaError
-        If the service rejects the key, or cannot verify it.
+        If the service rejects the key or cannot verify it.
     """
     try:
         return event_loop.run_blocking(_whoami(key, address))

@@ -40,7 +40,7 @@ class ClientChoice(NamedTuple):
 
 
 def choose(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> ClientChoice:
-    """Choose the client for some jobs, images, media, ids or panels.
+    """Choose the client for some jobs, images, media, IDs or panels.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def choose(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Cl
 
 
 def media_of(thing: object) -> Media | None:
-    """Return the media of a media, an image, a finished job or a panel; None for None.
+    """Return the `Media` of a media, an image, a finished job or a panel; None for None.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def default_client(*, for_media: bool = False) -> tuple[AsyncWonda, bool]:
 
 
 def _open_explicit_clients() -> tuple[list[AsyncWonda], list[AsyncWonda]]:
-    """Return the open clients that user code created: one per real account, and sandboxes."""
+    """Return the open clients that user code created: one per account, and all sandboxes."""
     explicit = [client for client in open_clients.all_open() if not client.is_implicit]
     real = distinct(client for client in explicit if not client.is_sandbox)
     return real, [client for client in explicit if client.is_sandbox]
@@ -171,7 +171,7 @@ def as_async(wonda: Wonda | AsyncWonda) -> AsyncWonda:
     """Return the async client of either kind; widgets use it because they must not block."""
     if not isinstance(wonda, Wonda | AsyncWonda):
         raise TypeError(
-            f"wonda= takes a Wonda or AsyncWonda, not {type(wonda).__name__}; "
+            f"wonda= must be a Wonda or AsyncWonda, not {type(wonda).__name__}; "
             "for a key, write wonda=Wonda(key)."
         )
     return wonda._async if isinstance(wonda, Wonda) else wonda  # noqa: SLF001 - same folder

@@ -35,12 +35,12 @@ def storyboard(
     """Write the history of images, from prompt to post, as one HTML page to share.
 
     The page shows when each image was requested and finished, how it looks, its edits and its
-    posts. It is a single file that works without a network or scripts and can be printed. It
-    has at most 6 MB for 20 images.
+    posts. It is a single file that works without a network or scripts and can be printed. The page
+    is at most 6 MB for 20 images.
 
     Parameters
     ----------
-    what : list of GeneratedImage or Job, one of them, Matrix, or a panel
+    what : GeneratedImage, Job, list of these, Matrix, or a panel
         For a panel (`Studio`, `PromptLab`, `Gallery`, `History`, `Compare`): the selected
         images, or all images if none is selected. At most 200 images.
     path : path

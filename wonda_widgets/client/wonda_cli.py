@@ -1,9 +1,9 @@
 """Edit images with the service's command-line tool `wonda` (wonda-api.md, section 10).
 
-The tool may be missing, hang or print anything. It runs without a shell and finds its own API
+The tool may be missing, hang or print anything. It is run without a shell and finds its own API
 key. On a timeout or an interrupt, it and its child processes are killed. Its output goes to
-temporary files, so that a full pipe cannot block it, and is limited in size. An error message
-shows only the last line of that output, with every API key removed.
+temporary files, so that a full pipe cannot block it, and is limited in size. An error message shows
+only the last line of that output, with every API key removed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def cli(
 ) -> str | Path:
     """Edit an image with ``wonda edit image``.
 
-    The tool runs once per operation, and every run but the last creates a media of its own.
+    The tool runs once per operation, and every run except the last creates a separate media.
     The tool is ``$WONDA_BIN``, or else ``wonda`` on the ``PATH``.
 
     Parameters
@@ -71,7 +71,7 @@ def cli(
     output : path, optional
         A new file to write the result to, instead of creating a media.
     timeout : float
-        Seconds for each run.
+        The maximum seconds for each run.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def cli(
     WondaError
         If the tool is missing, fails, or takes too long.
     UnexpectedReplyError
-        If the tool succeeds without naming its result.
+        If the tool succeeds but does not print its result.
     """
     is_single = isinstance(operations, Operation | dict)
     steps = parse_operations([operations] if is_single else operations)  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ def _source(media: Media | str | os.PathLike[str]) -> str:
     if not text or "," in text or text.startswith("-"):
         raise InvalidInputError(
             "media",
-            f"wonda cannot take {text!r}: it would read a comma as a list of images, and a "
+            f"wonda cannot process {text!r}: it would read a comma as a list of images, and a "
             "leading dash as a flag.",
             "Pass a media ID, or a file path without them.",
         )
@@ -189,7 +189,7 @@ def _binary() -> str:
     found = shutil.which(os.path.expanduser(configured) or "wonda")  # noqa: PTH111
     if found is None:
         raise WondaError(
-            f"{BINARY_VARIABLE} names {configured}, which cannot be run."
+            f"{BINARY_VARIABLE} is {configured}, which cannot be run."
             if configured
             else "The command-line tool wonda is not on the PATH.",
             f"Set {BINARY_VARIABLE} to the tool's path, or use Edit, which does not need the tool.",
@@ -315,7 +315,7 @@ def _media_id(output: str) -> str:
     for found, pattern in (*((media_id, MEDIA_ID) for media_id in ids), (reply, PLAIN_MEDIA_ID)):
         if isinstance(found, str) and pattern.fullmatch(found):
             return found
-    raise UnexpectedReplyError("wonda did not name the media that it created.", CHECK_LIBRARY)
+    raise UnexpectedReplyError("wonda did not print the ID of the new media.", CHECK_LIBRARY)
 
 
 def _get(value: Any, key: str | int) -> Any:

@@ -53,9 +53,9 @@ class AsyncWonda:
         Slug of the organization that makes and pays for requests; see
         `accounts.organizations`. Default: ``WONDA_ORG``; ``""`` for none.
     timeout : float
-        Seconds for each of connecting, sending and each read. One attempt takes at most twice
-        that after it leaves the queue, except for uploads and requests known to be slow.
-        Downloading an image may take 300 seconds.
+        Seconds for each of connecting, sending and each read. Once it leaves the queue, an attempt
+        takes at most twice as long, except for uploads and requests known to be slow. Downloading
+        an image may take 300 seconds.
     journal : path, ``":memory:"`` or Journal, optional
         Where requests and their results are recorded. Default: ``WONDA_JOURNAL``, then a file
         in the user's data folder; in memory if `transport` is given.
@@ -132,14 +132,14 @@ class AsyncWonda:
         journal: str | os.PathLike[str] | Journal = MEMORY,
         **options: Any,
     ) -> Self:
-        """Create a client of a sandbox in this process: no key, no cost, nothing is published.
+        """Create a client for a sandbox in this process: no key, no cost, nothing is published.
 
         Parameters
         ----------
         org : str
             Slug of one of the sandbox's ``organizations=``. ``WONDA_ORG`` is ignored.
         journal : path, ``":memory:"`` or Journal
-            In memory by default, because the sandbox's jobs also end with the process.
+            In memory by default, because the sandbox's jobs, too, are lost when the process ends.
         **options
             See `wonda_widgets.sandbox.app.Sandbox`: ``seconds`` per image, ``credits`` of the
             account, …
@@ -163,7 +163,7 @@ class AsyncWonda:
         timeout: float = 30.0,
         journal: str | os.PathLike[str] | Journal | None = None,
     ) -> Self:
-        """Create a client of a sandbox in another process, which several kernels can share.
+        """Create a client for a sandbox in another process, which several kernels can share.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class AsyncWonda:
         Raises
         ------
         InvalidInputError
-            If the base URL is invalid, or is that of the real service.
+            If the base URL is invalid, or is the address of the real service.
         """
         if normalize_base_url(base_url) == DEFAULT_BASE_URL:
             raise InvalidInputError(
@@ -218,9 +218,9 @@ class AsyncWonda:
 
     @on_package_loop
     async def aclose(self) -> None:
-        """Stop tracking all jobs and close all connections. Jobs keep running at the service.
+        """Stop polling all jobs and close all connections. The jobs keep running at the service.
 
-        Does nothing for an unpickled client, because others may share its connections.
+        This has no effect on an unpickled client, because others may share its connections.
         """
         if self._pending_settings is None and not config.is_shared(self):
             await self._core.aclose()
@@ -229,7 +229,8 @@ class AsyncWonda:
         return config.from_settings, (type(self), config.settings_of(self))
 
     def __dask_tokenize__(self) -> object:
-        # Without this, Dask unpickles the client here, where the key may not be in a variable.
+        # Without this, Dask unpickles the client here, where the key may not be in an environment
+        # variable.
         return type(self).__name__, *config.settings_of(self)
 
     if not TYPE_CHECKING:  # so that type checkers still report misspelled attributes
@@ -259,8 +260,8 @@ class AsyncWonda:
 class Wonda:
     """Blocking client of the Wonda API, for notebooks and scripts.
 
-    It has the parameters and resources of `AsyncWonda`. Jobs are tracked in the background
-    between calls.
+    It has the parameters and resources of `AsyncWonda`. Jobs are polled in the background between
+    calls.
 
     Examples
     --------

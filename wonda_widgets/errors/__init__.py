@@ -6,10 +6,10 @@
     ├── ServiceUnreachableError, UnexpectedReplyError, OutcomeUnknownError, …
     └── JobError              one subclass per way in which waiting for a job can end
 
-Each error has a `message` (what happened), a `hint` (what to do next) and a `code`, which stays
-the same when the sentences change. ``str(error)`` gives both sentences. For job errors it gives
-the service's own message alone, with the hint as an exception note, which tracebacks show.
-All errors can be pickled. A job cannot, so `JobError.job` becomes None and `job_id` remains.
+Each error has a `message` (what happened), a `hint` (what to do next) and a `code`, which does not
+change when the sentences do. ``str(error)`` returns both sentences. For job errors, it returns only
+the service's own message; the hint is an exception note, which tracebacks show. All errors can be
+pickled. A job cannot, so `JobError.job` becomes None and `job_id` is kept.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class WondaError(Exception):
         super().__init__(f"{message} {hint}".strip())
 
     def __str__(self) -> str:
-        """Return the sentences in characters that this console can print."""
+        """Return the sentences with only characters that the console can print."""
         return printable(super().__str__())
 
     def with_hint(self, hint: str) -> Self:
@@ -100,7 +100,7 @@ class NoEventLoopError(WondaError, RuntimeError):
         actual = f"this is {library}" if library else "none is running here"
         super().__init__(
             f"AsyncWonda needs a running asyncio event loop, but {actual}.",
-            "Await it inside asyncio.run(...), or use Wonda in a thread.",
+            "Await its methods inside asyncio.run(...), or use Wonda in a thread.",
         )
 
 
@@ -134,7 +134,7 @@ class APIError(WondaError):
         Whether the response body has the service's error format (an object with a code). If not,
         the response may come from a proxy.
     request_id : str or None
-        The request id in the response, if any.
+        The request ID in the response, if any.
     retry_after : float or None
         Seconds to wait before a retry, if the response says so.
     """
@@ -201,7 +201,7 @@ class NotFoundError(APIError):
 
     code = "not_found"
 
-    default_hint = "Check the id, and that it belongs to this key's account."
+    default_hint = "Check the ID, and that it belongs to this key's account."
 
 
 class ConflictError(APIError):
@@ -269,7 +269,8 @@ class ServiceUnreachableError(WondaError):
     Attributes
     ----------
     sent : bool
-        Whether there was a connection, so the request may have arrived. False: nothing was sent.
+        Whether there was a connection, so that the request may have arrived; if False, nothing was
+        sent.
     """
 
     code = "unreachable"
@@ -289,7 +290,7 @@ class NetworkSettingsError(ServiceUnreachableError):
 
 
 class UnexpectedReplyError(WondaError):
-    """The response lacks what the service's documentation promises, e.g. an id or a status."""
+    """The response lacks what the service's documentation promises, e.g. an ID or a status."""
 
     code = "unexpected_reply"
 
@@ -310,9 +311,9 @@ class OutcomeUnknownError(WondaError):
     reason : str
         Why the outcome is unknown.
     check : str
-        Where to check whether it took effect, as a sentence.
+        A sentence that says where to check whether the request took effect.
     intent : str or None
-        The id of the request's journal entry; `wonda.publish.check` accepts the error itself.
+        The ID of the request's journal entry; `wonda.publish.check` accepts the error itself.
     kind : str
         ``"inference"``, ``"publish"`` or ``"upload"``; empty if unknown.
     """
@@ -360,7 +361,7 @@ class AlreadyPublishedError(WondaError):
     published_at : datetime.datetime or None
         In UTC.
     job_id : str or None
-        The publish job; pass it to `wonda.jobs.attach` to follow it.
+        The publish job; pass the ID to `wonda.jobs.attach` to poll it.
     """
 
     code = "already_published"
@@ -404,7 +405,7 @@ class JobError(WondaError):
     job_id, kind : str or None
         Identify the job in any process: ``wonda.jobs.attach(error.kind, error.job_id)``.
     intent : str or None
-        The id of the job's journal entry.
+        The ID of the job's journal entry.
     snapshot : Snapshot
         The job's state when the error was raised.
     """
@@ -419,7 +420,7 @@ class JobError(WondaError):
         self.kind = None if job is None else job.kind
         self.intent = None if job is None else job.intent
         self.snapshot = snapshot
-        # The service's message must stay unchanged, so the hint becomes a note.
+        # The service's message must not be changed, so the hint becomes a note.
         super().__init__(message)
         self.hint = self.default_hint
         self.add_note(self.hint)
@@ -476,7 +477,7 @@ class NoMediaError(WondaError):
 
 
 class UnsafeMediaError(WondaError):
-    """A file was not opened: it is too large, has too many pixels, is truncated or no image."""
+    """A file was not opened: too large, too many pixels, truncated, or not an image."""
 
     code = "unsafe_media"
 

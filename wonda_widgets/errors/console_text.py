@@ -1,7 +1,7 @@
 r"""Print text on consoles with a small character set: cp1252, cp932, ASCII.
 
-Printing a character that the console's encoding lacks raises `UnicodeEncodeError`. Here it is
-replaced by an ASCII equivalent or, if there is none, by its escape sequence (``\u2603``).
+Printing a character that the console's encoding lacks raises `UnicodeEncodeError`. Such a character
+is replaced by an ASCII equivalent or, if there is none, by its escape sequence (``\u2603``).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def printable(text: str, stream: Any = None) -> str:
 
 @contextlib.contextmanager
 def printable_output() -> Iterator[None]:
-    """Make stdout and stderr replace unencodable characters, whoever prints, within the context."""
+    """Make stdout and stderr replace unencodable characters within the context."""
     changed = []
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

@@ -381,7 +381,7 @@ def test_live_things_stay_and_say_what_to_send(tmp_path):
         matrix = wonda.images.matrix("A sail", models="z-image")
         for thing, hint in (
             (job, r"job\.snapshot.*wonda\.jobs\.attach"),
-            (matrix, "Send wonda, and what you need as data"),
+            (matrix, "Send wonda, and the data that you need"),
             (wonda.images, "Send wonda"),
             (wonda._async.history, "Send wonda"),
         ):

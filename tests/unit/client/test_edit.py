@@ -221,16 +221,24 @@ def test_several_operations_are_one_run_each_and_only_the_last_writes_the_file(t
     [
         ('print("warming up")\nsys.exit("Error: no credits left")', ww.WondaError, "no credits"),
         ("sys.exit(3)", ww.WondaError, "exit status 3"),
-        ('print("{junk")', ww.UnexpectedReplyError, "did not name"),
-        ('print("done")', ww.UnexpectedReplyError, "did not name"),
-        ("print('[1, 2]')", ww.UnexpectedReplyError, "did not name"),
-        ("print('--output-1')", ww.UnexpectedReplyError, "did not name"),
-        ("print('media-1\\nmedia-2')", ww.UnexpectedReplyError, "did not name"),
-        ('print(json.dumps({"mediaId": "--flag"}))', ww.UnexpectedReplyError, "did not name"),
-        ('print(json.dumps({"mediaId": "a b"}))', ww.UnexpectedReplyError, "did not name"),
-        ('print(json.dumps({"mediaId": "a\\x1bb"}))', ww.UnexpectedReplyError, "did not name"),
+        ('print("{junk")', ww.UnexpectedReplyError, "did not print the ID"),
+        ('print("done")', ww.UnexpectedReplyError, "did not print the ID"),
+        ("print('[1, 2]')", ww.UnexpectedReplyError, "did not print the ID"),
+        ("print('--output-1')", ww.UnexpectedReplyError, "did not print the ID"),
+        ("print('media-1\\nmedia-2')", ww.UnexpectedReplyError, "did not print the ID"),
+        (
+            'print(json.dumps({"mediaId": "--flag"}))',
+            ww.UnexpectedReplyError,
+            "did not print the ID",
+        ),
+        ('print(json.dumps({"mediaId": "a b"}))', ww.UnexpectedReplyError, "did not print the ID"),
+        (
+            'print(json.dumps({"mediaId": "a\\x1bb"}))',
+            ww.UnexpectedReplyError,
+            "did not print the ID",
+        ),
         ('print(json.dumps({"mediaId": 5, "outputs": {}}))', ww.UnexpectedReplyError, "library"),
-        ("pass", ww.UnexpectedReplyError, "did not name"),
+        ("pass", ww.UnexpectedReplyError, "did not print the ID"),
     ],
 )
 def test_a_tool_that_misbehaves_is_an_error_in_words(tool, code, error, said):

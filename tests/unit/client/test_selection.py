@@ -222,14 +222,14 @@ def test_a_panel_of_images_refuses_what_is_none_at_once(panel):
     media = ww.Media(media_id="m1", url="https://media.example/1.png")
     with ww.Wonda.sandbox() as wonda:
         for wrong in (media, "m1", None):
-            with pytest.raises(TypeError, match=f"{panel.__name__} takes .*{type(wrong).__name__}"):
+            with pytest.raises(TypeError, match=f"{panel.__name__} accepts .*{type(wrong).__name__}"):
                 panel([wrong, wrong], wonda=wonda)
 
 
 def test_a_progress_refuses_what_is_no_job():
-    with pytest.raises(TypeError, match="JobProgress takes a job, not str"):
+    with pytest.raises(TypeError, match="JobProgress accepts a job, not str"):
         ww.JobProgress("j1")
     progress = ww.JobProgress()
-    with pytest.raises(TypeError, match="JobProgress takes a job, not Snapshot"):
+    with pytest.raises(TypeError, match="JobProgress accepts a job, not Snapshot"):
         progress.job = ww.Snapshot(status="succeeded")
     progress.close()

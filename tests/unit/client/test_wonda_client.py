@@ -271,7 +271,7 @@ def test_a_reel_of_an_image_is_refused_before_it_is_sent(nested):
         return httpx.Response(200, json={"media": media} if nested else media)
 
     wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
-    with pytest.raises(ww.InvalidInputError, match="A reel is a video") as caught:
+    with pytest.raises(ww.InvalidInputError, match="A reel must be a video") as caught:
         wonda.publish.instagram(media_id="m", instagram_account_id="a", product="REELS")
     assert caught.value.field == "product"
     assert sent == [("GET", "/media/m")]

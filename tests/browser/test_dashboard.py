@@ -130,7 +130,7 @@ def test_it_has_no_word_of_notebooks_and_asks_nobody_else(campaign, visitor):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(campaign, wait_until="commit")
-    expect(page.get_by_text("Getting everything ready.")).to_be_visible()
+    expect(page.get_by_text("Loading the page.")).to_be_visible()
     ready(page)
     assert page.title() == "Harbour campaign"
     words = page.locator("body").inner_text()

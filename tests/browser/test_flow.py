@@ -202,7 +202,9 @@ def test_a_click_while_a_cell_is_busy_says_that_it_waits(notebook):
     page = notebook("busy.ipynb", CELL, "import time; time.sleep(6)")
     page.get_by_role("button", name="Generate").click()
     # Kernels with subshells take the click at once; for others it says why nothing happens.
-    waits = page.get_by_text("The notebook is busy; this starts when the running cell finishes.")
+    waits = page.get_by_text(
+        "The notebook is busy. Your action starts when the running cell finishes."
+    )
     expect(waits.or_(page.get_by_role("progressbar", name="Generation"))).to_be_visible(
         timeout=5_000
     )

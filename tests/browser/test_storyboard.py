@@ -158,7 +158,7 @@ def test_comparing_two_by_keyboard_alone(opened, story):
     expect(one).to_be_focused()
     keyboard.press("Enter")
     expect(one).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("One is chosen.")).to_be_visible()
+    expect(page.get_by_text("One image is selected.")).to_be_visible()
     keyboard.press("Tab")
     keyboard.press("Tab")
     keyboard.press("Space")
@@ -172,7 +172,7 @@ def test_comparing_two_by_keyboard_alone(opened, story):
     expect(both).to_be_hidden()
     expect(page.get_by_role("button", name="Compare: A square sunset")).to_be_focused()
     expect(one).to_have_attribute("aria-pressed", "false")
-    expect(page.get_by_text("One is chosen.")).to_have_count(0)
+    expect(page.get_by_text("One image is selected.")).to_have_count(0)
 
 
 def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, images, tmp_path, monkeypatch):

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class AsyncImages:
-    """Generate images."""
+    """Generation of images."""
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ UPLOAD = Operation(
 
 
 class AsyncMedia:
-    """Upload and download media."""
+    """Uploads and downloads of media."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

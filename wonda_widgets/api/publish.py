@@ -67,7 +67,7 @@ CAROUSEL = PUBLISHING._replace(
 
 
 class AsyncPublish:
-    """Publish to Instagram."""
+    """Posts to Instagram."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

@@ -1,1 +1,1 @@
-"""The panels: one widget a file, each useful alone; `studio` composes them."""
+"""The panels: one widget per file. Each can be used separately; `studio` combines them."""

@@ -49,22 +49,22 @@ class Slide:
 
     @property
     def key(self) -> str:
-        """The key of the slide, which stays the same when the image is edited."""
+        """The key of the slide, which does not change when the image is edited."""
         return self.original.media_id
 
 
 class CarouselForm(PostingPanel):
     """Publish 2 to 10 images as one Instagram carousel.
 
-    The images are ordered by dragging, or with the buttons on each. The form lists what
-    Instagram will probably reject; `Fit all images` fixes it.
+    The images can be reordered by dragging or with the buttons on each image. The form lists what
+    Instagram will probably reject; `Fit all images` fixes these problems.
 
     Parameters
     ----------
     images : list of Image or Job, optional
-        Or call `show` later.
+        By default, none; call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the images or jobs.
+        By default, the client of the images or jobs.
     confirm_publish : bool
         Whether to show a summary first.
     caption : str
@@ -83,7 +83,7 @@ class CarouselForm(PostingPanel):
     thumbs = traitlets.Dict().tag(sync=True)
     """A small copy of each image, by its key."""
     check_results: Any = traitlets.List().tag(sync=True)
-    """What Instagram will probably reject, what is advised and what is fine."""
+    """The results of the checks: probable rejections, advice and passed checks."""
     can_fit = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether `Fit all images` would change an image."""
 
@@ -113,9 +113,9 @@ class CarouselForm(PostingPanel):
         self.show([await history.of(each) if isinstance(each, Job) else each for each in given])
 
     def show(self, chosen: list[Chosen]) -> None:
-        """Publish other images from now on. Call it on the package's loop only.
+        """Publish other images from now on. Call this on the package's loop only.
 
-        While a post is in progress, they wait. The caption is kept.
+        While a post is in progress, the new images wait. The caption is kept.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class CarouselForm(PostingPanel):
         return Slide(image.prompt[: gallery_items.MAX_TITLE_LENGTH] or "Image", whole, whole)
 
     async def _inspect(self, slide: Slide, image: Chosen, turn: asyncio.Semaphore) -> None:
-        """Load the thumbnail of an image, and then check its original."""
+        """Load the thumbnail of an image, then check its original."""
         async with turn:
             try:
                 small = await self._client.history.thumbnail(image)
@@ -162,7 +162,7 @@ class CarouselForm(PostingPanel):
             self._arrange()
 
     def _arrange(self) -> None:
-        """Send the slides to the browser, and check them."""
+        """Send the slides to the browser and check them."""
         if self._closed:
             return
         with self.hold_sync():
@@ -240,7 +240,7 @@ class CarouselForm(PostingPanel):
             if self._slides == slides:
                 self.error = edit_problem(error)
         finally:
-            if self._slides == slides:  # else other images are shown by now
+            if self._slides == slides:  # else other images are shown now
                 self.fixing = ""
                 self._arrange()
 

@@ -28,17 +28,17 @@ LARGE_MAX_BYTES = 900_000
 
 
 class Compare(Panel):
-    """Show two to four images side by side, with zoom and pan in step.
+    """A panel that shows two to four images side by side, with synchronized zoom and pan.
 
-    Two images can also be compared with a slider. A table lists the parameters, and marks
-    those that differ.
+    Two images can also be compared with a slider. A table lists the parameters and marks those that
+    differ.
 
     Parameters
     ----------
     images : list of Image or Job
-        For instance ``gallery.selected``; or call `show` later.
+        For instance ``gallery.selected``; by default, none; call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the images or jobs.
+        By default, the client of the images or jobs.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Compare(Panel):
     rows: Any = traitlets.List().tag(sync=True)
     """The rows of the table: ``label``, ``values`` (one per image) and ``differs``."""
     slider = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether two images are drawn over each other."""
+    """Whether two images are superimposed."""
     actions: Any = traitlets.List().tag(sync=True)
 
     def __init__(
@@ -78,7 +78,7 @@ class Compare(Panel):
 
     @property
     def images(self) -> list[GeneratedImage]:
-        """The images that are compared."""
+        """The compared images."""
         return list(self._images)
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
@@ -86,7 +86,7 @@ class Compare(Panel):
         return self._client.history, list(self._images)
 
     def show(self, images: Iterable[GeneratedImage | Job]) -> None:
-        """Compare other images; return at once.
+        """Compare other images; return immediately.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Compare(Panel):
 
     @open_to_all
     def _on_look(self, content: Mapping[str, Any]) -> None:
-        """Send an enlarged image to the view that asked for it."""
+        """Send an enlarged image to the view that requested it."""
         key = content.get("key")
         for image in self._images:
             if gallery_items.from_image(image).key == key:
@@ -159,13 +159,13 @@ class Compare(Panel):
         action : callable
             Called on the package's loop with the image.
         permission : Permission or None
-            What a session needs to see and use it; None if it is open to all.
+            The permission that a session needs for the action; None if it is open to all.
         """
         self._actions[name] = _Action(label, action, permission)
         self._update_actions()
 
     def grant(self, permissions: Permissions) -> None:
-        """See `Panel.grant`."""
+        """Replace the permissions and update the list of actions; see `Panel.grant`."""
         super().grant(permissions)
         self._update_actions()
 
@@ -187,7 +187,7 @@ class Compare(Panel):
 
 
 class _Action(NamedTuple):
-    """Something to do with an image, see `Compare.add_action`."""
+    """An action that can be applied to an image; see `Compare.add_action`."""
 
     label: str
     call: Callable[[GeneratedImage], object]

@@ -1,4 +1,4 @@
-"""`Dashboard`: studio, timeline and gallery on one page, for people who use no notebook."""
+"""`Dashboard`: studio, timeline and gallery on one page, for users without a notebook."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..journal.generated_image import GeneratedImage
     from ..models import Media, Snapshot
 
-MAX_EARLIER_IMAGES = 24  # of today, among which a visitor's own are searched
+MAX_EARLIER_IMAGES = 24  # of today, among which the visitor's own images are searched
 MAX_RESUME_ATTEMPTS = 30  # while an earlier kernel of the visitor is still sending
 RESUME_INTERVAL_SECONDS = 1.0
 PUBLISH_MODES = ("confirm", "hidden")
@@ -36,11 +36,11 @@ ENVIRONMENT_PREFIX = "WONDA_DASHBOARD_"
 
 
 class Dashboard(CompositePanel):
-    """Show studio, today's timeline and a gallery on one page, which Voilà can serve.
+    """A page with the studio, today's timeline and a gallery, which Voilà can serve.
 
-    Each visitor has their own kernel. Images that others generated with the same journal are
-    shown too; they can be opened and reused, but not marked. A visitor who reloads the page
-    while a job is running resumes where they were.
+    Each visitor has their own kernel. Images that other users generated with the same journal are
+    also shown; they can be opened and reused, but not marked. If a visitor reloads the page while a
+    job is running, the session resumes.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ class Dashboard(CompositePanel):
     title : str, optional
         The title of the page.
     presenter : bool, optional
-        Whether to start in presenter mode: large type, and no publishing unless `publish`
-        says otherwise. Visitors can switch the mode; only ``publish="hidden"`` is enforced.
+        Whether to start in presenter mode: large type, and no publishing unless `publish` allows
+        it. Visitors can switch the mode; only ``publish="hidden"`` is enforced.
     publish : str, optional
         ``"confirm"`` (always with a summary) or ``"hidden"`` (nothing is published, scheduled,
-        canceled or settled, whatever a page sends). In presenter mode hidden by default.
+        canceled or settled, whatever a page sends). The default is ``"hidden"`` in presenter mode.
     budget : float, optional
-        US dollars that all visitors together may spend on images today.
+        The maximum in US dollars that all visitors together may spend on images today.
     prompt, model, params, caption
         Initial values; see `Studio`.
 
@@ -68,7 +68,7 @@ class Dashboard(CompositePanel):
     job, publish_job : Job or None
         The visitor's latest generation and post.
     media : Media or None
-        The image that is shown in the studio.
+        The image that is displayed in the studio.
 
     Examples
     --------
@@ -98,14 +98,14 @@ class Dashboard(CompositePanel):
         if budget is None and _environment("BUDGET_USD"):
             budget = _amount(_environment("BUDGET_USD"))
         if publish not in {None, *PUBLISH_MODES}:
-            said = f'publish is "confirm" or "hidden", not {publish!r}.'
+            said = f'publish must be "confirm" or "hidden"; got {publish!r}.'
             raise InvalidInputError("publish", said)
         self._budget = None if budget is None else Budget(budget)
         self._publish_mode = publish
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"banner": False}
         here = entries.process_id(entries.this_process())
-        self._visitor_processes = {here}  # of this visitor's kernels, the earlier ones too
+        self._visitor_processes = {here}  # of this visitor's kernels, including the earlier ones
         self._bar = DashboardBar(
             title, here, self._restore_session, self._set_presenter, presenter=presenter
         )
@@ -168,7 +168,7 @@ class Dashboard(CompositePanel):
         return self.studio.media
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """Return what is selected in the gallery, or today's timeline; see `storyboard.Shows`."""
+        """Return the images selected in the gallery, or today's; see `storyboard.Shows`."""
         history, chosen = self.gallery._shows()  # noqa: SLF001 - see `storyboard.Shows`
         return (history, chosen) if self.gallery.selected else self.timeline._shows()  # noqa: SLF001
 
@@ -201,7 +201,7 @@ class Dashboard(CompositePanel):
         self._subscriptions.append(unwatch)
 
     def _set_presenter(self, presenter: bool) -> None:  # noqa: FBT001 - called by the bar
-        """Switch presenter mode, which by default hides everything that publishes."""
+        """Switch presenter mode, which by default hides all controls that publish."""
         (self.add_class if presenter else self.remove_class)("wonda-presenter")
         hidden = self._publish_mode == "hidden" or (self._publish_mode is None and presenter)
         self.grant(SPECTATOR if hidden else VISITOR)
@@ -240,7 +240,7 @@ class Dashboard(CompositePanel):
         }
 
     def _restore_session(self, processes: list[str], draft: dict[str, Any]) -> None:
-        """Restore the forms, and resume the work of the tab's earlier kernels."""
+        """Restore the forms and resume the work of the tab's earlier kernels."""
         self._visitor_processes.update(processes)
         form = self.studio.prompt_form
         if not self._permissions.grants(Permission.GENERATE):
@@ -257,7 +257,7 @@ class Dashboard(CompositePanel):
             self._bar.start_soon(self._show_earlier, processes)
 
     async def _show_earlier(self, processes: list[str]) -> None:
-        """Show the visitor's earlier images of today in the studio, the newest in front."""
+        """Show the visitor's earlier images of today in the studio, newest first."""
         found = await self._client.history.search(since=start_of_day(), limit=MAX_EARLIER_IMAGES)
         own = [image for image in found if image.made_by in processes]
         for image in own[:0:-1]:
@@ -289,5 +289,6 @@ def _amount(text: str) -> float:
         return float(text)
     except ValueError:
         raise InvalidInputError(
-            "budget", f"{ENVIRONMENT_PREFIX}BUDGET_USD is an amount of US dollars, not {text!r}."
+            "budget",
+            f"{ENVIRONMENT_PREFIX}BUDGET_USD must be an amount in US dollars; got {{text!r}}.",
         ) from None

@@ -1,4 +1,4 @@
-"""`EditForm`: crop, pad, resize and write on an image, and upload the result.
+"""`EditForm`: crop, pad, resize and add text to an image, and upload the result.
 
 original ──applied operations──> ──draft of the open tool──> rendered ──Use──> new media
 """
@@ -36,11 +36,11 @@ TOOLS = ("", "crop", "pad", "resize", "text", "encode")
 
 
 class EditForm(Panel):
-    """Edit an image on this computer; the original is kept.
+    """A form that edits an image on this computer; the original is kept.
 
-    The form shows what will be uploaded: each change is rendered at full size in the
-    background, with its size in pixels and bytes. `Use this image` uploads it as a new image.
-    The same changes of the same image are uploaded once, however often the button is clicked.
+    The form shows the image that will be uploaded, with its size in pixels and bytes: each change
+    is rendered at full size in the background. `Use this image` uploads the result as a new image.
+    The same changes to the same image are uploaded only once, however often the button is clicked.
 
     The values of a tool are a draft. `Apply`, opening another tool and `Use this image` apply
     it; Escape discards it. Every applied change can be undone.
@@ -48,11 +48,11 @@ class EditForm(Panel):
     Parameters
     ----------
     media : Media, Image or Job, optional
-        What to edit; or call `show` later.
+        The image to edit; by default, none; call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the image or job.
+        By default, the client of the image or job.
     data : bytes, optional
-        The original, if it is loaded already; `media` is optional then.
+        The original, if it is already loaded; `media` is then optional.
     operations : iterable
         Operations to start with; see `edit`.
     alt : str
@@ -61,7 +61,7 @@ class EditForm(Panel):
     Attributes
     ----------
     media : Media or None
-        The image that was used last; before, the original.
+        The image that was used last; before the first use, the original.
     result : EditedImage or None
         The file that was uploaded last.
 
@@ -78,15 +78,15 @@ class EditForm(Panel):
     state = traitlets.Unicode("empty").tag(sync=True)
     """``"empty"``, ``"loading"``, ``"ready"`` or ``"broken"``."""
     data = traitlets.Bytes(b"").tag(sync=True)
-    """The image that is shown, at most 1024 pixels a side and 400 KB."""
+    """The displayed image, at most 1024 pixels per side and 400 KB."""
     mime_type = traitlets.Unicode("").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     shown_size: Any = traitlets.List([1, 1]).tag(sync=True)
-    """Width and height of what `data` shows, in full-size pixels."""
+    """Width and height of the image in `data`, in full-size pixels."""
     base_size: Any = traitlets.List([1, 1]).tag(sync=True)
-    """Width and height of the image that the open tool works on, in pixels."""
+    """Width and height of the image to which the open tool is applied, in pixels."""
     facts = traitlets.Unicode("").tag(sync=True)
-    """Size and format of what will be uploaded."""
+    """Size and format of the image that will be uploaded."""
     original_facts = traitlets.Unicode("").tag(sync=True)
     """Size and format of the original."""
 
@@ -106,7 +106,7 @@ class EditForm(Panel):
     step = traitlets.Unicode("editing").tag(sync=True)
     """``"editing"`` or ``"sending"``."""
     upload = traitlets.Dict().tag(sync=True)
-    """If what is shown was uploaded: ``media_id``, ``facts``, and ``in_use``, whether it was
+    """If the displayed image was uploaded: ``media_id``, ``facts``, and ``in_use``, whether it was
     used last."""
 
     def __init__(
@@ -123,7 +123,7 @@ class EditForm(Panel):
         self.media = media
         self.result: EditedImage | None = None
         self._listeners: list[Callable[[Media], object]] = []
-        self._media_listener: Callable[[Media], object] | None = None  # for the present image
+        self._media_listener: Callable[[Media], object] | None = None  # for the current image
         self._edit: Edit | None = None
         self._loading: object = None  # identifies the latest load
         self._proposed: tuple[Any, ...] = ()  # operations that wait for the image
@@ -147,7 +147,7 @@ class EditForm(Panel):
         *,
         data: bytes | None = None,
     ) -> None:
-        """Edit another image; return at once.
+        """Edit another image; return immediately.
 
         Parameters
         ----------
@@ -167,10 +167,10 @@ class EditForm(Panel):
         *,
         on_media: Callable[[Media], object],
     ) -> None:
-        """Edit another image, or continue if it is the present one. On the package's loop only.
+        """Edit another image, or continue if it is the current one. On the package's loop only.
 
-        `on_media` is called with each media that is made from this image, even if another
-        image is edited by then.
+        `on_media` is called with each media that is made from this image, even if another image is
+        being edited by then.
         """
         present = self._edit.media if self._edit is not None else None
         is_same = present is not None and present.media_id == media.media_id
@@ -179,22 +179,22 @@ class EditForm(Panel):
         self._start_loading(media, _name(request), None, on_media)
 
     def edit(self, operations: Iterable[Any]) -> None:
-        """Propose an edit of the original that replaces the applied changes; return at once.
+        """Propose an edit of the original that replaces the applied changes; return immediately.
 
-        All operations but the last are applied, as one step that can be undone. The last one
-        opens as the draft of its tool, to be reviewed and applied. A change of format needs no
-        review and is applied too.
+        All operations except the last are applied, as one step that can be undone. The last one is
+        opened as the draft of its tool, to be reviewed and applied. A change of format needs no
+        review and is also applied.
         """
         proposed = tuple(operations)
         if proposed:
             event_loop.call_soon(lambda: self._catch_errors(self._propose, proposed))
 
     def on_media(self, listener: Callable[[Media], object]) -> None:
-        """Call `listener`, on the package's loop, with each media that is used."""
+        """Call `listener` on the package's loop with each media that is used."""
         self._listeners.append(listener)
 
     def use(self) -> None:
-        """Do what `Use this image` does; return at once."""
+        """Upload and use the edited image, as `Use this image` does; return immediately."""
         event_loop.call_soon(lambda: self._catch_errors(self._on_use, {}))
 
     @property
@@ -293,7 +293,7 @@ class EditForm(Panel):
         Raises
         ------
         InvalidInputError
-            If it cannot be applied.
+            If the operation cannot be applied.
         """
         if self._edit is None or not self.draft:
             return None
@@ -307,7 +307,7 @@ class EditForm(Panel):
         return operation
 
     def _apply_draft(self, *, tool: str = "") -> None:
-        """Apply the draft, and open another tool."""
+        """Apply the draft and open another tool."""
         operation = self._draft_operation()
         if operation is not None and self._edit is not None:
             self._edit.add(operation)
@@ -329,7 +329,7 @@ class EditForm(Panel):
         others = [operation for operation in operations if not isinstance(operation, Encode)]
         apply_edits.check(self._edit.size, operations)
         with contextlib.suppress(InvalidInputError):
-            self._apply_draft()  # so that undo restores the present draft too
+            self._apply_draft()  # so that undo also restores the current draft
         applied = (*encodes, *others[:-1])
         if applied or self._edit.operations:
             self._edit.replace(*applied)
@@ -351,7 +351,7 @@ class EditForm(Panel):
             self._apply_draft(tool=tool if tool in TOOLS else "")
 
     def _set_draft(self, content: Mapping[str, Any]) -> None:
-        """Use the draft at the time of the click; the trait may arrive later."""
+        """Set the draft to its value at the time of the click; the trait may arrive later."""
         operation = content.get("operation")
         if isinstance(operation, dict):
             self.draft = operation
@@ -370,7 +370,7 @@ class EditForm(Panel):
             return
         self.error = None
         try:
-            # Apply the draft and undo it, so that redo restores it.
+            # Apply the draft and undo that, so that redo restores it.
             self._apply_draft(tool=self.tool)
         except InvalidInputError:
             self.draft = {}
@@ -387,7 +387,7 @@ class EditForm(Panel):
     # ------------------------------------------------------------ rendering
 
     def _refresh(self) -> None:
-        """Request a rendering of the present state, unless it is the latest request."""
+        """Request a rendering of the current state, unless it is the latest request."""
         if self._edit is None or self._closed:
             return
         try:
@@ -408,7 +408,7 @@ class EditForm(Panel):
             self._start(self._render)
 
     def _known_upload(self, edit: Edit) -> dict[str, Any]:
-        """Return the value of `upload` for the image as it is now."""
+        """Return the value of `upload` for the current image."""
         key = EditKey.of(edit)
         if (known := self._uploads.get(key)) is None:
             return {}
@@ -416,7 +416,7 @@ class EditForm(Panel):
         return {"media_id": known.media.media_id, "facts": known.facts, "in_use": is_in_use}
 
     async def _render(self) -> None:
-        """Render in a thread until the latest request is done; requests in between are skipped."""
+        """Render in a thread until the latest request is done; skip requests in between."""
         self._is_rendering = True
         done = None
         try:
@@ -480,7 +480,7 @@ class EditForm(Panel):
             edited = await self._encoded(edit)
             media = await self._uploads.upload(self._client, key, edit, edited)
         finally:
-            if self._edit is edit:  # else another image is edited now
+            if self._edit is edit:  # else another image is being edited now
                 self.step = "editing"
         if self._edit is edit:
             self.media, self.result, self._in_use = media, edited, key
@@ -489,7 +489,7 @@ class EditForm(Panel):
             self._catch_errors(listener, media)
 
     async def _encoded(self, edit: Edit) -> EditedImage:
-        """Return the file to upload: the one that is shown, if it has all operations."""
+        """Return the file to upload: the displayed one, if it has all operations."""
         if self._rendered is not None:
             request, edited = self._rendered
             if request.edit is edit and request.all_operations == edit.operations:

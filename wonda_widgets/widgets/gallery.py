@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 FIRST_PAGE_SIZE = 120  # images of a search that are shown at once
 MAX_RESULTS = 1_000  # images of a search; a narrower search finds the others
-SEARCH_DELAY_SECONDS = 0.4  # without a key pressed, before the remaining results are loaded
-REFRESH_DELAY_SECONDS = 0.5  # collects journal changes that come together
+SEARCH_DELAY_SECONDS = 0.4  # seconds without a keystroke before the remaining results are loaded
+REFRESH_DELAY_SECONDS = 0.5  # seconds in which several journal changes are collected
 LARGE_PIXELS = 1600  # longest side of the enlarged image
 LARGE_MAX_BYTES = 900_000
 SEARCH_TRAITS = ("text", "model", "since", "until")
-#: Traits that the browser sets; the search text comes as a message instead.
+#: Traits that the browser sets; the search text is sent as a message instead.
 BROWSER_TRAITS = ("group_by", "filters", "favorites", "rating", "model", "since", "until")
 MARK_TYPES = {"favorite": bool, "rating": int, "note": str}
 
 
 class Gallery(ImageGrid):
-    """Show many images in a grid: group, filter, mark, enlarge and select them.
+    """A grid of many images that can be grouped, filtered, marked, enlarged and selected.
 
     Arrow keys move, Space selects, Enter enlarges, Escape goes back. The selected images are
     in `selected`, for the next cell.
@@ -54,15 +54,15 @@ class Gallery(ImageGrid):
     Parameters
     ----------
     images : list of Image or Job, or Matrix, optional
-        What to show; a matrix fills in as its images are generated. By default every image
-        in the journal, with a search box.
+        The images to show; a matrix is filled in as its images are generated. By default, every
+        image in the journal, with a search box.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the images, jobs or matrix; without these, one with the key
+        By default, the client of the images, jobs or matrix; without these, a client with the key
         from the environment, or a sandbox.
     group_by : str
-        What to group by: a placeholder's name, ``"model"`` or a parameter.
+        The fact by which to group: a placeholder's name, ``"model"`` or a parameter.
     owners : collection of str, optional
-        The processes (`GeneratedImage.made_by`) whose images may be marked; by default all.
+        The processes (`GeneratedImage.made_by`) whose images may be marked; by default, all.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class Gallery(ImageGrid):
     progress = traitlets.Dict().tag(sync=True)
     """Matrix: ``text``, ``share`` (0 to 1), ``state`` and ``failed``."""
     actions: Any = traitlets.List().tag(sync=True)
-    """What `add_action` added: ``name``, ``label``, ``min_images`` and ``max_images``."""
+    """The added actions: ``name``, ``label``, ``min_images`` and ``max_images``."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Gallery(ImageGrid):
         self._search_task: asyncio.Task[None] | None = None
         self._refresh_pending = False
         self._matrix: Matrix | None = None
-        self._matrix_number = 0  # makes the keys of each matrix's cells distinct
+        self._matrix_number = 0  # makes the keys of each matrix's cells unique
         self._actions: dict[str, _Action] = {}
         source = (
             images
@@ -149,7 +149,7 @@ class Gallery(ImageGrid):
     # ------------------------------------------------------------ a matrix
 
     def show_matrix(self, matrix: Matrix | None) -> None:
-        """Show another matrix, or nothing. Call it on the package's loop only."""
+        """Show another matrix, or nothing. Call this on the package's loop only."""
         self._subscription.end()
         if self._closed:
             return
@@ -165,7 +165,7 @@ class Gallery(ImageGrid):
         )
 
     def _update_cell(self, changed: CellResult | None) -> None:
-        """Show what has changed: one cell of the matrix, or possibly all of them (None)."""
+        """Show a change: in one cell of the matrix, or possibly in all of them (None)."""
         if self._closed or self._matrix is None:
             return
         for cell in [changed] if changed is not None else self._matrix.cells:
@@ -258,7 +258,7 @@ class Gallery(ImageGrid):
         }
 
     async def _load_results(self, text: str) -> None:
-        """Show the first page at once, and the rest when the person has stopped typing."""
+        """Show the first page immediately, and the rest when the user stops typing."""
         history, filters = self._client.history, self._search_filters()
         images = await history.search(text, limit=FIRST_PAGE_SIZE, **filters)
         with self.hold_sync():
@@ -286,7 +286,7 @@ class Gallery(ImageGrid):
             )
 
     def _refresh_soon(self) -> None:
-        """Search once for several new images that come together."""
+        """Search once for several new images in quick succession."""
         if not self._refresh_pending and not self._closed:
             self._refresh_pending = True
             asyncio.get_running_loop().call_later(REFRESH_DELAY_SECONDS, self._refresh)
@@ -313,7 +313,7 @@ class Gallery(ImageGrid):
             self._search()
 
     def refresh(self) -> None:
-        """Search the journal again; return at once."""
+        """Search the journal again; return immediately."""
         if self.searches:
             event_loop.call_soon(self._search)
 
@@ -330,14 +330,14 @@ class Gallery(ImageGrid):
         if item is None or item.image is None or not marks:
             return
         if not self._is_markable(item.image):
-            raise InvalidInputError("image", "Only the person who made this image can mark it.")
+            raise InvalidInputError("image", "Only the user who generated this image can mark it.")
         self._start(self._mark, item, item.image, marks)
 
     async def _mark(self, item: Item, image: GeneratedImage, marks: dict[str, Any]) -> None:
         item.image = await self._client.history.mark(image, **marks)
         self.error = None
         self.send({"type": "item", "item": self._to_message(item)})
-        self._select(self.selected_keys)  # `selected` has the marks too
+        self._select(self.selected_keys)  # `selected` also has the marks
         self.rated = self.rated or item.image.rating > 0
         if self.favorites or self.rating:
             self._arrange()
@@ -349,7 +349,7 @@ class Gallery(ImageGrid):
             self._start(self._open, item, item.image, content.get("view"))
 
     async def _open(self, item: Item, image: GeneratedImage, view: object) -> None:
-        """Send the details of an image, and then an enlarged copy."""
+        """Send the details of an image, then an enlarged copy."""
         rows = [
             {"label": gallery_items.label(name), "value": value}
             for name, value in item.facts.items()
@@ -383,7 +383,7 @@ class Gallery(ImageGrid):
     # ------------------------------------------------------------ export
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
-        """Return the selected images, or all that are shown; see `storyboard.Shows`."""
+        """Return the selected images, or all that are displayed; see `storyboard.Shows`."""
         shown = [item.image for item in self._shown if item.image]
         return self._client.history, list(self.selected or shown)
 
@@ -417,7 +417,7 @@ class Gallery(ImageGrid):
         max_images: int = 1,
         permission: Permission | None,
     ) -> None:
-        """Add a button that does something with the selected images.
+        """Add a button that runs an action on the selected images.
 
         Parameters
         ----------
@@ -426,15 +426,15 @@ class Gallery(ImageGrid):
         action : callable
             Called on the package's loop with the images.
         min_images, max_images : int
-            How many images it accepts.
+            How many images the action accepts.
         permission : Permission or None
-            What a session needs to see and use it; None if it is open to all.
+            The permission that a session needs for the action; None if it is open to all.
         """
         self._actions[name] = _Action(label, action, min_images, max_images, permission)
         self._update_actions()
 
     def grant(self, permissions: Permissions) -> None:
-        """See `Panel.grant`."""
+        """Replace the permissions and update the list of actions; see `Panel.grant`."""
         super().grant(permissions)
         self._update_actions()
 
@@ -464,7 +464,7 @@ class Gallery(ImageGrid):
 
 
 class _Action(NamedTuple):
-    """Something to do with selected images, see `Gallery.add_action`."""
+    """An action that can be applied to selected images; see `Gallery.add_action`."""
 
     label: str
     call: Callable[[list[GeneratedImage]], object]

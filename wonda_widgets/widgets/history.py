@@ -24,15 +24,16 @@ GENERATE = Permission.GENERATE
 
 
 class History(PublishForms):
-    """Show every image in the journal, with search, comparison and posting.
+    """A panel of every image in the journal, with search, comparison and posting.
 
-    Type words of a prompt to find its images. `Use prompt` opens a `Studio` below with the
-    prompt, model and parameters of an image; `Use as reference` adds it as a reference image.
+    Type words from a prompt to find its images. `Use prompt` opens a `Studio` below the gallery,
+    with the prompt, model and parameters of an image; `Use as reference` adds it as a reference
+    image.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        By default a client with the key from the environment, or a sandbox.
+        By default, a client with the key from the environment, or a sandbox.
     confirm_publish : bool
         Whether `Publish` shows a summary first.
 

@@ -68,18 +68,18 @@ class ShownImage:
 
 
 class ImagePreview(Panel):
-    """Show an image of the service.
+    """A preview of an image at the service.
 
     The preview has at most 1024 pixels on its longer side and 400 KB. `Open` shows it larger.
-    `Save to folder` writes the original next to the notebook, with unchanged pixels; prompt,
-    model, parameters and job id are added to its metadata if the format supports it.
+    `Save to folder` writes the original next to the notebook, with unchanged pixels; the prompt,
+    model, parameters and job ID are added to its metadata if the format supports this.
 
     Parameters
     ----------
     media : Media, Image or Job, optional
-        What to show (for a job its result); or call `show` later.
+        The image to show (for a job, its result); by default, none; call `show` later.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the image or job.
+        By default, the client of the image or job.
     alt : str
         The alt text.
 
@@ -104,7 +104,7 @@ class ImagePreview(Panel):
     """The aspect ratio of the empty frame, e.g. ``"4:5"``."""
     saved = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether there is an edit button, see `on_edit`."""
+    """Whether there is an edit button; see `on_edit`."""
 
     def __init__(
         self,
@@ -127,12 +127,12 @@ class ImagePreview(Panel):
 
     @property
     def media(self) -> Media | None:
-        """The media that is shown; None before the first."""
+        """The displayed media; None before the first."""
         return self._shown.media if self._shown else None
 
     @property
     def shown(self) -> ShownImage | None:
-        """The image that is shown, with its request; None before the first."""
+        """The displayed image, with its request; None before the first."""
         return self._shown
 
     def show(
@@ -145,7 +145,7 @@ class ImagePreview(Panel):
         on_ready: Callable[[ShownImage], object] | None = None,
         in_background: bool = False,
     ) -> None:
-        """Download an image and show it when it is loaded; return at once.
+        """Download an image and show it when it is loaded; return immediately.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class ImagePreview(Panel):
         on_ready : callable, optional
             Called on the package's loop when the image is loaded.
         in_background : bool
-            Only load it for `on_ready`, and keep the present image.
+            Only load the image for `on_ready`, and keep displaying the current image.
         """
         event_loop.call_soon(
             lambda: self._start(
@@ -167,20 +167,20 @@ class ImagePreview(Panel):
         )
 
     def show_again(self, shown: ShownImage, note: str = "") -> None:
-        """Show an image that was loaded before, without a download; return at once."""
+        """Show a previously loaded image without downloading it again; return immediately."""
         event_loop.call_soon(lambda: self._present(shown, None, note))
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the original to `path` (a file or a folder) and return the path of the file.
 
-        An existing file is not overwritten; the new one gets a number.
+        An existing file is not overwritten; a number is added to the name of the new file.
 
         Raises
         ------
         ValueError
             If no image is shown.
         OSError
-            If it cannot be written.
+            If the file cannot be written.
         UnsafeMediaError, APIError, ServiceUnreachableError
             If the original cannot be downloaded again.
         """
@@ -189,7 +189,7 @@ class ImagePreview(Panel):
         return event_loop.run_blocking(self._save(self._shown, path))
 
     def on_edit(self, listener: Callable[[ShownImage], object]) -> None:
-        """Show an edit button that calls `listener`, on the package's loop, with the image."""
+        """Show an edit button that calls `listener` on the package's loop with the image."""
         self._edit_listener = listener
         self.editable = True
 
@@ -248,9 +248,9 @@ class ImagePreview(Panel):
                 self.state = "ready" if self._shown else "broken"
             raise
         shown = ShownImage(media, request, job_id, *copies)
-        if self._requested is media:  # else another image was requested meanwhile
+        if self._requested is media:  # else another image was requested in the meantime
             self._present(shown, data, note)
-        if on_ready is not None:  # now, so that the shown image is the one to publish
+        if on_ready is not None:  # now, so that the displayed image is the one to publish
             on_ready(shown)
 
     def _present(self, shown: ShownImage, original: bytes | None, note: str) -> None:
@@ -288,7 +288,7 @@ class ImagePreview(Panel):
     # ------------------------------------------------------------ larger, saved, downloaded
 
     async def original(self, shown: ShownImage) -> bytes:
-        """Return the bytes of an original; for an earlier image they are downloaded again."""
+        """Return the bytes of an original; for an earlier image, download them again."""
         if shown is self._shown and self._original is not None:
             return self._original
         data = await self._client.media.download(shown.media)
@@ -346,7 +346,7 @@ class ImagePreview(Panel):
         data = await event_loop.to_thread(_with_metadata, await self.original(shown), shown)
         mime = mimetypes.guess_type(f"x.{shown.preview.format.lower()}")[0] or ""
         name = _file_name(shown)
-        # Only the view that asked for it saves the file.
+        # Only the view that requested the file saves it.
         self.send({"type": "download", "view": view, "name": name, "mime": mime}, [data])
 
 
@@ -355,7 +355,7 @@ def _make_copies(
     with_thumbs: bool,  # noqa: FBT001 - private
     is_svg: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
-    """Make preview, thumb and card of an original. Slow: run it in a thread."""
+    """Create preview, thumb and card of an original. Slow: run it in a thread."""
     from ..imaging.preview import preview, raster_preview, svg_preview  # noqa: PLC0415 - it loads Pillow
     from ._shared.preflight_panel import make_card  # noqa: PLC0415 - a preview alone needs none
 

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class JobProgress(JobPanel):
-    """Show a job: the service's status word, the elapsed time, and a progress bar.
+    """The status of a job: the service's status word, the elapsed time and a progress bar.
 
-    The service reports no percentage. The bar is indeterminate, or an estimate from earlier
-    jobs that is labelled as one. `Stop watching` stops polling while the job continues;
-    `Resume watching` polls again.
+    The service reports no percentage. The bar is indeterminate, or an estimate from earlier jobs
+    that is labeled as such. `Stop watching` stops polling while the job continues; `Resume
+    watching` polls again.
 
     Parameters
     ----------
     job : Job, optional
-        Can also be set later: ``progress.job = job``.
+        The job to show; can also be set later: ``progress.job = job``.
     wonda : Wonda or AsyncWonda, optional
-        With it, a banner says whether this is a sandbox.
+        If given, a banner says whether the client is a sandbox.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class JobProgress(JobPanel):
 
     @property
     def job(self) -> Job | None:
-        """The job that is shown; set it to show another one."""
+        """The displayed job; set this attribute to show another one."""
         return self._job
 
     @job.setter
@@ -62,4 +62,4 @@ class JobProgress(JobPanel):
 
 def _check(job: object) -> None:
     if job is not None and not isinstance(job, Job):
-        raise TypeError(f"JobProgress takes a job, not {type(job).__name__}.")
+        raise TypeError(f"JobProgress accepts a job, not {type(job).__name__}.")

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from ..journal.generated_image import GeneratedImage
     from ..models import ImageModel, Snapshot
 
-#: Delay after a change before its price is requested.
+#: Seconds between a change and the request for its price.
 PRICE_DELAY_SECONDS = 0.25
 
 
 class PromptForm(ReferencesPanel):
-    """Request an image: prompt, model, the model's parameters, price, `Generate`.
+    """A form that requests an image: prompt, model, parameters, price and `Generate`.
 
-    Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter (or
-    Cmd+Enter) generates too. While its job runs the form is disabled, so that a double click
-    is not billed twice.
+    Models and parameters come from the service (`GET /capabilities`). Ctrl+Enter (or Cmd+Enter) has
+    the same effect as `Generate`. While its job is running, the form is disabled, so that a double
+    click is not charged twice.
 
     If the model accepts reference images, files can be dropped on the form or chosen;
     `add_reference` adds images from Python.
@@ -43,14 +43,14 @@ class PromptForm(ReferencesPanel):
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        By default a client with the key from the environment, or a sandbox.
+        By default, a client with the key from the environment, or a sandbox.
     prompt : str
     model : str, optional
         A model's key; by default the service's first model.
     params : dict, optional
         Initial parameter values, by the API's names.
     budget : Budget or float, optional
-        What may be spent; a number is US dollars per day.
+        The maximum amount to spend; a number is US dollars per day.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class PromptForm(ReferencesPanel):
     _browser_traits = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
 
     prompt = traitlets.Unicode("").tag(sync=True)
-    """The prompt. Typed text arrives here after a short delay, at the latest on `Generate`."""
+    """The prompt. Typed text is copied here after a short delay, at the latest on `Generate`."""
     model = traitlets.Unicode("").tag(sync=True)
     """The selected model's key."""
     params = traitlets.Dict().tag(sync=True)
@@ -110,11 +110,11 @@ class PromptForm(ReferencesPanel):
         return self._job
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
-        """Call `listener`, on the package's loop, with each new job."""
+        """Call `listener` on the package's loop with each new job."""
         self._listeners.append(listener)
 
     def fill(self, image: GeneratedImage) -> None:
-        """Copy prompt, model and parameters of an image into the form; return at once."""
+        """Copy an image's prompt, model and parameters into the form; return immediately."""
         with self.hold_sync():
             self.prompt = image.prompt
             if image.model:
@@ -126,7 +126,7 @@ class PromptForm(ReferencesPanel):
             )
 
     def submit(self) -> None:
-        """Do what `Generate` does with the present values; return at once."""
+        """Generate with the current values, as `Generate` does; return immediately."""
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
         event_loop.call_soon(lambda: self._catch_errors(self._on_submit, content))
 
@@ -191,10 +191,10 @@ class PromptForm(ReferencesPanel):
         known = [field.name for field in self._fields[self.model]]
         for name in given:
             if name not in known:
-                takes = f"It takes {', '.join(known) or 'none'}."
+                takes = f"It accepts {', '.join(known) or 'none'}."
                 hint = suggestions.did_you_mean(name, known) or takes
                 model = next(each["name"] for each in self.models if each["key"] == self.model)
-                problem = InvalidInputError("params", f"{model} takes no parameter {name!r}.", hint)
+                problem = InvalidInputError("params", f"{model} has no parameter {name!r}.", hint)
                 self.error = {
                     **error_alerts.error_alert(problem),
                     "text": f"It was ignored. {hint}",
@@ -249,8 +249,8 @@ class PromptForm(ReferencesPanel):
     def _on_submit(self, content: Mapping[str, Any]) -> None:
         if self.state == "loading":  # from code, before the models are loaded
             self._early = content
-        # The state changes here, on the loop, before anything is sent. So a second click, also
-        # in another tab, has no effect.
+        # The state changes here, on the loop, before anything is sent, so a second click has no
+        # effect, even in another tab.
         if self.state != "ready":
             return
         self.error = self._early = None
@@ -278,7 +278,7 @@ class PromptForm(ReferencesPanel):
 
     @requires(Permission.GENERATE)
     def _on_dismiss_unknown(self, _content: object) -> None:
-        """Free the form after the person has checked an unknown outcome."""
+        """Enable the form after the user has checked an unknown outcome."""
         if self.state == "unknown" and self._unknown is not None:
             self.state = "ready"
             self.error = None
@@ -297,7 +297,7 @@ class PromptForm(ReferencesPanel):
             )
         except OutcomeUnknownError as error:
             self._unknown = error
-            # It may have been generated and billed, so the person has to confirm first.
+            # An image may have been generated and charged, so the user must confirm first.
             self.state = "unknown"
             raise
         except BaseException:
@@ -306,7 +306,7 @@ class PromptForm(ReferencesPanel):
         self.attach_job(job)
 
     def attach_job(self, job: Job) -> None:
-        """Track a job as if this form had submitted it. Call it on the package's loop only."""
+        """Track a job as if this form had submitted it. Call this on the package's loop only."""
         self._job = job
 
         def release(_snapshot: Snapshot) -> None:
@@ -325,7 +325,7 @@ class PromptForm(ReferencesPanel):
 
 
 def shown(model: ImageModel, fields: list[parameters.Field]) -> dict[str, Any]:
-    """Return what a form needs to know of a model."""
+    """Return the data of a model that the form needs."""
     return {
         "key": model.key,
         "name": model.name,

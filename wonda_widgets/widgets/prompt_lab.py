@@ -1,4 +1,4 @@
-"""`PromptLab`: plan many variations of a prompt, run the plan within a budget, and compare."""
+"""`PromptLab`: plan variations of a prompt, run the plan within a budget, and compare."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ EDIT = Permission.EDIT
 
 
 class PromptLab(PublishForms):
-    """Generate every combination of placeholder values, models and parameters.
+    """A panel that generates every combination of placeholder values, models and parameters.
 
-    The plan and its price are shown before anything is generated. Images fill the grid as
-    they are ready; select several to compare them, or one to publish it.
+    The plan and its price are shown before anything is generated. Images appear in the grid as they
+    are generated; select several to compare them, or one to publish it.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        By default a client with the key from the environment, or a sandbox.
+        By default, a client with the key from the environment, or a sandbox.
     template : str
         A prompt with ``{placeholders}``.
     values : dict of str to list of str
@@ -49,7 +49,7 @@ class PromptLab(PublishForms):
     params : dict
         The value of each parameter, or a list of values.
     budget : float
-        US dollars that a plan may cost.
+        The maximum cost of a plan in US dollars.
     max_concurrency : int
         The maximum number of jobs that run at the same time.
     confirm_publish : bool
@@ -144,7 +144,7 @@ class PromptLab(PublishForms):
     def _show_run(self, matrix: Matrix) -> None:
         self._group(matrix)
         self.gallery.show_matrix(matrix)
-        self.gallery.scroll_into_view()  # in a narrow window it is below the form
+        self.gallery.scroll_into_view()  # in a narrow window, it is below the form
 
     def _group(self, matrix: Matrix) -> None:
         """Group by the first placeholder that varies, if others vary too."""

@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 
 class PublishForm(PreflightPanel):
-    """Publish an image to Instagram: account, caption, alt text, a summary, one post.
+    """A form that publishes an image to Instagram once, after showing a summary.
 
-    `Publish` shows a summary; only `Publish now` sends the post, once, however often it is
-    clicked. A post can also be scheduled, 5 minutes to 29 days ahead.
+    `Publish` shows a summary; only `Publish now` sends the post, and only once, however often the
+    button is clicked. A post can also be scheduled, 5 minutes to 29 days ahead.
 
     The form lists what Instagram will probably reject, and offers fixes: the image is edited
-    locally and uploaded, and the edited one is posted. The list is advice; the image can be
+    locally and uploaded, and the edited image is posted. The list is advice; the image can be
     posted without a fix.
 
     Parameters
     ----------
     media_id : str, Media, Image or Job, optional
-        What to publish (for a job its result). It can be set later; until then the form is
-        disabled. An image that is given by its id alone is not checked.
+        The image to publish (for a job, its result). It can be set later; until then, the form is
+        disabled. An image that is given only by its ID is not checked.
     wonda : Wonda or AsyncWonda, optional
-        By default the client of the image or job.
+        By default, the client of the image or job.
     confirm_publish : bool
         Whether to show the summary first.
     caption, alt_text : str
@@ -68,7 +68,7 @@ class PublishForm(PreflightPanel):
     scheduled_at = traitlets.Unicode("").tag(sync=True)
     """When to post, ISO 8601 with an offset; empty for now."""
     lists_scheduled = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether there is a link to the scheduled posts, see `on_scheduled`."""
+    """Whether there is a link to the scheduled posts; see `on_scheduled`."""
 
     def __init__(
         self,
@@ -103,21 +103,21 @@ class PublishForm(PreflightPanel):
         preview: Preview | None = None,
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Publish another image from now on. Call it on the package's loop only.
+        """Publish another image from now on. Call this on the package's loop only.
 
         While a post is in progress, the image waits. An open summary is closed, because it
-        describes the previous image. The caption is kept. The alt text is replaced unless the
-        person has changed it. Fixes of the same image are kept.
+        describes the previous image. The caption is kept. The alt text is replaced unless the user
+        has changed it. Fixes of the same image are kept.
 
         Parameters
         ----------
         media_id, alt_text : str
         thumb : bytes
-            A small copy to show; by default one is made from `preview`.
+            A small copy to show; by default, one is created from `preview`.
         preview : Preview, optional
-            Without it the image is not checked.
+            Without a preview, the image is not checked.
         original : callable, optional
-            Returns the original's bytes; without it no fixes are offered.
+            Returns the original's bytes; without this function, no fixes are offered.
         """
         facts = info_of(preview) if preview else None
         self._offer(PostImage(media_id, thumb, facts, original), alt_text, preview)
@@ -136,23 +136,23 @@ class PublishForm(PreflightPanel):
         media : Media
         alt_text : str
         original : callable, optional
-            Returns its bytes; by default they are downloaded.
+            Returns the original's bytes; by default, they are downloaded.
 
         Raises
         ------
         UnsafeMediaError, APIError, ServiceUnreachableError
-            If it cannot be downloaded; the previous image is kept.
+            If the image cannot be downloaded; the previous image is kept.
         """
         self._wanted = media
         fetch = original or partial(self._client.media.download, media)
         preview = await event_loop.to_thread(load_preview, await fetch())
         if self._wanted is not media:
-            return  # another image was requested meanwhile
+            return  # another image was requested in the meantime
         self.offer(media.media_id or "", alt_text=alt_text, preview=preview, original=fetch)
 
     def _offer(self, image: PostImage, alt_text: str, preview: Preview | None) -> None:
         if image.media_id in {self.media_id, self._original and self._original.media_id}:
-            self._next = None  # the person has gone back to the present image
+            self._next = None  # the user has gone back to the current image
             return
         # Keep showing a post that is, or may be, in progress.
         if self.step in {"sending", "running", "unknown", "checking"}:
@@ -218,9 +218,9 @@ class PublishForm(PreflightPanel):
             self._catch_errors(listener)
 
     def on_scheduled(self, listener: Callable[[], object]) -> None:
-        """Show a link to the scheduled posts, and call `listener` on the package's loop.
+        """Show a link to the scheduled posts and call `listener` on the package's loop.
 
-        It is called when the link is clicked and when a post is scheduled.
+        `listener` is called when the link is clicked and when a post is scheduled.
         """
         self._schedules.append(listener)
         self.lists_scheduled = True

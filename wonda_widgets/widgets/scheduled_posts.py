@@ -22,12 +22,12 @@ MAX_CAPTION_LENGTH = 300  # characters of a caption
 
 
 class ScheduledPosts(Panel):
-    """List the scheduled posts, earliest first, with a button to cancel each.
+    """A list of the scheduled posts, earliest first, with a button to cancel each one.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        By default a client with the key from the environment, or a sandbox.
+        By default, a client with the key from the environment, or a sandbox.
 
     Examples
     --------
@@ -39,12 +39,12 @@ class ScheduledPosts(Panel):
     _view_permission = Permission.SCHEDULE
 
     posts: Any = traitlets.List().tag(sync=True)
-    """Each post: ``job_id``, ``due`` (seconds since 1970; 0 if unknown), ``account``,
+    """The posts, each with ``job_id``, ``due`` (seconds since 1970; 0 if unknown), ``account``,
     ``caption`` and ``images`` (their number)."""
     state = traitlets.Unicode("loading").tag(sync=True)
-    """``"loading"``, ``"ready"``, ``"off"`` (the account has no scheduling) or ``"broken"``."""
+    """``"loading"``, ``"ready"``, ``"off"`` (scheduling is not enabled) or ``"broken"``."""
     canceling = traitlets.Unicode("").tag(sync=True)
-    """The job id of the post that is being canceled."""
+    """The job ID of the post that is being canceled."""
     message = traitlets.Unicode("").tag(sync=True)
     """The outcome of the last cancellation."""
 
@@ -53,7 +53,7 @@ class ScheduledPosts(Panel):
         self.refresh()
 
     def refresh(self) -> None:
-        """Load the list again; return at once."""
+        """Load the list again; return immediately."""
         event_loop.call_soon(lambda: self._start(self._load))
 
     async def _load(self) -> None:
@@ -105,7 +105,7 @@ class ScheduledPosts(Panel):
 
     async def _cancel(self, job_id: str) -> None:
         try:
-            # The cancellation must complete even if the panel is closed meanwhile.
+            # The cancellation must complete even if the panel is closed in the meantime.
             await event_loop.shield(self._client.publish.cancel(job_id))
             self.message = "Canceled. It will not be posted."
         finally:

@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 
 
 class Studio(PublishForms):
-    """Show the whole flow in one panel: prompt, job, image, post.
+    """A panel for the whole process: prompt, job, image, post.
 
-    Type a prompt, press `Generate`, watch the job, review the image, press `Publish`. If an
+    Enter a prompt, press `Generate`, watch the job, review the image, press `Publish`. If an
     earlier kernel left jobs unfinished, the panel offers to resume them.
 
-    Without a key it uses a sandbox and says so: images are placeholders and nothing is
+    Without a key, the panel uses a sandbox and says so: images are placeholders, and nothing is
     published.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        By default a client with the key from the environment, or a sandbox.
+        By default, a client with the key from the environment, or a sandbox.
     confirm_publish : bool
         Whether `Publish` shows a summary first.
     prompt, model, params
@@ -53,13 +53,13 @@ class Studio(PublishForms):
     caption : str
         The initial caption.
     budget : Budget or float, optional
-        What may be spent on images; a number is US dollars per day.
+        The maximum amount to spend on images; a number is US dollars per day.
     banner : bool
         Whether to show the sandbox banner.
     storyboard : bool
         Whether to offer `Keep in notebook` and `Export page`.
     owners : collection of str, optional
-        Processes (`JournalEntry.process`) whose unfinished work is offered; by default that of
+        Processes (`JournalEntry.process`) whose unfinished work is offered; by default, those of
         all kernels that have ended.
 
     Attributes
@@ -134,7 +134,7 @@ class Studio(PublishForms):
 
     @property
     def media(self) -> Media | None:
-        """The image that is shown; None before the first one."""
+        """The displayed image; None before the first one."""
         return self.preview.media
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
@@ -155,18 +155,18 @@ class Studio(PublishForms):
     # ------------------------------------------------------------ for a dashboard
 
     def resume(self, given: list[JournalEntry]) -> None:
-        """Resume the jobs of these journal entries. Call it on the package's loop only."""
+        """Resume the jobs of these journal entries. Call this on the package's loop only."""
         for entry in self._resume(given):  # posts that are not shown
             self._client.jobs.resume(entry)
 
     def show(self, image: GeneratedImage, *, in_background: bool = False) -> None:
-        """Show an earlier image, to edit or post it. Call it on the package's loop only.
+        """Show an earlier image to edit or post it. Call this on the package's loop only.
 
         Parameters
         ----------
         image : Image
         in_background : bool
-            Only add it to the filmstrip.
+            Only add the image to the filmstrip.
         """
         note = formatting.format_duration(image.seconds) if image.seconds else ""
         options: dict[str, Any] = {
@@ -182,8 +182,8 @@ class Studio(PublishForms):
         )
 
     def _add_image(self, image: ShownImage, note: str) -> None:
-        """Add a loaded image to the filmstrip; if it is shown, offer it for publishing."""
-        # If the person has selected an earlier image meanwhile, that one is still published.
+        """Add a loaded image to the filmstrip; if it is displayed, offer it for publishing."""
+        # If the user has selected an earlier image in the meantime, that one is still published.
         is_shown = self.preview.shown is image
         self.filmstrip.add(image, note, selected=is_shown)
         if is_shown:
@@ -196,7 +196,7 @@ class Studio(PublishForms):
 
     def _show_job(self, job: Job) -> None:
         last = self.progress.job
-        if last is not None and not last.done:  # no longer shown, but it was paid for
+        if last is not None and not last.done:  # no longer displayed, but the user has paid for it
             last.resume()
         self.progress.job = job
         self.preview.waiting = self.preview.state == "ready"
@@ -204,7 +204,7 @@ class Studio(PublishForms):
         self._show_result_of(job)
 
     def _show_result_of(self, job: Job) -> None:
-        """Show the job's image when it succeeds, whether or not the job is still shown."""
+        """Show the job's image when it succeeds, even if the job is no longer displayed."""
 
         def follow(snapshot: Snapshot) -> None:
             if snapshot.terminal or not snapshot.watching:
@@ -220,7 +220,7 @@ class Studio(PublishForms):
         self._subscriptions.append(unwatch)
 
     def _resume(self, entries: list[JournalEntry]) -> list[JournalEntry]:
-        """Resume the jobs of an earlier kernel, and show the newest generation.
+        """Resume the jobs of an earlier kernel and show the newest generation.
 
         Return the posts that were not resumed: only one is shown at a time, and only in
         sessions that may settle posts.
@@ -254,7 +254,7 @@ class Studio(PublishForms):
             return
         note = formatting.format_duration(snapshot.elapsed)
 
-        # The image of a job that is no longer shown goes to the filmstrip only.
+        # The image of a job that is no longer displayed is only added to the filmstrip.
         self.preview.show(
             media,
             job.request,
@@ -275,7 +275,7 @@ class Studio(PublishForms):
         self._reveal(self.edit_form, before=self.publish_form, back=self.preview)
 
     def _show_edited(self, of: ShownImage, media: Media) -> None:
-        """Show an edited image, and offer it for publishing."""
+        """Show an edited image and offer it for publishing."""
         if self._closed:
             return
 

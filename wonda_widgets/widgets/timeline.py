@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 MAX_IMAGES = 30
 MAX_TITLE_LENGTH = 300  # characters
-REFRESH_DELAY_SECONDS = 0.5  # collects changes that come together
+REFRESH_DELAY_SECONDS = 0.5  # seconds in which several changes are collected
 
 
 class Timeline(Panel):
-    """List today's images with time, prompt and posts, newest first.
+    """A list of today's images with time, prompt and posts, newest first.
 
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        By default a client with the key from the environment, or a sandbox.
+        By default, a client with the key from the environment, or a sandbox.
 
     Examples
     --------
@@ -46,8 +46,8 @@ class Timeline(Panel):
     _css = css("dashboard")
 
     entries: Any = traitlets.List().tag(sync=True)
-    """Newest first, each: ``key``, ``time`` (seconds since 1970), ``title``, ``events`` (edits
-    and posts, as text), ``posted`` (whether it was) and ``link``."""
+    """The entries, newest first, each with ``key``, ``time`` (seconds since 1970), ``title``,
+    ``events`` (edits and posts, as text), ``posted`` (whether the image was posted), ``link``."""
     summary = traitlets.Unicode("").tag(sync=True)
     """The counts: ``"6 images, 1 edited, 2 posted"``."""
     state = traitlets.Unicode("loading").tag(sync=True)
@@ -56,7 +56,8 @@ class Timeline(Panel):
     def __init__(self, wonda: Wonda | AsyncWonda | None = None, **traits: Any) -> None:
         if isinstance(wonda, Job | GeneratedImage | Media | list | tuple):
             raise TypeError(
-                "Timeline shows what its client made today. For a page of selected images or "
+                "Timeline shows the images that its client generated today. For a page of "
+                "selected images or "
                 "jobs, call ww.storyboard(images, path)."
             )
         self._timelines: list[ImageTimeline] = []
@@ -66,7 +67,7 @@ class Timeline(Panel):
         event_loop.call_soon(self.refresh_soon)
 
     def refresh_soon(self) -> None:
-        """Read the journal again, once for several changes. On the package's loop only."""
+        """Read the journal again once for several changes. On the package's loop only."""
         if not self._refresh_pending and not self._closed:
             self._refresh_pending = True
             self._start(self._load)

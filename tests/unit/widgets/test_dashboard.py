@@ -72,7 +72,7 @@ def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     dashboard._visitor_processes.clear()
     send(gallery, "mark", key=item.key, favorite=False)
     settled(lambda: gallery.error)
-    assert "Only the person who made this image" in gallery.error["title"]
+    assert "Only the user who generated this image" in gallery.error["title"]
     assert item.image.favorite
     assert image.media.media_id
 

@@ -264,7 +264,7 @@ def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page,
     assert not arrived(wonda, "image/generate")
 
     form.model = "z-image"
-    settled(lambda: "kept, but not sent" in form.references_message)
+    settled(lambda: "kept but not sent" in form.references_message)
     page.send("submit", prompt="x", model="z-image", params={})
     settled(lambda: form.job)
     assert "attachmentMediaIds" not in form.job.request
@@ -275,7 +275,7 @@ def test_there_is_room_for_so_many_and_no_more(form, page, settled):
     page.announce(**{f"p{number}": 0 for number in range(33)})
     settled(lambda: form.error)
     assert len(form.references) == 30
-    assert "3 of these were not added" in form.error["text"]
+    assert "3 images were not added" in form.error["text"]
 
 
 def test_python_adds_what_it_has(form, wonda, settled, tmp_path):

@@ -68,7 +68,7 @@
       each.setAttribute("aria-pressed", String(selected.includes(images[index])));
     }
     hint.textContent =
-      selected.length === 1 ? "One is chosen. Choose another to compare them." : "";
+      selected.length === 1 ? "One image is selected. Choose another to compare them." : "";
   };
 
   const compareButtons = images.map((image, index) => {
@@ -92,7 +92,7 @@
   });
   dialog.addEventListener("close", () => {
     const single = selected.length < 2;
-    // The image or the "Compare" button that was used last gets the focus back.
+    // Return the focus to the image or "Compare" button that was used last.
     const last = single
       ? images[current].parentElement
       : compareButtons[images.indexOf(selected[1])];

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 class _ReadOnly:
-    """A box whose traits a page cannot set: only the kernel decides what is shown."""
+    """A box whose traits a page cannot set, because only the kernel decides what is shown."""
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Ignore what a page sends. Called by ipywidgets."""
+        """Ignore the state that a page sends. Called by ipywidgets."""
 
 
 class Row(_ReadOnly, ThreadSafeTraits, ipywidgets.Box):  # type: ignore[misc]  # untyped
-    """Panels side by side, where there is room."""
+    """Panels side by side if there is enough space."""
 
 
 class Column(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ignore[misc]  # untyped
@@ -50,10 +50,10 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
     Parameters
     ----------
     title : str
-        The title of the static output that stays in the notebook.
+        The title of the static output that is kept in the notebook.
     client : AsyncWonda
     owned : AsyncWonda or None
-        The client again if `close` is to close it, else None.
+        The same client if `close` must close it, else None.
     rows : list
         Panels and boxes, from top to bottom.
     boxes : list
@@ -127,7 +127,7 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         self._panels[0].scroll_into_view()
 
     def _add_compare_action(self, gallery: Gallery, compare: Compare) -> None:
-        """Add the button to a gallery that compares its selected images."""
+        """Add a button to a gallery that compares its selected images."""
         gallery.add_action(
             "compare",
             "Compare",
@@ -150,13 +150,13 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         before: Panel | None = None,
         back: Panel | None = None,
     ) -> None:
-        """Show a hidden or new panel, and scroll to it.
+        """Show a hidden or new panel and scroll to it.
 
         Parameters
         ----------
         panel : Panel or CompositePanel
         before : Panel, optional
-            The row to insert a new panel before; by default it becomes the last one.
+            The row before which a new panel is inserted; by default, the panel is appended.
         back : Panel, optional
             Adds a close button, which hides the panel again and scrolls to `back`.
         """
@@ -175,13 +175,13 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         panel.scroll_into_view()
 
     def _hide(self, panel: Panel, back: Panel) -> None:
-        """Hide a panel, which keeps its state, and scroll to `back`."""
+        """Hide a panel without resetting it, and scroll to `back`."""
         self._hidden.add(id(panel))
         self.children = self._shown()
         back.scroll_into_view()
 
     def _enable_storyboard(self) -> None:
-        """Offer to keep or export the images, now that there are some."""
+        """Show the buttons that keep or export the images."""
         if self._storyboard_bar is not None:
             self._storyboard_bar.has_images = True
 
@@ -203,7 +203,7 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         raise NotImplementedError
 
     def _running_jobs(self) -> list[Job]:
-        """Return the jobs that have not ended, which a snapshot mentions."""
+        """Return the jobs that have not ended, which a snapshot lists."""
         return []
 
     def display_static(self) -> None:
@@ -241,7 +241,7 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
 
 
 def columns(left: Panel, *right: Panel) -> list[Any]:
-    """Lay out one panel on the left and others on the right; return the row and its right box."""
+    """Place one panel on the left, others on the right; return the row and its right box."""
     stage = Column(list(right))
     work = Row([left, stage])
     stage.add_class("wonda-stage-column")

@@ -26,7 +26,7 @@ DRAFT_TEXTS = ("prompt", "model", "caption")
 
 
 class DashboardBar(Panel):
-    """Show title, spending and the presenter switch.
+    """A bar with the title, the amount spent and the presenter switch.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class DashboardBar(Panel):
     process = traitlets.Unicode("").tag(sync=True)
     presenter = traitlets.Bool(default_value=False).tag(sync=True)
     spending = traitlets.Unicode("").tag(sync=True)
-    """How much of the budget is spent, as text; empty without a budget."""
+    """The amount spent from the budget, as text; empty without a budget."""
     draft = traitlets.Dict().tag(sync=True)
-    """The present text of the forms: ``prompt``, ``model``, ``params``, ``caption``."""
+    """The current contents of the forms: ``prompt``, ``model``, ``params``, ``caption``."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class DashboardBar(Panel):
 
 
 def _valid_draft(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of a stored draft that have the right type."""
+    """Return the entries of a stored draft that have the correct type."""
     texts = {
         name: draft[name][:MAX_TEXT_LENGTH]
         for name in DRAFT_TEXTS

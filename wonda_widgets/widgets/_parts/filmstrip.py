@@ -19,7 +19,7 @@ MAX_LABEL_LENGTH = 200  # characters
 
 
 class Filmstrip(Panel):
-    """Show a row of thumbnails.
+    """A row of thumbnails.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Filmstrip(Panel):
     thumbs: Any = traitlets.List().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.Int(-1).tag(sync=True)
-    """The index of the image that is shown; -1 for none."""
+    """The index of the displayed image; -1 for none."""
 
     def __init__(self, on_select: Callable[[ShownImage, str], object], **traits: Any) -> None:
         self._select_listener = on_select
@@ -42,7 +42,7 @@ class Filmstrip(Panel):
         super().__init__(banner=False, **traits)
 
     def add(self, shown: ShownImage, note: str, *, selected: bool) -> None:
-        """Add an image at the front, or move it there, and select it if `selected`."""
+        """Add an image at the front or move it there; select it if `selected` is true."""
         media_ids = [image.media.media_id for image, _ in self._entries]
         is_known = shown.media.media_id in media_ids
         at = media_ids.index(shown.media.media_id) if is_known else len(media_ids)

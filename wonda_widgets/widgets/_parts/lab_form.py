@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET = 2.50  # US dollars
 
-UNCHECKED_NOTE = "You chose to continue: images generated before may be generated and billed again."
+UNCHECKED_NOTE = "You chose to continue: earlier images may be generated and charged again."
 
 #: Traits that the browser sets, and that a click on `Run` sends along.
 FORM_TRAITS = ("template", "values", "models", "params", "budget", "max_concurrency")
 
 
 class LabForm(Panel):
-    """Plan images from a prompt template, values, models and parameters, and run the plan.
+    """A form that plans images from a prompt template and its values, and runs the plan.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class LabForm(Panel):
     params : dict
         The value of each parameter, or a list of values.
     budget : float
-        US dollars that a plan may cost.
+        The maximum cost of a plan in US dollars.
     max_concurrency : int
         The maximum number of jobs that run at the same time.
     """
@@ -90,7 +90,7 @@ class LabForm(Panel):
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
-        self._accepted_problem = ""  # the problem of the journal that the person accepted
+        self._accepted_problem = ""  # the journal problem that the user accepted
         self._unfinished_plan: planning.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
@@ -124,11 +124,11 @@ class LabForm(Panel):
         return self._matrix
 
     def on_plan(self, listener: Callable[[Matrix], object]) -> None:
-        """Call `listener`, on the package's loop, with each plan that was made and not run."""
+        """Call `listener` on the package's loop with each plan that was made but not run."""
         self._plan_listeners.append(listener)
 
     def on_run(self, listener: Callable[[Matrix], object]) -> None:
-        """Call `listener`, on the package's loop, with each matrix that starts to run."""
+        """Call `listener` on the package's loop with each matrix that starts to run."""
         self._run_listeners.append(listener)
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
@@ -188,7 +188,7 @@ class LabForm(Panel):
         self._planning = self._start(self._update_plan)
 
     async def _update_plan(self) -> None:
-        # Wait until the person has stopped typing; each change starts over.
+        # Wait until the user stops typing; each change restarts the wait.
         await asyncio.sleep(PRICE_DELAY_SECONDS)
         try:
             self.placeholders = planning.placeholders(self.template)
@@ -198,7 +198,7 @@ class LabForm(Panel):
             self.plan = {"problem": error_alerts.error_alert(error)}
             return
         if self._matrix is not None:
-            self._matrix.budget = matrix.budget  # retries use it too
+            self._matrix.budget = matrix.budget  # retries also use it
         self.plan = {**self._describe_plan(matrix), "problem": problem}
         if self.state != "running":
             for listener in self._plan_listeners:
@@ -257,18 +257,18 @@ class LabForm(Panel):
         Raises
         ------
         InvalidInputError
-            If it exceeds the budget, or the journal cannot be used.
+            If the plan exceeds the budget or the journal cannot be used.
         """
         matrix.check_budget()
         try:
             matrix.check_journal()
-        except InvalidInputError as error:  # its hint is for code; here is a button
+        except InvalidInputError as error:  # the hint is for code; the form has a button instead
             problem = self._client.jobs.problem
             raise InvalidInputError(error.field, error.message, problem) from None
 
     @property
     def _accepts_journal_problem(self) -> bool:
-        """Whether the person chose to continue despite the journal's present problem."""
+        """Whether the user chose to continue despite the journal's current problem."""
         return self._accepted_problem != "" and self._accepted_problem == self._client.jobs.problem
 
     def _describe_plan(self, matrix: Matrix) -> dict[str, Any]:
@@ -319,7 +319,7 @@ class LabForm(Panel):
         if (count, usd) == (plan["count"], plan["usd"]):
             self._run_matrix(matrix)
             return
-        # The plan or its price changed after the person saw it, here or in another process.
+        # The plan or its price changed after the user saw it, here or in another process.
         self.state = "ready"
         notes = [*plan["notes"], "The plan has changed. Check the new price, then run it again."]
         self.plan = {**plan, "notes": notes, "problem": self._problem_of(matrix)}
@@ -345,7 +345,7 @@ class LabForm(Panel):
 
     @requires(Permission.GENERATE)
     def _on_unchecked(self, _content: object) -> None:
-        """Allow plans although the journal cannot be used; this runs nothing."""
+        """Allow plans even if the journal cannot be used; this does not run a plan."""
         self._accepted_problem = self._client.jobs.problem
         self._update_plan_soon()
 
@@ -382,7 +382,7 @@ def _factors(plan: planning.Plan) -> str:
 
 
 def _plural(name: str, count: int) -> str:
-    """Return the English plural of a placeholder's name, as far as the rule is simple."""
+    """Return the plural of a placeholder's name, by the simple English rules."""
     if count == 1 or name.endswith("s") or not name[-1].isalpha():
         return name
     if name.endswith("y") and name[-2:-1] not in "aeiou":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MagicOutput(CompositePanel):
-    """Show a job's progress, and then its image.
+    """A panel that shows a job's progress, and then its image.
 
     Parameters
     ----------

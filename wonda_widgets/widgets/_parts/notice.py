@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Notice(Panel):
-    """Show the sandbox banner once for all panels below it."""
+    """A sandbox banner for all panels below it."""
 
     _esm = esm("notice")
     _css = css()

@@ -44,7 +44,7 @@ class PublishForms(CompositePanel):
     _latest_post: Job | None = None
 
     def _add_post_actions(self, gallery: Gallery) -> None:
-        """Add the buttons to a gallery that post its selected images."""
+        """Add buttons to a gallery that post its selected images."""
         gallery.add_action(
             "publish", "Publish…", lambda images: self._publish(images[0]), permission=PUBLISH
         )

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class StoryboardBar(Panel):
-    """Offer `Keep in notebook` and `Export page`, once there are images.
+    """The buttons `Keep in notebook` and `Export page`, shown when there are images.
 
     Parameters
     ----------
     title : str
         The title of the page.
     shows : callable
-        Returns the history and the images, see `storyboard.Shows`.
+        Returns the history and the images; see `storyboard.Shows`.
     keep : callable
         Replaces the composite panel with its snapshot.
     """
@@ -39,7 +39,7 @@ class StoryboardBar(Panel):
     has_images = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether there are images; without any, the bar is hidden."""
     busy = traitlets.Unicode("").tag(sync=True)
-    """What is in progress, as text; empty for nothing."""
+    """The operation in progress, as text; empty for none."""
 
     def __init__(
         self, title: str, shows: Shows, keep: Callable[[], Awaitable[None]], **traits: Any
@@ -73,6 +73,6 @@ class StoryboardBar(Panel):
 
         history, images = self._shows_of()
         data = await storyboard.render(history, images, title=self._title)
-        # Only the view that asked for it saves the file.
+        # Only the view that requested the file saves it.
         message = {"type": "download", "view": view, "name": "story.html", "mime": "text/html"}
         self.send(message, [data])

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class Unfinished(Panel):
-    """Offer to continue unfinished work that the journal lists; hidden if there is none.
+    """An offer to continue unfinished work in the journal; hidden if there is none.
 
     Parameters
     ----------
     wonda : AsyncWonda
     resume : callable
-        Called on the package's loop with the entries of running jobs; returns those that it
-        could not resume.
+        Called on the package's loop with the entries of running jobs; returns those that could not
+        be resumed.
     check : callable
-        Called on the package's loop with a post whose response was never received; returns
-        False if it cannot be checked yet.
+        Called on the package's loop with a post whose response was never received; returns False if
+        the post cannot be checked yet.
     owners : collection of str, optional
         Processes (`JournalEntry.process`) whose requests without a response are offered. By
-        default all unfinished work of kernels that have ended.
+        default, all unfinished work of kernels that have ended is offered.
     """
 
     _esm = esm("unfinished")
@@ -44,11 +44,11 @@ class Unfinished(Panel):
     newest_text = traitlets.Unicode("").tag(sync=True)
     """The prompt or caption of the newest of these jobs."""
     images = traitlets.Int(0).tag(sync=True)
-    """The number of images that may have been generated and billed."""
+    """The number of images that may have been generated and charged."""
     posts = traitlets.Int(0).tag(sync=True)
     """The number of posts that may have been published."""
     is_blocked = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether `check` has to wait for another post to be resolved."""
+    """Whether `check` must wait until another post is resolved."""
     journal_problem = traitlets.Unicode("").tag(sync=True)
     """A sentence about a problem with the journal's file; empty for none."""
 

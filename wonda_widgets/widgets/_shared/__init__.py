@@ -1,1 +1,1 @@
-"""What several widgets need: the base class, permissions, messages, static output."""
+"""Code shared by several widgets: base class, permissions, messages, static output."""

@@ -1,6 +1,6 @@
-"""Rendering for `EditForm`: what is shown, and what will be uploaded.
+"""Rendering for `EditForm`: the displayed copy, and the file to upload.
 
-Everything here decodes or draws images and so is slow, except `has_no_effect`: run it in a
+All functions except `has_no_effect` decode or draw images and are therefore slow: run them in a
 thread. Pillow is imported when an image is loaded.
 """
 
@@ -47,13 +47,13 @@ class RenderResult(NamedTuple):
     Attributes
     ----------
     data, mime_type : bytes, str
-        A small copy of what is shown.
+        A small copy of the displayed image.
     shown_size : Size
-        Width and height of what is shown, in full-size pixels.
+        Width and height of the displayed image, in full-size pixels.
     base_size : Size
-        Width and height before the draft, which the open tool works on.
+        Width and height before the draft, to which the open tool is applied.
     final : PIL.Image
-        What will be uploaded.
+        The image that will be uploaded.
     """
 
     data: bytes
@@ -74,7 +74,7 @@ def open_edit(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[s
 
 
 def render(request: RenderRequest) -> RenderResult:
-    """Draw an image at full size, and a small copy of what is shown."""
+    """Draw an image at full size, and a small copy of it for display."""
     from ...imaging import apply_edits, preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     base = apply_edits.draw(apply_edits.open_original(request.edit.data), request.operations)
@@ -91,7 +91,7 @@ def encode(request: RenderRequest, final: Image.Image) -> EditedImage:
 
 
 def has_no_effect(operation: Operation, size: Size) -> bool:
-    """Return whether an operation leaves an image of this size as it is."""
+    """Return whether an operation does not change an image of this size."""
     match operation:
         case Crop() | Pad() | Resize():
             is_same_size = (operation.width, operation.height) == size

@@ -1,4 +1,4 @@
-"""`EditUploads`: uploads of edited images, so that no edit is uploaded twice."""
+"""`EditUploads`: a cache of uploads, so that no edit is uploaded twice."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MAX_UPLOADS = 20
 
 
 class EditKey(NamedTuple):
-    """Identifies an edited image: its original (a media id or the edit), and the operations."""
+    """The identity of an edited image: its original (a media ID or the edit) and operations."""
 
     original: str | Edit
     operations: tuple[Operation, ...]
 
     @classmethod
     def of(cls, edit: Edit) -> EditKey:
-        """Return the key of an edit as it is now."""
+        """Return the key of an edit in its current state."""
         return cls((edit.media and edit.media.media_id) or edit, edit.operations)
 
 
 class Upload(NamedTuple):
-    """An edited image at the service, with its facts as text."""
+    """An edited image stored at the service, with its facts as text."""
 
     media: Media
     facts: str
@@ -42,13 +42,13 @@ class EditUploads:
         self._uploads: dict[EditKey, Upload] = {}
 
     def get(self, key: EditKey) -> Upload | None:
-        """Return an upload; None if this edit was not uploaded."""
+        """Return the upload of an edit; None if it was not uploaded."""
         return self._uploads.get(key)
 
     async def upload(
         self, client: AsyncWonda, key: EditKey, edit: Edit, edited: EditedImage
     ) -> Media:
-        """Upload an edited image, unless it was uploaded before; return its media."""
+        """Upload an edited image unless it was uploaded before; return its media."""
         known = self._uploads.get(key)
         if known is None:
             media = await edit.send(client, edited)

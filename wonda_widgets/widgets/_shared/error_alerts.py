@@ -1,4 +1,4 @@
-"""Describe an error for a panel's alert: a title, a text, and the form field it is about."""
+"""Describe an error for a panel's alert: a title, a text, and the form field concerned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ...utils import logs, redaction
 
 
 class Alert(TypedDict):
-    """What an alert shows: a bold title, a text, and the form field that it is about."""
+    """The contents of an alert: a bold title, a text, and the form field concerned."""
 
     title: str
     text: str
@@ -59,7 +59,7 @@ def error_alert(error: BaseException) -> Alert:
     if isinstance(error, OutcomeUnknownError):
         is_post = error.kind == "publish"
         reason = error.reason[:1].upper() + error.reason[1:]
-        # For a post the panel itself can look up the outcome, with `Check`.
+        # For a post, the panel itself can look up the outcome with `Check`.
         hint = "We won’t retry automatically." if is_post else f"It was not retried. {error.hint}"
         return {
             "title": f"We don’t know whether this was {'posted' if is_post else 'generated'}.",
@@ -77,7 +77,7 @@ def error_alert(error: BaseException) -> Alert:
         message = _sentence(error.message)
         text = f"{'' if message == title else message} {error.hint}".strip()
         return {"title": title, "text": text, "field": ""}
-    # A bug in this package: say so, with what a report needs.
+    # A bug in this package: include the details for a report.
     return {
         "title": "Something went wrong in wonda-widgets.",
         "text": f"{redaction.redact(f'{type(error).__name__}: {error}')}. "

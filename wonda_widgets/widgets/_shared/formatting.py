@@ -66,5 +66,5 @@ def image_facts(width: int, height: int, of: str, count: float) -> str:
 
 
 def format_name(of: str) -> str:
-    """Spell a Pillow format as its name: ``"WebP"`` for ``"WEBP"``."""
+    """Spell the name of a Pillow format: ``"WebP"`` for ``"WEBP"``."""
     return "WebP" if of == "WEBP" else of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...errors import WondaError
     from ...matrix.cells import CellResult
 
-MAX_FACET_VALUES = 60  # more are too many for a select
+MAX_FACET_VALUES = 60  # more would be too many for a select element
 MAX_LABEL_LENGTH = 120  # characters
 MAX_TITLE_LENGTH = 300  # characters
 MIN_ASPECT_RATIO, MAX_ASPECT_RATIO = 0.7, 1.6  # width / height of the space for an image
@@ -31,10 +31,10 @@ class Item(msgspec.Struct, kw_only=True):
     Attributes
     ----------
     key : str
-        Identifies the item in its gallery.
+        A unique key within the gallery.
     facts : dict
-        What can vary: values of placeholders (``"values.light"``), the model (``"model"``) and
-        parameters (``"params.aspectRatio"``).
+        The values that can vary: values of placeholders (``"values.light"``), the model
+        (``"model"``) and parameters (``"params.aspectRatio"``).
     state : str
         The state of the matrix cell, or ``"requested"`` for a waiting cell that an earlier
         kernel requested; ``"succeeded"`` for an image.
@@ -75,7 +75,7 @@ def check_images(
     images = list(given)
     for each in images:
         if not isinstance(each, GeneratedImage | Job):
-            raise TypeError(f"{panel} takes {accepted}, not {type(each).__name__}.")
+            raise TypeError(f"{panel} accepts {accepted}, not {type(each).__name__}.")
     return images
 
 
@@ -90,7 +90,7 @@ def from_image(image: GeneratedImage) -> Item:
 
 
 def from_cell(result: CellResult, matrix_number: int) -> Item:
-    """Return the item of a matrix cell; `matrix_number` makes its key distinct."""
+    """Return the item of a matrix cell; `matrix_number` makes its key unique."""
     cell, snapshot = result.cell, result.job.snapshot if result.job else None
     is_requested = result.already_requested and result.state == "waiting"
     return Item(
@@ -113,7 +113,7 @@ def _facts(values: Mapping[str, str], model: str, params: Mapping[str, Any]) -> 
 
 
 def label(name: str) -> str:
-    """Return a fact's name for people."""
+    """Return the display name of a fact."""
     kind, _, rest = name.partition(".")
     return {"values": rest, "params": parameters.humanize(rest)}.get(kind, "Model")
 
@@ -163,12 +163,12 @@ def group_items(items: Sequence[Item], by: str) -> list[tuple[str, list[Item]]]:
 
 
 def caption(item: Item, names: Iterable[str]) -> str:
-    """Return the values of these facts in one line."""
+    """Return the values of these facts on one line."""
     return " · ".join(item.facts[name][:MAX_LABEL_LENGTH] for name in names if item.facts.get(name))
 
 
 def aspect_ratio(items: Sequence[Item]) -> float:
-    """Return width / height of the space for each image: the common ratio, or 1.0 (square)."""
+    """Return width / height of each image's space: the common ratio, or 1.0 (square)."""
     ratios = {_image_ratio(item) for item in items} - {None}
     if len(ratios) != 1:
         return 1.0

@@ -1,11 +1,11 @@
-"""`ImageGrid`: a grid of images of which only the visible part is sent to the browser.
+"""`ImageGrid`: a grid of images that sends only the visible part to the browser.
 
     items ──> filter ──> group ──> window of each view ──> browser
 
-Each view reports the window of items that it shows, and receives texts and thumbnails for
-that window alone. So a thousand images cost a notebook no more than the twenty in view. When
-the items change, every known window is sent again without a request: a kernel that runs a
-cell reads no messages.
+Each view reports the window of items that it shows, and receives texts and thumbnails only for that
+window. A thousand images therefore cost a notebook no more than the twenty in view. When the items
+change, every known window is sent again without a request, because a kernel reads no messages while
+it runs a cell.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from ...journal.generated_image import GeneratedImage
     from .gallery_items import Item
 
-ARRANGE_DELAY_SECONDS = 0.2  # collects changes that come together
+ARRANGE_DELAY_SECONDS = 0.2  # seconds in which several changes are collected
 MAX_WINDOW_ITEMS = 200
 MAX_VIEWS = 6
-KNOWN_FACTS_SAMPLE = 50  # items that are searched for the names of facts
+KNOWN_FACTS_SAMPLE = 50  # the maximum number of items searched for the names of facts
 
 
 class ImageGrid(Panel):
-    """Base of `Gallery`: filters, groups and sends items, and holds the selection.
+    """Base of `Gallery`: filters, groups and sends items, and stores the selection.
 
     Parameters
     ----------
     owners : collection of str, optional
-        The processes (`GeneratedImage.made_by`) whose images may be marked; by default all.
+        The processes (`GeneratedImage.made_by`) whose images may be marked; by default, all.
     """
 
     selected: Any = traitlets.List()
     """The selected images (`GeneratedImage`), in the order of selection."""
     selected_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
     searches = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the panel shows the journal and so has a search box."""
+    """Whether the panel shows the journal and therefore has a search box."""
     groups: Any = traitlets.List().tag(sync=True)
     """``title`` and ``count`` of each group, in order."""
     facets: Any = traitlets.List().tag(sync=True)
@@ -77,13 +77,13 @@ class ImageGrid(Panel):
         self._facet_names: list[str] = []
         self._windows: dict[str, tuple[int, int]] = {}  # of each view: first and stop
         self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._selected_items: dict[str, Item] = {}  # kept while a search does not show them
+        self._selected_items: dict[str, Item] = {}  # kept even while a search does not show them
         self._arrange_pending = False
         self._images_listener: Callable[[], object] | None = None
         super().__init__(*args, **traits)
 
     def on_images(self, listener: Callable[[], object]) -> None:
-        """Call `listener`, on the package's loop, whenever there are images to show."""
+        """Call `listener` on the package's loop whenever there are images to show."""
         self._images_listener = listener
 
     # ------------------------------------------------------------ items
@@ -97,13 +97,13 @@ class ImageGrid(Panel):
         self._arrange()
 
     def _arrange_soon(self) -> None:
-        """Arrange once for several changes that come together."""
+        """Arrange the items once for several changes in quick succession."""
         if not self._arrange_pending:
             self._arrange_pending = True
             asyncio.get_running_loop().call_later(ARRANGE_DELAY_SECONDS, self._arrange)
 
     def _arrange(self) -> None:
-        """Filter and group the items, and send what each view shows of them."""
+        """Filter and group the items, and send each view the part that it shows."""
         self._arrange_pending = False
         if self._closed:
             return
@@ -137,7 +137,7 @@ class ImageGrid(Panel):
             self._images_listener()
 
     def _fact_name(self, name: str) -> str:
-        """Resolve a fact's full name or the short one that people write; "" if unknown."""
+        """Resolve a fact's full or short name; return "" if unknown."""
         known = {fact for item in self._items[:KNOWN_FACTS_SAMPLE] for fact in item.facts}
         return next(
             (fact for fact in (name, f"values.{name}", f"params.{name}") if fact in known), ""
@@ -154,7 +154,7 @@ class ImageGrid(Panel):
         view = str(content.get("view"))[:80]
         self._windows.pop(view, None)
         self._windows[view] = (first, stop)
-        if len(self._windows) > MAX_VIEWS:  # a page that was closed does not say so
+        if len(self._windows) > MAX_VIEWS:  # a closed page does not report that it was closed
             self._windows.pop(next(iter(self._windows)))
         self._send_items(first, stop)
         keys = content.get("has")
@@ -177,7 +177,7 @@ class ImageGrid(Panel):
             self._fetch(item)
 
     def _to_message(self, item: Item) -> dict[str, Any]:
-        """Return what the browser shows of an item."""
+        """Return the data that the browser shows of an item."""
         image = item.image
         grouped_by = self._fact_name(self.group_by)
         names = [name for name in self._facet_names if name != grouped_by]
@@ -217,11 +217,11 @@ class ImageGrid(Panel):
         task.add_done_callback(lambda done: self._forget_fetch(item.key, done))
 
     def _forget_fetch(self, key: str, task: asyncio.Task[None]) -> None:
-        if self._fetching.get(key) is task:  # else it was canceled and perhaps started again
+        if self._fetching.get(key) is task:  # else the fetch was canceled and perhaps restarted
             del self._fetching[key]
 
     def _cancel_hidden_fetches(self) -> None:
-        """Cancel thumbnails that were scrolled past, so that visible ones come sooner."""
+        """Cancel loading thumbnails out of view, so that visible ones load sooner."""
         windows = self._windows.values()
         visible = {item.key for first, stop in windows for item in self._shown[first:stop]}
         for key in self._fetching.keys() - visible:
@@ -270,7 +270,7 @@ class ImageGrid(Panel):
         self.selected = [item.image for item in selected]
 
     def _find(self, keys: list[str]) -> list[Item]:
-        """Return the items with these keys, shown or selected, without repetition."""
+        """Return the shown and selected items with these keys, without duplicates."""
         found = [
             self._items_by_key.get(key) or self._selected_items.get(key)
             for key in dict.fromkeys(keys)

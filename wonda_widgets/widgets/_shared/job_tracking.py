@@ -1,7 +1,7 @@
 """`JobPanel`: show a job, with one message to the browser for each new snapshot.
 
 The service reports no percentage. The bar is indeterminate until the job ends or, if enough
-earlier durations are known, shows an estimate that is labelled as one. The browser counts the
+earlier durations are known, shows an estimate that is labeled as such. The browser counts the
 seconds.
 """
 
@@ -37,10 +37,10 @@ class JobPanel(Panel):
     #: "failed", "canceled" or "lost"
     job_phase = traitlets.Unicode("none").tag(sync=True)
     job_note = traitlets.Unicode("").tag(sync=True)
-    #: seconds since submission when this was sent; the browser counts on from there
+    #: seconds since submission when this was sent; the browser continues counting
     job_elapsed = traitlets.Float(0.0).tag(sync=True)
     job_updates = traitlets.Int(0).tag(sync=True)
-    #: usual durations of such jobs, if known: ``low`` and ``high`` in seconds, and ``curve``,
+    #: usual durations of similar jobs, if known: ``low`` and ``high`` in seconds, and ``curve``,
     #: points of (seconds, share of the bar)
     job_durations = traitlets.Dict().tag(sync=True)
 
@@ -48,11 +48,11 @@ class JobPanel(Panel):
 
     @property
     def job(self) -> Job | None:
-        """The job that is shown."""
+        """The displayed job."""
         return self._job
 
     def _watch(self, job: Job | None) -> None:
-        """Show another job; the previous one continues without being shown."""
+        """Show another job; the previous one continues in the background."""
         self._subscription.end()
         if self._closed:
             return
@@ -89,7 +89,7 @@ class JobPanel(Panel):
         return [(self.job_label, self.job_status), ("Duration", took), ("Problem", said)]
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
-        """Copy the snapshot into the traits."""
+        """Copy a snapshot to the traits."""
         phase, note, problem = "running", snapshot.problem or "", None
         if snapshot.terminal:
             phase = snapshot.status
@@ -121,7 +121,7 @@ class JobPanel(Panel):
         super()._update_fallbacks()
         if self._job is not None:
             snapshot = self._job.snapshot
-            # A generation that succeeded is about to be replaced by its image.
+            # A generation that succeeded will be replaced by its image in a moment.
             is_transient = not snapshot.terminal or (
                 (snapshot.status, self._job.kind) == ("succeeded", "inference")
             )
@@ -130,12 +130,12 @@ class JobPanel(Panel):
 
     @property
     def _problem(self) -> str:
-        # The line of the job's status says how it failed.
+        # The line with the job's status says how it failed.
         return "" if self.job_phase in {"failed", "canceled"} else super()._problem
 
     @open_to_all
     def _on_refresh(self, _content: object) -> None:
-        """Send the state again: a new view does not know how old a running job is."""
+        """Send the state again, because a new view lacks the age of a running job."""
         if self._job is not None and not self._job.done:
             self._show(self._job, self._job.snapshot)
 
@@ -151,7 +151,7 @@ class JobPanel(Panel):
 
 
 def _checked_for_media(snapshot: Snapshot) -> tuple[str, error_alerts.Alert | None]:
-    """Return phase and problem of a generation that succeeded, possibly without an image."""
+    """Return phase and problem of a successful generation, possibly without an image."""
     try:
         _ = snapshot.media
     except NoMediaError as error:

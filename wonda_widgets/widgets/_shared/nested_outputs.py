@@ -1,7 +1,7 @@
 """Static outputs of panels that are displayed inside an ipywidgets box.
 
-A panel that is displayed adds its static output. For ``VBox([panel])`` IPython displays the
-box and never calls the panel, so each box that is displayed is searched for panels.
+A panel adds its static output when it is displayed. For ``VBox([panel])``, IPython displays the box
+and never calls the panel, so each displayed box is searched for panels.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ...utils import noninteractive
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_shells: list[Any] = []  # IPython shells whose formatter is replaced already
+_shells: list[Any] = []  # IPython shells whose formatter has already been replaced
 
 
 def watch_boxes(display_static: Callable[[Any], bool]) -> None:
-    """Call `display_static` with each widget inside a box that is displayed.
+    """Call `display_static` with each widget inside a displayed box.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`NotebookSnapshot`: the static copy of a panel that stays in the notebook.
+"""`NotebookSnapshot`: the static copy of a panel that is saved in the notebook.
 
 The image is a separate output, a plain JPEG or PNG, which every notebook viewer shows, in
 trusted and untrusted notebooks. Text and table are HTML without styles or scripts.
@@ -33,12 +33,12 @@ DISPLAY_PIXELS = 640  # longest side as displayed
 COLUMNS = ("Prompt", "Model", "Parameters", "Created", "Duration", "EditedImage", "Posted")
 
 
-#: Bytes, media type and display width of an image, see `NotebookSnapshot`.
+#: Bytes, media type and display width of an image; see `NotebookSnapshot`.
 SnapshotImage = tuple[bytes, str, int]
 NO_IMAGE: SnapshotImage = (b"", "", 0)
 
 
-#: Marks the output of a sandbox wherever it is read later.
+#: Marks the output of a sandbox, wherever it is displayed later.
 SANDBOX_NOTE = "Sandbox: simulated images. Nothing was published."
 
 
@@ -84,7 +84,7 @@ async def from_facts(
     *,
     is_sandbox: bool = False,
 ) -> NotebookSnapshot:
-    """Make the snapshot of a panel that shows names and values, and possibly an image."""
+    """Create the snapshot of a panel with names and values, and possibly an image."""
     entries = [(name, _cut(value)) for name, value in facts if value]
     if is_sandbox:
         entries.append(("Note", SANDBOX_NOTE))
@@ -102,16 +102,16 @@ async def from_images(
     shown: Sequence[GeneratedImage | Job],
     running: Sequence[Job] = (),
 ) -> NotebookSnapshot:
-    """Make the snapshot of a panel that shows images: the images, and a table of their timeline.
+    """Create the snapshot of a panel with images: the images and a table of their timeline.
 
     Parameters
     ----------
     title : str
     history : AsyncHistory
     shown : sequence of Image or Job
-        At most 100 are listed, and 12 drawn.
+        At most 100 are listed and 12 are drawn.
     running : sequence of Job
-        Jobs that have not ended, which are named in the text.
+        Jobs that have not ended, which are listed in the text.
     """
     images = [
         image for image in [await _image_of(history, each) for each in shown[:MAX_ROWS]] if image
@@ -160,14 +160,14 @@ async def _draw(history: AsyncHistory, images: Sequence[GeneratedImage]) -> Snap
 
 
 def _describe_running(job: Job) -> str:
-    """Describe a job that has not ended, with the id by which it can be tracked again."""
+    """Describe a job that has not ended, with the ID by which it can be polled again."""
     text = one_line(str(job.request.get("prompt") or job.request.get("caption") or ""))
     quoted = f" of “{_cut(text)}”" if text else ""
     return f"{LABELS[job.kind]}{quoted} was {job.status} (job {job.id})."
 
 
 def _row(entry: ImageTimeline) -> list[tuple[str, str]]:
-    """Return text and link of each column."""
+    """Return the text and the link of each column."""
     image = entry.image
     named = ((parameters.humanize(name), value) for name, value in image.params.items())
     params = ", ".join(f"{name} {value}" for name, value in named)
@@ -210,7 +210,7 @@ def _small(data: bytes) -> SnapshotImage:
     from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     shown = raster_preview(data, MAX_PIXELS, MAX_BYTES)
-    # Displayed smaller than its pixels: sharp on dense screens, and not as tall as the page.
+    # Displayed smaller than its pixel size: sharp on dense screens, and not too tall.
     scale = min(1.0, DISPLAY_PIXELS / max(shown.width, shown.height))
     return shown.data, shown.mime_type, round(shown.width * scale)
 

@@ -4,11 +4,11 @@ A panel is one anywidget with native HTML controls, which have roles and names.
 
     browser ──message──> package loop ──> handler ──traits──> browser
 
-Depending on the kernel's version a message arrives on the main thread or on that of a
-subshell, so it is only passed on to the package's loop. All changes of a panel happen there,
-one after the other; so a panel needs no lock. An error there becomes the panel's `error`.
+Depending on the kernel's version, a message arrives on the main thread or on the thread of a
+subshell, so it is only passed on to the package's loop. All changes to a panel are made there, one
+after the other, so a panel needs no lock. An exception there becomes the panel's `error`.
 
-Everything from a page is checked here: a message against the permission of its handler (see
+All input from a page is checked here: a message against the permission of its handler (see
 `permissions`), and a new value against the traits that a page may set.
 """
 
@@ -61,7 +61,7 @@ def esm(*names: str) -> traitlets.Unicode[str, str | bytes]:
 
 
 def _asset(*names: str) -> traitlets.Unicode[str, str | bytes]:
-    """Return files as one trait of the class; anywidget would make a trait per instance."""
+    """Return files as one trait of the class; anywidget would add a trait per instance."""
     return traitlets.Unicode("".join(map(_read, names))).tag(sync=True)
 
 
@@ -81,8 +81,8 @@ def not_displayed_error() -> InvalidInputError:
     """Return the error of `keep` for a panel that is not displayed."""
     return InvalidInputError(
         "panel",
-        "This panel is not shown in the notebook, so there is nothing to keep.",
-        "Show it in a cell first, or write a file with ww.storyboard(…).",
+        "This panel is not displayed in the notebook, so there is nothing to keep.",
+        "Display it in a cell first, or write a file with ww.storyboard(…).",
     )
 
 
@@ -92,10 +92,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     Parameters
     ----------
     wonda : Wonda or AsyncWonda, optional
-        The client. By default that of the objects in `given`, or one with the key from the
-        environment, or, without a key, a sandbox, which a banner says.
+        By default, the client of the objects in `given`, or else a client with the key from the
+        environment; without a key, a sandbox, as a banner then says.
     given : iterable
-        The jobs, images, media and ids to show.
+        The jobs, images, media and IDs to show.
     """
 
     sandbox = traitlets.Bool(default_value=False).tag(sync=True)
@@ -113,13 +113,13 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     scroll_requested_at = traitlets.Float(0.0).tag(sync=True)
     #: whether there is a close button, see `show_close_button`
     can_close = traitlets.Bool(default_value=False).tag(sync=True)
-    #: the number of received messages, by which the browser knows that one was received
+    #: the number of received messages, which tells the browser that one was received
     receipt = traitlets.Int(0).tag(sync=True)
-    #: the names of the session's permissions; the page hides controls that need others
+    #: the names of the session's permissions; the page hides controls that need other ones
     permissions: Any = traitlets.List(traitlets.Unicode(), OWNER.names).tag(sync=True)
 
-    #: The traits that a page may set, with the permission that this needs, or None. A page
-    #: cannot set any other trait.
+    #: The traits that a page may set, with the required permission or None. A page cannot set any
+    #: other trait.
     _browser_traits: ClassVar[Mapping[str, Permission | None]] = {}
     #: The permission to see the panel. Without it, everything from the page is ignored.
     _view_permission: ClassVar[Permission | None] = None
@@ -135,7 +135,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
             raise suggestions.unknown_arguments_error(type(self).__init__, unknown)
-        #: the static outputs to update: its own, and that of the composite panel around it
+        #: the static outputs to update: its own and the one of the composite panel around it
         self._fallbacks: list[StaticFallback] = []
         self._fallback: StaticFallback | None = None
         self._owned: AsyncWonda | None = None
@@ -145,7 +145,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions = Subscriptions()
         self._subscription = SingleSubscription(self._subscriptions)
-        for name, value in traits.items():  # an invalid value must not leave an open widget
+        for name, value in traits.items():  # an invalid value must not leave a widget open
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - no public method
         self._closed = False
         nested_outputs.watch_boxes(_display_static)
@@ -158,10 +158,10 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         return f"{type(self).__module__}.{type(self).__name__}"
 
     def add_traits(self, **traits: Any) -> None:
-        """Add traits that the class does not have.
+        """Add only those traits that the class lacks.
 
-        anywidget calls this for each instance. Adding a trait creates a new class, which would
-        take a tenth of the time to create a panel.
+        anywidget calls this for each instance. Adding a trait creates a new class, which would take
+        a tenth of the time that a panel needs.
         """
         new = {name: trait for name, trait in traits.items() if not self.has_trait(name)}
         if new:
@@ -191,11 +191,11 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         return False
 
     def add_fallback(self, fallback: StaticFallback) -> None:
-        """Update another static output too, that of the composite panel around this one."""
+        """Also update the static output of the composite panel around this panel."""
         self._fallbacks.append(fallback)
 
     def _update_fallbacks(self) -> None:
-        """Bring the static outputs up to date. On the package's loop only."""
+        """Update the static outputs. On the package's loop only."""
         self._report_problem()
 
     def _report_problem(self) -> None:
@@ -211,9 +211,9 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     def keep(self) -> None:
         """Replace the displayed panel with a static copy that needs no kernel.
 
-        The copy consists of an image (at most 300 KB), text and a table, so a saved or shared
-        notebook, GitHub and nbconvert show it. The panel itself stays open: displayed in
-        another cell, it continues where it was.
+        The copy consists of an image (at most 300 KB), text and a table, so that a saved or shared
+        notebook, GitHub and nbconvert show it. The panel itself is not closed: if it is displayed
+        in another cell, it continues where it was.
 
         Raises
         ------
@@ -264,7 +264,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         return self._wonda
 
     def scroll_into_view(self) -> None:
-        """Scroll the page to the panel. Call it on the package's loop only."""
+        """Scroll the page to the panel. Call this on the package's loop only."""
         self.scroll_requested_at = time.time()
 
     def show_close_button(self, on_close: Callable[[], object]) -> None:
@@ -303,7 +303,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     # ------------------------------------------------------------ messages
 
     def _receive(self, _widget: object, content: Any, buffers: list[memoryview]) -> None:
-        """Pass a message from the browser on to the loop; its bytes become ``"buffers"``."""
+        """Pass a message from the browser to the loop; its bytes become ``"buffers"``."""
         if isinstance(content, dict) and isinstance(content.get("type"), str):
             event_loop.call_soon(lambda: self._dispatch({**content, "buffers": buffers}))
 
@@ -346,7 +346,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if self._closed:  # `close` canceled only the tasks that existed then
+        if self._closed:  # `close` canceled only the tasks that existed at that time
             task.cancel()
         return task
 
@@ -361,7 +361,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     # ------------------------------------------------------------ closing
 
     def close(self) -> None:
-        """Close the panel, its subscriptions, tasks and widgets, and the client it created."""
+        """Close the panel, its subscriptions, tasks and widgets, and the client that it created."""
         if self._closed:
             return
         self._closed = True

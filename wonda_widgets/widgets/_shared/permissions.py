@@ -1,14 +1,14 @@
 """Permissions of a session, which are checked for every message from the browser.
 
-A page is not trusted: over its connection anybody can send any message to any panel, so a
-hidden button protects nothing. Each message handler declares the permission that it needs:
+A page is not trusted: its connection can carry any message to any panel, so a hidden button
+protects nothing. Each message handler declares the permission that it needs:
 
     @requires(Permission.CANCEL)
     def _on_cancel(self, content): ...
 
-`Panel` checks it before the call, and never calls a handler without a declaration. The
-browser hides controls by the trait `permissions`, which comes from the same object, so what
-is hidden and what is refused cannot differ.
+`Panel` checks it before the call, and never calls a handler without a declaration. The browser
+hides controls by the trait `permissions`, which is set from the same object, so that the hidden
+controls are exactly those that are rejected.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Permission(Enum):
     SAVE = "save"
     """Write an original to the server's disk; a download needs no permission."""
     GENERATE = "generate"
-    """Generate images, with everything this includes: references, prices, running jobs."""
+    """Generate images, including references, prices and running jobs."""
     EDIT = "edit"
     """Edit an image and upload the result."""
     KEEP = "keep"
@@ -88,7 +88,7 @@ class Permissions:
         return Permissions(self._granted.difference(removed))
 
     def grants(self, *required: Permission | None) -> bool:
-        """Return whether all are granted; None always is."""
+        """Return whether all permissions are granted; None is always granted."""
         return all(each is None or each in self._granted for each in required)
 
     def check(self, *required: Permission | None) -> None:
@@ -97,14 +97,14 @@ class Permissions:
         Raises
         ------
         InvalidInputError
-            With the message that the panel shows.
+            The error contains the message that the panel shows.
         """
         for each in required:
             if each is not None and not self.grants(each):
                 raise InvalidInputError(each.value, _REFUSALS[each])
 
 
-#: The person who runs the cell.
+#: The user who runs the cell.
 OWNER = Permissions(Permission)
 #: A visitor of a dashboard, who may not write to the server's disk.
 VISITOR = OWNER.without(Permission.EXPORT, Permission.SAVE)
@@ -112,7 +112,7 @@ VISITOR = OWNER.without(Permission.EXPORT, Permission.SAVE)
 SPECTATOR = VISITOR.without(
     Permission.PUBLISH, Permission.SCHEDULE, Permission.CANCEL, Permission.SETTLE
 )
-#: A person who may only view, select and mark images.
+#: A user who may only view, select and mark images.
 REVIEWER = Permissions()
 
 

@@ -5,8 +5,8 @@
                              │                          ├──> unchecked (history unavailable)
                              └──Keep editing            └──> unknown <──> checking
 
-The step changes on the package's loop before anything is sent. So repeated clicks, also from
-several tabs, make one post.
+The step changes on the package's loop before anything is sent. Repeated clicks, even in several
+tabs, therefore make only one post.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PostingPanel(JobPanel):
     _browser_traits = dict.fromkeys(("account", "caption"), Permission.PUBLISH)
 
     media_id = traitlets.Unicode("").tag(sync=True)
-    """The media id to publish; for several images all ids, in order, separated by spaces."""
+    """The media ID to publish; for several images, all IDs in order, separated by spaces."""
     caption = traitlets.Unicode("").tag(sync=True)
     fixing = traitlets.Unicode("").tag(sync=True)
     """The fix that is being applied to the image; empty for none."""
@@ -67,21 +67,22 @@ class PostingPanel(JobPanel):
     accounts_state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"ready"``, ``"none"`` or ``"unavailable"``."""
     account = traitlets.Unicode("").tag(sync=True)
-    """The id of the selected account."""
+    """The ID of the selected account."""
     confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
     step = traitlets.Unicode("editing").tag(sync=True)
     """``"editing"``, ``"confirming"``, ``"repeating"`` (posted before: post again?),
     ``"unchecked"`` (earlier posts cannot be checked: publish anyway?), ``"sending"``,
-    ``"running"``, ``"unknown"`` (the outcome is unknown) or ``"checking"`` (it is looked up)."""
+    ``"running"``, ``"unknown"`` (the outcome is unknown) or ``"checking"`` (the outcome is looked
+    up)."""
     summary = traitlets.Dict().tag(sync=True)
-    """The post that the last click on `Publish` described; exactly this is posted."""
+    """The post that the last click on `Publish` described; exactly this post is made."""
     refusal = traitlets.Dict().tag(sync=True)
     """Why the last `Publish` sent nothing: ``title``, ``text`` and the ``link`` of an identical
     earlier post."""
     outcome = traitlets.Unicode("").tag(sync=True)
     """A sentence about how an uncertain or scheduled post ended, until the next post."""
     needs_answer = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether the person is asked if the post was made, because the history is not clear."""
+    """Whether to ask the user if the post was made, because the history is inconclusive."""
     recheck_seconds = traitlets.Float(0.0).tag(sync=True)
     """Seconds until the next automatic check of the history; 0 for none."""
     possible_post = traitlets.Unicode("").tag(sync=True)
@@ -103,7 +104,7 @@ class PostingPanel(JobPanel):
         event_loop.call_soon(self._load)
 
     def on_job(self, listener: Callable[[Job], object]) -> None:
-        """Call `listener`, on the package's loop, with each new publish job."""
+        """Call `listener` on the package's loop with each new publish job."""
         self._listeners.append(listener)
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
@@ -133,7 +134,7 @@ class PostingPanel(JobPanel):
         raise NotImplementedError
 
     def _show_pending(self) -> None:
-        """Show the image that was offered while the last post was in progress, if any."""
+        """Show the image, if any, that was offered while the last post was in progress."""
 
     @property
     def _has_pending(self) -> bool:
@@ -161,7 +162,7 @@ class PostingPanel(JobPanel):
         ids = [account.instagram_account_id for account in accounts]
         with self.hold_sync():
             self.accounts = [{"id": a.instagram_account_id, "name": a.name} for a in accounts]
-            # Never guess among several accounts: a post to the wrong one is public.
+            # Do not guess among several accounts, because a post to the wrong one is public.
             if self.account not in ids:
                 self.account = ids[0] if len(ids) == 1 else ""
             self.accounts_state = "ready" if ids else "none"
@@ -270,7 +271,7 @@ class PostingPanel(JobPanel):
             self._catch_errors(listener, job)
 
     def attach_job(self, job: Job) -> None:
-        """Track a post of an earlier kernel. Call it on the package's loop only."""
+        """Track a post of an earlier kernel. Call this on the package's loop only."""
         body = job.request
         names = {account["id"]: account["name"] for account in self.accounts}
         account = body.get("instagramAccountId") or ""
@@ -302,7 +303,7 @@ class PostingPanel(JobPanel):
             self.step = "unknown"
 
     def check(self) -> None:
-        """Do what `Check` does. Call it on the package's loop only."""
+        """Check an unknown outcome, as `Check` does. Call this on the package's loop only."""
         self._on_check(None)
 
     @requires(Permission.SETTLE)
@@ -336,7 +337,7 @@ class PostingPanel(JobPanel):
     def _still_unknown(self, finding: PostOutcome) -> None:
         with self.hold_sync():
             self.step = "unknown"
-            # After two checks the person may know better than the history.
+            # After two checks, the user may know more than the history.
             self.needs_answer = finding.retry_after is None or self._checks > 1
             self.recheck_seconds = finding.retry_after or 0.0
             self.possible_post = finding.permalink or ""
@@ -364,7 +365,7 @@ class PostingPanel(JobPanel):
 
     @requires(Permission.SETTLE)
     def _on_answer(self, content: Mapping[str, Any]) -> None:
-        """Record the person's answer whether the post was made; the form is free again."""
+        """Record the user's answer whether the post was made; enable the form again."""
         if self.step == "unknown" and self._unknown is not None:
             self.step = "checking"
             self._start(self._record_answer, self._unknown, content.get("posted") is True)
@@ -380,7 +381,7 @@ class PostingPanel(JobPanel):
     # ------------------------------------------------------------ the post's job
 
     def _set_posted(self, link: str | None, at: float | None) -> None:
-        self._scheduled_subscription.end()  # `posted` is about another post from now on
+        self._scheduled_subscription.end()  # from now on, `posted` is about another post
         self.posted = {
             "account": self.summary["account_name"],
             "media_id": self.summary["media_id"],
@@ -389,7 +390,7 @@ class PostingPanel(JobPanel):
         }
 
     def _set_scheduled(self, due: datetime | None) -> None:
-        """Show a scheduled post; the form is free for the next one until its time."""
+        """Show a scheduled post; keep the form available for the next one until it is due."""
         job = self._job
         self._watch(None)
         self._job = job
@@ -409,7 +410,7 @@ class PostingPanel(JobPanel):
         self._show_pending()
 
     def _follow_scheduled(self, posted: Mapping[str, Any], snapshot: Snapshot) -> None:
-        """Show how a scheduled post ended, unless a later post is shown by then."""
+        """Show how a scheduled post ended, unless a later post is displayed by then."""
         is_shown = self.posted == posted
         if snapshot.terminal or not is_shown:
             self._scheduled_subscription.end()
@@ -444,7 +445,7 @@ class PostingPanel(JobPanel):
         if snapshot.terminal:
             self.step = "editing"
             self._show_pending()
-        elif snapshot.error is not None:  # polling has failed, but it may have been posted
+        elif snapshot.error is not None:  # polling has failed, but the post may have been made
             self._mark_unknown(job)
         elif self.step == "unknown":  # polling works again
             self.step = "running"

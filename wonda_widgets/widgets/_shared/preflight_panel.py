@@ -1,9 +1,9 @@
-"""`PreflightPanel`: check the image against Instagram's limits, and fix it on request.
+"""`PreflightPanel`: check an image against Instagram's limits and fix it on request.
 
-    original ──operations──> rendered locally ──upload──> media id of the post
+    original ──operations──> rendered locally ──upload──> media ID of the post
 
-All fixes of an image are one edit of its original, so no image is encoded twice. Uploads are
-cached: applying the same fix again gives the same media id, which the duplicate check knows.
+All fixes of an image form one edit of its original, so no image is encoded twice. Uploads are
+cached: applying the same fix again gives the same media ID, which the duplicate check recognizes.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class PreflightPanel(PostingPanel):
     product = traitlets.Enum(PRODUCTS, "IMAGE").tag(sync=True)
     """``"IMAGE"`` for the feed, ``"STORIES"`` for a story."""
     check_results: Any = traitlets.List().tag(sync=True)
-    """What Instagram will probably reject, what is advised and what is fine: ``level``,
+    """The results of the checks: probable rejections, advice and passed checks: ``level``,
     ``title``, ``text`` and ``fixes``."""
     combined_fix = traitlets.Dict().tag(sync=True)
-    """One fix for all problems, if there are several; else empty."""
+    """A fix for all problems if there are several; else empty."""
     is_edited = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the image is an edited version of the original."""
 
@@ -113,13 +113,13 @@ class PreflightPanel(PostingPanel):
             self._update_checks()
 
     async def _make_card(self, image: PostImage, preview: bytes) -> None:
-        """Make the small copy on which a crop is drawn."""
+        """Create the small copy on which a crop is drawn."""
         image.thumb = await decode_threads.run(make_card, preview)
         if self._current is image:
             self.thumb = image.thumb
 
     async def _inspect(self, media: Media) -> None:
-        """Download an image that is known by its media only, and check it."""
+        """Download and check an image of which only the media is known."""
         try:
             data = await self._client.media.download(media)
             preview = await decode_threads.run(load_preview, data)
@@ -141,7 +141,7 @@ class PreflightPanel(PostingPanel):
         if self._closed:
             return
         if self._current is not None and self._current.media_id != self.media_id:
-            # `media_id` was set from code: nothing is known about this image.
+            # `media_id` was set from code, so nothing is known about this image.
             self._current = self._original = self._inspection_failure = None
             self.thumb, self.is_edited, self.fixing = b"", False, ""
         facts = self._current.facts if self._current else None
@@ -216,7 +216,8 @@ class PreflightPanel(PostingPanel):
             if self._original is original:
                 self.error = edit_problem(error)
         else:
-            # Meanwhile another image may have been selected, or a post started from code.
+            # In the meantime, another image may have been selected, or code may have started a
+            # post.
             if self._original is original and self._can_edit and not self._closed:
                 self._use(made, operations)
         finally:
@@ -258,13 +259,13 @@ def edit_problem(error: WondaError) -> error_alerts.Alert:
         why = f"{problem['title']} {problem['text']}"
     return {
         "title": "The image was not changed.",
-        "text": f"{why} The original is unchanged and nothing was posted. You can try again.",
+        "text": f"{why} The original is unchanged, and nothing was posted. You can try again.",
         "field": "",
     }
 
 
 def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
-    """Return what the browser shows of a fix.
+    """Return the data that the browser shows of a fix.
 
     ``area`` is the crop within the image, or the canvas, as fractions of the image's size.
     """
@@ -274,7 +275,7 @@ def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
     wide, high = facts.width, facts.height
     for operation in fix.operations:
         match operation:
-            case Resize(width=wide, height=high):  # a canvas may be added after it
+            case Resize(width=wide, height=high):  # a canvas may be added after the crop
                 pass
             case Crop(x=x, y=y, width=width, height=height):
                 at = {"x": x / wide, "y": y / high}
@@ -286,7 +287,7 @@ def _shown(key: str, fix: Fix, facts: ImageInfo | None) -> dict[str, Any]:
 
 
 def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operation, ...]:
-    """Replace the colour of an added canvas by the selected one."""
+    """Replace the color of an added canvas with the selected one."""
     if not (isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color)):
         return operations
     return tuple(
@@ -296,7 +297,7 @@ def _colored(operations: tuple[Operation, ...], color: object) -> tuple[Operatio
 
 
 def info_of(preview: Preview) -> ImageInfo:
-    """Return what a preview knows about its original."""
+    """Return the facts about an original that its preview contains."""
     return ImageInfo(preview.width, preview.height, preview.format, preview.size, preview.animated)
 
 
@@ -308,7 +309,7 @@ def load_preview(data: bytes) -> Preview:
 
 
 def make_card(preview: bytes) -> bytes:
-    """Make a small JPEG of a preview. Slow: run it in a thread."""
+    """Create a small JPEG of a preview. Slow: run it in a thread."""
     from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return raster_preview(preview, CARD_PIXELS, CARD_MAX_BYTES).data

@@ -1,12 +1,12 @@
 """`ReferencesPanel`: the reference images of a form, read from the browser and uploaded.
 
-The page announces its files, and the kernel requests them chunk by chunk. So only one chunk
-of a file is in transit at a time, however large the file is and however slow the page.
+The page announces its files, and the kernel requests them chunk by chunk. Only one chunk of a file
+is therefore in transit at a time, however large the file and however slow the page.
 
     browser ──files──> waiting ──want / chunk──> reading ──> uploading ──> done
                                                        └──────────> refused
 
-The progress of reading is known and shown; that of the upload is not.
+The progress of reading is known and shown; the progress of the upload is unknown.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from ...api.media import Uploadable
     from ...models.reference_limits import ReferenceLimit
 
-CHUNK_BYTES = 1_000_000  # the websocket of a front end takes messages of up to 10 MB
+CHUNK_BYTES = 1_000_000  # a front end's websocket accepts messages of up to 10 MB
 MAX_FILE_BYTES = 30_000_000
-MAX_REFERENCES = 30  # of any model
+MAX_REFERENCES = 30  # the maximum of all models
 MAX_CONCURRENT_UPLOADS = 2
 THUMB_PIXELS = 192  # longest side
 THUMB_MAX_BYTES = 20_000
@@ -65,15 +65,15 @@ class Reference(msgspec.Struct, eq=False):
 
     @property
     def is_pending(self) -> bool:
-        """Whether it is not uploaded yet."""
+        """Whether the image is not uploaded yet."""
         return self.state in {"waiting", "reading", "uploading"}
 
     def refuse(self, reason: str) -> None:
-        """Mark it as refused."""
+        """Mark this reference image as refused and store the reason."""
         self.state, self.message = "refused", reason
 
     def to_message(self) -> dict[str, Any]:
-        """Return what the browser shows."""
+        """Return the data that the browser shows."""
         return {
             "key": self.key,
             "name": self.name,
@@ -95,7 +95,7 @@ class ReferencesPanel(Panel):
     reference_thumbs: Any = traitlets.Dict().tag(sync=True)
     """A small copy of each reference, by its key."""
     references_message = traitlets.Unicode("").tag(sync=True)
-    """What the selected model requires of the references; empty if they fit."""
+    """The selected model's requirement that the references do not meet; empty if none."""
 
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._references: list[Reference] = []
@@ -114,27 +114,27 @@ class ReferencesPanel(Panel):
     def add_reference(
         self, source: Media | Uploadable, *, name: str = "", thumb: bytes = b""
     ) -> None:
-        """Add a reference image at the end, and upload it in the background.
+        """Append a reference image and upload it in the background.
 
         Parameters
         ----------
         source : Media, path, bytes, binary file or PIL.Image
-            A `Media` is used by its media id, without an upload, and once only.
+            A `Media` is used by its media ID, without an upload, and can be added only once.
         name : str, optional
             The name shown in the form.
         thumb : bytes, optional
-            A small copy of a `Media`; by default one is fetched.
+            A small copy of a `Media`; by default, it is downloaded.
 
         Raises
         ------
         InvalidInputError
-            If it cannot be read, is larger than 30 MB, or is a `Media` without an id.
+            If the source cannot be read, is larger than 30 MB, or is a `Media` without an ID.
         """
         if isinstance(source, Media):
             media = source
             if not media.media_id:
                 raise InvalidInputError(
-                    "references", "This media has no media id.", "Pass its bytes or its path."
+                    "references", "This media has no media ID.", "Pass its bytes or its path."
                 )
             known = Reference(
                 name or "Image", 0, state="done", media_id=media.media_id, thumb=thumb
@@ -149,7 +149,7 @@ class ReferencesPanel(Panel):
 
     @property
     def reference_ids(self) -> list[str]:
-        """The media ids of the uploaded reference images, in order."""
+        """The media IDs of the uploaded reference images, in order."""
         return [each.media_id for each in self._references if each.state == "done"]
 
     def _add_media(self, reference: Reference, media: Media) -> None:
@@ -196,7 +196,7 @@ class ReferencesPanel(Panel):
 
     @requires(Permission.GENERATE)
     def _on_no_file(self, content: Mapping[str, Any]) -> None:
-        """The page cannot read a file: it was reloaded, or the file was moved."""
+        """Handle a file that the page cannot read, because either was reloaded or moved."""
         reference = self._find(content)
         if reference is not None and reference.is_pending and not reference.data:
             self._stop(reference)
@@ -243,7 +243,7 @@ class ReferencesPanel(Panel):
             raise InvalidInputError(
                 "references",
                 f"You can add up to {MAX_REFERENCES} reference images.",
-                f"{len(added) - room} of these were not added.",
+                f"{_images_text(len(added) - room)} not added.",
             )
 
     def _start_processing(self, reference: Reference) -> None:
@@ -326,7 +326,7 @@ class ReferencesPanel(Panel):
         limit, name = self._limit(self._chosen_model())
         count = sum(each.state != "refused" for each in self._references)
         if self._references and limit.maximum == 0:
-            text = f"{name} takes no reference images. These are kept, but not sent."
+            text = f"{name} accepts no reference images. These are kept but not sent."
         else:
             # Too few references are reported on submit.
             text = limit.message(count, name) if count > limit.minimum else ""
@@ -337,12 +337,12 @@ class ReferencesPanel(Panel):
     # ------------------------------------------------------------ submitting
 
     def _attachments(self, model: str) -> list[str]:
-        """Return the media ids to send to a model.
+        """Return the media IDs to send to a model.
 
         Raises
         ------
         InvalidInputError
-            If some are not uploaded, or there are too many or too few.
+            If some images are not uploaded, or if there are too many or too few.
         """
         limit, name = self._limit(model)
         if limit.maximum == 0:
@@ -357,7 +357,9 @@ class ReferencesPanel(Panel):
             )
         if refused:
             raise InvalidInputError(
-                "references", f"{_count_text(refused)} not uploaded.", "Try again or remove it."
+                "references",
+                f"{_count_text(refused)} not uploaded.",
+                "Retry the upload, or remove the failed images.",
             )
         ids = self.reference_ids
         problem = limit.message(len(ids), name)
@@ -368,6 +370,10 @@ class ReferencesPanel(Panel):
 
 def _count_text(number: int) -> str:
     return "1 reference image is" if number == 1 else f"{number} reference images are"
+
+
+def _images_text(number: int) -> str:
+    return "1 image was" if number == 1 else f"{number} images were"
 
 
 def _too_large(size: int) -> str:

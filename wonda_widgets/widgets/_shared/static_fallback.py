@@ -1,14 +1,15 @@
-"""`StaticFallback`: an output that shows the last image when the kernel is gone.
+"""`StaticFallback`: an output that shows the last image when there is no kernel.
 
-Without its kernel a live panel cannot be shown: a trusted notebook says "model not found" and
-ignores the output's other formats. And the formats of an output are fixed when the cell runs,
-before there is an image.
+Without its kernel, a live panel cannot be shown: a trusted notebook shows "model not found" and
+ignores the output's other formats. In addition, the formats of an output are fixed when the cell
+runs, before there is an image.
 
-So a second, static output is displayed under the panel, and updated by its display id. The
-live panel has a style that hides it. Where there is no live panel (a reopened notebook,
+Therefore, a second, static output is displayed below the panel and updated by its display ID. The
+live panel has a style that hides this output. If there is no live panel (a reopened notebook,
 GitHub, nbconvert), the style is missing and the static output is visible.
 
-`keep` updates the panel's own output too: it becomes the image, and the static one the text.
+`keep` also updates the panel's own output, which becomes the image; the static output becomes the
+text.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 320  # longest side
 MAX_BYTES = 40_000
-SETTLE_ITERATIONS = 20  # of the event loop
-TRANSIENT_DELAY_SECONDS = 10.0  # that a transient line waits for others to be sent with it
+SETTLE_ITERATIONS = 20  # iterations of the event loop
+TRANSIENT_DELAY_SECONDS = 10.0  # before a transient line is sent with others
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class StaticFallback:
         self._is_unattended = False
 
     def _reset(self) -> None:
-        """Choose a new name, by which future outputs are updated and hidden."""
+        """Choose a new name by which future outputs are updated and hidden."""
         self.name = f"wonda-fallback-{uuid.uuid4().hex[:12]}"
         self._displayed = False
 
@@ -81,9 +82,9 @@ class StaticFallback:
 
     @property
     def hiding_style(self) -> str:
-        """CSS with which a live panel hides this output."""
-        # JupyterLab and Voilà wrap an output in rows, which would leave a gap, so these are
-        # hidden too; except the rows around an Output widget, which may have other outputs.
+        """The CSS by which a live panel hides this output."""
+        # JupyterLab and Voilà wrap an output in rows, which would leave a gap, so these are also
+        # hidden, except the rows around an Output widget, which may have other outputs.
         within = f":is(.jp-OutputArea, .output_area) .{self.name}"
         rows = ", ".join(
             f"{row}:has(.{self.name}):not(:has({within}))"
@@ -92,9 +93,9 @@ class StaticFallback:
         return f".{self.name}, {rows} {{ display: none !important; }}"
 
     def display_under(self, panel: Any, is_loading: Callable[[], bool]) -> None:
-        """Display a live panel, and this output under it, in the running cell.
+        """Display a live panel, and this output below it, in the running cell.
 
-        In a non-interactive run the cell does not end while the panel `is_loading`.
+        In a non-interactive run, the cell does not end while the panel `is_loading`.
         """
         from IPython.display import display  # noqa: PLC0415 - only in a notebook
 
@@ -137,8 +138,8 @@ class StaticFallback:
         topic, text : str
             An empty text removes the line.
         transient : bool
-            Whether the update may be delayed by some seconds: nobody sees it while the panel
-            is live, and each update contains the image.
+            Whether the update may be delayed by some seconds: it is hidden while the panel is live,
+            and each update contains the image.
         """
         if self._lines.get(topic, "") == text:
             return
@@ -158,7 +159,7 @@ class StaticFallback:
     async def _show(self, preview: Preview, prompt: str) -> None:
         try:
             small = await decode_threads.run(_small, preview.data)
-            if self._latest is preview:  # else another image was shown meanwhile
+            if self._latest is preview:  # else another image was shown in the meantime
                 self._small, self._prompt = small, prompt
                 self._facts = f"{preview.width} × {preview.height} · {preview.format}"
                 self._update()
@@ -166,9 +167,9 @@ class StaticFallback:
             self._pending_images -= 1
 
     def keep(self, snapshot: NotebookSnapshot) -> bool:
-        """Replace the displayed panel by its snapshot; return False if it is not displayed.
+        """Replace the displayed panel with its snapshot; return False if it is not displayed.
 
-        A panel that is displayed again later is live there; the snapshot stays.
+        A panel that is displayed again later is live there; the snapshot is not changed.
         """
         if not self._displayed:
             return False
@@ -240,7 +241,7 @@ def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None 
         update=True,
     )
     try:
-        # In an empty context the message belongs to the cell that runs now, not to the one
+        # In an empty context, the message belongs to the cell that runs now, not to the one
         # that started the work: nbconvert and papermill ignore messages of other cells.
         contextvars.Context().run(publish)
     except Exception as error:  # noqa: BLE001 - the front end may be gone, the panel goes on

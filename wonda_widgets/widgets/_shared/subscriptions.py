@@ -21,7 +21,7 @@ class Subscriptions:
         return len(self._unsubscribers)
 
     def append(self, unsubscribe: Callable[[], None]) -> None:
-        """Call `unsubscribe` on `close`; at once if that has happened already."""
+        """Call `unsubscribe` on `close`, or immediately if already closed."""
         with self._lock:
             if not self._closed:
                 self._unsubscribers.append(unsubscribe)
@@ -29,7 +29,7 @@ class Subscriptions:
         unsubscribe()
 
     def remove(self, unsubscribe: Callable[[], None]) -> None:
-        """Forget a subscription that has ended; ignore an unknown one."""
+        """Remove a subscription that has ended; ignore an unknown one."""
         with self._lock:
             if unsubscribe in self._unsubscribers:
                 self._unsubscribers.remove(unsubscribe)
@@ -49,7 +49,7 @@ class SingleSubscription:
     Parameters
     ----------
     subscriptions : Subscriptions
-        The collection of the panel, with which this subscription ends too.
+        The panel's collection, whose `close` also ends this subscription.
     """
 
     def __init__(self, subscriptions: Subscriptions) -> None:
@@ -57,14 +57,14 @@ class SingleSubscription:
         self._unsubscribe: Callable[[], None] | None = None
 
     def end(self) -> None:
-        """End the present subscription, if there is one."""
+        """End the current subscription, if there is one."""
         unsubscribe, self._unsubscribe = self._unsubscribe, None
         if unsubscribe is not None:
             unsubscribe()
             self._subscriptions.remove(unsubscribe)
 
     def replace(self, unsubscribe: Callable[[], None]) -> None:
-        """End the present subscription; from now on `unsubscribe` ends the new one."""
+        """End the current subscription; from now on, `unsubscribe` ends the new one."""
         self.end()
         self._unsubscribe = unsubscribe
         self._subscriptions.append(unsubscribe)

@@ -1,11 +1,11 @@
-"""`ThreadSafeTraits`: widgets whose traits several threads may set at the same time.
+"""`ThreadSafeTraits`: widgets whose traits several threads may set concurrently.
 
-ipywidgets collects unsent traits in one set for all threads. A trait that one thread sets
-while another is about to send may be lost or raise an error; and if two threads send the same
-trait, the older value may be sent last.
+ipywidgets collects unsent traits in one set for all threads. A trait that one thread sets while
+another is about to send may be lost or cause an error; if two threads send the same trait, the
+older value may be sent last.
 
-Here each thread collects its own traits, and reading and sending is one step under a lock.
-The lock is not held while a ``with`` block is open or while observers run, because these may
+With this class, each thread collects its own traits, which are read and sent in one step under a
+lock. The lock is not held while a ``with`` block is open or while observers run, because they may
 wait for another thread.
 """
 
@@ -40,7 +40,7 @@ class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets i
 
     @contextlib.contextmanager
     def hold_sync(self) -> Iterator[None]:
-        """Send what this thread sets in the block as one message, at the end of the block."""
+        """Send the traits that this thread sets in the block as one message at its end."""
         if self._thread_state.held is not None:
             yield
             return
@@ -54,7 +54,7 @@ class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets i
                 self.send_state(held)
 
     def send_state(self, key: Any = None) -> None:
-        """Send all traits, or those named by `key`, with their present values."""
+        """Send all traits, or those named by `key`, with their current values."""
         with self._send_lock:
             super().send_state(key)
 
@@ -71,8 +71,8 @@ class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets i
 
     @contextlib.contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
-        """Hold the notifications of what this thread sets in the block."""
-        if self._cross_validation_lock:  # this thread or another one holds them already
+        """Hold the notifications of traits that this thread sets in the block."""
+        if self._cross_validation_lock:  # this thread or another one already holds them
             with super().hold_trait_notifications():
                 yield
             return
@@ -87,6 +87,6 @@ class ThreadSafeTraits(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets i
         if self._thread_state.holds_notifications:
             super()._notify_trait(name, old_value, new_value)
             return
-        # Bypass what another thread holds: it may be about to stop holding.
+        # Bypass another thread's hold, because that thread may be about to release it.
         change = Bunch(name=name, old=old_value, new=new_value, owner=self, type="change")
         type(self).notify_change(self, change)

@@ -137,7 +137,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
     heart.textContent = item.favorite ? "★ Favorite" : "☆ Favorite";
     heart.setAttribute("aria-pressed", String(item.favorite));
     rating.paint(item.rating);
-    // Images of other people cannot be marked.
+    // Images of other users cannot be marked.
     heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.read_only;
     pick.textContent = isSelected(item.key) ? "Selected ✓" : "Select";
     pick.setAttribute("aria-pressed", String(isSelected(item.key)));

@@ -72,7 +72,7 @@ export default {
       viewers = model.get("shown").map((key, index) => {
         const each = viewer(shared, signal, titles[index]);
         each.img.addEventListener("load", () => {
-          // With the slider the images fill the stage, so that its ends are those of the images.
+          // With the slider, the images fill the stage, so that their edges coincide with its ends.
           widest = Math.max(widest, each.img.naturalWidth / each.img.naturalHeight);
           stage.style.setProperty("--wonda-ratio", String(widest));
         });

@@ -1,8 +1,8 @@
 const MEMORY = "wonda-visitor";
 const PING = 10_000; // milliseconds between checks whether the kernel is alive
-const PATIENCE = 45_000; // milliseconds without an answer, after which the session has ended
+const PATIENCE = 45_000; // milliseconds without a response after which the session has ended
 
-/** What the tab stores about its visitor; a private window may refuse to store it. */
+/** The visitor's data in the tab's storage, which a private window may not provide. */
 const memory = {
   read() {
     try {
@@ -16,7 +16,7 @@ const memory = {
     try {
       sessionStorage.setItem(MEMORY, JSON.stringify({ ...memory.read(), ...changes }));
     } catch {
-      // Everything works without it, except the restored session.
+      // Everything works without storage, except restoring the session.
     }
   },
 };
@@ -32,10 +32,10 @@ export default {
       { small: true },
     );
     present.title = "Large type";
-    const next = h("h2", { class: "wonda-unseen" }, "Make an image"); // what the panels below are of
+    const next = h("h2", { class: "wonda-unseen" }, "Make an image"); // heads the panels below
     root.append(title, h("span", { class: "wonda-gap" }), spending, present, next);
 
-    // The session ends with its kernel, and the page has to say so.
+    // The session ends with its kernel, and the page must report this.
     const reload = button("Reload", () => location.reload(), { primary: true });
     const gone = h(
       "dialog",
@@ -60,7 +60,7 @@ export default {
     }
     const timer = setInterval(() => {
       if (!tell(model, { type: "ping", view: me })) ended();
-      // A suspended tab received no messages either.
+      // A suspended tab does not receive messages either.
       else if (performance.now() - heard > PATIENCE + PING) ended();
     }, PING);
     const disconnected = new MutationObserver(() => {
@@ -75,11 +75,11 @@ export default {
     onMessage((content) => {
       if (content.type !== "pong") return;
       heard = performance.now();
-      if (gone.open) gone.close(); // it was only slow
+      if (gone.open) gone.close(); // the kernel was only slow
     });
     document.addEventListener("visibilitychange", () => (heard = performance.now()), { signal });
 
-    // The earlier processes of this tab, and its draft.
+    // Send the earlier processes of this tab, and its draft.
     const { processes, draft } = isPage ? memory.read() : { processes: [], draft: {} };
     tell(model, { type: "hello", processes, draft });
     if (isPage) {

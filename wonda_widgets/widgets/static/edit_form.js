@@ -1,12 +1,12 @@
-// The state is the model's: the open tool, its draft, the applied changes. A view keeps only
-// what is being dragged or typed, and sends it after a short delay.
+// The model has the state: the open tool, its draft, the applied changes. A view keeps only
+// the input that is being dragged or typed, and sends it after a short delay.
 
 export default {
   render({ model, el }) {
     const panel = view(model, el, "edit");
     const { root, on, signal, end } = panel;
 
-    // What is typed or dragged is sent after a short pause.
+    // Typed or dragged input is sent after a short pause.
     let resting = 0;
     const change = () => {
       clearTimeout(resting);
@@ -133,7 +133,7 @@ export default {
     const isFree = () =>
       model.get("state") === "ready" && model.get("step") === "editing" && !sent.waiting;
     const hasDraft = () => Object.keys(model.get("draft")).length > 0;
-    /** The present values of the open tool; the draft trait may not have them yet. */
+    /** The current values of the open tool; the draft trait may not have them yet. */
     function now() {
       const waits = resting > 0;
       drop();
@@ -233,7 +233,7 @@ export default {
     on("tool draft base_size shown_size defaults fonts data", () => {
       const open = model.get("tool");
       toolBox.hidden = !open;
-      // Until the uncropped image is shown, the frame would be over another image.
+      // Until the uncropped image is shown, the frame would be over a different image.
       const isShown = model.get("shown_size").join() === model.get("base_size").join();
       tools.crop.frame.node.hidden = open !== "crop" || !isShown;
       for (const [name, tool] of Object.entries(tools)) {
@@ -271,7 +271,7 @@ export default {
     hotkey(
       root,
       signal,
-      (event) => isZ(event) && !types(event), // while typing it undoes the typing
+      (event) => isZ(event) && !types(event), // while typing, this key undoes the typing
       (event) => (event.shiftKey ? act(redo, "redo") : act(undo, "undo")),
     );
     hotkey(root, signal, isEscape, () => leave());

@@ -4,7 +4,7 @@
 const SHAPES = { "1:1": [1, 1], "4:5": [4, 5], "1.91:1": [191, 100], "9:16": [9, 16], "16:9": [16, 9] };
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
-/** The largest centred crop with an aspect ratio; rounded as Python's `centered_crop`. */
+/** The largest centered crop with an aspect ratio; rounded as in Python's `centered_crop`. */
 function cropOf([width, height], [a, b]) {
   let wide, high;
   if (a >= b) {
@@ -19,7 +19,7 @@ function cropOf([width, height], [a, b]) {
   return { x, y, width: Math.max(1, wide), height: Math.max(1, high) };
 }
 
-/** The smallest canvas of a shape that holds the image; rounded as `padded` does. */
+/** The smallest canvas of a shape that contains the image; rounded as in Python's `padded`. */
 function canvasOf([width, height], [a, b]) {
   const [across, down] = a >= b ? [Math.floor, Math.ceil] : [Math.ceil, Math.floor];
   return width * b < height * a

@@ -30,7 +30,7 @@ function number(label, onchange, { min = 0, max = null, step = 1 } = {}) {
   };
 }
 
-/** A colour field; CSS names are converted for the native control. */
+/** A color field; CSS names are converted for the native control. */
 function color(label, onchange) {
   const control = h("input", { type: "color", class: "wonda-input wonda-color", oninput: onchange });
   const probe = document.createElement("canvas").getContext("2d");
@@ -110,7 +110,7 @@ function cropFrame(move) {
     sw: "Bottom left corner",
     w: "Left edge",
   };
-  const hint = h("span", { class: "wonda-unseen", id: uid("keys") }, "Arrow keys move it by 1 pixel; with Shift, by 10.");
+  const hint = h("span", { class: "wonda-unseen", id: uid("keys") }, "Arrow keys move the frame by 1 pixel, with Shift by 10.");
   const handle = (at, name) =>
     h("button", {
       type: "button",
@@ -259,7 +259,7 @@ function cropTool(model, change) {
   };
 }
 
-/** Pad: a shape or an exact canvas, and its colour. */
+/** Pad: a shape or an exact canvas, and its color. */
 function padTool(model, change) {
   const size = () => model.get("base_size");
   const shapes = picks(
@@ -309,7 +309,7 @@ function padTool(model, change) {
   };
 }
 
-/** Resize: one side is typed, and the other is computed. */
+/** Resize: the user types one side, and the other is computed. */
 function resizeTool(model, change) {
   const size = () => model.get("base_size");
   const follow = (other, from, to) => (control) => {

@@ -1,6 +1,6 @@
-const MAX_THUMBNAILS = 300; // that a view keeps
+const MAX_THUMBNAILS = 300; // the maximum that a view keeps
 
-/** What a card without an image says. */
+/** The text on a card without an image. */
 const STATE_TEXT = {
   waiting: "pending",
   requested: "requested",
@@ -62,7 +62,7 @@ export default {
       thumbs.delete(key);
       thumbs.set(key, url);
       if (thumbs.size <= MAX_THUMBNAILS) return;
-      // Thumbnails for another view may arrive by the hundred: keep those that this view shows.
+      // Hundreds of thumbnails for other views may arrive: keep only those that this view shows.
       const shown = new Set([...drawn.values()].flatMap(({ cells }) => cells.map((cell) => items.get(cell.index)?.key)));
       for (const [old, address] of thumbs) {
         if (thumbs.size <= MAX_THUMBNAILS) break;
@@ -182,7 +182,7 @@ export default {
       const ahead = 400;
       const from = rowAt(plan.rows, Math.max(0, top - ahead));
       const to = rowAt(plan.rows, bottom + ahead);
-      // Keep the row that has the focus, or the focus would be lost with it.
+      // Keep the row that has the focus; removing the row would lose the focus.
       const focusedRow = plan.rows.findIndex(
         (row) => !row.title && active >= row.first && active < row.first + row.count,
       );
@@ -206,7 +206,7 @@ export default {
         const wanted = [];
         for (let index = first; index < last; index++) wanted.push(items.get(index));
         const has = wanted.filter((item) => item && thumbs.has(item.key)).map((item) => item.key);
-        // The kernel sends what changes in the last requested window by itself.
+        // The kernel sends changes in the last requested window without a request.
         const lacks = wanted.some((item) => !item || (item.state === "succeeded" && !thumbs.has(item.key)));
         if (!lacks && knownWindow === `${first}:${last}`) return;
         knownWindow = `${first}:${last}`;
@@ -214,7 +214,7 @@ export default {
       }, 30);
     }
     let requestTimer = 0;
-    let knownWindow = ""; // what the kernel sends without a request
+    let knownWindow = ""; // the window whose changes the kernel sends without a request
     signal.addEventListener("abort", () => clearTimeout(requestTimer));
 
     function arrange() {
@@ -302,7 +302,7 @@ export default {
       else toggle(index);
       anchor = index;
     }
-    /** The index of the card above or below, also across group headings. */
+    /** The index of the card above or below, even across group headings. */
     function vertically(step) {
       const cards = plan.rows.filter((row) => !row.title);
       const at = cards.findIndex((row) => active >= row.first && active < row.first + row.count);
@@ -423,11 +423,11 @@ export default {
           act.title = min_images === max_images ? `Select ${min_images}` : `Select ${min_images} to ${max_images}`;
         return act;
       });
-      // Say why the button for several images is off: too many are selected.
+      // Explain why the button for several images is disabled: too many are selected.
       const widest = model.get("actions").reduce((a, b) => (b.max_images > (a?.max_images ?? 1) ? b : a), null);
       const tooMany = widest && keys.length > widest.max_images;
       const limit = tooMany
-        ? h("span", { class: "wonda-count" }, `${widest.label.replace("…", "")} takes ${widest.min_images} to ${widest.max_images} images.`)
+        ? h("span", { class: "wonda-count" }, `${widest.label.replace("…", "")} accepts ${widest.min_images} to ${widest.max_images} images.`)
         : null;
       const had = selectionBar.contains(document.activeElement);
       selectionBar.replaceChildren(
@@ -450,7 +450,7 @@ export default {
       nothing.textContent = isNarrowed
         ? "No images match."
         : model.get("searches")
-          ? "Images you generate appear here."
+          ? "Images that you generate appear here."
           : "Images appear here.";
     });
     on("note", () => (note.textContent = model.get("note")));

@@ -1,4 +1,4 @@
-// The controls above a gallery: progress of a matrix, search of the journal, filters, export.
+// The controls above a gallery: progress of a matrix, search in the journal, filters, export.
 
 /** The overall progress of a matrix, with buttons to stop, resume and retry. */
 function matrixProgress(model, { on }) {
@@ -42,7 +42,7 @@ function matrixProgress(model, { on }) {
   return node;
 }
 
-/** The search of the journal: words, model and days. The journal filters, not the loaded images. */
+/** The search in the journal by words, model and days; it is not limited to the loaded images. */
 function journalSearch(model, { on }) {
   let unconfirmed = null; // the text that was sent and that the kernel has not confirmed yet
   const words = h("input", {
@@ -69,7 +69,7 @@ function journalSearch(model, { on }) {
 
   on("searches", () => (node.hidden = !model.get("searches")));
   on("text", () => {
-    // Do not overwrite text that was typed here and is still on its way to the kernel.
+    // Do not overwrite text that was typed here and has not reached the kernel yet.
     if (unconfirmed === null) words.value = model.get("text");
     else if (unconfirmed === model.get("text")) unconfirmed = null;
   });
@@ -83,7 +83,7 @@ function journalSearch(model, { on }) {
   return { node, words };
 }
 
-/** A select of formats; choosing one exports at once. */
+/** A select of formats; choosing one exports immediately. */
 function exportSelect(model, { on }) {
   const control = select([], "", () => {
     if (control.value) tell(model, { type: "export", kind: control.value });
@@ -105,7 +105,7 @@ function exportSelect(model, { on }) {
   return control;
 }
 
-/** Groups, filters and ratings, with the count of images and the export at their side. */
+/** Groups, filters and ratings, next to the image count and the export. */
 function filterBar(model, panel) {
   const { on } = panel;
   const count = h("span", { class: "wonda-count", role: "status" });
@@ -164,7 +164,7 @@ function filterBar(model, panel) {
     );
     group.hidden = !facets.length;
     const focused = filters.contains(document.activeElement) && document.activeElement.dataset.name;
-    // The search has a select for models already.
+    // The search already has a select for models.
     const shown = facets.filter(({ name }) => name !== "model" || !model.get("searches"));
     filters.replaceChildren(...shown.map(filter));
     if (focused) filters.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();

@@ -1,4 +1,4 @@
-// Where the cards of a gallery are: rows under the headings of their groups. Pure functions.
+// The layout of a gallery's cards: rows under the headings of their groups. Pure functions.
 
 const CARD_WIDTHS = [140, 190, 280]; // pixels: minimum, usual, maximum
 const GAP = 12; // pixels between cards
@@ -13,7 +13,7 @@ function layOut(groups, width, ratio) {
   const [least, usual, most] = CARD_WIDTHS;
   const columnsOf = (card) => Math.max(1, Math.floor((width + GAP) / (card + GAP)));
   const largest = Math.max(1, ...groups.map(({ count }) => count));
-  // A whole group in one row, if its images are large enough then.
+  // A whole group in one row, if its images are still large enough.
   const columns =
     largest <= columnsOf(least)
       ? Math.max(largest, columnsOf(most))

@@ -283,7 +283,7 @@ export default {
       save();
       saveBudget();
       saveConcurrency();
-      // A front end may delay trait changes but not messages, so the message has all values.
+      // A front end may delay trait changes but not messages, so the message contains all values.
       const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, model.get(name)]));
       sent.send({ type: "run_now", form, count: model.get("plan").count, usd: model.get("plan").usd });
       paint();
@@ -321,7 +321,7 @@ export default {
         meter.classList.toggle("wonda-over", plan.share > 1);
         notes.textContent = plan.notes.join(" ");
       }
-      // A problem with one field is shown at that field, any other under the button.
+      // A problem with one field is shown at that field, any other problem under the button.
       const problem = plan.problem;
       const [kind, name] = (problem?.field ?? "").split(/\.(.*)/s);
       const rows = {

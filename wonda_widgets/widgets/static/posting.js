@@ -55,11 +55,11 @@ function pointLine(point, fixes = []) {
 }
 
 /**
- * The form. What a panel has of its own is in `own`:
+ * * The form. The parts that differ between panels are in `own`:
  *   head (its title), beside (next to the account), above (before the account), rows (below the caption),
  *   fields (controls), image (of the summary), content() (to send), keep() (save what is
- *   typed), reason() (why it can't be posted now), speaks (traits that change the words),
- *   words(): { publish, confirm, where, facts } with `where` said of an account's name.
+ *   *   typed), reason() (why it can't be posted now), speaks (traits that change the texts),
+ *   *   words(): { publish, confirm, where, facts }, where `where` describes an account's name.
  */
 function posting(model, panel, own) {
   const { root, on, signal } = panel;
@@ -112,7 +112,7 @@ function posting(model, panel, own) {
     ),
   );
 
-  // For an unknown outcome: check the account's history, or ask the person.
+  // For an unknown outcome: check the account's history, or ask the user.
   const check = button("Check", () => tell(model, { type: "check" }), { small: true });
   const checking = h("span", { class: "wonda-check-note" });
   const isPosted = button("It was posted", () => tell(model, { type: "answer", posted: true }), {

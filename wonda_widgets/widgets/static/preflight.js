@@ -40,7 +40,7 @@ function preflight(model, { root, on, signal }) {
 
   let trying = null;
   node.wondaTrying = () => trying !== null;
-  let asked = null; // the button that opened the preview, which gets the focus back
+  let asked = null; // the button that opened the preview and later gets the focus back
   const may = () => model.get("step") === "editing" && !model.get("fixing");
   const send = (type, more = {}) => {
     const held = node.contains(document.activeElement);

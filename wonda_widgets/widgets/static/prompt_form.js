@@ -1,4 +1,4 @@
-// The aspect ratios that are offered as drawings; the select next to them has all others.
+// The aspect ratios that are shown as drawings; the select next to them has all others.
 const SHAPES = ["9:16", "4:5", "1:1", "16:9"];
 const isRatio = (text) => /^\d{1,2}:\d{1,2}$/.test(text);
 
@@ -167,7 +167,7 @@ export default {
     banner(model, root);
 
     let controls = new Map();
-    const typed = new Map(); // the values of parameters that the present model does not have
+    const typed = new Map(); // the values of parameters that the current model does not have
     const spec = () => model.get("models").find((item) => item.key === modelSelect.value);
     const values = () => {
       const read = [...controls].map(([name, control]) => [name, control.read()]);
@@ -194,7 +194,7 @@ export default {
     }
 
     function chooseModel() {
-      // Keep the values that the next model accepts too; use its defaults for the others.
+      // Keep the values that the next model also accepts; use its defaults for the others.
       for (const [name, value] of Object.entries(values())) typed.set(name, value);
       const kept = {};
       for (const item of spec()?.fields ?? []) {
@@ -264,7 +264,7 @@ export default {
       (at ? at.node : note).after(alert);
       alert.wondaPaint();
       if (at) {
-        // Only inside the panel: the person may be typing elsewhere by now.
+        // Only inside the panel, because the user may be typing elsewhere by now.
         if (root.contains(document.activeElement)) at.control.focus();
         at.control.setAttribute("aria-invalid", "true");
       }

@@ -59,7 +59,7 @@ export default {
     on("product", () => {
       product.value = model.get("product");
       product.wondaPaint();
-      altText.node.hidden = isStory(); // Instagram takes none for stories
+      altText.node.hidden = isStory(); // Instagram accepts no alt text for stories
       changed();
     });
     on("alt_text", altText.follow);

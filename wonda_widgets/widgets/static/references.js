@@ -1,6 +1,6 @@
 // Reference images: files are announced, and sent in chunks on request.
 
-// Shared by all views on the page, so that a view that is created again still has its files.
+// Shared by all views on the page, so that a recreated view still has its files.
 const heldFiles = new Map();
 const REFERENCE = "application/x-wonda-reference";
 
@@ -47,11 +47,11 @@ function references(model, panel) {
     if (pending.length && !sent.waiting)
       sent.send({ type: "add_files", files: pending.splice(0) });
   }
-  model.on("change:receipt", announce); // after `delivery`, which hears it first
+  model.on("change:receipt", announce); // after `delivery`, which must handle it first
   signal.addEventListener("abort", () => model.off("change:receipt", announce));
   onMessage(async ({ type, key, at, bytes }) => {
     const held = heldFiles.get(key);
-    // Only one of several views on the page answers.
+    // Only one of several views on the page responds.
     if (type !== "want" || !held || held.at === at) return;
     held.at = at;
     try {

@@ -28,7 +28,7 @@ export default {
     );
     banner(model, root);
 
-    let asking = ""; // the job id of the post whose cancellation is to be confirmed
+    let asking = ""; // the job ID of the post whose cancellation must be confirmed
     function row(post) {
       const when = post.due
         ? moment(post.due, { weekday: "short", day: "numeric", month: "short" })

@@ -1,4 +1,4 @@
-// When a post is published: now, or at a local time of a zone that is named.
+// When a post is published: now, or at a local time in a zone that is shown.
 
 const MIN_MINUTES_AHEAD = 5;
 const MAX_DAYS_AHEAD = 29;
@@ -9,7 +9,7 @@ const written = (date) =>
   `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}` +
   `T${two(date.getHours())}:${two(date.getMinutes())}`;
 
-/** The moments that a local time stands for: none if the clocks skip it, two if they go back. */
+/** The moments for a local time: none if the clocks skip it, two if they go back. */
 function momentsOf(text) {
   const first = new Date(text);
   if (Number.isNaN(first.getTime())) return [];
@@ -44,7 +44,7 @@ function scheduling(model, panel, changed) {
   );
   const choiceField = field("When", choice, { aside: list });
   const later = () => choice.value === "later";
-  // In the hour that occurs twice when the clocks go back, the person has to choose one.
+  // In the hour that occurs twice when the clocks go back, the user must choose one.
   let turn = -1;
   const turns = [
     { value: "0", label: "First" },

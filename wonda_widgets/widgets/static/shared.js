@@ -1,4 +1,4 @@
-// Helpers of all panels. Each panel's own files follow in the same module.
+// Helpers for all panels. Each panel's own files follow in the same module.
 //
 // Text from outside becomes text nodes and attributes, never HTML. A view builds its
 // elements once and updates them from the model, which holds the state.
@@ -29,12 +29,12 @@ function view(model, el, name) {
   const ended = new AbortController();
   const root = h("section", { class: `wonda wonda-${name}` });
   el.append(root);
-  // Hides the static output under this panel, for as long as this panel lives.
+  // Hides the static output below this panel as long as this panel is live.
   const hiding = h("style");
   el.append(hiding);
   const on = (names, paint) => {
     const events = names.split(" ").map((trait) => `change:${trait}`).join(" ");
-    // One message may change several traits, each with an event of its own.
+    // One message may change several traits, each with a separate event.
     let due = false;
     const soon = () => {
       if (due) return;
@@ -53,20 +53,20 @@ function view(model, el, name) {
     ended.signal.addEventListener("abort", () => model.off("msg:custom", receive));
   };
   on("scroll_requested_at", () => {
-    // An old request is from before the page was reloaded.
+    // An old request dates from before the page was reloaded.
     if (Date.now() / 1000 - model.get("scroll_requested_at") > 5) return;
     setTimeout(() => root.scrollIntoView({ block: "nearest", behavior: "smooth" }), 150);
   });
   on("hiding", () => (hiding.textContent = model.get("hiding")));
 
-  // When a select or a button has the focus, the notebook would handle plain keys as its own
-  // shortcuts: an arrow would move to another cell, an "x" would cut this one. It listens on
-  // the document, before the panel; this attribute makes it ignore a key.
+  // When a select or a button has the focus, the notebook would handle plain keys as its
+  // own shortcuts: an arrow would move to another cell, an "x" would cut this one. The notebook
+  // listens on the document, before the panel; this attribute makes it ignore a key.
   const isPlain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
   const suppress = (event) => {
     if (!root.contains(event.target)) return;
     event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
-    // A key that is held down presses a button once.
+    // A key that is held down presses a button only once.
     if (event.repeat && event.target.tagName === "BUTTON") event.preventDefault();
   };
   window.addEventListener("keydown", suppress, { capture: true, signal: ended.signal });
@@ -85,7 +85,7 @@ function tell(model, content) {
   }
 }
 
-/** Set traits and send them at once. */
+/** Set traits and send them immediately. */
 function put(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);
   try {
@@ -99,7 +99,7 @@ function put(model, values) {
 function hotkey(root, signal, matches, act, { held = false } = {}) {
   const listen = (event) => {
     if (!root.contains(event.target) || !matches(event) || event.isComposing) return;
-    // A key that is held down acts once, unless `held` is set.
+    // A key that is held down acts only once, unless `held` is set.
     if ((held || !event.repeat) && act(event) === false) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -200,10 +200,10 @@ function button(text, onclick, { primary = false, small = false } = {}) {
   );
 }
 
-/** Whether the session has a permission. The kernel checks it too. */
+/** Whether the session has a permission. The kernel also checks it. */
 const isAllowed = (model, permission) => model.get("permissions").includes(permission);
 
-/** Mark a control for people with a notebook; a dashboard hides it. */
+/** Mark a control for notebook users; a dashboard hides it. */
 function forMakers(control) {
   control.classList.add("wonda-for-makers");
   return control;
@@ -216,7 +216,7 @@ function closing(model, on) {
   return control;
 }
 
-/** Enable or disable a control. `disabled` is not used: it would move the focus to the notebook. */
+/** Enable or disable a control without `disabled`, which would move the focus to the notebook. */
 function turn(control, isOn) {
   control.setAttribute("aria-disabled", isOn ? "false" : "true");
 }
@@ -250,7 +250,7 @@ function sandboxNote() {
     h(
       "span",
       {},
-      "Images are placeholders and nothing is published.",
+      "Images are placeholders, and nothing is published.",
       forMakers(
         h("span", {}, " To use your own account, run ", h("code", {}, "ww.connect()")),
       ),
@@ -308,8 +308,8 @@ function download(root, { name, mime }, data) {
 }
 
 /**
- * Send clicks one at a time. If the kernel does not confirm one soon, because a cell is
- * running or the kernel is gone, call `show(text)`.
+ * Send clicks one at a time. If the kernel does not confirm one soon, because it is busy or
+ * has stopped, call `show(text)`.
  */
 function delivery(model, { root, signal }, show) {
   let timer = 0;
@@ -337,7 +337,7 @@ function delivery(model, { root, signal }, show) {
         show(
           gone()
             ? "The kernel has stopped. Run this cell again."
-            : "The notebook is busy; this starts when the running cell finishes.",
+            : "The notebook is busy. Your action starts when the running cell finishes.",
         );
       if (tell(model, content) && !gone()) timer = setTimeout(why, 2500);
       else why();
@@ -379,9 +379,9 @@ const MEANING = {
   in_progress: "running",
 };
 
-/** The job of a panel: status word, elapsed time, and a progress bar. */
+/** The job of a panel: status word, elapsed time and a progress bar. */
 function jobView(model, { on, signal }) {
-  // A status region of its own, so that a screen reader does not announce every second.
+  // A separate status region, so that a screen reader does not announce every second.
   const word = h("strong", { class: "wonda-status", role: "status" });
   const gloss = h("span", { class: "wonda-gloss" });
   const clock = h("span", { class: "wonda-clock" });
@@ -422,7 +422,7 @@ function jobView(model, { on, signal }) {
     clock.textContent = seconds(elapsed);
     estimate(running ? elapsed : 0);
   };
-  // Without known durations the bar is indeterminate; with them it shows an estimate.
+  // Without known durations, the bar is indeterminate; with them, it shows an estimate.
   let reached = 0;
   let whose = "";
   const estimate = (elapsed) => {

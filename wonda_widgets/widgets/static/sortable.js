@@ -1,6 +1,6 @@
-// Tiles that are ordered by dragging one onto another; their buttons do the same by keyboard.
+// Tiles that can be reordered by dragging one onto another, or with their buttons.
 
-/** The properties of such a tile; `drop(other)` is called with the key of a dropped tile. */
+/** The properties of a sortable tile; `drop(other)` is called with the key of a dropped tile. */
 function sorting(kind, key, drop) {
   const leave = ({ currentTarget }) => currentTarget.classList.remove("wonda-on");
   return {

@@ -16,15 +16,15 @@ export default {
       h(
         "p",
         {},
-        "Replace this panel with a static copy? Its image, text and table stay in the notebook " +
-          "without a kernel. To continue, show the panel in another cell.",
+        "Replace this panel with a static copy? Its image, text and table are kept in the " +
+          "notebook without a kernel. To continue, show the panel in another cell.",
       ),
       h("div", { class: "wonda-buttons" }, yes, no),
     );
     const row = h("div", { class: "wonda-buttons" }, keep, page, busy);
     const alert = alertBox(model);
     root.append(row, asked, alert);
-    // A page of Voilà is no notebook: nothing stays in it.
+    // A Voilà page is not a notebook, so nothing can be kept in it.
     on("permissions", () => (keep.hidden = "voila" in document.body.dataset || !isAllowed(model, "keep")));
     asked.hidden = true;
     function ask(now) {

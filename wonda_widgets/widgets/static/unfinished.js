@@ -38,7 +38,7 @@ export default {
     );
     const images = line(
       (count) =>
-        `${many(count, "image", "images")} may have been generated and billed, but the response was ` +
+        `${many(count, "image", "images")} may have been generated and charged, but the response was ` +
         "never received. Check your Wonda library.",
       "I’ve checked",
       "dismiss_images",

@@ -1,11 +1,11 @@
-// Zoom and pan of one image, or of several in step.
+// Zoom and pan of one image, or of several images in sync.
 
 const MAX_ZOOM = 12;
 
 /** A zoom and pan state. Viewers that share one move together. */
 function lookout() {
   const watchers = new Set();
-  const look = { scale: 1, x: 0, y: 0 }; // x, y: the visible centre, as fractions of the image
+  const look = { scale: 1, x: 0, y: 0 }; // x, y: the visible center, as fractions of the image
   const clamp = (value, most) => Math.min(most, Math.max(-most, value));
   const settle = () => {
     look.scale = Math.min(MAX_ZOOM, Math.max(1, look.scale));
@@ -21,7 +21,7 @@ function lookout() {
       watcher(look);
       return () => watchers.delete(watcher);
     },
-    /** Zoom by a factor around a point, given as fractions of the image from its centre. */
+    /** Zoom by a factor around a point, given as fractions of the image from its center. */
     zoom(factor, atX = 0, atY = 0) {
       const before = look.scale;
       look.scale = Math.min(MAX_ZOOM, Math.max(1, before * factor));
@@ -54,7 +54,7 @@ function viewer(shared, signal, label = "") {
   const within = (event) => {
     const box = img.getBoundingClientRect();
     const { scale, x, y } = shared.look;
-    // The box is that of the scaled image; the result is relative to the unscaled centre.
+    // The box is that of the scaled image; the result is relative to the unscaled center.
     const middle = { x: box.left + box.width / 2, y: box.top + box.height / 2 };
     const [width, height] = [box.width / scale, box.height / scale];
     return {

@@ -320,7 +320,7 @@ def test_without_a_journal_the_person_is_asked(notebook):
         'wonda = ww.Wonda.sandbox(seconds=0.1, journal=tempfile.mkdtemp(suffix=".db"))\n'
         'ww.PromptLab(wonda, template="A {a}", values={"a": ["storm", "harbour"]})',
     )
-    expect(page.get_by_text("it may be made and billed again").first).to_be_visible()
+    expect(page.get_by_text("it may be generated and charged again").first).to_be_visible()
     run_button = page.get_by_role("button", name="Run 2")
     expect(run_button).to_have_attribute("aria-disabled", "true")
     page.get_by_role("textbox", name="Prompt template").focus()

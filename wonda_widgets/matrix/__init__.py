@@ -1,1 +1,1 @@
-"""Many variations of a prompt: plan them, check their price, make each once, resume the rest."""
+"""Many variations of a prompt: plan, price and generate each image once, and resume plans."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CellState = Literal["waiting", "running", "succeeded", "failed", "lost", "unknown"]
 
-#: States that only a person changes.
+#: States that only the user changes.
 SETTLED_STATES = frozenset({"succeeded", "failed", "lost", "unknown"})
 
 
@@ -33,10 +33,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     usd : float or None
-        US dollars; None if the service gives no price for part of it.
+        US dollars; None if the service has no price for a part of the plan.
     credits : float or None
     breakdown : list of tuple
-        For each price of an image: US dollars, credits (None if the service gives none), and the
+        For each price per image: US dollars, credits (None if the service reports none), and the
         number of images.
     unpriced : list of str
         Models without a price.
@@ -54,7 +54,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     total, succeeded, failed, running, waiting, unknown : int
-        Numbers of cells. The images of `unknown` cells may have been made: no response was read.
+        Numbers of cells. The images of `unknown` cells may have been generated, but no response was
+        read.
     seconds_left : float or None
         An estimate; None without enough earlier jobs.
     """
@@ -93,23 +94,24 @@ class CellResult:
     cell : Cell
     state : str
         ``"waiting"``, ``"running"``, ``"succeeded"``, ``"failed"``, ``"lost"`` (its job can no
-        longer be followed) or ``"unknown"`` (it may have been made; no response was read).
+        longer be polled) or ``"unknown"`` (the image may have been generated, but no response was
+        read).
     job : Job or None
     image : GeneratedImage or None
     error : WondaError or None
     price : Estimate or None
     fingerprint : str
-        Equal for equal requests, see `idempotency.fingerprint`.
+        Equal for equal requests; see `idempotency.fingerprint`.
     former_fingerprint : str
         The fingerprint that earlier versions computed; empty if they could not send the request.
     dedupe_key, former_keys : str, tuple of str
-        The keys of its request in the journal; empty before its plan is saved.
+        The keys of the request in the journal; empty before the plan is saved.
     already_requested : bool
-        Whether an earlier kernel requested it.
+        Whether an earlier kernel requested the image.
     is_retry : bool
-        Whether a person wants it made again after it failed.
+        Whether the user wants to generate the image again after it failed.
     unwatch : callable
-        Stops watching the job.
+        Stops listening to the job.
     """
 
     def __init__(self, cell: Cell, fingerprint: str, former_fingerprint: str = "") -> None:
@@ -129,7 +131,7 @@ class CellResult:
 
     @property
     def usd(self) -> float:
-        """Its price in US dollars; 0 if not known."""
+        """The price in US dollars; 0 if unknown."""
         return (self.price and self.price.usd) or 0.0
 
     def row(self) -> dict[str, Any]:
@@ -165,20 +167,20 @@ def total_price(cells: list[CellResult]) -> Price:
 
 
 def _sum_or_none(values: list[float | None]) -> float | None:
-    """Add up values; None if one is not known."""
+    """Add up values; return None if one is unknown."""
     known = [value for value in values if value is not None]
     return math.fsum(known) if len(known) == len(values) else None
 
 
 class SpendingLimit:
-    """The budget of one matrix, and what the matrix has spent of it.
+    """The budget of one matrix, and the amount that the matrix has spent.
 
     Attributes
     ----------
     usd : float or None
         US dollars; None for no limit.
     spent : float
-        US dollars, at most: a failed job may not have been charged.
+        An upper bound in US dollars, because a failed job may not have been charged.
     """
 
     def __init__(self, usd: float | None) -> None:
@@ -186,7 +188,7 @@ class SpendingLimit:
         self.spent = 0.0
 
     def check(self, cells: list[CellResult]) -> None:
-        """Refuse to make cells that exceed the rest of the budget.
+        """Raise an error if the cells exceed the remaining budget.
 
         Raises
         ------
@@ -198,7 +200,7 @@ class SpendingLimit:
         if price.usd is None:
             raise InvalidInputError(
                 "budget",
-                f"The service gives no price for {', '.join(price.unpriced)}, so the cost cannot "
+                f"The service has no price for {', '.join(price.unpriced)}, so the cost cannot "
                 "be compared with the budget.",
                 "Remove the model, or run without a budget.",
             )
@@ -226,6 +228,6 @@ def checked_budget(budget: Any) -> float | None:
     is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
     if not is_number or not 0 < budget < math.inf:
         raise InvalidInputError(
-            "budget", "The budget of a plan is a number of US dollars above 0, such as 2.50."
+            "budget", "The budget of a plan must be a number of US dollars above 0, such as 2.50."
         )
     return float(budget)

@@ -1,12 +1,12 @@
-"""`wonda.images.matrix`: many variations of a prompt, planned, priced, and each made once.
+"""`wonda.images.matrix`: many variations of a prompt, planned, priced, and each generated once.
 
     `planning`  template and values ──> Plan
     `cells`     price of the plan, compared with the budget
     `resume`    the same plan, left unfinished by an earlier kernel
-    `runner`    makes the cells, a few at a time
+    `runner`    generates the cells, a few at a time
 
-The journal has a dedupe key for each cell's request and sends each key once. So when a kernel
-dies half way, the next one resumes its plan.
+The journal has a dedupe key for each cell's request and allows each key only once. If a kernel dies
+halfway, the next one can therefore resume its plan.
 """
 
 from __future__ import annotations
@@ -51,37 +51,38 @@ NOT_PREPARED = "This matrix has no plan yet: call `await matrix.prepare()` first
 
 
 class Matrix:
-    """Many variations of a prompt, each made once, a few at a time.
+    """Many variations of a prompt, each generated once, a few at a time.
 
-    Iterating (``for`` or ``async for``) makes the images and yields a row for each one that ends,
-    in the order in which they end; leaving the loop starts no more. `start` does the same in the
-    background. A failed image does not affect the others. An error of the account or the
-    connection stops the matrix; the other images then wait, and `start` continues.
+    Iterating (``for`` or ``async for``) generates the images and yields a row for each one that
+    ends, in the order in which they end; no more images are started after leaving the loop. `start`
+    generates the images in the background. A failed image does not affect the others. An error of
+    the account or the connection stops the matrix; the remaining images then wait until `start` is
+    called.
 
-    After a crash or a restart, the same plan resumes where it was: no image is requested twice.
-    If two kernels run the same plan at once, both get all images, but no faster than one alone;
-    to share work among processes, use ``once=`` of `images.generate`.
+    After a crash or a restart, the same plan resumes where it stopped: no image is requested twice.
+    If two kernels run the same plan simultaneously, both get all images, but no faster than a
+    single kernel; to share work among processes, use ``once=`` of `images.generate`.
 
-    You get a matrix from `wonda.images.matrix`.
+    `wonda.images.matrix` returns a matrix.
 
     Attributes
     ----------
     plan : Plan
     price : Price
-        Of the images that were still to be made when it was prepared or started.
+        The price of the images that were pending when the matrix was prepared or started.
     budget : float or None
-        US dollars that this object may spend, with retries. A change applies to images that start
-        after it.
+        The maximum in US dollars that this object may spend, including retries. A change applies to
+        images that are started later.
     allow_unchecked : bool
-        Whether it runs even if the journal cannot be written, or was damaged. It can be changed.
+        Whether to run even if the journal cannot be written or was damaged. It can be changed.
     already_requested : int
         How many images an earlier kernel requested; they are not requested again.
     resumed : bool
-        Whether it continues an earlier kernel's plan.
+        Whether the matrix continues an earlier kernel's plan.
     state : str
         ``"planned"``, ``"running"``, ``"stopped"`` or ``"done"``.
     error : WondaError or None
-        The error that stopped it.
+        The error that stopped the matrix.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Matrix:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Be stopped in a forked child; `start` resumes from the journal, like a new kernel."""
+        """Reset to the stopped state in a forked child; `start` resumes from the journal."""
         event_loop.keep_inherited(self._preparing)
         if self._preparing is not None and not self._preparing.done():
             self._preparing = None
@@ -131,12 +132,12 @@ class Matrix:
     # ------------------------------------------------------------ preparation
 
     async def prepare(self) -> Matrix:
-        """Make the plan and fetch its prices; nothing is generated. Iterating does this too.
+        """Create the plan and fetch its prices without generating anything, as iterating also does.
 
         Raises
         ------
         InvalidInputError
-            If the arguments do not make a plan.
+            If the arguments are not a valid plan.
         """
         await event_loop.run_on_loop(self._prepare_once())
         return self
@@ -165,7 +166,7 @@ class Matrix:
         self._price = total_price([c for c in self._runner.cells if not c.already_requested])
 
     async def _begin(self) -> None:
-        """Prepare, then resume the same plan or save this one, before the first cell is made."""
+        """Prepare, then resume the same plan or save this one; called before the first request."""
         await self._prepare_once()
         self.check_budget()
         cells, plan = self._runner.cells, self.plan
@@ -200,21 +201,21 @@ class Matrix:
 
     @property
     def plan(self) -> Plan:
-        """The images to make."""
+        """The planned images."""
         if self._plan is None:
             raise RuntimeError(NOT_PREPARED)
         return self._plan
 
     @property
     def price(self) -> Price:
-        """The price of the images that are still to be made."""
+        """The price of the pending images."""
         if self._price is None:
             raise RuntimeError(NOT_PREPARED)
         return self._price
 
     @property
     def budget(self) -> float | None:
-        """US dollars that this object may spend; None for no limit."""
+        """The maximum in US dollars that this object may spend; None for no limit."""
         return self._limit.usd
 
     @budget.setter
@@ -228,7 +229,7 @@ class Matrix:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for matrices that request the same images."""
+        """A fingerprint that is equal for matrices that request the same images."""
         return plan_fingerprint(self._runner.cells)
 
     def matches(self, saved: SavedPlan) -> bool:
@@ -239,7 +240,7 @@ class Matrix:
         }
 
     def check_budget(self) -> None:
-        """Check that the budget allows the images that are still to be made.
+        """Check that the budget allows the pending images.
 
         Raises
         ------
@@ -253,13 +254,14 @@ class Matrix:
         Raises
         ------
         InvalidInputError
-            Unless this matrix does not resume, or allows running unchecked (`allow_unchecked`).
+            If the journal cannot prevent them and this matrix resumes earlier plans, unless
+            `allow_unchecked` is set.
         """
         if self._resume and not self.allow_unchecked:
             require_complete_journal(
                 self._core.journal,
                 ALLOW_UNCHECKED,
-                "if part of this plan was made before, it may be made and billed again",
+                "if part of this plan was generated before, it may be generated and charged again",
                 "To run it anyway, pass allow_unchecked=True.",
             )
 
@@ -272,17 +274,17 @@ class Matrix:
 
     @property
     def error(self) -> WondaError | None:
-        """The error that stopped it."""
+        """The error that stopped the matrix."""
         return self._runner.error
 
     @property
     def cells(self) -> list[CellResult]:
-        """Each cell with its outcome, in the plan's order."""
+        """The cells with their outcomes, in the plan's order."""
         return list(self._runner.cells)
 
     @property
     def progress(self) -> Progress:
-        """Numbers of cells by state, and the estimated time left."""
+        """The number of cells in each state, and the estimated time left."""
         count = Counter(each.state for each in self._runner.cells)
         return Progress(
             total=len(self._runner.cells),
@@ -305,16 +307,16 @@ class Matrix:
 
     @property
     def images(self) -> list[GeneratedImage]:
-        """The images made so far, in the plan's order."""
+        """The images generated so far, in the plan's order."""
         return [each.image for each in self._runner.cells if each.image is not None]
 
     @property
     def wonda(self) -> Any:
-        """The client that made it: `AsyncWonda`, or None."""
+        """The client that created the matrix: `AsyncWonda`, or None."""
         return self._core.client
 
     def _shows(self) -> tuple[None, list[GeneratedImage]]:
-        """Return its images, for a storyboard; see `export.storyboard.Shows`."""
+        """Return the images for a storyboard; see `export.storyboard.Shows`."""
         return None, self.images
 
     def __repr__(self) -> str:
@@ -323,7 +325,7 @@ class Matrix:
     def watch(self, listener: Callable[[CellResult | None], object]) -> Callable[[], None]:
         """Call `listener` on the package's event loop with each cell that changes.
 
-        It is called with None when the matrix starts, stops or is done.
+        The listener is called with None when the matrix starts, stops or is done.
 
         Returns
         -------
@@ -351,15 +353,15 @@ class Matrix:
     # ------------------------------------------------------------ start, stop, retry
 
     def start(self) -> None:
-        """Make the images that are still to be made, in the background."""
+        """Generate the pending images in the background."""
         event_loop.call_soon(self._runner.start)
 
     def stop(self) -> None:
-        """Start no more images; running ones continue."""
+        """Stop starting images; running ones continue."""
         event_loop.call_soon(self._runner.stop)
 
     def retry_failed(self) -> None:
-        """Make failed images again, and follow jobs again that could no longer be followed."""
+        """Generate failed images again, and resume polling lost jobs."""
         event_loop.call_soon(
             lambda: self._runner.retry(
                 [each for each in self._runner.cells if each.state in {"failed", "lost"}]
@@ -367,23 +369,23 @@ class Matrix:
         )
 
     def retry(self, index: int) -> None:
-        """Make one image again: a failed one, or an unknown one that you know was not made."""
+        """Generate one image again: a failed one, or an unknown one that was not generated."""
         event_loop.call_soon(lambda: self._runner.retry([self._runner.cells[index]]))
 
     # ------------------------------------------------------------ waiting and iterating
 
     def wait(self) -> list[dict[str, Any]]:
-        """Make all images that are still to be made; return all rows when they have ended.
+        """Generate all pending images; return all rows when they have ended.
 
-        In a notebook that nobody watches (nbconvert, papermill), each image that ends prints a
-        line: ``Images: 4 of 12, 1 failed``.
+        In a non-interactive notebook (nbconvert, papermill), a line is printed for each image that
+        ends: ``Images: 4 of 12, 1 failed``.
 
         Raises
         ------
         InvalidInputError
-            If the budget does not allow it.
+            If the budget does not allow the images.
         WondaError
-            The error that stopped it; `rows` has what was made until then.
+            The error that stopped the matrix; `rows` has the images generated until then.
         """
         status_line = noninteractive.StatusLine("Images")
         for _ in self:
@@ -392,7 +394,7 @@ class Matrix:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         if event_loop.on_loop():
-            raise RuntimeError("`for` over a matrix on the package's own loop would block it.")
+            raise RuntimeError("`for` over a matrix would block the package's event loop.")
         settled: queue.SimpleQueue[CellResult | None] = queue.SimpleQueue()
         end = self._start_and_listen(settled.put)
         try:
@@ -420,12 +422,12 @@ class Matrix:
             raise self.error.with_traceback(None)
 
     def _start_and_listen(self, put: Callable[[CellResult | None], object]) -> Callable[[], None]:
-        """Start; call `put` once with each cell that is settled, then with None.
+        """Start; call `put` once with each cell whose outcome is final, then with None.
 
         Returns
         -------
         callable
-            Ends the calls and stops the matrix.
+            Stops the calls and the matrix.
         """
         reported: set[int] = set()
 

@@ -2,7 +2,7 @@
 
     template, values, models, params ──> `make_plan` ──> Plan: one Cell for each image
 
-Every mistake that can be detected is reported here, before anything is spent.
+All detectable mistakes are reported here, before anything is spent.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The arguments of `wonda.images.matrix`, from which a `Plan` can be made again.
+    """The arguments of `wonda.images.matrix`, from which a `Plan` can be recreated.
 
-    The journal stores it as JSON, so its fields keep their names.
+    The journal stores it as JSON, so its fields must not be renamed.
     """
 
     template: str
@@ -62,7 +62,7 @@ class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The images to make.
+    """The images to generate.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     params : dict
         Each parameter's values.
     attachments : list of str
-        Media ids of reference images, for every cell.
+        Media IDs of reference images, for every cell.
     notes : list of str
         Sentences about images that are left out.
     """
@@ -92,7 +92,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def request(self) -> MatrixRequest:
-        """The arguments from which it was made."""
+        """The arguments from which the plan was created."""
         return MatrixRequest(
             template=self.template,
             values=self.values,
@@ -147,9 +147,9 @@ def make_plan(
     available: Iterable[ImageModel],
     attachments: Sequence[str] = (),
 ) -> Plan:
-    """Make a plan of every combination; the first placeholder varies slowest.
+    """Create a plan of all combinations; the first placeholder varies slowest.
 
-    A parameter that some of the models do not take is left out for them.
+    A parameter is left out for models that do not accept it.
 
     Parameters
     ----------
@@ -162,12 +162,12 @@ def make_plan(
     available : iterable of ImageModel
         The models that the service offers.
     attachments : sequence of str
-        Media ids of reference images.
+        Media IDs of reference images.
 
     Raises
     ------
     InvalidInputError
-        If something is missing, duplicated or not offered; its `field` says where.
+        If an argument is missing, duplicated or not available; `field` names the argument.
     """
     if not isinstance(template, str) or not template.strip():
         raise InvalidInputError("template", "The prompt template is empty.", "Describe an image.")
@@ -191,7 +191,7 @@ def make_plan(
                 for name, value in zip(settings, setting, strict=True)
                 if _takes(offered[model], name)
             }
-            # Cells with the same request become one, so that no image is paid for twice.
+            # Cells with the same request are merged, so that no image is charged twice.
             request = (prompt, model, msgspec.json.encode(cell_params))
             duplicates += request in cells and cells[request].values != cell_values
             cell = Cell(len(cells), prompt, model, cell_params, cell_values)
@@ -228,7 +228,7 @@ def check_names(template: str, values: Iterable[str]) -> None:
 def as_list(field: str, name: str, given: Any) -> list[Any]:
     """Convert one value, a list, an array or a column into a list of plain Python values.
 
-    None is a valid element: it leaves a parameter to the service.
+    None is a valid element: it selects the service's default.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def as_list(field: str, name: str, given: Any) -> list[Any]:
     Raises
     ------
     InvalidInputError
-        If it is not iterable, or an element is missing, such as not-a-number.
+        If the argument is not iterable, or an element is a missing value, such as NaN.
     """
     given = plain_values.to_plain(given)
     if given is None or (isinstance(given, str) and not given):
@@ -249,17 +249,19 @@ def as_list(field: str, name: str, given: Any) -> list[Any]:
     try:
         elements = [plain_values.to_plain(value) for value in given]
     except TypeError:
-        raise InvalidInputError(field, f"{name} takes a list of values, not {given!r}.") from None
+        raise InvalidInputError(field, f"{name} must be a list of values, not {given!r}.") from None
     for number, value in enumerate(elements, 1):
         if value is not None and plain_values.is_missing(value):
             raise InvalidInputError(
-                field, f"Value {number} of {name} is empty ({value}).", "Fill it in or remove it."
+                field,
+                f"Value {number} of {name} is empty ({value}).",
+                "Give it a value or remove it.",
             )
     return elements
 
 
 def _placeholder_values(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return each placeholder's values as texts, checked."""
+    """Check each placeholder's values and return them as texts."""
     check_names(template, values)
     checked = {}
     for name in placeholders(template):
@@ -269,7 +271,7 @@ def _placeholder_values(template: str, values: Mapping[str, Any]) -> dict[str, l
         for number, (value, text) in enumerate(zip(given, texts, strict=True), 1):
             if value is None or not text.strip():
                 raise InvalidInputError(
-                    field, f"Value {number} of {label} is empty.", "Fill it in or remove it."
+                    field, f"Value {number} of {label} is empty.", "Give it a value or remove it."
                 )
         _refuse_duplicates(field, label, texts)
         checked[name] = texts
@@ -290,7 +292,7 @@ def _distinct_values(field: str, name: str, given: Any) -> list[Any]:
     """Return one or more values as a list without duplicates."""
     elements = as_list(field, name, given)
     if not elements:
-        raise InvalidInputError(field, f"{name} has no values.", "Add one or more.")
+        raise InvalidInputError(field, f"{name} has no values.", "Add at least one.")
     _refuse_duplicates(field, name, elements)
     return elements
 
@@ -301,7 +303,7 @@ def _refuse_duplicates(field: str, name: str, elements: list[Any]) -> None:
         key = (isinstance(value, bool), value)  # 1 and 1.0 make the same request; True does not
         if key in seen:
             raise InvalidInputError(
-                field, f"{name} has “{value}” twice.", "The same image would be paid for twice."
+                field, f"{name} has “{value}” twice.", "The same image would be charged twice."
             )
         seen.append(key)
 
@@ -316,7 +318,7 @@ def _check_settings(
         if not any(_takes(offered[key], name) for key in chosen):
             raise InvalidInputError(
                 f"params.{name}",
-                f"{_enumerate([offered[key].name for key in chosen])} takes no {name!r}.",
+                f"{_enumerate([offered[key].name for key in chosen])} has no {name!r}.",
             )
         for key, value in itertools.product(chosen, values):
             field = fields[key].get(name)
@@ -338,7 +340,7 @@ def _check_size(factors: list[list[Any]]) -> None:
 
 
 def _takes(model: ImageModel, name: str) -> bool:
-    """Return whether a model takes a parameter; True if it does not list its parameters."""
+    """Return whether a model accepts a parameter; True if it does not list its parameters."""
     properties = model.params.get("properties")
     return not isinstance(properties, dict) or not properties or name in properties
 
@@ -351,7 +353,9 @@ def _notes(
         without = [offered[key].name for key in chosen if not _takes(offered[key], name)]
         if without and len(values) > 1:
             label = parameters.humanize(name).lower()
-            notes.append(f"{_enumerate(without)} has no {label}, so it is made once for all.")
+            notes.append(
+                f"{_enumerate(without)} has no {label}, so it generates one image for all values."
+            )
     return notes
 
 
@@ -359,7 +363,7 @@ def _duplicates_note(count: int) -> list[str]:
     if not count:
         return []
     noun, verb = ("combination", "repeats") if count == 1 else ("combinations", "repeat")
-    return [f"{count} more {noun} {verb} another image’s request and will not be made."]
+    return [f"{count} more {noun} {verb} another image’s request and will not be generated."]
 
 
 def _enumerate(names: list[str]) -> str:

@@ -1,7 +1,7 @@
-"""Find the same plan that an earlier kernel left unfinished, and what became of its cells.
+"""Find the same plan if an earlier kernel left it unfinished, and the state of its cells.
 
 Plans are the same if they request the same images. Earlier versions compared plans and requests
-character by character, so their fingerprints are looked up too.
+character by character, so their fingerprints are also looked up.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CellEntries = dict[int, "JournalEntry"]
 
 
 class PlanStore:
-    """Save plans in the client's journal, and find those that can be resumed."""
+    """The plans in the client's journal, which can be saved and resumed."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -86,10 +86,10 @@ class PlanStore:
         )
 
     async def assign_keys(self, cells: list[CellResult], saved: SavedPlan) -> CellEntries:
-        """Set the cells' dedupe keys as in a saved plan; return the entries that they have."""
+        """Set the cells' dedupe keys as in a saved plan; return the cells' existing entries."""
         entries = await asyncio.wrap_future(self._core.journal.saved_plans.cell_entries(saved.id))
-        # A saved plan keeps the kind of keys with which it started: an earlier version may be
-        # running it now.
+        # A saved plan keeps the kind of keys with which it was started, because an earlier version
+        # may be running the plan now.
         has_present_keys = saved.fingerprint == plan_fingerprint(cells)
         has_former_keys = not has_present_keys and saved.fingerprint == former_plan_fingerprint(
             cells
@@ -108,7 +108,7 @@ class PlanStore:
             each.former_keys = tuple(former_keys)
             known = [entries[name] for name in fingerprints if name in entries]
             if known:
-                # An entry that blocks the cell counts more than one under another key.
+                # An entry that blocks the cell takes precedence over one under another key.
                 found[each.cell.index] = next(filter(blocks_request, known), known[0])
         return found
 
@@ -140,7 +140,7 @@ def former_plan_fingerprint(cells: list[CellResult]) -> str:
 
 
 def blocks_request(entry: JournalEntry) -> bool:
-    """Return whether a cell was requested, so that only a person may request it again."""
+    """Return whether a cell was requested, so that only the user may request it again."""
     return entry.job_id is not None or entry.is_unknown or entry.is_sending
 
 

@@ -1,10 +1,10 @@
-"""Make the cells of a matrix, a few at a time, and follow their jobs.
+"""Generate the cells of a matrix, a few at a time, and poll their jobs.
 
     waiting ──> running ──> succeeded | failed
-                       ├──> lost     (the job can no longer be followed)
+                       ├──> lost     (the job can no longer be polled)
                        └──> unknown  (no response was read)
 
-All methods run on the package's event loop. Errors of one image end that cell only; errors of the
+All methods run on the package's event loop. Errors of one image end only that cell; errors of the
 account or the connection (`HALTING_ERRORS`) stop the run.
 """
 
@@ -53,7 +53,7 @@ State = Literal["planned", "running", "stopped", "done"]
 
 _log = logging.getLogger(__name__)
 
-#: Errors of the account or the connection, which every following cell would meet.
+#: Errors of the account or the connection, which would also occur for all later cells.
 HALTING_ERRORS = (
     AuthenticationError,
     ClosedError,
@@ -65,7 +65,7 @@ HALTING_ERRORS = (
 
 
 class MatrixRunner:
-    """Run the cells of one matrix.
+    """A runner of the cells of one matrix.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class MatrixRunner:
     begin : callable
         Prepares the plan and saves it in the journal, once before the first cell.
     precondition : callable
-        Called in the transaction that records a request; it raises to refuse the request.
+        Called in the transaction that records a request; raises to reject the request.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class MatrixRunner:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no cell is being made or followed."""
+        """Whether no cell is being requested or polled."""
         return not self._tasks
 
     @property
@@ -189,7 +189,7 @@ class MatrixRunner:
     # ------------------------------------------------------------ start, stop, retry
 
     def start(self) -> None:
-        """Make the cells that wait; prepare and save the plan first."""
+        """Generate the waiting cells; prepare and save the plan first."""
         self._is_wanted = True
         if self._beginning is None:
             self._beginning = asyncio.get_running_loop().create_task(self._begin_and_run())
@@ -202,7 +202,7 @@ class MatrixRunner:
                 self._run()
 
     def stop(self) -> None:
-        """Start no more cells; running ones continue."""
+        """Stop starting cells; running ones continue."""
         self._is_wanted = False
         self._queue.clear()
         if self.state == "running":
@@ -210,7 +210,7 @@ class MatrixRunner:
             self._notify(None)
 
     def retry(self, cells: list[CellResult]) -> None:
-        """Make failed or unknown cells again, and follow lost jobs again."""
+        """Generate failed or unknown cells again, and resume polling lost jobs."""
         if self.saved_plan is None:
             return
         again = [cell for cell in cells if cell.state in {"failed", "unknown"}]
@@ -227,7 +227,7 @@ class MatrixRunner:
             if cell.job is not None and cell.job.id is not None:
                 cell.state, cell.error = "running", None
                 cell.job.resume()
-        # By retrying, the person confirms that these did not make an image.
+        # By retrying, the user confirms that these requests did not generate an image.
         dismissed = [
             cell.job.intent
             for cell in again
@@ -238,7 +238,7 @@ class MatrixRunner:
             cell.state, cell.error, cell.job, cell.image = "waiting", None, None, None
             cell.is_retry = True
             self._notify(cell)
-        # If the matrix was stopped, the other cells stay stopped.
+        # If the matrix was stopped, the other cells remain stopped.
         only = None if self.state == "running" else [*lost, *again]
         self.state, self._is_wanted = "running", True
         self._pending_retries += 1
@@ -250,7 +250,7 @@ class MatrixRunner:
                 await asyncio.wrap_future(self._core.journal.mark_dismissed(intent))
             if self.saved_plan is not None:
                 await self._record_finished(finished=False)
-        except RuntimeError as closed:  # the client was closed meanwhile
+        except RuntimeError as closed:  # the client was closed in the meantime
             self._halt(ClosedError(str(closed)))
         finally:
             self._pending_retries -= 1
@@ -279,8 +279,8 @@ class MatrixRunner:
     # ------------------------------------------------------------ the queue
 
     def _run(self, only: list[CellResult] | None = None) -> None:
-        """Queue the cells to make or follow; all of them, or some for a retry."""
-        if not self._is_wanted:  # stopped meanwhile
+        """Queue the cells to request or poll: all of them, or some for a retry."""
+        if not self._is_wanted:  # stopped in the meantime
             self.state = "stopped"
             self._notify(None)
             return
@@ -288,7 +288,7 @@ class MatrixRunner:
         queued = {id(cell) for cell in self._queue}
         cells = self.cells if only is None else only
         ready = [cell for cell in cells if cell.state in {"running", "waiting"}]
-        # Running jobs come first, because they count towards the concurrency.
+        # Running jobs come first, because they count toward the concurrency.
         ready.sort(key=lambda cell: cell.state != "running")
         self._queue += [
             cell for cell in ready if id(cell) not in queued and not self._has_task(cell)
@@ -320,14 +320,14 @@ class MatrixRunner:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             logs.log_exception(_log, "An image of %r failed", self, error=error)
-            self._halt(WondaError(f"Making an image failed: {type(error).__name__}: {error}."))
+            self._halt(WondaError(f"Generating an image failed: {type(error).__name__}: {error}."))
         self._fill()
         if self.state == "stopped" and not self._tasks:
             self._notify(None)
 
     async def _record_end(self) -> None:
         if self.saved_plan is not None:
-            with contextlib.suppress(RuntimeError):  # the client was closed meanwhile
+            with contextlib.suppress(RuntimeError):  # the client was closed in the meantime
                 await self._record_finished(finished=self.is_complete)
 
     async def _record_finished(self, *, finished: bool) -> None:
@@ -338,7 +338,7 @@ class MatrixRunner:
     # ------------------------------------------------------------ one cell
 
     async def _make_cell(self, cell: CellResult) -> None:
-        """Request a cell unless it has a job, then follow the job to its end."""
+        """Request a cell unless it has a job, then poll the job until it ends."""
         if cell.cell.model not in self._durations:
             self._durations[cell.cell.model] = None
             await self._update_durations(cell.cell.model)
@@ -352,7 +352,7 @@ class MatrixRunner:
             await job
         except (JobFailedError, JobCanceledError) as error:
             cell.state, cell.error = "failed", error
-        except WondaError as error:  # the job continues at the service, unobserved
+        except WondaError as error:  # the job continues at the service but is not polled
             cell.state, cell.error = "lost", error
         else:
             await self._update_durations(cell.cell.model)
@@ -385,7 +385,7 @@ class MatrixRunner:
                 )
                 self._follow(cell, job)
             except DuplicateRequestError as duplicate:
-                if duplicate.record.is_sending:  # by another kernel, at this moment
+                if duplicate.record.is_sending:  # another kernel is sending it at this moment
                     await asyncio.sleep(RECHECK_SECONDS)
                     continue
                 self.restore(cell, duplicate.record)
@@ -421,7 +421,7 @@ class MatrixRunner:
         elif entry.is_unknown:
             cell.job = self._core.restore_job(entry, GENERATION)
             cell.state, cell.error = "unknown", cell.job.snapshot.error
-        # Any other cell waits: it was refused, settled by a person, or is being sent.
+        # Any other cell waits: it was refused, settled by the user, or is being sent.
 
     def _follow(self, cell: CellResult, job: Job) -> None:
         cell.job = job

@@ -119,7 +119,7 @@ def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
         return None
 
     monkeypatch.setattr(wonda._async.pricing, "each", none)
-    with pytest.raises(ww.InvalidInputError, match="gives no price for nano-banana-2"):
+    with pytest.raises(ww.InvalidInputError, match="has no price for nano-banana-2"):
         matrix(wonda, budget=1).wait()
     assert made_at_the_service(wonda) == []
     unpriced = matrix(wonda)

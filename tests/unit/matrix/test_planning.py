@@ -55,14 +55,14 @@ def test_a_model_goes_without_what_it_does_not_take_and_is_paid_for_once():
         ("nano-banana-2", {"resolution": "2K"}),
         ("z-image", {}),
     ]
-    assert made.notes == ["Z-Image has no resolution, so it is made once for all."]
+    assert made.notes == ["Z-Image has no resolution, so it generates one image for all values."]
 
 
 def test_combinations_that_ask_for_the_same_are_made_once_and_that_is_said():
     made = plan("A {a}{b}", {"a": ["x", "xy"], "b": ["yz", "z"]})
     assert [cell.prompt for cell in made.cells] == ["A xyz", "A xz", "A xyyz"]
     assert made.notes == [
-        "1 more combination repeats another image’s request and will not be made."
+        "1 more combination repeats another image’s request and will not be generated."
     ]
 
 
@@ -105,8 +105,8 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
         ({"params": {"seed": [1, 1.0]}}, "params.seed", "“1.0” twice"),
         ({"params": {"resolution": []}}, "params.resolution", "has no values"),
         ({"params": {"resolution": 7.5}}, "params.resolution", "does not support 7.5"),
-        ({"params": {"foo": 1}}, "params.foo", "Nano Banana 2 takes no 'foo'"),
-        ({"params": {"resolution": object}}, "params.resolution", "takes a list of values"),
+        ({"params": {"foo": 1}}, "params.foo", "Nano Banana 2 has no 'foo'"),
+        ({"params": {"resolution": object}}, "params.resolution", "must be a list of values"),
         (
             {
                 "values": {

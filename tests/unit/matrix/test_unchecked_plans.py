@@ -57,7 +57,7 @@ FULL = "The journal cannot be used (the disk is full)."
 def test_a_plan_says_why_it_does_not_run(wonda):
     planned = matrix(wonda)
     assert planned.price.usd == pytest.approx(0.08), "plan and price are there all the same"
-    with pytest.raises(ww.InvalidInputError, match="may be made and billed again") as caught:
+    with pytest.raises(ww.InvalidInputError, match="may be generated and charged again") as caught:
         list(planned)
     assert caught.value.field == "allow_unchecked"
     assert "no.db cannot be used" in caught.value.hint
@@ -108,7 +108,7 @@ def test_a_damaged_journal_is_not_believed_either(sandbox, tmp_path, quick_polls
     wonda = sandbox(path)
     with pytest.warns(ww.JournalWarning, match="damaged"):
         planned = matrix(wonda)
-    with pytest.raises(ww.InvalidInputError, match="may be made and billed again"):
+    with pytest.raises(ww.InvalidInputError, match="may be generated and charged again"):
         list(planned)
     assert asked_for(wonda) == 0
     assert len(matrix(wonda, allow_unchecked=True).wait()) == 2
@@ -129,7 +129,7 @@ def test_a_journal_that_fails_meanwhile_halts_what_has_begun(
         return real(*args, **options)
 
     wonda._async._core.journal.begin_request = begin
-    with pytest.raises(ww.InvalidInputError, match="may be made and billed again"):
+    with pytest.raises(ww.InvalidInputError, match="may be generated and charged again"):
         list(planned)
     assert [each.state for each in planned.cells] == ["succeeded", "waiting"]
     assert asked_for(wonda) == 1
@@ -170,7 +170,7 @@ def test_it_is_checked_within_the_transaction(
     database._transaction = transaction
     with (
         pytest.warns(ww.JournalWarning, match="full"),
-        pytest.raises(ww.InvalidInputError, match="may be made and billed again"),
+        pytest.raises(ww.InvalidInputError, match="may be generated and charged again"),
     ):
         list(planned)
     assert asked_for(wonda) == 0
@@ -195,12 +195,12 @@ def run(lab):
 def test_the_panel_says_so_and_keeps_what_was_typed(lab, settled, wonda):
     problem = lab.form.plan["problem"]
     assert problem["field"] == "allow_unchecked"
-    assert "may be made and billed again" in problem["title"]
+    assert "may be generated and charged again" in problem["title"]
     assert "no.db cannot be used" in problem["text"]
     assert "allow_unchecked" not in problem["title"] + problem["text"], "that is for code"
     run(lab)
     settled(lambda: lab.form.state == "ready" and lab.form.error)
-    assert "may be made and billed again" in lab.form.error["title"]
+    assert "may be generated and charged again" in lab.form.error["title"]
     assert lab.matrix is None
     assert (lab.form.template, lab.form.values) == (KEPT, VALUES)
     assert asked_for(wonda) == 0

@@ -1,1 +1,1 @@
-"""The command line ``wonda-widgets``, one command a file."""
+"""The command line ``wonda-widgets``, one command per file."""

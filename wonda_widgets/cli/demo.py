@@ -1,4 +1,4 @@
-"""``wonda-widgets demo``: the notebooks in JupyterLab, or the dashboard in Voilà."""
+"""``wonda-widgets demo``: open the notebooks in JupyterLab, or the dashboard in Voilà."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-#: Copied beside the quickstart.
+#: Copied next to the quickstart.
 OTHER_NOTEBOOKS = (
     *("prompt_lab", "dashboard", "from_python"),
     *("settings_and_privacy", "sandbox_and_faults"),
 )
 VOILA_OPTIONS = ("title", "presenter", "publish", "budget")
-KERNEL_IDLE_SECONDS = 600  # after which the kernel of a visitor without a page ends
+KERNEL_IDLE_SECONDS = 600  # until the kernel of a visitor without a page is ended
 STOP_SECONDS = 10.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Open the notebooks or the dashboard; ends with the server."""
+    """Open the notebooks or the dashboard; return when the server ends."""
     problem = _problem(options)
     if problem:
         return complain(problem)
     environment = dict(os.environ)
-    if not options.live:  # without a key the panels run on the sandbox
+    if not options.live:  # without a key, the panels run on the sandbox
         for name in (*credentials.KEY_VARIABLES, *credentials.BASE_URL_VARIABLES):
             environment.pop(name, None)
         environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _problem(options: argparse.Namespace) -> str:
-    """Say why nothing can be opened, and what to do; empty if it can."""
+    """Return why nothing can be opened and what to do; empty if there is no problem."""
     server = "voila" if options.voila else "jupyterlab"
     given = {name: getattr(options, name) for name in VOILA_OPTIONS}
     for_voila = [name for name, value in given.items() if value is not None and value is not False]
@@ -97,10 +97,10 @@ def _jupyterlab(notebook: Path, arguments: list[str]) -> list[str]:
     return [
         *(sys.executable, "-m", "jupyterlab", *arguments),
         *(["--allow-root"] if is_root else []),
-        # Voilà's extension is not needed here, and prints a warning of another package.
+        # Voilà's extension is not needed here and would print another package's warning.
         "--ServerApp.jpserver_extensions={'voila.server_extension': False}",
         f"--ServerApp.root_dir={notebook.parent}",
-        # The printed address opens the notebook, too, wherever the browser is.
+        # The printed address also opens the notebook, in any browser.
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         "--log-level=WARN",
     ]
@@ -123,7 +123,7 @@ def _served_sandbox(environment: dict[str, str], folder: Path) -> Iterator[dict[
 
 
 def _dashboard_settings(options: argparse.Namespace) -> dict[str, str]:
-    """Give the environment variables that the dashboard and its template read."""
+    """Return the environment variables that the dashboard and its template read."""
     share = str(Path(__file__).parent / "share")
     path = os.pathsep.join(filter(None, [share, os.environ.get("JUPYTER_PATH")]))
     settings = {
@@ -137,7 +137,7 @@ def _dashboard_settings(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _wait_for(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a server; on SIGTERM, let it end its kernels first."""
+    """Wait for a server; on SIGTERM, wait until it has ended its kernels."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -161,7 +161,9 @@ def _stop(process: subprocess.Popen[Any]) -> None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server may just have ended
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # another server may have just ended
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -176,7 +178,7 @@ def _free_port() -> int:
 
 
 def working_copy(name: str) -> Path:
-    """Copy a notebook into ``wonda-demo``, unless it is there; the person's edits are kept."""
+    """Copy a notebook to ``wonda-demo`` unless it exists there; the user's edits are kept."""
     package = Path(__file__).parents[1]
     source = package / "notebooks" / f"{name}.ipynb"  # in a wheel
     if not source.exists():
@@ -195,7 +197,7 @@ def _copied(source: Path, folder: Path) -> Path:
 
 
 def _config_without_news(folder: Path) -> str:
-    """Make a config path with which JupyterLab does not ask whether it may fetch news."""
+    """Create a config path that keeps JupyterLab from asking whether to fetch news."""
     config = folder / "labconfig"
     config.mkdir()
     (config / "page_config.json").write_text(

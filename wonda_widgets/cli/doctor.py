@@ -24,7 +24,7 @@ TIMEOUT = 10.0  # seconds
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Print what was found; the exit status is 1 if something does not work."""
+    """Print the results; return exit status 1 if something does not work."""
     print(f"wonda-widgets {__version__}, Python {sys.version.partition(' ')[0]}, {sys.platform}")
     has_packages = _packages()
     _front_ends()
@@ -66,7 +66,7 @@ def _journal() -> None:
     if reason := file_access.unwritable_reason(file):
         print(f"  problem      it cannot be written: {reason}")
     for damaged in file_problems.damaged_files(file):
-        print(f"  damaged      {damaged}: look at your account, then move it elsewhere")
+        print(f"  damaged      {damaged}: check your account, then move this file elsewhere")
 
 
 def _network() -> bool:
@@ -96,16 +96,16 @@ def _service() -> bool:
         print(f"  settings     {error}")
         return False
     except WondaError as error:
-        print(f"  answer       {error}")
+        print(f"  response     {error}")
         return False
-    print(f"  answer       yes, plan {account.plan or 'unknown'}")
+    print(f"  response     yes, plan {account.plan or 'unknown'}")
     for line in seats:
         print(f"  seat         {line}")
     return True
 
 
 def _seats(wonda: Wonda) -> list[str]:
-    """List the organizations that give this account a paid seat, and how to choose each."""
+    """List the organizations in which this account has a paid seat, and how to choose each."""
     try:
         organizations = wonda.accounts.organizations()
     except WondaError:  # not every account has this

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Delete what is stored on this computer, after asking."""
+    """Delete the data stored on this computer, after confirmation."""
     files = [path for path in location.journal_files() if path.is_file()]
     has_key = credentials.has_marker()
     if not files and not has_key:
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {path}")
     if has_key:
         print("  the key in the keyring")
-    print("Images at the service, posts, notebooks and saved files stay.")
+    print("Images at the service, posts, notebooks and saved files are kept.")
     if not options.yes and not _is_confirmed():
         print("Nothing was deleted.")
         return 1
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _delete(path: Path) -> bool:
     try:
-        path.unlink(missing_ok=True)  # a kernel may have closed it meanwhile
+        path.unlink(missing_ok=True)  # a kernel may have closed it in the meantime
     except OSError:  # on Windows, while a kernel has it open
         return False
     return True

@@ -1,4 +1,4 @@
-"""``wonda-widgets login``: ask for a key and store it in the system's keyring."""
+"""``wonda-widgets login``: prompt for a key and store it in the system keyring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask for a key, check it, and store it."""
+    """Prompt for a key, check it, and store it."""
     state = credentials.keyring_state()
     if state == "missing":
         return complain(f"keyring is not installed. Install it with: {credentials.INSTALL_COMMAND}")

@@ -45,12 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--presenter", action="store_true", help="large type, publishing hidden")
     page.add_argument("--publish", choices=("confirm", "hidden"), help="whether visitors can post")
     page.add_argument(
-        "--budget", type=_dollars, metavar="USD", help="what all visitors together may spend today"
+        "--budget",
+        type=_dollars,
+        metavar="USD",
+        help="the maximum that all visitors together may spend today",
     )
-    command.add_argument("--no-browser", action="store_true", help="only print the address")
+    command.add_argument(
+        "--no-browser", action="store_true", help="print the address without opening a browser"
+    )
     command.add_argument("--port", type=_port, default=0, help="default: any free port")
     command.add_argument(
-        "--live", action="store_true", help="use the real service, with the key of WONDA_API_KEY"
+        "--live", action="store_true", help="use the real service with the key in WONDA_API_KEY"
     )
 
     command = commands.add_parser("sandbox", help="run a mock API for tests and demos")
@@ -65,10 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="also answer to this host name; others than loopback names and --host get 403",
+        help="also accept requests for this host name; all others except loopback names and --host "
+        "get 403",
     )
     command.add_argument("--port", type=_port, default=0, help="default: any free port")
-    command.add_argument("--key", help="the only key accepted; default: any of the right shape")
+    command.add_argument("--key", help="the only key accepted; default: any well-formed key")
     command.add_argument(
         "--seconds", type=_seconds, default=6.0, help="seconds per image (up to twice as many)"
     )
@@ -76,11 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", help="check the installation and the service")
     command.set_defaults(run=doctor.run)
 
-    command = commands.add_parser("login", help="ask for a key and store it in the keyring")
+    command = commands.add_parser("login", help="prompt for a key and store it in the keyring")
     command.set_defaults(run=login.run)
     command.add_argument("--base-url", help="the address that the key is for")
 
-    command = commands.add_parser("forget", help="delete what is stored on this computer")
+    command = commands.add_parser("forget", help="delete the data stored on this computer")
     command.set_defaults(run=forget.run)
     command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     return parser

@@ -1,8 +1,8 @@
-"""Serve a page by Voilà to this machine alone: ``python -m wonda_widgets.cli.page_server``.
+"""Serve a Voilà page to this computer only: ``python -m wonda_widgets.cli.page_server``.
 
-Voilà answers whatever host a request names (its `allow_remote_access` is fixed to True), so
-a web page whose name is made to point to 127.0.0.1 could use the dashboard. Here each
-request is checked before any other route has it: pages, static files, kernels, websockets.
+Voilà accepts requests for any host name (its `allow_remote_access` is fixed to True), so a web page
+whose host name resolves to 127.0.0.1 could use the dashboard. This server checks each request
+before any other route handles it: pages, static files, kernels, websockets.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ..sandbox.hosts import AllowedHosts
 
 
 class PageServer(Voila):  # type: ignore[misc]  # Voilà is untyped
-    """Voilà, for requests that name this machine by a loopback name; 403 for all others."""
+    """A Voilà server for requests with a loopback host name; 403 for all others."""
 
     def init_handlers(self) -> list[Any]:
-        """Voilà's own routes, after the one that refuses."""
+        """Add Voilà's routes after the route that rejects requests."""
         refusing = Rule(_Refused(AllowedHosts()), _Refusal, {"status_code": 403})
         return [refusing, *super().init_handlers()]
 
 
 class _Refused(Matcher):
-    """Matches what is to be refused."""
+    """A matcher of the requests to reject."""
 
     def __init__(self, allowed: AllowedHosts) -> None:
         self._allowed = allowed
@@ -38,16 +38,16 @@ class _Refused(Matcher):
         is_of_this_site = headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}
         if not is_of_this_site and headers.get("Sec-Fetch-Dest") != "document":
             return {}
-        # A target with a host of its own ("GET http://…") is for proxies.
+        # A target that includes a host ("GET http://…") is meant for proxies.
         return {} if why or not request.path.startswith("/") else None
 
 
 class _Refusal(ErrorHandler):
-    """The answer to it, a websocket's handshake included."""
+    """The response to a rejected request, even to a websocket's handshake."""
 
     def write_error(self, status_code: int, **_: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{status_code}: This server answers its own pages at localhost only.\n")
+        self.finish(f"{status_code}: This server serves its pages on localhost only.\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``wonda-widgets sandbox``: a mock API on a socket. Its first line is the base URL."""
+"""``wonda-widgets sandbox``: serve a mock API and print its base URL on the first line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def _serve(options: argparse.Namespace) -> None:
     from ..sandbox.server import serving  # noqa: PLC0415 - needs uvicorn
 
     stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows has Ctrl+C only
+    with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl+C
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serving(
         options.host,
@@ -43,13 +43,13 @@ async def _serve(options: argparse.Namespace) -> None:
     ) as (_, base_url):
         print(base_url, flush=True)
         print(
-            "A sandbox: images are placeholders, nothing is published. Press Ctrl+C to stop.",
+            "A sandbox: images are placeholders, and nothing is published. Press Ctrl+C to stop.",
             flush=True,
         )
         if is_every_address(options.host):
             print(
-                f"Other computers reach it by this one's addresses and as {socket.gethostname()}; "
-                "--allow-host adds a name.",
+                "Other computers can reach it at this computer's addresses or as "
+                f"{socket.gethostname()}; use --allow-host to add a name.",
                 flush=True,
             )
         await stop.wait()

@@ -1,8 +1,8 @@
 """Jupyter widgets for the Wonda image API: from an idea to a published post.
 
-Importing this package costs next to nothing: each name below is loaded when it
-is first used, so a script that only needs the client never imports ipywidgets. In a
-notebook the panels are loaded when the cell with the import is over, see `notebook.preload`.
+Importing this package takes almost no time: each name below is loaded when it is first used, so a
+script that only needs the client never imports ipywidgets. In a notebook, the panels are loaded
+after the cell with the import has finished; see `notebook.preload`.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ _MODULE_OF = {
     "Studio": "widgets.studio",
 }
 
-#: Modules that are public themselves.
+#: Modules that are part of the public API.
 _PUBLIC_MODULES = {"api": "api", "edit": "client.edit"}
 
 __all__ = [*_MODULE_OF, *_PUBLIC_MODULES, "__version__"]  # noqa: PLE0604 - built from the tables

@@ -1,11 +1,12 @@
-"""Find the API key to use, and hold it so that it cannot leak.
+"""Find the API key to use, and protect it from leaks.
 
 Sources in this order: the argument, the environment, the key that `connect` stored in this
-process, and the system keyring if the person saved a key there. A key from the last two is bound
-to the origin that it was entered for and is never sent to another.
+process, and the system keyring if the user saved a key there. A key from the last two sources is
+bound to the origin for which it was entered and is never sent to another one.
 
-A traceback may print the local variables of every frame. So a key's text must not be in a frame
-that can raise: it is wrapped first, by a constructor that cannot fail, and validated afterwards.
+A traceback may print the local variables of every frame. Therefore, a key's text must not be in a
+frame that can raise: the key is first wrapped by a constructor that cannot fail, and validated
+afterwards.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ BASE_URL_VARIABLES = ("WONDA_BASE_URL", "WONDA_API_BASE")
 KEYRING_SERVICE = "wonda-widgets"
 INSTALL_COMMAND = "pip install keyring"
 
-#: What may surround a pasted key: whitespace, visible or not, and quotes.
+#: Characters that may surround a pasted key: visible or invisible whitespace, and quotes.
 _SURROUNDING_CHARACTERS = f"{string.whitespace}\u00a0\u200b\u2060\ufeff\"'`‘’“”«»"
 
-#: A shorter key is not redacted: its characters would occur in ordinary words.
+#: A shorter key is not redacted, because its characters would occur in ordinary words.
 MIN_REDACTED_LENGTH = 12
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -44,16 +45,16 @@ T = TypeVar("T")
 
 
 class ApiKey:
-    """An API key that `repr`, `vars`, logs, tracebacks and pickles cannot show.
+    """An API key that does not appear in `repr`, `vars`, logs, tracebacks or pickles.
 
     The constructor accepts anything and never fails; `validate` raises.
 
     Attributes
     ----------
     is_blank : bool
-        Whether it is an empty string.
+        Whether the key is an empty string.
     is_sendable : bool
-        Whether it can be sent as an HTTP header.
+        Whether the key can be sent as an HTTP header.
     has_usual_format : bool
     header : callable
         Returns the value of the Authorization header.
@@ -74,7 +75,7 @@ class ApiKey:
         self.is_blank = isinstance(key, str) and not text
         self.is_sendable = re.fullmatch(r"[\x21-\x7e]+", text) is not None
         self.has_usual_format = re.fullmatch(r"sk_[0-9a-fA-F]{64}", text) is not None
-        # Only closures hold the text, because their repr does not show it.
+        # Only closures contain the text, because their repr does not show it.
         self.header: Callable[[], str] = lambda: f"Bearer {text}"
         self.redact: Callable[[bytes], bytes] = lambda content: (
             content.replace(data, "…".encode()) if len(data) >= MIN_REDACTED_LENGTH else content
@@ -88,7 +89,7 @@ class ApiKey:
         Raises
         ------
         InvalidInputError
-            If it cannot be sent as an HTTP header.
+            If the key cannot be sent as an HTTP header.
         """
         if not self.is_sendable:
             raise InvalidInputError(
@@ -98,7 +99,7 @@ class ApiKey:
             )
 
     def is_same_as(self, other: ApiKey) -> bool:
-        """Return whether both hold the same key."""
+        """Return whether both are the same key."""
         return self.header() == other.header()
 
     def __repr__(self) -> str:
@@ -109,7 +110,7 @@ class ApiKey:
 
 
 def wrap(key: str | ApiKey | None) -> ApiKey | None:
-    """Wrap a key argument. The caller must delete its own variable at once."""
+    """Wrap a key in an `ApiKey`. The caller must delete its own reference immediately."""
     return key if key is None or isinstance(key, ApiKey) else ApiKey(key)
 
 
@@ -119,14 +120,14 @@ def wrap_pasted(text: object) -> ApiKey:
 
 
 def resolve(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | None]:
-    """Return the key to use and the base URL to use it at; None for the service's own URL.
+    """Return the key to use and its base URL; None for the service's own URL.
 
     Parameters
     ----------
     key : ApiKey, optional
-        The argument of the caller, which comes first.
+        The caller's argument, which takes precedence.
     base_url : str, optional
-        Likewise.
+        The caller's argument, which takes precedence.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def resolve(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | Non
         raise MissingKeyError
     key.validate()
     if not key.has_usual_format:
-        # Not reported for the caller's line: the warning would print it, with the key in it.
+        # Not reported for the caller's line, because the warning would print it with the key.
         warnings.warn_explicit(
             "The API key does not look like one (sk_ and 64 hexadecimal characters). "
             "It will be tried anyway. If it is rejected, copy it again from your Wonda settings.",
@@ -163,8 +164,8 @@ def resolve(key: ApiKey | None, base_url: str | None) -> tuple[ApiKey, str | Non
 def current_fingerprint(base_url: str | None = None) -> tuple[object, str | None] | None:
     """Return the hash of the key that a new client would use, and its base URL.
 
-    The result differs if the key or the URL has changed. None if there is no key for `base_url`
-    or, without it, for the environment's URL.
+    The result differs if the key or the URL has changed. It is None if there is no key for
+    `base_url` or, by default, for the environment's URL.
     """
     key = _key_from_environment()
     if key is not None:
@@ -201,10 +202,10 @@ def connect(key: ApiKey, base_url: str) -> None:
 
 
 def saved_key(base_url: str | None = None) -> tuple[ApiKey, str] | None:
-    """Return the key from `connect` or the keyring, and the base URL to use it at.
+    """Return the key from `connect` or the keyring, and its base URL.
 
-    None if there is none, or if `base_url` (else the environment's) has another origin than the
-    one that the key was entered for.
+    The result is None if there is no key, or if `base_url` (or else the environment's) has a
+    different origin from the one for which the key was entered.
     """
     base_url = base_url or base_url_from_environment()
     home = _connected[1] if _connected else _marked_url()
@@ -236,7 +237,7 @@ def origin(url: str) -> str:
 
 
 def keyring_state() -> Literal["usable", "missing", "unusable"]:
-    """Return whether the system keyring can store a key; "missing": keyring is not installed."""
+    """Return whether the system keyring can store a key; "missing" without `keyring`."""
     if find_spec("keyring") is None:
         return "missing"
     priority, _ = _attempt(_keyring_priority)
@@ -244,11 +245,11 @@ def keyring_state() -> Literal["usable", "missing", "unusable"]:
 
 
 def save_to_keyring(key: ApiKey, base_url: str) -> str:
-    """Save `key` in the system keyring; return what went wrong, as a sentence, or ""."""
+    """Save `key` in the system keyring; return an error message, or "" on success."""
     home = _marked_url()
     if home is not None and origin(home) != origin(base_url):
         remove_from_keyring()
-    # The marker comes first: without it, a saved key could not be found again to be removed.
+    # The marker is written first: without it, a saved key could not be found and removed.
     _, problem = _attempt(lambda: _write_marker(base_url))
     if not problem:
         _, problem = _attempt(lambda: _write_keyring(key, base_url))
@@ -258,7 +259,7 @@ def save_to_keyring(key: ApiKey, base_url: str) -> str:
 
 
 def forget() -> list[str]:
-    """Remove the key from memory and keyring; return sentences that say what was removed."""
+    """Remove the key from memory and keyring; return sentences about what was removed."""
     global _connected  # noqa: PLW0603 - one per process
     messages = []
     if _connected is not None:
@@ -269,7 +270,7 @@ def forget() -> list[str]:
 
 
 def remove_from_keyring() -> list[str]:
-    """Remove the key from the keyring; return the outcome in sentences, empty without a key."""
+    """Remove the key from the keyring; return the outcome as sentences, empty without a key."""
     home = _marked_url()
     if home is None:
         return []
@@ -285,9 +286,9 @@ def remove_from_keyring() -> list[str]:
 
 
 def _attempt(work: Callable[[], T]) -> tuple[T | None, str]:
-    """Return the result of `work`, or None and what went wrong.
+    """Return the result of `work`, or None and an error message.
 
-    Its errors are not raised: their frames hold the key.
+    Exceptions are not raised, because their frames contain the key.
     """
     interrupted = False
     try:
@@ -334,10 +335,10 @@ def _delete_from_keyring(home: str) -> None:
 
 
 def marker_path() -> Path:
-    """Return the file with the base URL whose key is in the keyring; the key is not in it.
+    """Return the file that contains the base URL, not the key, of the key in the keyring.
 
-    Without this file the keyring is not touched, so it never asks a person for its password who
-    did not save a key.
+    Without this file, the keyring is not accessed, so users who did not save a key are never asked
+    for the keyring's password.
 
     Raises
     ------

@@ -33,7 +33,7 @@ _INVISIBLE = r"\x00-\x08\x0e-\x1b\x1f\u00ad\u2000-\u200f\u202a-\u202f\u205f-\u20
 _SKIPPED = rf"[{_INVISIBLE} \"\u00a0\u1680\u3000]"
 #: Characters that start a formula, including full-width, small and superscript forms.
 _FORMULA_SIGN = "[=+\\-@＝﹦⁼₌＋﹢⁺₊－﹣⁻₋−＠﹫]"
-#: Separators that are also common in plain text. After these, plain text stays unchanged:
+#: Separators that are also common in plain text. After these, plain text is not changed:
 #: "a - b" (a sign and a space), "-5" (a number) and "@name" (a mention).
 _TEXT_SEPARATOR = "[ :^\u00a0\u3000：；，،؛、]"
 #: "a = b" is plain text only between spaces: after another separator, "= b" is a formula.
@@ -86,7 +86,7 @@ def check_path(path: str | Path) -> Path:
     Raises
     ------
     InvalidInputError
-        If it is not a valid path.
+        If the path is not valid.
     """
     try:
         target = Path(path).expanduser()
@@ -141,12 +141,12 @@ def _write_original(
 
 
 def write(path: Path, data: bytes) -> Path:
-    """Write a new file; if the name is taken, a number is added to it.
+    """Write a new file; add a number to the name if it is taken.
 
     Raises
     ------
     OSError
-        If the file cannot be written. No part of it is left.
+        If the file cannot be written. No partial file is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     return new_files.write(path / path.name if path.is_dir() else path, data)
@@ -167,10 +167,10 @@ def _csv(images: list[GeneratedImage]) -> str:
 
 
 def _escape_formulas(cell: Any) -> Any:
-    """Insert a ``'`` wherever a spreadsheet could read the start of a formula.
+    """Insert a ``'`` wherever a spreadsheet could recognize the start of a formula.
 
-    Quoting the cell is not enough: a spreadsheet with another separator than the comma splits
-    the cell, and the second part may be a formula.
+    Quoting the cell is not enough: a spreadsheet with a separator other than the comma splits the
+    cell, and the second part may be a formula.
     """
     if cell is None or (isinstance(cell, int | float) and math.isfinite(cell)):
         return cell

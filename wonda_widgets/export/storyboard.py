@@ -1,4 +1,4 @@
-"""Write a storyboard: one HTML file with the timelines of images, small enough to mail.
+"""Write a storyboard: one HTML file with the timelines of images, small enough for an email.
 
     images ──> timelines ──> size of the text ──> bytes per image ──> previews ──> page ──> file
 
@@ -53,11 +53,11 @@ SUFFIX = ".html"
 
 
 class Source(Protocol):
-    """Provides the images of a storyboard and their timelines: `wonda.history`."""
+    """A source of a storyboard's images and their timelines: `wonda.history`."""
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether the images are placeholders and nothing was published."""
+        """Whether the images are placeholders, and nothing was published."""
 
     def redact(self, text: str) -> str:
         """Remove the client's API key from a text."""
@@ -83,12 +83,12 @@ class Shows(Protocol):
 
 
 def resolve_images(what: Any) -> tuple[Source | None, list[GeneratedImage | Job]]:
-    """Return the images of an argument of `client.storyboard`, and their source if it is known.
+    """Return the images in an argument of `client.storyboard`, and their source if known.
 
     Raises
     ------
     TypeError
-        If there is anything but images and jobs.
+        If the argument contains anything but images and jobs.
     """
     # This comes first, because iterating over a matrix generates its images.
     shows = getattr(what, "_shows", None)
@@ -101,7 +101,7 @@ def resolve_images(what: Any) -> tuple[Source | None, list[GeneratedImage | Job]
     for item in items:
         if not isinstance(item, GeneratedImage | Job):
             name = type(item).__name__
-            raise TypeError(f"A storyboard takes images, jobs, a matrix or a panel, not {name}.")
+            raise TypeError(f"A storyboard needs images, jobs, a matrix or a panel, not {name}.")
     return None, items
 
 
@@ -122,18 +122,20 @@ async def write(
 
 
 def _target(path: str | Path) -> Path:
-    """Check the path of the file, before any image is downloaded."""
+    """Check the path of the file before any image is downloaded."""
     target = files.check_path(path)
     if target.is_dir():
         raise InvalidInputError(
-            "path", f"{target} is a folder.", f"Name a file in it: {target / 'storyboard.html'}."
+            "path",
+            f"{target} is a folder.",
+            f"Name a file in this folder: {target / 'storyboard.html'}.",
         )
     if not target.suffix:
         target = target.with_name(target.name + SUFFIX)
     if target.suffix.lower() != SUFFIX:
         raise InvalidInputError(
             "path",
-            f"A storyboard is an .html file, not {target.suffix}.",
+            f"A storyboard must be an .html file, not {target.suffix}.",
             f"Use the name {target.with_suffix(SUFFIX).name}.",
         )
     return target
@@ -169,7 +171,7 @@ async def render(
     if len(images) > MAX_IMAGES:
         raise InvalidInputError(
             "images",
-            f"A storyboard has at most {MAX_IMAGES} images; there are {len(images):,}.",
+            f"A storyboard can have at most {MAX_IMAGES} images; there are {len(images):,}.",
             "Select fewer.",
         )
     resolved = [await _image(history, image) for image in images]
@@ -193,7 +195,7 @@ async def _image(history: Source, item: GeneratedImage | Job) -> GeneratedImage:
         raise InvalidInputError(
             "images",
             f"One of the jobs has no image; its status is {item.status}.",
-            "Leave it out, or wait for it.",
+            "Leave this job out, or wait for it.",
         ) from None
 
 
@@ -201,7 +203,7 @@ async def _image(history: Source, item: GeneratedImage | Job) -> GeneratedImage:
 
 
 async def _all_previews(history: Source, board: Board) -> list[dict[str, PreviewOrReason]]:
-    """For each timeline, return the previews by media ID, or the reason why one is missing."""
+    """Return each timeline's previews by media ID, or the reason why one is missing."""
     shown_edits = [_shown_edits(timeline) for timeline in board.timelines]
     text = await event_loop.to_thread(
         storyboard_page.render,
@@ -258,7 +260,7 @@ async def _previews(
 async def _edit_preview(
     history: Source, edit: EditEvent, original: bytes, max_bytes: int
 ) -> Preview:
-    """Download an edit, or else apply its operations to the original."""
+    """Download an edit; if that fails, apply its operations to the original."""
     try:
         data = await history.edited(edit.media_id)
     except WondaError:
@@ -286,7 +288,7 @@ def _rerendered_preview(original: bytes, edit: EditEvent, max_bytes: int) -> Pre
 
 
 def _missing_reason(error: WondaError) -> str:
-    """Say why an image is missing, without any URL."""
+    """Return why an image is missing, without any URL."""
     if isinstance(error, NotFoundError | GoneError):
         return "The service no longer has this image."
     if isinstance(error, UnsafeMediaError):

@@ -1,9 +1,9 @@
 """Render a storyboard as one HTML file.
 
-`static/storyboard.html.j2` is the page, with its style and script beside it. This module
-prepares the data: it cleans and shortens every text from outside, which the template then
-escapes. The page's Content-Security-Policy allows only its own style, its own script and
-images within the file, so markup that got in by mistake could neither run nor load anything.
+The template is `static/storyboard.html.j2`; its style and script are in the same folder. This
+module prepares the data: it cleans and shortens all external texts, which the template then
+escapes. The page's Content-Security-Policy allows only its own style, its own script and images
+within the file, so markup that was included by mistake could neither run nor load anything.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Board:
     title : str
     timelines : sequence of ImageTimeline
     written_at : datetime.datetime
-        With a time zone, in which the page shows all times.
+        When the page is written, with the time zone in which the page shows all times.
     is_sandbox : bool
-        Whether the images are placeholders and nothing was published.
+        Whether the images are placeholders, and nothing was published.
     clean : callable
         Removes the API key from a text.
     """
@@ -81,8 +81,8 @@ def render(board: Board, previews: Sequence[Mapping[str, PreviewOrReason]]) -> b
     ----------
     board : Board
     previews : list of dict
-        For each timeline the previews to show: its own under ``""``, those of its edits under
-        their media ids. A string in place of a preview says why there is none.
+        For each timeline, the previews to show: the original under ``""``, the edits under their
+        media IDs. A string in place of a preview says why there is none.
     """
     return _template().render(_TemplateData(board).page(previews)).encode()
 
@@ -209,7 +209,7 @@ class _TemplateData:
         }
 
     def _post(self, post: TimelinePost) -> dict[str, Any]:
-        # If nobody knows when it was posted, the page says when that was requested.
+        # If it is unknown when the image was posted, the page shows when the post was requested.
         at = post.scheduled_for if post.state == "scheduled" else post.ended_at
         address = post.permalink or ""
         return {
@@ -242,7 +242,7 @@ class _TemplateData:
 
 
 def _times(timelines: Iterable[ImageTimeline]) -> Iterable[datetime]:
-    """List every time that the page may show."""
+    """List all times that the page may show."""
     for timeline in timelines:
         if timeline.requested_at:
             yield timeline.requested_at
@@ -252,7 +252,7 @@ def _times(timelines: Iterable[ImageTimeline]) -> Iterable[datetime]:
 
 
 def _shortened(text: str, max_length: int) -> str:
-    """Shorten a text, between words if that keeps at least half of it."""
+    """Shorten a text, between words if at least half of the allowed length is kept."""
     if len(text) <= max_length:
         return text
     words, _, partial_word = text[:max_length].rpartition(" ")

@@ -74,7 +74,7 @@ class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     media_ids : tuple of str
-        Several in a carousel.
+        The media IDs; several for a carousel.
     account_id : str
     account : str
         ``"@username"``, or ``"an Instagram account"`` if the name is unknown.
@@ -106,7 +106,7 @@ class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_posted(self) -> bool:
-        """Whether it is known to have been posted."""
+        """Whether a post is known to have been made."""
         return self.state == "posted"
 
 
@@ -117,7 +117,7 @@ class ImageTimeline(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     image : GeneratedImage
     requested_at : datetime.datetime or None
-        In UTC; None if it is unknown.
+        In UTC; None if unknown.
     status_changes : tuple of StatusChange
         Empty for an image that is not in the journal.
     edits : tuple of EditEvent
@@ -132,7 +132,7 @@ class ImageTimeline(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_posted(self) -> bool:
-        """Whether it is known to have been posted."""
+        """Whether a post is known to have been made."""
         return any(post.is_posted for post in self.posts)
 
 
@@ -197,13 +197,13 @@ def timelines(
 
 
 def account_ids(rows: EventRows) -> set[str]:
-    """Return the IDs of the accounts that were posted to."""
+    """Return the IDs of the accounts to which images were posted."""
     found = {str(entry.body.get("instagramAccountId") or "") for entry in rows.later}
     return found - {""}
 
 
 def _edited_media_id(entry: JournalEntry) -> str:
-    """Return the media that an upload is an edit of; empty if it is not a completed edit."""
+    """Return the ID of the media of which an upload is an edit; empty if not a completed edit."""
     edit = entry.body.get("edit")
     of = edit.get("of") if isinstance(edit, dict) else None
     is_complete = entry.state == "accepted" and entry.job_id

@@ -100,10 +100,10 @@ def run(shell: InteractiveShell, line: str, cell: str | None) -> None:
 
 
 def _client(namespace: Mapping[str, Any]) -> AsyncWonda:
-    """Return the notebook's variable ``wonda``, or else a client that all cells share.
+    """Return the notebook's variable ``wonda``, or else the client that all cells share.
 
-    The shared client is replaced when the key, the base URL or the organization changes. Jobs
-    of the previous client are still tracked.
+    The shared client is replaced when the key, the base URL or the organization changes. Jobs of
+    the previous client are still polled.
     """
     global _default_client  # noqa: PLW0603 - one per process
     own = namespace.get("wonda")
@@ -143,7 +143,7 @@ def _generate(
         field = _field(fields, name)
         if field is None:
             known = " ".join(_option(field.name) for field in fields) or "no parameters"
-            raise InvalidInputError(name, f"{model.name} has no --{name}.", f"It takes: {known}.")
+            raise InvalidInputError(name, f"{model.name} has no --{name}.", f"It accepts: {known}.")
         params[field.name] = value = _value(field, text)
         problem = parameters.validation_message(field, value)
         if problem:
@@ -170,7 +170,7 @@ def _help(wonda: AsyncWonda) -> str:
     try:
         models = _models(wonda)
     except WondaError as error:
-        return "\n".join([*lines, f"The models cannot be listed now. {error}"])
+        return "\n".join([*lines, f"The models cannot be listed right now. {error}"])
     for model in models:
         if reference_limits.limit_for(model).minimum:  # the magic cannot pass an image
             continue
@@ -258,7 +258,7 @@ def _value(field: parameters.Field, text: str) -> Any:
 
 
 def _number(text: str) -> int | float | str:
-    """Parse a number; return the text if it is not one. Whole numbers become int."""
+    """Parse a number; return the text unchanged if it is not a number. Integers become int."""
     with contextlib.suppress(ValueError):
         return int(text)
     with contextlib.suppress(ValueError):
@@ -275,7 +275,7 @@ def _cache_key(wonda: AsyncWonda) -> tuple[str, str]:
 
 
 def _models(wonda: AsyncWonda) -> list[ImageModel]:
-    """Return the models, and request them if they are not cached."""
+    """Return the models; request them if they are not cached."""
     key = _cache_key(wonda)
     if key not in _models_cache:
         _models_cache[key] = event_loop.run_blocking(wonda.capabilities()).image_models
@@ -283,12 +283,12 @@ def _models(wonda: AsyncWonda) -> list[ImageModel]:
 
 
 def _models_for_completion(wonda: AsyncWonda) -> list[ImageModel]:
-    """Return the models, and wait for them only briefly.
+    """Return the models; wait for them only briefly.
 
     Raises
     ------
     TimeoutError
-        If they have not arrived yet; the request continues, for the next Tab.
+        If the models have not arrived yet; the request continues for the next Tab.
     WondaError
         If the request failed less than `RETRY_SECONDS` ago.
     """

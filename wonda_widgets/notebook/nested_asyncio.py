@@ -2,7 +2,7 @@
 
 This package does not need it, and never applies `nest_asyncio` at import: on ipykernel 7, an
 `asyncio.run` after `nest_asyncio.apply()` silently loses every queued cell. The maintained fork
-`nest_asyncio2` does not.
+`nest_asyncio2` does not have this problem.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def enable_nested_asyncio() -> str:
 
 
 def _unsafe_reason() -> str | None:
-    """Say why the original `nest_asyncio` is unsafe here; None if it is safe."""
+    """Return why the original `nest_asyncio` is unsafe here; None if it is safe."""
     if sys.version_info >= BROKEN_FROM_PYTHON:
-        return "On Python 3.14 and newer nest_asyncio breaks every async HTTP call."
+        return "On Python 3.14 and newer, nest_asyncio breaks every async HTTP call."
     try:
         kernel = version("ipykernel")
     except PackageNotFoundError:
         return None
     if int(kernel.partition(".")[0]) >= BROKEN_FROM_IPYKERNEL:
-        return f"With ipykernel {kernel} nest_asyncio silently loses queued cells."
+        return f"With ipykernel {kernel}, nest_asyncio silently loses queued cells."
     return None

@@ -4,8 +4,8 @@
 ipywidgets, httpx and the panels, which takes half of the time until it appears. After the cell
 with the import, the kernel is idle while the user writes the next cell.
 
-The import runs on the main thread, like cells do: if two threads import modules at the same
-time, one may see a partially initialized module.
+The import runs on the main thread, as cells do: if two threads import modules simultaneously, one
+may see a partially initialized module.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import sys
 from importlib import import_module
 from typing import Any
 
-DELAY_SECONDS = 0.05  # lets the kernel send the cell's reply first
+DELAY_SECONDS = 0.05  # seconds, so that the kernel sends the cell's reply first
 
 
 def load_after_this_cell() -> None:
-    """Load the widgets when the current cell has finished; does nothing outside a kernel."""
+    """Load the widgets when the current cell has finished; do nothing outside a kernel."""
     ipython = sys.modules.get("IPython")
     shell: Any = None if ipython is None else ipython.get_ipython()
     if getattr(shell, "kernel", None) is None:

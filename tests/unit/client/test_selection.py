@@ -222,7 +222,9 @@ def test_a_panel_of_images_refuses_what_is_none_at_once(panel):
     media = ww.Media(media_id="m1", url="https://media.example/1.png")
     with ww.Wonda.sandbox() as wonda:
         for wrong in (media, "m1", None):
-            with pytest.raises(TypeError, match=f"{panel.__name__} accepts .*{type(wrong).__name__}"):
+            with pytest.raises(
+                TypeError, match=f"{panel.__name__} accepts .*{type(wrong).__name__}"
+            ):
                 panel([wrong, wrong], wonda=wonda)
 
 

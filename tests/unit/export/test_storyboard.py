@@ -503,7 +503,7 @@ def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
 
 @pytest.mark.parametrize("what", ["a text", 5, None, [1], [None], {"a": 1}, b"x", ww.Media()])
 def test_what_is_no_image_gets_a_sentence(wonda, tmp_path, what):
-    with pytest.raises(TypeError, match="takes images, jobs, a matrix or a panel, not"):
+    with pytest.raises(TypeError, match="needs images, jobs, a matrix or a panel, not"):
         ww.storyboard(what, tmp_path / "x.html", wonda=wonda)
     assert list(tmp_path.glob("x*")) == []
 

@@ -472,7 +472,9 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
     assert len(sandbox_of(wonda).store.publishes) == 2
 
 
-@pytest.mark.parametrize(("status", "said"), [(401, "history can’t"), (403, "no readable publish history")])
+@pytest.mark.parametrize(
+    ("status", "said"), [(401, "history can’t"), (403, "no readable publish history")]
+)
 def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_asked(
     publisher, settled, wonda, status, said
 ):

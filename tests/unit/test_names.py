@@ -57,7 +57,7 @@ def test_a_parameter_that_the_model_does_not_take_is_said(panel, settled):
     made = panel(params={"aspect_ratio": "4:5", "resolution": "2K"}, model="nano-banana-2")
     form = getattr(made, "prompt_form", made)
     settled(lambda: form.error)
-    assert form.error["title"] == "Nano Banana 2 takes no parameter 'aspect_ratio'."
+    assert form.error["title"] == "Nano Banana 2 has no parameter 'aspect_ratio'."
     assert "Did you mean 'aspectRatio'?" in form.error["text"]
     assert form.params["resolution"] == "2K"
     made.close()

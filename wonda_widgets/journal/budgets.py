@@ -1,7 +1,7 @@
-"""Limit what images may cost in total, across all kernels that share a journal.
+"""Limit the total cost of images across all kernels that share a journal.
 
-Spending is summed up from the journal, in the transaction that records the next request. So two
-kernels cannot both spend the last of a budget.
+Spending is totaled from the journal in the same transaction that records the next request, so two
+kernels cannot both spend the remainder of a budget.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_USD = 1_000_000_000.0
 MAX_PARAM_LENGTH = 100  # characters; longer parameters are texts, which do not affect a price
 
-#: Deleted requests, which still count: what their prices depend on, and how many there were when.
+#: Deleted requests, which still count: the factors of their prices, and their number over time.
 MIGRATION = """
     CREATE TABLE priced (
         id INTEGER PRIMARY KEY,
@@ -44,7 +44,7 @@ MIGRATION = """
     ) WITHOUT ROWID
     """
 
-#: Every request that may cost something. A failed job counts: the service does not say it is free.
+#: Every request that may cost something, even of a failed job, which may not be free.
 MAY_COST = "kind='inference' AND state NOT IN ('refused', 'absent')"
 
 
@@ -54,13 +54,13 @@ def as_budget(value: Budget | float | None) -> Budget | None:
     Raises
     ------
     InvalidInputError
-        If it is not an amount of money.
+        If the value is not an amount of money.
     """
     return value if value is None or isinstance(value, Budget) else Budget(value)
 
 
 class UnpricedError(Exception):
-    """Prices are needed that are not known yet; `bodies` are the requests to price."""
+    """Prices are missing; `bodies` are the requests that need one."""
 
     def __init__(self, bodies: list[dict[str, Any]]) -> None:
         super().__init__("prices are missing")
@@ -68,15 +68,15 @@ class UnpricedError(Exception):
 
 
 class Budget:
-    """Limit how much all kernels that share a journal may spend on images.
+    """A limit for the total that all kernels sharing a journal may spend on images.
 
-    Spending is the service's estimate for each request. A failed image counts too, because the
-    service does not say that it is free.
+    Spending is the total of the service's estimates for all requests. Failed images also count,
+    because the service does not say that they are free.
 
     Parameters
     ----------
     usd : float
-        US dollars; also a `decimal.Decimal` or a NumPy number.
+        US dollars; a `decimal.Decimal` or a NumPy number is also accepted.
     since : datetime.datetime, optional
         Start of the period, not later than now. Without a time zone, this computer's zone
         applies. Without `since`, the budget applies to each day.
@@ -84,7 +84,7 @@ class Budget:
     Raises
     ------
     InvalidInputError
-        If `usd` is not an amount of money, or `since` not a time.
+        If `usd` is not an amount of money, or `since` is not a time.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class Budget:
         is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
         if not is_number or not 0 <= usd <= MAX_USD:
             raise InvalidInputError(
-                "budget", f"A budget is an amount of US dollars, not {str(usd)[:40]!r}."
+                "budget", f"A budget must be an amount in US dollars, not {str(usd)[:40]!r}."
             )
         is_missing = since is not None and plain_values.is_missing(since)  # NaT is a datetime
         if is_missing or (since is not None and not isinstance(since, datetime)):
@@ -113,10 +113,10 @@ class Budget:
     def precondition(
         self, base_url: str, body: Mapping[str, Any]
     ) -> Callable[[sqlite3.Connection], None]:
-        """Return a function that refuses one more request if it exceeds the budget.
+        """Return a function that rejects a request that would exceed the budget.
 
-        The journal calls it within its transaction. It raises `UnpricedError` if prices are
-        missing, and `InvalidInputError` if too little is left.
+        The journal calls the function within its transaction. The function raises `UnpricedError`
+        if prices are missing, and `InvalidInputError` if too little is left.
         """
         key = base_url, _price_key(body)
 
@@ -131,13 +131,13 @@ class Budget:
                     "budget",
                     f"This image costs about ${price:.2f}, but only ${max(0.0, left):.2f} of the "
                     f"${self.usd:.2f} budget is left.",
-                    "Choose a cheaper image, or ask for a larger budget.",
+                    "Choose a cheaper image, or use a larger budget.",
                 )
 
         return check
 
     def spent(self, connection: sqlite3.Connection, base_url: str) -> float:
-        """Estimate how many US dollars were spent at a service in this budget's period.
+        """Estimate the US dollars spent at a service in this budget's period.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class Budget:
         return (self.since or start_of_day()).timestamp()
 
     def _require_started(self) -> None:
-        """Refuse to spend before the period starts, because that would not be counted.
+        """Raise an error before the period starts, because the spending would not be counted.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class Budget:
     async def fetch_prices(
         self, base_url: str, bodies: list[dict[str, Any]], estimate: PriceEstimator
     ) -> None:
-        """Fetch what requests cost at the service, and remember it.
+        """Fetch and store the prices of requests at the service.
 
         Parameters
         ----------
@@ -205,15 +205,15 @@ class Budget:
             if usd is None or not 0 <= usd < math.inf:
                 raise InvalidInputError(
                     "budget",
-                    f"The service has no price for {body.get('model')}, so it is not known what is "
-                    "left of the budget.",
+                    f"The service has no price for {body.get('model')}, so the remaining budget "
+                    f"is unknown.",
                     "Choose another model. If the model was used before, start a new budget.",
                 )
             self._prices[base_url, _price_key(body)] = usd
 
 
 def save_costs(connection: sqlite3.Connection, intents: str, values: tuple[Any, ...]) -> None:
-    """Count requests that are about to be deleted, so that they stay part of what was spent.
+    """Count requests that are about to be deleted, so that they remain in the total.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def start_of_day() -> datetime:
 
 
 def _price_factors(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the price of a request depends on: model and short parameters.
+    """Return the factors of a request's price: the model and short parameters.
 
     Texts are left out, so that the counts of deleted requests stay small.
     """

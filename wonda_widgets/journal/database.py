@@ -1,15 +1,15 @@
-"""A SQLite database that stays available when its file does not.
+"""A SQLite database that remains available even if its file becomes unusable.
 
-All SQL runs on one dedicated thread, in the order in which it was submitted. So neither the main
-thread nor the package's event loop waits for a disk or for another process's lock.
+All SQL runs on one dedicated thread, in the order in which it was submitted, so neither the main
+thread nor the package's event loop waits for a disk or another process's lock.
 
 Problems with the file are reported once (`JournalWarning`) and handled:
 
 - **locked by another process**: work waits until the lock is released;
 - **damaged**: the file is renamed and kept, and a new one is started;
-- **full disk, missing permissions**: what can be read of the file is copied to memory, and work
-  continues there. When the file can be written again, the changes are merged into it;
-- **written by a newer version, or on a file system without locks**: work continues in memory
+- **full disk, missing permissions**: the readable part of the file is copied to memory, and work
+continues there. When the file can be written again, the changes are merged into it; - **written by
+a newer version, or on a file system without locks**: work continues in memory
   until the process ends.
 """
 
@@ -55,7 +55,7 @@ _MEMORY_NOTICE = (
 )
 
 _log = logging.getLogger(__name__)
-_reported: set[Path] = set()  # exposed or damaged files that were warned about
+_reported: set[Path] = set()  # exposed or damaged files for which a warning was issued
 
 
 class JournalWarning(UserWarning):
@@ -63,7 +63,7 @@ class JournalWarning(UserWarning):
 
 
 class ChangeTracker(Protocol):
-    """Merges changes made in memory into the file once it can be written again."""
+    """A tracker of changes in memory, which merges them into the file later."""
 
     def track(self, memory: sqlite3.Connection) -> None:
         """Start to record which rows change in memory."""
@@ -73,7 +73,7 @@ class ChangeTracker(Protocol):
 
 
 class Database:
-    """Run SQL on a file, or in memory while the file cannot be used.
+    """A database in a file, or in memory while the file cannot be used.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Database:
         None for a database in memory.
     schema : Schema
     changes : ChangeTracker, optional
-        Without it, changes made in memory are lost when the file can be used again.
+        Without a tracker, changes made in memory are lost when the file can be used again.
     """
 
     _is_closed = False
@@ -105,13 +105,13 @@ class Database:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Start over in a forked child, which must not use the parent's thread or connection."""
+        """Reset in a forked child, which must not use the parent's thread or connection."""
         self._pid = os.getpid()
         self._finalizer.detach()
         # Closing the connection here would release the parent's locks.
         event_loop.keep_inherited((self._connections, self._thread))
         is_closed = self._is_closed
-        if self._unusable_path is not None:  # the parent writes what is in its memory
+        if self._unusable_path is not None:  # the parent writes the changes in its memory
             self.path, self._unusable_path, self._problem = self._unusable_path, None, ""
         self._reset()
         # Submit nothing yet: the parent held a lock of `concurrent.futures` during the fork.
@@ -129,10 +129,10 @@ class Database:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the file, as sentences; empty if nothing is.
+        """Sentences about what is wrong with the file; empty if nothing is.
 
-        A damaged file is a problem for each process until somebody moves it, because the new
-        file does not know what was posted and spent.
+        A damaged file is a problem for each process until the user moves it, because the new file
+        lacks the earlier posts and spending.
         """
         path = self.path
         if self._problem or path is None:
@@ -143,13 +143,13 @@ class Database:
         if not damaged:
             return self._problem
         return (
-            f"The journal was damaged and has been saved as {damaged[-1]}. The new journal does "
-            "not know what was posted and spent before. Check your account, then move that file "
+            f"The journal was damaged and has been saved as {damaged[-1]}. The new journal lacks "
+            f"all earlier posts and spending. Check your account, then move that file "
             "to another folder or delete it."
         )
 
     def report_no_path(self, reason: str) -> None:
-        """Warn that the file has no possible location, so that memory is used.
+        """Warn that there is no location for the file, so memory is used.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class Database:
         self._finalizer = weakref.finalize(self, _close_all, self._connections)
         self._file_identity: tuple[int, int] | None = None  # device and inode of the open file
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
-        self._submit_lock = threading.Lock()  # work is submitted before `close`, or refused
+        self._submit_lock = threading.Lock()  # work is submitted before `close` or rejected
         self._is_closed = False
         self._has_retry_timer = False
         self._exit_deadline: float | None = None  # monotonic time, set at interpreter exit
@@ -190,8 +190,8 @@ class Database:
         ----------
         work : callable
         writes : bool
-            Whether it changes rows. Such work cannot be canceled: facts are recorded whether or
-            not anybody waits.
+            Whether it changes rows. Such work cannot be canceled: facts are recorded even if
+            nothing waits for the result.
 
         Raises
         ------
@@ -207,7 +207,7 @@ class Database:
             if not self._is_closed:
                 self._thread.submit(self._complete, future, work, mode)
                 return future
-        raise ClosedError("The journal is closed.", "Make a new client.")
+        raise ClosedError("The journal is closed.", "Create a new client.")
 
     def close(self) -> None:
         """Finish pending work in the background, then close the file."""
@@ -269,7 +269,7 @@ class Database:
             time.sleep(LOCK_RETRY_SECONDS)
 
     def _check_for_damage(self) -> None:
-        """Refresh the list of damaged files, which `problem` uses on the event loop."""
+        """Update the list of damaged files, which `problem` uses on the event loop."""
         now = time.monotonic()
         if self.path is not None and (
             self._damaged_files is None or now - self._damage_checked_at >= DAMAGE_CHECK_SECONDS
@@ -284,7 +284,7 @@ class Database:
         """
         if self._exit_deadline is None:
             try:
-                self._thread.submit(_nothing)  # raises as of interpreter exit
+                self._thread.submit(_nothing)  # raises from interpreter exit on
             except RuntimeError:
                 self._exit_deadline = time.monotonic() + EXIT_WAIT_SECONDS
         return self._exit_deadline is None or time.monotonic() < self._exit_deadline
@@ -336,7 +336,7 @@ class Database:
             self._fall_back_to_memory(rename_error)
 
     def _fall_back_to_memory(self, error: Exception) -> None:
-        """Continue in memory, with a copy of what can be read of the file."""
+        """Continue in memory with a copy of the readable part of the file."""
         path, self.path = self.path, None
         self._disconnect()
         self._file_identity = None
@@ -366,7 +366,7 @@ class Database:
             self._warn(problem)
 
     def save_to_file(self) -> None:
-        """Try a last time to merge changes made in memory into the file, at the end."""
+        """Try one last time to merge changes made in memory into the file."""
         if self.is_replaced_by_memory:
             self._next_file_retry = 0.0
             self._return_to_file()
@@ -401,14 +401,14 @@ class Database:
     # ------------------------------------------------------------ warnings
 
     def _warn_of_damaged_file(self, path: Path) -> None:
-        """Warn once about a damaged file, whichever process renamed it."""
+        """Warn once about a damaged file, even if another process renamed it."""
         for damaged in file_problems.damaged_files(path)[-1:]:
             if damaged not in _reported:
                 _reported.add(damaged)
                 self._warn(self.problem)
 
     def _restrict_access(self, path: Path) -> None:
-        """Remove other users' permissions; warn once where that is not possible."""
+        """Remove other users' permissions; warn once if that is not possible."""
         exposed = file_access.restrict(path)
         if exposed and path not in _reported:
             _reported.add(path)
@@ -433,7 +433,7 @@ def _nothing() -> None:
 
 
 def _schedule_retry(database_ref: weakref.ref[Database]) -> None:
-    """Retry an unusable file at intervals, also while no work is submitted."""
+    """Retry an unusable file at intervals, even while no work is submitted."""
 
     def retry() -> None:
         database = database_ref()

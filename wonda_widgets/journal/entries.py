@@ -1,4 +1,4 @@
-"""One request as the journal stores it, and whether its process is still alive.
+"""A request as the journal stores it, and whether its process is still running.
 
 Each entry names the process that owns it. While that process runs, a request in the state
 `sending` has no outcome yet; afterwards its outcome is unknown.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: How long a request of a process that cannot be checked may be in transit.
 MAX_SENDING_SECONDS = 600.0
 
-#: The reason of an entry that counts as posted only because a person said so. Stored in journals.
+#: The reason of an entry that counts as posted only because the user said so. Stored in journals.
 SAID_BY_PERSON = "a person said that it was posted"
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class JournalEntry(
     Attributes
     ----------
     intent : str
-        The entry's id.
+        The entry's ID.
     base_url : str
         The API's address.
     kind : str
@@ -64,13 +64,13 @@ class JournalEntry(
     dedupe_key : str
         Equal for identical requests; empty for requests that may be repeated.
     owner : str
-        The process that made the request, see `this_process`.
+        The process that made the request; see `this_process`.
     requested_at, updated_at : float
         Seconds since 1970: when it was requested, and when it was last sent or reported on.
     state : str
         See `journal`.
     reason : str
-        Why it was refused or its outcome is unknown.
+        Why the request was refused or its outcome is unknown.
     job_id : str or None
     status : str
         The last status that the service reported.
@@ -80,13 +80,13 @@ class JournalEntry(
         The job's last response.
     permalink : str or None
     clock_id, clock_seconds : str, float
-        `updated_at` by a clock that cannot be set, see `monotonic_clock`.
+        `updated_at` by a clock that cannot be set; see `monotonic_clock`.
     response_timeout : float
-        Seconds within which the service responds at the latest.
+        The maximum seconds until the service responds.
     was_accepted : bool
         Whether the service ever said that it accepted the request.
     server_sent_at : float or None
-        When it was sent by the service's clock, in seconds since 1970.
+        When the request was sent, by the service's clock, in seconds since 1970.
     """
 
     intent: str
@@ -112,33 +112,33 @@ class JournalEntry(
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the request was last sent or reported on, or fewer; never more."""
+        """A lower bound of the seconds since the request was last sent or reported on."""
         event = f"{self.intent}:{self.clock_seconds}"
         return monotonic_clock.elapsed_since(self.clock_id, self.clock_seconds, event)
 
     @property
     def process(self) -> str:
-        """An opaque id of the process that made the request."""
+        """An opaque ID of the process that made the request."""
         return process_id(self.owner)
 
     @property
     def is_sending(self) -> bool:
-        """Whether a process may be sending it at this moment."""
+        """Whether a process may be sending the request at this moment."""
         return self.state == "sending" and _may_be_in_transit(self)
 
     @property
     def is_owned_elsewhere(self) -> bool:
-        """Whether it belongs to another process that is running."""
+        """Whether the entry belongs to another process that is running."""
         return self.owner != this_process() and _is_running(self.owner) is True
 
     @property
     def has_failed(self) -> bool:
-        """Whether its job ended without a result."""
+        """Whether the job ended without a result."""
         return self.ended and self.status != "succeeded"
 
     @property
     def is_active(self) -> bool:
-        """Whether a process is sending it or following its job at this moment."""
+        """Whether a process is sending the request or polling its job at this moment."""
         is_followed = (
             self.state == "accepted" and not self.ended and _is_running(self.owner) is True
         )
@@ -146,12 +146,12 @@ class JournalEntry(
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it may have had an effect, but no response was read."""
+        """Whether the request may have had an effect, but no response was read."""
         return self.state == "unknown" or (self.state == "sending" and not self.is_sending)
 
 
 def require_not_sending(entry: JournalEntry) -> None:
-    """Refuse to settle a request that a process is sending at this moment.
+    """Raise an error if a process is sending the request at this moment.
 
     Raises
     ------
@@ -167,9 +167,9 @@ def require_not_sending(entry: JournalEntry) -> None:
 
 
 def require_undecided(entry: JournalEntry) -> None:
-    """Refuse to mark a request as not done when it is known to be done or in progress.
+    """Raise an error if a request is known to be done or in progress.
 
-    Another kernel may have found that out after the person decided.
+    Another kernel may have found that out after the user decided that it was not done.
 
     Raises
     ------
@@ -178,10 +178,10 @@ def require_undecided(entry: JournalEntry) -> None:
     if entry.state not in {"accepted", "posted"} or entry.has_failed:
         return
     if entry.state == "posted" and entry.reason == SAID_BY_PERSON and not entry.permalink:
-        return  # the person may have been wrong
+        return  # the user may have been wrong
     is_post = entry.kind == "publish"
     if entry.state == "posted" or entry.status == "succeeded":
-        outcome = "was posted" if is_post else "was made"
+        outcome = "was posted" if is_post else "was generated"
         hint = f"See {entry.permalink}." if entry.permalink else ""
         advice = "To post it again, pass allow_repeat=True." if is_post else ""
     else:
@@ -214,7 +214,7 @@ _process_token: tuple[int, str] = (0, "")  # process id and its random token
 
 
 def this_process() -> str:
-    """Return a name of this process that no other process ever has, unlike its process id."""
+    """Return a name for this process that is never reused, unlike its process ID."""
     global _process_token  # noqa: PLW0603 - one for each process, also for a forked child
     if _process_token[0] != os.getpid():
         _process_token = (os.getpid(), uuid.uuid4().hex[:12])
@@ -227,7 +227,7 @@ def process_id(owner: str) -> str:
 
 
 def _host() -> str:
-    """Return a name of the scope in which process ids are unique.
+    """Return a name for the scope in which process IDs are unique.
 
     Containers may share a computer and its name but number their processes separately.
     """
@@ -236,7 +236,7 @@ def _host() -> str:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return when a running process started; empty if it has ended, None if not known."""
+    """Return when a running process started; empty if it has ended, None if unknown."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return "" if stat[0] in "ZX" else stat[19]  # a zombie has ended
@@ -257,7 +257,7 @@ def _may_be_in_transit(entry: JournalEntry) -> bool:
 
 
 def _is_running(owner: str) -> bool | None:
-    """Return whether a process is running; None if that cannot be known."""
+    """Return whether a process is running; None if this cannot be determined."""
     if owner == this_process():
         return True
     host, _, rest = owner.partition("|")
@@ -269,7 +269,7 @@ def _is_running(owner: str) -> bool | None:
 
 
 def _is_same_process(pid: int, started: str) -> bool | None:
-    """Return whether the process with this id is the one that started then; None if not known."""
+    """Return whether the process with this ID started at that time; None if unknown."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -279,4 +279,4 @@ def _is_same_process(pid: int, started: str) -> bool | None:
     current = _start_time(pid)
     if current is None or not started:  # not available on this system
         return None
-    return current == started  # else the system has reused the id
+    return current == started  # else the system has reused the ID

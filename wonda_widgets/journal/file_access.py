@@ -27,7 +27,7 @@ def create_private(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
-            # Prompts and captions are private. SQLite gives its side files the same mode.
+            # Prompts and captions are private. SQLite gives its sidecar files the same mode.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         is_regular = stat.S_ISREG(path.stat().st_mode)
     except ValueError as error:  # such as a null character in the path
@@ -47,23 +47,23 @@ def unwritable_reason(path: Path) -> str:
 
 
 def restrict(path: Path) -> Path | None:
-    """Remove other users' permissions on a database, its side files and damaged copies.
+    """Remove other users' permissions on a database, its sidecar files and damaged copies.
 
-    A group that may write keeps its permissions, because such a file is shared on purpose. So is
-    a file that everybody may write, which is left unchanged and returned. No file is opened; see
-    `create_private`.
+    A group with write permission keeps its permissions, because such a file is shared on purpose. A
+    file that everybody can write is also considered shared; it is left unchanged and returned. No
+    file is opened; see `create_private`.
 
     Returns
     -------
     Path or None
         A file that others can still access: it belongs to another user, its file system has no
-        permissions, or everybody may write it.
+        permissions, or everybody can write it.
     """
     if os.name == "nt":  # files inherit the permissions of their folder
         return None
     exposed: list[Path] = []
     with contextlib.suppress(OSError):
-        real = path.resolve()  # SQLite puts its side files beside the target of a link
+        real = path.resolve()  # SQLite puts its sidecar files next to the target of a link
         side_files = [real.with_name(real.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
         for file in (real, *side_files, *damaged_files(path, side_files=True)):
             with contextlib.suppress(FileNotFoundError):
@@ -73,7 +73,7 @@ def restrict(path: Path) -> Path | None:
 
 
 def is_world_writable(file: Path) -> bool:
-    """Return whether every user may write a file."""
+    """Return whether every user can write a file."""
     with contextlib.suppress(OSError):
         return bool(file.lstat().st_mode & stat.S_IWOTH)
     return False

@@ -1,4 +1,4 @@
-"""Diagnose a database file that cannot be used, and save what can be read of it.
+"""Diagnose a database file that cannot be used, and save its readable part.
 
 SQLite error codes fall into three groups, and `Database` reacts to each differently:
 
@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-#: Seconds that SQLite waits for a lock in one attempt; it cannot be interrupted meanwhile.
+#: Seconds that SQLite waits for a lock in one attempt, which cannot be interrupted.
 BUSY_TIMEOUT_SECONDS = 1.0
 
 DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -57,7 +57,7 @@ def describe(error: Exception) -> str:
 
 
 def supports_locks(folder: Path) -> bool:
-    """Return whether files in a folder can be locked; some network folders refuse every lock."""
+    """Return whether files in a folder can be locked; some network folders reject all locks."""
     try:
         with tempfile.TemporaryDirectory(prefix="wonda-", dir=folder) as empty:
             probe = sqlite3.connect(Path(empty, "own.db"), timeout=0, isolation_level=None)
@@ -99,7 +99,7 @@ def file_identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def set_aside(path: Path) -> bool:
-    """Rename a damaged file and its side files, unless another process has already done so.
+    """Rename a damaged file and its sidecar files unless another process has already done so.
 
     Returns
     -------
@@ -129,14 +129,14 @@ def set_aside(path: Path) -> bool:
 
 
 def damaged_files(path: Path, *, side_files: bool = False) -> list[Path]:
-    """List the damaged files that were renamed beside a database, oldest first.
+    """List the damaged files that were renamed next to a database, oldest first.
 
     Parameters
     ----------
     path : Path
         The database, which need not exist.
     side_files : bool
-        Whether to include the files that SQLite kept beside the damaged ones.
+        Whether to include the files that SQLite kept next to the damaged ones.
     """
     timestamp = re.compile(r"\d{8}-\d{6}(\+\d+)?" + (r"(-\w+)?" if side_files else ""))
     prefix = f"{path.name}.damaged-"
@@ -167,8 +167,8 @@ def open_read_only(path: Path) -> sqlite3.Connection:
             connection.close()
         if not isinstance(error, sqlite3.OperationalError):
             raise
-        # SQLite creates side files even for reading. `immutable` avoids that but ignores the
-        # write-ahead log, so it is correct only where there is none.
+        # SQLite creates sidecar files even for reading. `immutable` avoids that but ignores the
+        # write-ahead log, so it is correct only if there is none.
         if path.with_name(f"{path.name}-wal").exists():
             raise
         return sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=0)

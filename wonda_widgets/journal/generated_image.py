@@ -1,4 +1,4 @@
-"""`GeneratedImage`: an image, how it was generated, and a person's marks."""
+"""`GeneratedImage`: an image, how it was generated, and the user's marks."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     params : dict
         With the API's names.
     values : dict
-        For an image of a matrix, each placeholder's value.
+        For an image in a matrix, each placeholder's value.
     references : tuple of str
-        Media ids of the reference images.
+        Media IDs of the reference images.
     made_at : datetime.datetime
-        When it was requested, in UTC.
+        When the image was requested, in UTC.
     seconds : float
-        How long it took.
+        How long the job took.
     favorite : bool
     rating : int
         1 to 5 stars; 0 for none.
     note : str
     job_id : str
     intent : str
-        The id of its entry in the journal.
+        The ID of its entry in the journal.
     made_by : str
-        An opaque id of the process that requested it, see `JournalEntry.process`; empty if not
-        known.
+        An opaque ID of the process that requested the image; see `JournalEntry.process`. Empty if
+        unknown.
     client : str
-        An opaque id of the client in this process that returned it; empty if not known.
+        An opaque ID of the client in this process that returned the image; empty if unknown.
     """
 
     media: Media
@@ -67,7 +67,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def request(self) -> dict[str, Any]:
-        """The request that generates it, with the API's names."""
+        """The request that generates the image, with the API's names."""
         request: dict[str, Any] = {"model": self.model}
         if self.prompt:
             request["prompt"] = self.prompt
@@ -78,13 +78,13 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return request
 
     def code(self) -> str:
-        """Return Python code that generates it again, for a cell or a script."""
+        """Return Python code that generates the image again, for a cell or a script."""
         client = open_clients.by_name(self.client)
         in_sandbox = client is not None and client.is_sandbox
         return code_snippet.to_python("inference", self.request, in_sandbox=in_sandbox)
 
     def row(self) -> dict[str, Any]:
-        """Return it as one flat row, for a table or a spreadsheet.
+        """Return the image as one flat row, for a table or a spreadsheet.
 
         A placeholder or parameter with the name of another column is named ``{name}``. `made_at`
         is a text such as ``"2026-11-24T10:02:11+00:00"``, and control characters, which
@@ -117,7 +117,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def generated_image(
     request: Mapping[str, Any], snapshot: Snapshot, job_id: str, intent: str, client: str
 ) -> GeneratedImage:
-    """Make the image of a job that has succeeded.
+    """Create the image of a job that has succeeded.
 
     Raises
     ------

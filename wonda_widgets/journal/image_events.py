@@ -75,7 +75,8 @@ class ImageEvents:
                 " SELECT intent FROM request WHERE job_id IN (SELECT value FROM json_each(?)))",
                 (base_url, intents, jobs),
             )
-            # Edits and posts follow the oldest generation, unless an image is not in the journal.
+            # Edits and posts come after the oldest generation, unless an image is not in the
+            # journal.
             known_ids = {key for entry in generations for key in (entry.intent, entry.job_id)}
             all_known = all(known_ids & {image.intent, image.job_id} for image in images)
             oldest = min((entry.requested_at for entry in generations), default=0.0)

@@ -1,7 +1,7 @@
-"""Search generated images, and store what people think of them.
+"""Search generated images and store the user's marks.
 
-Each request for an image has a second row in the journal, with its model and a person's marks,
-and its prompt and note are in a full-text index (SQLite's FTS5, without a copy of the texts).
+Each request for an image has a second row in the journal, with its model and the user's marks; its
+prompt and note are in a full-text index (SQLite's FTS5, without a copy of the texts).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .generated_image import GeneratedImage
 
 RATINGS = range(6)  # stars; 0 for none
-MAX_RECENT_JOBS = 100  # enough for durations; older ones say little about today
+MAX_RECENT_JOBS = 100  # enough for durations; older ones are less relevant
 
 MIGRATION = """
     CREATE TABLE picture (
@@ -73,7 +73,7 @@ _UNINDEX = "INSERT INTO words (words, rowid, prompt, note)"
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a person thinks of an image.
+    """A user's favorite flag, rating and note for an image.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     text : str
-        Words, or their beginnings, that all occur in the prompt or the note; in scripts without
+        Words or beginnings of words that all occur in the prompt or the note; in scripts without
         spaces, any part of the text.
     model : str or None
     favorite : bool or None
@@ -113,7 +113,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageIndex:
-    """Index, search and mark the images of a journal."""
+    """The images in a journal, which can be indexed, searched and marked."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -124,7 +124,7 @@ class ImageIndex:
     def insert(
         connection: sqlite3.Connection, intent: str, base_url: str, requested_at: float, body: bytes
     ) -> None:
-        """Add a request for an image; its row in `request` exists already."""
+        """Add a request for an image; its row in `request` already exists."""
         model = str(msgspec.json.decode(body).get("model") or "")
         inserted = connection.execute(
             "INSERT INTO picture (intent, base_url, asked_at, model) VALUES (?,?,?,?)",
@@ -134,7 +134,7 @@ class ImageIndex:
 
     @staticmethod
     def insert_row(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-        """Add a row of another journal; its row in `request` exists already."""
+        """Add a row from another journal; its row in `request` already exists."""
         names = [name for name in row.keys() if name != "id"]  # noqa: SIM118 - iterating gives values
         marks = ",".join("?" * len(names))
         inserted = connection.execute(
@@ -145,7 +145,8 @@ class ImageIndex:
 
     @staticmethod
     def _index(connection: sqlite3.Connection, row_id: int | None) -> None:
-        # Read the texts from the view, as `delete` does: both must give the index equal terms.
+        # Read the texts from the view, as `delete` does, because both must give the index equal
+        # terms.
         connection.execute(
             f"{_INDEX} SELECT id, searchable(prompt), searchable(note) FROM texts WHERE id=?",  # noqa: S608
             (row_id,),
@@ -185,7 +186,7 @@ class ImageIndex:
         condition, values = _where(base_url, query)
 
         # Convert row by row: decoding all responses first would create so many objects that
-        # Python's garbage collector stops everything at times.
+        # Python's garbage collector would cause pauses.
         def work(connection: sqlite3.Connection) -> list[GeneratedImage]:
             rows = connection.execute(
                 f"SELECT request.*, favourite, rating, picture.note {condition}"
@@ -226,7 +227,7 @@ class ImageIndex:
 
     def mark(self, intent: str, **marks: Any) -> Future[Marks | None]:
         """Change the marks of an image; the result is None if its entry was deleted."""
-        # The tables of existing journals keep the column names that they were made with.
+        # The tables of existing journals keep their original column names.
         columns = {"favorite": "favourite"}
         assignments = ", ".join(f"{columns.get(name, name)}=?" for name in marks)
 
@@ -267,7 +268,7 @@ class ImageIndex:
     def recent_successes(
         self, base_url: str, kind: str, model: str | None
     ) -> Future[list[JournalEntry]]:
-        """Read the latest jobs that succeeded, at most 100: of one model, or all of a kind."""
+        """Read the latest successful jobs, at most 100, of one model or of one kind."""
         values: tuple[Any, ...]
         if model is None:
             joined, condition, table, values = "", "", "request", (base_url, kind)
@@ -322,12 +323,12 @@ def _where(base_url: str, query: Query) -> tuple[str, tuple[Any, ...]]:
 
 
 def _order(query: Query) -> str:
-    """Return ORDER BY for newest first: ids increase with the time of the request."""
+    """Return ORDER BY for newest first: IDs increase with the time of the request."""
     return "words.rowid DESC" if match_expression(query.text) else "picture.id DESC"
 
 
 def _image(entry: JournalEntry, marks: Marks, client: str) -> GeneratedImage | None:
-    """Make the image of an entry; None if its response has no media."""
+    """Create the image of an entry; None if its response has no media."""
     snapshot = recorded_reply(entry)
     try:
         image = generated_image(entry.body, snapshot, entry.job_id or "", entry.intent, client)

@@ -1,16 +1,16 @@
 """The journal: each request to the service and its outcome, on disk.
 
 An entry is written before a request that has an effect is sent, and updated with each response.
-So after a crash at any moment, the journal has the requests whose outcome is unknown.
+Even after a crash, the journal therefore has the requests whose outcome is unknown.
 
     sending ──> accepted  (it has a job, whose status follows)
         ├─────> refused   (it certainly had no effect)
         └─────> unknown ──> posted | absent  (according to the publish history)
-                       └──> dismissed        (a person checked it)
+                       └──> dismissed        (the user checked it)
 
-An entry that stays in `sending` after its process ended counts as unknown.
+An entry that is still `sending` after its process has ended counts as unknown.
 
-The journal has prompts, captions and responses; it never has the API key.
+The journal contains prompts, captions and responses; it never contains the API key.
 """
 
 from __future__ import annotations
@@ -56,26 +56,26 @@ if TYPE_CHECKING:
 MAX_AGE_DAYS = 365.0
 MAX_MEGABYTES = 50.0
 PRUNE_INTERVAL = 200  # new entries
-MAX_RESPONSE_BYTES = 64 * 1024  # of a longer response, only the fields in use are stored
+MAX_RESPONSE_BYTES = 64 * 1024  # bytes; of a longer response, only the fields in use are stored
 
 #: States in which a request blocks an identical one.
 BLOCKING_STATES = ("sending", "unknown", "accepted", "posted")
 
 
 class Journal:
-    """Record requests and their outcomes for later kernels.
+    """A record of requests and their outcomes for later kernels.
 
     Several kernels and processes can share one file. While another process has locked it,
-    requests wait. No other problem with the file stops work: a damaged file is renamed and
-    kept, and without a writable file the journal continues in memory and warns
-    (`JournalWarning`). When the file can be written again, the changes are merged into it.
+    requests wait. No other problem with the file stops work: a damaged file is renamed and kept,
+    and without a writable file, the journal continues in memory and warns (`JournalWarning`). When
+    the file can be written again, the changes are merged into it.
 
     Parameters
     ----------
     path : path or ``":memory:"``, optional
         Defaults to ``WONDA_JOURNAL``, then to ``journal.db`` in the user's data folder.
     days : float
-        Age in days after which entries are deleted; those of favorite images stay.
+        Age in days after which entries are deleted; those of favorite images are kept.
     megabytes : float
         Maximum size of the file; the oldest entries are deleted first.
 
@@ -111,7 +111,7 @@ class Journal:
         self.image_events = image_events.ImageEvents(self._database)
 
     def is_same_as(self, other: Journal) -> bool:
-        """Return whether both use the same file, or are the same object."""
+        """Return whether both use the same file or are the same object."""
         return self is other or (self.path is not None and self.path == other.path)
 
     @property
@@ -121,7 +121,7 @@ class Journal:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the file, as sentences; empty if nothing is."""
+        """Sentences about what is wrong with the file; empty if nothing is."""
         return self._database.problem
 
     def flush(self) -> Future[None]:
@@ -142,12 +142,12 @@ class Journal:
         Raises
         ------
         TypeError
-            If it is in memory, which no other process can read.
+            If the journal is in memory, which no other process can read.
         """
         if self.path is None:
             hint = self.problem or "Name a file for it, as in journal='journal.db'."
             raise TypeError(
-                "A journal in memory cannot be shared with another process, which would not know "
+                "A journal in memory cannot be shared with another process, which would lack the "
                 f"earlier requests. {hint}"
             )
         with contextlib.suppress(OSError):  # reported when the journal is used
@@ -188,7 +188,7 @@ class Journal:
         include_failed : bool
             Whether an accepted request also blocks this one after its job failed.
         response_timeout : float
-            Seconds within which the service responds at the latest.
+            The maximum seconds until the service responds.
         precondition : callable, optional
             Called within the transaction; if it raises, nothing is recorded.
 
@@ -252,7 +252,7 @@ class Journal:
         Returns
         -------
         future of bool
-            False if the entry was settled meanwhile, so that the request must not be sent.
+            False if its outcome was decided in the meantime, so that the request must not be sent.
         """
         return self._update(intent, "state='sending'", served_at=server_sent_at)
 
@@ -267,7 +267,7 @@ class Journal:
     def mark_unknown(self, intent: str, reason: str, *, was_accepted: bool = False) -> Future[bool]:
         """Record that a request may have had an effect.
 
-        Known facts stay: a job id, and that the service accepted the request.
+        Known facts are kept: a job ID, and that the service accepted the request.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class Journal:
     def mark_posted(
         self, intent: str, permalink: str | None, job_id: str | None, reason: str | None = None
     ) -> Future[bool]:
-        """Record that a post was made, according to the publish history or a person."""
+        """Record that a post was made, according to the publish history or the user."""
         columns = {"permalink": permalink, "job_id": job_id, "reason": reason}
         known: dict[str, Any] = {name: each for name, each in columns.items() if each is not None}
         return self._update(intent, state="posted", taken=True, **known)
@@ -294,19 +294,19 @@ class Journal:
         Returns
         -------
         future of bool
-            False if the entry changed since `entry` was read; then nothing is recorded.
+            False if the entry has changed since `entry` was read; nothing is then recorded.
         """
         condition = "state=? AND told_at=? AND tick=?"
         as_read = (entry.state, entry.updated_at, entry.clock_seconds)
         return self._update(entry.intent, condition, as_read, state="absent")
 
     def mark_dismissed(self, intent: str) -> Future[bool]:
-        """Record that a person checked a request that is unknown or ended without a result.
+        """Record that the user checked a request that is unknown or ended without a result.
 
         Returns
         -------
         future of bool
-            False for any other request; then nothing is recorded.
+            False for any other request; nothing is then recorded.
         """
         has_result = "(status='succeeded' AND (kind='publish' OR instr(reply, '\"mediaId\"')))"
         condition = (
@@ -318,7 +318,7 @@ class Journal:
     def update_status(
         self, base_url: str, kind: str, job_id: str, snapshot: Snapshot
     ) -> Future[None]:
-        """Record what the service reports about a job."""
+        """Record the status of a job that the service reported."""
         response = msgspec.json.encode(snapshot.raw)
         if len(response) > MAX_RESPONSE_BYTES:
             names = ("status", "errorMessage", "outputs", "createdAt", "finishedAt")
@@ -328,7 +328,7 @@ class Journal:
         self._unpruned_bytes += len(response)
 
         def work(connection: sqlite3.Connection) -> None:
-            # A terminal status is final, whichever process writes last. A job that responds
+            # A terminal status is final, whichever process writes last. A job with a response
             # exists, whatever was concluded before.
             updated = connection.execute(
                 "UPDATE request SET status=?, ended=?, reply=?, permalink=coalesce(?, permalink),"
@@ -351,7 +351,7 @@ class Journal:
     def _update(
         self, intent: str, condition: str = "1", values: tuple[Any, ...] = (), **columns: Any
     ) -> Future[bool]:
-        """Set columns of an entry that meets a condition; the result is whether it did."""
+        """Set columns of an entry if it meets a condition; return whether it did."""
         columns |= {
             "told_at": time.time(),
             "clock": monotonic_clock.clock_id(),
@@ -386,7 +386,7 @@ class Journal:
         ----------
         base_url : str
         since : float
-            Seconds since 1970; posts that wait for their scheduled time may be older.
+            Seconds since 1970; scheduled posts may be older.
         """
         return self._find(
             f"base_url=? AND kind<>'upload' AND (asked_at>? OR {pruning.IS_SCHEDULED})"
@@ -396,11 +396,11 @@ class Journal:
         )
 
     def find_by_job(self, base_url: str, kind: str, job_id: str) -> Future[list[JournalEntry]]:
-        """Read the request that started a job, if it is known."""
+        """Read the request that started a job, if known."""
         return self._find("base_url=? AND kind=? AND job_id=?", (base_url, kind, job_id))
 
     def find_by_intent(self, intent: str) -> Future[list[JournalEntry]]:
-        """Read one request, if it is known."""
+        """Read one request, if known."""
         return self._find("intent=?", (intent,))
 
     def confirmed_posts(self, base_url: str) -> Future[list[JournalEntry]]:
@@ -411,7 +411,7 @@ class Journal:
         )
 
     def blocking_posts(self, base_url: str) -> Future[list[JournalEntry]]:
-        """Read all posts that were made, or may have been, and so block identical ones."""
+        """Read all posts that were or may have been made and therefore block identical ones."""
         marks = ",".join("?" * len(BLOCKING_STATES))
         return self._find(
             f"base_url=? AND kind='publish' AND state IN ({marks})"
@@ -420,7 +420,7 @@ class Journal:
         )
 
     def find_edit(self, base_url: str, media_id: str) -> Future[dict[str, Any] | None]:
-        """Read how an uploaded image was edited, if that is known: ``of``, ``operations``."""
+        """Read how an uploaded image was edited, if known: ``of``, ``operations``."""
 
         def work(connection: sqlite3.Connection) -> dict[str, Any] | None:
             uploads = _select(
@@ -434,7 +434,7 @@ class Journal:
         return self._database.run(work, writes=False)
 
     def spent(self, base_url: str, budget: Budget) -> Future[float]:
-        """Sum up the images that count towards a budget, in US dollars.
+        """Total the cost of the images that count toward a budget, in US dollars.
 
         The future raises `UnpricedError` if prices are missing.
         """
@@ -443,7 +443,7 @@ class Journal:
         )
 
     def data_version(self) -> Future[int]:
-        """Read a number that changes whenever another process has written."""
+        """Read a number that changes whenever another process has written to the file."""
         return self._database.run(
             lambda connection: int(connection.execute("PRAGMA data_version").fetchone()[0]),
             writes=False,

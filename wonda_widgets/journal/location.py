@@ -1,4 +1,4 @@
-"""Where the journal's file is, and which files belong to it."""
+"""The location of the journal's file, and the files that belong to it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def resolve_path(path: str | os.PathLike[str] | None) -> Path | None:
 
 
 def journal_files() -> list[Path]:
-    """List the default journal's files: database, thumbnails, side files and damaged copies."""
+    """List the default journal's files: database, thumbnails, sidecar files, damaged copies."""
     try:
         path = resolve_path(None)
         siblings = list(path.parent.iterdir()) if path is not None else []

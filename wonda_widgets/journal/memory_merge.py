@@ -1,8 +1,8 @@
 """Merge changes that the journal made in memory into its file.
 
 While the file cannot be written, triggers in memory record which rows change; only these are
-written later. Other processes may have changed the file meanwhile. If both sides changed a row,
-the more complete version wins: an outcome stays, and a known fact never becomes unknown.
+written later. Other processes may have changed the file in the meantime. If both sides changed a
+row, the more complete version wins: an outcome is kept, and a known fact never becomes unknown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPEN_STATES = ("sending", "unknown")
 
 
 class MemoryChanges:
-    """Track and merge changed rows; see `database.ChangeTracker`."""
+    """A tracker of changed rows; see `database.ChangeTracker`."""
 
     @staticmethod
     def track(memory: sqlite3.Connection) -> None:

@@ -1,9 +1,9 @@
-"""Delete old journal entries, and the oldest ones of a file that is too large.
+"""Delete old journal entries, and the oldest entries if the file is too large.
 
 Entries that still prevent a duplicate are never deleted: requests without an outcome, scheduled
 posts, names of `once=`, cells of plans that can be resumed, and uploads that record which image
-they are an edit of. Completed posts are deleted by age only. What images cost is counted before
-their entries are deleted, see `budgets`.
+they are an edit of. Completed posts are deleted only by age. The costs of images are counted before
+their entries are deleted; see `budgets`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SECONDS_PER_DAY = 86_400.0
 
 IS_FAVORITE = "EXISTS (SELECT 1 FROM picture WHERE intent=request.intent AND favourite)"
-IS_SCHEDULED = "(status='scheduled' AND NOT ended)"  # a post for a later time, perhaps in weeks
+IS_SCHEDULED = "(status='scheduled' AND NOT ended)"  # a scheduled post, perhaps weeks ahead
 IS_SETTLED = (
     "state NOT IN ('sending', 'unknown')"
     " AND NOT (state='accepted' AND NOT ended AND kind<>'upload')"  # an upload has no job
@@ -54,7 +54,7 @@ def prune(connection: sqlite3.Connection, max_age_days: float, max_bytes: float)
         if (pages - free_pages) * page_bytes <= max_bytes:
             break
         saved_plans.SavedPlans.delete_finished(connection)
-        # Requests without an effect go first: they say nothing about money or posts.
+        # Requests without an effect are deleted first: they do not affect spending or posts.
         order = "state NOT IN ('refused', 'absent'), asked_at"
         oldest_entries = (
             f"SELECT intent FROM request WHERE {DELETABLE_BY_SIZE} ORDER BY {order} LIMIT 10"  # noqa: S608
@@ -65,7 +65,7 @@ def prune(connection: sqlite3.Connection, max_age_days: float, max_bytes: float)
 
 
 def _delete(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> int:
-    """Delete entries with everything that belongs to them; return their number."""
+    """Delete entries and all their data; return the number of entries."""
     intents = f"SELECT intent FROM request WHERE {condition}"  # noqa: S608
     budgets.save_costs(connection, intents, values)
     images.ImageIndex.delete(connection, intents, values)

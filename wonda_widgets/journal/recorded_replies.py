@@ -1,4 +1,4 @@
-"""The service's last reply about a job, as the journal recorded it."""
+"""The service's last response about a job, as recorded in the journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def recorded_reply(entry: JournalEntry, default: Snapshot = Snapshot()) -> Snapshot:  # noqa: B008 - frozen
-    """Return the service's last reply; `default` if there is none."""
+    """Return the service's last response; `default` if there is none."""
     with contextlib.suppress(UnexpectedReplyError):
         if entry.response:
             reply = parse(entry.response, JobResponse)
@@ -26,7 +26,7 @@ def recorded_reply(entry: JournalEntry, default: Snapshot = Snapshot()) -> Snaps
 
 
 def seconds_taken(entry: JournalEntry, snapshot: Snapshot) -> float:
-    """Return how long an ended job took, by the service's own times if it gives them."""
+    """Return how long an ended job took, by the service's times if available."""
     if snapshot.created_at and snapshot.finished_at:
         return max(0.0, (snapshot.finished_at - snapshot.created_at).total_seconds())
     return max(0.0, entry.updated_at - entry.requested_at)

@@ -1,8 +1,8 @@
-"""Save plans that were started, so that a later kernel resumes them and makes nothing twice.
+"""Save plans that were started, so that a later kernel can resume them without duplicates.
 
-The journal's table calls a saved plan a batch. The dedupe key of a cell's request consists of
-the plan's id and a fingerprint of the request, see `cell_key`. Only the plan's arguments are
-saved, not each image: a thousand long prompts would fill the journal.
+The journal's table calls a saved plan a batch. The dedupe key of a cell's request consists of the
+plan's ID and a fingerprint of the request; see `cell_key`. Only the plan's arguments are saved, not
+each image: a thousand long prompts would fill the journal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MIGRATION = """
 #: Earlier versions identified cells by position; their unfinished plans are not resumed.
 FINGERPRINT_MIGRATION = "UPDATE batch SET ended=1"
 
-#: Requests of unfinished plans, which keep their cells from being made again.
+#: Requests of unfinished plans, which prevent their cells from being generated again.
 IS_NEEDED = "substr(same_as, 6, 32) IN (SELECT id FROM batch WHERE NOT ended)"
 
 KEY_PREFIX = "cell:"
@@ -72,7 +72,7 @@ def cell_key(plan_id: str, fingerprint: str) -> str:
 
 
 class SavedPlans:
-    """Save plans in a journal and find those that can be resumed."""
+    """The plans in a journal, which can be saved and resumed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -109,7 +109,8 @@ class SavedPlans:
             The plan, and whether it is resumed.
         """
 
-        # In one transaction: if two kernels start the same plan, the second resumes the first's.
+        # In one transaction: if two kernels start the same plan, the second resumes that of the
+        # first.
         def work(connection: sqlite3.Connection) -> tuple[SavedPlan, bool]:
             if precondition is not None:
                 precondition(connection)
@@ -136,7 +137,7 @@ class SavedPlans:
         return self._database.run(work)
 
     def unfinished(self, base_url: str, days: float) -> Future[list[SavedPlan]]:
-        """Read the unfinished plans of the last days, newest first."""
+        """Read the recent unfinished plans, newest first."""
         return self._database.run(
             lambda connection: _find_unfinished(connection, base_url, days), writes=False
         )
@@ -195,7 +196,7 @@ def _find_unfinished(
     days: float,
     fingerprints: Sequence[str] | None = None,
 ) -> list[SavedPlan]:
-    """Find unfinished plans, newest first; given fingerprints, in their order."""
+    """Find unfinished plans, newest first, or in the order of the given fingerprints."""
     since = trusted_time.now(connection) - days * trusted_time.SECONDS_PER_DAY
     wanted = None if fingerprints is None else json.dumps(list(fingerprints))
     rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Open SQLite files with a versioned schema; upgrade older ones and refuse newer ones."""
+"""Open SQLite files with a versioned schema; upgrade older files and reject newer ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEMORY = ":memory:"
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
-    """Tables of a database, and how to create or upgrade them.
+    """The tables of a database, with the SQL that creates or upgrades them.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
             self._refuse_newer(connection)
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA journal_mode=WAL")
-            # A crash of this process loses nothing; a power failure may lose the last moments.
+            # A crash of this process loses nothing; a power failure may lose the latest changes.
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.row_factory = sqlite3.Row
             for name, function in self.functions.items():

@@ -1,8 +1,8 @@
 """Convert texts and queries into terms for full-text search in any script.
 
 SQLite's FTS5 splits texts at spaces and matches words by their beginnings. Chinese, Japanese,
-Korean, Thai and similar scripts have no spaces between words, or no useful beginnings. So each of
-their characters becomes a term, and a query in them becomes a phrase of adjacent terms. Case,
+Korean, Thai and similar scripts have no spaces between words, or no useful beginnings. Each of
+their characters therefore becomes a term, and a query becomes a phrase of adjacent terms. Case,
 accents, vowel points and invisible characters are ignored.
 
     "A café in 京都"    ──> a cafe in 京 都
@@ -58,12 +58,12 @@ _UNMARKED = (
     (0xA720, 0xA7FF),
 )
 _ARABIC = ((0x0600, 0x08FF),)
-#: Letters with a stroke, which Unicode does not decompose, as people type them.
+#: Letters with a stroke, which Unicode does not decompose, and how users type them.
 _STROKES = str.maketrans("\u0111\u0142\u00f8\u0127\u0167\u0180\u0268", "dlohtbi")
 _SHORT_I = "\u0438\u0306"  # a separate letter, unlike other letters with a mark
-_DOTLESS_I = "\u0131"  # the lower case of "I" in Turkish only
+_DOTLESS_I = "\u0131"  # the lower case of "I" only in Turkish
 _NON_JOINER = "\u200c"
-_TATWEEL = "\u0640"  # stretches an Arabic word for its looks
+_TATWEEL = "\u0640"  # stretches an Arabic word for appearance
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _TERM_END = "\x1f"  # separates the terms of one chunk; no term has a control character
 _FIRST_EMOJI = "\u2190"
@@ -82,7 +82,7 @@ def searchable(text: object) -> str:
 
 
 def match_expression(text: str) -> str:
-    """Convert what a person typed into an FTS5 query: all words or beginnings, in any order."""
+    """Convert a typed query to FTS5: all words or their beginnings, in any order."""
     # A quoted string is never an operator of the query language.
     return " ".join(f'"{" ".join(terms)}"*' for terms in _chunks(text))
 
@@ -138,7 +138,7 @@ def _fold(text: str) -> str:
 
 
 def _is_ignored(character: str, kind: str) -> bool:
-    """Return whether a character is invisible or only changes how another one looks."""
+    """Return whether a character is invisible or only changes another one's appearance."""
     code = ord(character)
     is_modifier = code in _SKIN_TONES or code in VARIATION_SELECTORS
     return kind == "Cf" or character == _TATWEEL or is_modifier

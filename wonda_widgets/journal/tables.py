@@ -1,13 +1,13 @@
 """The tables of the journal, as migrations from each version to the next.
 
-    request   one row for each request, see `entries.JournalEntry`
+    request   one row for each request; see `entries.JournalEntry`
     status    each status that was reported for its job
     picture   more about requests for images, see `images`; `texts` and `words` for search
     batch     plans that were started, see `saved_plans`
     priced, cost   number and kind of deleted requests, see `budgets`
     reading   the last accepted reading of the clock, see `trusted_time`
 
-Names of tables and columns stay as they are, because existing files have them.
+Tables and columns must not be renamed, because existing files have these names.
 """
 
 from __future__ import annotations

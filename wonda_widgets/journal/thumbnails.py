@@ -1,7 +1,7 @@
-"""Store thumbnails beside the journal, so that a gallery does not download originals again.
+"""Store thumbnails next to the journal, so that galleries do not download originals again.
 
 The service has no small copies, and the address of an original may expire. The file has a size
-limit; the thumbnails that were not viewed for longest are deleted first.
+limit; the least recently viewed thumbnails are deleted first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_SIDE = 320  # pixels
 MAX_BYTES = 32_000  # of one thumbnail
 MAX_MEGABYTES = 64  # of all thumbnails
-MAX_CONCURRENCY = 3  # originals that are downloaded and decoded at a time
+MAX_CONCURRENCY = 3  # originals that are downloaded and decoded at the same time
 FILE_SUFFIX = ".thumbnails"
 
 MIGRATIONS = (
@@ -37,7 +37,7 @@ MIGRATIONS = (
     );
     CREATE INDEX thumbnail_seen ON thumbnail (seen_at)
     """,
-    # Two services may use the same media id. The old rows do not say whose they are.
+    # Two services may use the same media ID. The old rows do not contain the service.
     """
     DROP TABLE thumbnail;
     CREATE TABLE thumbnail (
@@ -52,26 +52,26 @@ MIGRATIONS = (
 )
 SCHEMA = Schema(migrations=MIGRATIONS, probe="SELECT base_url, data FROM thumbnail LIMIT 1")
 
-#: The API's address and a media id.
+#: The API's address and a media ID.
 Key = tuple[str, str]
 
 _log = logging.getLogger(__name__)
 
 
 class _QuietDatabase(Database):
-    """A database that logs its problems and does not warn: lost thumbnails are made again."""
+    """A database that only logs its problems, because lost thumbnails are created again."""
 
     def _warn(self, message: str) -> None:
         _log.info("%s", message.replace("journal", "collection of thumbnails"))
 
 
 class Thumbnails:
-    """Make and store small copies of images: at most 320 pixels and 32 KB, JPEG or PNG.
+    """A store of small copies of images: JPEG or PNG, at most 320 pixels and 32 KB.
 
     Parameters
     ----------
     journal : Path or None
-        The journal beside which the thumbnails are stored; None for memory.
+        The journal next to which the thumbnails are stored; None for memory.
     """
 
     def __init__(self, journal: Path | None) -> None:
@@ -81,7 +81,7 @@ class Thumbnails:
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
-        """Start without pending thumbnails, also in a forked child."""
+        """Discard pending thumbnails; also called in a forked child."""
         event_loop.keep_inherited(getattr(self, "_tasks", None))
         self._tasks: dict[Key, asyncio.Task[bytes]] = {}
         self._waiters: Counter[Key] = Counter()
@@ -95,7 +95,7 @@ class Thumbnails:
         Parameters
         ----------
         key : tuple of str
-            The API's address and the media id.
+            The API's address and the media ID.
         fetch : callable
             Downloads the original.
 
@@ -104,7 +104,7 @@ class Thumbnails:
         UnsafeMediaError
             If the original is not an image.
         WondaError
-            Whatever `fetch` raises.
+            If `fetch` raises an error.
         """
         stored = await asyncio.wrap_future(self._database.run(lambda c: _read(c, key)))
         if stored is not None:
@@ -163,7 +163,7 @@ def _store(connection: sqlite3.Connection, key: Key, data: bytes) -> None:
 
 
 def _shrink(data: bytes) -> bytes:
-    """Make a thumbnail of an original; slow, so run it in a thread."""
+    """Create a thumbnail of an original; slow, so run it in a thread."""
     from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return preview(data, MAX_SIDE, MAX_BYTES).data

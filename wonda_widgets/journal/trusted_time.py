@@ -1,8 +1,8 @@
 """The time of day, protected against a clock that is wrong by days or years.
 
 A reading that differs by days from the trusted time is only stored as a candidate. It becomes
-trusted when a later reading agrees with it and with the time that passed in between. Until then
-the journal uses the trusted time, so that a wrong clock neither deletes nor restarts anything.
+trusted when a later reading agrees with it and with the elapsed time in between. Until then, the
+journal uses the trusted time, so that a wrong clock neither deletes entries nor restarts a budget.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 SECONDS_PER_DAY = 86_400.0
-#: How far a reading may differ from the trusted time and be trusted at once.
+#: How far a reading may differ from the trusted time and still be trusted immediately.
 MAX_JUMP_SECONDS = 2 * SECONDS_PER_DAY
 #: How long after a candidate another reading can confirm it.
 MIN_CONFIRMATION_SECONDS, MAX_CONFIRMATION_SECONDS = SECONDS_PER_DAY, 30 * SECONDS_PER_DAY

@@ -147,7 +147,7 @@ def test_what_was_spent_before_does_not_count(kernel):
 
 @pytest.mark.parametrize("usd", [-1, float("nan"), float("inf"), 10**400, "2", None, True])
 def test_a_budget_is_an_amount_of_money(usd):
-    with pytest.raises(ww.InvalidInputError, match="amount of US dollars"):
+    with pytest.raises(ww.InvalidInputError, match="amount in US dollars"):
         budget(usd)
 
 
@@ -167,7 +167,7 @@ def test_where_nothing_can_be_counted_nothing_is_spent(service, tmp_path):
 def test_an_image_of_a_model_that_is_gone_is_said_to_be_why(kernel):
     wonda = kernel()
     wonda.images.generate(model="untold", prompt="A lake")
-    with pytest.raises(ww.InvalidInputError, match="not known what is left of the budget"):
+    with pytest.raises(ww.InvalidInputError, match="the remaining budget is unknown"):
         wonda.images.generate(**BODY, budget=budget(1))
 
 

@@ -45,7 +45,7 @@ def _color_table_bytes(flags: int) -> int:
 
 
 def _skip_blocks(data: bytes, offset: int) -> int:
-    """Return the offset behind a sequence of data blocks."""
+    """Return the offset just past a sequence of data blocks."""
     while data[offset]:
         offset += data[offset] + 1
     return offset + 1

@@ -78,10 +78,10 @@ class EditedImage:
 
 
 def apply(data: bytes, operations: Iterable[Any]) -> EditedImage:
-    """Apply operations in their order; slow, so call it in a thread.
+    """Apply operations in order; slow, so call it in a thread.
 
-    Without an `Encode`, the format stays the same, except that a GIF becomes a PNG. Only the
-    first frame of an animation is kept. Without operations, the file stays unchanged.
+    Without an `Encode`, the format is kept, except that a GIF becomes a PNG. Only the first frame
+    of an animation is kept. Without operations, the file is not changed.
 
     Parameters
     ----------
@@ -171,8 +171,8 @@ def _check_crop(size: Size, crop: Crop) -> None:
     if is_outside_x or is_outside_y:
         _refuse(
             "x" if is_outside_x else "y",
-            f"The crop ({_pixels(crop)} at {crop.x}, {crop.y}) reaches out of the image, "
-            f"which has {size[0]} × {size[1]} pixels.",
+            f"The crop ({_pixels(crop)} at {crop.x}, {crop.y}) extends beyond the image, which "
+            f"has {size[0]} × {size[1]} pixels.",
             "Make it smaller, or move it.",
         )
 
@@ -221,7 +221,7 @@ def _check_text(size: Size, text: Text) -> None:
 
 
 def _check_script(face: ImageFont.FreeTypeFont, text: str) -> None:
-    """Refuse a text whose script Pillow cannot lay out correctly on this computer."""
+    """Raise an error for a text whose script Pillow cannot lay out correctly here."""
     problem = text_shaping.find_problem(text)
     if problem is None or text_shaping.can_shape(face):
         return
@@ -264,7 +264,7 @@ def _pixels(step: Crop | Pad | Resize) -> str:
 
 
 def open_original(data: bytes) -> Image.Image:
-    """Decode an original, upright, as RGB or RGBA in sRGB; `format` is the file's format.
+    """Decode an original upright, as RGB or RGBA in sRGB; `format` is the file's format.
 
     Raises
     ------
@@ -287,7 +287,7 @@ def open_original(data: bytes) -> Image.Image:
 
 
 def draw(image: Image.Image, operations: Iterable[Operation]) -> Image.Image:
-    """Apply operations to an image, which stays unchanged, and return the result.
+    """Apply operations to an image and return the result; the image itself is not changed.
 
     Raises
     ------

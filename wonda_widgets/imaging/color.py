@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
 
-MAX_PROFILE_BYTES = 4_000_000  # large printer profiles have 3 MB
+MAX_PROFILE_BYTES = 4_000_000  # large printer profiles are 3 MB in size
 
 #: The ICC color space of each Pillow mode.
 _COLOR_SPACES = {

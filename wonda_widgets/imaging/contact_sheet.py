@@ -37,7 +37,7 @@ def make(images: Sequence[bytes], *, max_bytes: int) -> tuple[bytes, str]:
     Raises
     ------
     UnsafeMediaError
-        If one is not an image, or cannot be opened safely.
+        If a file is not an image or cannot be opened safely.
     """
     columns = min(COLUMNS, len(images))
     row_count = math.ceil(len(images) / columns)

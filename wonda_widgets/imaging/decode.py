@@ -1,7 +1,7 @@
 """Decode untrusted images within limits of memory and time.
 
-A file of a few bytes may decode to gigabytes, in different ways for each format. So only the
-header is read first, itself with a size limit. The image is decoded only if the file and the
+A file of a few bytes may decode to gigabytes, in different ways for each format. Therefore, only
+the header is read first, itself with a size limit. The image is decoded only if the file and the
 memory for decoding stay within `MEMORY`. The deadline is checked whenever Pillow reads more.
 """
 
@@ -22,7 +22,7 @@ from . import (
 )
 
 #: In bytes, for a file and its decoding. A 4K PNG or JPEG (17 million pixels) takes 68 MB plus
-#: its file. An 8K JPEG (33 million) fits too, because it is decoded at a fraction of its size.
+#: its file. An 8K JPEG (33 million) also fits, because it is decoded at a fraction of its size.
 MAX_MEMORY_BYTES = 130 * 2**20
 #: Larger images take seconds to decode, and Pillow warns about them.
 MAX_PIXELS = 89_000_000
@@ -61,8 +61,8 @@ def decode(data: bytes, longest: int | None = None) -> tuple[Image.Image, tuple[
     Raises
     ------
     UnsafeMediaError
-        If it would take too much memory or time (`decode_threads.TIMEOUT_SECONDS`), is not a PNG,
-        JPEG, WebP or GIF, or is damaged.
+        If decoding would take too much memory or time (`decode_threads.TIMEOUT_SECONDS`), or the
+        file is not a PNG, JPEG, WebP or GIF, or is damaged.
     """
     image, memory = _open(data)
     size = image.size
@@ -90,7 +90,7 @@ def check(data: bytes) -> None:
     Raises
     ------
     UnsafeMediaError
-        If it is not a PNG, JPEG, WebP or GIF, or is too large to open.
+        If the file is not a PNG, JPEG, WebP or GIF, or is too large to open.
     """
     _open(data)
 
@@ -101,7 +101,7 @@ def full_size(data: bytes) -> Image.Image:
     Raises
     ------
     UnsafeMediaError
-        If it is too large, damaged or not an image.
+        If the file is too large, damaged or not an image.
     """
     image, size = decode(data)
     if orientation(image) == 1:
@@ -146,7 +146,7 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
 def _read_in_large_pieces(image: Image.Image) -> None:
     """Make Pillow read a file in large pieces, instead of 64 KB each.
 
-    Before each piece, Pillow waits for the GIL: 5 ms while a cell is busy, so 200 pieces take a
+    Before each piece, Pillow waits 5 ms for the GIL while a cell is busy, so 200 pieces take a
     second.
     """
     read = getattr(image, "load_read", None)
@@ -179,7 +179,7 @@ _ORIENTATION = 0x0112
 
 
 class _File(BytesIO):
-    """A file with a deadline, which also ends a decoder that reads forever, and its thread."""
+    """A file with a deadline, which also ends a decoder that would read forever."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -193,7 +193,7 @@ class _File(BytesIO):
 
 
 class _Header(_File):
-    """A file with a limit on what is read before the pixels begin."""
+    """A file with a limit on the bytes read before the pixels begin."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -213,7 +213,7 @@ class _Header(_File):
 
 
 def _open(data: bytes) -> tuple[Image.Image, int]:
-    """Read the header of an image; return it with the bytes of memory besides its pixels."""
+    """Read an image's header; return it with the bytes of memory needed besides its pixels."""
     is_webp = data.startswith(b"RIFF")  # Pillow reads these completely, with its own pixel limit
     file = _File(data) if is_webp else _Header(data)
     memory = len(data) * (PER_WEBP_BYTE if is_webp else 1)
@@ -229,7 +229,7 @@ def _open(data: bytes) -> tuple[Image.Image, int]:
         if svg.is_svg(data):
             raise UnsafeMediaError(
                 "This is not an image (PNG, JPEG, WebP or GIF) but a drawing (SVG).",
-                "Save it, and open it in a browser or a drawing program.",
+                "Save it and open it in a browser or a drawing program.",
             ) from None
         foreign = foreign_formats.detect(data)
         if foreign:

@@ -55,7 +55,7 @@ async def run(function: Callable[..., T], *args: Any, seconds: float | None = No
     Raises
     ------
     DecodeTimeoutError
-        If it takes longer, or too many threads are stuck.
+        If the function takes longer, or too many threads are stuck.
     """
     _refuse_if_crowded()
     # The slot stays in use until the function ends, even if the caller is canceled.
@@ -73,7 +73,7 @@ def _refuse_if_crowded() -> None:
 
 
 async def _within(seconds: float, function: Callable[[], T]) -> T:
-    _refuse_if_crowded()  # others may have got stuck while this one waited for a slot
+    _refuse_if_crowded()  # others may have become stuck while this one waited for a slot
     done = daemon_threads.start(function, "image-decoding")
     try:
         async with asyncio.timeout(seconds) as limit:
@@ -82,7 +82,7 @@ async def _within(seconds: float, function: Callable[[], T]) -> T:
         if not limit.expired():
             raise
     _stuck.add(done)
-    done.add_done_callback(_stuck.discard)  # runs immediately if it has just ended
+    done.add_done_callback(_stuck.discard)  # runs immediately if the thread has just ended
     raise timeout_error(seconds)
 
 

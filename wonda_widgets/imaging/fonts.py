@@ -1,9 +1,9 @@
-"""Find and load the fonts of this computer.
+"""Find and load the fonts on this computer.
 
-`BUILT_IN` is always available: a common font of this computer, or else Pillow's own, which has
-no accents and dashes. A missing family or character is an error, because another font would
-give another image. The exception is `PREFERRED`, the default of `Text`: if it is not installed,
-the built-in font replaces it.
+`BUILT_IN` is always available: a common font on this computer, or else Pillow's own, which has no
+accents and dashes. A missing family or character is an error, because another font would result in
+a different image. The exception is `PREFERRED`, the default of `Text`: if it is not installed, the
+built-in font replaces it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Recognize image formats that the service does not accept, by a file's first bytes.
 
-It accepts JPEG, PNG, GIF, WebP and SVG (wonda-api.md, section 8.1).
+The service accepts JPEG, PNG, GIF, WebP and SVG (wonda-api.md, section 8.1).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def detect(data: bytes) -> str:
     """Return an unaccepted file's format, such as ``"HEIC"``; empty for any other file."""
     if data[4:8] == b"ftyp":
         end = min(int.from_bytes(data[:4], "big"), _MAX_BOX_BYTES)
-        # The major brand, and the compatible brands behind its version.
+        # The major brand, and the compatible brands after its version.
         brands = {data[8:12], *(data[offset : offset + 4] for offset in range(16, end, 4))}
         if brands & _AVIF:
             return "AVIF"
@@ -37,7 +37,7 @@ def detect(data: bytes) -> str:
 
 
 def conversion_hint(kind: str) -> str:
-    """Say how to convert a file of such a format on this computer, as a sentence."""
+    """Return a sentence that says how to convert a file of such a format on this computer."""
     opened = "wonda.media.upload(PIL.Image.open(path))"
     if kind == "HEIC":
         register = "pillow_heif.register_heif_opener()"

@@ -1,11 +1,11 @@
 """Count the scans of a JPEG before it is decoded.
 
 A progressive JPEG has about ten scans. A scan of a few bytes may cover all pixels, so a file
-with thousands of them keeps a single libjpeg call busy for minutes.
+with thousands of them can occupy a single libjpeg call for minutes.
 
 The count must never be lower than libjpeg's. libjpeg does not read the length of some segments
-(restarts, reserved markers within pixels) and stops at others. So only the segments of real
-images are followed; a file with many scans and any other segment is refused.
+(restarts, reserved markers within pixels) and stops at others. Therefore, only the segments of real
+images are skipped by their length; a file with many scans and any other segment is rejected.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MAX_SEGMENTS = 10_000
 def has_more_than(data: bytes, most: int) -> bool:
     """Check whether a JPEG may have more scans than `most`, or far too many segments.
 
-    Data behind its end (a video, more images) and a thumbnail in its metadata do not count.
+    Data after its end (a video, more images) and a thumbnail in its metadata do not count.
     """
-    if data.count(SCAN) <= most:  # true for nearly all files; metadata may contain it too
+    if data.count(SCAN) <= most:  # true for nearly all files; metadata may also contain it
         return False
     at, scans, known = 2, 0, {*TABLES, *FRAMES}
     for _ in range(MAX_SEGMENTS):
@@ -43,7 +43,7 @@ def has_more_than(data: bytes, most: int) -> bool:
             known.difference_update(FRAMES)
         at = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
         scans += found[0] == SCAN
-        if scans:  # after the first scan, count those inside other segments too
+        if scans:  # after the first scan, also count those inside other segments
             scans += data.count(SCAN, found.end(), at)
         if scans > most:
             return True

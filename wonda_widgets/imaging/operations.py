@@ -1,7 +1,7 @@
 """The edit operations, as data.
 
-An edit is a tuple of operations, applied in order to the original, which stays unchanged. They
-are stored with the result as JSON:
+An edit is a tuple of operations, applied in order to the original, which is not changed. The
+operations are stored with the result as JSON:
 
     [{"operation": "crop", "x": 0, "y": 512, "width": 1024, "height": 1280},
      {"operation": "encode", "format": "JPEG", "quality": 90}]
@@ -32,7 +32,7 @@ Format = Literal["JPEG", "PNG", "WEBP"]
 class Crop(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="crop", rename="camel"
 ):
-    """Keep a rectangle.
+    """A crop to a rectangle.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Crop(
 class Pad(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="pad", rename="camel"
 ):
-    """Center the image on a larger canvas.
+    """A larger canvas with the image at its center.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Pad(
 class Resize(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="resize", rename="camel"
 ):
-    """Scale to `width` × `height` pixels."""
+    """A resize to `width` × `height` pixels."""
 
     width: int
     height: int
@@ -76,7 +76,7 @@ class Resize(
 class Text(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="text", rename="camel"
 ):
-    """Draw a text over the image, like the service's ``textOverlay`` (wonda-api.md, 10.3).
+    """A text over the image, like the service's ``textOverlay`` (wonda-api.md, section 10.3).
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Text(
     font_size_scale : float
         0.1 to 10; 1 is 1/16 of the image's shorter side.
     stroke_width : float
-        0 to 50, in pixels of an image 1,080 pixels wide; it grows with the image.
+        0 to 50, in pixels of an image 1,080 pixels wide; scaled with the image.
     text_color, stroke_color : str
         CSS colors.
     """
@@ -113,7 +113,7 @@ class Text(
 class Encode(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="encode", rename="camel"
 ):
-    """Choose the file format of the result.
+    """The file format of the result.
 
     Attributes
     ----------

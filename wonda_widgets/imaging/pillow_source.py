@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Modes that PNG supports.
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
-#: What other modes are converted to, without visible loss.
+#: The modes to which other modes are converted, without visible loss.
 _CONVERSIONS = {
     "CMYK": "RGB",
     "HSV": "RGB",
@@ -29,7 +29,7 @@ HINT = "Convert it: image.convert('RGB')."
 
 
 def png(image: Image.Image) -> bytes:
-    """Encode an image as PNG, rotated according to its EXIF; `image` stays unchanged.
+    """Encode an image as PNG, rotated according to its EXIF; `image` is not changed.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def png(image: Image.Image) -> bytes:
 def _convert(image: Image.Image) -> Image.Image:
     """Convert an image to a mode that PNG supports."""
     if image.width < 1 or image.height < 1:
-        raise InvalidInputError("source", "The image has no pixels.", "Pass another one.")
+        raise InvalidInputError("source", "The image has no pixels.", "Pass another image.")
     if image.mode in _PNG_MODES:
         return image
     if image.mode == "F":
@@ -92,7 +92,7 @@ def _from_floats(image: Image.Image) -> Image.Image:
 
 
 def _check_levels(low: object, high: object, maximum: int) -> None:
-    """Refuse values that Pillow would clip, which would change the image."""
+    """Raise an error for values that Pillow would clip, which would change the image."""
     if not 0 <= low <= high <= maximum:  # type: ignore[operator]  # also refuses NaN
         raise InvalidInputError(
             "source",

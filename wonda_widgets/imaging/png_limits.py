@@ -6,7 +6,7 @@ the pixels, when it is too late for a check.
 
 from __future__ import annotations
 
-MAX_CHUNKS = 100_000  # an image of 100 MB usually has a tenth of that
+MAX_CHUNKS = 100_000  # an image of 100 MB usually has a tenth as many
 PIXEL_CHUNKS = (b"IDAT", b"fdAT")  # decompressed in pieces
 COMPRESSED_CHUNKS = (b"zTXt", b"iTXt", b"iCCP")
 

@@ -111,10 +111,10 @@ def svg_preview(
     Raises
     ------
     UnsafeMediaError
-        If it is not an SVG.
+        If the file is not an SVG.
     """
     if not svg.is_svg(data):
-        raise UnsafeMediaError("The file is labeled as a drawing (SVG), but it is not one.")
+        raise UnsafeMediaError("The file is labeled as a drawing (SVG) but is not one.")
     encoded, mime_type = data, "image/svg+xml"
     if not (as_it_is and svg.is_safe(data)):
         encoded, mime_type = encode_preview(svg.placeholder(data, longest), longest, max_bytes)
@@ -122,7 +122,7 @@ def svg_preview(
 
 
 def raster_preview(data: bytes, longest: int, max_bytes: int) -> Preview:
-    """Create a preview that is always a JPEG or PNG, also for an SVG."""
+    """Create a preview that is always a JPEG or PNG, even for an SVG."""
     if svg.is_svg(data):
         return svg_preview(data, longest, max_bytes, as_it_is=False)
     return preview(data, longest, max_bytes)
@@ -197,7 +197,7 @@ def _to_srgb(image: Image.Image, profile: object, mode: str) -> Image.Image:
 
 
 def _strip_metadata(image: Image.Image) -> Image.Image:
-    """Remove metadata, which Pillow would write too, or fail on if it is too long."""
+    """Remove metadata, which Pillow would also write, or fail to write if too long."""
     image.info = {}
     return image
 
@@ -228,7 +228,7 @@ def _encode(image: Image.Image, max_bytes: int) -> tuple[bytes, str]:
     while True:
         for quality in QUALITIES:
             data = _save(image, "JPEG", quality=quality)
-            if len(data) <= max_bytes or image.size == (1, 1):  # it cannot become smaller
+            if len(data) <= max_bytes or image.size == (1, 1):  # the image cannot become smaller
                 return data, "image/jpeg"
         image = image.reduce(2)
 

@@ -1,7 +1,7 @@
 """Save an original with its prompt and parameters, without encoding its pixels again.
 
-The metadata goes into text chunks of a PNG or a comment segment of a JPEG. Files of other
-formats stay unchanged.
+The metadata goes into text chunks of a PNG or a comment segment of a JPEG. Files in other formats
+are not changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PNG_HEADER_END = 33  # text chunks may follow the signature and the IHDR chunk
 JPEG_START = b"\xff\xd8"
 MAX_SEGMENT_BYTES = 65_533  # bytes in a JPEG segment
 RESERVED = re.compile(r"con|prn|aux|nul|com\w|lpt\w")  # Windows devices, with any extension
-#: Of the prompt in a file name. A name has at most 255 bytes, and a number may be added.
+#: Maximum length of the prompt in a file name, which has at most 255 bytes with a number.
 MAX_NAME_LENGTH = 48
 MAX_NAME_BYTES = 180
 _JOINERS = graphemes.ZERO_WIDTH_JOINER + graphemes.ZERO_WIDTH_NON_JOINER
@@ -65,7 +65,7 @@ def _inserted(data: bytes, at: int, more: bytes) -> bytes:
 
 
 def _after_application_segments(data: bytes) -> int:
-    """Return the offset behind a JPEG's JFIF and EXIF segments, which must come first."""
+    """Return the offset just past a JPEG's JFIF and EXIF segments, which must come first."""
     at = 2
     while re.match(rb"\xff[\xe0-\xef]", data[at : at + 2]):  # APP0 to APP15
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -81,7 +81,7 @@ def _png_text(keyword: str, text: str) -> bytes:
 def file_name(prompt: str, job_id: str, kind: str) -> str:
     """Create a recognizable file name that is valid on every file system.
 
-    It contains the words of the prompt, in any script, and its emoji; at most 48 characters.
+    The name contains the words of the prompt, in any script, and its emoji; at most 48 characters.
     """
     stem = "-".join(_words(normalize("NFC", prompt.lower())))
     stem = graphemes.truncate(stem, MAX_NAME_LENGTH, MAX_NAME_BYTES).strip("-_") or "image"
@@ -106,7 +106,7 @@ def _words(text: str) -> list[str]:
 
 
 def detect_format(data: bytes) -> str:
-    """Return the format by the first bytes: ``"PNG"``, ``"JPEG"``, …; empty if it is unknown."""
+    """Detect the format by the first bytes: ``"PNG"``, ``"JPEG"``, …; empty if unknown."""
     if data.startswith(PNG_SIGNATURE):
         return "PNG"
     if data.startswith(JPEG_START):
@@ -117,14 +117,14 @@ def detect_format(data: bytes) -> str:
 
 
 def write(path: str | Path | None, name: str, data: bytes) -> Path:
-    """Write a new file; if the name is taken, a number is added to it.
+    """Write a new file; add a number to the name if it is taken.
 
     Parameters
     ----------
     path : path or None
         A file, a folder, or None for the current folder.
     name : str
-        The file's name in a folder.
+        The file name to use if `path` is a folder or None.
     data : bytes
 
     Raises
@@ -132,7 +132,7 @@ def write(path: str | Path | None, name: str, data: bytes) -> Path:
     InvalidInputError
         If the path is invalid.
     OSError
-        If the file cannot be written. No part of it is left.
+        If the file cannot be written. No partial file is left behind.
     """
     target = Path.cwd() if path is None else paths.expand_user(path, "path")
     return new_files.write(target / name if target.is_dir() else target, data)

@@ -1,7 +1,7 @@
 """Recognize drawings (SVG), which Pillow cannot read and a browser shows in an `img`.
 
-In an `img`, a drawing cannot run scripts or load anything. Entities and `use` elements are
-refused anyway: a few nested lines of them can expand to gigabytes.
+In an `img`, a drawing cannot run scripts or load anything. Entities and `use` elements are rejected
+anyway: a few nested lines of them can expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_svg(data: bytes) -> bool:
 
 
 def _root(data: bytes) -> re.Match[bytes] | None:
-    """Find the first element, behind declarations and comments, if it is `svg`."""
+    """Find the first element after declarations and comments, if it is `svg`."""
     beginning = data[:SEARCHED_BYTES].removeprefix(b"\xef\xbb\xbf")
     at = 0
     while before := _BEFORE.match(beginning, at):

@@ -110,7 +110,7 @@ def _lettered(
 
 
 def _lay(image: Image.Image, layer: Image.Image, at: tuple[int, int]) -> None:
-    """Paste a layer into the image, and clip what reaches beyond it."""
+    """Paste a layer into the image and clip the part beyond its edges."""
     if image.mode != "RGBA":
         image.paste(layer, at, layer)
         return

@@ -296,7 +296,7 @@ def test_fonts_are_found_in_folders_and_by_their_path(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("operation", "field", "said"),
     [
-        (Crop(x=-1, y=0, width=5, height=5), "x", "reaches out of the image"),
+        (Crop(x=-1, y=0, width=5, height=5), "x", "extends beyond the image"),
         (Crop(x=36, y=0, width=5, height=5), "x", "which has 40 × 20 pixels"),
         (Crop(x=0, y=16, width=5, height=5), "y", "Make it smaller, or move it"),
         (Crop(x=0, y=0, width=0, height=5), "width", "is empty"),

@@ -1,4 +1,4 @@
-"""The address of the API: its default, and the check of one that a person sets."""
+"""The address of the API: its default, and the check of a custom address."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
 
 
 def normalize_base_url(base_url: str) -> str:
-    """Check a base URL and write it in the one form that the journal uses.
+    """Check a base URL and convert it to the form that the journal uses.
 
     Returns
     -------
     str
-        Without a trailing slash and without a default port.
+        The URL without a trailing slash and without a default port.
 
     Raises
     ------
     InvalidInputError
-        If it is not an http(s) URL, or would send the key unencrypted over a network.
+        If the URL is not an http(s) URL, or would send the key unencrypted over a network.
     """
     base_url = base_url.strip().rstrip("/")
     try:
@@ -36,15 +36,15 @@ def normalize_base_url(base_url: str) -> str:
     if host is None or parts.scheme not in {"http", "https"} or set("@?#") & set(base_url):
         raise InvalidInputError(
             "base_url",
-            # The part before an @ may be a password, so it is not repeated.
+            # The part before an @ may be a password, so it is not shown.
             f"{base_url.rpartition('@')[2]!r} is not the address of an API.",
-            f"Use one like {DEFAULT_BASE_URL}.",
+            f"Use an address such as {DEFAULT_BASE_URL}.",
         )
     if parts.scheme == "http" and host not in LOOPBACK:
         raise InvalidInputError(
             "base_url",
             f"{base_url!r} would send the API key unencrypted.",
-            "Use https:// (plain http is accepted for this computer only).",
+            "Use https:// (plain http is accepted only for this computer).",
         )
     default_port = 80 if parts.scheme == "http" else 443
     port = f":{parts.port}" if parts.port not in {None, default_port} else ""

@@ -1,7 +1,7 @@
 """Read the body of a response with a size limit.
 
-Requests ask for unencoded bodies. If a server compresses all the same, the body is decompressed
-here in small pieces: httpx would decompress each chunk whole, and 64 KB may become 64 MB.
+Unencoded bodies are requested. If a server compresses the body anyway, this module decompresses it
+in small pieces, because httpx would decompress each chunk as a whole, and 64 KB may become 64 MB.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ async def read_body(
     response : httpx.Response
     max_bytes : int
     headers : dict, optional
-        From `lowercase_headers`, if that was called already.
+        The result of `lowercase_headers`, if already called.
 
     Raises
     ------
     TooLargeError
-        If it has, or announces, more than `max_bytes`.
+        If the body has or announces more than `max_bytes`.
     httpx.HTTPError
-        If it is cut short, or in an encoding that was not requested.
+        If the body is cut short, or in an encoding that was not requested.
     """
     headers = lowercase_headers(response) if headers is None else headers
     announced = headers.get(b"content-length", b"").decode(errors="replace")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):  # noqa: PLR2004 - digits
         raise TooLargeError
-    if response.is_stream_consumed:  # a test's, which is complete already
+    if response.is_stream_consumed:  # from a test, already complete
         if len(response.content) > max_bytes:
             raise TooLargeError
         return response.content
@@ -63,7 +63,7 @@ async def read_body(
 
 
 def lowercase_headers(response: httpx.Response) -> dict[bytes, bytes]:
-    """Give the headers by their lower-case names; a repeated one is joined with a comma."""
+    """Return headers by lower-case name; the values of a repeated one are comma-separated."""
     found: dict[bytes, bytes] = {}
     for name, value in response.headers.raw:
         name = name.lower()  # noqa: PLW2901 - names are case-insensitive
@@ -77,7 +77,7 @@ def _decoder(encoding: bytes) -> _Plain:
             return _Plain()
         case b"gzip" | b"x-gzip" | b"deflate":
             return _Compressed()
-    raise httpx.DecodingError("an encoding that was not asked for")
+    raise httpx.DecodingError("an encoding that was not requested")
 
 
 class _Plain:

@@ -1,7 +1,7 @@
-"""Limits for concurrent requests: polls and downloads leave some connections to the rest.
+"""Limit concurrent requests, and reserve connections for requests other than polls.
 
-So a click never waits behind polls and images. Waiting here costs nothing, while httpx's pool
-looks through everything that waits whenever a connection becomes free.
+A click therefore never waits behind polls and images. Waiting here costs nothing, whereas httpx's
+pool searches all waiting requests whenever a connection becomes free.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_DOWNLOADS = 6
 
 
 class ConnectionLimits:
-    """Share the connections of one client among its requests, first come, first served."""
+    """The connections of one client, shared among its requests, first come, first served."""
 
     def __init__(self) -> None:
         self._all = asyncio.Semaphore(MAX_CONNECTIONS)
@@ -28,17 +28,17 @@ class ConnectionLimits:
 
     @property
     def request(self) -> asyncio.Semaphore:
-        """Wait for a connection for any request, with ``async with``."""
+        """A connection for any request; wait for it with ``async with``."""
         return self._all
 
     @property
     def poll(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Wait for a connection for a poll, with ``async with``."""
+        """A connection for a poll; wait for it with ``async with``."""
         return self._both(self._polls)
 
     @property
     def download(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Wait for a connection for a download, with ``async with``."""
+        """A connection for a download; wait for it with ``async with``."""
         return self._both(self._downloads)
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""A client's connections: made where they are used, and closed in one place."""
+"""A client's connections, which are opened on first use and closed together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Connections:
-    """The httpx client that one `Transport` has in one process. On the package's loop.
+    """The httpx clients of one `Transport` in one process. On the package's loop.
 
     Parameters
     ----------
@@ -35,18 +35,18 @@ class Connections:
     timeout : float
         Seconds for each of connecting, writing, reading and waiting for a connection.
     transport : httpx.AsyncBaseTransport, optional
-        Used for everything instead of the network.
+        Used for all requests instead of the network.
 
     Attributes
     ----------
     host : str
-        Of the API.
+        The host of the API.
     limits : ConnectionLimits
         Set when `client` is first called.
     context : ssl.SSLContext
-        For TLS; there once `client` was asked for, unless a transport was passed.
+        The TLS settings; set when `client` is first called, unless a transport was passed.
     direct : httpx.AsyncBaseTransport or None
-        What the client sends by; None where only the client itself knows, as there are proxies.
+        The transport that the client uses; None if there are proxies.
     """
 
     def __init__(
@@ -65,23 +65,23 @@ class Connections:
         event_loop.close_at_exit(self)
 
     def reset_in_child(self) -> None:
-        """Leave the connections, in a forked child, to the parent: closing one would end both."""
+        """Leave the connections to the parent in a forked child; closing one would end both."""
         event_loop.keep_inherited((self._client, self._media, self.direct))
         self._client, self._media = None, {}
         self._pid = os.getpid()
 
     @property
     def uses_network(self) -> bool:
-        """Whether requests go by the network, and not by a transport that was passed."""
+        """Whether requests use the network and not a transport that was passed."""
         return self._transport is None
 
     def is_same_way(self, other: Connections) -> bool:
-        """Whether both send by the network, or by the same transport that was passed."""
+        """Whether both use the network, or the same transport that was passed."""
         return self._transport is other._transport
 
     @property
     def _outward(self) -> bool:
-        # A proxy must not see what is meant for this machine only.
+        # A proxy must not see requests to this computer.
         return self.host not in LOOPBACK
 
     @property
@@ -89,21 +89,21 @@ class Connections:
         return self._outward and bool(getproxies())
 
     def check_open(self) -> None:
-        """Refuse to go on after `aclose`."""
+        """Raise `ClosedError` after `aclose`."""
         if self.closed:
-            raise ClosedError("This client is closed.", "Make a new one with Wonda().")
+            raise ClosedError("This client is closed.", "Create a new one with Wonda().")
 
     def client(self) -> httpx.AsyncClient:
-        """The client, made when first needed, and again in a forked child.
+        """Return the client; create it on first use and again in a forked child.
 
         Raises
         ------
         ClosedError
         """
         self.check_open()
-        if self._pid != os.getpid():  # a fork that ran no hooks, as of a C library
+        if self._pid != os.getpid():  # a fork without hooks, such as by a C library
             self.reset_in_child()
-        if self._client is None:  # made here, on the loop that will use it
+        if self._client is None:  # created here, on the loop that will use it
             self._pid = os.getpid()
             self.limits = ConnectionLimits()
             direct, by_proxy = self._transport, {}
@@ -131,9 +131,9 @@ class Connections:
         return self._client
 
     def media_client(self, refused: Refused) -> httpx.AsyncClient:
-        """The client for what is fetched without the key; see `ssrf_guard.client`.
+        """Return the client for downloads without the key; see `ssrf_guard.client`.
 
-        By the network, that is one for each rule, so that no connection made under one is
+        On the network, there is one client per rule, so that no connection opened under one rule is
         used under another.
 
         Raises
@@ -157,7 +157,7 @@ class Connections:
         return self._media[refused]
 
     async def aclose(self) -> None:
-        """Close all of them."""
+        """Close all connections."""
         self.closed = True
         clients = [*self._media.values(), *([self._client] if self._client else [])]
         self._client, self._media = None, {}

@@ -1,7 +1,7 @@
 """Download images from the storage host, without the key.
 
-Each download has limits: bytes, seconds, redirects. No address may lead into a private network,
-unless the API, or the host that redirects there, is in one.
+Each download has limits: bytes, seconds, redirects. No address may lead into a private network
+unless the API, or the redirecting host, is also in a private network.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 1024 * 1024
-TIMEOUT_SECONDS = 300.0  # for one image, from its turn on, with all tries and redirects
+TIMEOUT_SECONDS = 300.0  # per image after its wait in the queue, with all attempts and redirects
 MAX_REDIRECTS = 3
 
 
 class Downloads:
-    """Download images for one client.
+    """The downloads of one client.
 
     Parameters
     ----------
@@ -57,18 +57,19 @@ class Downloads:
         self._api_is_private = public_addresses.is_private(connections.host)
 
     async def fetch(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
-        """Fetch the bytes at a media's address.
+        """Download the bytes at a media's address.
 
         Raises
         ------
         UnsafeMediaError
-            If it is larger than `max_bytes`, leads into a private network, or is
-            redirected too often.
+            If the file is larger than `max_bytes`, or the address leads into a private network or
+            redirects too often.
         APIError, ServiceUnreachableError
-            Also if it is cut short each time, or takes longer than `TIMEOUT_SECONDS`.
+            Also raised if every attempt is cut short, or the download takes longer than
+            `TIMEOUT_SECONDS`.
         """
         host = _parse_url(url).host
-        self._connections.client()  # makes the limits
+        self._connections.client()  # creates the limits
         async with self._connections.limits.download:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS) as limit:
@@ -135,16 +136,16 @@ class Downloads:
         try:
             response = await client.send(client.build_request("GET", target), stream=True)
         finally:
-            # Not its path: anybody who knows an image's whole address can open it.
+            # Not the path, because the full address is enough to open the image.
             label = f"an image of {target.host}"
             logs.log_request(_log, "GET", label, response, started, attempt=attempt)
         return response
 
     async def _find_out_whether_api_is_private(self) -> bool:
-        """Find out whether the API's host name has a private address.
+        """Determine whether the API's host name has a private address.
 
-        A look-up alone is not enough, as its answer may change. So this connects to the API,
-        without the key; with TLS, nobody else can answer.
+        A DNS lookup is not enough, because its result may change. Therefore, this method connects
+        to the API without the key; with TLS, no other host can respond.
         """
         if not self._api_is_private and self._connections.uses_network:
             client = self._connections.media_client("public")
@@ -181,7 +182,7 @@ def _api_error(response: httpx.Response) -> APIError:
         status,
         "",
         "The image could not be downloaded",
-        hint="The address may have expired; follow the job again for a fresh one.",
+        hint="The address may have expired; poll the job again to get a new one.",
         retry_after=responses.retry_after(response.headers.get("Retry-After", "")),
     )
 

@@ -1,8 +1,8 @@
 """Proxies and certificates from this computer's network settings.
 
-httpx reads the same environment variables, but fails with obscure errors if one is invalid. Here
-each problem becomes a sentence that names the variable. A proxy's user name and password are
-never shown.
+httpx reads the same environment variables, but fails with obscure errors if one is invalid. This
+module reports each problem as a sentence that names the variable. A proxy's user name and password
+are never shown.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def ssl_context(*, trust_env: bool) -> ssl.SSLContext:
     Raises
     ------
     NetworkSettingsError
-        If they cannot be read.
+        If the certificates cannot be read.
     """
     file = os.environ.get(CERT_FILE) if trust_env else None
     folders = os.environ.get(CERT_DIR) if trust_env else None
@@ -90,7 +90,7 @@ def _can_append(path: str) -> bool:
 
 
 def certificate_hint(text: str) -> str:
-    """Say what to do about a certificate that was not accepted.
+    """Return what to do about a certificate that was not accepted.
 
     Parameters
     ----------
@@ -123,7 +123,8 @@ def _own_root() -> str:
 def proxy_routes() -> dict[str, str | None]:
     """Map URL patterns, as httpx writes them, to the environment's proxies; None for no proxy.
 
-    httpx does the same in private. Entries of ``NO_PROXY`` that no URL can match are left out.
+    httpx does the same in a private function. ``NO_PROXY`` entries that no URL can match are left
+    out.
     """
     found = getproxies()
     routes: dict[str, str | None] = {}
@@ -140,15 +141,15 @@ def proxy_routes() -> dict[str, str | None]:
 def mounts(
     transport: Callable[[str], httpx.AsyncBaseTransport],
 ) -> dict[str, httpx.AsyncBaseTransport | None]:
-    """Make a transport for each URL pattern with a proxy, as the ``mounts`` of an httpx client.
+    """Create a transport for each URL pattern with a proxy: the ``mounts`` of an httpx client.
 
-    An unusable proxy is an error only for requests that need it: a desktop that sets
-    ``ALL_PROXY`` to a kind that no Python client supports sets the other variables, too.
+    An unusable proxy is an error only for requests that need it: a desktop that sets ``ALL_PROXY``
+    to an unsupported kind usually sets the other variables as well.
 
     Parameters
     ----------
     transport : callable
-        Makes the transport for a proxy's address.
+        Creates the transport for a proxy's address.
     """
     made: dict[str, httpx.AsyncBaseTransport | None] = {}
     for pattern, proxy in proxy_routes().items():
@@ -161,7 +162,7 @@ def mounts(
 
 
 def problems() -> list[str]:
-    """List the problems of the settings, each as a sentence."""
+    """List the problems with the settings, each as a sentence."""
     found = []
     try:
         ssl_context(trust_env=True)
@@ -174,14 +175,14 @@ def problems() -> list[str]:
 
 
 def proxy_problem(scheme: str, proxy: str) -> tuple[str, str] | None:
-    """Say why a proxy cannot be used, and what to do; None if it can be used.
+    """Return why a proxy cannot be used and what to do; None if it can be used.
 
     Parameters
     ----------
     scheme : str
-        ``"http"``, ``"https"`` or ``"all"``: of the URLs that would use it.
+        The scheme of the URLs that would use the proxy: ``"http"``, ``"https"`` or ``"all"``.
     proxy : str
-        Its address.
+        The proxy's address.
     """
     name = _variable(scheme)
     shown = _without_password(proxy)
@@ -194,7 +195,7 @@ def proxy_problem(scheme: str, proxy: str) -> tuple[str, str] | None:
         )
     try:
         url = httpx.URL(proxy)
-        httpx.Proxy(url)  # refuses more than httpx.URL
+        httpx.Proxy(url)  # stricter than httpx.URL
         port_is_possible = url.port is None or 0 < url.port < 65536  # noqa: PLR2004
         is_address = bool(url.host) and "%" not in url.host and port_is_possible
     except (httpx.InvalidURL, ValueError, UnicodeError):
@@ -209,36 +210,36 @@ def proxy_problem(scheme: str, proxy: str) -> tuple[str, str] | None:
 
 
 class _Unusable(httpx.AsyncBaseTransport):
-    """Refuse, unsent, each request that needs an unusable proxy."""
+    """A transport that rejects each request that needs an unusable proxy."""
 
     def __init__(self, message: str, hint: str) -> None:
         self._problem = message, hint
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        del request  # it holds the key, and a traceback may print local variables
+        del request  # it contains the key, and a traceback may print local variables
         raise NetworkSettingsError(*self._problem)
 
 
 def _variable(scheme: str) -> str:
-    """Name the variable that sets a proxy; as in `getproxies`, lower case wins."""
+    """Return the variable that sets a proxy; as in `getproxies`, lower case wins."""
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
     return next((name for name in names if os.environ.get(name)), "The system's proxy setting")
 
 
 def _without_password(proxy: str) -> str:
-    """Give scheme, host and port of a proxy's address; empty if they may hold a password."""
+    """Return a proxy's scheme, host and port; empty if they may contain a password."""
     try:
         parts = urlsplit(proxy)
         if "@" in proxy.replace(
             parts.netloc, "", 1
-        ):  # split at an unquoted character of a password
+        ):  # split at an unquoted character in a password
             return ""
         host = parts.netloc.rpartition("@")[2]
         parts.port  # noqa: B018 - raises for a port that is no number
     except ValueError:
         if "@" in proxy:
             return ""
-        # If the host was forgotten, the "port" is a password.
+        # If the host is missing, the "port" is a password.
         scheme, _, rest = proxy.partition("://")
         return f"{scheme}://{rest.partition(':')[0]}:..."
     return f"{parts.scheme}://{host}"

@@ -1,6 +1,6 @@
-"""The organization in which requests are made and paid for (wonda-api.md, sections 1 and 12).
+"""The organization on whose behalf requests are made (wonda-api.md, sections 1 and 12).
 
-If a person's only paid seat is in an organization, paid requests must name it.
+If a user's only paid seat is in an organization, paid requests must name that organization.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def choose(org: str | None) -> str:
     Parameters
     ----------
     org : str, optional
-        Its slug. Without it, the one of ``WONDA_ORG``; an empty string means none.
+        The slug; by default, the value of ``WONDA_ORG``; an empty string means none.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def choose(org: str | None) -> str:
     Raises
     ------
     InvalidInputError
-        If it is not a valid slug.
+        If the slug is not valid.
     """
     name = os.environ.get(VARIABLE, "") if org is None else org
     slug = name.strip() if isinstance(name, str) else name
@@ -47,13 +47,13 @@ def choose(org: str | None) -> str:
             "org",
             f"{one_line(str(name))!r} is not the slug of an organization"
             f"{f' (from {VARIABLE})' if org is None else ''}.",
-            "Take one from wonda.accounts.organizations(), such as acme-studio.",
+            "Use one from wonda.accounts.organizations(), such as acme-studio.",
         )
     return slug
 
 
 def advice(used: str, found: list[Organization] | None) -> str:
-    """Say what to do after a refusal for want of a paid seat.
+    """Return what to do if a request was refused because there is no paid seat.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def advice(used: str, found: list[Organization] | None) -> str:
     if found is None:
         return (
             "Check this account's plan in your Wonda settings. If your paid seat is in an "
-            f'organization, name it: Wonda(org="slug"), or set {VARIABLE}.'
+            f'organization, pass its slug: Wonda(org="slug"), or set {VARIABLE}.'
         )
     seats = [each for each in found if each.seat_plan_code and each.slug != used]
     if not seats:
@@ -83,7 +83,7 @@ def advice(used: str, found: list[Organization] | None) -> str:
 
 
 def describe(organization: Organization) -> str:
-    """Name an organization for people: ``"acme (Acme Studio)"``."""
+    """Return the display name of an organization: ``"acme (Acme Studio)"``."""
     name = one_line(organization.name or "")
     slug = one_line(organization.slug)
     return f"{slug} ({name})" if name and name != slug else slug

@@ -1,8 +1,8 @@
-"""Tell public addresses from private ones, against server-side request forgery.
+"""Distinguish public from private addresses, to prevent server-side request forgery.
 
-A service on the internet must not make this computer connect to its own network: to a router,
-a neighbor, or the address at which a cloud tells a machine its secrets. Every address that is
-not certainly public counts as private, in any spelling.
+A service on the internet must not make this computer connect to its local network: to a router,
+another computer, or a cloud's metadata service, which returns secrets. Every address that is not
+certainly public counts as private, in any notation.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     import httpx
 
-#: The response extension that says whether it came from a private address.
+#: The response extension for whether the response came from a private address.
 FROM_PRIVATE_NETWORK = "wonda_from_private_network"
 
-#: Concurrent DNS look-ups. Without an answer, each takes half a minute; threads of their own
-#: keep that from delaying files, uploads and the end of the process.
+#: Concurrent DNS lookups. Without a response, each takes half a minute; separate threads prevent
+#: delays of files, uploads and the end of the process.
 MAX_LOOK_UPS = 8
 _look_up_threads = daemon_threads.ConcurrencyLimit(MAX_LOOK_UPS)
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-#: Networks that are not public. Python's `ipaddress` differs between versions and takes several
-#: of them for global. Source: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890):
+#: Networks that are not public. Python's `ipaddress` differs between versions and takes several of
+#: them to be global. Source: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890):
 #: entries that are not global or are deprecated, and blocks with only single global addresses.
 NON_PUBLIC = tuple(
     map(
@@ -45,8 +45,8 @@ NON_PUBLIC = tuple(
             "172.16.0.0/12",  # private
             "192.0.0.0/24",  # protocol assignments, among them a cloud's metadata service
             "192.0.2.0/24",  # documentation
-            "192.31.196.0/24",  # AS112, answered by any network's own servers
-            "192.52.193.0/24",  # automatic multicast tunnels, the same
+            "192.31.196.0/24",  # AS112, served within any network
+            "192.52.193.0/24",  # automatic multicast tunnels, likewise
             "192.88.99.0/24",  # 6to4 relays, deprecated
             "192.168.0.0/16",  # private
             "192.175.48.0/24",  # AS112
@@ -55,7 +55,7 @@ NON_PUBLIC = tuple(
             "203.0.113.0/24",  # documentation
             "224.0.0.0/4",  # multicast
             "240.0.0.0/4",  # reserved, and broadcast
-            "168.63.129.16/32",  # in no registry: the host of Azure's machines
+            "168.63.129.16/32",  # in no registry: the host of Azure's virtual machines
             "2001::/23",  # protocol assignments, Teredo, benchmarks, ORCHID
             "2001:db8::/32",  # documentation
             "2620:4f:8000::/48",  # AS112
@@ -63,7 +63,7 @@ NON_PUBLIC = tuple(
         ),
     )
 )
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # holds an IPv4 address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # contains an IPv4 address
 
 
 class RefusedAddressError(Exception):
@@ -71,7 +71,7 @@ class RefusedAddressError(Exception):
 
 
 def parse_literal(host: str) -> IPv4Address | IPv6Address | None:
-    """Read a host as an address, in any spelling that systems accept; None if it is a name."""
+    """Parse a host as an address in any notation that systems accept; None for a name."""
     host = host.removesuffix(".").strip("[]")
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host)
@@ -82,7 +82,7 @@ def parse_literal(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is public; an IPv4 address within an IPv6 one is checked as such."""
+    """Whether an address is public; an IPv4 address within an IPv6 address is also checked."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
@@ -97,7 +97,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def is_private(host: str) -> bool:
-    """Whether a host is certainly private; a name other than localhost is not looked up."""
+    """Whether a host is certainly private; names other than localhost are not looked up."""
     address = parse_literal(host)
     if address is not None:
         return not is_public(address)
@@ -106,9 +106,9 @@ def is_private(host: str) -> bool:
 
 
 async def resolve(host: str, port: int) -> list[IPv4Address | IPv6Address]:
-    """Look up the addresses of a host, in the order in which to try them; empty if there are none.
+    """Look up a host's addresses, in the order in which to try them; empty if there are none.
 
-    A look-up cannot be canceled, so it counts toward `MAX_LOOK_UPS` until the system ends it.
+    A lookup cannot be canceled, so it counts toward `MAX_LOOK_UPS` until the system ends it.
     """
     if (address := parse_literal(host)) is not None:
         return [address]
@@ -125,7 +125,7 @@ async def _look_up(host: str, port: int) -> list[tuple[Any, ...]]:
 
 
 def peer_address(response: httpx.Response) -> IPv4Address | IPv6Address | None:
-    """Give the address that a response comes from; None if its connection does not tell."""
+    """Return the address from which a response came; None if the connection does not have it."""
     stream = response.extensions.get("network_stream")
     peer = stream.get_extra_info("server_addr") if stream is not None else None
     return parse_literal(str(peer[0])) if isinstance(peer, tuple) and peer else None

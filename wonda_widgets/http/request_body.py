@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:
-    """Encode a body as JSON; values of pandas and numpy become plain ones.
+    """Encode a body as JSON; convert pandas and numpy values to plain ones.
 
     Raises
     ------
     InvalidInputError
-        If it holds something that JSON does not have.
+        If the body contains a value that JSON does not support.
     """
     try:
-        # Most encoders accept NaN and lone surrogates, which services then refuse.
+        # Most encoders accept NaN and lone surrogates, which services then reject.
         return json.dumps(to_plain(body), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
-            "request", f"The request cannot be sent as JSON: {error}.", "Correct what it names."
+            "request", f"The request cannot be sent as JSON: {error}.", "Correct this value."
         ) from None
 
 
 def to_json_values(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a body to what the service will read: string keys, lists instead of tuples.
+    """Convert a body to the values that the service will read: string keys, lists, no tuples.
 
     Raises
     ------

@@ -40,15 +40,15 @@ FAILURE_VALUES = (False, "failed", "error")
 
 
 class Response:
-    """A response that has been read; it does not hold its request.
+    """A response that has been read; it does not reference its request.
 
     Attributes
     ----------
     status : int
     headers : dict of str
-        Those of `HEADERS`, in lower case.
+        The headers in `HEADERS`, in lower case.
     content : bytes
-        Empty if it was larger than `MAX_BYTES`.
+        The body; empty if larger than `MAX_BYTES`.
     """
 
     __slots__ = ("content", "headers", "status")
@@ -70,14 +70,14 @@ class Response:
         return httpx.codes.is_redirect(self.status)
 
     def redact(self, redact_bytes: Callable[[bytes], bytes]) -> None:
-        """Remove the key, should the service repeat it, also where JSON writes it as escapes."""
+        """Remove the key if the service repeats it, even where JSON escapes it."""
         self.headers = {
             name: redact_bytes(value.encode()).decode(errors="replace")
             for name, value in self.headers.items()
         }
         content = redact_bytes(self.content)
         if b"\\" in content:
-            with contextlib.suppress(ValueError, RecursionError):  # what is not JSON stays as it is
+            with contextlib.suppress(ValueError, RecursionError):  # other bodies are not changed
                 content = redact_bytes(msgspec.json.encode(decode_json(content)))
         self.content = content
 
@@ -88,7 +88,7 @@ async def read_response(response: httpx.Response) -> Response:
     try:
         content = await body_reader.read_body(response, MAX_BYTES, headers)
     except body_reader.TooLargeError:
-        content = b""  # no body of this API is that large
+        content = b""  # this API has no bodies of this size
     finally:
         await response.aclose()
     kept = {
@@ -107,11 +107,12 @@ def parse_json(response: Response) -> Any:
     NotJSONError
         If it is not JSON.
     UnexpectedReplyError
-        If it redirects to another address, where the key must not go.
+        If the response redirects to another address, to which the key must not be sent.
     """
     if response.is_redirect:
         raise UnexpectedReplyError(
-            "The service redirected the request to another address, where the key must not go.",
+            "The service redirected the request to another address, to which the key must not be "
+            "sent.",
             "Set base_url (or WONDA_BASE_URL) to the API's own address.",
         )
     if not response.is_success:
@@ -122,7 +123,7 @@ def parse_json(response: Response) -> Any:
         return decode_json(response.content)
     except (ValueError, RecursionError):
         raise NotJSONError(
-            "The service answered with something other than JSON.",
+            "The response from the service is not JSON.",
             "It may be down for maintenance, or base_url may not be an API; try again later.",
         ) from None
 
@@ -160,7 +161,7 @@ def error_class(status: int) -> type[APIError]:
 
 
 def decode_json(content: bytes) -> Any:
-    """Decode JSON, also with lone surrogates, which servers make when they cut a text.
+    """Decode JSON, even with lone surrogates, which occur when servers cut a text.
 
     Raises
     ------
@@ -174,7 +175,7 @@ def decode_json(content: bytes) -> Any:
 
 
 def replace_lone_surrogates(value: Any) -> Any:
-    """Replace each lone surrogate in a text, or in the texts of a list or dict, by U+FFFD."""
+    """Replace each lone surrogate in a text, or in the texts of a list or dict, with U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -188,7 +189,7 @@ def replace_lone_surrogates(value: Any) -> Any:
 
 
 def retry_after(value: str) -> float | None:
-    """Read a ``Retry-After`` header (seconds or an HTTP date) as seconds; None without one."""
+    """Convert a ``Retry-After`` header (seconds or an HTTP date) to seconds; None without one."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
@@ -197,7 +198,7 @@ def retry_after(value: str) -> float | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """Read a date of an HTTP header; None if it is not one."""
+    """Parse a date in an HTTP header; return None if invalid."""
     try:
         moment = email.utils.parsedate_to_datetime(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

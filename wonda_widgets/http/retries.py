@@ -1,12 +1,12 @@
-"""How often a request is tried, and how long to wait before the next try.
+"""The number of attempts per request, and the wait before the next one.
 
-`Transport` tries again after these failures:
+`Transport` retries after these failures:
 
 - **no connection, a 429 or a 5xx**, for requests that change nothing (GET, DELETE, estimates);
-- **no connection, or a 429 of the service itself**, for a POST that takes effect. It certainly
-  had no effect then. After any other failure it may have had one, so it is never sent again.
+- **no connection, or a 429 from the service itself**, for a POST that takes effect: it certainly
+had no effect. After any other failure, it may have had one, so it is never sent again.
 
-Polls are not tried again here: `jobs.poller` waits for the next poll.
+Polls are not retried here: `jobs.poller` waits for the next poll.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     Sleep = Callable[[float], Awaitable[object]]
 
 TRIES = 3
-FIRST_DELAY = 0.5  # seconds before the second try; doubled before the third
+FIRST_DELAY = 0.5  # seconds before the second attempt; doubled before the third
 MAX_DELAY = 20.0  # seconds; if the service asks for more, its error is raised instead
 
 
 async def wait_before_retry(sleep: Sleep, attempt: int, retry_after: float | None) -> bool:
-    """Wait after try number `attempt`.
+    """Wait after attempt number `attempt`.
 
     Parameters
     ----------
     sleep : callable
         Awaitable sleep in seconds.
     attempt : int
-        The first is 1.
+        The number of the attempt; the first is 1.
     retry_after : float or None
-        Seconds that the service asks for.
+        The seconds in the response's ``Retry-After`` header.
 
     Returns
     -------
     bool
-        False, at once, if there is no further try.
+        False, returned immediately, if there is no further attempt.
     """
     if attempt == TRIES or (retry_after or 0) > MAX_DELAY:
         return False

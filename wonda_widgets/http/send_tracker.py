@@ -9,15 +9,16 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What httpx raises before any byte of the request could leave.
+#: The errors that httpx raises before any byte of the request could leave.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 class SendTracker:
-    """Follow one request through httpcore, as its ``trace`` extension.
+    """A tracker of one request in httpcore, used as its ``trace`` extension.
 
-    A connection through a proxy begins with a ``CONNECT`` request to the proxy, which can fail
-    like any other. Until it and TLS are done, nothing of the real request has left.
+    A connection through a proxy begins with a ``CONNECT`` request to the proxy, which can fail like
+    any other request. Until this request and the TLS handshake are done, no part of the actual
+    request has left.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class SendTracker:
         return (self._has_begun or not self._is_traced) and not isinstance(error, NOT_SENT)
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take an event of httpcore; the request in `info` may be the one to the proxy."""
+        """Process an event from httpcore; the request in `info` may be the one to the proxy."""
         self._is_traced = True
         if event.endswith(".send_request_headers.started"):
             self._has_begun = self._has_begun or info["request"].method != b"CONNECT"

@@ -1,4 +1,4 @@
-"""The service's own time, read from the ``Date`` header of its responses."""
+"""The service's time, read from the ``Date`` header of its responses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MAX_DIFFERENCE = 100 * 365 * 86_400  # seconds; a clock that is further off is i
 
 
 class ServiceClock:
-    """Tell the time as the service has it, even if this computer's clock is changed."""
+    """The service's clock, which is correct even if this computer's clock is changed."""
 
     def __init__(self) -> None:
         self._last_header = ""  # many responses arrive within one second
         self._reading: tuple[float, float] | None = None  # seconds since 1970, and when it was read
 
     def read(self, date_header: str) -> None:
-        """Take a response's ``Date`` header; a missing or unreadable one is ignored."""
+        """Read a response's ``Date`` header; ignore a missing or unreadable one."""
         if date_header == self._last_header:
             return
         now = http_date(date_header)

@@ -1,11 +1,11 @@
-"""Connect only to addresses that were checked, against DNS rebinding.
+"""Connect only to checked addresses, to prevent DNS rebinding.
 
-A name may resolve to another address at each look-up. Here each connection looks its name up
-once, checks all addresses, and connects to one of exactly these. TLS and the ``Host`` header
-keep the name.
+A name may resolve to a different address at each lookup. Therefore, each connection looks up its
+name once, checks all addresses, and connects to one of exactly these. TLS and the ``Host`` header
+use the name.
 
-Behind a proxy nothing is looked up here: the proxy resolves names, also those that this computer
-does not know. httpx decides which requests go through a proxy.
+Behind a proxy, nothing is looked up here: the proxy resolves names, even those that this computer
+cannot resolve. httpx decides which requests go through a proxy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Which addresses are refused; None for none.
 Refused = Literal["private", "public"] | None
-#: Seconds before the next address of a name is tried beside one that has not answered.
+#: Seconds before the next address of a name is tried while one has not responded yet.
 NEXT_ADDRESS_DELAY = 0.25
 
 NOT_RESOLVED = "getaddrinfo found no address"  # `transport_errors.reason` matches this
@@ -36,9 +36,9 @@ NOT_RESOLVED = "getaddrinfo found no address"  # `transport_errors.reason` match
 def client(
     refused: Refused, *, context: ssl.SSLContext, timeout: float, trust_env: bool, **options: Any
 ) -> httpx.AsyncClient:
-    """Make a client that refuses addresses of one kind.
+    """Create a client that rejects addresses of one kind.
 
-    Its connections are its own, so that none is used under another rule.
+    Its connections are not shared, so that none is used under another rule.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def client(
     timeout : float
         Seconds for each of connecting, writing, reading and waiting for a connection.
     trust_env : bool
-        Whether to use the proxies of the environment.
+        Whether to use the proxies in the environment.
     **options
         Further options of `httpx.AsyncClient`.
     """
@@ -68,7 +68,7 @@ def client(
 
 
 class _Proxied(httpx.AsyncBaseTransport):
-    """Send requests through a proxy, which resolves names; a literal address is checked."""
+    """A transport that uses a proxy, which resolves names; literal addresses are checked."""
 
     def __init__(
         self, refused: Refused, proxy: str, context: ssl.SSLContext, limits: httpx.Limits
@@ -91,7 +91,7 @@ class _Proxied(httpx.AsyncBaseTransport):
 
 
 class _Direct(httpx.AsyncBaseTransport):
-    """Send requests directly to their host."""
+    """A transport that sends requests directly to their host."""
 
     def __init__(self, refused: Refused, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         self._pool = httpcore.AsyncConnectionPool(
@@ -163,7 +163,7 @@ def _of_httpcore(kind: type) -> bool:
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
-    """Open connections to checked addresses only."""
+    """A network backend that connects only to checked addresses."""
 
     def __init__(self, refused: Refused) -> None:
         self._refused = refused
@@ -183,7 +183,7 @@ class _Checked(httpcore.AsyncNetworkBackend):
             )
 
         try:
-            async with asyncio.timeout(timeout):  # for the look-up and all addresses together
+            async with asyncio.timeout(timeout):  # for the lookup and all addresses together
                 addresses = await public_addresses.resolve(host, port)
                 if not addresses:
                     raise httpcore.ConnectError(NOT_RESOLVED)
@@ -202,10 +202,10 @@ def _check(refused: Refused, *, private: bool) -> None:
 
 
 async def _first_to_answer(addresses: Sequence[Any], connect: Any) -> httpcore.AsyncNetworkStream:
-    """Connect to the first address that answers.
+    """Connect to the first address that responds.
 
-    The next one is tried when one fails, or beside it after `NEXT_ADDRESS_DELAY`, as a network may
-    only seem to have IPv6.
+    The next address is tried when one fails, or in parallel after `NEXT_ADDRESS_DELAY`, because a
+    network may only appear to support IPv6.
     """
     waiting, running = list(addresses), set[asyncio.Task[httpcore.AsyncNetworkStream]]()
     problem: BaseException = httpcore.ConnectError(NOT_RESOLVED)
@@ -230,11 +230,11 @@ async def _first_to_answer(addresses: Sequence[Any], connect: Any) -> httpcore.A
 
 
 def _close(task: asyncio.Task[httpcore.AsyncNetworkStream]) -> None:
-    """Close a connection that came too late."""
+    """Close a connection that was opened too late."""
     if not task.cancelled() and task.exception() is None:
         closing = asyncio.ensure_future(task.result().aclose())
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)
 
 
-_closing: set[asyncio.Future[None]] = set()  # the loop holds tasks only weakly
+_closing: set[asyncio.Future[None]] = set()  # the loop has only weak references to tasks

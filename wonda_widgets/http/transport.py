@@ -1,13 +1,12 @@
 """HTTP with the API: the key, retries, timeouts, and errors.
 
-Three rules hold here:
+This module enforces three rules:
 
 - **A POST that may have arrived is never repeated.** It is retried only if it certainly did not
-  arrive (no connection) or was refused unread (429). Anything else that goes wrong is an
-  `OutcomeUnknownError`.
-- **The key goes to the API's origin and nowhere else.** It is added right before sending;
-  redirects are not followed, and `downloads` never has it.
-- **Errors hold no request**, whose headers hold the key; see `transport_errors`.
+arrive (no connection) or was refused without being processed (429). Any other failure is an
+`OutcomeUnknownError`. - **The key is sent only to the API's origin.** It is added right before
+sending; redirects are not followed, and `downloads` never has the key. - **Errors do not reference
+requests**, whose headers contain the key; see `transport_errors`.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MIN_UPLOAD_SPEED = 16 * 1024  # bytes a second; a slower upload counts as stuck
+MIN_UPLOAD_SPEED = 16 * 1024  # bytes per second; a slower upload counts as stuck
 
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429
-#: With these a proxy says, in whatever form, that it did not pass the request on.
+#: The statuses by which a proxy reports that it did not forward the request.
 NOT_PASSED_ON = frozenset({401, 405, 407, 411, 413, 414, 417, 421, TOO_MANY_REQUESTS, 431})
 
 NO_CONTENT = httpx.ByteStream(b"")
@@ -67,19 +66,19 @@ class PollRequest(NamedTuple):
 
 
 class Transport:
-    """Send requests to one API. All methods run on the package's event loop.
+    """The connection to one API. All methods run on the package's event loop.
 
     Parameters
     ----------
     key : ApiKey
     base_url : str
-        As `normalize_base_url` gives it.
+        The result of `normalize_base_url`.
     timeout : float
         Seconds for each of connecting, writing, reading and waiting for a connection. A single
-        try takes at most twice that, unless it is an upload or the service is known to be slow.
-        Downloads have a limit of their own.
+        attempt takes at most twice as long, unless it is an upload or the service is known to be
+        slow. Downloads have a separate limit.
     transport : httpx.AsyncBaseTransport, optional
-        Used for everything instead of the network.
+        Used for all requests instead of the network.
     org : str
         The slug of the organization in which requests are made; empty for none.
     sleep : callable, optional
@@ -113,35 +112,35 @@ class Transport:
 
     @property
     def journal_key(self) -> str:
-        """The name under which the journal keeps requests to this address and organization."""
+        """The key under which the journal records requests to this address and organization."""
         return f"{self.base_url}#{self.org}" if self.org else self.base_url  # a URL has no "#"
 
     @property
     def uses_network(self) -> bool:
-        """Whether requests go over the network, and not through a transport that was passed."""
+        """Whether requests use the network and not a transport that was passed."""
         return self._connections.uses_network
 
     def is_of_same_service(self, other: Transport) -> bool:
-        """Whether both talk to the same address and organization in the same way."""
+        """Whether both use the same address and organization in the same way."""
         same_way = self._connections.is_same_way(other._connections)
         return same_way and self.journal_key == other.journal_key
 
     def is_like(self, other: Transport) -> bool:
-        """Whether both talk to the same service with the same key."""
+        """Whether both use the same service with the same key."""
         return self.is_of_same_service(other) and self._key.is_same_as(other._key)
 
     def time_limit(self, seconds: float = 0.0) -> float:
-        """Give the seconds after which a POST of ordinary size has ended at the latest.
+        """Return the maximum seconds that a POST of ordinary size takes.
 
         Parameters
         ----------
         seconds : float
-            How long its answer may take, if that is longer than the client's timeout.
+            The maximum time until the response, if longer than the client's timeout.
         """
         return 2 * max(self._timeout, seconds)
 
     def redact(self, data: bytes) -> bytes:
-        """Remove the key from `data`, should it be there."""
+        """Remove the key from `data` if it occurs there."""
         return self._key.redact(data)
 
     @property
@@ -160,7 +159,7 @@ class Transport:
     # ------------------------------------------------------------ requests that change nothing
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """GET decoded JSON, with retries.
+        """Send a GET request, with retries, and return the decoded JSON.
 
         Raises
         ------
@@ -169,11 +168,11 @@ class Transport:
         return await self._with_retries("GET", path, params=params)
 
     async def query(self, path: str, body: Mapping[str, Any]) -> Any:
-        """POST a question that changes nothing (a price estimate), with retries like a GET."""
+        """Send a POST request that changes nothing (a price estimate), with retries like a GET."""
         return await self._with_retries("POST", path, **_json(body))
 
     async def delete(self, path: str) -> Any:
-        """DELETE something, with retries.
+        """Send a DELETE request, with retries.
 
         Returns
         -------
@@ -183,14 +182,14 @@ class Transport:
         Raises
         ------
         APIError, ServiceUnreachableError
-            From the last try; an earlier one may have deleted it.
+            From the last attempt; an earlier one may have deleted the resource.
         NotJSONError
-            If the response has a body that is not JSON, so that something else may have answered.
+            If the response has a body that is not JSON, so that another server may have responded.
         """
         return await self._with_retries("DELETE", path, may_be_empty=True)
 
     async def download(self, url: str, max_bytes: int = MAX_BYTES) -> bytes:
-        """Fetch the bytes at a media's address, without the key; see `Downloads.fetch`."""
+        """Download the bytes at a media's address without the key; see `Downloads.fetch`."""
         return await self._downloads.fetch(url, max_bytes)
 
     async def _with_retries(
@@ -229,36 +228,36 @@ class Transport:
         on_not_sent: Callable[[], object] = lambda: None,
         seconds: float = 0.0,
     ) -> Any:
-        """POST something that takes effect: it arrives once at most.
+        """Send a POST request that takes effect, so that it arrives at most once.
 
         Parameters
         ----------
         path : str
         operation : str
-            What this is, for people: ``"image generation"``.
+            A name of the operation for messages: ``"image generation"``.
         check : str
-            Where to look if its outcome is unknown, as a sentence.
+            A sentence that says what to check if the outcome is unknown.
         body : dict, optional
             Sent as JSON.
         files : dict, optional
-            Sent as a form, as httpx takes them.
+            Sent as a form, in the format of httpx.
         before_send : callable
-            Awaited right before each try; if it raises, the request is not sent.
+            Awaited right before each attempt; if it raises, the request is not sent.
         on_not_sent : callable
-            Called after a try that certainly had no effect.
+            Called after an attempt that certainly had no effect.
         seconds : float
-            How long the answer may take, if that is longer than the client's timeout.
+            The maximum time until the response, if longer than the client's timeout.
 
         Raises
         ------
         InvalidInputError
             If `body` is not JSON.
         OutcomeUnknownError
-            If it may have arrived, but there is no usable answer.
+            If the request may have arrived but there is no usable response.
         APIError
-            If it was refused.
+            If the request was refused.
         ServiceUnreachableError
-            If it could not be sent.
+            If the request could not be sent.
         """
         content = _json(body) if body is not None else {"files": files}
         for attempt in range(1, retries.TRIES + 1):
@@ -290,19 +289,19 @@ class Transport:
     # ------------------------------------------------------------ polls
 
     def poll_request(self, path: str) -> PollRequest:
-        """Prepare what `poll` sends many times."""
+        """Prepare the request that `poll` sends many times."""
         headers = {**DEFAULT_HEADERS, **self._org_header}
         request = httpx.Request("GET", self.base_url + path, headers=headers)
-        # Writing needs no limit: the request fits into the socket's buffer.
+        # Writing needs no time limit, because the request fits into the socket's buffer.
         timeouts = {**dict.fromkeys(("connect", "read", "pool"), self._timeout), "write": None}
         return PollRequest(request.url, request.headers.raw, {"timeout": timeouts})
 
     async def poll(self, poll_request: PollRequest) -> Any:
-        """GET decoded JSON in a single try; the poller decides when to try again.
+        """Send one GET request and return the decoded JSON; the poller decides about retries.
 
-        Polls are by far the most requests. They go past httpx's client, which would merge and
-        check what is the same each time, a third of a poll's cost: the benchmark's goal "CPU of
-        a poll against the cheapest client" depends on it.
+        Polls are by far the most frequent requests. They bypass httpx's client, which would merge
+        and check the same values each time, at a third of a poll's cost; the goal of the polling
+        benchmark depends on this.
         """
         try:
             response = await self._poll(poll_request)
@@ -315,7 +314,7 @@ class Transport:
     async def _poll(self, poll_request: PollRequest) -> Response:
         client = self._connections.client()
         async with self._connections.limits.poll:
-            self._connections.check_open()  # it may have been closed while this waited
+            self._connections.check_open()  # the client may have been closed during the wait
             started = time.monotonic()
             result = await self._send_poll(client, poll_request)
         logs.log_request(_log, "GET", poll_request.url.path, result, started)
@@ -333,10 +332,10 @@ class Transport:
                 extensions=poll_request.extensions,
                 stream=NO_CONTENT,  # otherwise httpx encodes it and searches the headers
             )
-            request.read()  # some transports expect it
+            request.read()  # some transports expect this
             async with asyncio.timeout(2 * self._timeout):
                 direct = self._connections.direct
-                if direct is None:  # only the client knows the proxies
+                if direct is None:  # only the client has the proxies
                     return await read_response(await client.send(request, stream=True))
                 return await read_response(await direct.handle_async_request(request))
         except BaseException as error:  # noqa: BLE001 - raised where no frame holds the request
@@ -354,7 +353,7 @@ class Transport:
         attempt: int = 1,
         **content: Any,
     ) -> Response:
-        """Send one request with the key, and read its response.
+        """Send one request with the key and read its response.
 
         Raises
         ------
@@ -394,7 +393,7 @@ class Transport:
             return without_request(error, sent=is_built and tracker.may_have_left(error))
 
     def _received(self, result: Response | BaseException | None) -> Response:
-        """Raise an error here, where no frame holds the request; read the service's time."""
+        """Raise an error in a frame that does not contain the request; read the service's time."""
         if result is None:
             raise asyncio.CancelledError
         if isinstance(result, BaseException):
@@ -415,7 +414,7 @@ class Transport:
         )
 
     async def _advise(self, problem: WondaError) -> None:
-        """Where a paid seat is missing, add which organizations give one."""
+        """Add the organizations with a paid seat to the error if a paid seat is missing."""
         if problem.code != organization.NEEDS_SEAT:
             return
         found = None
@@ -428,7 +427,7 @@ class Transport:
 
 
 def _json(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON body as httpx takes it."""
+    """Return a JSON body in the format of httpx."""
     return {"content": encode_json(body), "headers": {"Content-Type": "application/json"}}
 
 
@@ -438,7 +437,7 @@ def _outcome(response: Response, operation: str, check: str) -> Any:
     Raises
     ------
     OutcomeUnknownError
-        If it does not tell whether the request took effect.
+        If the response does not say whether the request took effect.
     APIError
         If the request was refused.
     """
@@ -448,13 +447,13 @@ def _outcome(response: Response, operation: str, check: str) -> Any:
     if not response.is_success:
         error = api_error(response)
         status = response.status
-        # A proxy may answer in place of the service, which may have taken the request.
+        # A proxy may respond in place of the service, which may have accepted the request.
         by_proxy = not error.from_service and status not in NOT_PASSED_ON
         if status >= SERVER_ERROR or status == REQUEST_TIMEOUT or by_proxy:
-            raise OutcomeUnknownError(operation, f"the answer was HTTP {status}", check)
+            raise OutcomeUnknownError(operation, f"the response was HTTP {status}", check)
         raise error
     try:
         return parse_json(response)
     except UnexpectedReplyError:
-        reason = "the service took it, but its reply could not be read"
+        reason = "the service accepted the request, but the response could not be read"
         raise UnreadableOutcomeError(operation, reason, check) from None

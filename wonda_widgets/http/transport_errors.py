@@ -1,7 +1,7 @@
-"""Errors of the network, in words for people and without the request.
+"""Network errors in plain words, without the request.
 
-An exception from httpx holds its request, whose headers hold the key; so do the frames that
-it passed through. Each is replaced here by one that holds neither.
+An exception from httpx references its request, whose headers contain the key; so do the frames that
+it passed through. Each is replaced here with an exception that references neither.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _log = logging.getLogger(__name__)
 
 
 class NoResponseError(Exception):
-    """A request that got no response; it does not hold the request.
+    """A request got no response; the error does not reference the request.
 
     Attributes
     ----------
     reason : str
-        Why, in words for people.
+        The reason in plain words.
     sent : bool
         Whether the request may have arrived.
     hint : str
-        What to do about it, if that is known.
+        What to do about the error, if known.
     """
 
     def __init__(self, reason: str, *, sent: bool, hint: str = "") -> None:
@@ -42,9 +42,9 @@ class NoResponseError(Exception):
 
 
 def without_request(error: BaseException, *, sent: bool) -> BaseException | None:
-    """Give what to raise in place of an error from httpx.
+    """Return the exception to raise in place of an error from httpx.
 
-    What ends the process or a coroutine still does so, also from within an exception group.
+    Exceptions that end the process or a coroutine are kept, even within an exception group.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def without_request(error: BaseException, *, sent: bool) -> BaseException | None
         return None
     if any(isinstance(each, GeneratorExit) for each in inner):
         return GeneratorExit()
-    if isinstance(error, NetworkSettingsError):  # a new one, without the frames of the old one
+    if isinstance(error, NetworkSettingsError):  # a new one, without the old frames
         return NetworkSettingsError(error.message, error.hint)
     log_unexpected(error)
     return NoResponseError(reason(error, sent=sent), sent=sent, hint=hint(error))
@@ -80,7 +80,7 @@ def _is_cancellation(error: BaseException) -> bool:
 
 
 def _flattened(error: BaseException) -> list[BaseException]:
-    """List an error, or those of an exception group and of the groups in it."""
+    """List an error, or all errors in an exception group and its nested groups."""
     todo, found = [error], list[BaseException]()
     while todo:
         each = todo.pop()
@@ -92,7 +92,7 @@ def _flattened(error: BaseException) -> list[BaseException]:
 
 
 def reason(error: BaseException, *, sent: bool = True) -> str:
-    """Describe a network error for people, without its own text, which may hold a header.
+    """Describe a network error without its own text, which may contain a header.
 
     Parameters
     ----------
@@ -120,21 +120,21 @@ def reason(error: BaseException, *, sent: bool = True) -> str:
 
 _REASONS = (
     (httpx.ConnectTimeout | httpx.PoolTimeout, "no connection within the time limit"),
-    (httpx.TimeoutException | TimeoutError, "no answer within the time limit"),
+    (httpx.TimeoutException | TimeoutError, "no response within the time limit"),
     (httpx.ConnectError, "connection refused"),
-    (httpx.DecodingError, "its answer is encoded in a way that was not asked for"),
-    (httpx.HTTPError, "the connection was lost before the answer was complete"),
+    (httpx.DecodingError, "the response has an encoding that was not requested"),
+    (httpx.HTTPError, "the connection was lost before the response was complete"),
 )
 
 
 def hint(error: BaseException) -> str:
-    """Say what to do about a network error; empty if that is not known."""
+    """Return what to do about a network error; empty if unknown."""
     if _is_of_certificate(error):
         return network_settings.certificate_hint(str(error))
     if isinstance(error, httpx.ProxyError):
         if _proxy_status(error) == PROXY_AUTHENTICATION_REQUIRED:
             return (
-                "The proxy wants a user name and a password: put them into HTTPS_PROXY, like "
+                "The proxy requires a user name and a password: set them in HTTPS_PROXY, like "
                 f"http://user:password@proxy.example:8080, {network_settings.THEN_RESTART}"
             )
         return "Check the proxy (HTTPS_PROXY, ALL_PROXY), then try again."
@@ -142,7 +142,7 @@ def hint(error: BaseException) -> str:
 
 
 def log_unexpected(error: BaseException) -> None:
-    """Log an error that is not of the network, but a bug of this package or of a transport."""
+    """Log an error that is not a network error but a bug in this package or a transport."""
     if isinstance(error, RuntimeError) and "interpreter shutdown" in str(error):
         return  # a thread could not be started while the interpreter ends
     if not isinstance(error, (httpx.HTTPError, httpx.StreamError, OSError)):
@@ -154,6 +154,6 @@ def _is_of_certificate(error: BaseException) -> bool:
 
 
 def _proxy_status(error: BaseException) -> int | None:
-    """The status that a proxy answered with, if it did."""
+    """Return the status of a proxy's response; None if it did not respond."""
     found = re.match(r"\d{3}\b", str(error))
     return int(found[0]) if found else None

@@ -1,4 +1,4 @@
-"""Format durations and text from outside for people."""
+"""Format durations and untrusted text for display."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def format_duration(seconds: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Make text from outside safe to print: one line, no control characters, limited length."""
+    """Make untrusted text safe to print: one line, no control characters, limited length."""
     printable = "".join(char if char.isprintable() else " " for char in text)
     line = " ".join(printable.split())
     return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - 1] + "…"

@@ -21,7 +21,7 @@ MAX_SLIDER_STEPS = 200
 MAX_LISTED_OPTIONS = 8
 #: Fields of the request itself. A form shows them anyway, so they are skipped in a schema.
 REQUEST_FIELDS = frozenset({"prompt", "model", "attachmentMediaIds"})
-#: The integers that every JSON library on the way can represent.
+#: The integers that every JSON library involved can represent.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 
 
@@ -34,7 +34,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         The parameter's name in the request.
     label : str
     kind : str
-        Which control to show; ``"flag"`` is a checkbox.
+        The control to show; ``"flag"`` is a checkbox.
     default : str, bool, int, float or None
     options : list
         The values of a choice.
@@ -101,7 +101,7 @@ def _field(name: str, spec: Any, *, required: bool) -> Field | None:
 
 
 def _json_type(spec: dict[str, Any]) -> str | None:
-    """Return the type; of ``["integer", "null"]`` the first that is not null."""
+    """Return the type; for ``["integer", "null"]``, the first that is not null."""
     json_type = spec.get("type")
     if isinstance(json_type, list):
         json_type = next((item for item in json_type if item != "null"), None)

@@ -1,8 +1,8 @@
 """Convert decoded JSON responses to typed structs, leniently.
 
 A required field that is missing or invalid is an error. Any other invalid field is dropped, so
-that e.g. a wrong width does not cost a person their image. Structs with a ``raw`` field also keep
-the response as it was.
+that, for example, a wrong width does not make an image unavailable. Structs with a ``raw`` field
+also keep the unchanged response.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Determine whether a model requires a prompt.
 
-The service does not document where `GET /capabilities` says so for models. This module therefore
-reads the places where the same response says so for publish operations: the JSON Schema of the
-parameters and ``accepts`` (wonda-api.md, sections 4.1, 9.3 and 13). A table covers the rest.
+The service does not document where `GET /capabilities` states this for models. This module
+therefore reads the fields that state it for publish operations in the same response: the JSON
+Schema of the parameters and ``accepts`` (wonda-api.md, sections 4.1, 9.3 and 13). A table covers
+the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .wire_types import ImageModel
 
-#: Models that take an image and no prompt (section 13), in case the service does not say.
+#: Models that need an image and no prompt (section 13), if the service does not say.
 PROMPTLESS_MODELS = frozenset({"birefnet-bg-removal", "runware-vectorize"})
 
 

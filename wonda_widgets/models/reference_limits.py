@@ -1,7 +1,7 @@
 """Determine how many reference images a model accepts.
 
-`GET /capabilities` names a model's inputs for images but, so far, no numbers. Numbers in the
-response win; otherwise a table applies; a model in neither has no known limit.
+`GET /capabilities` lists a model's inputs for images but, so far, no numbers. Numbers in the
+response take precedence over a table; a model in neither has no known limit.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class ReferenceLimit(NamedTuple):
         """
         amount = "exactly" if self.minimum == self.maximum else ""
         if self.maximum == 0 and count:
-            return f"{model} takes no reference images."
+            return f"{model} accepts no reference images."
         if self.maximum is not None and count > self.maximum:
             excess = count - self.maximum
-            return f"{model} takes {amount or 'up to'} {_images(self.maximum)}. Remove {excess}."
+            return f"{model} accepts {amount or 'up to'} {_images(self.maximum)}. Remove {excess}."
         if count < self.minimum:
             lacking = self.minimum - count
-            return f"{model} takes {amount or 'at least'} {_images(self.minimum)}. Add {lacking}."
+            return f"{model} accepts {amount or 'at least'} {_images(self.minimum)}. Add {lacking}."
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Describe the state of a job at one moment."""
+"""The state of a job at one moment."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     raw : dict
         The service's response, unchanged.
     problem : str or None
-        Why polling gets no answer at the moment, as a sentence; it is retried.
+        A sentence that says why polling gets no response at the moment; polling is retried.
     watching : bool
         Whether the job is being polled.
     error : WondaError or None
@@ -72,7 +72,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         NoMediaError
             If no output has media, or the first such output has no ``mediaId``.
         """
-        # The service's documentation prescribes this order: find the media, then require its id.
+        # The service's documentation prescribes this order: find the media, then require its ID.
         first = next((output.media for output in self.outputs if output.media), None)
         if first is None or not first.media_id:
             raise NoMediaError

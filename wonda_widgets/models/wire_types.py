@@ -15,13 +15,13 @@ class WireStruct(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Base of all response types; its fields are camelCase on the wire."""
 
 
-class Media(WireStruct, frozen=True, gc=False):  # it only holds strings and numbers
+class Media(WireStruct, frozen=True, gc=False):  # contains only strings and numbers
     """An image, video or sound in the account's library.
 
     Attributes
     ----------
     media_id : str or None
-        The id to pass to `publish.instagram`.
+        The ID to pass to `publish.instagram`.
     url : str or None
         The download URL. Assume that it expires.
     mime_type : str or None
@@ -93,7 +93,7 @@ class InstagramAccount(WireStruct, frozen=True):
 
     @property
     def name(self) -> str:
-        """Return the name to show: ``@username``, or the id."""
+        """Return the name to show: ``@username``, or the ID."""
         return f"@{self.username}" if self.username else self.instagram_account_id
 
 
@@ -109,7 +109,7 @@ class Organization(WireStruct, frozen=True):
     Attributes
     ----------
     slug : str
-        Its identifier, as in ``Wonda(org=slug)``.
+        The identifier, as in ``Wonda(org=slug)``.
     name : str or None
     role : str or None
         ``"owner"``, ``"admin"`` or ``"member"``.
@@ -131,19 +131,20 @@ class OrganizationsResponse(WireStruct, frozen=True):
 
 
 class ImageModel(WireStruct, frozen=True):
-    """One image model of `GET /capabilities` (section 9.3).
+    """One image model in `GET /capabilities` (section 9.3).
 
     Attributes
     ----------
     key : str
-        The id to pass as ``model``.
+        The ID to pass as ``model``.
     attachments : list
-        The names of its inputs for reference images; empty for none. See `reference_limits`.
+        The names of the model's inputs for reference images; empty for none. See
+        `reference_limits`.
     params : dict
         The JSON Schema of the model's parameters.
     accepts : dict
-        The inputs that it accepts, in the form documented for publish operations; undocumented
-        for models.
+        The inputs that the model accepts, in the form documented for publish operations;
+        undocumented for models.
     """
 
     key: str
@@ -190,7 +191,7 @@ class Estimate(WireStruct, frozen=True):
 
     @property
     def usd(self) -> float | None:
-        """Return the estimate in US dollars; None if the service gives none."""
+        """Return the estimate in US dollars; None if the service reports none."""
         if self.estimated_cost_microdollars is None:
             return None
         return self.estimated_cost_microdollars / 1_000_000

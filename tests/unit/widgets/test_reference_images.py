@@ -257,7 +257,7 @@ def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page,
     assert form.references_message == ""
     form.model = "gpt-image-2"
     settled(lambda: form.references_message)
-    assert form.references_message == "GPT Image 2 takes up to 4 reference images. Remove 1."
+    assert form.references_message == "GPT Image 2 accepts up to 4 reference images. Remove 1."
     page.send("submit", prompt="x", model="gpt-image-2", params={})
     settled(lambda: form.error)
     assert (form.error["field"], form.error["title"]) == ("references", form.references_message)
@@ -364,10 +364,10 @@ def test_limits_are_what_the_service_says_then_what_is_known(model, least, most)
     [
         ((0, 0), 0, ""),
         ((0, None), 99, ""),
-        ((0, 4), 6, "M takes up to 4 reference images. Remove 2."),
-        ((1, 1), 0, "M takes exactly 1 reference image. Add 1."),
-        ((1, 1), 2, "M takes exactly 1 reference image. Remove 1."),
-        ((2, None), 1, "M takes at least 2 reference images. Add 1."),
+        ((0, 4), 6, "M accepts up to 4 reference images. Remove 2."),
+        ((1, 1), 0, "M accepts exactly 1 reference image. Add 1."),
+        ((1, 1), 2, "M accepts exactly 1 reference image. Remove 1."),
+        ((2, None), 1, "M accepts at least 2 reference images. Add 1."),
     ],
 )
 def test_a_limit_says_what_to_do(limit, count, said):

@@ -40,11 +40,11 @@ class Sandbox:
     Parameters
     ----------
     seconds : float
-        Seconds per image; each takes between this and twice this.
+        Seconds per image; each image takes between this value and twice this value.
     credits : float
         The account's balance.
     key : str, optional
-        The only accepted API key. By default, any key of the right format is accepted.
+        The only accepted API key. By default, any key in the right format is accepted.
     accounts : sequence of dict, optional
         Connected Instagram accounts; one by default.
     models : dict, optional
@@ -67,7 +67,7 @@ class Sandbox:
     ----------
     api, storage : ASGI apps
     faults : Faults
-        Simulates errors, and records the requests that arrived.
+        Simulates errors and records the requests that arrived.
     """
 
     def __init__(
@@ -428,7 +428,7 @@ class Sandbox:
 
 
 class _Library:
-    """Lets `validation` test ``media_id in library``."""
+    """A library for which `validation` can test ``media_id in library``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The sandbox's models, after wonda-api.md, section 4.1. The prices are not the real ones."""
+"""The sandbox's models, based on wonda-api.md, section 4.1. The prices are not real."""
 
 from __future__ import annotations
 

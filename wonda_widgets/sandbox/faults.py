@@ -51,7 +51,7 @@ class Faults:
         after: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Let the next `times` requests whose path contains `path` fail.
+        """Make the next `times` requests whose path contains `path` fail.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class Faults:
         self._pending.clear()
 
     def on_request(self, method: str, path: str) -> Fault | None:
-        """Log a request, and return the fault for it, if any."""
+        """Log a request and return the fault for it, if any."""
         self.arrived.append((method, path))
         return self.find(method, path)
 
@@ -129,7 +129,7 @@ async def _start(
 
 async def _drop(send: Callable[[Any], Awaitable[None]]) -> None:
     """Close the connection without completing the response."""
-    # uvicorn has no API for this, so this takes the connection from the object behind `send`.
+    # uvicorn has no API for this, so the connection is taken from the object behind `send`.
     connection = getattr(getattr(send, "__self__", None), "transport", None)
     if connection is None:  # an in-process sandbox has no connection
         import httpx  # noqa: PLC0415

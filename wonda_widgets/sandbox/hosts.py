@@ -2,7 +2,7 @@
 
 A website can change its own DNS name to 127.0.0.1 after a page was loaded. The browser still
 treats a local server as that site, so the page could read and send anything; only the `Host`
-header reveals the site's name. So a server accepts only loopback names and configured ones.
+header reveals the site's name. Therefore, a server accepts only loopback names and configured ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class AllowedHosts:
     names : frozenset of str or address
         More hosts to allow.
     own_addresses : bool
-        Whether to allow every address of this machine, for a server that listens on all.
+        Whether to allow every address of this computer, for a server that listens on all.
     """
 
     names: frozenset[str | Address] = frozenset()
@@ -44,14 +44,14 @@ class AllowedHosts:
     def refusal(
         self, hosts: Sequence[str], origins: Sequence[str] = (), arrived_at: str = ""
     ) -> str:
-        """Return why a request is refused, as a sentence; empty if it is allowed.
+        """Return a sentence that says why a request is refused; empty if it is allowed.
 
         Parameters
         ----------
         hosts, origins : list of str
             All `Host` and `Origin` headers of the request.
         arrived_at : str
-            The address of this machine that received the request.
+            The address of this computer that received the request.
         """
         if len(hosts) != 1:
             return "A request needs exactly one Host header."
@@ -72,9 +72,9 @@ class AllowedHosts:
 
 
 def allowed_for(bound: str, more: Iterable[str] = ()) -> AllowedHosts:
-    """Return the allowed hosts of a server that is bound to `bound`, including `more`.
+    """Return the hosts that a server bound to `bound` accepts, including `more`.
 
-    If it is bound to every address, all addresses of this machine and its name are allowed.
+    If it is bound to all addresses, every address of this computer and its host name are accepted.
     """
     hosts = {bound, *more}
     if is_every_address(bound):
@@ -84,7 +84,7 @@ def allowed_for(bound: str, more: Iterable[str] = ()) -> AllowedHosts:
 
 
 def is_every_address(bound: str) -> bool:
-    """Check whether a server bound to `bound` listens on every address of this machine."""
+    """Check whether a server bound to `bound` listens on every address of this computer."""
     address = _normalize(bound)
     return bound == "" if isinstance(address, str) else address.is_unspecified
 
@@ -128,7 +128,7 @@ def _is_same_origin(origin: str, host: tuple[str | Address, int | None]) -> bool
 
 
 class HostCheck:
-    """ASGI middleware that refuses requests and websockets for other hosts with 403.
+    """ASGI middleware that rejects requests and websockets for other hosts with 403.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class HostCheck:
         self._allowed = allowed
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass a request on to the app, or refuse it."""
+        """Pass a request to the app or reject it."""
         if scope["type"] not in {"http", "websocket"}:  # lifespan events
             await self._app(scope, receive, send)
             return
@@ -149,7 +149,7 @@ class HostCheck:
         if not reason:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            # Before the handshake is accepted, this becomes a 403.
+            # Before the handshake is accepted, this response becomes a 403.
             await send({"type": "websocket.close", "code": 1008})
         else:
             content_type = (b"content-type", b"text/plain; charset=utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-#: Of a vector drawing: squares along the longer side, and number of colors.
+#: For a vector drawing: the squares along the longer side, and the number of colors.
 CELLS, COLORS = 64, 12
 
 

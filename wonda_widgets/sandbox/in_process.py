@@ -33,7 +33,7 @@ class LocalSandbox(NamedTuple):
 def local_transport(**options: Any) -> LocalSandbox:
     """Create a sandbox in this process.
 
-    Without options, it is loaded with the first request, so that panels open sooner.
+    Without options, the sandbox is loaded with the first request, so that panels open sooner.
 
     Parameters
     ----------

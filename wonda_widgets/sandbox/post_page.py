@@ -1,4 +1,4 @@
-"""The page behind `View post`: shows a simulated post, and says that nothing was published."""
+"""The page behind `View post`: a simulated post and a note that nothing was published."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ async def serving(
 ) -> AsyncIterator[tuple[Sandbox, str]]:
     """Serve a sandbox while the context is open.
 
-    It accepts requests for loopback hosts, `host` and `names`; on ``"0.0.0.0"`` or ``"::"``
-    also for this machine's name and addresses. Others get a 403.
+    The server accepts requests for loopback hosts, `host` and `names`, and on ``"0.0.0.0"`` or
+    ``"::"`` also for this computer's name and addresses. Others get a 403.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ async def serving(
     Raises
     ------
     OSError
-        If the port is in use, or the host is not an address of this machine.
+        If the port is in use, or the host is not an address of this computer.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (

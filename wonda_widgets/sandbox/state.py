@@ -1,7 +1,7 @@
 """Store the sandbox's jobs, media, posts and balance in memory.
 
 A job's duration and outcome are decided when it is submitted, so its status depends only on
-the clock. Nothing runs in the background, and tests with a fake clock need no sleep.
+the clock. Nothing runs in the background, and tests with a fake clock need not sleep.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class Store:
         ]
 
     def find_media(self, media_id: str) -> StoredMedia | None:
-        """Return a media of the library; generated ones exist once their job has succeeded."""
+        """Return a media in the library; a generated one exists once its job has succeeded."""
         if media_id in self.media:
             return self.media[media_id]
         now = self.clock()

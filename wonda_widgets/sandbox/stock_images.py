@@ -175,9 +175,9 @@ def render(
     width, height
         Size of the image in pixels.
     model
-        Another model gives another crop, and another scene if several match the prompt.
+        A different model results in a different crop, and a different scene if several match.
     params
-        More parameters with the same effect, such as a seed.
+        Further parameters with the same effect, such as a seed.
 
     Returns
     -------
@@ -299,7 +299,7 @@ def _crop(name: str, width: int, height: int, rng: random.Random) -> Image.Image
 
 
 def _apply_colors(image: Image.Image, words: list[str], rng: random.Random) -> Image.Image:
-    """Change the colors according to the words, and slightly at random."""
+    """Change the colors according to the words, with slight random variation."""
     for word in words:
         if word in _TINTS:
             top, bottom, strength = _TINTS[word]

@@ -1,4 +1,4 @@
-"""The storage host, which serves images and the pages of posts, and refuses an API key."""
+"""The storage host, which serves images and the pages of posts, and rejects API keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def storage_app(store: Store) -> Starlette:
 
     async def image(request: Request) -> Response:
         if "authorization" in request.headers:
-            # Real storage with signed URLs also fails then, and tests notice a leaked key.
+            # Real storage with signed URLs also fails in this case, and tests notice a leaked key.
             return PlainTextResponse("This origin does not accept an Authorization header", 400)
         media = store.find_media(request.path_params["name"].partition(".")[0])
         if media is None:

@@ -169,7 +169,7 @@ def check_post(
 
 
 def check_image_product(body: Mapping[str, Any]) -> None:
-    """Refuse an image for a product that requires a video."""
+    """Raise an error for an image if the product requires a video."""
     if body.get("product") == "REELS":
         raise invalid("'product' REELS takes a video, not an image")
 
@@ -188,7 +188,7 @@ def parse_schedule(scheduled_at: str, now: datetime) -> datetime:
 
 
 def check_key(header: str, required: str | None) -> None:
-    """Check the `Authorization` header for `required`, or else for any key of the right format."""
+    """Check the `Authorization` header for `required`, or else for any well-formed key."""
     found = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
     is_valid = found == required if required else re.fullmatch(r"sk_[0-9a-fA-F]{64}", found)
     if not is_valid:

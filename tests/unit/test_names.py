@@ -47,7 +47,7 @@ def test_the_name_that_was_meant(name, known, meant):
     ],
 )
 def test_a_panel_names_the_argument_that_was_meant(panel, wrong, meant):
-    with pytest.raises(TypeError, match=f"{panel.__name__} takes no argument '{wrong}'") as caught:
+    with pytest.raises(TypeError, match=f"{panel.__name__} has no argument '{wrong}'") as caught:
         panel(**{wrong: "x"})
     assert f"Did you mean '{meant}'?" in str(caught.value)
 

@@ -108,7 +108,7 @@ def _seconds(text: str) -> float:
 def _dollars(text: str) -> float:
     value = _number(text)
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of US dollars")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in US dollars")
     return value
 
 

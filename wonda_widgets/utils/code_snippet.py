@@ -38,7 +38,7 @@ def to_python(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False
     kind : str
         ``"inference"`` or ``"publish"``.
     request : dict
-        The request body, with the API's camelCase names; empty if it is unknown.
+        The request body, with the API's camelCase names; empty if unknown.
     in_sandbox : bool
         Whether the request was sent to a sandbox.
     """

@@ -48,7 +48,7 @@ def _run_into(future: concurrent.futures.Future[T], function: Callable[[], T]) -
 
 
 class ConcurrencyLimit:
-    """Limit how many coroutines run at the same time on each event loop.
+    """A limit on how many coroutines run at the same time on each event loop.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ class ConcurrencyLimit:
         self._semaphores: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, asyncio.Semaphore
         ] = weakref.WeakKeyDictionary()
-        self._tasks: set[asyncio.Task[Any]] = set()  # the loop holds tasks only weakly
+        self._tasks: set[asyncio.Task[Any]] = set()  # the loop has only weak references to tasks
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Wait for a free slot, then await ``work()``.
 
-        If the caller is cancelled, the work continues and keeps its slot until it ends: its
+        If the caller is canceled, the work continues and keeps its slot until it ends, because its
         thread cannot be stopped.
         """
         loop = asyncio.get_running_loop()
@@ -77,7 +77,7 @@ class ConcurrencyLimit:
             semaphore.release()
             self._tasks.discard(task)
             if not task.cancelled():
-                task.exception()  # mark as retrieved: asyncio warns if the caller was cancelled
+                task.exception()  # mark as retrieved, so that asyncio does not warn
 
         self._tasks.add(task)
         task.add_done_callback(release)

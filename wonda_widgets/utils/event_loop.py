@@ -1,16 +1,16 @@
-"""Own the package's one background event loop and the bridges between it and other threads.
+"""The package's background event loop, and the functions that call it from other threads.
 
     caller's thread                           background thread
     run_blocking     waits for the result  ─┐
     run_on_loop      awaits the result     ─┼─>  event loop: requests, polling
-    spawn, call_soon return at once        ─┘
+    spawn, call_soon return immediately        ─┘
 
-Jobs are polled on this loop, so polling continues while a cell is busy and whatever the caller's
-own loop does. `Wonda` uses `run_blocking`, `AsyncWonda` uses `run_on_loop`, and widget handlers,
-which must never wait, use `spawn` and `call_soon`.
+Jobs are polled on this loop, so polling continues while a cell or the caller's own loop is busy.
+`Wonda` uses `run_blocking`, `AsyncWonda` uses `run_on_loop`, and widget handlers, which must never
+wait, use `spawn` and `call_soon`.
 
-The loop runs on a daemon thread. The interpreter joins other threads at exit, so it would hang
-for as long as a job is polled.
+The loop runs on a daemon thread. The interpreter joins other threads at exit and would hang as long
+as a job is polled.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class AsyncClosable(Protocol):
 
 
 class ForkAware(Protocol):
-    """An object with locks, semaphores or tasks, which are valid in one process only."""
+    """An object with locks, semaphores or tasks, which are valid only in one process."""
 
     def reset_in_child(self) -> None:
-        """Replace them in a forked child, where nothing releases the old ones. Must not block."""
+        """Replace these in a forked child, where nothing releases the old ones. Must not block."""
 
 
 _start_lock = threading.Lock()
@@ -55,8 +55,8 @@ _detached_tasks: set[asyncio.Task[Any]] = set()
 _exiting = threading.Event()
 _inherited: list[object] = []
 
-# `%autoreload` executes this file again in the same module: the running loop and what is
-# registered with it must survive that.
+# `%autoreload` executes this file again in the same module: the running loop and the objects
+# registered with it must survive this.
 _current_loop: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_current_loop")
 _fork_aware: weakref.WeakSet[ForkAware] = globals().get("_fork_aware") or weakref.WeakSet()
 _closables: weakref.WeakSet[AsyncClosable] = globals().get("_closables") or weakref.WeakSet()
@@ -64,7 +64,7 @@ _closables: weakref.WeakSet[AsyncClosable] = globals().get("_closables") or weak
 #: How long the exit waits for connections to close; a server may never answer.
 CLOSE_TIMEOUT_SECONDS = 0.5
 
-#: How often a blocking wait wakes up, because Windows cannot interrupt a longer one.
+#: Seconds after which a blocking wait wakes up, because Windows cannot interrupt longer waits.
 WAKE_INTERVAL_SECONDS = 0.5
 
 
@@ -91,7 +91,7 @@ def _run_forever(new_loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _reset_in_child() -> None:
-    """Drop the parent's state: its lock may be held and its tasks never end in the child."""
+    """Discard the parent's state: its lock may be held, and its tasks never end in the child."""
     global _start_lock, _exiting
     _start_lock, _exiting = threading.Lock(), threading.Event()
     _inherited.extend([_current_loop, *_detached_tasks])
@@ -106,7 +106,7 @@ def close_at_exit(owner: AsyncClosable) -> None:
 
 
 def reset_after_fork(owner: ForkAware) -> None:
-    """Call ``owner.reset_in_child()`` in every forked child for as long as `owner` exists."""
+    """Call ``owner.reset_in_child()`` in every forked child as long as `owner` exists."""
     _fork_aware.add(owner)
 
 
@@ -117,7 +117,7 @@ if hasattr(os, "register_at_fork"):
 def keep_inherited(owned_by_parent: object) -> None:
     """Keep an object alive in a forked child.
 
-    Its finalizer would close what the parent still uses, or warn of tasks that never ended.
+    Its finalizer would close connections that the parent still uses, or warn of unfinished tasks.
     """
     _inherited.append(owned_by_parent)
 
@@ -159,7 +159,7 @@ def on_loop() -> bool:
 
 
 def spawn(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Start `work` on the loop and return at once.
+    """Start `work` on the loop and return immediately.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def spawn_detached(work: Callable[..., Coroutine[Any, Any, object]], *args: Any)
 
     def start() -> None:
         task = asyncio.get_running_loop().create_task(work(*args))
-        _detached_tasks.add(task)  # the loop itself holds tasks only weakly
+        _detached_tasks.add(task)  # the loop itself has only weak references to tasks
         task.add_done_callback(_detached_tasks.discard)
 
     call_soon(start)
@@ -194,7 +194,7 @@ def spawn_detached(work: Callable[..., Coroutine[Any, Any, object]], *args: Any)
 def shield(work: Awaitable[T]) -> asyncio.Future[T]:
     """Shield `work` from cancellation, as `asyncio.shield` does.
 
-    If the caller is cancelled and `work` then fails, asyncio does not log that its exception was
+    If the caller is canceled and `work` then fails, asyncio does not log that its exception was
     never retrieved.
     """
     task = asyncio.ensure_future(work)
@@ -204,7 +204,7 @@ def shield(work: Awaitable[T]) -> asyncio.Future[T]:
 
 def _retrieve_exception(task: asyncio.Future[Any]) -> None:
     if not task.cancelled():
-        task.exception()  # whoever still awaits the task gets it as well
+        task.exception()  # other callers that await the task also get the exception
 
 
 def run_blocking(work: Coroutine[Any, Any, T], *, interrupt_hint: str | None = None) -> T:
@@ -214,14 +214,14 @@ def run_blocking(work: Coroutine[Any, Any, T], *, interrupt_hint: str | None = N
     ----------
     work : coroutine
     interrupt_hint : str, optional
-        Where to check whether a request took effect, as a sentence. Without it a
-        KeyboardInterrupt cancels `work`. With it `work` continues, and the interrupt carries the
+        A sentence that says where to check whether a request took effect. Without it, a
+        KeyboardInterrupt cancels `work`. With it, `work` continues, and the interrupt has the
         sentence as a note.
 
     Raises
     ------
     RuntimeError
-        If called on the package's loop, where it would deadlock.
+        If called on the package's loop, where the call would deadlock.
     """
     if on_loop():
         work.close()
@@ -251,7 +251,7 @@ def wait_for_result(
     ----------
     future : concurrent.futures.Future
     timeout : float, optional
-        In seconds; without it there is no limit.
+        In seconds; by default, there is no limit.
     on_wake : callable, optional
         Called on this thread about twice a second while waiting.
 
@@ -279,7 +279,7 @@ def wait_for_result(
 def get_blocking(items: queue.SimpleQueue[T]) -> T:
     """Block until the queue has an item and return it; Ctrl-C works on every platform.
 
-    This loop must stay out of a caller's ``try``: in CPython 3.11 an interrupt that arrives at
+    This loop must not be within a caller's ``try``: in CPython 3.11 an interrupt that arrives at
     a ``continue`` inside ``try`` may skip its ``finally``.
     """
     while True:
@@ -327,11 +327,11 @@ async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def to_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run slow file or keyring work off the loop; images use `imaging.decode_threads`."""
+    """Run blocking file or keyring work in a thread; for images, use `imaging.decode_threads`."""
     return await asyncio.to_thread(function, *args)
 
 
 def call_soon_on(target: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
-    """Call `function` on another loop soon; does nothing if that loop is closed."""
+    """Call `function` on another loop soon; do nothing if that loop is closed."""
     with contextlib.suppress(RuntimeError):
         target.call_soon_threadsafe(function)

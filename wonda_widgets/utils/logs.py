@@ -1,7 +1,7 @@
 """Write to the logger ``wonda_widgets``: requests, and errors with their traceback, never a key.
 
-A program that does not configure logging sees warnings and errors on stderr and nothing else,
-as Python does by default. A traceback may quote a header, so API keys are removed from it.
+If a program does not configure logging, only warnings and errors are printed to stderr, as is
+Python's default. A traceback may quote a header, so API keys are removed from it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import traceback
 
 from . import redaction
 
-#: How messages name the log.
+#: The description of the log in messages.
 LOG_LOCATION = "the log “wonda_widgets”"
 LOOP_THREAD_NAME = "wonda-widgets"  # all httpx calls on this thread are the package's own
 HTTPCORE_LOGGERS = ("connection", "http11", "http2", "proxy", "socks")
@@ -39,8 +39,8 @@ def log_exception(
     error : BaseException
     level : int
     attach_error : bool
-        Whether handlers receive the error object. Pass False where its frames hold a request
-        with its headers. An error whose traceback contains a key is never attached.
+        Whether handlers receive the error object. Pass False if its frames contain a request with
+        its headers. An error whose traceback contains a key is never attached.
     """
     if not logger.isEnabledFor(level):
         return
@@ -85,7 +85,7 @@ def log_request(
     started : float
         When the attempt started, in seconds of `time.monotonic`.
     attempt : int
-        Counts from 1.
+        The number of the attempt; the first is 1.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -104,7 +104,7 @@ def _without_frames(error: BaseException) -> tuple[type[BaseException], BaseExce
 
 
 class _HideOwnRequests(logging.Filter):
-    """Hides what httpx logs about this package's requests: full URLs with their signatures."""
+    """A filter that hides httpx's logs of this package's requests: full URLs with signatures."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if threading.current_thread().name != LOOP_THREAD_NAME:

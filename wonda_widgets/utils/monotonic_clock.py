@@ -1,6 +1,6 @@
-"""Measure elapsed time with a clock that cannot be set, also across processes and kernels.
+"""Measure elapsed time with a clock that cannot be set, even across processes and kernels.
 
-The time of day can jump: a person or the network sets it, or a flat battery loses it. Waits that
+The time of day can jump: the user or the network sets it, or an empty battery resets it. Waits that
 must not end too early are therefore measured in seconds since this computer started, which all
 of its processes share. Readings of another computer or an earlier start cannot be compared with
 them, so `elapsed_since` counts from the first time this process saw such a reading.
@@ -15,22 +15,22 @@ from pathlib import Path
 
 #: A clock that also counts while the computer sleeps (Linux, else macOS); None on Windows.
 _SYSTEM_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-#: How many readings of foreign clocks are remembered.
+#: The maximum number of remembered readings of foreign clocks.
 MAX_FOREIGN_EVENTS = 10_000
 
 _first_seen: dict[str, float] = {}
 
 
 def seconds() -> float:
-    """Return the current reading of the clock that `clock_id` names."""
+    """Return the current reading of the clock that `clock_id` identifies."""
     return time.monotonic() if _SYSTEM_CLOCK is None else time.clock_gettime(_SYSTEM_CLOCK)
 
 
 @cache
 def clock_id() -> str:
-    """Return an id of the clock that `seconds` reads: one start of one computer.
+    """Return an ID of the clock that `seconds` reads: one start of one computer.
 
-    Where the system has no id for its start, the id is valid in this process only.
+    If the system has no ID for its start, the ID is valid only in this process.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -42,7 +42,7 @@ def clock_id() -> str:
 
 @cache
 def linux_namespace(kind: str) -> str:
-    """Return the id of this process's Linux namespace of a kind; empty where there is none."""
+    """Return the ID of this process's Linux namespace of a kind; empty if there is none."""
     try:
         return str(Path(f"/proc/self/ns/{kind}").readlink())
     except OSError:
@@ -50,20 +50,20 @@ def linux_namespace(kind: str) -> str:
 
 
 def elapsed_since(clock: str, reading: float, event: str) -> float:
-    """Return how many seconds have passed at least since a reading of a clock.
+    """Return a lower bound of the seconds since a reading of a clock.
 
     Parameters
     ----------
     clock : str
         The `clock_id` of the reading.
     reading : float
-        What `seconds` returned then.
+        The value that `seconds` returned at that time.
     event : str
-        A unique name, under which the first sight of a foreign clock's reading is remembered.
+        A unique name, under which the first use of a foreign clock's reading is remembered.
     """
     now = seconds()
     if clock == clock_id():
         return max(0.0, now - reading)
     if len(_first_seen) >= MAX_FOREIGN_EVENTS and event not in _first_seen:
-        _first_seen.clear()  # those waits start over, which never ends one too early
+        _first_seen.clear()  # those waits start over, so none ends too early
     return max(0.0, now - _first_seen.setdefault(event, now))

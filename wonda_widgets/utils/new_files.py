@@ -1,4 +1,4 @@
-"""Write files for a person: complete or not at all, and never over an existing file.
+"""Write new files completely or not at all, and never overwrite an existing file.
 
     bytes ──> hidden temporary file in the same folder ──> the first free name
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Where the search for a free name ends.
+#: The number at which the search for a free name ends.
 MAX_NAME_NUMBER = 10_000
 
 #: The limit of nearly all file systems.
@@ -37,13 +37,13 @@ def write(target: Path, data: bytes) -> Path:
     Parameters
     ----------
     target : Path
-        The wanted path, in an existing folder. If it is in use, the name gets a number.
+        The desired path, in an existing folder. If the name is in use, a number is added.
     data : bytes
 
     Raises
     ------
     OSError
-        If the file cannot be written; no part of it is left.
+        If the file cannot be written; no partial file is left behind.
     """
     with temporary_path(target) as part:
         _write_synced(part, data)
@@ -51,7 +51,7 @@ def write(target: Path, data: bytes) -> Path:
 
 
 class FileBatch:
-    """New files that belong together: either all of them stay or none."""
+    """New files that belong together: either all of them are kept or none."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ class FileBatch:
         raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
     def discard(self) -> None:
-        """Delete the files written so far; one that is still being written is deleted later."""
+        """Delete the files written so far; delete one that is still being written later."""
         with self._lock:
             self._is_discarded = True
         for file in self._files:
@@ -89,7 +89,7 @@ def replace(target: Path, data: bytes) -> None:
     Raises
     ------
     OSError
-        If the new content cannot be written; the old content is unchanged.
+        If the new content cannot be written; the old content is not changed.
     """
     with temporary_path(target) as part:
         _write_synced(part, data)
@@ -98,7 +98,7 @@ def replace(target: Path, data: bytes) -> None:
 
 @contextmanager
 def temporary_path(target: Path) -> Iterator[Path]:
-    """Yield an unused hidden path next to `target`; delete what is left there at the end."""
+    """Yield an unused hidden path next to `target`; delete a remaining file at the end."""
     # Keep the suffix: programs choose the file format by it.
     part = target.with_name(f".wonda-{os.urandom(8).hex()}{target.suffix[:16]}")
     try:
@@ -109,7 +109,7 @@ def temporary_path(target: Path) -> Iterator[Path]:
 
 
 def move_to_free_name(part: Path, target: Path) -> Path:
-    """Move a temporary file to `target`, or to the first free numbered name, and return that.
+    """Move a temporary file to `target` or the first free numbered name; return that path.
 
     Raises
     ------

@@ -6,9 +6,9 @@ No widget is live there, so progress is printed and results are stored in the ou
 - a cell ends only when the static outputs of its panels are complete
   (`delay_cell_end_until`), because output that comes later is lost.
 
-Such tools tell the kernel that nobody can answer an `input()`; JupyterLab and Notebook do not.
-Voilà tells it the same although people watch its panels, and is recognized by the environment
-variables that it sets in the kernel.
+Such tools tell the kernel that `input()` is not available; JupyterLab and Notebook do not. Voilà
+does the same although users see its panels; it is recognized by the environment variables that it
+sets in the kernel.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ POLL_INTERVAL_SECONDS = 0.02
 
 
 def is_unattended() -> bool:
-    """Return whether the caller runs in a notebook cell that nobody is watching.
+    """Return whether the caller runs in a cell of an unattended notebook.
 
-    False in a script, a terminal or a live front end, on any thread but the main one, and
-    wherever it cannot be determined.
+    False in a script, a terminal or a live front end, on any thread but the main one, and if it
+    cannot be determined.
     """
     shell = ipython_shell()
     kernel = getattr(shell, "kernel", None)
@@ -57,7 +57,7 @@ def ipython_shell() -> Any:
 
 
 class StatusLine:
-    """Print a status whenever it changes, but only in an unattended notebook.
+    """A status that is printed whenever it changes, but only in an unattended notebook.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ def printing_changes(
     Yields
     ------
     callable or None
-        Call it now and then while waiting: it prints the changes since the last call. They must
-        be printed on the waiting thread, since a kernel may assign another thread's output to
-        another cell. None if nothing is to be printed.
+        Call this regularly while waiting: it prints the changes since the last call. They must
+        be printed on the waiting thread, because a kernel may assign another thread's output to
+        another cell. None if there is nothing to print.
     """
     if not is_unattended():
         yield None

@@ -1,6 +1,7 @@
-"""Find the open client of this process that an image or a job came from.
+"""Find the open client in this process from which an image or a job came.
 
-A registry of `AsyncWonda` objects by client name; it holds them weakly and does not import them.
+A registry of `AsyncWonda` objects by client name, with weak references and without importing the
+class.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Expand ``~`` in paths that a person passes as an argument."""
+"""Expand ``~`` in paths passed as arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import InvalidInputError
 
 
 def expand_user(path: str | os.PathLike[str], field: str) -> Path:
-    """Replace ``~`` and ``~name`` by the home folders.
+    """Replace ``~`` and ``~name`` with the home folders.
 
     Parameters
     ----------
@@ -20,14 +20,14 @@ def expand_user(path: str | os.PathLike[str], field: str) -> Path:
     Raises
     ------
     InvalidInputError
-        If it is not a path, or the home folder does not exist.
+        If `path` is not a path, or the home folder does not exist.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise InvalidInputError(
             field,
-            f"{os.fspath(path)!r} names a home folder that does not exist.",
+            f"{os.fspath(path)!r} refers to a home folder that does not exist.",
             "Pass the full path.",
         ) from None
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
 """Convert values from tables and arrays to plain Python, without importing numpy or pandas.
 
 numpy, pandas and Polars have their own types for numbers and strings, and several kinds of
-missing value. JSON supports none of them, and equal values must give equal requests whatever
-library they come from.
+missing value. JSON supports none of them, and equal values must result in equal requests,
+regardless of their library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import InvalidInputError
 _PLAIN_TYPES = (str, bool, int, float, type(None))
 #: The types of pandas' NA and NaT and of numpy's masked values.
 _MISSING_TYPE_NAMES = {"NAType", "NaTType", "MaskedConstant"}
-#: A Decimal with more digits is not converted to int: that would exhaust the memory.
+#: A Decimal with more digits is not converted to int, which would exhaust the memory.
 MAX_DIGITS = 400
 _DOUBLE_BYTES = 8  # the size of a Python float
 
@@ -64,7 +64,7 @@ def reject_missing(field: str, label: str, value: Any) -> Any:
     field : str
         The argument's name, for the error.
     label : str
-        What to call it at the start of a sentence.
+        The name of the argument at the start of a sentence.
     value : object
 
     Raises
@@ -74,7 +74,7 @@ def reject_missing(field: str, label: str, value: Any) -> Any:
     """
     if value is not None and is_missing(value):
         raise InvalidInputError(
-            field, f"{label} is empty ({value}).", "Fill it in, or pass None to leave it out."
+            field, f"{label} is empty ({value}).", "Give it a value, or pass None to leave it out."
         )
     return to_plain(value)
 
@@ -105,7 +105,7 @@ def _array_to_plain(value: Any) -> Any:
 
 
 def _number_to_plain(value: Any) -> Any:
-    """Convert a number to bool, int or float; return one that JSON cannot hold unchanged."""
+    """Convert a number to bool, int or float; return a number that JSON lacks unchanged."""
     if isinstance(value, bool):
         return bool(value)
     if isinstance(value, numbers.Integral):
@@ -116,6 +116,6 @@ def _number_to_plain(value: Any) -> Any:
         return int(value) if value.is_finite() and value == int(value) else float(value)
     if isinstance(value, numbers.Real):
         size = getattr(value, "itemsize", _DOUBLE_BYTES)
-        # A float32 goes through its shortest digits: 0.1 stays 0.1, not 0.10000000149.
+        # A float32 is converted by its shortest digits: 0.1 is 0.1, not 0.10000000149.
         return float(str(value)) if size < _DOUBLE_BYTES else float(value)
     return value

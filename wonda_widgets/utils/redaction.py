@@ -1,8 +1,8 @@
 """Remove API keys from text that is logged or shown.
 
-Each key replaces itself: `credentials.ApiKey.redact`. `redact` here applies all keys in use, for
-logs and unexpected errors. What the service returns is redacted in `http.responses`, and requests
-that the journal stores in `jobs.submission`.
+Each key can replace itself: `credentials.ApiKey.redact`. This module's `redact` applies all keys in
+use, for logs and unexpected errors. Responses are redacted in `http.responses`, and requests that
+are recorded in the journal in `jobs.submission`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def unknown_arguments_error(function: Callable[..., object], unknown: Iterable[s
     known = [name for name in inspect.signature(function).parameters if name != "self"]
     names = sorted(unknown)
     hints = [hint for name in names if (hint := did_you_mean(name, known))]
-    message = f"{owner} takes no argument {', '.join(map(repr, names))}."
+    message = f"{owner} has no argument {', '.join(map(repr, names))}."
     return TypeError(" ".join([message, *(hints or [f"See help({owner})."])]))
 
 

@@ -1,4 +1,4 @@
-"""Rows for pandas and spreadsheets: unique column names, values that Excel files support."""
+"""Rows for pandas and spreadsheets, with unique column names and values that Excel supports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def flat_row(
     first: Mapping[str, Any], varied: Iterable[tuple[str, Any]], last: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Join columns into one row; a varied one with the name of another is named ``{name}``.
+    """Join columns into one row; rename a varied column to ``{name}`` if its name is taken.
 
     Parameters
     ----------
@@ -41,5 +41,5 @@ def _spreadsheet_value(value: Any) -> Any:
     return _NOT_IN_XML.sub("\ufffd", value) if isinstance(value, str) else value
 
 
-#: Characters that XML, and so a spreadsheet file, cannot contain.
+#: Characters that XML, and therefore a spreadsheet file, cannot contain.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

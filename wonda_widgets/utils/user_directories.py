@@ -1,6 +1,6 @@
-"""Locate the user's home, data and settings folders; a user may have none.
+"""Locate the user's home, data and settings folders, which may not exist.
 
-A container may run with a user id that has no account, and a service with ``HOME`` unset.
+A container may run with a user ID without an account, and a service without ``HOME``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def config_folder() -> Path:
 
 
 def expand_home(path: Path) -> Path:
-    """Replace ``~`` by the home folder.
+    """Replace ``~`` with the home folder.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def expand_home(path: Path) -> Path:
 
 
 def _app_folder(function: str) -> Path:
-    """Return what a function of platformdirs gives for this package."""
+    """Return the result of a platformdirs function for this package."""
     import platformdirs  # noqa: PLC0415 - not needed where a path or a key is passed
 
     try:

@@ -1,11 +1,11 @@
-"""Normalize text so that two texts compare equal if they look the same to a person."""
+"""Normalize text so that two texts that look the same compare equal."""
 
 from __future__ import annotations
 
 import unicodedata
 from typing import Literal
 
-#: Characters that choose between two renderings of the character before them.
+#: Characters that select one of two renderings of the preceding character.
 VARIATION_SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 
 

@@ -290,5 +290,5 @@ def _amount(text: str) -> float:
     except ValueError:
         raise InvalidInputError(
             "budget",
-            f"{ENVIRONMENT_PREFIX}BUDGET_USD must be an amount in US dollars; got {{text!r}}.",
+            f"{ENVIRONMENT_PREFIX}BUDGET_USD must be an amount in US dollars; got {text!r}.",
         ) from None

@@ -73,7 +73,7 @@ def test_a_format_takes_the_place_of_the_one_before():
 
 def test_what_cannot_be_done_adds_nothing():
     edit = Edit(image()).add(LEFT)
-    with pytest.raises(ww.InvalidInputError, match="out of the image, which has 20 × 20"):
+    with pytest.raises(ww.InvalidInputError, match="beyond the image, which has 20 × 20"):
         edit.add(Resize(width=20, height=20), Crop(x=5, y=0, width=20, height=20))
     assert edit.operations == (LEFT,)
 

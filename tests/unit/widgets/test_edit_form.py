@@ -114,7 +114,7 @@ def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
     before = form.data
     draft(form, "crop", {**LEFT, "width": 500})
     settled(lambda: form.draft_problem)
-    assert "reaches out of the image" in form.draft_problem
+    assert "extends beyond the image" in form.draft_problem
     assert form.data == before
     send(form, "apply")
     settled(lambda: form.error)
@@ -223,7 +223,7 @@ def test_a_proposal_replaces_what_was_done_and_can_be_undone(form, settled):
 def test_a_proposal_that_cannot_be_done_is_an_alert(form, settled):
     form.edit([Crop(x=0, y=0, width=500, height=5)])
     settled(lambda: form.error)
-    assert "out of the image" in form.error["title"]
+    assert "beyond the image" in form.error["title"]
     assert form.tool == ""
 
 

@@ -700,7 +700,7 @@ def test_without_a_key_studio_runs_on_the_sandbox_and_says_so(panel, monkeypatch
 
 def test_an_unknown_keyword_says_what_to_check(wonda):
     for cls in (ww.Studio, ww.PromptForm, ww.ImagePreview, ww.PublishForm, ww.JobProgress):
-        with pytest.raises(TypeError, match=r"takes no argument 'promt'"):
+        with pytest.raises(TypeError, match=r"has no argument 'promt'"):
             cls(wonda=wonda, promt="x")
     with pytest.raises(TypeError, match=r"Wonda\(key\)"):
         ww.Studio("sk_key")

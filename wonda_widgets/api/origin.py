@@ -14,7 +14,7 @@ from ..utils import open_clients
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NAME_ONE = "Pass wonda=… with the client that made them."
+NAME_ONE = "Pass wonda=… with the client that created them."
 
 
 def client_of(thing: object) -> Any:

@@ -56,7 +56,7 @@ PUBLISHING = Operation(
     "publish",
     "/publish/instagram",
     "publishing to Instagram",
-    "Look at the Instagram account, or have wonda.publish.check(error) look into its history.",
+    "Check the Instagram account, or call wonda.publish.check(error) to search its history.",
 )
 
 CAROUSEL = PUBLISHING._replace(
@@ -314,7 +314,7 @@ class AsyncPublish:
             written = await asyncio.wrap_future(journal.mark_absent(entry))
 
     async def _is_job_lost(self, entry: JournalEntry) -> bool:
-        """Whether the service no longer knows the job of an unfinished post."""
+        """Whether the job of an unfinished post no longer exists at the service."""
         if entry.job_id is None or entry.ended or entry.state == "posted":
             return False
         try:

@@ -164,5 +164,6 @@ def shared_client(cls: Any, settings: ClientSettings) -> Any:
         )
         raise
     client._core.closes_journal = True  # noqa: SLF001 - no other client uses this journal
-    # If two threads get here at once, the first client is used; the other has opened nothing yet.
+    # If two threads get here simultaneously, the first client is used; the other has opened nothing
+    # yet.
     return _shared.setdefault(key, client)

@@ -139,7 +139,7 @@ class AsyncWonda:
         org : str
             Slug of one of the sandbox's ``organizations=``. ``WONDA_ORG`` is ignored.
         journal : path, ``":memory:"`` or Journal
-            In memory by default, because the sandbox's jobs, too, are lost when the process ends.
+            In memory by default, because the sandbox's jobs are also lost when the process ends.
         **options
             See `wonda_widgets.sandbox.app.Sandbox`: ``seconds`` per image, ``credits`` of the
             account, …

@@ -105,7 +105,7 @@ def parse_json(response: Response) -> Any:
     APIError
         If the response is an error.
     NotJSONError
-        If it is not JSON.
+        If the response is not JSON.
     UnexpectedReplyError
         If the response redirects to another address, to which the key must not be sent.
     """
@@ -166,7 +166,7 @@ def decode_json(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is not JSON.
+        If the content is not JSON.
     """
     try:
         return msgspec.json.decode(content)

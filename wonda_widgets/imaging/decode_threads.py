@@ -58,7 +58,7 @@ async def run(function: Callable[..., T], *args: Any, seconds: float | None = No
         If the function takes longer, or too many threads are stuck.
     """
     _refuse_if_crowded()
-    # The slot stays in use until the function ends, even if the caller is canceled.
+    # The slot remains in use until the function ends, even if the caller is canceled.
     timeout = TIMEOUT_SECONDS if seconds is None else seconds
     return await _limit.run(partial(_within, timeout, partial(function, *args)))
 

@@ -247,7 +247,7 @@ def start_of_day() -> datetime:
 def _price_factors(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the factors of a request's price: the model and short parameters.
 
-    Texts are left out, so that the counts of deleted requests stay small.
+    Texts are left out, so that the number of rows for deleted requests remains small.
     """
     params = body.get("params")
     params = params if isinstance(params, dict) else {}

@@ -210,7 +210,7 @@ def read_row(row: sqlite3.Row) -> JournalEntry | None:
 
 # ---------------------------------------------------------------- processes
 
-_process_token: tuple[int, str] = (0, "")  # process id and its random token
+_process_token: tuple[int, str] = (0, "")  # process ID and its random token
 
 
 def this_process() -> str:

@@ -83,7 +83,7 @@ class MatrixRunner:
     cells : list of CellResult
         Set when the plan is prepared.
     attachments : list of str
-        Media ids of reference images, for every cell.
+        Media IDs of reference images, for every cell.
     saved_plan : SavedPlan or None
     state : str
         ``"planned"``, ``"running"``, ``"stopped"`` or ``"done"``.

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_HISTORY_PAGES = 2  # pages of the history that are checked before a post
 
 #: Error codes with which the service itself says that an account has no history. Other servers,
-#: such as proxies, answer with other codes.
+#: such as proxies, respond with other codes.
 NO_HISTORY_CODES = frozenset(
     {
         *("bad_request", "validation_error", "forbidden", "feature_disabled"),

@@ -228,7 +228,7 @@ def _rows(raw: Any) -> list[dict[str, Any]]:
 
 def _unexpected() -> UnexpectedReplyError:
     return UnexpectedReplyError(
-        "The service answered with something other than the list of scheduled posts.",
+        "The response from the service is not the list of scheduled posts.",
         "Try again later.",
     )
 

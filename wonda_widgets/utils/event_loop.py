@@ -61,7 +61,7 @@ _current_loop: tuple[int, asyncio.AbstractEventLoop] | None = globals().get("_cu
 _fork_aware: weakref.WeakSet[ForkAware] = globals().get("_fork_aware") or weakref.WeakSet()
 _closables: weakref.WeakSet[AsyncClosable] = globals().get("_closables") or weakref.WeakSet()
 
-#: How long the exit waits for connections to close; a server may never answer.
+#: How long the exit waits for connections to close; a server may never respond.
 CLOSE_TIMEOUT_SECONDS = 0.5
 
 #: Seconds after which a blocking wait wakes up, because Windows cannot interrupt longer waits.

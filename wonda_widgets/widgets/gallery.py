@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ._shared.gallery_items import Item
     from ._shared.permissions import Permissions
 
-FIRST_PAGE_SIZE = 120  # images of a search that are shown at once
+FIRST_PAGE_SIZE = 120  # images of a search that are shown initially
 MAX_RESULTS = 1_000  # images of a search; a narrower search finds the others
 SEARCH_DELAY_SECONDS = 0.4  # seconds without a keystroke before the remaining results are loaded
 REFRESH_DELAY_SECONDS = 0.5  # seconds in which several journal changes are collected

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..journal.generated_image import GeneratedImage
     from ..models import Media
 
-LARGE_PIXELS = 2048  # pixels, the longest side of what a click opens
+LARGE_PIXELS = 2048  # pixels; the longest side of the image that a click opens
 LARGE_MAX_BYTES = 2_000_000
 THUMB_PIXELS = 160  # pixels
 THUMB_MAX_BYTES = 20_000

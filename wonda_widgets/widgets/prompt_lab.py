@@ -147,7 +147,7 @@ class PromptLab(PublishForms):
         self.gallery.scroll_into_view()  # in a narrow window, it is below the form
 
     def _group(self, matrix: Matrix) -> None:
-        """Group by the first placeholder that varies, if others vary too."""
+        """Group by the first placeholder that varies, if others also vary."""
         varied = [
             f"values.{name}" for name, choices in matrix.plan.values.items() if len(choices) > 1
         ]

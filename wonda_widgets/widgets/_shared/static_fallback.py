@@ -227,7 +227,7 @@ class StaticFallback:
 
 
 def _publish(name: str, bundle: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
-    """Update all outputs with this display id."""
+    """Update all outputs with this display ID."""
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - only in a notebook
 
     shell = get_ipython()

@@ -121,7 +121,7 @@ def test_papermill_runs_what_goes_wrong_to_its_end(tmp_path):
     said = printed(papermill(source, tmp_path))
     assert "Generation: failed · " in said
     assert "OutcomeUnknownError: " in said
-    assert "The service does not respond; retrying." in said
+    assert "The service does not answer; retrying." in said
 
 
 def test_without_dask_the_notebook_of_many_processes_says_what_to_install(monkeypatch):

@@ -145,7 +145,7 @@ def test_a_post_is_called_one_and_trouble_is_told(front, job, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "Publishing: submitted · 0 s",
         "Publishing: queued · 0 s",
-        "Publishing: queued · 1 s · The service does not respond; retrying.",
+        "Publishing: queued · 1 s · The service does not answer; retrying.",
         "Publishing: succeeded · 4 s",
     ]
 

@@ -92,7 +92,7 @@ def test_an_image_is_cropped_written_over_and_used_once(notebook):
 
     tool(form, "Crop").click()
     number(form, "Width").fill("9000")
-    expect(form.get_by_role("status").filter(has_text="reaches out of")).to_be_visible()
+    expect(form.get_by_role("status").filter(has_text="extends beyond")).to_be_visible()
     expect(use).to_have_attribute("aria-disabled", "true")
     form.get_by_role("button", name="Cancel").click()
 

@@ -15,4 +15,4 @@ def test_it_builds_without_a_warning_and_has_every_public_name(tmp_path):
     assert not [name for name in ww.__all__ if name not in modules and f'id="{name}"' not in page]
     images = (tmp_path / "wonda_widgets" / "api" / "images.html").read_text(encoding="utf-8")
     assert 'id="Images.generate"' in images
-    assert "A limit for this image" in images  # of its docstring
+    assert "A limit for the total cost of this image" in images  # of its docstring

@@ -90,9 +90,7 @@ async def polled(wonda, kind):
         async for snapshot in job.updates():
             if snapshot.problem or snapshot.status != "submitted" or not snapshot.watching:
                 repr(snapshot)
-                assert snapshot.error is None or "Polling the job failed" not in str(
-                    snapshot.error
-                )
+                assert snapshot.error is None or "Polling the job failed" not in str(snapshot.error)
                 return
     finally:
         job.stop()

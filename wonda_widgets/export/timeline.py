@@ -217,7 +217,7 @@ def _posted_media_ids(entry: JournalEntry) -> list[str]:
 
 
 def _edits(original_id: str, entries: Mapping[str, list[JournalEntry]]) -> Iterator[EditEvent]:
-    """Yield all edits of an image, and the edits of those."""
+    """Yield all edits of an image, including edits of edits."""
     seen = {original_id, ""}
     pending: list[tuple[str, tuple[Any, ...]]] = [(original_id, ())]
     while pending:

@@ -60,12 +60,12 @@ class AsyncPricing:
         """Give the price of one image, cached for ten minutes; None if it is not known."""
         key = msgspec.json.encode((model, sorted(params.items(), key=lambda item: item[0])))
         entry = self._cache.get(key)
-        if entry is None or monotonic() - entry[0] > CACHE_SECONDS:
+        if entry is None or entry[1].cancelled() or monotonic() - entry[0] > CACHE_SECONDS:
             work = asyncio.get_running_loop().create_task(self._known(model, params))
             entry = self._cache[key] = (monotonic(), work)
         try:
             return await event_loop.shield(entry[1])
-        except BaseException:
+        except Exception:  # not if only the waiting caller is canceled
             self._cache.pop(key, None)
             raise
 

@@ -165,7 +165,7 @@ def _read_in_large_pieces(image: Image.Image) -> None:
             except Exception:
                 if not pieces:
                     raise
-                break
+                break  # decode what was read; the next read raises the error again
             if not piece:
                 break
             pieces.append(piece)

@@ -1,5 +1,7 @@
 """What the service says that things cost, where that is a price."""
 
+import asyncio
+
 import httpx
 import pytest
 from conftest import KEY
@@ -38,3 +40,27 @@ def test_what_is_a_price_stays(quoted):
     found = each(quoted(estimatedCostMicrodollars=20_000, estimatedCredits=-1))
     assert (found.usd, found.estimated_credits) == (0.02, None)
     assert each(quoted(estimatedCostMicrodollars=0)).usd == 0
+
+
+def test_a_canceled_wait_does_not_repeat_the_request():
+    requests = []
+
+    async def respond(request):
+        requests.append(request)
+        await asyncio.sleep(0)
+        return httpx.Response(200, json={"estimatedCostMicrodollars": 20_000})
+
+    async def cancel_and_ask_again(pricing):
+        first = asyncio.create_task(pricing.each(model="m", params={}))
+        while not requests:
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        return first.cancelled(), await pricing.each(model="m", params={})
+
+    with ww.Wonda(KEY, transport=httpx.MockTransport(respond)) as wonda:
+        asked = cancel_and_ask_again(wonda._async.pricing)
+        was_canceled, price = event_loop.run_blocking(asked)
+    assert was_canceled
+    assert price.usd == 0.02
+    assert len(requests) == 1

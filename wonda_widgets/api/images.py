@@ -137,7 +137,9 @@ class AsyncImages:
 
         async def start() -> Job:
             return await self._core.start(
-                *(GENERATION, body, read_reply),
+                GENERATION,
+                body,
+                read_reply,
                 duplicate_guard=duplicate_guard,
                 precondition=precondition,
             )

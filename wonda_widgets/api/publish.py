@@ -146,7 +146,9 @@ class AsyncPublish:
         )
         try:
             return await self._core.start(
-                *(PUBLISHING, body, _named),
+                PUBLISHING,
+                body,
+                _named,
                 duplicate_guard=guard,
                 precondition=guard.check_journal,
             )
@@ -195,7 +197,11 @@ class AsyncPublish:
             CAROUSEL, body, allow_repeat=allow_repeat, allow_unchecked=allow_unchecked
         )
         return await self._core.start(
-            *(CAROUSEL, body, _made), duplicate_guard=guard, precondition=guard.check_journal
+            CAROUSEL,
+            body,
+            _made,
+            duplicate_guard=guard,
+            precondition=guard.check_journal,
         )
 
     def checked_time(self, scheduled_at: datetime | str | None) -> str | None:

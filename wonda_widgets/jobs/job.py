@@ -320,24 +320,12 @@ class Job:
         callable
             Stops the calls.
         """
-        active = True
 
-        def notify(snapshot: Snapshot) -> None:
-            if active:
-                listener(snapshot)
+        def add(notify: Callable[[Snapshot], None]) -> None:
+            self._listeners.append(notify)
+            notify(self.snapshot)
 
-        def begin() -> None:
-            if active:
-                self._listeners.append(notify)
-                notify(self.snapshot)
-
-        def end() -> None:
-            nonlocal active
-            active = False
-            event_loop.call_soon(lambda: self._forget(notify))
-
-        event_loop.call_soon(begin)
-        return end
+        return event_loop.subscribe(listener, add, self._forget)
 
     def _forget(self, listener: Callable[[Snapshot], object]) -> None:
         if listener in self._listeners:

@@ -332,23 +332,9 @@ class Matrix:
         callable
             Stops the calls.
         """
-        active = True
-
-        def notify(cell: CellResult | None) -> None:
-            if active:
-                listener(cell)
-
-        def add() -> None:
-            if active:
-                self._runner.add_listener(notify)
-
-        def end() -> None:
-            nonlocal active
-            active = False
-            event_loop.call_soon(lambda: self._runner.remove_listener(notify))
-
-        event_loop.call_soon(add)
-        return end
+        return event_loop.subscribe(
+            listener, self._runner.add_listener, self._runner.remove_listener
+        )
 
     # ------------------------------------------------------------ start, stop, retry
 

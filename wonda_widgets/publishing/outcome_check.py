@@ -107,7 +107,7 @@ async def check(core: Core, operation: Operation, entry: JournalEntry) -> PostOu
             return finding
     is_job_lost = entry.state == "accepted" and not entry.ended  # the job did not respond
     if not entry.is_unknown and not is_job_lost:
-        return _known_finding(core, operation, entry)
+        return _known_outcome(core, operation, entry)
     scheduled = await _look_among_scheduled(core, operation, entry)
     if scheduled is not None:
         return scheduled
@@ -159,7 +159,7 @@ async def _ask_job(core: Core, operation: Operation, entry: JournalEntry) -> Pos
             raise
         return None
     current = await _reread(core, entry)
-    return None if current.is_unknown else _known_finding(core, operation, current)
+    return None if current.is_unknown else _known_outcome(core, operation, current)
 
 
 async def _look_among_scheduled(
@@ -360,7 +360,7 @@ async def _record_absence(
             message="Another kernel is checking this post.",
             retry_after=SHORT_RECHECK_SECONDS,
         )
-    return _known_finding(core, operation, current)
+    return _known_outcome(core, operation, current)
 
 
 async def _reread(core: Core, entry: JournalEntry) -> JournalEntry:
@@ -368,7 +368,7 @@ async def _reread(core: Core, entry: JournalEntry) -> JournalEntry:
     return current
 
 
-def _known_finding(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
+def _known_outcome(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:
     """Report on an entry whose outcome is known or whose request is being sent."""
     match entry.state:
         case "sending":

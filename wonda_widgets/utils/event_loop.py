@@ -180,6 +180,43 @@ def call_soon(function: Callable[[], object]) -> None:
     call_soon_on(loop(), function)
 
 
+def subscribe(
+    listener: Callable[[T], object],
+    add: Callable[[Callable[[T], None]], object],
+    remove: Callable[[Callable[[T], None]], object],
+) -> Callable[[], None]:
+    """Subscribe `listener` on the loop; it is not called after the returned function was.
+
+    Parameters
+    ----------
+    listener : callable
+    add, remove : callable
+        Called on the loop with the function to notify.
+
+    Returns
+    -------
+    callable
+        Ends the subscription; can be called on any thread.
+    """
+    active = True
+
+    def notify(value: T) -> None:
+        if active:
+            listener(value)
+
+    def begin() -> None:
+        if active:
+            add(notify)
+
+    def end() -> None:
+        nonlocal active
+        active = False
+        call_soon(lambda: remove(notify))
+
+    call_soon(begin)
+    return end
+
+
 def spawn_detached(work: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
     """Start ``work(*args)`` on the loop without a way to wait for it."""
 

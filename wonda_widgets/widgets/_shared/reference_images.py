@@ -243,7 +243,7 @@ class ReferencesPanel(Panel):
             raise InvalidInputError(
                 "references",
                 f"You can add up to {MAX_REFERENCES} reference images.",
-                f"{_images_text(len(added) - room)} not added.",
+                f"{_count_text(len(added) - room, 'image was', 'images were')} not added.",
             )
 
     def _start_processing(self, reference: Reference) -> None:
@@ -368,12 +368,10 @@ class ReferencesPanel(Panel):
         return ids
 
 
-def _count_text(number: int) -> str:
-    return "1 reference image is" if number == 1 else f"{number} reference images are"
-
-
-def _images_text(number: int) -> str:
-    return "1 image was" if number == 1 else f"{number} images were"
+def _count_text(
+    number: int, one: str = "reference image is", several: str = "reference images are"
+) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def _too_large(size: int) -> str:

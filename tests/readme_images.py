@@ -63,7 +63,7 @@ def dashboard(browser: Browser) -> None:
             port = frontends.free_port()
             command = [sys.executable, "-m", "wonda_widgets", "demo"]
             command += ["--voila", "--no-browser", "--port", str(port)]
-            command += ["--title", "Harbour campaign", "--budget", "2"]
+            command += ["--title", "Harbor campaign", "--budget", "2"]
             url = f"http://127.0.0.1:{port}/"
             env = frontends.environment(home)
             with frontends.running(command, home, env, f"{url}voila/static/voila.js"):
@@ -80,12 +80,12 @@ def dashboard(browser: Browser) -> None:
 
 def visit(page: Page) -> None:
     """Make two images, and post one."""
-    for prompt in ("A lighthouse at dawn, low haze", "A harbour after rain, long lens"):
+    for prompt in ("A lighthouse at dawn, low haze", "A harbor after rain, long lens"):
         page.get_by_text("about $0.04 ·").wait_for()
         page.get_by_role("textbox", name="Prompt").fill(prompt)
         page.get_by_role("button", name="Generate").click()
         page.locator(f'img.wonda-image[alt="{prompt}"]').wait_for()
-    page.get_by_role("textbox", name="Caption").fill("Back in the harbour")
+    page.get_by_role("textbox", name="Caption").fill("Back in the harbor")
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name="Publish now").click()
     page.get_by_text("Posted", exact=True).wait_for()
@@ -96,10 +96,10 @@ def visit(page: Page) -> None:
 def storyboard(browser: Browser) -> None:
     """The page that a script writes about a post."""
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "harbour.html"
+        path = Path(scratch) / "harbor.html"
         with ww.Wonda.sandbox(seconds=0.2, seed=4) as wonda:
             job = wonda.images.generate(
-                model="nano-banana-2", prompt="A quiet harbour", params={"aspectRatio": "4:5"}
+                model="nano-banana-2", prompt="A quiet harbor", params={"aspectRatio": "4:5"}
             )
             account = wonda.accounts.instagram()[0].instagram_account_id
             post = wonda.publish.instagram(
@@ -108,7 +108,7 @@ def storyboard(browser: Browser) -> None:
                 caption="Made with Wonda",
             )
             post.wait()
-            ww.storyboard([job], path, title="Harbour campaign", wonda=wonda)
+            ww.storyboard([job], path, title="Harbor campaign", wonda=wonda)
         for theme in ("light", "dark"):
             context = browser.new_context(
                 viewport={"width": 1100, "height": 800}, color_scheme=theme

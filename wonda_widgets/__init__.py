@@ -3,6 +3,9 @@
 Importing this package takes almost no time: each name below is loaded when it is first used, so a
 script that only needs the client never imports ipywidgets. In a notebook, the panels are loaded
 after the cell with the import has finished; see `notebook.preload`.
+
+The examples in the docstrings assume ``import wonda_widgets as ww``, a client
+``wonda = ww.Wonda()``, one of its jobs (`job`), and images from its history (`images`).
 """
 
 from __future__ import annotations

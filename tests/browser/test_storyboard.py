@@ -92,7 +92,7 @@ def test_without_scripts_and_network_it_is_whole(opened, story):
     expect(first.get_by_role("heading", name="Posted to @lantern.shop")).to_be_visible()
     expect(first.get_by_text("Open sea")).to_be_visible()
     expect(first.get_by_role("link", name="View post")).to_be_visible()
-    expect(first.get_by_role("list", name="How it went")).to_contain_text("requested")
+    expect(first.get_by_role("list", name="Events")).to_contain_text("requested")
     expect(first.get_by_role("img", name="A sunset over the ocean")).to_be_visible()
     expect(first.get_by_role("img", name="A square sunset")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("A .*"))).to_have_count(4)

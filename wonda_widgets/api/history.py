@@ -98,6 +98,10 @@ class AsyncHistory:
             is a date, that day is included.
         limit, offset : int
             The maximum number of images, and how many newer ones to skip.
+
+        Examples
+        --------
+        >>> images = wonda.history.search("harbor dawn", favorite=True, limit=10)
         """
         limit, offset = plain_values.to_plain(limit), plain_values.to_plain(offset)
         for name, value, least in (("limit", limit, 1), ("offset", offset, 0)):
@@ -212,6 +216,10 @@ class AsyncHistory:
             1 to 5 stars; 0 removes them.
         note : str, optional
             At most 10,000 characters.
+
+        Examples
+        --------
+        >>> image = wonda.history.mark(image, favorite=True, rating=5, note="For the cover")
         """
         favorite, rating = plain_values.to_plain(favorite), plain_values.to_plain(rating)
         note = plain_values.optional_text("note", "The note", note)
@@ -349,6 +357,11 @@ class AsyncHistory:
         ------
         InvalidInputError
             If there are no images, or the path cannot be written.
+
+        Examples
+        --------
+        >>> table = wonda.history.export(images, "harbor.csv")
+        >>> folder = wonda.history.export(images, "harbor")
         """
         from ..export import files  # noqa: PLC0415 - needed only now
 

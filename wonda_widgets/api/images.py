@@ -100,6 +100,15 @@ class AsyncImages:
             your library; if the image is not there, pass the error to `jobs.dismiss` and try again.
         APIError
             If the service refused the request.
+
+        Examples
+        --------
+        >>> job = wonda.images.generate(
+        ...     model="nano-banana-2",
+        ...     prompt="A quiet harbor",
+        ...     params={"aspectRatio": "4:5", "resolution": "2K"},
+        ... )
+        >>> media = job.wait().media
         """
         body = to_json_values(request_body(model, prompt, params, attachment_media_ids))
         budget = budgets.as_budget(budget)
@@ -239,7 +248,7 @@ class AsyncImages:
         ...     {"aspectRatio": ["4:5", "16:9"]},
         ...     budget=2.50,
         ... )
-        >>> pandas.DataFrame(row async for row in matrix)
+        >>> rows = list(matrix)  # with AsyncWonda: [row async for row in matrix]
         """
         from ..matrix import planning  # noqa: PLC0415 - few scripts use it
         from ..matrix.matrix import Matrix  # noqa: PLC0415 - see above
@@ -290,7 +299,7 @@ class AsyncImages:
         return found
 
     async def _price(self, cell: Cell) -> Estimate | None:
-        return await self._pricing.each(model=cell.model, params=cell.params)
+        return await self._pricing.cached_estimate(model=cell.model, params=cell.params)
 
 
 def _planned(matrix: Callable[P, Matrix]) -> Callable[P, Coroutine[Any, Any, Matrix]]:

@@ -149,6 +149,10 @@ class AsyncJobs:
         InvalidInputError
             If the kind is unknown or the ID is empty. A job that does not exist is reported by the
             first poll.
+
+        Examples
+        --------
+        >>> job = wonda.jobs.attach("inference", job.id)
         """
         if kind not in OPERATIONS:
             raise InvalidInputError("kind", f'kind must be "inference" or "publish"; got {kind!r}.')

@@ -80,6 +80,15 @@ class AsyncMedia:
             If the request may have arrived but there is no usable response.
         APIError
             If the service refused the request.
+
+        Examples
+        --------
+        >>> reference = wonda.media.upload("vase.png")
+        >>> job = wonda.images.generate(
+        ...     model="nano-banana-2",
+        ...     prompt="The same vase at dawn",
+        ...     attachment_media_ids=[reference.media_id],
+        ... )
         """
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
@@ -133,6 +142,12 @@ class AsyncMedia:
         ------
         UnsafeMediaError
             If the media is not an image, has too many pixels or is cut short.
+
+        Examples
+        --------
+        >>> photo = wonda.media.open(job.wait().media)
+        >>> photo.size
+        (912, 1140)
         """
         from ..imaging import decode, decode_threads  # noqa: PLC0415 - Pillow is loaded when an image is there
 

@@ -47,6 +47,12 @@ class AsyncPricing:
         """Estimate the cost of one generation, in US dollars and credits.
 
         Nothing is charged. Values that the service does not report are None.
+
+        Examples
+        --------
+        >>> estimate = wonda.pricing.estimate(model="nano-banana-2", params={"resolution": "2K"})
+        >>> estimate.usd
+        0.08
         """
         body: dict[str, Any] = {"model": model, "params": dict(params or {})}
         if prompt:
@@ -56,7 +62,7 @@ class AsyncPricing:
         return msgspec.structs.replace(estimate, **invalid)
 
     @on_package_loop
-    async def each(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
+    async def cached_estimate(self, *, model: str, params: Mapping[str, Any]) -> Estimate | None:
         """Give the price of one image, cached for ten minutes; None if it is not known."""
         key = msgspec.json.encode((model, sorted(params.items(), key=lambda item: item[0])))
         entry = self._cache.get(key)

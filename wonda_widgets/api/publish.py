@@ -130,6 +130,17 @@ class AsyncPublish:
             request is not repeated; `check` finds its outcome.
         APIError
             If the service refused the request.
+
+        Examples
+        --------
+        >>> account = wonda.accounts.instagram()[0]
+        >>> job = wonda.publish.instagram(
+        ...     media_id=media.media_id,
+        ...     instagram_account_id=account.instagram_account_id,
+        ...     caption="Made with Wonda",
+        ... )
+        >>> job.wait().permalink
+        'http...'
         """
         due = self.checked_time(scheduled_at)
         body = _body(media_id, instagram_account_id, caption, alt_text, product)

@@ -50,7 +50,7 @@ def connect(*, keyring: bool = False, base_url: str | None = None) -> None:
     Examples
     --------
     >>> ww.connect()
-    >>> ww.Studio()
+    >>> studio = ww.Studio()
     """
     ask(keyring=keyring, base_url=base_url)
 
@@ -59,6 +59,10 @@ def disconnect() -> None:
     """Remove the key that was entered in `connect` from memory and from this computer's keyring.
 
     Environment variables are not changed, and existing clients keep working.
+
+    Examples
+    --------
+    >>> ww.disconnect()
     """
     print(printable(" ".join(credentials.forget())))
 

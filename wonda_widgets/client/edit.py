@@ -8,8 +8,8 @@ the API has no editing (wonda-api.md, section 10):
 
 >>> import wonda_widgets as ww
 >>> edit = ww.edit.Edit(media, wonda=wonda)
->>> edit.add(ww.edit.Crop(x=0, y=285, width=1080, height=1350), ww.edit.Encode(format="JPEG"))
->>> edit.upload()
+>>> edit.add(ww.edit.Crop(x=0, y=0, width=800, height=800), ww.edit.Encode(format="JPEG"))
+>>> square = edit.upload()
 
 `cli` uses the service's command-line tool instead, if it is installed.
 """

@@ -64,7 +64,7 @@ def storyboard(
 
     Examples
     --------
-    >>> ww.storyboard(lab, "harbour.html", title="Harbour campaign")
+    >>> page = ww.storyboard(images, "harbor.html", title="Harbor campaign")
     """
     content = _resolve(what, wonda)
     try:

@@ -80,9 +80,11 @@ class AsyncWonda:
 
     Examples
     --------
-    >>> async with AsyncWonda.sandbox() as wonda:
-    ...     job = await wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
-    ...     done = await job
+    >>> async def main():
+    ...     async with ww.AsyncWonda.sandbox() as wonda:
+    ...         job = await wonda.images.generate(model="nano-banana-2", prompt="A quiet harbor")
+    ...         return (await job).media
+    >>> media = asyncio.run(main())  # in a notebook: await main()
     """
 
     is_sandbox = False
@@ -265,9 +267,9 @@ class Wonda:
 
     Examples
     --------
-    >>> with Wonda.sandbox() as wonda:
-    ...     job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
-    ...     image = wonda.media.open(job.wait().media)
+    >>> with ww.Wonda.sandbox() as wonda:
+    ...     job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbor")
+    ...     image = wonda.media.open(job.wait().media)  # a PIL.Image
     """
 
     is_sandbox = False

@@ -45,10 +45,10 @@ _IGNORABLE = (
 )
 _MOST_MARKS = 1  # per letter; without libraqm, more of them overlap
 
-Trouble = Literal["order", "joined", "marks"]
+ShapingProblem = Literal["order", "joined", "marks"]
 
 
-def find_problem(text: str) -> tuple[Trouble, str] | None:
+def find_problem(text: str) -> tuple[ShapingProblem, str] | None:
     """Return the problem of a text without libraqm, and the first affected letter."""
     for sign in text:
         if bidirectional(sign) in {"R", "AL", "RLE", "RLO", "RLI"}:

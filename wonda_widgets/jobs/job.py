@@ -94,6 +94,13 @@ class Job:
         The ID of the journal entry.
     wonda : AsyncWonda or None
         The job's client.
+
+    Examples
+    --------
+    >>> job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbor")
+    >>> done = job.wait(timeout=120)
+    >>> done.status, done.media.media_id
+    ('succeeded', '...')
     """
 
     def __init__(

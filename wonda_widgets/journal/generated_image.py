@@ -47,6 +47,11 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         unknown.
     client : str
         An opaque ID of the client in this process that returned the image; empty if unknown.
+
+    Examples
+    --------
+    >>> for image in wonda.history.search("harbor"):
+    ...     print(image.prompt, image.model, image.seconds)
     """
 
     media: Media
@@ -92,7 +97,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         Examples
         --------
-        >>> pandas.DataFrame(image.row() for image in images)
+        >>> rows = [image.row() for image in images]  # for pandas.DataFrame(rows)
         """
         return spreadsheet_row(self.raw_row())
 

@@ -81,7 +81,7 @@ class Journal:
 
     Examples
     --------
-    >>> wonda = Wonda(journal=Journal("project.db", days=90))
+    >>> wonda = ww.Wonda.sandbox(journal=ww.Journal("project.db", days=90))
     """
 
     def __init__(

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..errors import InvalidInputError
-from ..utils import plain_values
 from ..utils.table_rows import flat_row, spreadsheet_row
 
 if TYPE_CHECKING:
@@ -170,64 +168,3 @@ def _sum_or_none(values: list[float | None]) -> float | None:
     """Add up values; return None if one is unknown."""
     known = [value for value in values if value is not None]
     return math.fsum(known) if len(known) == len(values) else None
-
-
-class SpendingLimit:
-    """The budget of one matrix, and the amount that the matrix has spent.
-
-    Attributes
-    ----------
-    usd : float or None
-        US dollars; None for no limit.
-    spent : float
-        An upper bound in US dollars, because a failed job may not have been charged.
-    """
-
-    def __init__(self, usd: float | None) -> None:
-        self.usd = usd
-        self.spent = 0.0
-
-    def check(self, cells: list[CellResult]) -> None:
-        """Raise an error if the cells exceed the remaining budget.
-
-        Raises
-        ------
-        InvalidInputError
-        """
-        if self.usd is None or not cells:
-            return
-        price = total_price(cells)
-        if price.usd is None:
-            raise InvalidInputError(
-                "budget",
-                f"The service has no price for {', '.join(price.unpriced)}, so the cost cannot "
-                "be compared with the budget.",
-                "Remove the model, or run without a budget.",
-            )
-        # A sum of prices has rounding errors.
-        if self.spent + price.usd > self.usd + 1e-9:
-            images = "1 image costs" if len(cells) == 1 else f"{len(cells)} images cost"
-            spent = f", after up to ${self.spent:.2f} already spent" if self.spent else ""
-            raise InvalidInputError(
-                "budget",
-                f"{images} about ${price.usd:.2f}{spent}; the budget is ${self.usd:.2f}.",
-                "Use fewer values or raise the budget.",
-            )
-
-
-def checked_budget(budget: Any) -> float | None:
-    """Check a budget in US dollars; None means no budget.
-
-    Raises
-    ------
-    InvalidInputError
-    """
-    if budget is None:
-        return None
-    budget = plain_values.to_plain(budget)
-    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
-    if not is_number or not 0 < budget < math.inf:
-        raise InvalidInputError(
-            "budget", "The budget of a plan must be a number of US dollars above 0, such as 2.50."
-        )
-    return float(budget)

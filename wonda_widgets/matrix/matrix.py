@@ -22,14 +22,8 @@ from ..errors import InvalidInputError, WondaError
 from ..jobs.generation import request_body
 from ..jobs.idempotency import fingerprint, former_fingerprint, require_complete_journal
 from ..utils import event_loop, noninteractive, plain_values
-from .cells import (
-    SETTLED_STATES,
-    CellResult,
-    Progress,
-    SpendingLimit,
-    checked_budget,
-    total_price,
-)
+from .cells import SETTLED_STATES, CellResult, Progress, total_price
+from .plan_budget import PlanBudget
 from .resume import PlanStore, blocks_request, former_plan_fingerprint, plan_fingerprint
 from .runner import ALLOW_UNCHECKED, MatrixRunner
 
@@ -83,6 +77,14 @@ class Matrix:
         ``"planned"``, ``"running"``, ``"stopped"`` or ``"done"``.
     error : WondaError or None
         The error that stopped the matrix.
+
+    Examples
+    --------
+    >>> matrix = wonda.images.matrix(
+    ...     "A {subject}", {"subject": ["sunset", "storm"]}, "nano-banana-2", budget=1
+    ... )
+    >>> for row in matrix:
+    ...     print(row["subject"], row["seconds"])
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Matrix:
         resume: bool = True,
         allow_unchecked: bool = False,
     ) -> None:
-        self._limit = SpendingLimit(checked_budget(budget))
+        self._budget = PlanBudget(budget)
         concurrency = plain_values.to_plain(max_concurrency)
         is_whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
         if not is_whole or concurrency < 1:
@@ -115,7 +117,7 @@ class Matrix:
         self._runner = MatrixRunner(
             core,
             min(concurrency, MAX_CONCURRENCY),
-            self._limit,
+            self._budget,
             self._begin,
             lambda _connection: self.check_journal(),
         )
@@ -216,11 +218,11 @@ class Matrix:
     @property
     def budget(self) -> float | None:
         """The maximum in US dollars that this object may spend; None for no limit."""
-        return self._limit.usd
+        return self._budget.usd
 
     @budget.setter
     def budget(self, usd: float | None) -> None:
-        self._limit.usd = usd
+        self._budget.usd = usd
 
     @property
     def already_requested(self) -> int:
@@ -301,7 +303,7 @@ class Matrix:
 
         Examples
         --------
-        >>> pandas.DataFrame(matrix.rows())
+        >>> rows = matrix.rows()  # for pandas.DataFrame(rows)
         """
         return [each.row() for each in self._runner.cells]
 

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from ..journal.entries import JournalEntry
     from ..journal.saved_plans import SavedPlan
     from ..models import Snapshot
-    from .cells import CellResult, SpendingLimit
+    from .cells import CellResult
+    from .plan_budget import PlanBudget
 
 ALLOW_UNCHECKED = "allow_unchecked"
 
@@ -72,7 +73,7 @@ class MatrixRunner:
     core : Core
     max_concurrency : int
         How many jobs run at a time.
-    limit : SpendingLimit
+    budget : PlanBudget
     begin : callable
         Prepares the plan and saves it in the journal, once before the first cell.
     precondition : callable
@@ -95,13 +96,13 @@ class MatrixRunner:
         self,
         core: Core,
         max_concurrency: int,
-        limit: SpendingLimit,
+        budget: PlanBudget,
         begin: Callable[[], Awaitable[None]],
         precondition: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._core = core
         self._max_concurrency = max_concurrency
-        self._limit = limit
+        self._budget = budget
         self._begin = begin
         self._precondition = precondition
         self.cells: list[CellResult] = []
@@ -150,7 +151,7 @@ class MatrixRunner:
         ------
         InvalidInputError
         """
-        self._limit.check(
+        self._budget.check(
             [cell for cell in self.cells if cell.state == "waiting" and not cell.already_requested]
         )
 
@@ -218,7 +219,7 @@ class MatrixRunner:
         if not again and not lost:
             return
         try:
-            self._limit.check(again)
+            self._budget.check(again)
         except InvalidInputError as error:
             self.error = error
             self._notify(None)
@@ -396,7 +397,7 @@ class MatrixRunner:
                 )
                 self.restore(cell, entry)
                 cell.error = error
-                self._limit.spent += cell.usd
+                self._budget.spent += cell.usd
                 return False
             except HALTING_ERRORS as error:
                 cell.state = "waiting"
@@ -409,7 +410,7 @@ class MatrixRunner:
                 else:
                     cell.state, cell.error = "failed", error
                 return False
-            self._limit.spent += cell.usd
+            self._budget.spent += cell.usd
             return True
 
     def restore(self, cell: CellResult, entry: JournalEntry) -> None:

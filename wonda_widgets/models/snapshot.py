@@ -43,6 +43,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         Whether the job is being polled.
     error : WondaError or None
         The error that stopped the polling before the job ended.
+
+    Examples
+    --------
+    >>> for snapshot in job.updates():
+    ...     print(f"{snapshot.status} for {snapshot.elapsed:.0f} s")
+    succeeded for ... s
     """
 
     status: str = "submitted"

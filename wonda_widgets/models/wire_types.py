@@ -28,6 +28,12 @@ class Media(WireStruct, frozen=True, gc=False):  # contains only strings and num
         E.g. ``"image/png"``.
     width, height : int or None
         In pixels.
+
+    Examples
+    --------
+    >>> media = job.wait().media
+    >>> media.mime_type, media.width, media.height
+    ('image/png', 912, 1140)
     """
 
     media_id: str | None = None

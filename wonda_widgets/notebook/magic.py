@@ -2,10 +2,10 @@
 
     %load_ext wonda_widgets
 
-    %%wonda -m nano-banana-2 --aspect-ratio 4:5 -o harbour
-    A quiet harbour at dawn, long lens
+    %%wonda -m nano-banana-2 --aspect-ratio 4:5 -o harbor
+    A quiet harbor at dawn, long lens
 
-shows the progress and the image, and stores the job in the variable ``harbour``. Tab completes
+shows the progress and the image, and stores the job in the variable ``harbor``. Tab completes
 models, parameters and their values.
 """
 

@@ -29,6 +29,11 @@ def enable_nested_asyncio() -> str:
     ------
     RuntimeError
         If neither is safe. The message says why and what to do instead.
+
+    Examples
+    --------
+    >>> ww.enable_nested_asyncio()
+    'nest_asyncio2'
     """
     if find_spec("nest_asyncio2") is not None:
         name = "nest_asyncio2"

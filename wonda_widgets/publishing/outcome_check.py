@@ -75,6 +75,12 @@ class PostOutcome(msgspec.Struct, frozen=True, kw_only=True):
         Seconds after which to check again; None if only the user can decide.
     in_progress : bool
         Whether the service received the post and is still processing it.
+
+    Examples
+    --------
+    >>> for job in wonda.jobs.recent():
+    ...     if job.kind == "publish" and job.id is None:  # its outcome is unknown
+    ...         print(wonda.publish.check(job).message)
     """
 
     posted: bool | None

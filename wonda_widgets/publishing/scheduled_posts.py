@@ -72,6 +72,11 @@ class ScheduledPost(msgspec.Struct, frozen=True, kw_only=True):
     caption : str or None
     raw : dict
         The row as the service returned it.
+
+    Examples
+    --------
+    >>> for post in wonda.publish.scheduled():
+    ...     print(post.job_id, post.scheduled_for)
     """
 
     job_id: str

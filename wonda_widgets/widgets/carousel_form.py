@@ -72,7 +72,7 @@ class CarouselForm(PostingPanel):
 
     Examples
     --------
-    >>> CarouselForm(gallery.selected, wonda=wonda, caption="Made with Wonda")
+    >>> ww.CarouselForm(images, caption="Made with Wonda")
     """
 
     _esm = esm("posting", "sortable", "carousel_form")

@@ -42,7 +42,7 @@ class Compare(Panel):
 
     Examples
     --------
-    >>> Compare(gallery.selected, wonda=wonda)
+    >>> ww.Compare(images)
     """
 
     MIN_IMAGES, MAX_IMAGES = 2, 4

@@ -72,7 +72,7 @@ class Dashboard(CompositePanel):
 
     Examples
     --------
-    >>> Dashboard(title="Harbour campaign", presenter=True, budget=2)
+    >>> ww.Dashboard(title="Harbor campaign", presenter=True, budget=2)
     """
 
     def __init__(

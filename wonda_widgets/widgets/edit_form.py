@@ -67,7 +67,7 @@ class EditForm(Panel):
 
     Examples
     --------
-    >>> form = ww.EditForm(job.wait().media, wonda=wonda)
+    >>> form = ww.EditForm(job)
     >>> form.on_media(lambda media: print(media.media_id))
     """
 

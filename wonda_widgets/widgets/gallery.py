@@ -66,9 +66,12 @@ class Gallery(ImageGrid):
 
     Examples
     --------
-    >>> gallery = Gallery(wonda=wonda)
-    >>> gallery                                   # select some images; then in the next cell:
-    >>> [image.media.media_id for image in gallery.selected]
+    >>> gallery = ww.Gallery(wonda=wonda)
+    >>> gallery
+
+    After selecting images, in the next cell:
+
+    >>> media_ids = [image.media.media_id for image in gallery.selected]
     """
 
     _esm = esm("viewer", "close_look", "gallery_layout", "gallery_bar", "gallery")

@@ -44,8 +44,10 @@ class History(PublishForms):
 
     Examples
     --------
-    >>> history = History()
+    >>> history = ww.History(wonda)
     >>> history
+
+    After selecting images, in the next cell: ``history.selected``.
     """
 
     def __init__(

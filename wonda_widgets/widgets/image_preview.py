@@ -85,7 +85,7 @@ class ImagePreview(Panel):
 
     Examples
     --------
-    >>> ImagePreview(job.wait().media, wonda=wonda, alt="A sunset over the ocean")
+    >>> ww.ImagePreview(job, alt="A sunset over the ocean")
     """
 
     _esm = esm("image_preview")

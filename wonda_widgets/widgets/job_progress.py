@@ -29,8 +29,8 @@ class JobProgress(JobPanel):
 
     Examples
     --------
-    >>> job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbour")
-    >>> JobProgress(job)
+    >>> job = wonda.images.generate(model="nano-banana-2", prompt="A quiet harbor")
+    >>> ww.JobProgress(job)
     """
 
     _needs_client = False

@@ -54,9 +54,10 @@ class PromptForm(ReferencesPanel):
 
     Examples
     --------
-    >>> form = PromptForm(prompt="A sunset over the ocean")
-    >>> form                    # the next cell, after Generate:
-    >>> form.job.wait().media
+    >>> form = ww.PromptForm(prompt="A sunset over the ocean")
+    >>> form
+
+    After `Generate`, in the next cell: ``form.job.wait().media``.
     """
 
     _esm = esm("sortable", "references", "prompt_form")

@@ -64,7 +64,10 @@ class PromptLab(PublishForms):
 
     Examples
     --------
-    >>> lab = PromptLab(template="A {subject}, {light}", values={"subject": ["sunset", "storm"]})
+    >>> lab = ww.PromptLab(
+    ...     template="A {subject}, {light}",
+    ...     values={"subject": ["sunset", "storm"], "light": ["low haze", "clear air"]},
+    ... )
     >>> lab
     """
 

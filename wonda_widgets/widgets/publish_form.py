@@ -54,7 +54,7 @@ class PublishForm(PreflightPanel):
 
     Examples
     --------
-    >>> PublishForm(job.wait().media.media_id, wonda=wonda, caption="Made with Wonda")
+    >>> ww.PublishForm(job, caption="Made with Wonda")
     """
 
     _esm = esm("posting", "scheduling", "preflight", "publish_form")

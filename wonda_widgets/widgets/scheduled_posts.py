@@ -31,7 +31,7 @@ class ScheduledPosts(Panel):
 
     Examples
     --------
-    >>> ScheduledPosts(wonda)
+    >>> ww.ScheduledPosts(wonda)
     """
 
     _esm = esm("scheduled_posts")

@@ -73,7 +73,7 @@ class Studio(PublishForms):
 
     Examples
     --------
-    >>> studio = Studio(prompt="A sunset over the ocean")
+    >>> studio = ww.Studio(prompt="A sunset over the ocean")
     >>> studio
     """
 

@@ -39,7 +39,7 @@ class Timeline(Panel):
 
     Examples
     --------
-    >>> Timeline(wonda)
+    >>> ww.Timeline(wonda)
     """
 
     _esm = esm("timeline")

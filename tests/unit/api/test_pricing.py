@@ -26,7 +26,7 @@ def quoted():
 
 
 def each(wonda):
-    return event_loop.run_blocking(wonda._async.pricing.each(model="m", params={}))
+    return event_loop.run_blocking(wonda._async.pricing.cached_estimate(model="m", params={}))
 
 
 def test_a_price_below_nothing_is_none(quoted):
@@ -51,12 +51,12 @@ def test_a_canceled_wait_does_not_repeat_the_request():
         return httpx.Response(200, json={"estimatedCostMicrodollars": 20_000})
 
     async def cancel_and_ask_again(pricing):
-        first = asyncio.create_task(pricing.each(model="m", params={}))
+        first = asyncio.create_task(pricing.cached_estimate(model="m", params={}))
         while not requests:
             await asyncio.sleep(0)
         first.cancel()
         await asyncio.wait([first])
-        return first.cancelled(), await pricing.each(model="m", params={})
+        return first.cancelled(), await pricing.cached_estimate(model="m", params={})
 
     with ww.Wonda(KEY, transport=httpx.MockTransport(respond)) as wonda:
         asked = cancel_and_ask_again(wonda._async.pricing)

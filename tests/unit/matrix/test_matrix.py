@@ -118,7 +118,7 @@ def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
     async def none(**_):
         return None
 
-    monkeypatch.setattr(wonda._async.pricing, "each", none)
+    monkeypatch.setattr(wonda._async.pricing, "cached_estimate", none)
     with pytest.raises(ww.InvalidInputError, match="has no price for nano-banana-2"):
         matrix(wonda, budget=1).wait()
     assert made_at_the_service(wonda) == []

@@ -272,7 +272,7 @@ wire.answers = False
 def everything():
     yield from (wonda.history.thumbnail(image) for image in images)
     yield from (wonda.media.download(image.media) for image in images)
-    yield wonda.pricing.each(model="z-image", params={})
+    yield wonda.pricing.cached_estimate(model="z-image", params={})
     yield wonda.media.upload(data, name="a.png", edit=edit)
     yield from (wonda.images.generate(model="z-image", prompt=f"x {n}") for n in range(4))
     yield from (wonda.whoami() for _ in range(30))

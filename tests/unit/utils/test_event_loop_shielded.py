@@ -48,7 +48,7 @@ def plan(wonda, held):
 
 def price(wonda, held):
     wonda.pricing._known = held
-    return wonda.pricing.each(model="z-image", params={})
+    return wonda.pricing.cached_estimate(model="z-image", params={})
 
 
 def earlier_runs(wonda, held):

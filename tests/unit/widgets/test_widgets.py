@@ -689,12 +689,12 @@ def test_a_job_that_was_stopped_and_left_still_brings_its_image(panel, settled):
 
 def test_without_a_key_studio_runs_on_the_sandbox_and_says_so(panel, monkeypatch):
     studio = panel(ww.Studio, wonda=None)
-    assert type(studio.children[0]).__name__ == "Notice"
+    assert type(studio.children[0]).__name__ == "SandboxBanner"
     assert studio.children[0].sandbox
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:9/api/v1")
     live = panel(ww.Studio, wonda=None)
-    assert type(live.children[0]).__name__ != "Notice"
+    assert type(live.children[0]).__name__ != "SandboxBanner"
     assert KEY not in str(live.get_state()) + repr(vars(live)) + repr(live)
 
 

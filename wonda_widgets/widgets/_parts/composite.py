@@ -14,7 +14,7 @@ from .._shared.permissions import OWNER
 from .._shared.static_fallback import StaticFallback
 from .._shared.subscriptions import Subscriptions
 from .._shared.thread_safe_traits import ThreadSafeTraits
-from .notice import Notice
+from .sandbox_banner import SandboxBanner
 from .storyboard_bar import StoryboardBar
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class CompositePanel(_ReadOnly, ThreadSafeTraits, ipywidgets.VBox):  # type: ign
         storyboard: bool = True,
     ) -> None:
         self._client, self._owned = client, owned
-        notice = [Notice(client)] if client.is_sandbox and banner else []
+        banners = [SandboxBanner(client)] if client.is_sandbox and banner else []
         self._storyboard_bar = StoryboardBar(title, self._shows, self._keep) if storyboard else None
-        self._rows = [*notice, *rows, *([self._storyboard_bar] if self._storyboard_bar else [])]
+        self._rows = [*banners, *rows, *([self._storyboard_bar] if self._storyboard_bar else [])]
         self._hidden = {id(row) for row in hidden}
         self._boxes = list(boxes)
         nested = [child for box in boxes for child in box.children]

@@ -9,8 +9,8 @@ import traitlets
 
 from ...errors import InvalidInputError
 from ...matrix import planning
-from ...matrix.cells import checked_budget
 from ...matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
+from ...matrix.plan_budget import check_amount
 from ...models import parameters
 from ...utils import event_loop, plain_values
 from .._shared import error_alerts, formatting, gallery_items
@@ -96,7 +96,7 @@ class LabForm(Panel):
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
         self._models: list[ImageModel] = []
-        amount = checked_budget(budget)
+        amount = check_amount(budget)
         if template:
             planning.check_names(template, values or {})
         super().__init__(
@@ -241,7 +241,7 @@ class LabForm(Panel):
             raise InvalidInputError(
                 "budget", "No budget is set.", "Enter the maximum cost in US dollars."
             ) from None
-        return checked_budget(dollars) or dollars
+        return check_amount(dollars)
 
     def _problem_of(self, matrix: Matrix) -> error_alerts.Alert | None:
         """Return why a plan cannot run; None if it can."""

@@ -80,7 +80,7 @@ export default {
     const track = h("div", { class: "wonda-bar", role: "progressbar" }, h("div"));
     track.setAttribute("aria-label", "Uploading");
     const progress = h("div", { class: "wonda-job", "data-phase": "running" }, track);
-    const copyId = button("Copy media id", () => copy(model.get("upload").media_id, copyId), {
+    const copyId = button("Copy media ID", () => copy(model.get("upload").media_id, copyId), {
       small: true,
     });
     const usedText = h("span");

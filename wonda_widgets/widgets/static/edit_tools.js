@@ -283,7 +283,7 @@ function padTool(model, change) {
   };
   const width = number("Width", typed, { min: 1 });
   const height = number("Height", typed, { min: 1 });
-  const ground = color("Colour", change);
+  const ground = color("Color", change);
   const press = () =>
     shapes.press(
       Object.keys(SHAPES).find((name) => {
@@ -350,7 +350,7 @@ function textTool(model, change) {
     paddingBottom: percent("Bottom", 0, 50),
     paddingLeft: percent("Left", 0, 50),
   };
-  const colors = { textColor: color("Colour", change), strokeColor: color("Outline", change) };
+  const colors = { textColor: color("Color", change), strokeColor: color("Outline", change) };
   const font = select([], "", change);
   const family = field("Font", font);
   const { sizePercent, fontSizeScale, strokeWidth, ...paddings } = numbers;

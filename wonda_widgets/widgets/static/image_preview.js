@@ -15,7 +15,7 @@ export default {
     const openButton = button("Open", () => open(), { small: true });
     const editButton = button("Edit", () => tell(model, { type: "edit" }), { small: true });
     const saveButton = button("Save to folder", () => tell(model, { type: "save" }), { small: true });
-    const copyButton = button("Copy media id", () => copy(model.get("media_id"), copyButton), {
+    const copyButton = button("Copy media ID", () => copy(model.get("media_id"), copyButton), {
       small: true,
     });
     const saved = h("span", { role: "status" });

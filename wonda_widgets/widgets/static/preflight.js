@@ -17,7 +17,7 @@ function preflight(model, { root, on, signal }) {
   const rect = h("span", { class: "wonda-rect" });
   const canvas = h("div", { class: "wonda-trial-canvas", "aria-hidden": "true" }, img, rect);
   const color = h("input", { type: "color", value: "#ffffff", oninput: () => draw() });
-  const colorLabel = h("label", { class: "wonda-trial-color" }, color, "Colour");
+  const colorLabel = h("label", { class: "wonda-trial-color" }, color, "Color");
   const use = button("", () => apply(), { small: true, primary: true });
   const keep = button("Discard", () => leave(), { small: true });
   const trial = h(

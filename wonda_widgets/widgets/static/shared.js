@@ -390,7 +390,7 @@ function jobView(model, { on, signal }) {
   const stop = button("Stop watching", () => tell(model, { type: "stop" }), { small: true });
   const again = button("Resume watching", () => tell(model, { type: "resume" }), { small: true });
   const id = forMakers(
-    button("Copy job id", () => copy(model.get("job_id"), id), { small: true }),
+    button("Copy job ID", () => copy(model.get("job_id"), id), { small: true }),
   );
   const filled = h("div");
   const bar = h("div", { role: "progressbar", class: "wonda-bar" }, filled);

@@ -1,4 +1,4 @@
-"""`Notice`: the sandbox banner of a composite panel."""
+"""`SandboxBanner`: the sandbox banner of a composite panel."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from ...client.wonda_client import AsyncWonda
 
 
-class Notice(Panel):
+class SandboxBanner(Panel):
     """A sandbox banner for all panels below it."""
 
-    _esm = esm("notice")
+    _esm = esm("sandbox_banner")
     _css = css()
 
     def __init__(self, wonda: AsyncWonda) -> None:

@@ -50,8 +50,8 @@ began, start = time.monotonic(), peak()
 try:
     data = wonda.media.download(ww.Media(url=url))
     from wonda_widgets.imaging import preview
-    small = preview.preview(data)
-    preview.preview(data, 2048, 2_000_000)
+    small = preview.create_preview(data)
+    preview.create_preview(data, 2048, 2_000_000)
     told, message = "shown", f"{small.width} x {small.height} {small.format}"
 except ww.WondaError as error:
     told, message = type(error).__name__, str(error)

@@ -123,7 +123,7 @@ class AsyncImages:
 
     def _budget_check(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
         """Return a check for the journal's transaction that raises if the budget is exceeded."""
-        check_budget = budget.precondition(self._core.journal_key, body)
+        check_budget = budget.spending_check(self._core.journal_key, body)
 
         def precondition(connection: Any) -> None:
             # In the transaction, because the journal's file may fail at any time.

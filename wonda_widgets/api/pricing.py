@@ -57,7 +57,8 @@ class AsyncPricing:
         body: dict[str, Any] = {"model": model, "params": dict(params or {})}
         if prompt:
             body["prompt"] = prompt
-        estimate = parse(await self._core.transport.query("/pricing/estimate", body), Estimate)
+        raw = await self._core.transport.post_read_only("/pricing/estimate", body)
+        estimate = parse(raw, Estimate)
         invalid = {name: None for name in PRICE_FIELDS if not _is_price(getattr(estimate, name))}
         return msgspec.structs.replace(estimate, **invalid)
 

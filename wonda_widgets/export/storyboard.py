@@ -22,7 +22,7 @@ from ..errors import (
     WondaError,
 )
 from ..imaging import apply_edits, decode_threads
-from ..imaging.preview import Preview, preview
+from ..imaging.preview import Preview, create_preview
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
@@ -279,7 +279,7 @@ async def _edit_preview(
 def _preview(data: bytes, max_bytes: int) -> Preview:
     """Create a preview; slow, so run it in a thread."""
     side = next(side for min_bytes, side in PREVIEW_SIZES if max_bytes >= min_bytes)
-    return preview(data, side, max_bytes)
+    return create_preview(data, side, max_bytes)
 
 
 def _rerendered_preview(original: bytes, edit: EditEvent, max_bytes: int) -> Preview:

@@ -1,10 +1,10 @@
 """The number of attempts per request, and the wait before the next one.
 
-`Transport` retries after these failures:
+The loops are in `Transport.post` and `Transport._with_retries`. They retry after these failures:
 
 - **no connection, a 429 or a 5xx**, for requests that change nothing (GET, DELETE, estimates);
 - **no connection, or a 429 from the service itself**, for a POST that takes effect: it certainly
-had no effect. After any other failure, it may have had one, so it is never sent again.
+  had no effect. After any other failure, it may have had one, so it is never sent again.
 
 Polls are not retried here: `jobs.poller` waits for the next poll.
 """

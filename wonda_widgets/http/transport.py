@@ -3,10 +3,15 @@
 This module enforces three rules:
 
 - **A POST that may have arrived is never repeated.** It is retried only if it certainly did not
-arrive (no connection) or was refused without being processed (429). Any other failure is an
-`OutcomeUnknownError`. - **The key is sent only to the API's origin.** It is added right before
-sending; redirects are not followed, and `downloads` never has the key. - **Errors do not reference
-requests**, whose headers contain the key; see `transport_errors`.
+  arrive (no connection) or was refused without being processed (429). Any other failure is an
+  `OutcomeUnknownError`.
+- **The key is sent only to the API's origin.** It is added right before sending; redirects are not
+  followed, and `downloads` never has the key.
+- **Errors do not reference requests**, whose headers contain the key; see `transport_errors`.
+
+Other modules keep the same thing from being requested twice: `jobs.submission` records
+each request before it is sent, `jobs.idempotency` implements ``once=``, and
+`publishing.duplicate_guard` compares a post with earlier posts.
 """
 
 from __future__ import annotations
@@ -167,7 +172,7 @@ class Transport:
         """
         return await self._with_retries("GET", path, params=params)
 
-    async def query(self, path: str, body: Mapping[str, Any]) -> Any:
+    async def post_read_only(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a POST request that changes nothing (a price estimate), with retries like a GET."""
         return await self._with_retries("POST", path, **_json(body))
 
@@ -225,7 +230,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
         before_send: Callable[[], Awaitable[object]] | None = None,
-        on_not_sent: Callable[[], object] = lambda: None,
+        on_no_effect: Callable[[], object] = lambda: None,
         seconds: float = 0.0,
     ) -> Any:
         """Send a POST request that takes effect, so that it arrives at most once.
@@ -243,7 +248,7 @@ class Transport:
             Sent as a form, in the format of httpx.
         before_send : callable
             Awaited right before each attempt; if it raises, the request is not sent.
-        on_not_sent : callable
+        on_no_effect : callable
             Called after an attempt that certainly had no effect.
         seconds : float
             The maximum time until the response, if longer than the client's timeout.
@@ -280,7 +285,7 @@ class Transport:
                         break
                 problem = refusal = api_error(response)
                 wait = refusal.retry_after if refusal.from_service else math.inf
-            on_not_sent()
+            on_no_effect()
             if not await retries.wait_before_retry(self._sleep, attempt, wait):
                 break
         await self._advise(problem)

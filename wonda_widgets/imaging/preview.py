@@ -50,7 +50,7 @@ class Preview:
     animated: bool = False
 
 
-def preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES) -> Preview:
+def create_preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES) -> Preview:
     """Create a preview; slow, so call it in a thread.
 
     Parameters
@@ -76,8 +76,8 @@ def preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES) ->
         image = color.to_srgb(image)
     profile, mode = image.info.get("icc_profile"), image.mode
     # Each step rebinds `image`, so that earlier copies are released.
-    image = _reduce(image, longest)
-    image = _resize(image, longest)
+    image = _scale_down(image, longest)
+    image = _scale_to(image, longest)
     image = _to_srgb(image, profile, mode)
     image.getexif()[_ORIENTATION] = turned
     image = decode.upright(image)
@@ -93,7 +93,7 @@ def preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES) ->
     )
 
 
-def svg_preview(
+def create_svg_preview(
     data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES, *, as_it_is: bool = True
 ) -> Preview:
     """Create a preview of a drawing (SVG): the drawing itself, or a placeholder card.
@@ -121,18 +121,18 @@ def svg_preview(
     return Preview(encoded, mime_type, *svg.size(data), format="SVG", size=len(data))
 
 
-def raster_preview(data: bytes, longest: int, max_bytes: int) -> Preview:
+def create_raster_preview(data: bytes, longest: int, max_bytes: int) -> Preview:
     """Create a preview that is always a JPEG or PNG, even for an SVG."""
     if svg.is_svg(data):
-        return svg_preview(data, longest, max_bytes, as_it_is=False)
-    return preview(data, longest, max_bytes)
+        return create_svg_preview(data, longest, max_bytes, as_it_is=False)
+    return create_preview(data, longest, max_bytes)
 
 
 def encode_preview(
     image: Image.Image, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES
 ) -> tuple[bytes, str]:
     """Shrink and encode an upright image; return the file and its MIME type."""
-    return _encode(_resize(_reduce(image, longest), longest), max_bytes)
+    return _encode(_scale_to(_scale_down(image, longest), longest), max_bytes)
 
 
 _ORIENTATION = 0x0112
@@ -143,7 +143,7 @@ TILE = 512
 STRIP = 64  # rows
 
 
-def _reduce(image: Image.Image, longest: int) -> Image.Image:
+def _scale_down(image: Image.Image, longest: int) -> Image.Image:
     """Shrink by an integer factor to less than twice `longest`, which is several times faster."""
     step = max(image.size) // longest
     if step <= 1:
@@ -164,7 +164,7 @@ def _reduce(image: Image.Image, longest: int) -> Image.Image:
     return small
 
 
-def _resize(image: Image.Image, longest: int) -> Image.Image:
+def _scale_to(image: Image.Image, longest: int) -> Image.Image:
     """Shrink to the final size, in strips if conversion would need a second copy."""
     mode = _mode(image)
     width, height = decode.fit(image.size, longest)

@@ -284,7 +284,7 @@ class Submitter:
                 raise WondaError(f"Nothing was sent. {reason}", "Then try again.")
             may_have_arrived = True
 
-        def on_not_sent() -> None:
+        def on_no_effect() -> None:
             nonlocal may_have_arrived
             may_have_arrived = False
 
@@ -294,7 +294,7 @@ class Submitter:
                 operation.name,
                 operation.check,
                 before_send=before_send,
-                on_not_sent=on_not_sent,
+                on_no_effect=on_no_effect,
                 seconds=operation.seconds,
                 **({"files": files} if files else {"body": body}),
             )

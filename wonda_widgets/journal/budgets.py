@@ -110,7 +110,7 @@ class Budget:
         since = f" since {self.since:%Y-%m-%d %H:%M}" if self.since else " a day"
         return f"<Budget ${self.usd:.2f}{since}>"
 
-    def precondition(
+    def spending_check(
         self, base_url: str, body: Mapping[str, Any]
     ) -> Callable[[sqlite3.Connection], None]:
         """Return a function that rejects a request that would exceed the budget.

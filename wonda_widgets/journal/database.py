@@ -8,8 +8,8 @@ Problems with the file are reported once (`JournalWarning`) and handled:
 - **locked by another process**: work waits until the lock is released;
 - **damaged**: the file is renamed and kept, and a new one is started;
 - **full disk, missing permissions**: the readable part of the file is copied to memory, and work
-continues there. When the file can be written again, the changes are merged into it; - **written by
-a newer version, or on a file system without locks**: work continues in memory
+  continues there. When the file can be written again, the changes are merged into it;
+- **written by a newer version, or on a file system without locks**: work continues in memory
   until the process ends.
 """
 
@@ -242,7 +242,7 @@ class Database:
         while True:
             try:
                 if failure is not None:
-                    self._recover(failure, is_last_attempt=failures >= MAX_ATTEMPTS)
+                    self._handle_file_problem(failure, is_last_attempt=failures >= MAX_ATTEMPTS)
                     failure = None
                 self._check_for_damage()
                 return self._transaction(work, mode)
@@ -323,14 +323,14 @@ class Database:
 
     # ------------------------------------------------------------ when the file cannot be used
 
-    def _recover(self, error: Exception, *, is_last_attempt: bool) -> None:
+    def _handle_file_problem(self, error: Exception, *, is_last_attempt: bool) -> None:
         if file_problems.error_code(error) not in file_problems.DAMAGED_CODES or is_last_attempt:
             self._fall_back_to_memory(error)
             return
         self._disconnect()
         assert self.path is not None  # noqa: S101 - memory is never damaged
         try:
-            if file_problems.set_aside(self.path):
+            if file_problems.rename_if_damaged(self.path):
                 self._damaged_files = None
         except OSError as rename_error:
             self._fall_back_to_memory(rename_error)

@@ -98,7 +98,7 @@ def file_identity(path: Path | None) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def set_aside(path: Path) -> bool:
+def rename_if_damaged(path: Path) -> bool:
     """Rename a damaged file and its sidecar files unless another process has already done so.
 
     Returns

@@ -164,6 +164,6 @@ def _store(connection: sqlite3.Connection, key: Key, data: bytes) -> None:
 
 def _shrink(data: bytes) -> bytes:
     """Create a thumbnail of an original; slow, so run it in a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, MAX_SIDE, MAX_BYTES).data
+    return create_preview(data, MAX_SIDE, MAX_BYTES).data

@@ -45,14 +45,14 @@ def log_exception(
     if not logger.isEnabledFor(level):
         return
     text = "".join(traceback.format_exception(error)).rstrip()
-    clean = redaction.redact(text)
+    clean = redaction.redact_keys(text)
     caller = sys._getframe(1)  # noqa: SLF001 - the logging module does the same
     record = logger.makeRecord(
         logger.name,
         level,
         caller.f_code.co_filename,
         caller.f_lineno,
-        redaction.redact(message % args if args else message),
+        redaction.redact_keys(message % args if args else message),
         (),  # no arguments: the message is already formatted
         (type(error), error, error.__traceback__)
         if attach_error and clean == text
@@ -92,14 +92,14 @@ def log_request(
     status = getattr(response, "status", getattr(response, "status_code", None))
     if status is None:
         status = f"no response{f' ({response})' if isinstance(response, Exception) else ''}"
-    path = redaction.redact(path.partition("?")[0])
+    path = redaction.redact_keys(path.partition("?")[0])
     milliseconds = (time.monotonic() - started) * 1000
     logger.info("%s %s: %s in %.0f ms (attempt %d)", method, path, status, milliseconds, attempt)
 
 
 def _without_frames(error: BaseException) -> tuple[type[BaseException], BaseException, None]:
     """Return an ``exc_info`` with the error's name and message, but no traceback."""
-    summary = RuntimeError(redaction.redact(f"{type(error).__name__}: {error}"))
+    summary = RuntimeError(redaction.redact_keys(f"{type(error).__name__}: {error}"))
     return RuntimeError, summary, None
 
 

@@ -1,8 +1,8 @@
 """Remove API keys from text that is logged or shown.
 
-Each key can replace itself: `credentials.ApiKey.redact`. This module's `redact` applies all keys in
-use, for logs and unexpected errors. Responses are redacted in `http.responses`, and requests that
-are recorded in the journal in `jobs.submission`.
+Each key can replace itself: `credentials.ApiKey.redact`. `redact_keys` replaces all keys in use,
+for logs and unexpected errors. Responses are redacted in `http.responses`, and requests that are
+recorded in the journal in `jobs.submission`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _keys: weakref.WeakSet[RedactableKey] = weakref.WeakSet()
 
 
 def register(key: RedactableKey) -> None:
-    """Make `redact` remove this key for as long as the object exists."""
+    """Make `redact_keys` remove this key for as long as the object exists."""
     _keys.add(key)
 
 
-def redact(text: str) -> str:
+def redact_keys(text: str) -> str:
     """Remove every registered key, and everything that looks like a key, from `text`."""
     data = text.encode(errors="backslashreplace")
     for key in list(_keys):

@@ -212,6 +212,6 @@ def _comparison_rows(
 
 def _enlarged(data: bytes) -> Any:
     """Return the enlarged copy of an original. Slow: run it in a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)
+    return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)

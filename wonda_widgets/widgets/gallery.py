@@ -478,9 +478,9 @@ class _Action(NamedTuple):
 
 def _enlarged(data: bytes) -> Any:
     """Return the enlarged copy of an original. Slow: run it in a thread."""
-    from ..imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)
+    return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)
 
 
 def _parse_day(name: str, text: str) -> date | None:

@@ -356,15 +356,15 @@ def _make_copies(
     is_svg: bool,  # noqa: FBT001 - private
 ) -> tuple[Preview, bytes, bytes]:
     """Create preview, thumb and card of an original. Slow: run it in a thread."""
-    from ..imaging.preview import preview, raster_preview, svg_preview  # noqa: PLC0415 - it loads Pillow
+    from ..imaging.preview import create_preview, create_raster_preview, create_svg_preview  # noqa: PLC0415 - it loads Pillow
     from ._shared.preflight_panel import make_card  # noqa: PLC0415 - a preview alone needs none
 
-    small = svg_preview(data) if is_svg else preview(data)
+    small = create_svg_preview(data) if is_svg else create_preview(data)
     if not with_thumbs:
         return small, b"", b""
     return (
         small,
-        raster_preview(small.data, THUMB_PIXELS, THUMB_MAX_BYTES).data,
+        create_raster_preview(small.data, THUMB_PIXELS, THUMB_MAX_BYTES).data,
         make_card(small.data),
     )
 
@@ -375,9 +375,9 @@ def _is_svg(media: Media) -> bool:
 
 def _enlarged(data: bytes, is_svg: bool) -> Preview:  # noqa: FBT001 - private
     """Return the enlarged copy of an original. Slow: run it in a thread."""
-    from ..imaging.preview import preview, svg_preview  # noqa: PLC0415 - it loads Pillow
+    from ..imaging.preview import create_preview, create_svg_preview  # noqa: PLC0415 - it loads Pillow
 
-    make = svg_preview if is_svg else preview
+    make = create_svg_preview if is_svg else create_preview
     return make(data, LARGE_PIXELS, LARGE_MAX_BYTES)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 import wonda_widgets as ww
 from wonda_widgets.client.edit import Edit, Encode, Resize
 from wonda_widgets.imaging import animation
-from wonda_widgets.imaging.preview import preview
+from wonda_widgets.imaging.preview import create_preview
 from wonda_widgets.publishing import preflight
 
 COLORS = ("red", "lime", "blue")
@@ -27,8 +27,8 @@ def test_an_animation_is_known_by_its_structure(kind):
     assert animation.is_animated(encoded(kind))
     assert animation.is_animated(encoded(kind, 2))
     assert not animation.is_animated(encoded(kind, 1))
-    assert preview(encoded(kind)).animated
-    assert not preview(encoded(kind, 1)).animated
+    assert create_preview(encoded(kind)).animated
+    assert not create_preview(encoded(kind, 1)).animated
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])

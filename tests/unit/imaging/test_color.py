@@ -81,7 +81,7 @@ def near(found, wanted, within=4):
 
 
 def shown(data):
-    made = preview.preview(data, 64)
+    made = preview.create_preview(data, 64)
     return Image.open(io.BytesIO(made.data)).convert("RGB").getpixel((10, 10))
 
 
@@ -103,7 +103,7 @@ def test_so_have_those_of_a_palette_and_of_transparent_ones():
     assert near(shown(encoded(opaque.quantize(4), icc_profile=ADOBE)), meant(GREEN))
     clear = opaque.convert("RGBA")
     clear.putpixel((70, 50), (0, 0, 0, 0))
-    made = preview.preview(encoded(clear, icc_profile=ADOBE), 100)
+    made = preview.create_preview(encoded(clear, icc_profile=ADOBE), 100)
     image = Image.open(io.BytesIO(made.data))
     assert image.mode == "RGBA"
     assert near(image.getpixel((10, 10)), (*meant(GREEN), 255))
@@ -118,7 +118,7 @@ def test_and_those_of_grey_ones(mode):
 
 def test_a_thumbnail_on_a_sheet_has_them():
     data = encoded(Image.new("RGB", (80, 60), GREEN), icc_profile=ADOBE)
-    made, _ = sheet([preview.preview(data, 64).data], max_bytes=100_000)
+    made, _ = sheet([preview.create_preview(data, 64).data], max_bytes=100_000)
     image = Image.open(io.BytesIO(made)).convert("RGB")
     assert near(image.getpixel((image.width // 2, image.height // 2)), meant(GREEN), within=6)
 

@@ -51,7 +51,7 @@ END = b"\xff\xd9"
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_a_usual_progressive_jpeg_is_shown(mode):
-    assert preview.preview(encoded("JPEG", mode=mode, progressive=True)).format == "JPEG"
+    assert preview.create_preview(encoded("JPEG", mode=mode, progressive=True)).format == "JPEG"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO"])
@@ -64,7 +64,7 @@ def test_a_jpeg_that_repeats_a_scan_is_refused_at_once(kind):
     # Within the first of several.
     end = data.index(END + b"\xff\xd8") if kind == "MPO" else data.rindex(END)
     began = time.monotonic()
-    for look in (preview.preview, decode.full_size):
+    for look in (preview.create_preview, decode.full_size):
         with pytest.raises(ww.UnsafeMediaError, match="scans"):
             look(repeated(data[: end + 2], 40_000) + data[end + 2 :])
     assert time.monotonic() - began < 2
@@ -107,7 +107,7 @@ def test_what_stands_between_scans_hides_none(between):
 )
 def test_what_is_no_scan_of_the_image_does_not_count(data):
     assert not jpeg_scans.has_more_than(data, 100)
-    assert preview.preview(data).format == "JPEG"
+    assert preview.create_preview(data).format == "JPEG"
 
 
 def test_too_many_segments_are_refused_without_looking_at_all_of_them():
@@ -123,7 +123,7 @@ def test_a_jpeg_with_impossible_sampling_is_refused():
     for layer in range(data[at + 9]):
         data[at + 11 + 3 * layer] = 0
     with pytest.raises(ww.UnsafeMediaError):
-        preview.preview(bytes(data))
+        preview.create_preview(bytes(data))
 
 
 # What libjpeg finds is asked of libjpeg: two blocks, black unless it reads a second scan.
@@ -199,7 +199,7 @@ def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
     data = PROGRESSIVE[:2] + camera + PROGRESSIVE[2:]
     assert data.count(jpeg_scans.SCAN) > 100
     assert not jpeg_scans.has_more_than(data, 100)
-    assert preview.preview(data).format == "JPEG"
+    assert preview.create_preview(data).format == "JPEG"
 
 
 # ---------------------------------------------------------------- the deadline in the thread
@@ -220,7 +220,7 @@ def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
 )
 def test_reading_ends_at_the_deadline_whatever_the_format(monkeypatch, data):
     monkeypatch.setattr(decode_threads, "TIMEOUT_SECONDS", -1.0)
-    for look in (preview.preview, decode.full_size):
+    for look in (preview.create_preview, decode.full_size):
         with pytest.raises(ww.UnsafeMediaError, match="takes longer than"):
             look(data)
 

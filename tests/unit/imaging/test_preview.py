@@ -28,7 +28,7 @@ def noise(width, height):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("size", [(3000, 1200), (700, 2500), (64, 64), (1, 4000)])
 def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
-    made = preview.preview(encoded(noise(*size), kind))
+    made = preview.create_preview(encoded(noise(*size), kind))
     shown = Image.open(io.BytesIO(made.data))
     assert len(made.data) <= preview.MAX_BYTES
     assert max(shown.size) <= preview.MAX_SIDE
@@ -38,7 +38,7 @@ def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
 
 
 def test_a_small_image_is_not_enlarged():
-    made = preview.preview(encoded(noise(64, 48)))
+    made = preview.create_preview(encoded(noise(64, 48)))
     assert Image.open(io.BytesIO(made.data)).size == (64, 48)
 
 
@@ -49,7 +49,7 @@ def test_orientation_is_honoured(kind):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
     data = encoded(image, kind, exif=exif)
-    made = preview.preview(data)
+    made = preview.create_preview(data)
     shown = Image.open(io.BytesIO(made.data)).convert("RGB")
     assert (made.width, made.height) == (1200, 2400)
     assert shown.height > shown.width
@@ -60,10 +60,10 @@ def test_orientation_is_honoured(kind):
 
 def test_transparency_is_kept_while_it_fits_and_laid_on_white_otherwise():
     soft = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
-    assert preview.preview(encoded(soft)).mime_type == "image/png"
+    assert preview.create_preview(encoded(soft)).mime_type == "image/png"
     loud = noise(2000, 2000).convert("RGBA")
     loud.putalpha(Image.effect_noise((2000, 2000), 120))
-    made = preview.preview(encoded(loud))
+    made = preview.create_preview(encoded(loud))
     assert made.mime_type == "image/jpeg"
     assert len(made.data) <= preview.MAX_BYTES
 
@@ -76,7 +76,7 @@ def test_every_mode_gives_a_preview(mode):
         if mode != "CMYK"
         else encoded(image, "JPEG")
     )
-    assert preview.preview(data).width == 300
+    assert preview.create_preview(data).width == 300
 
 
 def grey(level, kind=16, **options):
@@ -92,7 +92,7 @@ def test_a_grey_of_16_bits_looks_as_one_of_8(level):
     assert apply_edits.open_original(data).format == "PNG"
     made = apply_edits.apply(data, [Encode(format="PNG")])
     assert Image.open(io.BytesIO(made.data)).getpixel((5, 5)) == (level,) * 3
-    assert preview.preview(data).data == preview.preview(usual).data
+    assert preview.create_preview(data).data == preview.create_preview(usual).data
     tilted = Image.Exif()
     tilted[0x0112] = 6
     assert decode.full_size(grey(level * 257, exif=tilted)).size == (20, 40)
@@ -102,7 +102,7 @@ def test_what_is_transparent_in_16_bits_stays_so():
     data = grey(50_000, transparency=50_000)
     assert apply_edits.open_original(data).getchannel("A").getextrema() == (0, 0)
     assert apply_edits.open_original(grey(10_000, transparency=50_000)).getpixel((5, 5))[3] == 255
-    assert preview.preview(data).mime_type == "image/png"
+    assert preview.create_preview(data).mime_type == "image/png"
 
 
 HTML = b"<html><script>alert(1)</script></html>"
@@ -117,14 +117,14 @@ OTHERS = [encoded(Image.new("RGB", (9, 9)), kind) for kind in ("BMP", "TIFF", "I
 )
 def test_what_is_no_image_is_refused(data):
     with pytest.raises(UnsafeMediaError):
-        preview.preview(data)
+        preview.create_preview(data)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_an_image_that_was_cut_short_is_refused(kind):
     data = encoded(noise(500, 500), kind)
     with pytest.raises(UnsafeMediaError):
-        preview.preview(data[: len(data) // 2])
+        preview.create_preview(data[: len(data) // 2])
 
 
 def chunk(kind, body):
@@ -159,21 +159,22 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", None)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
     with pytest.raises(UnsafeMediaError, match="pixels"):
-        preview.preview(TOO_MANY[name])
+        preview.create_preview(TOO_MANY[name])
 
 
 @pytest.mark.parametrize("size", [(4096, 4096), (3840, 2160)])
 def test_the_bounds_leave_4k_images_alone(size):
     for kind in ("PNG", "JPEG"):
         data = encoded(Image.new("RGB", size), kind)
-        assert preview.preview(data, 2048).width == size[0]
+        assert preview.create_preview(data, 2048).width == size[0]
         assert decode.full_size(data).size == size
     data = encoded(Image.new("RGB", (3840, 2160)), "WEBP", lossless=True, method=0)
-    assert preview.preview(data, 2048).width == 3840
+    assert preview.create_preview(data, 2048).width == 3840
 
 
 def test_a_jpeg_of_8k_is_shown_at_a_fraction():
-    assert preview.preview(encoded(Image.new("RGB", (7680, 4320)), "JPEG"), 2048).width == 7680
+    data = encoded(Image.new("RGB", (7680, 4320)), "JPEG")
+    assert preview.create_preview(data, 2048).width == 7680
 
 
 BESIDE = {
@@ -189,21 +190,21 @@ BESIDE = {
 def test_a_png_with_too_much_beside_its_pixels_is_refused(name, after):
     parts = [pixels(64, 64), BESIDE[name]]
     with pytest.raises(UnsafeMediaError):
-        preview.preview(png(64, 64, *(parts if after else parts[::-1])))
+        preview.create_preview(png(64, 64, *(parts if after else parts[::-1])))
 
 
 def test_a_long_head_is_not_read_to_its_end():
     data = encoded(noise(64, 64), "JPEG")
     segment = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
-    assert preview.preview(data[:2] + segment * 5 + data[2:]).width == 64
+    assert preview.create_preview(data[:2] + segment * 5 + data[2:]).width == 64
     with pytest.raises(UnsafeMediaError):
-        preview.preview(data[:2] + segment * 50 + data[2:])
+        preview.create_preview(data[:2] + segment * 50 + data[2:])
     gif = encoded(Image.new("P", (64, 64)), "GIF")
     comment = b"\x21\xfe" + (b"\xff" + b"c" * 255) * 4096 + b"\0"
     palette = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
-    assert preview.preview(gif[:palette] + comment + gif[palette:]).width == 64
+    assert preview.create_preview(gif[:palette] + comment + gif[palette:]).width == 64
     with pytest.raises(UnsafeMediaError):
-        preview.preview(gif[:palette] + comment * 3 + gif[palette:])
+        preview.create_preview(gif[:palette] + comment * 3 + gif[palette:])
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
@@ -211,7 +212,7 @@ def test_a_long_head_is_not_read_to_its_end():
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_damaged_exif_costs_nothing(kind, exif):
     data = encoded(noise(64, 48), kind, exif=exif)
-    assert preview.preview(data).width == 64
+    assert preview.create_preview(data).width == 64
     assert decode.full_size(data).size == (64, 48)
 
 
@@ -219,7 +220,7 @@ def test_only_the_first_of_many_frames_is_decoded():
     frames = [Image.new("P", (300, 200), colour) for colour in range(50)]
     for kind in ("GIF", "PNG", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-        assert preview.preview(data).format == kind
+        assert preview.create_preview(data).format == kind
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
@@ -227,7 +228,7 @@ def test_only_the_first_of_many_frames_is_decoded():
 def test_a_preview_has_no_seams(mode, size, longest):
     image = Image.effect_noise(size, 120)
     data = encoded(image.convert(mode), "PNG")
-    shown = preview._resize(preview._reduce(decode.decode(data)[0], longest), longest)
+    shown = preview._scale_to(preview._scale_down(decode.decode(data)[0], longest), longest)
     whole = image.convert("RGB").reduce(max(size) // longest)
     whole = whole.resize(shown.size, Image.Resampling.LANCZOS)
     apart = ImageChops.difference(shown.convert("RGB"), whole).getextrema()

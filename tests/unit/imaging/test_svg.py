@@ -9,7 +9,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.imaging import decode, svg
-from wonda_widgets.imaging.preview import preview, svg_preview
+from wonda_widgets.imaging.preview import create_preview, create_svg_preview
 from wonda_widgets.publishing import preflight
 
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path d="M0 0h9"/></svg>'
@@ -32,9 +32,9 @@ DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path
 def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
     assert svg.is_svg(data)
     assert svg.size(data) == size
-    shown = svg_preview(data)
+    shown = create_svg_preview(data)
     assert (shown.width, shown.height, shown.format, shown.size) == (*size, "SVG", len(data))
-    card = svg_preview(data, 320, 20_000, as_it_is=False)
+    card = create_svg_preview(data, 320, 20_000, as_it_is=False)
     assert len(card.data) <= 20_000
     assert max(Image.open(io.BytesIO(card.data)).size) <= 320
 
@@ -54,7 +54,7 @@ def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
 def test_other_files_are_none(data):
     assert not svg.is_svg(data)
     with pytest.raises(ww.UnsafeMediaError):
-        svg_preview(data)
+        create_svg_preview(data)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_other_files_are_none(data):
     ],
 )
 def test_what_may_harm_a_browser_is_not_passed_on(more):
-    shown = svg_preview(DRAWING + more)
+    shown = create_svg_preview(DRAWING + more)
     assert shown.mime_type != "image/svg+xml"
     assert b"svg" not in shown.data
 
 
 def test_it_is_not_opened_here():
-    for opened in (decode.full_size, preview):  # also what is called a PNG
+    for opened in (decode.full_size, create_preview):  # also what is called a PNG
         with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
             opened(DRAWING)
     assert "drawing program" in caught.value.hint

@@ -80,7 +80,7 @@ def error_alert(error: BaseException) -> Alert:
     # A bug in this package: include the details for a report.
     return {
         "title": "Something went wrong in wonda-widgets.",
-        "text": f"{redaction.redact(f'{type(error).__name__}: {error}')}. "
+        "text": f"{redaction.redact_keys(f'{type(error).__name__}: {error}')}. "
         "Your input is still here. Please report this with the traceback from "
         f"{logs.LOG_LOCATION}.",
         "field": "",

@@ -207,9 +207,9 @@ def _cell(text: str, link: str = "") -> str:
 
 def _small(data: bytes) -> SnapshotImage:
     """Scale an image down for the notebook. Slow: run it in a thread."""
-    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import create_raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    shown = raster_preview(data, MAX_PIXELS, MAX_BYTES)
+    shown = create_raster_preview(data, MAX_PIXELS, MAX_BYTES)
     # Displayed smaller than its pixel size: sharp on dense screens, and not too tall.
     scale = min(1.0, DISPLAY_PIXELS / max(shown.width, shown.height))
     return shown.data, shown.mime_type, round(shown.width * scale)

@@ -303,16 +303,16 @@ def info_of(preview: Preview) -> ImageInfo:
 
 def load_preview(data: bytes) -> Preview:
     """Decode an original into its preview. Slow: run it in a thread."""
-    from ...imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data)
+    return create_preview(data)
 
 
 def make_card(preview: bytes) -> bytes:
     """Create a small JPEG of a preview. Slow: run it in a thread."""
-    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import create_raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return raster_preview(preview, CARD_PIXELS, CARD_MAX_BYTES).data
+    return create_raster_preview(preview, CARD_PIXELS, CARD_MAX_BYTES).data
 
 
 def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:

@@ -388,6 +388,6 @@ def _check_image(data: bytes) -> None:
 
 def _thumbnail(data: bytes) -> bytes:
     """Make a thumbnail. Slow: run it in a thread."""
-    from ...imaging.preview import preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return preview(data, THUMB_PIXELS, THUMB_MAX_BYTES).data
+    return create_preview(data, THUMB_PIXELS, THUMB_MAX_BYTES).data

@@ -255,6 +255,6 @@ def _sentence(text: str) -> str:
 
 def _small(data: bytes) -> Preview:
     """Scale an image down for the notebook. Slow: run it in a thread."""
-    from ...imaging.preview import raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
+    from ...imaging.preview import create_raster_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
-    return raster_preview(data, MAX_PIXELS, MAX_BYTES)
+    return create_raster_preview(data, MAX_PIXELS, MAX_BYTES)

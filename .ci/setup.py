@@ -39,8 +39,8 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["mypy"],
     ["lint-imports"],
-    # Three at a time on two processors, as many wait for a kernel, a browser or a service.
-    [*PYTEST, "-n", "3", f"--ignore={BENCHMARKS}"],
+    # Four at a time on two processors, as many wait for a kernel, a browser or a service.
+    [*PYTEST, "-n", "4", f"--ignore={BENCHMARKS}"],
     # By themselves: they take both processors, and others would wait for a browser in vain.
     ["pytest", BENCHMARKS],
 )

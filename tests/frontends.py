@@ -150,9 +150,10 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         Path(folder).mkdir(parents=True, exist_ok=True)
     quiet = home / "config" / "labconfig" / "page_config.json"
     quiet.parent.mkdir(exist_ok=True)
-    # Lab asks every new user whether it may fetch news; nothing here is fetched.
+    # Lab asks every new user whether it may fetch news, and looks for extensions to build.
     quiet.write_text(
-        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+        '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true},'
+        ' "buildAvailable": false, "buildCheck": false}'
     )
     journal = str(home / "journal.db")
     return {**kept, **own, "WONDA_JOURNAL": journal, "WONDA_TEST": "1", **more}
@@ -246,6 +247,35 @@ def open_notebook(page: Page, url: str, name: str, *, at: str = "doc/tree") -> N
     page.goto(f"{url}{at}/{name}?token=test-token")
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady")
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.info")
+
+
+def open_in_lab(page: Page, name: str) -> None:
+    """Open a notebook in a page that shows JupyterLab already, and wait for its kernel."""
+    page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('docmanager:open')")
+    page.evaluate("(path) => jupyterapp.commands.execute('docmanager:open', { path })", name)
+    page.wait_for_function(
+        """(name) => {
+            const context = jupyterapp.shell.currentWidget?.context;
+            return context?.path === name && context.sessionContext.isReady;
+        }""",
+        arg=name,
+    )
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.info")
+
+
+def close_notebooks(page: Page) -> None:
+    """Stop the kernels of all notebooks of a page of JupyterLab and close them unsaved."""
+    page.evaluate(
+        """async () => {
+            for (const panel of [...jupyterapp.shell.widgets("main")]) {
+                if (panel.context) {
+                    await panel.context.sessionContext.shutdown();
+                    panel.context.model.dirty = false;
+                }
+                panel.close();
+            }
+        }"""
+    )
 
 
 def open_notebook_without_kernel(page: Page, url: str, name: str) -> None:

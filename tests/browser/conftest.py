@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 
 expect.set_options(timeout=30_000)
 
+VIEWPORT = {"width": 1300, "height": 1400}
+
 
 @pytest.fixture(scope="module")  # while it is open, its event loop owns this thread
 def browser():
@@ -28,7 +30,7 @@ def lab(folder, tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    context = browser.new_context(viewport={"width": 1300, "height": 1400})
+    context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(30_000)
     opened = context.new_page()
     opened.bring_to_front()  # a page that is not has no focus
@@ -38,14 +40,34 @@ def page(browser):
     assert errors == [], "the browser's console has errors"
 
 
-@pytest.fixture
-def notebook(page, lab, folder):
-    """Open a notebook of these cells in JupyterLab and run it."""
+@pytest.fixture(scope="module")
+def lab_page(browser, lab):
+    """A page of JupyterLab for a whole module, because loading it takes seconds of CPU time."""
+    context = browser.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(30_000)
+    opened = context.new_page()
+    errors = frontends.watch_console(opened)
+    opened.goto(f"{lab}doc?token=test-token")
+    yield opened, errors
+    context.close()
 
-    def open_it(name, *cells):
-        frontends.write_notebook(folder / name, *cells)
-        frontends.open_notebook(page, lab, name)
-        frontends.run_all(page)
+
+@pytest.fixture
+def notebook(lab_page, folder):
+    """Open a notebook of these cells in JupyterLab and run it; without cells, an existing file."""
+    page, errors = lab_page
+    errors.clear()
+
+    def open_it(name, *cells, run=True):
+        if cells:
+            frontends.write_notebook(folder / name, *cells)
+        page.bring_to_front()  # only the page in front has the focus
+        frontends.open_in_lab(page, name)
+        if run:
+            frontends.run_all(page)
         return page
 
-    return open_it
+    yield open_it
+    frontends.close_notebooks(page)
+    page.set_viewport_size(VIEWPORT)
+    assert errors == [], "the browser's console has errors"

@@ -5,7 +5,6 @@ What was found is printed as a table after the tests.
 
 from __future__ import annotations
 
-import frontends
 import pytest
 import screenshots
 from axe_playwright_python.sync_playwright import Axe
@@ -23,14 +22,11 @@ def wear(page, theme):
 
 
 @pytest.mark.parametrize("scene", screenshots.SCENES)
-def test_no_state_has_a_barrier(page, lab, folder, record_property, scene):
-    name = f"barriers-{scene}.ipynb"
+def test_no_state_has_a_barrier(notebook, record_property, scene):
     # A job is to be on its way for as long as both themes are looked at.
     cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=4.5,")
-    frontends.write_notebook(folder / name, cell)
+    page = notebook(f"barriers-{scene}.ipynb", cell)
     page.emulate_media(reduced_motion="reduce")
-    frontends.open_notebook(page, lab, name)
-    frontends.run_all(page)
     page.locator(".wonda-studio").first.wait_for()
     axe, found, themes = Axe(), [], list(THEMES)
     for state in screenshots.SCENES[scene].states(page):

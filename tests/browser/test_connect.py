@@ -1,6 +1,5 @@
 """A key is typed at the password prompt of a real JupyterLab, and the next cell uses it."""
 
-import frontends
 from key_search import assert_absent
 from playwright.sync_api import expect
 
@@ -27,9 +26,8 @@ def run(page, index):
     )
 
 
-def test_a_key_is_typed_and_the_next_cell_uses_the_account(page, lab, folder):
-    frontends.write_notebook(folder / "connect.ipynb", CELL, NEXT, "ww.Studio()")
-    frontends.open_notebook(page, lab, "connect.ipynb")
+def test_a_key_is_typed_and_the_next_cell_uses_the_account(notebook, folder):
+    page = notebook("connect.ipynb", CELL, NEXT, "ww.Studio()", run=False)
     run(page, 0)
     prompt = page.locator(".jp-Stdin-input")
     expect(prompt).to_have_attribute("type", "password")

@@ -83,10 +83,9 @@ def publish(page):
     expect(page.get_by_role("link", name="View post")).to_be_visible()
 
 
-def test_the_notebook_s_own_lab_by_keyboard_alone(page, lab, folder):
+def test_the_notebook_s_own_lab_by_keyboard_alone(notebook, folder):
     shutil.copy(frontends.ROOT / "notebooks" / "prompt_lab.ipynb", folder)
-    frontends.open_notebook(page, lab, "prompt_lab.ipynb")
-    frontends.run_all(page)
+    page = notebook("prompt_lab.ipynb")
     keyboard = page.keyboard
     expect(page.get_by_role("button", name="Run 12")).to_have_attribute("aria-disabled", "false")
     page.get_by_role("textbox", name="Prompt template").focus()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import frontends
 from playwright.sync_api import expect
 
 CELL = """import wonda_widgets as ww
@@ -82,8 +83,10 @@ form = ww.PublishForm("m1", wonda=ww.Wonda.sandbox(), alt_text="A lake", caption
 form"""
 
 
-def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(notebook):
-    page = notebook("clocks.ipynb", FORM)
+def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(page, lab, folder):
+    frontends.write_notebook(folder / "clocks.ipynb", FORM)
+    frontends.open_notebook(page, lab, "clocks.ipynb")  # a page of its own, as its clock is changed
+    frontends.run_all(page)
     form = page.locator(".wonda-publish")
     zone = page.context.new_cdp_session(page)
     zone.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
@@ -118,7 +121,9 @@ def test_a_story_is_offered_no_alt_text(notebook):
     expect(alt_text).to_have_value("A lake")
     form.get_by_role("combobox", name="Post as").select_option("STORIES")
     expect(alt_text).to_be_hidden()
-    form.get_by_role("button", name="Publish", exact=True).press("Enter")
+    publish = form.get_by_role("button", name="Publish", exact=True)
+    expect(publish).to_have_attribute("aria-disabled", "false")
+    publish.press("Enter")
     expect(form.get_by_role("group", name="What will be posted")).not_to_contain_text("alt text")
     form.get_by_role("button", name="Keep editing").first.press("Enter")
     form.get_by_role("combobox", name="Post as").select_option("IMAGE")

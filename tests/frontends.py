@@ -249,9 +249,15 @@ def open_notebook(page: Page, url: str, name: str, *, at: str = "doc/tree") -> N
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.info")
 
 
+def open_lab(page: Page, url: str) -> None:
+    """Load JupyterLab without a notebook, in its view of one document."""
+    page.goto(f"{url}doc?token=test-token")
+    page.wait_for_function("() => window.jupyterapp")
+    page.evaluate("() => jupyterapp.restored")
+
+
 def open_in_lab(page: Page, name: str) -> None:
     """Open a notebook in a page that shows JupyterLab already, and wait for its kernel."""
-    page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('docmanager:open')")
     page.evaluate("(path) => jupyterapp.commands.execute('docmanager:open', { path })", name)
     page.wait_for_function(
         """(name) => {
@@ -264,15 +270,14 @@ def open_in_lab(page: Page, name: str) -> None:
 
 
 def close_notebooks(page: Page) -> None:
-    """Stop the kernels of all notebooks of a page of JupyterLab and close them unsaved."""
+    """Close all notebooks of a page of JupyterLab unsaved, then stop their kernels."""
     page.evaluate(
         """async () => {
             for (const panel of [...jupyterapp.shell.widgets("main")]) {
-                if (panel.context) {
-                    await panel.context.sessionContext.shutdown();
-                    panel.context.model.dirty = false;
-                }
+                const session = panel.context?.sessionContext.session?.id;
+                if (panel.context) panel.context.model.dirty = false;
                 panel.close();
+                if (session) await jupyterapp.serviceManager.sessions.shutdown(session);
             }
         }"""
     )

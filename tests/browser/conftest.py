@@ -47,7 +47,7 @@ def lab_page(browser, lab):
     context.set_default_timeout(30_000)
     opened = context.new_page()
     errors = frontends.watch_console(opened)
-    opened.goto(f"{lab}doc?token=test-token")
+    frontends.open_lab(opened, lab)
     yield opened, errors
     context.close()
 
@@ -68,6 +68,7 @@ def notebook(lab_page, folder):
         return page
 
     yield open_it
+    found = list(errors)
     frontends.close_notebooks(page)
     page.set_viewport_size(VIEWPORT)
-    assert errors == [], "the browser's console has errors"
+    assert found == [], "the browser's console has errors"

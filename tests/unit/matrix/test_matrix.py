@@ -40,13 +40,13 @@ def begin_and_stop(settled, planned):
 def estimates_asked(wonda):
     """Count the requests for a price."""
     transport, asked = wonda._async._core.transport, []
-    real = transport.query
+    real = transport.post_read_only
 
     async def counted(path, body):
         asked.append(body)
         return await real(path, body)
 
-    transport.query = counted
+    transport.post_read_only = counted
     return asked
 
 

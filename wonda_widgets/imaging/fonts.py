@@ -17,8 +17,7 @@ from unicodedata import normalize
 from PIL import ImageFont
 
 from ..errors import InvalidInputError
-from ..utils import user_directories
-from . import text_shaping
+from ..utils import graphemes, user_directories
 from .operations import Text
 
 BUILT_IN = "Default"
@@ -98,7 +97,7 @@ def missing_characters(face: ImageFont.FreeTypeFont, text: str) -> str:
         for character in dict.fromkeys(normalize("NFC", text))
         if character.isprintable()
         and not character.isspace()
-        and not text_shaping.is_ignorable(character)
+        and not graphemes.is_ignorable(character)
     ]
     return "".join(character for character in characters if _glyph(face, character) == box)
 

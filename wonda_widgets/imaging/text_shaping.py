@@ -29,20 +29,6 @@ _JOINED = (
     (0xABC0, 0xABFF),
     (0x11000, 0x11FFF),  # of India, historic
 )
-_IGNORABLE = (
-    0x034F,
-    0x115F,
-    0x1160,
-    0x17B4,
-    0x17B5,
-    *range(0x180B, 0x1810),
-    0x2065,
-    0x3164,
-    *range(0xFE00, 0xFE10),
-    0xFFA0,
-    *range(0xFFF0, 0xFFF9),
-    *range(0xE0000, 0xE1000),
-)
 _MOST_MARKS = 1  # per letter; without libraqm, more of them overlap
 
 ShapingProblem = Literal["order", "joined", "marks"]
@@ -68,11 +54,6 @@ def can_shape(face: ImageFont.FreeTypeFont) -> bool:
     return bool(has_raqm) and face.layout_engine == ImageFont.Layout.RAQM
 
 
-def is_ignorable(sign: str) -> bool:
-    """Check for an invisible character that no font needs (ZWJ, variation selectors)."""
-    return category(sign) == "Cf" or ord(sign) in _IGNORABLE
-
-
 def prepare(text: str, face: ImageFont.FreeTypeFont) -> str:
     """Prepare a text for Pillow.
 
@@ -81,8 +62,8 @@ def prepare(text: str, face: ImageFont.FreeTypeFont) -> str:
     text = normalize("NFC", text)
     if can_shape(face):
         return text
-    return "".join(sign for sign in text if not is_ignorable(sign))
+    return "".join(sign for sign in text if not graphemes.is_ignorable(sign))
 
 
 def _marks(cluster: Iterable[str]) -> int:
-    return sum(category(sign) == "Mn" and not is_ignorable(sign) for sign in cluster)
+    return sum(category(sign) == "Mn" and not graphemes.is_ignorable(sign) for sign in cluster)

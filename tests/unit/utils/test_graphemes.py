@@ -26,6 +26,7 @@ SCOTLAND = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
         ["ที่", "นี่"],
         ["🇯🇵", "🇫"],
         ["a", " ", "b"],
+        ["\u1112\u1161\u11ab", "\u1100\u1173\u11af"],  # Hangul syllables in parts
     ],
 )
 def test_a_character_is_what_a_person_sees(characters):

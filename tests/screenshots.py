@@ -46,7 +46,7 @@ HISTORY = """import wonda_widgets as ww
 wonda = ww.Wonda.sandbox(seconds=0.2, seed=4)
 wonda.images.matrix(
     "A {a} by the sea, {b}",
-    {"a": ["sunset", "storm", "harbour"], "b": ["haze", "dusk", "rain"]},
+    {"a": ["sunset", "storm", "harbor"], "b": ["haze", "dusk", "rain"]},
     "nano-banana-2",
     {"aspectRatio": ["4:5", "16:9"]},
     max_concurrency=9,
@@ -65,7 +65,7 @@ lab"""
 UNCHECKED = """import wonda_widgets as ww
 wonda = ww.Wonda.sandbox(seconds=0.3, seed=4)
 wonda.faults.add("GET", "/instagram/publishes", 503, times=999)
-studio = ww.Studio(wonda, prompt="A quiet harbour at dawn", caption="Made with Wonda")
+studio = ww.Studio(wonda, prompt="A quiet harbor at dawn", caption="Made with Wonda")
 studio"""
 
 WIDTHS = (400, 1200)
@@ -177,7 +177,7 @@ def lab(page: Page) -> Iterator[str]:
 
 def history(page: Page) -> Iterator[str]:
     """Everything ever made, searched, and used again."""
-    page.locator(".wonda-card img:visible").nth(5).wait_for()
+    page.locator(".wonda-card img:visible").nth(14).wait_for()
     yield "1-all"
     page.get_by_role("searchbox").fill("storm")
     page.wait_for_timeout(1500)
@@ -241,7 +241,7 @@ def unchecked(page: Page) -> Iterator[str]:
     page.get_by_role("textbox", name="Prompt").wait_for()
     page.get_by_role("combobox", name="Aspect ratio").select_option("4:5")
     page.get_by_role("button", name="Generate").click()
-    page.get_by_role("img", name="A quiet harbour").first.wait_for()
+    page.get_by_role("img", name="A quiet harbor").first.wait_for()
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name="Publish now").click()
     page.get_by_role("button", name="Publish anyway").wait_for()

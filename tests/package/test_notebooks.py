@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 import frontends
-import nbformat
+import notebook_files
 import pytest
-from nbconvert import HTMLExporter
 
 NOTEBOOKS = sorted((frontends.ROOT / "notebooks").glob("*.ipynb"))
 LIVE = "application/vnd.jupyter.widget-view+json"
@@ -37,14 +36,14 @@ def nbconvert(source, folder):
     """Execute a notebook with nbconvert."""
     command = ["jupyter", "nbconvert", "--execute", "--to", "notebook", "--output-dir", str(folder)]
     jupyter(folder, *command, "--output", "executed.ipynb", str(source))
-    return nbformat.read(folder / "executed.ipynb", as_version=4)
+    return notebook_files.read(folder / "executed.ipynb")
 
 
 def papermill(source, folder, *options):
     """Execute a notebook with papermill."""
     executed = folder / "executed.ipynb"
     jupyter(folder, "papermill", "--no-progress-bar", str(source), str(executed), *options)
-    return nbformat.read(executed, as_version=4)
+    return notebook_files.read(executed)
 
 
 def outputs(notebook):
@@ -76,7 +75,7 @@ def test_it_runs_without_a_key_and_tells_how_it_goes(path, tmp_path):
         each for each in outputs(notebook) if "widget-view" in str(each.get("data", {}).keys())
     ]
     assert len(panels(notebook)) == len(shown)
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    page = notebook_files.html(notebook)
     assert ("Run this cell again to bring the panel back." in page) is bool(shown)
 
 
@@ -101,9 +100,9 @@ def test_papermill_sets_parameters_and_keeps_progress_and_image(tmp_path):
         "ww.ImagePreview(media, wonda=wonda, alt=job.request['prompt'])",
         "_ = wonda.images.matrix('A {what}', {'what': ['sail', 'buoy']}, 'z-image').wait()",
     )
-    notebook = nbformat.read(path, as_version=4)
+    notebook = notebook_files.read(path)
     notebook.cells[0].metadata["tags"] = ["parameters"]
-    nbformat.write(notebook, path)
+    path.write_text(notebook_files.text(notebook), encoding="utf-8")
     executed = papermill(path, tmp_path, "-p", "subject", "lighthouse")
     said = printed(executed)
     assert "Generation: succeeded · " in said
@@ -111,7 +110,7 @@ def test_papermill_sets_parameters_and_keeps_progress_and_image(tmp_path):
     progress, preview = panels(executed)
     assert "Generation: succeeded · " in progress
     assert "“A lighthouse”" in preview
-    page, _ = HTMLExporter().from_notebook_node(executed)
+    page = notebook_files.html(executed)
     assert 'alt="A lighthouse"' in page
     assert "data:image/jpeg;base64," in page
 
@@ -125,7 +124,7 @@ def test_papermill_runs_what_goes_wrong_to_its_end(tmp_path):
 
 
 def test_without_dask_the_notebook_of_many_processes_says_what_to_install(monkeypatch):
-    notebook = nbformat.read(frontends.ROOT / "notebooks" / "fan_out.ipynb", as_version=4)
+    notebook = notebook_files.read(frontends.ROOT / "notebooks" / "fan_out.ipynb")
     first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match='pip install "distributed"'):

@@ -20,14 +20,13 @@ import urllib.request
 
 import frontends
 import httpx
-import nbformat
+import notebook_files
 import psutil
 import pytest
 from IPython.core.ultratb import VerboseTB
 from jupyter_core.utils import run_sync
 from key_search import assert_absent
 from nbclient import NotebookClient
-from nbconvert import HTMLExporter
 
 import wonda_widgets as ww
 from wonda_widgets import credentials
@@ -129,7 +128,7 @@ def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
     if given == "environment":
         environment["WONDA_API_KEY"] = KEY
         sources = [LOGGING, WORK, POST, WRONG]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    notebook = notebook_files.new(sources)
     notebook.cells[-1].metadata.tags = ["raises-exception"]
     client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
     with client.setup_kernel(env=environment):
@@ -141,11 +140,11 @@ def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
                 client.execute_cell(cell, index)
         client.set_widgets_metadata()
     assert ("POST", "/api/v1/publish/instagram") in server.faults.arrived
-    saved = nbformat.writes(notebook)
+    saved = notebook_files.text(notebook)
     (tmp_path / "saved.ipynb").write_text(saved)
     assert "Nothing was created or charged." in saved, "the error's traceback is there"
     assert len(notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]) > 5
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    page = notebook_files.html(notebook)
     (tmp_path / "export.html").write_text(page)
     log = (tmp_path / "everything.log").read_text()
     assert "httpcore" in log

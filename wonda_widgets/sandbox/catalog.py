@@ -42,7 +42,7 @@ def _choice(title: str, values: list[str], default: str, description: str = "") 
 
 _STYLE = {
     "type": "string",
-    "title": "Style id",
+    "title": "Style ID",
     "format": "uuid",
     "description": "Optional; a style from your Wonda account",
 }

@@ -55,7 +55,7 @@ def test_the_form_is_built_from_what_the_service_offers(form):
     assert form.params == {"aspectRatio": "9:16", "resolution": "2K"}
     assert form.price == "about $0.08 · 80 credits"
     labels = [field["label"] for field in form.models[0]["fields"]]
-    assert labels == ["Aspect ratio", "Resolution", "Style id"]
+    assert labels == ["Aspect ratio", "Resolution", "Style ID"]
     assert form.sandbox
 
 

@@ -177,7 +177,13 @@ def lab(page: Page) -> Iterator[str]:
 
 def history(page: Page) -> Iterator[str]:
     """Everything ever made, searched, and used again."""
-    page.locator(".wonda-card img:visible").nth(14).wait_for()
+    page.locator(".wonda-card img:visible").nth(5).wait_for()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll(".wonda-card")].every((card) => {
+            const img = card.querySelector("img");
+            return !card.offsetParent || (img.offsetParent && img.complete);
+        })"""
+    )
     yield "1-all"
     page.get_by_role("searchbox").fill("storm")
     page.wait_for_timeout(1500)

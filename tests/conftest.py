@@ -1,4 +1,4 @@
-"""What all tests share. No test talks to anything but this machine, and none has a real key."""
+"""Fixtures for all tests. Tests connect only to this computer and have no real key."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pytest_terminal_summary(terminalreporter):
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", ()):
-                if name == "barriers":
+                if name == "accessibility":
                     state, theme, count = value.split("|")
                     told.setdefault(state, {})[theme] = count
     if told:

@@ -1,4 +1,4 @@
-"""Real front ends for the tests: JupyterLab, Notebook 7 or Voilà on a free port, and a Chromium."""
+"""Start JupyterLab, Notebook 7 or Voilà on a free port, and Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks for a key where none may be: whole or in parts, plain or as base64."""
+"""Search for a key, whole or in parts, as plain text or base64."""
 
 from __future__ import annotations
 

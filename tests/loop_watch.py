@@ -1,4 +1,4 @@
-"""Notes each call that waits for a disk, a name or other work on the package's own loop."""
+"""Record each call that blocks the package's event loop: disk, DNS, waiting for a result."""
 
 from __future__ import annotations
 

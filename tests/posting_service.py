@@ -1,4 +1,4 @@
-"""A service that posts, remembers, and goes wrong on demand; for tests without a sandbox."""
+"""A service that records posts and can simulate faults, for tests without a sandbox."""
 
 from __future__ import annotations
 

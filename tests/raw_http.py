@@ -1,4 +1,4 @@
-"""Requests written by hand, as no client library would send them."""
+"""Requests written byte by byte, which no client library would send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renews the images of the README, each from the real thing in a real browser.
+"""Take the README's screenshots.
 
 python tests/readme_images.py
 """

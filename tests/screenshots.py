@@ -1,4 +1,4 @@
-"""Images of the panels from the real thing in a real browser.
+"""Take screenshots of all panels in a real browser.
 
 python tests/screenshots.py FOLDER [SCENE …]   every state, front end, theme and width
 

@@ -1,4 +1,4 @@
-"""How fast and how quiet the package is, measured beside what people use today.
+"""Measure the package's speed and number of messages beside other clients.
 
 Start it with ``python -m tests.benchmarks``; see `__main__`.
 """

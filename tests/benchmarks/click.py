@@ -1,4 +1,4 @@
-"""From a click on `Generate` to the request at the service, in a real JupyterLab.
+"""Time from a click on `Generate` to the request at the service, in a real JupyterLab.
 
 Between them lie the browser, JupyterLab's server, the kernel, and the journal on disk,
 which has the request before it leaves. The clock starts with the browser's own time of

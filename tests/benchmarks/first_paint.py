@@ -1,4 +1,4 @@
-"""How soon a Studio stands in the page after its cell is run, in a real JupyterLab.
+"""Time from running a cell until its Studio is visible, in a real JupyterLab.
 
 The clock starts in the page, where the command that runs the cell is given, and stops
 when the text box `Prompt` has been visible for two frames. Each time is of a kernel

@@ -1,4 +1,4 @@
-"""A gallery of a thousand images, and a search over ten thousand, in a real JupyterLab.
+"""A gallery of 1,000 images and a search over 10,000, in a real JupyterLab.
 
 The journal holds 10,000 images with their thumbnails, as a year of work leaves it.
 

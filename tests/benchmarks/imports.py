@@ -1,4 +1,4 @@
-"""What starting costs, in fresh interpreters.
+"""Import times, in new interpreters.
 
 - ``import wonda_widgets`` beside ``import ipywidgets``: a script pays for nothing
   that it does not use.

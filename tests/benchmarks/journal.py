@@ -1,4 +1,4 @@
-"""What the journal costs for a job's whole life, and on which thread.
+"""The time that the journal takes for a job, on each thread.
 
 A life is eight writes: begun, leaving, accepted, and what the service says five times
 (four statuses and the end, with an image). A process makes many, in a file on disk, and

@@ -1,4 +1,4 @@
-"""A service in a process of its own, which costs little and remembers who asked when.
+"""A service in a separate process that needs little CPU time and records all requests.
 
 It speaks the part of the Wonda API that a batch needs, and the polling of the published
 clients that are measured beside (`fal_client`, `replicate`, `openai`), with replies of about

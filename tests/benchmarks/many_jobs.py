@@ -1,4 +1,4 @@
-"""Hundreds of jobs at once: what they take from the kernel, and how evenly they ask.
+"""Hundreds of parallel jobs: their load on the kernel, and how evenly they poll.
 
 Jobs are followed on a thread of the package's own, so a busy cell and the panels share one
 interpreter with them. In a process of its own each way follows 500 jobs of a server in

@@ -1,4 +1,4 @@
-"""How long a matrix of 200 jobs takes, 8 at once, against a bare loop of httpx.
+"""Time for a matrix of 200 jobs, 8 in parallel, compared with a loop of httpx requests.
 
 Both ask the same sandbox, in a process of its own, for the same images, and follow
 each job at the pace of the service's page. The bare loop has no journal, no price, no

@@ -1,4 +1,4 @@
-"""What a kernel grows by while a thousand 4K images are made and shown.
+"""Memory growth of a kernel that generates and shows 1,000 4K images.
 
 A real kernel runs a displayed Studio on a service in another process, whose jobs have
 ended at the first look. Image after image is generated, downloaded, decoded and

@@ -1,4 +1,4 @@
-"""How many messages a job sends from the kernel to the browser.
+"""The number of messages per job from the kernel to the browser.
 
 A panel that ticks once a second sends 30 for a job of 30 seconds, and every one
 of them makes the front end work and is kept in its log. Here the clock ticks in

@@ -1,4 +1,4 @@
-"""A notebook in a real JupyterLab in a real Chromium, for the topics that look at a page."""
+"""A notebook in a real JupyterLab and Chromium, for benchmarks that need a page."""
 
 from __future__ import annotations
 

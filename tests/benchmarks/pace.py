@@ -1,4 +1,4 @@
-"""How late the end of a job is known, and after how many requests.
+"""The delay until the end of a job is noticed, and the number of polls until then.
 
 Jobs take as long as a log-normal distribution says (median 38 s); the journal knows a
 hundred of them, drawn apart. Pure arithmetic on the package's own functions, so that it is

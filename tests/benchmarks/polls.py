@@ -1,4 +1,4 @@
-"""What one poll costs: CPU of the whole process, beside the loops of published clients.
+"""CPU time of a poll, compared with the polling loops of published clients.
 
 Every side follows one job by itself, without a pause between polls, in a process of its
 own, at the same server. Ours is the whole of it: `Job` with a journal on disk and a

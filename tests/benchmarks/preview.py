@@ -1,4 +1,4 @@
-"""How soon a 4K image can be seen, in a real JupyterLab.
+"""Time until a 4K image is visible, in a real JupyterLab.
 
 A 12 MB PNG is in the kernel's hands, of a smooth kind and of a busy one. The usual
 way gives it to an `ipywidgets.Image` as it is; ours gives it to an `ImagePreview`,

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a row of the table, and an environment without a key."""
+"""Shared by the benchmarks: a row of the table, and an environment without a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service in a process of its own, for the topics that need one: the sandbox, on a socket.
+"""The sandbox in a separate process, on a socket.
 
 Its jobs take as long as it is told, none by default. The images are those of a
 folder, in turn, so that nothing is painted while something is measured. It prints its

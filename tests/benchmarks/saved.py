@@ -1,4 +1,4 @@
-"""How large a notebook is that was saved after a session of twenty 4K images, with its widgets.
+"""Size of a notebook that is saved with its widgets after generating twenty 4K images.
 
 A real JupyterLab with `Save Widget State Automatically` on. Twenty images of about
 12 MB are made in one Studio; then the notebook is saved as it is when somebody presses

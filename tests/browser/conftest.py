@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Voilà in a real Chromium."""
+"""Fixtures: JupyterLab and Voilà in Chromium."""
 
 from __future__ import annotations
 

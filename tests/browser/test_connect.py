@@ -1,4 +1,4 @@
-"""A key is typed at the password prompt of a real JupyterLab, and the next cell uses it."""
+"""Enter a key at the password prompt of a real JupyterLab and use it in the next cell."""
 
 from key_search import assert_absent
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""The dashboard as visitors have it: served by one command, several of them at once."""
+"""The dashboard served by one command, with several visitors."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_it_has_no_barrier(told, visitor, record_property, scheme):
     expect(page.locator(".wonda-timeline-list li").first).to_be_visible(timeout=60_000)
     expect(page.locator(".wonda-gallery .wonda-card img:visible").first).to_be_visible()
     found = Axe().run(page)
-    record_property("barriers", f"dashboard|{scheme}|{found.violations_count}")
+    record_property("accessibility", f"dashboard|{scheme}|{found.violations_count}")
     assert found.violations_count == 0, found.generate_report()
 
 

@@ -1,4 +1,4 @@
-"""An image is edited by mouse and by keyboard, in two views of one panel, and used."""
+"""Edit an image by mouse and keyboard, in two views of one panel, and use the result."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The flow as a person goes through it, found by role and name alone."""
+"""From a prompt to a post in a browser, with elements located by role and name."""
 
 import re
 

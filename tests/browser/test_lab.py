@@ -1,4 +1,4 @@
-"""The prompt lab in a real JupyterLab: by keyboard alone, and a thousand images."""
+"""The prompt lab in a real JupyterLab, by keyboard alone."""
 
 import re
 import shutil

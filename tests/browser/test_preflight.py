@@ -1,4 +1,4 @@
-"""Reference images in, and an image that the feed takes out: both as a person does it."""
+"""Add reference images, then fix the result so that Instagram's feed accepts it."""
 
 from io import BytesIO
 

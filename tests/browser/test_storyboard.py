@@ -1,4 +1,4 @@
-"""The storyboard as a stakeholder opens it: a file from a mail, in a real Chromium."""
+"""The storyboard file in a real Chromium."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_axe_finds_nothing(opened, story, record_property, scheme, width):
         bring()
         found = Axe().run(page)
         count = found.violations_count
-        record_property("barriers", f"storyboard {state} {width}|{scheme}|{count}")
+        record_property("accessibility", f"storyboard {state} {width}|{scheme}|{count}")
         assert found.violations_count == 0, found.generate_report()
 
 

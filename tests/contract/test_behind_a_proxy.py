@@ -1,4 +1,4 @@
-"""A service that is reached through a proxy or with a private certificate; all on loopback."""
+"""Access through a proxy or with a private certificate; all on loopback."""
 
 import asyncio
 import contextlib

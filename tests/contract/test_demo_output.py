@@ -1,4 +1,4 @@
-"""What the demo prints before its address: how to go on, and no warning of anybody's."""
+"""The output of the demo command before its address: instructions and no warnings."""
 
 import subprocess
 import sys

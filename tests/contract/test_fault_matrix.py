@@ -1,4 +1,4 @@
-"""Each cell of the fault matrix holds, over a real socket."""
+"""Test each entry of the fault matrix over a real socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media from hell, over a real socket: what a person is told, and what memory it takes.
+"""Malicious media over a real socket: the error message and the memory used.
 
 Each case is a reply written by hand, fetched and shown by a process of its own.
 By hand, ``python tests/contract/test_hostile_media.py`` prints the table.

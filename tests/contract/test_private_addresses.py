@@ -1,4 +1,4 @@
-"""No download leads into a private network: real sockets, a real proxy, names that change."""
+"""Downloads never connect to private addresses: real sockets, a proxy, changing DNS."""
 
 from __future__ import annotations
 

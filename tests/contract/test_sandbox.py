@@ -1,4 +1,4 @@
-"""The sandbox is as strict as the service, in its own envelope; here over plain httpx."""
+"""The sandbox validates requests as strictly as the service; tested with plain httpx."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What a sandbox's post links to: a page that shows it, and says that nothing was published."""
+"""The page of a simulated post, which says that nothing was published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Campaigns that two worker processes make together under Dask: run by `test_fan_out`.
+"""Campaigns of two worker processes under Dask; run by `test_fan_out`.
 
 python -m tests.crash.campaigns KEY BASE_URL JOURNAL
 

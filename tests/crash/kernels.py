@@ -1,4 +1,4 @@
-"""Kernels that are killed at any moment: run by `test_kill_9`, in a process of its own.
+"""Kernels that are killed at random times; run by `test_killed_kernels` in a separate process.
 
 python -m tests.crash.kernels KEY BASE_URL JOURNAL KILLS SEED
 

@@ -1,4 +1,4 @@
-"""Kernels that make one matrix and are killed at any moment: run by `test_matrix_killed`.
+"""Kernels that run one matrix and are killed at random times; see `test_matrix_killed`.
 
 python -m tests.crash.matrices KEY BASE_URL JOURNAL SEED
 

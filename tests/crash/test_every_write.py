@@ -1,4 +1,4 @@
-"""Journal and jobs under crashes at every write, and in any order of events.
+"""Crash at every write to the journal, with events in any order.
 
 A crash is a journal that takes nothing more, from one of its writes on: whatever
 the process did after that, the next one finds the file as it was then.

@@ -1,4 +1,4 @@
-"""What holds in one kernel holds for several worker processes on one journal together."""
+"""Several worker processes on one journal have the guarantees of a single kernel."""
 
 from __future__ import annotations
 

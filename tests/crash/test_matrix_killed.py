@@ -1,4 +1,4 @@
-"""A matrix that is killed half way, again and again, ends with each cell made exactly once."""
+"""A matrix that is killed repeatedly ends with each cell generated exactly once."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A real kernel, driven over the Jupyter protocol as a front end does it."""
+"""A real kernel, controlled over the Jupyter protocol like a front end does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A key is typed at a real kernel's password prompt."""
+"""Enter a key at the password prompt of a real kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that can be told to go wrong in each way that a request or its history can.
+"""A service in memory that can simulate every fault of a request or of its history.
 
 It is strict: it does what it is asked each time it is asked. What it did is on record, so that
 a test can say whether anything was done twice.

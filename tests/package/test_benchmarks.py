@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they say is sane; whether goals are held is not for a test."""
+"""The benchmarks run, and their output is consistent. Goals are not tested."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Every notebook runs top to bottom without a key, and is committed without output or state.
+"""Each notebook runs without a key and is committed without outputs.
 
 It runs as on a server that nobody looks at: no panel is alive, so progress is printed, and
 what the panels show stays in the file.

@@ -1,4 +1,4 @@
-"""The API reference builds without a warning, from the docstrings alone."""
+"""The API reference builds from the docstrings without a warning."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The wheel holds everything and works outside the checkout."""
+"""The wheel is complete and works outside the checkout."""
 
 import os
 import subprocess

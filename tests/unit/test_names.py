@@ -1,4 +1,4 @@
-"""Names that nothing has: refused with the one that was meant, never swallowed."""
+"""Unknown names are rejected, with a suggestion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's one command, `.ci/setup.py`, on computers where not all is as it should be."""
+"""`.ci/setup.py`, on computers with incomplete or broken environments."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Several images as one post: made once, final at once, and never twice by accident."""
+"""Carousels: posted once, and never twice by accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wonda.history`: what was ever made, found again, marked and exported."""
+"""`wonda.history`: search, rate and export images."""
 
 import csv
 import functools

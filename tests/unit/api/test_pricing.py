@@ -1,4 +1,4 @@
-"""What the service says that things cost, where that is a price."""
+"""Price estimates; values that cannot be prices are ignored."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What travels to another process: data, errors and settings, and never a key."""
+"""Pickling of data, errors and settings for other processes, never with a key."""
 
 from __future__ import annotations
 

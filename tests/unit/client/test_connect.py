@@ -1,4 +1,4 @@
-"""`connect` with a prompt played by the test: what it asks, says and keeps."""
+"""`connect` with a simulated password prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An edit as an object: what is done, undone, kept, uploaded; and the outside tool."""
+"""`Edit` objects: add, undo, save and upload operations; the external tool."""
 
 import io
 import json

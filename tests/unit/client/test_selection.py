@@ -1,4 +1,4 @@
-"""Which client is used: that of what is given, and never the sandbox beside an open account."""
+"""Which client a panel or function uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed on consoles that know few characters."""
+"""Messages on consoles with a limited character set."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""The storyboard: one page that anybody can open, and nothing in it that runs or asks."""
+"""The storyboard: a complete page without scripts or network requests."""
 
 import base64
 import functools

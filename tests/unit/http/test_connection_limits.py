@@ -1,4 +1,4 @@
-"""A client's connections: how many at once, and who need not wait for whom."""
+"""Connection limits: parallel requests, and polls that wait for no upload."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Proxies and certificates that this computer's settings name, and that cannot be used."""
+"""Unusable proxy and certificate settings of this computer."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""An account whose only paid seat is in an organization."""
+"""Accounts whose only paid seat is in an organization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses are private, however they are spelled."""
+"""Private addresses are recognized in every notation."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What is sent, how often, and what comes of it; replies from httpx's own mock."""
+"""Requests, retries and responses, with httpx's mock transport."""
 
 import asyncio
 import email.utils

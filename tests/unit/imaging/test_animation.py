@@ -1,4 +1,4 @@
-"""Animations: an edit would make them still, which is said before."""
+"""Animated images: a warning says that an edit keeps only one frame."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What an edit makes of an image: pixels are looked at, not only sizes."""
+"""Edits: the resulting pixels, not only sizes."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Colours of files with a profile: as they are meant, in previews, thumbnails and edits."""
+"""Color profiles in previews, thumbnails and edits."""
 
 import io
 import struct

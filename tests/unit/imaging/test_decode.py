@@ -1,4 +1,4 @@
-"""Decoding has a deadline and threads of its own, whatever the image."""
+"""Decoding: time limits and separate threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of formats that the service does not take: said before they are sent."""
+"""Image formats that the service rejects are refused before sending."""
 
 import importlib.machinery
 import io

@@ -1,4 +1,4 @@
-"""Images that were opened with Pillow, and paths that begin with a tilde."""
+"""Images opened with Pillow, and paths that begin with ``~``."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Drawings (SVG), as the service's vectorizer gives them: shown, saved, and never edited here."""
+"""SVG images: shown and saved, but not edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text on images in scripts that have to be put in order and joined."""
+"""Text on images in scripts that need complex layout."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""The pace that history suggests: where it asks, how often, and what it is worth."""
+"""Poll times that follow from earlier durations."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Estimates: labelled guesses from earlier runs, never backwards, never full too early."""
+"""Estimated progress from earlier runs: labeled, monotonic, never complete too early."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""What is asked for under a name is asked for once, by whichever process."""
+"""``once=``: requests with the same key are sent once, by whichever process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live job, with a clock that jumps and replies from a list."""
+"""Jobs, with a fake clock and a list of responses."""
 
 import asyncio
 import pickle

@@ -1,4 +1,4 @@
-"""Many jobs do not ask all at once."""
+"""The polls of many jobs are spread over time."""
 
 import heapq
 from collections import Counter

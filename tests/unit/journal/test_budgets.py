@@ -1,4 +1,4 @@
-"""What may be spent is kept by all kernels of a journal together."""
+"""Budgets are enforced across all kernels that share a journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal: what it knows, and that nothing that happens to its file stops work."""
+"""The journal: entries, and faults of its file, which never stop other work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journal that others lock, a disk that is full: nothing is lost, and nothing leaves unnoted."""
+"""A locked journal or a full disk: nothing is lost, and nothing is sent unrecorded."""
 
 from __future__ import annotations
 

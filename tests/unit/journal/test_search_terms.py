@@ -1,4 +1,4 @@
-"""A search in any script: words by their beginnings, and parts where there are no spaces."""
+"""Search in any script: beginnings of words, or parts where there are no spaces."""
 
 import sqlite3
 import unicodedata

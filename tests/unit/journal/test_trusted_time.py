@@ -1,4 +1,4 @@
-"""Clocks that are set, computers that restart, and containers that share a name."""
+"""Clock changes, restarts, and containers with the same host name."""
 
 from __future__ import annotations
 

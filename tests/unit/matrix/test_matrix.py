@@ -1,4 +1,4 @@
-"""`wonda.images.matrix`: planned, priced, each image made once, a few at a time."""
+"""`wonda.images.matrix`: planning, prices, and generating each image once."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""What a matrix will make: all that can be known to be wrong is said before it costs."""
+"""Plans: invalid input is reported before anything is billed."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A plan that a version before left unfinished is resumed, and nothing of it is made twice."""
+"""Unfinished plans of earlier versions are resumed, and nothing is requested twice."""
 
 from __future__ import annotations
 

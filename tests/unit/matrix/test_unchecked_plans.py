@@ -1,4 +1,4 @@
-"""Where the journal may not know what was asked for, no plan runs without a person's word."""
+"""With an incomplete journal, a plan runs only after the user confirms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that make something of an image alone: no prompt, one reference image."""
+"""Models that need no prompt, but one reference image."""
 
 from __future__ import annotations
 

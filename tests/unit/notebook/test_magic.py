@@ -1,4 +1,4 @@
-"""``%%wonda``: its line, its completion, and its sentences."""
+"""``%%wonda``: options, completion and messages."""
 
 import asyncio
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""A post that the service took is never called absent because nothing shows it."""
+"""An accepted post is never reported as missing because a list does not show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One post, however often it is asked for, and whatever becomes of the answer."""
+"""The same post is made once, whatever happens to the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A post that a version before noted in the journal is recognised, and not made again."""
+"""Posts that earlier versions recorded are recognized and not made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Instagram takes: misses, fixes, and images that pass once they are fixed."""
+"""Instagram's requirements: failed checks, fixes, and fixed images that pass."""
 
 import re
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What another computer has scheduled is not posted or scheduled once more from here."""
+"""A post that another computer scheduled is not posted or scheduled again."""
 
 from __future__ import annotations
 

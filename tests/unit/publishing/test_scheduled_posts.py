@@ -1,4 +1,4 @@
-"""Posts that wait for their time: asked for once, listed, taken back, and found again."""
+"""Scheduled posts: schedule once, list, cancel and find again."""
 
 from __future__ import annotations
 

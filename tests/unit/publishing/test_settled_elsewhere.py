@@ -1,4 +1,4 @@
-"""What another kernel found out meanwhile is not overwritten by somebody who looked before."""
+"""An outcome that another kernel recorded is not overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the account's history cannot be read, nothing is sent unless the person says so."""
+"""If the publish history cannot be read, posting requires confirmation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hosts are answered: the rule by itself, and the sandbox on a real socket."""
+"""Allowed host names: the rule, and the sandbox on a real socket."""
 
 from __future__ import annotations
 

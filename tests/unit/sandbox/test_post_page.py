@@ -1,4 +1,4 @@
-"""The server of the pages of simulated posts, within a process."""
+"""The in-process server for pages of simulated posts."""
 
 import os
 import socket

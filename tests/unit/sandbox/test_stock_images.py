@@ -1,4 +1,4 @@
-"""The sandbox's images: sizes, determinism, and what changes with prompt, model and seed."""
+"""The sandbox's images: sizes, determinism, and effects of prompt, model and seed."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""`job.code()`: what was asked, as Python that asks for the same again."""
+"""`job.code()`: Python code that repeats a request."""
 
 import pytest
 

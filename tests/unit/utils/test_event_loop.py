@@ -1,4 +1,4 @@
-"""The event loop under stress: fork, exit, reloading, many panels opened and closed."""
+"""The event loop: fork, exit, reload, and many panels opened and closed."""
 
 from __future__ import annotations
 

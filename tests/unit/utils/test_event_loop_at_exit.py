@@ -1,4 +1,4 @@
-"""How an interpreter ends while work goes on: at once, quietly, and with all files closed."""
+"""The interpreter exits quickly and quietly, with all files closed."""
 
 import signal
 import subprocess

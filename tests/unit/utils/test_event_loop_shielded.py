@@ -1,4 +1,4 @@
-"""Work that goes on when the one who waits for it gives up, and then fails."""
+"""Shielded work that fails after its caller has stopped waiting."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Names of files in every script: with their marks and emoji, and never cut within one."""
+"""Grapheme clusters, and file names that are never cut inside one."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""The log: what a report needs, and no key."""
+"""The log: useful in a bug report, and without a key."""
 
 import asyncio
 import io

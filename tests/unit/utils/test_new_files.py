@@ -1,4 +1,4 @@
-"""Files that a person gets: whole or not at all, and never over another one."""
+"""New files are written completely or not at all, and never overwrite another file."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Who is in front of a notebook, and what is printed where nobody is."""
+"""Detecting whether a front end is live, and the output if there is none."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""AsyncWonda under trio and the like, of which each has an event loop that is not asyncio's."""
+"""AsyncWonda under trio and other event loops."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Values from tables and arrays: the same request as their plain ones, and never "nan"."""
+"""Values from tables and arrays are equal to their plain values and never "nan"."""
 
 import json
 from datetime import UTC, datetime, timedelta

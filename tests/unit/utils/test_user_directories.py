@@ -1,4 +1,4 @@
-"""A person without a home folder, as in a container that runs under a number of its own."""
+"""Users without a home directory, as in containers with an unknown user ID."""
 
 import os
 import subprocess

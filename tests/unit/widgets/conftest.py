@@ -1,4 +1,4 @@
-"""What the tests of the panels share."""
+"""Fixtures for the tests of the panels."""
 
 import ipywidgets
 import pytest

@@ -1,4 +1,4 @@
-"""A dashboard's promises beneath the page: who may post, mark, spend, and go on."""
+"""The dashboard in the kernel: permissions to post, rate, spend and resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`EditForm` without a browser: messages and traits in, traits and media out."""
+"""`EditForm` without a browser: messages, traits and results."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What a page may do: every message and every trait, for every kind of session.
+"""Each message and trait from a page, for each kind of session.
 
 A page can send anything. So each test here sends as a page would, to a real panel in a real
 dashboard on the sandbox, and looks whether anything came of it.

@@ -1,4 +1,4 @@
-"""The forms for a carousel and for posts that wait: what they send, and what they refuse."""
+"""Carousels and scheduled posts: what the panels send and refuse."""
 
 from __future__ import annotations
 

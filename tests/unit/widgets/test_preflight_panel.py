@@ -1,4 +1,4 @@
-"""Ready for Instagram? What `PublishForm` says of an image, and what a fix makes of it."""
+"""The checks of `PublishForm` and their fixes."""
 
 from io import BytesIO
 

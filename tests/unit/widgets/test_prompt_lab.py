@@ -1,4 +1,4 @@
-"""Gallery, Compare and PromptLab without a browser: messages in, traits and messages out."""
+"""Gallery, Compare and PromptLab without a browser: messages and traits."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Reference images: from the browser or from Python, in order, within the model's limits."""
+"""Reference images from the browser or Python: order and the model's limits."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""After an owner is closed, or follows something else, nothing calls it and nothing keeps it."""
+"""Closed panels are not called or kept in memory."""
 
 from __future__ import annotations
 

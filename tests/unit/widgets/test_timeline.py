@@ -1,4 +1,4 @@
-"""`wonda.history.story`: what became of images, from the journal."""
+"""`wonda.history.timeline`: what was done with each image."""
 
 import json
 from datetime import UTC, datetime

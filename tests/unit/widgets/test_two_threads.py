@@ -1,4 +1,4 @@
-"""A cell sets traits while the package's loop does: the browser ends with what the widget has."""
+"""Traits set by a cell and the event loop at the same time reach the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panels without a browser: messages in, traits out."""
+"""The panels without a browser: messages and traits."""
 
 import json
 import warnings

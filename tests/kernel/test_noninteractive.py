@@ -1,4 +1,4 @@
-"""What a kernel prints and keeps when it is told that nobody is in front of it."""
+"""The output of a kernel without a live front end (nbconvert, papermill)."""
 
 import pytest
 

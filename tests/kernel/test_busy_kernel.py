@@ -1,4 +1,4 @@
-"""What a busy, interrupted or queued-up kernel does to jobs and panels."""
+"""Jobs and panels in a kernel that is busy, interrupted or has queued cells."""
 
 import time
 

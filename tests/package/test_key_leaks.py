@@ -1,4 +1,4 @@
-"""The key is looked for wherever Python, Jupyter or the system might have put it."""
+"""The key appears in no output, log, traceback, file or command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One post arrives however its answer is lost, and `check` settles each."""
+"""A post whose response is lost arrives once, and `check` finds its outcome."""
 
 from __future__ import annotations
 

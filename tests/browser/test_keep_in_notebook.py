@@ -1,4 +1,4 @@
-"""What stays of a panel in the notebook: kept by a click or in code, read without a kernel."""
+"""`Keep in notebook`: by click or in code, and read without a kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels killed at random moments lose no job, and bill and post nothing twice."""
+"""Kernels killed at random times lose no job and bill and post nothing twice."""
 
 from __future__ import annotations
 

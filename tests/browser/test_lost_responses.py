@@ -1,4 +1,4 @@
-"""What a person does when something was lost: go on after a restart, check, post again."""
+"""After lost responses and restarts: resume watching, check the outcome, post again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two servers of `wonda-widgets demo` on real sockets, asked as a rebound page would ask."""
+"""Both servers of `wonda-widgets demo` reject unknown hosts (DNS rebinding)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kernel that is killed loses nothing: the next one lists it and goes on."""
+"""A new kernel lists and resumes the jobs of a killed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package's loop never waits for the journal's file."""
+"""The journal's file never blocks the package's event loop."""
 
 from __future__ import annotations
 

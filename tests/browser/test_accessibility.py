@@ -1,4 +1,4 @@
-"""Whether anybody is kept out: axe-core over every state of every panel, light and dark.
+"""Check every state of every panel with axe-core, in light and dark themes.
 
 What was found is printed as a table after the tests.
 """
@@ -25,7 +25,7 @@ def wear(page, theme):
 def test_no_state_has_a_barrier(notebook, record_property, scene):
     # A job is to be on its way for as long as both themes are looked at.
     cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=4.5,")
-    page = notebook(f"barriers-{scene}.ipynb", cell)
+    page = notebook(f"accessibility-{scene}.ipynb", cell)
     page.emulate_media(reduced_motion="reduce")
     page.locator(".wonda-studio").first.wait_for()
     axe, found, themes = Axe(), [], list(THEMES)
@@ -37,7 +37,7 @@ def test_no_state_has_a_barrier(notebook, record_property, scene):
             page.wait_for_timeout(400)
             result = axe.run(page, context=".wonda-studio")
             count = result.violations_count
-            record_property("barriers", f"{scene} {state[state.index('-') + 1 :]}|{theme}|{count}")
+            record_property("accessibility", f"{scene} {state[state.index('-') + 1 :]}|{theme}|{count}")
             if count:
                 found.append(f"{state}, {theme}: {result.generate_report()}")
         themes.reverse()

@@ -1,4 +1,4 @@
-"""The whole flow in each front end that is called tested, and what is special in each."""
+"""The whole flow, and differences between front ends, in each supported front end."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""A model of all that may happen to a request: at the service there is one effect for a wish.
+"""Random histories of requests and faults: each request takes effect at most once.
 
 Kernels on two computers, of which one has two kernels on one journal, publish and generate; the
 service accepts, refuses, loses and garbles; its history shows all, some or nothing; clocks are
 set, computers restart, kernels are killed, entries are pruned; a person checks and decides.
 
-    python -m tests.model.test_one_effect SECONDS [SEED]
+    python -m tests.model.test_exactly_once SECONDS [SEED]
 
 runs it for as long as is asked, and says how many histories that were.
 """

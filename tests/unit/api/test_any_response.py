@@ -1,4 +1,4 @@
-"""Whatever a server replies, with any status and any bytes: only errors of our own come out."""
+"""Any response, with any status and any bytes, raises only errors of this package."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The client against the sandbox over a real socket: what is lost, and what comes of it."""
+"""The client and the sandbox over a real socket, with lost requests and responses."""
 
 import subprocess
 import time

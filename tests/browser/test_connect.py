@@ -26,7 +26,7 @@ def run(page, index):
     )
 
 
-def test_a_key_is_typed_and_the_next_cell_uses_the_account(notebook, folder):
+def test_key_entered_at_prompt_is_used_by_next_cell(notebook, folder):
     page = notebook("connect.ipynb", CELL, NEXT, "ww.Studio()", run=False)
     run(page, 0)
     prompt = page.locator(".jp-Stdin-input")
@@ -49,6 +49,6 @@ def test_a_key_is_typed_and_the_next_cell_uses_the_account(notebook, folder):
     assert_absent(KEY, page.content(), "the page")
 
 
-def test_the_sandbox_says_how_to_use_ones_own_account(notebook):
+def test_sandbox_banner_says_how_to_connect(notebook):
     page = notebook("hint.ipynb", "import wonda_widgets as ww\nww.Studio()")
     expect(page.get_by_role("note")).to_contain_text("To use your own account, run ww.connect()")

@@ -72,9 +72,7 @@ def begin(page, prompt):
     expect(page.get_by_text(re.compile(r"^(idle|locked|in_progress)$"))).to_be_visible()
 
 
-def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_image(
-    campaign, visitor
-):
+def test_visitors_who_reload_during_a_job_get_their_images(campaign, visitor):
     one, other = ready(visitor(campaign)), ready(visitor(campaign))
     begin(one, "A lighthouse of the first")
     begin(other, "A harbour of the second")
@@ -107,7 +105,7 @@ def test_two_visitors_reload_in_the_middle_of_a_job_and_both_end_with_their_imag
     one.keyboard.press("Escape")
 
 
-def test_what_all_visitors_may_spend_is_kept(campaign, visitor):
+def test_budget_applies_to_all_visitors(campaign, visitor):
     page = ready(visitor(campaign))
     page.get_by_role("combobox", name="Resolution").select_option("4K")
     page.get_by_role("textbox", name="Prompt").fill("Too dear for today")
@@ -125,7 +123,7 @@ def test_what_all_visitors_may_spend_is_kept(campaign, visitor):
     expect(page.get_by_role("textbox", name="Prompt")).to_have_value("Too dear for today")
 
 
-def test_it_has_no_word_of_notebooks_and_asks_nobody_else(campaign, visitor):
+def test_page_mentions_no_notebook_and_contacts_no_other_host(campaign, visitor):
     page = visitor("about:blank")
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -138,7 +136,7 @@ def test_it_has_no_word_of_notebooks_and_asks_nobody_else(campaign, visitor):
     assert [url for url in asked if not url.startswith((campaign, "data:", "blob:"))] == []
 
 
-def test_presenter_mode_hides_what_publishes_and_grows(served, visitor):
+def test_presenter_mode_hides_publishing_and_enlarges_type(served, visitor):
     page = ready(visitor(served("--presenter")))
     expect(page.get_by_role("heading", name="Publish to Instagram")).to_be_hidden()
     height = page.get_by_role("button", name="Generate").bounding_box()["height"]
@@ -159,7 +157,7 @@ def kill_kernel_of(page):
     process.kill()
 
 
-def test_a_session_that_ended_says_so_and_reload_goes_on(campaign, visitor):
+def test_ended_session_is_reported_and_reload_continues(campaign, visitor):
     page = ready(visitor(campaign))
     page.get_by_role("textbox", name="Prompt").fill("Typed before the end")
     page.wait_for_timeout(1000)
@@ -181,7 +179,7 @@ def told(served):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_has_no_barrier(told, visitor, record_property, scheme):
+def test_dashboard_passes_axe(told, visitor, record_property, scheme):
     page = ready(visitor(told, color_scheme=scheme, reduced_motion="reduce"))
     page.get_by_role("button", name="Generate").click()
     expect(page.locator(".wonda-timeline-list li").first).to_be_visible(timeout=60_000)
@@ -191,7 +189,7 @@ def test_it_has_no_barrier(told, visitor, record_property, scheme):
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_a_page_loaded_anew_has_its_images_back_and_any_can_be_opened(told, visitor):
+def test_reloaded_page_shows_earlier_images(told, visitor):
     page = ready(visitor(told))
     image = page.locator("img.wonda-image")
     for prompt in ("A sunset to be opened again", "An image that stays mine"):
@@ -211,7 +209,7 @@ def test_a_page_loaded_anew_has_its_images_back_and_any_can_be_opened(told, visi
     expect(image).to_have_attribute("alt", re.compile("^A sunset"))
 
 
-def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
+def test_no_control_writes_files_on_the_server(told, visitor):
     page = ready(visitor(told))
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
@@ -230,7 +228,7 @@ def test_nothing_is_offered_that_writes_on_the_server(told, visitor):
     expect(refusal).to_be_visible()
 
 
-def test_in_a_notebook_it_is(notebook):
+def test_controls_that_write_files_appear_in_a_notebook(notebook):
     page = notebook("owner.ipynb", "import wonda_widgets as ww\nww.Studio(prompt='A lake')")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("button", name="Save to folder", exact=True)).to_be_visible(

@@ -77,7 +77,7 @@ def write_over(page, form, other):
     expect(changes).to_have_count(2)
 
 
-def test_an_image_is_cropped_written_over_and_used_once(notebook):
+def test_crop_and_text_are_applied_and_uploaded_once(notebook):
     page = notebook("edit.ipynb", CELL)
     views = page.locator(".wonda-edit")
     expect(views).to_have_count(2)

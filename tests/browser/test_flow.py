@@ -114,7 +114,7 @@ def test_from_a_prompt_to_a_post_in_voila(page, tmp_path, theme):
         page.goto("about:blank")  # before its server goes, which would be an error of its own
 
 
-def test_the_keyboard_is_enough(notebook):
+def test_whole_flow_by_keyboard(notebook):
     page = notebook("keyboard.ipynb", CELL)
     prompt = page.get_by_role("textbox", name="Prompt")
     prompt.fill("A mountain lake")
@@ -148,7 +148,7 @@ def test_the_keyboard_is_enough(notebook):
     expect(page.get_by_role("button", name="Publish", exact=True)).to_be_focused()
 
 
-def test_bad_input_is_said_at_its_place_and_nothing_typed_is_lost(notebook):
+def test_input_error_is_shown_next_to_its_field_and_input_is_kept(notebook):
     page = notebook("bad.ipynb", CELL)
     prompt = page.get_by_role("textbox", name="Prompt")
     prompt.fill("   ")
@@ -169,7 +169,7 @@ def test_bad_input_is_said_at_its_place_and_nothing_typed_is_lost(notebook):
     expect(page.get_by_text("3 / 2,200")).to_be_visible()
 
 
-def test_stop_watching_and_watch_again(notebook):
+def test_stop_and_resume_watching(notebook):
     page = notebook("stop.ipynb", SLOW)
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("button", name="Stop watching").click()
@@ -181,7 +181,7 @@ def test_stop_watching_and_watch_again(notebook):
 HOSTILE = """<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
 
 
-def test_hostile_words_are_only_words(notebook):
+def test_hostile_text_is_shown_as_text(notebook):
     setup = CELL.replace('"A sunset over the ocean"', repr(HOSTILE)).replace(
         "wonda = ww.Wonda.sandbox(seconds=1.5, seed=4)",
         "from wonda_widgets.sandbox import catalog\n"
@@ -198,7 +198,7 @@ def test_hostile_words_are_only_words(notebook):
     assert "owned" not in page.title()
 
 
-def test_a_click_while_a_cell_is_busy_says_that_it_waits(notebook):
+def test_click_during_a_running_cell_says_that_it_waits(notebook):
     page = notebook("busy.ipynb", CELL, "import time; time.sleep(6)")
     page.get_by_role("button", name="Generate").click()
     # Kernels with subshells take the click at once; for others it says why nothing happens.
@@ -211,7 +211,7 @@ def test_a_click_while_a_cell_is_busy_says_that_it_waits(notebook):
     expect(page.get_by_role("img", name="A sunset over the ocean").first).to_be_visible()
 
 
-def test_a_kernel_that_is_gone_is_said_to_be(notebook):
+def test_stopped_kernel_is_reported(notebook):
     page = notebook("gone.ipynb", CELL)
     page.get_by_role("button", name="Generate").wait_for()
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
@@ -223,7 +223,7 @@ def test_a_kernel_that_is_gone_is_said_to_be(notebook):
     expect(page.get_by_text("The kernel has stopped. Run this cell again.")).to_be_visible()
 
 
-def test_the_image_survives_the_kernel(notebook, lab, browser):
+def test_image_remains_after_kernel_shutdown(notebook, lab, browser):
     page = notebook("survives.ipynb", CELL)
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("img", name="A sunset over the ocean").first).to_be_visible()
@@ -244,7 +244,7 @@ def test_the_image_survives_the_kernel(notebook, lab, browser):
     again.context.close()
 
 
-def test_parts_work_alone(notebook):
+def test_panels_work_separately(notebook):
     page = notebook(
         "parts.ipynb",
         "import wonda_widgets as ww\n"

@@ -98,7 +98,7 @@ IN_A_BOX = "W.VBox([W.Label('A label'), ww.ImagePreview(media, wonda=wonda, alt=
 
 
 @pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7", "voila"])
-def test_what_stands_beside_a_panel_in_an_output_is_seen(opened, front_end):
+def test_other_output_of_a_panels_cell_is_visible(opened, front_end):
     page = opened(front_end, WITHIN_OUTPUTS, IN_A_BOX)
     expect(page.get_by_role("img", name="In an Output")).to_be_visible()
     expect(page.get_by_text("text in an Output", exact=True)).to_be_visible()
@@ -118,7 +118,7 @@ def test_what_stands_beside_a_panel_in_an_output_is_seen(opened, front_end):
 
 
 @pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7"])
-def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(opened, front_end):
+def test_keys_in_a_panel_trigger_no_notebook_shortcuts(opened, front_end):
     page = opened(front_end, CELL)
     prompt = page.get_by_role("textbox", name="Prompt")
     prompt.click()
@@ -143,7 +143,7 @@ def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(opened, front_en
     expect(page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
 
 
-def test_a_wait_prints_nothing_where_somebody_looks_at_voila(opened):
+def test_wait_prints_nothing_in_voila(opened):
     page = opened(
         "voila",
         CELL,
@@ -160,7 +160,7 @@ ww.Dashboard(wonda)"""
 MORE = "ww.PromptLab(wonda)", "ww.EditForm(media, wonda=wonda)"
 
 
-def test_whatever_is_typed_runs_in_its_own_direction(opened):
+def test_text_direction_follows_the_script(opened):
     page = opened("jupyterlab", TYPED, *MORE)
     expect(page.get_by_role("gridcell").first).to_be_visible()
     fields = page.locator(".wonda :is(textarea, input[type=text], input[type=search])")

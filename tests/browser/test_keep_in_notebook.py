@@ -49,7 +49,7 @@ def save(page):
     page.wait_for_timeout(500)
 
 
-def test_studio_is_kept_by_a_click_and_read_trusted_and_not(notebook, reopened, folder):
+def test_kept_studio_is_readable_in_trusted_and_untrusted_notebooks(notebook, reopened, folder):
     page = notebook("keep.ipynb", CELL, "")
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("img.wonda-image")).to_be_visible()
@@ -103,7 +103,7 @@ def test_studio_is_kept_by_a_click_and_read_trusted_and_not(notebook, reopened, 
     assert "data:image/jpeg;base64," in page_of_it
 
 
-def test_a_lab_is_kept_in_code_as_a_sheet_with_a_table(notebook):
+def test_lab_kept_by_code_has_contact_sheet_and_table(notebook):
     page = notebook("keep_lab.ipynb", LAB, "")
     page.get_by_role("button", name="Run 3").click()
     expect(page.locator(".wonda-card img:visible")).to_have_count(3)
@@ -121,7 +121,7 @@ def test_a_lab_is_kept_in_code_as_a_sheet_with_a_table(notebook):
         expect(page.get_by_role("cell", name=prompt)).to_be_visible()
 
 
-def test_a_story_is_saved_as_a_page_that_opens(notebook, tmp_path, browser):
+def test_exported_page_opens(notebook, tmp_path, browser):
     page = notebook("page.ipynb", LAB)
     page.get_by_role("button", name="Run 3").click()
     expect(page.locator(".wonda-card img:visible")).to_have_count(3)

@@ -83,7 +83,7 @@ def publish(page):
     expect(page.get_by_role("link", name="View post")).to_be_visible()
 
 
-def test_the_notebook_s_own_lab_by_keyboard_alone(notebook, folder):
+def test_prompt_lab_notebook_by_keyboard(notebook, folder):
     shutil.copy(frontends.ROOT / "notebooks" / "prompt_lab.ipynb", folder)
     page = notebook("prompt_lab.ipynb")
     keyboard = page.keyboard
@@ -121,7 +121,7 @@ def test_the_notebook_s_own_lab_by_keyboard_alone(notebook, folder):
     publish(page)
 
 
-def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
+def test_from_a_template_to_a_post_by_keyboard(notebook):
     page = notebook("lab.ipynb", CELL)
     keyboard = page.keyboard
     make_four(page)
@@ -163,7 +163,7 @@ def test_from_a_template_to_a_post_by_keyboard_alone(notebook):
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
+def test_empty_search_result_offers_to_show_all(notebook):
     page = notebook(
         "history.ipynb",
         f"{FOUR}history",
@@ -197,7 +197,7 @@ def test_a_search_that_finds_nothing_is_no_dead_end(notebook):
     run(page, f"assert [p.prompt for p in wonda.history.search(favorite=True)] == {looked_at}")
 
 
-def test_a_page_that_has_all_it_shows_asks_for_nothing(notebook):
+def test_gallery_requests_no_images_that_it_already_has(notebook):
     page = notebook(
         "quiet.ipynb",
         f"""{FOUR}
@@ -219,7 +219,7 @@ history""",
     run(page, "assert len(asked) == before, asked[before:]")
 
 
-def test_two_views_both_say_what_is_searched_for_and_keep_their_images(notebook):
+def test_two_views_show_the_same_search(notebook):
     page = notebook(
         "two_views.ipynb",
         """import wonda_widgets as ww
@@ -262,7 +262,7 @@ gallery.note = "All were sent." """,
     expect(cards).to_have_count(2)
 
 
-def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
+def test_values_may_contain_commas_and_pasted_lines_are_separate_values(notebook):
     page = notebook("values.ipynb", CELL)
     page.get_by_role("textbox", name="Prompt template").fill("A {light} lake")
     light = page.get_by_role("textbox", name="light")
@@ -290,7 +290,7 @@ def test_a_value_may_have_commas_and_a_list_is_pasted_a_line_each(notebook):
     expect(page.get_by_role("button", name="Run 3")).to_have_attribute("aria-disabled", "false")
 
 
-def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_image(notebook):
+def test_budget_changed_just_before_a_run_applies(notebook):
     page = notebook("typed.ipynb", CELL)
     make_four(page)
     images = page.locator(".wonda-card img:visible")
@@ -312,7 +312,7 @@ def test_a_budget_typed_a_moment_ago_counts_and_another_run_shows_no_old_image(n
     assert not old & {each.get_attribute("src") for each in images.all()}
 
 
-def test_without_a_journal_the_person_is_asked(notebook):
+def test_unusable_journal_requires_confirmation(notebook):
     page = notebook(
         "no_journal.ipynb",
         "import tempfile\nimport wonda_widgets as ww\n"

@@ -28,7 +28,7 @@ def post_another(base_url):
         wonda.publish.instagram(media_id=media.media_id, instagram_account_id=account).wait()
 
 
-def test_after_a_restart_one_click_goes_on_and_a_lost_post_is_checked(notebook, served):
+def test_after_restart_job_is_resumed_and_lost_post_is_checked(notebook, served):
     sandbox, base_url = served(seconds=4)
     post_another(base_url)
     page = notebook("trust.ipynb", CELL.format(key=KEY, base_url=base_url))
@@ -75,7 +75,7 @@ def test_after_a_restart_one_click_goes_on_and_a_lost_post_is_checked(notebook, 
     assert len(sandbox.store.publishes) == 3
 
 
-def test_where_the_history_is_down_the_person_decides(notebook, served):
+def test_unreadable_publish_history_requires_confirmation(notebook, served):
     sandbox, base_url = served(seconds=0.3)
     sandbox.faults.add("GET", "/instagram/publishes", 503, times=999)
     page = notebook("unchecked.ipynb", CELL.format(key=KEY, base_url=base_url))

@@ -20,7 +20,7 @@ def order(form):
     return [re.search(r"A (\w+)", name)[1] for name in names]
 
 
-def test_three_images_become_one_post_and_one_waits_for_its_time(notebook):
+def test_publish_a_carousel_and_schedule_a_post(notebook):
     page = notebook("posts.ipynb", CELL)
     cards = page.locator(".wonda-card")
     expect(cards.locator("img:visible")).to_have_count(3)
@@ -83,7 +83,7 @@ form = ww.PublishForm("m1", wonda=ww.Wonda.sandbox(), alt_text="A lake", caption
 form"""
 
 
-def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(page, lab, folder):
+def test_ambiguous_and_missing_local_times_are_reported(page, lab, folder):
     frontends.write_notebook(folder / "clocks.ipynb", FORM)
     frontends.open_notebook(page, lab, "clocks.ipynb")  # a page of its own, as its clock is changed
     frontends.run_all(page)
@@ -114,7 +114,7 @@ def test_a_time_that_a_clock_skips_or_shows_twice_is_asked_about(page, lab, fold
     expect(schedule).to_have_attribute("aria-disabled", "true")
 
 
-def test_a_story_is_offered_no_alt_text(notebook):
+def test_story_has_no_alt_text_field(notebook):
     page = notebook("story.ipynb", FORM)
     form = page.locator(".wonda-publish")
     alt_text = form.get_by_role("textbox", name="Alt text")

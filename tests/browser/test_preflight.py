@@ -51,7 +51,7 @@ def bring_references(page):
     expect(shown.first).to_have_accessible_name("Reference image 1: red.png")
 
 
-def test_from_reference_images_to_a_post_that_the_feed_takes(notebook, served):
+def test_from_reference_images_to_a_valid_feed_post(notebook, served):
     sandbox, base_url = served(seconds=0.5)
     page = notebook("preflight.ipynb", CELL.format(key=KEY, base_url=base_url))
     expect(page.get_by_text("about $0.04")).to_be_visible()

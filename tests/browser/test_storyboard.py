@@ -83,7 +83,7 @@ def opened(browser):
         context.close()
 
 
-def test_without_scripts_and_network_it_is_whole(opened, story):
+def test_page_is_complete_without_scripts_and_network(opened, story):
     page = opened(story, java_script_enabled=False)
     expect(page.get_by_role("heading", level=1, name="Autumn")).to_be_visible()
     expect(page.get_by_text("3 images, 1 edited, 1 posted")).to_be_visible()
@@ -100,7 +100,7 @@ def test_without_scripts_and_network_it_is_whole(opened, story):
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1920])
-def test_it_fits_and_every_image_is_decoded(opened, story, width):
+def test_page_fits_and_all_images_are_decoded(opened, story, width):
     page = opened(story, viewport={"width": width, "height": 900})
     widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
     assert len(widths) == 4
@@ -110,7 +110,7 @@ def test_it_fits_and_every_image_is_decoded(opened, story, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_axe_finds_nothing(opened, story, record_property, scheme, width):
+def test_page_passes_axe(opened, story, record_property, scheme, width):
     page = opened(story, color_scheme=scheme, viewport={"width": width, "height": 900})
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert dark == (scheme == "dark")
@@ -127,7 +127,7 @@ def test_axe_finds_nothing(opened, story, record_property, scheme, width):
         assert found.violations_count == 0, found.generate_report()
 
 
-def test_looking_closely_by_keyboard_alone(opened, story):
+def test_enlarging_by_keyboard(opened, story):
     page = opened(story)
     keyboard = page.keyboard
     keyboard.press("Tab")
@@ -149,7 +149,7 @@ def test_looking_closely_by_keyboard_alone(opened, story):
     expect(page.get_by_role("button", name="A harbour at dawn", exact=True)).to_be_focused()
 
 
-def test_comparing_two_by_keyboard_alone(opened, story):
+def test_comparing_by_keyboard(opened, story):
     page = opened(story)
     keyboard = page.keyboard
     keyboard.press("Tab")
@@ -175,7 +175,9 @@ def test_comparing_two_by_keyboard_alone(opened, story):
     expect(page.get_by_text("One image is selected.")).to_have_count(0)
 
 
-def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, images, tmp_path, monkeypatch):
+def test_hostile_text_neither_runs_nor_breaks_the_page(
+    opened, wonda, images, tmp_path, monkeypatch
+):
     async def named(_self):
         told = {"instagram_account_id": ids[0], "username": EVIL}
         return [ww.models.InstagramAccount(**told)]
@@ -208,7 +210,7 @@ def test_nothing_hostile_runs_asks_or_breaks_out(opened, wonda, images, tmp_path
 
 
 @pytest.mark.parametrize("width", [390, 1200])
-def test_a_word_of_any_length_stays_within(opened, wonda, images, tmp_path, width):
+def test_long_words_do_not_overflow(opened, wonda, images, tmp_path, width):
     word = "x" * 5_000
     long = replace(images[1], prompt=word, model=word, params={word: word}, note=word)
     path = ww.storyboard(long, tmp_path / "long.html", title=word[:200], wonda=wonda)
@@ -219,7 +221,7 @@ def test_a_word_of_any_length_stays_within(opened, wonda, images, tmp_path, widt
     assert page.evaluate("document.querySelector('dialog').scrollWidth") <= width
 
 
-def test_its_policy_holds_should_anything_get_in(browser, story, tmp_path):
+def test_content_security_policy_blocks_injected_scripts(browser, story, tmp_path):
     broken = tmp_path / "broken.html"
     inside = (
         "<main><script>window.ran=1</script><img src=x onerror='window.ran=2'>"
@@ -239,7 +241,7 @@ def test_its_policy_holds_should_anything_get_in(browser, story, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_paper(opened, story, scheme):
+def test_print_layout(opened, story, scheme):
     page = opened(story, color_scheme=scheme)
     made = page.pdf(prefer_css_page_size=True, print_background=True)
     pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", made))

@@ -228,9 +228,7 @@ MISBEHAVES = {
 
 
 @pytest.mark.parametrize("how", MISBEHAVES.values(), ids=MISBEHAVES)
-def test_a_proxy_that_fails_before_the_request_means_that_nothing_was_sent(
-    monkeypatch, listen, client, how
-):
+def test_proxy_failure_before_the_request_means_nothing_was_sent(monkeypatch, listen, client, how):
     proxy = listen(how)
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{proxy.port}")
     with pytest.raises(ww.ServiceUnreachableError, match=r"Nothing was sent\.") as caught:
@@ -241,7 +239,7 @@ def test_a_proxy_that_fails_before_the_request_means_that_nothing_was_sent(
     assert all(KEY.encode() not in head for head in proxy.heads)
 
 
-def test_a_proxy_that_wants_a_password_is_named(monkeypatch, listen, client):
+def test_proxy_that_requires_a_password_is_named(monkeypatch, listen, client):
     proxy = listen(MISBEHAVES["407"])
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
     with pytest.raises(ww.ServiceUnreachableError, match=r"HTTP 407.*HTTPS_PROXY"):
@@ -282,7 +280,7 @@ def tls(context, answer):
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
-def test_a_post_through_a_proxy_arrives(monkeypatch, listen, client, authority):
+def test_post_through_a_proxy_arrives(monkeypatch, listen, client, authority):
     root, context = authority
     service = listen(tls(context("api.example"), FINE))
     proxy = listen(tunnel(service.port))
@@ -293,7 +291,7 @@ def test_a_post_through_a_proxy_arrives(monkeypatch, listen, client, authority):
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Le"])
-def test_what_is_lost_within_the_tunnel_stays_unknown(
+def test_loss_inside_the_tunnel_is_an_unknown_outcome(
     monkeypatch, listen, client, authority, answer
 ):
     root, context = authority
@@ -307,7 +305,7 @@ def test_what_is_lost_within_the_tunnel_stays_unknown(
 
 
 @pytest.mark.parametrize("how", ["closes after CONNECT", "half a reply", "502", "504"])
-def test_what_a_proxy_passes_on_itself_stays_unknown(monkeypatch, listen, client, how):
+def test_loss_behind_a_forwarding_proxy_is_an_unknown_outcome(monkeypatch, listen, client, how):
     proxy = listen(MISBEHAVES[how])
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     with pytest.raises(ww.OutcomeUnknownError):
@@ -319,7 +317,7 @@ def test_what_a_proxy_passes_on_itself_stays_unknown(monkeypatch, listen, client
 # ---------------------------------------------------------------- certificates
 
 
-def test_a_private_root_certificate_is_advised(listen, client, authority):
+def test_private_root_certificate_error_says_what_to_set(listen, client, authority):
     _, context = authority
     service = listen(tls(context("localhost"), FINE))
     with pytest.raises(ww.ServiceUnreachableError, match=r"certificate.*SSL_CERT_FILE.*PEM") as e:
@@ -328,7 +326,7 @@ def test_a_private_root_certificate_is_advised(listen, client, authority):
     assert service.heads == []
 
 
-def test_a_private_root_certificate_is_taken(monkeypatch, listen, client, authority):
+def test_configured_private_root_certificate_is_used(monkeypatch, listen, client, authority):
     root, context = authority
     service = listen(tls(context("localhost"), FINE))
     monkeypatch.setenv("SSL_CERT_FILE", str(root))
@@ -339,7 +337,7 @@ def test_a_private_root_certificate_is_taken(monkeypatch, listen, client, author
     ("host", "until", "advice"),
     [("localhost", -1, "date and time"), ("other.example", 2, "another host")],
 )
-def test_a_certificate_that_is_not_valid_is_explained(
+def test_invalid_certificate_is_explained(
     monkeypatch, listen, client, authority, host, until, advice
 ):
     root, context = authority
@@ -350,7 +348,7 @@ def test_a_certificate_that_is_not_valid_is_explained(
     assert str(root) in str(caught.value)
 
 
-def test_an_image_behind_a_private_root_certificate_is_advised_too(listen, client, authority):
+def test_download_certificate_error_says_what_to_set(listen, client, authority):
     _, context = authority
     service = listen(tls(context("localhost"), FINE))
     with pytest.raises(ww.ServiceUnreachableError, match="SSL_CERT_FILE"):

@@ -49,9 +49,7 @@ def test_the_whole_flow(sandbox):
 @pytest.mark.parametrize("after", [False, True], ids=["lost on the way", "lost on the way back"])
 @pytest.mark.parametrize("fault", ["drop", "cut", "hang", "html", 500, 502, 503])
 @pytest.mark.parametrize("operation", ["generate", "publish", "upload"])
-def test_exactly_one_post_arrives_however_its_reply_is_lost(
-    sandbox, wonda, operation, fault, after
-):
+def test_one_post_arrives_however_the_response_is_lost(sandbox, wonda, operation, fault, after):
     path, call = {
         "generate": (
             "/api/v1/image/generate",
@@ -85,7 +83,7 @@ def test_no_connection_is_not_an_unknown_outcome():
         wonda.images.generate(model="z-image", prompt="x")
 
 
-def test_a_post_refused_with_429_is_sent_again_when_the_service_says(sandbox, wonda):
+def test_post_refused_with_429_is_retried_after_the_given_time(sandbox, wonda):
     server = sandbox[0]
     server.faults.add("POST", "/image/generate", 429, headers={"Retry-After": "1"})
     began = time.monotonic()
@@ -95,7 +93,7 @@ def test_a_post_refused_with_429_is_sent_again_when_the_service_says(sandbox, wo
 
 
 @pytest.mark.parametrize("fault", ["drop", "cut", "hang", "html", 500, 503, 429])
-def test_a_job_outlives_polls_that_fail(sandbox, wonda, fault):
+def test_job_survives_failed_polls(sandbox, wonda, fault):
     server = sandbox[0]
     server.faults.add("GET", "/jobs/inference", fault)
     job = wonda.images.generate(model="z-image", prompt="x")
@@ -109,7 +107,7 @@ def test_a_job_outlives_polls_that_fail(sandbox, wonda, fault):
     ("status", "cls"),
     [(401, ww.AuthenticationError), (403, ww.PermissionDeniedError), (404, ww.NotFoundError)],
 )
-def test_a_job_ends_with_a_final_refusal_and_can_be_followed_again(sandbox, wonda, status, cls):
+def test_permanent_poll_error_stops_watching_until_resumed(sandbox, wonda, status, cls):
     sandbox[0].faults.add("GET", "/jobs/inference", status)
     job = wonda.images.generate(model="z-image", prompt="x")
     *_, last = job.updates()  # `wait` would follow it again, should it have ended already
@@ -117,7 +115,7 @@ def test_a_job_ends_with_a_final_refusal_and_can_be_followed_again(sandbox, wond
     assert job.wait().status == "succeeded"
 
 
-def test_images_come_from_an_origin_of_their_own(sandbox):
+def test_images_are_loaded_from_a_separate_origin(sandbox):
     wonda = ww.Wonda(KEY, base_url=sandbox[1])
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     assert media.url.startswith("http://127.0.0.1:")
@@ -126,7 +124,7 @@ def test_images_come_from_an_origin_of_their_own(sandbox):
     wonda.close()
 
 
-def test_a_service_that_is_down_comes_back(served):
+def test_requests_recover_after_service_downtime(served):
     server, base_url = served(seconds=0.05, key=KEY)
     with ww.Wonda(KEY, base_url=base_url, timeout=0.5) as wonda:
         server.faults.add("GET", "/capabilities", "drop", times=2)
@@ -165,7 +163,7 @@ console.log("Publish status:", (await follow("publish", sent.outputJobId)).statu
 """
 
 
-def test_the_pages_own_example_runs_on_the_sandbox(sandbox, tmp_path):
+def test_example_of_the_service_page_runs_on_the_sandbox(sandbox, tmp_path):
     script = tmp_path / "example.mjs"
     script.write_text(EXAMPLE)
     ran = subprocess.run(
@@ -177,7 +175,7 @@ def test_the_pages_own_example_runs_on_the_sandbox(sandbox, tmp_path):
     assert ran.stdout.strip() == "Publish status: succeeded"
 
 
-def test_a_node_that_does_not_run_is_passed_by(monkeypatch, tmp_path):
+def test_broken_node_is_skipped(monkeypatch, tmp_path):
     def program(folder, text):
         made = tmp_path / folder / "node"
         made.parent.mkdir()

@@ -6,7 +6,7 @@ import sys
 import frontends
 
 
-def test_no_warning_stands_before_the_address(tmp_path):
+def test_no_warning_is_printed_before_the_address(tmp_path):
     command = [sys.executable, "-m", "wonda_widgets", "demo", "--no-browser"]
     with subprocess.Popen(
         command,

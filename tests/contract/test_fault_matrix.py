@@ -64,7 +64,7 @@ def effects(wonda, media_id="m"):
 
 @pytest.mark.parametrize("operation", ["generate", "publish", "upload"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_what_takes_effect(world, fault, operation):
+def test_faults_of_requests_that_take_effect(world, fault, operation):
     sandbox, wonda = world
     media_id = wonda.media.upload(b"GIF89a").media_id
     path, kind, call = effects(wonda, media_id)[operation]
@@ -82,7 +82,7 @@ def test_what_takes_effect(world, fault, operation):
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_poll(world, fault):
+def test_faults_of_polls(world, fault):
     sandbox, wonda = world
     sandbox.faults.add("GET", "/jobs/inference", fault.kind, headers=fault.headers)
     job = wonda.images.generate(model="z-image", prompt="x")
@@ -115,7 +115,7 @@ LOOKS = {
 @pytest.mark.parametrize(
     "fault", [fault for fault in FAULTS if fault.kind != "hang"], ids=lambda fault: fault.name
 )
-def test_any_other_request(world, fault, request_line):
+def test_faults_of_other_requests(world, fault, request_line):
     sandbox, wonda = world
     method, path = request_line.split()
     sandbox.faults.add(method, path, fault.kind, times=9, headers=fault.headers)
@@ -128,7 +128,7 @@ def test_any_other_request(world, fault, request_line):
     assert title(caught.value) == fault.look.sees
 
 
-def test_a_look_that_gets_no_answer(world):
+def test_outcome_check_without_a_response(world):
     sandbox, wonda = world
     sandbox.faults.add("GET", "/auth/whoami", "hang", times=9)
     with pytest.raises(ww.ServiceUnreachableError):
@@ -136,7 +136,7 @@ def test_a_look_that_gets_no_answer(world):
     assert len(sandbox.faults.arrived) == 3
 
 
-def test_no_connection(tmp_path):
+def test_faults_without_a_connection(tmp_path):
     import socket
 
     with socket.socket() as probe:
@@ -156,7 +156,7 @@ def test_no_connection(tmp_path):
         assert title(caught.value) == NO_CONNECTION.look.sees
 
 
-def test_the_notebook_shows_this_table():
+def test_notebook_shows_this_table():
     text = NOTEBOOK.read_text(encoding="utf-8")
     assert fault_matrix.BEGIN in text
     assert fault_matrix.written(text) == text, "run python -m tests.fault_matrix"

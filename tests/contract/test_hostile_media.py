@@ -378,7 +378,7 @@ def server():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_hostile_media_end_in_a_plain_sentence_and_little_memory(server, name):
+def test_hostile_media_end_in_a_clear_error_and_little_memory(server, name):
     server.asked.clear()
     became = tried(server, name)
     assert became["told"] == CASES[name][1], became
@@ -389,7 +389,7 @@ def test_hostile_media_end_in_a_plain_sentence_and_little_memory(server, name):
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_public_service_leads_nowhere_inside(server, address):
+def test_public_service_cannot_redirect_to_private_addresses(server, address):
     server.asked.clear()
     assert led(server, address)["told"] == UNSAFE
     assert server.asked == []

@@ -167,7 +167,7 @@ def refused(client, url, match="private"):
 # ---------------------------------------------------------------- names that change
 
 
-def test_a_name_is_looked_up_once_and_connected_to_as_it_was_checked(names, listen, client):
+def test_name_is_resolved_once_and_connected_as_checked(names, listen, client):
     there, home = listen(OPEN), None
     home = listen(HOME, port=there.port)
     asked = names(storage_example=[[OPEN], [HOME], [HOME]])
@@ -177,7 +177,7 @@ def test_a_name_is_looked_up_once_and_connected_to_as_it_was_checked(names, list
     assert home.touched == 0
 
 
-def test_a_name_that_leads_inside_the_second_time_is_refused_then(names, listen, client):
+def test_name_that_later_resolves_to_a_private_address_is_refused(names, listen, client):
     home = listen(HOME)
     asked = names(storage_example=[[SHUT], [HOME], [HOME]], api_example=always(OPEN))
     refused(client(), f"http://storage.example:{home.port}/a")
@@ -201,7 +201,7 @@ def test_a_name_that_leads_inside_the_second_time_is_refused_then(names, listen,
         ["169.254.169.254"],
     ],
 )
-def test_a_name_of_which_one_address_is_private_is_refused(names, listen, client, found):
+def test_name_with_one_private_address_is_refused(names, listen, client, found):
     home = listen(HOME)
     there = listen(OPEN, port=home.port)
     names(storage_example=always(*found), api_example=always(OPEN))
@@ -210,7 +210,7 @@ def test_a_name_of_which_one_address_is_private_is_refused(names, listen, client
 
 
 @pytest.mark.parametrize("name", ["storage.example.", "STORAGE.example", "bücher.example"])
-def test_every_spelling_of_a_name_is_looked_up(names, listen, client, name):
+def test_every_spelling_of_a_name_is_resolved(names, listen, client, name):
     home = listen(HOME)
     sure = always(HOME)
     names(storage_example=sure, storage_example_=sure, api_example=always(OPEN))
@@ -223,13 +223,13 @@ def test_every_spelling_of_a_name_is_looked_up(names, listen, client, name):
     "found",
     [always(), itertools.repeat(socket.gaierror(-2, "no")), itertools.repeat(UnicodeError())],
 )
-def test_a_name_without_an_address_is_told_as_such(names, client, found):
+def test_unresolvable_name_is_reported(names, client, found):
     names(storage_example=found)
     with pytest.raises(ww.ServiceUnreachableError, match="does not resolve"):
         fetched(client(), "http://storage.example/a")
 
 
-def test_a_redirect_to_a_name_that_leads_inside_is_refused(names, listen, client):
+def test_redirect_to_a_private_name_is_refused(names, listen, client):
     home = listen(HOME)
     there = listen(OPEN, moved(f"http://next.example:{home.port}/"))
     names(storage_example=always(OPEN), next_example=always(HOME), api_example=always(OPEN))
@@ -238,7 +238,7 @@ def test_a_redirect_to_a_name_that_leads_inside_is_refused(names, listen, client
     assert home.touched == 0
 
 
-def test_tls_keeps_the_name(names, listen, client):
+def test_tls_verifies_the_original_name(names, listen, client):
     there = listen(OPEN)
     names(storage_example=always(OPEN))
     with pytest.raises(ww.ServiceUnreachableError):
@@ -249,7 +249,7 @@ def test_tls_keeps_the_name(names, listen, client):
 # ---------------------------------------------------------------- from inside
 
 
-def test_an_api_with_a_private_address_may_lead_inside(names, listen, client):
+def test_private_api_may_use_private_storage(names, listen, client):
     home = listen(HOME)
     names(wonda_corp=always(HOME), storage_corp=always(HOME))
     inside = client(f"http://wonda.corp:{home.port}/v1")
@@ -260,7 +260,7 @@ def test_an_api_with_a_private_address_may_lead_inside(names, listen, client):
     assert not any("authorization" in head.lower() for head in home.heads)
 
 
-def test_an_api_whose_name_only_says_so_may_not(names, listen, client):
+def test_api_with_a_private_looking_name_may_not_use_private_storage(names, listen, client):
     home = listen(HOME)
     free = socket.create_server((HOME, 0))
     nobody = free.getsockname()[1]
@@ -272,7 +272,7 @@ def test_an_api_whose_name_only_says_so_may_not(names, listen, client):
     assert home.touched == 0
 
 
-def test_what_was_opened_from_inside_is_not_used_from_outside(names, listen, client):
+def test_connections_to_private_hosts_are_not_shared(names, listen, client):
     home = listen(HOME)
     there = listen(OPEN, moved(f"http://storage.corp:{home.port}/a"))
     names(storage_corp=always(HOME), public_example=always(OPEN))
@@ -282,7 +282,7 @@ def test_what_was_opened_from_inside_is_not_used_from_outside(names, listen, cli
     assert (home.touched, len(home.heads)) == (1, 1)
 
 
-def test_a_transport_that_was_passed_carries_everything(names, listen):
+def test_custom_transport_is_used_for_all_requests(names, listen):
     home = listen(HOME)
     asked = names()
     requests = []
@@ -303,7 +303,7 @@ def test_a_transport_that_was_passed_carries_everything(names, listen):
 # ---------------------------------------------------------------- several addresses
 
 
-def test_an_address_that_does_not_answer_is_followed_by_the_next(names, listen, client):
+def test_next_address_is_tried_after_a_failed_one(names, listen, client):
     there = listen(OPEN)
     names(storage_example=always(SHUT, OPEN))
     assert fetched(client(), f"http://storage.example:{there.port}/a") == IMAGE
@@ -317,7 +317,7 @@ class Connection:
         self.closed.set()
 
 
-def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkeypatch):
+def test_silent_address_does_not_delay_and_late_connection_is_closed(monkeypatch):
     monkeypatch.setattr(ssrf_guard, "NEXT_ADDRESS_DELAY", 0.001)
 
     async def both():
@@ -340,7 +340,7 @@ def test_a_silent_address_holds_nothing_up_and_one_that_is_late_is_closed(monkey
     asyncio.run(both())
 
 
-def test_if_none_answers_that_is_told():
+def test_error_if_no_address_responds():
     async def connect(address):
         raise httpcore.ConnectError(address)
 
@@ -351,7 +351,7 @@ def test_if_none_answers_that_is_told():
     asyncio.run(neither())
 
 
-def test_a_silent_look_up_ends_with_the_timeout(monkeypatch):
+def test_dns_lookup_ends_with_the_timeout(monkeypatch):
     async def resolved(_host, _port):
         await asyncio.Event().wait()
 
@@ -378,7 +378,7 @@ def environment(monkeypatch, request):
 
 
 @pytest.mark.parametrize("which", ["http_proxy", "all_proxy"])
-def test_a_proxy_gets_names_that_nobody_looks_up_here(names, listen, client, environment, which):
+def test_names_are_resolved_by_the_proxy(names, listen, client, environment, which):
     proxy = listen(HOME)
     asked = names()
     environment(**{which: f"http://{HOME}:{proxy.port}"})
@@ -387,7 +387,7 @@ def test_a_proxy_gets_names_that_nobody_looks_up_here(names, listen, client, env
     assert asked == []
 
 
-def test_a_proxy_gets_a_name_to_connect_to(names, listen, client, environment):
+def test_tunnel_is_opened_by_name(names, listen, client, environment):
     proxy = listen(HOME, lambda _head: b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
     asked = names()
     environment(https_proxy=f"{HOME}:{proxy.port}")
@@ -401,7 +401,7 @@ def test_a_proxy_gets_a_name_to_connect_to(names, listen, client, environment):
     "host",
     ["127.0.0.1", "0x7f.1", "[::1]", "[::ffff:10.0.0.1]", "localhost", "a.localhost.", "10.1.2.3"],
 )
-def test_a_proxy_is_not_asked_for_a_private_address(names, listen, client, environment, host):
+def test_proxy_gets_no_request_for_a_private_address(names, listen, client, environment, host):
     proxy = listen(HOME)
     names()
     environment(all_proxy=f"http://{HOME}:{proxy.port}")
@@ -409,7 +409,7 @@ def test_a_proxy_is_not_asked_for_a_private_address(names, listen, client, envir
     assert proxy.touched == 0
 
 
-def test_a_proxy_that_leads_inside_is_not_followed(names, listen, client, environment):
+def test_proxied_redirect_to_a_private_address_is_refused(names, listen, client, environment):
     proxy = listen(HOME, moved("http://10.0.0.1/"))
     names()
     environment(http_proxy=f"http://{HOME}:{proxy.port}")
@@ -428,7 +428,7 @@ def test_a_proxy_that_leads_inside_is_not_followed(names, listen, client, enviro
         "http://storage.example",
     ],
 )
-def test_what_goes_by_no_proxy_is_checked(names, listen, client, environment, none):
+def test_no_proxy_hosts_are_checked(names, listen, client, environment, none):
     proxy, home = listen(HOME), listen(HOME)
     asked = names(storage_example=always(HOME), api_example=always(OPEN))
     none = none.replace("PORT", str(home.port))
@@ -438,7 +438,7 @@ def test_what_goes_by_no_proxy_is_checked(names, listen, client, environment, no
     assert proxy.touched == home.touched == 0
 
 
-def test_what_goes_by_no_proxy_needs_none(names, listen, client, environment):
+def test_no_proxy_hosts_do_not_need_the_proxy(names, listen, client, environment):
     proxy, there = listen(HOME), listen(OPEN)
     names(storage_example=always(OPEN))
     environment(http_proxy=f"http://{HOME}:{proxy.port}", no_proxy="storage.example")
@@ -472,7 +472,7 @@ ASKED += ["a.example:81", "b.example"]
 @pytest.mark.parametrize("http", ROUTED["http_proxy"])
 @pytest.mark.parametrize("https", ROUTED["https_proxy"])
 @pytest.mark.parametrize("both", ROUTED["all_proxy"])
-def test_a_proxy_is_used_exactly_where_httpx_uses_it(monkeypatch, http, https, both):
+def test_proxy_is_used_for_the_same_hosts_as_in_httpx(monkeypatch, http, https, both):
     for name, value in zip(PROXY_NAMES, (http, https, both), strict=False):
         monkeypatch.setenv(name, value)
     context = httpx.create_ssl_context()

@@ -60,7 +60,7 @@ def paths(kernel):
 
 
 @pytest.mark.parametrize("host", FOREIGN)
-def test_a_page_answers_no_other_host_on_any_path(page, host):
+def test_page_rejects_other_hosts_on_every_path(page, host):
     port, kernel = page
     for path in paths(kernel):
         for method in ("GET", "POST", "DELETE"):
@@ -68,14 +68,14 @@ def test_a_page_answers_no_other_host_on_any_path(page, host):
         assert answer(port, path, host, websocket=True) == 403, path
 
 
-def test_a_page_answers_loopback_hosts(page):
+def test_page_accepts_loopback_hosts(page):
     port, kernel = page
     for host in ("localhost", "LOCALHOST", "demo.localhost", "127.0.0.2", "[::1]", "localhost."):
         assert answer(port, "/voila/static/voila.js", f"{host}:{port}") == 200
         assert answer(port, f"/api/kernels/{kernel}", f"{host}:{port}") == 200
 
 
-def test_a_kernel_is_reached_from_its_own_page_alone(page):
+def test_kernel_accepts_only_its_own_page(page):
     port, kernel = page
     path, host = f"/api/kernels/{kernel}/channels", f"localhost:{port}"
     for origin in ("http://evil.example", f"http://evil.example:{port}", "null"):
@@ -85,7 +85,7 @@ def test_a_kernel_is_reached_from_its_own_page_alone(page):
     assert answer(port, path, host, websocket=True) == 101
 
 
-def test_another_site_may_link_to_a_page_but_not_load_it_as_an_image(page):
+def test_other_sites_may_link_to_the_page_but_not_embed_it(page):
     port, _ = page
 
     def asked(site, mode, into="empty"):
@@ -103,7 +103,7 @@ def test_another_site_may_link_to_a_page_but_not_load_it_as_an_image(page):
     assert asked("none", "navigate", "document") == 200
 
 
-def test_odd_requests_to_a_page_are_refused(page):
+def test_malformed_requests_are_refused(page):
     port, _ = page
     assert answer(port, "/") == 400
     assert answer(port, "/", "localhost", "evil.example") == 400
@@ -120,13 +120,13 @@ def lab(started):
 
 
 @pytest.mark.parametrize("host", FOREIGN)
-def test_the_lab_answers_no_other_host(lab, host):
+def test_jupyterlab_rejects_other_hosts(lab, host):
     for path in ("/lab", "/api", "/api/kernels", "/api/contents", "/static/x", "/login"):
         assert answer(lab, path, f"{host}:{lab}") == 403, path
     assert answer(lab, CHANNELS, host, websocket=True) == 403
 
 
-def test_the_lab_answers_nobody_without_its_token(lab):
+def test_jupyterlab_requires_its_token(lab):
     host = f"localhost:{lab}"
     assert answer(lab, "/lab", host) == 302, "to the login"
     for path in ("/api/kernels", "/api/contents", "/api/terminals"):

@@ -62,7 +62,7 @@ def refused(reply, status, code):
     return True
 
 
-def test_a_job_walks_through_its_statuses_with_the_clock(service):
+def test_job_statuses_follow_the_clock(service):
     job_id = service.generate().json()["inferenceJobId"]
     seen = []
     for _ in range(300):
@@ -77,7 +77,7 @@ def test_a_job_walks_through_its_statuses_with_the_clock(service):
     assert done["finishedAt"]
 
 
-def test_a_publish_walks_too(service):
+def test_publish_job_statuses_follow_the_clock(service):
     media = service.media()
     reply = service.publish(mediaId=media["mediaId"]).json()
     assert reply["status"] == "queued"
@@ -90,7 +90,7 @@ def test_a_publish_walks_too(service):
     assert seen == ["queued", "in_progress", "succeeded"]
 
 
-def test_durations_vary_within_what_was_asked():
+def test_durations_vary_within_the_configured_range():
     service = Service(seconds=6.0)
     durations = set()
     for _ in range(30):
@@ -100,7 +100,7 @@ def test_durations_vary_within_what_was_asked():
     assert 6 <= min(durations) < max(durations) <= 12
 
 
-def test_the_image_is_what_was_asked_and_always_the_same(service):
+def test_image_matches_the_request_and_is_deterministic(service):
     params = {"aspectRatio": "4:5", "resolution": "1K"}
     images = []
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_the_image_is_what_was_asked_and_always_the_same(service):
     assert images[0] == images[1]
 
 
-def test_storage_refuses_a_key(service):
+def test_storage_rejects_a_key(service):
     url = service.media()["url"]
     assert service.ask("GET", "", app=service.sandbox.storage, base=url).status_code == 400
 
@@ -131,7 +131,7 @@ def test_storage_refuses_a_key(service):
         ("sandbox: slow", "in_progress", None),
     ],
 )
-def test_faults_on_demand(service, prompt, status, message):
+def test_simulated_faults(service, prompt, status, message):
     job_id = service.generate(prompt).json()["inferenceJobId"]
     service.now += 40
     job = service.job(job_id)
@@ -139,7 +139,7 @@ def test_faults_on_demand(service, prompt, status, message):
     assert not [output for output in job["outputs"] if output["media"]]
 
 
-def test_wrong_keys_are_refused(service):
+def test_wrong_keys_are_rejected(service):
     strict = Service(key=KEY)
     for key in (None, "sk_short", "sk_" + "g" * 64):
         assert refused(service.ask("GET", "/capabilities", key=key), 401, "unauthorized")
@@ -168,7 +168,7 @@ def test_wrong_keys_are_refused(service):
     ],
     ids=str,
 )
-def test_what_does_not_validate_is_refused(service, body):
+def test_invalid_requests_are_rejected(service, body):
     reply = service.ask(
         "POST", "/image/generate", json={"model": "nano-banana-2", "prompt": "x", **body}
     )
@@ -176,7 +176,7 @@ def test_what_does_not_validate_is_refused(service, body):
     assert service.sandbox.store.credits == 10_000
 
 
-def test_unknown_media_paths_and_jobs_are_not_found(service):
+def test_unknown_media_paths_and_jobs_return_404(service):
     for method, path in (
         ("GET", "/nowhere"),
         ("GET", "/jobs/inference/none"),
@@ -190,7 +190,7 @@ def test_unknown_media_paths_and_jobs_are_not_found(service):
     assert refused(service.generate(attachmentMediaIds=["none"]), 404, "not_found")
 
 
-def test_a_wrong_content_type_is_refused(service):
+def test_wrong_content_type_is_rejected(service):
     reply = service.ask(
         "POST", "/image/generate", content=b"{}", headers={"Content-Type": "text/plain"}
     )
@@ -202,7 +202,7 @@ def test_a_wrong_content_type_is_refused(service):
     assert refused(service.ask("POST", "/media/upload", json={}), 400, "bad_request")
 
 
-def test_posts_are_checked(service):
+def test_publish_requests_are_validated(service):
     media_id = service.media()["mediaId"]
     assert refused(service.publish(mediaId=media_id, caption="x" * 2201), 400, "validation_error")
     assert refused(service.publish(mediaId=media_id, altText="x" * 1001), 400, "validation_error")
@@ -214,7 +214,7 @@ def test_posts_are_checked(service):
     assert not service.sandbox.store.publishes
 
 
-def test_credits_go_down_and_an_empty_purse_is_refused():
+def test_credits_decrease_and_without_credits_requests_are_rejected():
     service = Service(credits=100)
     assert service.generate(params={"resolution": "2K"}).status_code == 200
     assert service.ask("GET", "/balance").json()["credits"] == 20
@@ -223,7 +223,7 @@ def test_credits_go_down_and_an_empty_purse_is_refused():
     assert "needs 80, the account has 20" in reply.json()["error"]["message"]
 
 
-def test_an_estimate_is_what_is_charged(service):
+def test_charge_equals_the_estimate(service):
     image = service.media()["mediaId"]
     for model, about in catalog.MODELS.items():
         before = service.ask("GET", "/balance").json()["credits"]
@@ -235,7 +235,7 @@ def test_an_estimate_is_what_is_charged(service):
         assert estimate["estimatedCostUsd"].startswith("$0.")
 
 
-def test_uploads_of_one_and_of_several(service):
+def test_single_and_multiple_uploads(service):
     def png():
         buffer = io.BytesIO()
         Image.new("RGB", (8, 6)).save(buffer, "PNG")
@@ -252,7 +252,7 @@ def test_uploads_of_one_and_of_several(service):
     assert service.ask("GET", f"/media/{one['mediaId']}").json()["height"] == 6
 
 
-def test_a_carousel_is_posted_at_once(service):
+def test_carousel_is_posted_immediately(service):
     ids = [service.media()["mediaId"] for _ in range(2)]
     body = {"mediaIds": ids, "instagramAccountId": ACCOUNT}
     reply = service.ask("POST", "/publish/instagram/carousel", json=body).json()
@@ -265,7 +265,7 @@ def test_a_carousel_is_posted_at_once(service):
     assert len(rows) == 1
 
 
-def test_a_scheduled_post_waits_and_can_be_called_back(service):
+def test_scheduled_post_waits_and_can_be_canceled(service):
     media_id = service.media()["mediaId"]
     at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     reply = service.publish(mediaId=media_id, scheduledAt=at).json()
@@ -283,7 +283,7 @@ def test_a_scheduled_post_waits_and_can_be_called_back(service):
         )
 
 
-def test_the_history_comes_in_pages(service):
+def test_publish_history_is_paginated(service):
     media_id = service.media()["mediaId"]
     for number in range(5):
         service.publish(mediaId=media_id, caption=str(number))
@@ -303,7 +303,7 @@ def test_the_history_comes_in_pages(service):
     assert refused(service.ask("GET", "/instagram/publishes?limit=x"), 400, "validation_error")
 
 
-def test_account_and_capabilities_have_their_shapes(service):
+def test_account_and_capabilities_responses(service):
     assert service.ask("GET", "/auth/whoami").json()["plan"] == "SANDBOX"
     accounts = service.ask("GET", "/instagram/accounts").json()["accounts"]
     assert accounts[0]["instagramAccountId"] == "550e8400-e29b-41d4-a716-446655440000"
@@ -312,7 +312,7 @@ def test_account_and_capabilities_have_their_shapes(service):
     assert len(service.ask("GET", "/pricing").json()["models"]) == len(models)
 
 
-def test_a_download_goes_wrong_on_demand_and_is_no_request_of_the_api():
+def test_simulated_download_faults_are_not_api_requests():
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         media = wonda.images.generate(model="z-image", prompt="A harbour").wait().media
         arrived = list(wonda.faults.arrived)

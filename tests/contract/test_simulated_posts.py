@@ -60,7 +60,7 @@ def check(link, count=1):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_of_a_sandbox_within_the_process(wonda, count):
+def test_post_page_of_an_in_process_sandbox(wonda, count):
     link = posted(wonda, count, caption=HOSTILE)
     assert urlsplit(link).hostname == "127.0.0.1"
     check(link, count)
@@ -68,7 +68,7 @@ def test_of_a_sandbox_within_the_process(wonda, count):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_of_a_served_sandbox():
+def test_post_page_of_a_served_sandbox():
     async def all_of_it():
         async with server.serving(seconds=0.01) as (_, base_url):
             await anyio.to_thread.run_sync(one, base_url)
@@ -80,7 +80,7 @@ def test_of_a_served_sandbox():
     anyio.run(all_of_it)
 
 
-def test_nothing_else_is_served(wonda):
+def test_no_other_paths_are_served(wonda):
     link = posted(wonda)
     base, _, name = link.rpartition("/")
     port = urlsplit(link).port
@@ -104,7 +104,7 @@ def test_nothing_else_is_served(wonda):
     assert opened(link)[1]
 
 
-def test_with_its_sandbox_the_page_is_gone(quick_polls):  # noqa: ARG001
+def test_page_ends_with_its_sandbox(quick_polls):  # noqa: ARG001
     wonda = ww.Wonda.sandbox(seconds=0.01)
     link = posted(wonda)
     wonda.close()
@@ -116,7 +116,7 @@ def test_with_its_sandbox_the_page_is_gone(quick_polls):  # noqa: ARG001
 
 
 @pytest.mark.forks
-def test_a_forked_child_serves_its_own(wonda):
+def test_forked_child_serves_its_own_pages(wonda):
     posted(wonda)
     read, write = os.pipe()
     child = os.fork()

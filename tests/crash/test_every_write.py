@@ -138,7 +138,7 @@ def writes_of_a_flow(path):
 
 @pytest.mark.parametrize("lose", [None, "after"])
 @pytest.mark.parametrize("last_is_kept", [True, False])
-def test_a_crash_at_each_write_loses_no_job_and_posts_nothing_twice(tmp_path, last_is_kept, lose):
+def test_crash_at_any_write_loses_no_job_and_posts_nothing_twice(tmp_path, last_is_kept, lose):
     total = writes_of_a_flow(tmp_path / "whole.db")
     assert total >= 6
     for number in range(1, total + 1):

@@ -54,14 +54,14 @@ def world(tmp_path_factory):
     event_loop.run_blocking(context.__aexit__(None, None, None))
 
 
-def test_two_workers_make_each_image_once(world):
+def test_two_workers_generate_each_image_once(world):
     made = world.made("whole")
     assert len(made) == 200
     assert set(made.values()) == {1}
     assert world.found["whole"] == {"ended": {"NoneType": 200}, "processes": 2}
 
 
-def test_a_killed_worker_costs_no_image_and_no_second_one(world):
+def test_killed_worker_loses_and_repeats_no_image(world):
     found = world.found["killed"]
     assert found["gone"] == 1
     made = world.made("killed")
@@ -85,7 +85,7 @@ def test_a_killed_worker_costs_no_image_and_no_second_one(world):
     assert set(made.values()) == {1}
 
 
-def test_what_may_be_spent_is_spent_by_both_together(world):
+def test_budget_applies_to_both_workers(world):
     found = world.found["budget"]
     assert found["ended"] == {"NoneType": 25, "InvalidInputError": 35}
     assert found["spent"] == pytest.approx(found["usd"])
@@ -94,7 +94,7 @@ def test_what_may_be_spent_is_spent_by_both_together(world):
     assert set(made.values()) == {1}
 
 
-def test_two_workers_on_one_matrix_make_each_cell_once(world):
+def test_two_workers_on_one_matrix_generate_each_cell_once(world):
     made = world.made("matrix") + world.made("sandbox: fail")
     assert len(made) == 41
     assert set(made.values()) == {1}
@@ -107,7 +107,7 @@ def test_two_workers_post_the_same_image_once(world):
     assert len(world.sandbox.store.publishes) == 1
 
 
-def test_the_journal_knows_each_request_of_every_worker(world):
+def test_journal_contains_the_requests_of_all_workers(world):
     with ww.Wonda(KEY, base_url=world.base_url, journal=world.journal) as wonda:
         known = Counter(job.request.get("prompt") for job in wonda.jobs.recent(limit=10_000))
     for name, count in (("whole", 200), ("budget", 25), ("matrix", 40)):
@@ -115,7 +115,7 @@ def test_the_journal_knows_each_request_of_every_worker(world):
     assert world.found["entries"] == 200 + 200 + 25 + 41 + 1
 
 
-def test_the_key_is_in_nothing_that_they_leave(world):
+def test_key_is_in_no_file_of_the_workers(world):
     assert_absent(KEY, world.said, "what is printed")
     for file in world.journal.parent.glob("journal.db*"):
         if file.is_file():
@@ -134,7 +134,7 @@ WORKER = textwrap.dedent(
 
 
 @pytest.mark.parametrize("effect", [True, False], ids=["it took effect", "it did not"])
-def test_what_was_in_the_air_is_asked_for_again_by_nobody(served, tmp_path, monkeypatch, effect):
+def test_unfinished_requests_are_not_repeated(served, tmp_path, monkeypatch, effect):
     import pickle
 
     sandbox, base_url = served(seconds=0.01, key=KEY)

@@ -87,7 +87,7 @@ def settle(client):
 
 @pytest.mark.parametrize("effect", [True, False], ids=["it took effect", "it did not"])
 @pytest.mark.parametrize("loss", ["drop", "cut", 500, 502, "hang"])
-def test_a_lost_answer(world, loss, effect):
+def test_lost_response(world, loss, effect):
     sandbox, client, media_id, _ = world
     sandbox.faults.add("POST", "/publish/instagram", loss, times=9, after=effect)
     post = {"media_id": media_id, "instagram_account_id": ACCOUNT, "caption": "Once"}
@@ -107,7 +107,7 @@ def test_a_lost_answer(world, loss, effect):
 
 
 @pytest.mark.parametrize("effect", [True, False], ids=["it took effect", "it did not"])
-def test_kill_9_after_sending(world, effect):
+def test_killed_after_sending(world, effect):
     sandbox, client, _, kernel = world
     sandbox.faults.add("POST", "/publish/instagram", "hang", times=9, after=effect)
     process = kernel()

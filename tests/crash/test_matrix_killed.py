@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.forks
-def test_each_cell_is_made_exactly_once(served, tmp_path):
+def test_each_cell_is_generated_exactly_once(served, tmp_path):
     sandbox, url = served(seconds=0.6, key=KEY)
     journal = tmp_path / "journal.db"
     ran = subprocess.run(

@@ -19,7 +19,7 @@ print(studio.prompt_form.comm.comm_id)
 """
 
 
-def test_queued_cells_all_run_while_jobs_poll_and_wait_blocks(kernel):
+def test_queued_cells_run_while_jobs_are_polled(kernel):
     first = kernel.send(SETUP + "job = wonda.images.generate(model='z-image', prompt='x')")
     cells = [
         kernel.send("print(job.wait().status)"),
@@ -33,9 +33,7 @@ def test_queued_cells_all_run_while_jobs_poll_and_wait_blocks(kernel):
 
 
 @pytest.mark.parametrize("where", ["main shell", "subshell"])
-def test_a_click_starts_a_job_wherever_it_arrives_and_progress_goes_on_while_a_cell_is_busy(
-    kernel, where
-):
+def test_click_starts_a_job_and_progress_continues_in_a_busy_cell(kernel, where):
     comm_id = kernel.run(SETUP).strip()
     subshell = kernel.subshell() if where == "subshell" else None
     click = {
@@ -64,7 +62,7 @@ def test_a_click_starts_a_job_wherever_it_arrives_and_progress_goes_on_while_a_c
     assert kernel.run("print(studio.job.request['prompt'])").strip() == "A harbour"
 
 
-def test_progress_is_told_while_the_main_thread_is_blocked(kernel):
+def test_progress_is_sent_while_the_main_thread_is_blocked(kernel):
     kernel.run(SETUP)
     busy = kernel.send("studio.prompt_form.submit(); time.sleep(4)")
     began = time.monotonic()
@@ -79,7 +77,7 @@ def test_progress_is_told_while_the_main_thread_is_blocked(kernel):
     kernel.finish(busy)
 
 
-def test_an_interrupt_frees_the_cell_and_leaves_the_job_watched(kernel):
+def test_interrupt_ends_the_cell_and_the_job_is_still_polled(kernel):
     kernel.run("import wonda_widgets as ww\nwonda = ww.Wonda.sandbox(seconds=2)")
     kernel.run("job = wonda.images.generate(model='z-image', prompt='x')")
     waiting = kernel.send("job.wait()")
@@ -91,7 +89,7 @@ def test_an_interrupt_frees_the_cell_and_leaves_the_job_watched(kernel):
     assert kernel.run("print(job.wait().status)").strip() == "succeeded"
 
 
-def test_asyncio_run_pasted_into_a_cell_works_when_asked_for_and_loses_no_cell(kernel):
+def test_asyncio_run_works_after_enable_nested_asyncio(kernel):
     pasted = """
 import asyncio
 import wonda_widgets as ww
@@ -106,7 +104,7 @@ print(asyncio.run(main()))
     assert [kernel.finish(cell).strip() for cell in cells] == ["succeeded", "0", "1", "2", "3"]
 
 
-def test_a_displayed_studio_has_a_live_panel_and_a_static_twin_that_is_renewed(kernel):
+def test_displayed_studio_has_a_live_panel_and_an_updated_static_copy(kernel):
     kernel.run(SETUP)
     shown = kernel.send("studio")
     kernel.finish(shown)
@@ -124,7 +122,7 @@ def test_a_displayed_studio_has_a_live_panel_and_a_static_twin_that_is_renewed(k
     assert "data:image/jpeg;base64" in renewed[-1]["content"]["data"]["text/html"]
 
 
-def test_nothing_is_printed_and_nothing_fails_unseen(kernel):
+def test_panels_print_nothing_and_raise_no_hidden_error(kernel):
     kernel.run(SETUP)
     kernel.run("studio.prompt_form.submit(); until(lambda: studio.media); studio.close()")
     kernel.listen(1)
@@ -137,7 +135,7 @@ def test_nothing_is_printed_and_nothing_fails_unseen(kernel):
     assert (loud, streams) == ([], [])
 
 
-def test_panels_are_loaded_after_the_cell_with_the_import_and_not_within_it(kernel):
+def test_panels_are_imported_after_the_cell_with_the_import(kernel):
     known = "print('wonda_widgets.widgets.studio' in __import__('sys').modules)"
     assert kernel.run(f"import wonda_widgets\n{known}").strip() == "False"
     kernel.listen(0.5)  # nobody writes the next cell sooner

@@ -34,7 +34,7 @@ def ready(kernel):
     return kernel
 
 
-def test_the_prompt_is_one_for_passwords_and_nothing_keeps_the_key(ready):
+def test_prompt_hides_the_key_and_nothing_stores_it(ready):
     asked, cell = answered(ready, "ww.connect()", KEY)
     assert asked[0]["password"] is True
     assert "Connected to 127.0.0.1" in ready.finish(cell)
@@ -44,7 +44,7 @@ def test_the_prompt_is_one_for_passwords_and_nothing_keeps_the_key(ready):
     assert_absent(KEY, json.dumps(ready.said, default=str), "what the kernel said")
 
 
-def test_a_refused_key_is_in_no_traceback(ready):
+def test_rejected_key_is_in_no_traceback(ready):
     ready.run("%xmode Verbose")
     other = KEY[:-1] + "0"
     _, cell = answered(ready, "ww.connect()", other)
@@ -55,7 +55,7 @@ def test_a_refused_key_is_in_no_traceback(ready):
         ready.run("ww.Wonda()")
 
 
-def test_an_interrupted_prompt_has_no_traceback_of_its_own(ready):
+def test_interrupted_prompt_shows_no_traceback(ready):
     ready.run("%xmode Verbose")
     cell = ready.client.execute("ww.connect()", allow_stdin=True)
     ready.client.get_stdin_msg(timeout=30)
@@ -65,7 +65,7 @@ def test_an_interrupted_prompt_has_no_traceback_of_its_own(ready):
     assert "_input_request" not in str(caught.value)
 
 
-def test_nobody_in_front_is_told_what_to_do(ready):
+def test_without_a_front_end_the_error_says_what_to_do(ready):
     with pytest.raises(RuntimeError, match="A key cannot be entered here") as caught:
         ready.finish(ready.client.execute("ww.connect()", allow_stdin=False))
     assert "WONDA_API_KEY" in str(caught.value)

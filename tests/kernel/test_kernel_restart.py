@@ -11,7 +11,7 @@ wonda = ww.Wonda({KEY!r}, base_url=%r)
 ACCOUNT = "wonda.accounts.instagram()[0].instagram_account_id"
 
 
-def test_a_killed_kernel_leaves_its_jobs_to_the_next_one(kernel, served):
+def test_next_kernel_resumes_jobs_of_a_killed_one(kernel, served):
     sandbox, base_url = served(seconds=3)
     kernel.run(START % base_url)
     job_id = kernel.run(

@@ -7,7 +7,7 @@ wonda = ww.Wonda.sandbox(seconds=0.1)
 """
 
 
-def test_the_cell_is_the_prompt_and_the_job_is_in_a_variable(kernel):
+def test_cell_is_the_prompt_and_job_is_stored_in_a_variable(kernel):
     kernel.run(SETUP)
     kernel.run("%%wonda -m z-image --aspect-ratio 4:3 -o harbour\nA harbour,\nlong lens {x}\n")
     said = kernel.run("print(harbour.wait().status, harbour.request)")
@@ -19,7 +19,7 @@ def test_the_cell_is_the_prompt_and_the_job_is_in_a_variable(kernel):
     assert any("application/vnd.jupyter.widget-view+json" in m["content"]["data"] for m in shown)
 
 
-def test_what_is_wrong_is_a_sentence_and_nothing_is_sent(kernel):
+def test_invalid_options_are_reported_and_nothing_is_sent(kernel):
     kernel.run(SETUP)
     for line, said in (
         ("-m no-such", "There is no model 'no-such'"),
@@ -33,7 +33,7 @@ def test_what_is_wrong_is_a_sentence_and_nothing_is_sent(kernel):
     assert kernel.run("print(len(wonda.jobs.recent()))").strip() == "0"
 
 
-def test_tab_completes(kernel):
+def test_tab_completion(kernel):
     kernel.run(SETUP)
     for line, wanted in (("%%wonda -m z", "z-image"), ("%%wonda --aspect-ratio 21", "21:9")):
         kernel.client.complete(line)
@@ -45,7 +45,7 @@ def test_tab_completes(kernel):
         assert any(each.endswith(wanted) for each in completed), content
 
 
-def test_help_is_given_where_it_is_asked_for(kernel):
+def test_help_option(kernel):
     kernel.run(SETUP)
     for cell in ("%%wonda --help", "%%wonda -h\n", "%wonda --help", "%%wonda --help\nA lake"):
         said = kernel.run(cell)

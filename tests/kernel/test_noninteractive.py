@@ -13,7 +13,7 @@ def alone(kernel):
     return lambda code: kernel.finish(kernel.client.execute(code, allow_stdin=False))
 
 
-def test_a_wait_prints_how_the_job_gets_on(kernel, alone):
+def test_wait_prints_progress(kernel, alone):
     said = alone(f"{JOB}\n_ = job.wait()").splitlines()
     assert all(line.startswith("Generation: ") for line in said)
     assert said[-1].startswith("Generation: succeeded · ")
@@ -21,7 +21,7 @@ def test_a_wait_prints_how_the_job_gets_on(kernel, alone):
     assert kernel.run(f"{JOB}\n_ = job.wait()") == "", "somebody is in front of this one"
 
 
-def test_voila_is_somebody(alone):
+def test_voila_counts_as_a_live_front_end(alone):
     alone("import os; os.environ['SERVER_SOFTWARE'] = 'voila/0.5.13'")
     assert alone(f"{JOB}\n_ = job.wait()") == ""
 
@@ -42,7 +42,7 @@ def display_ids(kernel):
     return [each for each in ids if not each.endswith("-live")]  # the panel itself
 
 
-def test_what_a_panel_shows_is_kept_in_the_cell_that_shows_it(kernel, alone):
+def test_panel_content_is_stored_in_its_cell(kernel, alone):
     alone(f"{JOB}\nmedia = job.wait().media")
     kernel.said.clear()
     alone("ww.ImagePreview(media, wonda=wonda, alt='A harbour')")
@@ -51,7 +51,7 @@ def test_what_a_panel_shows_is_kept_in_the_cell_that_shows_it(kernel, alone):
     assert "“A harbour”" in kept(kernel, preview)["text/plain"]
 
 
-def test_a_panel_that_is_shown_after_its_image_came_keeps_it_too(kernel, alone):
+def test_panel_displayed_after_its_image_stores_it(kernel, alone):
     alone(f"{JOB}\npreview = ww.ImagePreview(job.wait().media, wonda=wonda, alt='A harbour')")
     alone("import time\nwhile preview.state != 'ready': time.sleep(0.01)")
     alone("preview")
@@ -59,14 +59,14 @@ def test_a_panel_that_is_shown_after_its_image_came_keeps_it_too(kernel, alone):
     assert "data:image/jpeg" in kept(kernel, preview)["text/html"]
 
 
-def test_what_is_wrong_in_a_panel_is_kept(kernel, alone):
+def test_panel_error_is_stored(kernel, alone):
     alone(f"{JOB}\nmedia = job.wait().media\nwonda.faults.add('GET', 'storage/', 404, times=9)")
     alone("ww.ImagePreview(media, wonda=wonda)")
     [preview] = display_ids(kernel)
     assert "ImagePreview: Not found." in kept(kernel, preview)["text/plain"]
 
 
-def test_a_panel_of_an_earlier_cell_is_renewed_in_the_cell_that_waits(kernel, alone):
+def test_waiting_cell_shows_the_updated_panel_of_an_earlier_cell(kernel, alone):
     alone(f"{JOB}\nww.JobProgress(job)")
     [progress] = display_ids(kernel)
     kernel.said.clear()
@@ -77,7 +77,7 @@ def test_a_panel_of_an_earlier_cell_is_renewed_in_the_cell_that_waits(kernel, al
     assert "Generation: succeeded · " in kept(kernel, progress)["text/plain"]
 
 
-def test_a_studio_that_is_driven_by_code_keeps_its_image(kernel, alone):
+def test_studio_controlled_by_code_stores_its_image(kernel, alone):
     alone("studio = ww.Studio(wonda, prompt='A harbour'); studio")
     [studio] = display_ids(kernel)
     alone(
@@ -92,7 +92,7 @@ def test_a_studio_that_is_driven_by_code_keeps_its_image(kernel, alone):
     assert "Generation: succeeded · " in told["text/plain"]
 
 
-def test_the_magic_leaves_its_image(kernel, alone):
+def test_magic_stores_its_image(kernel, alone):
     alone("%load_ext wonda_widgets")
     kernel.said.clear()
     said = alone("%%wonda -m z-image\nA harbour at dawn")
@@ -112,7 +112,7 @@ BOXES = {
 
 
 @pytest.mark.parametrize("box", BOXES)
-def test_a_panel_within_a_box_of_one_s_own_leaves_its_image(kernel, alone, box):
+def test_panel_inside_a_box_stores_its_image(kernel, alone, box):
     alone(f"{JOB}\nmedia = job.wait().media\nimport ipywidgets as W")
     kernel.said.clear()
     alone(f"preview = ww.ImagePreview(media, wonda=wonda, alt='A harbour')\n{BOXES[box]}")
@@ -125,7 +125,7 @@ def test_a_panel_within_a_box_of_one_s_own_leaves_its_image(kernel, alone, box):
     assert "application/vnd.jupyter.widget-view+json" in shown["content"]["data"]
 
 
-def test_a_studio_within_a_box_leaves_one_output_for_all_its_panels(kernel, alone):
+def test_studio_inside_a_box_stores_one_output(kernel, alone):
     alone("import ipywidgets as W\nkept_box = W.VBox([ww.Studio(wonda)])")
     kernel.said.clear()
     alone("kept_box")

@@ -429,7 +429,7 @@ def run(number: int, histories: int) -> int:
     return count
 
 
-def test_there_is_one_effect_for_a_wish():
+def test_each_request_takes_effect_at_most_once():
     assert run(0, 200) > 50, "too few histories to say anything"
 
 

@@ -28,12 +28,12 @@ def told(tmp_path_factory):
     return told
 
 
-def test_each_topic_tells_something(told):
+def test_each_topic_has_rows(told):
     assert tuple(told["topics"]) == TOPICS
     assert all(rows for rows in told["topics"].values())
 
 
-def test_every_number_is_one(told):
+def test_values_are_finite_numbers(told):
     for rows in told["topics"].values():
         for row in rows:
             assert row["what"].strip()
@@ -44,7 +44,7 @@ def test_every_number_is_one(told):
                 assert row["held"] is (row["value"] <= row["goal"])
 
 
-def test_two_things_that_cost_something_are_not_told_as_nothing(told):
+def test_measured_costs_are_above_zero(told):
     costs = [
         row["value"]
         for topic in ("imports", "polls", "journal", "preview", "matrix")
@@ -55,7 +55,7 @@ def test_two_things_that_cost_something_are_not_told_as_nothing(told):
     assert all(cost > 0.001 for cost in costs)
 
 
-def test_a_run_can_be_held_against_another(told, tmp_path):
+def test_run_can_be_compared_with_an_earlier_one(told, tmp_path):
     earlier = tmp_path / "earlier.json"
     row = next(row for row in told["topics"]["pace"] if row["held"])
     earlier.write_text(json.dumps(told).replace('"held": true', '"held": false'), encoding="utf-8")
@@ -73,7 +73,7 @@ def test_a_run_can_be_held_against_another(told, tmp_path):
         (["pace", "--against", "{folder}/list.json"], "cannot be read"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path, options, said):
+def test_invalid_options_are_reported_before_measuring(tmp_path, options, said):
     (tmp_path / "list.json").write_text("[1]", encoding="utf-8")
     options = [word.format(folder=tmp_path) for word in options]
     command = [sys.executable, "-m", "tests.benchmarks", *options]
@@ -96,11 +96,11 @@ def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path, options, sa
         (14.0, 15, "14"),
     ],
 )
-def test_a_figure_does_not_deny_its_verdict(value, goal, shown):
+def test_rounded_value_is_consistent_with_its_verdict(value, goal, shown):
     assert Row("what", "ours", value=value, goal=goal).shown == shown
 
 
-def test_each_goal_that_was_missed_has_a_reason():
+def test_each_missed_goal_has_a_reason():
     file = frontends.ROOT / "notebooks" / "benchmarks.json"
     told = json.loads(file.read_text(encoding="utf-8"))
     assert not told["quick"]

@@ -60,12 +60,12 @@ def _disconnected():
         json.dumps({"data": base64.encodebytes(b"x" * 50 + KEY.encode()).decode()}),
     ],
 )
-def test_the_search_finds_a_key(leak):
+def test_key_search_finds_a_key(leak):
     with pytest.raises(AssertionError, match="the key is in a test"):
         assert_absent(KEY, leak, "a test")
 
 
-def test_the_search_finds_no_key_where_none_is():
+def test_key_search_has_no_false_positives():
     assert_absent(KEY, KEY[20:31], "eleven characters")
     assert_absent(KEY, secrets.token_hex(100_000), "noise")
     assert_absent(KEY, base64.b64encode(secrets.token_bytes(100_000)), "noise")
@@ -119,7 +119,7 @@ async def typed(client, cell, index):
 
 
 @pytest.mark.parametrize("given", ["environment", "connect"])
-def test_a_notebook_its_export_and_all_files_and_logs(given, tmp_path, served):
+def test_key_is_in_no_notebook_export_file_or_log(given, tmp_path, served):
     server, base_url = served(seconds=0.1, key=KEY)
     environment = frontends.environment(
         tmp_path / "home", WONDA_BASE_URL=base_url, XDG_CONFIG_HOME=str(tmp_path / "config")
@@ -186,7 +186,7 @@ def texts(thing, depth=7, seen=None):
             yield str(part)
 
 
-def test_a_prompt_that_holds_it_is_kept_without_it(served, tmp_path):
+def test_key_in_a_prompt_is_redacted_in_the_journal(served, tmp_path):
     _, base_url = served(seconds=0.1, key=KEY)
     path = tmp_path / "journal.db"
     with ww.Wonda(KEY, base_url=base_url, journal=path) as wonda:
@@ -197,7 +197,7 @@ def test_a_prompt_that_holds_it_is_kept_without_it(served, tmp_path):
             assert_absent(KEY, file.read_bytes(), file.name)
 
 
-def test_no_public_object_prints_it(served, monkeypatch, settled):
+def test_no_repr_contains_the_key(served, monkeypatch, settled):
     _, base_url = served(seconds=0.05, key=KEY)
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", base_url)
@@ -347,7 +347,7 @@ def failed_awaited(call, options):
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_no_traceback_nor_log_of_a_failed_call(service, caplog, failure):
+def test_no_traceback_or_log_of_a_failed_call_contains_the_key(service, caplog, failure):
     caplog.set_level(0)
     fault, options = FAILURES[failure]
     for call, failed in (
@@ -370,7 +370,7 @@ def test_no_traceback_nor_log_of_a_failed_call(service, caplog, failure):
 @pytest.mark.parametrize("make", [ww.Wonda, ww.AsyncWonda])
 @pytest.mark.parametrize("wrong", ["sk_bad {}", "{}\u00fc", "{}\nx", "{}"])
 @pytest.mark.parametrize("where", ["argument", "environment"])
-def test_no_traceback_nor_warning_of_a_bad_key(monkeypatch, make, wrong, where):
+def test_no_traceback_or_warning_contains_an_invalid_key(monkeypatch, make, wrong, where):
     monkeypatch.setenv("WONDA_API_KEY", wrong.format(KEY[3:]))
     given = [] if where == "environment" else [os.environ["WONDA_API_KEY"]]
 
@@ -390,7 +390,7 @@ def test_no_traceback_nor_warning_of_a_bad_key(monkeypatch, make, wrong, where):
     assert_absent(KEY, shown, "the traceback")
 
 
-def test_no_traceback_of_an_interrupt(service):
+def test_no_traceback_of_an_interrupt_contains_the_key(service):
     for call, act in CALLS.items():
         service.faults.add("GET" if call == "get" else "POST", "/api", "hang")
         interrupting(service)
@@ -400,7 +400,7 @@ def test_no_traceback_of_an_interrupt(service):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch, call):
+def test_no_frame_of_a_client_closed_during_a_call_contains_the_key(service, monkeypatch, call):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
     service.faults.add("GET" if call == "get" else "POST", "/api", "hang", times=9)
     wonda, errors = ww.AsyncWonda(), []
@@ -421,7 +421,7 @@ def test_no_frame_of_a_client_that_is_closed_in_the_middle(service, monkeypatch,
     assert_absent(KEY, "\n".join(held(error)), f"the frames of {call}")
 
 
-def test_the_search_of_frames_finds_a_request():
+def test_frame_search_finds_a_request():
     def fail():
         request = httpx.Request("GET", "https://x.test", headers={"Authorization": f"Bearer {KEY}"})
         assert request
@@ -439,7 +439,9 @@ def test_the_search_of_frames_finds_a_request():
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError, "refused", "odd", "hang"])
-def test_no_traceback_nor_output_of_a_typed_key(service, monkeypatch, failure, caplog, capsys):
+def test_no_traceback_or_output_contains_an_entered_key(
+    service, monkeypatch, failure, caplog, capsys
+):
     caplog.set_level(0)
     text = f"{KEY[:-1]}{'g' if failure == 'odd' else '0'}"
     if failure == "odd":
@@ -469,7 +471,7 @@ def test_no_traceback_nor_output_of_a_typed_key(service, monkeypatch, failure, c
     assert credentials.saved_key() is None
 
 
-def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):
+def test_no_log_of_a_failing_listener_contains_the_key(service, caplog, settled):
     caplog.set_level(0)
     event_loop.loop().set_debug(True)
     called = []
@@ -494,7 +496,7 @@ def test_no_log_of_a_failing_listener_or_job(service, caplog, settled):
 # ---------------------------------------------------------------- processes
 
 
-def test_no_command_line_has_it(tmp_path, served):
+def test_no_command_line_contains_the_key(tmp_path, served):
     _, base_url = served(key=KEY)
     port = frontends.free_port()
     demo = ["demo", "--live", "--no-browser", "--port", str(port)]

@@ -63,7 +63,7 @@ def panels(notebook):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_without_a_key_and_tells_how_it_goes(path, tmp_path):
+def test_notebook_runs_without_a_key_and_prints_progress(path, tmp_path):
     notebook = nbconvert(path, tmp_path)
     said = json.dumps(notebook.cells)
     assert not [each for each in outputs(notebook) if each["output_type"] == "error"]
@@ -80,7 +80,7 @@ def test_it_runs_without_a_key_and_tells_how_it_goes(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_committed_clean(path):
+def test_notebook_is_committed_without_outputs(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     assert "widgets" not in notebook["metadata"]
@@ -90,7 +90,7 @@ def test_it_is_committed_clean(path):
     assert str(Path.home()) not in path.read_text(encoding="utf-8")
 
 
-def test_papermill_sets_parameters_and_keeps_progress_and_image(tmp_path):
+def test_papermill_sets_parameters_and_stores_progress_and_image(tmp_path):
     path = frontends.write_notebook(
         tmp_path / "nightly.ipynb",
         "subject = 'nothing'",
@@ -115,7 +115,7 @@ def test_papermill_sets_parameters_and_keeps_progress_and_image(tmp_path):
     assert "data:image/jpeg;base64," in page
 
 
-def test_papermill_runs_what_goes_wrong_to_its_end(tmp_path):
+def test_papermill_runs_the_notebook_of_faults(tmp_path):
     source = frontends.ROOT / "notebooks" / "sandbox_and_faults.ipynb"
     said = printed(papermill(source, tmp_path))
     assert "Generation: failed · " in said
@@ -123,7 +123,7 @@ def test_papermill_runs_what_goes_wrong_to_its_end(tmp_path):
     assert "The service does not answer; retrying." in said
 
 
-def test_without_dask_the_notebook_of_many_processes_says_what_to_install(monkeypatch):
+def test_fan_out_notebook_without_dask_says_what_to_install(monkeypatch):
     notebook = notebook_files.read(frontends.ROOT / "notebooks" / "fan_out.ipynb")
     first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
     monkeypatch.setitem(sys.modules, "distributed", None)

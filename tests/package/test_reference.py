@@ -6,7 +6,7 @@ import sys
 import wonda_widgets as ww
 
 
-def test_it_builds_without_a_warning_and_has_every_public_name(tmp_path):
+def test_reference_builds_without_warnings_and_has_every_public_name(tmp_path):
     command = [sys.executable, "-W", "error", "-m", "pdoc", "-o", str(tmp_path), "wonda_widgets"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -40,7 +40,7 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
+def test_wheel_contains_code_javascript_notebooks_types_and_license(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {
@@ -59,7 +59,7 @@ def test_it_holds_code_javascript_notebooks_types_and_licence(wheel):
     assert not any(name.startswith("tests") for name in names)
 
 
-def test_it_works_outside_the_checkout(wheel, tmp_path):
+def test_wheel_works_outside_the_checkout(wheel, tmp_path):
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
@@ -76,7 +76,7 @@ def test_it_works_outside_the_checkout(wheel, tmp_path):
 
 
 @pytest.mark.parametrize("options", [[], ["--voila"]], ids=["jupyterlab", "voila"])
-def test_the_demo_serves_its_notebook(tmp_path, options):
+def test_demo_serves_its_notebook(tmp_path, options):
     port = frontends.free_port()
     demo = ["demo", "--no-browser", "--port", str(port), *options]
     command = [sys.executable, "-m", "wonda_widgets", *demo]

@@ -70,7 +70,7 @@ def shown(make=ww.Wonda, **options):
     return seen[0]
 
 
-def test_a_connected_key_is_used_after_argument_and_environment(monkeypatch):
+def test_order_of_precedence_of_keys(monkeypatch):
     assert not selection.has_key()
     credentials.connect(ApiKey(KEY), HOME)
     assert selection.has_key()
@@ -95,7 +95,7 @@ def test_a_connected_key_is_used_after_argument_and_environment(monkeypatch):
         "nonsense",
     ],
 )
-def test_a_kept_key_goes_to_its_own_origin_and_to_no_other(elsewhere, backend, monkeypatch):
+def test_stored_key_is_sent_only_to_its_origin(elsewhere, backend, monkeypatch):
     assert credentials.save_to_keyring(ApiKey(KEY), HOME) == ""
     for _ in ("from the keyring", "from memory"):
         with pytest.raises(ww.MissingKeyError):
@@ -108,7 +108,7 @@ def test_a_kept_key_goes_to_its_own_origin_and_to_no_other(elsewhere, backend, m
     assert shown(base_url="https://API.example:443/other")[1].startswith("https://api.example/")
 
 
-def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
+def test_keyring_is_read_only_if_a_key_was_saved(backend):
     assert not selection.has_key()
     with pytest.raises(ww.MissingKeyError, match=r"ww\.connect\(\)"):
         ww.Wonda()
@@ -129,14 +129,14 @@ def test_the_keyring_is_asked_only_where_something_was_put_into_it(backend):
     assert not selection.has_key()
 
 
-def test_only_one_key_is_in_the_keyring(backend):
+def test_keyring_holds_one_key(backend):
     credentials.save_to_keyring(ApiKey(KEY), HOME)
     credentials.save_to_keyring(ApiKey(OTHER), "https://second.example/api/v1")
     assert backend.kept == {("wonda-widgets", "https://second.example"): OTHER}
 
 
 @pytest.mark.parametrize("refusal", [RuntimeError(KEY), OSError(13, "Permission denied")])
-def test_a_keyring_that_refuses_is_said_to_in_a_sentence(backend, refusal):
+def test_failing_keyring_is_reported(backend, refusal):
     backend.refusal = refusal
     said = credentials.save_to_keyring(ApiKey(KEY), HOME)
     assert said.endswith(".")
@@ -153,14 +153,14 @@ def test_a_keyring_that_refuses_is_said_to_in_a_sentence(backend, refusal):
     assert credentials.marker_path().exists(), "so that it can be tried again"
 
 
-def test_a_key_that_somebody_else_removed_is_no_trouble(backend):
+def test_key_removed_elsewhere_is_no_error(backend):
     credentials.save_to_keyring(ApiKey(KEY), HOME)
     backend.kept.clear()
     assert not selection.has_key()
     assert credentials.forget() == ["The key for https://api.example was removed from the keyring."]
 
 
-def test_an_interrupted_keyring_leaves_no_trace_of_the_key(backend):
+def test_interrupted_keyring_does_not_expose_the_key(backend):
     backend.refusal = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt) as caught:
         credentials.save_to_keyring(ApiKey(KEY), HOME)
@@ -172,21 +172,21 @@ def test_an_interrupted_keyring_leaves_no_trace_of_the_key(backend):
     assert caught.value.__context__ is None
 
 
-def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
+def test_missing_keyring_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "keyring", None)
     assert "pip install keyring" in credentials.save_to_keyring(ApiKey(KEY), HOME)
     monkeypatch.setattr(credentials, "find_spec", lambda _: None)
     assert credentials.keyring_state() == "missing"
 
 
-def test_a_keyring_that_can_keep_nothing_is_unusable(backend):
+def test_null_keyring_is_unusable(backend):
     assert credentials.keyring_state() == "usable"
     backend.priority = 0
     assert credentials.keyring_state() == "unusable"
 
 
 @pytest.mark.parametrize("odd", [5, b"sk_x", ["sk_x"], "sk x", "sk_ü", "\ud800", "sk_\nx"])
-def test_making_a_key_never_fails_and_checking_it_does(odd):
+def test_invalid_key_fails_on_validation(odd):
     key = ApiKey(odd)
     with pytest.raises(ww.InvalidInputError) as caught:
         key.validate()
@@ -195,7 +195,7 @@ def test_making_a_key_never_fails_and_checking_it_does(odd):
         ww.Wonda(odd)
 
 
-def test_a_key_has_no_repr_and_no_pickle():
+def test_key_has_no_repr_and_no_pickle():
     key = ApiKey(f"  {KEY}\n")
     assert key.header() == f"Bearer {KEY}"
     assert (repr(key), str(key)) == ("ApiKey(…)", "ApiKey(…)")
@@ -203,7 +203,7 @@ def test_a_key_has_no_repr_and_no_pickle():
         pickle.dumps(key)
 
 
-def test_the_warning_of_an_odd_key_shows_no_line_of_the_caller():
+def test_key_warning_shows_no_source_line():
     with pytest.warns(UserWarning, match="does not look like one") as caught:
         ww.Wonda("sk_nearly")
     shown = warnings.formatwarning(

@@ -72,7 +72,7 @@ def names(settled, quick_polls, tmp_path, monkeypatch):  # noqa: ARG001
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_in_a_docstring_runs(name, names):
+def test_docstring_example_runs(name, names):
     example = EXAMPLES[name]
     example.globs = dict(names)
     runner = doctest.DocTestRunner(

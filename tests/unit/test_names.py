@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
         ("日本", ["日本語", "model"], "日本語"),
     ],
 )
-def test_the_name_that_was_meant(name, known, meant):
+def test_unknown_name_suggests_the_right_one(name, known, meant):
     said = suggestions.did_you_mean(name, known)
     assert said == (f"Did you mean {meant!r}?" if meant else "")
 
@@ -46,14 +46,14 @@ def test_the_name_that_was_meant(name, known, meant):
         (ww.Gallery, "groupby", "group_by"),
     ],
 )
-def test_a_panel_names_the_argument_that_was_meant(panel, wrong, meant):
+def test_unknown_panel_argument_suggests_the_right_one(panel, wrong, meant):
     with pytest.raises(TypeError, match=f"{panel.__name__} has no argument '{wrong}'") as caught:
         panel(**{wrong: "x"})
     assert f"Did you mean '{meant}'?" in str(caught.value)
 
 
 @pytest.mark.parametrize("panel", [ww.Studio, ww.PromptForm])
-def test_a_parameter_that_the_model_does_not_take_is_said(panel, settled):
+def test_unsupported_parameter_is_reported(panel, settled):
     made = panel(params={"aspect_ratio": "4:5", "resolution": "2K"}, model="nano-banana-2")
     form = getattr(made, "prompt_form", made)
     settled(lambda: form.error)
@@ -63,7 +63,7 @@ def test_a_parameter_that_the_model_does_not_take_is_said(panel, settled):
     made.close()
 
 
-def test_values_of_a_placeholder_that_is_not_there_are_refused():
+def test_values_of_an_unknown_placeholder_are_refused():
     with pytest.raises(ww.InvalidInputError, match=r"no \{subjct\} in the template") as caught:
         ww.PromptLab(template="A {subject}", values={"subjct": ["lake"]})
     assert caught.value.hint == "Did you mean 'subject'?"
@@ -71,7 +71,7 @@ def test_values_of_a_placeholder_that_is_not_there_are_refused():
         wonda.images.matrix("A {subject}", {"subjct": ["lake"]}, "z-image")
 
 
-def test_a_budget_has_one_name_and_may_be_a_number(quick_polls):  # noqa: ARG001
+def test_budget_may_be_a_number(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         with pytest.raises(ww.InvalidInputError, match="budget"):
             wonda.images.generate(model="z-image", prompt="A lake", budget=0.001)
@@ -86,13 +86,13 @@ def test_a_budget_has_one_name_and_may_be_a_number(quick_polls):  # noqa: ARG001
             assert caught.value.field == "budget"
 
 
-def test_a_story_is_not_a_storyboard():
+def test_timeline_refuses_images_and_names_the_storyboard():
     for wrong in ([], (), [ww.GeneratedImage(media=ww.Media())], ww.Media()):
         with pytest.raises(TypeError, match=r"ww\.storyboard\(images, path\)"):
             ww.Timeline(wrong)
 
 
-def test_a_job_has_its_media(quick_polls):  # noqa: ARG001
+def test_job_media_raises_until_the_job_has_ended(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=60) as wonda:
         job = wonda.images.generate(model="z-image", prompt="A lake")
         with pytest.raises(ww.NoMediaError, match="has no media yet") as caught:
@@ -103,7 +103,7 @@ def test_a_job_has_its_media(quick_polls):  # noqa: ARG001
         assert job.wait().media == job.media
 
 
-def test_the_setup_script_helps_without_installing(tmp_path):
+def test_setup_help_installs_nothing(tmp_path):
     script = tmp_path / ".ci" / "setup.py"
     script.parent.mkdir()
     script.write_text((ROOT / ".ci" / "setup.py").read_text())

@@ -85,7 +85,7 @@ def no_ensurepip(tmp_path):
     return str(fake.parent)
 
 
-def test_without_ensurepip_it_names_the_package(checkout, no_ensurepip):
+def test_missing_ensurepip_names_the_package(checkout, no_ensurepip):
     said = set_up(checkout, PYTHONPATH=no_ensurepip)
     assert said.returncode == 1
     assert "python3-venv" in said.stderr
@@ -93,14 +93,14 @@ def test_without_ensurepip_it_names_the_package(checkout, no_ensurepip):
     assert not (checkout / ".venv").exists()
 
 
-def test_an_environment_without_pip_is_made_anew(checkout):
+def test_environment_without_pip_is_recreated(checkout):
     # Left by an interrupted run, or by a Python that has since become a newer one.
     folder = checkout / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     assert ready(set_up(checkout))
 
 
-def test_an_environment_whose_python_does_not_start_is_made_anew(checkout):
+def test_environment_with_broken_python_is_recreated(checkout):
     scripts = checkout / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     scripts.mkdir(parents=True)
     (scripts / "python").write_bytes(b"\x7fELF")
@@ -108,7 +108,7 @@ def test_an_environment_whose_python_does_not_start_is_made_anew(checkout):
     assert ready(set_up(checkout))
 
 
-def test_an_environment_is_made_once_also_after_a_failed_attempt(checkout, no_ensurepip):
+def test_environment_is_created_once_after_a_failed_attempt(checkout, no_ensurepip):
     assert set_up(checkout, PYTHONPATH=no_ensurepip).returncode == 1
     made = set_up(checkout)
     assert ready(made)

@@ -125,7 +125,7 @@ ANY = settings(
 @example(200, {}, b'{"status": "succeeded", "createdAt": "0001-01-01T00:00:00+14:00"}')
 @example(200, {}, b"[" * 100_000)
 @example(200, {}, b"1" * 5000)
-def test_only_our_own_errors_come_out(endpoint, status, headers, content):
+def test_any_response_raises_only_package_errors(endpoint, status, headers, content):
     async def ask():
         wonda = client(status, headers, content)
         try:
@@ -153,7 +153,7 @@ ADDRESSES = st.text() | st.builds(
 @example("http://xn--/a")
 @example("http://a..b/")
 @example("http://[::1")
-def test_an_address_is_opened_or_refused(address):
+def test_media_address_is_downloaded_or_refused(address):
     async def ask(wonda):
         try:
             await wonda.media.download(ww.Media(url=address))

@@ -71,7 +71,7 @@ def service(monkeypatch):
     return Service()
 
 
-def test_the_job_has_ended_with_the_post_s_address_and_nothing_is_polled(kernel, service):
+def test_job_ends_immediately_with_the_permalink(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram_carousel(**THREE)
     assert job.done
@@ -86,7 +86,7 @@ def test_the_job_has_ended_with_the_post_s_address_and_nothing_is_polled(kernel,
     assert "media_ids=['m1', 'm2', 'm3']" in job.code()
 
 
-def test_the_next_kernel_knows_it_too(kernel):
+def test_next_kernel_recognizes_the_post(kernel):
     kernel().publish.instagram_carousel(**THREE)
     [job] = kernel().jobs.recent()
     assert (job.kind, job.status) == ("publish", "succeeded")
@@ -94,7 +94,7 @@ def test_the_next_kernel_knows_it_too(kernel):
     assert kernel().jobs.unfinished() == []
 
 
-def test_the_same_images_in_another_order_are_the_same_post(kernel, service):
+def test_same_images_in_another_order_are_the_same_post(kernel, service):
     wonda, other = kernel(), kernel()
     wonda.publish.instagram_carousel(**THREE)
     again = {**THREE, "media_ids": ["m3", "m1", "m2"]}
@@ -109,7 +109,7 @@ def test_the_same_images_in_another_order_are_the_same_post(kernel, service):
     assert len(service.posts) == 3
 
 
-def test_one_that_another_computer_posted_is_found_in_the_history(kernel, service, tmp_path):
+def test_carousel_posted_elsewhere_is_found_in_the_history(kernel, service, tmp_path):
     kernel().publish.instagram_carousel(**THREE)
     transport = httpx.MockTransport(service)
     with (
@@ -123,7 +123,7 @@ def test_one_that_another_computer_posted_is_found_in_the_history(kernel, servic
 
 
 @pytest.mark.parametrize("lose", ["before", "after"])
-def test_a_lost_answer_is_settled_by_the_history(kernel, service, lose):
+def test_lost_response_is_settled_by_the_history(kernel, service, lose):
     wonda = kernel()
     service.lose = lose
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -141,7 +141,7 @@ def test_a_lost_answer_is_settled_by_the_history(kernel, service, lose):
 
 
 @pytest.mark.parametrize("bare", [("mediaIds",), ("mediaIds", "caption")])
-def test_a_history_that_does_not_name_the_images_settles_nothing_by_itself(kernel, service, bare):
+def test_history_without_media_ids_settles_nothing(kernel, service, bare):
     wonda = kernel()
     service.lose, service.bare = "after", bare
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -154,7 +154,7 @@ def test_a_history_that_does_not_name_the_images_settles_nothing_by_itself(kerne
     assert len(service.posts) == 1
 
 
-def test_a_carousel_s_row_is_no_post_of_one_of_its_images(kernel, service):
+def test_carousel_row_does_not_match_a_single_image_post(kernel, service):
     from wonda_widgets.publishing.post_history import parse_row
     from wonda_widgets.publishing.post_matching import match_repeat
 
@@ -169,7 +169,7 @@ def test_a_carousel_s_row_is_no_post_of_one_of_its_images(kernel, service):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_should_the_service_answer_with_a_job_it_is_followed(kernel, service):
+def test_response_with_a_job_is_polled(kernel, service):
     service.reply = {"outputJobId": "p9", "status": "queued"}
     job = kernel().publish.instagram_carousel(**THREE)
     assert job.id == "p9"
@@ -177,7 +177,7 @@ def test_should_the_service_answer_with_a_job_it_is_followed(kernel, service):
 
 
 @pytest.mark.parametrize("reply", [{}, {"imageCount": 3}, [], "done"])
-def test_an_answer_that_names_nothing_leaves_the_outcome_unknown(kernel, service, reply):
+def test_empty_response_leaves_the_outcome_unknown(kernel, service, reply):
     wonda = kernel()
     service.reply = reply
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -199,14 +199,14 @@ def test_an_answer_that_names_nothing_leaves_the_outcome_unknown(kernel, service
         ({"caption": "x" * 2201}, "2,201 characters"),
     ],
 )
-def test_bad_input_gets_a_sentence_and_nothing_is_sent(kernel, service, change, said):
+def test_invalid_input_is_reported_and_nothing_is_sent(kernel, service, change, said):
     with pytest.raises(ww.InvalidInputError, match=said):
         kernel().publish.instagram_carousel(**{**THREE, **change})
     assert service.posts == []
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_on_the_sandbox():
+def test_carousel_on_the_sandbox():
     with ww.Wonda.sandbox(seconds=0.05) as wonda:
         jobs = [wonda.images.generate(model="z-image", prompt=f"A {n}") for n in "abc"]
         ids = [job.wait().media.media_id for job in jobs]
@@ -222,9 +222,7 @@ def test_on_the_sandbox():
         assert wonda.publish.check(caught.value).posted is True
 
 
-def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
-    kernel, service, monkeypatch
-):
+def test_post_in_progress_is_not_reported_as_missing(kernel, service, monkeypatch):
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 240.0)
     wonda = kernel()
     service.lose = "before"
@@ -251,7 +249,7 @@ def test_while_the_service_may_still_be_posting_it_is_not_called_not_posted(
         {"instagramPublishId": "i", "errors": ["container expired"]},
     ],
 )
-def test_an_answer_that_does_not_say_that_it_is_done_is_not_called_posted(kernel, service, reply):
+def test_response_without_completion_is_not_reported_as_posted(kernel, service, reply):
     service.reply = reply
     with pytest.raises(ww.OutcomeUnknownError):
         kernel().publish.instagram_carousel(**THREE)
@@ -284,7 +282,7 @@ def row_of(**facts):
         ),
     ],
 )
-def test_what_a_row_of_the_history_is_to_a_post(facts, wanted, like):
+def test_matching_history_rows_with_posts(facts, wanted, like):
     from wonda_widgets.publishing.post_matching import match_request
 
     body = {"instagramAccountId": "a1", "caption": "Three"}
@@ -294,9 +292,7 @@ def test_what_a_row_of_the_history_is_to_a_post(facts, wanted, like):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_the_same_edits_made_again_by_another_kernel_are_the_same_carousel(
-    served, tmp_path, monkeypatch
-):
+def test_same_edits_by_another_kernel_are_the_same_carousel(served, tmp_path, monkeypatch):
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 60.0)
     sandbox, base_url = served(seconds=0.05)
     edit = {"operations": [{"type": "encode", "format": "JPEG"}]}

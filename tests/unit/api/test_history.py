@@ -49,7 +49,7 @@ def prompts(found):
     return [image.prompt for image in found]
 
 
-def test_newest_first_with_how_it_was_made(wonda):
+def test_newest_first_with_request_details(wonda):
     make(wonda, PROMPTS[0])
     job = make(wonda, PROMPTS[1], "z-image", aspectRatio="4:3")
     first, second = wonda.history.search()
@@ -82,14 +82,14 @@ def test_newest_first_with_how_it_was_made(wonda):
         ("low, haze.", [1]),
     ],
 )
-def test_words_of_the_prompt(three, text, found):
+def test_search_by_words_of_the_prompt(three, text, found):
     assert prompts(three.history.search(text)) == [PROMPTS[index] for index in found]
     assert three.history.count(text) == len(found)
 
 
 @given(st.text(max_size=40))
 @settings(max_examples=200, deadline=None)
-def test_whatever_is_typed_is_no_query_language(typed):
+def test_search_text_is_not_query_syntax(typed):
     import sqlite3
 
     memory = sqlite3.connect(":memory:")
@@ -100,7 +100,7 @@ def test_whatever_is_typed_is_no_query_language(typed):
     memory.close()
 
 
-def test_by_model_date_favorite_and_rating(three):
+def test_filter_by_model_date_favorite_and_rating(three):
     make(three, "Another", "z-image")
     assert prompts(three.history.search(model="z-image")) == ["Another"]
     assert three.history.models() == ["nano-banana-2", "z-image"]
@@ -118,7 +118,7 @@ def test_by_model_date_favorite_and_rating(three):
     assert three.history.search(limit=1, offset=1)[0].prompt == PROMPTS[2]
 
 
-def test_marks_outlive_the_client_and_can_be_taken_away(wonda, tmp_path):
+def test_ratings_are_stored_and_can_be_removed(wonda, tmp_path):
     make(wonda, PROMPTS[0])
     marked = wonda.history.mark(wonda.history.search()[0], rating=5, note="yes")
     assert (marked.rating, marked.note, marked.favorite) == (5, "yes", False)
@@ -131,7 +131,7 @@ def test_marks_outlive_the_client_and_can_be_taken_away(wonda, tmp_path):
         assert later.history.count("ocean") == 1
 
 
-def test_failed_and_refused_ones_are_not_images(wonda):
+def test_failed_and_rejected_requests_are_not_listed(wonda):
     with pytest.raises(ww.JobFailedError):
         make(wonda, "sandbox: fail")
     with pytest.raises(ww.BadRequestError):
@@ -148,19 +148,19 @@ def test_failed_and_refused_ones_are_not_images(wonda):
         ({"text": 7}, "must be a string"),
     ],
 )
-def test_bad_questions_get_a_sentence(wonda, how, said):
+def test_invalid_filters_are_reported(wonda, how, said):
     with pytest.raises(ww.InvalidInputError, match=said):
         wonda.history.search(**how)
 
 
 @pytest.mark.parametrize("at", [date.min, DAWN, date.max, END])
-def test_the_ends_of_the_calendar_are_days_too(three, at):
+def test_extreme_dates_are_accepted(three, at):
     early = at.year == 1
     assert three.history.count(since=at) == (3 if early else 0)
     assert three.history.count(until=at) == (0 if early else 3)
 
 
-def test_bad_marks_get_a_sentence(three):
+def test_invalid_ratings_and_notes_are_reported(three):
     image = three.history.search()[0]
     for rating in (6, -1, 2.5, True):
         with pytest.raises(ww.InvalidInputError, match="from 0 to 5"):
@@ -169,7 +169,7 @@ def test_bad_marks_get_a_sentence(three):
         other.history.mark(image, rating=3)
 
 
-def test_a_journal_of_before_learns_its_images(tmp_path):
+def test_older_journal_is_indexed(tmp_path):
     import sqlite3
 
     from wonda_widgets.journal.journal import Journal
@@ -200,7 +200,7 @@ def test_a_journal_of_before_learns_its_images(tmp_path):
     assert not kept.problem
 
 
-def test_a_favorite_outlives_the_pruning(tmp_path, monkeypatch):
+def test_favorites_are_not_pruned(tmp_path, monkeypatch):
     import time
 
     from wonda_widgets.journal import journal
@@ -251,7 +251,7 @@ def elsewhere(image):
     return image.media.url.replace(image.media.media_id, "gone")
 
 
-def test_a_thumbnail_is_small_and_made_once(wonda, tmp_path):
+def test_thumbnail_is_small_and_created_once(wonda, tmp_path):
     make(wonda)
     calls = fetched(wonda)
     [image] = wonda.history.search()
@@ -264,14 +264,14 @@ def test_a_thumbnail_is_small_and_made_once(wonda, tmp_path):
         assert later.history.thumbnail(image) == small  # without any original at all
 
 
-def test_a_damaged_collection_of_thumbnails_is_made_anew_without_a_word(wonda, tmp_path):
+def test_damaged_thumbnail_cache_is_recreated_silently(wonda, tmp_path):
     make(wonda)
     (tmp_path / "journal.db.thumbnails").write_bytes(b"junk" * 4_000)
     [image] = wonda.history.search()
     assert wonda.history.thumbnail(image)
 
 
-def test_it_stays_within_its_bound(monkeypatch, tmp_path):
+def test_thumbnail_cache_keeps_its_size_limit(monkeypatch, tmp_path):
     from wonda_widgets.journal import thumbnails
 
     monkeypatch.setattr(thumbnails, "MAX_MEGABYTES", 0.1)
@@ -314,7 +314,7 @@ def colour_of(small):
     return Image.open(io.BytesIO(small)).convert("RGB").getpixel((4, 4))
 
 
-def test_each_service_has_its_own_thumbnail_of_one_id(services):
+def test_thumbnails_of_different_services_are_separate(services):
     image = GeneratedImage(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
     for _ in range(2):  # made, and then from the file
         red, blue = (colour_of(client.history.thumbnail(image)) for client in services)
@@ -339,7 +339,7 @@ def test_images_without_an_id_do_not_share_a_thumbnail(services, monkeypatch):
     assert green[1] > 200 > green[0]
 
 
-def test_thumbnails_whose_service_is_not_known_are_made_again(services, tmp_path):
+def test_thumbnails_without_a_service_are_recreated(services, tmp_path):
     from wonda_widgets.journal import thumbnails
 
     with sqlite3.connect(tmp_path / "journal.db.thumbnails") as file:
@@ -352,7 +352,7 @@ def test_thumbnails_whose_service_is_not_known_are_made_again(services, tmp_path
     assert colour_of(services[0].history.thumbnail(image))[0] > 200
 
 
-def test_an_expired_address_is_asked_for_anew(wonda):
+def test_expired_address_is_refreshed(wonda):
     import msgspec
 
     make(wonda)
@@ -368,7 +368,7 @@ def test_an_expired_address_is_asked_for_anew(wonda):
 # ---------------------------------------------------------------- export
 
 
-def test_as_a_table(three, tmp_path):
+def test_export_as_table(three, tmp_path):
     found = three.history.search()
     written = three.history.export(found, tmp_path / "new folder" / "all.csv")
     with written.open(newline="", encoding="utf-8-sig") as file:
@@ -381,7 +381,7 @@ def test_as_a_table(three, tmp_path):
     assert third.name == "all (2).json"  # what is there stays
 
 
-def test_a_value_called_like_a_column_has_a_column_of_its_own(three, tmp_path):
+def test_value_named_like_a_column_gets_its_own_column(three, tmp_path):
     import msgspec
 
     [image] = three.history.search("storm")
@@ -398,7 +398,7 @@ def test_a_value_called_like_a_column_has_a_column_of_its_own(three, tmp_path):
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_text_of_a_table_is_a_formula(three, tmp_path, sign):
+def test_csv_text_is_never_a_formula(three, tmp_path, sign):
     import msgspec
 
     [image] = three.history.search("storm")
@@ -446,7 +446,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize("text", HIDDEN)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, delimiter):
+def test_csv_text_is_never_a_formula_with_any_separator(three, tmp_path, text, delimiter):
     import msgspec
 
     [image] = three.history.search("storm")
@@ -464,12 +464,12 @@ def test_no_text_is_a_formula_whatever_separates_cells(three, tmp_path, text, de
 @pytest.mark.parametrize(
     "formula", ["=1+1", "+A1", "+1+A1", "-1-1", "--A1", "-1+cmd|'x'!A0", "@SUM(A1)", "＝1", '"=1"']
 )
-def test_no_text_is_a_formula_behind_a_separator_of_ordinary_text(separator, formula):
+def test_csv_text_after_a_separator_is_never_a_formula(separator, formula):
     assert files._escape_formulas(f"dawn{separator}{formula}") == f"dawn{separator}'{formula}"
 
 
 @pytest.mark.parametrize("separator", ":^；،、")
-def test_a_blank_behind_its_sign_does_not_hide_a_formula(separator):
+def test_formula_with_leading_space_is_escaped(separator):
     assert files._escape_formulas(f"dawn{separator}= 1+1") == f"dawn{separator}'= 1+1"
 
 
@@ -480,18 +480,18 @@ def test_a_blank_behind_its_sign_does_not_hide_a_formula(separator):
         *("ratio 4:-1", "a -", "2 x -3%", "well-known a=b", "e-mail a@b.c", "x^2", "a:- b"),
     ],
 )
-def test_ordinary_text_of_a_table_stays_as_it_is(text):
+def test_ordinary_csv_text_is_unchanged(text):
     assert files._escape_formulas(text) == text
 
 
-def test_a_table_is_read_by_excel_and_by_python(three, tmp_path):
+def test_csv_is_readable_by_excel_and_python(three, tmp_path):
     written = three.history.export(three.history.search(), tmp_path / "all.csv")
     assert written.read_bytes().startswith(b"\xef\xbb\xbf")
     with written.open(newline="", encoding="utf-8-sig") as file:
         assert [row["prompt"] for row in csv.DictReader(file)] == PROMPTS[::-1]
 
 
-def test_a_row_is_one_that_a_spreadsheet_takes(three):
+def test_row_has_no_control_characters(three):
     import msgspec
 
     [image] = three.history.search("storm")
@@ -513,7 +513,7 @@ def test_a_row_is_one_that_a_spreadsheet_takes(three):
     assert matrix.rows()[0]["x"] == "a�b"
 
 
-def test_numbers_of_a_table_stay_numbers(three, tmp_path):
+def test_numbers_in_csv_stay_numbers(three, tmp_path):
     import msgspec
 
     [image] = three.history.search("storm")
@@ -529,7 +529,7 @@ def test_numbers_of_a_table_stay_numbers(three, tmp_path):
 
 
 @given(st.text(alphabet=" ,;|\t\n\"'=+-@a1＝"))
-def test_every_beginning_of_a_formula_has_a_sign_before_it(text):
+def test_every_formula_start_is_escaped(text):
     safe = files._escape_formulas(text)
     assert files._escape_formulas(safe) == safe
     assert files.NUMBER.fullmatch(safe) or not any(
@@ -538,13 +538,13 @@ def test_every_beginning_of_a_formula_has_a_sign_before_it(text):
 
 
 @pytest.mark.parametrize("path", ["x\0y.csv", "~no-such-person/a.csv", "\ud800.csv", "a\0/b"])
-def test_a_path_that_is_none_gets_a_sentence(three, path):
+def test_invalid_path_is_reported(three, path):
     with pytest.raises(ww.InvalidInputError, match="is not a valid path") as caught:
         three.history.export(three.history.search(), path)
     assert caught.value.field == "path"
 
 
-def test_as_a_folder_of_originals(three, tmp_path):
+def test_export_as_folder_of_originals(three, tmp_path):
     import msgspec
 
     found = three.history.search()
@@ -560,7 +560,7 @@ def test_as_a_folder_of_originals(three, tmp_path):
         assert written.text["media id"] == image.media.media_id
 
 
-def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
+def test_unsupported_export_is_reported(three, tmp_path):
     with pytest.raises(ww.InvalidInputError, match="no images to export"):
         three.history.export([], tmp_path / "x.csv")
     (tmp_path / "file").write_text("in the way")
@@ -568,7 +568,7 @@ def test_what_cannot_be_exported_gets_a_sentence(three, tmp_path):
         three.history.export(three.history.search(), tmp_path / "file" / "x.csv")
 
 
-def test_a_prompt_with_a_nul_leaves_the_index_sound(three):
+def test_nul_in_a_prompt_does_not_break_the_index(three):
     job = three.images.generate(model="z-image", prompt="A pier\0hidden")
     job.wait()
     [image] = three.history.search("pier")
@@ -579,7 +579,7 @@ def test_a_prompt_with_a_nul_leaves_the_index_sound(three):
     assert three.history.count("sound") == 1
 
 
-def test_what_came_without_an_image_is_none(three):
+def test_job_without_an_image_is_not_listed(three):
     before = three.history.count()
     three.images.generate(model="z-image", prompt="sandbox: no media").wait()
     assert three.history.count() == len(three.history.search()) == before

@@ -29,20 +29,20 @@ def each(wonda):
     return event_loop.run_blocking(wonda._async.pricing.cached_estimate(model="m", params={}))
 
 
-def test_a_price_below_nothing_is_none(quoted):
+def test_negative_price_is_ignored(quoted):
     wonda = quoted(estimatedCostMicrodollars=-5, estimatedCredits=-1)
     estimate = wonda.pricing.estimate(model="m")
     assert (estimate.usd, estimate.estimated_credits) == (None, None)
     assert each(wonda) is None
 
 
-def test_what_is_a_price_stays(quoted):
+def test_valid_price_is_kept(quoted):
     found = each(quoted(estimatedCostMicrodollars=20_000, estimatedCredits=-1))
     assert (found.usd, found.estimated_credits) == (0.02, None)
     assert each(quoted(estimatedCostMicrodollars=0)).usd == 0
 
 
-def test_a_canceled_wait_does_not_repeat_the_request():
+def test_canceled_wait_does_not_repeat_the_request():
     requests = []
 
     async def respond(request):

@@ -9,7 +9,7 @@ from wonda_widgets.cli import demo, main
 from wonda_widgets.journal.journal import Journal
 
 
-def test_doctor_says_what_is_there_and_never_the_key(capsys, monkeypatch, served):
+def test_doctor_reports_versions_and_never_the_key(capsys, monkeypatch, served):
     assert main.main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "supported" in said
@@ -26,7 +26,7 @@ def test_doctor_says_what_is_there_and_never_the_key(capsys, monkeypatch, served
     assert "could not be reached" in capsys.readouterr().out
 
 
-def test_live_without_a_key_is_refused_with_what_to_do(capsys):
+def test_live_without_a_key_says_what_to_do(capsys):
     assert main.main(["demo", "--live"]) == 1
     assert "WONDA_API_KEY" in capsys.readouterr().err
 
@@ -43,14 +43,14 @@ def test_live_without_a_key_is_refused_with_what_to_do(capsys):
         ["demo", "--publish", "always"],
     ],
 )
-def test_a_wrong_command_line_says_so(wrong, capsys):
+def test_wrong_options_are_reported(wrong, capsys):
     with pytest.raises(SystemExit) as ended:
         main.main(wrong)
     assert ended.value.code == 2
     assert "usage" in capsys.readouterr().err
 
 
-def test_the_sandbox_prints_its_address_first_and_ends_when_told():
+def test_sandbox_prints_its_address_and_stops_on_request():
     command = [sys.executable, "-W", "error", "-m", "wonda_widgets", "sandbox", "--key", KEY]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         base_url = process.stdout.readline().strip()
@@ -70,21 +70,21 @@ def test_the_sandbox_prints_its_address_first_and_ends_when_told():
         assert ended == 0 or os.name == "nt"
 
 
-def test_a_port_that_is_taken_is_said_to_be(capsys, served):
+def test_used_port_is_reported(capsys, served):
     _, base_url = served()
     port = base_url.split(":")[2].partition("/")[0]
     assert main.main(["sandbox", "--port", port]) == 1
     assert f"port {port}" in capsys.readouterr().err
 
 
-def test_what_the_person_changed_in_the_demo_stays(tmp_path, monkeypatch):
+def test_edited_demo_notebooks_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     copy = demo.working_copy("quickstart")
     copy.write_text("mine")
     assert demo.working_copy("quickstart").read_text() == "mine"
 
 
-def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tmp_path):
+def test_forget_deletes_data_only_after_confirmation(capsys, monkeypatch, tmp_path):
     assert main.main(["forget"]) == 0
     assert "Nothing to delete" in capsys.readouterr().out
     kept = Journal()
@@ -103,7 +103,7 @@ def test_forget_deletes_what_is_kept_and_only_if_told_to(capsys, monkeypatch, tm
     kept.close()
 
 
-def test_what_cannot_be_opened_says_why(capsys):
+def test_unopenable_file_is_reported(capsys):
     import socket
 
     assert main.main(["demo", "--budget", "0"]) == 1

@@ -96,7 +96,7 @@ def state(error):
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
-def test_an_error_travels_with_all_that_it_knows(cls, carried):
+def test_pickled_error_keeps_its_attributes(cls, carried):
     error = made(cls)
     error.add_note("said on the way")
     again = carried(error)
@@ -106,19 +106,19 @@ def test_an_error_travels_with_all_that_it_knows(cls, carried):
         raise again
 
 
-def test_every_public_error_is_among_them():
+def test_every_public_error_is_pickled():
     public = {getattr(ww, name) for name in ww.__all__ if name.endswith("Error")}
     assert public <= set(ERRORS)
     assert len(ERRORS) > 20
 
 
-def test_an_advised_error_keeps_the_advice(carried):
+def test_pickled_error_keeps_its_hint(carried):
     error = made(ww.PermissionDeniedError).with_hint("Ask Wonda.")
     assert str(carried(error)) == str(error)
     assert carried(error).hint == "Ask Wonda."
 
 
-def test_of_a_job_an_error_keeps_which_one_it_was(carried, quick_polls):  # noqa: ARG001
+def test_pickled_error_keeps_its_job_id(carried, quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         job = wonda.images.generate(model="z-image", prompt="sandbox: fail")
         with pytest.raises(ww.JobFailedError) as caught:
@@ -162,12 +162,12 @@ DATA = {
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_data_travels(name, carried):
+def test_data_is_picklable(name, carried):
     assert carried(DATA[name]) == DATA[name]
     assert type(carried(DATA[name])) is type(DATA[name])
 
 
-def test_no_model_is_forgotten():
+def test_every_model_is_tested():
     told = {type(thing) for thing in DATA.values()}
     read = {each for each in vars(models).values() if isinstance(each, type)}
     wire = {each for each in read if issubclass(each, models.WireStruct)} - {models.WireStruct}
@@ -178,13 +178,13 @@ def test_no_model_is_forgotten():
     assert wire - replies <= told
 
 
-def test_a_snapshot_travels_with_its_error(carried):
+def test_pickled_snapshot_keeps_its_error(carried):
     again = carried(SNAPSHOT)
     assert state(again.error) == state(UNKNOWN)
     assert (again.raw, again.outputs) == (SNAPSHOT.raw, SNAPSHOT.outputs)
 
 
-def test_a_budget_travels_with_the_prices_that_it_knows(carried):
+def test_pickled_budget_keeps_its_prices(carried):
     again = carried(BUDGET)
     assert (again.usd, again.since) == (BUDGET.usd, BUDGET.since)
     assert vars(again) == vars(BUDGET)
@@ -231,7 +231,7 @@ def sent(request):
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
-def test_a_client_travels_as_its_settings_and_takes_the_key_that_is_there(
+def test_pickled_client_keeps_settings_and_uses_the_local_key(
     client, sent, cls, monkeypatch, tmp_path
 ):
     other = "sk_" + "c3" * 32
@@ -251,7 +251,7 @@ def test_a_client_travels_as_its_settings_and_takes_the_key_that_is_there(
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
-def test_where_there_is_no_key_it_says_so_when_it_is_used(client, sent, cls, monkeypatch):
+def test_unpickled_client_without_a_key_raises_on_first_use(client, sent, cls, monkeypatch):
     again = sent(sent(client(cls)))  # by way of a scheduler, which has none either
     assert repr(again) == f"<{cls.__name__} {ADDRESS}>"
     assert (again.base_url, again.is_sandbox) == (ADDRESS, False)
@@ -268,7 +268,7 @@ def test_where_there_is_no_key_it_says_so_when_it_is_used(client, sent, cls, mon
     assert core(again).journal_key == ADDRESS
 
 
-def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch):
+def test_threads_can_use_an_unpickled_client_simultaneously(client, monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     parcel = pickle.dumps(client())
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -281,7 +281,7 @@ def test_threads_that_use_it_first_at_the_same_time_all_can(client, monkeypatch)
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
-def test_dask_names_tasks_by_what_a_client_is_made_of(client, cls, tmp_path):
+def test_dask_token_depends_on_client_settings(client, cls, tmp_path):
     from dask.tokenize import tokenize
 
     wonda, other = client(cls), client(cls, journal=tmp_path / "other.db")
@@ -290,7 +290,7 @@ def test_dask_names_tasks_by_what_a_client_is_made_of(client, cls, tmp_path):
     assert len({tokenize(each) for each in (wonda, other, client(), client(ww.AsyncWonda))}) == 3
 
 
-def test_all_that_arrive_are_one_that_none_closes_until_the_key_is_another(client, monkeypatch):
+def test_equal_unpickled_clients_share_one_connection(client, monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     parcel = pickle.dumps(client())
     first, second = pickle.loads(parcel), pickle.loads(parcel)
@@ -305,7 +305,7 @@ def test_all_that_arrive_are_one_that_none_closes_until_the_key_is_another(clien
     core(third).journal.close()
 
 
-def test_where_the_journal_is_not_nothing_is_asked_for_again(client, monkeypatch, tmp_path):
+def test_unpickled_client_without_its_journal_is_refused(client, monkeypatch, tmp_path):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     parcel = pickle.dumps(client(journal=tmp_path / "mine" / "journal.db"))
     (tmp_path / "mine").rename(tmp_path / "elsewhere")  # as another computer sees it
@@ -313,7 +313,7 @@ def test_where_the_journal_is_not_nothing_is_asked_for_again(client, monkeypatch
         pickle.loads(parcel).jobs.recent()
 
 
-def test_a_client_on_a_served_sandbox_stays_one(sent, served, tmp_path, quick_polls):  # noqa: ARG001
+def test_client_of_a_served_sandbox_stays_a_sandbox_client(sent, served, tmp_path, quick_polls):  # noqa: ARG001
     _, base_url = served(seconds=0.01)
     with ww.Wonda.served_sandbox(base_url, timeout=9, journal=tmp_path / "s.db") as wonda:
         again = sent(wonda)
@@ -324,7 +324,7 @@ def test_a_client_on_a_served_sandbox_stays_one(sent, served, tmp_path, quick_po
         again.close()
 
 
-def test_a_copy_within_the_process_is_the_client_itself(client):
+def test_copy_within_the_process_is_the_same_client(client):
     for wonda in (client(), client(ww.AsyncWonda)):
         assert copy.copy(wonda) is wonda
         assert copy.deepcopy([wonda])[0] is wonda
@@ -350,7 +350,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_other_process_could_use_says_what_to_do_instead(name):
+def test_unpicklable_client_says_what_to_do(name):
     make, hint = REFUSED[name]
     with make() as wonda:
         for each in (wonda, wonda._async):
@@ -359,7 +359,7 @@ def test_what_no_other_process_could_use_says_what_to_do_instead(name):
                     dumps(each)
 
 
-def test_a_journal_that_could_not_be_written_does_not_travel(tmp_path):
+def test_unwritable_journal_is_not_picklable(tmp_path):
     (tmp_path / "no folder").write_text("a file")
     with ww.Wonda(KEY, base_url=ADDRESS, journal=tmp_path / "no folder" / "j.db") as wonda:
         with pytest.warns(ww.JournalWarning):
@@ -368,14 +368,14 @@ def test_a_journal_that_could_not_be_written_does_not_travel(tmp_path):
             pickle.dumps(wonda)
 
 
-def test_a_journal_travels_as_its_file_and_what_is_kept_in_it(sent, tmp_path):
+def test_pickled_journal_keeps_its_path_and_limits(sent, tmp_path):
     kept = ww.Journal(tmp_path / "kept.db", days=900, megabytes=7)
     assert sent(kept).settings == kept.settings
     with pytest.raises(TypeError, match="Name a file"):
         sent(ww.Journal(":memory:"))
 
 
-def test_live_things_stay_and_say_what_to_send(tmp_path):
+def test_live_objects_are_not_picklable_and_say_what_to_send(tmp_path):
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
         job = wonda.images.generate(model="z-image", prompt="A sail")
         matrix = wonda.images.matrix("A sail", models="z-image")
@@ -402,7 +402,7 @@ def parcels(thing):
             yield "\0".join(str(argument) for _, argument, _ in pickletools.genops(parcel))
 
 
-def test_the_key_is_in_nothing_that_travels(served, tmp_path, monkeypatch):
+def test_no_pickle_contains_the_key(served, tmp_path, monkeypatch):
     _, base_url = served(seconds=0.01, key=KEY)
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     with ww.Wonda(KEY, base_url=base_url, journal=tmp_path / "j.db") as wonda:
@@ -439,7 +439,7 @@ def test_the_key_is_in_nothing_that_travels(served, tmp_path, monkeypatch):
                 cloudpickle.dumps(key)
 
 
-def test_the_search_would_find_it():
+def test_key_search_finds_a_pickled_key():
     for parcel in parcels({"a": [KEY[5:40]]}):
         with pytest.raises(AssertionError):
             assert_absent(KEY, parcel, "this")

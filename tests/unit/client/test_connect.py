@@ -82,9 +82,7 @@ def put(monkeypatch):
         f"\u200b{KEY}\u00a0\ufeff",
     ],
 )
-def test_a_good_key_is_used_by_everything_made_afterwards(
-    answer, typed, capsys, put, opened, settled
-):
+def test_accepted_key_is_used_by_new_clients(answer, typed, capsys, put, opened, settled):
     prompts = typed(answer)
     assert ww.connect() is None
     host = os.environ["WONDA_BASE_URL"].split("/")[2]
@@ -103,7 +101,7 @@ def test_a_good_key_is_used_by_everything_made_afterwards(
 
 
 @pytest.mark.parametrize("answer", ["", "   ", '""', EOFError])
-def test_nothing_typed_changes_nothing(answer, service, typed, capsys):
+def test_empty_input_changes_nothing(answer, service, typed, capsys):
     credentials.connect(ApiKey(KEY), os.environ["WONDA_BASE_URL"])
     before = credentials.saved_key()
     typed(answer)
@@ -113,7 +111,7 @@ def test_nothing_typed_changes_nothing(answer, service, typed, capsys):
     assert service.faults.arrived == []
 
 
-def test_an_interrupt_goes_on_and_changes_nothing(service, typed):
+def test_interrupt_is_raised_and_changes_nothing(service, typed):
     typed(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         ww.connect()
@@ -124,7 +122,7 @@ def test_an_interrupt_goes_on_and_changes_nothing(service, typed):
 
 
 @pytest.mark.usefixtures("service")
-def test_a_key_that_is_refused_is_said_to_be_and_not_kept(typed, put, capsys):
+def test_rejected_key_is_reported_and_not_stored(typed, put, capsys):
     typed(WRONG)
     with pytest.raises(ww.AuthenticationError, match="rejected and was not saved"):
         ww.connect(keyring=True)
@@ -133,14 +131,14 @@ def test_a_key_that_is_refused_is_said_to_be_and_not_kept(typed, put, capsys):
 
 
 @pytest.mark.parametrize("answer", ["sk_ä", "two words", f"{KEY} {KEY}", f"sk_{KEY}\u200bx"])
-def test_what_cannot_be_a_key_is_not_sent(answer, service, typed):
+def test_invalid_key_is_not_sent(answer, service, typed):
     typed(answer)
     with pytest.raises(ww.InvalidInputError, match="contains characters that no key has"):
         ww.connect()
     assert service.faults.arrived == []
 
 
-def test_an_odd_key_is_asked_about(service, typed, capsys):
+def test_unusual_key_requires_confirmation(service, typed, capsys):
     prompts = typed(ODD, "")
     ww.connect()
     assert prompts[1].endswith(", again: ")
@@ -151,7 +149,7 @@ def test_an_odd_key_is_asked_about(service, typed, capsys):
     assert service.faults.arrived == []
 
 
-def test_an_odd_key_is_tried_when_the_person_is_sure(served, typed, capsys):
+def test_confirmed_unusual_key_is_used(served, typed, capsys):
     _, base_url = served(key=ODD)
     typed(ODD, f" {ODD} ")
     ww.connect(base_url=base_url)
@@ -161,7 +159,7 @@ def test_an_odd_key_is_tried_when_the_person_is_sure(served, typed, capsys):
 
 
 @pytest.mark.parametrize("fault", ["drop", 500, 403, "html"])
-def test_a_service_that_does_not_answer_gets_its_error_and_nothing_is_kept(fault, service, typed):
+def test_unreachable_service_raises_and_stores_nothing(fault, service, typed):
     service.faults.add("GET", "/auth/whoami", fault, times=3)
     typed(KEY)
     with pytest.raises(ww.WondaError):
@@ -169,7 +167,7 @@ def test_a_service_that_does_not_answer_gets_its_error_and_nothing_is_kept(fault
     assert credentials.saved_key() is None
 
 
-def test_a_redirect_does_not_get_the_key(service, typed, served):
+def test_redirect_does_not_receive_the_key(service, typed, served):
     other, elsewhere = served(key=KEY)
     service.faults.add("GET", "/auth/whoami", 307, headers={"Location": elsewhere})
     typed(KEY)
@@ -179,7 +177,7 @@ def test_a_redirect_does_not_get_the_key(service, typed, served):
 
 
 @pytest.mark.usefixtures("service")
-def test_the_environment_is_said_to_come_first(typed, monkeypatch, capsys):
+def test_message_says_that_the_environment_takes_precedence(typed, monkeypatch, capsys):
     monkeypatch.setenv("WONDERCAT_API_KEY", WRONG)
     typed(KEY)
     ww.connect()
@@ -189,7 +187,7 @@ def test_the_environment_is_said_to_come_first(typed, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "address", ["http://api.example/v1", "ftp://x.example", "https://me@x.example"]
 )
-def test_an_address_that_would_give_the_key_away_is_refused_before_it_is_asked_for(address, typed):
+def test_unsafe_address_is_refused_before_the_prompt(address, typed):
     prompts = typed(KEY)
     with pytest.raises(ww.InvalidInputError) as caught:
         ww.connect(base_url=address)
@@ -198,14 +196,14 @@ def test_an_address_that_would_give_the_key_away_is_refused_before_it_is_asked_f
 
 
 @pytest.mark.parametrize("failure", [NotImplementedError, OSError, RuntimeError, ValueError])
-def test_where_nothing_can_be_typed_it_says_what_to_do(failure, typed):
+def test_without_a_prompt_the_error_says_what_to_do(failure, typed):
     typed(failure)
     with pytest.raises(ww.InvalidInputError, match="Set the environment variable") as caught:
         ww.connect()
     assert caught.value.__context__ is None
 
 
-def test_what_would_be_echoed_is_not_asked_for(monkeypatch):
+def test_no_prompt_if_input_would_be_echoed(monkeypatch):
     asked = []
 
     def echoing(_prompt):
@@ -223,7 +221,7 @@ def test_what_would_be_echoed_is_not_asked_for(monkeypatch):
 
 
 @pytest.mark.usefixtures("service")
-def test_the_keyring_gets_it_only_if_asked(typed, put, capsys):
+def test_key_is_saved_in_the_keyring_only_on_request(typed, put, capsys):
     typed(KEY)
     ww.connect(keyring=True)
     assert "The key is saved in this computer's keyring." in capsys.readouterr().out
@@ -234,7 +232,7 @@ def test_the_keyring_gets_it_only_if_asked(typed, put, capsys):
 
 
 @pytest.mark.usefixtures("service")
-def test_a_keyring_that_refuses_is_said_and_the_key_used(typed, monkeypatch, capsys):
+def test_failing_keyring_is_reported_and_the_key_is_used(typed, monkeypatch, capsys):
     monkeypatch.setattr(credentials, "save_to_keyring", lambda *_: "It is locked.")
     typed(KEY)
     ww.connect(keyring=True)
@@ -243,7 +241,7 @@ def test_a_keyring_that_refuses_is_said_and_the_key_used(typed, monkeypatch, cap
 
 
 @pytest.mark.usefixtures("service")
-def test_login_puts_it_into_the_keyring(typed, put, capsys):
+def test_login_saves_the_key_in_the_keyring(typed, put, capsys):
     typed(KEY)
     assert main.main(["login"]) == 0
     assert "saved in this computer's keyring" in capsys.readouterr().out
@@ -254,7 +252,7 @@ def test_login_puts_it_into_the_keyring(typed, put, capsys):
 
 @pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("answer", ["", WRONG, "two words", NotImplementedError])
-def test_login_fails_without_a_key_that_works(answer, typed, put, capsys):
+def test_login_fails_with_a_rejected_key(answer, typed, put, capsys):
     typed(answer)
     assert main.main(["login"]) == 1
     assert (put, credentials.saved_key()) == ({}, None)
@@ -265,7 +263,7 @@ def test_login_fails_without_a_key_that_works(answer, typed, put, capsys):
 @pytest.mark.parametrize(
     ("state", "said"), [("missing", "pip install"), ("unusable", "no keyring")]
 )
-def test_login_says_first_that_there_is_no_keyring(state, said, typed, monkeypatch, capsys):
+def test_login_reports_a_missing_keyring_first(state, said, typed, monkeypatch, capsys):
     prompts = typed(KEY)
     monkeypatch.setattr(credentials, "keyring_state", lambda: state)
     assert main.main(["login"]) == 1
@@ -276,7 +274,7 @@ def test_login_says_first_that_there_is_no_keyring(state, said, typed, monkeypat
 CONNECT = "import wonda_widgets as ww\nww.connect()"
 
 
-def test_a_script_without_a_terminal_is_refused_without_an_echo(service):
+def test_script_without_a_terminal_is_refused(service):
     done = subprocess.run(
         [sys.executable, "-c", CONNECT],
         input=KEY,
@@ -293,7 +291,7 @@ def test_a_script_without_a_terminal_is_refused_without_an_echo(service):
 
 @pytest.mark.forks
 @pytest.mark.usefixtures("service")
-def test_a_terminal_shows_nothing_of_it():
+def test_terminal_does_not_echo_the_key():
     import pty
 
     screen, terminal = pty.openpty()
@@ -313,7 +311,7 @@ def test_a_terminal_shows_nothing_of_it():
     assert KEY[3:15].encode() not in shown
 
 
-def test_it_needs_no_widgets():
+def test_connect_needs_no_widgets():
     code = f"import sys, {connect.__name__}\nprint('ipywidgets' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -40,7 +40,7 @@ def wonda():
 # ---------------------------------------------------------------- Edit
 
 
-def test_an_edit_leaves_the_original_and_gives_what_was_asked():
+def test_edit_keeps_the_original_and_returns_the_result():
     data = image()
     edit = ww.edit.Edit(data).add(LEFT, Encode(format="JPEG"))
     made = edit.render()
@@ -50,7 +50,7 @@ def test_an_edit_leaves_the_original_and_gives_what_was_asked():
     assert Image.open(io.BytesIO(edit.preview())).size == (20, 20)
 
 
-def test_steps_are_undone_and_done_again():
+def test_undo_and_redo():
     edit = Edit(image())
     assert not edit.undo()
     assert not edit.redo()
@@ -64,21 +64,21 @@ def test_steps_are_undone_and_done_again():
     assert not edit.can_redo
 
 
-def test_a_format_takes_the_place_of_the_one_before():
+def test_new_format_replaces_the_previous_one():
     edit = Edit(image()).add(Encode(format="JPEG")).add(Encode(format="WEBP", quality=50))
     assert edit.operations == (Encode(format="WEBP", quality=50),)
     edit.undo()
     assert edit.operations == (Encode(format="JPEG"),)
 
 
-def test_what_cannot_be_done_adds_nothing():
+def test_invalid_operation_is_not_added():
     edit = Edit(image()).add(LEFT)
     with pytest.raises(ww.InvalidInputError, match="beyond the image, which has 20 × 20"):
         edit.add(Resize(width=20, height=20), Crop(x=5, y=0, width=20, height=20))
     assert edit.operations == (LEFT,)
 
 
-def test_operations_are_kept_as_json():
+def test_operations_are_stored_as_json():
     edit = Edit(image()).add(LEFT, Text(text="Hello", text_color="#ff00ff"))
     kept = edit.to_json()
     assert json.loads(kept)[0] == {"operation": "crop", "x": 0, "y": 0, "width": 20, "height": 20}
@@ -90,7 +90,7 @@ def test_operations_are_kept_as_json():
             Edit.from_json(bad, image())
 
 
-def test_a_media_is_fetched_edited_and_uploaded_and_the_journal_knows(wonda):
+def test_media_is_edited_uploaded_and_recorded(wonda):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     edit = Edit(media, wonda=wonda, name="A quiet harbour")
     edit.add(ww.edit.centered_crop(edit.size, 4 / 5), Encode(format="JPEG"))
@@ -114,7 +114,7 @@ def records(wonda):
     return [record.body for record in found]
 
 
-def test_an_edit_without_a_client_says_so(wonda):
+def test_edit_without_a_client_is_reported(wonda):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     with pytest.raises(ww.InvalidInputError, match="no client"):
         Edit(media).render()
@@ -164,7 +164,7 @@ only_where_scripts_run = pytest.mark.forks  # a script is a program only there
 
 @only_where_scripts_run
 @pytest.mark.parametrize("said", RUNS)
-def test_the_tool_is_told_what_to_do_and_says_what_it_made(tool, said):
+def test_external_tool_gets_arguments_and_returns_the_media(tool, said):
     calls = tool(RUNS[said])
     assert cli(LEFT, "original-1") == "media-1"
     (call,) = calls()
@@ -178,7 +178,7 @@ def test_the_tool_is_told_what_to_do_and_says_what_it_made(tool, said):
 
 
 @only_where_scripts_run
-def test_a_text_goes_as_words_and_parameters(tool):
+def test_text_is_passed_as_arguments(tool):
     calls = tool(RUNS["top"])
     media = ww.Media(media_id="m-1")
     hostile = '--quiet; "$(touch owned)"\n`id`'
@@ -196,7 +196,7 @@ def test_a_text_goes_as_words_and_parameters(tool):
 
 
 @only_where_scripts_run
-def test_several_operations_are_one_run_each_and_only_the_last_writes_the_file(tool, tmp_path):
+def test_each_operation_is_one_run_and_only_the_last_writes_the_file(tool, tmp_path):
     calls = tool(
         'pathlib.Path(out).write_bytes(b"x") if out else print(media)'.replace(
             "print(media)", 'print(json.dumps({"mediaId": media}))'
@@ -241,21 +241,21 @@ def test_several_operations_are_one_run_each_and_only_the_last_writes_the_file(t
         ("pass", ww.UnexpectedReplyError, "did not print the ID"),
     ],
 )
-def test_a_tool_that_misbehaves_is_an_error_in_words(tool, code, error, said):
+def test_misbehaving_tool_raises_a_clear_error(tool, code, error, said):
     tool(code)
     with pytest.raises(error, match=said):
         cli(LEFT, "original-1")
 
 
 @only_where_scripts_run
-def test_a_tool_that_writes_no_file_made_none(tool, tmp_path):
+def test_tool_without_output_file_is_reported(tool, tmp_path):
     tool(RUNS["top"])
     with pytest.raises(ww.UnexpectedReplyError, match="wrote no file"):
         cli(LEFT, "original-1", output=tmp_path / "made.png")
 
 
 @only_where_scripts_run
-def test_a_tool_that_fails_half_way_leaves_no_part_of_a_file(tool, tmp_path):
+def test_failing_tool_leaves_no_partial_file(tool, tmp_path):
     tool('pathlib.Path(out).write_bytes(b"half"); sys.exit("disk full")')
     folder = tmp_path / "made"
     folder.mkdir()
@@ -266,7 +266,7 @@ def test_a_tool_that_fails_half_way_leaves_no_part_of_a_file(tool, tmp_path):
 
 @only_where_scripts_run
 @pytest.mark.parametrize("where", ["stdout", "stderr"])
-def test_a_tool_that_prints_without_end_is_ended(tool, monkeypatch, where):
+def test_tool_with_endless_output_is_stopped(tool, monkeypatch, where):
     monkeypatch.setattr(wonda_cli, "MAX_OUTPUT_BYTES", 2**20)
     tool(f"while True: print('y' * 9999, file=sys.{where})")
     with pytest.raises(ww.WondaError, match="stopped because it printed more than 1 MB"):
@@ -274,7 +274,7 @@ def test_a_tool_that_prints_without_end_is_ended(tool, monkeypatch, where):
 
 
 @only_where_scripts_run
-def test_a_tool_that_has_printed_too_much_is_not_read(tool, monkeypatch):
+def test_excessive_tool_output_is_not_read(tool, monkeypatch):
     monkeypatch.setattr(wonda_cli, "MAX_OUTPUT_BYTES", 2**20)
     tool(RUNS["much"])
     with pytest.raises(ww.WondaError, match="printed more than 1 MB"):
@@ -290,7 +290,7 @@ time.sleep(600)
 
 
 @only_where_scripts_run
-def test_a_tool_that_hangs_is_ended_with_what_it_started(tool, tmp_path, monkeypatch):
+def test_hanging_tool_and_its_children_are_stopped(tool, tmp_path, monkeypatch):
     tool(HANGS)
     child = tmp_path / "child"
 
@@ -311,7 +311,7 @@ def test_a_tool_that_hangs_is_ended_with_what_it_started(tool, tmp_path, monkeyp
 
 
 @only_where_scripts_run
-def test_a_tool_that_takes_too_long_is_given_up(tool):
+def test_slow_tool_times_out(tool):
     tool("time.sleep(600)")
     with pytest.raises(ww.WondaError, match="stopped after 0"):
         cli(LEFT, "original-1", timeout=0.1)
@@ -327,7 +327,7 @@ def runs(pid):
 
 
 @only_where_scripts_run
-def test_an_interrupt_ends_the_tool(tool, monkeypatch):
+def test_interrupt_stops_the_tool(tool, monkeypatch):
     tool("time.sleep(600)")
     started = []
 
@@ -342,7 +342,7 @@ def test_an_interrupt_ends_the_tool(tool, monkeypatch):
 
 
 @only_where_scripts_run
-def test_the_key_is_never_among_the_arguments_nor_in_a_complaint(tool, monkeypatch):
+def test_key_is_in_no_argument_or_error_of_the_tool(tool, monkeypatch):
     key = "sk_" + "7d" * 32
     monkeypatch.setenv("WONDA_API_KEY", key)
     calls = tool('sys.exit("refused: " + os.environ["WONDA_API_KEY"])')
@@ -372,7 +372,7 @@ def test_the_key_is_never_among_the_arguments_nor_in_a_complaint(tool, monkeypat
         ("\x1b[0m", "exit status 1"),
     ],
 )
-def test_a_complaint_is_plain_text_without_any_key(tool, printed, said):
+def test_tool_error_is_plain_text_without_keys(tool, printed, said):
     tool(f"sys.stderr.buffer.write({printed.encode()!r}); sys.exit(1)")
     with pytest.raises(ww.WondaError) as caught:
         cli(LEFT, "original-1")
@@ -380,14 +380,14 @@ def test_a_complaint_is_plain_text_without_any_key(tool, printed, said):
 
 
 @only_where_scripts_run
-def test_a_key_is_no_media_id(tool):
+def test_key_is_not_accepted_as_media_id(tool):
     tool(f"print('sk_{'7d' * 32}')")
     with pytest.raises(ww.UnexpectedReplyError) as caught:
         cli(LEFT, "original-1")
     assert "7d7d" not in str(caught.value)
 
 
-def test_without_the_tool_it_is_said_what_to_do(monkeypatch, tmp_path):
+def test_missing_tool_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.delenv("WONDA_BIN", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ww.WondaError, match=r"not on the PATH.*WONDA_BIN.*Edit"):
@@ -398,7 +398,7 @@ def test_without_the_tool_it_is_said_what_to_do(monkeypatch, tmp_path):
 
 
 @only_where_scripts_run
-def test_a_file_that_is_no_program_is_said_to_be_none(tmp_path, monkeypatch):
+def test_non_executable_tool_is_reported(tmp_path, monkeypatch):
     path = tmp_path / "wonda"
     path.write_bytes(b"\x00\x01 no program")
     path.chmod(0o755)
@@ -420,7 +420,7 @@ def test_a_file_that_is_no_program_is_said_to_be_none(tmp_path, monkeypatch):
         (LEFT, ww.Media(), "Pass a media ID"),
     ],
 )
-def test_what_the_tool_cannot_do_is_said_before_it_runs(monkeypatch, operations, media, said):
+def test_unsupported_operation_is_reported_before_the_run(monkeypatch, operations, media, said):
     monkeypatch.setattr(wonda_cli, "_binary", lambda: "/nowhere/wonda")
     with pytest.raises(ww.InvalidInputError, match=said):
         cli(operations, media)

@@ -82,7 +82,7 @@ PANELS = {
 
 @pytest.mark.parametrize("beside", ["no key", "another key", "another client"])
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_uses_the_client_of_what_it_is_given(panel, beside, real, shown, monkeypatch):
+def test_panel_uses_the_client_of_its_objects(panel, beside, real, shown, monkeypatch):
     wonda = real()
     job = job_of(wonda)
     [image] = wonda.history.search()
@@ -96,7 +96,7 @@ def test_a_panel_uses_the_client_of_what_it_is_given(panel, beside, real, shown,
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_of_a_sandbox_it_says_so(panel, real, shown):
+def test_panel_of_sandbox_objects_shows_the_banner(panel, real, shown):
     real()  # an account that is open beside it
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         made = PANELS[panel](shown, job_of(wonda), wonda.history.search()[0])
@@ -106,7 +106,7 @@ def test_of_a_sandbox_it_says_so(panel, real, shown):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_a_storyboard_of_a_real_account_does_not_say_sandbox(real, tmp_path):
+def test_storyboard_of_a_real_account_has_no_sandbox_banner(real, tmp_path):
     wonda = real()
     matrix = wonda.images.matrix("A {a}", {"a": ["pier", "dune"]}, "z-image")
     matrix.wait()
@@ -120,7 +120,7 @@ def test_a_storyboard_of_a_real_account_does_not_say_sandbox(real, tmp_path):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_things_of_two_clients_are_refused(real, shown, tmp_path):
+def test_objects_of_two_clients_are_refused(real, shown, tmp_path):
     first, second = real(), real(OTHER_KEY)
     with ww.Wonda.sandbox(seconds=0.01) as third:
         jobs = [job_of(each) for each in (first, second, third)]
@@ -147,7 +147,7 @@ def test_things_of_two_clients_are_refused(real, shown, tmp_path):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_two_clients_of_one_account_and_journal_are_as_one(real, tmp_path, shown):
+def test_clients_of_one_account_and_journal_are_equal(real, tmp_path, shown):
     journal = ww.Journal(tmp_path / "journal.db")
     mock = httpx.MockTransport(lambda _: httpx.Response(404, json={}))
     first = real(transport=mock, journal=journal)
@@ -161,7 +161,7 @@ def test_two_clients_of_one_account_and_journal_are_as_one(real, tmp_path, shown
     journal.close()
 
 
-def test_of_bare_media_the_only_open_account_comes_first(real, shown, monkeypatch):
+def test_bare_media_uses_the_only_open_account(real, shown, monkeypatch):
     media = ww.Media(media_id="m1", url="https://a.example/m1.png")
     assert shown(ww.ImagePreview, media).sandbox  # nothing is open
     with ww.Wonda.sandbox():
@@ -179,7 +179,7 @@ def test_of_bare_media_the_only_open_account_comes_first(real, shown, monkeypatc
     assert "wonda=" in caught.value.hint
 
 
-def test_beside_an_open_account_nothing_is_silently_the_sandbox(real, shown):
+def test_open_account_prevents_the_implicit_sandbox(real, shown):
     wonda = real()
     for cls in (ww.Studio, ww.Gallery, ww.PromptForm, ww.History, ww.PublishForm, ww.Timeline):
         made = shown(cls)
@@ -189,7 +189,7 @@ def test_beside_an_open_account_nothing_is_silently_the_sandbox(real, shown):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_what_has_lost_its_client_is_never_shown_as_the_sandbox_s(real, shown, monkeypatch):
+def test_object_without_a_client_is_not_a_sandbox_object(real, shown, monkeypatch):
     wonda = real()
     job = job_of(wonda)
     [image] = wonda.history.search()
@@ -201,7 +201,7 @@ def test_what_has_lost_its_client_is_never_shown_as_the_sandbox_s(real, shown, m
     assert not shown(ww.ImagePreview, image).sandbox
 
 
-def test_a_client_that_nobody_has_any_more_is_not_open():
+def test_unreferenced_client_is_not_open():
     wonda = ww.Wonda(KEY, transport=httpx.MockTransport(lambda _: httpx.Response(404)))
     assert selection.default() is wonda._async
     del wonda
@@ -210,7 +210,7 @@ def test_a_client_that_nobody_has_any_more_is_not_open():
 
 
 @pytest.mark.parametrize("thing", [5, b"x", {"mediaId": "m"}, ["m"]])
-def test_what_is_no_media_is_refused(thing, shown):
+def test_invalid_media_is_refused(thing, shown):
     for cls in (ww.ImagePreview, ww.EditForm, ww.PublishForm):
         with pytest.raises(TypeError, match="a media, an image or a finished job"):
             shown(cls, thing)
@@ -218,7 +218,7 @@ def test_what_is_no_media_is_refused(thing, shown):
 
 
 @pytest.mark.parametrize("panel", [ww.Gallery, ww.Compare, ww.CarouselForm])
-def test_a_panel_of_images_refuses_what_is_none_at_once(panel):
+def test_image_panel_refuses_invalid_objects_immediately(panel):
     media = ww.Media(media_id="m1", url="https://media.example/1.png")
     with ww.Wonda.sandbox() as wonda:
         for wrong in (media, "m1", None):
@@ -228,7 +228,7 @@ def test_a_panel_of_images_refuses_what_is_none_at_once(panel):
                 panel([wrong, wrong], wonda=wonda)
 
 
-def test_a_progress_refuses_what_is_no_job():
+def test_job_progress_refuses_invalid_jobs():
     with pytest.raises(TypeError, match="JobProgress accepts a job, not str"):
         ww.JobProgress("j1")
     progress = ww.JobProgress()

@@ -13,7 +13,7 @@ from PIL import Image
 import wonda_widgets as ww
 
 
-def test_settings_are_taken_in_order(monkeypatch):
+def test_settings_have_an_order_of_precedence(monkeypatch):
     with pytest.raises(ww.MissingKeyError, match=r"WONDA_API_KEY.*Wonda\.sandbox\(\)"):
         ww.Wonda()
     seen = []
@@ -37,7 +37,7 @@ def test_settings_are_taken_in_order(monkeypatch):
     ]
 
 
-def test_a_key_of_the_wrong_shape_is_a_warning_and_one_that_cannot_be_sent_an_error():
+def test_unusual_key_warns_and_unsendable_key_raises():
     with pytest.warns(UserWarning, match="does not look like one"):
         ww.Wonda("nearly")
     for wrong in ("sk_\nx", "sk ü"):
@@ -86,7 +86,7 @@ def test_a_key_of_the_wrong_shape_is_a_warning_and_one_that_cannot_be_sent_an_er
         (lambda w: w.media.upload(5), "source"),
     ],
 )
-def test_what_is_known_to_be_refused_is_not_sent(call, field):
+def test_requests_that_would_be_rejected_are_not_sent(call, field):
     sent = []
 
     def answer(request):
@@ -102,7 +102,7 @@ def test_what_is_known_to_be_refused_is_not_sent(call, field):
 
 
 @pytest.mark.parametrize("call", ["generate", "publish", "upload"])
-def test_a_yes_without_an_id_is_unknown_and_not_repeated(call):
+def test_accepted_request_without_a_job_id_is_unknown(call):
     sent = []
 
     def answer(request):
@@ -123,7 +123,7 @@ def test_a_yes_without_an_id_is_unknown_and_not_repeated(call):
     assert [request.method for request in sent].count("POST") == 1
 
 
-def test_the_flow_in_six_lines(quick_polls):  # noqa: ARG001
+def test_whole_flow_in_six_lines(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         job = wonda.images.generate(
             model="nano-banana-2", prompt="A quiet harbour", params={"aspectRatio": "4:5"}
@@ -140,7 +140,7 @@ def test_the_flow_in_six_lines(quick_polls):  # noqa: ARG001
         assert wonda.publish.history()["publishes"][0]["mediaId"] == media.media_id
 
 
-def test_the_same_awaited_from_a_loop_of_ones_own(quick_polls):  # noqa: ARG001
+def test_whole_flow_with_asyncio(quick_polls):  # noqa: ARG001
     async def main():
         async with ww.AsyncWonda.sandbox(seconds=0.02) as wonda:
             job = await wonda.images.generate(model="z-image", prompt="A quiet harbour")
@@ -153,7 +153,7 @@ def test_the_same_awaited_from_a_loop_of_ones_own(quick_polls):  # noqa: ARG001
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "file", "image"])
-def test_everything_that_is_an_image_can_be_uploaded(tmp_path, kind):
+def test_every_kind_of_image_source_can_be_uploaded(tmp_path, kind):
     image = Image.new("RGB", (30, 20), "teal")
     path = tmp_path / "Bild ü.png"
     image.save(path)
@@ -169,7 +169,7 @@ def test_everything_that_is_an_image_can_be_uploaded(tmp_path, kind):
         assert wonda.media.open(media).size == (30, 20)
 
 
-def test_a_job_can_be_attached_by_its_id(quick_polls):  # noqa: ARG001
+def test_attach_a_job_by_its_id(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         job = wonda.images.generate(model="z-image", prompt="x")
         again = wonda.jobs.attach("inference", job.id)
@@ -178,7 +178,7 @@ def test_a_job_can_be_attached_by_its_id(quick_polls):  # noqa: ARG001
             wonda.jobs.attach("publish", "nowhere/../x").wait()
 
 
-def test_closing_stops_the_watching_and_says_so():
+def test_closing_stops_polling_and_says_so():
     wonda = ww.Wonda.sandbox(seconds=60)
     job = wonda.images.generate(model="z-image", prompt="x")
     wonda.close()
@@ -188,7 +188,7 @@ def test_closing_stops_the_watching_and_says_so():
         wonda.whoami()
 
 
-def test_nothing_that_is_printed_holds_the_key():
+def test_no_repr_or_error_contains_the_key():
     wonda = ww.Wonda(KEY)
     assert KEY not in repr(wonda) + repr(vars(wonda)) + repr(vars(wonda.images))
 
@@ -223,24 +223,24 @@ def python(code):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_client_works_without_jupyter():
+def test_client_works_without_jupyter():
     assert "(" in python(BLOCKED)
 
 
-def test_importing_is_light_and_patches_nothing():
+def test_import_is_fast_and_patches_nothing():
     package = IMPORTED.format(line="import wonda_widgets", more="'httpx', 'msgspec'")
     assert python(package).strip() == "[] True"
     client = IMPORTED.format(line="from wonda_widgets import Wonda, Job", more="")
     assert python(client).strip() == "[] True"
 
 
-def test_a_sandbox_does_not_load_the_template_engine():
+def test_sandbox_does_not_import_jinja():
     line = "import wonda_widgets; wonda_widgets.Wonda.sandbox().close()"
     code = f"{line}; import sys; print('jinja2' in sys.modules)"
     assert python(code).strip() == "False"
 
 
-def test_an_interpreter_with_running_jobs_ends_at_once_and_quietly():
+def test_interpreter_with_running_jobs_exits_quickly_and_quietly():
     code = (
         "import wonda_widgets as ww\n"
         "wonda = ww.Wonda.sandbox(seconds=600)\n"
@@ -253,7 +253,7 @@ def test_an_interpreter_with_running_jobs_ends_at_once_and_quietly():
     assert ended.stderr == ""
 
 
-def test_every_public_name_can_be_had_and_no_other():
+def test_every_public_name_is_accessible():
     for name in ww.__all__:
         assert getattr(ww, name) is not None
     assert set(ww.__all__) <= set(dir(ww))
@@ -262,7 +262,7 @@ def test_every_public_name_can_be_had_and_no_other():
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_reel_of_an_image_is_refused_before_it_is_sent(nested):
+def test_reel_of_an_image_is_refused_before_sending(nested):
     sent = []
 
     def answer(request):
@@ -286,7 +286,7 @@ def test_a_reel_of_an_image_is_refused_before_it_is_sent(nested):
         httpx.Response(404, json={"error": {"message": "No", "code": "not_found"}}),
     ],
 )
-def test_a_reel_of_what_may_be_a_video_is_the_service_s_to_decide(about):
+def test_reel_of_unknown_media_is_sent(about):
     def answer(request):
         if "/media/" in request.url.path:
             return about
@@ -301,7 +301,7 @@ def test_a_reel_of_what_may_be_a_video_is_the_service_s_to_decide(about):
 
 
 @pytest.mark.parametrize("product", ["STORIES", "REELS", "IMAGE", None])
-def test_alt_text_is_sent_for_the_feed_only(product):
+def test_alt_text_is_sent_only_for_the_feed(product):
     sent = []
 
     def answer(request):

@@ -41,7 +41,7 @@ def run(encoding, *command, **more):
     [["doctor"], ["--help"], ["sandbox", "--help"], ["demo", "--port", "☃"], ["forget"]],
     ids=str,
 )
-def test_the_command_line_prints_on_any_console(tmp_path, encoding, arguments):
+def test_command_line_prints_on_any_console(tmp_path, encoding, arguments):
     where = tmp_path / "Häfen … ☃" / "journal.db"
     where.parent.mkdir()
     where.touch()
@@ -69,7 +69,7 @@ print(ww.Journal("☃.db"))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_what_a_script_prints_of_ours_is_printed(encoding):
+def test_messages_are_printable_in_scripts(encoding):
     code, out, err = run(encoding, "-c", PRINT)
     assert code == 0, err
     assert "failed" in out
@@ -77,13 +77,13 @@ def test_what_a_script_prints_of_ours_is_printed(encoding):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_what_no_console_knows_is_replaced(encoding):
+def test_unprintable_characters_are_replaced(encoding):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     stream.write(console_text.printable(WORDS, stream))
     stream.flush()
 
 
-def test_the_signs_of_ours_stay_readable():
+def test_replaced_symbols_stay_readable():
     ascii_ = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     assert (
         console_text.printable("“3 × 4” … it’s · ✓ ☃", ascii_) == '"3 x 4" ... it\'s - ok \\u2603'
@@ -91,7 +91,7 @@ def test_the_signs_of_ours_stay_readable():
     assert console_text.printable("“3 × 4” …", io.StringIO()) == "“3 × 4” …"
 
 
-def test_a_line_of_progress_is_printed_anywhere(monkeypatch):
+def test_progress_is_printed_on_any_console(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp932")
     monkeypatch.setattr(noninteractive, "is_unattended", lambda: True)
     line = noninteractive.StatusLine("Génération")
@@ -101,7 +101,7 @@ def test_a_line_of_progress_is_printed_anywhere(monkeypatch):
     assert stream.buffer.getvalue() == b"G\\xe9n\\xe9ration: locked - 3 s\n"
 
 
-def test_the_streams_are_as_before_afterwards(monkeypatch):
+def test_streams_are_restored(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", None)
@@ -122,7 +122,7 @@ class Full(io.RawIOBase):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_full_disk_is_told_once(monkeypatch):
+def test_full_disk_is_reported_once(monkeypatch):
     disk = Full()
     buffer = io.BufferedWriter(disk)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
@@ -132,7 +132,7 @@ def test_a_full_disk_is_told_once(monkeypatch):
     sys.stdout.flush()
 
 
-def test_a_reader_that_has_enough_ends_a_command_quietly():
+def test_closed_pipe_ends_the_command_quietly():
     command = f"{sys.executable} -m wonda_widgets doctor"
     with subprocess.Popen(
         command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

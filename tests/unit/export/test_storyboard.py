@@ -139,7 +139,7 @@ def everywhere(text, other):
 
 @given(st.text() | st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
 @settings(max_examples=150, deadline=None)
-def test_no_text_from_outside_is_anything_but_text(text, other):
+def test_external_text_is_escaped(text, other):
     # What is said changes no more than which of the optional lines are there.
     optional = {"p", "div", "dt", "dd", "bdi"}
 
@@ -150,7 +150,7 @@ def test_no_text_from_outside_is_anything_but_text(text, other):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_it_is_there_as_it_was_written(text):
+def test_external_text_is_shown_unchanged(text):
     read = Read(written(replace(made(), prompt=text), [post(caption=text)]))
     whole = "".join(read.text.split())
     kept = re.sub(r"[\0\x07\ud83d\udc00\ufffe]", "\ufffd", "".join(text.split()))
@@ -165,7 +165,7 @@ def test_only_web_addresses_become_links(address):
     assert Read(written(posts=[post(permalink=address)])).links == []
 
 
-def test_a_link_tells_its_page_nothing():
+def test_links_send_no_referrer():
     page = written(posts=[post()]).decode()
     assert 'href="https://example.org/p/1" rel="noopener noreferrer"' in page
 
@@ -173,7 +173,7 @@ def test_a_link_tells_its_page_nothing():
 # ---------------------------------------------------------------- what the page allows itself
 
 
-def test_its_policy_allows_its_own_style_and_script_and_nothing_else():
+def test_content_security_policy_allows_only_own_style_and_script():
     page = written(posts=[post()]).decode()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
     allowed = dict(part.split(" ", 1) for part in policy.split("; "))
@@ -192,7 +192,7 @@ def test_its_policy_allows_its_own_style_and_script_and_nothing_else():
     assert not re.search(r"@import|url\(", page)
 
 
-def test_it_has_headings_landmarks_and_images_in_words():
+def test_page_has_headings_landmarks_and_alt_texts():
     image = replace(made(rating=4, favorite=True), prompt="A harbour " * 40)
     read = Read(written(image, [post(alt_text="Boats at dawn")], changes=[]))
     assert [tag for tag in read.tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
@@ -216,11 +216,11 @@ def test_it_has_headings_landmarks_and_images_in_words():
         ({"ended_at": None}, "requested 10:02:11"),
     ],
 )
-def test_a_post_in_words(facts, said):
+def test_post_is_described(facts, said):
     assert said in Read(written(posts=[post(**facts)])).text
 
 
-def test_its_times_read_as_a_line():
+def test_times_are_shown_in_one_line():
     from datetime import timedelta
 
     moments = [
@@ -239,7 +239,7 @@ def test_its_times_read_as_a_line():
 
 
 @pytest.mark.parametrize("odd", [datetime.min, datetime.max])  # noqa: DTZ901 - as they may come
-def test_the_ends_of_the_calendar_break_nothing(odd):
+def test_extreme_dates_do_not_break_the_page(odd):
     at = odd.replace(tzinfo=UTC)
     chapter = timeline.ImageTimeline(image=made(seconds=float("nan"), rating=99), requested_at=at)
     board = storyboard_page.Board(title="T", timelines=[chapter], written_at=AT.astimezone())
@@ -267,7 +267,7 @@ def edited(wonda, image):
     return edit.add(Crop(x=0, y=0, width=300, height=300), Encode(format="JPEG")).upload()
 
 
-def test_the_whole_story_of_two_images(wonda, images, tmp_path):
+def test_storyboard_of_two_images(wonda, images, tmp_path):
     media = edited(wonda, images[0])
     account = wonda.accounts.instagram()[0].instagram_account_id
     link = (
@@ -305,7 +305,7 @@ def test_the_whole_story_of_two_images(wonda, images, tmp_path):
     assert images[0].media.url.encode() not in page
 
 
-def test_an_image_that_cannot_be_fetched_says_so_in_its_place(wonda, images, tmp_path):
+def test_unavailable_image_is_reported_in_place(wonda, images, tmp_path):
     media = edited(wonda, images[0])
     wonda.faults.add("GET", f"media/{media.media_id}", 404, times=9)
     kept = Read(ww.storyboard(images, tmp_path / "a.html", wonda=wonda).read_bytes())
@@ -320,7 +320,7 @@ def test_an_image_that_cannot_be_fetched_says_so_in_its_place(wonda, images, tmp
     assert gone not in read.text
 
 
-def test_what_is_no_image_is_not_opened(wonda, images, tmp_path, monkeypatch):
+def test_non_image_is_not_decoded(wonda, images, tmp_path, monkeypatch):
     async def junk(_):
         return b"<svg onload=alert(1)>"
 
@@ -329,7 +329,9 @@ def test_what_is_no_image_is_not_opened(wonda, images, tmp_path, monkeypatch):
     assert read.text.count("This image cannot be opened safely.") == 2
 
 
-def test_originals_are_fetched_three_at_a_time_and_opened_off_the_loop(wonda, images, monkeypatch):
+def test_originals_are_downloaded_three_at_a_time_and_decoded_in_threads(
+    wonda, images, monkeypatch
+):
     history = wonda._async.history
     real, running, most, threads = history.original, [], [], set()
 
@@ -367,7 +369,7 @@ def noise():
     return buffer.getvalue()
 
 
-def test_twenty_noisy_4k_images_with_their_edits_fit_into_a_mail(wonda, images, monkeypatch):
+def test_twenty_noisy_4k_images_fit_into_an_email(wonda, images, monkeypatch):
     from wonda_widgets.utils import event_loop
 
     data, history = noise(), wonda._async.history
@@ -415,7 +417,7 @@ def replace_if(small, budget):
         (3, 10**8, 0),
     ],
 )
-def test_the_more_images_the_smaller_each_down_to_a_floor(count, words, each):
+def test_previews_shrink_with_the_number_of_images(count, words, each):
     budget = storyboard._max_preview_bytes(count, words)
     assert each <= budget <= 250_000
     assert budget >= 30_000
@@ -423,7 +425,7 @@ def test_the_more_images_the_smaller_each_down_to_a_floor(count, words, each):
         assert words + count * 4 * -(-budget // 3) <= 6_000_000
 
 
-def test_of_many_edits_the_posted_and_the_latest_are_shown():
+def test_posted_and_latest_edits_are_shown():
     changes = [
         timeline.EditEvent(
             media_id=f"e{n}", of="m1", operations=(), since_original=(), at=AT.replace(hour=n)
@@ -443,7 +445,7 @@ def test_of_many_edits_the_posted_and_the_latest_are_shown():
 # ---------------------------------------------------------------- what it takes
 
 
-def test_from_jobs_matrices_and_panels(wonda, tmp_path):
+def test_storyboard_from_jobs_matrices_and_panels(wonda, tmp_path):
     job = wonda.images.generate(model="z-image", prompt="A pier")
     job.wait()
     assert "A pier" in ww.storyboard(job, tmp_path / "job", wonda=wonda).read_text("utf-8")
@@ -458,7 +460,7 @@ def test_from_jobs_matrices_and_panels(wonda, tmp_path):
 
 
 @pytest.mark.parametrize("panel", ["Gallery", "History", "PromptLab", "Compare"])
-def test_of_a_panel_what_is_chosen_or_else_what_it_shows(wonda, images, tmp_path, settled, panel):
+def test_panel_contributes_its_selection_or_all_images(wonda, images, tmp_path, settled, panel):
     shows = {
         "Gallery": lambda: ww.Gallery(images, wonda=wonda),
         "History": lambda: ww.History(wonda),
@@ -483,7 +485,7 @@ def test_of_a_panel_what_is_chosen_or_else_what_it_shows(wonda, images, tmp_path
     opened.close()
 
 
-def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
+def test_studio_contributes_all_its_images(wonda, tmp_path, settled):
     studio = ww.Studio(wonda)
     with pytest.raises(ww.InvalidInputError, match="no images"):
         ww.storyboard(studio, tmp_path / "none")
@@ -502,13 +504,13 @@ def test_of_a_studio_all_that_was_made_there(wonda, tmp_path, settled):
 
 
 @pytest.mark.parametrize("what", ["a text", 5, None, [1], [None], {"a": 1}, b"x", ww.Media()])
-def test_what_is_no_image_gets_a_sentence(wonda, tmp_path, what):
+def test_non_image_is_reported(wonda, tmp_path, what):
     with pytest.raises(TypeError, match="needs images, jobs, a matrix or a panel, not"):
         ww.storyboard(what, tmp_path / "x.html", wonda=wonda)
     assert list(tmp_path.glob("x*")) == []
 
 
-def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, images, tmp_path):
+def test_invalid_input_is_reported_before_downloading(wonda, images, tmp_path):
     def refused(field, what=images, path="x.html", **more):
         with pytest.raises(ww.InvalidInputError) as caught:
             ww.storyboard(what, tmp_path / path, wonda=wonda, **more)
@@ -533,7 +535,7 @@ def test_bad_input_gets_a_sentence_before_anything_is_fetched(wonda, images, tmp
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_without_a_client_it_is_the_environment_s_or_the_sandbox_s(tmp_path, monkeypatch):
+def test_default_client_is_from_the_environment_or_a_sandbox(tmp_path, monkeypatch):
     sandbox = functools.partial(ww.AsyncWonda.sandbox, seconds=0.01)
     monkeypatch.setattr(ww.AsyncWonda, "sandbox", sandbox)
     shared = selection.default()
@@ -542,7 +544,7 @@ def test_without_a_client_it_is_the_environment_s_or_the_sandbox_s(tmp_path, mon
     assert "A pier" in ww.storyboard([job], tmp_path / "x").read_text("utf-8")
 
 
-def test_the_key_is_not_in_it_wherever_it_was_written(tmp_path):
+def test_storyboard_never_contains_the_key(tmp_path):
     import httpx
 
     def answer(request):

@@ -42,7 +42,7 @@ async def _settle():
         await asyncio.sleep(0)
 
 
-def test_there_are_never_more_than_twenty_requests_at_once():
+def test_at_most_twenty_parallel_requests():
     async def work():
         held = Held()
         wire = held.transport()
@@ -59,7 +59,7 @@ def test_there_are_never_more_than_twenty_requests_at_once():
 
 
 @pytest.mark.parametrize("kinds", ["polls", "images", "polls and images"])
-def test_a_click_waits_behind_neither_all_polls_nor_all_images(kinds):
+def test_clicks_do_not_wait_for_polls_or_downloads(kinds):
     async def work():
         held = Held("/image/generate")
         wire = held.transport()
@@ -78,7 +78,7 @@ def test_a_click_waits_behind_neither_all_polls_nor_all_images(kinds):
     assert event_loop.run_blocking(work()) == {"status": "idle"}
 
 
-def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
+def test_request_is_recorded_when_it_is_sent():
     noted = []
 
     async def work():
@@ -100,7 +100,7 @@ def test_a_request_is_noted_as_leaving_when_its_turn_has_come():
     assert len(noted) == 1
 
 
-def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkeypatch):
+def test_waiting_request_is_not_sent_after_close(monkeypatch):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
 
     async def work():
@@ -119,7 +119,7 @@ def test_what_waited_for_its_turn_when_the_client_was_closed_was_not_sent(monkey
     assert became == {ww.OutcomeUnknownError: 20, ClosedError: 1}
 
 
-def test_a_poll_that_waited_for_its_turn_when_the_client_was_closed_is_not_sent():
+def test_waiting_poll_is_not_sent_after_close():
     async def work():
         held = Held()
         wire = held.transport()

@@ -43,7 +43,7 @@ def certificates(folder):
     "name", ["gone.pem", "empty.pem", "words.pem", "binary.der", "cut.pem", ".", "\N{SNOWMAN}.pem"]
 )
 @pytest.mark.parametrize("ask", ["whoami", "capabilities", "generate"])
-def test_a_file_of_certificates_that_cannot_be_read_is_named(monkeypatch, tmp_path, name, ask):
+def test_unreadable_certificate_file_is_named(monkeypatch, tmp_path, name, ask):
     file = str(certificates(tmp_path) / name)
     monkeypatch.setenv("SSL_CERT_FILE", file)
     with ww.Wonda() as wonda:
@@ -73,7 +73,7 @@ def refused(monkeypatch, **values):
     return str(caught.value)
 
 
-def test_other_settings_of_certificates_are_named(monkeypatch, tmp_path):
+def test_invalid_certificate_settings_are_named(monkeypatch, tmp_path):
     gone = str(tmp_path / "gone")
     assert f"SSL_CERT_DIR is {gone}" in refused(monkeypatch, SSL_CERT_DIR=gone)
     monkeypatch.delenv("SSL_CERT_DIR")
@@ -81,7 +81,7 @@ def test_other_settings_of_certificates_are_named(monkeypatch, tmp_path):
     assert f"SSLKEYLOGFILE is {log}" in refused(monkeypatch, SSLKEYLOGFILE=log)
 
 
-def test_missing_built_in_certificates_are_an_error_of_ours_too(monkeypatch):
+def test_missing_built_in_certificates_raise_a_package_error(monkeypatch):
     monkeypatch.setattr("certifi.where", lambda: "/gone/cacert.pem")
     assert "certifi" in refused(monkeypatch)
 
@@ -107,7 +107,7 @@ UNUSABLE = [
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 @pytest.mark.parametrize("proxy", UNUSABLE)
-def test_a_proxy_that_cannot_be_used_is_named(monkeypatch, name, proxy):
+def test_unusable_proxy_is_named(monkeypatch, name, proxy):
     monkeypatch.setattr(network_settings, "find_spec", lambda _: None)
     said = refused(monkeypatch, **{name: proxy})
     assert said.startswith(name)
@@ -129,7 +129,7 @@ def test_a_proxy_that_cannot_be_used_is_named(monkeypatch, name, proxy):
         "ftp://user:sesame@[::1",
     ],
 )
-def test_a_proxys_password_is_never_repeated(monkeypatch, capsys, proxy):
+def test_proxy_password_is_never_shown(monkeypatch, capsys, proxy):
     monkeypatch.setattr(network_settings, "find_spec", lambda _: None)
     if (
         network_settings.proxy_problem("https", proxy if "://" in proxy else f"http://{proxy}")
@@ -144,7 +144,7 @@ def test_a_proxys_password_is_never_repeated(monkeypatch, capsys, proxy):
         assert "sesame" not in printed
 
 
-def test_a_proxy_that_nothing_goes_by_is_no_error(monkeypatch):
+def test_unused_proxy_is_no_error(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080/")  # as some desktops set it
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     transport = Transport(ApiKey(KEY), BASE, 1.0, sleep=lambda _: asyncio.sleep(0))
@@ -175,7 +175,7 @@ NO_PROXY = {
 
 
 @pytest.mark.parametrize(("entry", "direct"), NO_PROXY.items())
-def test_an_entry_of_no_proxy_is_read_or_left_out(monkeypatch, entry, direct):
+def test_no_proxy_entries_are_parsed_or_ignored(monkeypatch, entry, direct):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", f"{entry},kept.example")
     made = network_settings.mounts(lambda _: httpx.AsyncHTTPTransport())
@@ -200,7 +200,7 @@ def test_an_entry_of_no_proxy_is_read_or_left_out(monkeypatch, entry, direct):
     ids=str,
 )
 @pytest.mark.parametrize("with_key", [True, False])
-def test_doctor_reports_it_and_goes_on(monkeypatch, capsys, values, with_key):
+def test_doctor_reports_network_settings_and_continues(monkeypatch, capsys, values, with_key):
     monkeypatch.setattr(
         "wonda_widgets.http.retries.wait_before_retry", lambda *_: asyncio.sleep(0, result=False)
     )
@@ -218,7 +218,7 @@ def test_doctor_reports_it_and_goes_on(monkeypatch, capsys, values, with_key):
     assert status == (1 if with_key or "NO_PROXY" not in values else 0)
 
 
-def test_a_setting_that_was_corrected_is_read_anew(monkeypatch):
+def test_corrected_setting_is_used(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/gone.pem")
     transport = Transport(
         ApiKey(KEY), "https://localhost:1/api", 1.0, sleep=lambda _: asyncio.sleep(0)

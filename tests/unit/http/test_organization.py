@@ -27,7 +27,7 @@ def generate(wonda):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_with_its_slug_everything_works():
+def test_requests_work_with_the_organization():
     with ww.Wonda.sandbox(org="acme", **ONLY_IN_ORGANIZATIONS) as wonda:
         media = generate(wonda)
         account = wonda.accounts.instagram()[0].instagram_account_id
@@ -36,7 +36,7 @@ def test_with_its_slug_everything_works():
         assert "organization acme" in repr(wonda)
 
 
-def test_a_refusal_names_the_organizations_that_have_a_seat():
+def test_rejection_names_organizations_with_a_seat():
     for org, wanted in (("", ["acme (Acme Studio)", "zoo"]), ("club", ["acme (Acme Studio)"])):
         with ww.Wonda.sandbox(org=org, **ONLY_IN_ORGANIZATIONS) as wonda:
             for call in (
@@ -64,7 +64,7 @@ def test_a_refusal_names_the_organizations_that_have_a_seat():
         ),
     ],
 )
-def test_whatever_is_listed_the_hint_is_a_sentence(organizations, hint):
+def test_hint_is_a_sentence_for_any_list(organizations, hint):
     with ww.Wonda.sandbox(plan=None, organizations=organizations) as wonda:
         with pytest.raises(ww.PermissionDeniedError, match=hint) as caught:
             generate(wonda)
@@ -83,7 +83,7 @@ def test_whatever_is_listed_the_hint_is_a_sentence(organizations, hint):
         httpx.ConnectError("gone"),
     ],
 )
-def test_where_they_cannot_be_listed_the_refusal_is_told_all_the_same(listed):
+def test_rejection_is_raised_if_organizations_cannot_be_listed(listed):
     def answer(request):
         if request.url.path.endswith("organizations"):
             if isinstance(listed, Exception):
@@ -99,7 +99,7 @@ def test_where_they_cannot_be_listed_the_refusal_is_told_all_the_same(listed):
             assert "plan" in caught.value.hint
 
 
-def test_every_request_to_the_service_names_it_and_none_to_elsewhere(monkeypatch):
+def test_organization_header_is_sent_only_to_the_service(monkeypatch):
     seen = []
 
     def answer(request):
@@ -128,7 +128,7 @@ def test_every_request_to_the_service_names_it_and_none_to_elsewhere(monkeypatch
 @pytest.mark.parametrize(
     "org", ["a b", "a/b", ".", "..", "-a", "acme\r\nX-Evil: 1", "ä", 5, "x" * 201]
 )
-def test_what_cannot_be_a_slug_is_refused(org, monkeypatch):
+def test_invalid_slug_is_refused(org, monkeypatch):
     with pytest.raises(ww.InvalidInputError) as caught:
         ww.Wonda(KEY, org=org)
     assert caught.value.field == "org"
@@ -139,7 +139,7 @@ def test_what_cannot_be_a_slug_is_refused(org, monkeypatch):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_the_journal_keeps_organizations_apart(tmp_path):
+def test_journal_separates_organizations(tmp_path):
     both = []
     for org in ("acme", "zoo"):
         journal = tmp_path / "journal.db"
@@ -150,7 +150,7 @@ def test_the_journal_keeps_organizations_apart(tmp_path):
     assert both[0][0].job_id != both[1][0].job_id
 
 
-def test_it_travels_with_a_client(monkeypatch, tmp_path):
+def test_pickled_client_keeps_its_organization(monkeypatch, tmp_path):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     with ww.Wonda(org="acme", journal=tmp_path / "journal.db") as wonda:
         wonda.jobs.recent()  # the journal is there
@@ -161,7 +161,7 @@ def test_it_travels_with_a_client(monkeypatch, tmp_path):
     assert other._async._core is not there._async._core
 
 
-def test_the_magic_follows_the_environment(monkeypatch):
+def test_magic_uses_the_organization_of_the_environment(monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     first = magic._client({})
     monkeypatch.setenv("WONDA_ORG", "acme")
@@ -172,7 +172,7 @@ def test_the_magic_follows_the_environment(monkeypatch):
         event_loop.run_blocking(each.aclose())
 
 
-def test_doctor_shows_it(monkeypatch, capsys):
+def test_doctor_shows_the_organization(monkeypatch, capsys):
     sandbox = Sandbox(**ONLY_IN_ORGANIZATIONS)
     made = ww.Wonda.__init__
 
@@ -192,7 +192,7 @@ def test_doctor_shows_it(monkeypatch, capsys):
     assert "club" not in said
 
 
-def test_they_are_listed():
+def test_organizations_are_listed():
     with ww.Wonda.sandbox(organizations=ORGANIZATIONS) as wonda:
         found = wonda.accounts.organizations()
     assert [(each.slug, each.name, each.seat_plan_code) for each in found] == [

@@ -101,12 +101,12 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_what_leads_inside_is_private(host):
+def test_private_addresses_are_recognized(host):
     assert public_addresses.is_private(host)
 
 
 @pytest.mark.parametrize("host", PUBLIC)
-def test_what_is_open_to_everybody_is_not(host):
+def test_public_addresses_are_recognized(host):
     assert not public_addresses.is_private(host)
 
 
@@ -122,7 +122,7 @@ def test_what_is_open_to_everybody_is_not(host):
         (["no address"], []),
     ],
 )
-def test_a_name_has_the_addresses_that_one_look_up_finds(monkeypatch, found, expected):
+def test_name_is_resolved_by_one_lookup(monkeypatch, found, expected):
     asked = []
 
     def getaddrinfo(*args, **_more):
@@ -164,7 +164,7 @@ async def given_up(name, seconds=0.01):
             await public_addresses.resolve(name, 80)
 
 
-def test_look_ups_that_do_not_end_are_few_and_keep_their_places(silent_dns):
+def test_stuck_lookups_are_limited(silent_dns):
     async def many():
         await asyncio.gather(*(given_up(f"silent{i}.example") for i in range(30)))
         await given_up("storage.example")
@@ -177,7 +177,7 @@ def test_look_ups_that_do_not_end_are_few_and_keep_their_places(silent_dns):
     )
 
 
-def test_other_names_are_found_beside_silent_ones(silent_dns):
+def test_names_resolve_beside_stuck_lookups(silent_dns):
     async def beside():
         silent = [given_up(f"silent{i}.example") for i in range(public_addresses.MAX_LOOK_UPS - 1)]
         await asyncio.gather(*silent)
@@ -188,7 +188,7 @@ def test_other_names_are_found_beside_silent_ones(silent_dns):
 
 
 @pytest.mark.usefixtures("silent_dns")
-def test_files_uploads_and_settings_do_not_wait_for_look_ups():
+def test_other_work_does_not_wait_for_lookups():
     looking = [
         event_loop.spawn(public_addresses.resolve(f"silent{i}.example", 80)) for i in range(60)
     ]
@@ -202,7 +202,7 @@ def test_files_uploads_and_settings_do_not_wait_for_look_ups():
         each.cancel()
 
 
-def test_a_process_ends_although_look_ups_are_silent():
+def test_process_exits_despite_stuck_lookups():
     code = """
         import socket, threading, time
         from wonda_widgets.http import public_addresses
@@ -225,7 +225,7 @@ def test_a_process_ends_although_look_ups_are_silent():
     assert time.monotonic() - began < 15
 
 
-def test_a_connection_tells_its_other_end():
+def test_connection_reports_its_peer():
     class Stream:
         def get_extra_info(self, _name):
             return ("127.0.0.1", 80)

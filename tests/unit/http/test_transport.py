@@ -78,7 +78,7 @@ LOST = [
 
 
 @pytest.mark.parametrize("fault", LOST, ids=str)
-def test_a_post_that_may_have_arrived_is_sent_once(fault):
+def test_post_that_may_have_arrived_is_not_repeated(fault):
     wire = Wire(fault)
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wire.post()
@@ -88,7 +88,7 @@ def test_a_post_that_may_have_arrived_is_sent_once(fault):
 
 
 @pytest.mark.parametrize("page", [httpx.Response(200, text="<html>"), httpx.Response(200)])
-def test_a_post_whose_yes_cannot_be_read_is_unknown_and_unexpected(page):
+def test_unreadable_success_is_an_unknown_outcome(page):
     wire = Wire(page)
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wire.post()
@@ -97,19 +97,19 @@ def test_a_post_whose_yes_cannot_be_read_is_unknown_and_unexpected(page):
 
 
 @pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ConnectTimeout("x"), 429])
-def test_a_post_that_did_not_arrive_is_sent_again(fault):
+def test_post_that_did_not_arrive_is_retried(fault):
     wire = Wire(fault, {"fine": True})
     assert wire.post() == {"fine": True}
     assert len(wire.requests) == 2
 
 
-def test_a_post_that_never_arrives_says_that_nothing_was_sent():
+def test_post_that_never_arrives_says_that_nothing_was_sent():
     wire = Wire(httpx.ConnectError("[Errno -2] Name or service not known"))
     with pytest.raises(ww.ServiceUnreachableError, match=r"does not resolve\. Nothing was sent\."):
         wire.post()
 
 
-def test_retry_after_is_honoured_and_bounded():
+def test_retry_after_is_respected_up_to_a_limit():
     slow = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
     wire = Wire(httpx.Response(429, headers={"Retry-After": "7"}, json=slow), {"fine": True})
     wire.post()
@@ -124,7 +124,7 @@ def test_retry_after_is_honoured_and_bounded():
 @pytest.mark.parametrize(
     "fault", [*LOST[:5], 500, 503, 429, httpx.ConnectError("refused")], ids=str
 )
-def test_a_get_is_tried_again(fault):
+def test_get_is_retried(fault):
     wire = Wire(fault, {"fine": True})
     assert wire.get() == {"fine": True}
 
@@ -142,7 +142,7 @@ def test_a_get_is_tried_again(fault):
         (418, ww.APIError),
     ],
 )
-def test_a_refusal_is_an_error_of_its_own_and_final(status, cls):
+def test_each_rejection_has_an_error_class_and_is_final(status, cls):
     reply = httpx.Response(
         status,
         json={"error": {"message": "Because.", "code": "some_code"}},
@@ -164,7 +164,7 @@ def test_a_refusal_is_an_error_of_its_own_and_final(status, cls):
 
 
 @pytest.mark.parametrize("place", [{"deferUntil": "2026-12-01T00:00:00Z"}, {}])
-def test_a_throttled_reply_says_when_it_opens_again(place):
+def test_rate_limit_error_says_when_to_retry(place):
     error = {"message": "Daily cap", "code": "throttled", "deferUntil": "2026-12-01T00:00:00Z"}
     body = {"error": {"message": "Daily cap", "code": "throttled"}, **place}
     wire = Wire(httpx.Response(429, json=body if place else {"error": error}))
@@ -176,7 +176,7 @@ def test_a_throttled_reply_says_when_it_opens_again(place):
 @pytest.mark.parametrize(
     "body", ['{"error": "plain"}', "[]", "<html>", "", '{"error": {"message": 5}}']
 )
-def test_an_odd_error_body_still_gives_our_error(body):
+def test_malformed_error_body_raises_the_right_error(body):
     with pytest.raises(ww.BadRequestError):
         Wire(httpx.Response(400, text=body)).get()
 
@@ -193,7 +193,7 @@ def test_an_odd_error_body_still_gives_our_error(body):
         '{"message": "no Route matched"}',
     ],
 )
-def test_a_no_that_is_not_the_service_s_leaves_the_outcome_unknown(status, body):
+def test_rejection_by_another_server_is_an_unknown_outcome(status, body):
     wire = Wire(httpx.Response(status, text=body))
     with pytest.raises(ww.OutcomeUnknownError, match=f"HTTP {status}") as caught:
         wire.post()
@@ -202,19 +202,19 @@ def test_a_no_that_is_not_the_service_s_leaves_the_outcome_unknown(status, body)
 
 
 @pytest.mark.parametrize("status", [401, 405, 407, 411, 413, 414, 421, 429, 431])
-def test_what_no_server_passes_on_was_not_sent(status):
+def test_status_of_an_unforwarded_request_means_not_sent(status):
     wire = Wire(httpx.Response(status, text="<html>"))
     with pytest.raises(ww.APIError):
         wire.post()
     assert len(wire.requests) == 1, "it is not known whose limit this is"
 
 
-def test_a_part_of_a_reply_is_none():
+def test_partial_response_is_not_used():
     with pytest.raises(ww.UnexpectedReplyError):
         Wire(httpx.Response(206, json={"publishes": []})).get()
 
 
-def test_the_key_goes_to_the_api_and_not_to_storage_or_after_a_redirect():
+def test_key_is_sent_only_to_the_api():
     wire = Wire(httpx.Response(302, headers={"Location": "https://evil.example/"}))
     with pytest.raises(ww.UnexpectedReplyError, match="must not be sent"):
         wire.get()
@@ -231,7 +231,7 @@ def test_the_key_goes_to_the_api_and_not_to_storage_or_after_a_redirect():
     assert not any("authorization" in request.headers for request in wire.requests)
 
 
-def test_a_download_is_bounded_whatever_it_announces():
+def test_download_size_is_limited():
     wire = Wire(httpx.Response(200, content=b"x" * 100))
     with pytest.raises(ww.UnsafeMediaError, match="larger"):
         event_loop.run_blocking(wire.transport().download("https://storage.example/a", 50))
@@ -241,12 +241,12 @@ def test_a_download_is_bounded_whatever_it_announces():
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:1", "", "http://", "data:,x"])
-def test_a_media_address_that_is_none_is_refused(url):
+def test_invalid_media_address_is_refused(url):
     with pytest.raises(ww.WondaError):
         event_loop.run_blocking(Wire(200).transport().download(url))
 
 
-def test_a_key_that_the_service_repeats_is_not_shown():
+def test_key_in_a_response_is_redacted():
     for status in (200, 401):
         said = {"error": {"message": f"Bad header: Bearer {KEY}", "code": "x"}}
         wire = Wire(httpx.Response(status, json=said))
@@ -258,12 +258,12 @@ def test_a_key_that_the_service_repeats_is_not_shown():
         assert KEY not in shown
 
 
-def test_half_an_emoji_in_a_reply_costs_nothing():
+def test_lone_surrogate_in_a_response_is_accepted():
     wire = Wire(httpx.Response(200, content=b'{"errorMessage": "cut \\ud83d", "ok": ["\\ud83c"]}'))
     assert wire.get() == {"errorMessage": "cut \ufffd", "ok": ["\ufffd"]}
 
 
-def test_what_is_meant_for_this_machine_is_shown_to_no_proxy(monkeypatch):
+def test_loopback_requests_use_no_proxy(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     local = Transport(ApiKey(KEY), "http://127.0.0.1:8/api/v1", 5.0)
     assert not local._connections.client()._mounts
@@ -288,7 +288,7 @@ BUGS = [RuntimeError("bug"), ValueError(KEY), ExceptionGroup("bugs", [OSError()]
 @pytest.mark.parametrize(
     "fault", [httpx.ReadError("x"), httpx.ConnectError("x"), 401, 500, *BUGS], ids=repr
 )
-def test_errors_hold_no_request_and_so_no_key(fault, call):
+def test_errors_do_not_reference_requests(fault, call):
     wire = Wire(fault)
     calls = {
         "get": wire.get,
@@ -304,7 +304,7 @@ def test_errors_hold_no_request_and_so_no_key(fault, call):
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=repr)
-def test_a_transports_bug_after_a_post_is_an_unknown_outcome(bug):
+def test_transport_bug_during_a_post_is_an_unknown_outcome(bug):
     wire = Wire(bug)
     with pytest.raises(ww.OutcomeUnknownError, match=type(bug).__name__):
         wire.post()
@@ -348,7 +348,7 @@ ODD = {
 
 @pytest.mark.parametrize("way", ["get", "post", "poll"])
 @pytest.mark.parametrize("case", ODD)
-def test_whatever_a_transport_raises_leaves_without_the_request(case, way):
+def test_transport_errors_do_not_reference_requests(case, way):
     fault, expected = ODD[case]
     arrived = []
 
@@ -378,7 +378,7 @@ def test_whatever_a_transport_raises_leaves_without_the_request(case, way):
         assert error.code == 3
 
 
-def test_a_cancel_that_comes_in_a_group_is_one():
+def test_cancellation_in_an_exception_group_is_recognized():
     began = asyncio.Event()
 
     async def answer(_request):
@@ -428,7 +428,7 @@ def drip():
 
 
 @pytest.mark.usefixtures("_short")
-def test_a_reply_that_drips_ends():
+def test_slow_response_times_out():
     began = time.monotonic()
     wire = Wire(drip())
     with pytest.raises(ww.OutcomeUnknownError, match="time limit"):
@@ -442,7 +442,7 @@ def test_a_reply_that_drips_ends():
 
 
 @pytest.mark.usefixtures("_short")
-def test_an_upload_has_time_in_proportion(monkeypatch):
+def test_upload_timeout_is_proportional_to_size(monkeypatch):
     slow = httpx.Response(200, stream=Streamed(b"{}", pause=0.3))
     body = {"x": "x" * 1000}
     monkeypatch.setattr(transport, "MIN_UPLOAD_SPEED", 1000)
@@ -451,7 +451,7 @@ def test_an_upload_has_time_in_proportion(monkeypatch):
     )
 
 
-def test_a_reply_that_is_too_large_is_not_read(monkeypatch):
+def test_too_large_response_is_not_read(monkeypatch):
     monkeypatch.setattr(responses, "MAX_BYTES", 100)
 
     def large(status=200):
@@ -466,7 +466,7 @@ def test_a_reply_that_is_too_large_is_not_read(monkeypatch):
 
 
 @pytest.mark.parametrize("zipped", ["gzip", "deflate"])
-def test_a_reply_that_is_zipped_unasked_is_read_within_the_same_bounds(monkeypatch, zipped):
+def test_compressed_response_has_the_same_size_limit(monkeypatch, zipped):
     def reply(data):
         packed = gzip.compress(data)
         return httpx.Response(
@@ -497,20 +497,20 @@ def test_a_reply_that_is_zipped_unasked_is_read_within_the_same_bounds(monkeypat
     ],
     ids=["cut", "more", "not zipped", "zipped twice", "unknown"],  # a zip holds the time
 )
-def test_what_cannot_be_unzipped_to_its_end_is_no_image(encoding, body):
+def test_incomplete_compressed_download_is_refused(encoding, body):
     headers = {"Content-Encoding": encoding}
     replies = [httpx.Response(200, headers=headers, stream=Streamed(body)) for _ in range(3)]
     with pytest.raises(ww.ServiceUnreachableError, match=r"storage\.example: "):
         event_loop.run_blocking(Wire(*replies).transport().download("https://storage.example/a"))
 
 
-def test_a_download_has_a_time_limit_over_all(monkeypatch):
+def test_download_has_a_total_time_limit(monkeypatch):
     monkeypatch.setattr(downloads, "TIMEOUT_SECONDS", 0.1)
     with pytest.raises(ww.ServiceUnreachableError, match=r"longer than 0\.1 s"):
         event_loop.run_blocking(Wire(drip()).transport().download("https://storage.example/a"))
 
 
-def test_a_failing_storage_is_asked_again_when_it_says():
+def test_failed_download_is_retried_after_the_given_time():
     busy = httpx.Response(503, headers={"Retry-After": "7"})
     wire = Wire(busy, httpx.Response(200, content=b"image"))
     assert (
@@ -533,7 +533,7 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("url", INSIDE)
-def test_a_public_service_does_not_lead_into_a_private_network(url):
+def test_public_service_cannot_link_to_a_private_network(url):
     wire = Wire(httpx.Response(200, content=b"secret"))
     with pytest.raises(ww.UnsafeMediaError, match="private"):
         event_loop.run_blocking(wire.transport().download(url))
@@ -550,7 +550,7 @@ def private_api(*answers):
     return wire, Transport(ApiKey(KEY), "https://10.0.0.1/v1", 5.0, mock, sleep=wire.sleep)
 
 
-def test_a_private_service_may_but_not_by_way_of_a_public_one():
+def test_private_service_may_link_to_a_private_network_directly():
     there = httpx.Response(302, headers={"Location": "http://10.0.0.3/b"})
     wire, inside = private_api(there, httpx.Response(200, content=b"image"))
     assert event_loop.run_blocking(inside.download("http://10.0.0.2/a")) == b"image"
@@ -573,7 +573,7 @@ def resolving(monkeypatch, **names):
     monkeypatch.setattr(connections, "getproxies", dict)
 
 
-def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):
+def test_private_name_is_refused_before_the_request(monkeypatch):
     resolving(monkeypatch, api="1.1.1.1", storage="127.0.0.1")
     public = Transport(ApiKey(KEY), BASE, 5.0)
     with pytest.raises(ww.UnsafeMediaError, match="private"):
@@ -597,19 +597,19 @@ def test_a_name_that_leads_inside_is_refused_before_it_is_asked(monkeypatch):
         "https://x.example/\0v1",
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused(address):
+def test_invalid_base_url_is_refused(address):
     with pytest.raises(ww.InvalidInputError) as caught:
         normalize_base_url(address)
     assert caught.value.field == "base_url"
 
 
-def test_a_good_address_loses_its_last_slash():
+def test_trailing_slash_of_the_base_url_is_removed():
     assert normalize_base_url("https://api.example/api/v1/") == BASE
     assert normalize_base_url("http://127.0.0.1:8/api/v1") == "http://127.0.0.1:8/api/v1"
     assert normalize_base_url("http://[::1]:8/api/v1")
 
 
-def test_a_blocking_call_on_the_packages_own_loop_is_refused():
+def test_blocking_call_on_the_event_loop_is_refused():
     async def wrong():
         event_loop.run_blocking(asyncio.sleep(0))
 
@@ -617,7 +617,7 @@ def test_a_blocking_call_on_the_packages_own_loop_is_refused():
         event_loop.run_blocking(wrong())
 
 
-def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
+def test_polls_use_the_proxy(monkeypatch):
     asked = []
 
     async def answer(reader, writer):
@@ -641,7 +641,7 @@ def test_a_poll_takes_the_way_that_the_proxy_is_on(monkeypatch):
 
 
 @pytest.mark.parametrize("date", ["", "garbage", "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_a_date_that_tells_no_time_leaves_the_service_s_clock_where_it_was(date):
+def test_invalid_date_header_does_not_change_the_service_clock(date):
     moment = email.utils.format_datetime(datetime.now(UTC) + timedelta(hours=3), usegmt=True)
     wire = Wire(*(httpx.Response(200, headers={"Date": told}, json={}) for told in (moment, date)))
     transport = wire.transport()
@@ -650,7 +650,7 @@ def test_a_date_that_tells_no_time_leaves_the_service_s_clock_where_it_was(date)
         assert transport.clock.offset == pytest.approx(3 * 3600, abs=5)
 
 
-def test_a_transport_of_one_s_own_is_given_a_poll_as_any_other_question():
+def test_custom_transport_receives_polls():
     seen = []
 
     class Own(httpx.AsyncBaseTransport):

@@ -23,7 +23,7 @@ def encoded(kind, frames=3, **options):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_an_animation_is_known_by_its_structure(kind):
+def test_animation_is_detected_by_its_structure(kind):
     assert animation.is_animated(encoded(kind))
     assert animation.is_animated(encoded(kind, 2))
     assert not animation.is_animated(encoded(kind, 1))
@@ -32,20 +32,20 @@ def test_an_animation_is_known_by_its_structure(kind):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_one_that_was_cut_short_brings_nothing_down(kind):
+def test_truncated_animation_is_handled(kind):
     data = encoded(kind)
     for length in range(len(data)):
         animation.is_animated(data[:length])
 
 
-def test_other_formats_are_none():
+def test_other_formats_are_not_animations():
     assert not animation.is_animated(encoded("JPEG", 1))
     assert not animation.is_animated(b"")
     assert not animation.is_animated(b"GIF89a")
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_an_edit_says_so_before_it_is_sent(kind):
+def test_edit_of_an_animation_warns_before_uploading(kind):
     with ww.Wonda.sandbox() as wonda:
         edit = Edit(encoded(kind), wonda=wonda)
         assert edit.notes == ["This is an animation; an edit keeps only its first image."]
@@ -57,7 +57,7 @@ def test_an_edit_says_so_before_it_is_sent(kind):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
-def test_so_does_the_check_before_a_post(kind):
+def test_preflight_warns_about_animations(kind):
     facts = preflight.ImageInfo(1080, 1350, kind, 9, animated=True)
     [missed] = [point for point in preflight.check(facts, "IMAGE", "") if point.level == "miss"]
     assert "Only the first frame" in missed.text
@@ -67,7 +67,7 @@ def test_so_does_the_check_before_a_post(kind):
     assert not any("first image" in point.text for point in still)
 
 
-def test_the_editor_shows_it(settled):
+def test_editor_warns_about_animations(settled):
     with ww.Wonda.sandbox() as wonda:
         form = ww.EditForm(wonda=wonda, data=encoded("GIF"))
         try:

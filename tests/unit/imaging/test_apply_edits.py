@@ -57,7 +57,7 @@ def inked(image, color=RED):
 # ---------------------------------------------------------------- operations
 
 
-def test_a_crop_keeps_exactly_its_pixels():
+def test_crop_keeps_the_exact_pixels():
     image = Image.new("RGB", (8, 6))
     image.putdata([(x, y, 7) for y in range(6) for x in range(8)])
     made = result(encoded(image), Crop(x=2, y=1, width=3, height=4))
@@ -65,7 +65,7 @@ def test_a_crop_keeps_exactly_its_pixels():
     assert pixels == [(x, y, 7) for y in range(1, 5) for x in range(2, 5)]
 
 
-def test_a_pad_lays_the_image_into_the_middle():
+def test_pad_centers_the_image():
     made = result(encoded(halves()), Pad(width=60, height=40, color="#00ff00"))
     assert [made.getpixel(at) for at in ((0, 0), (9, 20), (10, 10), (29, 29), (30, 10))] == [
         (0, 255, 0),
@@ -77,20 +77,20 @@ def test_a_pad_lays_the_image_into_the_middle():
     assert made.getpixel((10, 30)) == (0, 255, 0)
 
 
-def test_a_pad_may_be_transparent_and_a_jpeg_of_it_is_white():
+def test_transparent_padding_is_white_in_jpeg():
     clear = Pad(width=60, height=40, color="#ffffff00")
     assert result(encoded(halves()), clear).getpixel((0, 0)) == (255, 255, 255, 0)
     made = result(encoded(halves()), clear, Encode(format="JPEG"))
     assert min(made.getpixel((0, 0))) > 240
 
 
-def test_resize_gives_the_size_that_was_asked_for():
+def test_resize_has_the_requested_size():
     made = result(encoded(halves()), Resize(width=10, height=30))
     assert made.getpixel((1, 15)) == RED
     assert made.getpixel((8, 15)) == BLUE
 
 
-def test_operations_are_done_in_their_order():
+def test_operations_are_applied_in_order():
     crop, pad = Crop(x=0, y=0, width=20, height=20), Pad(width=40, height=20, color="white")
     made = result(encoded(halves()), crop, pad)
     assert [made.getpixel((x, 5)) for x in (5, 15, 25, 35)] == [WHITE, RED, RED, WHITE]
@@ -99,21 +99,21 @@ def test_operations_are_done_in_their_order():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_a_file_keeps_its_format_unless_another_is_asked_for(kind):
+def test_format_is_kept_by_default(kind):
     data = encoded(halves(), kind)
     assert apply_edits.apply(data, [Crop(x=0, y=0, width=5, height=5)]).format == kind
     made = apply_edits.apply(data, [Encode(format="PNG"), Encode(format="WEBP")])
     assert (made.format, made.mime_type) == ("WEBP", "image/webp")
 
 
-def test_without_an_operation_the_file_stays_as_it_is():
+def test_without_operations_the_file_is_unchanged():
     data = encoded(halves(), "GIF")
     made = apply_edits.apply(data, [])
     assert (made.data, made.format, made.mime_type) == (data, "GIF", "image/gif")
     assert apply_edits.apply(data, [Crop(x=0, y=0, width=5, height=5)]).format == "PNG"
 
 
-def test_less_quality_is_a_smaller_file():
+def test_lower_quality_gives_a_smaller_file():
     data = encoded(Image.effect_noise((200, 200), 90).convert("RGB"))
     sizes = [
         len(apply_edits.apply(data, [Encode(format="JPEG", quality=quality)]).data)
@@ -122,7 +122,7 @@ def test_less_quality_is_a_smaller_file():
     assert sizes == sorted(sizes)
 
 
-def test_orientation_is_honoured_first():
+def test_exif_orientation_is_applied_first():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise: what is left lies on top
     data = encoded(halves(40, 20), "JPEG", exif=exif, quality=100)
@@ -134,7 +134,7 @@ def test_orientation_is_honoured_first():
     assert not made.getexif()
 
 
-def test_the_profile_is_kept_and_the_place_where_it_was_taken_is_not():
+def test_profile_is_kept_and_location_is_removed():
     exif = Image.Exif()
     exif[0x010E] = "at home"
     data = encoded(halves(), "JPEG", icc_profile=b"a profile", exif=exif, comment=b"private")
@@ -163,7 +163,7 @@ def test_every_mode_can_be_edited(mode):
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_text_stands_where_it_was_put(position, mode):
+def test_text_position(position, mode):
     ground = Image.new(mode, (300, 300), "black" if mode == "RGB" else (0, 0, 0, 0))
     words = msgspec.structs.replace(WORDS, position=position, size_percent=100)
     left, top, right, bottom = inked(result(encoded(ground), words))
@@ -175,7 +175,7 @@ def test_a_text_stands_where_it_was_put(position, mode):
     assert min(left, top, 300 - right, 300 - bottom) >= 15
 
 
-def test_words_are_wrapped_into_the_box_and_long_ones_broken():
+def test_text_is_wrapped_and_long_words_are_broken():
     font = fonts.load("Default", 20)
     text = "Nothing is billed twice and\nnothing is " + "x" * 80
     lines = list(text_overlay.wrap(text, font, 120))
@@ -187,7 +187,7 @@ def test_words_are_wrapped_into_the_box_and_long_ones_broken():
     assert right - left <= 160
 
 
-def test_a_larger_scale_writes_larger_and_a_stroke_goes_around():
+def test_text_scale_and_outline():
     ground = encoded(Image.new("RGB", (1080, 1080)))
     small, large = (
         inked(result(ground, msgspec.structs.replace(WORDS, font_size_scale=scale)))
@@ -203,7 +203,7 @@ def test_a_larger_scale_writes_larger_and_a_stroke_goes_around():
     )
 
 
-def test_the_text_box_of_a_transparent_image_has_no_fringe():
+def test_text_on_a_transparent_image_has_no_fringe():
     clear = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
     made = result(encoded(clear), msgspec.structs.replace(WORDS, text_color="white"))
     colors = {pixel[:3] for _, pixel in made.getcolors(100_000) if pixel[3]}
@@ -223,7 +223,7 @@ def test_the_text_box_of_a_transparent_image_has_no_fringe():
         "A\r\n\r\nB",
     ],
 )
-def test_no_text_brings_it_down(text):
+def test_any_text_is_drawn_or_reported(text):
     ground = encoded(Image.new("RGB", (120, 90)))
     words = msgspec.structs.replace(WORDS, text=text, font_size_scale=9)
     face = fonts.load(words.font_family, 16)
@@ -235,7 +235,7 @@ def test_no_text_brings_it_down(text):
         assert result(ground, words)
 
 
-def test_a_sign_that_the_font_lacks_is_said_and_not_drawn_as_a_box(monkeypatch):
+def test_missing_glyph_is_reported(monkeypatch):
     monkeypatch.setattr(fonts, "_found", dict)  # a computer without fonts
     words = msgspec.structs.replace(WORDS, font_family="Default", text="Zoë — 5 €")
     with pytest.raises(InvalidInputError, match="Default has no ë — €"):
@@ -243,7 +243,7 @@ def test_a_sign_that_the_font_lacks_is_said_and_not_drawn_as_a_box(monkeypatch):
     apply_edits.check((200, 200), [msgspec.structs.replace(words, text="Zoe, 5 “euros”…")])
 
 
-def test_the_original_pixels_are_not_written_on():
+def test_original_pixels_are_not_modified():
     image = halves(200, 200)
     before = image.tobytes()
     apply_edits.draw(image, [msgspec.structs.replace(WORDS, text_color="lime")])
@@ -258,20 +258,20 @@ def no_fonts(monkeypatch):
     monkeypatch.setattr(fonts, "_found", dict)
 
 
-def test_the_default_font_always_works_and_inter_falls_back_to_it(no_fonts):  # noqa: ARG001
+def test_default_font_is_always_available(no_fonts):  # noqa: ARG001
     assert fonts.families() == ["Default"]
     assert fonts.load("Default", 12).getname() == fonts.load("Inter", 12).getname()
     ground = encoded(Image.new("RGB", (90, 90)))
     assert inked(result(ground, Text(text="Hello")))
 
 
-def test_a_font_that_is_not_there_is_said_with_those_that_are(no_fonts):  # noqa: ARG001
+def test_missing_font_error_lists_available_fonts(no_fonts):  # noqa: ARG001
     with pytest.raises(InvalidInputError, match="“Bebas Neue” is not on this computer") as caught:
         apply_edits.check((90, 90), [Text(text="x", font_family="Bebas Neue")])
     assert "Default" in caught.value.hint
 
 
-def test_fonts_are_found_in_folders_and_by_their_path(monkeypatch, tmp_path):
+def test_fonts_are_found_by_name_and_path(monkeypatch, tmp_path):
     built_in = ImageFont.load_default(10)
     (tmp_path / "deep").mkdir()
     path = tmp_path / "deep" / "some.ttf"
@@ -318,14 +318,14 @@ def test_fonts_are_found_in_folders_and_by_their_path(monkeypatch, tmp_path):
         (Encode(format="JPEG", quality=101), "quality", "from 1 to 100"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_a_pixel_is_touched(operation, field, said):
+def test_invalid_operations_are_reported_before_editing(operation, field, said):
     with pytest.raises(InvalidInputError) as caught:
         apply_edits.check((40, 20), [operation])
     assert caught.value.field == field
     assert said in str(caught.value)
 
 
-def test_a_check_knows_the_size_that_the_operations_before_leave():
+def test_check_uses_the_size_after_earlier_operations():
     steps = [Crop(x=0, y=0, width=10, height=10), Pad(width=12, height=15), Encode(format="PNG")]
     assert apply_edits.check((40, 20), steps) == (12, 15)
     with pytest.raises(InvalidInputError, match="which has 12 × 15"):
@@ -344,17 +344,17 @@ def test_a_check_knows_the_size_that_the_operations_before_leave():
         5,
     ],
 )
-def test_what_is_no_edit_is_said_to_be_none(operations):
+def test_invalid_edit_is_reported(operations):
     with pytest.raises(InvalidInputError, match=r"not a valid edit|No image"):
         apply_edits.parse_operations(operations)
 
 
-def test_operations_are_the_same_after_json():
+def test_operations_survive_json():
     steps = (Crop(x=1, y=2, width=3, height=4), WORDS, Pad(width=9, height=9), Encode(format="PNG"))
     assert apply_edits.parse_operations(msgspec.json.decode(msgspec.json.encode(steps))) == steps
 
 
-def test_what_is_no_image_or_too_large_is_not_opened(monkeypatch):
+def test_invalid_or_too_large_image_is_refused(monkeypatch):
     with pytest.raises(UnsafeMediaError):
         apply_edits.apply(b"<html>", [Encode(format="PNG")])
     monkeypatch.setattr(decode, "MAX_MEMORY_BYTES", 1000)
@@ -369,7 +369,7 @@ def test_what_is_no_image_or_too_large_is_not_opened(monkeypatch):
     "size", [(1080, 1920), (2000, 1351), (1023, 2000), (333, 333), (1530, 2720)]
 )
 @pytest.mark.parametrize("ratio", [4 / 5, 1, 1.91, 9 / 16, 16 / 9])
-def test_a_shape_is_never_beyond_the_limit_it_stands_for(size, ratio):
+def test_crop_never_exceeds_its_aspect_ratio_limit(size, ratio):
     crop, pad = apply_edits.centered_crop(size, ratio), apply_edits.padded(size, ratio)
     assert apply_edits.check(size, [crop]) == (crop.width, crop.height)
     assert apply_edits.check(size, [pad]) == (pad.width, pad.height)
@@ -380,7 +380,7 @@ def test_a_shape_is_never_beyond_the_limit_it_stands_for(size, ratio):
     assert abs(2 * crop.x + crop.width - size[0]) <= 1
 
 
-def test_a_tall_image_becomes_four_to_five():
+def test_tall_image_is_cropped_to_4_5():
     assert apply_edits.centered_crop((1080, 1920), 4 / 5) == Crop(
         x=0, y=285, width=1080, height=1350
     )
@@ -391,7 +391,7 @@ def test_a_tall_image_becomes_four_to_five():
         apply_edits.centered_crop((10, 10), 0)
 
 
-def test_a_preview_of_pixels_is_as_small_as_one_of_a_file():
+def test_preview_of_pixels_has_the_same_size_limit():
     data, mime_type = preview.encode_preview(Image.effect_noise((3000, 1200), 120).convert("RGB"))
     assert (len(data) <= preview.MAX_BYTES, mime_type) == (True, "image/jpeg")
     assert max(Image.open(io.BytesIO(data)).size) <= preview.MAX_SIDE

@@ -85,7 +85,7 @@ def shown(data):
     return Image.open(io.BytesIO(made.data)).convert("RGB").getpixel((10, 10))
 
 
-def test_the_profiles_are_sound():
+def test_profiles_are_valid():
     assert color.is_valid_profile(ADOBE, "RGB")
     assert color.is_valid_profile(GREY, "L")
     assert not near(GREEN, meant(GREEN), within=20)
@@ -93,12 +93,12 @@ def test_the_profiles_are_sound():
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("size", [(40, 30), (600, 400)])
-def test_a_preview_has_the_colours_that_are_meant(kind, size):
+def test_preview_has_the_correct_colors(kind, size):
     data = encoded(Image.new("RGB", size, GREEN), kind, icc_profile=ADOBE, quality=100)
     assert near(shown(data), meant(GREEN))
 
 
-def test_so_have_those_of_a_palette_and_of_transparent_ones():
+def test_previews_of_palette_and_transparent_images_have_the_correct_colors():
     opaque = Image.new("RGB", (80, 60), GREEN)
     assert near(shown(encoded(opaque.quantize(4), icc_profile=ADOBE)), meant(GREEN))
     clear = opaque.convert("RGBA")
@@ -111,12 +111,12 @@ def test_so_have_those_of_a_palette_and_of_transparent_ones():
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
-def test_and_those_of_grey_ones(mode):
+def test_previews_of_gray_images_have_the_correct_colors(mode):
     image = Image.new("L", (80, 60), 60).convert(mode)
     assert min(shown(encoded(image, icc_profile=GREY))) > 100
 
 
-def test_a_thumbnail_on_a_sheet_has_them():
+def test_contact_sheet_has_the_correct_colors():
     data = encoded(Image.new("RGB", (80, 60), GREEN), icc_profile=ADOBE)
     made, _ = sheet([preview.create_preview(data, 64).data], max_bytes=100_000)
     image = Image.open(io.BytesIO(made)).convert("RGB")
@@ -125,7 +125,7 @@ def test_a_thumbnail_on_a_sheet_has_them():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("mode", ["RGB", "P", "L"])
-def test_an_edit_writes_the_colours_that_are_meant(kind, mode):
+def test_edit_has_the_correct_colors(kind, mode):
     profile, ground = (GREY, 60) if mode == "L" else (ADOBE, GREEN)
     image = Image.new("L" if mode == "L" else "RGB", (40, 40), ground)
     image = image.quantize(4) if mode == "P" else image
@@ -138,13 +138,13 @@ def test_an_edit_writes_the_colours_that_are_meant(kind, mode):
     assert min(found) > 100 if mode == "L" else near(found, meant(GREEN))
 
 
-def test_what_an_edit_shows_is_what_it_writes():
+def test_edit_preview_equals_its_result():
     data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE)
     small, _ = preview.encode_preview(apply_edits.draw(apply_edits.open_original(data), [CROP]))
     assert near(Image.open(io.BytesIO(small)).convert("RGB").getpixel((5, 5)), meant(GREEN))
 
 
-def test_a_file_that_nothing_is_done_to_stays_as_it_is():
+def test_unedited_file_is_unchanged():
     data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE)
     assert apply_edits.apply(data, []).data == data
 
@@ -155,7 +155,7 @@ def test_a_file_that_nothing_is_done_to_stays_as_it_is():
     ids=["none", "cut", "of another kind", "empty", "too large"],
 )
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_a_profile_that_is_broken_is_ignored(profile, kind):
+def test_invalid_profile_is_ignored(profile, kind):
     if len(profile) > 1_000_000 and kind == "PNG":
         profile = profile[:900_000]
     data = encoded(Image.new("RGB", (40, 40), GREEN), kind, icc_profile=profile, lossless=True)
@@ -164,7 +164,7 @@ def test_a_profile_that_is_broken_is_ignored(profile, kind):
     assert near(made.getpixel((5, 5)), GREEN)
 
 
-def test_srgb_changes_no_pixel():
+def test_srgb_profile_changes_no_pixel():
     image = Image.effect_noise((50, 50), 90).convert("RGB")
     image.info["icc_profile"] = SRGB
     before = image.tobytes()

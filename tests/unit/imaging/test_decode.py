@@ -50,12 +50,12 @@ END = b"\xff\xd9"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_a_usual_progressive_jpeg_is_shown(mode):
+def test_ordinary_progressive_jpeg_is_decoded(mode):
     assert preview.create_preview(encoded("JPEG", mode=mode, progressive=True)).format == "JPEG"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO"])
-def test_a_jpeg_that_repeats_a_scan_is_refused_at_once(kind):
+def test_jpeg_with_repeated_scans_is_refused_immediately(kind):
     image = Image.new("L", (1024, 1024))
     buffer = io.BytesIO()
     more = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
@@ -70,7 +70,7 @@ def test_a_jpeg_that_repeats_a_scan_is_refused_at_once(kind):
     assert time.monotonic() - began < 2
 
 
-def test_scans_are_counted_to_the_limit():
+def test_scans_are_counted_up_to_the_limit():
     assert not jpeg_scans.has_more_than(repeated(PROGRESSIVE, 3), SCANS + 3)
     assert jpeg_scans.has_more_than(repeated(PROGRESSIVE, 4), SCANS + 3)
 
@@ -89,7 +89,7 @@ def test_scans_are_counted_to_the_limit():
     ],
     ids=["fill", "junk", "stuffed", "restart", "comment", "end in EXIF", "table", "no length"],
 )
-def test_what_stands_between_scans_hides_none(between):
+def test_segments_between_scans_hide_no_scan(between):
     at = PROGRESSIVE.rindex(jpeg_scans.SCAN)
     last = PROGRESSIVE[at:-2]
     data = PROGRESSIVE[:-2] + (between + last) * 200 + END
@@ -105,19 +105,19 @@ def test_what_stands_between_scans_hides_none(between):
     ],
     ids=["a film behind it", "an image behind it", "metadata"],
 )
-def test_what_is_no_scan_of_the_image_does_not_count(data):
+def test_data_outside_the_image_does_not_count_as_scan(data):
     assert not jpeg_scans.has_more_than(data, 100)
     assert preview.create_preview(data).format == "JPEG"
 
 
-def test_too_many_segments_are_refused_without_looking_at_all_of_them():
+def test_too_many_segments_are_refused_early():
     data = PROGRESSIVE[:-2] + segment(0xFE, jpeg_scans.SCAN) * 2_000_000 + END
     began = time.monotonic()
     assert jpeg_scans.has_more_than(data, 100)
     assert time.monotonic() - began < 1
 
 
-def test_a_jpeg_with_impossible_sampling_is_refused():
+def test_jpeg_with_invalid_sampling_is_refused():
     at = PROGRESSIVE.index(b"\xff\xc2")
     data = bytearray(PROGRESSIVE)
     for layer in range(data[at + 9]):
@@ -164,7 +164,7 @@ def hiding_places():
 
 
 @pytest.mark.parametrize("restarts", RESTARTS)
-def test_no_scan_that_libjpeg_finds_is_missed(restarts):
+def test_every_scan_that_libjpeg_finds_is_counted(restarts):
     missed, found = [], 0
     for between in hiding_places():
         for inside in (b"", segment(0xE1, END + b"\0" * 9), END):
@@ -179,7 +179,7 @@ def test_no_scan_that_libjpeg_finds_is_missed(restarts):
     assert missed == []
 
 
-def test_scans_behind_a_reserved_marker_among_restarts_are_refused_at_once():
+def test_scans_after_a_reserved_marker_are_refused():
     many = LIGHTER * 3000
     data = tiny(RESTARTS["restarts"], b"\xff\x02\xff\xff", many + bytes(70_000))
     assert seen_by_libjpeg(tiny(RESTARTS["restarts"], b"\xff\x02\xff\xff", LIGHTER))
@@ -188,13 +188,13 @@ def test_scans_behind_a_reserved_marker_among_restarts_are_refused_at_once():
 
 
 @pytest.mark.parametrize("marker", [0x02, 0xBF, 0xC0, 0xC3, 0xC8, 0xDE, 0xDF, 0xF0, 0xFD])
-def test_a_file_whose_segments_are_not_certain_is_refused_only_with_many_scans(marker):
+def test_ambiguous_file_is_refused_only_with_many_scans(marker):
     odd = segment(marker, b"odd")
     assert not jpeg_scans.has_more_than(tiny(b"", odd, LIGHTER * 90), 100)
     assert jpeg_scans.has_more_than(tiny(b"", odd, END + LIGHTER * 200), 100)
 
 
-def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
+def test_embedded_thumbnails_do_not_count():
     camera = segment(0xE1, b"Exif\0\0" + PROGRESSIVE) + segment(0xE2, PROGRESSIVE) * 30
     data = PROGRESSIVE[:2] + camera + PROGRESSIVE[2:]
     assert data.count(jpeg_scans.SCAN) > 100
@@ -218,14 +218,14 @@ def test_thumbnails_in_the_metadata_of_a_camera_do_not_count():
     ],
     ids=["PNG", "GIF", "JPEG", "progressive", "WebP", "animation", "chunks"],
 )
-def test_reading_ends_at_the_deadline_whatever_the_format(monkeypatch, data):
+def test_decoding_stops_at_the_deadline_in_any_format(monkeypatch, data):
     monkeypatch.setattr(decode_threads, "TIMEOUT_SECONDS", -1.0)
     for look in (preview.create_preview, decode.full_size):
         with pytest.raises(ww.UnsafeMediaError, match="takes longer than"):
             look(data)
 
 
-def test_reading_ends_at_the_deadline_also_among_the_pixels(monkeypatch):
+def test_decoding_stops_at_the_deadline_within_pixel_data(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(decode.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(decode, "READ_BYTES", 4096)
@@ -241,7 +241,7 @@ def test_reading_ends_at_the_deadline_also_among_the_pixels(monkeypatch):
         decode.decode(encoded("PNG", (500, 500)))
 
 
-def test_a_preview_that_cannot_be_small_enough_ends():
+def test_preview_that_cannot_reach_the_size_limit_ends():
     data, _ = preview.encode_preview(Image.new("RGB", (64, 64)), 64, 1)
     assert Image.open(io.BytesIO(data)).size == (1, 1)
 
@@ -258,7 +258,7 @@ def stuck(settled):
     settled(lambda: decoding_threads() == 0)
 
 
-def test_what_it_gives_and_raises_comes_back():
+def test_thread_returns_results_and_errors():
     async def both():
         assert await decode_threads.run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
@@ -267,12 +267,12 @@ def test_what_it_gives_and_raises_comes_back():
     event_loop.run_blocking(both())
 
 
-def test_whoever_waits_is_told_at_the_deadline(stuck):
+def test_waiting_caller_gets_a_timeout_at_the_deadline(stuck):
     with pytest.raises(ww.UnsafeMediaError, match=r"takes longer than 0\.01 s"):
         stuck(0.01).result(10)
 
 
-def test_stuck_decodes_leave_their_places(stuck):
+def test_stuck_decodes_release_their_slots(stuck):
     for _ in range(decode_threads.MAX_CONCURRENCY - 1):
         with pytest.raises(ww.UnsafeMediaError):
             stuck(0.01).result(20)
@@ -283,7 +283,7 @@ def decoding_threads():
     return sum(each.name == "image-decoding" for each in threading.enumerate())
 
 
-def test_stuck_decodes_do_not_pile_up(stuck, settled):
+def test_stuck_decodes_are_limited(stuck, settled):
     settled(lambda: decoding_threads() == 0)
     waiting = [stuck(0.05) for _ in range(6 * decode_threads.MAX_CONCURRENCY)]
     said = []
@@ -297,7 +297,7 @@ def test_stuck_decodes_do_not_pile_up(stuck, settled):
         event_loop.run_blocking(decode_threads.run(divmod, 7, 2))
 
 
-def test_decoding_goes_on_when_some_of_the_stuck_ones_end(settled):
+def test_decoding_continues_when_stuck_decodes_end(settled):
     ends = [threading.Event() for _ in range(decode_threads.MAX_CONCURRENCY)]
     for end in ends:
         with pytest.raises(ww.UnsafeMediaError):
@@ -312,7 +312,7 @@ def test_decoding_goes_on_when_some_of_the_stuck_ones_end(settled):
     settled(lambda: decoding_threads() == 0)
 
 
-def test_a_decode_that_nobody_waits_for_keeps_its_place_until_its_deadline(settled):
+def test_abandoned_decode_keeps_its_slot_until_the_deadline(settled):
     running, end, most = [], threading.Event(), []
 
     def work():
@@ -332,7 +332,7 @@ def test_a_decode_that_nobody_waits_for_keeps_its_place_until_its_deadline(settl
     assert event_loop.run_blocking(decode_threads.run(divmod, 7, 2)) == (3, 1)
 
 
-def test_uploads_files_and_settings_do_not_wait_for_decodes(stuck, tmp_path):
+def test_other_work_does_not_wait_for_decodes(stuck, tmp_path):
     waiting = [stuck() for _ in range(MANY)]
     with ww.Wonda.sandbox(seconds=0) as wonda:
         image = encoded("PNG", (8, 8))
@@ -347,7 +347,7 @@ def test_uploads_files_and_settings_do_not_wait_for_decodes(stuck, tmp_path):
 
 
 @pytest.mark.parametrize("doing", ["decoding", "loop"])
-def test_a_process_ends_although_decodes_are_stuck(doing):
+def test_process_exits_despite_stuck_decodes(doing):
     code = f"""
         import threading, time
         from wonda_widgets.utils import event_loop

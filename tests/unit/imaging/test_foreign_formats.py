@@ -37,7 +37,7 @@ ALL = [(kind, data) for kind, some in FOREIGN.items() for data in some]
 
 
 @pytest.mark.parametrize(("kind", "data"), ALL)
-def test_an_upload_says_what_it_is_and_sends_nothing(kind, data, tmp_path):
+def test_upload_of_unsupported_format_names_it_and_sends_nothing(kind, data, tmp_path):
     path = tmp_path / "image.jpg"  # whatever it is called
     path.write_bytes(data)
     for source in (data, path, io.BytesIO(data)):
@@ -48,7 +48,7 @@ def test_an_upload_says_what_it_is_and_sends_nothing(kind, data, tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "data"), ALL)
-def test_so_does_whoever_opens_it(kind, data):
+def test_opening_an_unsupported_format_names_it(kind, data):
     with pytest.raises(ww.UnsafeMediaError, match=f"This is a {kind} image"):
         decode.check(data)
 
@@ -68,11 +68,11 @@ def test_so_does_whoever_opens_it(kind, data):
         b"\xff\xff\xff\xffftypisom",
     ],
 )
-def test_anything_else_is_none_of_them(data):
+def test_other_data_is_no_unsupported_format(data):
     assert foreign_formats.detect(data) == ""
 
 
-def test_an_avif_can_be_converted_where_pillow_opens_it(monkeypatch):
+def test_avif_can_be_converted_if_pillow_supports_it(monkeypatch):
     assert "sends it as PNG" in foreign_formats.conversion_hint("TIFF")
     for opens in (True, False):
         monkeypatch.setattr(features, "check", lambda _, opens=opens: opens)
@@ -80,13 +80,13 @@ def test_an_avif_can_be_converted_where_pillow_opens_it(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO"])
-def test_the_way_out_works(kind):
+def test_suggested_conversion_works(kind):
     with ww.Wonda.sandbox() as wonda:
         media = wonda.media.upload(Image.open(io.BytesIO(encoded(kind))))
     assert media.mime_type == "image/png"
 
 
-def test_a_heic_needs_another_package(monkeypatch):
+def test_heic_needs_another_package(monkeypatch):
     monkeypatch.setattr(foreign_formats, "find_spec", lambda _: None)
     assert "install pillow-heif" in foreign_formats.conversion_hint("HEIC")
     found = importlib.machinery.ModuleSpec("pillow_heif", None)

@@ -47,7 +47,7 @@ COLORED = {
 
 
 @pytest.mark.parametrize("mode", COLORED)
-def test_an_image_of_any_mode_keeps_its_colours(mode):
+def test_image_of_any_mode_keeps_its_colors(mode):
     image = COLORED[mode](Image.new("RGB", (6, 4), COLOR))
     assert image.mode == mode
     assert near(sent(image).convert("RGB").getpixel((2, 2)), COLOR, within=4)
@@ -76,7 +76,7 @@ GREYS = {
 
 
 @pytest.mark.parametrize("kind", GREYS)
-def test_a_grey_image_of_any_mode_keeps_its_levels(kind):
+def test_gray_image_of_any_mode_keeps_its_levels(kind):
     image, level = GREYS[kind]
     made = sent(image)
     value = made.getpixel((2, 2))
@@ -85,7 +85,7 @@ def test_a_grey_image_of_any_mode_keeps_its_levels(kind):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "RGBa", "LA", "La", "PA", "P", "L", "RGB"])
-def test_what_is_transparent_stays_so(mode):
+def test_transparency_is_kept(mode):
     clear = Image.new("RGBA", (4, 4), (*COLOR, 255))
     clear.putpixel((0, 0), (*COLOR, 0))
     if mode == "P":
@@ -108,7 +108,7 @@ def test_what_is_transparent_stays_so(mode):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_a_phones_photo_is_upright(orientation, mode):
+def test_exif_rotation_is_applied(orientation, mode):
     image = Image.new("RGB", (60, 30), "black")
     image.paste("white", (0, 0, 20, 10))
     exif = Image.Exif()
@@ -137,12 +137,12 @@ def test_a_phones_photo_is_upright(orientation, mode):
         (Image.new("RGB", (0, 4)), "no pixels"),
     ],
 )
-def test_what_is_no_image_gets_a_sentence(image, said):
+def test_non_image_is_reported(image, said):
     with pytest.raises(ww.InvalidInputError, match=said):
         read_source(image, None)
 
 
-def test_a_file_that_was_cut_short_gets_a_sentence():
+def test_truncated_file_is_reported():
     file = io.BytesIO()
     Image.effect_noise((200, 200), 90).save(file, "JPEG")
     cut = Image.open(io.BytesIO(file.getvalue()[:2_000]))
@@ -153,7 +153,7 @@ def test_a_file_that_was_cut_short_gets_a_sentence():
 @pytest.mark.parametrize(
     "source", [np.zeros((40, 40, 3)), 3, None, float("nan"), "x" * 5000, "~nobody-here/a.png"]
 )
-def test_what_is_no_file_gets_a_short_sentence(source):
+def test_missing_file_is_reported(source):
     with pytest.raises(ww.InvalidInputError) as told:
         read_source(source, None)
     assert told.value.field == "source"
@@ -161,13 +161,13 @@ def test_what_is_no_file_gets_a_short_sentence(source):
     assert ".." not in str(told.value)
 
 
-def test_a_device_is_not_read(monkeypatch):
+def test_device_files_are_not_read(monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("/dev/zero has no end"))
     with pytest.raises(ww.InvalidInputError, match="'/dev/zero' cannot be read: it is a device"):
         read_source("/dev/zero", None)
 
 
-def test_a_profile_of_other_colours_is_not_written():
+def test_profile_of_another_color_space_is_not_written():
     grey = Image.new("L", (4, 4), GREY)
     grey.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert "icc_profile" not in sent(grey).info
@@ -178,7 +178,7 @@ def test_a_profile_of_other_colours_is_not_written():
     assert color.is_valid_profile(sent(colored).info["icc_profile"], "RGB")
 
 
-def test_an_edit_takes_them_too():
+def test_edit_accepts_pillow_images():
     edit = ww.edit.Edit(
         Image.new("CMYK", (40, 20)), operations=[ww.edit.Resize(width=20, height=10)]
     )
@@ -195,7 +195,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_tilde_is_the_home_wherever_a_path_is_taken(home, monkeypatch):
+def test_tilde_is_the_home_directory_in_every_path(home, monkeypatch):
     Image.new("RGB", (4, 4)).save(home / "in.png")
     assert read_source("~/in.png", None).name == "in.png"
     assert ww.edit.Edit("~/in.png").size == (4, 4)
@@ -218,7 +218,7 @@ def test_a_tilde_is_the_home_wherever_a_path_is_taken(home, monkeypatch):
 
 
 @pytest.mark.forks
-def test_the_tool_may_be_in_the_home_folder(home, monkeypatch):
+def test_tool_path_may_begin_with_tilde(home, monkeypatch):
     (home / "wonda").write_text("#!/bin/sh\n")
     (home / "wonda").chmod(0o755)
     monkeypatch.setenv("WONDA_BIN", "~/wonda")
@@ -238,6 +238,6 @@ NOBODY = "~no-such-person/x"
         lambda: fonts.load(f"{NOBODY}.ttf", 12),
     ],
 )
-def test_a_home_that_nobody_has_gets_a_sentence(take):
+def test_unknown_home_directory_is_reported(take):
     with pytest.raises(ww.InvalidInputError):
         take()

@@ -27,7 +27,7 @@ def noise(width, height):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("size", [(3000, 1200), (700, 2500), (64, 64), (1, 4000)])
-def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
+def test_preview_is_small_and_keeps_the_aspect_ratio(kind, size):
     made = preview.create_preview(encoded(noise(*size), kind))
     shown = Image.open(io.BytesIO(made.data))
     assert len(made.data) <= preview.MAX_BYTES
@@ -37,13 +37,13 @@ def test_a_preview_is_small_and_in_proportion_whatever_came_in(kind, size):
         assert shown.width / shown.height == pytest.approx(size[0] / size[1], rel=0.02)
 
 
-def test_a_small_image_is_not_enlarged():
+def test_small_image_is_not_enlarged():
     made = preview.create_preview(encoded(noise(64, 48)))
     assert Image.open(io.BytesIO(made.data)).size == (64, 48)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_orientation_is_honoured(kind):
+def test_exif_orientation_is_applied(kind):
     image = Image.new("RGB", (2400, 1200), "red")
     image.paste("blue", (0, 0, 1200, 1200))
     exif = Image.Exif()
@@ -58,7 +58,7 @@ def test_orientation_is_honoured(kind):
     assert decode.full_size(data).size == (1200, 2400)
 
 
-def test_transparency_is_kept_while_it_fits_and_laid_on_white_otherwise():
+def test_transparency_is_kept_within_the_size_limit():
     soft = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
     assert preview.create_preview(encoded(soft)).mime_type == "image/png"
     loud = noise(2000, 2000).convert("RGBA")
@@ -69,7 +69,7 @@ def test_transparency_is_kept_while_it_fits_and_laid_on_white_otherwise():
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK"])
-def test_every_mode_gives_a_preview(mode):
+def test_every_mode_has_a_preview(mode):
     image = Image.new(mode, (300, 200))
     data = (
         encoded(image, "TIFF" if mode == "CMYK" else "PNG")
@@ -85,7 +85,7 @@ def grey(level, kind=16, **options):
 
 
 @pytest.mark.parametrize("level", [0, 1, 127, 128, 200, 255])
-def test_a_grey_of_16_bits_looks_as_one_of_8(level):
+def test_gray_with_16_bits_looks_like_8_bits(level):
     data, usual = grey(level * 257), grey(level, 8)
     assert decode.full_size(data).getpixel((5, 5)) == level
     assert apply_edits.open_original(data).getpixel((5, 5)) == (level,) * 3
@@ -98,7 +98,7 @@ def test_a_grey_of_16_bits_looks_as_one_of_8(level):
     assert decode.full_size(grey(level * 257, exif=tilted)).size == (20, 40)
 
 
-def test_what_is_transparent_in_16_bits_stays_so():
+def test_transparency_with_16_bits_is_kept():
     data = grey(50_000, transparency=50_000)
     assert apply_edits.open_original(data).getchannel("A").getextrema() == (0, 0)
     assert apply_edits.open_original(grey(10_000, transparency=50_000)).getpixel((5, 5))[3] == 255
@@ -115,13 +115,13 @@ OTHERS = [encoded(Image.new("RGB", (9, 9)), kind) for kind in ("BMP", "TIFF", "I
 @pytest.mark.parametrize(
     "data", [b"", HTML, SVG, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", *OTHERS]
 )
-def test_what_is_no_image_is_refused(data):
+def test_non_image_is_refused(data):
     with pytest.raises(UnsafeMediaError):
         preview.create_preview(data)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_an_image_that_was_cut_short_is_refused(kind):
+def test_truncated_image_is_refused(kind):
     data = encoded(noise(500, 500), kind)
     with pytest.raises(UnsafeMediaError):
         preview.create_preview(data[: len(data) // 2])
@@ -154,7 +154,7 @@ TOO_MANY = {
 
 
 @pytest.mark.parametrize("name", TOO_MANY)
-def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
+def test_too_many_pixels_are_refused_before_decoding(name, monkeypatch):
     monkeypatch.setattr(decode, "MAX_MEMORY_BYTES", 100_000_000)
     monkeypatch.setattr(Image.Image, "load", None)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
@@ -163,7 +163,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(name, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(4096, 4096), (3840, 2160)])
-def test_the_bounds_leave_4k_images_alone(size):
+def test_4k_images_are_within_the_limits(size):
     for kind in ("PNG", "JPEG"):
         data = encoded(Image.new("RGB", size), kind)
         assert preview.create_preview(data, 2048).width == size[0]
@@ -172,7 +172,7 @@ def test_the_bounds_leave_4k_images_alone(size):
     assert preview.create_preview(data, 2048).width == 3840
 
 
-def test_a_jpeg_of_8k_is_shown_at_a_fraction():
+def test_8k_jpeg_is_decoded_at_a_fraction():
     data = encoded(Image.new("RGB", (7680, 4320)), "JPEG")
     assert preview.create_preview(data, 2048).width == 7680
 
@@ -187,13 +187,13 @@ BESIDE = {
 
 @pytest.mark.parametrize("name", BESIDE)
 @pytest.mark.parametrize("after", [False, True])
-def test_a_png_with_too_much_beside_its_pixels_is_refused(name, after):
+def test_png_with_too_much_metadata_is_refused(name, after):
     parts = [pixels(64, 64), BESIDE[name]]
     with pytest.raises(UnsafeMediaError):
         preview.create_preview(png(64, 64, *(parts if after else parts[::-1])))
 
 
-def test_a_long_head_is_not_read_to_its_end():
+def test_long_header_is_not_read_completely():
     data = encoded(noise(64, 64), "JPEG")
     segment = b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
     assert preview.create_preview(data[:2] + segment * 5 + data[2:]).width == 64
@@ -210,13 +210,13 @@ def test_a_long_head_is_not_read_to_its_end():
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\xff\xff\xff\xff", b""])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_damaged_exif_costs_nothing(kind, exif):
+def test_damaged_exif_is_ignored(kind, exif):
     data = encoded(noise(64, 48), kind, exif=exif)
     assert preview.create_preview(data).width == 64
     assert decode.full_size(data).size == (64, 48)
 
 
-def test_only_the_first_of_many_frames_is_decoded():
+def test_only_the_first_frame_is_decoded():
     frames = [Image.new("P", (300, 200), colour) for colour in range(50)]
     for kind in ("GIF", "PNG", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -225,7 +225,7 @@ def test_only_the_first_of_many_frames_is_decoded():
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 @pytest.mark.parametrize(("size", "longest"), [((2300, 1700), 160), ((1500, 1100), 1024)])
-def test_a_preview_has_no_seams(mode, size, longest):
+def test_preview_has_no_seams(mode, size, longest):
     image = Image.effect_noise(size, 120)
     data = encoded(image.convert(mode), "PNG")
     shown = preview._scale_to(preview._scale_down(decode.decode(data)[0], longest), longest)
@@ -238,7 +238,7 @@ def test_a_preview_has_no_seams(mode, size, longest):
 TEXTS = {"prompt": "Ein Fluß 🌊\n<b>", "model": "m", "job id": "j"}
 
 
-def test_the_texts_of_an_image_are_those_that_are_known():
+def test_metadata_contains_only_known_values():
     made = {"prompt": "A harbour", "model": None, "params": {"style": "Öl"}}
     assert save_original.metadata(made, "j", None) == {
         "prompt": "A harbour",
@@ -249,7 +249,7 @@ def test_the_texts_of_an_image_are_those_that_are_known():
     assert set(save_original.metadata({}, "", "m")) == {"media id", "Software"}
 
 
-def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():
+def test_saved_png_has_metadata_and_unchanged_pixels():
     data = encoded(noise(50, 40))
     saved = save_original.with_metadata(data, TEXTS)
     with Image.open(io.BytesIO(saved)) as image:
@@ -259,7 +259,7 @@ def test_a_saved_png_tells_how_it_was_made_and_keeps_its_pixels():
     assert data[33:] in saved
 
 
-def test_a_saved_jpeg_too_and_others_stay_as_they_are():
+def test_saved_jpeg_has_metadata_and_other_formats_are_unchanged():
     data = encoded(noise(50, 40), "JPEG")
     saved = save_original.with_metadata(data, TEXTS)
     with Image.open(io.BytesIO(saved)) as image:
@@ -284,24 +284,24 @@ def test_a_saved_jpeg_too_and_others_stay_as_they_are():
         ("C:\\Windows\\\ud800", "c-windows-12345678.png"),
     ],
 )
-def test_a_file_name_is_recognised_and_harmless(prompt, name):
+def test_file_name_is_safe_and_recognizable(prompt, name):
     assert save_original.file_name(prompt, "12345678-9abc", "PNG") == name
 
 
 @pytest.mark.parametrize("device", ["CON", "nul", "com1", "LPT9", "com¹"])
-def test_a_file_name_is_never_that_of_a_device(device):
+def test_file_name_is_never_a_reserved_device_name(device):
     assert save_original.file_name(device, "", "PNG").startswith(device.lower() + "-")
     assert save_original.file_name("x" * 999, "../\0" * 9, "PNG") == "x" * 48 + ".png"
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
-def test_saving_what_was_cut_loses_none_of_it(data):
+def test_truncated_file_is_saved_completely(data):
     saved = save_original.with_metadata(data, TEXTS)
     assert saved.startswith(data[:2])
     assert len(saved) > len(data)
 
 
-def test_a_file_that_is_there_stays(tmp_path):
+def test_existing_file_is_kept(tmp_path):
     first = save_original.write(tmp_path, "a.png", b"1")
     second = save_original.write(tmp_path, "a.png", b"2")
     third = save_original.write(tmp_path / "b.png", "a.png", b"3")
@@ -328,6 +328,6 @@ def small_png(cut):
 
 
 @pytest.mark.parametrize("cut", ["no end", "no last sum", "more after it", "as it should be"])
-def test_an_image_whose_pixels_are_whole_is_shown(cut):
+def test_image_with_complete_pixels_is_shown(cut):
     image, _ = decode.decode(small_png(cut))
     assert image.getpixel((1, 1)) == (4, 5, 6)

@@ -29,7 +29,7 @@ DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><path
         (b'<svg width="1e9" height="-4">', (1024, 1024)),
     ],
 )
-def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
+def test_svg_is_recognized_and_its_size_is_limited(data, size):
     assert svg.is_svg(data)
     assert svg.size(data) == size
     shown = create_svg_preview(data)
@@ -51,7 +51,7 @@ def test_a_drawing_is_known_and_its_size_is_bounded(data, size):
         b"<" * 9999,
     ],
 )
-def test_other_files_are_none(data):
+def test_other_files_are_not_svg(data):
     assert not svg.is_svg(data)
     with pytest.raises(ww.UnsafeMediaError):
         create_svg_preview(data)
@@ -67,13 +67,13 @@ def test_other_files_are_none(data):
         b'<g id="a"/><use href="#a"/>',
     ],
 )
-def test_what_may_harm_a_browser_is_not_passed_on(more):
+def test_active_svg_content_is_not_passed_to_the_browser(more):
     shown = create_svg_preview(DRAWING + more)
     assert shown.mime_type != "image/svg+xml"
     assert b"svg" not in shown.data
 
 
-def test_it_is_not_opened_here():
+def test_svg_is_not_decoded():
     for opened in (decode.full_size, create_preview):  # also what is called a PNG
         with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
             opened(DRAWING)
@@ -85,7 +85,7 @@ def test_it_is_not_opened_here():
     assert preflight.carousel_fixes([facts, facts]) == [(), ()]
 
 
-def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: ARG001
+def test_svg_is_previewed_and_saved(quick_polls, settled, tmp_path):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         photo = io.BytesIO()
         Image.new("RGB", (60, 40), "teal").save(photo, "JPEG")
@@ -112,6 +112,6 @@ def test_a_preview_shows_and_saves_it(quick_polls, settled, tmp_path):  # noqa: 
         studio.close()
 
 
-def test_a_drawing_can_be_uploaded():
+def test_svg_can_be_uploaded():
     with ww.Wonda.sandbox() as wonda:
         assert wonda.media.upload(DRAWING).mime_type == "image/svg+xml"

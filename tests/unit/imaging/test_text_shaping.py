@@ -48,7 +48,7 @@ def without_raqm(monkeypatch):
 
 @pytest.mark.usefixtures("all_signs", "without_raqm")
 @pytest.mark.parametrize("words", RIGHT_TO_LEFT)
-def test_what_would_be_mirrored_is_said(words):
+def test_right_to_left_text_is_reported(words):
     with pytest.raises(InvalidInputError, match="mirrored") as caught:
         apply_edits.check((200, 200), [text(words)])
     assert caught.value.field == "text"
@@ -57,27 +57,27 @@ def test_what_would_be_mirrored_is_said(words):
 
 @pytest.mark.usefixtures("all_signs", "without_raqm")
 @pytest.mark.parametrize("words", JOINED)
-def test_what_would_stand_apart_is_said(words):
+def test_joining_scripts_are_reported(words):
     with pytest.raises(InvalidInputError, match="would be separate"):
         apply_edits.check((200, 200), [text(words)])
 
 
 @pytest.mark.usefixtures("all_signs", "without_raqm")
 @pytest.mark.parametrize("words", ["ที่นี่", "ẹ́\u0323\u0302"])
-def test_marks_over_each_other_are_said(words):
+def test_overlapping_marks_are_reported(words):
     with pytest.raises(InvalidInputError, match="would overlap"):
         apply_edits.check((200, 200), [text(words)])
 
 
 @pytest.mark.usefixtures("all_signs", "without_raqm")
 @pytest.mark.parametrize("words", PLAIN)
-def test_other_scripts_need_nothing(words):
+def test_other_scripts_need_no_libraries(words):
     apply_edits.check((200, 200), [text(words)])
 
 
 @pytest.mark.usefixtures("all_signs")
 @pytest.mark.parametrize("lacks", ["raqm", "fribidi"])
-def test_both_libraries_are_needed(monkeypatch, lacks):
+def test_both_layout_libraries_are_needed(monkeypatch, lacks):
     real = features.check
     monkeypatch.setattr(features, "check", lambda name: name != lacks and real(name))
     with pytest.raises(InvalidInputError, match="mirrored"):
@@ -86,7 +86,7 @@ def test_both_libraries_are_needed(monkeypatch, lacks):
 
 @pytest.mark.usefixtures("all_signs")
 @pytest.mark.parametrize("words", [*RIGHT_TO_LEFT, *JOINED])
-def test_with_them_all_is_drawn(monkeypatch, words):
+def test_every_script_is_drawn_with_the_libraries(monkeypatch, words):
     monkeypatch.setattr(text_shaping, "can_shape", lambda _: True)
     apply_edits.check((200, 200), [text(words)])
 
@@ -95,7 +95,7 @@ def test_with_them_all_is_drawn(monkeypatch, words):
     "hidden",
     ["\ufe0f", "\ufe0e", "\u200d", "\u200c", "\u00ad", "\u034f", "\u2060", "\U000e0100", "\u3164"],
 )
-def test_what_shows_nothing_is_not_missing_nor_drawn(monkeypatch, hidden):
+def test_invisible_characters_are_neither_missing_nor_drawn(monkeypatch, hidden):
     with monkeypatch.context() as patched:
         patched.setattr(fonts, "_found", dict)  # a computer without fonts
         patched.setattr(ImageFont.core, "HAVE_RAQM", False)
@@ -110,13 +110,13 @@ def test_what_shows_nothing_is_not_missing_nor_drawn(monkeypatch, hidden):
         assert drawn[0] == drawn[1]
 
 
-def test_what_is_missing_is_still_said(monkeypatch):
+def test_missing_glyphs_are_still_reported(monkeypatch):
     monkeypatch.setattr(fonts, "_found", dict)
     with pytest.raises(InvalidInputError, match="has no 海"):
         apply_edits.check((200, 200), [text("海\ufe0f")])
 
 
-def test_the_font_that_is_really_used_is_named(monkeypatch):
+def test_used_font_is_named(monkeypatch):
     monkeypatch.setattr(fonts, "_found", dict)
     real = ImageFont.load_default(16).getname()[0]
     for asked in ("Default", fonts.PREFERRED):
@@ -125,7 +125,7 @@ def test_the_font_that_is_really_used_is_named(monkeypatch):
             apply_edits.check((200, 200), [words])
 
 
-def test_a_font_that_was_asked_for_is_named_once(tmp_path):
+def test_requested_font_is_named_once(tmp_path):
     face = ImageFont.load_default(16)
     path = tmp_path / "some.ttf"
     path.write_bytes(face.font_bytes)
@@ -134,7 +134,7 @@ def test_a_font_that_was_asked_for_is_named_once(tmp_path):
     assert fonts.display_name(face, str(path)) == family
 
 
-def test_a_long_word_is_broken_between_characters():
+def test_long_word_is_broken_between_grapheme_clusters():
     face = fonts.load("Default", 20)
     word = unicodedata.normalize("NFD", "ạ̊" * 60)
     for line in text_overlay.wrap(word, face, 100):

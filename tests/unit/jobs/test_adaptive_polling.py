@@ -36,7 +36,7 @@ def averages(make, jobs):
 
 @pytest.mark.parametrize(("sigma", "most"), [(0.15, 0.45), (0.25, 0.54), (0.4, 0.66)])
 @pytest.mark.parametrize("runs", [20, 100])
-def test_it_finds_the_end_sooner_with_no_more_requests(sigma, most, runs):
+def test_adaptive_polls_find_the_end_sooner_with_no_more_requests(sigma, most, runs):
     jobs = history(sigma, 1000, seed=2)
     page_lag, page_asked = averages(by_the_page, jobs)
     lags, asked = [], []
@@ -63,7 +63,7 @@ def test_it_finds_the_end_sooner_with_no_more_requests(sigma, most, runs):
     ],
     ids=["alike", "instant", "wild", "long", "usual", "wide"],
 )
-def test_every_wait_is_between_one_second_and_five(durations):
+def test_intervals_are_one_to_five_seconds(durations):
     learned = adaptive_polling.AdaptivePolling(duration_stats.summarize(durations))
     age = 0.0
     for _ in range(3000):
@@ -73,7 +73,7 @@ def test_every_wait_is_between_one_second_and_five(durations):
     assert poll_intervals.FIRST_INTERVAL <= learned.interval(-3.0) <= poll_intervals.MAX_INTERVAL
 
 
-def test_of_jobs_that_take_a_moment_nothing_is_learned():
+def test_very_short_durations_are_ignored():
     # The page asks after 1 s, and no wait is shorter.
     assert adaptive_polling.from_stats(duration_stats.summarize(history(0.1, median=0.6))) is None
     assert (
@@ -81,11 +81,11 @@ def test_of_jobs_that_take_a_moment_nothing_is_learned():
     )
 
 
-def test_of_jobs_that_take_very_long_nothing_is_learned():
+def test_very_long_durations_are_ignored():
     assert adaptive_polling.from_stats(duration_stats.summarize([86_400.0] * 6)) is None
 
 
-def test_on_a_bad_day_of_the_service_it_does_not_ask_without_end():
+def test_slow_service_is_not_polled_more_often():
     learned = adaptive_polling.from_stats(duration_stats.summarize(history(0.1)))
     _, asked = found(learned.interval, 600)
     _, by_page = found(by_the_page(), 600)
@@ -96,7 +96,7 @@ async def _usual_of(durations):
     return duration_stats.summarize(durations)
 
 
-def test_a_job_is_followed_at_the_pace_that_its_history_suggests(clock):
+def test_job_is_polled_at_adaptive_intervals(clock):
     durations = history(0.15)
     polled = []
 
@@ -117,7 +117,7 @@ def test_a_job_is_followed_at_the_pace_that_its_history_suggests(clock):
 
 
 @pytest.mark.parametrize("why", ["no history", "too few", "unreadable"])
-def test_without_history_the_pace_is_the_pages(clock, why):
+def test_default_intervals_without_history(clock, why):
     async def usual():
         if why == "unreadable":
             raise OSError("gone")
@@ -132,7 +132,7 @@ def test_without_history_the_pace_is_the_pages(clock, why):
     assert clock.slept == [1.0, 1.5, 2.25, 3.375, 5.0, 5.0, 5.0]
 
 
-def test_the_first_poll_does_not_wait_for_the_history(clock):
+def test_first_poll_does_not_wait_for_the_history(clock):
     polled = asyncio.Event()
 
     async def usual():
@@ -148,7 +148,7 @@ def test_the_first_poll_does_not_wait_for_the_history(clock):
     )
 
 
-def test_a_journal_that_does_not_answer_keeps_no_job_from_being_followed(clock, monkeypatch):
+def test_unresponsive_journal_does_not_stop_polling(clock, monkeypatch):
     monkeypatch.setattr("wonda_widgets.jobs.job.JOURNAL_TIMEOUT", 0.01)
 
     async def usual():

@@ -14,7 +14,7 @@ durations = st.lists(st.floats(0.01, 100_000), min_size=5, max_size=60)
 
 
 @pytest.mark.parametrize("runs", [[], [30], [30, 31, 29, 30], [30, 31, 29, 30, float("nan")]])
-def test_with_fewer_than_five_runs_nothing_is_said(runs):
+def test_no_estimate_with_fewer_than_five_runs(runs):
     assert duration_stats.summarize(runs) is None
 
 
@@ -24,7 +24,7 @@ def test_median_and_percentiles():
 
 
 @given(durations)
-def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(runs):
+def test_estimate_is_monotonic_and_never_complete(runs):
     about = duration_stats.summarize(runs)
     points = duration_stats.progress_curve(about)
     assert points[0] == (0.0, 0.0)
@@ -38,13 +38,13 @@ def test_the_bar_never_goes_back_is_never_full_and_slows_down_after_the_median(r
 
 
 @given(durations, st.floats(0, 1_000_000))
-def test_something_is_always_left(runs, elapsed):
+def test_remaining_time_is_positive(runs, elapsed):
     about = duration_stats.summarize(runs)
     assert duration_stats.remaining(about, elapsed) >= elapsed / 10
     assert duration_stats.remaining(about, 0.0) == about.median
 
 
-def test_it_is_learned_from_the_jobs_of_that_model(quick_polls):  # noqa: ARG001
+def test_estimate_uses_jobs_of_the_same_model(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.05) as wonda:
 
         def make(model):

@@ -50,7 +50,7 @@ def service():
     return Service()
 
 
-def test_the_same_under_the_same_name_is_the_same_image_for_every_kernel(kernel, service):
+def test_same_key_and_request_return_the_same_job_in_every_kernel(kernel, service):
     first, second = kernel(), kernel()
     media = first.images.generate(**NAMED).wait().media
     again = second.images.generate(**NAMED)
@@ -94,7 +94,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("one", "other"), SAME, ids=ascii)
-def test_what_means_the_same_is_made_once(kernel, service, one, other):
+def test_equivalent_requests_are_sent_once(kernel, service, one, other):
     kernel().images.generate(**NAMED | one)
     job = kernel().images.generate(**NAMED | other)
     assert job.id == "j1"
@@ -124,7 +124,7 @@ def test_what_means_the_same_is_made_once(kernel, service, one, other):
     ],
     ids=ascii,
 )
-def test_what_means_something_else_is_made_too(kernel, service, one, other):
+def test_different_requests_are_sent_separately(kernel, service, one, other):
     kernel().images.generate(**NAMED | one)
     kernel().images.generate(**NAMED | other)
     assert len(service.made) == 2
@@ -133,14 +133,14 @@ def test_what_means_something_else_is_made_too(kernel, service, one, other):
 @pytest.mark.parametrize(
     "other", [{"once": "winter"}, {"prompt": "A sea"}, {"params": {"n": 1}}, {"once": None}]
 )
-def test_anything_else_is_another_wish(kernel, service, other):
+def test_different_values_are_different_requests(kernel, service, other):
     wonda = kernel()
     wonda.images.generate(**NAMED)
     wonda.images.generate(**NAMED | other)
     assert len(service.made) == 2
 
 
-def test_all_who_ask_at_the_same_moment_get_one_image(kernel, service, monkeypatch):
+def test_simultaneous_requests_return_one_job(kernel, service, monkeypatch):
     monkeypatch.setattr(images, "RECHECK_SECONDS", 0.01)
     clients = [kernel() for _ in range(5)]
 
@@ -162,7 +162,7 @@ def test_all_who_ask_at_the_same_moment_get_one_image(kernel, service, monkeypat
     assert len(service.made) == 1
 
 
-def test_a_failed_one_is_not_made_again_by_itself(kernel, service):
+def test_failed_job_is_not_repeated(kernel, service):
     service.status = "failed"
     with pytest.raises(ww.JobFailedError):
         kernel().images.generate(**NAMED).wait()
@@ -176,7 +176,7 @@ def test_a_failed_one_is_not_made_again_by_itself(kernel, service):
     assert len(service.made) == 2
 
 
-def test_one_whose_answer_was_lost_is_not_made_again_by_itself(kernel, service):
+def test_unknown_outcome_is_not_repeated(kernel, service):
     service.goes_wrong = "lost"
     with pytest.raises(ww.OutcomeUnknownError):
         kernel().images.generate(**NAMED)
@@ -189,7 +189,7 @@ def test_one_whose_answer_was_lost_is_not_made_again_by_itself(kernel, service):
     assert later.images.generate(**NAMED).id == "j2"
 
 
-def test_what_was_refused_can_be_asked_for_again(kernel, service):
+def test_rejected_request_can_be_repeated(kernel, service):
     service.goes_wrong = 402
     with pytest.raises(ww.PaymentRequiredError):
         kernel().images.generate(**NAMED)
@@ -197,7 +197,7 @@ def test_what_was_refused_can_be_asked_for_again(kernel, service):
     assert kernel().images.generate(**NAMED).wait().media.media_id == "j2"
 
 
-def test_a_budget_is_not_asked_for_what_is_there_already(kernel, service):
+def test_existing_job_needs_no_budget(kernel, service):
     wonda, budget = kernel(), ww.Budget(0.04)
     wonda.images.generate(**NAMED, budget=budget)
     assert wonda.images.generate(**NAMED, budget=budget).wait().media.media_id == "j1"
@@ -207,14 +207,14 @@ def test_a_budget_is_not_asked_for_what_is_there_already(kernel, service):
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201, 7, b"autumn"])
-def test_a_name_is_a_name(kernel, service, name):
+def test_invalid_key_is_refused(kernel, service, name):
     with pytest.raises(ww.InvalidInputError, match="must be a name") as caught:
         kernel().images.generate(**BODY, once=name)
     assert caught.value.field == "once"
     assert service.made == []
 
 
-def test_where_nobody_else_would_know_nothing_is_asked_for(service, tmp_path):
+def test_unusable_journal_sends_nothing(service, tmp_path):
     (tmp_path / "no folder").write_text("a file")
     transport = httpx.MockTransport(service)
     journal = tmp_path / "no folder" / "j.db"
@@ -227,7 +227,7 @@ def test_where_nobody_else_would_know_nothing_is_asked_for(service, tmp_path):
         assert service.made == []
 
 
-def test_what_an_earlier_version_has_noted_is_not_made_again(kernel, service):
+def test_entries_of_earlier_versions_are_recognized(kernel, service):
     import hashlib
 
     import msgspec
@@ -259,7 +259,7 @@ def test_what_an_earlier_version_has_noted_is_not_made_again(kernel, service):
     ],
     ids=str,
 )
-def test_whatever_json_takes_is_named_and_counted(kernel, service, params):
+def test_any_json_value_has_a_fingerprint(kernel, service, params):
     wonda, budget = kernel(), ww.Budget(0.10)
     first = wonda.images.generate(**NAMED, params=params)
     again = kernel().images.generate(**NAMED, params=params, budget=budget)
@@ -276,7 +276,7 @@ def test_whatever_json_takes_is_named_and_counted(kernel, service, params):
     ids=["a tuple as a name", "a set", "an object", "bytes as a name"],
 )
 @pytest.mark.parametrize("more", [{}, {"once": "a"}, {"budget": ww.Budget(1)}], ids=str)
-def test_what_json_does_not_take_is_refused_in_a_sentence(kernel, service, odd, more):
+def test_non_json_value_is_reported(kernel, service, odd, more):
     with pytest.raises(ww.InvalidInputError, match="cannot be sent as JSON"):
         kernel().images.generate(**BODY, params=odd, **more)
     assert service.made == []

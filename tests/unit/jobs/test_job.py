@@ -45,7 +45,7 @@ def job(clock):
     )
 
 
-def test_a_job_walks_through_its_statuses_at_the_pages_pace(job, clock):
+def test_job_is_polled_at_the_documented_intervals(job, clock):
     walk = [running(word) for word in ("idle", "locked", "in_progress", "in_progress")]
     made = job(*walk, DONE)
     done = made.wait()
@@ -61,7 +61,7 @@ def test_a_job_walks_through_its_statuses_at_the_pages_pace(job, clock):
 @pytest.mark.parametrize(
     "word", ["idle", "locked", "in_progress", "queued", "scheduled", "w\u00f6rd"]
 )
-def test_every_other_status_keeps_waiting_and_is_shown_as_it_is(clock, word):
+def test_other_statuses_are_shown_unchanged_while_polling(clock, word):
     gate = threading.Event()
     gate.set()
     made = Job("publish", "j1", Service(running(word), DONE), clock=clock)
@@ -98,7 +98,7 @@ LINK = {"permalink": "https://www.instagram.com/p/abc/"}
         ("inference", {"status": "Canceled"}, "canceled"),
     ],
 )
-def test_a_reply_that_shows_an_end_is_one_whatever_its_word(job, kind, reply, status):
+def test_unlisted_status_with_signs_of_an_end_ends_the_job(job, kind, reply, status):
     made = job(running(), reply, kind=kind)
     *_, last = made.updates()
     assert (last.status, last.terminal, made.done) == (status, True, True)
@@ -124,12 +124,12 @@ def test_a_reply_that_shows_an_end_is_one_whatever_its_word(job, kind, reply, st
         ("inference", {"status": "in_progress", **ENDED}),  # a word of the page means what it says
     ],
 )
-def test_an_unknown_word_without_a_sign_of_the_end_keeps_waiting(job, clock, kind, reply):
+def test_unlisted_status_without_signs_of_an_end_is_polled(job, clock, kind, reply):
     assert job(reply, reply, reply, DONE, kind=kind).wait().status == "succeeded"
     assert clock.slept == [1.0, 1.5, 2.25]
 
 
-def test_updates_tell_each_change_once(clock):
+def test_updates_yield_each_change_once(clock):
     gate = threading.Event()
     service = Service(running("idle"), running("idle"), running("locked"), DONE, gate=gate)
     made = Job("inference", "j1", service, clock=clock)
@@ -141,7 +141,7 @@ def test_updates_tell_each_change_once(clock):
 @pytest.mark.parametrize(
     ("message", "shown"), [("The provider said no", "The provider said no"), (None, "Job failed")]
 )
-def test_a_failed_job_raises_the_services_words(job, message, shown):
+def test_failed_job_raises_the_message_of_the_service(job, message, shown):
     made = job({"status": "failed", "errorMessage": message})
     with pytest.raises(ww.JobFailedError) as caught:
         made.wait()
@@ -151,7 +151,7 @@ def test_a_failed_job_raises_the_services_words(job, message, shown):
     assert caught.value.snapshot.status == "failed"
 
 
-def test_a_canceled_job_raises(job):
+def test_canceled_job_raises(job):
     with pytest.raises(ww.JobCanceledError) as caught:
         job({"status": "canceled"}).wait()
     assert str(caught.value) == "Job was canceled"
@@ -160,7 +160,7 @@ def test_a_canceled_job_raises(job):
 @pytest.mark.parametrize(
     "outputs", [[], [{"media": None}], [{"media": {"url": "https://x.example"}}], None, "text"]
 )
-def test_success_without_media_says_so(job, outputs):
+def test_success_without_media_is_reported(job, outputs):
     done = job({"status": "succeeded", "outputs": outputs}).wait()
     with pytest.raises(ww.NoMediaError) as caught:
         done.media  # noqa: B018
@@ -177,7 +177,7 @@ def test_success_without_media_says_so(job, outputs):
         ww.ServerError(503, "", "maintenance", retry_after=9.0),
     ],
 )
-def test_a_passing_trouble_is_told_and_the_job_resumes(clock, passing):
+def test_temporary_poll_error_is_reported_and_polling_continues(clock, passing):
     gate = threading.Event()
     made = Job("inference", "j1", Service(running(), passing, DONE, gate=gate), clock=clock)
     updates = iter(made.updates())
@@ -190,7 +190,7 @@ def test_a_passing_trouble_is_told_and_the_job_resumes(clock, passing):
     assert clock.slept == [1.0, waited]
 
 
-def test_silence_before_the_first_word_is_told_too(clock):
+def test_missing_first_response_is_reported(clock):
     gate = threading.Event()
     service = Service(ww.ServiceUnreachableError("no"), DONE, gate=gate)
     made = Job("inference", "j1", service, clock=clock)
@@ -207,7 +207,7 @@ def test_silence_before_the_first_word_is_told_too(clock):
         ww.NotFoundError(404, "not_found", "no"),
     ],
 )
-def test_a_final_refusal_ends_the_watching_with_a_clear_error(job, final):
+def test_permanent_poll_error_stops_polling(job, final):
     made = job(running(), final)
     with pytest.raises(type(final)):
         made.wait()
@@ -215,12 +215,12 @@ def test_a_final_refusal_ends_the_watching_with_a_clear_error(job, final):
     assert not made.snapshot.watching
 
 
-def test_a_reply_without_a_status_does_not_spin_for_ever(job):
+def test_response_without_a_status_does_not_loop(job):
     with pytest.raises(ww.UnexpectedReplyError, match="status"):
         job({"error": {"message": "?", "code": "?"}}).wait()
 
 
-def test_a_late_older_status_never_moves_a_job_backwards(clock):
+def test_late_earlier_status_is_ignored(clock):
     gate = threading.Event()
     late = Service(running("in_progress"), running("idle"), running("locked"), DONE, gate=gate)
     made = Job("inference", "j1", late, clock=clock)
@@ -229,7 +229,7 @@ def test_a_late_older_status_never_moves_a_job_backwards(clock):
     assert [snapshot.status for snapshot in updates] == ["in_progress", "succeeded"]
 
 
-def test_a_timeout_leaves_the_job_watched(clock):
+def test_timeout_does_not_stop_polling(clock):
     gate = threading.Event()
     made = Job("inference", "j1", Service(DONE, gate=gate), clock=clock)
     with pytest.raises(ww.JobTimeoutError) as caught:
@@ -240,7 +240,7 @@ def test_a_timeout_leaves_the_job_watched(clock):
     assert made.wait().status == "succeeded"
 
 
-def test_one_job_is_waited_for_awaited_iterated_and_watched_at_once(clock, settled):
+def test_job_supports_simultaneous_wait_await_iteration_and_watch(clock, settled):
     gate = threading.Event()
     made = Job("inference", "j1", Service(running(), DONE, gate=gate), clock=clock)
     watched, waited, iterated = [], [], []
@@ -271,7 +271,7 @@ def test_one_job_is_waited_for_awaited_iterated_and_watched_at_once(clock, settl
     assert each[-1] == iterated[-1] == "succeeded"
 
 
-def test_stop_stops_watching_and_wait_follows_again(clock, settled):
+def test_wait_after_stop_resumes_polling(clock, settled):
     gate = threading.Event()
     made = Job("inference", "j1", Service(DONE, gate=gate), clock=clock)
     made.stop()
@@ -281,7 +281,7 @@ def test_stop_stops_watching_and_wait_follows_again(clock, settled):
     assert made.wait().status == "succeeded"
 
 
-def test_somebody_elses_stop_ends_a_wait(clock, settled):
+def test_stop_by_another_thread_ends_a_wait(clock, settled):
     gate = threading.Event()
     made = Job("inference", "j1", Service(DONE, gate=gate), clock=clock)
     caught = []
@@ -300,7 +300,7 @@ def test_somebody_elses_stop_ends_a_wait(clock, settled):
     assert "resume" in caught[0].hint
 
 
-def test_an_interrupt_frees_the_caller_and_leaves_the_job_watched(clock, monkeypatch):
+def test_interrupt_ends_the_wait_and_polling_continues(clock, monkeypatch):
     gate = threading.Event()
     made = Job("inference", "j1", Service(DONE, gate=gate), clock=clock)
 
@@ -316,7 +316,7 @@ def test_an_interrupt_frees_the_caller_and_leaves_the_job_watched(clock, monkeyp
     assert made.wait().status == "succeeded"
 
 
-def test_a_listener_that_fails_harms_nobody(clock, caplog):
+def test_failing_listener_does_not_affect_the_job(clock, caplog):
     gate = threading.Event()
     made = Job("inference", "j1", Service(running(), DONE, gate=gate), clock=clock)
     made.watch(lambda snapshot: 1 / bool(snapshot.raw == {}))
@@ -325,7 +325,7 @@ def test_a_listener_that_fails_harms_nobody(clock, caplog):
     assert "listener" in caplog.text
 
 
-def test_a_blocking_wait_on_the_packages_own_loop_is_refused(job):
+def test_blocking_wait_on_the_event_loop_is_refused(job):
     from wonda_widgets.utils import event_loop
 
     made = job(DONE)
@@ -337,7 +337,7 @@ def test_a_blocking_wait_on_the_packages_own_loop_is_refused(job):
         event_loop.run_blocking(wrong())
 
 
-def test_job_errors_and_snapshots_survive_pickling(job):
+def test_errors_and_snapshots_are_picklable(job):
     with pytest.raises(ww.JobFailedError) as caught:
         job({"status": "failed", "errorMessage": "no"}).wait()
     again = pickle.loads(pickle.dumps(caught.value))
@@ -345,19 +345,19 @@ def test_job_errors_and_snapshots_survive_pickling(job):
     assert pickle.loads(pickle.dumps(again.snapshot)) == again.snapshot
 
 
-def test_a_job_that_ended_is_no_timeout_and_one_that_was_called_done_is_asked(clock):
+def test_ended_job_is_polled_once_and_never_times_out(clock):
     made = Job("publish", "j1", Service(DONE), clock=clock, status="succeeded")
     assert made.wait().raw == DONE
     assert made.wait(timeout=0).status == "succeeded"
 
 
-def test_a_wait_right_after_a_stop_follows_again(job):
+def test_wait_immediately_after_stop_resumes_polling(job):
     made = job(running(), DONE)
     made.stop()
     assert made.wait().status == "succeeded"
 
 
-def test_the_age_of_an_attached_job_comes_from_the_service(clock):
+def test_elapsed_time_of_an_attached_job_comes_from_the_service(clock):
     reply = {
         "status": "succeeded",
         "createdAt": "2026-11-20T09:00:00.000Z",
@@ -366,7 +366,7 @@ def test_the_age_of_an_attached_job_comes_from_the_service(clock):
     assert Job("inference", "j1", Service(reply), clock=clock, attached=True).wait().elapsed == 31
 
 
-def test_the_posts_address_is_found_wherever_it_is_and_only_if_it_is_one(job):
+def test_permalink_is_found_in_any_field_and_validated(job):
     nested = {"status": "succeeded", "publish": {"permalink": "https://example.org/p/1"}}
     assert job(nested, kind="publish").wait().permalink == "https://example.org/p/1"
     for link in (

@@ -4,18 +4,18 @@ from wonda_widgets.jobs import poll_intervals
 from wonda_widgets.models.job_status import is_earlier_status
 
 
-def test_the_pace_is_that_of_the_services_page():
+def test_intervals_match_the_service_documentation():
     assert list(islice(poll_intervals.intervals(), 6)) == [1.0, 1.5, 2.25, 3.375, 5.0, 5.0]
 
 
-def test_a_service_that_asks_for_patience_gets_it_within_bounds():
+def test_retry_after_is_respected_within_limits():
     assert poll_intervals.after_error(1.5, None) == 1.5
     assert poll_intervals.after_error(1.5, 7) == 7
     assert poll_intervals.after_error(5.0, 2) == 5.0
     assert poll_intervals.after_error(1.0, 86_400) == poll_intervals.MAX_RETRY_AFTER
 
 
-def test_only_a_known_older_status_goes_back():
+def test_only_known_statuses_are_ordered():
     assert is_earlier_status("idle", "in_progress")
     assert is_earlier_status("queued", "locked")
     assert not is_earlier_status("locked", "idle")

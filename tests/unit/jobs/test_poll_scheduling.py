@@ -28,7 +28,7 @@ def asked(jobs, until, *, spread=True):
     return times
 
 
-def test_after_ten_seconds_no_second_has_twice_the_mean():
+def test_polls_are_spread_evenly():
     for jobs in (200, 500, 2000):
         seconds = Counter(int(at) for at in asked(jobs, 60) if at >= 10)
         assert max(seconds.values()) <= 2 * sum(seconds.values()) / 50
@@ -36,15 +36,15 @@ def test_after_ten_seconds_no_second_has_twice_the_mean():
         assert max(bare.values()) > 2 * sum(bare.values()) / 50
 
 
-def test_it_costs_few_more_requests():
+def test_spreading_adds_few_requests():
     assert len(asked(500, 60)) <= 1.04 * len(asked(500, 60, spread=False))
 
 
-def test_few_jobs_keep_their_pace_exactly():
+def test_few_jobs_keep_their_exact_intervals():
     assert asked(5, 60) == asked(5, 60, spread=False)
 
 
-def test_what_is_over_is_forgotten():
+def test_past_polls_are_forgotten():
     slots = PollScheduler()
     for now in range(1000):
         slots.schedule(float(now), 5.0)
@@ -71,7 +71,7 @@ def replied(*replies):
 BUSY = RateLimitError(429, "", "wait", retry_after=7)
 
 
-def test_a_job_waits_as_it_is_placed_but_never_less_than_the_service_asks_for(clock):
+def test_scheduled_poll_respects_retry_after(clock):
     poll = replied({"status": "idle"}, BUSY, {"status": "succeeded"})
     Job("inference", "j1", poll, scheduler=Earlier(), clock=clock).wait()
     assert clock.slept == [poll_intervals.FIRST_INTERVAL - 0.25, 7]
@@ -81,7 +81,7 @@ async def usual():
     return duration_stats.summarize([30.0] * 20)
 
 
-def test_where_very_many_are_followed_nothing_is_learned(clock):
+def test_adaptive_polling_is_disabled_for_very_many_jobs(clock):
     crowd = PollScheduler()
     for _ in range(150):
         crowd.schedule(clock.monotonic(), 300.0)
@@ -90,7 +90,7 @@ def test_where_very_many_are_followed_nothing_is_learned(clock):
     assert clock.slept == list(islice(poll_intervals.intervals(), 3))
 
 
-def test_a_service_in_trouble_is_asked_less_and_less_whatever_was_learned(clock):
+def test_failing_service_is_polled_less_often(clock):
     trouble = [RateLimitError(429, "", "wait")] * 8
     poll = replied({"status": "idle"}, *trouble, {"status": "succeeded"})
     Job("inference", "j1", poll, duration_stats=usual, clock=clock).wait()

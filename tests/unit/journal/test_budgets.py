@@ -50,7 +50,7 @@ def budget(usd):
     return ww.Budget(usd, datetime.now().astimezone() - timedelta(hours=1))
 
 
-def test_images_are_made_until_too_little_is_left(kernel, service):
+def test_images_are_generated_until_the_budget_is_used(kernel, service):
     wonda, other = kernel(), kernel()
     for client in (wonda, other):
         client.images.generate(**BODY, budget=budget(0.10))
@@ -65,7 +65,7 @@ def test_images_are_made_until_too_little_is_left(kernel, service):
     assert len(other.jobs.recent(10)) == 2, "what was refused by the budget is not in the journal"
 
 
-def test_those_who_ask_at_the_same_moment_do_not_spend_the_rest_twice(kernel, service):
+def test_simultaneous_requests_do_not_exceed_the_budget(kernel, service):
     clients = [kernel() for _ in range(6)]
     each = [budget(0.10) for _ in clients]
 
@@ -81,7 +81,7 @@ def test_those_who_ask_at_the_same_moment_do_not_spend_the_rest_twice(kernel, se
     assert sum(isinstance(each, ww.InvalidInputError) for each in found) == 4
 
 
-def test_what_was_asked_for_without_a_budget_counts_and_what_was_refused_does_not(kernel, service):
+def test_requests_without_a_budget_count_and_rejected_ones_do_not(kernel, service):
     wonda = kernel()
     service.refuses = True
     for _ in range(3):
@@ -96,13 +96,13 @@ def test_what_was_asked_for_without_a_budget_counts_and_what_was_refused_does_no
 
 
 @pytest.mark.parametrize("model", ["untold", "odd"])
-def test_within_a_budget_nothing_is_made_blindly(kernel, service, model):
+def test_unknown_price_is_refused_within_a_budget(kernel, service, model):
     with pytest.raises(ww.InvalidInputError, match="has no price"):
         kernel().images.generate(model=model, prompt="A lake", budget=budget(1))
     assert service.made == []
 
 
-def test_what_costs_nothing_fits_into_nothing(kernel, service):
+def test_free_image_fits_any_budget(kernel, service):
     wonda = kernel()
     wonda.images.generate(model="free", prompt="A lake", budget=budget(0))
     with pytest.raises(ww.InvalidInputError):
@@ -110,7 +110,7 @@ def test_what_costs_nothing_fits_into_nothing(kernel, service):
     assert [body["model"] for body in service.made] == ["free"]
 
 
-def test_each_price_is_asked_for_once(kernel, service):
+def test_each_price_is_requested_once(kernel, service):
     wonda, own = kernel(), budget(10)
     for order in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
         wonda.images.generate(**BODY, params=order, budget=own)
@@ -118,7 +118,7 @@ def test_each_price_is_asked_for_once(kernel, service):
     assert len(service.priced) == 1
 
 
-def test_one_services_price_is_not_taken_for_anothers(kernel, service, tmp_path):
+def test_prices_are_kept_per_service(kernel, service, tmp_path):
     own = budget(0.10)
     kernel().images.generate(**BODY, budget=own)  # $0.04 there
 
@@ -138,7 +138,7 @@ def test_one_services_price_is_not_taken_for_anothers(kernel, service, tmp_path)
     assert len(service.made) == 1
 
 
-def test_what_was_spent_before_does_not_count(kernel):
+def test_earlier_spending_does_not_count(kernel):
     wonda = kernel()
     wonda.images.generate(**BODY)
     later = ww.Budget(0.05, datetime.now().astimezone() + timedelta(seconds=1))
@@ -146,12 +146,12 @@ def test_what_was_spent_before_does_not_count(kernel):
 
 
 @pytest.mark.parametrize("usd", [-1, float("nan"), float("inf"), 10**400, "2", None, True])
-def test_a_budget_is_an_amount_of_money(usd):
+def test_invalid_budget_is_refused(usd):
     with pytest.raises(ww.InvalidInputError, match="amount in US dollars"):
         budget(usd)
 
 
-def test_where_nothing_can_be_counted_nothing_is_spent(service, tmp_path):
+def test_unusable_journal_refuses_a_budget(service, tmp_path):
     (tmp_path / "no folder").write_text("a file")
     transport = httpx.MockTransport(service)
     journal = tmp_path / "no folder" / "j.db"
@@ -164,21 +164,21 @@ def test_where_nothing_can_be_counted_nothing_is_spent(service, tmp_path):
     wonda.close()
 
 
-def test_an_image_of_a_model_that_is_gone_is_said_to_be_why(kernel):
+def test_removed_model_is_named_in_the_error(kernel):
     wonda = kernel()
     wonda.images.generate(model="untold", prompt="A lake")
     with pytest.raises(ww.InvalidInputError, match="the remaining budget is unknown"):
         wonda.images.generate(**BODY, budget=budget(1))
 
 
-def test_a_request_that_would_push_out_what_is_known_is_refused(kernel, service):
+def test_request_that_would_prune_spending_is_refused(kernel, service):
     with pytest.raises(ww.InvalidInputError, match="too long"):
         kernel().images.generate(model="m", prompt="x" * 300_000)
     assert service.made == []
 
 
 @pytest.mark.parametrize("since", ["yesterday", 17])
-def test_since_is_a_time(since):
+def test_invalid_since_is_refused(since):
     with pytest.raises(ww.InvalidInputError, match="datetime"):
         ww.Budget(1, since)
 
@@ -192,7 +192,7 @@ def journal_of(tmp_path, service, **options):
     return ww.Wonda(KEY, base_url=BASE, journal=journal, transport=transport)
 
 
-def test_long_prompts_do_not_push_out_what_was_spent(service, tmp_path, quick_polls):  # noqa: ARG001
+def test_long_prompts_do_not_prune_spending(service, tmp_path, quick_polls):  # noqa: ARG001
     allowed = budget(1.0)
     with journal_of(tmp_path, service, megabytes=0.2) as wonda:
         for number in range(25):
@@ -205,7 +205,7 @@ def test_long_prompts_do_not_push_out_what_was_spent(service, tmp_path, quick_po
     assert len(service.made) == 25
 
 
-def test_what_has_gone_counts_by_its_time_service_and_parameters(tmp_path):
+def test_pruned_entries_still_count(tmp_path):
     from wonda_widgets.journal import pruning
 
     now = datetime.now().astimezone()
@@ -240,7 +240,7 @@ def test_what_has_gone_counts_by_its_time_service_and_parameters(tmp_path):
     journal.close()
 
 
-def test_a_ledger_keeps_no_texts(tmp_path):
+def test_spending_records_contain_no_texts(tmp_path):
     from wonda_widgets.journal import pruning
 
     journal = ww.Journal(tmp_path / "j.db")
@@ -262,7 +262,7 @@ def test_a_ledger_keeps_no_texts(tmp_path):
     journal.close()
 
 
-def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypatch):
+def test_full_disk_at_the_first_write_sends_nothing(kernel, service, monkeypatch):
     import sqlite3
 
     from wonda_widgets.journal import schema
@@ -296,7 +296,7 @@ def test_a_full_disk_at_the_first_write_spends_nothing(kernel, service, monkeypa
     assert service.made == []
 
 
-def test_what_a_damaged_journal_knew_is_missed_by_every_kernel(kernel, service, tmp_path):
+def test_damaged_journal_refuses_budgets_in_every_kernel(kernel, service, tmp_path):
     allowed = budget(0.10)
     kernel().images.generate(**BODY, budget=allowed, once="autumn")
     path = tmp_path / "kernels.db"
@@ -324,7 +324,7 @@ def test_what_a_damaged_journal_knew_is_missed_by_every_kernel(kernel, service, 
     assert len(service.made) == 2
 
 
-def test_a_clock_that_is_behind_spends_nothing_unseen(kernel, service, monkeypatch):
+def test_slow_clock_does_not_hide_spending(kernel, service, monkeypatch):
     import time
 
     wonda, now = kernel(), time.time()

@@ -61,7 +61,7 @@ def recent(kept, limit=50):
     return kept.recent(BASE, limit).result()
 
 
-def test_a_job_from_intent_to_end(made):
+def test_entry_from_request_to_end(made):
     kept = made()
     intent, earlier = begin(kept)
     assert earlier is None
@@ -75,7 +75,7 @@ def test_a_job_from_intent_to_end(made):
     assert row.response == {"status": "succeeded", "outputs": []}
 
 
-def test_what_has_ended_stays_so_whoever_writes_last(made):
+def test_ended_entry_stays_ended(made):
     first, second = made(), made()
     intent, _ = begin(first)
     first.mark_accepted(intent, "j1").result()
@@ -84,7 +84,7 @@ def test_what_has_ended_stays_so_whoever_writes_last(made):
     assert recent(first)[0].status == "succeeded"
 
 
-def test_the_statuses_are_kept_with_their_times(made, tmp_path):
+def test_statuses_are_stored_with_their_times(made, tmp_path):
     kept = made()
     intent, _ = begin(kept)
     kept.mark_accepted(intent, "j1").result()
@@ -105,13 +105,13 @@ def test_refused_requests_and_uploads_are_not_jobs(made):
     assert recent(kept) == []
 
 
-def test_newest_first_and_at_most_so_many(made):
+def test_entries_are_newest_first_and_limited(made):
     kept = made()
     intents = [begin(kept)[0] for _ in range(5)]
     assert [row.intent for row in recent(kept, 3)] == intents[:1:-1]
 
 
-def test_one_service_does_not_list_the_jobs_of_another(made):
+def test_jobs_are_listed_per_service(made):
     kept = made()
     begin(kept)
     assert kept.recent("https://other.example.test", 50).result() == []
@@ -121,7 +121,7 @@ def test_one_service_does_not_list_the_jobs_of_another(made):
 
 
 @pytest.mark.parametrize("state", ["unknown", "accepted", "posted"])
-def test_the_same_stands_in_the_way_until_it_is_settled(made, state):
+def test_same_request_is_blocked_until_settled(made, state):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     args = {"unknown": ("lost",), "accepted": ("p1",), "posted": (None, None)}[state]
@@ -132,7 +132,7 @@ def test_the_same_stands_in_the_way_until_it_is_settled(made, state):
 
 
 @pytest.mark.parametrize("state", ["refused", "absent", "dismissed"])
-def test_what_took_no_effect_does_not_stand_in_the_way(made, state):
+def test_request_without_effect_does_not_block(made, state):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     [row] = recent(kept)
@@ -141,7 +141,7 @@ def test_what_took_no_effect_does_not_stand_in_the_way(made, state):
     assert begin(kept, "same", kind="publish")[1] is None
 
 
-def test_a_post_that_failed_may_be_made_again(made):
+def test_failed_post_may_be_repeated(made):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     kept.mark_accepted(intent, "p1").result()
@@ -149,7 +149,7 @@ def test_a_post_that_failed_may_be_made_again(made):
     assert begin(kept, "same", kind="publish")[1] is None
 
 
-def test_what_is_being_sent_is_not_sent_twice_even_if_repeating_is_allowed(made):
+def test_request_in_progress_is_never_sent_twice(made):
     first, second = made(), made()
     begin(first, "same", kind="publish")
     earlier = begin(second, "same", kind="publish", repeat=True)[1]
@@ -166,7 +166,7 @@ def claim(path, start, won):
     kept.close()
 
 
-def test_of_many_processes_one_may_post(tmp_path):
+def test_only_one_of_many_processes_may_post(tmp_path):
     context = multiprocessing.get_context("spawn")
     start, won = context.Barrier(4), context.Queue()
     path = tmp_path / "journal.db"
@@ -181,7 +181,7 @@ def test_of_many_processes_one_may_post(tmp_path):
     won.join_thread()
 
 
-def test_a_request_of_a_process_that_ended_is_unknown(made, tmp_path):
+def test_request_of_an_ended_process_is_unknown(made, tmp_path):
     path = tmp_path / "journal.db"
     code = (
         "import os, sys\n"
@@ -196,7 +196,7 @@ def test_a_request_of_a_process_that_ended_is_unknown(made, tmp_path):
     assert not row.is_sending
 
 
-def test_a_process_id_that_is_used_again_is_not_taken_for_the_one_that_sent(made, monkeypatch):
+def test_reused_process_id_is_recognized(made, monkeypatch):
     kept = made()
     begin(kept)
     monkeypatch.setattr(entries, "_process_token", (os.getpid(), "another one"))
@@ -206,7 +206,7 @@ def test_a_process_id_that_is_used_again_is_not_taken_for_the_one_that_sent(made
 # ---------------------------------------------------------------- the file
 
 
-def test_only_its_owner_reads_it(made, tmp_path):
+def test_journal_is_readable_only_by_its_owner(made, tmp_path):
     begin(made())
     for name in ("journal.db", "journal.db-wal"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
@@ -228,7 +228,7 @@ def modes(folder):
         (0o620, 0o620),
     ],
 )
-def test_a_journal_that_others_could_read_is_kept_from_them(made, tmp_path, before, after):
+def test_permissions_of_a_readable_journal_are_restricted(made, tmp_path, before, after):
     def left_by_an_earlier_version(suffix):
         file = tmp_path / f"journal.db{suffix}"
         file.write_bytes(b"")
@@ -257,7 +257,7 @@ def test_a_journal_that_others_could_read_is_kept_from_them(made, tmp_path, befo
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o606, 0o662])
-def test_a_journal_that_everybody_may_write_is_left_and_told_once(made, tmp_path, mode):
+def test_world_writable_journal_is_reported_once(made, tmp_path, mode):
     path = tmp_path / "journal.db"
     path.touch()
     path.chmod(mode)
@@ -269,7 +269,7 @@ def test_a_journal_that_everybody_may_write_is_left_and_told_once(made, tmp_path
     assert set(modes(tmp_path).values()) == {mode}
 
 
-def test_a_journal_behind_a_link_is_kept_from_others_and_what_a_link_names_is_left(made, tmp_path):
+def test_permissions_follow_links_to_the_file_only(made, tmp_path):
     shared, own = tmp_path / "shared", tmp_path / "own"
     shared.mkdir()
     own.mkdir()
@@ -286,7 +286,7 @@ def test_a_journal_behind_a_link_is_kept_from_others_and_what_a_link_names_is_le
     assert stat.S_IMODE(page.stat().st_mode) == 0o644
 
 
-def test_thumbnails_are_kept_from_others_too(tmp_path):
+def test_thumbnails_are_readable_only_by_their_owner(tmp_path):
     path = tmp_path / "journal.db"
     for _ in range(2):
         kept = thumbnails.Thumbnails(path)
@@ -301,7 +301,7 @@ def test_thumbnails_are_kept_from_others_too(tmp_path):
 
 
 @pytest.mark.parametrize("why", ["not the owner", "no rights in this file system", "refused"])
-def test_where_others_can_read_it_all_the_same_that_is_said_once(made, tmp_path, monkeypatch, why):
+def test_unrestrictable_permissions_are_reported_once(made, tmp_path, monkeypatch, why):
     path = tmp_path / "journal.db"
     begin(made(path))
     path.chmod(0o644)
@@ -327,7 +327,7 @@ def test_where_others_can_read_it_all_the_same_that_is_said_once(made, tmp_path,
 
 
 @pytest.mark.parametrize("damage", ["text", "header", "middle"])
-def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage):
+def test_damaged_file_is_renamed_and_replaced(made, tmp_path, damage):
     path = tmp_path / "journal.db"
     kept = made(path)
     for _ in range(200):
@@ -373,7 +373,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(made, tmp_path, damage)
         assert each.problem == ""
 
 
-def test_a_file_that_another_process_replaced_is_opened_anew(made, tmp_path):
+def test_file_replaced_by_another_process_is_reopened(made, tmp_path):
     path = tmp_path / "journal.db"
     kept = made(path)
     begin(kept)
@@ -383,7 +383,7 @@ def test_a_file_that_another_process_replaced_is_opened_anew(made, tmp_path):
     assert len(recent(made(path))) == 1
 
 
-def test_where_no_file_can_be_work_goes_on_in_memory(made, tmp_path):
+def test_without_a_usable_file_work_continues_in_memory(made, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     kept = made(tmp_path / "file" / "journal.db")
     with pytest.warns(database.JournalWarning, match="in memory"):
@@ -394,7 +394,7 @@ def test_where_no_file_can_be_work_goes_on_in_memory(made, tmp_path):
     assert "WONDA_JOURNAL" in kept.problem
 
 
-def test_a_folder_in_its_place_does_not_stop_work(made, tmp_path):
+def test_folder_at_the_journal_path_does_not_stop_work(made, tmp_path):
     (tmp_path / "journal.db").mkdir()
     kept = made()
     with pytest.warns(database.JournalWarning):
@@ -402,7 +402,7 @@ def test_a_folder_in_its_place_does_not_stop_work(made, tmp_path):
     assert len(recent(kept)) == 1
 
 
-def test_the_file_of_a_newer_version_is_left_alone(made, tmp_path):
+def test_file_of_a_newer_version_is_not_changed(made, tmp_path):
     path = tmp_path / "journal.db"
     with sqlite3.connect(path) as file:
         file.execute("CREATE TABLE request (later TEXT)")
@@ -415,14 +415,14 @@ def test_the_file_of_a_newer_version_is_left_alone(made, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_where_warnings_are_errors_work_goes_on_too(made, tmp_path):
+def test_warnings_as_errors_do_not_stop_work(made, tmp_path):
     (tmp_path / "file").write_text("")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         begin(made(tmp_path / "file" / "journal.db"))
 
 
-def test_an_older_schema_is_brought_up_to_date(made, tmp_path, monkeypatch):
+def test_older_schema_is_migrated(made, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
     begin(made(path))
     added = "CREATE TABLE later (x TEXT); INSERT INTO later VALUES ('there')"
@@ -435,7 +435,7 @@ def test_an_older_schema_is_brought_up_to_date(made, tmp_path, monkeypatch):
     file.close()
 
 
-def test_it_stays_small_by_age(made, monkeypatch):
+def test_journal_is_pruned_by_age(made, monkeypatch):
     kept = made(days=30)
     now, running = time.time(), monotonic_clock.seconds()
     for age in (31, 31, 3, 2, 1, 0):  # it is used on several days
@@ -448,7 +448,7 @@ def test_it_stays_small_by_age(made, monkeypatch):
     assert [row.job_id for row in recent(kept)] == ["j0", "j1", "j2", "j3"]
 
 
-def test_it_stays_small_by_size(made, tmp_path):
+def test_journal_is_pruned_by_size(made, tmp_path):
     kept = made(megabytes=0.5)
     body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
     standing, _ = begin(kept)
@@ -464,7 +464,7 @@ def test_it_stays_small_by_size(made, tmp_path):
     assert (tmp_path / "journal.db").stat().st_size < 1_500_000
 
 
-def test_uploads_go_by_size_but_for_those_that_say_what_they_are_an_edit_of(made):
+def test_uploads_are_pruned_by_size_except_edits(made):
     kept = made(megabytes=0.5)
 
     def upload(number, **more):
@@ -480,7 +480,7 @@ def test_uploads_go_by_size_but_for_those_that_say_what_they_are_an_edit_of(made
     assert kept.find_edit(BASE, "medited").result() == {"of": "m1", "operations": []}
 
 
-def test_what_an_unfinished_plan_has_made_is_kept_whatever_the_size(made):
+def test_entries_of_unfinished_plans_are_not_pruned(made):
     kept = made(megabytes=0.5)
     body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
     old, _ = begin(kept)
@@ -505,7 +505,7 @@ def test_what_an_unfinished_plan_has_made_is_kept_whatever_the_size(made):
     assert kept.saved_plans.unfinished(BASE, 7).result() == []
 
 
-def test_a_huge_reply_is_not_kept_whole(made):
+def test_huge_response_is_not_stored_completely(made):
     kept = made()
     intent, _ = begin(kept)
     kept.mark_accepted(intent, "j1").result()
@@ -520,7 +520,7 @@ def test_a_huge_reply_is_not_kept_whole(made):
     }
 
 
-def test_in_memory_nothing_is_written(made, tmp_path):
+def test_in_memory_journal_writes_no_file(made, tmp_path):
     kept = made(":memory:")
     begin(kept)
     assert len(recent(kept)) == 1
@@ -528,7 +528,7 @@ def test_in_memory_nothing_is_written(made, tmp_path):
 
 
 @pytest.mark.forks
-def test_a_forked_child_writes_too(made):
+def test_forked_child_can_write(made):
     kept = made()
     begin(kept)
     child = os.fork()
@@ -542,7 +542,7 @@ def test_a_forked_child_writes_too(made):
     assert len(recent(kept)) == 2
 
 
-def test_two_journals_of_one_process_and_one_of_another_keep_each_others_rows(made, tmp_path):
+def test_several_journals_on_one_file_keep_all_rows(made, tmp_path):
     path = tmp_path / "journal.db"
     first = made(path)
     begin(first)
@@ -565,7 +565,7 @@ def test_two_journals_of_one_process_and_one_of_another_keep_each_others_rows(ma
     other.close()
 
 
-def test_what_was_settled_meanwhile_is_not_sent(made):
+def test_request_settled_meanwhile_is_not_sent(made):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     [row] = recent(kept)
@@ -573,7 +573,7 @@ def test_what_was_settled_meanwhile_is_not_sent(made):
     assert not kept.mark_sent(intent).result()
 
 
-def test_what_has_left_since_it_was_looked_for_is_not_called_absent(made, monkeypatch):
+def test_request_sent_during_a_check_is_not_reported_as_missing(made, monkeypatch):
     kept = made()
     intent, _ = begin(kept, "same", kind="publish")
     [row] = recent(kept)
@@ -584,7 +584,7 @@ def test_what_has_left_since_it_was_looked_for_is_not_called_absent(made, monkey
     assert recent(kept)[0].state == "sending"
 
 
-def test_a_relative_path_stays_where_it_was(made, tmp_path, monkeypatch):
+def test_relative_path_is_resolved_once(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kept = made("project.db")
     begin(kept)
@@ -595,7 +595,7 @@ def test_a_relative_path_stays_where_it_was(made, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["other tables", "a bad row", "not a file"])
-def test_a_file_that_is_none_of_ours_does_not_stop_work(made, tmp_path, what):
+def test_foreign_database_does_not_stop_work(made, tmp_path, what):
     path = tmp_path / "journal.db"
     if what == "not a file":
         path = Path(os.devnull)
@@ -618,12 +618,12 @@ def test_a_file_that_is_none_of_ours_does_not_stop_work(made, tmp_path, what):
 
 
 @pytest.mark.parametrize("options", [{"days": 0}, {"days": math.nan}, {"megabytes": -1}])
-def test_bounds_that_are_none_are_refused(options):
+def test_invalid_limits_are_refused(options):
     with pytest.raises(InvalidInputError, match="above 0"):
         Journal(":memory:", **options)
 
 
-def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch):
+def test_fast_clock_does_not_keep_a_request_alive(made, monkeypatch):
     kept = made()
     now = time.time()
     monkeypatch.setattr(journal.time, "time", lambda: now + 86_400)
@@ -635,7 +635,7 @@ def test_a_clock_that_was_ahead_does_not_keep_a_request_alive(made, monkeypatch)
 
 
 @pytest.mark.forks
-def test_a_killed_process_that_nobody_has_taken_note_of_does_not_run():
+def test_zombie_process_counts_as_ended():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     owner = f"{entries._host()}|{child.pid}|x|{entries._start_time(child.pid)}"
     try:
@@ -668,7 +668,7 @@ def earlier_version(path):
     old.close()
 
 
-def test_what_was_taken_before_is_known_to_have_been(made, tmp_path):
+def test_requests_accepted_by_earlier_versions_are_recognized(made, tmp_path):
     earlier_version(tmp_path / "journal.db")
     kept = made()
     taken = {row.intent: row.was_accepted for row in recent(kept)}
@@ -680,7 +680,7 @@ def test_what_was_taken_before_is_known_to_have_been(made, tmp_path):
     assert all(row.was_accepted for row in recent(kept))
 
 
-def test_the_time_of_an_entry_that_is_to_come_is_not_believed(made, tmp_path):
+def test_future_entry_times_are_not_trusted(made, tmp_path):
     from wonda_widgets.journal import trusted_time
 
     earlier_version(tmp_path / "journal.db")
@@ -694,7 +694,7 @@ def test_the_time_of_an_entry_that_is_to_come_is_not_believed(made, tmp_path):
 
 
 @pytest.mark.parametrize("bare", [False, True])
-def test_an_earlier_file_that_cannot_be_written_is_read(made, tmp_path, monkeypatch, bare):
+def test_read_only_older_file_is_read(made, tmp_path, monkeypatch, bare):
     path = tmp_path / "journal.db"
     earlier_version(path)
     real = sqlite3.connect
@@ -728,6 +728,6 @@ sys.exit(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.forks
-def test_a_fork_after_a_journal_was_closed_does_not_wait(tmp_path):
+def test_fork_after_close_does_not_wait(tmp_path):
     command = [sys.executable, "-c", FORKED, str(tmp_path / "journal.db")]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0

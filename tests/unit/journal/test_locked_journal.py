@@ -102,7 +102,7 @@ def stays_undone(future):
 
 
 @pytest.mark.parametrize("noted", [0, 1])
-def test_a_request_waits_until_the_journal_is_free(made, tmp_path, locked, noted):
+def test_request_waits_for_a_locked_journal(made, tmp_path, locked, noted):
     path = tmp_path / "journal.db"
     kept, other = made(), made()
     begin(other).result(20)
@@ -121,7 +121,7 @@ def test_a_request_waits_until_the_journal_is_free(made, tmp_path, locked, noted
 
 
 @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_a_new_file_that_is_locked_is_waited_for(made, tmp_path, locked, statement):
+def test_new_locked_file_is_waited_for(made, tmp_path, locked, statement):
     path = tmp_path / "journal.db"
     free = locked(path, statement)
     kept = made()
@@ -135,7 +135,7 @@ def test_a_new_file_that_is_locked_is_waited_for(made, tmp_path, locked, stateme
     assert len(recent(made())) == 1
 
 
-def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_path, monkeypatch):
+def test_damaged_locked_file_is_renamed_when_unlocked(made, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
     begin(made()).result(20)
     real = file_problems.is_intact
@@ -159,7 +159,7 @@ def test_a_damaged_file_that_is_locked_is_set_aside_when_it_is_free(made, tmp_pa
     assert len(file_problems.damaged_files(path)) == 1
 
 
-def test_nothing_leaves_before_it_is_noted_and_no_answer_is_lost(tmp_path, locked):
+def test_requests_are_recorded_before_sending_and_responses_are_kept(tmp_path, locked):
     path = tmp_path / "journal.db"
     arrived, answered, frees = threading.Event(), threading.Event(), []
 
@@ -189,7 +189,7 @@ def test_nothing_leaves_before_it_is_noted_and_no_answer_is_lost(tmp_path, locke
         assert (row.state, row.job_id) == ("accepted", "j1")
 
 
-def test_closing_while_it_is_locked_does_not_wait_and_loses_nothing(made, tmp_path, locked):
+def test_close_while_locked_does_not_wait_and_loses_nothing(made, tmp_path, locked):
     other, kept = made(), made()
     intent, _ = begin(kept).result(20)
     free = locked(tmp_path / "journal.db")
@@ -223,7 +223,7 @@ print("begun", flush=True)
 
 
 @pytest.mark.parametrize("how", ["open", "closed"])
-def test_a_locked_journal_does_not_keep_the_interpreter(made, tmp_path, locked, how):
+def test_locked_journal_does_not_block_exit(made, tmp_path, locked, how):
     begin(made()).result(20)
     free = locked(tmp_path / "journal.db")
     ended = subprocess.run(
@@ -238,7 +238,7 @@ def test_a_locked_journal_does_not_keep_the_interpreter(made, tmp_path, locked, 
 
 
 @pytest.mark.forks
-def test_a_child_that_is_forked_while_it_is_locked_ends_and_writes(made, tmp_path, locked):
+def test_child_forked_while_locked_ends_and_writes(made, tmp_path, locked):
     kept = made()
     begin(kept).result(20)
     free = locked(tmp_path / "journal.db")
@@ -265,9 +265,7 @@ def test_a_child_that_is_forked_while_it_is_locked_ends_and_writes(made, tmp_pat
     assert len(recent(kept)) == 3
 
 
-def test_where_the_file_system_knows_no_locks_work_goes_on_in_memory(
-    made, tmp_path, locked, monkeypatch
-):
+def test_file_system_without_locks_uses_memory(made, tmp_path, locked, monkeypatch):
     path = tmp_path / "journal.db"
     assert file_problems.supports_locks(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -318,7 +316,7 @@ def gone_to_memory(kept, broken):
     return intent
 
 
-def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
+def test_changes_in_memory_are_merged_into_the_file(made, tmp_path, broken):
     kept = made()
     before, _ = begin(kept).result(20)
     batch, _ = kept.saved_plans.resume_or_start(BASE, "plan", b"{}", None).result(20)
@@ -350,7 +348,7 @@ def test_what_was_noted_meanwhile_comes_into_the_file(made, tmp_path, broken):
     assert [row["status"] for row in told] == ["locked", "succeeded"]
 
 
-def test_a_file_that_still_cannot_be_written_is_left_and_nothing_is_said_again(made, broken):
+def test_still_unwritable_file_is_not_reported_again(made, broken):
     kept = made()
     begin(kept).result(20)
     intent = gone_to_memory(kept, broken)
@@ -366,7 +364,7 @@ def test_a_file_that_still_cannot_be_written_is_left_and_nothing_is_said_again(m
     assert len(recent(made())) == 5
 
 
-def test_it_does_not_take_from_the_file_what_others_found_out(made, broken):
+def test_merge_keeps_results_of_other_processes(made, broken):
     kept, other = made(), made()
     posted, refused, asked = (begin(kept, kind="publish").result(20)[0] for _ in range(3))
     gone_to_memory(kept, broken)
@@ -387,9 +385,7 @@ def test_it_does_not_take_from_the_file_what_others_found_out(made, broken):
     assert (third.state, third.job_id) == ("accepted", "j3")
 
 
-def test_a_file_that_is_locked_when_it_can_be_written_again_is_come_back_to_later(
-    made, tmp_path, broken, locked
-):
+def test_locked_file_is_merged_later(made, tmp_path, broken, locked):
     kept = made()
     begin(kept).result(20)
     gone_to_memory(kept, broken)
@@ -403,7 +399,7 @@ def test_a_file_that_is_locked_when_it_can_be_written_again_is_come_back_to_late
     assert len(recent(made())) == 4
 
 
-def test_what_was_noted_meanwhile_comes_into_the_file_at_the_end_too(made, broken, monkeypatch):
+def test_changes_in_memory_are_merged_at_exit(made, broken, monkeypatch):
     monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 3600.0)  # it is not time to try again yet
     kept = made()
     intent = gone_to_memory(kept, broken)
@@ -414,7 +410,7 @@ def test_what_was_noted_meanwhile_comes_into_the_file_at_the_end_too(made, broke
 
 
 @pytest.mark.forks
-def test_a_child_of_one_in_memory_begins_with_the_file(made, broken):
+def test_child_of_a_process_in_memory_uses_the_file(made, broken):
     kept = made()
     begin(kept).result(20)
     gone_to_memory(kept, broken)
@@ -446,7 +442,7 @@ sys.exit(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.forks
-def test_a_child_of_one_that_has_closed_its_journal_does_not_hang(tmp_path):
+def test_child_after_a_closed_journal_does_not_hang(tmp_path):
     subprocess.run(
         [sys.executable, "-c", FORKED, str(tmp_path / "journal.db")], timeout=30, check=True
     )
@@ -464,14 +460,14 @@ folder.mkdir()
 """
 
 
-def test_what_was_noted_in_memory_comes_into_the_file_when_a_script_ends(tmp_path):
+def test_changes_in_memory_are_merged_when_a_script_ends(tmp_path):
     folder = tmp_path / "folder"
     subprocess.run([sys.executable, "-c", LEFT, str(folder)], check=True, timeout=60)
     with ww.Wonda.sandbox(journal=folder / "journal.db") as wonda:
         assert [each.prompt for each in wonda.history.search()] == ["Noted in memory"]
 
 
-def test_a_file_is_tried_again_while_nobody_asks_for_anything(tmp_path, monkeypatch, settled):
+def test_unusable_file_is_retried_when_idle(tmp_path, monkeypatch, settled):
     monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(database, "IDLE_RETRY_SECONDS", 0.05)
     folder = tmp_path / "folder"

@@ -114,12 +114,12 @@ def finds(text, typed):
 
 
 @pytest.mark.parametrize(("text", "typed"), FOUND)
-def test_what_a_person_types_is_found(text, typed):
+def test_search_finds_matching_texts(text, typed):
     assert finds(text, typed)
 
 
 @pytest.mark.parametrize(("text", "typed"), NOT_FOUND)
-def test_something_else_is_not(text, typed):
+def test_search_ignores_other_texts(text, typed):
     assert not finds(text, typed)
 
 
@@ -131,7 +131,7 @@ def test_every_text_finds_itself(text):
 
 @given(st.text(max_size=30))
 @settings(max_examples=200, deadline=None)
-def test_what_is_typed_is_never_a_query(text):
+def test_search_text_is_never_query_syntax(text):
     memory = index()
     try:
         for asked in filter(None, [match_expression(text)]):
@@ -144,7 +144,7 @@ def prompts(wonda, text):
     return [image.prompt for image in wonda.history.search(text)]
 
 
-def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
+def test_history_search_follows_changed_notes(tmp_path):
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "journal.db") as wonda:
         wonda.images.generate(model="z-image", prompt="夕日が沈む日本の海").wait()
         wonda.images.generate(model="z-image", prompt="हरा नीला दिन").wait()
@@ -158,7 +158,7 @@ def test_the_history_finds_them_and_forgets_what_a_note_was(tmp_path):
         assert prompts(wonda, "山 海") == ["夕日が沈む日本の海"]
 
 
-def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
+def test_older_journal_is_searched_in_the_same_way(tmp_path):
     path = tmp_path / "journal.db"
     before = tables.MIGRATIONS[: tables.MIGRATIONS.index(SEARCH_MIGRATION)]
     with sqlite3.connect(path) as old:
@@ -197,7 +197,7 @@ def test_a_journal_of_before_is_searched_in_the_same_way(tmp_path):
     kept.close()
 
 
-def test_an_entry_that_goes_leaves_the_index_sound(tmp_path):
+def test_deleted_entry_leaves_the_index_valid(tmp_path):
     kept = journal.Journal(tmp_path / "journal.db", days=1)
     for prompt in ("日本の海", "A sunset", "โลก"):
         kept.begin_request(

@@ -92,7 +92,7 @@ def everything(journal):
 
 
 @pytest.mark.parametrize("days", [400, 3, 20_000])
-def test_one_wrong_reading_deletes_nothing(journal, clocks, days):
+def test_one_wrong_clock_reading_deletes_nothing(journal, clocks, days):
     kept, ordinary = everything(journal)
     clocks.day += days * DAY
     for _ in range(3):
@@ -107,7 +107,7 @@ def test_one_wrong_reading_deletes_nothing(journal, clocks, days):
     assert there(journal, ordinary)
 
 
-def test_nor_do_several_that_do_not_agree_with_what_has_passed(journal, clocks):
+def test_inconsistent_clock_readings_delete_nothing(journal, clocks):
     _, ordinary = everything(journal)
     for ahead in (400, 401, 402, 900, 2000, 2001):
         clocks.day += ahead * DAY
@@ -121,7 +121,7 @@ def test_nor_do_several_that_do_not_agree_with_what_has_passed(journal, clocks):
     assert there(journal, ordinary)
 
 
-def test_what_is_old_goes_when_a_second_day_confirms_it(journal, clocks):
+def test_old_entries_are_deleted_after_confirmation_on_a_second_day(journal, clocks):
     kept, ordinary = everything(journal)
     clocks.passes(100)
     prune(journal)
@@ -132,7 +132,7 @@ def test_what_is_old_goes_when_a_second_day_confirms_it(journal, clocks):
     assert all(there(journal, intent) for intent in kept.values()), "these never go by age"
 
 
-def test_also_when_the_computer_was_off_in_between(journal, clocks):
+def test_old_entries_are_deleted_after_downtime(journal, clocks):
     _, ordinary = everything(journal)
     clocks.passes(100)
     prune(journal)
@@ -142,7 +142,7 @@ def test_also_when_the_computer_was_off_in_between(journal, clocks):
     assert not there(journal, ordinary)
 
 
-def test_a_plan_is_resumed_whatever_the_clock_says(journal, clocks):
+def test_plan_is_resumed_despite_clock_changes(journal, clocks):
     batch, _ = journal.saved_plans.resume_or_start(BASE, "alike", b"{}", 7.0).result()
     ask(journal, f"cell:{batch.id}:1")
     clocks.day += 400 * DAY
@@ -163,9 +163,7 @@ def test_a_plan_is_resumed_whatever_the_clock_says(journal, clocks):
 # ---------------------------------------------------------------- whose request it is
 
 
-def test_a_clock_that_was_set_ends_no_request_of_a_process_that_cannot_be_asked(
-    journal, clocks, monkeypatch
-):
+def test_clock_change_does_not_end_requests_of_unknown_processes(journal, clocks, monkeypatch):
     monkeypatch.setattr(entries, "_host", lambda: "a container on this computer")
     intent = ask(journal, "post", kind="publish", end="")
     monkeypatch.undo()
@@ -181,7 +179,7 @@ def test_a_clock_that_was_set_ends_no_request_of_a_process_that_cannot_be_asked(
     assert record.is_unknown
 
 
-def test_a_request_may_take_as_long_as_its_own_limit(journal, clocks, monkeypatch):
+def test_request_may_take_its_full_time_limit(journal, clocks, monkeypatch):
     monkeypatch.setattr(entries, "_host", lambda: "a container on this computer")
     intent, _ = journal.begin_request(
         BASE, "publish", BODY, "post", response_timeout=2000.0
@@ -208,7 +206,7 @@ else:
 
 
 @pytest.mark.namespaces
-def test_containers_with_one_name_do_not_take_each_other_for_dead(tmp_path):
+def test_containers_with_the_same_name_are_distinguished(tmp_path):
     command = [*CONTAINER, sys.executable, "-c", NAMESPACE, str(tmp_path / "shared.db")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([*command, "ask"], **pipes) as first:
@@ -221,7 +219,7 @@ def test_containers_with_one_name_do_not_take_each_other_for_dead(tmp_path):
         first.stdin.write("\n")
 
 
-def test_an_owner_of_an_earlier_version_is_none_that_can_be_asked():
+def test_process_of_an_earlier_version_is_unknown():
     for owner in ("", "host", "host|1|x|5", "another/time:[1]/pid:[2]|1|x|5"):
         assert entries._is_running(owner) is None
     assert entries._is_running(entries.this_process()) is True

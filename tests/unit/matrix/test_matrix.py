@@ -50,7 +50,7 @@ def estimates_asked(wonda):
     return asked
 
 
-def test_the_plan_and_its_price_are_there_before_anything_is_made(wonda):
+def test_plan_and_price_are_available_before_generating(wonda):
     asked = estimates_asked(wonda)
     planned = matrix(wonda, params={"resolution": ["1K", "2K"]})
     assert len(planned.plan) == 12
@@ -63,7 +63,7 @@ def test_the_plan_and_its_price_are_there_before_anything_is_made(wonda):
     assert made_at_the_service(wonda) == []
 
 
-def test_it_makes_each_and_gives_rows_as_they_end(wonda):
+def test_matrix_yields_rows_as_images_finish(wonda):
     planned = matrix(wonda)
     rows = list(planned)
     assert sorted(row["index"] for row in rows) == list(range(6))
@@ -77,7 +77,7 @@ def test_it_makes_each_and_gives_rows_as_they_end(wonda):
     assert list(planned) == rows[:0] + sorted(rows, key=lambda row: row["index"])
 
 
-def test_never_more_at_once_than_was_said(wonda):
+def test_max_concurrency_is_respected(wonda):
     most = 0
     planned = matrix(wonda, max_concurrency=2)
 
@@ -90,7 +90,7 @@ def test_never_more_at_once_than_was_said(wonda):
     assert most == 2
 
 
-def test_async_too(tmp_path, quick_polls):  # noqa: ARG001
+def test_async_iteration(tmp_path, quick_polls):  # noqa: ARG001
     async def work():
         async with ww.AsyncWonda.sandbox(seconds=0.02) as wonda:
             planned = wonda.images.matrix(TEMPLATE, VALUES, "nano-banana-2")
@@ -100,7 +100,7 @@ def test_async_too(tmp_path, quick_polls):  # noqa: ARG001
     assert len(rows) == len(all_rows) == 6
 
 
-def test_over_the_budget_nothing_is_made(wonda):
+def test_plan_over_budget_sends_nothing(wonda):
     planned = matrix(wonda, budget=0.20)
     with pytest.raises(ww.InvalidInputError, match=r"6 images cost about \$0.24; the budget is"):
         planned.wait()
@@ -109,12 +109,12 @@ def test_over_the_budget_nothing_is_made(wonda):
 
 
 @pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf"), "5", True])
-def test_a_budget_of_nothing(wonda, budget):
+def test_invalid_budget_is_refused(wonda, budget):
     with pytest.raises(ww.InvalidInputError, match="number of US dollars above 0"):
         matrix(wonda, budget=budget)
 
 
-def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
+def test_unknown_price_is_refused_with_a_budget(wonda, monkeypatch):
     async def none(**_):
         return None
 
@@ -128,7 +128,7 @@ def test_a_price_that_the_service_cannot_give(wonda, monkeypatch):
     assert len(unpriced.wait()) == 6
 
 
-def test_a_failure_stops_none_of_the_others_and_is_made_again_alone(wonda):
+def test_failed_image_does_not_stop_others_and_is_retried_alone(wonda):
     values = {"what": ["A harbour", "sandbox: fail", "A storm"]}
     planned = matrix(wonda, "{what}", values)
     rows = planned.wait()
@@ -141,7 +141,7 @@ def test_a_failure_stops_none_of_the_others_and_is_made_again_alone(wonda):
     assert made_at_the_service(wonda)[before:] == ["sandbox: fail"]
 
 
-def test_a_refused_one_is_a_failed_one(wonda, monkeypatch):
+def test_rejected_request_is_a_failed_image(wonda, monkeypatch):
     real = wonda._async._core.transport.post
 
     async def refuse(path, *args, **kwargs):
@@ -154,7 +154,7 @@ def test_a_refused_one_is_a_failed_one(wonda, monkeypatch):
     assert [row["status"] for row in rows] == ["succeeded"] * 3 + ["failed"] * 3
 
 
-def test_without_credits_the_rest_waits_and_goes_on_later(wonda):
+def test_without_credits_remaining_images_wait(wonda):
     sandbox = sandbox_of(wonda)
     sandbox.store.credits = 80
     planned = matrix(wonda, max_concurrency=1)
@@ -168,7 +168,7 @@ def test_without_credits_the_rest_waits_and_goes_on_later(wonda):
     assert planned.state == "done"
 
 
-def test_leaving_the_loop_begins_no_more(wonda, settled):
+def test_leaving_the_loop_starts_no_more_images(wonda, settled):
     planned = matrix(wonda, max_concurrency=1)
     for _ in planned:
         break
@@ -179,7 +179,7 @@ def test_leaving_the_loop_begins_no_more(wonda, settled):
     assert len(made_at_the_service(wonda)) == 6
 
 
-def test_stop_and_go_on(wonda, settled):
+def test_stop_and_resume(wonda, settled):
     planned = matrix(wonda, max_concurrency=2)
     planned.start()
     settled(lambda: planned.progress.succeeded >= 2)
@@ -190,7 +190,7 @@ def test_stop_and_go_on(wonda, settled):
     assert len(made_at_the_service(wonda)) == 6
 
 
-def test_stopped_before_it_has_begun_makes_nothing(wonda, settled):
+def test_stop_before_start_sends_nothing(wonda, settled):
     planned = matrix(wonda)
     planned.start()
     planned.stop()
@@ -200,7 +200,7 @@ def test_stopped_before_it_has_begun_makes_nothing(wonda, settled):
     assert len(made_at_the_service(wonda)) == 6
 
 
-def test_giving_up_while_it_is_planned_makes_nothing(tmp_path, quick_polls):  # noqa: ARG001
+def test_cancel_during_planning_sends_nothing(tmp_path, quick_polls):  # noqa: ARG001
     async def work():
         async with ww.AsyncWonda.sandbox(seconds=0.02) as wonda:
             asked = asyncio.Event()
@@ -231,7 +231,7 @@ def test_giving_up_while_it_is_planned_makes_nothing(tmp_path, quick_polls):  # 
     assert asyncio.run(work()) == []
 
 
-def test_stop_right_after_retry_makes_nothing_again(wonda, settled):
+def test_stop_immediately_after_retry_sends_nothing(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "A harbour"]})
     planned.wait()
     planned.retry_failed()
@@ -240,7 +240,7 @@ def test_stop_right_after_retry_makes_nothing_again(wonda, settled):
     assert len(made_at_the_service(wonda)) == 2
 
 
-def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
+def test_remaining_images_and_their_price(wonda, settled):
     first = matrix(wonda, max_concurrency=1)
     first.start()
     settled(lambda: first.progress.succeeded >= 2)
@@ -259,7 +259,7 @@ def test_what_is_left_of_a_plan_and_what_that_costs(wonda, settled):
     assert wonda.images.unfinished() == []
 
 
-def test_what_runs_is_not_left(settled):
+def test_running_images_are_not_remaining(settled):
     with ww.Wonda.sandbox(seconds=60) as slow:
         planned = matrix(slow, max_concurrency=1)
         planned.start()
@@ -267,7 +267,7 @@ def test_what_runs_is_not_left(settled):
         assert slow.images.unfinished() == []
 
 
-def test_other_words_for_the_person_make_no_other_plan(wonda, settled, monkeypatch):
+def test_labels_do_not_change_the_plan(wonda, settled, monkeypatch):
     first = matrix(wonda, max_concurrency=1)
     first.start()
     settled(lambda: first.progress.succeeded >= 1)
@@ -281,7 +281,7 @@ def test_other_words_for_the_person_make_no_other_plan(wonda, settled, monkeypat
     assert len(made_at_the_service(wonda)) == 6
 
 
-def test_a_plan_is_kept_as_it_was_written_and_without_the_key(wonda, tmp_path):
+def test_plan_is_stored_unchanged_and_without_the_key(wonda, tmp_path):
     key = wonda._async._core.transport._key.header().removeprefix("Bearer ")
     long = f"{'word ' * 400}{key} {{what}}"
     planned = matrix(wonda, long, {"what": [str(number) for number in range(20)]})
@@ -298,7 +298,7 @@ def test_a_plan_is_kept_as_it_was_written_and_without_the_key(wonda, tmp_path):
     assert len(plan) < 3_000
 
 
-def test_the_same_plan_that_was_left_goes_on_and_makes_nothing_twice(wonda, settled):
+def test_interrupted_plan_is_resumed_without_repeats(wonda, settled):
     first = matrix(wonda, max_concurrency=2)
     first.start()
     settled(lambda: first.progress.succeeded >= 2)
@@ -315,7 +315,7 @@ def test_the_same_plan_that_was_left_goes_on_and_makes_nothing_twice(wonda, sett
     assert len(made_at_the_service(wonda)) == 12
 
 
-def test_another_plan_or_a_wish_for_a_new_one_goes_on_with_nothing(wonda, settled):
+def test_different_or_new_plan_does_not_resume(wonda, settled):
     first = matrix(wonda, max_concurrency=1)
     first.start()
     settled(lambda: first.progress.succeeded >= 1)
@@ -329,7 +329,7 @@ def test_another_plan_or_a_wish_for_a_new_one_goes_on_with_nothing(wonda, settle
     assert not other.resumed
 
 
-def test_two_at_once_on_one_plan_make_each_once(wonda):
+def test_two_matrices_on_one_plan_generate_each_image_once(wonda):
     first, second = matrix(wonda), matrix(wonda)
     first.start()
     second.wait()
@@ -338,7 +338,7 @@ def test_two_at_once_on_one_plan_make_each_once(wonda):
     assert {row["status"] for row in first.rows() + second.rows()} == {"succeeded"}
 
 
-def test_two_at_once_on_one_plan_ask_for_a_failed_one_once(tmp_path, quick_polls, monkeypatch):  # noqa: ARG001
+def test_two_matrices_on_one_plan_retry_a_failed_image_once(tmp_path, quick_polls, monkeypatch):  # noqa: ARG001
     # Each looks again at what the other one is sending when that has failed already.
     monkeypatch.setattr("wonda_widgets.matrix.runner.RECHECK_SECONDS", 0.5)
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
@@ -355,7 +355,7 @@ def test_two_at_once_on_one_plan_ask_for_a_failed_one_once(tmp_path, quick_polls
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_lost_answer_is_unknown_until_a_person_says_so(wonda, after, settled):
+def test_lost_response_is_unknown_until_the_user_decides(wonda, after, settled):
     wonda.faults.add("POST", "/image/generate", "drop", after=after)
     planned = matrix(wonda, max_concurrency=1)
     rows = planned.wait()
@@ -370,7 +370,7 @@ def test_a_lost_answer_is_unknown_until_a_person_says_so(wonda, after, settled):
     assert len(made_at_the_service(wonda)) == (7 if after else 6)
 
 
-def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
+def test_retry_respects_the_budget(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["A harbour", "sandbox: fail"]}, budget=0.08)
     planned.wait()
     planned.retry_failed()
@@ -379,7 +379,7 @@ def test_making_failed_ones_again_keeps_the_budget_too(wonda, settled):
     assert len(made_at_the_service(wonda)) == 2
 
 
-def test_what_was_refused_was_not_charged_and_the_budget_can_be_raised(wonda, settled):
+def test_rejected_images_are_not_charged_and_budget_can_be_raised(wonda, settled):
     wonda.faults.add("POST", "/image/generate", 400)
     planned = matrix(wonda, budget=0.24, max_concurrency=1)
     planned.wait()
@@ -397,7 +397,7 @@ def test_what_was_refused_was_not_charged_and_the_budget_can_be_raised(wonda, se
     settled(lambda: len(made_at_the_service(wonda)) == 9)
 
 
-def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
+def test_repeated_retries_never_exceed_the_budget(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["sandbox: fail"]}, budget=0.12)
     planned.wait()
     for _ in range(5):
@@ -406,7 +406,7 @@ def test_no_number_of_retries_gets_past_the_budget(wonda, settled):
     assert len(made_at_the_service(wonda)) == 3
 
 
-def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
+def test_resume_uses_the_current_budget(wonda, settled):
     planned = matrix(wonda, budget=1, max_concurrency=1)
     begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
@@ -416,7 +416,7 @@ def test_going_on_keeps_the_budget_as_it_is_now(wonda, settled):
     assert len(made_at_the_service(wonda)) == begun
 
 
-def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled):
+def test_price_is_updated_before_start(wonda, settled):
     first = matrix(wonda, max_concurrency=1)
     begin_and_stop(settled, first)
     second = matrix(wonda, budget=0.21)
@@ -428,7 +428,7 @@ def test_what_came_to_its_end_since_it_was_planned_is_priced_anew(wonda, settled
     assert wonda.images.unfinished() == []
 
 
-def test_retry_after_stop_makes_those_alone(wonda, settled):
+def test_retry_after_stop_generates_only_failed_images(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["sandbox: fail", "a", "b", "c"]}, max_concurrency=1)
     begin_and_stop(settled, planned)
     begun = len(made_at_the_service(wonda))
@@ -442,7 +442,7 @@ def test_retry_after_stop_makes_those_alone(wonda, settled):
     assert len(made_at_the_service(wonda)) == begun + 1
 
 
-def test_what_runs_when_it_is_taken_up_and_stopped_comes_to_its_end(tmp_path, settled, quick_polls):  # noqa: ARG001
+def test_resumed_running_image_finishes_after_stop(tmp_path, settled, quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.3, journal=tmp_path / "j.db") as wonda:
         first = matrix(wonda, max_concurrency=6)
         first.start()
@@ -455,7 +455,7 @@ def test_what_runs_when_it_is_taken_up_and_stopped_comes_to_its_end(tmp_path, se
         settled(lambda: second.progress.succeeded == 6)
 
 
-def test_two_who_want_one_without_an_image_again_pay_for_one(wonda, settled):
+def test_simultaneous_retries_pay_once(wonda, settled):
     values = {"what": ["sandbox: no media", "sandbox: slow"]}
     first, second = matrix(wonda, "{what}", values), matrix(wonda, "{what}", values)
     for each in (first, second):
@@ -470,7 +470,7 @@ def test_two_who_want_one_without_an_image_again_pay_for_one(wonda, settled):
     assert len(made_at_the_service(wonda)) == 3
 
 
-def test_a_plan_that_cannot_be_read_or_has_become_another_is_not_offered(wonda, settled):
+def test_unreadable_or_changed_plan_is_not_offered(wonda, settled):
     first = matrix(wonda, max_concurrency=1)
     begin_and_stop(settled, first)
     database = wonda._async._core.journal._database
@@ -489,7 +489,7 @@ def test_a_plan_that_cannot_be_read_or_has_become_another_is_not_offered(wonda, 
     assert left.plan.template == TEMPLATE
 
 
-def test_one_without_an_image_is_made_again_when_asked(wonda, settled):
+def test_cell_without_an_image_is_retried_on_request(wonda, settled):
     planned = matrix(wonda, "{what}", {"what": ["sandbox: no media"]})
     planned.wait()
     assert isinstance(planned.cells[0].error, ww.NoMediaError)
@@ -497,7 +497,7 @@ def test_one_without_an_image_is_made_again_when_asked(wonda, settled):
     settled(lambda: len(made_at_the_service(wonda)) == 2 and planned.state == "done")
 
 
-def test_a_listener_that_fails_halts_nothing(wonda, caplog):
+def test_failing_listener_does_not_stop_the_matrix(wonda, caplog):
     planned = matrix(wonda)
 
     def fails(_):
@@ -508,7 +508,7 @@ def test_a_listener_that_fails_halts_nothing(wonda, caplog):
     assert "A listener" in caplog.text
 
 
-def test_what_a_closed_client_did_not_send_waits(settled):
+def test_unsent_images_of_a_closed_client_wait(settled):
     wonda = ww.Wonda.sandbox(seconds=60)
     planned = matrix(wonda, max_concurrency=1)
     planned.start()
@@ -519,7 +519,7 @@ def test_what_a_closed_client_did_not_send_waits(settled):
     assert planned.progress.waiting == 5
 
 
-def test_time_left_once_there_is_history(wonda):
+def test_remaining_time_after_some_history(wonda):
     said = []
     planned = matrix(wonda, values={"subject": ["a", "b", "c", "d"], "light": ["e", "f", "g"]})
     planned.watch(
@@ -535,11 +535,11 @@ def test_time_left_once_there_is_history(wonda):
     ("seconds", "text"),
     [(1, "about 5 s"), (33, "about 35 s"), (58, "about 1 min"), (140, "about 2 min")],
 )
-def test_a_length_of_time_as_one_says_it(seconds, text):
+def test_format_of_durations(seconds, text):
     assert approximate_duration(seconds) == text
 
 
-def test_rows_make_a_table_also_with_odd_placeholders(wonda):
+def test_rows_with_unusual_placeholders(wonda):
     planned = matrix(wonda, "A {model} {status}", {"model": ["boat"], "status": ["new", "old"]})
     rows = planned.rows()
     assert rows[0]["model"] == "nano-banana-2"
@@ -547,7 +547,7 @@ def test_rows_make_a_table_also_with_odd_placeholders(wonda):
     assert {row["status"] for row in rows} == {"waiting"}
 
 
-def test_interrupting_the_cell_begins_no_more(settled):
+def test_interrupt_starts_no_more_images(settled):
     import _thread
 
     with ww.Wonda.sandbox(seconds=60) as slow:  # it cannot come to its end meanwhile

@@ -26,7 +26,7 @@ def plan(
     return make_plan(template, values, models, params or {}, available=available)
 
 
-def test_every_combination_the_first_placeholder_slowest():
+def test_combinations_vary_the_first_placeholder_slowest():
     made = plan(params={"aspectRatio": ["4:5", "16:9"]})
     assert len(made) == 12
     assert [cell.index for cell in made.cells] == list(range(12))
@@ -48,7 +48,7 @@ def test_single_values_need_no_list():
     assert [cell.prompt for cell in made.cells] == ["A storm"]
 
 
-def test_a_model_goes_without_what_it_does_not_take_and_is_paid_for_once():
+def test_unsupported_parameters_are_dropped_per_model():
     made = plan("A storm", {}, ["nano-banana-2", "z-image"], {"resolution": ["1K", "2K"]})
     assert [(cell.model, cell.params) for cell in made.cells] == [
         ("nano-banana-2", {"resolution": "1K"}),
@@ -58,7 +58,7 @@ def test_a_model_goes_without_what_it_does_not_take_and_is_paid_for_once():
     assert made.notes == ["Z-Image has no resolution, so it generates one image for all values."]
 
 
-def test_combinations_that_ask_for_the_same_are_made_once_and_that_is_said():
+def test_equal_combinations_are_merged_and_reported():
     made = plan("A {a}{b}", {"a": ["x", "xy"], "b": ["yz", "z"]})
     assert [cell.prompt for cell in made.cells] == ["A xyz", "A xz", "A xyyz"]
     assert made.notes == [
@@ -67,7 +67,7 @@ def test_combinations_that_ask_for_the_same_are_made_once_and_that_is_said():
 
 
 @given(st.text(max_size=60), st.dictionaries(st.text(min_size=1), st.text()))
-def test_any_template_gives_its_text_or_a_sentence(template, values):
+def test_any_template_is_filled_or_reported(template, values):
     try:
         names = placeholders(template)
     except ww.InvalidInputError:
@@ -119,13 +119,13 @@ def test_any_template_gives_its_text_or_a_sentence(template, values):
         ),
     ],
 )
-def test_what_is_wrong_gets_a_sentence_where_it_belongs(changes, field, said):
+def test_invalid_input_is_reported_at_its_field(changes, field, said):
     with pytest.raises(ww.InvalidInputError) as caught:
         plan(**changes)
     assert caught.value.field == field
     assert said.lower() in str(caught.value).lower()
 
 
-def test_what_cannot_be_known_is_left_to_the_service():
+def test_unknown_parameters_are_left_to_the_service():
     made = plan("A storm", {}, "new", {"strength": [1, 2]}, available=[ImageModel(key="new")])
     assert [cell.params for cell in made.cells] == [{"strength": 1}, {"strength": 2}]

@@ -139,7 +139,7 @@ def rows_of(matrix):
 
 
 @every
-def test_it_is_resumed(kernel, quick_polls, service, leave, left):  # noqa: ARG001
+def test_older_plan_is_resumed(kernel, quick_polls, service, leave, left):  # noqa: ARG001
     leave(left, "made")
     matrix = planned(kernel(), left)
     rows = rows_of(matrix)
@@ -154,7 +154,7 @@ def test_it_is_resumed(kernel, quick_polls, service, leave, left):  # noqa: ARG0
 
 
 @every
-def test_its_price_is_of_what_is_still_to_be_made(kernel, service, leave, left):
+def test_older_plan_price_covers_remaining_images(kernel, service, leave, left):
     leave(left, "made", "made")
     wonda = kernel()
     matrix = planned(wonda, left)
@@ -163,14 +163,14 @@ def test_its_price_is_of_what_is_still_to_be_made(kernel, service, leave, left):
 
 
 @every
-def test_what_may_have_been_made_is_not_made_again(kernel, quick_polls, service, leave, left):  # noqa: ARG001
+def test_possibly_generated_images_are_not_repeated(kernel, quick_polls, service, leave, left):  # noqa: ARG001
     leave(left, "made", "unknown")
     assert rows_of(planned(kernel(), left)) == {0: "old0", 1: "unknown"}
     assert service.asked == []
 
 
 @every
-def test_it_is_listed_as_unfinished(kernel, leave, left, tmp_path):
+def test_older_plan_is_listed_as_unfinished(kernel, leave, left, tmp_path):
     leave(left, "made")
     with contextlib.closing(sqlite3.connect(tmp_path / "kernels.db")) as journal, journal:
         journal.execute("UPDATE request SET owner='elsewhere|1|ended|1'")
@@ -190,7 +190,7 @@ def test_it_is_listed_as_unfinished(kernel, leave, left, tmp_path):
         ("4.0 and 0.5", ("A {x}", {"x": ["a"]}, {"guidance": [4, 0.5]})),
     ],
 )
-def test_so_is_its_other_spelling_which_means_the_same(
+def test_equivalent_older_plan_is_resumed(
     kernel,
     quick_polls,  # noqa: ARG001
     service,
@@ -207,7 +207,7 @@ def test_so_is_its_other_spelling_which_means_the_same(
     assert len(service.asked) == 1
 
 
-def test_what_another_kernel_is_sending_is_not_asked_for_again(kernel, service, leave):
+def test_request_in_progress_elsewhere_is_not_repeated(kernel, service, leave):
     leave(BEFORE["line break"], "sending", "made")
     matrix = planned(kernel(), BEFORE["line break"])
     assert matrix.already_requested == 2
@@ -222,7 +222,7 @@ async def _turns(count):
         await asyncio.sleep(0)
 
 
-def test_a_cell_that_is_asked_for_keeps_the_name_of_its_batch(
+def test_requested_cell_keeps_its_plan_id(
     kernel,
     quick_polls,  # noqa: ARG001
     leave,
@@ -236,7 +236,7 @@ def test_a_cell_that_is_asked_for_keeps_the_name_of_its_batch(
     assert sorted(cells) == sorted(left[2])
 
 
-def test_another_plan_and_a_new_start_begin_anew(kernel, quick_polls, service, leave):  # noqa: ARG001
+def test_different_plan_starts_anew(kernel, quick_polls, service, leave):  # noqa: ARG001
     leave(BEFORE["line break"], "made")
     wonda = kernel()
     other = planned(wonda, (("A {x} at Dawn,\nsoft light", {"x": ["a", "b"]}, {}),))
@@ -249,7 +249,7 @@ def test_another_plan_and_a_new_start_begin_anew(kernel, quick_polls, service, l
 
 
 @pytest.mark.parametrize("plan", [b"", b"[", b"3", b"{}", b'"x"'])
-def test_a_plan_that_cannot_be_read_stops_no_other(kernel, quick_polls, service, leave, plan):  # noqa: ARG001
+def test_unreadable_plan_does_not_block_others(kernel, quick_polls, service, leave, plan):  # noqa: ARG001
     leave(BEFORE["line break"], "made")
     wonda = kernel()
     wonda._async._core.journal.saved_plans.resume_or_start(BASE, "odd", plan, None).result()
@@ -258,7 +258,7 @@ def test_a_plan_that_cannot_be_read_stops_no_other(kernel, quick_polls, service,
 
 
 @pytest.mark.parametrize("newest", ["this spelling", "another spelling"])
-def test_of_two_that_mean_the_same_the_one_of_this_spelling_is_resumed(tmp_path, newest):
+def test_exact_plan_is_preferred_over_an_equivalent_one(tmp_path, newest):
     plans = Journal(tmp_path / "journal.db").saved_plans
     names = sorted(["this spelling", "another spelling"], key=lambda name: name == newest)
     for name in names:

@@ -54,7 +54,7 @@ def asked_for(wonda):
 FULL = "The journal cannot be used (the disk is full)."
 
 
-def test_a_plan_says_why_it_does_not_run(wonda):
+def test_plan_says_why_it_does_not_run(wonda):
     planned = matrix(wonda)
     assert planned.price.usd == pytest.approx(0.08), "plan and price are there all the same"
     with pytest.raises(ww.InvalidInputError, match="may be generated and charged again") as caught:
@@ -66,7 +66,7 @@ def test_a_plan_says_why_it_does_not_run(wonda):
     assert asked_for(wonda) == 0
 
 
-def test_nor_in_the_background_or_by_wait(wonda, settled):
+def test_plan_does_not_run_in_the_background_or_by_wait(wonda, settled):
     planned = matrix(wonda)
     planned.start()
     settled(lambda: planned.error is not None)
@@ -77,12 +77,12 @@ def test_nor_in_the_background_or_by_wait(wonda, settled):
 
 
 @pytest.mark.parametrize("word", [{"allow_unchecked": True}, {"resume": False}], ids=str)
-def test_a_person_may_go_on_all_the_same(wonda, word):
+def test_user_may_run_anyway(wonda, word):
     assert len(matrix(wonda, **word).wait()) == 2
     assert asked_for(wonda) == 2
 
 
-def test_also_with_the_matrix_that_is_there(wonda):
+def test_user_may_run_an_existing_matrix_anyway(wonda):
     planned = matrix(wonda)
     with pytest.raises(ww.InvalidInputError):
         list(planned)
@@ -90,7 +90,7 @@ def test_also_with_the_matrix_that_is_there(wonda):
     assert [row["status"] for row in planned] == ["succeeded"] * 2
 
 
-def test_what_this_process_knows_is_not_made_twice(wonda, settled):
+def test_known_requests_are_not_repeated(wonda, settled):
     first = matrix(wonda, allow_unchecked=True, max_concurrency=1)
     for _ in first:
         break
@@ -102,7 +102,7 @@ def test_what_this_process_knows_is_not_made_twice(wonda, settled):
     assert asked_for(wonda) == 2
 
 
-def test_a_damaged_journal_is_not_believed_either(sandbox, tmp_path, quick_polls):  # noqa: ARG001
+def test_damaged_journal_requires_confirmation(sandbox, tmp_path, quick_polls):  # noqa: ARG001
     path = tmp_path / "journal.db"
     path.write_bytes(b"no journal" * 1000)
     wonda = sandbox(path)
@@ -114,7 +114,7 @@ def test_a_damaged_journal_is_not_believed_either(sandbox, tmp_path, quick_polls
     assert len(matrix(wonda, allow_unchecked=True).wait()) == 2
 
 
-def test_a_journal_that_fails_meanwhile_halts_what_has_begun(
+def test_journal_failure_stops_a_running_matrix(
     sandbox,
     tmp_path,
     quick_polls,  # noqa: ARG001
@@ -139,7 +139,7 @@ def test_a_journal_that_fails_meanwhile_halts_what_has_begun(
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO batch", "INSERT INTO request"])
-def test_it_is_checked_within_the_transaction(
+def test_check_runs_in_the_transaction(
     sandbox,
     tmp_path,
     quick_polls,  # noqa: ARG001
@@ -192,7 +192,7 @@ def run(lab):
     send(lab.form, "run_now", count=lab.form.plan["count"], usd=lab.form.plan["usd"])
 
 
-def test_the_panel_says_so_and_keeps_what_was_typed(lab, settled, wonda):
+def test_panel_reports_it_and_keeps_the_input(lab, settled, wonda):
     problem = lab.form.plan["problem"]
     assert problem["field"] == "allow_unchecked"
     assert "may be generated and charged again" in problem["title"]
@@ -206,7 +206,7 @@ def test_the_panel_says_so_and_keeps_what_was_typed(lab, settled, wonda):
     assert asked_for(wonda) == 0
 
 
-def test_there_a_person_may_go_on_all_the_same(lab, settled, wonda):
+def test_user_may_continue_in_the_panel(lab, settled, wonda):
     send(lab.form, "unchecked")
     settled(lambda: lab.form.plan.get("problem", 0) is None)
     assert lab_form.UNCHECKED_NOTE in lab.form.plan["notes"]
@@ -216,7 +216,7 @@ def test_there_a_person_may_go_on_all_the_same(lab, settled, wonda):
     assert asked_for(wonda) == 2
 
 
-def test_that_word_is_for_what_was_seen_then(lab, settled, wonda):
+def test_confirmation_applies_only_to_the_known_state(lab, settled, wonda):
     send(lab.form, "unchecked")
     settled(lambda: lab.form.plan.get("problem", 0) is None)
     wonda._async._core.journal._database._problem = "The journal is worse by now."

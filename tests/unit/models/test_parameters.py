@@ -18,7 +18,7 @@ SCHEMA = {
 }
 
 
-def test_each_kind_of_parameter_becomes_a_field():
+def test_each_kind_of_parameter_has_a_field():
     found = {field.name: (field.kind, field.label) for field in parameters.form_fields(SCHEMA)}
     assert found == {
         "aspectRatio": ("choice", "Aspect ratio"),
@@ -33,11 +33,11 @@ def test_each_kind_of_parameter_becomes_a_field():
 @pytest.mark.parametrize(
     "odd", [{}, {"properties": None}, {"properties": []}, {"properties": {"a": {}}}]
 )
-def test_an_odd_schema_has_no_fields(odd):
+def test_invalid_schema_has_no_fields(odd):
     assert parameters.form_fields(odd) == []
 
 
-def test_defaults_are_sent_and_emptiness_is_not():
+def test_defaults_are_sent_and_empty_values_are_not():
     found = parameters.form_fields(SCHEMA)
     assert parameters.params_to_send(found, {"seed": "", "aspectRatio": "1:1", "unknown": 1}) == {
         "aspectRatio": "1:1",
@@ -64,14 +64,14 @@ def test_defaults_are_sent_and_emptiness_is_not():
         ("negativePrompt", 5, "text"),
     ],
 )
-def test_a_value_that_would_be_refused_is_named_in_a_sentence(name, value, said):
+def test_invalid_value_is_reported(name, value, said):
     field = next(field for field in parameters.form_fields(SCHEMA) if field.name == name)
     problem = parameters.validation_message(field, value)
     assert said in problem
     assert problem.endswith(".")
 
 
-def test_good_values_have_no_problem():
+def test_valid_values_have_no_problem():
     values = {"aspectRatio": "1:1", "guidanceScale": 2.5, "count": 4, "upscale": True, "seed": ""}
     found = {field.name: field for field in parameters.form_fields(SCHEMA)}
     assert [
@@ -85,7 +85,7 @@ def test_good_values_have_no_problem():
     ids=["nan", "infinity", "huge", "object"],
 )
 @pytest.mark.parametrize("kind", ["number", "integer", "string", "boolean"])
-def test_a_default_that_json_does_not_know_is_none(odd, kind):
+def test_non_json_default_is_ignored(odd, kind):
     spec = {"type": kind, "default": odd, "minimum": 0, "maximum": 9}
     (field,) = parameters.form_fields({"properties": {"a": spec}})
     assert field.default is None

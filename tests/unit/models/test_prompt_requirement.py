@@ -33,11 +33,11 @@ OBJECT = {"type": "object"}
         ({"key": "m", "accepts": {"text": {"optional": "yes"}}}, True),
     ],
 )
-def test_whether_a_prompt_is_needed_is_what_the_service_says(said, needed):
+def test_prompt_requirement_comes_from_the_service(said, needed):
     assert prompt_requirement.is_prompt_required(ImageModel(**said)) is needed
 
 
-def test_the_request_s_own_fields_are_no_parameters():
+def test_request_fields_are_not_parameters():
     named = {name: {"type": "string"} for name in ("prompt", "model", "style")}
     assert [field.name for field in parameters.form_fields({**OBJECT, "properties": named})] == [
         "style"
@@ -57,7 +57,7 @@ def photo():
     return target.getvalue()
 
 
-def test_the_sandbox_makes_something_of_the_image(wonda, photo):
+def test_sandbox_uses_the_reference_image(wonda, photo):
     media = wonda.media.upload(photo, name="photo.jpg")
     made = {
         model: wonda.images.generate(model=model, attachment_media_ids=[media.media_id]).wait()
@@ -71,14 +71,14 @@ def test_the_sandbox_makes_something_of_the_image(wonda, photo):
     assert wonda.media.download(drawing).startswith(b"<svg ")
 
 
-def test_the_sandbox_wants_the_image_and_of_others_a_prompt(wonda):
+def test_sandbox_requires_an_image_or_a_prompt(wonda):
     with pytest.raises(ww.BadRequestError, match="needs 1 reference image"):
         wonda.images.generate(model="birefnet-bg-removal")
     with pytest.raises(ww.BadRequestError, match="'prompt' is required"):
         wonda.images.generate(model="z-image")
 
 
-def test_the_form_takes_no_prompt_where_none_is_needed(wonda, photo, settled):
+def test_form_has_no_prompt_if_none_is_needed(wonda, photo, settled):
     form = ww.PromptForm(wonda, model="birefnet-bg-removal")
     settled(lambda: form.state == "ready")
     needed = {each["key"]: each["needs_prompt"] for each in form.models}

@@ -30,7 +30,7 @@ KNOWN = [
         ("--strength -1", {"strength": "-1"}),
     ],
 )
-def test_a_line_of_options(line, found):
+def test_options_are_parsed(line, found):
     assert magic.parse_options(line) == found
 
 
@@ -44,7 +44,7 @@ def test_a_line_of_options(line, found):
         ("--", "not an option"),
     ],
 )
-def test_a_line_that_is_none(line, said):
+def test_invalid_options_are_reported(line, said):
     with pytest.raises(ww.InvalidInputError, match=said):
         magic.parse_options(line)
 
@@ -82,7 +82,7 @@ def test_completion(line, found):
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_number_is_what_was_typed(text, value):
+def test_numbers_are_kept_as_entered(text, value):
     seed = parameters.Field(name="seed", label="Seed", kind="number", whole=True)
     found = magic._value(seed, text)
     assert (found, type(found)) == (value, type(value))
@@ -102,7 +102,7 @@ def shell(**names):
     return SimpleNamespace(user_ns=names)
 
 
-def test_the_notebooks_client_is_never_overwritten():
+def test_variable_of_the_notebook_is_not_overwritten():
     with ww.Wonda.sandbox() as wonda:
         notebook = shell(wonda=wonda, other=wonda)
         for name in notebook.user_ns:
@@ -112,7 +112,7 @@ def test_the_notebooks_client_is_never_overwritten():
         assert wonda.jobs.recent() == []
 
 
-def test_one_client_serves_all_cells_until_key_or_address_change(monkeypatch):
+def test_client_is_reused_until_key_or_address_changes(monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:9")
     clients = [magic._client({})]
@@ -135,7 +135,7 @@ def test_one_client_serves_all_cells_until_key_or_address_change(monkeypatch):
         event_loop.run_blocking(each.aclose())
 
 
-def test_a_key_of_connect_is_used_by_one_client_too(monkeypatch):
+def test_client_with_a_connected_key_is_reused(monkeypatch):
     monkeypatch.setattr(credentials, "_connected", None)
     credentials.connect(credentials.ApiKey(KEY), "http://127.0.0.1:9")
     first = magic._client({})
@@ -148,7 +148,7 @@ def test_a_key_of_connect_is_used_by_one_client_too(monkeypatch):
         event_loop.run_blocking(each.aclose())
 
 
-def test_an_address_that_is_none_is_a_sentence(monkeypatch):
+def test_invalid_address_is_reported(monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     monkeypatch.setenv("WONDA_BASE_URL", "ftp://wonda.example")
     with pytest.raises(UsageError, match="https"):
@@ -170,7 +170,7 @@ def now(monkeypatch):
     return hands
 
 
-def test_tab_does_not_ask_again_right_after_a_failure(now, settled):
+def test_completion_does_not_retry_immediately_after_a_failure(now, settled):
     arrived = []
 
     def answer(request):
@@ -187,7 +187,7 @@ def test_tab_does_not_ask_again_right_after_a_failure(now, settled):
         settled(lambda: len(arrived) == 2)
 
 
-def test_tab_waits_for_no_slow_service_and_knows_its_models_later(monkeypatch, settled):
+def test_completion_does_not_wait_for_a_slow_service(monkeypatch, settled):
     answers, arrived = asyncio.Event(), []
     models = {"generation": {"image": [{"key": "z-image"}]}}
 

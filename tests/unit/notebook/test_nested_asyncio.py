@@ -35,7 +35,7 @@ def installed(monkeypatch):
         ({"fork": None, "ipykernel": None}, "nest_asyncio"),
     ],
 )
-def test_it_takes_what_is_safe(installed, where, taken):
+def test_safe_package_is_applied(installed, where, taken):
     applied = installed(**where)
     assert enable_nested_asyncio() == taken
     assert applied == [taken]
@@ -48,7 +48,7 @@ def test_it_takes_what_is_safe(installed, where, taken):
         ({"fork": None, "ipykernel": "6.31.0", "python": (3, 14)}, "3.14"),
     ],
 )
-def test_it_refuses_with_a_reason_where_nothing_is(installed, where, reason):
+def test_unsafe_environment_is_refused_with_a_reason(installed, where, reason):
     applied = installed(**where)
     with pytest.raises(RuntimeError, match=reason):
         enable_nested_asyncio()

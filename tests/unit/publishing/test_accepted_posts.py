@@ -40,7 +40,7 @@ def accepted(wonda, service):
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_it_is_not_posted_again_however_long_it_takes(kernel, service, later, status):
+def test_accepted_post_is_not_repeated_however_long_it_takes(kernel, service, later, status):
     wonda = kernel()
     accepted(wonda, service)
     service.gone = status
@@ -54,7 +54,7 @@ def test_it_is_not_posted_again_however_long_it_takes(kernel, service, later, st
     assert service.posts == 1
 
 
-def test_checking_the_job_says_the_same_and_forgets_nothing(kernel, service, later):
+def test_check_of_an_accepted_post_keeps_its_state(kernel, service, later):
     wonda = kernel()
     job = accepted(wonda, service)
     for seconds in (0, 700):
@@ -66,7 +66,7 @@ def test_checking_the_job_says_the_same_and_forgets_nothing(kernel, service, lat
     assert service.posts == 1
 
 
-def test_the_person_decides(kernel, service, later):
+def test_user_decides(kernel, service, later):
     wonda = kernel()
     accepted(wonda, service)
     error = lost(wonda)
@@ -79,7 +79,7 @@ def test_the_person_decides(kernel, service, later):
         wonda.publish.instagram(**POST)
 
 
-def test_a_job_that_is_back_is_followed(kernel, service):
+def test_job_that_reappears_is_polled(kernel, service):
     wonda = kernel()
     accepted(wonda, service)
     error = lost(wonda)
@@ -94,7 +94,7 @@ def test_a_job_that_is_back_is_followed(kernel, service):
 
 
 @pytest.mark.parametrize("reply", [b"<html>", b"", b"{}", b"[]", b'{"outputJobId": ""}', b"null"])
-def test_so_is_one_whose_reply_names_no_job(kernel, service, later, reply):
+def test_accepted_post_without_a_job_id_is_not_repeated(kernel, service, later, reply):
     wonda = kernel()
     service.reply, service.lists = reply, lambda _row: False
     error = lost(wonda)
@@ -105,7 +105,7 @@ def test_so_is_one_whose_reply_names_no_job(kernel, service, later, reply):
     assert service.posts == 1
 
 
-def test_one_that_failed_elsewhere_is_not_taken_for_it(kernel, service, later):
+def test_failed_post_elsewhere_does_not_match(kernel, service, later):
     wonda = kernel()
     accepted(wonda, service)
     # Another computer tries the same, which fails; ours is still on its way.
@@ -119,7 +119,7 @@ def test_one_that_failed_elsewhere_is_not_taken_for_it(kernel, service, later):
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
-def test_its_own_row_is_believed_also_without_its_job(kernel, service, status):
+def test_matching_row_without_a_job_is_trusted(kernel, service, status):
     wonda = kernel()
     accepted(wonda, service)
     error = lost(wonda)
@@ -136,7 +136,7 @@ def test_its_own_row_is_believed_also_without_its_job(kernel, service, status):
     assert service.posts == (1 if status == "succeeded" else 2)
 
 
-def test_a_lost_answer_waits_for_a_history_of_finished_posts(kernel, service, later):
+def test_lost_response_waits_for_the_history(kernel, service, later):
     wonda = kernel()
     service.lists = lambda row: row["status"] in FINISHED
     service.lose, service.status = "after", "in_progress"
@@ -154,7 +154,7 @@ def test_a_lost_answer_waits_for_a_history_of_finished_posts(kernel, service, la
     assert service.posts == 1
 
 
-def test_the_time_of_day_may_be_set_at_will(kernel, service, monkeypatch):
+def test_clock_changes_do_not_affect_the_check(kernel, service, monkeypatch):
     import time
 
     wonda = kernel()
@@ -169,7 +169,7 @@ def test_the_time_of_day_may_be_set_at_will(kernel, service, monkeypatch):
     assert service.posts == 1
 
 
-def test_a_second_computer_waits_by_the_service_s_clock(service, tmp_path, monkeypatch):
+def test_second_computer_uses_the_service_clock(service, tmp_path, monkeypatch):
     from datetime import timedelta
 
     def client():
@@ -192,7 +192,7 @@ def test_a_second_computer_waits_by_the_service_s_clock(service, tmp_path, monke
         assert wonda.publish.check(error).posted is False
 
 
-def test_an_empty_history_proves_nothing(kernel, service, later):
+def test_empty_history_proves_nothing(kernel, service, later):
     service.lose, service.earlier, service.lists = "after", [], lambda _row: False
     wonda = kernel()
     error = lost(wonda)
@@ -203,7 +203,7 @@ def test_an_empty_history_proves_nothing(kernel, service, later):
     assert service.posts == 1
 
 
-def test_a_history_that_lacks_another_post_proves_nothing(kernel, service, later):
+def test_incomplete_history_proves_nothing(kernel, service, later):
     wonda = kernel()
     wonda.publish.instagram(**{**POST, "caption": "Another one"}).wait(10)
     service.lose, service.lists = "after", lambda _row: False
@@ -214,7 +214,7 @@ def test_a_history_that_lacks_another_post_proves_nothing(kernel, service, later
     assert service.posts == 2
 
 
-def test_the_same_image_in_another_format_is_the_same_image(kernel, service, monkeypatch):
+def test_same_image_in_another_format_is_the_same_post(kernel, service, monkeypatch):
     wonda = kernel()
     wonda.publish.instagram(**POST).wait(10)
     edits = {
@@ -239,7 +239,7 @@ def test_the_same_image_in_another_format_is_the_same_image(kernel, service, mon
 
 
 @pytest.mark.parametrize("act", ["settle", "dismiss"])
-def test_what_is_being_sent_is_not_settled_by_anybody(kernel, service, act):
+def test_request_in_progress_cannot_be_settled(kernel, service, act):
     import asyncio
     import threading
 

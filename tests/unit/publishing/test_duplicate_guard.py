@@ -24,7 +24,7 @@ def service(monkeypatch):
     return Service()
 
 
-def test_the_same_again_asks(kernel, service):
+def test_same_post_requires_confirmation(kernel, service):
     wonda = kernel()
     wonda.publish.instagram(**POST).wait()
     with pytest.raises(ww.AlreadyPublishedError, match="already posted") as caught:
@@ -46,14 +46,14 @@ def test_the_same_again_asks(kernel, service):
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_another_post_does_not(kernel, service, other):
+def test_different_post_requires_no_confirmation(kernel, service, other):
     wonda = kernel()
     wonda.publish.instagram(**POST).wait()
     wonda.publish.instagram(**{**POST, **other}).wait()
     assert service.posts == 2
 
 
-def test_blanks_and_the_default_make_no_other_post(kernel, service):
+def test_whitespace_and_defaults_do_not_make_a_different_post(kernel, service):
     wonda = kernel()
     wonda.publish.instagram(**POST).wait()
     with pytest.raises(ww.AlreadyPublishedError):
@@ -61,7 +61,7 @@ def test_blanks_and_the_default_make_no_other_post(kernel, service):
     assert service.posts == 1
 
 
-def test_another_kernel_knows_it_too_also_while_it_is_on_its_way(kernel, service):
+def test_other_kernels_recognize_a_post_in_progress(kernel, service):
     service.status, service.history = "in_progress", 404
     kernel().publish.instagram(**POST)
     with pytest.raises(ww.AlreadyPublishedError, match="in progress") as caught:
@@ -70,7 +70,7 @@ def test_another_kernel_knows_it_too_also_while_it_is_on_its_way(kernel, service
     assert service.posts == 1
 
 
-def test_a_post_of_somebody_else_is_found_in_the_history(kernel, service, tmp_path):
+def test_post_by_another_client_is_found_in_the_history(kernel, service, tmp_path):
     kernel().publish.instagram(**POST).wait()
     elsewhere = ww.Wonda(
         KEY, base_url=BASE, journal=tmp_path / "2.db", transport=httpx.MockTransport(service)
@@ -80,7 +80,7 @@ def test_a_post_of_somebody_else_is_found_in_the_history(kernel, service, tmp_pa
     assert service.posts == 1
 
 
-def test_a_failed_post_may_be_made_again(kernel, service):
+def test_failed_post_may_be_repeated(kernel, service):
     wonda = kernel()
     service.status = "failed"
     with pytest.raises(ww.JobFailedError):
@@ -116,7 +116,7 @@ def test_two_kernels_at_once_make_one_post(kernel, service):
     assert {type(outcome).__name__ for outcome in outcomes} == {"Job", "AlreadyPublishedError"}
 
 
-def test_a_refused_key_is_told_as_what_it_is(kernel, service):
+def test_rejected_key_is_reported_as_such(kernel, service):
     service.history = 401
     with pytest.raises(ww.AuthenticationError):
         kernel().publish.instagram(**POST, allow_unchecked=True)
@@ -124,7 +124,7 @@ def test_a_refused_key_is_told_as_what_it_is(kernel, service):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
-def test_a_service_without_a_history_is_posted_to_all_the_same(kernel, service, status):
+def test_service_without_a_history_accepts_posts(kernel, service, status):
     service.history = status
     kernel().publish.instagram(**POST).wait()
     assert service.posts == 1
@@ -133,7 +133,7 @@ def test_a_service_without_a_history_is_posted_to_all_the_same(kernel, service, 
 # ---------------------------------------------------------------- after a lost answer
 
 
-def test_check_finds_a_post_whose_answer_was_lost(kernel, service):
+def test_check_finds_a_post_with_a_lost_response(kernel, service):
     wonda = kernel()
     service.lose = "after"
     error = lost(wonda)
@@ -146,7 +146,7 @@ def test_check_finds_a_post_whose_answer_was_lost(kernel, service):
     assert service.posts == 1
 
 
-def test_check_finds_that_it_was_not_posted_and_then_it_can_be(kernel, service):
+def test_check_finds_a_missing_post_and_allows_it(kernel, service):
     wonda = kernel()
     service.lose = "before"
     error = lost(wonda)
@@ -156,7 +156,7 @@ def test_check_finds_that_it_was_not_posted_and_then_it_can_be(kernel, service):
     assert len(service.rows) == 1
 
 
-def test_publishing_again_checks_by_itself(kernel, service):
+def test_repeated_publish_checks_automatically(kernel, service):
     wonda = kernel()
     service.lose = "after"
     lost(wonda)
@@ -165,7 +165,7 @@ def test_publishing_again_checks_by_itself(kernel, service):
     assert service.posts == 1
 
 
-def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
+def test_recent_absence_proves_nothing(kernel, service, monkeypatch):
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 30.0)
     wonda = kernel()
     service.lose = "before"
@@ -177,7 +177,7 @@ def test_silence_proves_nothing_for_a_while(kernel, service, monkeypatch):
     assert service.posts == 1
 
 
-def test_so_long_as_the_request_may_take_silence_proves_nothing(kernel, service, monkeypatch):
+def test_absence_proves_nothing_within_the_time_limit(kernel, service, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(outcome_check, "GRACE_SECONDS", 0.0)
     wonda = kernel()  # its requests take 60 s at most
@@ -201,14 +201,14 @@ def test_so_long_as_the_request_may_take_silence_proves_nothing(kernel, service,
         (("mediaId", "caption"), None),
     ],
 )
-def test_check_with_rows_that_say_little(kernel, service, bare, posted):
+def test_check_with_sparse_rows(kernel, service, bare, posted):
     wonda = kernel()
     service.lose, service.bare = "after", bare
     assert wonda.publish.check(lost(wonda)).posted is posted
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
-def test_a_clock_that_is_hours_off_changes_nothing(kernel, service, hours):
+def test_wrong_local_clock_changes_nothing(kernel, service, hours):
     service.ahead = timedelta(hours=hours)
     wonda = kernel()
     wonda.publish.instagram(**POST).wait()
@@ -218,7 +218,7 @@ def test_a_clock_that_is_hours_off_changes_nothing(kernel, service, hours):
     assert kernel().publish.check(lost(wonda, allow_repeat=True)).posted is True
 
 
-def test_check_does_not_take_an_earlier_post_for_this_one(kernel, service):
+def test_check_does_not_match_an_earlier_post(kernel, service):
     wonda = kernel()
     wonda.publish.instagram(**POST).wait()
     service.lose = "before"
@@ -226,13 +226,13 @@ def test_check_does_not_take_an_earlier_post_for_this_one(kernel, service):
     assert wonda.publish.check(error).posted is False
 
 
-def test_check_of_a_post_that_arrived_but_failed(kernel, service):
+def test_check_finds_a_failed_post(kernel, service):
     wonda = kernel()
     service.lose, service.status, service.bare = "after", "failed", ("outputJobId",)
     assert wonda.publish.check(lost(wonda)).posted is False
 
 
-def test_check_follows_a_post_that_is_still_on_its_way(kernel, service):
+def test_check_polls_a_post_in_progress(kernel, service):
     wonda = kernel()
     service.lose, service.status = "after", "in_progress"
     finding = wonda.publish.check(lost(wonda))
@@ -241,13 +241,13 @@ def test_check_follows_a_post_that_is_still_on_its_way(kernel, service):
     assert finding.job.wait(10).permalink
 
 
-def test_check_says_what_it_takes(kernel):
+def test_check_refuses_invalid_arguments(kernel):
     with pytest.raises(ww.InvalidInputError, match="not in the journal"):
         kernel().publish.check(ww.OutcomeUnknownError("x", "y", "z"))
 
 
 @pytest.mark.parametrize("undated", [False, True])
-def test_the_history_is_read_page_by_page(kernel, service, undated):
+def test_history_is_read_page_by_page(kernel, service, undated):
     wonda = kernel()
     old = datetime.now(UTC) - timedelta(days=1)
     pages = []
@@ -278,7 +278,7 @@ def test_the_history_is_read_page_by_page(kernel, service, undated):
 # ---------------------------------------------------------------- jobs outlive the kernel
 
 
-def test_recent_lists_what_was_asked_and_lost(kernel, service):
+def test_recent_lists_jobs_and_unknown_outcomes(kernel, service):
     service.lose = "after"
     lost(kernel())
     [job] = kernel().jobs.recent()
@@ -289,7 +289,7 @@ def test_recent_lists_what_was_asked_and_lost(kernel, service):
     assert kernel().publish.check(job).posted is True
 
 
-def test_a_job_that_ended_is_there_without_asking(kernel, service):
+def test_ended_job_is_listed_without_a_request(kernel, service):
     kernel().publish.instagram(**POST).wait()
     service.jobs.clear()
     [job] = kernel().jobs.recent()
@@ -297,7 +297,7 @@ def test_a_job_that_ended_is_there_without_asking(kernel, service):
     assert job.wait().permalink == "https://instagram.example.test/p/1"
 
 
-def test_a_job_that_was_running_is_followed_again(kernel, service):
+def test_running_job_is_polled_again(kernel, service):
     service.status = "in_progress"
     first = kernel()
     first.publish.instagram(**POST)
@@ -307,20 +307,20 @@ def test_a_job_that_was_running_is_followed_again(kernel, service):
     assert job.wait(10).status == "succeeded"
 
 
-def test_one_live_job_of_each_id(kernel):
+def test_one_live_job_per_id(kernel):
     wonda = kernel()
     job = wonda.publish.instagram(**POST)
     assert wonda.jobs.recent() == [job]
     assert wonda.jobs.attach("publish", "p1") is job
 
 
-def test_an_attached_job_knows_what_was_asked(kernel):
+def test_attached_job_has_its_request(kernel):
     kernel().publish.instagram(**POST).wait()
     job = kernel().jobs.attach("publish", "p1")
     assert job.request["mediaId"] == "m1"
 
 
-def test_interrupting_or_closing_does_not_cut_a_request(kernel, service):
+def test_interrupt_or_close_does_not_cut_a_request(kernel, service):
     wonda = kernel()
     entered, done = threading.Event(), []
 
@@ -365,7 +365,7 @@ def test_interrupting_or_closing_does_not_cut_a_request(kernel, service):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_row_of_odd_shape_is_never_called_absent(kernel, service, row, posted):
+def test_malformed_row_is_never_reported_as_absent(kernel, service, row, posted):
     wonda = kernel()
     service.lose, service.bare = "after", ("outputJobId",)
     caption = "Made with W&onda, on a quiet morning at the harbour"
@@ -386,7 +386,7 @@ def test_a_row_of_odd_shape_is_never_called_absent(kernel, service, row, posted)
         {"one": [], "two": []},
     ],
 )
-def test_a_history_that_cannot_be_read_to_its_end_proves_nothing(kernel, service, reply):
+def test_partially_read_history_proves_nothing(kernel, service, reply):
     wonda = kernel()
     service.lose = "before"
     error = lost(wonda)
@@ -401,7 +401,7 @@ def test_a_history_that_cannot_be_read_to_its_end_proves_nothing(kernel, service
     assert (finding.posted, finding.retry_after) == (None, None)
 
 
-def test_without_a_history_the_person_is_asked(kernel, service):
+def test_without_a_history_the_user_is_asked(kernel, service):
     wonda = kernel()
     service.history, service.lose = 404, "after"
     error = lost(wonda)
@@ -414,7 +414,7 @@ def test_without_a_history_the_person_is_asked(kernel, service):
     wonda.publish.instagram(**POST).wait()
 
 
-def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, monkeypatch):
+def test_slow_check_does_not_send_what_another_kernel_settled(kernel, service, monkeypatch):
     from wonda_widgets.journal import entries
 
     first, second = kernel(), kernel()
@@ -450,9 +450,7 @@ def test_a_slow_look_does_not_send_what_another_kernel_settled(kernel, service, 
     assert isinstance(ended[0], ww.WondaError)
 
 
-def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
-    kernel, service, monkeypatch
-):
+def test_close_during_a_request_leaves_the_outcome_unknown(kernel, service, monkeypatch):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
     entered, ended = threading.Event(), []
 
@@ -482,7 +480,7 @@ def test_a_client_that_is_closed_in_the_middle_leaves_the_outcome_unknown(
 
 
 @pytest.mark.parametrize("bare", [(), ("mediaId",)])
-def test_a_service_whose_servers_tell_other_times_hides_no_post(kernel, service, monkeypatch, bare):
+def test_differing_server_clocks_hide_no_post(kernel, service, monkeypatch, bare):
     """The clock of its replies is ahead of the one that writes the history."""
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 0.0)
     service.lose, service.bare = "after", bare
@@ -500,7 +498,7 @@ def test_a_service_whose_servers_tell_other_times_hides_no_post(kernel, service,
 
 
 @pytest.mark.parametrize("lose", ["", "before", "unread"])
-def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
+def test_outcome_is_recorded_even_if_the_client_is_closed(
     kernel, service, tmp_path, monkeypatch, lose
 ):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.0)
@@ -560,9 +558,7 @@ def test_what_was_found_out_is_written_also_if_the_client_is_closed_meanwhile(
         assert record.was_accepted == (lose == "unread")
 
 
-def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
-    kernel, service, tmp_path, monkeypatch
-):
+def test_request_queued_at_close_is_not_recorded(kernel, service, tmp_path, monkeypatch):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.0)
     monkeypatch.setattr("wonda_widgets.jobs.submission.JOURNAL_CLOSE_TIMEOUT", 0.0)
     wonda = kernel()
@@ -590,9 +586,7 @@ def test_what_stood_in_line_when_the_client_was_closed_is_never_noted(
     assert service.posts == 0
 
 
-def test_a_client_that_was_closed_has_noted_what_became_of_its_requests(
-    kernel, service, monkeypatch
-):
+def test_closed_client_has_recorded_its_outcomes(kernel, service, monkeypatch):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
     entered = threading.Event()
     wonda = kernel()
@@ -613,7 +607,7 @@ def test_a_client_that_was_closed_has_noted_what_became_of_its_requests(
         lost.result(10)
 
 
-def test_a_job_that_was_not_watched_and_failed_does_not_stand_in_the_way(kernel, service):
+def test_unwatched_failed_job_does_not_block(kernel, service):
     wonda = kernel()
     service.status = "in_progress"
     wonda.publish.instagram(**POST).stop()
@@ -624,7 +618,7 @@ def test_a_job_that_was_not_watched_and_failed_does_not_stand_in_the_way(kernel,
     assert service.posts == 2
 
 
-def test_one_service_has_one_name(kernel, service):
+def test_equivalent_base_urls_are_one_service(kernel, service):
     kernel().publish.instagram(**POST).wait()
     service.history = 404
     again = ww.Wonda(

@@ -133,7 +133,7 @@ def publish(wonda, asked, **allowed):
 
 @every
 @pytest.mark.parametrize("end", ENDS)
-def test_it_is_not_posted_again(kernel, service, written, asked, name, end):
+def test_older_post_is_recognized(kernel, service, written, asked, name, end):
     written(asked, name, end)
     refused = ww.OutcomeUnknownError if end == "unknown" else ww.AlreadyPublishedError
     with pytest.raises(refused):
@@ -157,7 +157,7 @@ def test_it_is_not_posted_again(kernel, service, written, asked, name, end):
         ("carousel", {"mediaIds": ["m1", "m2"], "caption": "two \u2764"}),
     ],
 )
-def test_nor_in_another_form_that_is_the_same_today(kernel, service, written, before, now, end):
+def test_equivalent_older_post_is_recognized(kernel, service, written, before, now, end):
     written(*BEFORE[before], end)
     refused = ww.OutcomeUnknownError if end == "unknown" else ww.AlreadyPublishedError
     with pytest.raises(refused):
@@ -166,7 +166,7 @@ def test_nor_in_another_form_that_is_the_same_today(kernel, service, written, be
 
 
 @every
-def test_its_name_is_known_where_its_entry_does_not_tell(kernel, written, asked, name):  # noqa: ARG001
+def test_older_post_is_recognized_by_its_key(kernel, written, asked, name):  # noqa: ARG001
     """As while a version before runs beside this one, and notes it at this very moment."""
     core = kernel()._async._core
 
@@ -178,7 +178,7 @@ def test_its_name_is_known_where_its_entry_does_not_tell(kernel, written, asked,
     assert name in event_loop.run_blocking(names())
 
 
-def test_other_posts_are_made(kernel, service, written):
+def test_different_posts_are_made(kernel, service, written):
     for asked, name in BEFORE.values():
         written(asked, name, "posted")
     wonda = kernel()
@@ -189,7 +189,7 @@ def test_other_posts_are_made(kernel, service, written):
     assert service.posts == 4
 
 
-def test_it_is_posted_again_on_purpose_or_if_it_failed(kernel, service, written):
+def test_older_post_may_be_repeated_on_request_or_after_failure(kernel, service, written):
     written(*BEFORE["heart"], "posted")
     publish(kernel(), BEFORE["heart"][0], allow_repeat=True)
     assert service.posts == 1
@@ -205,7 +205,7 @@ def test_it_is_posted_again_on_purpose_or_if_it_failed(kernel, service, written)
     "body",
     [{}, {"mediaId": 3}, {"mediaIds": "m1"}, {"mediaId": "m1", "caption": 1}, {"mediaIds": [1]}],
 )
-def test_an_entry_that_is_no_post_does_not_stop_others(kernel, service, body):
+def test_invalid_older_entry_does_not_block(kernel, service, body):
     wonda = kernel()
     journal = wonda._async._core.journal
     odd = msgspec.json.encode({"instagramAccountId": "a1", **body})

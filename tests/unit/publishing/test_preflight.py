@@ -33,7 +33,7 @@ def missed(facts, product="IMAGE", caption=""):
     return [point for point in preflight.check(facts, product, caption) if point.level == "miss"]
 
 
-def test_the_services_own_example_with_its_defaults_is_caught_before_it_is_posted():
+def test_default_image_format_is_reported_before_posting():
     ratio, file = missed(ImageInfo(1530, 2720, "PNG", 3_100_000))
     assert ratio.title == "9:16 is too tall for the feed."
     assert ratio.text == "The feed accepts 4:5 (0.80:1) to 1.91:1; this image is 0.56:1."
@@ -45,7 +45,7 @@ def test_the_services_own_example_with_its_defaults_is_caught_before_it_is_poste
 
 @pytest.mark.parametrize("size", [(153, 272), (768, 1376), (101, 999), (2720, 1000), (997, 311)])
 @pytest.mark.parametrize("which", [0, 1])
-def test_fixes_make_an_image_that_passes(size, which):
+def test_fixed_image_passes_the_checks(size, which):
     data, facts, operations = png(*size), ImageInfo(*size, "PNG", 1000), ()
     while points := missed(facts):
         fixes = points[0].fixes
@@ -65,7 +65,7 @@ def test_fixes_make_an_image_that_passes(size, which):
 @example(4000, 6000)
 @example(8192, 2048)
 @settings(max_examples=300, deadline=None)
-def test_every_fix_of_a_shape_can_be_made_and_mends_it(width, height):
+def test_every_aspect_ratio_fix_works(width, height):
     facts = ImageInfo(width, height, "JPEG", 1)
     for product in ("IMAGE", "STORIES"):
         points = preflight.check(facts, product, "")
@@ -86,7 +86,7 @@ def test_every_fix_of_a_shape_can_be_made_and_mends_it(width, height):
         ((8192, 2048), "IMAGE", (1440, 753)),
     ],
 )
-def test_a_canvas_that_would_be_too_large_is_made_as_large_as_it_is_shown(size, product, canvas):
+def test_too_large_canvas_is_limited_to_the_displayed_size(size, product, canvas):
     points = preflight.check(ImageInfo(*size, "JPEG", 1), product, "")
     (ratio,) = [point for point in points if point.topic == "ratio"]
     (fix,) = [fix for fix in ratio.fixes if "pad" in fix.label]
@@ -97,7 +97,7 @@ def test_a_canvas_that_would_be_too_large_is_made_as_large_as_it_is_shown(size, 
     assert resize.width / resize.height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
-def test_one_gesture_fixes_everything():
+def test_one_click_applies_all_fixes():
     facts = ImageInfo(765, 1360, "PNG", 9_100_000)
     fix = preflight.combined_fix(facts, "IMAGE")
     assert fix.label == "Crop to 4:5 and convert to JPEG"
@@ -106,14 +106,14 @@ def test_one_gesture_fixes_everything():
     assert preflight.combined_fix(ImageInfo(800, 1000, "PNG", 1), "IMAGE") is None
 
 
-def test_a_file_that_is_too_large_becomes_no_larger_than_it_is_shown():
+def test_too_large_file_is_reduced_to_the_displayed_size():
     (point,) = missed(ImageInfo(4000, 4000, "JPEG", 12_300_000))
     assert point.title == "12.3 MB is too large."
     resize, encode = point.fixes[0].operations
     assert (resize, encode) == (Resize(width=1440, height=1440), Encode(format="JPEG"))
 
 
-def test_what_is_transparent_becomes_white_in_a_jpeg():
+def test_transparency_becomes_white_in_jpeg():
     buffer = BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(buffer, "PNG")
     edited = apply_edits.apply(buffer.getvalue(), [Encode(format="JPEG")])
@@ -121,13 +121,13 @@ def test_what_is_transparent_becomes_white_in_a_jpeg():
         assert image.getpixel((4, 4)) == (255, 255, 255)
 
 
-def test_a_pad_has_its_colour():
+def test_padding_has_the_chosen_color():
     edited = apply_edits.apply(png(10, 40), [Pad(width=32, height=40, color="#ff0000")])
     with Image.open(BytesIO(edited.data)) as image:
         assert (image.size, image.getpixel((1, 20))) == ((32, 40), (255, 0, 0))
 
 
-def test_a_story_is_advised_and_not_refused():
+def test_story_gets_advice_only():
     assert missed(ImageInfo(1080, 1920, "JPEG", 1), "STORIES") == []
     points = preflight.check(ImageInfo(800, 1000, "JPEG", 1), "STORIES", "")
     assert [(point.topic, point.level) for point in points[:2]] == [
@@ -141,14 +141,14 @@ def test_a_story_is_advised_and_not_refused():
     ]
 
 
-def test_a_width_that_is_scaled_is_no_miss():
+def test_scaled_width_is_no_failed_check():
     assert missed(ImageInfo(4000, 5000, "JPEG", 1)) == []
     assert missed(ImageInfo(200, 250, "JPEG", 1)) == []
     points = preflight.check(ImageInfo(200, 250, "JPEG", 1), "IMAGE", "")
     assert points[0].title == "200 pixels is narrow for the feed."
 
 
-def test_without_facts_nothing_is_claimed_about_the_image():
+def test_unknown_image_facts_are_not_checked():
     (point,) = preflight.check(None, "IMAGE", "Hello #sea")
     assert (point.level, point.title) == ("fine", "Caption, 1 hashtag")
 
@@ -176,7 +176,7 @@ def test_without_facts_nothing_is_claimed_about_the_image():
         ("https://example.com/#top?by=@me www.example.com/@you/#x #yes @yes", 1, 1),
     ],
 )
-def test_hashtags_and_mentions_are_counted_as_instagram_does(caption, tags, names):
+def test_hashtags_and_mentions_are_counted_like_instagram(caption, tags, names):
     assert (preflight.count_hashtags(caption), preflight.count_mentions(caption)) == (tags, names)
 
 
@@ -187,7 +187,7 @@ def test_hashtags_and_mentions_are_counted_as_instagram_does(caption, tags, name
         ("x" * 2202, "2 characters too many."),
     ],
 )
-def test_a_caption_with_too_much_says_how_much(caption, title):
+def test_caption_over_a_limit_shows_the_count(caption, title):
     (point,) = missed(None, caption=caption)
     assert point.title == title
     assert point.fixes == ()
@@ -195,14 +195,14 @@ def test_a_caption_with_too_much_says_how_much(caption, title):
 
 
 @pytest.mark.parametrize("caption", ["#a " * 6, "#a " * 30, "@a " * 21, "@a " * 300])
-def test_where_the_limit_is_not_certain_it_is_advice(caption):
+def test_uncertain_limit_is_advice(caption):
     (point,) = preflight.check(None, "IMAGE", caption)
     assert point.level == "advice"
     assert "@" not in caption or not re.search(r"\d", point.text)  # no figure that pages agree on
 
 
 @pytest.mark.parametrize("caption", ["", "#a " * 5, "@a " * 20])
-def test_a_caption_within_every_limit_is_fine(caption):
+def test_caption_within_limits_passes(caption):
     assert [point.level for point in preflight.check(None, "IMAGE", caption)] == ["fine"]
 
 
@@ -215,7 +215,7 @@ def test_a_caption_within_every_limit_is_fine(caption):
         ((1940, 1000), "1,940 × 1,000 is too wide for the feed.", "at most 1,910 pixels"),
     ],
 )
-def test_just_beyond_a_limit_the_pixels_that_fit_are_named(size, title, text):
+def test_exact_limit_in_pixels_is_shown(size, title, text):
     (ratio,) = missed(ImageInfo(*size, "JPEG", 1000))
     assert ratio.title == title
     assert text in ratio.text

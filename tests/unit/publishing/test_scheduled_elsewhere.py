@@ -49,7 +49,7 @@ def listed(*rows):
 
 
 @pytest.mark.parametrize("when", [DUE, LATER, None])
-def test_what_was_scheduled_by_another_computer_is_not_made_again(kernel, service, tmp_path, when):
+def test_post_scheduled_elsewhere_is_not_repeated(kernel, service, tmp_path, when):
     there = ww.Wonda(
         KEY,
         base_url=BASE,
@@ -75,7 +75,7 @@ def test_what_was_scheduled_by_another_computer_is_not_made_again(kernel, servic
         ({"outputJobId": "there"}, DUE),
     ],
 )
-def test_a_row_that_does_not_name_its_image_is_for_the_person_to_tell(kernel, service, row, when):
+def test_scheduled_row_without_media_requires_confirmation(kernel, service, row, when):
     service.told = listed(row)
     wonda = kernel()
     with pytest.raises(
@@ -101,13 +101,13 @@ def test_a_row_that_does_not_name_its_image_is_for_the_person_to_tell(kernel, se
         *({"status": over} for over in ("canceled", "cancelled", "Failed", "succeeded")),
     ],
 )
-def test_another_post_that_waits_is_in_nobody_s_way(kernel, service, change):
+def test_other_scheduled_posts_do_not_block(kernel, service, change):
     service.told = listed({**ROW, **change})
     kernel().publish.instagram(**POST)
     assert service.posts == 1
 
 
-def test_what_was_canceled_here_may_be_posted_whatever_the_list_still_shows(kernel, service):
+def test_canceled_post_may_be_posted_despite_an_outdated_list(kernel, service):
     wonda = kernel()
     service.status = "canceled"
     job = wonda.publish.instagram(**POST, scheduled_at=DUE)
@@ -119,7 +119,7 @@ def test_what_was_canceled_here_may_be_posted_whatever_the_list_still_shows(kern
     assert service.posts == 2
 
 
-def test_what_the_journal_knows_needs_no_other_word(kernel, service):
+def test_journal_decides_without_the_list(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**{**POST, "media_id": "m7"}, scheduled_at=DUE)
     service.told = listed({**BARE, "outputJobId": job.id})
@@ -139,7 +139,7 @@ def test_what_the_journal_knows_needs_no_other_word(kernel, service):
     ],
     ids=str,
 )
-def test_where_the_list_cannot_be_read_the_person_decides(kernel, service, told):
+def test_unreadable_list_requires_confirmation(kernel, service, told):
     service.told = told
     wonda = kernel()
     with pytest.raises(ww.HistoryUnavailableError, match="list of scheduled posts cannot be read"):
@@ -150,7 +150,7 @@ def test_where_the_list_cannot_be_read_the_person_decides(kernel, service, told)
 
 
 @pytest.mark.parametrize("status", [404, 405, 410, 501])
-def test_a_service_without_such_a_list_has_none_that_waits(kernel, service, status):
+def test_service_without_a_list_has_no_scheduled_posts(kernel, service, status):
     service.told = httpx.Response(status, content=b"<html>no such page</html>")
     wonda = kernel()
     wonda.publish.instagram(**POST)
@@ -160,7 +160,7 @@ def test_a_service_without_such_a_list_has_none_that_waits(kernel, service, stat
     assert service.posts == 1
 
 
-def test_an_account_without_scheduling_posts_at_once(kernel, service):
+def test_account_without_scheduling_posts_immediately(kernel, service):
     service.told = httpx.Response(403, json=refusal("off", "feature_disabled"))
     kernel().publish.instagram(**POST)
     assert service.posts == 1

@@ -111,7 +111,7 @@ def service(monkeypatch):
     return Service()
 
 
-def test_it_waits_as_a_job_and_is_listed_with_what_was_asked(kernel, service):
+def test_scheduled_post_is_a_job_and_is_listed_with_its_request(kernel, service):
     wonda = kernel()
     when = soon()
     job = wonda.publish.instagram(**POST, scheduled_at=when)
@@ -126,14 +126,14 @@ def test_it_waits_as_a_job_and_is_listed_with_what_was_asked(kernel, service):
     assert post.scheduled_for == when.replace(microsecond=0)
 
 
-def test_it_is_no_job_that_an_earlier_kernel_left_running(kernel):
+def test_scheduled_post_is_not_unfinished_work(kernel):
     first = kernel()
     first.publish.instagram(**POST, scheduled_at=soon())
     first.close()
     assert kernel().jobs.unfinished() == []
 
 
-def test_it_is_canceled_once_and_the_job_and_the_next_kernel_know(kernel, service):
+def test_canceled_post_is_canceled_everywhere(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.empty = True
@@ -148,7 +148,7 @@ def test_it_is_canceled_once_and_the_job_and_the_next_kernel_know(kernel, servic
     assert len(service.bodies) == 2
 
 
-def test_a_cancel_whose_answer_was_lost_is_looked_up(kernel, service):
+def test_lost_cancel_response_is_checked_in_the_list(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.lose_delete = "after"
@@ -156,7 +156,7 @@ def test_a_cancel_whose_answer_was_lost_is_looked_up(kernel, service):
     assert job.status == "canceled"
 
 
-def test_a_cancel_that_never_arrived_is_not_called_done(kernel, service):
+def test_undelivered_cancel_is_not_reported_as_done(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.lose_delete = "before"
@@ -165,7 +165,7 @@ def test_a_cancel_that_never_arrived_is_not_called_done(kernel, service):
     assert job.status == "scheduled"
 
 
-def test_what_has_started_can_not_be_canceled(kernel, service):
+def test_started_post_cannot_be_canceled(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.started.add("p1")
@@ -176,7 +176,7 @@ def test_what_has_started_can_not_be_canceled(kernel, service):
     assert job.status == "scheduled"
 
 
-def test_an_account_without_scheduling_is_told_so(kernel, service):
+def test_account_without_scheduling_is_reported(kernel, service):
     wonda = kernel()
     service.off = True
     with pytest.raises(ww.PermissionDeniedError, match="Scheduling is not enabled"):
@@ -186,7 +186,7 @@ def test_an_account_without_scheduling_is_told_so(kernel, service):
     assert service.bodies == []
 
 
-def test_the_same_post_is_not_scheduled_twice_nor_posted_meanwhile(kernel, service):
+def test_same_post_is_not_scheduled_or_posted_twice(kernel, service):
     wonda = kernel()
     wonda.publish.instagram(**POST, scheduled_at=soon())
     with pytest.raises(ww.AlreadyPublishedError, match="is already scheduled for"):
@@ -197,7 +197,7 @@ def test_the_same_post_is_not_scheduled_twice_nor_posted_meanwhile(kernel, servi
 
 
 @pytest.mark.parametrize("lose", ["before", "after"])
-def test_a_lost_answer_is_settled_by_the_list(kernel, service, lose):
+def test_lost_schedule_response_is_settled_by_the_list(kernel, service, lose):
     wonda = kernel()
     service.lose = lose
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -230,7 +230,7 @@ def test_a_lost_answer_is_settled_by_the_list(kernel, service, lose):
         b'{"scheduled": [], "success": false}',
     ],
 )
-def test_what_is_no_list_of_scheduled_posts_says_nothing(kernel, service, reply):
+def test_malformed_list_proves_nothing(kernel, service, reply):
     wonda = kernel()
     service.lose = "after"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -244,7 +244,7 @@ def test_what_is_no_list_of_scheduled_posts_says_nothing(kernel, service, reply)
         wonda.publish.scheduled()
 
 
-def test_a_page_in_place_of_an_answer_cancels_nothing(kernel, service):
+def test_html_response_to_a_cancel_cancels_nothing(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.delete_body, service.lose_delete = b"<html>Maintenance</html>", "page"
@@ -255,7 +255,7 @@ def test_a_page_in_place_of_an_answer_cancels_nothing(kernel, service):
         wonda.publish.instagram(**POST, scheduled_at=soon())
 
 
-def test_where_the_list_tells_too_little_the_person_is_asked(kernel, service):
+def test_sparse_list_requires_confirmation(kernel, service):
     wonda = kernel()
     service.lose = "after"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -329,7 +329,7 @@ class Stamp(datetime):
         (datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-9))), "9999"),
     ],
 )
-def test_a_time_that_can_not_be_is_refused(when, said):
+def test_invalid_time_is_refused(when, said):
     with pytest.raises(ww.InvalidInputError, match=said) as caught:
         posting_time.parse(when, NOW)
     assert caught.value.field == "scheduled_at"
@@ -352,7 +352,7 @@ def test_a_time_that_can_not_be_is_refused(when, said):
         (NOW + timedelta(days=29), "2026-12-24T12:00:00+00:00"),
     ],
 )
-def test_a_time_is_sent_with_its_offset(when, on_the_wire):
+def test_time_is_sent_with_its_offset(when, on_the_wire):
     assert posting_time.parse(when, NOW) == on_the_wire
 
 
@@ -364,7 +364,7 @@ def test_a_time_is_sent_with_its_offset(when, on_the_wire):
         ("Australia/Lord_Howe", "2026-09-20", (2026, 10, 4, 2, 15), "02:45"),  # half an hour
     ],
 )
-def test_a_time_that_the_clocks_skip_is_refused(zone, now, wall, instead):
+def test_nonexistent_local_time_is_refused(zone, now, wall, instead):
     when = datetime(*wall, tzinfo=ZoneInfo(zone))
     with pytest.raises(ww.InvalidInputError, match=f"does not exist in {zone}") as caught:
         posting_time.parse(when, datetime.fromisoformat(now).replace(tzinfo=UTC))
@@ -379,7 +379,7 @@ def test_a_time_that_the_clocks_skip_is_refused(zone, now, wall, instead):
         ("Australia/Lord_Howe", "2026-03-20", (2026, 4, 5, 1, 45), ("+11:00", "+10:30")),
     ],
 )
-def test_of_a_time_that_occurs_twice_one_has_to_be_named(zone, now, wall, both):
+def test_ambiguous_local_time_must_be_specified(zone, now, wall, both):
     when = datetime(*wall, tzinfo=ZoneInfo(zone))
     now = datetime.fromisoformat(now).replace(tzinfo=UTC)
     with pytest.raises(ww.InvalidInputError, match="occurs twice") as caught:
@@ -390,12 +390,12 @@ def test_of_a_time_that_occurs_twice_one_has_to_be_named(zone, now, wall, both):
     assert posting_time.parse(when.replace(fold=1), now)[-6:] == both[1]  # it is named
 
 
-def test_other_kinds_of_datetimes_are_taken_and_sent_as_plain_ones():
+def test_datetime_subclasses_are_accepted():
     when = Stamp(2026, 11, 26, 9, 0, 1, 999, tzinfo=ZoneInfo("Asia/Kolkata"))
     assert posting_time.parse(when, NOW) == "2026-11-26T09:00:01+05:30"
 
 
-def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():
+def test_scheduled_post_is_polled_rarely_until_due():
     assert poll_intervals.until_due(5, 86_400) == 60
     assert poll_intervals.until_due(5, 30) == 30
     assert poll_intervals.until_due(5, 2) == 5
@@ -403,7 +403,7 @@ def test_a_waiting_post_is_asked_after_seldom_and_often_when_its_time_comes():
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_on_the_sandbox():
+def test_carousel_on_the_sandbox():
     with ww.Wonda.sandbox(seconds=0.05) as wonda:
         media = wonda.images.generate(model="z-image", prompt="A lake").wait().media.media_id
         account = wonda.accounts.instagram()[0].instagram_account_id
@@ -434,7 +434,7 @@ def test_on_the_sandbox():
         ({"outputJobId": "known"}, "DIFFERENT"),
     ],
 )
-def test_what_a_row_of_the_list_is_to_a_post(change, like):
+def test_matching_list_rows_with_posts(change, like):
     body = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Later"}
     body["scheduledAt"] = "2026-12-01T18:00:20+00:00"
     row = {**body, "scheduledFor": body["scheduledAt"], "outputJobId": "p1", **change}
@@ -443,7 +443,7 @@ def test_what_a_row_of_the_list_is_to_a_post(change, like):
     assert scheduled_posts._match(post, body, {"known"}).name == like
 
 
-def test_a_post_that_has_just_left_the_list_may_still_arrive(kernel, service, monkeypatch):
+def test_post_that_left_the_list_may_still_arrive(kernel, service, monkeypatch):
     wonda = kernel()
     service.lose = "before"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
@@ -464,7 +464,7 @@ async def found(wonda, intent):
     return await asyncio.wrap_future(wonda._async._core.journal.find_by_intent(intent))
 
 
-def test_one_whose_time_came_while_nobody_looked_is_offered(kernel, monkeypatch):
+def test_overdue_scheduled_post_is_offered(kernel, monkeypatch):
     first = kernel()
     first.publish.instagram(**POST, scheduled_at=soon(days=20))
     first.close()
@@ -481,7 +481,7 @@ def test_one_whose_time_came_while_nobody_looked_is_offered(kernel, monkeypatch)
     assert record.job_id == "p1"
 
 
-def test_a_cancel_that_the_service_failed_at_is_looked_up_too(kernel, service):
+def test_failed_cancel_is_checked_in_the_list(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.delete_status = 500
@@ -506,7 +506,7 @@ def test_a_cancel_that_the_service_failed_at_is_looked_up_too(kernel, service):
         0,
     ],
 )
-def test_an_answer_that_does_not_say_that_it_is_canceled_cancels_nothing(kernel, service, said):
+def test_ambiguous_cancel_response_cancels_nothing(kernel, service, said):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.delete_body, service.lose_delete = json.dumps(said).encode(), "page"
@@ -527,7 +527,7 @@ def test_an_answer_that_does_not_say_that_it_is_canceled_cancels_nothing(kernel,
         {"outputJobId": "p1"},
     ],
 )
-def test_an_answer_that_says_so_in_its_own_way_cancels(kernel, service, said):
+def test_other_cancel_confirmations_are_accepted(kernel, service, said):
     wonda = kernel()
     job = wonda.publish.instagram(**POST, scheduled_at=soon())
     service.delete_body, service.lose_delete = json.dumps(said).encode(), "page"
@@ -536,7 +536,7 @@ def test_an_answer_that_says_so_in_its_own_way_cancels(kernel, service, said):
 
 
 @pytest.mark.parametrize("wrong", ["here", "there"])
-def test_one_wrong_clock_does_not_make_a_post_due(kernel, service, monkeypatch, wrong):
+def test_wrong_clock_does_not_make_a_post_due(kernel, service, monkeypatch, wrong):
     wonda = kernel()
     service.lose = "after"
     with pytest.raises(ww.OutcomeUnknownError) as caught:

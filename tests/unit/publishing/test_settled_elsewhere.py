@@ -63,7 +63,7 @@ SAID = {
 @pytest.mark.parametrize("found", FOUND)
 @pytest.mark.parametrize("act", ["settle", "dismiss"])
 @pytest.mark.parametrize("held", ["error", "job"])
-def test_what_was_found_stays(kernel, service, unknown, found, act, held):
+def test_recorded_outcome_is_kept(kernel, service, unknown, found, act, held):
     first, second = kernel(), kernel()
     [job] = first.jobs.recent()
     holds = {"error": unknown, "job": job}[held]
@@ -86,7 +86,7 @@ def test_what_was_found_stays(kernel, service, unknown, found, act, held):
 
 @pytest.mark.parametrize("answers", [200, 503])
 @pytest.mark.parametrize("was_lost", [True, False])
-def test_a_job_that_runs_is_not_called_not_posted(kernel, service, answers, was_lost):
+def test_running_job_is_not_reported_as_not_posted(kernel, service, answers, was_lost):
     """Whatever the one who says so saw of it earlier."""
     first, second = kernel(), kernel()
     service.status, service.lists = "in_progress", lambda _row: False
@@ -105,7 +105,7 @@ def test_a_job_that_runs_is_not_called_not_posted(kernel, service, answers, was_
     assert service.posts == 1
 
 
-def test_a_person_may_correct_what_a_person_said(kernel, service, unknown):
+def test_user_may_correct_a_manual_outcome(kernel, service, unknown):
     wonda = kernel()
     wonda.publish.settle(unknown, posted=True)
     wonda.publish.settle(unknown, posted=False)
@@ -114,7 +114,7 @@ def test_a_person_may_correct_what_a_person_said(kernel, service, unknown):
     assert service.posts == 2
 
 
-def test_what_is_found_while_it_is_settled_stays(kernel, unknown, monkeypatch):
+def test_outcome_found_during_settling_is_kept(kernel, unknown, monkeypatch):
     """Another kernel writes after `settle` has read the entry and before it writes its own."""
     first, second = kernel(), kernel()
     journal = journal_of(first)
@@ -132,7 +132,7 @@ def test_what_is_found_while_it_is_settled_stays(kernel, unknown, monkeypatch):
 
 
 @pytest.mark.parametrize("settled_as", ["absent", "dismissed", "failed"])
-def test_the_same_said_twice_is_no_error(kernel, service, unknown, settled_as):
+def test_repeated_settling_is_no_error(kernel, service, unknown, settled_as):
     first, second = kernel(), kernel()
     journal = journal_of(second)
     if settled_as == "absent":
@@ -149,14 +149,14 @@ def test_the_same_said_twice_is_no_error(kernel, service, unknown, settled_as):
     assert service.posts == 2
 
 
-def test_that_it_was_posted_can_be_said_at_any_time(kernel, unknown):
+def test_posted_can_be_settled_at_any_time(kernel, unknown):
     kernel().publish.settle(unknown, posted=False)
     kernel().publish.settle(unknown, posted=True)
     kernel().publish.settle(unknown, posted=True)
     assert state(kernel, unknown.intent) == "posted"
 
 
-def test_of_a_job_that_is_gone_the_person_decides(kernel, service):
+def test_missing_job_can_be_settled_by_the_user(kernel, service):
     wonda = kernel()
     service.status = "in_progress"
     job = wonda.publish.instagram(**POST)
@@ -167,7 +167,7 @@ def test_of_a_job_that_is_gone_the_person_decides(kernel, service):
     assert service.posts == 2
 
 
-def test_an_image_that_was_made_meanwhile_is_not_dismissed(kernel):
+def test_image_generated_meanwhile_is_not_dismissed(kernel):
     wonda = kernel()
     journal = journal_of(wonda)
     intent, _ = journal.begin_request(BASE, "inference", b'{"model":"m"}', "once:a:b").result()
@@ -180,7 +180,7 @@ def test_an_image_that_was_made_meanwhile_is_not_dismissed(kernel):
     assert state(kernel, intent) == "accepted"
 
 
-def test_the_panel_says_so_and_check_tells_the_rest(kernel, service, opened, settled):
+def test_panel_reports_the_recorded_outcome(kernel, service, opened, settled):
     service.lose, service.history = "after", 404
     wonda = kernel()
     unknown = lost(wonda)

@@ -72,7 +72,7 @@ OUTAGES = [
 
 
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda each: str(each)[:60])
-def test_what_is_no_history_says_nothing(kernel, service, second_computer, outage):
+def test_malformed_history_proves_nothing(kernel, service, second_computer, outage):
     kernel().publish.instagram(**POST).wait()
     service.no_history = outage
     with pytest.raises(ww.HistoryUnavailableError) as caught:
@@ -89,7 +89,7 @@ def test_what_is_no_history_says_nothing(kernel, service, second_computer, outag
 
 
 @pytest.mark.parametrize("outage", OUTAGES[:2] + OUTAGES[-5:], ids=lambda each: str(each)[:60])
-def test_an_outage_of_the_history_is_none_of_publishing(kernel, service, outage):
+def test_history_outage_is_not_a_publishing_outage(kernel, service, outage):
     service.no_history = outage
     wonda = kernel()
     job = wonda.publish.instagram(**POST, allow_unchecked=True)
@@ -101,21 +101,21 @@ def test_an_outage_of_the_history_is_none_of_publishing(kernel, service, outage)
     assert service.posts == 1
 
 
-def test_where_there_is_no_connection_at_all_that_is_said(kernel, service):
+def test_missing_connection_is_reported(kernel, service):
     service.no_history = httpx.ConnectError("refused")
     with pytest.raises(ww.ServiceUnreachableError):
         kernel().publish.instagram(**POST)
     assert service.posts == 0
 
 
-def test_so_it_is_for_a_carousel(kernel, service):
+def test_carousel_with_unreadable_history_requires_confirmation(kernel, service):
     service.no_history = (503, b"")
     post = {"media_ids": ["m1", "m2"], "instagram_account_id": "a1"}
     with pytest.raises(ww.HistoryUnavailableError):
         kernel().publish.instagram_carousel(**post)
 
 
-def test_what_is_unknown_stays_so_when_the_history_is_down(kernel, service):
+def test_unknown_outcome_stays_unknown_during_a_history_outage(kernel, service):
     wonda = kernel()
     service.lose = "after"
     lost(wonda)
@@ -134,7 +134,7 @@ def test_what_is_unknown_stays_so_when_the_history_is_down(kernel, service):
         {"instagramPublishId": "i9", "caption": "Made with Wonda &amp; more"[:15]},
     ],
 )
-def test_a_row_that_does_not_say_what_it_shows_is_asked_about(kernel, service, row):
+def test_row_without_media_requires_confirmation(kernel, service, row):
     service.no_history = (200, json.dumps({"publishes": [row]}).encode())
     with pytest.raises(ww.AlreadyPublishedError, match="may be the same") as caught:
         kernel().publish.instagram(**POST, allow_unchecked=True)
@@ -155,7 +155,7 @@ def test_a_row_that_does_not_say_what_it_shows_is_asked_about(kernel, service, r
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_row_that_says_that_it_is_another_post_is_none(kernel, service, change):
+def test_row_of_another_post_does_not_match(kernel, service, change):
     kernel().publish.instagram(**{**POST, "caption": "The first one"}).wait()
     row = {"permalink": "https://instagram.example.test/p/9", **change}
     service.no_history = (200, json.dumps({"publishes": [row]}).encode())
@@ -163,7 +163,7 @@ def test_a_row_that_says_that_it_is_another_post_is_none(kernel, service, change
     assert service.posts == 2
 
 
-def test_of_a_carousel_a_row_may_name_some_images_only(kernel, service):
+def test_carousel_row_may_name_only_some_images(kernel, service):
     row = {"mediaIds": ["m1", "m2"], "caption": "Three", "product": "CAROUSEL"}
     service.no_history = (200, json.dumps({"publishes": [row]}).encode())
     post = {"media_ids": ["m1", "m2", "m3"], "instagram_account_id": "a1", "caption": "Three"}
@@ -172,7 +172,7 @@ def test_of_a_carousel_a_row_may_name_some_images_only(kernel, service):
     assert caught.value.code == "possibly_published"
 
 
-def test_without_a_journal_that_can_be_written_the_person_decides(service, tmp_path):
+def test_unwritable_journal_requires_confirmation(service, tmp_path):
     (tmp_path / "no folder").write_text("a file")
     transport = httpx.MockTransport(service)
     journal = tmp_path / "no folder" / "j.db"

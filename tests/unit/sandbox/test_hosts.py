@@ -65,17 +65,17 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_a_loopback_host_is_answered(host):
+def test_loopback_host_is_accepted(host):
     assert AllowedHosts().refusal([host]) == ""
 
 
 @pytest.mark.parametrize("host", FOREIGN)
-def test_another_host_is_refused(host):
+def test_other_host_is_rejected(host):
     assert "that host name" in AllowedHosts().refusal([host])
 
 
 @pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
-def test_one_host_is_named(hosts):
+def test_exactly_one_host_is_required(hosts):
     assert "one Host header" in AllowedHosts().refusal(hosts)
 
 
@@ -89,7 +89,7 @@ def test_one_host_is_named(hosts):
         ("[::1]:8866", "http://[::1]:8866"),
     ],
 )
-def test_a_page_of_this_server_is_answered(host, origin):
+def test_own_origin_is_accepted(host, origin):
     assert AllowedHosts().refusal([host], [origin]) == ""
 
 
@@ -114,11 +114,11 @@ def test_a_page_of_this_server_is_answered(host, origin):
         ["http://localhost:8866", "http://localhost:8866"],
     ],
 )
-def test_a_page_of_another_site_is_refused(origins):
+def test_other_origin_is_rejected(origins):
     assert "other sites" in AllowedHosts().refusal(["localhost:8866"], origins)
 
 
-def test_a_server_answers_to_what_it_was_bound_to():
+def test_bound_address_is_accepted():
     allowed = allowed_for("192.168.1.5", ["wonda-sandbox"])
     for host in ("192.168.1.5:80", "wonda-sandbox:80", "WONDA-SANDBOX", "localhost:80"):
         assert allowed.refusal([host], arrived_at="192.168.1.5") == ""
@@ -127,7 +127,7 @@ def test_a_server_answers_to_what_it_was_bound_to():
 
 
 @pytest.mark.parametrize("bound", ["0.0.0.0", "::", "0:0::0", ""])
-def test_bound_to_every_address_it_answers_to_those_and_its_name(bound):
+def test_wildcard_address_accepts_own_addresses_and_name(bound):
     allowed = allowed_for(bound)
     assert allowed.refusal(["10.1.2.3:80"], arrived_at="10.1.2.3") == ""
     assert allowed.refusal(["10.1.2.3:80"], arrived_at="::ffff:10.1.2.3") == ""
@@ -148,7 +148,7 @@ def sandbox(served):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_sandbox_refuses_other_hosts_on_every_path(sandbox, path):
+def test_sandbox_rejects_other_hosts_on_every_path(sandbox, path):
     served, port = sandbox
     assert answer(port, path, f"127.0.0.1:{port}") in {200, 401, 404}
     for host in ("evil.example", f"evil.example:{port}", "2130706433"):
@@ -156,14 +156,14 @@ def test_the_sandbox_refuses_other_hosts_on_every_path(sandbox, path):
     assert [each for each in served.faults.arrived if "evil" in str(each)] == []
 
 
-def test_the_origin_of_images_refuses_them_too(sandbox):
+def test_image_origin_rejects_other_hosts(sandbox):
     served, _ = sandbox
     port = urlsplit(served.storage_origin).port
     assert answer(port, "/x.png", "evil.example") == 403
     assert answer(port, "/x.png", f"localhost:{port}") == 404
 
 
-def test_odd_requests_are_refused(sandbox):
+def test_malformed_requests_are_rejected(sandbox):
     _, port = sandbox
     path = "/api/v1/capabilities"
     assert answer(port, path) == 400
@@ -176,7 +176,7 @@ def test_odd_requests_are_refused(sandbox):
     assert answer(port, path, "evil.example", websocket=True) == 403
 
 
-def test_the_sandbox_answers_to_the_names_that_it_is_given(served):
+def test_sandbox_accepts_configured_names(served):
     port = urlsplit(served(host="0.0.0.0", names=["wonda-sandbox"])[1]).port
     for host in ("wonda-sandbox", f"127.0.0.1:{port}", socket.gethostname()):
         assert answer(port, "/nothing", host) == 404

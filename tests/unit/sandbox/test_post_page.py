@@ -24,7 +24,7 @@ def page():
         yield post.wait().permalink
 
 
-def test_a_browser_that_leaves_prints_nothing(page, capsys):
+def test_disconnected_browser_prints_nothing(page, capsys):
     port = int(page.split(":")[2].partition("/")[0])
     server = local_pages._server
     shut = threading.Event()
@@ -41,14 +41,14 @@ def test_a_browser_that_leaves_prints_nothing(page, capsys):
 
 
 @pytest.mark.parametrize("number", ["1", "-1", "00", "9" * 5000, "%D9%A0"])
-def test_there_are_no_images_but_those_of_the_post(page, number):
+def test_only_images_of_the_post_are_served(page, number):
     with urllib.request.urlopen(f"{page}/0") as found:
         assert found.headers["Content-Type"] == "image/png"
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{page}/{number}").close()
 
 
-def test_a_child_leaves_the_parents_port_and_lock_alone(page):
+def test_child_does_not_use_the_parents_port_or_lock(page):
     parents = local_pages._server.socket.fileno()
     with local_pages._lock:
         child = os.fork()

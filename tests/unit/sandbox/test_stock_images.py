@@ -53,7 +53,7 @@ def small(image, size=(48, 48)):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_equal_arguments_give_equal_pixels_and_bytes(prompt):
+def test_same_arguments_give_same_bytes(prompt):
     one = render(prompt, 96, 120, model="m", params={"seed": 3, "style": "calm"})
     other = render(prompt, 96, 120, model="m", params={"style": "calm", "seed": 3})
     assert one.mode == "RGB"
@@ -62,7 +62,7 @@ def test_equal_arguments_give_equal_pixels_and_bytes(prompt):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_another_model_gives_another_image(prompt):
+def test_other_model_gives_another_image(prompt):
     assert difference(render(prompt, 96, 96, model="a"), render(prompt, 96, 96, model="b")) > 2
 
 
@@ -72,7 +72,7 @@ def test_parameters_change_the_image():
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_the_composition_stays_at_another_resolution(prompt):
+def test_composition_does_not_depend_on_resolution(prompt):
     low, high = render(prompt, 160, 200), render(prompt, 800, 1000)
     assert difference(small(low), small(high)) < 5
 
@@ -96,12 +96,12 @@ def test_any_size_is_rendered_exactly(size):
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, -1)])
-def test_an_image_without_area_is_refused(size):
+def test_empty_size_is_refused(size):
     with pytest.raises(ValueError, match="at least 1 pixel"):
         render("sea", *size)
 
 
-def test_a_named_colour_changes_the_colours():
+def test_color_word_changes_the_colors():
     def mean(colour):
         return ImageStat.Stat(render(f"{colour} mountain", 96, 96)).mean
 
@@ -129,13 +129,13 @@ def test_gradients_have_no_bands():
     assert all(high - low >= 2 for low, high in rows)
 
 
-def test_the_image_is_marked_in_a_corner():
+def test_image_has_a_sandbox_mark():
     image = render("the grammar of patience", 400, 400)
     assert image.crop((330, 375, 400, 400)).convert("L").getextrema()[0] < 255
     assert len(set(image.crop((330, 375, 400, 400)).convert("L").tobytes())) > 8
 
 
-def test_it_is_encoded_as_png():
+def test_image_is_a_png():
     with Image.open(io.BytesIO(encode_png(render("sea", 64, 64)))) as image:
         assert image.format == "PNG"
         assert image.size == (64, 64)
@@ -155,7 +155,7 @@ def test_sizes_keep_ratio_and_area(ratio, resolution):
     assert abs(width * height - area) / area < 0.07
 
 
-def test_a_square_is_exact():
+def test_square_is_exact():
     assert size_for("1:1", "1K") == (1024, 1024)
     assert size_for("auto", "2K") == (2048, 2048)
 
@@ -191,7 +191,7 @@ def test_malformed_resolutions_are_refused(resolution):
         size_for("1:1", resolution)
 
 
-def test_the_pixels_are_the_same_in_another_process():
+def test_image_is_the_same_in_another_process():
     code = (
         "import hashlib; from wonda_widgets.sandbox.stock_images import render;"
         "print(hashlib.sha256(render('A quiet harbour, low haze', 96, 120).tobytes()).hexdigest())"
@@ -211,17 +211,17 @@ def test_the_pixels_are_the_same_in_another_process():
 
 
 @pytest.mark.parametrize("subject", ["sunset", "storm", "moonrise", "harbour"])
-def test_the_images_of_a_lab_are_told_apart(subject):
+def test_images_of_a_matrix_differ(subject):
     lights = ["low haze", "clear air", "violet dusk", "after rain"]
     images = [render(f"A {subject} over the ocean, {light}", 96, 120) for light in lights]
     assert all(difference(one, other) > 15 for one, other in itertools.combinations(images, 2))
 
 
-def test_a_known_subject_chooses_its_scene():
+def test_subject_word_selects_the_scene():
     for subject, scene in (("lamp", "lamp"), ("black cat", "cat"), ("two planets", "planet")):
         assert stock_images._matching_scenes(stock_images._words(f"A {subject}")) == [scene]
 
 
-def test_every_scene_has_its_file():
+def test_every_scene_has_a_file():
     files = {path.stem for path in stock_images._FOLDER.iterdir()}
     assert files == set(stock_images._SCENES)

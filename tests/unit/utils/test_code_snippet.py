@@ -37,7 +37,7 @@ def run(text):
 
 
 @pytest.mark.parametrize("prompt", ["A harbour", HOSTILE, "x" * 500])
-def test_it_asks_for_the_same_whatever_the_prompt(prompt):
+def test_snippet_repeats_the_request_for_any_prompt(prompt):
     params = {"aspectRatio": "4:5", "seed": 7, "tile": False}
     request = {"model": "m", "prompt": prompt, "params": params, "attachmentMediaIds": ["a", "b"]}
     assert run(code_snippet.to_python("inference", request)) == {
@@ -48,7 +48,7 @@ def test_it_asks_for_the_same_whatever_the_prompt(prompt):
     }
 
 
-def test_a_post_too():
+def test_snippet_repeats_a_post():
     request = {"mediaId": "m1", "instagramAccountId": "a1", "caption": HOSTILE, "product": "IMAGE"}
     assert run(code_snippet.to_python("publish", request)) == {
         "media_id": "m1",
@@ -58,11 +58,11 @@ def test_a_post_too():
     }
 
 
-def test_of_a_job_of_somebody_else_it_says_that_it_does_not_know():
+def test_snippet_of_an_unknown_request_says_so():
     assert code_snippet.to_python("inference", {}).startswith("# The request is not known")
 
 
-def test_a_job_gives_its_own(quick_polls):  # noqa: ARG001
+def test_job_has_a_snippet(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         job = wonda.images.generate(model="z-image", prompt="A harbour")
         assert run(job.code()) == {"model": "z-image", "prompt": "A harbour"}

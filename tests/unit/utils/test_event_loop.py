@@ -32,7 +32,7 @@ def run(code, *arguments, seconds=120):
 
 
 @pytest.mark.forks
-def test_a_forked_child_goes_on_with_a_loop_and_connections_of_its_own(served):
+def test_forked_child_has_its_own_loop_and_connections(served):
     _, base_url = served(seconds=0.3)
     ended = run(
         """
@@ -81,7 +81,7 @@ def test_a_forked_child_goes_on_with_a_loop_and_connections_of_its_own(served):
     ],
     ids=["a job", "a panel", "a wait", "a request"],
 )
-def test_the_interpreter_ends_at_once_and_quietly(doing):
+def test_interpreter_exits_quickly_and_quietly(doing):
     ended = run(
         "import threading, time\n"
         "import wonda_widgets as ww\n"
@@ -91,7 +91,7 @@ def test_the_interpreter_ends_at_once_and_quietly(doing):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_reloading_the_code_keeps_the_loop_and_the_jobs_on_it(quick_polls):  # noqa: ARG001
+def test_reload_keeps_the_loop_and_its_jobs(quick_polls):  # noqa: ARG001
     loop = event_loop.loop()
     with ww.Wonda.sandbox(seconds=0.2) as wonda:
         job = wonda.images.generate(model="z-image", prompt="x")
@@ -101,7 +101,7 @@ def test_reloading_the_code_keeps_the_loop_and_the_jobs_on_it(quick_polls):  # n
         assert wonda.images.generate(model="z-image", prompt="y").wait(30).media
 
 
-def test_two_studios_on_one_client_do_not_get_in_each_others_way(settled, quick_polls):  # noqa: ARG001
+def test_two_studios_on_one_client_are_independent(settled, quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.05) as wonda:
         studios = [ww.Studio(wonda, prompt=prompt) for prompt in ("one", "two")]
         for studio in studios:
@@ -114,7 +114,7 @@ def test_two_studios_on_one_client_do_not_get_in_each_others_way(settled, quick_
             studio.close()
 
 
-def test_a_client_closed_while_jobs_run_leaves_them_to_the_next_one(tmp_path, served):
+def test_jobs_of_a_closed_client_can_be_resumed(tmp_path, served):
     _, base_url = served(seconds=0.5)
     path = tmp_path / "journal.db"
     with ww.Wonda(KEY, base_url=base_url, journal=path) as wonda:
@@ -126,7 +126,7 @@ def test_a_client_closed_while_jobs_run_leaves_them_to_the_next_one(tmp_path, se
         assert again.wait(30).media
 
 
-def test_panels_opened_and_closed_in_the_middle_of_a_job_leave_nothing(settled):
+def test_closed_panels_leave_no_objects(settled):
     panels = weakref.WeakSet()
 
     def cycle():
@@ -171,7 +171,7 @@ def _tasks():
     return len(asyncio.all_tasks(event_loop.loop()))
 
 
-def test_httpx_need_not_find_out_which_async_library_the_loop_is():
+def test_async_library_is_known_to_httpx():
     # Outside of a task there is nothing to find out by: the answer was there beforehand.
     told = queue.SimpleQueue()
     event_loop.call_soon(lambda: told.put(sniffio.current_async_library()))
@@ -210,7 +210,7 @@ EARLIER = {
 
 @pytest.mark.forks
 @pytest.mark.parametrize("earlier", EARLIER)
-def test_a_child_of_a_process_that_closed_something_finds_it_closed(tmp_path, earlier):
+def test_child_inherits_closed_objects(tmp_path, earlier):
     code = f"""
 import os, signal, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
@@ -306,7 +306,7 @@ else:
 
 @pytest.mark.forks
 @pytest.mark.parametrize("ends", ["at once", "as an interpreter"])
-def test_a_child_that_is_forked_amid_requests_begins_with_its_own(tmp_path, ends):
+def test_child_forked_during_requests_sends_its_own(tmp_path, ends):
     ended = run(FORKED, str(tmp_path / "journal.db"), ends)
     assert ended.stderr == ""
     assert ended.stdout.split() == ["child", "parent"]

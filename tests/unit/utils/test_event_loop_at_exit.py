@@ -151,7 +151,7 @@ threading.Thread(target=ask_on, daemon=True).start()
 """
 
 
-def test_what_is_asked_after_the_end_is_refused_quietly():
+def test_calls_after_exit_are_refused_quietly():
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", AFTERWARDS],
         check=False,
@@ -164,7 +164,7 @@ def test_what_is_asked_after_the_end_is_refused_quietly():
 
 
 @pytest.mark.parametrize("doing", DOING)
-def test_an_interpreter_ends_quietly_and_closes_its_files(tmp_path, served, doing):
+def test_interpreter_exits_quietly_and_closes_files(tmp_path, served, doing):
     arguments = [str(tmp_path / "journal.db")]
     if "sys.argv[3]" in DOING[doing]:
         arguments += [KEY, served(seconds=0.01)[1]]

@@ -56,7 +56,7 @@ async def attached(wonda):
     return job, time.perf_counter() - before
 
 
-def test_attaching_on_the_loop_does_not_wait_and_the_job_learns_what_was_asked(later, held):
+def test_attach_on_the_loop_does_not_wait(later, held):
     job, _ = event_loop.run_blocking(attached(later))
     assert job.request == {}
     assert later._async.jobs.attach("inference", "j1") is job
@@ -67,7 +67,7 @@ def test_attaching_on_the_loop_does_not_wait_and_the_job_learns_what_was_asked(l
     assert job.wait(20).media.media_id == "m1"
 
 
-def test_attaching_on_another_thread_waits_for_a_moment_only(later, held):
+def test_attach_on_another_thread_waits_briefly(later, held):
     before = time.monotonic()
     job = later.jobs.attach("inference", "j1")
     assert time.monotonic() - before < 10
@@ -76,21 +76,21 @@ def test_attaching_on_another_thread_waits_for_a_moment_only(later, held):
     assert job.request["prompt"] == "a harbour"
 
 
-def test_what_is_told_of_a_job_waits_for_what_the_journal_knows(later, held):
+def test_job_details_wait_for_the_journal(later, held):
     job, _ = event_loop.run_blocking(attached(later))
     told = event_loop.spawn(later._async.history.of(job))
     held.set()
     assert told.result(20).prompt == "a harbour"
 
 
-def test_a_job_without_an_entry_is_followed(kernel):
+def test_job_without_an_entry_is_polled(kernel):
     wonda = kernel()
     job, _ = event_loop.run_blocking(attached(wonda))
     assert job.wait(20).media.media_id == "m1"
     assert job.request == {}
 
 
-def test_a_watched_job_is_told_what_it_learned(later, held, settled):
+def test_listeners_get_details_from_the_journal(later, held, settled):
     job, _ = event_loop.run_blocking(attached(later))
     seen = []
     job.watch(seen.append)
@@ -99,9 +99,7 @@ def test_a_watched_job_is_told_what_it_learned(later, held, settled):
     settled(lambda: seen and seen[-1].terminal)
 
 
-def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_the_disk(
-    later, tmp_path, monkeypatch
-):
+def test_journal_problem_on_the_loop_does_not_read_the_disk(later, tmp_path, monkeypatch):
     journal = later._async._core.journal
     monkeypatch.setattr(database, "DAMAGE_CHECK_SECONDS", 0.0)
     kept = tmp_path / "kernels.db.damaged-20260101-000000"
@@ -138,7 +136,7 @@ def test_what_is_wrong_with_the_journal_is_told_on_the_loop_without_a_look_at_th
         "import concurrent.futures as f; f.Future().result(0)",
     ],
 )
-def test_what_waits_on_the_loop_is_found(waits):
+def test_blocking_call_on_the_loop_is_detected(waits):
     """Of the suite's own watch: see `loop_watch`."""
     work = compile(waits, loop_watch.PACKAGE + "anything.py", "exec")
 

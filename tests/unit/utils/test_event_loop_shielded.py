@@ -62,9 +62,7 @@ async def anything(_wonda, held):
 
 @pytest.mark.parametrize("ask", [plan, price, earlier_runs, anything])
 @pytest.mark.parametrize("gives_up", [True, False])
-def test_its_fault_is_told_to_whoever_still_waits_and_else_to_nobody(
-    wonda, reported, ask, gives_up
-):
+def test_error_goes_only_to_remaining_waiters(wonda, reported, ask, gives_up):
     async def tried():
         held = Held()
         waiting = asyncio.ensure_future(ask(wonda, held))

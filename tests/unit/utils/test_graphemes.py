@@ -29,13 +29,13 @@ SCOTLAND = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
         ["\u1112\u1161\u11ab", "\u1100\u1173\u11af"],  # Hangul syllables in parts
     ],
 )
-def test_a_character_is_what_a_person_sees(characters):
+def test_split_into_grapheme_clusters(characters):
     assert list(graphemes.split("".join(characters))) == characters
 
 
 @given(st.text(max_size=30), st.integers(0, 9), st.integers(0, 40))
 @settings(max_examples=300, deadline=None)
-def test_a_text_is_shortened_between_characters(text, characters, size):
+def test_truncate_between_clusters(text, characters, size):
     short = graphemes.truncate(text, characters, size)
     assert text.startswith(short)
     assert len(short.encode(errors="replace")) <= size
@@ -64,14 +64,14 @@ def test_a_text_is_shortened_between_characters(text, characters, size):
         ("name. ", "name"),
     ],
 )
-def test_marks_and_emoji_of_a_prompt_survive(prompt, stem):
+def test_file_name_keeps_marks_and_emoji(prompt, stem):
     assert save_original.file_name(prompt, "12345678", "PNG") == f"{stem}-12345678.png"
 
 
 @pytest.mark.parametrize(
     "character", [FAMILY, FLAG, WAVE, SCOTLAND, "क्षि", "ที่", "海", "ü", "노", "x", "☀️"]
 )
-def test_a_long_name_is_cut_between_characters(character):
+def test_long_file_name_is_cut_between_clusters(character):
     name = save_original.file_name(character * 500, "12345678", "PNG")
     stem = name.removesuffix("-12345678.png")
     assert stem
@@ -81,7 +81,7 @@ def test_a_long_name_is_cut_between_characters(character):
 
 @given(st.text(max_size=200))
 @settings(max_examples=300, deadline=None)
-def test_any_prompt_gives_a_name_that_file_systems_take(prompt):
+def test_any_prompt_gives_a_valid_file_name(prompt):
     name = save_original.file_name(prompt, "", "PNG")
     assert 5 <= len(name.encode()) <= 220
     assert not set(name) & set('<>:"/\\|?* \0\r\n\t')
@@ -90,7 +90,7 @@ def test_any_prompt_gives_a_name_that_file_systems_take(prompt):
     assert not save_original.RESERVED.fullmatch(stem)
 
 
-def test_a_name_of_any_script_can_be_written(tmp_path):
+def test_file_name_in_any_script_can_be_written(tmp_path):
     for prompt in ("हिन्दी समुद्र", FAMILY * 99, "海" * 99, "e\u0301" * 300):
         written = save_original.write(
             tmp_path, save_original.file_name(prompt, "12345678", "PNG"), b"x"
@@ -99,7 +99,7 @@ def test_a_name_of_any_script_can_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("stem", ["x" * 250, "海" * 83, FAMILY * 13])
-def test_a_number_makes_no_name_too_long(tmp_path, stem):
+def test_numbered_file_name_is_not_too_long(tmp_path, stem):
     name = f"{stem}.png"
     assert len(name.encode()) <= 255
     first = save_original.write(tmp_path / name, "", b"1")

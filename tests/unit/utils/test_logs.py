@@ -41,7 +41,7 @@ def fails(*_):
     raise ZeroDivisionError(f"header was 'Bearer {KEY}' or {OTHER_KEY}")
 
 
-def test_a_fault_in_a_panel_is_logged_with_its_traceback_and_without_keys(everything, settled):
+def test_panel_error_is_logged_with_traceback_and_without_keys(everything, settled):
     kept = ApiKey(OTHER_KEY)
     with ww.Wonda.sandbox() as wonda:
         form = ww.PromptForm(wonda)
@@ -66,7 +66,7 @@ async def _failing():
     fails()
 
 
-def test_a_handler_gets_the_error_itself_only_without_a_key():
+def test_logged_error_object_has_no_key():
     records = []
     handler = logging.Handler()
     handler.emit = records.append
@@ -81,7 +81,7 @@ def test_a_handler_gets_the_error_itself_only_without_a_key():
     assert "ValueError" in records[1].exc_text
 
 
-def test_a_chain_of_errors_is_without_keys_too():
+def test_chained_errors_have_no_key():
     try:
         try:
             fails()
@@ -99,7 +99,7 @@ def test_a_chain_of_errors_is_without_keys_too():
 
 
 @pytest.mark.parametrize("fault", [TypeError, ZeroDivisionError, AttributeError, RuntimeError])
-def test_a_fault_below_is_logged_with_its_traceback(everything, fault):
+def test_background_error_is_logged_with_traceback(everything, fault):
     def answer(request):
         raise fault(f"with {request.headers['Authorization']}")
 
@@ -114,7 +114,7 @@ def test_a_fault_below_is_logged_with_its_traceback(everything, fault):
     assert KEY not in everything()
 
 
-def test_troubles_of_the_network_are_no_faults(everything):
+def test_network_problems_are_not_logged_as_errors(everything):
     def answer(_):
         raise httpx.ReadError("reset")
 
@@ -128,7 +128,7 @@ def test_troubles_of_the_network_are_no_faults(everything):
     )
 
 
-def test_each_request_is_one_line(everything):
+def test_each_request_is_one_log_line(everything):
     answers = iter([500, 429, 200])
 
     async def no_sleep(_):
@@ -149,7 +149,7 @@ def test_each_request_is_one_line(everything):
     assert "secret-in-a-query" not in everything()
 
 
-def test_no_log_has_a_key_a_prompt_or_an_address_of_an_image(everything, served):
+def test_log_has_no_key_prompt_or_image_address(everything, served):
     _, base_url = served(seconds=0.01)
     with ww.Wonda(KEY, base_url=base_url, journal=":memory:") as wonda:
         job = wonda.images.generate(model="z-image", prompt="a secret harbour")
@@ -164,7 +164,7 @@ def test_no_log_has_a_key_a_prompt_or_an_address_of_an_image(everything, served)
     assert "HTTP Request" not in said
 
 
-def test_what_others_ask_by_httpx_is_still_in_its_log(everything):
+def test_httpx_logs_of_others_are_kept(everything):
     with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as others:
         others.get("https://other.example/x")
     assert "HTTP Request: GET https://other.example/x" in everything()
@@ -181,7 +181,7 @@ wonda.close()
 """
 
 
-def test_a_fault_is_seen_where_logging_is_not_set_up_and_nothing_else_is():
+def test_without_logging_setup_only_errors_are_shown():
     said = subprocess.run(
         [sys.executable, "-c", UNCONFIGURED], capture_output=True, text=True, check=True
     )

@@ -55,14 +55,14 @@ def names(folder):
         "files.write(Path('images.csv'), DATA)",
     ],
 )
-def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, call):
+def test_full_disk_leaves_no_partial_file(tmp_path, call):
     done = in_full_disk(call, tmp_path)
     assert "File too large" in done.stderr
     assert names(tmp_path) == []
 
 
 @pytest.mark.forks
-def test_a_replaced_file_stays_as_it_was_on_a_full_disk(tmp_path):
+def test_full_disk_does_not_damage_a_replaced_file(tmp_path):
     (tmp_path / "mark").write_text("earlier")
     assert in_full_disk("new_files.replace(Path('mark'), DATA)", tmp_path).returncode
     assert (tmp_path / "mark").read_text() == "earlier"
@@ -76,7 +76,7 @@ def full(part, _data):
 
 @pytest.mark.usefixtures("quick_polls")
 @pytest.mark.parametrize("kind", ["csv", "json", "html"])
-def test_the_next_try_has_the_name_that_was_asked_for(tmp_path, monkeypatch, kind):
+def test_next_attempt_uses_the_requested_name(tmp_path, monkeypatch, kind):
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         wonda.images.generate(model="z-image", prompt="A harbour").wait()
         found = wonda.history.search()
@@ -90,7 +90,7 @@ def test_the_next_try_has_the_name_that_was_asked_for(tmp_path, monkeypatch, kin
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_a_folder_that_was_not_finished_has_none_of_its_files(tmp_path, monkeypatch):
+def test_unfinished_folder_is_removed(tmp_path, monkeypatch):
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         for prompt in ("A harbour", "A pier", "A lake", "A reef", "A ship"):
             wonda.images.generate(model="z-image", prompt=prompt).wait()
@@ -116,7 +116,7 @@ def test_a_folder_that_was_not_finished_has_none_of_its_files(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, OSError(5, "broken")])
-def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch, error):
+def test_interrupt_leaves_no_file(tmp_path, monkeypatch, error):
     def interrupted(part, _data):
         part.write_bytes(b"half")
         raise error
@@ -127,7 +127,7 @@ def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch, error):
     assert names(tmp_path) == []
 
 
-def test_somebody_elses_file_stays_and_the_new_one_gets_a_number(tmp_path, monkeypatch):
+def test_existing_file_is_kept_and_new_one_is_numbered(tmp_path, monkeypatch):
     (tmp_path / "story.html").write_text("theirs")
     assert new_files.write(tmp_path / "story.html", DATA).name == "story (2).html"
     real = new_files._write_synced
@@ -143,7 +143,7 @@ def test_somebody_elses_file_stays_and_the_new_one_gets_a_number(tmp_path, monke
     assert names(tmp_path) == ["late (2).html", "late.html", "story (2).html", "story.html"]
 
 
-def test_a_file_system_without_links_serves_too(tmp_path, monkeypatch):
+def test_file_system_without_links_works(tmp_path, monkeypatch):
     def none(*_args):
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -155,7 +155,7 @@ def test_a_file_system_without_links_serves_too(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("taken", ["dangling", "folder"])
-def test_a_link_or_folder_of_that_name_is_not_written_into(tmp_path, taken):
+def test_links_and_folders_are_not_overwritten(tmp_path, taken):
     if taken == "dangling":
         (tmp_path / "a.csv").symlink_to(tmp_path / "elsewhere")
     else:
@@ -173,12 +173,12 @@ def test_a_link_or_folder_of_that_name_is_not_written_into(tmp_path, taken):
         ("a.b.png", "a.b (2).png"),
     ],
 )
-def test_a_number_stands_before_the_suffix(name, second):
+def test_number_is_before_the_suffix(name, second):
     assert new_files.numbered_name(name, 2) == second
 
 
 @pytest.mark.forks
-def test_who_may_read_a_file_is_as_with_any_other(tmp_path):
+def test_file_permissions_follow_umask(tmp_path):
     umask = os.umask(0o027)
     try:
         made = new_files.write(tmp_path / "story.html", DATA)
@@ -188,7 +188,7 @@ def test_who_may_read_a_file_is_as_with_any_other(tmp_path):
 
 
 @pytest.mark.parametrize("path", [5, b"a.csv", None, "a\0.csv"])
-def test_what_is_no_path_is_refused_by_name(path):
+def test_invalid_path_is_refused(path):
     with pytest.raises(ww.InvalidInputError, match="is not a valid path") as told:
         files.check_path(path)
     assert told.value.field == "path"

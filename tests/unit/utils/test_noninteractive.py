@@ -55,7 +55,7 @@ def front(monkeypatch):
 NOBODY = {"code": "job.wait()", "allow_stdin": False}
 
 
-def test_nobody_is_in_front_where_no_input_can_be_answered(front):
+def test_kernel_without_stdin_is_noninteractive(front):
     front(shell_asked(NOBODY))
     assert noninteractive.is_unattended()
 
@@ -71,12 +71,12 @@ def test_nobody_is_in_front_where_no_input_can_be_answered(front):
     ],
     ids=["front end", "silent about it", "a click", "no message", "no content"],
 )
-def test_somebody_is_in_front_of_everything_else(front, content):
+def test_other_kernels_are_interactive(front, content):
     front(shell_asked(content))
     assert not noninteractive.is_unattended()
 
 
-def test_a_script_and_a_terminal_have_no_kernel(front, monkeypatch):
+def test_script_and_terminal_have_no_kernel(front, monkeypatch):
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert not noninteractive.is_unattended()
     assert "IPython" not in sys.modules, "and it is not loaded for the question"
@@ -88,13 +88,13 @@ def test_a_script_and_a_terminal_have_no_kernel(front, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value"), [("SERVER_SOFTWARE", "voila/0.5.13"), ("VOILA_PREHEAT", "True")]
 )
-def test_somebody_looks_at_a_dashboard_of_voila(front, monkeypatch, name, value):
+def test_voila_is_interactive(front, monkeypatch, name, value):
     front(shell_asked(NOBODY))
     monkeypatch.setenv(name, value)
     assert not noninteractive.is_unattended()
 
 
-def test_another_thread_prints_nothing(front):
+def test_other_threads_print_nothing(front):
     front(shell_asked(NOBODY))
     said = []
     thread = threading.Thread(target=lambda: said.append(noninteractive.is_unattended()))
@@ -126,7 +126,7 @@ def job(clock):
 WALK = [running(word) for word in ("idle", "locked", "locked", "locked", "in_progress")]
 
 
-def test_a_wait_prints_each_change_once(front, job, capsys):
+def test_wait_prints_each_change_once(front, job, capsys):
     front(shell_asked(NOBODY))
     job(*WALK, DONE).wait()
     assert capsys.readouterr().out.splitlines() == [
@@ -138,7 +138,7 @@ def test_a_wait_prints_each_change_once(front, job, capsys):
     ]
 
 
-def test_a_post_is_called_one_and_trouble_is_told(front, job, capsys):
+def test_posts_and_problems_are_printed(front, job, capsys):
     front(shell_asked(NOBODY))
     silent = ww.ServiceUnreachableError("gone")
     job(running("queued"), silent, silent, DONE, kind="publish").wait()
@@ -150,7 +150,7 @@ def test_a_post_is_called_one_and_trouble_is_told(front, job, capsys):
     ]
 
 
-def test_how_it_failed_is_printed_before_it_is_raised(front, job, capsys):
+def test_failure_is_printed_before_it_is_raised(front, job, capsys):
     front(shell_asked(NOBODY))
     with pytest.raises(ww.JobFailedError):
         job({"status": "failed", "errorMessage": "No\x1b[31m lanterns\n\nhere"}).wait()
@@ -159,20 +159,20 @@ def test_how_it_failed_is_printed_before_it_is_raised(front, job, capsys):
     )
 
 
-def test_with_somebody_in_front_a_wait_prints_nothing(front, job, capsys):
+def test_interactive_wait_prints_nothing(front, job, capsys):
     front(shell_asked({"code": "job.wait()", "allow_stdin": True}))
     job(*WALK, DONE).wait()
     assert capsys.readouterr().out == ""
 
 
-def test_iterating_prints_nothing_by_itself(front, job, capsys):
+def test_iteration_prints_nothing(front, job, capsys):
     front(shell_asked(NOBODY))
     assert [snapshot.status for snapshot in job(*WALK, DONE).updates()][-1] == "succeeded"
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_a_matrix_tells_how_many_images_are_there(front, capsys):
+def test_matrix_prints_its_progress(front, capsys):
     front(shell_asked(NOBODY))
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         planned = wonda.images.matrix(
@@ -187,7 +187,7 @@ def test_a_matrix_tells_how_many_images_are_there(front, capsys):
         assert capsys.readouterr().out == ""
 
 
-def test_a_cell_ends_when_its_panels_are_up_to_date(front):
+def test_cell_waits_for_its_panels(front):
     shell = front(shell_asked(NOBODY))
     asked = []
 
@@ -202,7 +202,7 @@ def test_a_cell_ends_when_its_panels_are_up_to_date(front):
     assert len(asked) == 4
 
 
-def test_no_cell_waits_a_second_time_for_what_hangs(front, monkeypatch):
+def test_cell_does_not_wait_twice_for_a_stuck_panel(front, monkeypatch):
     shell = front(shell_asked(NOBODY))
     monkeypatch.setattr(noninteractive, "SETTLE_TIMEOUT_SECONDS", 0.0)
     asked = []
@@ -213,7 +213,7 @@ def test_no_cell_waits_a_second_time_for_what_hangs(front, monkeypatch):
     assert len(asked) == before
 
 
-def test_words_from_outside_stay_on_one_line():
+def test_external_text_stays_on_one_line():
     assert one_line("a\r\nb\x1b[2J\u202ec") == "a b [2J c"
     assert len(one_line("x" * 5000)) == MAX_LINE_LENGTH
     assert str(Snapshot(status="wörd\nGeneration: succeeded", elapsed=125)) == (

@@ -41,7 +41,7 @@ def asked(wonda, job):
 
 
 @pytest.mark.parametrize("library", [None, "trio", "curio"])
-def test_it_says_that_it_needs_asyncio_and_sends_nothing(monkeypatch, wonda, library):
+def test_other_event_loop_is_refused_and_nothing_is_sent(monkeypatch, wonda, library):
     job = asyncio.run(wonda.images.generate(model="nano-banana-2", prompt="A boat"))
     job.wait()
     monkeypatch.setattr(sniffio.thread_local, "name", library)
@@ -59,7 +59,7 @@ async def _awaited(ask):
     return await found if inspect.isawaitable(found) else found
 
 
-def test_another_library_within_a_callback_of_asyncio_is_told_apart(monkeypatch, wonda):
+def test_nested_event_loops_are_distinguished(monkeypatch, wonda):
     async def nested():
         monkeypatch.setattr(sniffio.thread_local, "name", "trio")
         with pytest.raises(ww.NoEventLoopError, match="this is trio"):

@@ -98,20 +98,20 @@ def refusing():
 
 
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)
-def test_nothing_is_known_as_such(nothing):
+def test_missing_values_are_recognized(nothing):
     assert is_missing(nothing)
 
 
 @pytest.mark.parametrize(
     "thing", [0, "", "nan", False, [], [float("nan")], np.array([1.0, np.nan]), Column(NA), 1.5, {}]
 )
-def test_anything_else_is_not(thing):
+def test_other_values_are_not_missing(thing):
     assert not is_missing(thing)
 
 
 @pytest.mark.parametrize("nothing", [None, *NOTHING], ids=repr)
 @pytest.mark.parametrize("column", [list, tuple, lambda some: Column(*some)])
-def test_a_matrix_never_makes_an_image_of_nothing(refusing, nothing, column):
+def test_matrix_refuses_missing_values(refusing, nothing, column):
     with pytest.raises(ww.InvalidInputError, match=r"Value 2 of \{mood\} is empty") as caught:
         refusing.images.matrix(
             "A harbour, {mood}", {"mood": column(["calm", nothing, "wild"])}, "z-image"
@@ -120,7 +120,7 @@ def test_a_matrix_never_makes_an_image_of_nothing(refusing, nothing, column):
 
 
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)
-def test_one_value_that_is_nothing_is_refused_too(refusing, nothing):
+def test_single_missing_value_is_refused(refusing, nothing):
     with pytest.raises(ww.InvalidInputError, match=r"is empty|has no values"):
         refusing.images.matrix("A harbour, {mood}", {"mood": nothing}, "z-image")
     with pytest.raises(ww.InvalidInputError, match=r"is empty|no model|has no values"):
@@ -129,21 +129,21 @@ def test_one_value_that_is_nothing_is_refused_too(refusing, nothing):
         refusing.images.matrix("A harbour", {}, "nano-banana-2", {"seed": [nothing]})
 
 
-def test_the_lab_says_so_as_well():
+def test_prompt_lab_reports_missing_values():
     with pytest.raises(ww.InvalidInputError, match=r"Value 1 of \{mood\} is empty"):
         ww.PromptLab(template="A {mood} sea", values={"mood": [float("nan")]})
 
 
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)
 @pytest.mark.parametrize("field", ["caption", "alt_text", "product"])
-def test_a_post_never_says_nan(refusing, nothing, field):
+def test_post_refuses_missing_values(refusing, nothing, field):
     with pytest.raises(ww.InvalidInputError, match="is empty") as caught:
         refusing.publish.instagram(media_id="m", instagram_account_id=ACCOUNT, **{field: nothing})
     assert caught.value.field == field
 
 
 @pytest.mark.parametrize("other", [5, 2.5, b"bytes", ["a"], True])
-def test_a_caption_is_a_text(refusing, other):
+def test_caption_must_be_text(refusing, other):
     with pytest.raises(ww.InvalidInputError, match="The caption must be a string"):
         refusing.publish.instagram(media_id="m", instagram_account_id=ACCOUNT, caption=other)
     with pytest.raises(ww.InvalidInputError, match="The caption must be a string"):
@@ -153,7 +153,7 @@ def test_a_caption_is_a_text(refusing, other):
 
 
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)
-def test_a_generation_is_never_of_nothing(refusing, nothing):
+def test_generate_refuses_missing_values(refusing, nothing):
     generate = refusing.images.generate
     for wrong in (
         {"prompt": nothing},
@@ -165,7 +165,7 @@ def test_a_generation_is_never_of_nothing(refusing, nothing):
     assert refusing.history.count() == 0
 
 
-def test_a_time_that_is_none_is_refused(refusing):
+def test_invalid_time_is_refused(refusing):
     with pytest.raises(ww.InvalidInputError, match="is not a time"):
         refusing.publish.instagram(media_id="m", instagram_account_id=ACCOUNT, scheduled_at=NAT)
     with pytest.raises(ww.InvalidInputError, match="since"):
@@ -198,7 +198,7 @@ def test_a_time_that_is_none_is_refused(refusing):
         ({np.str_("a"): (np.int8(1),)}, {"a": [1]}),
     ],
 )
-def test_the_same_value_is_the_same_request(value, same):
+def test_equal_values_give_the_same_request(value, same):
     assert to_plain(value) == same
     assert type(to_plain(value)) is type(same)
     body = {"model": "m", "params": {"x": value}}
@@ -206,7 +206,7 @@ def test_the_same_value_is_the_same_request(value, same):
     assert fingerprint(body) == fingerprint({"model": "m", "params": {"x": same}})
 
 
-def test_an_image_asked_for_once_is_not_billed_again_for_an_array(wonda):
+def test_once_treats_array_values_as_equal(wonda):
     def ask(**more):
         return wonda.images.generate(model="nano-banana-2", once="campaign", **more)
 
@@ -216,7 +216,7 @@ def test_an_image_asked_for_once_is_not_billed_again_for_an_array(wonda):
     assert ask(prompt="A pier", params={"aspectRatio": np.array("4:5")}).id == first.id
 
 
-def test_a_plan_of_arrays_is_the_plan_of_lists(wonda):
+def test_plan_of_arrays_equals_plan_of_lists(wonda):
     def planned(column, *moods):
         settings = {"aspectRatio": column("4:5", "1:1")}
         return wonda.images.matrix(
@@ -233,7 +233,7 @@ def test_a_plan_of_arrays_is_the_plan_of_lists(wonda):
 
 
 @pytest.mark.parametrize("usd", [np.int64(3), np.float32(3), np.float64(3), Decimal("3.00"), 3])
-def test_a_budget_is_any_number(wonda, usd):
+def test_budget_accepts_any_number_type(wonda, usd):
     assert ww.Budget(usd).usd == 3
     assert type(ww.Budget(usd).usd) is float
     assert wonda.images.matrix("A sea", {}, "z-image", budget=usd).budget == 3
@@ -241,12 +241,12 @@ def test_a_budget_is_any_number(wonda, usd):
 
 
 @pytest.mark.parametrize("usd", [*NOTHING, np.bool_(True), "3", None, np.array([1, 2])], ids=repr)
-def test_and_nothing_else(usd):
+def test_budget_refuses_other_values(usd):
     with pytest.raises(ww.InvalidInputError):
         ww.Budget(usd)
 
 
-def test_numbers_of_arrays_are_taken_wherever_a_number_is(wonda, tmp_path):
+def test_array_numbers_are_accepted_everywhere(wonda, tmp_path):
     wonda.images.generate(model="z-image", prompt="A pier").wait()
     [found] = wonda.history.search(limit=np.int64(5), offset=np.int64(0))
     marked = wonda.history.mark(found, rating=np.int64(4), favorite=np.bool_(True))
@@ -263,7 +263,7 @@ def test_numbers_of_arrays_are_taken_wherever_a_number_is(wonda, tmp_path):
     assert job.wait().media
 
 
-def test_a_carousel_takes_a_column(wonda):
+def test_carousel_accepts_a_column(wonda):
     made = [wonda.images.generate(model="z-image", prompt=name).wait().media for name in "ab"]
     job = wonda.publish.instagram_carousel(
         media_ids=np.array([media.media_id for media in made]), instagram_account_id=ACCOUNT
@@ -271,7 +271,7 @@ def test_a_carousel_takes_a_column(wonda):
     assert job.wait().status == "succeeded"
 
 
-def test_a_time_of_a_table_is_a_time():
+def test_table_times_are_accepted():
     class Timestamp(datetime):
         pass
 
@@ -280,6 +280,6 @@ def test_a_time_of_a_table_is_a_time():
     assert to_plain(at) is at
 
 
-def test_elements_name_the_value():
+def test_element_errors_name_the_value():
     with pytest.raises(ww.InvalidInputError, match="Value 3 of seed is empty"):
         planning.as_list("params.seed", "seed", [1, None, float("nan")])

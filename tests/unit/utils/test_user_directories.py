@@ -60,7 +60,7 @@ print(ww.Studio())
 
 
 @pytest.mark.parametrize("where", HOMES)
-def test_everything_works_in_memory_and_says_so(tmp_path, where):
+def test_without_a_home_everything_works_in_memory(tmp_path, where):
     done = nobody(tmp_path, USE, where)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == ["succeeded inference", "<Studio>"]
@@ -70,7 +70,7 @@ def test_everything_works_in_memory_and_says_so(tmp_path, where):
 
 @pytest.mark.parametrize("where", HOMES)
 @pytest.mark.parametrize("command", [["doctor"], ["forget", "--yes"]])
-def test_the_command_line_works_without_a_home(tmp_path, where, command):
+def test_command_line_works_without_a_home(tmp_path, where, command):
     program = "from wonda_widgets.cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = nobody(tmp_path, program, where, *command)
     assert done.returncode == 0, done.stderr
@@ -92,7 +92,7 @@ def homeless(monkeypatch):
 
 @pytest.mark.usefixtures("homeless")
 @pytest.mark.parametrize("variable", ["", "~/journal.db"])
-def test_a_journal_without_a_place_warns(monkeypatch, variable):
+def test_journal_without_a_location_warns(monkeypatch, variable):
     monkeypatch.setenv("WONDA_JOURNAL", variable)
     with pytest.warns(database.JournalWarning, match="no home folder"):
         made = ww.Journal()
@@ -103,7 +103,7 @@ def test_a_journal_without_a_place_warns(monkeypatch, variable):
 
 
 @pytest.mark.usefixtures("homeless")
-def test_the_rest_says_what_it_lacks():
+def test_other_features_say_what_is_missing():
     assert user_directories.home_folder() is None
     assert location.journal_files() == []
     assert credentials.saved_key() is None
@@ -124,7 +124,7 @@ def test_the_rest_says_what_it_lacks():
             call()
 
 
-def test_a_folder_that_may_not_be_opened_is_no_traceback(monkeypatch, tmp_path, capsys):
+def test_inaccessible_folder_is_reported(monkeypatch, tmp_path, capsys):
     def locked(*_):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
@@ -138,7 +138,7 @@ def test_a_folder_that_may_not_be_opened_is_no_traceback(monkeypatch, tmp_path, 
     assert "journal.db" in capsys.readouterr().out
 
 
-def test_doctor_says_that_a_journal_cannot_be_written(tmp_path, monkeypatch, capsys):
+def test_doctor_reports_an_unwritable_journal(tmp_path, monkeypatch, capsys):
     file = tmp_path / "file"
     file.touch()
     for path, why in (

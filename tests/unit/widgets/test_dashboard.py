@@ -27,7 +27,7 @@ def made(dashboard, settled):
 
 
 @pytest.mark.parametrize("settings", [{"publish": "hidden"}, {"presenter": True}])
-def test_where_nothing_is_published_no_message_made_by_hand_does(wonda, opened, settled, settings):
+def test_hidden_publishing_cannot_be_forced_by_messages(wonda, opened, settled, settings):
     dashboard = opened(ww.Dashboard(wonda, prompt="A lake", **settings))
     made(dashboard, settled)
     form = dashboard.publish_form
@@ -46,7 +46,7 @@ def test_where_nothing_is_published_no_message_made_by_hand_does(wonda, opened, 
     assert wonda.publish.history()["publishes"] == []
 
 
-def test_presenter_mode_can_be_left_and_then_one_can_post(wonda, opened, settled):
+def test_leaving_presenter_mode_allows_posting(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="A lake", presenter=True))
     made(dashboard, settled)
     send(dashboard._bar, "present", on=False)
@@ -61,7 +61,7 @@ def test_presenter_mode_can_be_left_and_then_one_can_post(wonda, opened, settled
     assert dashboard.publish_job.status == "succeeded"
 
 
-def test_only_who_made_an_image_marks_it(wonda, opened, settled):
+def test_only_its_creator_rates_an_image(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda))
     image = wonda.images.generate(model="z-image", prompt="Mine").wait()
     gallery = dashboard.gallery
@@ -77,7 +77,7 @@ def test_only_who_made_an_image_marks_it(wonda, opened, settled):
     assert image.media.media_id
 
 
-def test_what_is_not_given_is_taken_from_the_environment(wonda, opened, monkeypatch):
+def test_defaults_come_from_the_environment(wonda, opened, monkeypatch):
     monkeypatch.setenv("WONDA_DASHBOARD_TITLE", "From outside")
     monkeypatch.setenv("WONDA_DASHBOARD_PRESENTER", "1")
     monkeypatch.setenv("WONDA_DASHBOARD_BUDGET_USD", "1.50")
@@ -91,13 +91,13 @@ def test_what_is_not_given_is_taken_from_the_environment(wonda, opened, monkeypa
 @pytest.mark.parametrize(
     ("name", "value"), [("BUDGET_USD", "much"), ("BUDGET_USD", "-1"), ("PUBLISH", "always")]
 )
-def test_a_setting_that_cannot_be_gets_a_sentence(wonda, monkeypatch, name, value):
+def test_invalid_setting_is_reported(wonda, monkeypatch, name, value):
     monkeypatch.setenv(f"WONDA_DASHBOARD_{name}", value)
     with pytest.raises(ww.InvalidInputError):
         ww.Dashboard(wonda)
 
 
-def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
+def test_invalid_tab_state_is_ignored(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="As it was"))
     here = entries.process_id(entries.this_process())
     odd = {"prompt": 7, "model": ["x"], "params": "none", "caption": None, "more": {}}
@@ -111,9 +111,7 @@ def test_odd_memories_of_a_tab_do_no_harm(wonda, opened, settled):
     assert dashboard.studio.prompt_form.prompt == "As it was"
 
 
-def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
-    served, monkeypatch, tmp_path
-):
+def test_kernels_share_a_served_sandbox(served, monkeypatch, tmp_path):
     from wonda_widgets.utils import event_loop
 
     sandbox, base_url = served(seconds=0.05)
@@ -135,7 +133,7 @@ def test_several_kernels_share_a_served_sandbox_and_say_that_it_is_one(
     event_loop.run_blocking(used.aclose())
 
 
-def test_what_is_scheduled_is_listed_once(wonda, opened, settled):
+def test_scheduled_post_is_listed_once(wonda, opened, settled):
     dashboard = opened(ww.Dashboard(wonda, prompt="A lake"))
     made(dashboard, settled)
     send(dashboard.publish_form, "scheduled")

@@ -66,7 +66,7 @@ def uploads(wonda):
 # ---------------------------------------------------------------- what is shown
 
 
-def test_an_image_is_shown_with_its_facts(form):
+def test_image_is_shown_with_its_facts(form):
     assert form.facts == form.original_facts
     assert form.facts.startswith("120 × 80 · PNG · ")
     assert (form.alt, form.base_size, form.shown_size) == ("Two halves", [120, 80], [120, 80])
@@ -75,14 +75,14 @@ def test_an_image_is_shown_with_its_facts(form):
     assert form.defaults["text"]["fontFamily"] in form.fonts
 
 
-def test_a_media_is_fetched(panel, settled, wonda):
+def test_media_is_downloaded(panel, settled, wonda):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     form = panel(ww.EditForm, media)
     settled(lambda: at_rest(form))
     assert form.media is media
 
 
-def test_what_cannot_be_fetched_is_an_alert_and_another_can_be_shown(panel, settled):
+def test_failed_download_is_shown_and_another_image_can_be_shown(panel, settled):
     form = panel(ww.EditForm, Media(media_id="m"))
     settled(lambda: form.error)
     assert form.state == "broken"
@@ -94,7 +94,7 @@ def test_what_cannot_be_fetched_is_an_alert_and_another_can_be_shown(panel, sett
     assert form.state == "ready"  # the last one stays
 
 
-def test_a_draft_is_shown_before_it_is_applied(form, settled):
+def test_draft_is_shown_before_it_is_applied(form, settled):
     draft(form, "pad", {"operation": "pad", "width": 120, "height": 120, "color": "#00ff00"})
     settled(lambda: form.shown_size == [120, 120] and at_rest(form))
     assert shown(form).getpixel((60, 5))[1] > 200
@@ -103,14 +103,14 @@ def test_a_draft_is_shown_before_it_is_applied(form, settled):
     assert form.operations == ()
 
 
-def test_a_crop_is_shown_as_a_frame_and_its_facts_are_those_of_what_it_keeps(form, settled):
+def test_crop_is_shown_as_a_frame_with_the_resulting_facts(form, settled):
     draft(form, "crop", LEFT)
     settled(lambda: form.facts.startswith("60 × 80") and at_rest(form))
     assert form.shown_size == [120, 80]
     assert shown(form).getpixel((110, 40))[2] > 200
 
 
-def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
+def test_invalid_draft_is_reported_and_changes_nothing(form, settled):
     before = form.data
     draft(form, "crop", {**LEFT, "width": 500})
     settled(lambda: form.draft_problem)
@@ -127,7 +127,7 @@ def test_a_draft_that_cannot_be_done_is_said_and_changes_nothing(form, settled):
 # ---------------------------------------------------------------- changes
 
 
-def test_apply_makes_a_change_and_undo_and_redo_move_through_them(form, settled):
+def test_apply_undo_and_redo(form, settled):
     send(form, "apply", operation=LEFT, tool="text")
     settled(lambda: form.changes == ["Crop to 60 × 80"] and form.base_size == [60, 80])
     assert (form.tool, form.draft, form.can_undo) == ("text", {}, True)
@@ -148,7 +148,7 @@ def test_apply_makes_a_change_and_undo_and_redo_move_through_them(form, settled)
     settled(lambda: form.changes == ["Crop to 60 × 80"])
 
 
-def test_undo_takes_a_draft_back_first_and_redo_brings_it_again(form, settled):
+def test_undo_removes_the_draft_first(form, settled):
     draft(form, "text", {"operation": "text", "text": "Long thought"})
     send(form, "undo")
     settled(lambda: form.can_redo)
@@ -157,7 +157,7 @@ def test_undo_takes_a_draft_back_first_and_redo_brings_it_again(form, settled):
     settled(lambda: form.changes == ["Text “Long thought”"])
 
 
-def test_cancel_drops_the_draft_and_the_tool(form, settled):
+def test_cancel_discards_the_draft(form, settled):
     draft(form, "pad", {"operation": "pad", "width": 200, "height": 200, "color": "red"})
     settled(lambda: form.shown_size == [200, 200])
     send(form, "cancel")
@@ -175,7 +175,7 @@ def test_cancel_drops_the_draft_and_the_tool(form, settled):
         {"operation": "text", "text": "  "},
     ],
 )
-def test_what_changes_nothing_is_no_change(form, settled, nothing):
+def test_operation_without_effect_is_not_added(form, settled, nothing):
     send(form, "apply", operation=nothing, tool="")
     settled(lambda: form.receipt == 1)
     assert (form.changes, form.error, form.tool) == ([], None, "")
@@ -185,7 +185,7 @@ def test_what_changes_nothing_is_no_change(form, settled, nothing):
     "hostile",
     [{"operation": "sing"}, {"operation": "crop", "x": "<b>"}, {"width": {}}, "words", [1], None],
 )
-def test_no_message_brings_it_down(form, settled, hostile):
+def test_any_message_is_handled(form, settled, hostile):
     send(form, "apply", operation=hostile, tool={"a": 1})
     send(form, "undo", operation=hostile)
     send(form, "cancel")
@@ -197,7 +197,7 @@ def test_no_message_brings_it_down(form, settled, hostile):
 # ---------------------------------------------------------------- a proposed edit
 
 
-def test_a_proposed_crop_is_shown_open_and_its_format_is_done(panel, settled):
+def test_proposed_crop_is_editable_and_its_format_is_applied(panel, settled):
     crop, jpeg = Crop(x=0, y=0, width=64, height=80), Encode(format="JPEG")
     form = panel(ww.EditForm, Media(media_id="m"), data=image(), operations=[crop, jpeg])
     settled(lambda: form.tool == "crop" and at_rest(form))
@@ -209,7 +209,7 @@ def test_a_proposed_crop_is_shown_open_and_its_format_is_done(panel, settled):
     settled(lambda: form.changes == ["JPEG, quality 90", "Crop to 64 × 80"])
 
 
-def test_a_proposal_replaces_what_was_done_and_can_be_undone(form, settled):
+def test_proposal_replaces_operations_and_can_be_undone(form, settled):
     send(form, "apply", operation=LEFT)
     settled(lambda: form.changes)
     form.edit([Resize(width=240, height=160), Pad(width=240, height=300)])
@@ -220,14 +220,14 @@ def test_a_proposal_replaces_what_was_done_and_can_be_undone(form, settled):
     settled(lambda: form.changes == ["Crop to 60 × 80"])
 
 
-def test_a_proposal_that_cannot_be_done_is_an_alert(form, settled):
+def test_invalid_proposal_is_reported(form, settled):
     form.edit([Crop(x=0, y=0, width=500, height=5)])
     settled(lambda: form.error)
     assert "beyond the image" in form.error["title"]
     assert form.tool == ""
 
 
-def test_a_proposal_waits_for_its_image(form, settled):
+def test_proposal_waits_for_its_image(form, settled):
     large = Image.new("RGB", (400, 400))
     buffer = io.BytesIO()
     large.save(buffer, "PNG")
@@ -240,7 +240,7 @@ def test_a_proposal_waits_for_its_image(form, settled):
 # ---------------------------------------------------------------- using it
 
 
-def test_use_uploads_what_was_shown_once_and_tells_who_listens(form, settled, wonda):
+def test_use_uploads_once_and_calls_listeners(form, settled, wonda):
     heard, told = [], threading.Event()
     form.on_media(heard.append)
     form.on_media(lambda _: told.set())
@@ -265,14 +265,14 @@ def test_use_uploads_what_was_shown_once_and_tells_who_listens(form, settled, wo
     settled(lambda: not form.upload)
 
 
-def test_use_takes_the_open_draft_along(form, settled, wonda):
+def test_use_includes_the_open_draft(form, settled, wonda):
     send(form, "use", operation=LEFT)
     settled(lambda: form.upload)
     assert wonda.media.open(form.media).size == (60, 80)
     assert form.changes == ["Crop to 60 × 80"]
 
 
-def test_what_was_used_can_be_changed_and_used_again(form, settled, wonda):
+def test_used_image_can_be_edited_and_used_again(form, settled, wonda):
     send(form, "use", operation=LEFT)
     settled(lambda: form.upload)
     draft(form, "encode", {"operation": "encode", "format": "JPEG", "quality": 70})
@@ -286,7 +286,7 @@ def test_what_was_used_can_be_changed_and_used_again(form, settled, wonda):
 PAD = {"operation": "pad", "width": 200, "height": 200, "color": "red"}
 
 
-def test_the_same_image_is_uploaded_once_whatever_was_tried_in_between(form, settled, wonda):
+def test_same_result_is_uploaded_once(form, settled, wonda):
     heard = []
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
@@ -315,7 +315,7 @@ def test_the_same_image_is_uploaded_once_whatever_was_tried_in_between(form, set
     assert len(uploads(wonda)) == 2
 
 
-def test_the_same_image_shown_anew_is_known(form, settled, wonda):
+def test_same_image_shown_again_is_recognized(form, settled, wonda):
     send(form, "use", operation=LEFT)
     settled(lambda: form.upload)
     media = form.media
@@ -347,7 +347,7 @@ def held_back(monkeypatch):
     return arrived
 
 
-def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, monkeypatch, wonda):
+def test_upload_in_progress_is_not_repeated(form, settled, monkeypatch, wonda):
     heard, arrived = [], held_back(monkeypatch)
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
@@ -362,7 +362,7 @@ def test_what_is_on_its_way_is_not_sent_again_by_who_begins_anew(form, settled, 
     assert len(uploads(wonda)) == 1
 
 
-def test_nothing_changed_is_said_and_not_sent(form, settled, wonda):
+def test_unchanged_image_is_reported_and_not_uploaded(form, settled, wonda):
     form.use()
     settled(lambda: form.error)
     assert form.error["title"] == "No changes yet."
@@ -377,7 +377,7 @@ def test_nothing_changed_is_said_and_not_sent(form, settled, wonda):
         (502, "We don’t know whether this was generated."),
     ],
 )
-def test_a_refused_upload_is_said_and_everything_stays(form, settled, wonda, fault, title):
+def test_rejected_upload_is_reported_and_operations_are_kept(form, settled, wonda, fault, title):
     wonda.faults.add("POST", "/media/upload", fault)
     heard = []
     form.on_media(heard.append)
@@ -392,7 +392,7 @@ def test_a_refused_upload_is_said_and_everything_stays(form, settled, wonda, fau
     settled(lambda: heard)
 
 
-def test_a_listener_that_fails_is_an_alert_and_the_others_are_told(form, settled):
+def test_failing_listener_is_reported_and_others_are_called(form, settled):
     heard = []
     form.on_media(lambda _: 1 / 0)
     form.on_media(heard.append)
@@ -401,7 +401,7 @@ def test_a_listener_that_fails_is_an_alert_and_the_others_are_told(form, settled
     assert "ZeroDivisionError" in form.error["text"]
 
 
-def test_another_image_shown_meanwhile_stays(form, settled, monkeypatch):
+def test_image_shown_during_an_upload_stays(form, settled, monkeypatch):
     heard, arrived = [], held_back(monkeypatch)
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
@@ -415,7 +415,7 @@ def test_another_image_shown_meanwhile_stays(form, settled, monkeypatch):
     assert heard[0].width == 60
 
 
-def test_a_closed_panel_does_nothing_more(form, settled):
+def test_closed_panel_does_nothing(form, settled):
     form.close()
     form.edit([Encode(format="JPEG")])
     form.show(None, data=image())

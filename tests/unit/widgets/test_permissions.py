@@ -166,7 +166,7 @@ def set_by_page(panel, **state):
 # ---------------------------------------------------------------- the table is complete
 
 
-def test_the_table_names_every_message_of_every_panel():
+def test_table_lists_every_message_of_every_panel():
     declared = {
         cls.__name__: {
             name.removeprefix("_on_"): required_permission(function)
@@ -178,7 +178,7 @@ def test_the_table_names_every_message_of_every_panel():
     assert {name: some for name, some in declared.items() if some} == MESSAGES
 
 
-def test_a_handler_that_does_not_say_what_it_needs_is_never_called(opened, settled):
+def test_handler_without_a_permission_is_never_called(opened, settled):
     for cls in CLASSES:
         for name in vars(cls):
             if name.startswith("_on_"):
@@ -197,7 +197,7 @@ def test_a_handler_that_does_not_say_what_it_needs_is_never_called(opened, settl
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-def test_the_table_names_every_trait_that_a_page_sets(cls):
+def test_table_lists_every_trait_that_a_page_sets(cls):
     assert cls._browser_traits == TRAITS.get(cls.__name__, {})
     assert cls._view_permission == SEEN_WITH.get(cls.__name__)
     source = str(cls.class_traits()["_esm"].default_value) if "_esm" in cls.class_traits() else ""
@@ -212,7 +212,7 @@ def test_the_table_names_every_trait_that_a_page_sets(cls):
 
 
 @pytest.mark.parametrize(("permissions", "granted"), SESSIONS.values(), ids=SESSIONS)
-def test_what_a_session_may_do(permissions, granted):
+def test_permissions_of_each_session(permissions, granted):
     assert set(permissions) == granted
     assert Permissions(granted).names == permissions.names
 
@@ -335,7 +335,7 @@ def told(panel):
 
 
 @pytest.mark.parametrize("session", ["confirm", "hidden", "reviewer"])
-def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_path):
+def test_refused_message_has_no_effect(session, dashboard, wonda, settled, tmp_path):
     permissions, granted = SESSIONS[session]
     event_loop.run_blocking(on_loop(lambda: dashboard.grant(permissions)))
     unfinished = dashboard.studio.unfinished
@@ -371,7 +371,7 @@ def test_what_is_refused_has_no_effect(session, dashboard, wonda, settled, tmp_p
     assert {cls.__name__ for cls in CLASSES} - bases == classes
 
 
-def test_a_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
+def test_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
     posts = dashboard.studio.scheduled_posts
     send(posts, "cancel", job_id=posts.posts[0]["job_id"])
     settled(lambda: posts.message)
@@ -385,7 +385,7 @@ def test_a_visitor_can_post_schedule_and_cancel(dashboard, wonda, settled):
     assert [post["caption"] for post in wonda.publish.history()["publishes"]] == ["Seen"]
 
 
-def test_a_hidden_dashboard_brings_no_list_of_posts_in_sight(dashboard, settled):
+def test_hidden_publishing_shows_no_scheduled_posts(dashboard, settled):
     form, posts = dashboard.publish_form, dashboard.studio.scheduled_posts
     assert posts in dashboard.studio.children
     event_loop.run_blocking(on_loop(lambda: dashboard.grant(SPECTATOR)))
@@ -396,7 +396,7 @@ def test_a_hidden_dashboard_brings_no_list_of_posts_in_sight(dashboard, settled)
     assert posts not in dashboard.studio.children
 
 
-def test_presenter_mode_reaches_what_was_made_later(wonda, opened, settled):
+def test_presenter_mode_applies_to_later_panels(wonda, opened, settled):
     made = opened(ww.Dashboard(wonda, presenter=True))
     job = wonda.images.generate(model="z-image", prompt="A lake")
     job.wait()
@@ -411,7 +411,7 @@ def test_presenter_mode_reaches_what_was_made_later(wonda, opened, settled):
     assert [panel._permissions for panel in later] == [VISITOR, VISITOR]
 
 
-def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, opened, settled):
+def test_unfinished_posts_are_polled_only_with_permission(wonda, opened, settled):
     made = opened(ww.Dashboard(wonda, publish="hidden"))
     unfinished, taken = made.studio.unfinished, []
     post, image = (SimpleNamespace(kind=kind, body={}) for kind in ("publish", "inference"))
@@ -427,7 +427,7 @@ def test_posts_left_running_are_followed_only_where_they_can_be_settled(wonda, o
     settled(lambda: (unfinished.running, unfinished.posts) == (1, 1))
 
 
-def test_a_scheduled_post_needs_more_than_one_of_now(wonda, opened, settled):
+def test_scheduling_needs_its_own_permission(wonda, opened, settled):
     form = opened(ww.PublishForm("media", wonda=wonda))
     settled(lambda: form.accounts_state == "ready")
     form.account = form.accounts[0]["id"]
@@ -448,7 +448,7 @@ def test_a_scheduled_post_needs_more_than_one_of_now(wonda, opened, settled):
     assert (form.step, wonda.publish.scheduled()) == ("editing", [])
 
 
-def test_an_owner_exports_and_saves(wonda, opened, settled, tmp_path):
+def test_owner_can_export_and_save(wonda, opened, settled, tmp_path):
     wonda.images.generate(model="z-image", prompt="A lake").wait()
     gallery = opened(ww.Gallery(wonda=wonda))
     settled(lambda: gallery._shown)
@@ -465,7 +465,7 @@ def test_an_owner_exports_and_saves(wonda, opened, settled, tmp_path):
 # ---------------------------------------------------------------- actions by name
 
 
-def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
+def test_action_runs_only_for_permitted_sessions(wonda, opened, settled):
     job = wonda.images.generate(model="z-image", prompt="A lake")
     job.wait()
     gallery = opened(ww.Gallery([job], wonda=wonda))
@@ -490,13 +490,13 @@ def test_an_action_is_done_only_for_whom_it_is_offered(wonda, opened, settled):
 
 
 @pytest.mark.parametrize("panel", [ww.Gallery, ww.Compare])
-def test_what_is_offered_says_who_may_do_it(panel):
+def test_each_offered_action_has_a_permission(panel):
     needs = inspect.signature(panel.add_action).parameters["permission"]
     assert needs.kind is needs.KEYWORD_ONLY
     assert needs.default is needs.empty
 
 
-def test_a_comparison_does_only_what_it_offers(wonda, opened, settled):
+def test_compare_runs_only_offered_actions(wonda, opened, settled):
     jobs = [wonda.images.generate(model="z-image", prompt=f"A lake {at}") for at in range(2)]
     for job in jobs:
         job.wait()
@@ -525,7 +525,7 @@ def other(value):
     return {**(value or {}), "x": "x"} if value is None or isinstance(value, dict) else value * 2
 
 
-def test_a_page_sets_what_it_has_a_control_for_and_nothing_else(dashboard):
+def test_page_can_set_only_traits_with_a_control(dashboard):
     for panel in panels_of(dashboard):
         name = type(panel).__name__
         own = {each for each in panel.keys if each != "layout"}
@@ -539,13 +539,13 @@ def test_a_page_sets_what_it_has_a_control_for_and_nothing_else(dashboard):
         assert box.children == before
 
 
-def test_what_a_page_types_arrives(dashboard):
+def test_text_input_reaches_the_kernel(dashboard):
     form = dashboard.publish_form
     set_by_page(form, caption="Typed", step="confirming", _view_count=2)
     assert (form.caption, form.step, form._view_count) == ("Typed", "editing", 2)
 
 
-def test_a_page_that_may_not_post_does_not_type_either(dashboard):
+def test_page_without_publish_permission_cannot_set_post_texts(dashboard):
     form = dashboard.publish_form
     dashboard.grant(SPECTATOR)
     set_by_page(form, caption="Typed")
@@ -556,7 +556,7 @@ def test_a_page_that_may_not_post_does_not_type_either(dashboard):
 
 
 @pytest.mark.parametrize("forged", [{"confirm_publish": False}, {"step": "confirming"}, {}])
-def test_with_confirm_no_post_is_made_without_its_summary(forged, dashboard, wonda, settled):
+def test_confirm_requires_the_summary(forged, dashboard, wonda, settled):
     form = dashboard.publish_form
     set_by_page(form, **forged, summary={"media_id": form.media_id, "account": form.account})
     send(form, "confirm", media_id=form.media_id)
@@ -570,7 +570,7 @@ def test_with_confirm_no_post_is_made_without_its_summary(forged, dashboard, won
     assert [post["caption"] for post in wonda.publish.history()["publishes"]] == ["Summed up"]
 
 
-def test_what_is_ignored_is_logged_without_its_value(dashboard, caplog):
+def test_ignored_message_is_logged_without_its_value(dashboard, caplog):
     with caplog.at_level("DEBUG", logger="wonda_widgets"):
         set_by_page(dashboard.publish_form, summary={"caption": "unheard"}, nothing=1)
     [line] = [record.getMessage() for record in caplog.records if "ignored" in record.getMessage()]

@@ -33,7 +33,7 @@ def ready(settled, panel):
     return panel
 
 
-def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, images, opened, settled):
+def test_carousel_is_ordered_fitted_and_posted_once(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images, wonda=wonda, caption="Four")))
     settled(lambda: len(form.check_results) and all(slide["facts"] for slide in form.slides))
     keys = [slide["key"] for slide in form.slides]
@@ -69,7 +69,7 @@ def test_a_carousel_is_put_in_order_fitted_and_posted_once(wonda, images, opened
     settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
 
 
-def test_what_is_summed_up_is_not_changed_under_it(wonda, images, opened, settled):
+def test_summary_is_not_changed_while_shown(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images, wonda=wonda)))
     settled(lambda: len(form.slides) == 4)
     seen = form.media_id
@@ -84,7 +84,7 @@ def test_what_is_summed_up_is_not_changed_under_it(wonda, images, opened, settle
 
 
 @pytest.mark.parametrize("count", [1, 11])
-def test_too_few_and_too_many_get_a_sentence(wonda, images, opened, settled, count):
+def test_too_few_or_too_many_images_are_reported(wonda, images, opened, settled, count):
     form = ready(settled, opened(ww.CarouselForm(wonda=wonda)))
     some = (images * 3)[:count]
     with pytest.raises(ww.InvalidInputError, match="A carousel has 2 to 10 images"):
@@ -96,7 +96,7 @@ async def _show(form, images):
     form.show(images)
 
 
-def test_two_images_are_the_fewest_that_stay(wonda, images, opened, settled):
+def test_carousel_keeps_at_least_two_images(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images[:2], wonda=wonda)))
     settled(lambda: len(form.slides) == 2)
     send(form, "remove", key=form.slides[0]["key"])
@@ -105,7 +105,7 @@ def test_two_images_are_the_fewest_that_stay(wonda, images, opened, settled):
     assert len(form.slides) == 2
 
 
-def test_a_lost_carousel_is_checked_and_found(wonda, images, opened, settled):
+def test_lost_carousel_response_is_checked(wonda, images, opened, settled):
     form = ready(settled, opened(ww.CarouselForm(images[:2], wonda=wonda)))
     settled(lambda: form.media_id)
     wonda.faults.add("POST", "publish/instagram/carousel", "drop", after=True)
@@ -120,7 +120,7 @@ def test_a_lost_carousel_is_checked_and_found(wonda, images, opened, settled):
     assert form.error is None
 
 
-def test_slides_are_cropped_to_the_first_one_s_shape_within_the_feed_s():
+def test_slides_are_cropped_to_the_first_aspect_ratio():
     tall, wide = ImageInfo(900, 1600, "PNG", 2_000_000), ImageInfo(1600, 900, "JPEG", 9_000_000)
     fine = ImageInfo(1080, 1350, "JPEG", 400_000)
     assert preflight.carousel_fixes([fine, fine]) == [(), ()]
@@ -135,7 +135,7 @@ def test_slides_are_cropped_to_the_first_one_s_shape_within_the_feed_s():
     assert "Images 1 and 2 must be JPEG, at most 8 MB." in said
 
 
-def test_a_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled):
+def test_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     asked = []
     form.on_scheduled(lambda: asked.append(1))
@@ -170,9 +170,7 @@ def test_a_post_is_scheduled_listed_and_canceled(wonda, images, opened, settled)
         (timedelta(days=30), "more than 29 days"),
     ],
 )
-def test_a_time_that_can_not_be_is_said_before_the_summary(
-    wonda, images, opened, settled, ahead, said
-):
+def test_invalid_time_is_reported_before_the_summary(wonda, images, opened, settled, ahead, said):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Kept")))
     send(form, "publish", scheduled_at=(datetime.now(UTC) + ahead).isoformat())
     settled(lambda: form.error)
@@ -181,7 +179,7 @@ def test_a_time_that_can_not_be_is_said_before_the_summary(
     assert (form.step, form.caption) == ("editing", "Kept")
 
 
-def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
+def test_account_without_scheduling_is_reported_in_both_panels(opened, settled):
     with ww.Wonda.sandbox(seconds=0.01, scheduling=False) as client:
         media = client.images.generate(model="z-image", prompt="A lake").wait().media
         form = ready(settled, opened(ww.PublishForm(media, wonda=client, confirm_publish=False)))
@@ -196,9 +194,7 @@ def test_an_account_without_scheduling_is_told_so_in_both(opened, settled):
         listed.close()
 
 
-def test_what_became_of_a_scheduled_post_is_told_where_it_was_scheduled(
-    wonda, images, opened, settled
-):
+def test_outcome_of_a_scheduled_post_is_shown_in_its_form(wonda, images, opened, settled):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     due = datetime.now(UTC) + timedelta(hours=3)
     for _ in range(2):
@@ -217,7 +213,7 @@ async def _tell(wonda, job_id, raw):
     await wonda._async._core.tell("publish", job_id, raw)
 
 
-def test_a_scheduled_post_that_failed_is_no_success(wonda, images, opened, settled):
+def test_failed_scheduled_post_is_not_a_success(wonda, images, opened, settled):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
     due = datetime.now(UTC) + timedelta(hours=3)
     send(form, "publish", scheduled_at=due.isoformat())
@@ -232,7 +228,7 @@ def test_a_scheduled_post_that_failed_is_no_success(wonda, images, opened, settl
     assert form.posted == {}
 
 
-def test_a_cancel_that_fails_is_not_called_done(wonda, images, opened, settled):
+def test_failed_cancel_is_not_reported_as_done(wonda, images, opened, settled):
     jobs = [
         wonda.publish.instagram(
             media_id=image.media.media_id,
@@ -252,7 +248,7 @@ def test_a_cancel_that_fails_is_not_called_done(wonda, images, opened, settled):
     assert "started or ended" in listed.error["text"]
 
 
-def test_what_is_kept_of_a_sandbox_says_so(wonda):
+def test_kept_sandbox_output_says_so(wonda):
     from wonda_widgets.widgets._shared import notebook_snapshot
 
     for cls in (ww.Studio, ww.PublishForm, ww.Gallery, ww.ImagePreview):

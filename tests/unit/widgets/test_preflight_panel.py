@@ -63,7 +63,7 @@ def url_of(wonda, media_id):
     return sandbox_of(wonda)._media(sandbox_of(wonda).store.media[media_id])["url"]
 
 
-def test_what_the_feed_does_not_take_is_said_before_the_post(form):
+def test_failed_checks_are_shown_before_posting(form):
     assert misses(form) == ["9:16 is too tall for the feed.", "The format is PNG."]
     assert [point["title"] for point in form.check_results][2:] == ["Caption"]
     area = form.check_results[0]["fixes"][0]["area"]
@@ -71,7 +71,7 @@ def test_what_the_feed_does_not_take_is_said_before_the_post(form):
     assert area["y"] == pytest.approx((1 - area["height"]) / 2, abs=0.01)
 
 
-def test_a_canvas_around_a_shrunk_image_is_shown_as_it_will_be(wonda, settled):
+def test_padded_preview_matches_the_result(wonda, settled):
     buffer = BytesIO()
     Image.new("RGB", (2000, 7000), "teal").save(buffer, "JPEG")
     media = wonda.media.upload(buffer.getvalue(), name="tall.jpg")
@@ -93,7 +93,7 @@ def test_a_canvas_around_a_shrunk_image_is_shown_as_it_will_be(wonda, settled):
     form.close()
 
 
-def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wonda, settled):
+def test_double_click_on_a_fix_uploads_once(form, wonda, settled):
     original, thumb = form.media_id, form.thumb
     label = form.combined_fix["label"]
     press(form, label)
@@ -112,7 +112,7 @@ def test_a_double_click_on_a_fix_is_one_upload_and_its_result_is_posted(form, wo
     assert post.body["mediaId"] == form.media_id
 
 
-def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, settled):
+def test_fixes_accumulate_and_revert_restores_the_original(form, wonda, settled):
     original = form.media_id
     press(form, "Pad to 4:5", color="#102030")
     settled(lambda: misses(form) == ["The format is PNG."])
@@ -132,14 +132,14 @@ def test_fixes_add_up_and_back_to_the_original_undoes_them_all(form, wonda, sett
     assert len(uploads(wonda)) == 2
 
 
-def test_post_as_a_story_changes_no_image(form, wonda, settled):
+def test_post_as_a_story_does_not_change_the_image(form, wonda, settled):
     original = form.media_id
     press(form, "Post as a story")
     settled(lambda: misses(form) == ["The format is PNG."])
     assert (form.product, form.media_id, uploads(wonda)) == ("STORIES", original, [])
 
 
-def test_a_fix_is_made_only_while_editing(form, wonda, settled):
+def test_fix_is_available_only_while_editing(form, wonda, settled):
     send(form, "publish", account=ACCOUNT)
     settled(lambda: form.step == "confirming")
     press(form, "Convert to JPEG")
@@ -149,7 +149,7 @@ def test_a_fix_is_made_only_while_editing(form, wonda, settled):
     assert form.step == "confirming"
 
 
-def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
+def test_no_post_during_a_fix(form, wonda, settled):
     form.confirm_publish = False
     press(form, "Convert to JPEG")
     send(form, "publish", account=ACCOUNT)
@@ -165,7 +165,7 @@ def test_nothing_is_posted_while_a_fix_is_on_its_way(form, wonda, settled):
 @pytest.mark.parametrize(
     ("fault", "said"), [(403, "Permission denied"), ("drop", "no response came"), (413, "failed")]
 )
-def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
+def test_failed_upload_keeps_the_input(form, wonda, settled, fault, said):
     original, thumb = form.media_id, form.thumb
     wonda.faults.add("POST", "/media/upload", fault)
     press(form, "Convert to JPEG")
@@ -179,7 +179,7 @@ def test_an_upload_that_fails_loses_nothing(form, wonda, settled, fault, said):
     assert form.error is None
 
 
-def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
+def test_late_fix_changes_nothing(form, wonda, settled):
     press(form, "Convert to JPEG")
     event_loop.call_soon(lambda: form.offer("another"))
     settled(lambda: uploads(wonda) and not form._tasks)
@@ -188,7 +188,7 @@ def test_a_fix_that_comes_too_late_changes_nothing(form, wonda, settled):
     assert form.error is None
 
 
-def test_who_comes_back_while_a_post_is_on_its_way_is_offered_nothing_else(form, media, settled):
+def test_same_image_chosen_again_during_a_post_replaces_the_pending_one(form, media, settled):
     form.step = "running"
     event_loop.call_soon(lambda: form.offer("another"))
     settled(lambda: form._next)
@@ -197,7 +197,7 @@ def test_who_comes_back_while_a_post_is_on_its_way_is_offered_nothing_else(form,
     assert form.media_id == media.media_id
 
 
-def test_of_an_id_alone_nothing_is_claimed_but_the_caption_is_counted(wonda, settled):
+def test_image_given_by_id_is_not_checked_but_its_caption_is(wonda, settled):
     form = ww.PublishForm("some-id", wonda=wonda, caption="#a " * 32)
     settled(lambda: form.check_results)
     assert misses(form) == ["32 hashtags may be too many."]
@@ -207,13 +207,13 @@ def test_of_an_id_alone_nothing_is_claimed_but_the_caption_is_counted(wonda, set
     form.close()
 
 
-def test_another_id_takes_what_was_known_with_it(form, settled):
+def test_new_media_id_clears_known_facts(form, settled):
     form.media_id = "set-from-code"
     settled(lambda: len(form.check_results) == 1)
     assert (form.thumb, form.combined_fix) == (b"", {})
 
 
-def test_an_image_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
+def test_undecodable_image_can_be_posted(settled):
     def answer(request):
         if request.url.path.endswith("/accounts"):
             return httpx.Response(200, json={"accounts": []})
@@ -227,7 +227,7 @@ def test_an_image_that_cannot_be_looked_at_can_be_posted_all_the_same(settled):
         form.close()
 
 
-def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
+def test_fixed_studio_image_can_be_chosen_again(wonda, settled):
     studio = ww.Studio(wonda, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -242,7 +242,7 @@ def test_an_image_of_studio_can_be_fixed_and_chosen_again(wonda, settled):
     studio.close()
 
 
-def test_what_was_changed_is_in_the_journal(form, wonda, media, settled):
+def test_fixes_are_recorded_in_the_journal(form, wonda, media, settled):
     press(form, "Convert to JPEG")
     settled(lambda: form.is_edited)
     journal = wonda._async._core.journal

@@ -65,7 +65,7 @@ def gallery_of(panel, settled, *args, **options):
 # ---------------------------------------------------------------- gallery
 
 
-def test_only_what_is_in_sight_travels(panel, settled, made):
+def test_only_visible_images_are_sent(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     send(gallery, "window", view="v", first=1, last=3, has=[])
@@ -81,7 +81,7 @@ def test_only_what_is_in_sight_travels(panel, settled, made):
     assert len(repr({**state, "_esm": "", "_css": ""})) < 2_500
 
 
-def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
+def test_known_images_are_not_sent_again(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     keys = [gallery_items.from_image(image).key for image in made.images]
@@ -90,7 +90,7 @@ def test_what_the_browser_has_is_not_sent_again(panel, settled, made):
     assert [content["key"] for content in of_kind(told, "thumb")] == [keys[2]]
 
 
-def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypatch):
+def test_scrolled_past_images_do_not_delay_others(panel, settled, made, monkeypatch):
     from wonda_widgets.api import history
 
     fetched, gate, real = [], asyncio.Event(), history.AsyncHistory.original
@@ -130,7 +130,7 @@ def test_what_was_scrolled_past_makes_nobody_wait(panel, settled, made, monkeypa
         {"first": 0, "last": 2, "has": "x"},
     ],
 )
-def test_odd_windows_harm_nothing(panel, settled, made, content):
+def test_invalid_scroll_positions_are_ignored(panel, settled, made, content):
     gallery = gallery_of(panel, settled, made.images)
     send(gallery, "window", view="v", **content)
     for kind in ("open", "mark", "retry", "act", "select", "toggle", "add", "export", "no such"):
@@ -139,7 +139,7 @@ def test_odd_windows_harm_nothing(panel, settled, made, content):
     assert gallery.error is None
 
 
-def test_group_and_filter_by_what_varies(panel, settled, made):
+def test_group_and_filter_by_varying_values(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images, group_by="subject")
     assert [(group["title"], group["count"]) for group in gallery.groups] == [
         ("sunset", 3),
@@ -153,7 +153,7 @@ def test_group_and_filter_by_what_varies(panel, settled, made):
     assert gallery.total == 6
 
 
-def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
+def test_selection_is_available_to_the_next_cell(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     keys = [gallery_items.from_image(image).key for image in made.images]
     send(gallery, "toggle", key=keys[4])
@@ -172,7 +172,7 @@ def test_what_is_chosen_is_there_for_the_next_cell(panel, settled, made):
     settled(lambda: gallery.selected == [])
 
 
-def test_marks_go_to_the_journal(panel, settled, made, wonda):
+def test_ratings_are_saved_in_the_journal(panel, settled, made, wonda):
     gallery = gallery_of(panel, settled, made.images)
     key = gallery_items.from_image(made.images[2]).key
     told = heard(gallery)
@@ -190,7 +190,7 @@ def test_marks_go_to_the_journal(panel, settled, made, wonda):
     assert "0 to 5" in gallery.error["title"]
 
 
-def test_everything_ever_made_and_a_search(panel, settled, wonda):
+def test_all_images_and_a_search(panel, settled, wonda):
     make(wonda, "A harbour at night", "A storm", "A harbour in fog")
     gallery = gallery_of(panel, settled)
     assert gallery.searches
@@ -206,14 +206,14 @@ def test_everything_ever_made_and_a_search(panel, settled, wonda):
     assert gallery.text == "no such words \ufffd"  # half a character cannot be sent back
 
 
-def test_what_is_made_elsewhere_in_the_kernel_appears_by_itself(panel, settled, wonda):
+def test_images_generated_elsewhere_in_the_kernel_appear(panel, settled, wonda):
     gallery = gallery_of(panel, settled)
     assert gallery.total == 0
     make(wonda, "A harbour")
     settled(lambda: gallery.total == 1)
 
 
-def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monkeypatch):
+def test_filters_apply_to_the_whole_journal(panel, settled, wonda, monkeypatch):
     monkeypatch.setattr("wonda_widgets.widgets.gallery.FIRST_PAGE_SIZE", 2)
     monkeypatch.setattr("wonda_widgets.widgets.gallery.MAX_RESULTS", 2)
     make(wonda, "A harbour at night")
@@ -248,7 +248,7 @@ def test_the_journal_is_narrowed_not_what_is_loaded(panel, settled, wonda, monke
     assert "Use the format 2026-11-24" in gallery.error["text"]
 
 
-def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled, wonda):
+def test_selection_survives_a_search(panel, settled, wonda):
     make(wonda, "A harbour", "A storm")
     gallery = gallery_of(panel, settled)
     send(gallery, "select", keys=[item.key for item in gallery._items])
@@ -263,7 +263,7 @@ def test_what_is_chosen_stays_so_while_a_search_does_not_show_it(panel, settled,
     assert len(told[0]) == 2
 
 
-def test_another_run_has_other_places(panel, settled, wonda):
+def test_next_run_replaces_the_cells(panel, settled, wonda):
     first = wonda.images.matrix("{what}", {"what": ["A harbour"]}, "z-image")
     gallery = gallery_of(panel, settled, first)
     first.wait()
@@ -278,7 +278,7 @@ def test_another_run_has_other_places(panel, settled, wonda):
     assert gallery.selected == []
 
 
-def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
+def test_rating_filter_appears_with_the_first_rating(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     assert not gallery.rated
     send(gallery, "mark", key=gallery_items.from_image(made.images[1]).key, rating=3)
@@ -287,7 +287,7 @@ def test_stars_are_filtered_by_once_there_are_some(panel, settled, made):
     settled(lambda: [group["count"] for group in gallery.groups] == [1])
 
 
-def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made):
+def test_enlarged_image_is_sent_only_to_the_requesting_view(panel, settled, made):
     gallery = gallery_of(panel, settled, made.images)
     told = heard(gallery)
     key = gallery_items.from_image(made.images[0]).key
@@ -302,7 +302,7 @@ def test_a_close_look_has_everything_and_only_for_who_asked(panel, settled, made
     assert "PNG" in large["facts"]
 
 
-def test_an_image_that_cannot_be_decoded_says_why(panel, settled, wonda, made, monkeypatch):
+def test_undecodable_image_is_explained(panel, settled, wonda, made, monkeypatch):
     async def junk(_url):
         return b"<svg onload=alert(1)>"
 
@@ -317,7 +317,7 @@ def test_an_image_that_cannot_be_decoded_says_why(panel, settled, wonda, made, m
     assert "not an image" in of_kind(told, "large")[0]["reason"]
 
 
-def test_a_matrix_fills_in(panel, settled, wonda):
+def test_matrix_fills_the_gallery(panel, settled, wonda):
     matrix = wonda.images.matrix("{what}", {"what": ["A harbour", "sandbox: fail"]}, "z-image")
     gallery = gallery_of(panel, settled, matrix)
     told = heard(gallery)
@@ -340,7 +340,7 @@ def test_a_matrix_fills_in(panel, settled, wonda):
     settled(lambda: gallery.progress["state"] == "done" and len(of_kind(told, "item")) > before)
 
 
-def test_export_of_what_was_chosen(panel, settled, made, tmp_path, monkeypatch):
+def test_export_of_the_selection(panel, settled, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gallery = gallery_of(panel, settled, made.images)
     send(gallery, "toggle", key=gallery_items.from_image(made.images[0]).key)
@@ -353,7 +353,7 @@ def test_export_of_what_was_chosen(panel, settled, made, tmp_path, monkeypatch):
     settled(lambda: gallery.note.endswith("wonda-images.csv"))
 
 
-def test_jobs_can_be_shown_too_and_nothing_else(panel, settled, wonda):
+def test_gallery_accepts_jobs_and_nothing_else(panel, settled, wonda):
     make(wonda, "A harbour")
     [job] = wonda.jobs.recent()
     gallery = gallery_of(panel, settled, [job])
@@ -374,7 +374,7 @@ def test_each_action_gets_the_images(panel, settled, made):
 # ---------------------------------------------------------------- compare
 
 
-def test_what_differs_is_pointed_out(panel, settled, made):
+def test_differences_are_marked(panel, settled, made):
     compare = panel(ww.Compare, made.images[:2])
     settled(lambda: compare.shown)
     differing = {row["label"]: row["differs"] for row in compare.rows}
@@ -387,7 +387,7 @@ def test_what_differs_is_pointed_out(panel, settled, made):
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_too_few_or_too_many_cannot_be_compared(made, wonda, count):
+def test_too_few_or_too_many_images_cannot_be_compared(made, wonda, count):
     compare = ww.Compare(wonda=wonda)
     with pytest.raises(ww.InvalidInputError, match="two to four"):
         compare.show(made.images[:count])
@@ -408,12 +408,12 @@ def lab(panel, settled):
     ("name", "several"),
     [("city", "cities"), ("day", "days"), ("lens", "lens"), ("time of day", "time of days")],
 )
-def test_names_for_several(name, several):
+def test_names_of_several_images(name, several):
     assert lab_form._plural(name, 2) == several
     assert lab_form._plural(name, 1) == name
 
 
-def test_the_bill_is_known_before(lab):
+def test_price_is_shown_before_a_run(lab):
     plan = lab.form.plan
     assert plan["factors"] == "2 subjects × 3 lights × 1 model"
     assert plan["prices"] == [{"text": "about $0.04 · 40 credits", "count": 6}]
@@ -427,7 +427,7 @@ def run(lab):
     send(lab.form, "run_now", count=plan["count"], usd=plan["usd"])
 
 
-def test_it_makes_what_was_planned_once(lab, settled, wonda):
+def test_planned_images_are_generated_once(lab, settled, wonda):
     run(lab)
     run(lab)
     settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
@@ -454,7 +454,7 @@ def test_it_makes_what_was_planned_once(lab, settled, wonda):
         ("params", {"resolution": ["9K"]}, "params.resolution", "does not support '9K'"),
     ],
 )
-def test_why_it_cannot_run_is_said_where_it_belongs(lab, settled, trait, value, field, said):
+def test_reason_against_a_run_is_shown_at_its_field(lab, settled, trait, value, field, said):
     setattr(lab.form, trait, value)
     settled(lambda: lab.form.plan.get("problem"))
     assert lab.form.plan["problem"]["field"] == field
@@ -465,7 +465,7 @@ def test_why_it_cannot_run_is_said_where_it_belongs(lab, settled, trait, value, 
     assert lab.matrix is None
 
 
-def test_a_fault_of_any_kind_leaves_no_plan_to_run(lab, settled):
+def test_any_error_leaves_no_plan_to_run(lab, settled):
     lab.form.params = {"styleId": ["half an emoji \ud83d"]}
     settled(lambda: lab.form.plan.get("problem"))
     assert "count" not in lab.form.plan
@@ -474,7 +474,7 @@ def test_a_fault_of_any_kind_leaves_no_plan_to_run(lab, settled):
     assert not lab.form.error
 
 
-def test_what_was_typed_since_the_price_was_seen_is_not_run(lab, settled, wonda):
+def test_changed_input_is_not_run_without_a_new_price(lab, settled, wonda):
     lab.form.params = {"resolution": ["4K"]}
     send(lab.form, "run_now", count=6, usd="$0.24")
     settled(lambda: lab.form.plan.get("usd") == "$0.96" and lab.form.state == "ready")
@@ -484,14 +484,14 @@ def test_what_was_typed_since_the_price_was_seen_is_not_run(lab, settled, wonda)
     settled(lambda: lab.matrix is not None)
 
 
-def test_values_of_a_placeholder_that_is_taken_away_are_kept(lab, settled):
+def test_values_of_a_removed_placeholder_are_kept(lab, settled):
     lab.form.template = "A {subject}"
     settled(lambda: lab.form.plan.get("count") == 2)
     lab.form.template = TEMPLATE
     settled(lambda: lab.form.plan.get("count") == 6)
 
 
-def test_stop_and_what_was_left_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
+def test_stopped_plan_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
     lab.form.max_concurrency = 1
     run(lab)
     settled(lambda: lab.matrix is not None and lab.matrix.progress.succeeded >= 1)
@@ -525,7 +525,7 @@ async def _a_moment():
     await asyncio.sleep(0.1)
 
 
-def test_two_chosen_are_compared_and_one_is_published(lab, settled):
+def test_compare_two_images_and_publish_one(lab, settled):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="compare", keys=keys_of(lab, 0, 5))
@@ -536,7 +536,7 @@ def test_two_chosen_are_compared_and_one_is_published(lab, settled):
     assert lab.publish_form.alt_text == "A storm, rain"
 
 
-def test_without_the_service_it_says_so_and_tries_again(panel, settled, wonda):
+def test_unreachable_service_is_reported_and_retried(panel, settled, wonda):
     wonda.faults.add("GET", "/capabilities", 500, times=9)
     lab = panel(ww.PromptLab, template="A harbour")
     settled(lambda: lab.form.state == "unavailable")
@@ -546,7 +546,7 @@ def test_without_the_service_it_says_so_and_tries_again(panel, settled, wonda):
     settled(lambda: lab.form.plan.get("count") == 1)
 
 
-def test_the_key_is_in_no_trait(settled, served):
+def test_no_trait_contains_the_key(settled, served):
     _, url = served(key=KEY)
     with ww.Wonda(KEY, base_url=url) as wonda:
         lab = ww.PromptLab(wonda, template=TEMPLATE, values=VALUES)
@@ -556,7 +556,7 @@ def test_the_key_is_in_no_trait(settled, served):
         lab.close()
 
 
-def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
+def test_edited_image_is_published(lab, settled, wonda):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
@@ -573,9 +573,7 @@ def test_one_is_edited_and_what_comes_out_is_published(lab, settled, wonda):
     assert all("PNG" not in title for title in said)
 
 
-def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_image(
-    lab, settled, wonda, monkeypatch
-):
+def test_late_edit_keeps_the_prompt_of_its_image(lab, settled, wonda, monkeypatch):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
     gate, real = threading.Event(), wonda._async._core.transport.post
@@ -599,7 +597,7 @@ def test_an_edit_that_arrives_late_keeps_the_words_of_its_own_image(
     assert lab.publish_form.alt_text == "A sunset, haze"
 
 
-def test_the_same_edit_of_the_same_image_is_one_media(wonda, made):
+def test_same_edit_of_the_same_image_is_one_media(wonda, made):
     source = made.images[0].media
     first, second = (
         ww.edit.Edit(source, wonda=wonda, operations=[ww.edit.Encode(format="JPEG")])
@@ -610,7 +608,7 @@ def test_the_same_edit_of_the_same_image_is_one_media(wonda, made):
     assert other.upload().media_id != first.upload().media_id
 
 
-def test_an_edit_that_failed_in_any_way_is_sent_anew(wonda, made, monkeypatch):
+def test_failed_edit_upload_is_repeated(wonda, made, monkeypatch):
     edit = ww.edit.Edit(made.images[0].media, wonda=wonda)
     edit.add(ww.edit.Encode(format="JPEG"))
 
@@ -624,7 +622,7 @@ def test_an_edit_that_failed_in_any_way_is_sent_anew(wonda, made, monkeypatch):
     assert edit.upload().media_id
 
 
-def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, settled):
+def test_closed_subpanels_keep_their_state(lab, settled):
     run(lab)
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="edit", keys=keys_of(lab, 0))
@@ -642,7 +640,7 @@ def test_what_was_brought_in_sight_can_be_put_away_and_keeps_what_was_done(lab, 
     assert lab.edit_form.operations
 
 
-def test_the_preflight_speaks_of_the_image_that_was_chosen(lab, settled):
+def test_preflight_checks_the_selected_image(lab, settled):
     run(lab)  # by default 9:16, PNG
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="publish", keys=keys_of(lab, 1))
@@ -655,7 +653,7 @@ def test_the_preflight_speaks_of_the_image_that_was_chosen(lab, settled):
 # ---------------------------------------------------------------- everything ever made
 
 
-def test_a_found_image_is_reopened_as_a_filled_form_and_as_a_reference(panel, settled, wonda):
+def test_history_image_is_reused_as_form_and_reference(panel, settled, wonda):
     job = wonda.images.generate(
         model="nano-banana-2", prompt="A harbour", params={"aspectRatio": "4:5"}
     )

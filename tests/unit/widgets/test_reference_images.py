@@ -78,7 +78,7 @@ def arrived(wonda, path):
     return [each for each in wonda.faults.arrived if each == ("POST", f"/api/v1/{path}")]
 
 
-def test_files_are_uploaded_and_sent_in_the_order_they_stand_in(form, page, wonda, settled):
+def test_references_are_sent_in_displayed_order(form, page, wonda, settled):
     page.drop(a=image("red"), b=image("green"), c=image("blue"))
     settled(lambda: states(form) == ["done"] * 3)
     before = form.reference_ids
@@ -94,7 +94,7 @@ def test_files_are_uploaded_and_sent_in_the_order_they_stand_in(form, page, wond
     assert len(arrived(wonda, "media/upload")) == 3
 
 
-def test_a_large_file_comes_in_bounded_pieces(form, page, settled):
+def test_large_file_is_sent_in_chunks(form, page, settled):
     data = image(larger_by=2_500_000)
     page.drop(large=data)
     settled(lambda: states(form) == ["done"])
@@ -103,7 +103,7 @@ def test_a_large_file_comes_in_bounded_pieces(form, page, settled):
     assert sum(size for *_, size in page.asked) == len(data)
 
 
-def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, settled):
+def test_late_chunk_from_another_view_is_ignored(form, page, settled):
     data = image(larger_by=1_500_000)
     hear, upload, pieces = page._hear, form._client.media.upload, []
 
@@ -132,7 +132,7 @@ def test_a_piece_that_comes_late_from_another_view_changes_nothing(form, page, s
         (90, b"\x89PNG\r\n\x1a\n" + bytes(82), "This is not an image"),
     ],
 )
-def test_what_cannot_be_taken_is_said_and_nothing_is_sent(
+def test_unsupported_file_is_reported_and_not_uploaded(
     form, page, wonda, settled, size, data, said
 ):
     if data:
@@ -162,7 +162,7 @@ def busy():
     end.set()
 
 
-def test_an_upload_does_not_wait_for_the_decoders(form, page, wonda, settled, busy):
+def test_upload_does_not_wait_for_decoding(form, page, wonda, settled, busy):
     page.drop(a=image("red"), b=image("green"))
     form.add_reference(image("blue"), name="c.png")
     settled(lambda: states(form) == ["done"] * 3)
@@ -173,16 +173,14 @@ def test_an_upload_does_not_wait_for_the_decoders(form, page, wonda, settled, bu
     assert states(form) == ["done"] * 3
 
 
-def test_what_is_no_image_is_refused_also_while_the_decoders_are_busy(
-    form, page, wonda, settled, busy
-):
+def test_non_image_is_refused_while_decoders_are_busy(form, page, wonda, settled, busy):
     page.drop(a=b"not a pic", b=b"\x89PNG\r\n\x1a\n" + bytes(82))
     settled(lambda: states(form) == ["refused"] * 2)
     assert not busy.is_set()
     assert not arrived(wonda, "media/upload")
 
 
-def test_a_damaged_image_is_refused_as_soon_as_that_is_known(form, page, settled, busy):
+def test_damaged_image_is_refused_when_detected(form, page, settled, busy):
     page.drop(cut=image()[:60])
     settled(lambda: states(form) == ["done"])
     busy.set()
@@ -192,7 +190,7 @@ def test_a_damaged_image_is_refused_as_soon_as_that_is_known(form, page, settled
     assert form.reference_ids == []
 
 
-def test_a_damaged_image_ends_its_own_upload(form, page, settled, monkeypatch):
+def test_damaged_image_cancels_its_upload(form, page, settled, monkeypatch):
     async def never(*_source, **_about):
         await asyncio.Event().wait()
 
@@ -201,7 +199,7 @@ def test_a_damaged_image_ends_its_own_upload(form, page, settled, monkeypatch):
     settled(lambda: states(form) == ["refused", "uploading"] and form.reference_thumbs)
 
 
-def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, settled, monkeypatch):
+def test_image_with_decode_timeout_is_used(form, page, settled, monkeypatch):
     async def slow(*_args):
         seen.append(None)
         raise decode_threads.timeout_error(1)
@@ -216,7 +214,7 @@ def test_an_image_that_takes_too_long_to_see_is_used_all_the_same(form, page, se
 @pytest.mark.parametrize(
     ("fault", "said"), [(403, "Permission denied."), ("drop", "no response came")]
 )
-def test_a_refused_upload_can_be_tried_again_without_the_browser(
+def test_rejected_upload_can_be_retried_without_the_browser(
     form, page, wonda, settled, fault, said
 ):
     wonda.faults.add("POST", "/media/upload", fault)
@@ -230,7 +228,7 @@ def test_a_refused_upload_can_be_tried_again_without_the_browser(
     assert len(page.asked) == 1
 
 
-def test_generate_says_to_wait_for_what_is_on_its_way(form, page, wonda, settled):
+def test_generate_waits_for_uploads(form, page, wonda, settled):
     page.announce(slow=1000)
     settled(lambda: states(form) == ["reading"])
     assert (form.references[0]["received"], form.references[0]["size"]) == (0, 1000)
@@ -241,7 +239,7 @@ def test_generate_says_to_wait_for_what_is_on_its_way(form, page, wonda, settled
     assert not arrived(wonda, "image/generate")
 
 
-def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, settled):
+def test_page_without_its_files_does_not_block_others(form, page, settled):
     page.announce(lost=1000, gone=1000, fine=len(image()))
     settled(lambda: states(form) == ["reading", "reading", "waiting"])
     page.files["fine"] = image()
@@ -251,7 +249,7 @@ def test_a_page_that_lost_its_files_does_not_hold_up_the_others(form, page, sett
     assert "Add it again" in form.references[0]["message"]
 
 
-def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page, wonda, settled):
+def test_model_limits_are_shown_and_references_are_kept(form, page, wonda, settled):
     page.drop(**{f"p{number}": image() for number in range(5)})
     settled(lambda: states(form) == ["done"] * 5)
     assert form.references_message == ""
@@ -271,14 +269,14 @@ def test_the_models_limits_are_said_at_the_field_and_nothing_is_lost(form, page,
     assert len(form.reference_ids) == 5
 
 
-def test_there_is_room_for_so_many_and_no_more(form, page, settled):
+def test_number_of_references_is_limited(form, page, settled):
     page.announce(**{f"p{number}": 0 for number in range(33)})
     settled(lambda: form.error)
     assert len(form.references) == 30
     assert "3 images were not added" in form.error["text"]
 
 
-def test_python_adds_what_it_has(form, wonda, settled, tmp_path):
+def test_references_can_be_added_from_python(form, wonda, settled, tmp_path):
     (tmp_path / "photo.png").write_bytes(image())
     form.add_reference(tmp_path / "photo.png")
     form.add_reference(image("red"), name="bytes.png")
@@ -288,7 +286,7 @@ def test_python_adds_what_it_has(form, wonda, settled, tmp_path):
     assert len(arrived(wonda, "media/upload")) == 3
 
 
-def test_a_media_is_used_as_it_is_and_once(form, wonda, settled):
+def test_media_is_used_without_an_upload(form, wonda, settled):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     form.add_reference(media, name="From the gallery")
     form.add_reference(media)
@@ -299,7 +297,7 @@ def test_a_media_is_used_as_it_is_and_once(form, wonda, settled):
     settled(lambda: len(form.reference_thumbs) == 2)
 
 
-def test_what_python_cannot_add_is_raised_at_once(form, tmp_path, monkeypatch):
+def test_invalid_reference_from_python_raises(form, tmp_path, monkeypatch):
     for wrong in (Media(), tmp_path / "nothing.png", b""):
         with pytest.raises(ww.InvalidInputError):
             form.add_reference(wrong)
@@ -353,7 +351,7 @@ async def nothing():
         ),
     ],
 )
-def test_limits_are_what_the_service_says_then_what_is_known(model, least, most):
+def test_limits_come_from_the_service_first(model, least, most):
     import msgspec
 
     assert reference_limits.limit_for(msgspec.convert(model, ImageModel)) == (least, most)
@@ -370,5 +368,5 @@ def test_limits_are_what_the_service_says_then_what_is_known(model, least, most)
         ((2, None), 1, "M accepts at least 2 reference images. Add 1."),
     ],
 )
-def test_a_limit_says_what_to_do(limit, count, said):
+def test_limit_error_says_what_to_do(limit, count, said):
     assert reference_limits.ReferenceLimit(*limit).message(count, "M") == said

@@ -9,7 +9,7 @@ WIDGETS = Path(wonda_widgets.__file__).parent / "widgets"
 CLASS = re.compile(r"\.(wonda-[a-z0-9-]+)")
 
 
-def test_every_class_is_one_that_a_panel_has():
+def test_every_css_class_is_used():
     code = "".join(
         path.read_text("utf-8") for path in WIDGETS.rglob("*") if path.suffix in {".js", ".py"}
     )

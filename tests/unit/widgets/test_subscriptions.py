@@ -70,7 +70,7 @@ PANELS = {
 
 @pytest.mark.parametrize("name", PANELS)
 @pytest.mark.parametrize("waits", [False, True])
-def test_a_closed_panel_is_let_go(wonda, name, waits):
+def test_closed_panel_is_garbage_collected(wonda, name, waits):
     job = asked(wonda)
     listeners = listening(job)
     watched = len(wonda._async._core.on_image)
@@ -86,7 +86,7 @@ def test_a_closed_panel_is_let_go(wonda, name, waits):
     assert len(wonda._async._core.on_image) == watched
 
 
-def test_a_panel_that_is_closed_before_it_follows_its_job_never_does(wonda):
+def test_panel_closed_before_subscribing_never_subscribes(wonda):
     job = asked(wonda)
     before = listening(job)
     ww.JobProgress(job, wonda=wonda).close()
@@ -96,7 +96,7 @@ def test_a_panel_that_is_closed_before_it_follows_its_job_never_does(wonda):
     assert listening(job) == before
 
 
-def test_a_form_that_takes_over_ends_only_what_it_followed(wonda, opened):
+def test_new_job_ends_only_the_previous_subscription(wonda, opened):
     form = opened(ww.PromptForm(wonda))
     ended = []
     form._subscriptions.append(lambda: ended.append(1))
@@ -112,7 +112,7 @@ def test_a_form_that_takes_over_ends_only_what_it_followed(wonda, opened):
     assert listening(jobs[2]) == before[2]
 
 
-def test_a_lab_follows_only_the_matrix_that_it_ran_last(wonda, opened):
+def test_lab_subscribes_only_to_its_last_matrix(wonda, opened):
     form = opened(ww.PromptLab(wonda)).form
     matrices = [wonda.images.matrix(f"{n} x", models="z-image") for n in range(3)]
     for matrix in matrices:
@@ -126,7 +126,7 @@ def test_a_lab_follows_only_the_matrix_that_it_ran_last(wonda, opened):
     assert len(form._subscriptions) == 1
 
 
-def test_a_matrix_tells_nobody_who_has_ended(wonda):
+def test_matrix_calls_no_ended_subscriber(wonda):
     matrix = wonda.images.matrix("x", models="z-image")
     told = []
     end = matrix.watch(told.append)
@@ -144,7 +144,7 @@ def test_a_matrix_tells_nobody_who_has_ended(wonda):
     assert not matrix._runner._listeners
 
 
-def test_news_of_images_can_be_ended_twice(wonda):
+def test_history_subscription_can_be_ended_twice(wonda):
     told = []
     end = wonda._async.history.watch(lambda: told.append(1))
     other = wonda._async.history.watch(lambda: told.append(2))
@@ -157,7 +157,7 @@ def test_news_of_images_can_be_ended_twice(wonda):
     assert not wonda._async._core.on_image
 
 
-def test_a_dashboard_follows_a_post_until_it_has_ended(quick_polls, settled):  # noqa: ARG001
+def test_dashboard_subscribes_to_a_post_until_it_ends(quick_polls, settled):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         board = ww.Dashboard(wonda)
         jobs = [asked(wonda, str(number)) for number in range(3)]
@@ -171,7 +171,7 @@ def test_a_dashboard_follows_a_post_until_it_has_ended(quick_polls, settled):  #
         board.close()
 
 
-def test_a_posting_panel_follows_one_scheduled_post(wonda, opened):
+def test_posting_panel_subscribes_to_one_scheduled_post(wonda, opened):
     form = opened(ww.PublishForm("m1", wonda=wonda))
     form.summary = {"account_name": "a", "media_id": "m1"}
     jobs = [asked(wonda, str(number)) for number in range(3)]
@@ -188,7 +188,7 @@ def test_a_posting_panel_follows_one_scheduled_post(wonda, opened):
     assert listening(jobs[2]) == before[2]
 
 
-def test_what_is_subscribed_after_the_end_ends_at_once():
+def test_subscription_after_close_ends_immediately():
     ended = []
     subscriptions = Subscriptions()
     following = SingleSubscription(subscriptions)
@@ -202,7 +202,7 @@ def test_what_is_subscribed_after_the_end_ends_at_once():
     assert len(subscriptions) == 0
 
 
-def test_work_that_begins_after_the_end_is_not_done(wonda):
+def test_work_started_after_close_does_not_run(wonda):
     panel = ww.PromptForm(wonda)
     panel.close()
     done = []

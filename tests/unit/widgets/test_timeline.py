@@ -70,13 +70,13 @@ def edit_of(wonda, of, media_id, *operations):
 
 
 @pytest.mark.parametrize(("operation", "words"), STEPS)
-def test_an_edit_in_words(operation, words):
+def test_edit_is_described(operation, words):
     import msgspec
 
     assert timeline.describe(msgspec.to_builtins(operation)) == words
 
 
-def test_all_that_became_of_an_image(wonda, image, account):
+def test_timeline_of_an_image(wonda, image, account):
     edit = Edit(image.media, wonda=wonda)
     edit.add(Crop(x=0, y=0, width=200, height=200), Encode(format="JPEG"))
     made = edit.upload()
@@ -112,7 +112,7 @@ def test_all_that_became_of_an_image(wonda, image, account):
     assert chapter.is_posted
 
 
-def test_what_became_of_another_image_is_not_told(wonda, image, account):
+def test_timeline_excludes_other_images(wonda, image, account):
     wonda.images.generate(model="z-image", prompt="Another").wait()
     other = wonda.history.search("another")[0]
     wonda.publish.instagram(media_id=other.media.media_id, instagram_account_id=account).wait()
@@ -122,7 +122,7 @@ def test_what_became_of_another_image_is_not_told(wonda, image, account):
     assert len(second.posts) == 1
 
 
-def test_a_carousel_is_told_of_each_of_its_images(wonda, image, account):
+def test_carousel_appears_in_the_timeline_of_each_image(wonda, image, account):
     edit_of(wonda, image.media.media_id, "edited")
     media_ids = ["other", "edited"]
     body = {"mediaIds": media_ids, "instagramAccountId": account, "product": "CAROUSEL"}
@@ -142,7 +142,7 @@ def test_a_carousel_is_told_of_each_of_its_images(wonda, image, account):
         ({"status": "a new word"}, "on its way"),
     ],
 )
-def test_how_a_post_stands(wonda, image, told, state):
+def test_state_of_a_post(wonda, image, told, state):
     body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     note(wonda, "publish", body, media_id="p1", **told)
     [post] = wonda.history.timeline([image])[0].posts
@@ -151,7 +151,7 @@ def test_how_a_post_stands(wonda, image, told, state):
         assert post.scheduled_for == datetime(2027, 1, 1, 10, tzinfo=UTC)
 
 
-def test_a_post_that_was_found_not_to_be_there_is_no_part_of_it(wonda, image):
+def test_missing_post_is_not_in_the_timeline(wonda, image):
     journal = wonda._async._core.journal
     body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     intent = note(wonda, "publish", body)
@@ -172,7 +172,7 @@ def test_a_post_that_was_found_not_to_be_there_is_no_part_of_it(wonda, image):
     assert (post.state, post.permalink, post.ended_at) == ("posted", "https://example.org/p", None)
 
 
-def test_an_upload_that_never_arrived_is_no_edit(wonda, image):
+def test_failed_upload_is_not_an_edit(wonda, image):
     note(wonda, "upload", {"edit": {"of": image.media.media_id, "operations": []}})
     edit_of(wonda, image.media.media_id, image.media.media_id)  # of itself
     for odd in (None, 5, {"of": ["x"]}, {"operations": "all"}):
@@ -180,7 +180,7 @@ def test_an_upload_that_never_arrived_is_no_edit(wonda, image):
     assert wonda.history.timeline([image])[0].edits == ()
 
 
-def test_an_image_that_the_journal_does_not_know(wonda, image, account):
+def test_image_that_is_not_in_the_journal(wonda, image, account):
     media = ww.Media(media_id="from elsewhere")
     unknown = ww.GeneratedImage(
         media=media, prompt="Elsewhere", made_at=datetime(2020, 1, 1, tzinfo=UTC)
@@ -195,7 +195,7 @@ def test_an_image_that_the_journal_does_not_know(wonda, image, account):
     assert wonda.history.timeline([]) == []
 
 
-def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, image, account):
+def test_accounts_are_requested_once_and_only_for_posts(wonda, image, account):
     wonda.faults.add("GET", "instagram/accounts", 500, times=99)
     wonda.history.timeline([image])
     note(wonda, "publish", {"mediaId": image.media.media_id, "instagramAccountId": account})
@@ -218,7 +218,7 @@ def test_the_accounts_are_asked_for_once_and_never_without_a_post(wonda, image, 
     assert asked == [1]
 
 
-def test_the_sum_in_a_line(image):
+def test_summary_line(image):
     from msgspec.structs import replace
 
     plain = timeline.ImageTimeline(image=image)

@@ -99,7 +99,7 @@ def held(panel, *names):
     return work
 
 
-def test_a_set_in_a_cell_is_not_lost_while_the_loop_holds_back(panel):
+def test_trait_set_in_a_cell_is_not_lost_during_hold_sync(panel):
     wire = listened(panel)
     lost = []
 
@@ -113,19 +113,19 @@ def test_a_set_in_a_cell_is_not_lost_while_the_loop_holds_back(panel):
     assert not lost
 
 
-def test_two_that_hold_back_send_each_their_own(panel):
+def test_two_threads_with_hold_sync_send_their_own_changes(panel):
     wire = listened(panel)
     both(held(panel, "first", "second"), held(panel, "third"))
     compare(panel, wire, "first", "second", "third")
 
 
-def test_one_trait_that_both_set_ends_as_it_is(panel):
+def test_trait_set_by_both_threads_ends_consistent(panel):
     wire = listened(panel)
     both(lambda n: setattr(panel, "first", n), lambda n: setattr(panel, "first", -n))
     assert wire.state["first"] == panel.first
 
 
-def test_what_a_page_sets_does_not_hold_back_what_the_kernel_does(panel):
+def test_page_changes_do_not_delay_kernel_changes(panel):
     wire = listened(panel)
     lost = []
 
@@ -141,7 +141,7 @@ def test_what_a_page_sets_does_not_hold_back_what_the_kernel_does(panel):
 
 
 @pytest.mark.parametrize("box", [Row, Column])
-def test_boxes_too(box):
+def test_boxes_are_thread_safe(box):
     made = box([])
     wire = listened(made)
 
@@ -161,7 +161,7 @@ def test_boxes_too(box):
     layout.close()
 
 
-def test_every_panel_of_several_is_safe(opened):
+def test_every_panel_is_thread_safe(opened):
     with ww.Wonda.sandbox() as wonda:
         studio = opened(ww.Studio(wonda))
         assert isinstance(studio, CompositePanel)
@@ -169,7 +169,7 @@ def test_every_panel_of_several_is_safe(opened):
         studio.close()
 
 
-def test_what_is_held_back_within_is_sent_once_by_the_outermost(panel):
+def test_nested_hold_sync_sends_once(panel):
     wire = listened(panel)
     with panel.hold_sync():
         with panel.hold_sync():
@@ -179,7 +179,7 @@ def test_what_is_held_back_within_is_sent_once_by_the_outermost(panel):
     assert (wire.state["first"], wire.state["second"]) == (5, 6)
 
 
-def test_an_observer_that_waits_for_the_loop_does_not_stop_it(panel):
+def test_observer_that_waits_for_the_loop_does_not_deadlock(panel):
     """An observer in a cell asks the service, whose answer the loop shows in the same panel."""
 
     async def answer(number):

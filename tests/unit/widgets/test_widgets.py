@@ -49,7 +49,7 @@ def form(panel, settled):
     return made
 
 
-def test_the_form_is_built_from_what_the_service_offers(form):
+def test_form_is_built_from_capabilities(form):
     assert form.state == "ready"
     assert form.model == "nano-banana-2"
     assert form.params == {"aspectRatio": "9:16", "resolution": "2K"}
@@ -59,7 +59,7 @@ def test_the_form_is_built_from_what_the_service_offers(form):
     assert form.sandbox
 
 
-def test_generate_makes_one_job_and_a_double_click_no_second(form, settled, wonda):
+def test_double_click_on_generate_creates_one_job(form, settled, wonda):
     content = {"prompt": "A harbour", "model": form.model, "params": form.params}
     send(form, "submit", **content)
     send(form, "submit", **content)
@@ -79,7 +79,7 @@ def test_generate_makes_one_job_and_a_double_click_no_second(form, settled, wond
         ({"model": "everything", "params": {"steps": 5, "guidance": None}}, None, ""),
     ],
 )
-def test_bad_input_is_said_where_it_belongs_and_not_sent(panel, settled, content, field, said):
+def test_invalid_input_is_shown_at_its_field_and_not_sent(panel, settled, content, field, said):
     from wonda_widgets.sandbox import catalog
 
     models = {**catalog.MODELS, "everything": EVERYTHING}
@@ -97,7 +97,7 @@ def test_bad_input_is_said_where_it_belongs_and_not_sent(panel, settled, content
         assert not sandbox_of(wonda).store.jobs
 
 
-def test_what_was_typed_stays_when_the_service_refuses(panel, settled):
+def test_input_is_kept_after_a_rejection(panel, settled):
     with ww.Wonda.sandbox(credits=10) as wonda:
         form = panel(ww.PromptForm, wonda=wonda, prompt="Long thought")
         settled(lambda: form.state == "ready")
@@ -109,7 +109,7 @@ def test_what_was_typed_stays_when_the_service_refuses(panel, settled):
         assert form.state == "ready"
 
 
-def test_an_unknown_model_is_said_and_another_chosen(panel, settled):
+def test_unknown_model_is_reported_and_replaced(panel, settled):
     form = panel(ww.PromptForm, model="no-such")
     settled(lambda: form.error)
     assert form.model == "nano-banana-2"
@@ -120,7 +120,7 @@ def test_an_unknown_model_is_said_and_another_chosen(panel, settled):
     ("status", "title"),
     [(401, "The API key was rejected."), (403, "Permission denied.")],
 )
-def test_a_service_that_refuses_the_account_is_said_to(panel, settled, status, title):
+def test_account_rejection_is_reported(panel, settled, status, title):
     def answer(_request):
         return httpx.Response(status, json={"error": {"message": "No.", "code": "c"}})
 
@@ -131,7 +131,7 @@ def test_a_service_that_refuses_the_account_is_said_to(panel, settled, status, t
     assert form.state == "unavailable"
 
 
-def test_a_service_that_is_down_can_be_tried_again(panel, settled, wonda):
+def test_unreachable_service_can_be_retried(panel, settled, wonda):
     server = sandbox_of(wonda)
     server.faults.add("GET", "/capabilities", 500, times=3)
     form = panel(ww.PromptForm, prompt="kept")
@@ -142,7 +142,7 @@ def test_a_service_that_is_down_can_be_tried_again(panel, settled, wonda):
     assert (form.error, form.prompt) == (None, "kept")
 
 
-def test_an_unknown_outcome_is_not_called_a_failure(form, settled, wonda):
+def test_unknown_outcome_is_not_reported_as_failure(form, settled, wonda):
     sandbox_of(wonda).faults.add("POST", "/image/generate", 502, after=True)
     form.submit()
     settled(lambda: form.error)
@@ -158,7 +158,7 @@ def test_an_unknown_outcome_is_not_called_a_failure(form, settled, wonda):
     assert "Credits may have been used" in form.error["text"]
 
 
-def test_submit_from_code_waits_for_the_models(panel, settled):
+def test_submit_from_code_waits_for_capabilities(panel, settled):
     form = panel(ww.PromptForm, prompt="A harbour")
     form.submit()
     settled(lambda: form.job)
@@ -167,7 +167,7 @@ def test_submit_from_code_waits_for_the_models(panel, settled):
 # ---------------------------------------------------------------- progress
 
 
-def test_progress_shows_the_services_word_and_the_end(panel, settled, wonda):
+def test_progress_shows_status_and_end(panel, settled, wonda):
     job = wonda.images.generate(model="z-image", prompt="x")
     progress = panel(ww.JobProgress, job)
     words = []
@@ -187,13 +187,13 @@ def test_progress_shows_the_services_word_and_the_end(panel, settled, wonda):
         ("sandbox: cancel", "canceled", "Submit it again"),
     ],
 )
-def test_progress_shows_a_bad_end_as_an_alert(panel, settled, wonda, prompt, phase, text):
+def test_progress_shows_a_failure_as_an_alert(panel, settled, wonda, prompt, phase, text):
     progress = panel(ww.JobProgress, wonda.images.generate(model="z-image", prompt=prompt))
     settled(lambda: progress.job_phase == phase)
     assert text in progress.error["text"]
 
 
-def test_stop_watching_and_watch_again(panel, settled):
+def test_stop_and_resume_watching(panel, settled):
     with ww.Wonda.sandbox(seconds=60) as wonda:
         progress = panel(ww.JobProgress, wonda.images.generate(model="z-image", prompt="x"))
         settled(lambda: progress.job_phase == "running")
@@ -204,7 +204,7 @@ def test_stop_watching_and_watch_again(panel, settled):
         settled(lambda: progress.job_phase == "running")
 
 
-def test_silence_is_told_and_a_lost_job_can_be_followed_again(panel, settled, wonda):
+def test_missing_responses_are_reported_and_watching_can_resume(panel, settled, wonda):
     faults = sandbox_of(wonda).faults
     faults.add("GET", "/jobs/", 503, times=20)
     faults.add("GET", "/jobs/", 404)
@@ -234,7 +234,7 @@ def preview(panel, settled, wonda):
     return shown
 
 
-def test_the_preview_is_small_and_says_what_the_original_is(preview):
+def test_preview_is_small_and_describes_the_original(preview):
     assert len(preview.data) <= 400_000
     assert preview.alt == "A <b>harbour</b>"
     assert preview.facts.startswith("1530 × 2720 · PNG · ")
@@ -242,7 +242,7 @@ def test_the_preview_is_small_and_says_what_the_original_is(preview):
     assert preview.image().size == (1530, 2720)
 
 
-def test_save_writes_the_original_with_how_it_was_made(preview, tmp_path, monkeypatch, settled):
+def test_save_writes_the_original_with_metadata(preview, tmp_path, monkeypatch, settled):
     monkeypatch.chdir(tmp_path)
     send(preview, "save")
     settled(lambda: preview.saved)
@@ -257,7 +257,7 @@ def test_save_writes_the_original_with_how_it_was_made(preview, tmp_path, monkey
     assert preview.save(tmp_path / "own.png").name == "own.png"
 
 
-def test_a_folder_that_cannot_be_written_is_said_to_be(preview, tmp_path, settled, monkeypatch):
+def test_unwritable_folder_is_reported(preview, tmp_path, settled, monkeypatch):
     from wonda_widgets.imaging import save_original
 
     def full(*_args):
@@ -271,12 +271,12 @@ def test_a_folder_that_cannot_be_written_is_said_to_be(preview, tmp_path, settle
     assert preview.data
 
 
-def test_an_image_never_has_the_words_of_the_one_before(preview, settled):
+def test_image_never_has_the_previous_prompt(preview, settled):
     preview.show(preview.media)
     settled(lambda: preview.alt == "Image")
 
 
-def test_an_image_that_is_none_is_an_alert(panel, settled):
+def test_invalid_image_is_reported(panel, settled):
     def answer(_request):
         return httpx.Response(200, content=b"<html>not an image</html>")
 
@@ -287,7 +287,7 @@ def test_an_image_that_is_none_is_an_alert(panel, settled):
     assert shown.state == "broken"
 
 
-def test_there_is_nothing_to_save_before_there_is_an_image(panel):
+def test_save_needs_an_image(panel):
     with pytest.raises(ValueError, match="no image"):
         panel(ww.ImagePreview).save()
 
@@ -313,7 +313,7 @@ def fields(**changed):
     }
 
 
-def test_publish_asks_first_and_then_posts_once(publisher, settled, wonda):
+def test_publish_confirms_and_posts_once(publisher, settled, wonda):
     assert publisher.account == ACCOUNT
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "confirming")
@@ -345,7 +345,7 @@ def test_keep_editing_posts_nothing(publisher, settled, wonda):
     assert not sandbox_of(wonda).store.publishes
 
 
-def test_without_confirmation_one_click_is_one_post(publisher, settled, wonda):
+def test_without_confirmation_one_click_posts_once(publisher, settled, wonda):
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     send(publisher, "publish", **fields())
@@ -353,7 +353,7 @@ def test_without_confirmation_one_click_is_one_post(publisher, settled, wonda):
     assert len(sandbox_of(wonda).store.publishes) == 1
 
 
-def test_a_summary_that_spoke_of_another_image_posts_nothing(publisher, settled, wonda):
+def test_outdated_summary_posts_nothing(publisher, settled, wonda):
     from wonda_widgets.utils import event_loop
 
     send(publisher, "publish", **fields())
@@ -373,9 +373,7 @@ def test_a_summary_that_spoke_of_another_image_posts_nothing(publisher, settled,
         ({"account": "foreign"}, "account", "No Instagram account"),
     ],
 )
-def test_what_would_be_refused_is_said_and_not_sent(
-    publisher, settled, wonda, changed, field, said
-):
+def test_invalid_post_is_reported_and_not_sent(publisher, settled, wonda, changed, field, said):
     send(publisher, "publish", **fields(**changed))
     settled(lambda: publisher.error)
     assert publisher.error["field"] == field
@@ -384,7 +382,7 @@ def test_what_would_be_refused_is_said_and_not_sent(
     assert not sandbox_of(wonda).store.publishes
 
 
-def test_only_what_was_summed_up_is_posted(publisher, settled, wonda):
+def test_only_the_summarized_post_is_sent(publisher, settled, wonda):
     send(publisher, "publish", **fields())
     settled(lambda: publisher.step == "confirming")
     sandbox_of(wonda)._accounts["other"] = {**INSTAGRAM_ACCOUNT, "instagramAccountId": "other"}
@@ -399,7 +397,7 @@ def test_only_what_was_summed_up_is_posted(publisher, settled, wonda):
     assert publisher.posted["account"] == "@lantern.shop"
 
 
-def test_a_post_that_cannot_be_followed_is_unknown_and_can_be_settled(publisher, settled, wonda):
+def test_unpollable_post_is_unknown_and_can_be_settled(publisher, settled, wonda):
     sandbox_of(wonda).faults.add("GET", "/jobs/publish", 404)
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
@@ -409,7 +407,7 @@ def test_a_post_that_cannot_be_followed_is_unknown_and_can_be_settled(publisher,
     settled(lambda: publisher.posted and publisher.step == "editing")
 
 
-def test_no_account_is_a_state_of_its_own_and_can_be_refreshed(panel, settled):
+def test_missing_account_is_reported_and_can_be_refreshed(panel, settled):
     with ww.Wonda.sandbox(accounts=[]) as wonda:
         form = panel(ww.PublishForm, "m", wonda=wonda)
         settled(lambda: form.accounts_state == "none")
@@ -418,7 +416,7 @@ def test_no_account_is_a_state_of_its_own_and_can_be_refreshed(panel, settled):
         settled(lambda: form.accounts_state == "ready")
 
 
-def test_with_several_accounts_none_is_guessed(panel, settled):
+def test_several_accounts_require_a_choice(panel, settled):
     two = [INSTAGRAM_ACCOUNT, {**INSTAGRAM_ACCOUNT, "instagramAccountId": "second"}]
     with ww.Wonda.sandbox(accounts=two) as wonda:
         form = panel(ww.PublishForm, "m", wonda=wonda)
@@ -441,9 +439,7 @@ def lose(publisher, settled, wonda, *, after):
     assert publisher.error["title"] == "We don’t know whether this was posted."
 
 
-def test_after_an_unknown_outcome_nothing_is_posted_until_check_has_found_the_post(
-    publisher, settled, wonda
-):
+def test_unknown_outcome_blocks_posting_until_checked(publisher, settled, wonda):
     lose(publisher, settled, wonda, after=True)
     send(publisher, "publish", **fields())
     settled(lambda: publisher.receipt == 2)
@@ -455,9 +451,7 @@ def test_after_an_unknown_outcome_nothing_is_posted_until_check_has_found_the_po
     assert len(sandbox_of(wonda).store.publishes) == 1
 
 
-def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_again(
-    publisher, settled, wonda, monkeypatch
-):
+def test_check_waits_until_absence_is_certain(publisher, settled, wonda, monkeypatch):
     monkeypatch.setattr("wonda_widgets.publishing.outcome_check.grace_seconds", lambda _record: 0.3)
     post_another(wonda)
     lose(publisher, settled, wonda, after=False)
@@ -475,9 +469,7 @@ def test_check_waits_until_silence_proves_something_and_then_it_can_be_tried_aga
 @pytest.mark.parametrize(
     ("status", "said"), [(401, "history can’t"), (403, "no readable publish history")]
 )
-def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_asked(
-    publisher, settled, wonda, status, said
-):
+def test_unreadable_history_leaves_the_outcome_unknown(publisher, settled, wonda, status, said):
     lose(publisher, settled, wonda, after=True)
     wonda.faults.add("GET", "/instagram/publishes", status)
     send(publisher, "check")
@@ -486,9 +478,7 @@ def test_where_the_history_cannot_be_read_it_stays_unknown_and_the_person_is_ask
     assert publisher.needs_answer
 
 
-def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
-    publisher, settled, wonda, monkeypatch
-):
+def test_unknown_post_keeps_its_image_selected(publisher, settled, wonda, monkeypatch):
     monkeypatch.setattr("wonda_widgets.publishing.outcome_check.grace_seconds", lambda _record: 0.0)
     post_another(wonda)
     lose(publisher, settled, wonda, after=False)
@@ -502,7 +492,7 @@ def test_while_a_post_is_unknown_its_image_stays_the_one_to_publish(
     assert publisher.outcome == "The previous image was not posted. Select it again to publish it."
 
 
-def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled, wonda):
+def test_repeated_check_starts_one_timer(publisher, settled, wonda):
     lose(publisher, settled, wonda, after=False)
     for number in range(1, 6):
         send(publisher, "check")
@@ -513,9 +503,7 @@ def test_however_often_check_is_pressed_one_timer_looks_again(publisher, settled
 
 
 @pytest.mark.parametrize("posted", [True, False])
-def test_where_the_history_does_not_tell_the_person_is_asked(
-    publisher, settled, wonda, monkeypatch, posted
-):
+def test_inconclusive_history_requires_a_decision(publisher, settled, wonda, monkeypatch, posted):
     lose(publisher, settled, wonda, after=True)
     monkeypatch.setattr(
         "wonda_widgets.publishing.post_history.parse_row",
@@ -534,7 +522,7 @@ def test_where_the_history_does_not_tell_the_person_is_asked(
         )
 
 
-def test_the_same_post_again_asks_and_posts_only_if_it_is_wanted(publisher, settled, wonda):
+def test_same_post_is_repeated_only_after_confirmation(publisher, settled, wonda):
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
     settled(lambda: publisher.posted and publisher.step == "editing")
@@ -554,7 +542,7 @@ def test_the_same_post_again_asks_and_posts_only_if_it_is_wanted(publisher, sett
 
 
 @pytest.mark.usefixtures("no_retry_pause")
-def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda):
+def test_unchecked_post_requires_confirmation(publisher, settled, wonda):
     sandbox = sandbox_of(wonda)
     sandbox.faults.add("GET", "/instagram/publishes", 503, times=99)
     publisher.confirm_publish = False
@@ -578,7 +566,7 @@ def test_where_it_cannot_be_checked_the_person_decides(publisher, settled, wonda
     assert len(sandbox.store.publishes) == 1
 
 
-def test_a_post_that_may_be_the_same_is_said_to_be_that(publisher, settled, wonda, monkeypatch):
+def test_possible_duplicate_is_reported_as_such(publisher, settled, wonda, monkeypatch):
     from wonda_widgets.publishing import post_history
 
     whole = post_history.parse_row
@@ -601,7 +589,7 @@ def test_a_post_that_may_be_the_same_is_said_to_be_that(publisher, settled, wond
     assert len(sandbox_of(wonda).store.publishes) == 2
 
 
-def test_a_refused_post_leaves_everything_to_try_again(publisher, settled, wonda):
+def test_rejected_post_keeps_the_input(publisher, settled, wonda):
     sandbox_of(wonda).faults.add("POST", "/publish/instagram", 403)
     publisher.confirm_publish = False
     send(publisher, "publish", **fields())
@@ -612,7 +600,7 @@ def test_a_refused_post_leaves_everything_to_try_again(publisher, settled, wonda
 # ---------------------------------------------------------------- Studio
 
 
-def test_the_whole_flow_in_one_panel(panel, settled):
+def test_whole_flow_in_studio(panel, settled):
     studio = panel(ww.Studio, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     assert (studio.job, studio.publish_job, studio.media) == (None, None, None)
@@ -640,7 +628,7 @@ def test_the_whole_flow_in_one_panel(panel, settled):
     assert studio.publish_job.snapshot.permalink
 
 
-def test_going_back_while_a_new_image_comes_decides_what_is_published(panel, settled):
+def test_selected_image_is_published_despite_a_new_one(panel, settled):
     studio = panel(ww.Studio, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -662,7 +650,7 @@ def test_going_back_while_a_new_image_comes_decides_what_is_published(panel, set
     assert studio.filmstrip.selected == 1
 
 
-def test_a_job_without_an_image_is_said_to_have_none(panel, settled):
+def test_job_without_an_image_is_reported(panel, settled):
     studio = panel(ww.Studio, prompt="sandbox: no media")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -671,7 +659,7 @@ def test_a_job_without_an_image_is_said_to_have_none(panel, settled):
     assert studio.progress.job_phase == "empty"
 
 
-def test_a_job_that_was_stopped_and_left_still_brings_its_image(panel, settled):
+def test_stopped_job_still_delivers_its_image(panel, settled):
     studio = panel(ww.Studio, prompt="A lost lighthouse")
     settled(lambda: studio.prompt_form.state == "ready")
     studio.prompt_form.submit()
@@ -687,7 +675,7 @@ def test_a_job_that_was_stopped_and_left_still_brings_its_image(panel, settled):
     assert sorted(studio.filmstrip.labels) == ["A harbour", "A lost lighthouse"]
 
 
-def test_without_a_key_studio_runs_on_the_sandbox_and_says_so(panel, monkeypatch):
+def test_studio_without_a_key_uses_the_sandbox(panel, monkeypatch):
     studio = panel(ww.Studio, wonda=None)
     assert type(studio.children[0]).__name__ == "SandboxBanner"
     assert studio.children[0].sandbox
@@ -698,7 +686,7 @@ def test_without_a_key_studio_runs_on_the_sandbox_and_says_so(panel, monkeypatch
     assert KEY not in str(live.get_state()) + repr(vars(live)) + repr(live)
 
 
-def test_an_unknown_keyword_says_what_to_check(wonda):
+def test_unknown_keyword_is_reported(wonda):
     for cls in (ww.Studio, ww.PromptForm, ww.ImagePreview, ww.PublishForm, ww.JobProgress):
         with pytest.raises(TypeError, match=r"has no argument 'promt'"):
             cls(wonda=wonda, promt="x")
@@ -720,7 +708,7 @@ def left_over(wonda):
     return job
 
 
-def test_what_an_earlier_kernel_left_is_offered_and_gone_on_with(panel, settled, wonda):
+def test_unfinished_work_of_an_earlier_kernel_is_resumed(panel, settled, wonda):
     left = left_over(wonda)
     studio = panel(ww.Studio)
     offer = studio.unfinished
@@ -739,7 +727,7 @@ def test_what_an_earlier_kernel_left_is_offered_and_gone_on_with(panel, settled,
     assert (offer.running, offer.images, offer.posts) == (0, 0, 0)
 
 
-def test_what_is_left_over_can_wait(panel, settled, wonda):
+def test_unfinished_work_can_be_postponed(panel, settled, wonda):
     left_over(wonda)
     studio = panel(ww.Studio)
     settled(lambda: studio.unfinished.posts)
@@ -749,7 +737,7 @@ def test_what_is_left_over_can_wait(panel, settled, wonda):
     assert len(wonda.jobs.unfinished()) == 3
 
 
-def test_a_running_job_is_not_pushed_aside_by_what_is_left_over(panel, settled):
+def test_unfinished_work_does_not_replace_a_running_job(panel, settled):
     with ww.Wonda.sandbox(seconds=0.3) as wonda:
         left = wonda.images.generate(model="z-image", prompt="left")
         left.stop()
@@ -764,7 +752,7 @@ def test_a_running_job_is_not_pushed_aside_by_what_is_left_over(panel, settled):
         studio.close()
 
 
-def test_a_journal_that_cannot_be_written_is_said_in_the_panel(panel, settled, tmp_path):
+def test_unwritable_journal_is_shown(panel, settled, tmp_path):
     (tmp_path / "file").write_text("")
     wonda = ww.Wonda.sandbox(journal=tmp_path / "file" / "journal.db")
     with pytest.warns(ww.JournalWarning):
@@ -775,7 +763,7 @@ def test_a_journal_that_cannot_be_written_is_said_in_the_panel(panel, settled, t
     wonda.close()
 
 
-def test_closing_in_the_middle_of_a_job_frees_everything(panel, settled):
+def test_close_during_a_job_frees_everything(panel, settled):
     before = len(REGISTRY)
     with ww.Wonda.sandbox(seconds=60) as wonda:
         studio = panel(ww.Studio, wonda=wonda, prompt="x")
@@ -789,7 +777,7 @@ def test_closing_in_the_middle_of_a_job_frees_everything(panel, settled):
     assert len(REGISTRY) == before
 
 
-def test_the_static_twin_has_image_and_words_and_no_html_of_others(panel, settled):
+def test_static_copy_has_image_and_escaped_text(panel, settled):
     studio = panel(ww.Studio, prompt="<script>alert(1)</script> harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     assert "Run this cell again" in studio._fallback._bundle["text/plain"]
@@ -806,12 +794,12 @@ def test_reprs_are_short(panel):
         assert len(repr(made)) < 80
 
 
-def test_static_files_travel_with_the_package():
+def test_static_files_are_in_the_package():
     names = {path.name for path in (Path(ww.__file__).parent / "widgets" / "static").iterdir()}
     assert {"shared.js", "theme.css", "prompt_form.js", "publish_form.js"} <= names
 
 
-def test_a_key_of_the_wrong_shape_warns_where_studio_is_made(panel, monkeypatch):
+def test_unusual_key_warns_at_the_studio_call(panel, monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", "nearly-a-key")
     monkeypatch.setenv("WONDA_BASE_URL", "http://127.0.0.1:9/api/v1")
     with warnings.catch_warnings(record=True) as caught:
@@ -820,7 +808,7 @@ def test_a_key_of_the_wrong_shape_warns_where_studio_is_made(panel, monkeypatch)
     assert any("does not look like one" in str(each.message) for each in caught)
 
 
-def test_an_image_is_edited_between_making_and_posting(panel, settled):
+def test_image_is_edited_before_posting(panel, settled):
     studio = panel(ww.Studio, prompt="A harbour")
     settled(lambda: studio.prompt_form.state == "ready")
     form = studio.prompt_form
@@ -849,7 +837,7 @@ def test_an_image_is_edited_between_making_and_posting(panel, settled):
     assert studio.filmstrip.selected == 0
 
 
-def test_no_two_panels_mean_different_things_by_one_class():
+def test_css_classes_of_panels_do_not_conflict():
     """Each panel brings its style sheet into the same page."""
     import re
 
@@ -875,7 +863,7 @@ def own_classes(base):
         yield from own_classes(cls)
 
 
-def test_no_panel_replaces_a_private_method_of_ipywidgets():
+def test_panels_override_no_private_ipywidgets_method():
     meant = {"_notify_trait", "_should_send_property"}  # overridden by ThreadSafeTraits
     for name in ww.__all__:
         getattr(ww, name)  # imports the panels, which are imported on first use

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 ZERO_WIDTH_JOINER = "\u200d"
 ZERO_WIDTH_NON_JOINER = "\u200c"
-_CLUSTER = r"\X"
+#: The first half is also part of `\\X`, which takes quadratic time for a long row of flags.
+_CLUSTER = r"\p{Regional_Indicator}{2}[\p{Grapheme_Extend}\u200d]*|\X"
 _EMOJI = r"[\p{Extended_Pictographic}\p{Regional_Indicator}]"
 _MODIFIER = (
     r"[\p{M}\p{Emoji_Modifier}\U000E0020-\U000E007F]"  # the range is used in flags of regions

@@ -33,6 +33,14 @@ def test_split_into_grapheme_clusters(characters):
     assert list(graphemes.split("".join(characters))) == characters
 
 
+@pytest.mark.parametrize(
+    "text", [FLAG, FAMILY, "👩\u200d", "e\u0301", "क\u094d", "\u1100", "\u0600", "\r\n", SCOTLAND]
+)
+def test_splitting_a_long_text_takes_linear_time(text):
+    long = text * 100_000
+    assert "".join(graphemes.split(long)) == long  # minutes, if the time were quadratic
+
+
 @given(st.text(max_size=30), st.integers(0, 9), st.integers(0, 40))
 @settings(max_examples=300, deadline=None)
 def test_truncate_between_clusters(text, characters, size):

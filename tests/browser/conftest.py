@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 expect.set_options(timeout=30_000)
 
 VIEWPORT = {"width": 1300, "height": 1400}
+#: Less motion needs less CPU time, as there is no graphics card.
+CONTEXT = {"viewport": VIEWPORT, "reduced_motion": "reduce"}
 
 
 @pytest.fixture(scope="module")  # while it is open, its event loop owns this thread
@@ -30,7 +32,7 @@ def lab(folder, tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    context = browser.new_context(viewport=VIEWPORT)
+    context = browser.new_context(**CONTEXT)
     context.set_default_timeout(30_000)
     opened = context.new_page()
     opened.bring_to_front()  # a page that is not has no focus
@@ -43,7 +45,7 @@ def page(browser):
 @pytest.fixture(scope="module")
 def lab_page(browser, lab):
     """A page of JupyterLab for a whole module, because loading it takes seconds of CPU time."""
-    context = browser.new_context(viewport=VIEWPORT)
+    context = browser.new_context(**CONTEXT)
     context.set_default_timeout(30_000)
     opened = context.new_page()
     errors = frontends.watch_console(opened)

@@ -26,7 +26,6 @@ def test_every_state_passes_axe(notebook, record_property, scene):
     # A job is to be on its way for as long as both themes are looked at.
     cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=4.5,")
     page = notebook(f"accessibility-{scene}.ipynb", cell)
-    page.emulate_media(reduced_motion="reduce")
     page.locator(".wonda-studio").first.wait_for()
     axe, found, themes = Axe(), [], list(THEMES)
     for state in screenshots.SCENES[scene].states(page):

@@ -26,7 +26,6 @@ import pytest
 from IPython.core.ultratb import VerboseTB
 from jupyter_core.utils import run_sync
 from key_search import assert_absent
-from nbclient import NotebookClient
 
 import wonda_widgets as ww
 from wonda_widgets import credentials
@@ -130,6 +129,8 @@ def test_key_is_in_no_notebook_export_file_or_log(given, tmp_path, served):
         sources = [LOGGING, WORK, POST, WRONG]
     notebook = notebook_files.new(sources)
     notebook.cells[-1].metadata.tags = ["raises-exception"]
+    from nbclient import NotebookClient  # takes two seconds
+
     client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
     with client.setup_kernel(env=environment):
         for index, cell in enumerate(notebook.cells):

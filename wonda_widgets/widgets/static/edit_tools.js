@@ -343,7 +343,7 @@ function textTool(model, change) {
   const percent = (label, min, max) => number(label, change, { min, max, step: "any" });
   const numbers = {
     sizePercent: percent("Box width, %", 10, 100),
-    fontSizeScale: number("Font scale", change, { min: 0.1, max: 10, step: 0.1 }),
+    fontSizeScale: number("Font size", change, { min: 0.1, max: 10, step: 0.1 }),
     strokeWidth: number("Outline, px", change, { min: 0, max: 50, step: 0.5 }),
     paddingTop: percent("Top", 0, 50),
     paddingRight: percent("Right", 0, 50),

@@ -191,7 +191,7 @@ function posting(model, panel, own) {
     const asks = step === "confirming" || stopped;
     const unknown = step === "unknown" || step === "checking";
     const why = step === "editing" ? reason() : "";
-    const free = model.get("confirm_publish") ? "You can check the post first." : "";
+    const free = model.get("confirm_publish") ? "You’ll review before posting." : "";
     publish.textContent = own.words().publish;
     go.hidden = asks;
     summary.hidden = step !== "confirming";

@@ -259,7 +259,7 @@ def save_to_keyring(key: ApiKey, base_url: str) -> str:
 
 
 def forget() -> list[str]:
-    """Remove the key from memory and keyring; return sentences about what was removed."""
+    """Remove the key from memory and keyring; return messages that say what was removed."""
     global _connected  # noqa: PLW0603 - one per process
     messages = []
     if _connected is not None:

@@ -27,7 +27,7 @@ class Blocking(Generic[R]):
     Parameters
     ----------
     resource : object
-        The awaitable resource that the methods run on.
+        The async resource that the methods run on.
     """
 
     def __init__(self, resource: R) -> None:
@@ -42,7 +42,7 @@ def blocking(
     Parameters
     ----------
     method : callable
-        A coroutine method of the awaitable resource.
+        A coroutine method of the async resource class.
     check : str, optional
         A sentence that says where the user can check whether the request took effect. If it is
         given, an interrupt does not cancel the request, and this sentence is printed.

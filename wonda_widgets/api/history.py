@@ -88,7 +88,7 @@ class AsyncHistory:
         ----------
         text : str
             Words or beginnings of words that must all occur in the prompt or in the note; in
-            scripts without spaces, any part of a text. Case and accents are ignored.
+            scripts without spaces, any part of a string. Case and accents are ignored.
         model : str, optional
         favorite : bool, optional
         rating : int, optional
@@ -344,7 +344,7 @@ class AsyncHistory:
 
         A ``.csv`` file is UTF-8 with a byte order mark, which Excel needs; read it with
         ``encoding="utf-8-sig"``, or in pandas without any option. Every cell is quoted. A ``'`` is
-        put before ``=``, ``+``, ``-`` or ``@`` at the start of a text and after a ``,``, ``;``,
+        put before ``=``, ``+``, ``-`` or ``@`` at the start of a string and after a ``,``, ``;``,
         ``|``, tab or line break, so that a spreadsheet does not run the text as a formula. Numbers
         and ``.json`` files are not changed in this way.
 

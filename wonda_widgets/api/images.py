@@ -84,7 +84,7 @@ class AsyncImages:
 
             Requests with the same meaning are equal. This ignores the differences between numbers
             of equal value (``4`` and ``4.0``); between None, an empty dict and a missing parameter;
-            between tuples and lists; and in the order of a dict's keys. In texts, it ignores the
+            between tuples and lists; and in the order of a dict's keys. In strings, it ignores the
             Unicode form, whitespace and invisible characters. The key is compared in the same way,
             and full-width letters equal ordinary ones.
 

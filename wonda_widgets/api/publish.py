@@ -467,7 +467,7 @@ def _job_id(post: ScheduledPost | Job | str) -> str:
 
 
 def _text(field: str, given: str | None, most: int) -> str | None:
-    """Check a text that is published with a post."""
+    """Check a string that is published with a post."""
     found = plain_values.optional_text(field, f"The {field.replace('_', ' ')}", given)
     check_text_length(field, found, most)
     return found

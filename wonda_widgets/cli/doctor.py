@@ -81,9 +81,7 @@ def _network() -> bool:
 
 def _service() -> bool:
     if not selection.has_key():
-        print(
-            "  key          none: panels run on the sandbox; set WONDA_API_KEY or run ww.connect()"
-        )
+        print("  key          none: panels use the sandbox; set WONDA_API_KEY or run ww.connect()")
         return True
     try:
         with Wonda(timeout=TIMEOUT) as wonda:

@@ -76,7 +76,7 @@ def choose(wonda: Wonda | AsyncWonda | None, given: Iterable[object] = ()) -> Cl
 
 
 def media_of(thing: object) -> Media | None:
-    """Return the `Media` of a media, an image, a finished job or a panel; None for None.
+    """Return the `Media` object of an image, a finished job or a panel; keep media and None.
 
     Raises
     ------
@@ -90,7 +90,8 @@ def media_of(thing: object) -> Media | None:
     found = getattr(thing, "media", None)
     if isinstance(found, Media):
         return found
-    raise TypeError(f"Expected a media, an image or a finished job, not {type(thing).__name__}.")
+    expected = "a Media object, an image or a finished job"
+    raise TypeError(f"Expected {expected}, not {type(thing).__name__}.")
 
 
 def _has_lost_its_client(thing: object) -> bool:

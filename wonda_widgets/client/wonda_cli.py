@@ -42,7 +42,7 @@ MAX_ERROR_LENGTH = 600  # characters
 MEDIA_ID = re.compile(r"\w[\w-]{0,199}")
 #: Contains a digit, which excludes words such as "done".
 PLAIN_MEDIA_ID = re.compile(r"(?=.*\d)\w[\w-]{3,199}")
-#: Terminal escape sequences: those with a text (a title, a link), and others.
+#: Terminal escape sequences: those with a string (a title, a link), and others.
 ESCAPE_SEQUENCES = re.compile(
     r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x9c|\x1b\\)?"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"

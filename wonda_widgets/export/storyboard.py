@@ -60,7 +60,7 @@ class Source(Protocol):
         """Whether the images are placeholders, and nothing was published."""
 
     def redact(self, text: str) -> str:
-        """Remove the client's API key from a text."""
+        """Remove the client's API key from a string."""
 
     async def of(self, job: Job) -> GeneratedImage:
         """Return the image of a finished job."""

@@ -1,7 +1,7 @@
 """Render a storyboard as one HTML file.
 
 The template is `static/storyboard.html.j2`; its style and script are in the same folder. This
-module prepares the data: it cleans and shortens all external texts, which the template then
+module prepares the data: it cleans and shortens all external strings, which the template then
 escapes. The page's Content-Security-Policy allows only its own style, its own script and images
 within the file, so markup that was included by mistake could neither run nor load anything.
 """
@@ -64,7 +64,7 @@ class Board:
     is_sandbox : bool
         Whether the images are placeholders, and nothing was published.
     clean : callable
-        Removes the API key from a text.
+        Removes the API key from a string.
     """
 
     title: str
@@ -252,7 +252,7 @@ def _times(timelines: Iterable[ImageTimeline]) -> Iterable[datetime]:
 
 
 def _shortened(text: str, max_length: int) -> str:
-    """Shorten a text, between words if at least half of the allowed length is kept."""
+    """Shorten a string, between words if at least half of the allowed length is kept."""
     if len(text) <= max_length:
         return text
     words, _, partial_word = text[:max_length].rpartition(" ")

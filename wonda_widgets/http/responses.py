@@ -161,7 +161,7 @@ def error_class(status: int) -> type[APIError]:
 
 
 def decode_json(content: bytes) -> Any:
-    """Decode JSON, even with lone surrogates, which occur when servers cut a text.
+    """Decode JSON, even with lone surrogates, which occur when servers cut a string.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def decode_json(content: bytes) -> Any:
 
 
 def replace_lone_surrogates(value: Any) -> Any:
-    """Replace each lone surrogate in a text, or in the texts of a list or dict, with U+FFFD."""
+    """Replace each lone surrogate in a string, or in the strings of a list or dict, with U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

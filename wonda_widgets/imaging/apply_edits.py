@@ -191,7 +191,7 @@ def _check_size(step: Pad | Resize) -> None:
 
 def _check_text(size: Size, text: Text) -> None:
     if not text.text.strip():
-        _refuse("text", "The text is empty.", "Enter a text.")
+        _refuse("text", "The text is empty.", "Enter some text.")
     if len(text.text) > MAX_TEXT_LENGTH:
         _refuse(
             "text",
@@ -221,7 +221,7 @@ def _check_text(size: Size, text: Text) -> None:
 
 
 def _check_script(face: ImageFont.FreeTypeFont, text: str) -> None:
-    """Raise an error for a text whose script Pillow cannot lay out correctly here."""
+    """Raise an error for text whose script Pillow cannot lay out correctly here."""
     problem = text_shaping.find_problem(text)
     if problem is None or text_shaping.can_shape(face):
         return

@@ -76,7 +76,7 @@ class Resize(
 class Text(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="text", rename="camel"
 ):
-    """A text over the image, like the service's ``textOverlay`` (wonda-api.md, section 10.3).
+    """Text over the image, like the service's ``textOverlay`` (wonda-api.md, section 10.3).
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
-"""Estimate the memory for a PNG's texts and profiles before Pillow decompresses them.
+"""Estimate the memory for a PNG's text chunks and profiles before Pillow decompresses them.
 
-Pillow keeps up to 64 compressed texts of a million characters each. They may also come after
+Pillow keeps up to 64 compressed text chunks of a million characters each. They may also come after
 the pixels, when it is too late for a check.
 """
 
@@ -17,7 +17,7 @@ BYTES_PER_CHARACTER = 6  # the decompressed text, and a string that contains an 
 
 
 def estimate_memory(data: bytes) -> int:
-    """Return the bytes of memory that the texts and profiles of a PNG may take.
+    """Return the bytes of memory that the text chunks and profiles of a PNG may take.
 
     Raises
     ------

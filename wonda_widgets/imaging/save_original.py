@@ -32,7 +32,7 @@ EXTENSIONS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "SV
 
 
 def metadata(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict[str, str]:
-    """Convert an image's request body and IDs to texts for a file's metadata."""
+    """Convert an image's request body and IDs to strings for a file's metadata."""
     params = made.get("params")
     found = {
         "prompt": str(made.get("prompt") or ""),
@@ -46,7 +46,7 @@ def metadata(made: Mapping[str, Any], job_id: str, media_id: str | None) -> dict
 
 
 def with_metadata(data: bytes, texts: Mapping[str, str]) -> bytes:
-    """Add texts to a file's metadata, if its format supports them."""
+    """Add entries to a file's metadata, if its format supports them."""
     if data.startswith(PNG_SIGNATURE):
         chunks = b"".join(_png_text(keyword, text) for keyword, text in texts.items())
         return _inserted(data, PNG_HEADER_END, chunks)
@@ -92,7 +92,7 @@ def file_name(prompt: str, job_id: str, kind: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Split a text at spaces and at symbols other than emoji."""
+    """Split a string at spaces and at symbols other than emoji."""
     words = [""]
     for cluster in graphemes.split(text):
         first = cluster[0]

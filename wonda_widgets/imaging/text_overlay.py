@@ -1,4 +1,4 @@
-"""Draw a text over an image: wrap it, position it, and draw it line by line."""
+"""Draw text over an image: wrap it, position it, and draw it line by line."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def font_size(text: Text, size: tuple[int, int]) -> int:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> Iterator[str]:
-    """Wrap a text to `width` pixels; break words that are longer."""
+    """Wrap text to `width` pixels; break words that are longer."""
     for paragraph in text.splitlines():
         line = ""
         for word in paragraph.split():

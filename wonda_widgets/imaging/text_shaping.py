@@ -1,4 +1,4 @@
-"""Detect texts that need complex text layout (libraqm).
+"""Detect text that needs complex text layout (libraqm).
 
 Without libraqm, Pillow draws one letter after the other from left to right: Arabic and Hebrew
 are mirrored, and Arabic and Hindi letters are not joined.
@@ -35,7 +35,7 @@ ShapingProblem = Literal["order", "joined", "marks"]
 
 
 def find_problem(text: str) -> tuple[ShapingProblem, str] | None:
-    """Return the problem of a text without libraqm, and the first affected letter."""
+    """Return the problem of text without libraqm, and the first affected letter."""
     for sign in text:
         if bidirectional(sign) in {"R", "AL", "RLE", "RLO", "RLI"}:
             return "order", sign
@@ -55,7 +55,7 @@ def can_shape(face: ImageFont.FreeTypeFont) -> bool:
 
 
 def prepare(text: str, face: ImageFont.FreeTypeFont) -> str:
-    """Prepare a text for Pillow.
+    """Prepare a string for Pillow.
 
     Without libraqm, invisible characters would be drawn as empty boxes, so they are removed.
     """

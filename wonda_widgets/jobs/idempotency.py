@@ -148,7 +148,7 @@ def canonical(value: Any) -> Any:
     """Normalize JSON so that values with the same meaning become equal.
 
     Numbers are equal regardless of their type and of the sign of zero; members that are None or an
-    empty object are left out; texts and member names are equal if they look the same, unless two
+    empty object are left out; strings and member names are equal if they look the same, unless two
     names in one object would become equal.
     """
     if isinstance(value, dict):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"  # the status of a request whose outcome is unknown
 NO_ANSWER = "the process that sent the request ended before it read the response"
-BEING_SENT = "it is being sent at this moment"
+BEING_SENT = "it is already being sent"
 
 
 def snapshot_of(entry: JournalEntry, operation: Operation) -> Snapshot:

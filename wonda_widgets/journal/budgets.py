@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     PriceEstimator = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
 
 MAX_USD = 1_000_000_000.0
-MAX_PARAM_LENGTH = 100  # characters; longer parameters are texts, which do not affect a price
+MAX_PARAM_LENGTH = 100  # characters; longer parameters are strings, which do not affect a price
 
 #: Deleted requests, which still count: the factors of their prices, and their number over time.
 MIGRATION = """

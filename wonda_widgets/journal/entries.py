@@ -123,7 +123,7 @@ class JournalEntry(
 
     @property
     def is_sending(self) -> bool:
-        """Whether a process may be sending the request at this moment."""
+        """Whether a process may currently be sending the request."""
         return self.state == "sending" and _may_be_in_transit(self)
 
     @property
@@ -138,7 +138,7 @@ class JournalEntry(
 
     @property
     def is_active(self) -> bool:
-        """Whether a process is sending the request or polling its job at this moment."""
+        """Whether a process is currently sending the request or polling its job."""
         is_followed = (
             self.state == "accepted" and not self.ended and _is_running(self.owner) is True
         )
@@ -151,7 +151,7 @@ class JournalEntry(
 
 
 def require_not_sending(entry: JournalEntry) -> None:
-    """Raise an error if a process is sending the request at this moment.
+    """Raise an error if a process is currently sending the request.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def require_not_sending(entry: JournalEntry) -> None:
     if entry.is_sending:
         raise InvalidInputError(
             "unknown",
-            "This is being sent at this moment.",
+            "This is already being sent.",
             "Wait for its response, at most "
             f"{max(MAX_SENDING_SECONDS, entry.response_timeout):.0f} s.",
         )

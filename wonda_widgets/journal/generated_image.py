@@ -92,7 +92,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return the image as one flat row, for a table or a spreadsheet.
 
         A placeholder or parameter with the name of another column is named ``{name}``. `made_at`
-        is a text such as ``"2026-11-24T10:02:11+00:00"``, and control characters, which
+        is a string such as ``"2026-11-24T10:02:11+00:00"``, and control characters, which
         spreadsheets do not support, become ``�``.
 
         Examples
@@ -102,7 +102,7 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return spreadsheet_row(self.raw_row())
 
     def raw_row(self) -> dict[str, Any]:
-        """Return the same row with unchanged texts, and `made_at` as a datetime."""
+        """Return the same row with unchanged strings, and `made_at` as a datetime."""
         columns = {
             "media_id": self.media.media_id,
             "url": self.media.url,

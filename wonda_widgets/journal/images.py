@@ -89,7 +89,7 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Conditions of a search; None or an empty text means any.
+    """Conditions of a search; None or an empty string matches everything.
 
     Attributes
     ----------

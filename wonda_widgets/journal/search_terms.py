@@ -1,6 +1,6 @@
-"""Convert texts and queries into terms for full-text search in any script.
+"""Convert strings and queries into terms for full-text search in any script.
 
-SQLite's FTS5 splits texts at spaces and matches words by their beginnings. Chinese, Japanese,
+SQLite's FTS5 splits strings at spaces and matches words by their beginnings. Chinese, Japanese,
 Korean, Thai and similar scripts have no spaces between words, or no useful beginnings. Each of
 their characters therefore becomes a term, and a query becomes a phrase of adjacent terms. Case,
 accents, vowel points and invisible characters are ignored.
@@ -73,10 +73,10 @@ _ASCII_CHUNK = re.compile(r"[0-9a-z_]*[0-9a-z][0-9a-z_]*")
 
 
 def searchable(text: object) -> str:
-    """Return a text as it is added to the index: terms separated by spaces.
+    """Return a string as it is added to the index: terms separated by spaces.
 
     If the result for any text changes, the index must be rebuilt: FTS5 gets the same terms again
-    when a text is deleted.
+    when a string is deleted.
     """
     return " ".join(chain.from_iterable(_chunks(str(text or ""))))
 
@@ -88,7 +88,7 @@ def match_expression(text: str) -> str:
 
 
 def _chunks(text: str) -> Iterator[list[str]]:
-    """Split a text at spaces and punctuation; yield the terms of each chunk."""
+    """Split a string at spaces and punctuation; yield the terms of each chunk."""
     if text.isascii():
         for chunk in _ASCII_CHUNK.findall(text.lower()):
             yield _ASCII.findall(chunk)

@@ -133,7 +133,7 @@ class CellResult:
         return (self.price and self.price.usd) or 0.0
 
     def row(self) -> dict[str, Any]:
-        """Return cell and outcome as one flat row; see `GeneratedImage.row`."""
+        """Return the cell and its outcome as one flat row; see `GeneratedImage.row`."""
         cell, media = self.cell, self.image.media if self.image else None
         outcome = {
             "status": self.state,

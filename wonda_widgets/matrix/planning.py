@@ -261,7 +261,7 @@ def as_list(field: str, name: str, given: Any) -> list[Any]:
 
 
 def _placeholder_values(template: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Check each placeholder's values and return them as texts."""
+    """Check each placeholder's values and return them as strings."""
     check_names(template, values)
     checked = {}
     for name in placeholders(template):

@@ -50,7 +50,7 @@ def request_facts(body: Mapping[str, Any]) -> list[Any]:
 
 
 def hash_key(facts: list[Any]) -> str:
-    """Hash the facts of a key."""
+    """Return the SHA-256 hash of the values that make up a key."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

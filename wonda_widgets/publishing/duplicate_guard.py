@@ -118,7 +118,7 @@ class DuplicatePostGuard:
         """
         if earlier.is_sending:
             raise AlreadyPublishedError(
-                "The same post is being sent at this moment.",
+                "The same post is already being sent.",
                 hint="Nothing was sent. Wait for the response to that post.",
                 code="already_requested",
             )

@@ -30,7 +30,7 @@ def check_slide_count(count: int) -> None:
 
 
 def check_text_length(field: str, text: str | None, max_length: int) -> None:
-    """Raise an error for a text that is too long.
+    """Raise an error for a string that is too long.
 
     Parameters
     ----------

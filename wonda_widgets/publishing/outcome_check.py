@@ -380,7 +380,7 @@ def _known_outcome(core: Core, operation: Operation, entry: JournalEntry) -> Pos
         case "sending":
             return PostOutcome(
                 posted=None,
-                message="It is being sent at this moment.",
+                message="It is already being sent.",
                 retry_after=SHORT_RECHECK_SECONDS,
             )
         case "posted":

@@ -35,7 +35,7 @@ ROW_FIELDS = frozenset(
 
 
 class HistoryPost(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the history; facts that it lacks are None.
+    """One row of the history; missing fields are None.
 
     Attributes
     ----------

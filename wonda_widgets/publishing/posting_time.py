@@ -14,7 +14,7 @@ MAX_LEAD = timedelta(days=29)
 RANGE_HINT = "Choose a time from 5 minutes to 29 days ahead."
 EXAMPLE_HINT = (
     'Pass datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin")), '
-    "or a text such as 2026-12-01T18:00+01:00."
+    "or a string such as 2026-12-01T18:00+01:00."
 )
 
 
@@ -59,7 +59,7 @@ def _to_datetime(when: object) -> datetime:
         if not is_day:
             return parsed
     if is_day:
-        raise _error(f"{when} is a day without a time.", EXAMPLE_HINT)
+        raise _error(f"{when} is a date without a time.", EXAMPLE_HINT)
     # pandas.NaT is a datetime, but not equal to itself.
     if not isinstance(when, datetime) or when != when:  # noqa: PLR0124
         raise _error(f"{when!r} is not a time.", EXAMPLE_HINT)

@@ -113,7 +113,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     level : str
         ``"miss"`` (Instagram will probably reject the post), ``"advice"`` or ``"fine"``.
     title, text : str
-        The texts to display.
+        The strings to display.
     fixes : tuple of Fix
         Best first; empty if only the user can fix the problem.
     """

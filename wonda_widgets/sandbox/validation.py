@@ -188,7 +188,7 @@ def parse_schedule(scheduled_at: str, now: datetime) -> datetime:
 
 
 def check_key(header: str, required: str | None) -> None:
-    """Check the `Authorization` header for `required`, or else for any well-formed key."""
+    """Check that the `Authorization` header contains `required`, or any well-formed key if None."""
     found = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
     is_valid = found == required if required else re.fullmatch(r"sk_[0-9a-fA-F]{64}", found)
     if not is_valid:

@@ -75,7 +75,7 @@ class FileBatch:
         raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
     def discard(self) -> None:
-        """Delete the files written so far; delete one that is still being written later."""
+        """Delete the files written so far, and a file that is being written when it is complete."""
         with self._lock:
             self._is_discarded = True
         for file in self._files:

@@ -1,4 +1,4 @@
-"""Normalize text so that two texts that look the same compare equal."""
+"""Normalize text so that two strings that look the same compare equal."""
 
 from __future__ import annotations
 

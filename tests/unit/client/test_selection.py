@@ -212,7 +212,7 @@ def test_unreferenced_client_is_not_open():
 @pytest.mark.parametrize("thing", [5, b"x", {"mediaId": "m"}, ["m"]])
 def test_invalid_media_is_refused(thing, shown):
     for cls in (ww.ImagePreview, ww.EditForm, ww.PublishForm):
-        with pytest.raises(TypeError, match="a media, an image or a finished job"):
+        with pytest.raises(TypeError, match="a Media object, an image or a finished job"):
             shown(cls, thing)
     assert selection.media_of(None) is None
 

@@ -259,7 +259,7 @@ def test_request_in_progress_cannot_be_settled(kernel, service, act):
         "settle": lambda: second.publish.settle(job, posted=False),
         "dismiss": lambda: second.jobs.dismiss(job),
     }
-    with pytest.raises(ww.InvalidInputError, match="being sent at this moment"):
+    with pytest.raises(ww.InvalidInputError, match="already being sent"):
         acts[act]()
     with pytest.raises(ww.AlreadyPublishedError):
         second.publish.instagram(**POST)

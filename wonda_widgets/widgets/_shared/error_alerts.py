@@ -1,4 +1,4 @@
-"""Describe an error for a panel's alert: a title, a text, and the form field concerned."""
+"""Describe an error for a panel's alert: a title, a message, and the form field concerned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ...utils import logs, redaction
 
 
 class Alert(TypedDict):
-    """The contents of an alert: a bold title, a text, and the form field concerned."""
+    """The contents of an alert: a bold title, a message, and the form field concerned."""
 
     title: str
     text: str

@@ -2,10 +2,10 @@
 
     items ──> filter ──> group ──> window of each view ──> browser
 
-Each view reports the window of items that it shows, and receives texts and thumbnails only for that
-window. A thousand images therefore cost a notebook no more than the twenty in view. When the items
-change, every known window is sent again without a request, because a kernel reads no messages while
-it runs a cell.
+Each view reports the window of items that it shows, and receives captions and thumbnails only for
+that window. A thousand images therefore cost a notebook no more than the twenty in view. When the
+items change, every known window is sent again without a request, because a kernel reads no messages
+while it runs a cell.
 """
 
 from __future__ import annotations

@@ -316,7 +316,7 @@ def make_card(preview: bytes) -> bytes:
 
 
 def _rendered(data: bytes, operations: tuple[Operation, ...]) -> tuple[EditedImage, bytes]:
-    """Render an edit, and a small copy of the result. Slow: run it in a thread."""
+    """Apply an edit and create a thumbnail of the result. Slow: run it in a thread."""
     from ...imaging import apply_edits  # noqa: PLC0415 - Pillow is loaded when needed
 
     made = apply_edits.apply(data, operations)

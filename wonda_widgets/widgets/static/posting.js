@@ -2,6 +2,8 @@
 
 const count = (text) => [...text].length;
 
+const tooLong = (by) => `Too long by ${by.toLocaleString("en")} ${by === 1 ? "character" : "characters"}.`;
+
 /** A text field with a live character count and a limit. */
 function limited(model, signal, label, name, control, changed) {
   const counter = h("span", { class: "wonda-count" });
@@ -15,7 +17,7 @@ function limited(model, signal, label, name, control, changed) {
   const tally = () => {
     const now = count(control.value);
     counter.textContent = `${now.toLocaleString("en")} / ${most.toLocaleString("en")}`;
-    row.say(now > most ? `Too long by ${(now - most).toLocaleString("en")} characters.` : "");
+    row.say(now > most ? tooLong(now - most) : "");
     changed();
   };
   control.addEventListener("input", () => {

@@ -457,7 +457,7 @@ function jobView(model, { on, signal }) {
     bar.setAttribute("aria-valuetext", status);
     const { low, high } = model.get("job_durations");
     usual.textContent =
-      phase === "running" && high ? `· usually ${span(low, high)} · bar estimated` : "";
+      phase === "running" && high ? `· usually ${span(low, high)} · progress is estimated` : "";
     for (const [name, value] of [["min", 0], ["max", 100], ["now", 100]]) {
       if (phase === "succeeded") bar.setAttribute(`aria-value${name}`, value);
       else bar.removeAttribute(`aria-value${name}`);

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import re
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -75,9 +75,9 @@ class AsyncJobs:
         """
         self._core.transport.check_open()
         days = plain_values.to_plain(days)
-        if not isinstance(days, int | float) or not 0 < days < math.inf:
+        if not isinstance(days, int | float) or not 0 < days <= sys.float_info.max:
             raise InvalidInputError("days", f"days must be a number above 0; got {days!r}.")
-        since = time.time() - days * 86_400
+        since = time.time() - float(days) * 86_400
         key = self._core.journal_key
         found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)
@@ -99,7 +99,7 @@ class AsyncJobs:
         days : float
         """
         self._core.transport.check_open()
-        since = time.time() - days * 86_400
+        since = time.time() - float(days) * 86_400
         key = self._core.journal_key
         found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)

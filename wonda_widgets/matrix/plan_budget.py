@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
@@ -73,7 +73,7 @@ def check_amount(budget: Any) -> float:
     """
     budget = plain_values.to_plain(budget)
     is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
-    if not is_number or not 0 < budget < math.inf:
+    if not is_number or not 0 < budget <= sys.float_info.max:
         raise InvalidInputError(
             "budget", "The budget of a plan must be a number of US dollars above 0, such as 2.50."
         )

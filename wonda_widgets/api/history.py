@@ -87,7 +87,7 @@ class AsyncHistory:
         Parameters
         ----------
         text : str
-            Words or beginnings of words that must all occur in the prompt or in the note; in
+            Words or prefixes of words that must all occur in the prompt or in the note; in
             scripts without spaces, any part of a string. Case and accents are ignored.
         model : str, optional
         favorite : bool, optional

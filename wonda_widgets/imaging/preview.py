@@ -58,9 +58,9 @@ def create_preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BY
     data : bytes
         The original.
     longest : int
-        Longest side of the preview, in pixels.
+        Maximum length of the longer side, in pixels.
     max_bytes : int
-        Size of the preview's file.
+        Maximum size of the preview's file.
 
     Raises
     ------

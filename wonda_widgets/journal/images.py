@@ -94,7 +94,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     text : str
-        Words or beginnings of words that all occur in the prompt or the note; in scripts without
+        Words or prefixes of words that all occur in the prompt or the note; in scripts without
         spaces, any part of the text.
     model : str or None
     favorite : bool or None

@@ -299,7 +299,7 @@ def _crop(name: str, width: int, height: int, rng: random.Random) -> Image.Image
 
 
 def _apply_colors(image: Image.Image, words: list[str], rng: random.Random) -> Image.Image:
-    """Change the colors according to the words, with slight random variation."""
+    """Adjust the colors to the prompt, with slight random variation."""
     for word in words:
         if word in _TINTS:
             top, bottom, strength = _TINTS[word]

@@ -113,7 +113,7 @@ class CarouselForm(PostingPanel):
         self.show([await history.of(each) if isinstance(each, Job) else each for each in given])
 
     def show(self, chosen: list[Chosen]) -> None:
-        """Publish other images from now on. Call this on the package's loop only.
+        """Replace the images to publish. Call this on the package's loop only.
 
         While a post is in progress, the new images wait. The caption is kept.
 

@@ -50,7 +50,7 @@ class PublishForm(PreflightPanel):
     confirm_publish : bool
         Whether to show the summary first.
     caption, alt_text : str
-        Initial texts.
+        Initial values.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class PublishForm(PreflightPanel):
         preview: Preview | None = None,
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Publish another image from now on. Call this on the package's loop only.
+        """Replace the image to publish. Call this on the package's loop only.
 
         While a post is in progress, the image waits. An open summary is closed, because it
         describes the previous image. The caption is kept. The alt text is replaced unless the user
@@ -129,7 +129,7 @@ class PublishForm(PreflightPanel):
         alt_text: str = "",
         original: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Download and check an image, and publish it from now on. On the package's loop only.
+        """Download and check an image, and make it the one to publish. On the package's loop only.
 
         Parameters
         ----------

@@ -1,12 +1,12 @@
 """`Panel`: the base class of all panels.
 
-A panel is one anywidget with native HTML controls, which have roles and names.
+A panel is one anywidget with native HTML controls, which have ARIA roles and accessible names.
 
     browser ──message──> package loop ──> handler ──traits──> browser
 
 Depending on the kernel's version, a message arrives on the main thread or on the thread of a
 subshell, so it is only passed on to the package's loop. All changes to a panel are made there, one
-after the other, so a panel needs no lock. An exception there becomes the panel's `error`.
+at a time, so a panel needs no lock. An exception there becomes the panel's `error`.
 
 All input from a page is checked here: a message against the permission of its handler (see
 `permissions`), and a new value against the traits that a page may set.

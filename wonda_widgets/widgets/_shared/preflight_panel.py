@@ -97,7 +97,7 @@ class PreflightPanel(PostingPanel):
     # ------------------------------------------------------------ the image
 
     def _take(self, image: PostImage, preview: Preview | None = None) -> None:
-        """Publish another image from now on."""
+        """Replace the image to publish."""
         self._original = image
         self.fixing = ""
         self._use(image, ())

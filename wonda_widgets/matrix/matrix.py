@@ -168,7 +168,7 @@ class Matrix:
         self._price = total_price([c for c in self._runner.cells if not c.already_requested])
 
     async def _begin(self) -> None:
-        """Prepare the plan, then resume the saved one or save it; called before the first request."""
+        """Prepare the plan, then resume or save it; called before the first request."""
         await self._prepare_once()
         self.check_budget()
         cells, plan = self._runner.cells, self.plan

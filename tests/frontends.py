@@ -332,6 +332,8 @@ _NOISE = re.compile(
     r"|ERR_NAME_NOT_RESOLVED|debugger state"
     r"|reading 'schema'"  # Notebook 7.6, of any notebook
     r"|getter for the shared module"  # Voilà beside an installed Notebook
+    # JupyterLab and its server, while a test stops the kernel of its notebook.
+    r"|/api/kernels\?|Canceled future for|Could not send widget sync message"
 )
 
 

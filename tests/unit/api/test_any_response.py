@@ -1,4 +1,4 @@
-"""Any response, with any status and any bytes, raises only errors of this package."""
+"""A response with any status and any bytes raises only errors of this package."""
 
 import json
 import re
@@ -14,27 +14,29 @@ from wonda_widgets.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 
-NAMES = re.findall(
+FIELD_NAMES = re.findall(
     r"\w+",
     """accounts status error message code deferUntil outputs outputKey outputValue media mediaId url
     width createdAt finishedAt errorMessage permalink inferenceJobId outputJobId generation image
     instagramAccountId username key label params attachments estimatedCostMicrodollars
     estimatedCostUsd estimatedCredits email accountId plan mimeType scheduledFor raw""",
 )
-WORDS = st.sampled_from(
+STRINGS = st.sampled_from(
     ["succeeded", "failed", "queued", "", "..", "2026-12-01T00:00:00Z", "https://a.example/p"]
 )
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | STRINGS | st.text(),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(st.text(), inner, max_size=4)
-        | st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, inner))
+        | st.fixed_dictionaries({}, optional=dict.fromkeys(FIELD_NAMES, inner))
     ),
     max_leaves=20,
 )
-REPLIES = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, WORDS | VALUES)) | VALUES
-BODIES = REPLIES.map(lambda value: json.dumps(value).encode()) | st.binary()
+JSON_VALUES = (
+    st.fixed_dictionaries({}, optional=dict.fromkeys(FIELD_NAMES, STRINGS | VALUES)) | VALUES
+)
+BODIES = JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary()
 HEADERS = st.dictionaries(
     st.sampled_from(
         ["Retry-After", "Location", "Content-Encoding", "Content-Length", "X-Request-Id"]
@@ -56,35 +58,37 @@ class Body(httpx.AsyncByteStream):
         yield self.content
 
 
-class Replies(httpx.AsyncBaseTransport):
-    """Replies the same to everything."""
+class FixedResponse(httpx.AsyncBaseTransport):
+    """Return the same response to every request."""
 
     def __init__(self, status, headers, content):
-        self.reply = status, headers, content
+        self.response = status, headers, content
 
     async def handle_async_request(self, _request):
-        status, headers, content = self.reply
+        status, headers, content = self.response
         return httpx.Response(status, headers=list(headers.items()), stream=Body(content))
 
 
-async def no_pause(_seconds):
+async def skip_pause(_seconds):
     pass
 
 
-def client(status, headers, content):
-    wonda = ww.AsyncWonda(KEY, base_url="https://api.example/v1", transport=Replies(200, {}, b""))
+def client_receiving(status, headers, content):
+    wonda = ww.AsyncWonda(
+        KEY, base_url="https://api.example/v1", transport=FixedResponse(200, {}, b"")
+    )
     wonda._core.transport = Transport(
         ApiKey(KEY),
         "https://api.example/v1",
         5.0,
-        Replies(status, {name.encode(): value for name, value in headers.items()}, content),
-        sleep=no_pause,
+        FixedResponse(status, {name.encode(): value for name, value in headers.items()}, content),
+        sleep=skip_pause,
     )
     return wonda
 
 
-async def polled(wonda, kind):
-    """One poll, and what a job makes of it."""
+async def poll_once(wonda, kind):
+    """Poll a job once and check the resulting snapshot."""
     job = wonda.jobs.attach(kind, "j1")
     try:
         async for snapshot in job.updates():
@@ -96,7 +100,7 @@ async def polled(wonda, kind):
         job.stop()
 
 
-ENDPOINTS = {
+CALLS = {
     "capabilities": lambda wonda: wonda.capabilities(),
     "whoami": lambda wonda: wonda.whoami(),
     "accounts": lambda wonda: wonda.accounts.instagram(),
@@ -107,10 +111,10 @@ ENDPOINTS = {
     "publish": lambda wonda: wonda.publish.instagram(media_id="m", instagram_account_id="a"),
     "upload": lambda wonda: wonda.media.upload(b"GIF89a"),
     "download": lambda wonda: wonda.media.download(ww.Media(url="https://storage.example/a")),
-    "inference": lambda wonda: polled(wonda, "inference"),
-    "published": lambda wonda: polled(wonda, "publish"),
+    "inference": lambda wonda: poll_once(wonda, "inference"),
+    "published": lambda wonda: poll_once(wonda, "publish"),
 }
-ANY = settings(
+many_examples = settings(
     max_examples=60,
     deadline=None,
     derandomize=True,
@@ -119,25 +123,25 @@ ANY = settings(
 )
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-@ANY
+@pytest.mark.parametrize("call", CALLS)
+@many_examples
 @given(status=STATUSES, headers=HEADERS, content=BODIES)
 @example(200, {}, b'{"status": "succeeded", "createdAt": "0001-01-01T00:00:00+14:00"}')
 @example(200, {}, b"[" * 100_000)
 @example(200, {}, b"1" * 5000)
-def test_any_response_raises_only_package_errors(endpoint, status, headers, content):
-    async def ask():
-        wonda = client(status, headers, content)
+def test_any_response_raises_only_package_errors(call, status, headers, content):
+    async def check_call():
+        wonda = client_receiving(status, headers, content)
         try:
-            job = await ENDPOINTS[endpoint](wonda)
-            if isinstance(job, ww.Job):
-                job.stop()
+            result = await CALLS[call](wonda)
+            if isinstance(result, ww.Job):
+                result.stop()
         except ww.WondaError as error:
-            assert str(error)  # noqa: PT017 - of any
+            assert str(error)  # noqa: PT017 - an error is optional
         finally:
             await wonda.aclose()
 
-    event_loop.run_blocking(ask())
+    event_loop.run_blocking(check_call())
 
 
 ADDRESSES = st.text() | st.builds(
@@ -148,27 +152,27 @@ ADDRESSES = st.text() | st.builds(
 )
 
 
-@ANY
+@many_examples
 @given(address=ADDRESSES)
 @example("http://xn--/a")
 @example("http://a..b/")
 @example("http://[::1")
-def test_media_address_is_downloaded_or_refused(address):
-    async def ask(wonda):
+def test_any_media_address_is_downloaded_or_raises_a_package_error(address):
+    async def check_download(wonda):
         try:
             await wonda.media.download(ww.Media(url=address))
         except ww.WondaError as error:
-            assert str(error)  # noqa: PT017 - of any
+            assert str(error)  # noqa: PT017 - an error is optional
         finally:
             await wonda.aclose()
 
-    event_loop.run_blocking(ask(client(200, {}, b"image")))
+    event_loop.run_blocking(check_download(client_receiving(200, {}, b"image")))
     redirect = {"Location": address.encode("utf-8", "replace").translate(None, b"\r\n\0")}
-    wonda = client(302, redirect, b"")
-    event_loop.run_blocking(asked_first(wonda))
+    wonda = client_receiving(302, redirect, b"")
+    event_loop.run_blocking(assert_download_raises(wonda))
 
 
-async def asked_first(wonda):
+async def assert_download_raises(wonda):
     try:
         with pytest.raises(ww.WondaError):
             await wonda.media.download(ww.Media(url="https://storage.example/a"))

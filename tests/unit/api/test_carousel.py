@@ -1,4 +1,4 @@
-"""Carousels: posted once, and never twice by accident."""
+"""Carousel posts: each is sent once; an accidental repeat is refused."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PATH = "/publish/instagram/carousel"
 
 
 class Service:
-    """A Wonda that posts carousels, remembers, and loses its answers on demand."""
+    """Simulate a service that records carousel posts and drops responses on demand."""
 
     def __init__(self) -> None:
         self.posts = []
         self.rows = []
-        self.lose = ""
-        self.bare = ()
-        self.reply = None
-        self.waited = []
+        self.drop = ""  # "before" or "after" the post is recorded
+        self.omitted_fields = ()  # of the rows in the history
+        self.response = None  # instead of the one that confirms the post
+        self.read_timeouts = []
 
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
@@ -38,19 +38,19 @@ class Service:
         if path == "/publish/scheduled":
             return httpx.Response(200, json={"scheduled": []})
         assert path == PATH
-        self.waited.append(request.extensions["timeout"]["read"])
+        self.read_timeouts.append(request.extensions["timeout"]["read"])
         body = json.loads(request.content)
-        if self.lose == "before":
+        if self.drop == "before":
             raise httpx.ReadError("lost")
         self.posts.append(body)
         number = len(self.posts)
-        made = {
+        published = {
             "instagramPublishId": f"i{number}",
             "igMediaId": f"1790{number}",
             "permalink": f"https://instagram.example.test/p/{number}",
         }
         row = {
-            **made,
+            **published,
             "mediaIds": body["mediaIds"],
             "instagramAccountId": body["instagramAccountId"],
             "caption": body.get("caption"),
@@ -58,11 +58,11 @@ class Service:
             "status": "succeeded",
             "createdAt": datetime.now(UTC).isoformat(),
         }
-        self.rows.append({name: row[name] for name in row if name not in self.bare})
-        if self.lose == "after":
+        self.rows.append({name: row[name] for name in row if name not in self.omitted_fields})
+        if self.drop == "after":
             raise httpx.ReadError("lost")
-        answer = {**made, "imageCount": len(body["mediaIds"])}
-        return httpx.Response(200, json=answer if self.reply is None else self.reply)
+        confirmation = {**published, "imageCount": len(body["mediaIds"])}
+        return httpx.Response(200, json=confirmation if self.response is None else self.response)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def service(monkeypatch):
     return Service()
 
 
-def test_job_ends_immediately_with_the_permalink(kernel, service):
+def test_carousel_job_finishes_at_once_with_the_permalink(kernel, service):
     wonda = kernel()
     job = wonda.publish.instagram_carousel(**THREE)
     assert job.done
@@ -81,12 +81,12 @@ def test_job_ends_immediately_with_the_permalink(kernel, service):
     assert service.posts == [
         {"mediaIds": ["m1", "m2", "m3"], "instagramAccountId": "a1", "caption": "Three"}
     ]
-    assert min(service.waited) >= 120, "the service may take a minute to post all of it"
+    assert min(service.read_timeouts) >= 120, "the service may take a minute to post all images"
     assert "wonda.publish.instagram_carousel(" in job.code()
     assert "media_ids=['m1', 'm2', 'm3']" in job.code()
 
 
-def test_next_kernel_recognizes_the_post(kernel):
+def test_carousel_is_listed_as_succeeded_in_another_kernel(kernel):
     kernel().publish.instagram_carousel(**THREE)
     [job] = kernel().jobs.recent()
     assert (job.kind, job.status) == ("publish", "succeeded")
@@ -94,7 +94,7 @@ def test_next_kernel_recognizes_the_post(kernel):
     assert kernel().jobs.unfinished() == []
 
 
-def test_same_images_in_another_order_are_the_same_post(kernel, service):
+def test_reordered_images_count_as_the_same_carousel(kernel, service):
     wonda, other = kernel(), kernel()
     wonda.publish.instagram_carousel(**THREE)
     again = {**THREE, "media_ids": ["m3", "m1", "m2"]}
@@ -109,12 +109,12 @@ def test_same_images_in_another_order_are_the_same_post(kernel, service):
     assert len(service.posts) == 3
 
 
-def test_carousel_posted_elsewhere_is_found_in_the_history(kernel, service, tmp_path):
+def test_carousel_posted_elsewhere_is_refused_because_of_the_history(kernel, service, tmp_path):
     kernel().publish.instagram_carousel(**THREE)
     transport = httpx.MockTransport(service)
     with (
         ww.Wonda(
-            KEY, base_url=BASE, journal=tmp_path / "else.db", transport=transport
+            KEY, base_url=BASE, journal=tmp_path / "elsewhere.db", transport=transport
         ) as elsewhere,
         pytest.raises(ww.AlreadyPublishedError),
     ):
@@ -122,16 +122,16 @@ def test_carousel_posted_elsewhere_is_found_in_the_history(kernel, service, tmp_
     assert len(service.posts) == 1
 
 
-@pytest.mark.parametrize("lose", ["before", "after"])
-def test_lost_response_is_settled_by_the_history(kernel, service, lose):
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_history_settles_a_carousel_whose_response_was_lost(kernel, service, drop):
     wonda = kernel()
-    service.lose = lose
+    service.drop = drop
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram_carousel(**THREE)
-    service.lose = ""
+    service.drop = ""
     finding = wonda.publish.check(caught.value)
-    assert finding.posted is (lose == "after")
-    if lose == "after":
+    assert finding.posted is (drop == "after")
+    if drop == "after":
         assert finding.permalink == "https://instagram.example.test/p/1"
         with pytest.raises(ww.AlreadyPublishedError):
             wonda.publish.instagram_carousel(**THREE)
@@ -140,15 +140,15 @@ def test_lost_response_is_settled_by_the_history(kernel, service, lose):
     assert len(service.posts) == 1
 
 
-@pytest.mark.parametrize("bare", [("mediaIds",), ("mediaIds", "caption")])
-def test_history_without_media_ids_settles_nothing(kernel, service, bare):
+@pytest.mark.parametrize("omitted_fields", [("mediaIds",), ("mediaIds", "caption")])
+def test_history_without_media_ids_leaves_the_outcome_unknown(kernel, service, omitted_fields):
     wonda = kernel()
-    service.lose, service.bare = "after", bare
+    service.drop, service.omitted_fields = "after", omitted_fields
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram_carousel(**THREE)
     assert wonda.publish.check(caught.value).posted is None
     wonda.publish.settle(caught.value, posted=True)
-    service.lose = ""
+    service.drop = ""
     with pytest.raises(ww.AlreadyPublishedError):
         wonda.publish.instagram_carousel(**THREE)
     assert len(service.posts) == 1
@@ -161,25 +161,25 @@ def test_carousel_row_does_not_match_a_single_image_post(kernel, service):
     kernel().publish.instagram_carousel(**THREE)
     row = parse_row(service.rows[0])
     assert row.media_ids == {"m1", "m2", "m3"}
-    alone = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Three"}
+    single = {"mediaId": "m1", "instagramAccountId": "a1", "caption": "Three"}
     two = {"mediaIds": ["m1", "m2"], "instagramAccountId": "a1", "caption": "Three"}
     all_three = {**two, "mediaIds": ["m2", "m3", "m1"]}
-    found = [match_repeat(row, body).name for body in (alone, two, all_three)]
-    assert found == ["DIFFERENT", "DIFFERENT", "MATCH"]
+    matches = [match_repeat(row, body).name for body in (single, two, all_three)]
+    assert matches == ["DIFFERENT", "DIFFERENT", "MATCH"]
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_response_with_a_job_is_polled(kernel, service):
-    service.reply = {"outputJobId": "p9", "status": "queued"}
+def test_carousel_response_with_a_job_id_is_polled(kernel, service):
+    service.response = {"outputJobId": "p9", "status": "queued"}
     job = kernel().publish.instagram_carousel(**THREE)
     assert job.id == "p9"
     assert job.wait(timeout=5).status == "succeeded"
 
 
-@pytest.mark.parametrize("reply", [{}, {"imageCount": 3}, [], "done"])
-def test_empty_response_leaves_the_outcome_unknown(kernel, service, reply):
+@pytest.mark.parametrize("response", [{}, {"imageCount": 3}, [], "done"])
+def test_response_without_post_ids_leaves_the_outcome_unknown(kernel, service, response):
     wonda = kernel()
-    service.reply = reply
+    service.response = response
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram_carousel(**THREE)
     assert wonda.publish.check(caught.value).posted is True
@@ -187,7 +187,7 @@ def test_empty_response_leaves_the_outcome_unknown(kernel, service, reply):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"media_ids": ["m1"]}, "A carousel has 2 to 10 images; this one has 1 image."),
         ({"media_ids": [f"m{n}" for n in range(11)]}, "this one has 11 images."),
@@ -199,14 +199,14 @@ def test_empty_response_leaves_the_outcome_unknown(kernel, service, reply):
         ({"caption": "x" * 2201}, "2,201 characters"),
     ],
 )
-def test_invalid_input_is_reported_and_nothing_is_sent(kernel, service, change, said):
-    with pytest.raises(ww.InvalidInputError, match=said):
+def test_invalid_carousel_input_raises_and_sends_nothing(kernel, service, change, message):
+    with pytest.raises(ww.InvalidInputError, match=message):
         kernel().publish.instagram_carousel(**{**THREE, **change})
     assert service.posts == []
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_carousel_on_the_sandbox():
+def test_sandbox_publishes_carousels_and_detects_repeats():
     with ww.Wonda.sandbox(seconds=0.05) as wonda:
         jobs = [wonda.images.generate(model="z-image", prompt=f"A {n}") for n in "abc"]
         ids = [job.wait().media.media_id for job in jobs]
@@ -222,23 +222,23 @@ def test_carousel_on_the_sandbox():
         assert wonda.publish.check(caught.value).posted is True
 
 
-def test_post_in_progress_is_not_reported_as_missing(kernel, service, monkeypatch):
+def test_outcome_stays_unknown_while_the_post_may_be_in_progress(kernel, service, monkeypatch):
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 240.0)
     wonda = kernel()
-    service.lose = "before"
+    service.drop = "before"
     with pytest.raises(ww.OutcomeUnknownError) as caught:
         wonda.publish.instagram_carousel(**THREE)
     finding = wonda.publish.check(caught.value)
     assert finding.posted is None
     assert finding.retry_after == outcome_check.RECHECK_SECONDS
-    service.lose = ""
+    service.drop = ""
     with pytest.raises(ww.OutcomeUnknownError):
         kernel().publish.instagram_carousel(**THREE)
     assert service.posts == []
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [
         {"instagramPublishId": "i", "status": "failed", "errorMessage": "no"},
         {"instagramPublishId": "i", "status": "processing"},
@@ -249,21 +249,21 @@ def test_post_in_progress_is_not_reported_as_missing(kernel, service, monkeypatc
         {"instagramPublishId": "i", "errors": ["container expired"]},
     ],
 )
-def test_response_without_completion_is_not_reported_as_posted(kernel, service, reply):
-    service.reply = reply
+def test_response_with_a_failure_or_progress_leaves_the_outcome_unknown(kernel, service, response):
+    service.response = response
     with pytest.raises(ww.OutcomeUnknownError):
         kernel().publish.instagram_carousel(**THREE)
 
 
-def row_of(**facts):
+def row_of(**fields):
     from wonda_widgets.publishing.post_history import parse_row
 
     row = {"instagramAccountId": "a1", "caption": "Three", "createdAt": "2026-11-25T12:00:05Z"}
-    return parse_row({**row, **facts})
+    return parse_row({**row, **fields})
 
 
 @pytest.mark.parametrize(
-    ("facts", "wanted", "like"),
+    ("fields", "media_ids", "match"),
     [
         ({"product": "IMAGE", "mediaId": "m1"}, ["m1", "m2"], "AMBIGUOUS"),
         ({"product": "FEED"}, ["m1", "m2"], "AMBIGUOUS"),
@@ -276,28 +276,28 @@ def row_of(**facts):
         ({"mediaIds": ["m1", "m2"]}, ["m1"], "AMBIGUOUS"),
         ({"product": "STORIES", "mediaIds": ["x"]}, ["m1", "m2"], "DIFFERENT"),
         (
-            {"product": "CAROUSEL", "mediaIds": ["x", "y"], "caption": "Else"},
+            {"product": "CAROUSEL", "mediaIds": ["x", "y"], "caption": "Another"},
             ["m1", "m2"],
             "DIFFERENT",
         ),
     ],
 )
-def test_matching_history_rows_with_posts(facts, wanted, like):
+def test_history_row_is_matched_with_a_request(fields, media_ids, match):
     from wonda_widgets.publishing.post_matching import match_request
 
     body = {"instagramAccountId": "a1", "caption": "Three"}
-    body |= {"mediaIds": wanted} if len(wanted) > 1 else {"mediaId": wanted[0]}
-    asked = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-    assert match_request(row_of(**facts), body, asked).name == like
+    body |= {"mediaIds": media_ids} if len(media_ids) > 1 else {"mediaId": media_ids[0]}
+    requested_at = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    assert match_request(row_of(**fields), body, requested_at).name == match
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_same_edits_by_another_kernel_are_the_same_carousel(served, tmp_path, monkeypatch):
+def test_same_edits_in_another_kernel_count_as_the_same_carousel(served, tmp_path, monkeypatch):
     monkeypatch.setattr(outcome_check, "grace_seconds", lambda _record: 60.0)
     sandbox, base_url = served(seconds=0.05)
     edit = {"operations": [{"type": "encode", "format": "JPEG"}]}
 
-    def edited(wonda, media_ids):
+    def upload_edited(wonda, media_ids):
         return [
             wonda.media.upload(b"\xff\xd8\xff same", edit={"of": each, **edit}).media_id
             for each in media_ids
@@ -311,9 +311,9 @@ def test_same_edits_by_another_kernel_are_the_same_carousel(served, tmp_path, mo
         originals = [job.wait().media.media_id for job in jobs]
         account = one.accounts.instagram()[0].instagram_account_id
         one.publish.instagram_carousel(
-            media_ids=edited(one, originals), instagram_account_id=account
+            media_ids=upload_edited(one, originals), instagram_account_id=account
         )
-        again = edited(other, originals[::-1])
+        again = upload_edited(other, originals[::-1])
         with pytest.raises(ww.AlreadyPublishedError):
             other.publish.instagram_carousel(media_ids=again, instagram_account_id=account)
     assert len(sandbox.store.carousels) == 1

@@ -22,7 +22,7 @@ from wonda_widgets.journal.generated_image import GeneratedImage
 from wonda_widgets.journal.images import Query
 from wonda_widgets.journal.search_terms import match_expression
 
-DAWN, END = datetime.min, datetime.max  # noqa: DTZ901 - as a person may pass them
+EARLIEST, LATEST = datetime.min, datetime.max  # noqa: DTZ901 - a user may pass naive dates
 PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
 
 
@@ -32,16 +32,17 @@ def wonda(tmp_path, quick_polls):  # noqa: ARG001
         yield client
 
 
-def make(wonda, prompt="A harbour", model="nano-banana-2", **params):
+def generate(wonda, prompt="A harbor", model="nano-banana-2", **params):
     job = wonda.images.generate(model=model, prompt=prompt, params=params or None)
     job.wait()
     return job
 
 
 @pytest.fixture
-def three(wonda):
+def seeded(wonda):
+    """Return a client whose journal has one image for each of `PROMPTS`."""
     for prompt in PROMPTS:
-        make(wonda, prompt)
+        generate(wonda, prompt)
     return wonda
 
 
@@ -49,9 +50,9 @@ def prompts(found):
     return [image.prompt for image in found]
 
 
-def test_newest_first_with_request_details(wonda):
-    make(wonda, PROMPTS[0])
-    job = make(wonda, PROMPTS[1], "z-image", aspectRatio="4:3")
+def test_search_returns_newest_first_with_request_details(wonda):
+    generate(wonda, PROMPTS[0])
+    job = generate(wonda, PROMPTS[1], "z-image", aspectRatio="4:3")
     first, second = wonda.history.search()
     assert (first.prompt, first.model, first.params) == (
         PROMPTS[1],
@@ -66,81 +67,81 @@ def test_newest_first_with_request_details(wonda):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "indexes"),
     [
         ("sunset", [0]),
-        ("OCEAN sun", [0]),  # in any order, by their beginnings
+        ("OCEAN sun", [0]),  # any order, matched by prefix
         ("haze", [1]),
         ("hafen", [2]),
         ("a", [1, 0]),
         ("sunset storm", []),
         ("", [2, 1, 0]),
-        ('sun" OR "storm', []),  # no operators
+        ('sun" OR "storm', []),  # operators are plain text
         ("NOT sunset", []),
         ("*", []),
         ("“…”", []),
         ("low, haze.", [1]),
     ],
 )
-def test_search_by_words_of_the_prompt(three, text, found):
-    assert prompts(three.history.search(text)) == [PROMPTS[index] for index in found]
-    assert three.history.count(text) == len(found)
+def test_search_matches_words_of_the_prompt(seeded, text, indexes):
+    assert prompts(seeded.history.search(text)) == [PROMPTS[index] for index in indexes]
+    assert seeded.history.count(text) == len(indexes)
 
 
 @given(st.text(max_size=40))
 @settings(max_examples=200, deadline=None)
-def test_search_text_is_not_query_syntax(typed):
+def test_search_text_is_not_query_syntax(text):
     import sqlite3
 
     memory = sqlite3.connect(":memory:")
     memory.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt)")
-    asked = match_expression(typed)
-    if asked:
-        memory.execute("SELECT * FROM words WHERE words MATCH ?", (asked,)).fetchall()
+    expression = match_expression(text)
+    if expression:
+        memory.execute("SELECT * FROM words WHERE words MATCH ?", (expression,)).fetchall()
     memory.close()
 
 
-def test_filter_by_model_date_favorite_and_rating(three):
-    make(three, "Another", "z-image")
-    assert prompts(three.history.search(model="z-image")) == ["Another"]
-    assert three.history.models() == ["nano-banana-2", "z-image"]
-    today = date.today()  # noqa: DTZ011 - as a person means it
-    assert three.history.count(since=today, until=today) == 4
-    assert three.history.count(until=today - timedelta(days=1)) == 0
-    assert three.history.count(since=datetime.now(UTC) + timedelta(hours=1)) == 0
-    chosen = three.history.search("storm")[0]
-    three.history.mark(chosen, favorite=True, rating=4, note="the mood, for Anna")
-    assert prompts(three.history.search(favorite=True)) == [PROMPTS[1]]
-    assert three.history.count(favorite=False) == 3
-    assert prompts(three.history.search(rating=4)) == [PROMPTS[1]]
-    assert three.history.count(rating=5) == 0
-    assert prompts(three.history.search("anna")) == [PROMPTS[1]]  # the note counts too
-    assert three.history.search(limit=1, offset=1)[0].prompt == PROMPTS[2]
+def test_search_filters_by_model_date_favorite_and_rating(seeded):
+    generate(seeded, "Another", "z-image")
+    assert prompts(seeded.history.search(model="z-image")) == ["Another"]
+    assert seeded.history.models() == ["nano-banana-2", "z-image"]
+    today = date.today()  # noqa: DTZ011 - in the user's time zone
+    assert seeded.history.count(since=today, until=today) == 4
+    assert seeded.history.count(until=today - timedelta(days=1)) == 0
+    assert seeded.history.count(since=datetime.now(UTC) + timedelta(hours=1)) == 0
+    image = seeded.history.search("storm")[0]
+    seeded.history.mark(image, favorite=True, rating=4, note="the mood, for Anna")
+    assert prompts(seeded.history.search(favorite=True)) == [PROMPTS[1]]
+    assert seeded.history.count(favorite=False) == 3
+    assert prompts(seeded.history.search(rating=4)) == [PROMPTS[1]]
+    assert seeded.history.count(rating=5) == 0
+    assert prompts(seeded.history.search("anna")) == [PROMPTS[1]]  # notes too
+    assert seeded.history.search(limit=1, offset=1)[0].prompt == PROMPTS[2]
 
 
-def test_ratings_are_stored_and_can_be_removed(wonda, tmp_path):
-    make(wonda, PROMPTS[0])
-    marked = wonda.history.mark(wonda.history.search()[0], rating=5, note="yes")
-    assert (marked.rating, marked.note, marked.favorite) == (5, "yes", False)
-    wonda.history.mark(marked, note="perhaps")
+def test_ratings_and_notes_are_stored_and_can_be_removed(wonda, tmp_path):
+    generate(wonda, PROMPTS[0])
+    rated = wonda.history.mark(wonda.history.search()[0], rating=5, note="yes")
+    assert (rated.rating, rated.note, rated.favorite) == (5, "yes", False)
+    wonda.history.mark(rated, note="perhaps")
     assert wonda.history.count("yes") == 0
     with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
-        [again] = later.history.search("perhaps")
-        assert later.history.mark(again, rating=0, note="").rating == 0
+        [reloaded] = later.history.search("perhaps")
+        assert later.history.mark(reloaded, rating=0, note="").rating == 0
         assert later.history.count("perhaps") == 0
         assert later.history.count("ocean") == 1
 
 
-def test_failed_and_rejected_requests_are_not_listed(wonda):
+def test_history_omits_failed_and_rejected_requests(wonda):
     with pytest.raises(ww.JobFailedError):
-        make(wonda, "sandbox: fail")
+        generate(wonda, "sandbox: fail")
     with pytest.raises(ww.BadRequestError):
-        make(wonda, "x", "no-such-model")
+        generate(wonda, "x", "no-such-model")
     assert wonda.history.search() == []
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("filters", "message"),
     [
         ({"limit": 0}, "whole number from 1"),
         ({"offset": -1}, "whole number from 0"),
@@ -148,28 +149,28 @@ def test_failed_and_rejected_requests_are_not_listed(wonda):
         ({"text": 7}, "must be a string"),
     ],
 )
-def test_invalid_filters_are_reported(wonda, how, said):
-    with pytest.raises(ww.InvalidInputError, match=said):
-        wonda.history.search(**how)
+def test_invalid_search_filter_raises(wonda, filters, message):
+    with pytest.raises(ww.InvalidInputError, match=message):
+        wonda.history.search(**filters)
 
 
-@pytest.mark.parametrize("at", [date.min, DAWN, date.max, END])
-def test_extreme_dates_are_accepted(three, at):
-    early = at.year == 1
-    assert three.history.count(since=at) == (3 if early else 0)
-    assert three.history.count(until=at) == (0 if early else 3)
+@pytest.mark.parametrize("limit", [date.min, EARLIEST, date.max, LATEST])
+def test_search_accepts_the_earliest_and_latest_dates(seeded, limit):
+    early = limit.year == 1
+    assert seeded.history.count(since=limit) == (3 if early else 0)
+    assert seeded.history.count(until=limit) == (0 if early else 3)
 
 
-def test_invalid_ratings_and_notes_are_reported(three):
-    image = three.history.search()[0]
+def test_invalid_rating_or_unknown_image_raises(seeded):
+    image = seeded.history.search()[0]
     for rating in (6, -1, 2.5, True):
         with pytest.raises(ww.InvalidInputError, match="from 0 to 5"):
-            three.history.mark(image, rating=rating)
+            seeded.history.mark(image, rating=rating)
     with ww.Wonda.sandbox() as other, pytest.raises(ww.InvalidInputError, match="not in the jour"):
         other.history.mark(image, rating=3)
 
 
-def test_older_journal_is_indexed(tmp_path):
+def test_journal_of_an_older_version_is_indexed_for_search(tmp_path):
     import sqlite3
 
     from wonda_widgets.journal.journal import Journal
@@ -184,116 +185,120 @@ def test_older_journal_is_indexed(tmp_path):
         row = "('i%d','b','inference',?,'','h|1|t|',%d,%d,'accepted','','j%d','succeeded',1,?,NULL)"
         media = '{"status":"succeeded","outputs":[{"media":{"mediaId":"m"}}]}'
         for number, body in enumerate(
-            ('{"model":"m","prompt":"A harbour"}', '{"model":"m"}', '{"prompt":["odd"]}')
+            ('{"model":"m","prompt":"A harbor"}', '{"model":"m"}', '{"prompt":["odd"]}')
         ):
             values = row % (number, number, number, number)
             old.execute(f"INSERT INTO request VALUES {values}", (body, media))
     old.close()
-    kept = Journal(path)
-    found = kept.images.search("b", Query(text="harbour"), 10, 0).result()
+    journal = Journal(path)
+    found = journal.images.search("b", Query(text="harbor"), 10, 0).result()
     assert [record.intent for record in found] == ["i0"]
-    assert kept.images.count("b", Query()).result() == 3
-    ended = kept.images.recent_successes("b", "inference", "m").result()
-    assert [record.intent for record in ended] == ["i1", "i0"]
-    kept.update_status("b", "inference", "j0", Snapshot(status="succeeded"))
-    kept.close()
-    assert not kept.problem
+    assert journal.images.count("b", Query()).result() == 3
+    successes = journal.images.recent_successes("b", "inference", "m").result()
+    assert [record.intent for record in successes] == ["i1", "i0"]
+    journal.update_status("b", "inference", "j0", Snapshot(status="succeeded"))
+    journal.close()
+    assert not journal.problem
 
 
-def test_favorites_are_not_pruned(tmp_path, monkeypatch):
+def test_pruning_keeps_favorites(tmp_path, monkeypatch):
     import time
 
     from wonda_widgets.journal import journal
     from wonda_widgets.utils import monotonic_clock
 
-    def go_back(days):
+    def set_days_ago(days):
         monkeypatch.setattr(time, "time", lambda: now - days * 86_400)
         monkeypatch.setattr(monotonic_clock, "seconds", lambda: running - days * 86_400)
 
     now, running = time.time(), monotonic_clock.seconds()
-    kept = journal.Journal(tmp_path / "journal.db", days=30)
-    go_back(31)
-    first, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"one"}').result()
-    second, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"two"}').result()
-    kept.images.mark(first, favorite=True).result()
+    own_journal = journal.Journal(tmp_path / "journal.db", days=30)
+    set_days_ago(31)
+    first, _ = own_journal.begin_request("b", "inference", b'{"model":"m","prompt":"one"}').result()
+    second, _ = own_journal.begin_request(
+        "b", "inference", b'{"model":"m","prompt":"two"}'
+    ).result()
+    own_journal.images.mark(first, favorite=True).result()
     for intent in (first, second):
-        kept.mark_refused(intent, "no credits").result()
-    for days in (1.5, 0):  # a month without use is confirmed by a second day
-        go_back(days)
-        kept._entry_count = 0  # the next one looks
-        third, _ = kept.begin_request("b", "inference", b'{"model":"m","prompt":"three"}').result()
-    marks = kept.images.marks([first, second, third]).result()
+        own_journal.mark_refused(intent, "no credits").result()
+    for days in (1.5, 0):  # entries expire only when a second day confirms it
+        set_days_ago(days)
+        own_journal._entry_count = 0  # makes the next request prune
+        third, _ = own_journal.begin_request(
+            "b", "inference", b'{"model":"m","prompt":"three"}'
+        ).result()
+    marks = own_journal.images.marks([first, second, third]).result()
     assert set(marks) == {first, third}
     assert marks[first].favorite
-    assert kept.find_by_intent(second).result() == []
-    kept.close()
+    assert own_journal.find_by_intent(second).result() == []
+    own_journal.close()
 
 
 # ---------------------------------------------------------------- thumbnails and originals
 
 
-def fetched(wonda):
-    """How many originals were fetched."""
+def record_downloads(wonda):
+    """Record the addresses of the originals that are downloaded."""
     transport = wonda._async._core.transport
-    calls = []
-    real = transport.download
+    addresses = []
+    download = transport.download
 
-    async def counted(url):
-        calls.append(url)
-        return await real(url)
+    async def record_download(url):
+        addresses.append(url)
+        return await download(url)
 
-    transport.download = counted
-    return calls
+    transport.download = record_download
+    return addresses
 
 
-def elsewhere(image):
-    """An address at which the storage has nothing."""
+def missing_address(image):
+    """Return an address at which nothing is stored."""
     return image.media.url.replace(image.media.media_id, "gone")
 
 
 def test_thumbnail_is_small_and_created_once(wonda, tmp_path):
-    make(wonda)
-    calls = fetched(wonda)
+    generate(wonda)
+    downloads = record_downloads(wonda)
     [image] = wonda.history.search()
-    small = wonda.history.thumbnail(image)
-    assert len(small) <= 32_000
-    assert max(Image.open(io.BytesIO(small)).size) == 320
-    assert wonda.history.thumbnail(image) == small
-    assert len(calls) == 1
+    thumbnail = wonda.history.thumbnail(image)
+    assert len(thumbnail) <= 32_000
+    assert max(Image.open(io.BytesIO(thumbnail)).size) == 320
+    assert wonda.history.thumbnail(image) == thumbnail
+    assert len(downloads) == 1
     with ww.Wonda.sandbox(journal=tmp_path / "journal.db") as later:
-        assert later.history.thumbnail(image) == small  # without any original at all
+        assert later.history.thumbnail(image) == thumbnail  # without the original
 
 
-def test_damaged_thumbnail_cache_is_recreated_silently(wonda, tmp_path):
-    make(wonda)
+def test_damaged_thumbnail_cache_is_recreated(wonda, tmp_path):
+    generate(wonda)
     (tmp_path / "journal.db.thumbnails").write_bytes(b"junk" * 4_000)
     [image] = wonda.history.search()
     assert wonda.history.thumbnail(image)
 
 
-def test_thumbnail_cache_keeps_its_size_limit(monkeypatch, tmp_path):
+def test_thumbnail_cache_stays_within_its_size_limit(monkeypatch, tmp_path):
     from wonda_widgets.journal import thumbnails
 
     monkeypatch.setattr(thumbnails, "MAX_MEGABYTES", 0.1)
-    kept = thumbnails.Thumbnails(tmp_path / "j")
+    cache = thumbnails.Thumbnails(tmp_path / "j")
     for number in range(40):
-        keep = functools.partial(thumbnails._store, key=("b", f"m{number}"), data=b"x" * 10_000)
-        kept._database.run(keep).result()
+        store = functools.partial(thumbnails._store, key=("b", f"m{number}"), data=b"x" * 10_000)
+        cache._database.run(store).result()
     count = "SELECT count(*) FROM thumbnail"
-    held = kept._database.run(lambda c: c.execute(count).fetchone()[0]).result()
-    assert 5 <= held <= 10
-    kept.close()
+    stored = cache._database.run(lambda c: c.execute(count).fetchone()[0]).result()
+    assert 5 <= stored <= 10
+    cache.close()
 
 
 @pytest.fixture
 def services(tmp_path):
-    """Clients of two services on one journal, whose images differ and whose ids do not."""
+    """Two clients that share a journal; their services store different images under equal IDs."""
 
-    def of(name, colour):
-        async def answer(request):
+    def client_of(name, color):
+        async def respond(request):
             if request.url.path.endswith(".png"):
                 buffer = io.BytesIO()
-                Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
+                Image.new("RGB", (8, 8), color).save(buffer, "PNG")
                 return httpx.Response(200, content=buffer.getvalue())
             return httpx.Response(404)
 
@@ -301,45 +306,45 @@ def services(tmp_path):
             KEY,
             base_url=f"https://{name}.example/api/v1",
             journal=tmp_path / "journal.db",
-            transport=httpx.MockTransport(answer),
+            transport=httpx.MockTransport(respond),
         )
 
-    clients = of("one", "red"), of("two", "blue")
+    clients = client_of("one", "red"), client_of("two", "blue")
     yield clients
     for client in clients:
         client.close()
 
 
-def colour_of(small):
-    return Image.open(io.BytesIO(small)).convert("RGB").getpixel((4, 4))
+def color_of(thumbnail):
+    return Image.open(io.BytesIO(thumbnail)).convert("RGB").getpixel((4, 4))
 
 
-def test_thumbnails_of_different_services_are_separate(services):
+def test_thumbnails_of_different_services_are_cached_separately(services):
     image = GeneratedImage(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
-    for _ in range(2):  # made, and then from the file
-        red, blue = (colour_of(client.history.thumbnail(image)) for client in services)
+    for _ in range(2):  # first created, then read from the cache
+        red, blue = (color_of(client.history.thumbnail(image)) for client in services)
         assert red[0] > 200 > red[2]
         assert blue[2] > 200 > blue[0]
 
 
 def test_images_without_an_id_do_not_share_a_thumbnail(services, monkeypatch):
     client, _ = services
-    colours = {"a": "red", "b": "lime"}
+    colors = {"a": "red", "b": "lime"}
 
     async def original(image):
         buffer = io.BytesIO()
-        Image.new("RGB", (8, 8), colours[image.media.url]).save(buffer, "PNG")
+        Image.new("RGB", (8, 8), colors[image.media.url]).save(buffer, "PNG")
         return buffer.getvalue()
 
     monkeypatch.setattr(client._async.history, "original", original)
     red, green = (
-        colour_of(client.history.thumbnail(GeneratedImage(media=ww.Media(url=url)))) for url in "ab"
+        color_of(client.history.thumbnail(GeneratedImage(media=ww.Media(url=url)))) for url in "ab"
     )
     assert red[0] > 200 > red[1]
     assert green[1] > 200 > green[0]
 
 
-def test_thumbnails_without_a_service_are_recreated(services, tmp_path):
+def test_thumbnails_cached_without_a_service_are_recreated(services, tmp_path):
     from wonda_widgets.journal import thumbnails
 
     with sqlite3.connect(tmp_path / "journal.db.thumbnails") as file:
@@ -349,74 +354,74 @@ def test_thumbnails_without_a_service_are_recreated(services, tmp_path):
         file.execute("PRAGMA user_version=1")
     file.close()
     image = GeneratedImage(media=ww.Media(media_id="m1", url="https://storage.example/a.png"))
-    assert colour_of(services[0].history.thumbnail(image))[0] > 200
+    assert color_of(services[0].history.thumbnail(image))[0] > 200
 
 
-def test_expired_address_is_refreshed(wonda):
+def test_expired_media_address_is_refreshed_through_the_job(wonda):
     import msgspec
 
-    make(wonda)
+    generate(wonda)
     [image] = wonda.history.search()
-    gone = msgspec.structs.replace(image.media, url=elsewhere(image))
+    gone = msgspec.structs.replace(image.media, url=missing_address(image))
     expired = msgspec.structs.replace(image, media=gone)
     assert wonda.history.original(expired) == wonda.history.original(image)
-    lost = msgspec.structs.replace(expired, job_id="")
+    without_job = msgspec.structs.replace(expired, job_id="")
     with pytest.raises(ww.NotFoundError):
-        wonda.history.original(lost)
+        wonda.history.original(without_job)
 
 
 # ---------------------------------------------------------------- export
 
 
-def test_export_as_table(three, tmp_path):
-    found = three.history.search()
-    written = three.history.export(found, tmp_path / "new folder" / "all.csv")
-    with written.open(newline="", encoding="utf-8-sig") as file:
+def test_export_writes_csv_and_json_without_overwriting(seeded, tmp_path):
+    found = seeded.history.search()
+    csv_file = seeded.history.export(found, tmp_path / "new folder" / "all.csv")
+    with csv_file.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert [row["prompt"] for row in rows] == PROMPTS[::-1]
     assert rows[0]["media_id"] == found[0].media.media_id
-    second = three.history.export(found, tmp_path / "all.json")
-    assert [row["prompt"] for row in json.loads(second.read_text("utf-8"))] == PROMPTS[::-1]
-    third = three.history.export(found[:1], second)
-    assert third.name == "all (2).json"  # what is there stays
+    json_file = seeded.history.export(found, tmp_path / "all.json")
+    assert [row["prompt"] for row in json.loads(json_file.read_text("utf-8"))] == PROMPTS[::-1]
+    second_json_file = seeded.history.export(found[:1], json_file)
+    assert second_json_file.name == "all (2).json"  # existing files are kept
 
 
-def test_value_named_like_a_column_gets_its_own_column(three, tmp_path):
+def test_value_named_like_a_column_gets_its_own_column(seeded, tmp_path):
     import msgspec
 
-    [image] = three.history.search("storm")
+    [image] = seeded.history.search("storm")
     values = {"prompt": "a", "rating": "b", "light": "c", "model": "d", "file": "e", "error": "f"}
-    odd = msgspec.structs.replace(image, values=values, params={"model": "g", "note": 5})
-    row = odd.row()
+    changed = msgspec.structs.replace(image, values=values, params={"model": "g", "note": 5})
+    row = changed.row()
     assert (row["prompt"], row["model"], row["rating"]) == (image.prompt, image.model, 0)
     assert (row["{prompt}"], row["{rating}"], row["light"]) == ("a", "b", "c")
     assert (row["{model}"], row["{{model}}"], row["{note}"], row["note"]) == ("d", "g", 5, "")
-    folder = three.history.export([odd], tmp_path / "board")
-    [made] = json.loads((folder / "manifest.json").read_text("utf-8"))
-    assert (made["{file}"], made["{error}"], made["error"]) == ("e", "f", None)
-    assert (folder / made["file"]).exists()
+    folder = seeded.history.export([changed], tmp_path / "board")
+    [entry] = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert (entry["{file}"], entry["{error}"], entry["error"]) == ("e", "f", None)
+    assert (folder / entry["file"]).exists()
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
-def test_csv_text_is_never_a_formula(three, tmp_path, sign):
+def test_csv_text_is_never_a_formula(seeded, tmp_path, sign):
     import msgspec
 
-    [image] = three.history.search("storm")
+    [image] = seeded.history.search("storm")
     text = f"{sign}HYPERLINK(A1)"
-    odd = msgspec.structs.replace(
-        image, prompt=text, params={text: -5, "a": "a=b"}, note="a harbour"
+    changed = msgspec.structs.replace(
+        image, prompt=text, params={text: -5, "a": "a=b"}, note="a harbor"
     )
-    written = three.history.export([odd], tmp_path / "all.csv")
+    written = seeded.history.export([changed], tmp_path / "all.csv")
     with written.open(newline="", encoding="utf-8-sig") as file:
         [row] = csv.DictReader(file)
     assert (row["prompt"], row[f"'{text}"]) == (f"'{text}", "-5")
-    assert (row["a"], row["note"]) == ("a=b", "a harbour")
-    kept = three.history.export([odd], tmp_path / "all.json")
-    assert json.loads(kept.read_text("utf-8"))[0]["prompt"] == text
+    assert (row["a"], row["note"]) == ("a=b", "a harbor")
+    json_file = seeded.history.export([changed], tmp_path / "all.json")
+    assert json.loads(json_file.read_text("utf-8"))[0]["prompt"] == text
 
 
 FORMULA = "=cmd|' /C calc'!A0"
-HIDDEN = [
+HIDDEN_FORMULAS = [
     f"dawn;{FORMULA}",
     f"dawn\t{FORMULA}",
     f"dawn,{FORMULA}",
@@ -444,17 +449,17 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("text", HIDDEN)
+@pytest.mark.parametrize("text", HIDDEN_FORMULAS)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_csv_text_is_never_a_formula_with_any_separator(three, tmp_path, text, delimiter):
+def test_csv_text_is_never_a_formula_with_any_separator(seeded, tmp_path, text, delimiter):
     import msgspec
 
-    [image] = three.history.search("storm")
-    odd = msgspec.structs.replace(
+    [image] = seeded.history.search("storm")
+    changed = msgspec.structs.replace(
         image, prompt=text, model=text, params={text: [text]}, values={f"x {text}": text}
     )
-    written = three.history.export([odd], tmp_path / "all.csv")
-    lines = written.read_text("utf-8-sig").splitlines()  # also within a quoted cell
+    written = seeded.history.export([changed], tmp_path / "all.csv")
+    lines = written.read_text("utf-8-sig").splitlines()  # also splits quoted cells
     cells = [cell for row in csv.reader(lines, delimiter=delimiter) for cell in row]
     for cell in cells:
         assert cell.strip(' "\0\u00a0\ufeff\t\r\n')[:1] not in set("=+-@＝＋－＠−"), cell
@@ -484,42 +489,42 @@ def test_ordinary_csv_text_is_unchanged(text):
     assert files._escape_formulas(text) == text
 
 
-def test_csv_is_readable_by_excel_and_python(three, tmp_path):
-    written = three.history.export(three.history.search(), tmp_path / "all.csv")
+def test_csv_starts_with_a_byte_order_mark(seeded, tmp_path):
+    written = seeded.history.export(seeded.history.search(), tmp_path / "all.csv")
     assert written.read_bytes().startswith(b"\xef\xbb\xbf")
     with written.open(newline="", encoding="utf-8-sig") as file:
         assert [row["prompt"] for row in csv.DictReader(file)] == PROMPTS[::-1]
 
 
-def test_row_has_no_control_characters(three):
+def test_row_replaces_control_characters(seeded):
     import msgspec
 
-    [image] = three.history.search("storm")
-    odd = msgspec.structs.replace(
+    [image] = seeded.history.search("storm")
+    changed = msgspec.structs.replace(
         image,
         prompt="a\x1b[31m\0\x0b b\tc\nd \ud800\uffff",
         values={"x\x07": "y\x08"},
         note="日本\x1f",
     )
-    row = odd.row()
+    row = changed.row()
     assert row["prompt"] == "a�[31m�� b\tc\nd ��"
     assert (row["x�"], row["note"]) == ("y�", "日本�")
     assert row["made_at"] == image.made_at.isoformat(timespec="seconds")
     assert row["made_at"].endswith("+00:00")
     assert not any(isinstance(value, datetime) for value in row.values())
-    assert odd.raw_row()["prompt"] == odd.prompt
-    assert odd.raw_row()["made_at"] == image.made_at
-    matrix = three.images.matrix("A {x} sea", {"x": ["a\x1bb"]}, "z-image")
+    assert changed.raw_row()["prompt"] == changed.prompt
+    assert changed.raw_row()["made_at"] == image.made_at
+    matrix = seeded.images.matrix("A {x} sea", {"x": ["a\x1bb"]}, "z-image")
     assert matrix.rows()[0]["x"] == "a�b"
 
 
-def test_numbers_in_csv_stay_numbers(three, tmp_path):
+def test_numbers_in_csv_stay_numbers(seeded, tmp_path):
     import msgspec
 
-    [image] = three.history.search("storm")
+    [image] = seeded.history.search("storm")
     params = {"seed": -1, "strength": -0.5, "odd": -math.inf}
-    odd = msgspec.structs.replace(image, params=params, values={"tilt": "-15"})
-    written = three.history.export([odd, image], tmp_path / "all.csv")
+    changed = msgspec.structs.replace(image, params=params, values={"tilt": "-15"})
+    written = seeded.history.export([changed, image], tmp_path / "all.csv")
     with written.open(newline="", encoding="utf-8-sig") as file:
         [row, without] = csv.DictReader(file)
     assert (row["seed"], row["strength"], row["tilt"]) == ("-1", "-0.5", "-15")
@@ -537,20 +542,20 @@ def test_every_formula_start_is_escaped(text):
     )
 
 
-@pytest.mark.parametrize("path", ["x\0y.csv", "~no-such-person/a.csv", "\ud800.csv", "a\0/b"])
-def test_invalid_path_is_reported(three, path):
+@pytest.mark.parametrize("path", ["x\0y.csv", "~no-such-user/a.csv", "\ud800.csv", "a\0/b"])
+def test_invalid_export_path_raises(seeded, path):
     with pytest.raises(ww.InvalidInputError, match="is not a valid path") as caught:
-        three.history.export(three.history.search(), path)
+        seeded.history.export(seeded.history.search(), path)
     assert caught.value.field == "path"
 
 
-def test_export_as_folder_of_originals(three, tmp_path):
+def test_export_to_a_folder_writes_originals_and_a_manifest(seeded, tmp_path):
     import msgspec
 
-    found = three.history.search()
-    lost = msgspec.structs.replace(found[0].media, url=elsewhere(found[0]))
-    found[0] = msgspec.structs.replace(found[0], media=lost, job_id="")
-    folder = three.history.export(found, tmp_path / "board")
+    found = seeded.history.search()
+    missing = msgspec.structs.replace(found[0].media, url=missing_address(found[0]))
+    found[0] = msgspec.structs.replace(found[0], media=missing, job_id="")
+    folder = seeded.history.export(found, tmp_path / "board")
     rows = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert rows[0]["file"] is None
     assert rows[0]["error"]
@@ -560,26 +565,26 @@ def test_export_as_folder_of_originals(three, tmp_path):
         assert written.text["media id"] == image.media.media_id
 
 
-def test_unsupported_export_is_reported(three, tmp_path):
+def test_empty_or_unwritable_export_raises(seeded, tmp_path):
     with pytest.raises(ww.InvalidInputError, match="no images to export"):
-        three.history.export([], tmp_path / "x.csv")
-    (tmp_path / "file").write_text("in the way")
+        seeded.history.export([], tmp_path / "x.csv")
+    (tmp_path / "file").write_text("a file")
     with pytest.raises(ww.InvalidInputError, match="cannot be written"):
-        three.history.export(three.history.search(), tmp_path / "file" / "x.csv")
+        seeded.history.export(seeded.history.search(), tmp_path / "file" / "x.csv")
 
 
-def test_nul_in_a_prompt_does_not_break_the_index(three):
-    job = three.images.generate(model="z-image", prompt="A pier\0hidden")
+def test_nul_in_a_prompt_keeps_the_search_index_intact(seeded):
+    job = seeded.images.generate(model="z-image", prompt="A pier\0hidden")
     job.wait()
-    [image] = three.history.search("pier")
-    three.history.mark(image, note="sound")
-    database = three._async._core.journal._database
+    [image] = seeded.history.search("pier")
+    seeded.history.mark(image, note="sound")
+    database = seeded._async._core.journal._database
     check = "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)"
     database.run(lambda connection: connection.execute(check).fetchall()).result()
-    assert three.history.count("sound") == 1
+    assert seeded.history.count("sound") == 1
 
 
-def test_job_without_an_image_is_not_listed(three):
-    before = three.history.count()
-    three.images.generate(model="z-image", prompt="sandbox: no media").wait()
-    assert three.history.count() == len(three.history.search()) == before
+def test_history_omits_jobs_without_an_image(seeded):
+    before = seeded.history.count()
+    seeded.images.generate(model="z-image", prompt="sandbox: no media").wait()
+    assert seeded.history.count() == len(seeded.history.search()) == before

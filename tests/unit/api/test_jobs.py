@@ -1,4 +1,4 @@
-"""`wonda.jobs`: invalid arguments are reported."""
+"""`wonda.jobs`: the `days` argument of `unfinished`."""
 
 import pytest
 
@@ -6,7 +6,7 @@ import wonda_widgets as ww
 
 
 @pytest.mark.parametrize("days", [0, -1, float("nan"), float("inf"), 10**400, "7"])
-def test_invalid_days_are_refused(days):
+def test_unfinished_refuses_invalid_days(days):
     with (
         ww.Wonda.sandbox() as wonda,
         pytest.raises(ww.InvalidInputError, match="days must be a number above 0"),
@@ -15,6 +15,6 @@ def test_invalid_days_are_refused(days):
 
 
 @pytest.mark.parametrize("days", [0.5, 10**308, 1e308])
-def test_any_positive_number_of_days_is_accepted(days):
+def test_unfinished_accepts_any_positive_number_of_days(days):
     with ww.Wonda.sandbox() as wonda:
         assert wonda.jobs.unfinished(days=days) == []

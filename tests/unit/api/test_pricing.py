@@ -1,4 +1,4 @@
-"""Price estimates; values that cannot be prices are ignored."""
+"""Price estimates: values that cannot be prices are ignored."""
 
 import asyncio
 
@@ -11,38 +11,40 @@ from wonda_widgets.utils import event_loop
 
 
 @pytest.fixture
-def quoted():
-    """A client of a service with one price for everything."""
-    made = []
+def client_quoting():
+    """Create clients of a service that quotes one price for every request."""
+    clients = []
 
-    def at(**price):
+    def create(**price):
         transport = httpx.MockTransport(lambda _: httpx.Response(200, json=price))
-        made.append(ww.Wonda(KEY, transport=transport))
-        return made[-1]
+        clients.append(ww.Wonda(KEY, transport=transport))
+        return clients[-1]
 
-    yield at
-    for client in made:
+    yield create
+    for client in clients:
         client.close()
 
 
-def each(wonda):
+def cached_estimate(wonda):
     return event_loop.run_blocking(wonda._async.pricing.cached_estimate(model="m", params={}))
 
 
-def test_negative_price_is_ignored(quoted):
-    wonda = quoted(estimatedCostMicrodollars=-5, estimatedCredits=-1)
+def test_negative_estimate_is_ignored(client_quoting):
+    wonda = client_quoting(estimatedCostMicrodollars=-5, estimatedCredits=-1)
     estimate = wonda.pricing.estimate(model="m")
     assert (estimate.usd, estimate.estimated_credits) == (None, None)
-    assert each(wonda) is None
+    assert cached_estimate(wonda) is None
 
 
-def test_valid_price_is_kept(quoted):
-    found = each(quoted(estimatedCostMicrodollars=20_000, estimatedCredits=-1))
-    assert (found.usd, found.estimated_credits) == (0.02, None)
-    assert each(quoted(estimatedCostMicrodollars=0)).usd == 0
+def test_estimate_keeps_the_valid_price_of_two(client_quoting):
+    estimate = cached_estimate(
+        client_quoting(estimatedCostMicrodollars=20_000, estimatedCredits=-1)
+    )
+    assert (estimate.usd, estimate.estimated_credits) == (0.02, None)
+    assert cached_estimate(client_quoting(estimatedCostMicrodollars=0)).usd == 0
 
 
-def test_canceled_wait_does_not_repeat_the_request():
+def test_canceled_caller_does_not_cause_a_second_price_request():
     requests = []
 
     async def respond(request):
@@ -50,7 +52,7 @@ def test_canceled_wait_does_not_repeat_the_request():
         await asyncio.sleep(0)
         return httpx.Response(200, json={"estimatedCostMicrodollars": 20_000})
 
-    async def cancel_and_ask_again(pricing):
+    async def cancel_and_repeat(pricing):
         first = asyncio.create_task(pricing.cached_estimate(model="m", params={}))
         while not requests:
             await asyncio.sleep(0)
@@ -59,8 +61,8 @@ def test_canceled_wait_does_not_repeat_the_request():
         return first.cancelled(), await pricing.cached_estimate(model="m", params={})
 
     with ww.Wonda(KEY, transport=httpx.MockTransport(respond)) as wonda:
-        asked = cancel_and_ask_again(wonda._async.pricing)
-        was_canceled, price = event_loop.run_blocking(asked)
+        waiting = cancel_and_repeat(wonda._async.pricing)
+        was_canceled, price = event_loop.run_blocking(waiting)
     assert was_canceled
     assert price.usd == 0.02
     assert len(requests) == 1

@@ -41,7 +41,7 @@ PLAN = planning.Plan(
 IMAGE = ww.GeneratedImage(media=MEDIA, prompt="A sail", params={"n": 1}, made_at=NOW, rating=5)
 BUDGET = ww.Budget(2.5, NOW)
 
-CARRIERS = {
+COPIERS = {
     "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
     "old pickle": lambda thing: pickle.loads(pickle.dumps(thing, protocol=2)),
     "cloudpickle": lambda thing: pickle.loads(cloudpickle.dumps(thing)),
@@ -49,25 +49,25 @@ CARRIERS = {
 }
 
 
-@pytest.fixture(params=CARRIERS.values(), ids=CARRIERS)
-def carried(request):
+@pytest.fixture(params=COPIERS.values(), ids=COPIERS)
+def copied(request):
     return request.param
 
 
-def family(cls):
+def with_subclasses(cls):
     yield cls
-    for each in cls.__subclasses__():
-        yield from family(each)
+    for subclass in cls.__subclasses__():
+        yield from with_subclasses(subclass)
 
 
 ERRORS = sorted(
-    {each for each in family(ww.WondaError) if each.__module__ == "wonda_widgets.errors"},
+    {each for each in with_subclasses(ww.WondaError) if each.__module__ == "wonda_widgets.errors"},
     key=lambda cls: cls.__name__,
 )
 
 
-#: How to make one of each kind, with everything in it that it can have; the first that fits.
-MAKERS = {
+#: Creates an error with every attribute set; for a class, its first matching base applies.
+ERROR_FACTORIES = {
     ww.RateLimitError: lambda cls: cls(429, "x", "Slowly.", "r1", retry_after=2, defer_until=NOW),
     ww.APIError: lambda cls: cls(418, "teapot", "No.", "r1", retry_after=2.5),
     errors.JobError: lambda cls: cls("It ended.", snapshot=SNAPSHOT),
@@ -83,12 +83,12 @@ MAKERS = {
 }
 
 
-def made(cls):
-    return next(make for base, make in MAKERS.items() if issubclass(cls, base))(cls)
+def example_error(cls):
+    return next(create for base, create in ERROR_FACTORIES.items() if issubclass(cls, base))(cls)
 
 
-def state(error):
-    """All that an error knows; exceptions themselves are equal to nothing but themselves."""
+def attributes_of(error):
+    """Return the attributes of an error, since exceptions compare by identity."""
     return {
         **{name: repr(value) for name, value in vars(error).items()},
         "": (type(error), error.args, str(error), repr(error)),
@@ -96,35 +96,35 @@ def state(error):
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
-def test_pickled_error_keeps_its_attributes(cls, carried):
-    error = made(cls)
-    error.add_note("said on the way")
-    again = carried(error)
-    assert state(again) == state(error)
-    assert again.__notes__[-1] == "said on the way"
+def test_pickled_error_keeps_its_attributes(cls, copied):
+    error = example_error(cls)
+    error.add_note("added later")
+    again = copied(error)
+    assert attributes_of(again) == attributes_of(error)
+    assert again.__notes__[-1] == "added later"
     with pytest.raises(cls):
         raise again
 
 
-def test_every_public_error_is_pickled():
+def test_every_public_error_is_among_the_pickled_ones():
     public = {getattr(ww, name) for name in ww.__all__ if name.endswith("Error")}
     assert public <= set(ERRORS)
     assert len(ERRORS) > 20
 
 
-def test_pickled_error_keeps_its_hint(carried):
-    error = made(ww.PermissionDeniedError).with_hint("Ask Wonda.")
-    assert str(carried(error)) == str(error)
-    assert carried(error).hint == "Ask Wonda."
+def test_pickled_error_keeps_its_hint(copied):
+    error = example_error(ww.PermissionDeniedError).with_hint("Ask Wonda.")
+    assert str(copied(error)) == str(error)
+    assert copied(error).hint == "Ask Wonda."
 
 
-def test_pickled_error_keeps_its_job_id(carried, quick_polls):  # noqa: ARG001
+def test_pickled_error_keeps_its_job_id(copied, quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.01) as wonda:
         job = wonda.images.generate(model="z-image", prompt="sandbox: fail")
         with pytest.raises(ww.JobFailedError) as caught:
             job.wait()
         assert caught.value.job is job
-        again = carried(caught.value)
+        again = copied(caught.value)
         assert again.job is None
         assert (again.kind, again.job_id, again.intent) == ("inference", job.id, job.intent)
         assert again.snapshot.raw == job.snapshot.raw
@@ -162,30 +162,32 @@ DATA = {
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_data_is_picklable(name, carried):
-    assert carried(DATA[name]) == DATA[name]
-    assert type(carried(DATA[name])) is type(DATA[name])
+def test_copied_data_is_equal(name, copied):
+    assert copied(DATA[name]) == DATA[name]
+    assert type(copied(DATA[name])) is type(DATA[name])
 
 
-def test_every_model_is_tested():
-    told = {type(thing) for thing in DATA.values()}
-    read = {each for each in vars(models).values() if isinstance(each, type)}
-    wire = {each for each in read if issubclass(each, models.WireStruct)} - {models.WireStruct}
-    replies = {each for each in wire if each.__name__.endswith("Response")} | {
+def test_every_wire_type_is_among_the_copied_data():
+    tested = {type(thing) for thing in DATA.values()}
+    classes = {each for each in vars(models).values() if isinstance(each, type)}
+    wire_types = {each for each in classes if issubclass(each, models.WireStruct)} - {
+        models.WireStruct
+    }
+    response_parts = {each for each in wire_types if each.__name__.endswith("Response")} | {
         models.Generation,
         models.ImageModel,
     }
-    assert wire - replies <= told
+    assert wire_types - response_parts <= tested
 
 
-def test_pickled_snapshot_keeps_its_error(carried):
-    again = carried(SNAPSHOT)
-    assert state(again.error) == state(UNKNOWN)
+def test_pickled_snapshot_keeps_its_error(copied):
+    again = copied(SNAPSHOT)
+    assert attributes_of(again.error) == attributes_of(UNKNOWN)
     assert (again.raw, again.outputs) == (SNAPSHOT.raw, SNAPSHOT.outputs)
 
 
-def test_pickled_budget_keeps_its_prices(carried):
-    again = carried(BUDGET)
+def test_pickled_budget_keeps_its_prices(copied):
+    again = copied(BUDGET)
     assert (again.usd, again.since) == (BUDGET.usd, BUDGET.since)
     assert vars(again) == vars(BUDGET)
 
@@ -196,21 +198,21 @@ ADDRESS = "https://wonda.example.test/api/v1"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_has_arrived(monkeypatch):
+def _no_shared_connections(monkeypatch):
     monkeypatch.setattr(config, "_shared", {})
     yield
-    for each in config._shared.values():  # as only the end of a process does
+    for each in config._shared.values():  # otherwise open until the process exits
         event_loop.run_blocking(each._core.aclose())
 
 
 @pytest.fixture
 def client(tmp_path):
-    """Makes clients, and closes them in the end."""
+    """Create clients; their journals are closed after the test."""
     started = []
 
-    def start(cls=ww.Wonda, key=KEY, **how):
-        how = {"base_url": ADDRESS, "journal": tmp_path / "sent.db", **how}
-        started.append(cls(key, **how))
+    def start(cls=ww.Wonda, key=KEY, **options):
+        options = {"base_url": ADDRESS, "journal": tmp_path / "sent.db", **options}
+        started.append(cls(key, **options))
         return started[-1]
 
     yield start
@@ -222,23 +224,23 @@ def core(client):
     return getattr(client, "_async", client)._core
 
 
-SENDERS = {name: CARRIERS[name] for name in CARRIERS if name != "deepcopy"}
+PICKLERS = {name: COPIERS[name] for name in COPIERS if name != "deepcopy"}
 
 
-@pytest.fixture(params=SENDERS.values(), ids=SENDERS)
-def sent(request):
+@pytest.fixture(params=PICKLERS.values(), ids=PICKLERS)
+def pickled(request):
     return request.param
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
 def test_pickled_client_keeps_settings_and_uses_the_local_key(
-    client, sent, cls, monkeypatch, tmp_path
+    client, pickled, cls, monkeypatch, tmp_path
 ):
     other = "sk_" + "c3" * 32
     monkeypatch.setenv("WONDA_API_KEY", other)
     monkeypatch.setenv("WONDA_BASE_URL", "https://elsewhere.example.test/api/v1")
     wonda = client(cls, timeout=7, journal=ww.Journal(tmp_path / "kept.db", days=900, megabytes=7))
-    again = sent(wonda)
+    again = pickled(wonda)
     assert type(again) is cls
     assert again.base_url == ADDRESS
     assert not again.is_sandbox
@@ -251,11 +253,11 @@ def test_pickled_client_keeps_settings_and_uses_the_local_key(
 
 
 @pytest.mark.parametrize("cls", [ww.Wonda, ww.AsyncWonda])
-def test_unpickled_client_without_a_key_raises_on_first_use(client, sent, cls, monkeypatch):
-    again = sent(sent(client(cls)))  # by way of a scheduler, which has none either
+def test_unpickled_client_without_a_key_raises_on_first_use(client, pickled, cls, monkeypatch):
+    again = pickled(pickled(client(cls)))  # passed on by a scheduler that has no key
     assert repr(again) == f"<{cls.__name__} {ADDRESS}>"
     assert (again.base_url, again.is_sandbox) == (ADDRESS, False)
-    assert not hasattr(again, "_repr_html_"), "a front end may ask what it likes"
+    assert not hasattr(again, "_repr_html_"), "front ends look for this attribute on every object"
     for _ in range(2):
         with pytest.raises(ww.MissingKeyError):
             again.images  # noqa: B018
@@ -270,13 +272,13 @@ def test_unpickled_client_without_a_key_raises_on_first_use(client, sent, cls, m
 
 def test_threads_can_use_an_unpickled_client_simultaneously(client, monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
-    parcel = pickle.dumps(client())
+    data = pickle.dumps(client())
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for _ in range(50):
-            again = pickle.loads(parcel)
+            again = pickle.loads(data)
             found = list(pool.map(lambda _, one=again: one.images, range(8)))
             assert all(each._async._core.journal_key == ADDRESS for each in found)
-    # One that comes just after another has asked finds it.
+    # A thread that comes just after another one connected the client uses that connection.
     assert config.connect_on_first_use(again, "images") is again.images
 
 
@@ -292,31 +294,31 @@ def test_dask_token_depends_on_client_settings(client, cls, tmp_path):
 
 def test_equal_unpickled_clients_share_one_connection(client, monkeypatch):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
-    parcel = pickle.dumps(client())
-    first, second = pickle.loads(parcel), pickle.loads(parcel)
+    data = pickle.dumps(client())
+    first, second = pickle.loads(data), pickle.loads(data)
     assert core(first) is core(second)
-    pickle.loads(parcel).close()  # one that was not used
+    pickle.loads(data).close()  # a client that was never used
     first.close()
-    third = pickle.loads(parcel)
+    third = pickle.loads(data)
     assert core(third) is core(first)
     assert not core(third).transport.closed
     monkeypatch.setenv("WONDA_API_KEY", "sk_" + "c3" * 32)
-    assert core(pickle.loads(parcel)) is not core(third)
+    assert core(pickle.loads(data)) is not core(third)
     core(third).journal.close()
 
 
 def test_unpickled_client_without_its_journal_is_refused(client, monkeypatch, tmp_path):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
-    parcel = pickle.dumps(client(journal=tmp_path / "mine" / "journal.db"))
-    (tmp_path / "mine").rename(tmp_path / "elsewhere")  # as another computer sees it
+    data = pickle.dumps(client(journal=tmp_path / "mine" / "journal.db"))
+    (tmp_path / "mine").rename(tmp_path / "elsewhere")  # as on another computer
     with pytest.raises(ww.InvalidInputError, match="is not on this computer"):
-        pickle.loads(parcel).jobs.recent()
+        pickle.loads(data).jobs.recent()
 
 
-def test_client_of_a_served_sandbox_stays_a_sandbox_client(sent, served, tmp_path, quick_polls):  # noqa: ARG001
+def test_client_of_a_served_sandbox_stays_a_sandbox_client(pickled, served, tmp_path, quick_polls):  # noqa: ARG001
     _, base_url = served(seconds=0.01)
     with ww.Wonda.served_sandbox(base_url, timeout=9, journal=tmp_path / "s.db") as wonda:
-        again = sent(wonda)
+        again = pickled(wonda)
         assert again.is_sandbox
         assert (again.base_url, core(again).transport.timeout) == (base_url, 9)
         assert again.images.generate(model="z-image", prompt="A sail").wait().media.media_id
@@ -324,34 +326,34 @@ def test_client_of_a_served_sandbox_stays_a_sandbox_client(sent, served, tmp_pat
         again.close()
 
 
-def test_copy_within_the_process_is_the_same_client(client):
+def test_copying_a_client_returns_the_client_itself(client):
     for wonda in (client(), client(ww.AsyncWonda)):
         assert copy.copy(wonda) is wonda
         assert copy.deepcopy([wonda])[0] is wonda
 
 
-def in_process():
+def sandbox_client():
     return ww.Wonda.sandbox()
 
 
-def own_transport():
+def custom_transport_client():
     return ww.Wonda(KEY, transport=httpx.MockTransport(lambda _: httpx.Response(200)))
 
 
-def in_memory():
+def memory_journal_client():
     return ww.Wonda(KEY, base_url=ADDRESS, journal=":memory:")
 
 
-REFUSED = {
-    "a sandbox in the process": (in_process, "wonda-widgets sandbox"),
-    "a transport of one's own": (own_transport, "Create one in each worker"),
-    "a journal in memory": (in_memory, "Name a file"),
+UNPICKLABLE = {
+    "a sandbox in this process": (sandbox_client, "wonda-widgets sandbox"),
+    "a custom transport": (custom_transport_client, "Create one in each worker"),
+    "a journal in memory": (memory_journal_client, "Name a file"),
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_unpicklable_client_says_what_to_do(name):
-    make, hint = REFUSED[name]
+@pytest.mark.parametrize("name", UNPICKLABLE)
+def test_unpicklable_client_raises_an_error_with_a_hint(name):
+    make, hint = UNPICKLABLE[name]
     with make() as wonda:
         for each in (wonda, wonda._async):
             for dumps in (pickle.dumps, cloudpickle.dumps):
@@ -359,7 +361,7 @@ def test_unpicklable_client_says_what_to_do(name):
                     dumps(each)
 
 
-def test_unwritable_journal_is_not_picklable(tmp_path):
+def test_client_with_an_unwritable_journal_is_not_picklable(tmp_path):
     (tmp_path / "no folder").write_text("a file")
     with ww.Wonda(KEY, base_url=ADDRESS, journal=tmp_path / "no folder" / "j.db") as wonda:
         with pytest.warns(ww.JournalWarning):
@@ -368,14 +370,14 @@ def test_unwritable_journal_is_not_picklable(tmp_path):
             pickle.dumps(wonda)
 
 
-def test_pickled_journal_keeps_its_path_and_limits(sent, tmp_path):
-    kept = ww.Journal(tmp_path / "kept.db", days=900, megabytes=7)
-    assert sent(kept).settings == kept.settings
+def test_pickled_journal_keeps_its_path_and_limits(pickled, tmp_path):
+    journal = ww.Journal(tmp_path / "kept.db", days=900, megabytes=7)
+    assert pickled(journal).settings == journal.settings
     with pytest.raises(TypeError, match="Name a file"):
-        sent(ww.Journal(":memory:"))
+        pickled(ww.Journal(":memory:"))
 
 
-def test_live_objects_are_not_picklable_and_say_what_to_send(tmp_path):
+def test_pickling_a_job_matrix_or_resource_raises_with_a_hint(tmp_path):
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
         job = wonda.images.generate(model="z-image", prompt="A sail")
         matrix = wonda.images.matrix("A sail", models="z-image")
@@ -385,21 +387,21 @@ def test_live_objects_are_not_picklable_and_say_what_to_send(tmp_path):
             (wonda.images, "Send wonda"),
             (wonda._async.history, "Send wonda"),
         ):
-            for carry in CARRIERS.values():
+            for copier in COPIERS.values():
                 with pytest.raises(TypeError, match=hint):
-                    carry(thing)
+                    copier(thing)
 
 
 # ---------------------------------------------------------------- the key
 
 
-def parcels(thing):
-    """A thing as bytes, in every way that one is sent; and the texts in them, one by one."""
+def pickles_of(value):
+    """Yield every pickle of an object, and the strings that each one contains."""
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         for dumps in (pickle.dumps, cloudpickle.dumps):
-            parcel = dumps(thing, protocol=protocol)
-            yield parcel
-            yield "\0".join(str(argument) for _, argument, _ in pickletools.genops(parcel))
+            data = dumps(value, protocol=protocol)
+            yield data
+            yield "\0".join(str(argument) for _, argument, _ in pickletools.genops(data))
 
 
 def test_no_pickle_contains_the_key(served, tmp_path, monkeypatch):
@@ -432,14 +434,14 @@ def test_no_pickle_contains_the_key(served, tmp_path, monkeypatch):
                 fail()
             things.append(caught.value)
         for thing in things:
-            for parcel in parcels(thing):
-                assert_absent(KEY, parcel, f"what {type(thing).__name__} sends")
+            for data in pickles_of(thing):
+                assert_absent(KEY, data, f"the pickle of {type(thing).__name__}")
         for key in (credentials.ApiKey(KEY), [credentials.ApiKey(KEY)]):
             with pytest.raises(TypeError, match="never pickled"):
                 cloudpickle.dumps(key)
 
 
 def test_key_search_finds_a_pickled_key():
-    for parcel in parcels({"a": [KEY[5:40]]}):
+    for data in pickles_of({"a": [KEY[5:40]]}):
         with pytest.raises(AssertionError):
-            assert_absent(KEY, parcel, "this")
+            assert_absent(KEY, data, "the pickle")

@@ -1,4 +1,4 @@
-"""`Edit` objects: add, undo, save and upload operations; the external tool."""
+"""`Edit` objects: add, undo, save and upload operations; edits with the wonda CLI."""
 
 import io
 import json
@@ -40,17 +40,17 @@ def wonda():
 # ---------------------------------------------------------------- Edit
 
 
-def test_edit_keeps_the_original_and_returns_the_result():
+def test_rendering_an_edit_keeps_the_original():
     data = image()
     edit = ww.edit.Edit(data).add(LEFT, Encode(format="JPEG"))
-    made = edit.render()
-    assert (made.width, made.height, made.format) == (20, 20, "JPEG")
+    rendered = edit.render()
+    assert (rendered.width, rendered.height, rendered.format) == (20, 20, "JPEG")
     assert edit.data == data
     assert edit.size == (40, 20)
     assert Image.open(io.BytesIO(edit.preview())).size == (20, 20)
 
 
-def test_undo_and_redo():
+def test_undo_and_redo_change_the_operations():
     edit = Edit(image())
     assert not edit.undo()
     assert not edit.redo()
@@ -64,7 +64,7 @@ def test_undo_and_redo():
     assert not edit.can_redo
 
 
-def test_new_format_replaces_the_previous_one():
+def test_adding_a_format_replaces_the_previous_one():
     edit = Edit(image()).add(Encode(format="JPEG")).add(Encode(format="WEBP", quality=50))
     assert edit.operations == (Encode(format="WEBP", quality=50),)
     edit.undo()
@@ -78,11 +78,11 @@ def test_invalid_operation_is_not_added():
     assert edit.operations == (LEFT,)
 
 
-def test_operations_are_stored_as_json():
+def test_operations_are_saved_and_loaded_as_json():
     edit = Edit(image()).add(LEFT, Text(text="Hello", text_color="#ff00ff"))
-    kept = edit.to_json()
-    assert json.loads(kept)[0] == {"operation": "crop", "x": 0, "y": 0, "width": 20, "height": 20}
-    again = Edit.from_json(kept, image())
+    stored = edit.to_json()
+    assert json.loads(stored)[0] == {"operation": "crop", "x": 0, "y": 0, "width": 20, "height": 20}
+    again = Edit.from_json(stored, image())
     assert again.operations == edit.operations
     assert again.render() == edit.render()
     for bad in ("{", "5", '[{"operation": "sing"}]', b"\xff"):
@@ -90,31 +90,31 @@ def test_operations_are_stored_as_json():
             Edit.from_json(bad, image())
 
 
-def test_media_is_edited_uploaded_and_recorded(wonda):
+def test_uploaded_edit_is_recorded_in_the_journal(wonda):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
-    edit = Edit(media, wonda=wonda, name="A quiet harbour")
+    edit = Edit(media, wonda=wonda, name="A quiet harbor")
     edit.add(ww.edit.centered_crop(edit.size, 4 / 5), Encode(format="JPEG"))
-    made = edit.upload()
-    assert made.media_id not in {None, media.media_id}
-    fetched = wonda.media.open(made)
-    assert fetched.size == (made.width, made.height)
+    uploaded = edit.upload()
+    assert uploaded.media_id not in {None, media.media_id}
+    fetched = wonda.media.open(uploaded)
+    assert fetched.size == (uploaded.width, uploaded.height)
     assert fetched.width / fetched.height == pytest.approx(0.8, abs=0.01)
-    (kept,) = records(wonda)
-    assert kept["name"] == "a-quiet-harbour-edited.jpg"
-    assert kept["edit"] == {"of": media.media_id, "operations": json.loads(edit.to_json())}
-    assert Edit.from_json(json.dumps(kept["edit"]["operations"]), media, wonda=wonda).render() == (
+    (entry,) = upload_entries(wonda)
+    assert entry["name"] == "a-quiet-harbor-edited.jpg"
+    assert entry["edit"] == {"of": media.media_id, "operations": json.loads(edit.to_json())}
+    assert Edit.from_json(json.dumps(entry["edit"]["operations"]), media, wonda=wonda).render() == (
         edit.render()
     )
 
 
-def records(wonda):
-    """What the journal has of uploads."""
+def upload_entries(wonda):
+    """Return the uploads in the journal."""
     journal = wonda._async._core.journal
-    found = journal._find("kind='upload'", ()).result()
-    return [record.body for record in found]
+    entries = journal._find("kind='upload'", ()).result()
+    return [record.body for record in entries]
 
 
-def test_edit_without_a_client_is_reported(wonda):
+def test_edit_without_a_client_or_file_raises(wonda):
     media = wonda.images.generate(model="z-image", prompt="x").wait().media
     with pytest.raises(ww.InvalidInputError, match="no client"):
         Edit(media).render()
@@ -124,7 +124,7 @@ def test_edit_without_a_client_is_reported(wonda):
         Edit("no/such/file.png")
 
 
-# ---------------------------------------------------------------- the tool
+# ---------------------------------------------------------------- the wonda CLI
 
 STAND_IN = f"""#!{sys.executable}
 import json, os, pathlib, sys, time
@@ -136,36 +136,36 @@ media = "media-%d" % len(calls)
 out = sys.argv[sys.argv.index("-o") + 1] if "-o" in sys.argv else None
 """
 
-RUNS = {
+OUTPUTS = {
     "top": 'print(json.dumps({"mediaId": media}))',
     "outputs": 'print(json.dumps({"outputs": [{"mediaId": media}]}))',
     "nested": 'print(json.dumps({"outputs": [{"media": {"mediaId": media}}]}))',
     "bare": "print(media)",
-    "much": 'print(" " * 3_000_000, file=sys.stderr); print(" " * 3_000_000); print(media)',
+    "long": 'print(" " * 3_000_000, file=sys.stderr); print(" " * 3_000_000); print(media)',
 }
 
 
 @pytest.fixture
 def tool(tmp_path, monkeypatch):
-    """A stand-in for the tool; gives what it was called with."""
+    """Install a stand-in for the wonda CLI, and return a function that lists its calls."""
 
-    def make(code, name="stand-in"):
+    def install(code, name="stand-in"):
         path = tmp_path / name
         path.write_text(STAND_IN + code)
         path.chmod(0o755)
         monkeypatch.setenv("WONDA_BIN", str(path))
         return lambda: json.loads((tmp_path / "log.json").read_text())
 
-    return make
+    return install
 
 
-only_where_scripts_run = pytest.mark.forks  # a script is a program only there
+runs_scripts = pytest.mark.forks  # Windows cannot run a script as a program
 
 
-@only_where_scripts_run
-@pytest.mark.parametrize("said", RUNS)
-def test_external_tool_gets_arguments_and_returns_the_media(tool, said):
-    calls = tool(RUNS[said])
+@runs_scripts
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_cli_gets_the_arguments_and_returns_the_media_id(tool, output):
+    calls = tool(OUTPUTS[output])
     assert cli(LEFT, "original-1") == "media-1"
     (call,) = calls()
     assert call[:6] == ["edit", "image", "--media", "original-1", "--operation", "imageCrop"]
@@ -177,9 +177,9 @@ def test_external_tool_gets_arguments_and_returns_the_media(tool, said):
     }
 
 
-@only_where_scripts_run
-def test_text_is_passed_as_arguments(tool):
-    calls = tool(RUNS["top"])
+@runs_scripts
+def test_text_is_passed_to_the_cli_as_an_argument(tool):
+    calls = tool(OUTPUTS["top"])
     media = ww.Media(media_id="m-1")
     hostile = '--quiet; "$(touch owned)"\n`id`'
     cli(Text(text=hostile, position="top-left", size_percent=40, font_family="Anton"), media)
@@ -195,8 +195,8 @@ def test_text_is_passed_as_arguments(tool):
     }
 
 
-@only_where_scripts_run
-def test_each_operation_is_one_run_and_only_the_last_writes_the_file(tool, tmp_path):
+@runs_scripts
+def test_cli_runs_once_per_operation_and_only_the_last_writes_the_file(tool, tmp_path):
     calls = tool(
         'pathlib.Path(out).write_bytes(b"x") if out else print(media)'.replace(
             "print(media)", 'print(json.dumps({"mediaId": media}))'
@@ -207,17 +207,17 @@ def test_each_operation_is_one_run_and_only_the_last_writes_the_file(tool, tmp_p
     first, second = calls()
     assert "-o" not in first
     assert second[second.index("--media") + 1] == "media-1"
-    flag, written = second[-2], Path(second[-1])
+    flag, temporary = second[-2], Path(second[-1])
     assert flag == "-o"
-    assert (written.parent, written.suffix) == (target.parent, ".png")
-    assert not written.exists()
+    assert (temporary.parent, temporary.suffix) == (target.parent, ".png")
+    assert not temporary.exists()
     with pytest.raises(ww.InvalidInputError, match="already exists"):
         cli(LEFT, "original-1", output=target)
 
 
-@only_where_scripts_run
+@runs_scripts
 @pytest.mark.parametrize(
-    ("code", "error", "said"),
+    ("code", "error", "message"),
     [
         ('print("warming up")\nsys.exit("Error: no credits left")', ww.WondaError, "no credits"),
         ("sys.exit(3)", ww.WondaError, "exit status 3"),
@@ -241,21 +241,21 @@ def test_each_operation_is_one_run_and_only_the_last_writes_the_file(tool, tmp_p
         ("pass", ww.UnexpectedReplyError, "did not print the ID"),
     ],
 )
-def test_misbehaving_tool_raises_a_clear_error(tool, code, error, said):
+def test_failing_cli_or_unusable_output_raises_a_clear_error(tool, code, error, message):
     tool(code)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         cli(LEFT, "original-1")
 
 
-@only_where_scripts_run
-def test_tool_without_output_file_is_reported(tool, tmp_path):
-    tool(RUNS["top"])
+@runs_scripts
+def test_cli_that_writes_no_file_raises(tool, tmp_path):
+    tool(OUTPUTS["top"])
     with pytest.raises(ww.UnexpectedReplyError, match="wrote no file"):
         cli(LEFT, "original-1", output=tmp_path / "made.png")
 
 
-@only_where_scripts_run
-def test_failing_tool_leaves_no_partial_file(tool, tmp_path):
+@runs_scripts
+def test_failing_cli_leaves_no_partial_file(tool, tmp_path):
     tool('pathlib.Path(out).write_bytes(b"half"); sys.exit("disk full")')
     folder = tmp_path / "made"
     folder.mkdir()
@@ -264,24 +264,24 @@ def test_failing_tool_leaves_no_partial_file(tool, tmp_path):
     assert list(folder.iterdir()) == []
 
 
-@only_where_scripts_run
-@pytest.mark.parametrize("where", ["stdout", "stderr"])
-def test_tool_with_endless_output_is_stopped(tool, monkeypatch, where):
+@runs_scripts
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_cli_with_endless_output_is_stopped(tool, monkeypatch, stream):
     monkeypatch.setattr(wonda_cli, "MAX_OUTPUT_BYTES", 2**20)
-    tool(f"while True: print('y' * 9999, file=sys.{where})")
+    tool(f"while True: print('y' * 9999, file=sys.{stream})")
     with pytest.raises(ww.WondaError, match="stopped because it printed more than 1 MB"):
         cli(LEFT, "original-1")
 
 
-@only_where_scripts_run
-def test_excessive_tool_output_is_not_read(tool, monkeypatch):
+@runs_scripts
+def test_cli_with_too_much_output_raises(tool, monkeypatch):
     monkeypatch.setattr(wonda_cli, "MAX_OUTPUT_BYTES", 2**20)
-    tool(RUNS["much"])
+    tool(OUTPUTS["long"])
     with pytest.raises(ww.WondaError, match="printed more than 1 MB"):
         cli(LEFT, "original-1")
 
 
-HANGS = """
+HANGING = """
 import subprocess
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 pathlib.Path(__file__).with_name("child").write_text(str(child.pid))
@@ -289,36 +289,36 @@ time.sleep(600)
 """
 
 
-@only_where_scripts_run
-def test_hanging_tool_and_its_children_are_stopped(tool, tmp_path, monkeypatch):
-    tool(HANGS)
-    child = tmp_path / "child"
+@runs_scripts
+def test_hanging_cli_and_its_children_are_stopped(tool, tmp_path, monkeypatch):
+    tool(HANGING)
+    pid_file = tmp_path / "child"
 
-    def until_it_hangs(*_args):
-        while not (child.exists() and child.read_text()):
+    def wait_until_it_hangs(*_args):
+        while not (pid_file.exists() and pid_file.read_text()):
             time.sleep(0.01)
         raise TimeoutError
 
-    monkeypatch.setattr(wonda_cli, "_wait", until_it_hangs)
+    monkeypatch.setattr(wonda_cli, "_wait", wait_until_it_hangs)
     with pytest.raises(ww.WondaError, match="stopped after 60 seconds"):
         cli(LEFT, "original-1", timeout=60)
-    left = int(child.read_text())
-    for _ in range(1_000):  # it is told to end; when it has, the system says
-        if not runs(left):
+    child = int(pid_file.read_text())
+    for _ in range(1_000):  # the process needs a moment to end
+        if not is_running(child):
             break
         time.sleep(0.01)
-    assert not runs(left)
+    assert not is_running(child)
 
 
-@only_where_scripts_run
-def test_slow_tool_times_out(tool):
+@runs_scripts
+def test_slow_cli_times_out(tool):
     tool("time.sleep(600)")
     with pytest.raises(ww.WondaError, match="stopped after 0"):
         cli(LEFT, "original-1", timeout=0.1)
 
 
-def runs(pid):
-    """Whether a process runs; one that ended and was not fetched does not."""
+def is_running(pid):
+    """Return whether a process is running; a zombie is not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -326,23 +326,23 @@ def runs(pid):
     return state != "Z"
 
 
-@only_where_scripts_run
-def test_interrupt_stops_the_tool(tool, monkeypatch):
+@runs_scripts
+def test_interrupt_stops_the_cli(tool, monkeypatch):
     tool("time.sleep(600)")
     started = []
 
-    def interrupted(process, _timeout):
+    def interrupt(process, _timeout):
         started.append(process)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(wonda_cli, "_wait", interrupted)
+    monkeypatch.setattr(wonda_cli, "_wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
         cli(LEFT, "original-1")
     assert started[0].returncode is not None
 
 
-@only_where_scripts_run
-def test_key_is_in_no_argument_or_error_of_the_tool(tool, monkeypatch):
+@runs_scripts
+def test_no_cli_argument_or_error_contains_the_key(tool, monkeypatch):
     key = "sk_" + "7d" * 32
     monkeypatch.setenv("WONDA_API_KEY", key)
     calls = tool('sys.exit("refused: " + os.environ["WONDA_API_KEY"])')
@@ -355,11 +355,11 @@ def test_key_is_in_no_argument_or_error_of_the_tool(tool, monkeypatch):
     assert len(calls()) == 1
 
 
-@only_where_scripts_run
+@runs_scripts
 @pytest.mark.parametrize(
-    ("printed", "said"),
+    ("printed", "message"),
     [
-        # The tool has a key of its own settings, which is nowhere in the environment.
+        # A key from the CLI's own settings, which is not in the environment.
         ("refused: sk_" + "7d" * 32, "refused: …"),
         ("refused: sk_7d7d\x1b[1m" + "7d" * 30 + "!", "refused: …!"),
         ("refused: sk_7d7d\0" + "7d" * 30 + "!", "refused: …!"),
@@ -372,22 +372,22 @@ def test_key_is_in_no_argument_or_error_of_the_tool(tool, monkeypatch):
         ("\x1b[0m", "exit status 1"),
     ],
 )
-def test_tool_error_is_plain_text_without_keys(tool, printed, said):
+def test_cli_error_is_plain_text_without_keys(tool, printed, message):
     tool(f"sys.stderr.buffer.write({printed.encode()!r}); sys.exit(1)")
     with pytest.raises(ww.WondaError) as caught:
         cli(LEFT, "original-1")
-    assert caught.value.message == f"wonda failed: {said}"
+    assert caught.value.message == f"wonda failed: {message}"
 
 
-@only_where_scripts_run
-def test_key_is_not_accepted_as_media_id(tool):
+@runs_scripts
+def test_key_printed_by_the_cli_is_not_accepted_as_media_id(tool):
     tool(f"print('sk_{'7d' * 32}')")
     with pytest.raises(ww.UnexpectedReplyError) as caught:
         cli(LEFT, "original-1")
     assert "7d7d" not in str(caught.value)
 
 
-def test_missing_tool_says_what_to_do(monkeypatch, tmp_path):
+def test_missing_cli_raises_an_error_that_names_the_remedies(monkeypatch, tmp_path):
     monkeypatch.delenv("WONDA_BIN", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ww.WondaError, match=r"not on the PATH.*WONDA_BIN.*Edit"):
@@ -397,10 +397,10 @@ def test_missing_tool_says_what_to_do(monkeypatch, tmp_path):
         cli(LEFT, "original-1")
 
 
-@only_where_scripts_run
-def test_non_executable_tool_is_reported(tmp_path, monkeypatch):
+@runs_scripts
+def test_cli_that_is_not_a_program_raises(tmp_path, monkeypatch):
     path = tmp_path / "wonda"
-    path.write_bytes(b"\x00\x01 no program")
+    path.write_bytes(b"\x00\x01 not a program")
     path.chmod(0o755)
     monkeypatch.setenv("WONDA_BIN", str(path))
     with pytest.raises(ww.WondaError, match="cannot be run"):
@@ -408,7 +408,7 @@ def test_non_executable_tool_is_reported(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("operations", "media", "said"),
+    ("operations", "media", "message"),
     [
         (Pad(width=50, height=50), "m", "no operation Pad"),
         ([LEFT, Encode(format="PNG")], "m", "no operation Encode"),
@@ -420,7 +420,9 @@ def test_non_executable_tool_is_reported(tmp_path, monkeypatch):
         (LEFT, ww.Media(), "Pass a media ID"),
     ],
 )
-def test_unsupported_operation_is_reported_before_the_run(monkeypatch, operations, media, said):
+def test_unsupported_operation_or_media_raises_before_the_cli_runs(
+    monkeypatch, operations, media, message
+):
     monkeypatch.setattr(wonda_cli, "_binary", lambda: "/nowhere/wonda")
-    with pytest.raises(ww.InvalidInputError, match=said):
+    with pytest.raises(ww.InvalidInputError, match=message):
         cli(operations, media)

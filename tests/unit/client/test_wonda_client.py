@@ -1,3 +1,5 @@
+"""`Wonda` and `AsyncWonda`: settings, requests, imports and shutdown."""
+
 import asyncio
 import io
 import json
@@ -13,16 +15,16 @@ from PIL import Image
 import wonda_widgets as ww
 
 
-def test_settings_have_an_order_of_precedence(monkeypatch):
+def test_arguments_override_environment_variables(monkeypatch):
     with pytest.raises(ww.MissingKeyError, match=r"WONDA_API_KEY.*Wonda\.sandbox\(\)"):
         ww.Wonda()
-    seen = []
+    requests = []
 
-    def answer(request):
-        seen.append((request.headers["Authorization"][-4:], str(request.url)))
+    def respond(request):
+        requests.append((request.headers["Authorization"][-4:], str(request.url)))
         return httpx.Response(200, json={})
 
-    mock = httpx.MockTransport(answer)
+    mock = httpx.MockTransport(respond)
     monkeypatch.setenv("WONDERCAT_API_KEY", "sk_" + "b" * 64)
     monkeypatch.setenv("WONDA_API_BASE", "https://second.example/v1/")
     ww.Wonda(transport=mock).whoami()
@@ -30,14 +32,14 @@ def test_settings_have_an_order_of_precedence(monkeypatch):
     monkeypatch.setenv("WONDA_BASE_URL", "https://first.example/v1")
     ww.Wonda(transport=mock).whoami()
     ww.Wonda("sk_" + "c" * 64, base_url="https://given.example/v1", transport=mock).whoami()
-    assert seen == [
+    assert requests == [
         ("bbbb", "https://second.example/v1/auth/whoami"),
         ("aaaa", "https://first.example/v1/auth/whoami"),
         ("cccc", "https://given.example/v1/auth/whoami"),
     ]
 
 
-def test_unusual_key_warns_and_unsendable_key_raises():
+def test_unusual_key_warns_and_invalid_key_raises():
     with pytest.warns(UserWarning, match="does not look like one"):
         ww.Wonda("nearly")
     for wrong in ("sk_\nx", "sk ü"):
@@ -86,14 +88,14 @@ def test_unusual_key_warns_and_unsendable_key_raises():
         (lambda w: w.media.upload(5), "source"),
     ],
 )
-def test_requests_that_would_be_rejected_are_not_sent(call, field):
+def test_invalid_argument_raises_before_sending(call, field):
     sent = []
 
-    def answer(request):
+    def respond(request):
         sent.append(request)
         return httpx.Response(200, json={})
 
-    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(respond))
     with pytest.raises(ww.InvalidInputError) as caught:
         call(wonda)
     assert isinstance(caught.value, ValueError)
@@ -102,14 +104,14 @@ def test_requests_that_would_be_rejected_are_not_sent(call, field):
 
 
 @pytest.mark.parametrize("call", ["generate", "publish", "upload"])
-def test_accepted_request_without_a_job_id_is_unknown(call):
+def test_response_without_an_id_leaves_the_outcome_unknown(call):
     sent = []
 
-    def answer(request):
+    def respond(request):
         sent.append(request)
         return httpx.Response(200, json={"surprise": 1})
 
-    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(respond))
     calls = {
         "generate": lambda: wonda.images.generate(model="m", prompt="x"),
         "publish": lambda: wonda.publish.instagram(
@@ -123,10 +125,10 @@ def test_accepted_request_without_a_job_id_is_unknown(call):
     assert [request.method for request in sent].count("POST") == 1
 
 
-def test_whole_flow_in_six_lines(quick_polls):  # noqa: ARG001
+def test_generated_image_is_published(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         job = wonda.images.generate(
-            model="nano-banana-2", prompt="A quiet harbour", params={"aspectRatio": "4:5"}
+            model="nano-banana-2", prompt="A quiet harbor", params={"aspectRatio": "4:5"}
         )
         media = job.wait().media
         image = wonda.media.open(media)
@@ -140,10 +142,10 @@ def test_whole_flow_in_six_lines(quick_polls):  # noqa: ARG001
         assert wonda.publish.history()["publishes"][0]["mediaId"] == media.media_id
 
 
-def test_whole_flow_with_asyncio(quick_polls):  # noqa: ARG001
+def test_image_is_generated_with_asyncio(quick_polls):  # noqa: ARG001
     async def main():
         async with ww.AsyncWonda.sandbox(seconds=0.02) as wonda:
-            job = await wonda.images.generate(model="z-image", prompt="A quiet harbour")
+            job = await wonda.images.generate(model="z-image", prompt="A quiet harbor")
             done = await job
             return done, await wonda.media.open(done.media)
 
@@ -153,7 +155,7 @@ def test_whole_flow_with_asyncio(quick_polls):  # noqa: ARG001
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "file", "image"])
-def test_every_kind_of_image_source_can_be_uploaded(tmp_path, kind):
+def test_upload_accepts_every_kind_of_source(tmp_path, kind):
     image = Image.new("RGB", (30, 20), "teal")
     path = tmp_path / "Bild ü.png"
     image.save(path)
@@ -169,7 +171,7 @@ def test_every_kind_of_image_source_can_be_uploaded(tmp_path, kind):
         assert wonda.media.open(media).size == (30, 20)
 
 
-def test_attach_a_job_by_its_id(quick_polls):  # noqa: ARG001
+def test_job_is_attached_by_its_id(quick_polls):  # noqa: ARG001
     with ww.Wonda.sandbox(seconds=0.02) as wonda:
         job = wonda.images.generate(model="z-image", prompt="x")
         again = wonda.jobs.attach("inference", job.id)
@@ -178,7 +180,7 @@ def test_attach_a_job_by_its_id(quick_polls):  # noqa: ARG001
             wonda.jobs.attach("publish", "nowhere/../x").wait()
 
 
-def test_closing_stops_polling_and_says_so():
+def test_closed_client_stops_polling_and_refuses_calls():
     wonda = ww.Wonda.sandbox(seconds=60)
     job = wonda.images.generate(model="z-image", prompt="x")
     wonda.close()
@@ -188,12 +190,12 @@ def test_closing_stops_polling_and_says_so():
         wonda.whoami()
 
 
-def test_no_repr_or_error_contains_the_key():
+def test_no_repr_contains_the_key():
     wonda = ww.Wonda(KEY)
     assert KEY not in repr(wonda) + repr(vars(wonda)) + repr(vars(wonda.images))
 
 
-BLOCKED = """
+WITHOUT_JUPYTER = """
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
@@ -209,7 +211,7 @@ import wonda_widgets.models.parameters
 import wonda_widgets.export.storyboard
 """
 
-IMPORTED = """
+IMPORT_CHECK = """
 import sys, asyncio
 run = asyncio.run
 {line}
@@ -218,39 +220,39 @@ print([name for name in heavy if name in sys.modules], asyncio.run is run)
 """
 
 
-def python(code):
+def run_python(code):
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_client_works_without_jupyter():
-    assert "(" in python(BLOCKED)
+    assert "(" in run_python(WITHOUT_JUPYTER)
 
 
-def test_import_is_fast_and_patches_nothing():
-    package = IMPORTED.format(line="import wonda_widgets", more="'httpx', 'msgspec'")
-    assert python(package).strip() == "[] True"
-    client = IMPORTED.format(line="from wonda_widgets import Wonda, Job", more="")
-    assert python(client).strip() == "[] True"
+def test_import_loads_no_heavy_package_and_patches_nothing():
+    package = IMPORT_CHECK.format(line="import wonda_widgets", more="'httpx', 'msgspec'")
+    assert run_python(package).strip() == "[] True"
+    client = IMPORT_CHECK.format(line="from wonda_widgets import Wonda, Job", more="")
+    assert run_python(client).strip() == "[] True"
 
 
 def test_sandbox_does_not_import_jinja():
     line = "import wonda_widgets; wonda_widgets.Wonda.sandbox().close()"
     code = f"{line}; import sys; print('jinja2' in sys.modules)"
-    assert python(code).strip() == "False"
+    assert run_python(code).strip() == "False"
 
 
-def test_interpreter_with_running_jobs_exits_quickly_and_quietly():
+def test_interpreter_with_a_running_job_exits_quickly_without_output():
     code = (
         "import wonda_widgets as ww\n"
         "wonda = ww.Wonda.sandbox(seconds=600)\n"
         "wonda.images.generate(model='z-image', prompt='x')\n"
     )
-    # Not `-X dev`: asyncio's debug mode prints each callback that took over 0.1 s, so that a slow
-    # machine alone would fail this. What is left unclosed or never awaited is said without it.
+    # Without `-X dev`: asyncio's debug mode prints each callback that takes over 0.1 s, which would
+    # fail on a slow machine. Warnings about unclosed or never awaited objects appear without it.
     command = [sys.executable, "-W", "error", "-c", code]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    assert ended.stderr == ""
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert completed.stderr == ""
 
 
 def test_every_public_name_is_accessible():
@@ -265,12 +267,12 @@ def test_every_public_name_is_accessible():
 def test_reel_of_an_image_is_refused_before_sending(nested):
     sent = []
 
-    def answer(request):
+    def respond(request):
         sent.append((request.method, request.url.path.removeprefix("/api/v1")))
         media = {"mediaId": "m", "mimeType": "image/webp"}
         return httpx.Response(200, json={"media": media} if nested else media)
 
-    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(respond))
     with pytest.raises(ww.InvalidInputError, match="A reel must be a video") as caught:
         wonda.publish.instagram(media_id="m", instagram_account_id="a", product="REELS")
     assert caught.value.field == "product"
@@ -278,7 +280,7 @@ def test_reel_of_an_image_is_refused_before_sending(nested):
 
 
 @pytest.mark.parametrize(
-    "about",
+    "media_response",
     [
         httpx.Response(200, json={"mimeType": "video/mp4"}),
         httpx.Response(200, json={"surprise": 1}),
@@ -286,13 +288,13 @@ def test_reel_of_an_image_is_refused_before_sending(nested):
         httpx.Response(404, json={"error": {"message": "No", "code": "not_found"}}),
     ],
 )
-def test_reel_of_unknown_media_is_sent(about):
-    def answer(request):
+def test_reel_of_unknown_media_is_sent(media_response):
+    def respond(request):
         if "/media/" in request.url.path:
-            return about
+            return media_response
         return httpx.Response(200, json={"outputJobId": "j", "status": "queued"})
 
-    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(respond))
     job = wonda.publish.instagram(
         media_id="m", instagram_account_id="a", product="REELS", allow_unchecked=True
     )
@@ -304,12 +306,12 @@ def test_reel_of_unknown_media_is_sent(about):
 def test_alt_text_is_sent_only_for_the_feed(product):
     sent = []
 
-    def answer(request):
+    def respond(request):
         if request.method == "POST":
             sent.append(json.loads(request.content))
         return httpx.Response(200, json={"outputJobId": "j", "status": "queued"})
 
-    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(answer))
+    wonda = ww.Wonda(KEY, transport=httpx.MockTransport(respond))
     post = {"media_id": "m", "instagram_account_id": "a", "alt_text": "A lake", "product": product}
     wonda.publish.instagram(**post, allow_unchecked=True).stop()
     assert ("altText" in sent[0]) == (product not in {"STORIES", "REELS"})

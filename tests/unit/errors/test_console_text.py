@@ -17,22 +17,26 @@ from wonda_widgets.models import Snapshot
 from wonda_widgets.utils import noninteractive
 
 ENCODINGS = ["ascii", "latin-1", "cp1252", "cp932", "cp437", "koi8-r", "utf-8", "utf-16"]
-WORDS = "café “quoted” – 3 × 4 … it’s → ✓ ☃ 港 \udcff"
+TEXT = "café “quoted” – 3 × 4 … it’s → ✓ ☃ 港 \udcff"
 
 
-def run(encoding, *command, **more):
+def run(encoding, *command, **variables):
     environment = os.environ | {
         "PYTHONIOENCODING": encoding,
         "PYTHONUTF8": "0",
         "PYTHONPATH": str(Path(ww.__file__).parents[1]),
-        **more,
+        **variables,
     }
     for name in credentials.KEY_VARIABLES:
         environment.pop(name, None)
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, *command], check=False, env=environment, capture_output=True
     )
-    return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
+    return (
+        completed.returncode,
+        completed.stdout.decode(encoding),
+        completed.stderr.decode(encoding),
+    )
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:4])
@@ -42,12 +46,12 @@ def run(encoding, *command, **more):
     ids=str,
 )
 def test_command_line_prints_on_any_console(tmp_path, encoding, arguments):
-    where = tmp_path / "Häfen … ☃" / "journal.db"
-    where.parent.mkdir()
-    where.touch()
-    (where.parent / "journal.db.damaged-20260101-000000").touch()
+    journal_path = tmp_path / "Häfen … ☃" / "journal.db"
+    journal_path.parent.mkdir()
+    journal_path.touch()
+    (journal_path.parent / "journal.db.damaged-20260101-000000").touch()
     _, out, err = run(
-        encoding, "-m", "wonda_widgets", *arguments, WONDA_JOURNAL=str(where), COLUMNS="80"
+        encoding, "-m", "wonda_widgets", *arguments, WONDA_JOURNAL=str(journal_path), COLUMNS="80"
     )
     assert "Traceback" not in err
     assert out or err
@@ -56,10 +60,10 @@ def test_command_line_prints_on_any_console(tmp_path, encoding, arguments):
         assert ("..." in out) == (encoding in {"ascii", "latin-1"})
 
 
-PRINT = f"""
+SCRIPT = f"""
 import wonda_widgets as ww
 from wonda_widgets.models import Snapshot
-words = {WORDS!r}
+words = {TEXT!r}
 print(Snapshot(status="failed", error_message=words, elapsed=3.0))
 print(repr(Snapshot(status="failed", error_message=words)))
 print(ww.WondaError("Häfen …", words))
@@ -69,29 +73,29 @@ print(ww.Journal("☃.db"))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_messages_are_printable_in_scripts(encoding):
-    code, out, err = run(encoding, "-c", PRINT)
+def test_scripts_can_print_any_message(encoding):
+    code, out, err = run(encoding, "-c", SCRIPT)
     assert code == 0, err
     assert "failed" in out
     assert "api_key=" in out
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_unprintable_characters_are_replaced(encoding):
+def test_printable_text_fits_the_encoding_of_the_stream(encoding):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    stream.write(console_text.printable(WORDS, stream))
+    stream.write(console_text.printable(TEXT, stream))
     stream.flush()
 
 
 def test_replaced_symbols_stay_readable():
-    ascii_ = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     assert (
-        console_text.printable("“3 × 4” … it’s · ✓ ☃", ascii_) == '"3 x 4" ... it\'s - ok \\u2603'
+        console_text.printable("“3 × 4” … it’s · ✓ ☃", stream) == '"3 x 4" ... it\'s - ok \\u2603'
     )
     assert console_text.printable("“3 × 4” …", io.StringIO()) == "“3 × 4” …"
 
 
-def test_progress_is_printed_on_any_console(monkeypatch):
+def test_status_line_is_printed_with_escapes_where_needed(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp932")
     monkeypatch.setattr(noninteractive, "is_unattended", lambda: True)
     line = noninteractive.StatusLine("Génération")
@@ -101,7 +105,7 @@ def test_progress_is_printed_on_any_console(monkeypatch):
     assert stream.buffer.getvalue() == b"G\\xe9n\\xe9ration: locked - 3 s\n"
 
 
-def test_streams_are_restored(monkeypatch):
+def test_command_restores_the_error_handling_of_its_streams(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", None)
@@ -112,8 +116,8 @@ def test_streams_are_restored(monkeypatch):
     assert str(Snapshot(elapsed=3.0)) == "submitted · 3 s"
 
 
-class Full(io.RawIOBase):
-    """As a full disk."""
+class FullDisk(io.RawIOBase):
+    """Behave like a file on a full disk."""
 
     def writable(self):
         return True
@@ -122,21 +126,21 @@ class Full(io.RawIOBase):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_full_disk_is_reported_once(monkeypatch):
-    disk = Full()
-    buffer = io.BufferedWriter(disk)
+def test_full_disk_while_flushing_raises_nothing(monkeypatch):
+    disk_file = FullDisk()
+    buffer = io.BufferedWriter(disk_file)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
     with console_text.printable_output():
-        sys.stdout.write("more than nothing")
-    disk.write = len  # there is room again, so that nothing is left to fail at the end
+        sys.stdout.write("some text")
+    disk_file.write = len  # there is space again, so flushing at exit cannot fail
     sys.stdout.flush()
 
 
-def test_closed_pipe_ends_the_command_quietly():
+def test_closed_pipe_causes_no_error_output():
     command = f"{sys.executable} -m wonda_widgets doctor"
     with subprocess.Popen(
         command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as running:
-        running.stdout.close()
-        said = running.stderr.read()
-    assert said == b""
+    ) as process:
+        process.stdout.close()
+        error_output = process.stderr.read()
+    assert error_output == b""

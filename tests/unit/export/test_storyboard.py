@@ -27,7 +27,7 @@ from wonda_widgets.journal.image_events import StatusChange
 from wonda_widgets.utils import event_loop
 
 AT = datetime(2026, 11, 24, 10, 2, 11, tzinfo=UTC)
-PIXEL = Preview(b"\xff\xd8 not looked at", "image/jpeg", 1024, 1280, "JPEG", 5_000)
+PIXEL = Preview(b"\xff\xd8 never decoded", "image/jpeg", 1024, 1280, "JPEG", 5_000)
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "footer", "script"),
     *("article", "section", "div", "h1", "h2", "h3", "p", "dl", "dt", "dd", "ol", "li"),
@@ -52,8 +52,8 @@ HOSTILE = [
 ]
 
 
-class Read(HTMLParser):
-    """What a page holds: its tags, attributes and texts."""
+class ParsedPage(HTMLParser):
+    """Parse a page into its tags, attributes, links, images and texts."""
 
     def __init__(self, page):
         super().__init__(convert_charrefs=True)
@@ -66,9 +66,9 @@ class Read(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes |= {name for name, _ in attrs}
-        facts = dict(attrs)
-        self.links += [facts["href"]] if "href" in facts else []
-        self.images += [facts] if tag == "img" else []
+        attributes = dict(attrs)
+        self.links += [attributes["href"]] if "href" in attributes else []
+        self.images += [attributes] if tag == "img" else []
         self.open.append(tag)
 
     def handle_endtag(self, _tag):
@@ -79,12 +79,12 @@ class Read(HTMLParser):
             self.texts.append(data)
 
 
-def made(**facts):
-    return ww.GeneratedImage(media=ww.Media(media_id="m1"), prompt="A harbour", made_at=AT, **facts)
+def generated_image(**fields):
+    return ww.GeneratedImage(media=ww.Media(media_id="m1"), prompt="A harbor", made_at=AT, **fields)
 
 
-def post(**facts):
-    about = {
+def post(**fields):
+    defaults = {
         "media_ids": ("m1",),
         "account_id": "a1",
         "account": "@lantern.shop",
@@ -97,64 +97,64 @@ def post(**facts):
         "ended_at": AT,
         "scheduled_for": None,
     }
-    return timeline.TimelinePost(**{**about, **facts})
+    return timeline.TimelinePost(**{**defaults, **fields})
 
 
-def written(image=None, posts=(), title="Board", looks=None, changes=()):
-    chapter = timeline.ImageTimeline(
-        image=image or made(), requested_at=AT, posts=tuple(posts), edits=tuple(changes)
+def render_page(image=None, posts=(), title="Board", previews=None, edits=()):
+    image_timeline = timeline.ImageTimeline(
+        image=image or generated_image(), requested_at=AT, posts=tuple(posts), edits=tuple(edits)
     )
-    board = storyboard_page.Board(title=title, timelines=[chapter], written_at=AT)
-    return storyboard_page.render(board, [looks or {"": PIXEL}])
+    board = storyboard_page.Board(title=title, timelines=[image_timeline], written_at=AT)
+    return storyboard_page.render(board, [previews or {"": PIXEL}])
 
 
 def assert_harmless(page):
-    read = Read(page)
-    assert set(read.tags) <= TAGS
-    assert read.attributes <= ATTRIBUTES
-    assert (read.tags.count("script"), read.tags.count("style")) == (1, 1)
-    assert all(link.startswith(("http://", "https://")) for link in read.links)
-    assert all(image["src"].startswith("data:image/") for image in read.images)
+    parsed = ParsedPage(page)
+    assert set(parsed.tags) <= TAGS
+    assert parsed.attributes <= ATTRIBUTES
+    assert (parsed.tags.count("script"), parsed.tags.count("style")) == (1, 1)
+    assert all(link.startswith(("http://", "https://")) for link in parsed.links)
+    assert all(image["src"].startswith("data:image/") for image in parsed.images)
     assert b"\0" not in page
-    return read
+    return parsed
 
 
-# ---------------------------------------------------------------- from outside
+# ---------------------------------------------------------------- external text
 
 
-def everywhere(text, other):
-    """A page with a text wherever one comes from outside."""
-    image = made(model=text, params={text: other, "aspectRatio": text}, note=text)
+def page_with(text, other):
+    """Return a page with `text` or `other` in every place for external text."""
+    image = generated_image(model=text, params={text: other, "aspectRatio": text}, note=text)
     image = replace(image, prompt=text)
-    told = post(caption=text, account=other, alt_text=text, permalink=text, product=other)
-    change = timeline.EditEvent(
+    published = post(caption=text, account=other, alt_text=text, permalink=text, product=other)
+    edit = timeline.EditEvent(
         media_id=text or "e",
         of="m1",
         operations=({"operation": "text", "text": text},),
         since_original=(),
         at=AT,
     )
-    return written(image, [told], text, {"": PIXEL, change.media_id: PIXEL}, [change])
+    return render_page(image, [published], text, {"": PIXEL, edit.media_id: PIXEL}, [edit])
 
 
 @given(st.text() | st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
 @settings(max_examples=150, deadline=None)
-def test_external_text_is_escaped(text, other):
-    # What is said changes no more than which of the optional lines are there.
+def test_external_text_does_not_change_the_required_tags(text, other):
+    # External text can only change which optional lines are present.
     optional = {"p", "div", "dt", "dd", "bdi"}
 
-    def firm(page):
+    def required_tags(page):
         return [tag for tag in assert_harmless(page).tags if tag not in optional]
 
-    assert firm(everywhere(text, other)) == firm(everywhere("plain", "plain"))
+    assert required_tags(page_with(text, other)) == required_tags(page_with("plain", "plain"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_external_text_is_shown_unchanged(text):
-    read = Read(written(replace(made(), prompt=text), [post(caption=text)]))
-    whole = "".join(read.text.split())
-    kept = re.sub(r"[\0\x07\ud83d\udc00\ufffe]", "\ufffd", "".join(text.split()))
-    assert whole.count(kept) >= 2
+def test_external_text_is_shown_with_invalid_characters_replaced(text):
+    parsed = ParsedPage(render_page(replace(generated_image(), prompt=text), [post(caption=text)]))
+    shown = "".join(parsed.text.split())
+    expected = re.sub(r"[\0\x07\ud83d\udc00\ufffe]", "\ufffd", "".join(text.split()))
+    assert shown.count(expected) >= 2
 
 
 @pytest.mark.parametrize(
@@ -162,19 +162,19 @@ def test_external_text_is_shown_unchanged(text):
     ["javascript:alert(1)", "data:text/html,x", 'https://x.org/"onclick', "https://x\n", "//x", ""],
 )
 def test_only_web_addresses_become_links(address):
-    assert Read(written(posts=[post(permalink=address)])).links == []
+    assert ParsedPage(render_page(posts=[post(permalink=address)])).links == []
 
 
-def test_links_send_no_referrer():
-    page = written(posts=[post()]).decode()
+def test_post_links_send_no_referrer():
+    page = render_page(posts=[post()]).decode()
     assert 'href="https://example.org/p/1" rel="noopener noreferrer"' in page
 
 
-# ---------------------------------------------------------------- what the page allows itself
+# ---------------------------------------------------------------- policy and structure
 
 
-def test_content_security_policy_allows_only_own_style_and_script():
-    page = written(posts=[post()]).decode()
+def test_content_security_policy_allows_only_the_style_and_script_of_the_page():
+    page = render_page(posts=[post()]).decode()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
     allowed = dict(part.split(" ", 1) for part in policy.split("; "))
     for tag in ("style", "script"):
@@ -193,18 +193,18 @@ def test_content_security_policy_allows_only_own_style_and_script():
 
 
 def test_page_has_headings_landmarks_and_alt_texts():
-    image = replace(made(rating=4, favorite=True), prompt="A harbour " * 40)
-    read = Read(written(image, [post(alt_text="Boats at dawn")], changes=[]))
-    assert [tag for tag in read.tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
-    assert {"header", "main", "footer"} <= set(read.tags)
-    assert read.images[0]["alt"] == "Boats at dawn"
-    assert "4 of 5 stars" in written(image).decode()
-    assert Read(written(image)).images[0]["alt"].startswith("A harbour A harbour")
-    assert Read(written(replace(image, prompt=""))).images[0]["alt"] == "Image 1"
+    image = replace(generated_image(rating=4, favorite=True), prompt="A harbor " * 40)
+    parsed = ParsedPage(render_page(image, [post(alt_text="Boats at dawn")], edits=[]))
+    assert [tag for tag in parsed.tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
+    assert {"header", "main", "footer"} <= set(parsed.tags)
+    assert parsed.images[0]["alt"] == "Boats at dawn"
+    assert "4 of 5 stars" in render_page(image).decode()
+    assert ParsedPage(render_page(image)).images[0]["alt"].startswith("A harbor A harbor")
+    assert ParsedPage(render_page(replace(image, prompt=""))).images[0]["alt"] == "Image 1"
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("fields", "expected"),
     [
         ({}, "Posted to @lantern.shop"),
         ({"state": "on its way"}, "On its way to @lantern.shop"),
@@ -216,33 +216,37 @@ def test_page_has_headings_landmarks_and_alt_texts():
         ({"ended_at": None}, "requested 10:02:11"),
     ],
 )
-def test_post_is_described(facts, said):
-    assert said in Read(written(posts=[post(**facts)])).text
+def test_page_describes_each_post(fields, expected):
+    assert expected in ParsedPage(render_page(posts=[post(**fields)])).text
 
 
-def test_times_are_shown_in_one_line():
+def test_page_shows_request_and_status_times_in_one_line():
     from datetime import timedelta
 
-    moments = [
+    status_changes = [
         StatusChange(status=status, at=AT + timedelta(seconds=seconds))
         for status, seconds in (("locked", 2), ("in_progress", 4.25), ("succeeded", 125))
     ]
-    chapter = timeline.ImageTimeline(image=made(), requested_at=AT, status_changes=tuple(moments))
-    board = storyboard_page.Board(title="T", timelines=[chapter], written_at=AT)
-    read = Read(storyboard_page.render(board, [{"": PIXEL}]))
-    assert "requested 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in read.text
-    assert "24 November 2026 · times in UTC" in read.text
-    later = replace(chapter, requested_at=AT + timedelta(days=1), status_changes=())
-    board = storyboard_page.Board(title="T", timelines=[chapter, later], written_at=AT)
-    read = Read(storyboard_page.render(board, [{"": PIXEL}] * 2))
-    assert "requested 25 November 2026, 10:02:11" in read.text
+    image_timeline = timeline.ImageTimeline(
+        image=generated_image(), requested_at=AT, status_changes=tuple(status_changes)
+    )
+    board = storyboard_page.Board(title="T", timelines=[image_timeline], written_at=AT)
+    parsed = ParsedPage(storyboard_page.render(board, [{"": PIXEL}]))
+    assert "requested 10:02:11locked +2 sin progress +4.2 sdone +2 min 05 s" in parsed.text
+    assert "24 November 2026 · times in UTC" in parsed.text
+    later = replace(image_timeline, requested_at=AT + timedelta(days=1), status_changes=())
+    board = storyboard_page.Board(title="T", timelines=[image_timeline, later], written_at=AT)
+    parsed = ParsedPage(storyboard_page.render(board, [{"": PIXEL}] * 2))
+    assert "requested 25 November 2026, 10:02:11" in parsed.text
 
 
-@pytest.mark.parametrize("odd", [datetime.min, datetime.max])  # noqa: DTZ901 - as they may come
-def test_extreme_dates_do_not_break_the_page(odd):
-    at = odd.replace(tzinfo=UTC)
-    chapter = timeline.ImageTimeline(image=made(seconds=float("nan"), rating=99), requested_at=at)
-    board = storyboard_page.Board(title="T", timelines=[chapter], written_at=AT.astimezone())
+@pytest.mark.parametrize("moment", [datetime.min, datetime.max])  # noqa: DTZ901 - UTC is added below
+def test_extreme_dates_do_not_break_the_page(moment):
+    at = moment.replace(tzinfo=UTC)
+    image_timeline = timeline.ImageTimeline(
+        image=generated_image(seconds=float("nan"), rating=99), requested_at=at
+    )
+    board = storyboard_page.Board(title="T", timelines=[image_timeline], written_at=AT.astimezone())
     assert storyboard_page.render(board, [{"": PIXEL}])
 
 
@@ -262,13 +266,13 @@ def images(wonda):
     return wonda.history.search()[::-1]
 
 
-def edited(wonda, image):
+def upload_edited(wonda, image):
     edit = Edit(image.media, wonda=wonda)
     return edit.add(Crop(x=0, y=0, width=300, height=300), Encode(format="JPEG")).upload()
 
 
-def test_storyboard_of_two_images(wonda, images, tmp_path):
-    media = edited(wonda, images[0])
+def test_storyboard_shows_images_edits_and_posts(wonda, images, tmp_path):
+    media = upload_edited(wonda, images[0])
     account = wonda.accounts.instagram()[0].instagram_account_id
     link = (
         wonda.publish.instagram(
@@ -280,8 +284,8 @@ def test_storyboard_of_two_images(wonda, images, tmp_path):
     path = ww.storyboard(images, tmp_path / "story", title="Autumn", wonda=wonda)
     assert path == tmp_path / "story.html"
     page = path.read_bytes()
-    read = assert_harmless(page)
-    for said in (
+    parsed = assert_harmless(page)
+    for expected in (
         "2 images, 1 edited, 1 posted",
         "A sunset over the ocean",
         "cropped to 300 × 300",
@@ -290,79 +294,81 @@ def test_storyboard_of_two_images(wonda, images, tmp_path):
         "Open sea",
         "Sandbox.",
     ):
-        assert said in read.text
-    assert read.links == [link]
+        assert expected in parsed.text
+    assert parsed.links == [link]
     shown = [
         Image.open(io.BytesIO(base64.b64decode(each["src"].partition(",")[2])))
-        for each in read.images
+        for each in parsed.images
     ]
     assert [each.size[0] == each.size[1] for each in shown] == [False, True, False]
     second = wonda.history.export(images, path)
     assert second.name == "story (2).html"
     third = wonda.history.storyboard(images[0], tmp_path / "one.html")
-    assert "1 image, 1 edited, 1 posted" in Read(third.read_bytes()).text
+    assert "1 image, 1 edited, 1 posted" in ParsedPage(third.read_bytes()).text
     assert str(tmp_path).encode() not in page
     assert images[0].media.url.encode() not in page
 
 
-def test_unavailable_image_is_reported_in_place(wonda, images, tmp_path):
-    media = edited(wonda, images[0])
+def test_page_says_which_image_is_unavailable(wonda, images, tmp_path):
+    media = upload_edited(wonda, images[0])
     wonda.faults.add("GET", f"media/{media.media_id}", 404, times=9)
-    kept = Read(ww.storyboard(images, tmp_path / "a.html", wonda=wonda).read_bytes())
-    assert len(kept.images) == 3  # the edit is done again, to the original
+    first = ParsedPage(ww.storyboard(images, tmp_path / "a.html", wonda=wonda).read_bytes())
+    assert len(first.images) == 3  # the edit is applied to the original again
 
     gone = images[0].media.url.replace(images[0].media.media_id, "gone")
-    lost = replace(images[0], media=replace(images[0].media, url=gone), job_id="")
-    read = Read(ww.storyboard([lost, images[1]], tmp_path / "b.html", wonda=wonda).read_bytes())
-    assert len(read.images) == 1
-    assert read.text.count("The service no longer has this image.") == 2
-    assert "cropped to 300 × 300" in read.text
-    assert gone not in read.text
+    unavailable = replace(images[0], media=replace(images[0].media, url=gone), job_id="")
+    parsed = ParsedPage(
+        ww.storyboard([unavailable, images[1]], tmp_path / "b.html", wonda=wonda).read_bytes()
+    )
+    assert len(parsed.images) == 1
+    assert parsed.text.count("The service no longer has this image.") == 2
+    assert "cropped to 300 × 300" in parsed.text
+    assert gone not in parsed.text
 
 
-def test_non_image_is_not_decoded(wonda, images, tmp_path, monkeypatch):
+def test_original_that_is_not_an_image_is_not_decoded(wonda, images, tmp_path, monkeypatch):
     async def junk(_):
         return b"<svg onload=alert(1)>"
 
     monkeypatch.setattr(wonda._async.history, "original", junk)
-    read = assert_harmless(ww.storyboard(images, tmp_path / "a", wonda=wonda).read_bytes())
-    assert read.text.count("This image cannot be opened safely.") == 2
+    parsed = assert_harmless(ww.storyboard(images, tmp_path / "a", wonda=wonda).read_bytes())
+    assert parsed.text.count("This image cannot be opened safely.") == 2
 
 
 def test_originals_are_downloaded_three_at_a_time_and_decoded_in_threads(
     wonda, images, monkeypatch
 ):
     history = wonda._async.history
-    real, running, most, threads = history.original, [], [], set()
+    download, running, counts, threads = history.original, [], [], set()
 
-    async def counted(image):
+    async def counting_download(image):
         running.append(1)
-        most.append(len(running))
+        counts.append(len(running))
         try:
-            return await real(image)
+            return await download(image)
         finally:
             running.pop()
 
-    def small(data, budget):  # noqa: ARG001
+    def record_thread(data, budget):  # noqa: ARG001
         threads.add(threading.current_thread().name)
         return PIXEL
 
-    monkeypatch.setattr(history, "original", counted)
-    monkeypatch.setattr(storyboard, "_preview", small)
+    monkeypatch.setattr(history, "original", counting_download)
+    monkeypatch.setattr(storyboard, "_preview", record_thread)
     from wonda_widgets.utils import event_loop
 
     assert event_loop.run_blocking(storyboard.render(history, images * 4)).startswith(
         b"<!doctype html>"
     )
-    assert max(most) == 3
+    assert max(counts) == 3
     assert not any("wonda" in name for name in threads)
 
 
-# ---------------------------------------------------------------- how large it becomes
+# ---------------------------------------------------------------- size of the page
 
 
-def noise():
-    """An image of 4K that no format makes smaller."""
+def noisy_4k_image():
+    """Return a 4K image that does not compress."""
     image = Image.frombytes("RGB", (4096, 4096), os.urandom(4096 * 4096 * 3))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=0)
@@ -372,17 +378,16 @@ def noise():
 def test_twenty_noisy_4k_images_fit_into_an_email(wonda, images, monkeypatch):
     from wonda_widgets.utils import event_loop
 
-    data, history = noise(), wonda._async.history
-    small = storyboard._preview(
-        data, storyboard._max_preview_bytes(40, 100_000)
-    )  # once, because it is slow
+    data, history = noisy_4k_image(), wonda._async.history
+    # Created once, because it is slow.
+    small = storyboard._preview(data, storyboard._max_preview_bytes(40, 100_000))
 
     async def original(_):
         return data
 
     monkeypatch.setattr(history, "original", original)
     monkeypatch.setattr(history, "edited", original)
-    monkeypatch.setattr(storyboard, "_preview", lambda _, budget: replace_if(small, budget))
+    monkeypatch.setattr(storyboard, "_preview", lambda _, budget: checked_preview(small, budget))
     long = "An über-long prompt, as people write them. " * 116
     board = []
     core = wonda._async._core
@@ -395,20 +400,20 @@ def test_twenty_noisy_4k_images_fit_into_an_email(wonda, images, monkeypatch):
         )
         core.journal.mark_accepted(begun.result()[0], f"e{number}").result()
     page = event_loop.run_blocking(storyboard.render(history, board))
-    read = Read(page)
-    assert len(read.images) == 40
+    parsed = ParsedPage(page)
+    assert len(parsed.images) == 40
     assert 2_000_000 < len(page) <= 6_000_000
     assert min(small.width, small.height) == 4096
     assert max(Image.open(io.BytesIO(small.data)).size) >= 512
 
 
-def replace_if(small, budget):
-    assert len(small.data) <= budget <= 250_000
-    return small
+def checked_preview(preview, budget):
+    assert len(preview.data) <= budget <= 250_000
+    return preview
 
 
 @pytest.mark.parametrize(
-    ("count", "words", "each"),
+    ("count", "text_bytes", "at_least"),
     [
         (1, 0, 250_000),
         (13, 10_000, 250_000),
@@ -417,42 +422,42 @@ def replace_if(small, budget):
         (3, 10**8, 0),
     ],
 )
-def test_previews_shrink_with_the_number_of_images(count, words, each):
-    budget = storyboard._max_preview_bytes(count, words)
-    assert each <= budget <= 250_000
+def test_previews_shrink_with_the_number_of_images(count, text_bytes, at_least):
+    budget = storyboard._max_preview_bytes(count, text_bytes)
+    assert at_least <= budget <= 250_000
     assert budget >= 30_000
     if budget > 30_000:
-        assert words + count * 4 * -(-budget // 3) <= 6_000_000
+        assert text_bytes + count * 4 * -(-budget // 3) <= 6_000_000
 
 
 def test_posted_and_latest_edits_are_shown():
-    changes = [
+    edits = [
         timeline.EditEvent(
             media_id=f"e{n}", of="m1", operations=(), since_original=(), at=AT.replace(hour=n)
         )
         for n in range(8)
     ]
-    chapter = timeline.ImageTimeline(
-        image=made(), edits=tuple(changes), posts=(post(media_ids=("e1",)),)
+    image_timeline = timeline.ImageTimeline(
+        image=generated_image(), edits=tuple(edits), posts=(post(media_ids=("e1",)),)
     )
-    shown = [change.media_id for change in storyboard._shown_edits(chapter)]
+    shown = [change.media_id for change in storyboard._shown_edits(image_timeline)]
     assert set(shown) == {"e1", "e5", "e6", "e7"}
-    looks = dict.fromkeys(["", *shown], PIXEL)
-    read = Read(written(changes=changes, looks=looks))
-    assert (len(read.images), len(re.findall(r"Edit \d", read.text))) == (5, 8)
+    previews = dict.fromkeys(["", *shown], PIXEL)
+    parsed = ParsedPage(render_page(edits=edits, previews=previews))
+    assert (len(parsed.images), len(re.findall(r"Edit \d", parsed.text))) == (5, 8)
 
 
-# ---------------------------------------------------------------- what it takes
+# ---------------------------------------------------------------- sources and arguments
 
 
-def test_storyboard_from_jobs_matrices_and_panels(wonda, tmp_path):
+def test_storyboard_accepts_a_job_or_a_matrix(wonda, tmp_path):
     job = wonda.images.generate(model="z-image", prompt="A pier")
     job.wait()
     assert "A pier" in ww.storyboard(job, tmp_path / "job", wonda=wonda).read_text("utf-8")
-    matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, "z-image")
+    matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbor"]}, "z-image")
     with pytest.raises(ww.InvalidInputError, match="no images"):
         ww.storyboard(matrix, tmp_path / "matrix")
-    assert wonda.history.count() == 1, "it only looks"
+    assert wonda.history.count() == 1, "a storyboard starts no job"
     matrix.wait()
     assert "2 images" in ww.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
     page = wonda.history.storyboard(matrix, tmp_path / "matrix").read_text("utf-8")
@@ -461,15 +466,15 @@ def test_storyboard_from_jobs_matrices_and_panels(wonda, tmp_path):
 
 @pytest.mark.parametrize("panel", ["Gallery", "History", "PromptLab", "Compare"])
 def test_panel_contributes_its_selection_or_all_images(wonda, images, tmp_path, settled, panel):
-    shows = {
+    panels = {
         "Gallery": lambda: ww.Gallery(images, wonda=wonda),
         "History": lambda: ww.History(wonda),
         "PromptLab": lambda: ww.PromptLab(wonda),
         "Compare": lambda: ww.Compare(images, wonda=wonda),
     }
-    opened = shows[panel]()
+    opened = panels[panel]()
     if panel == "PromptLab":
-        matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbour"]}, "z-image")
+        matrix = wonda.images.matrix("A {a}", {"a": ["storm", "harbor"]}, "z-image")
         matrix.wait()
         event_loop.call_soon(lambda: opened.gallery.show_matrix(matrix))
     settled(lambda: len(opened._shows()[1]) == 2)
@@ -493,9 +498,9 @@ def test_studio_contributes_all_its_images(wonda, tmp_path, settled):
         job = wonda.images.generate(model="z-image", prompt=f"Number {number}")
         event_loop.call_soon(lambda job=job: studio.prompt_form.attach_job(job))
         settled(lambda: len(studio.filmstrip.images) == number + 1)  # noqa: B023
-    made_here = studio.filmstrip.images[0]
-    media = edited(wonda, wonda.history.search("1")[0])
-    studio._show_edited(made_here, media)
+    first = studio.filmstrip.images[0]
+    media = upload_edited(wonda, wonda.history.search("1")[0])
+    studio._show_edited(first, media)
     settled(lambda: len(studio.filmstrip.images) == 3)
     page = ww.storyboard(studio, tmp_path / "studio").read_text("utf-8")
     assert "2 images, 1 edited" in page
@@ -503,39 +508,39 @@ def test_studio_contributes_all_its_images(wonda, tmp_path, settled):
     studio.close()
 
 
-@pytest.mark.parametrize("what", ["a text", 5, None, [1], [None], {"a": 1}, b"x", ww.Media()])
-def test_non_image_is_reported(wonda, tmp_path, what):
+@pytest.mark.parametrize("source", ["a text", 5, None, [1], [None], {"a": 1}, b"x", ww.Media()])
+def test_storyboard_refuses_other_objects(wonda, tmp_path, source):
     with pytest.raises(TypeError, match="needs images, jobs, a matrix or a panel, not"):
-        ww.storyboard(what, tmp_path / "x.html", wonda=wonda)
+        ww.storyboard(source, tmp_path / "x.html", wonda=wonda)
     assert list(tmp_path.glob("x*")) == []
 
 
-def test_invalid_input_is_reported_before_downloading(wonda, images, tmp_path):
-    def refused(field, what=images, path="x.html", **more):
+def test_invalid_argument_raises_and_writes_no_file(wonda, images, tmp_path):
+    def message_of(field, source=images, path="x.html", **options):
         with pytest.raises(ww.InvalidInputError) as caught:
-            ww.storyboard(what, tmp_path / path, wonda=wonda, **more)
+            ww.storyboard(source, tmp_path / path, wonda=wonda, **options)
         assert caught.value.field == field
         return caught.value.message
 
     (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_text("in the way")
-    assert "is a folder" in refused("path", path="folder")
-    assert "cannot be written" in refused("path", path="file/x.html")
-    assert "not a valid path" in refused("path", path="x\0y.html")
-    assert "an .html file, not .pdf" in refused("path", path="x.pdf")
-    assert "There are no images" in refused("images", [])
-    assert "at most 200 images; there are 201" in refused("images", images[:1] * 201)
+    (tmp_path / "file").write_text("a file")
+    assert "is a folder" in message_of("path", path="folder")
+    assert "cannot be written" in message_of("path", path="file/x.html")
+    assert "not a valid path" in message_of("path", path="x\0y.html")
+    assert "an .html file, not .pdf" in message_of("path", path="x.pdf")
+    assert "There are no images" in message_of("images", [])
+    assert "at most 200 images; there are 201" in message_of("images", images[:1] * 201)
     for title in ("", "  ", None, "x" * 201):
-        assert "The title must" in refused("title", title=title)
+        assert "The title must" in message_of("title", title=title)
     failed = wonda.images.generate(model="z-image", prompt="sandbox: fail")
     with pytest.raises(ww.JobFailedError):
         failed.wait()
-    assert "has no image; its status is failed" in refused("images", [failed])
+    assert "has no image; its status is failed" in message_of("images", [failed])
     assert not list(tmp_path.glob("*.html"))
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_default_client_is_from_the_environment_or_a_sandbox(tmp_path, monkeypatch):
+def test_storyboard_of_a_job_uses_the_default_sandbox_client(tmp_path, monkeypatch):
     sandbox = functools.partial(ww.AsyncWonda.sandbox, seconds=0.01)
     monkeypatch.setattr(ww.AsyncWonda, "sandbox", sandbox)
     shared = selection.default()
@@ -547,14 +552,17 @@ def test_default_client_is_from_the_environment_or_a_sandbox(tmp_path, monkeypat
 def test_storyboard_never_contains_the_key(tmp_path):
     import httpx
 
-    def answer(request):
+    def respond(request):
         if request.url.path.endswith("accounts"):
-            told = {"instagramAccountId": "a", "username": KEY}
-            return httpx.Response(200, json={"accounts": [told]})
+            account = {"instagramAccountId": "a", "username": KEY}
+            return httpx.Response(200, json={"accounts": [account]})
         return httpx.Response(404, json={})
 
-    with ww.Wonda(KEY, base_url="https://a.example/v1", transport=httpx.MockTransport(answer)) as w:
-        before = "x" * (storyboard_page.MAX_HEADING_LENGTH - 20)  # which the heading would cut
+    with ww.Wonda(
+        KEY, base_url="https://a.example/v1", transport=httpx.MockTransport(respond)
+    ) as w:
+        # The heading is cut within the key.
+        before = "x" * (storyboard_page.MAX_HEADING_LENGTH - 20)
         image = ww.GeneratedImage(
             media=ww.Media(media_id="m"),
             prompt=f"{before} {KEY}",

@@ -1,4 +1,4 @@
-"""Connection limits: parallel requests, and polls that wait for no upload."""
+"""Connection limits: parallel requests, and separate limits for polls and downloads."""
 
 import asyncio
 from collections import Counter
@@ -16,119 +16,126 @@ from wonda_widgets.utils import event_loop
 BASE = "https://api.example/api/v1"
 
 
-class Held:
-    """A service that answers nothing but what it is told to; it counts what waits."""
+class HoldingService:
+    """Hold every request until released, except those to the given paths, and count them."""
 
-    def __init__(self, *at_once):
-        self.at_once = at_once
-        self.open = self.most = self.asked = 0
-        self.let_go = asyncio.Event()
+    def __init__(self, *immediate_paths):
+        self.immediate_paths = immediate_paths
+        self.open_count = self.max_open = self.received = 0
+        self.released = asyncio.Event()
 
     async def __call__(self, request):
-        self.open += 1
-        self.asked += 1
-        self.most = max(self.most, self.open)
-        if not request.url.path.endswith(self.at_once):
-            await self.let_go.wait()
-        self.open -= 1
+        self.open_count += 1
+        self.received += 1
+        self.max_open = max(self.max_open, self.open_count)
+        if not request.url.path.endswith(self.immediate_paths):
+            await self.released.wait()
+        self.open_count -= 1
         return httpx.Response(200, json={"status": "idle"})
 
     def transport(self):
         return Transport(ApiKey(KEY), BASE, 5.0, httpx.MockTransport(self))
 
 
-async def _settle():
+async def _run_pending():
     for _ in range(50):
         await asyncio.sleep(0)
 
 
-def test_at_most_twenty_parallel_requests():
+def test_at_most_twenty_requests_run_in_parallel():
     async def work():
-        held = Held()
-        wire = held.transport()
-        polls = [wire.poll(wire.poll_request(f"/jobs/inference/{n}")) for n in range(100)]
-        asks = [wire.get("/capabilities") for _ in range(100)]
-        images = [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
-        tasks = [asyncio.ensure_future(one) for one in (*polls, *asks, *images)]
-        await _settle()
-        held.let_go.set()
+        service = HoldingService()
+        transport = service.transport()
+        polls = [transport.poll(transport.poll_request(f"/jobs/inference/{n}")) for n in range(100)]
+        requests = [transport.get("/capabilities") for _ in range(100)]
+        images = [transport.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
+        tasks = [asyncio.ensure_future(each) for each in (*polls, *requests, *images)]
+        await _run_pending()
+        service.released.set()
         await asyncio.gather(*tasks)
-        return held.most
+        return service.max_open
 
     assert event_loop.run_blocking(work()) == 20
 
 
 @pytest.mark.parametrize("kinds", ["polls", "images", "polls and images"])
-def test_clicks_do_not_wait_for_polls_or_downloads(kinds):
+def test_submission_does_not_wait_for_polls_or_downloads(kinds):
     async def work():
-        held = Held("/image/generate")
-        wire = held.transport()
+        service = HoldingService("/image/generate")
+        transport = service.transport()
         waiting = []
         if "polls" in kinds:
-            waiting += [wire.poll(wire.poll_request(f"/jobs/{n}")) for n in range(100)]
+            waiting += [transport.poll(transport.poll_request(f"/jobs/{n}")) for n in range(100)]
         if "images" in kinds:
-            waiting += [wire.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
-        tasks = [asyncio.ensure_future(one) for one in waiting]
-        await _settle()
-        asked = await asyncio.wait_for(wire.post("/image/generate", "test", "Look.", body={}), 5)
-        held.let_go.set()
+            waiting += [transport.download(f"https://1.1.1.1/{n}.png") for n in range(100)]
+        tasks = [asyncio.ensure_future(each) for each in waiting]
+        await _run_pending()
+        response = await asyncio.wait_for(
+            transport.post("/image/generate", "test", "Look.", body={}), 5
+        )
+        service.released.set()
         await asyncio.gather(*tasks)
-        return asked
+        return response
 
     assert event_loop.run_blocking(work()) == {"status": "idle"}
 
 
-def test_request_is_recorded_when_it_is_sent():
-    noted = []
+def test_before_send_is_called_when_the_request_gets_a_connection():
+    recorded = []
 
     async def work():
-        held = Held()
-        wire = held.transport()
+        service = HoldingService()
+        transport = service.transport()
 
-        async def leaving():
-            noted.append(held.open)
+        async def before_send():
+            recorded.append(service.open_count)
 
-        first = [asyncio.ensure_future(wire.get("/capabilities")) for _ in range(20)]
-        await _settle()
-        post = asyncio.ensure_future(wire.post("/x", "test", "Look.", body={}, before_send=leaving))
-        await _settle()
-        assert not noted
-        held.let_go.set()
-        await asyncio.gather(*first, post)
+        earlier = [asyncio.ensure_future(transport.get("/capabilities")) for _ in range(20)]
+        await _run_pending()
+        post = asyncio.ensure_future(
+            transport.post("/x", "test", "Look.", body={}, before_send=before_send)
+        )
+        await _run_pending()
+        assert not recorded
+        service.released.set()
+        await asyncio.gather(*earlier, post)
 
     event_loop.run_blocking(work())
-    assert len(noted) == 1
+    assert len(recorded) == 1
 
 
-def test_waiting_request_is_not_sent_after_close(monkeypatch):
+def test_waiting_submission_is_not_sent_after_close(monkeypatch):
     monkeypatch.setattr("wonda_widgets.jobs.submission.CLOSE_TIMEOUT", 0.05)
 
     async def work():
-        held = Held()
-        wonda = ww.AsyncWonda(KEY, base_url=BASE, transport=httpx.MockTransport(held))
-        asked = [
+        service = HoldingService()
+        wonda = ww.AsyncWonda(KEY, base_url=BASE, transport=httpx.MockTransport(service))
+        submissions = [
             asyncio.ensure_future(wonda.images.generate(model="m", prompt=str(number)))
             for number in range(21)
         ]
-        while held.open < 20:
+        while service.open_count < 20:
             await asyncio.sleep(0)
         await wonda.aclose()
-        return await asyncio.gather(*asked, return_exceptions=True)
+        return await asyncio.gather(*submissions, return_exceptions=True)
 
-    became = Counter(type(one) for one in event_loop.run_blocking(work()))
-    assert became == {ww.OutcomeUnknownError: 20, ClosedError: 1}
+    outcomes = Counter(type(each) for each in event_loop.run_blocking(work()))
+    assert outcomes == {ww.OutcomeUnknownError: 20, ClosedError: 1}
 
 
 def test_waiting_poll_is_not_sent_after_close():
     async def work():
-        held = Held()
-        wire = held.transport()
-        polls = [asyncio.ensure_future(wire.poll(wire.poll_request(f"/{n}"))) for n in range(30)]
-        await _settle()
-        await wire.aclose()
-        held.let_go.set()
-        return held, await asyncio.gather(*polls, return_exceptions=True)
+        service = HoldingService()
+        transport = service.transport()
+        polls = [
+            asyncio.ensure_future(transport.poll(transport.poll_request(f"/{n}")))
+            for n in range(30)
+        ]
+        await _run_pending()
+        await transport.aclose()
+        service.released.set()
+        return service, await asyncio.gather(*polls, return_exceptions=True)
 
-    held, became = event_loop.run_blocking(work())
-    assert held.most == held.asked == 10
-    assert [type(one) for one in became[10:]] == [ClosedError] * 20
+    service, outcomes = event_loop.run_blocking(work())
+    assert service.max_open == service.received == 10
+    assert [type(each) for each in outcomes[10:]] == [ClosedError] * 20

@@ -1,4 +1,4 @@
-"""Unusable proxy and certificate settings of this computer."""
+"""Proxy and certificate settings of the environment that cannot be used."""
 
 import asyncio
 import os
@@ -16,12 +16,12 @@ from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 
 BASE = "https://api.example/api/v1"
-NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch, tmp_path):
-    for name in NAMES:
+    for name in PROXY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
@@ -31,9 +31,9 @@ def _environment(monkeypatch, tmp_path):
     monkeypatch.setenv("WONDA_BASE_URL", BASE)
 
 
-def certificates(folder):
+def write_certificates(folder):
     (folder / "empty.pem").touch()
-    (folder / "words.pem").write_text("These are no certificates.")
+    (folder / "words.pem").write_text("These are not certificates.")
     (folder / "binary.der").write_bytes(b"\x30\x82\x03\x0f\x00")
     (folder / "cut.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n")
     return folder
@@ -42,25 +42,25 @@ def certificates(folder):
 @pytest.mark.parametrize(
     "name", ["gone.pem", "empty.pem", "words.pem", "binary.der", "cut.pem", ".", "\N{SNOWMAN}.pem"]
 )
-@pytest.mark.parametrize("ask", ["whoami", "capabilities", "generate"])
-def test_unreadable_certificate_file_is_named(monkeypatch, tmp_path, name, ask):
-    file = str(certificates(tmp_path) / name)
+@pytest.mark.parametrize("call", ["whoami", "capabilities", "generate"])
+def test_error_names_an_unreadable_certificate_file(monkeypatch, tmp_path, name, call):
+    file = str(write_certificates(tmp_path) / name)
     monkeypatch.setenv("SSL_CERT_FILE", file)
     with ww.Wonda() as wonda:
-        asked = {
+        calls = {
             "whoami": wonda.whoami,
             "capabilities": wonda.capabilities,
-            "generate": lambda: wonda.images.generate(model="nano-banana-2", prompt="A harbour"),
+            "generate": lambda: wonda.images.generate(model="nano-banana-2", prompt="A harbor"),
         }
         with pytest.raises(ww.NetworkSettingsError) as caught:
-            asked[ask]()
+            calls[call]()
     assert file in str(caught.value)
     assert "SSL_CERT_FILE" in str(caught.value)
     assert isinstance(caught.value, ww.ServiceUnreachableError)
     assert caught.value.sent is False
 
 
-def refused(monkeypatch, **values):
+def settings_error(monkeypatch, **values):
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     transport = Transport(ApiKey(KEY), BASE, 1.0)
@@ -73,20 +73,20 @@ def refused(monkeypatch, **values):
     return str(caught.value)
 
 
-def test_invalid_certificate_settings_are_named(monkeypatch, tmp_path):
+def test_error_names_an_invalid_certificate_setting(monkeypatch, tmp_path):
     gone = str(tmp_path / "gone")
-    assert f"SSL_CERT_DIR is {gone}" in refused(monkeypatch, SSL_CERT_DIR=gone)
+    assert f"SSL_CERT_DIR is {gone}" in settings_error(monkeypatch, SSL_CERT_DIR=gone)
     monkeypatch.delenv("SSL_CERT_DIR")
     log = str(tmp_path / "gone" / "keys")
-    assert f"SSLKEYLOGFILE is {log}" in refused(monkeypatch, SSLKEYLOGFILE=log)
+    assert f"SSLKEYLOGFILE is {log}" in settings_error(monkeypatch, SSLKEYLOGFILE=log)
 
 
 def test_missing_built_in_certificates_raise_a_package_error(monkeypatch):
     monkeypatch.setattr("certifi.where", lambda: "/gone/cacert.pem")
-    assert "certifi" in refused(monkeypatch)
+    assert "certifi" in settings_error(monkeypatch)
 
 
-UNUSABLE = [
+UNUSABLE_PROXIES = [
     "socks5://127.0.0.1:1080",
     "socks5h://127.0.0.1:1080",
     "socks://127.0.0.1:1080/",
@@ -106,12 +106,12 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-@pytest.mark.parametrize("proxy", UNUSABLE)
-def test_unusable_proxy_is_named(monkeypatch, name, proxy):
+@pytest.mark.parametrize("proxy", UNUSABLE_PROXIES)
+def test_error_names_the_variable_of_an_unusable_proxy(monkeypatch, name, proxy):
     monkeypatch.setattr(network_settings, "find_spec", lambda _: None)
-    said = refused(monkeypatch, **{name: proxy})
-    assert said.startswith(name)
-    assert "unset" in said
+    message = settings_error(monkeypatch, **{name: proxy})
+    assert message.startswith(name)
+    assert "unset" in message
 
 
 @pytest.mark.parametrize(
@@ -135,17 +135,17 @@ def test_proxy_password_is_never_shown(monkeypatch, capsys, proxy):
         network_settings.proxy_problem("https", proxy if "://" in proxy else f"http://{proxy}")
         is not None
     ):
-        said = refused(monkeypatch, HTTPS_PROXY=proxy)
-        assert "sesame" not in said
-        assert "HTTPS_PROXY" in said
+        message = settings_error(monkeypatch, HTTPS_PROXY=proxy)
+        assert "sesame" not in message
+        assert "HTTPS_PROXY" in message
         main.main(["doctor"])
         printed = capsys.readouterr().out
         assert "HTTPS_PROXY" in printed
         assert "sesame" not in printed
 
 
-def test_unused_proxy_is_no_error(monkeypatch):
-    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080/")  # as some desktops set it
+def test_unusable_proxy_that_no_request_uses_is_ignored(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080/")  # set by some desktop environments
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     transport = Transport(ApiKey(KEY), BASE, 1.0, sleep=lambda _: asyncio.sleep(0))
     with pytest.raises(ww.ServiceUnreachableError, match="connection refused") as caught:
@@ -174,18 +174,20 @@ NO_PROXY = {
 }
 
 
-@pytest.mark.parametrize(("entry", "direct"), NO_PROXY.items())
-def test_no_proxy_entries_are_parsed_or_ignored(monkeypatch, entry, direct):
+@pytest.mark.parametrize(("entry", "direct_url"), NO_PROXY.items())
+def test_no_proxy_entries_are_parsed_or_ignored(monkeypatch, entry, direct_url):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", f"{entry},kept.example")
-    made = network_settings.mounts(lambda _: httpx.AsyncHTTPTransport())
-    reader = httpx.AsyncClient(mounts=made, trust_env=False)
-    own = reader._transport
-    assert reader._transport_for_url(httpx.URL("https://kept.example/")) is own
-    assert reader._transport_for_url(httpx.URL("https://elsewhere.example/")) is not own
-    if direct is not None:
-        assert reader._transport_for_url(httpx.URL(direct)) is own
-    asyncio.run(reader.aclose())
+    mounts = network_settings.mounts(lambda _: httpx.AsyncHTTPTransport())
+    client = httpx.AsyncClient(mounts=mounts, trust_env=False)
+    direct_transport = client._transport
+    assert client._transport_for_url(httpx.URL("https://kept.example/")) is direct_transport
+    assert (
+        client._transport_for_url(httpx.URL("https://elsewhere.example/")) is not direct_transport
+    )
+    if direct_url is not None:
+        assert client._transport_for_url(httpx.URL(direct_url)) is direct_transport
+    asyncio.run(client.aclose())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_doctor_reports_network_settings_and_continues(monkeypatch, capsys, valu
     assert status == (1 if with_key or "NO_PROXY" not in values else 0)
 
 
-def test_corrected_setting_is_used(monkeypatch):
+def test_corrected_setting_is_used_by_the_next_request(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/gone.pem")
     transport = Transport(
         ApiKey(KEY), "https://localhost:1/api", 1.0, sleep=lambda _: asyncio.sleep(0)

@@ -27,7 +27,7 @@ def generate(wonda):
 
 
 @pytest.mark.usefixtures("quick_polls")
-def test_requests_work_with_the_organization():
+def test_organization_with_a_seat_can_generate_and_publish():
     with ww.Wonda.sandbox(org="acme", **ONLY_IN_ORGANIZATIONS) as wonda:
         media = generate(wonda)
         account = wonda.accounts.instagram()[0].instagram_account_id
@@ -36,8 +36,8 @@ def test_requests_work_with_the_organization():
         assert "organization acme" in repr(wonda)
 
 
-def test_rejection_names_organizations_with_a_seat():
-    for org, wanted in (("", ["acme (Acme Studio)", "zoo"]), ("club", ["acme (Acme Studio)"])):
+def test_paid_plan_error_names_the_organizations_with_a_seat():
+    for org, expected in (("", ["acme (Acme Studio)", "zoo"]), ("club", ["acme (Acme Studio)"])):
         with ww.Wonda.sandbox(org=org, **ONLY_IN_ORGANIZATIONS) as wonda:
             for call in (
                 lambda: generate(wonda),
@@ -46,7 +46,7 @@ def test_rejection_names_organizations_with_a_seat():
                 with pytest.raises(ww.PermissionDeniedError) as caught:
                     call()
                 assert caught.value.code == "paid_plan_required"
-                for name in wanted:
+                for name in expected:
                     assert name in caught.value.hint
                 assert 'Wonda(org="acme")' in caught.value.hint
                 assert "WONDA_ORG" in caught.value.hint
@@ -64,7 +64,7 @@ def test_rejection_names_organizations_with_a_seat():
         ),
     ],
 )
-def test_hint_is_a_sentence_for_any_list(organizations, hint):
+def test_paid_plan_hint_is_short_for_any_list_of_organizations(organizations, hint):
     with ww.Wonda.sandbox(plan=None, organizations=organizations) as wonda:
         with pytest.raises(ww.PermissionDeniedError, match=hint) as caught:
             generate(wonda)
@@ -73,7 +73,7 @@ def test_hint_is_a_sentence_for_any_list(organizations, hint):
 
 
 @pytest.mark.parametrize(
-    "listed",
+    "listing",
     [
         httpx.Response(500),
         httpx.Response(404, json={"error": {"message": "No", "code": "not_found"}}),
@@ -83,27 +83,27 @@ def test_hint_is_a_sentence_for_any_list(organizations, hint):
         httpx.ConnectError("gone"),
     ],
 )
-def test_rejection_is_raised_if_organizations_cannot_be_listed(listed):
-    def answer(request):
+def test_paid_plan_error_is_raised_even_if_organizations_cannot_be_listed(listing):
+    def respond(request):
         if request.url.path.endswith("organizations"):
-            if isinstance(listed, Exception):
-                raise listed
-            return listed
+            if isinstance(listing, Exception):
+                raise listing
+            return listing
         error = {"message": "Needs a paid plan", "code": "paid_plan_required"}
         return httpx.Response(403, json={"error": error})
 
-    with ww.Wonda(KEY, transport=httpx.MockTransport(answer)) as wonda:
+    with ww.Wonda(KEY, transport=httpx.MockTransport(respond)) as wonda:
         for call in (lambda: generate(wonda), wonda.whoami):
             with pytest.raises(ww.PermissionDeniedError, match="Needs a paid plan") as caught:
                 call()
             assert "plan" in caught.value.hint
 
 
-def test_organization_header_is_sent_only_to_the_service(monkeypatch):
-    seen = []
+def test_organization_header_is_sent_only_to_the_api(monkeypatch):
+    requests = []
 
-    def answer(request):
-        seen.append((request.url.host, request.headers.get("X-Wonda-Org")))
+    def respond(request):
+        requests.append((request.url.host, request.headers.get("X-Wonda-Org")))
         path = request.url.path
         if path.endswith("generate"):
             return httpx.Response(200, json={"inferenceJobId": "j1"})
@@ -113,22 +113,22 @@ def test_organization_header_is_sent_only_to_the_service(monkeypatch):
         return httpx.Response(200, json={"mediaId": "m1", "accounts": []})
 
     monkeypatch.setenv("WONDA_ORG", " from-the-environment ")
-    for org, sent in ((None, "from-the-environment"), ("acme", "acme"), ("", None)):
-        seen.clear()
-        with ww.Wonda(KEY, org=org, transport=httpx.MockTransport(answer)) as wonda:
+    for org, expected in ((None, "from-the-environment"), ("acme", "acme"), ("", None)):
+        requests.clear()
+        with ww.Wonda(KEY, org=org, transport=httpx.MockTransport(respond)) as wonda:
             media = generate(wonda)
             wonda.media.upload(b"\x89PNG", name="x.png")
             wonda.accounts.instagram()
             wonda.media.download(media)
-        assert {name for host, name in seen if host == "api.wondercat.ai"} == {sent}
-        assert [name for host, name in seen if host == "files.example"] == [None]
-        assert len(seen) >= 5
+        assert {name for host, name in requests if host == "api.wondercat.ai"} == {expected}
+        assert [name for host, name in requests if host == "files.example"] == [None]
+        assert len(requests) >= 5
 
 
 @pytest.mark.parametrize(
     "org", ["a b", "a/b", ".", "..", "-a", "acme\r\nX-Evil: 1", "ä", 5, "x" * 201]
 )
-def test_invalid_slug_is_refused(org, monkeypatch):
+def test_invalid_organization_slug_is_refused(org, monkeypatch):
     with pytest.raises(ww.InvalidInputError) as caught:
         ww.Wonda(KEY, org=org)
     assert caught.value.field == "org"
@@ -140,25 +140,25 @@ def test_invalid_slug_is_refused(org, monkeypatch):
 
 @pytest.mark.usefixtures("quick_polls")
 def test_journal_separates_organizations(tmp_path):
-    both = []
+    histories = []
     for org in ("acme", "zoo"):
         journal = tmp_path / "journal.db"
         with ww.Wonda.sandbox(org=org, journal=journal, **ONLY_IN_ORGANIZATIONS) as wonda:
             generate(wonda)
-            both.append(wonda.history.search())
-    assert [len(some) for some in both] == [1, 1]
-    assert both[0][0].job_id != both[1][0].job_id
+            histories.append(wonda.history.search())
+    assert [len(each) for each in histories] == [1, 1]
+    assert histories[0][0].job_id != histories[1][0].job_id
 
 
 def test_pickled_client_keeps_its_organization(monkeypatch, tmp_path):
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     with ww.Wonda(org="acme", journal=tmp_path / "journal.db") as wonda:
-        wonda.jobs.recent()  # the journal is there
-        there = pickle.loads(pickle.dumps(wonda))
+        wonda.jobs.recent()  # creates the journal
+        unpickled = pickle.loads(pickle.dumps(wonda))
         other = pickle.loads(pickle.dumps(ww.Wonda(org="zoo", journal=tmp_path / "journal.db")))
-    assert (there.org, other.org) == ("acme", "zoo")
-    assert there._async._core.transport.org == "acme"
-    assert other._async._core is not there._async._core
+    assert (unpickled.org, other.org) == ("acme", "zoo")
+    assert unpickled._async._core.transport.org == "acme"
+    assert other._async._core is not unpickled._async._core
 
 
 def test_magic_uses_the_organization_of_the_environment(monkeypatch):
@@ -174,28 +174,28 @@ def test_magic_uses_the_organization_of_the_environment(monkeypatch):
 
 def test_doctor_shows_the_organization(monkeypatch, capsys):
     sandbox = Sandbox(**ONLY_IN_ORGANIZATIONS)
-    made = ww.Wonda.__init__
+    original_init = ww.Wonda.__init__
 
-    def served(self, *_, **options):
-        made(self, KEY, transport=httpx.ASGITransport(app=sandbox.api), **options)
+    def init_with_sandbox(self, *_, **options):
+        original_init(self, KEY, transport=httpx.ASGITransport(app=sandbox.api), **options)
 
-    monkeypatch.setattr(ww.Wonda, "__init__", served)
+    monkeypatch.setattr(ww.Wonda, "__init__", init_with_sandbox)
     monkeypatch.setenv("WONDA_API_KEY", KEY)
     assert main.main(["doctor"]) == 0
     assert "set WONDA_ORG=acme to use it" in capsys.readouterr().out
     monkeypatch.setenv("WONDA_ORG", "acme")
     main.main(["doctor"])
-    said = capsys.readouterr().out
-    assert "organization acme" in said
-    assert "acme (Acme Studio), in use" in said
-    assert "set WONDA_ORG=zoo to use it" in said
-    assert "club" not in said
+    output = capsys.readouterr().out
+    assert "organization acme" in output
+    assert "acme (Acme Studio), in use" in output
+    assert "set WONDA_ORG=zoo to use it" in output
+    assert "club" not in output
 
 
-def test_organizations_are_listed():
+def test_accounts_lists_the_organizations():
     with ww.Wonda.sandbox(organizations=ORGANIZATIONS) as wonda:
-        found = wonda.accounts.organizations()
-    assert [(each.slug, each.name, each.seat_plan_code) for each in found] == [
+        organizations = wonda.accounts.organizations()
+    assert [(each.slug, each.name, each.seat_plan_code) for each in organizations] == [
         ("acme", "Acme Studio", "WONDA"),
         ("club", "club", None),
         ("zoo", "zoo", "WONDA"),

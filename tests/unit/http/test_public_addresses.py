@@ -111,7 +111,7 @@ def test_public_addresses_are_recognized(host):
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("result", "expected"),
     [
         (["1.1.1.1"], ["1.1.1.1"]),
         (["2606:4700::1", "1.1.1.1", "2606:4700::1"], ["2606:4700::1", "1.1.1.1"]),
@@ -122,43 +122,43 @@ def test_public_addresses_are_recognized(host):
         (["no address"], []),
     ],
 )
-def test_name_is_resolved_by_one_lookup(monkeypatch, found, expected):
-    asked = []
+def test_host_name_is_resolved_with_one_lookup(monkeypatch, result, expected):
+    lookups = []
 
-    def getaddrinfo(*args, **_more):
-        asked.append(args[:2])
-        if isinstance(found, Exception):
-            raise found
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in found]
+    def getaddrinfo(*args, **_options):
+        lookups.append(args[:2])
+        if isinstance(result, Exception):
+            raise result
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in result]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     # As of Python 3.13, ::ffff:a00:1 is written as ::ffff:10.0.0.1.
     assert asyncio.run(public_addresses.resolve("name.example", 80)) == list(
         map(ip_address, expected)
     )
-    assert asked == [("name.example", 80)]
+    assert lookups == [("name.example", 80)]
 
 
 @pytest.fixture
 def silent_dns(monkeypatch):
-    """Look-ups that do not end before the test does; the names that were asked for."""
-    asked, end = [], threading.Event()
+    """Let look-ups of `silent…` names hang until the test ends; return the names looked up."""
+    names, end = [], threading.Event()
 
-    def getaddrinfo(host, port, *_rest, **_more):
-        asked.append(host)
+    def getaddrinfo(host, port, *_rest, **_options):
+        names.append(host)
         if host.startswith("silent"):
             end.wait()
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("1.1.1.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield asked
+    yield names
     end.set()
     for each in threading.enumerate():
         if each.name == "dns-look-up":
             each.join(10)
 
 
-async def given_up(name, seconds=0.01):
+async def resolve_with_timeout(name, seconds=0.01):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(seconds):
             await public_addresses.resolve(name, 80)
@@ -166,8 +166,8 @@ async def given_up(name, seconds=0.01):
 
 def test_stuck_lookups_are_limited(silent_dns):
     async def many():
-        await asyncio.gather(*(given_up(f"silent{i}.example") for i in range(30)))
-        await given_up("storage.example")
+        await asyncio.gather(*(resolve_with_timeout(f"silent{i}.example") for i in range(30)))
+        await resolve_with_timeout("storage.example")
 
     asyncio.run(many())
     assert len(silent_dns) == public_addresses.MAX_LOOK_UPS
@@ -177,9 +177,12 @@ def test_stuck_lookups_are_limited(silent_dns):
     )
 
 
-def test_names_resolve_beside_stuck_lookups(silent_dns):
+def test_other_names_are_resolved_while_lookups_are_stuck(silent_dns):
     async def beside():
-        silent = [given_up(f"silent{i}.example") for i in range(public_addresses.MAX_LOOK_UPS - 1)]
+        silent = [
+            resolve_with_timeout(f"silent{i}.example")
+            for i in range(public_addresses.MAX_LOOK_UPS - 1)
+        ]
         await asyncio.gather(*silent)
         return await public_addresses.resolve("storage.example", 80)
 
@@ -189,16 +192,16 @@ def test_names_resolve_beside_stuck_lookups(silent_dns):
 
 @pytest.mark.usefixtures("silent_dns")
 def test_other_work_does_not_wait_for_lookups():
-    looking = [
+    lookups = [
         event_loop.spawn(public_addresses.resolve(f"silent{i}.example", 80)) for i in range(60)
     ]
-    began = time.monotonic()
+    started = time.monotonic()
     assert event_loop.run_blocking(event_loop.to_thread(divmod, 7, 2)) == (3, 1)
     with ww.Wonda.sandbox(seconds=0) as wonda:
         assert wonda.media.upload(b"\x89PNG\r\n\x1a\n", name="a.png").media_id
-    assert time.monotonic() - began < 5
-    assert not any(each.done() for each in looking)
-    for each in looking:
+    assert time.monotonic() - started < 5
+    assert not any(each.done() for each in lookups)
+    for each in lookups:
         each.cancel()
 
 
@@ -207,29 +210,29 @@ def test_process_exits_despite_stuck_lookups():
         import socket, threading, time
         from wonda_widgets.http import public_addresses
         from wonda_widgets.utils import event_loop
-        asked = []
-        def silent(*args, **more):
-            asked.append(args)
+        lookups = []
+        def hang(*args, **options):
+            lookups.append(args)
             threading.Event().wait()
-        socket.getaddrinfo = silent
+        socket.getaddrinfo = hang
         for number in range(20):
             event_loop.spawn(public_addresses.resolve(f"h{number}.example", 443))
-        while len(asked) < public_addresses.MAX_LOOK_UPS:
+        while len(lookups) < public_addresses.MAX_LOOK_UPS:
             time.sleep(0.01)
         print("ends")
     """
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
-    began = time.monotonic()
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ends\n", "")
-    assert time.monotonic() - began < 15
+    started = time.monotonic()
+    completed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "ends\n", "")
+    assert time.monotonic() - started < 15
 
 
-def test_connection_reports_its_peer():
+def test_peer_address_is_the_one_of_the_connection():
     class Stream:
         def get_extra_info(self, _name):
             return ("127.0.0.1", 80)
 
-    reply = httpx.Response(200, extensions={"network_stream": Stream()})
-    assert str(public_addresses.peer_address(reply)) == "127.0.0.1"
+    response = httpx.Response(200, extensions={"network_stream": Stream()})
+    assert str(public_addresses.peer_address(response)) == "127.0.0.1"
     assert public_addresses.peer_address(httpx.Response(200)) is None

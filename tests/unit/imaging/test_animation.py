@@ -32,7 +32,7 @@ def test_animation_is_detected_by_its_structure(kind):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_truncated_animation_is_handled(kind):
+def test_truncated_animation_raises_nothing(kind):
     data = encoded(kind)
     for length in range(len(data)):
         animation.is_animated(data[:length])
@@ -45,7 +45,7 @@ def test_other_formats_are_not_animations():
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_edit_of_an_animation_warns_before_uploading(kind):
+def test_uploading_an_edited_animation_warns(kind):
     with ww.Wonda.sandbox() as wonda:
         edit = Edit(encoded(kind), wonda=wonda)
         assert edit.notes == ["This is an animation; an edit keeps only its first image."]
@@ -53,17 +53,17 @@ def test_edit_of_an_animation_warns_before_uploading(kind):
         with pytest.warns(UserWarning, match="only its first image"):
             edit.upload()
         assert Edit(encoded(kind, 1)).notes == []
-        Edit(encoded(kind), wonda=wonda).upload()  # as it is, it stays an animation
+        Edit(encoded(kind), wonda=wonda).upload()  # an unedited file stays an animation
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_preflight_warns_about_animations(kind):
-    facts = preflight.ImageInfo(1080, 1350, kind, 9, animated=True)
-    [missed] = [point for point in preflight.check(facts, "IMAGE", "") if point.level == "miss"]
-    assert "Only the first frame" in missed.text
-    made = preflight.after_edit(facts, (Encode(format="JPEG"),))
-    assert not made.animated
-    still = preflight.check(facts._replace(animated=False), "IMAGE", "")
+    info = preflight.ImageInfo(1080, 1350, kind, 9, animated=True)
+    [warning] = [point for point in preflight.check(info, "IMAGE", "") if point.level == "miss"]
+    assert "Only the first frame" in warning.text
+    edited = preflight.after_edit(info, (Encode(format="JPEG"),))
+    assert not edited.animated
+    still = preflight.check(info._replace(animated=False), "IMAGE", "")
     assert not any("first image" in point.text for point in still)
 
 

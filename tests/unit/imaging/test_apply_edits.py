@@ -1,4 +1,4 @@
-"""Edits: the resulting pixels, not only sizes."""
+"""Edits: the resulting pixels and sizes."""
 
 import io
 
@@ -24,7 +24,7 @@ from wonda_widgets.imaging.operations import (
 )
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
-WORDS = Text(text="Hello", stroke_width=0, font_family="Default", text_color="#ff0000")
+TEXT = Text(text="Hello", stroke_width=0, font_family="Default", text_color="#ff0000")
 
 
 def encoded(image, kind="PNG", **options):
@@ -33,22 +33,22 @@ def encoded(image, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def halves(width=40, height=20, mode="RGB"):
-    """Red on the left, blue on the right."""
+def red_and_blue(width=40, height=20, mode="RGB"):
+    """Return an image that is red on the left and blue on the right."""
     image = Image.new(mode, (width, height), "red")
     image.paste("blue", (width // 2, 0, width, height))
     return image
 
 
-def result(data, *operations):
-    made = apply_edits.apply(data, operations)
-    image = Image.open(io.BytesIO(made.data))
-    assert (image.width, image.height, image.format) == (made.width, made.height, made.format)
+def apply(data, *operations):
+    edited = apply_edits.apply(data, operations)
+    image = Image.open(io.BytesIO(edited.data))
+    assert (image.width, image.height, image.format) == (edited.width, edited.height, edited.format)
     return image
 
 
-def inked(image, color=RED):
-    """The box around what has a colour."""
+def color_box(image, color=RED):
+    """Return the bounding box of the red or blue pixels."""
     red, _, blue = image.convert("RGB").split()
     strong = red.point(lambda value: 255 * (value > 128)) if color == RED else blue
     return strong.getbbox()
@@ -60,56 +60,56 @@ def inked(image, color=RED):
 def test_crop_keeps_the_exact_pixels():
     image = Image.new("RGB", (8, 6))
     image.putdata([(x, y, 7) for y in range(6) for x in range(8)])
-    made = result(encoded(image), Crop(x=2, y=1, width=3, height=4))
-    pixels = [made.getpixel((x, y)) for y in range(4) for x in range(3)]
+    edited = apply(encoded(image), Crop(x=2, y=1, width=3, height=4))
+    pixels = [edited.getpixel((x, y)) for y in range(4) for x in range(3)]
     assert pixels == [(x, y, 7) for y in range(1, 5) for x in range(2, 5)]
 
 
 def test_pad_centers_the_image():
-    made = result(encoded(halves()), Pad(width=60, height=40, color="#00ff00"))
-    assert [made.getpixel(at) for at in ((0, 0), (9, 20), (10, 10), (29, 29), (30, 10))] == [
+    edited = apply(encoded(red_and_blue()), Pad(width=60, height=40, color="#00ff00"))
+    assert [edited.getpixel(at) for at in ((0, 0), (9, 20), (10, 10), (29, 29), (30, 10))] == [
         (0, 255, 0),
         (0, 255, 0),
         RED,
         RED,
         BLUE,
     ]
-    assert made.getpixel((10, 30)) == (0, 255, 0)
+    assert edited.getpixel((10, 30)) == (0, 255, 0)
 
 
 def test_transparent_padding_is_white_in_jpeg():
     clear = Pad(width=60, height=40, color="#ffffff00")
-    assert result(encoded(halves()), clear).getpixel((0, 0)) == (255, 255, 255, 0)
-    made = result(encoded(halves()), clear, Encode(format="JPEG"))
-    assert min(made.getpixel((0, 0))) > 240
+    assert apply(encoded(red_and_blue()), clear).getpixel((0, 0)) == (255, 255, 255, 0)
+    edited = apply(encoded(red_and_blue()), clear, Encode(format="JPEG"))
+    assert min(edited.getpixel((0, 0))) > 240
 
 
-def test_resize_has_the_requested_size():
-    made = result(encoded(halves()), Resize(width=10, height=30))
-    assert made.getpixel((1, 15)) == RED
-    assert made.getpixel((8, 15)) == BLUE
+def test_resize_scales_the_whole_image():
+    edited = apply(encoded(red_and_blue()), Resize(width=10, height=30))
+    assert edited.getpixel((1, 15)) == RED
+    assert edited.getpixel((8, 15)) == BLUE
 
 
 def test_operations_are_applied_in_order():
     crop, pad = Crop(x=0, y=0, width=20, height=20), Pad(width=40, height=20, color="white")
-    made = result(encoded(halves()), crop, pad)
-    assert [made.getpixel((x, 5)) for x in (5, 15, 25, 35)] == [WHITE, RED, RED, WHITE]
-    made = result(encoded(halves()), Pad(width=80, height=20, color="white"), crop)
-    assert made.getpixel((5, 5)) == WHITE
+    edited = apply(encoded(red_and_blue()), crop, pad)
+    assert [edited.getpixel((x, 5)) for x in (5, 15, 25, 35)] == [WHITE, RED, RED, WHITE]
+    edited = apply(encoded(red_and_blue()), Pad(width=80, height=20, color="white"), crop)
+    assert edited.getpixel((5, 5)) == WHITE
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_format_is_kept_by_default(kind):
-    data = encoded(halves(), kind)
+    data = encoded(red_and_blue(), kind)
     assert apply_edits.apply(data, [Crop(x=0, y=0, width=5, height=5)]).format == kind
-    made = apply_edits.apply(data, [Encode(format="PNG"), Encode(format="WEBP")])
-    assert (made.format, made.mime_type) == ("WEBP", "image/webp")
+    edited = apply_edits.apply(data, [Encode(format="PNG"), Encode(format="WEBP")])
+    assert (edited.format, edited.mime_type) == ("WEBP", "image/webp")
 
 
 def test_without_operations_the_file_is_unchanged():
-    data = encoded(halves(), "GIF")
-    made = apply_edits.apply(data, [])
-    assert (made.data, made.format, made.mime_type) == (data, "GIF", "image/gif")
+    data = encoded(red_and_blue(), "GIF")
+    edited = apply_edits.apply(data, [])
+    assert (edited.data, edited.format, edited.mime_type) == (data, "GIF", "image/gif")
     assert apply_edits.apply(data, [Crop(x=0, y=0, width=5, height=5)]).format == "PNG"
 
 
@@ -124,31 +124,31 @@ def test_lower_quality_gives_a_smaller_file():
 
 def test_exif_orientation_is_applied_first():
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise: what is left lies on top
-    data = encoded(halves(40, 20), "JPEG", exif=exif, quality=100)
-    made = result(data, Crop(x=0, y=0, width=20, height=20))
-    assert made.format == "JPEG"
-    red, _, blue = made.getpixel((10, 10))
+    exif[0x0112] = 6  # turned clockwise, which moves the left half to the top
+    data = encoded(red_and_blue(40, 20), "JPEG", exif=exif, quality=100)
+    edited = apply(data, Crop(x=0, y=0, width=20, height=20))
+    assert edited.format == "JPEG"
+    red, _, blue = edited.getpixel((10, 10))
     assert red > 200
     assert blue < 50
-    assert not made.getexif()
+    assert not edited.getexif()
 
 
 def test_profile_is_kept_and_location_is_removed():
     exif = Image.Exif()
     exif[0x010E] = "at home"
-    data = encoded(halves(), "JPEG", icc_profile=b"a profile", exif=exif, comment=b"private")
-    made = result(data, Crop(x=0, y=0, width=9, height=9))
-    assert made.info["icc_profile"] == b"a profile"
-    assert not made.getexif()
-    assert "comment" not in made.info
+    data = encoded(red_and_blue(), "JPEG", icc_profile=b"a profile", exif=exif, comment=b"private")
+    edited = apply(data, Crop(x=0, y=0, width=9, height=9))
+    assert edited.info["icc_profile"] == b"a profile"
+    assert not edited.getexif()
+    assert "comment" not in edited.info
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_every_mode_can_be_edited(mode):
     kind = "JPEG" if mode == "CMYK" else "PNG"
-    data = encoded(halves().convert("L" if mode == "I;16" else mode).convert(mode), kind)
-    assert result(data, Crop(x=0, y=0, width=9, height=9), WORDS).size == (9, 9)
+    data = encoded(red_and_blue().convert("L" if mode == "I;16" else mode).convert(mode), kind)
+    assert apply(data, Crop(x=0, y=0, width=9, height=9), TEXT).size == (9, 9)
 
 
 # ---------------------------------------------------------------- text
@@ -163,15 +163,15 @@ def test_every_mode_can_be_edited(mode):
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_text_position(position, mode):
-    ground = Image.new(mode, (300, 300), "black" if mode == "RGB" else (0, 0, 0, 0))
-    words = msgspec.structs.replace(WORDS, position=position, size_percent=100)
-    left, top, right, bottom = inked(result(encoded(ground), words))
+def test_text_is_drawn_at_its_position_with_a_margin(position, mode):
+    background = Image.new(mode, (300, 300), "black" if mode == "RGB" else (0, 0, 0, 0))
+    text = msgspec.structs.replace(TEXT, position=position, size_percent=100)
+    left, top, right, bottom = color_box(apply(encoded(background), text))
     middle = ((left + right) / 2, (top + bottom) / 2)
-    for place, first, last in ((middle[0], "left", "right"), (middle[1], "top", "bottom")):
+    for coordinate, first, last in ((middle[0], "left", "right"), (middle[1], "top", "bottom")):
         expected = 0 if first in position else 2 if last in position else 1
-        assert int(place // 100) == expected
-    # 5 percent of the canvas stay free.
+        assert int(coordinate // 100) == expected
+    # A margin of 5 percent of the canvas stays empty.
     assert min(left, top, 300 - right, 300 - bottom) >= 15
 
 
@@ -181,32 +181,32 @@ def test_text_is_wrapped_and_long_words_are_broken():
     lines = list(text_overlay.wrap(text, font, 120))
     assert all(font.getlength(line) <= 120 for line in lines)
     assert " ".join(lines).replace("x x", "xx").split() == text.split()
-    ground = Image.new("RGB", (400, 400))
-    words = msgspec.structs.replace(WORDS, text="word " * 12, size_percent=40, position="center")
-    left, _, right, _ = inked(result(encoded(ground), words))
+    background = Image.new("RGB", (400, 400))
+    operation = msgspec.structs.replace(TEXT, text="word " * 12, size_percent=40, position="center")
+    left, _, right, _ = color_box(apply(encoded(background), operation))
     assert right - left <= 160
 
 
-def test_text_scale_and_outline():
-    ground = encoded(Image.new("RGB", (1080, 1080)))
+def test_text_scale_and_outline_set_the_size_drawn():
+    background = encoded(Image.new("RGB", (1080, 1080)))
     small, large = (
-        inked(result(ground, msgspec.structs.replace(WORDS, font_size_scale=scale)))
+        color_box(apply(background, msgspec.structs.replace(TEXT, font_size_scale=scale)))
         for scale in (1, 2)
     )
     assert large[3] - large[1] == pytest.approx(2 * (small[3] - small[1]), rel=0.1)
-    stroked = msgspec.structs.replace(WORDS, stroke_width=8, stroke_color="#0000ff")
-    around = inked(result(ground, stroked), BLUE)
-    assert around[0] == pytest.approx(small[0] - 8, abs=2)
-    # On an image half as wide it is half as thick.
-    assert inked(result(encoded(Image.new("RGB", (540, 540))), stroked), BLUE)[0] == (
-        pytest.approx(around[0] / 2, abs=2)
+    outlined = msgspec.structs.replace(TEXT, stroke_width=8, stroke_color="#0000ff")
+    outline_box = color_box(apply(background, outlined), BLUE)
+    assert outline_box[0] == pytest.approx(small[0] - 8, abs=2)
+    # On an image half as wide, the outline is half as thick.
+    assert color_box(apply(encoded(Image.new("RGB", (540, 540))), outlined), BLUE)[0] == (
+        pytest.approx(outline_box[0] / 2, abs=2)
     )
 
 
 def test_text_on_a_transparent_image_has_no_fringe():
     clear = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
-    made = result(encoded(clear), msgspec.structs.replace(WORDS, text_color="white"))
-    colors = {pixel[:3] for _, pixel in made.getcolors(100_000) if pixel[3]}
+    edited = apply(encoded(clear), msgspec.structs.replace(TEXT, text_color="white"))
+    colors = {pixel[:3] for _, pixel in edited.getcolors(100_000) if pixel[3]}
     assert colors == {WHITE}
 
 
@@ -223,30 +223,31 @@ def test_text_on_a_transparent_image_has_no_fringe():
         "A\r\n\r\nB",
     ],
 )
-def test_any_text_is_drawn_or_reported(text):
-    ground = encoded(Image.new("RGB", (120, 90)))
-    words = msgspec.structs.replace(WORDS, text=text, font_size_scale=9)
-    face = fonts.load(words.font_family, 16)
-    apart = text_shaping.find_problem(text) and not text_shaping.can_shape(face)
-    if fonts.missing_characters(face, text) or apart:  # by the fonts and libraries that are here
+def test_any_text_is_drawn_or_raises(text):
+    background = encoded(Image.new("RGB", (120, 90)))
+    operation = msgspec.structs.replace(TEXT, text=text, font_size_scale=9)
+    face = fonts.load(operation.font_family, 16)
+    needs_shaping = text_shaping.find_problem(text) and not text_shaping.can_shape(face)
+    # This depends on the installed fonts and libraries.
+    if fonts.missing_characters(face, text) or needs_shaping:
         with pytest.raises(InvalidInputError, match=r"has no|cannot be drawn"):
-            result(ground, words)
+            apply(background, operation)
     else:
-        assert result(ground, words)
+        assert apply(background, operation)
 
 
-def test_missing_glyph_is_reported(monkeypatch):
-    monkeypatch.setattr(fonts, "_found", dict)  # a computer without fonts
-    words = msgspec.structs.replace(WORDS, font_family="Default", text="Zoë — 5 €")
+def test_missing_glyphs_are_named_in_the_error(monkeypatch):
+    monkeypatch.setattr(fonts, "_found", dict)  # simulates a computer without fonts
+    operation = msgspec.structs.replace(TEXT, font_family="Default", text="Zoë — 5 €")
     with pytest.raises(InvalidInputError, match="Default has no ë — €"):
-        apply_edits.check((200, 200), [words])
-    apply_edits.check((200, 200), [msgspec.structs.replace(words, text="Zoe, 5 “euros”…")])
+        apply_edits.check((200, 200), [operation])
+    apply_edits.check((200, 200), [msgspec.structs.replace(operation, text="Zoe, 5 “euros”…")])
 
 
 def test_original_pixels_are_not_modified():
-    image = halves(200, 200)
+    image = red_and_blue(200, 200)
     before = image.tobytes()
-    apply_edits.draw(image, [msgspec.structs.replace(WORDS, text_color="lime")])
+    apply_edits.draw(image, [msgspec.structs.replace(TEXT, text_color="lime")])
     assert image.tobytes() == before
 
 
@@ -261,8 +262,8 @@ def no_fonts(monkeypatch):
 def test_default_font_is_always_available(no_fonts):  # noqa: ARG001
     assert fonts.families() == ["Default"]
     assert fonts.load("Default", 12).getname() == fonts.load("Inter", 12).getname()
-    ground = encoded(Image.new("RGB", (90, 90)))
-    assert inked(result(ground, Text(text="Hello")))
+    background = encoded(Image.new("RGB", (90, 90)))
+    assert color_box(apply(background, Text(text="Hello")))
 
 
 def test_missing_font_error_lists_available_fonts(no_fonts):  # noqa: ARG001
@@ -271,12 +272,12 @@ def test_missing_font_error_lists_available_fonts(no_fonts):  # noqa: ARG001
     assert "Default" in caught.value.hint
 
 
-def test_fonts_are_found_by_name_and_path(monkeypatch, tmp_path):
+def test_fonts_are_loaded_by_family_name_or_path(monkeypatch, tmp_path):
     built_in = ImageFont.load_default(10)
     (tmp_path / "deep").mkdir()
     path = tmp_path / "deep" / "some.ttf"
     path.write_bytes(built_in.font_bytes)
-    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    (tmp_path / "broken.ttf").write_bytes(b"not a font")
     monkeypatch.setattr(fonts, "_folders", lambda: [tmp_path, tmp_path / "not-there"])
     fonts._found.cache_clear()
     family = built_in.getname()[0]
@@ -294,7 +295,7 @@ def test_fonts_are_found_by_name_and_path(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("operation", "field", "said"),
+    ("operation", "field", "message"),
     [
         (Crop(x=-1, y=0, width=5, height=5), "x", "extends beyond the image"),
         (Crop(x=36, y=0, width=5, height=5), "x", "which has 40 × 20 pixels"),
@@ -318,18 +319,22 @@ def test_fonts_are_found_by_name_and_path(monkeypatch, tmp_path):
         (Encode(format="JPEG", quality=101), "quality", "from 1 to 100"),
     ],
 )
-def test_invalid_operations_are_reported_before_editing(operation, field, said):
+def test_check_raises_for_an_invalid_operation(operation, field, message):
     with pytest.raises(InvalidInputError) as caught:
         apply_edits.check((40, 20), [operation])
     assert caught.value.field == field
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_check_uses_the_size_after_earlier_operations():
-    steps = [Crop(x=0, y=0, width=10, height=10), Pad(width=12, height=15), Encode(format="PNG")]
-    assert apply_edits.check((40, 20), steps) == (12, 15)
+    operations = [
+        Crop(x=0, y=0, width=10, height=10),
+        Pad(width=12, height=15),
+        Encode(format="PNG"),
+    ]
+    assert apply_edits.check((40, 20), operations) == (12, 15)
     with pytest.raises(InvalidInputError, match="which has 12 × 15"):
-        apply_edits.check((40, 20), [*steps, Crop(x=0, y=0, width=13, height=5)])
+        apply_edits.check((40, 20), [*operations, Crop(x=0, y=0, width=13, height=5)])
 
 
 @pytest.mark.parametrize(
@@ -344,14 +349,22 @@ def test_check_uses_the_size_after_earlier_operations():
         5,
     ],
 )
-def test_invalid_edit_is_reported(operations):
+def test_parsing_invalid_operations_raises(operations):
     with pytest.raises(InvalidInputError, match=r"not a valid edit|No image"):
         apply_edits.parse_operations(operations)
 
 
-def test_operations_survive_json():
-    steps = (Crop(x=1, y=2, width=3, height=4), WORDS, Pad(width=9, height=9), Encode(format="PNG"))
-    assert apply_edits.parse_operations(msgspec.json.decode(msgspec.json.encode(steps))) == steps
+def test_operations_are_restored_from_json():
+    operations = (
+        Crop(x=1, y=2, width=3, height=4),
+        TEXT,
+        Pad(width=9, height=9),
+        Encode(format="PNG"),
+    )
+    assert (
+        apply_edits.parse_operations(msgspec.json.decode(msgspec.json.encode(operations)))
+        == operations
+    )
 
 
 def test_invalid_or_too_large_image_is_refused(monkeypatch):
@@ -359,28 +372,28 @@ def test_invalid_or_too_large_image_is_refused(monkeypatch):
         apply_edits.apply(b"<html>", [Encode(format="PNG")])
     monkeypatch.setattr(decode, "MAX_MEMORY_BYTES", 1000)
     with pytest.raises(UnsafeMediaError):
-        apply_edits.apply(encoded(halves(100, 100)), [Encode(format="PNG")])
+        apply_edits.apply(encoded(red_and_blue(100, 100)), [Encode(format="PNG")])
 
 
-# ---------------------------------------------------------------- shapes
+# ---------------------------------------------------------------- aspect ratios
 
 
 @pytest.mark.parametrize(
     "size", [(1080, 1920), (2000, 1351), (1023, 2000), (333, 333), (1530, 2720)]
 )
 @pytest.mark.parametrize("ratio", [4 / 5, 1, 1.91, 9 / 16, 16 / 9])
-def test_crop_never_exceeds_its_aspect_ratio_limit(size, ratio):
+def test_crop_and_pad_never_exceed_the_requested_aspect_ratio(size, ratio):
     crop, pad = apply_edits.centered_crop(size, ratio), apply_edits.padded(size, ratio)
     assert apply_edits.check(size, [crop]) == (crop.width, crop.height)
     assert apply_edits.check(size, [pad]) == (pad.width, pad.height)
-    for made in (crop, pad):
-        shape = made.width / made.height
-        assert shape == pytest.approx(ratio, rel=0.01)
-        assert shape <= ratio + 1e-9 if ratio >= 1 else shape >= ratio - 1e-9
+    for operation in (crop, pad):
+        actual_ratio = operation.width / operation.height
+        assert actual_ratio == pytest.approx(ratio, rel=0.01)
+        assert actual_ratio <= ratio + 1e-9 if ratio >= 1 else actual_ratio >= ratio - 1e-9
     assert abs(2 * crop.x + crop.width - size[0]) <= 1
 
 
-def test_tall_image_is_cropped_to_4_5():
+def test_tall_image_is_cropped_or_padded_to_4_5():
     assert apply_edits.centered_crop((1080, 1920), 4 / 5) == Crop(
         x=0, y=285, width=1080, height=1350
     )
@@ -391,7 +404,7 @@ def test_tall_image_is_cropped_to_4_5():
         apply_edits.centered_crop((10, 10), 0)
 
 
-def test_preview_of_pixels_has_the_same_size_limit():
+def test_encoded_preview_keeps_its_size_limits():
     data, mime_type = preview.encode_preview(Image.effect_noise((3000, 1200), 120).convert("RGB"))
     assert (len(data) <= preview.MAX_BYTES, mime_type) == (True, "image/jpeg")
     assert max(Image.open(io.BytesIO(data)).size) <= preview.MAX_SIDE

@@ -8,17 +8,17 @@ from PIL import Image, ImageCms
 
 from wonda_widgets.client.edit import Crop, Encode
 from wonda_widgets.imaging import apply_edits, color, preview
-from wonda_widgets.imaging.contact_sheet import make as sheet
+from wonda_widgets.imaging.contact_sheet import make as make_contact_sheet
 
 CROP = Crop(x=0, y=0, width=20, height=20)
 
 
-def fixed(number):
+def fixed_point(number):
     return struct.pack(">i", round(number * 65_536))
 
 
 def profile_of(kind, tags):
-    """A small ICC profile (version 2), made of its tags."""
+    """Return a small ICC profile (version 2) with the given tags."""
     head = 128 + 4 + 12 * len(tags)
     table, data = struct.pack(">I", len(tags)), b""
     for name, unaligned in tags.items():
@@ -29,12 +29,12 @@ def profile_of(kind, tags):
         ">I4sI4s4s4s", head + len(data), b"lcms", 0x02400000, b"mntr", kind, b"XYZ "
     )
     header += bytes(12) + b"acsp" + bytes(28)
-    header += fixed(0.9642) + fixed(1) + fixed(0.8249)
+    header += fixed_point(0.9642) + fixed_point(1) + fixed_point(0.8249)
     return header.ljust(128, b"\0") + table + data
 
 
 def xyz(*numbers):
-    return b"XYZ " + bytes(4) + b"".join(map(fixed, numbers))
+    return b"XYZ " + bytes(4) + b"".join(map(fixed_point, numbers))
 
 
 def curve(gamma):
@@ -46,7 +46,7 @@ def description(text):
 
 
 COMMON = {b"wtpt": xyz(0.9642, 1, 0.8249), b"cprt": b"text" + bytes(4) + b"none\0"}
-ADOBE = profile_of(
+ADOBE_RGB = profile_of(
     b"RGB ",
     {
         **COMMON,
@@ -57,9 +57,9 @@ ADOBE = profile_of(
         **dict.fromkeys([b"rTRC", b"gTRC", b"bTRC"], curve(2.2)),
     },
 )
-GREY = profile_of(b"GRAY", {**COMMON, b"desc": description(b"Dark grey"), b"kTRC": curve(1.0)})
+GRAY = profile_of(b"GRAY", {**COMMON, b"desc": description(b"Dark gray"), b"kTRC": curve(1.0)})
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-GREEN = (60, 200, 60)  # in Adobe RGB; in sRGB it has less red
+GREEN = (60, 200, 60)  # an Adobe RGB color that has less red in sRGB
 
 
 def encoded(image, kind="PNG", **options):
@@ -68,100 +68,116 @@ def encoded(image, kind="PNG", **options):
     return file.getvalue()
 
 
-def meant(rgb, profile=ADOBE):
-    """What colours stand for in sRGB, by LittleCMS itself."""
+def in_srgb(rgb, profile=ADOBE_RGB):
+    """Convert a color to sRGB with LittleCMS."""
     image = Image.new("RGB", (1, 1), rgb)
-    own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    made = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"))
-    return made.getpixel((0, 0))
+    source_profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source_profile, ImageCms.createProfile("sRGB"))
+    return converted.getpixel((0, 0))
 
 
-def near(found, wanted, within=4):
-    return all(abs(one - other) <= within for one, other in zip(found, wanted, strict=True))
+def is_close(actual, expected, tolerance=4):
+    return all(abs(a - b) <= tolerance for a, b in zip(actual, expected, strict=True))
 
 
-def shown(data):
-    made = preview.create_preview(data, 64)
-    return Image.open(io.BytesIO(made.data)).convert("RGB").getpixel((10, 10))
+def preview_color(data):
+    small = preview.create_preview(data, 64)
+    return Image.open(io.BytesIO(small.data)).convert("RGB").getpixel((10, 10))
 
 
-def test_profiles_are_valid():
-    assert color.is_valid_profile(ADOBE, "RGB")
-    assert color.is_valid_profile(GREY, "L")
-    assert not near(GREEN, meant(GREEN), within=20)
+def test_profiles_of_these_tests_are_valid_and_change_colors():
+    assert color.is_valid_profile(ADOBE_RGB, "RGB")
+    assert color.is_valid_profile(GRAY, "L")
+    assert not is_close(GREEN, in_srgb(GREEN), tolerance=20)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("size", [(40, 30), (600, 400)])
 def test_preview_has_the_correct_colors(kind, size):
-    data = encoded(Image.new("RGB", size, GREEN), kind, icc_profile=ADOBE, quality=100)
-    assert near(shown(data), meant(GREEN))
+    data = encoded(Image.new("RGB", size, GREEN), kind, icc_profile=ADOBE_RGB, quality=100)
+    assert is_close(preview_color(data), in_srgb(GREEN))
 
 
 def test_previews_of_palette_and_transparent_images_have_the_correct_colors():
     opaque = Image.new("RGB", (80, 60), GREEN)
-    assert near(shown(encoded(opaque.quantize(4), icc_profile=ADOBE)), meant(GREEN))
+    assert is_close(
+        preview_color(encoded(opaque.quantize(4), icc_profile=ADOBE_RGB)), in_srgb(GREEN)
+    )
     clear = opaque.convert("RGBA")
     clear.putpixel((70, 50), (0, 0, 0, 0))
-    made = preview.create_preview(encoded(clear, icc_profile=ADOBE), 100)
-    image = Image.open(io.BytesIO(made.data))
+    small = preview.create_preview(encoded(clear, icc_profile=ADOBE_RGB), 100)
+    image = Image.open(io.BytesIO(small.data))
     assert image.mode == "RGBA"
-    assert near(image.getpixel((10, 10)), (*meant(GREEN), 255))
+    assert is_close(image.getpixel((10, 10)), (*in_srgb(GREEN), 255))
     assert image.getpixel((70, 50))[3] == 0
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
 def test_previews_of_gray_images_have_the_correct_colors(mode):
     image = Image.new("L", (80, 60), 60).convert(mode)
-    assert min(shown(encoded(image, icc_profile=GREY))) > 100
+    assert min(preview_color(encoded(image, icc_profile=GRAY))) > 100
 
 
 def test_contact_sheet_has_the_correct_colors():
-    data = encoded(Image.new("RGB", (80, 60), GREEN), icc_profile=ADOBE)
-    made, _ = sheet([preview.create_preview(data, 64).data], max_bytes=100_000)
-    image = Image.open(io.BytesIO(made)).convert("RGB")
-    assert near(image.getpixel((image.width // 2, image.height // 2)), meant(GREEN), within=6)
+    data = encoded(Image.new("RGB", (80, 60), GREEN), icc_profile=ADOBE_RGB)
+    contact_sheet, _ = make_contact_sheet(
+        [preview.create_preview(data, 64).data], max_bytes=100_000
+    )
+    image = Image.open(io.BytesIO(contact_sheet)).convert("RGB")
+    assert is_close(
+        image.getpixel((image.width // 2, image.height // 2)), in_srgb(GREEN), tolerance=6
+    )
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("mode", ["RGB", "P", "L"])
 def test_edit_has_the_correct_colors(kind, mode):
-    profile, ground = (GREY, 60) if mode == "L" else (ADOBE, GREEN)
-    image = Image.new("L" if mode == "L" else "RGB", (40, 40), ground)
+    profile, background = (GRAY, 60) if mode == "L" else (ADOBE_RGB, GREEN)
+    image = Image.new("L" if mode == "L" else "RGB", (40, 40), background)
     image = image.quantize(4) if mode == "P" else image
     data = encoded(image, icc_profile=profile)
-    made = Image.open(
+    edited = Image.open(
         io.BytesIO(apply_edits.apply(data, [CROP, Encode(format=kind, quality=100)]).data)
     )
-    assert "icc_profile" not in made.info
-    found = made.convert("RGB").getpixel((5, 5))
-    assert min(found) > 100 if mode == "L" else near(found, meant(GREEN))
+    assert "icc_profile" not in edited.info
+    actual = edited.convert("RGB").getpixel((5, 5))
+    assert min(actual) > 100 if mode == "L" else is_close(actual, in_srgb(GREEN))
 
 
-def test_edit_preview_equals_its_result():
-    data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE)
-    small, _ = preview.encode_preview(apply_edits.draw(apply_edits.open_original(data), [CROP]))
-    assert near(Image.open(io.BytesIO(small)).convert("RGB").getpixel((5, 5)), meant(GREEN))
+def test_edit_preview_has_the_correct_colors():
+    data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE_RGB)
+    encoded_preview, _ = preview.encode_preview(
+        apply_edits.draw(apply_edits.open_original(data), [CROP])
+    )
+    assert is_close(
+        Image.open(io.BytesIO(encoded_preview)).convert("RGB").getpixel((5, 5)), in_srgb(GREEN)
+    )
 
 
-def test_unedited_file_is_unchanged():
-    data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE)
+def test_file_without_edits_is_unchanged():
+    data = encoded(Image.new("RGB", (40, 40), GREEN), icc_profile=ADOBE_RGB)
     assert apply_edits.apply(data, []).data == data
 
 
 @pytest.mark.parametrize(
     "profile",
-    [b"a profile", ADOBE[:200], GREY, ADOBE[:132] + bytes(len(ADOBE) - 132), b"\0" * 5_000_000],
-    ids=["none", "cut", "of another kind", "empty", "too large"],
+    [
+        b"a profile",
+        ADOBE_RGB[:200],
+        GRAY,
+        ADOBE_RGB[:132] + bytes(len(ADOBE_RGB) - 132),
+        b"\0" * 5_000_000,
+    ],
+    ids=["not a profile", "truncated", "gray profile", "empty", "too large"],
 )
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_invalid_profile_is_ignored(profile, kind):
     if len(profile) > 1_000_000 and kind == "PNG":
         profile = profile[:900_000]
     data = encoded(Image.new("RGB", (40, 40), GREEN), kind, icc_profile=profile, lossless=True)
-    assert near(shown(data), GREEN)
-    made = Image.open(io.BytesIO(apply_edits.apply(data, [CROP]).data)).convert("RGB")
-    assert near(made.getpixel((5, 5)), GREEN)
+    assert is_close(preview_color(data), GREEN)
+    edited = Image.open(io.BytesIO(apply_edits.apply(data, [CROP]).data)).convert("RGB")
+    assert is_close(edited.getpixel((5, 5)), GREEN)
 
 
 def test_srgb_profile_changes_no_pixel():

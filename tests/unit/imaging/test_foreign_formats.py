@@ -1,4 +1,4 @@
-"""Image formats that the service rejects are refused before sending."""
+"""Image formats that the service rejects are refused before an upload."""
 
 import importlib.machinery
 import io
@@ -12,9 +12,9 @@ from wonda_widgets.api.media import read_source
 from wonda_widgets.imaging import decode, foreign_formats
 
 
-def box(*brands):
-    inside = b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
-    return (len(inside) + 4).to_bytes(4, "big") + inside + b"\0\0\0\x08mdat"
+def ftyp_box(*brands):
+    content = b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+    return (len(content) + 4).to_bytes(4, "big") + content + b"\0\0\0\x08mdat"
 
 
 def encoded(kind):
@@ -24,8 +24,12 @@ def encoded(kind):
 
 
 FOREIGN = {
-    "HEIC": [box(b"heic", b"mif1", b"heic"), box(b"mif1", b"mif1", b"heic"), box(b"hevc")],
-    "AVIF": [box(b"avif", b"mif1"), box(b"mif1", b"avif"), box(b"avis")],
+    "HEIC": [
+        ftyp_box(b"heic", b"mif1", b"heic"),
+        ftyp_box(b"mif1", b"mif1", b"heic"),
+        ftyp_box(b"hevc"),
+    ],
+    "AVIF": [ftyp_box(b"avif", b"mif1"), ftyp_box(b"mif1", b"avif"), ftyp_box(b"avis")],
     "TIFF": [encoded("TIFF"), b"MM\0*\0\0\0\x08", b"II+\0\x08\0"],
     "BMP": [encoded("BMP")],
     "JPEG XL": [b"\xff\x0a\xfa", b"\0\0\0\x0cJXL \r\n\x87\n"],
@@ -33,12 +37,12 @@ FOREIGN = {
     "Photoshop": [b"8BPS\0\1"],
     "ICO": [encoded("ICO")],
 }
-ALL = [(kind, data) for kind, some in FOREIGN.items() for data in some]
+EXAMPLES = [(kind, data) for kind, some in FOREIGN.items() for data in some]
 
 
-@pytest.mark.parametrize(("kind", "data"), ALL)
-def test_upload_of_unsupported_format_names_it_and_sends_nothing(kind, data, tmp_path):
-    path = tmp_path / "image.jpg"  # whatever it is called
+@pytest.mark.parametrize(("kind", "data"), EXAMPLES)
+def test_upload_source_in_an_unsupported_format_is_refused_by_name(kind, data, tmp_path):
+    path = tmp_path / "image.jpg"  # the suffix does not matter
     path.write_bytes(data)
     for source in (data, path, io.BytesIO(data)):
         with pytest.raises(ww.InvalidInputError, match=f"This is a {kind} image") as caught:
@@ -47,8 +51,8 @@ def test_upload_of_unsupported_format_names_it_and_sends_nothing(kind, data, tmp
         assert caught.value.hint
 
 
-@pytest.mark.parametrize(("kind", "data"), ALL)
-def test_opening_an_unsupported_format_names_it(kind, data):
+@pytest.mark.parametrize(("kind", "data"), EXAMPLES)
+def test_decoding_an_unsupported_format_is_refused_by_name(kind, data):
     with pytest.raises(ww.UnsafeMediaError, match=f"This is a {kind} image"):
         decode.check(data)
 
@@ -58,39 +62,39 @@ def test_opening_an_unsupported_format_names_it(kind, data):
     [
         *(encoded(kind) for kind in ("PNG", "JPEG", "GIF", "WEBP")),
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        box(b"isom", b"mp42"),  # videos
-        box(b"qt  "),
+        ftyp_box(b"isom", b"mp42"),  # videos
+        ftyp_box(b"qt  "),
         b"RIFF....AVI ",
-        b"BMW is no bitmap",
+        b"BMW is not a bitmap",
         b"II",
         b"",
         b"\0\0\0\x18ftyp",
         b"\xff\xff\xff\xffftypisom",
     ],
 )
-def test_other_data_is_no_unsupported_format(data):
+def test_other_data_is_not_detected_as_an_unsupported_format(data):
     assert foreign_formats.detect(data) == ""
 
 
-def test_avif_can_be_converted_if_pillow_supports_it(monkeypatch):
+def test_hint_suggests_converting_avif_only_if_pillow_supports_it(monkeypatch):
     assert "sends it as PNG" in foreign_formats.conversion_hint("TIFF")
-    for opens in (True, False):
-        monkeypatch.setattr(features, "check", lambda _, opens=opens: opens)
-        assert ("sends it as PNG" in foreign_formats.conversion_hint("AVIF")) is opens
+    for supported in (True, False):
+        monkeypatch.setattr(features, "check", lambda _, supported=supported: supported)
+        assert ("sends it as PNG" in foreign_formats.conversion_hint("AVIF")) is supported
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "BMP", "ICO"])
-def test_suggested_conversion_works(kind):
+def test_image_opened_with_pillow_is_uploaded_as_png(kind):
     with ww.Wonda.sandbox() as wonda:
         media = wonda.media.upload(Image.open(io.BytesIO(encoded(kind))))
     assert media.mime_type == "image/png"
 
 
-def test_heic_needs_another_package(monkeypatch):
+def test_hint_for_heic_depends_on_pillow_heif(monkeypatch):
     monkeypatch.setattr(foreign_formats, "find_spec", lambda _: None)
     assert "install pillow-heif" in foreign_formats.conversion_hint("HEIC")
-    found = importlib.machinery.ModuleSpec("pillow_heif", None)
-    monkeypatch.setattr(foreign_formats, "find_spec", lambda _: found)
+    spec = importlib.machinery.ModuleSpec("pillow_heif", None)
+    monkeypatch.setattr(foreign_formats, "find_spec", lambda _: spec)
     assert foreign_formats.conversion_hint("HEIC").startswith(
         "Convert it: call pillow_heif.register"
     )

@@ -34,9 +34,9 @@ def test_svg_is_recognized_and_its_size_is_limited(data, size):
     assert svg.size(data) == size
     shown = create_svg_preview(data)
     assert (shown.width, shown.height, shown.format, shown.size) == (*size, "SVG", len(data))
-    card = create_svg_preview(data, 320, 20_000, as_it_is=False)
-    assert len(card.data) <= 20_000
-    assert max(Image.open(io.BytesIO(card.data)).size) <= 320
+    thumbnail = create_svg_preview(data, 320, 20_000, as_it_is=False)
+    assert len(thumbnail.data) <= 20_000
+    assert max(Image.open(io.BytesIO(thumbnail.data)).size) <= 320
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_svg_is_recognized_and_its_size_is_limited(data, size):
         b"<" * 9999,
     ],
 )
-def test_other_files_are_not_svg(data):
+def test_other_data_is_not_recognized_as_svg(data):
     assert not svg.is_svg(data)
     with pytest.raises(ww.UnsafeMediaError):
         create_svg_preview(data)
 
 
 @pytest.mark.parametrize(
-    "more",
+    "content",
     [
         b"x" * 400_001,
         b'<!DOCTYPE svg [<!ENTITY a "aaaa">]>',
@@ -67,22 +67,22 @@ def test_other_files_are_not_svg(data):
         b'<g id="a"/><use href="#a"/>',
     ],
 )
-def test_active_svg_content_is_not_passed_to_the_browser(more):
-    shown = create_svg_preview(DRAWING + more)
+def test_svg_that_is_large_or_uses_entities_is_not_passed_to_the_browser(content):
+    shown = create_svg_preview(DRAWING + content)
     assert shown.mime_type != "image/svg+xml"
     assert b"svg" not in shown.data
 
 
-def test_svg_is_not_decoded():
-    for opened in (decode.full_size, create_preview):  # also what is called a PNG
+def test_svg_is_not_decoded_and_fails_the_preflight_check():
+    for open_image in (decode.full_size, create_preview):
         with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
-            opened(DRAWING)
+            open_image(DRAWING)
     assert "drawing program" in caught.value.hint
-    facts = preflight.ImageInfo(80, 60, "SVG", len(DRAWING))
-    (point, caption) = preflight.check(facts, "IMAGE", "")
-    assert (point.level, point.fixes, caption.level) == ("miss", (), "fine")
-    assert preflight.combined_fix(facts, "IMAGE") is None
-    assert preflight.carousel_fixes([facts, facts]) == [(), ()]
+    info = preflight.ImageInfo(80, 60, "SVG", len(DRAWING))
+    (point, caption_point) = preflight.check(info, "IMAGE", "")
+    assert (point.level, point.fixes, caption_point.level) == ("miss", (), "fine")
+    assert preflight.combined_fix(info, "IMAGE") is None
+    assert preflight.carousel_fixes([info, info]) == [(), ()]
 
 
 def test_svg_is_previewed_and_saved(quick_polls, settled, tmp_path):  # noqa: ARG001
@@ -90,22 +90,22 @@ def test_svg_is_previewed_and_saved(quick_polls, settled, tmp_path):  # noqa: AR
         photo = io.BytesIO()
         Image.new("RGB", (60, 40), "teal").save(photo, "JPEG")
         media = wonda.media.upload(photo.getvalue(), name="x.jpg")
-        made = {"model": "runware-vectorize", "attachment_media_ids": [media.media_id]}
-        job = wonda.images.generate(**made)
+        request = {"model": "runware-vectorize", "attachment_media_ids": [media.media_id]}
+        job = wonda.images.generate(**request)
         job.wait()
         form = ww.PublishForm(job, wonda=wonda)
-        shown = ww.ImagePreview(job)
-        settled(lambda: shown.state == "ready")
-        assert shown.mime_type == "image/svg+xml"
-        assert shown.facts.startswith("60 × 40 · SVG")
-        saved = shown.save(tmp_path)
+        preview = ww.ImagePreview(job)
+        settled(lambda: preview.state == "ready")
+        assert preview.mime_type == "image/svg+xml"
+        assert preview.facts.startswith("60 × 40 · SVG")
+        saved = preview.save(tmp_path)
         assert saved.suffix == ".svg"
         assert saved.read_bytes() == wonda.media.download(job.media)
         settled(lambda: any("drawing" in point["text"] for point in form.check_results))
-        for each in (form, shown):
+        for each in (form, preview):
             each.close()
         studio = ww.Studio(wonda)
-        studio.preview.show(job.media, on_ready=lambda shown: studio._add_image(shown, ""))
+        studio.preview.show(job.media, on_ready=lambda preview: studio._add_image(preview, ""))
         settled(lambda: studio.publish_form.media_id)
         assert any("drawing" in point["title"] for point in studio.publish_form.check_results)
         assert studio.publish_form.thumb

@@ -15,9 +15,9 @@ from wonda_widgets.imaging import (
     text_shaping,
 )
 
-WORDS = Text(text="Hello", stroke_width=0, font_family="Default")
+TEXT = Text(text="Hello", stroke_width=0, font_family="Default")
 RIGHT_TO_LEFT = ["مرحبا", "שלום", "ܫܠܡܐ", "ߒߞߏ", "ދިވެހި", "sale: خصم 50%", "\u202eabc"]
-JOINED = ["नमस्ते", "வணக்கம்", "বাংলা", "ಕನ್ನಡ", "സ്വാഗതം", "བོད", "မြန်မာ", "ខ្មែរ", "සිංහල"]
+JOINING = ["नमस्ते", "வணக்கம்", "বাংলা", "ಕನ್ನಡ", "സ്വാഗതം", "བོད", "မြန်မာ", "ខ្មែរ", "සිංහල"]
 PLAIN = [
     "Hello",
     "Grüße",
@@ -31,13 +31,13 @@ PLAIN = [
 ]
 
 
-def text(words):
-    return msgspec.structs.replace(WORDS, text=words)
+def text_operation(content):
+    return msgspec.structs.replace(TEXT, text=content)
 
 
 @pytest.fixture
-def all_signs(monkeypatch):
-    """A font that has every sign."""
+def complete_font(monkeypatch):
+    """Simulate a font that has every character."""
     monkeypatch.setattr(fonts, "missing_characters", lambda *_: "")
 
 
@@ -46,49 +46,49 @@ def without_raqm(monkeypatch):
     monkeypatch.setattr(ImageFont.core, "HAVE_RAQM", False)
 
 
-@pytest.mark.usefixtures("all_signs", "without_raqm")
+@pytest.mark.usefixtures("complete_font", "without_raqm")
 @pytest.mark.parametrize("words", RIGHT_TO_LEFT)
-def test_right_to_left_text_is_reported(words):
+def test_right_to_left_text_is_refused_without_raqm(words):
     with pytest.raises(InvalidInputError, match="mirrored") as caught:
-        apply_edits.check((200, 200), [text(words)])
+        apply_edits.check((200, 200), [text_operation(words)])
     assert caught.value.field == "text"
     assert "FriBiDi" in caught.value.hint
 
 
-@pytest.mark.usefixtures("all_signs", "without_raqm")
-@pytest.mark.parametrize("words", JOINED)
-def test_joining_scripts_are_reported(words):
+@pytest.mark.usefixtures("complete_font", "without_raqm")
+@pytest.mark.parametrize("words", JOINING)
+def test_joining_scripts_are_refused_without_raqm(words):
     with pytest.raises(InvalidInputError, match="would be separate"):
-        apply_edits.check((200, 200), [text(words)])
+        apply_edits.check((200, 200), [text_operation(words)])
 
 
-@pytest.mark.usefixtures("all_signs", "without_raqm")
+@pytest.mark.usefixtures("complete_font", "without_raqm")
 @pytest.mark.parametrize("words", ["ที่นี่", "ẹ́\u0323\u0302"])
-def test_overlapping_marks_are_reported(words):
+def test_marks_that_would_overlap_are_refused_without_raqm(words):
     with pytest.raises(InvalidInputError, match="would overlap"):
-        apply_edits.check((200, 200), [text(words)])
+        apply_edits.check((200, 200), [text_operation(words)])
 
 
-@pytest.mark.usefixtures("all_signs", "without_raqm")
+@pytest.mark.usefixtures("complete_font", "without_raqm")
 @pytest.mark.parametrize("words", PLAIN)
-def test_other_scripts_need_no_libraries(words):
-    apply_edits.check((200, 200), [text(words)])
+def test_other_scripts_are_accepted_without_raqm(words):
+    apply_edits.check((200, 200), [text_operation(words)])
 
 
-@pytest.mark.usefixtures("all_signs")
-@pytest.mark.parametrize("lacks", ["raqm", "fribidi"])
-def test_both_layout_libraries_are_needed(monkeypatch, lacks):
-    real = features.check
-    monkeypatch.setattr(features, "check", lambda name: name != lacks and real(name))
+@pytest.mark.usefixtures("complete_font")
+@pytest.mark.parametrize("missing", ["raqm", "fribidi"])
+def test_right_to_left_text_needs_both_raqm_and_fribidi(monkeypatch, missing):
+    is_available = features.check
+    monkeypatch.setattr(features, "check", lambda name: name != missing and is_available(name))
     with pytest.raises(InvalidInputError, match="mirrored"):
-        apply_edits.check((200, 200), [text("שלום")])
+        apply_edits.check((200, 200), [text_operation("שלום")])
 
 
-@pytest.mark.usefixtures("all_signs")
-@pytest.mark.parametrize("words", [*RIGHT_TO_LEFT, *JOINED])
-def test_every_script_is_drawn_with_the_libraries(monkeypatch, words):
+@pytest.mark.usefixtures("complete_font")
+@pytest.mark.parametrize("words", [*RIGHT_TO_LEFT, *JOINING])
+def test_every_script_is_accepted_if_text_can_be_shaped(monkeypatch, words):
     monkeypatch.setattr(text_shaping, "can_shape", lambda _: True)
-    apply_edits.check((200, 200), [text(words)])
+    apply_edits.check((200, 200), [text_operation(words)])
 
 
 @pytest.mark.parametrize(
@@ -97,35 +97,37 @@ def test_every_script_is_drawn_with_the_libraries(monkeypatch, words):
 )
 def test_invisible_characters_are_neither_missing_nor_drawn(monkeypatch, hidden):
     with monkeypatch.context() as patched:
-        patched.setattr(fonts, "_found", dict)  # a computer without fonts
+        patched.setattr(fonts, "_found", dict)  # simulates a computer without fonts
         patched.setattr(ImageFont.core, "HAVE_RAQM", False)
         face = fonts.load("Default", 30)
         assert fonts.missing_characters(face, f"a{hidden}b") == ""
-        apply_edits.check((200, 200), [text(f"a{hidden}b")])
+        apply_edits.check((200, 200), [text_operation(f"a{hidden}b")])
         drawn = []
         for words in ("ab", f"a{hidden}b"):
             image = Image.new("RGB", (200, 200))
-            text_overlay.draw(image, text(words))
+            text_overlay.draw(image, text_operation(words))
             drawn.append(image.tobytes())
         assert drawn[0] == drawn[1]
 
 
-def test_missing_glyphs_are_still_reported(monkeypatch):
+def test_missing_glyph_before_an_invisible_character_is_reported(monkeypatch):
     monkeypatch.setattr(fonts, "_found", dict)
     with pytest.raises(InvalidInputError, match="has no 海"):
-        apply_edits.check((200, 200), [text("海\ufe0f")])
+        apply_edits.check((200, 200), [text_operation("海\ufe0f")])
 
 
-def test_used_font_is_named(monkeypatch):
+def test_error_names_the_font_used_in_place_of_the_requested_one(monkeypatch):
     monkeypatch.setattr(fonts, "_found", dict)
-    real = ImageFont.load_default(16).getname()[0]
-    for asked in ("Default", fonts.PREFERRED):
-        words = msgspec.structs.replace(WORDS, text="海", font_family=asked)
-        with pytest.raises(InvalidInputError, match=f"The font {real} used as {asked} has no 海"):
-            apply_edits.check((200, 200), [words])
+    actual_name = ImageFont.load_default(16).getname()[0]
+    for requested in ("Default", fonts.PREFERRED):
+        operation = msgspec.structs.replace(TEXT, text="海", font_family=requested)
+        with pytest.raises(
+            InvalidInputError, match=f"The font {actual_name} used as {requested} has no 海"
+        ):
+            apply_edits.check((200, 200), [operation])
 
 
-def test_requested_font_is_named_once(tmp_path):
+def test_display_name_of_a_font_is_its_family_name(tmp_path):
     face = ImageFont.load_default(16)
     path = tmp_path / "some.ttf"
     path.write_bytes(face.font_bytes)

@@ -1,4 +1,4 @@
-"""``once=``: requests with the same key are sent once, by whichever process."""
+"""Idempotency keys (``once=``): requests with the same key are sent once across processes."""
 
 from __future__ import annotations
 
@@ -14,33 +14,31 @@ from wonda_widgets.api import images
 from wonda_widgets.utils import event_loop
 
 BODY = {"model": "m", "prompt": "A lake"}
-NAMED = {**BODY, "once": "autumn"}
+WITH_KEY = {**BODY, "once": "autumn"}
 
 
 class Service:
-    """A Wonda that counts what it makes; an answer can be lost or kept back."""
+    """Simulate a service that records submissions and can fail, drop or delay responses."""
 
     def __init__(self) -> None:
-        self.made = []
+        self.submissions = []
         self.status = "succeeded"
-        self.goes_wrong = None
-        self.held = None
+        self.fault = None
+        self.release = None
 
     async def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1")
         if path == "/pricing/estimate":
             return httpx.Response(200, json={"estimatedCostMicrodollars": 40_000})
         if path == "/image/generate":
-            self.made.append(json.loads(request.content))
-            if self.held is not None:
-                await self.held.wait()
-            if self.goes_wrong is not None:
-                if self.goes_wrong == "lost":
+            self.submissions.append(json.loads(request.content))
+            if self.release is not None:
+                await self.release.wait()
+            if self.fault is not None:
+                if self.fault == "lost":
                     raise httpx.ReadTimeout("")
-                return httpx.Response(
-                    self.goes_wrong, json={"error": {"message": "no", "code": "x"}}
-                )
-            return httpx.Response(200, json={"inferenceJobId": f"j{len(self.made)}"})
+                return httpx.Response(self.fault, json={"error": {"message": "no", "code": "x"}})
+            return httpx.Response(200, json={"inferenceJobId": f"j{len(self.submissions)}"})
         media = {"mediaId": path.rpartition("/")[2]}
         return httpx.Response(200, json={"status": self.status, "outputs": [{"media": media}]})
 
@@ -52,16 +50,16 @@ def service():
 
 def test_same_key_and_request_return_the_same_job_in_every_kernel(kernel, service):
     first, second = kernel(), kernel()
-    media = first.images.generate(**NAMED).wait().media
-    again = second.images.generate(**NAMED)
-    assert again.wait().media == media
-    assert again.request == BODY
-    assert len(service.made) == 1
-    second.images.generate(**NAMED | {"once": " autumn "})
-    assert len(service.made) == 1, "blanks beside a name are not part of it"
+    media = first.images.generate(**WITH_KEY).wait().media
+    repeated = second.images.generate(**WITH_KEY)
+    assert repeated.wait().media == media
+    assert repeated.request == BODY
+    assert len(service.submissions) == 1
+    second.images.generate(**WITH_KEY | {"once": " autumn "})
+    assert len(service.submissions) == 1, "surrounding spaces are not part of the key"
 
 
-SAME = [
+EQUIVALENT = [
     ({"params": {"n": 4}}, {"params": {"n": 4.0}}),
     ({"params": {"n": 0.0}}, {"params": {"n": -0.0}}),
     ({"params": {"n": 10**20}}, {"params": {"n": 1e20}}),
@@ -93,18 +91,18 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SAME, ids=ascii)
-def test_equivalent_requests_are_sent_once(kernel, service, one, other):
-    kernel().images.generate(**NAMED | one)
-    job = kernel().images.generate(**NAMED | other)
+@pytest.mark.parametrize(("first", "second"), EQUIVALENT, ids=ascii)
+def test_equivalent_requests_are_sent_once(kernel, service, first, second):
+    kernel().images.generate(**WITH_KEY | first)
+    job = kernel().images.generate(**WITH_KEY | second)
     assert job.id == "j1"
-    assert len(service.made) == 1
-    kernel().images.generate(**NAMED | other | {"once": "winter"})
-    assert len(service.made) == 2
+    assert len(service.submissions) == 1
+    kernel().images.generate(**WITH_KEY | second | {"once": "winter"})
+    assert len(service.submissions) == 2
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ({"params": {"n": 1}}, {"params": {"n": True}}),
         ({"params": {"n": 1}}, {"params": {"n": "1"}}),
@@ -124,97 +122,97 @@ def test_equivalent_requests_are_sent_once(kernel, service, one, other):
     ],
     ids=ascii,
 )
-def test_different_requests_are_sent_separately(kernel, service, one, other):
-    kernel().images.generate(**NAMED | one)
-    kernel().images.generate(**NAMED | other)
-    assert len(service.made) == 2
+def test_different_requests_are_sent_separately(kernel, service, first, second):
+    kernel().images.generate(**WITH_KEY | first)
+    kernel().images.generate(**WITH_KEY | second)
+    assert len(service.submissions) == 2
 
 
 @pytest.mark.parametrize(
-    "other", [{"once": "winter"}, {"prompt": "A sea"}, {"params": {"n": 1}}, {"once": None}]
+    "change", [{"once": "winter"}, {"prompt": "A sea"}, {"params": {"n": 1}}, {"once": None}]
 )
-def test_different_values_are_different_requests(kernel, service, other):
+def test_request_with_another_key_or_value_is_sent(kernel, service, change):
     wonda = kernel()
-    wonda.images.generate(**NAMED)
-    wonda.images.generate(**NAMED | other)
-    assert len(service.made) == 2
+    wonda.images.generate(**WITH_KEY)
+    wonda.images.generate(**WITH_KEY | change)
+    assert len(service.submissions) == 2
 
 
-def test_simultaneous_requests_return_one_job(kernel, service, monkeypatch):
+def test_simultaneous_requests_with_one_key_return_one_job(kernel, service, monkeypatch):
     monkeypatch.setattr(images, "RECHECK_SECONDS", 0.01)
     clients = [kernel() for _ in range(5)]
 
-    async def all_at_once():
-        service.held = asyncio.Event()
-        asked = [
-            asyncio.ensure_future(client._async.images.generate(**NAMED))
+    async def submit_all():
+        service.release = asyncio.Event()
+        submissions = [
+            asyncio.ensure_future(client._async.images.generate(**WITH_KEY))
             for client in [*clients, clients[0]]
         ]
-        while not service.made:
+        while not service.submissions:
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.05)
-        assert not any(each.done() for each in asked)
-        service.held.set()
-        return await asyncio.gather(*asked)
+        assert not any(each.done() for each in submissions)
+        service.release.set()
+        return await asyncio.gather(*submissions)
 
-    jobs = event_loop.run_blocking(all_at_once())
+    jobs = event_loop.run_blocking(submit_all())
     assert {job.id for job in jobs} == {"j1"}
-    assert len(service.made) == 1
+    assert len(service.submissions) == 1
 
 
-def test_failed_job_is_not_repeated(kernel, service):
+def test_failed_job_with_a_key_is_not_repeated_until_dismissed(kernel, service):
     service.status = "failed"
     with pytest.raises(ww.JobFailedError):
-        kernel().images.generate(**NAMED).wait()
-    later = kernel()
+        kernel().images.generate(**WITH_KEY).wait()
+    later_client = kernel()
     with pytest.raises(ww.JobFailedError) as caught:
-        later.images.generate(**NAMED).wait()
-    assert len(service.made) == 1
-    later.jobs.dismiss(caught.value)
+        later_client.images.generate(**WITH_KEY).wait()
+    assert len(service.submissions) == 1
+    later_client.jobs.dismiss(caught.value)
     service.status = "succeeded"
-    assert later.images.generate(**NAMED).wait().media.media_id == "j2"
-    assert len(service.made) == 2
+    assert later_client.images.generate(**WITH_KEY).wait().media.media_id == "j2"
+    assert len(service.submissions) == 2
 
 
-def test_unknown_outcome_is_not_repeated(kernel, service):
-    service.goes_wrong = "lost"
+def test_unknown_outcome_with_a_key_is_not_repeated_until_dismissed(kernel, service):
+    service.fault = "lost"
     with pytest.raises(ww.OutcomeUnknownError):
-        kernel().images.generate(**NAMED)
-    service.goes_wrong = None
-    later = kernel()
+        kernel().images.generate(**WITH_KEY)
+    service.fault = None
+    later_client = kernel()
     with pytest.raises(ww.OutcomeUnknownError) as caught:
-        later.images.generate(**NAMED)
-    assert len(service.made) == 1
-    later.jobs.dismiss(caught.value)
-    assert later.images.generate(**NAMED).id == "j2"
+        later_client.images.generate(**WITH_KEY)
+    assert len(service.submissions) == 1
+    later_client.jobs.dismiss(caught.value)
+    assert later_client.images.generate(**WITH_KEY).id == "j2"
 
 
-def test_rejected_request_can_be_repeated(kernel, service):
-    service.goes_wrong = 402
+def test_rejected_request_with_a_key_can_be_repeated(kernel, service):
+    service.fault = 402
     with pytest.raises(ww.PaymentRequiredError):
-        kernel().images.generate(**NAMED)
-    service.goes_wrong = None
-    assert kernel().images.generate(**NAMED).wait().media.media_id == "j2"
+        kernel().images.generate(**WITH_KEY)
+    service.fault = None
+    assert kernel().images.generate(**WITH_KEY).wait().media.media_id == "j2"
 
 
-def test_existing_job_needs_no_budget(kernel, service):
+def test_existing_job_with_the_key_needs_no_budget(kernel, service):
     wonda, budget = kernel(), ww.Budget(0.04)
-    wonda.images.generate(**NAMED, budget=budget)
-    assert wonda.images.generate(**NAMED, budget=budget).wait().media.media_id == "j1"
+    wonda.images.generate(**WITH_KEY, budget=budget)
+    assert wonda.images.generate(**WITH_KEY, budget=budget).wait().media.media_id == "j1"
     with pytest.raises(ww.InvalidInputError, match="budget is left"):
-        wonda.images.generate(**NAMED | {"once": "winter"}, budget=budget)
-    assert len(service.made) == 1
+        wonda.images.generate(**WITH_KEY | {"once": "winter"}, budget=budget)
+    assert len(service.submissions) == 1
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 201, 7, b"autumn"])
-def test_invalid_key_is_refused(kernel, service, name):
+@pytest.mark.parametrize("key", ["", " ", "x" * 201, 7, b"autumn"])
+def test_invalid_idempotency_key_is_refused(kernel, service, key):
     with pytest.raises(ww.InvalidInputError, match="must be a name") as caught:
-        kernel().images.generate(**BODY, once=name)
+        kernel().images.generate(**BODY, once=key)
     assert caught.value.field == "once"
-    assert service.made == []
+    assert service.submissions == []
 
 
-def test_unusable_journal_sends_nothing(service, tmp_path):
+def test_request_with_a_key_is_not_sent_without_a_usable_journal(service, tmp_path):
     (tmp_path / "no folder").write_text("a file")
     transport = httpx.MockTransport(service)
     journal = tmp_path / "no folder" / "j.db"
@@ -223,27 +221,29 @@ def test_unusable_journal_sends_nothing(service, tmp_path):
             pytest.warns(ww.JournalWarning),
             pytest.raises(ww.InvalidInputError, match="requested with this key"),
         ):
-            wonda.images.generate(**NAMED)
-        assert service.made == []
+            wonda.images.generate(**WITH_KEY)
+        assert service.submissions == []
 
 
-def test_entries_of_earlier_versions_are_recognized(kernel, service):
+def test_key_recorded_by_an_earlier_version_is_recognized(kernel, service):
     import hashlib
 
     import msgspec
 
-    def short(data):
+    def short_hash(data):
         return hashlib.sha256(data).hexdigest()[:32]
 
     body = {"model": "m", "prompt": "A  lake", "params": {"n": 4.0}}
-    first, name = kernel(), "caf\u00e9  sale"
-    exact = short(msgspec.json.encode(body, order="sorted"))
-    before = f"once:{short(name.encode())}:{exact}"
-    journal = first._async._core.journal
-    intent, _ = journal.begin_request(BASE, "inference", json.dumps(body).encode(), before).result()
+    client, key = kernel(), "caf\u00e9  sale"
+    body_hash = short_hash(msgspec.json.encode(body, order="sorted"))
+    former_key = f"once:{short_hash(key.encode())}:{body_hash}"
+    journal = client._async._core.journal
+    intent, _ = journal.begin_request(
+        BASE, "inference", json.dumps(body).encode(), former_key
+    ).result()
     journal.mark_accepted(intent, "j9").result()
-    assert first.images.generate(**body, once=name).id == "j9"
-    assert service.made == []
+    assert client.images.generate(**body, once=key).id == "j9"
+    assert service.submissions == []
 
 
 @pytest.mark.parametrize(
@@ -259,24 +259,24 @@ def test_entries_of_earlier_versions_are_recognized(kernel, service):
     ],
     ids=str,
 )
-def test_any_json_value_has_a_fingerprint(kernel, service, params):
+def test_any_json_parameters_are_recognized_when_repeated(kernel, service, params):
     wonda, budget = kernel(), ww.Budget(0.10)
-    first = wonda.images.generate(**NAMED, params=params)
-    again = kernel().images.generate(**NAMED, params=params, budget=budget)
-    assert again.request == first.request == service.made[0]
+    first = wonda.images.generate(**WITH_KEY, params=params)
+    repeated = kernel().images.generate(**WITH_KEY, params=params, budget=budget)
+    assert repeated.request == first.request == service.submissions[0]
     wonda.images.generate(**BODY, params=params, budget=budget)
     with pytest.raises(ww.InvalidInputError, match="budget is left"):
         kernel().images.generate(**BODY, params=params, budget=ww.Budget(0.10))
-    assert len(service.made) == 2
+    assert len(service.submissions) == 2
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "params",
     [{(1, 2): 3}, {"n": {4, 5}}, {"n": object()}, {b"n": 1}],
-    ids=["a tuple as a name", "a set", "an object", "bytes as a name"],
+    ids=["a tuple as a key", "a set", "an object", "bytes as a key"],
 )
-@pytest.mark.parametrize("more", [{}, {"once": "a"}, {"budget": ww.Budget(1)}], ids=str)
-def test_non_json_value_is_reported(kernel, service, odd, more):
+@pytest.mark.parametrize("options", [{}, {"once": "a"}, {"budget": ww.Budget(1)}], ids=str)
+def test_parameters_that_are_not_json_raise_and_send_nothing(kernel, service, params, options):
     with pytest.raises(ww.InvalidInputError, match="cannot be sent as JSON"):
-        kernel().images.generate(**BODY, params=odd, **more)
-    assert service.made == []
+        kernel().images.generate(**BODY, params=params, **options)
+    assert service.submissions == []

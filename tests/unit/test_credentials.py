@@ -1,3 +1,5 @@
+"""API keys: their order of precedence, the keyring, and redaction."""
+
 import pickle
 import warnings
 
@@ -10,46 +12,46 @@ from wonda_widgets import credentials
 from wonda_widgets.client import selection
 from wonda_widgets.credentials import ApiKey
 
-HOME = "https://api.example/api/v1"
-OTHER = "sk_" + "b" * 64
+BASE_URL = "https://api.example/api/v1"
+OTHER_KEY = "sk_" + "b" * 64
 
 
-class Backend:
-    """A keyring in memory, that can be told to refuse."""
+class FakeKeyring:
+    """Simulate a keyring in memory; every call raises `error` if it is set."""
 
     def __init__(self):
-        self.kept = {}
-        self.asked = 0
-        self.refusal = None
+        self.entries = {}
+        self.calls = 0
+        self.error = None
         self.priority = 5
 
-    def _ask(self):
-        self.asked += 1
-        if self.refusal:
-            raise self.refusal
+    def _record_call(self):
+        self.calls += 1
+        if self.error:
+            raise self.error
 
     def get_password(self, service, name):
-        self._ask()
-        return self.kept.get((service, name))
+        self._record_call()
+        return self.entries.get((service, name))
 
     def set_password(self, service, name, password):
-        self._ask()
-        self.kept[service, name] = password
+        self._record_call()
+        self.entries[service, name] = password
 
     def delete_password(self, service, name):
-        self._ask()
-        del self.kept[service, name]
+        self._record_call()
+        del self.entries[service, name]
 
 
 @pytest.fixture(autouse=True)
 def backend(monkeypatch, tmp_path):
-    made = Backend()
+    keyring = FakeKeyring()
     for name in ("get_password", "set_password", "delete_password"):
-        monkeypatch.setattr(f"keyring.{name}", getattr(made, name))
-    monkeypatch.setattr("keyring.get_keyring", lambda: made)
+        monkeypatch.setattr(f"keyring.{name}", getattr(keyring, name))
+    monkeypatch.setattr("keyring.get_keyring", lambda: keyring)
     monkeypatch.setattr(credentials, "marker_path", lambda: tmp_path / "config" / "keyring")
-    yield made
-    made.refusal = None
+    yield keyring
+    keyring.error = None
     credentials.forget()
 
 
@@ -57,28 +59,30 @@ def new_process():
     credentials._connected = None
 
 
-def shown(make=ww.Wonda, **options):
-    """The key and the address that a client's request has."""
-    seen = []
+def key_and_url(client_class=ww.Wonda, **options):
+    """Return the key and the URL of a client's request."""
+    requests = []
 
-    def answer(request):
-        seen.append((request.headers["Authorization"].removeprefix("Bearer "), str(request.url)))
+    def respond(request):
+        requests.append(
+            (request.headers["Authorization"].removeprefix("Bearer "), str(request.url))
+        )
         return httpx.Response(200, json={})
 
-    with make(transport=httpx.MockTransport(answer), **options) as wonda:
+    with client_class(transport=httpx.MockTransport(respond), **options) as wonda:
         wonda.whoami()
-    return seen[0]
+    return requests[0]
 
 
-def test_order_of_precedence_of_keys(monkeypatch):
+def test_argument_environment_and_connected_key_have_an_order_of_precedence(monkeypatch):
     assert not selection.has_key()
-    credentials.connect(ApiKey(KEY), HOME)
+    credentials.connect(ApiKey(KEY), BASE_URL)
     assert selection.has_key()
-    assert shown() == (KEY, f"{HOME}/auth/whoami")
+    assert key_and_url() == (KEY, f"{BASE_URL}/auth/whoami")
     assert not selection.default().is_sandbox
-    monkeypatch.setenv("WONDERCAT_API_KEY", OTHER)
-    assert shown(base_url=HOME)[0] == OTHER
-    assert shown(api_key=KEY, base_url=HOME)[0] == KEY
+    monkeypatch.setenv("WONDERCAT_API_KEY", OTHER_KEY)
+    assert key_and_url(base_url=BASE_URL)[0] == OTHER_KEY
+    assert key_and_url(api_key=KEY, base_url=BASE_URL)[0] == KEY
     monkeypatch.delenv("WONDERCAT_API_KEY")
     assert credentials.forget() == ["The key was removed from memory."]
     assert selection.default().is_sandbox
@@ -86,7 +90,7 @@ def test_order_of_precedence_of_keys(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
+    "other_url",
     [
         "https://api.example:8443/api/v1",
         "https://other.example/api/v1",
@@ -95,75 +99,77 @@ def test_order_of_precedence_of_keys(monkeypatch):
         "nonsense",
     ],
 )
-def test_stored_key_is_sent_only_to_its_origin(elsewhere, backend, monkeypatch):
-    assert credentials.save_to_keyring(ApiKey(KEY), HOME) == ""
+def test_stored_key_is_sent_only_to_its_origin(other_url, backend, monkeypatch):
+    assert credentials.save_to_keyring(ApiKey(KEY), BASE_URL) == ""
     for _ in ("from the keyring", "from memory"):
         with pytest.raises(ww.MissingKeyError):
-            ww.Wonda(base_url=elsewhere)
+            ww.Wonda(base_url=other_url)
         with monkeypatch.context() as environment:
-            environment.setenv("WONDA_BASE_URL", elsewhere)
+            environment.setenv("WONDA_BASE_URL", other_url)
             assert not selection.has_key()
-        credentials.connect(ApiKey(KEY), HOME)
-    assert backend.asked == 1, "the keyring is not asked in vain"
-    assert shown(base_url="https://API.example:443/other")[1].startswith("https://api.example/")
+        credentials.connect(ApiKey(KEY), BASE_URL)
+    assert backend.calls == 1, "the keyring is read only for the origin of its key"
+    assert key_and_url(base_url="https://API.example:443/other")[1].startswith(
+        "https://api.example/"
+    )
 
 
 def test_keyring_is_read_only_if_a_key_was_saved(backend):
     assert not selection.has_key()
     with pytest.raises(ww.MissingKeyError, match=r"ww\.connect\(\)"):
         ww.Wonda()
-    assert backend.asked == 0
-    assert credentials.save_to_keyring(ApiKey(KEY), HOME) == ""
-    assert backend.kept == {("wonda-widgets", "https://api.example"): KEY}
+    assert backend.calls == 0
+    assert credentials.save_to_keyring(ApiKey(KEY), BASE_URL) == ""
+    assert backend.entries == {("wonda-widgets", "https://api.example"): KEY}
     assert KEY[5:15] not in credentials.marker_path().read_text()
     new_process()
-    backend.asked = 0
-    assert shown() == (KEY, f"{HOME}/auth/whoami")
-    assert shown()[0] == KEY
-    assert backend.asked == 1, "it is asked once a process"
+    backend.calls = 0
+    assert key_and_url() == (KEY, f"{BASE_URL}/auth/whoami")
+    assert key_and_url()[0] == KEY
+    assert backend.calls == 1, "the keyring is read once per process"
     assert credentials.forget() == [
         "The key was removed from memory.",
         "The key for https://api.example was removed from the keyring.",
     ]
-    assert (backend.kept, credentials.marker_path().exists()) == ({}, False)
+    assert (backend.entries, credentials.marker_path().exists()) == ({}, False)
     assert not selection.has_key()
 
 
-def test_keyring_holds_one_key(backend):
-    credentials.save_to_keyring(ApiKey(KEY), HOME)
-    credentials.save_to_keyring(ApiKey(OTHER), "https://second.example/api/v1")
-    assert backend.kept == {("wonda-widgets", "https://second.example"): OTHER}
+def test_saving_a_key_replaces_the_one_in_the_keyring(backend):
+    credentials.save_to_keyring(ApiKey(KEY), BASE_URL)
+    credentials.save_to_keyring(ApiKey(OTHER_KEY), "https://second.example/api/v1")
+    assert backend.entries == {("wonda-widgets", "https://second.example"): OTHER_KEY}
 
 
-@pytest.mark.parametrize("refusal", [RuntimeError(KEY), OSError(13, "Permission denied")])
-def test_failing_keyring_is_reported(backend, refusal):
-    backend.refusal = refusal
-    said = credentials.save_to_keyring(ApiKey(KEY), HOME)
-    assert said.endswith(".")
-    assert KEY not in said
+@pytest.mark.parametrize("error", [RuntimeError(KEY), OSError(13, "Permission denied")])
+def test_failing_keyring_is_reported_without_the_key(backend, error):
+    backend.error = error
+    message = credentials.save_to_keyring(ApiKey(KEY), BASE_URL)
+    assert message.endswith(".")
+    assert KEY not in message
     assert not credentials.marker_path().exists()
-    backend.refusal = None
-    credentials.save_to_keyring(ApiKey(KEY), HOME)
-    backend.refusal = refusal
+    backend.error = None
+    credentials.save_to_keyring(ApiKey(KEY), BASE_URL)
+    backend.error = error
     with pytest.warns(UserWarning, match="Your saved key is not used: ") as caught:
         assert selection.default().is_sandbox
     assert KEY not in str(caught[0].message)
-    (said,) = credentials.forget()
-    assert said.startswith("The key is still in the keyring: ")
-    assert credentials.marker_path().exists(), "so that it can be tried again"
+    (message,) = credentials.forget()
+    assert message.startswith("The key is still in the keyring: ")
+    assert credentials.marker_path().exists(), "the removal can be tried again"
 
 
-def test_key_removed_elsewhere_is_no_error(backend):
-    credentials.save_to_keyring(ApiKey(KEY), HOME)
-    backend.kept.clear()
+def test_key_missing_from_the_keyring_is_not_an_error(backend):
+    credentials.save_to_keyring(ApiKey(KEY), BASE_URL)
+    backend.entries.clear()
     assert not selection.has_key()
     assert credentials.forget() == ["The key for https://api.example was removed from the keyring."]
 
 
-def test_interrupted_keyring_does_not_expose_the_key(backend):
-    backend.refusal = KeyboardInterrupt()
+def test_traceback_of_an_interrupted_keyring_does_not_contain_the_key(backend):
+    backend.error = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt) as caught:
-        credentials.save_to_keyring(ApiKey(KEY), HOME)
+        credentials.save_to_keyring(ApiKey(KEY), BASE_URL)
     frames, names = caught.tb, set()
     while frames:
         names |= set(frames.tb_frame.f_locals)
@@ -172,27 +178,27 @@ def test_interrupted_keyring_does_not_expose_the_key(backend):
     assert caught.value.__context__ is None
 
 
-def test_missing_keyring_package_says_what_to_install(monkeypatch):
+def test_missing_keyring_package_is_reported_with_an_install_command(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "keyring", None)
-    assert "pip install keyring" in credentials.save_to_keyring(ApiKey(KEY), HOME)
+    assert "pip install keyring" in credentials.save_to_keyring(ApiKey(KEY), BASE_URL)
     monkeypatch.setattr(credentials, "find_spec", lambda _: None)
     assert credentials.keyring_state() == "missing"
 
 
-def test_null_keyring_is_unusable(backend):
+def test_keyring_with_priority_0_is_unusable(backend):
     assert credentials.keyring_state() == "usable"
     backend.priority = 0
     assert credentials.keyring_state() == "unusable"
 
 
-@pytest.mark.parametrize("odd", [5, b"sk_x", ["sk_x"], "sk x", "sk_ü", "\ud800", "sk_\nx"])
-def test_invalid_key_fails_on_validation(odd):
-    key = ApiKey(odd)
+@pytest.mark.parametrize("value", [5, b"sk_x", ["sk_x"], "sk x", "sk_ü", "\ud800", "sk_\nx"])
+def test_invalid_key_fails_on_validation(value):
+    key = ApiKey(value)
     with pytest.raises(ww.InvalidInputError) as caught:
         key.validate()
     assert caught.value.field == "api_key"
     with pytest.raises(ww.InvalidInputError):
-        ww.Wonda(odd)
+        ww.Wonda(value)
 
 
 def test_key_has_no_repr_and_no_pickle():
@@ -206,7 +212,7 @@ def test_key_has_no_repr_and_no_pickle():
 def test_key_warning_shows_no_source_line():
     with pytest.warns(UserWarning, match="does not look like one") as caught:
         ww.Wonda("sk_nearly")
-    shown = warnings.formatwarning(
+    formatted = warnings.formatwarning(
         str(caught[0].message), UserWarning, caught[0].filename, caught[0].lineno
     )
-    assert "nearly" not in shown
+    assert "nearly" not in formatted

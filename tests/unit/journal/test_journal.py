@@ -1,4 +1,4 @@
-"""The journal: entries, and faults of its file, which never stop other work."""
+"""The journal: entries, pruning, permissions, and faults of its file."""
 
 from __future__ import annotations
 
@@ -23,165 +23,165 @@ from wonda_widgets.errors import InvalidInputError
 from wonda_widgets.journal import (
     database,
     entries,
-    journal,
     saved_plans,
     tables,
     thumbnails,
 )
+from wonda_widgets.journal import journal as journal_module
 from wonda_widgets.journal.journal import Journal
 from wonda_widgets.models import Snapshot
 from wonda_widgets.utils import monotonic_clock
 
 BASE = "https://api.example.test/api/v1"
-BODY = b'{"model":"m","prompt":"a harbour"}'
+BODY = b'{"model":"m","prompt":"a harbor"}'
 
 
 @pytest.fixture
-def made(tmp_path):
-    opened = []
+def open_journal(tmp_path):
+    journals = []
 
-    def make(path=tmp_path / "journal.db", **options):
-        opened.append(Journal(path, **options))
-        return opened[-1]
+    def open_one(path=tmp_path / "journal.db", **options):
+        journals.append(Journal(path, **options))
+        return journals[-1]
 
-    yield make
-    for each in opened:
+    yield open_one
+    for each in journals:
         each.close()
 
 
-def begin(kept, same_as="", *, kind="inference", body=BODY, repeat=False):
-    return kept.begin_request(BASE, kind, body, same_as, allow_repeat=repeat).result()
+def begin(journal, same_as="", *, kind="inference", body=BODY, repeat=False):
+    return journal.begin_request(BASE, kind, body, same_as, allow_repeat=repeat).result()
 
 
-def heard(kept, job_id, status, reply, kind="inference"):
-    return kept.update_status(BASE, kind, job_id, Snapshot(status=status, raw=reply))
+def update_status(journal, job_id, status, response, kind="inference"):
+    return journal.update_status(BASE, kind, job_id, Snapshot(status=status, raw=response))
 
 
-def recent(kept, limit=50):
-    return kept.recent(BASE, limit).result()
+def recent(journal, limit=50):
+    return journal.recent(BASE, limit).result()
 
 
-def test_entry_from_request_to_end(made):
-    kept = made()
-    intent, earlier = begin(kept)
+def test_entry_records_a_request_from_sending_to_success(open_journal):
+    journal = open_journal()
+    intent, earlier = begin(journal)
     assert earlier is None
-    [row] = recent(kept)
-    assert (row.state, row.job_id, row.body["prompt"]) == ("sending", None, "a harbour")
-    kept.mark_accepted(intent, "j1").result()
-    heard(kept, "j1", "in_progress", {"status": "in_progress"}).result()
-    heard(kept, "j1", "succeeded", {"status": "succeeded", "outputs": []}).result()
-    [row] = recent(kept)
+    [row] = recent(journal)
+    assert (row.state, row.job_id, row.body["prompt"]) == ("sending", None, "a harbor")
+    journal.mark_accepted(intent, "j1").result()
+    update_status(journal, "j1", "in_progress", {"status": "in_progress"}).result()
+    update_status(journal, "j1", "succeeded", {"status": "succeeded", "outputs": []}).result()
+    [row] = recent(journal)
     assert (row.state, row.job_id, row.status, row.ended) == ("accepted", "j1", "succeeded", True)
     assert row.response == {"status": "succeeded", "outputs": []}
 
 
-def test_ended_entry_stays_ended(made):
-    first, second = made(), made()
+def test_ended_entry_ignores_later_statuses(open_journal):
+    first, second = open_journal(), open_journal()
     intent, _ = begin(first)
     first.mark_accepted(intent, "j1").result()
-    heard(first, "j1", "succeeded", {"status": "succeeded"}).result()
-    heard(second, "j1", "in_progress", {"status": "in_progress"}).result()
+    update_status(first, "j1", "succeeded", {"status": "succeeded"}).result()
+    update_status(second, "j1", "in_progress", {"status": "in_progress"}).result()
     assert recent(first)[0].status == "succeeded"
 
 
-def test_statuses_are_stored_with_their_times(made, tmp_path):
-    kept = made()
-    intent, _ = begin(kept)
-    kept.mark_accepted(intent, "j1").result()
-    for word in ("idle", "in_progress", "failed"):
-        heard(kept, "j1", word, {"status": word}).result()
+def test_statuses_are_stored_with_their_times(open_journal, tmp_path):
+    journal = open_journal()
+    intent, _ = begin(journal)
+    journal.mark_accepted(intent, "j1").result()
+    for status in ("idle", "in_progress", "failed"):
+        update_status(journal, "j1", status, {"status": status}).result()
     with sqlite3.connect(tmp_path / "journal.db") as file:
         rows = file.execute("SELECT status, at FROM status ORDER BY at").fetchall()
     file.close()
-    assert [word for word, _ in rows] == ["idle", "in_progress", "failed"]
+    assert [status for status, _ in rows] == ["idle", "in_progress", "failed"]
     assert all(abs(at - time.time()) < 60 for _, at in rows)
 
 
-def test_refused_requests_and_uploads_are_not_jobs(made):
-    kept = made()
-    intent, _ = begin(kept)
-    kept.mark_refused(intent, "400").result()
-    begin(kept, kind="upload")
-    assert recent(kept) == []
+def test_recent_omits_refused_requests_and_uploads(open_journal):
+    journal = open_journal()
+    intent, _ = begin(journal)
+    journal.mark_refused(intent, "400").result()
+    begin(journal, kind="upload")
+    assert recent(journal) == []
 
 
-def test_entries_are_newest_first_and_limited(made):
-    kept = made()
-    intents = [begin(kept)[0] for _ in range(5)]
-    assert [row.intent for row in recent(kept, 3)] == intents[:1:-1]
+def test_recent_returns_the_newest_entries_first_up_to_the_limit(open_journal):
+    journal = open_journal()
+    intents = [begin(journal)[0] for _ in range(5)]
+    assert [row.intent for row in recent(journal, 3)] == intents[:1:-1]
 
 
-def test_jobs_are_listed_per_service(made):
-    kept = made()
-    begin(kept)
-    assert kept.recent("https://other.example.test", 50).result() == []
+def test_recent_lists_only_jobs_of_the_service(open_journal):
+    journal = open_journal()
+    begin(journal)
+    assert journal.recent("https://other.example.test", 50).result() == []
 
 
-# ---------------------------------------------------------------- once
+# ---------------------------------------------------------------- duplicate guard
 
 
 @pytest.mark.parametrize("state", ["unknown", "accepted", "posted"])
-def test_same_request_is_blocked_until_settled(made, state):
-    kept = made()
-    intent, _ = begin(kept, "same", kind="publish")
+def test_duplicate_guard_blocks_an_unknown_or_accepted_request(open_journal, state):
+    journal = open_journal()
+    intent, _ = begin(journal, "same", kind="publish")
     args = {"unknown": ("lost",), "accepted": ("p1",), "posted": (None, None)}[state]
-    getattr(kept, f"mark_{state}")(intent, *args).result()
-    assert begin(kept, "same", kind="publish")[1].intent == intent
-    assert begin(kept, "other", kind="publish")[1] is None
-    assert begin(kept, "same", kind="publish", repeat=True)[1] is None
+    getattr(journal, f"mark_{state}")(intent, *args).result()
+    assert begin(journal, "same", kind="publish")[1].intent == intent
+    assert begin(journal, "other", kind="publish")[1] is None
+    assert begin(journal, "same", kind="publish", repeat=True)[1] is None
 
 
 @pytest.mark.parametrize("state", ["refused", "absent", "dismissed"])
-def test_request_without_effect_does_not_block(made, state):
-    kept = made()
-    intent, _ = begin(kept, "same", kind="publish")
-    [row] = recent(kept)
+def test_duplicate_guard_ignores_requests_without_effect(open_journal, state):
+    journal = open_journal()
+    intent, _ = begin(journal, "same", kind="publish")
+    [row] = recent(journal)
     args = {"refused": (intent, "no"), "absent": (row,), "dismissed": (intent,)}[state]
-    assert getattr(kept, f"mark_{state}")(*args).result()
-    assert begin(kept, "same", kind="publish")[1] is None
+    assert getattr(journal, f"mark_{state}")(*args).result()
+    assert begin(journal, "same", kind="publish")[1] is None
 
 
-def test_failed_post_may_be_repeated(made):
-    kept = made()
-    intent, _ = begin(kept, "same", kind="publish")
-    kept.mark_accepted(intent, "p1").result()
-    heard(kept, "p1", "failed", {"status": "failed"}, "publish").result()
-    assert begin(kept, "same", kind="publish")[1] is None
+def test_duplicate_guard_ignores_failed_posts(open_journal):
+    journal = open_journal()
+    intent, _ = begin(journal, "same", kind="publish")
+    journal.mark_accepted(intent, "p1").result()
+    update_status(journal, "p1", "failed", {"status": "failed"}, "publish").result()
+    assert begin(journal, "same", kind="publish")[1] is None
 
 
-def test_request_in_progress_is_never_sent_twice(made):
-    first, second = made(), made()
+def test_request_in_progress_blocks_even_an_allowed_repeat(open_journal):
+    first, second = open_journal(), open_journal()
     begin(first, "same", kind="publish")
     earlier = begin(second, "same", kind="publish", repeat=True)[1]
     assert earlier.is_sending
     assert not earlier.is_unknown
 
 
-def claim(path, start, won):
-    kept = Journal(path)
-    start.wait()
-    if kept.begin_request(BASE, "publish", BODY, "same").result()[1] is None:
-        won.put(1)
-    won.put(0)
-    kept.close()
+def claim(path, barrier, results):
+    journal = Journal(path)
+    barrier.wait()
+    if journal.begin_request(BASE, "publish", BODY, "same").result()[1] is None:
+        results.put(1)
+    results.put(0)
+    journal.close()
 
 
 def test_only_one_of_many_processes_may_post(tmp_path):
     context = multiprocessing.get_context("spawn")
-    start, won = context.Barrier(4), context.Queue()
+    barrier, results = context.Barrier(4), context.Queue()
     path = tmp_path / "journal.db"
-    others = [context.Process(target=claim, args=(path, start, won)) for _ in range(4)]
-    for process in others:
+    processes = [context.Process(target=claim, args=(path, barrier, results)) for _ in range(4)]
+    for process in processes:
         process.start()
-    for process in others:
+    for process in processes:
         process.join(30)
-    total = sum(won.get(timeout=5) for _ in range(5))
+    total = sum(results.get(timeout=5) for _ in range(5))
     assert total == 1
-    won.close()
-    won.join_thread()
+    results.close()
+    results.join_thread()
 
 
-def test_request_of_an_ended_process_is_unknown(made, tmp_path):
+def test_request_of_a_killed_process_has_an_unknown_outcome(open_journal, tmp_path):
     path = tmp_path / "journal.db"
     code = (
         "import os, sys\n"
@@ -190,24 +190,24 @@ def test_request_of_an_ended_process_is_unknown(made, tmp_path):
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60)
-    [row] = recent(made(path))
+    [row] = recent(open_journal(path))
     assert row.state == "sending"
     assert row.is_unknown
     assert not row.is_sending
 
 
-def test_reused_process_id_is_recognized(made, monkeypatch):
-    kept = made()
-    begin(kept)
-    monkeypatch.setattr(entries, "_process_token", (os.getpid(), "another one"))
-    assert recent(kept)[0].is_unknown
+def test_request_of_an_earlier_process_with_the_same_id_is_unknown(open_journal, monkeypatch):
+    journal = open_journal()
+    begin(journal)
+    monkeypatch.setattr(entries, "_process_token", (os.getpid(), "another process"))
+    assert recent(journal)[0].is_unknown
 
 
 # ---------------------------------------------------------------- the file
 
 
-def test_journal_is_readable_only_by_its_owner(made, tmp_path):
-    begin(made())
+def test_journal_is_readable_only_by_its_owner(open_journal, tmp_path):
+    begin(open_journal())
     for name in ("journal.db", "journal.db-wal"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
@@ -228,20 +228,22 @@ def modes(folder):
         (0o620, 0o620),
     ],
 )
-def test_permissions_of_a_readable_journal_are_restricted(made, tmp_path, before, after):
-    def left_by_an_earlier_version(suffix):
+def test_permissions_of_a_journal_readable_by_others_are_restricted(
+    open_journal, tmp_path, before, after
+):
+    def create_damaged_file(suffix):
         file = tmp_path / f"journal.db{suffix}"
         file.write_bytes(b"")
         file.chmod(before)
 
     path = tmp_path / "journal.db"
-    first = made(path)
+    first = open_journal(path)
     begin(first)
     for name in modes(tmp_path):
         (tmp_path / name).chmod(before)
-    left_by_an_earlier_version(".damaged-20260101-000000")
-    left_by_an_earlier_version(".damaged-20260101-000000+2-wal")
-    begin(made(path))  # while the first one is open
+    create_damaged_file(".damaged-20260101-000000")
+    create_damaged_file(".damaged-20260101-000000+2-wal")
+    begin(open_journal(path))  # while the first journal is open
     assert modes(tmp_path) == dict.fromkeys(
         [
             "journal.db",
@@ -257,23 +259,23 @@ def test_permissions_of_a_readable_journal_are_restricted(made, tmp_path, before
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o606, 0o662])
-def test_world_writable_journal_is_reported_once(made, tmp_path, mode):
+def test_world_writable_journal_is_reported_once_and_not_changed(open_journal, tmp_path, mode):
     path = tmp_path / "journal.db"
     path.touch()
     path.chmod(mode)
-    first, second = made(path), made(path)
-    with pytest.warns(database.JournalWarning, match="and write it") as told:
+    first, second = open_journal(path), open_journal(path)
+    with pytest.warns(database.JournalWarning, match="and write it") as reported:
         begin(first)
-    assert len(told) == 1
-    begin(second)  # where warnings are errors
+    assert len(reported) == 1
+    begin(second)  # a second warning would be an error
     assert set(modes(tmp_path).values()) == {mode}
 
 
-def test_permissions_follow_links_to_the_file_only(made, tmp_path):
+def test_permissions_are_changed_through_a_link_to_the_journal_only(open_journal, tmp_path):
     shared, own = tmp_path / "shared", tmp_path / "own"
     shared.mkdir()
     own.mkdir()
-    begin(made(own / "real.db"))
+    begin(open_journal(own / "real.db"))
     for name in modes(own):
         (own / name).chmod(0o644)
     page = tmp_path / "page.html"
@@ -281,7 +283,7 @@ def test_permissions_follow_links_to_the_file_only(made, tmp_path):
     page.chmod(0o644)
     (shared / "journal.db").symlink_to(own / "real.db")
     (shared / "journal.db.damaged-20260101-000000").symlink_to(page)
-    begin(made(shared / "journal.db"))
+    begin(open_journal(shared / "journal.db"))
     assert set(modes(own).values()) == {0o600}
     assert stat.S_IMODE(page.stat().st_mode) == 0o644
 
@@ -289,51 +291,53 @@ def test_permissions_follow_links_to_the_file_only(made, tmp_path):
 def test_thumbnails_are_readable_only_by_their_owner(tmp_path):
     path = tmp_path / "journal.db"
     for _ in range(2):
-        kept = thumbnails.Thumbnails(path)
-        kept._database.run(lambda connection: connection.total_changes).result()
+        cache = thumbnails.Thumbnails(path)
+        cache._database.run(lambda connection: connection.total_changes).result()
         (tmp_path / "journal.db.thumbnails").chmod(0o644)
-        kept.close()
-        kept._database._thread.shutdown(wait=True)
-    kept = thumbnails.Thumbnails(path)
-    kept._database.run(lambda connection: connection.total_changes).result()
+        cache.close()
+        cache._database._thread.shutdown(wait=True)
+    cache = thumbnails.Thumbnails(path)
+    cache._database.run(lambda connection: connection.total_changes).result()
     assert set(modes(tmp_path).values()) == {0o600}
-    kept.close()
+    cache.close()
 
 
-@pytest.mark.parametrize("why", ["not the owner", "no rights in this file system", "refused"])
-def test_unrestrictable_permissions_are_reported_once(made, tmp_path, monkeypatch, why):
+@pytest.mark.parametrize("reason", ["not the owner", "no rights in this file system", "refused"])
+def test_permissions_that_cannot_be_restricted_are_reported_once(
+    open_journal, tmp_path, monkeypatch, reason
+):
     path = tmp_path / "journal.db"
-    begin(made(path))
+    begin(open_journal(path))
     path.chmod(0o644)
 
     def chmod(_self, _mode):
-        if why == "refused":
+        if reason == "refused":
             raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(Path, "chmod", chmod)
-    if why == "not the owner":
+    if reason == "not the owner":
         monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
-    kept = made(path)
+    journal = open_journal(path)
 
-    def use():
-        begin(kept)
-        begin(made(path))
+    def use_twice():
+        begin(journal)
+        begin(open_journal(path))
 
-    with pytest.warns(database.JournalWarning, match=r"chmod go-rwx .* WONDA_JOURNAL") as told:
-        use()
-    assert [str(path) in str(each.message) for each in told] == [True]
-    assert kept.problem == ""
-    assert len(recent(kept)) == 3
+    with pytest.warns(database.JournalWarning, match=r"chmod go-rwx .* WONDA_JOURNAL") as reported:
+        use_twice()
+    assert [str(path) in str(each.message) for each in reported] == [True]
+    assert journal.problem == ""
+    assert len(recent(journal)) == 3
 
 
 @pytest.mark.parametrize("damage", ["text", "header", "middle"])
-def test_damaged_file_is_renamed_and_replaced(made, tmp_path, damage):
+def test_damaged_file_is_renamed_and_replaced(open_journal, tmp_path, damage):
     path = tmp_path / "journal.db"
-    kept = made(path)
+    journal = open_journal(path)
     for _ in range(200):
-        begin(kept)
-    kept.close()
-    kept._database._thread.shutdown(wait=True)
+        begin(journal)
+    journal.close()
+    journal._database._thread.shutdown(wait=True)
     data = bytearray(path.read_bytes())
     if damage == "text":
         data = bytearray(b"these are not the pages of a database " * 500)
@@ -342,176 +346,178 @@ def test_damaged_file_is_renamed_and_replaced(made, tmp_path, damage):
     else:
         data[4096 : len(data) // 2] = os.urandom(len(data) // 2 - 4096)
     path.write_bytes(data)
-    again = made(path)
+    replaced = open_journal(path)
 
-    def use():
-        for _ in range(60):  # until it is noticed
-            begin(again)
-            recent(again)
-            if again.problem:
+    def use_until_noticed():
+        for _ in range(60):  # until the damage is noticed
+            begin(replaced)
+            recent(replaced)
+            if replaced.problem:
                 break
 
-    with pytest.warns(database.JournalWarning, match="damaged") as told:
-        use()
-    assert len(told) == 1
-    [aside] = tmp_path.glob("journal.db.damaged-*[0-9]")
-    assert aside.read_bytes()[:16] == bytes(data[:16])
-    assert again.path == path
-    begin(again)
-    later = made(path)
+    with pytest.warns(database.JournalWarning, match="damaged") as reported:
+        use_until_noticed()
+    assert len(reported) == 1
+    [damaged] = tmp_path.glob("journal.db.damaged-*[0-9]")
+    assert damaged.read_bytes()[:16] == bytes(data[:16])
+    assert replaced.path == path
+    begin(replaced)
+    later = open_journal(path)
     assert recent(later)
     older = tmp_path / "journal.db.damaged-20200101-000000"
-    older.write_bytes(b"an earlier one")
-    (tmp_path / "journal.db.damaged-notes1").write_text("what somebody wrote about it")
-    for each in (again, later):  # the new file does not know what the old one knew
-        assert str(aside) in each.problem
-    aside.rename(tmp_path / "looked at")
-    for each in (again, later):
+    older.write_bytes(b"an earlier damaged file")
+    (tmp_path / "journal.db.damaged-notes1").write_text("notes of a user")
+    for each in (replaced, later):  # the new file lacks the entries of the damaged one
+        assert str(damaged) in each.problem
+    damaged.rename(tmp_path / "inspected")
+    for each in (replaced, later):
         assert str(older) in each.problem
     older.unlink()
-    for each in (again, later):
+    for each in (replaced, later):
         assert each.problem == ""
 
 
-def test_file_replaced_by_another_process_is_reopened(made, tmp_path):
+def test_file_replaced_by_another_process_is_reopened(open_journal, tmp_path):
     path = tmp_path / "journal.db"
-    kept = made(path)
-    begin(kept)
+    journal = open_journal(path)
+    begin(journal)
     for file in tmp_path.glob("journal.db*"):
         file.unlink()
-    begin(kept)
-    assert len(recent(made(path))) == 1
+    begin(journal)
+    assert len(recent(open_journal(path))) == 1
 
 
-def test_without_a_usable_file_work_continues_in_memory(made, tmp_path):
+def test_journal_without_a_usable_file_continues_in_memory(open_journal, tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    kept = made(tmp_path / "file" / "journal.db")
+    journal = open_journal(tmp_path / "file" / "journal.db")
     with pytest.warns(database.JournalWarning, match="in memory"):
-        intent, _ = begin(kept)
-    kept.mark_accepted(intent, "j1").result()
-    assert recent(kept)[0].job_id == "j1"
-    assert kept.path is None
-    assert "WONDA_JOURNAL" in kept.problem
+        intent, _ = begin(journal)
+    journal.mark_accepted(intent, "j1").result()
+    assert recent(journal)[0].job_id == "j1"
+    assert journal.path is None
+    assert "WONDA_JOURNAL" in journal.problem
 
 
-def test_folder_at_the_journal_path_does_not_stop_work(made, tmp_path):
+def test_journal_whose_path_is_a_folder_continues_in_memory(open_journal, tmp_path):
     (tmp_path / "journal.db").mkdir()
-    kept = made()
+    journal = open_journal()
     with pytest.warns(database.JournalWarning):
-        begin(kept)
-    assert len(recent(kept)) == 1
+        begin(journal)
+    assert len(recent(journal)) == 1
 
 
-def test_file_of_a_newer_version_is_not_changed(made, tmp_path):
+def test_file_of_a_newer_version_is_not_changed(open_journal, tmp_path):
     path = tmp_path / "journal.db"
     with sqlite3.connect(path) as file:
         file.execute("CREATE TABLE request (later TEXT)")
         file.execute("PRAGMA user_version=99")
     file.close()
     before = path.read_bytes()
-    kept = made(path)
+    journal = open_journal(path)
     with pytest.warns(database.JournalWarning, match="newer"):
-        begin(kept)
+        begin(journal)
     assert path.read_bytes() == before
 
 
-def test_warnings_as_errors_do_not_stop_work(made, tmp_path):
+def test_journal_works_when_its_warnings_are_errors(open_journal, tmp_path):
     (tmp_path / "file").write_text("")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        begin(made(tmp_path / "file" / "journal.db"))
+        begin(open_journal(tmp_path / "file" / "journal.db"))
 
 
-def test_older_schema_is_migrated(made, tmp_path, monkeypatch):
+def test_older_schema_is_migrated(open_journal, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
-    begin(made(path))
-    added = "CREATE TABLE later (x TEXT); INSERT INTO later VALUES ('there')"
-    later = msgspec.structs.replace(tables.SCHEMA, migrations=(*tables.MIGRATIONS, added))
-    monkeypatch.setattr(tables, "SCHEMA", later)
-    kept = made(path)
-    assert len(recent(kept)) == 1
+    begin(open_journal(path))
+    migration = "CREATE TABLE later (x TEXT); INSERT INTO later VALUES ('there')"
+    newer_schema = msgspec.structs.replace(
+        tables.SCHEMA, migrations=(*tables.MIGRATIONS, migration)
+    )
+    monkeypatch.setattr(tables, "SCHEMA", newer_schema)
+    journal = open_journal(path)
+    assert len(recent(journal)) == 1
     with sqlite3.connect(path) as file:
         assert file.execute("SELECT x FROM later").fetchall() == [("there",)]
     file.close()
 
 
-def test_journal_is_pruned_by_age(made, monkeypatch):
-    kept = made(days=30)
+def test_journal_is_pruned_by_age(open_journal, monkeypatch):
+    journal = open_journal(days=30)
     now, running = time.time(), monotonic_clock.seconds()
-    for age in (31, 31, 3, 2, 1, 0):  # it is used on several days
+    for age in (31, 31, 3, 2, 1, 0):  # the journal is used on several days
         monkeypatch.setattr(time, "time", lambda age=age: now - age * 86_400)
         monkeypatch.setattr(monotonic_clock, "seconds", lambda age=age: running - age * 86_400)
-        kept._entry_count = 0  # the next one looks
-        intent, _ = begin(kept)
-        kept.mark_accepted(intent, f"j{age}")
-        heard(kept, f"j{age}", "succeeded", {"status": "succeeded"})
-    assert [row.job_id for row in recent(kept)] == ["j0", "j1", "j2", "j3"]
+        journal._entry_count = 0  # makes the next request prune
+        intent, _ = begin(journal)
+        journal.mark_accepted(intent, f"j{age}")
+        update_status(journal, f"j{age}", "succeeded", {"status": "succeeded"})
+    assert [row.job_id for row in recent(journal)] == ["j0", "j1", "j2", "j3"]
 
 
-def test_journal_is_pruned_by_size(made, tmp_path):
-    kept = made(megabytes=0.5)
+def test_journal_is_pruned_by_size(open_journal, tmp_path):
+    journal = open_journal(megabytes=0.5)
     body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
-    standing, _ = begin(kept)
+    unsettled, _ = begin(journal)
     for number in range(1_000):
-        intent, _ = begin(kept, body=body)
-        kept.mark_accepted(intent, f"j{number}")
-        heard(kept, f"j{number}", "succeeded", {"status": "succeeded"})
-    rows = recent(kept, 5_000)
+        intent, _ = begin(journal, body=body)
+        journal.mark_accepted(intent, f"j{number}")
+        update_status(journal, f"j{number}", "succeeded", {"status": "succeeded"})
+    rows = recent(journal, 5_000)
     assert 50 < len(rows) < 600
-    assert rows[-1].intent == standing, "what is not settled is kept"
-    kept.close()
-    kept._database._thread.shutdown(wait=True)
+    assert rows[-1].intent == unsettled, "an unsettled request is kept"
+    journal.close()
+    journal._database._thread.shutdown(wait=True)
     assert (tmp_path / "journal.db").stat().st_size < 1_500_000
 
 
-def test_uploads_are_pruned_by_size_except_edits(made):
-    kept = made(megabytes=0.5)
+def test_uploads_are_pruned_by_size_except_edits(open_journal):
+    journal = open_journal(megabytes=0.5)
 
-    def upload(number, **more):
-        about = json.dumps({"name": f"{number}.png", "pad": "x" * 2_000, **more}).encode()
-        intent, _ = kept.begin_request(BASE, "upload", about).result()
-        kept.mark_accepted(intent, f"m{number}").result()
+    def upload(number, **fields):
+        body = json.dumps({"name": f"{number}.png", "pad": "x" * 2_000, **fields}).encode()
+        intent, _ = journal.begin_request(BASE, "upload", body).result()
+        journal.mark_accepted(intent, f"m{number}").result()
 
     upload("edited", edit={"of": "m1", "operations": []})
     for number in range(1_000):
         upload(number)
-    rows = kept._find("kind='upload'", ()).result()
+    rows = journal._find("kind='upload'", ()).result()
     assert 50 < len(rows) < 600
-    assert kept.find_edit(BASE, "medited").result() == {"of": "m1", "operations": []}
+    assert journal.find_edit(BASE, "medited").result() == {"of": "m1", "operations": []}
 
 
-def test_entries_of_unfinished_plans_are_not_pruned(made):
-    kept = made(megabytes=0.5)
+def test_entries_of_unfinished_plans_are_not_pruned(open_journal):
+    journal = open_journal(megabytes=0.5)
     body = b'{"prompt":"' + b"x" * 2_000 + b'"}'
-    old, _ = begin(kept)
-    kept.mark_accepted(old, "old")
-    heard(kept, "old", "succeeded", {"status": "succeeded"})
-    batch, _ = kept.saved_plans.resume_or_start(BASE, "alike", b"{}", None).result()
+    old, _ = begin(journal)
+    journal.mark_accepted(old, "old")
+    update_status(journal, "old", "succeeded", {"status": "succeeded"})
+    plan, _ = journal.saved_plans.resume_or_start(BASE, "same", b"{}", None).result()
 
-    def make(first):
+    def record_cells(first):
         for number in range(first, first + 400):
-            name = saved_plans.cell_key(batch.id, f"{number:032}")
-            intent, _ = kept.begin_request(BASE, "inference", body, name).result()
-            kept.mark_accepted(intent, f"j{number}")
-            heard(kept, f"j{number}", "succeeded", {"status": "succeeded"})
+            name = saved_plans.cell_key(plan.id, f"{number:032}")
+            intent, _ = journal.begin_request(BASE, "inference", body, name).result()
+            journal.mark_accepted(intent, f"j{number}")
+            update_status(journal, f"j{number}", "succeeded", {"status": "succeeded"})
 
-    make(0)
-    assert len(kept.saved_plans.cell_entries(batch.id).result()) == 400, (
-        "or they would be made twice"
+    record_cells(0)
+    assert len(journal.saved_plans.cell_entries(plan.id).result()) == 400, (
+        "cells without an entry would be generated again"
     )
-    kept.saved_plans.set_finished(batch.id, finished=True)
-    make(400)
-    assert len(recent(kept, 5_000)) < 600
-    assert kept.saved_plans.unfinished(BASE, 7).result() == []
+    journal.saved_plans.set_finished(plan.id, finished=True)
+    record_cells(400)
+    assert len(recent(journal, 5_000)) < 600
+    assert journal.saved_plans.unfinished(BASE, 7).result() == []
 
 
-def test_huge_response_is_not_stored_completely(made):
-    kept = made()
-    intent, _ = begin(kept)
-    kept.mark_accepted(intent, "j1").result()
-    reply = {"status": "succeeded", "outputs": [], "noise": "x" * 1_000_000}
-    heard(kept, "j1", "succeeded", reply).result()
-    assert recent(kept)[0].response == {
+def test_huge_response_is_not_stored_completely(open_journal):
+    journal = open_journal()
+    intent, _ = begin(journal)
+    journal.mark_accepted(intent, "j1").result()
+    response = {"status": "succeeded", "outputs": [], "noise": "x" * 1_000_000}
+    update_status(journal, "j1", "succeeded", response).result()
+    assert recent(journal)[0].response == {
         "status": "succeeded",
         "errorMessage": None,
         "outputs": [],
@@ -520,39 +526,39 @@ def test_huge_response_is_not_stored_completely(made):
     }
 
 
-def test_in_memory_journal_writes_no_file(made, tmp_path):
-    kept = made(":memory:")
-    begin(kept)
-    assert len(recent(kept)) == 1
+def test_in_memory_journal_writes_no_file(open_journal, tmp_path):
+    journal = open_journal(":memory:")
+    begin(journal)
+    assert len(recent(journal)) == 1
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.forks
-def test_forked_child_can_write(made):
-    kept = made()
-    begin(kept)
+def test_forked_child_can_write(open_journal):
+    journal = open_journal()
+    begin(journal)
     child = os.fork()
     if child == 0:  # pragma: no cover - another process
         try:
-            kept.begin_request(BASE, "inference", BODY).result(10)
+            journal.begin_request(BASE, "inference", BODY).result(10)
             os._exit(0)
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
-    assert len(recent(kept)) == 2
+    assert len(recent(journal)) == 2
 
 
-def test_several_journals_on_one_file_keep_all_rows(made, tmp_path):
+def test_journals_in_several_processes_on_one_file_keep_all_rows(open_journal, tmp_path):
     path = tmp_path / "journal.db"
-    first = made(path)
+    first = open_journal(path)
     begin(first)
-    recent(made(path))  # a second one here, as a panel of its own opens it
+    recent(open_journal(path))  # a second journal in this process, as a panel may open
     code = (
         "import sys\n"
         "from wonda_widgets.journal.journal import Journal\n"
-        "kept = Journal(sys.argv[1])\n"
-        f"kept.begin_request({BASE!r}, 'inference', b'{{}}').result()\n"
-        "kept.close()\n"
+        "journal = Journal(sys.argv[1])\n"
+        f"journal.begin_request({BASE!r}, 'inference', b'{{}}').result()\n"
+        "journal.close()\n"
     )
     command = [sys.executable, "-c", code, str(path)]
     for _ in range(3):
@@ -565,73 +571,73 @@ def test_several_journals_on_one_file_keep_all_rows(made, tmp_path):
     other.close()
 
 
-def test_request_settled_meanwhile_is_not_sent(made):
-    kept = made()
-    intent, _ = begin(kept, "same", kind="publish")
-    [row] = recent(kept)
-    assert kept.mark_absent(row).result()
-    assert not kept.mark_sent(intent).result()
+def test_request_settled_as_absent_cannot_be_marked_as_sent(open_journal):
+    journal = open_journal()
+    intent, _ = begin(journal, "same", kind="publish")
+    [row] = recent(journal)
+    assert journal.mark_absent(row).result()
+    assert not journal.mark_sent(intent).result()
 
 
-def test_request_sent_during_a_check_is_not_reported_as_missing(made, monkeypatch):
-    kept = made()
-    intent, _ = begin(kept, "same", kind="publish")
-    [row] = recent(kept)
+def test_request_sent_during_a_check_is_not_marked_as_absent(open_journal, monkeypatch):
+    journal = open_journal()
+    intent, _ = begin(journal, "same", kind="publish")
+    [row] = recent(journal)
     later = time.time() + 1
-    monkeypatch.setattr(journal.time, "time", lambda: later)
-    assert kept.mark_sent(intent).result()
-    assert not kept.mark_absent(row).result()
-    assert recent(kept)[0].state == "sending"
+    monkeypatch.setattr(journal_module.time, "time", lambda: later)
+    assert journal.mark_sent(intent).result()
+    assert not journal.mark_absent(row).result()
+    assert recent(journal)[0].state == "sending"
 
 
-def test_relative_path_is_resolved_once(made, tmp_path, monkeypatch):
+def test_relative_path_is_resolved_once(open_journal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    kept = made("project.db")
-    begin(kept)
+    journal = open_journal("project.db")
+    begin(journal)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert len(recent(kept)) == 1
-    assert kept.path == tmp_path / "project.db"
+    assert len(recent(journal)) == 1
+    assert journal.path == tmp_path / "project.db"
 
 
-@pytest.mark.parametrize("what", ["other tables", "a bad row", "not a file"])
-def test_foreign_database_does_not_stop_work(made, tmp_path, what):
+@pytest.mark.parametrize("content", ["other tables", "a bad row", "not a file"])
+def test_file_with_foreign_or_invalid_content_does_not_stop_work(open_journal, tmp_path, content):
     path = tmp_path / "journal.db"
-    if what == "not a file":
+    if content == "not a file":
         path = Path(os.devnull)
-    elif what == "other tables":
+    elif content == "other tables":
         with sqlite3.connect(path) as file:
             file.execute("CREATE TABLE other (x)")
             file.execute(f"PRAGMA user_version={len(tables.MIGRATIONS)}")
         file.close()
     else:
-        begin(made(path))
+        begin(open_journal(path))
         with sqlite3.connect(path) as file:
             file.execute("UPDATE request SET body='{oops'")
         file.close()
-    kept = made(path)
-    with warnings.catch_warnings(record=True) as told:
+    journal = open_journal(path)
+    with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
-        begin(kept)
-    assert len(recent(kept)) == 1
-    assert len(told) == (what != "a bad row")
+        begin(journal)
+    assert len(recent(journal)) == 1
+    assert len(reported) == (content != "a bad row")
 
 
 @pytest.mark.parametrize("options", [{"days": 0}, {"days": math.nan}, {"megabytes": -1}])
-def test_invalid_limits_are_refused(options):
+def test_invalid_journal_limits_are_refused(options):
     with pytest.raises(InvalidInputError, match="above 0"):
         Journal(":memory:", **options)
 
 
-def test_fast_clock_does_not_keep_a_request_alive(made, monkeypatch):
-    kept = made()
+def test_request_dated_in_the_future_by_another_computer_is_unknown(open_journal, monkeypatch):
+    journal = open_journal()
     now = time.time()
-    monkeypatch.setattr(journal.time, "time", lambda: now + 86_400)
+    monkeypatch.setattr(journal_module.time, "time", lambda: now + 86_400)
     monkeypatch.setattr(entries, "this_process", lambda: "another computer|1|x|")
     monkeypatch.setattr(monotonic_clock, "clock_id", lambda: "of another computer")
-    begin(kept)
+    begin(journal)
     monkeypatch.undo()
-    assert recent(kept)[0].is_unknown
+    assert recent(journal)[0].is_unknown
 
 
 @pytest.mark.forks
@@ -641,14 +647,14 @@ def test_zombie_process_counts_as_ended():
     try:
         assert entries._is_running(owner)
         os.kill(child.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and left as it is
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, but still a zombie
         assert not entries._is_running(owner)
     finally:
         child.communicate()
 
 
 def earlier_version(path):
-    """A journal as the version before had it, with an accepted request."""
+    """Create a journal as an earlier version did, with accepted and unknown requests."""
     old = sqlite3.connect(path)
     for statements in tables.MIGRATIONS[:3]:
         for statement in statements.split(";"):
@@ -668,58 +674,60 @@ def earlier_version(path):
     old.close()
 
 
-def test_requests_accepted_by_earlier_versions_are_recognized(made, tmp_path):
+def test_requests_accepted_by_earlier_versions_are_recognized(open_journal, tmp_path):
     earlier_version(tmp_path / "journal.db")
-    kept = made()
-    taken = {row.intent: row.was_accepted for row in recent(kept)}
-    assert taken == {"a": True, "u": True, "l": False}
-    # A kernel of that version that still runs notes an answer as it always did.
-    kept._database.run(
+    journal = open_journal()
+    accepted = {row.intent: row.was_accepted for row in recent(journal)}
+    assert accepted == {"a": True, "u": True, "l": False}
+    # A kernel that still runs the earlier version records a response in its own way.
+    journal._database.run(
         lambda file: file.execute("UPDATE request SET job_id='j2', taken=0 WHERE intent='l'")
     ).result()
-    assert all(row.was_accepted for row in recent(kept))
+    assert all(row.was_accepted for row in recent(journal))
 
 
-def test_future_entry_times_are_not_trusted(made, tmp_path):
+def test_entries_dated_in_the_future_do_not_change_the_trusted_time(open_journal, tmp_path):
     from wonda_widgets.journal import trusted_time
 
     earlier_version(tmp_path / "journal.db")
     believed = (
-        made()
+        open_journal()
         ._database.run(lambda file: file.execute("SELECT believed FROM reading").fetchone()[0])
         .result()
     )
     assert abs(believed - time.time()) < 60
-    assert abs(made()._database.run(trusted_time.now).result() - time.time()) < 60
+    assert abs(open_journal()._database.run(trusted_time.now).result() - time.time()) < 60
 
 
-@pytest.mark.parametrize("bare", [False, True])
-def test_read_only_older_file_is_read(made, tmp_path, monkeypatch, bare):
+@pytest.mark.parametrize("immutable", [False, True])
+def test_read_only_file_of_an_earlier_version_is_read(
+    open_journal, tmp_path, monkeypatch, immutable
+):
     path = tmp_path / "journal.db"
     earlier_version(path)
-    real = sqlite3.connect
+    original_connect = sqlite3.connect
 
     def connect(name, **options):
-        # What a full disk, and a file system that takes no files at all, say.
+        # The errors of a full disk and of a file system that allows no new files.
         if name == path:
             raise sqlite3.OperationalError("attempt to write a readonly database")
-        if bare and "mode=ro" in str(name) and "immutable" not in str(name):
+        if immutable and "mode=ro" in str(name) and "immutable" not in str(name):
             raise sqlite3.OperationalError("unable to open database file")
-        return real(name, **options)
+        return original_connect(name, **options)
 
     monkeypatch.setattr(sqlite3, "connect", connect)
-    kept = made(path)
+    journal = open_journal(path)
     with pytest.warns(database.JournalWarning):
-        begin(kept)
-    assert {row.intent for row in recent(kept)} >= {"a", "u", "l"}
+        begin(journal)
+    assert {row.intent for row in recent(journal)} >= {"a", "u", "l"}
 
 
-FORKED = """import os, sys
+FORK_AFTER_CLOSE = """import os, sys
 from wonda_widgets.utils import event_loop  # before thread pools, so that its hooks run first
 from wonda_widgets.journal.journal import Journal
-kept = Journal(sys.argv[1])
-kept.recent("x", 1).result()
-kept.close()
+journal = Journal(sys.argv[1])
+journal.recent("x", 1).result()
+journal.close()
 child = os.fork()
 if not child:
     os._exit(0)
@@ -728,6 +736,6 @@ sys.exit(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.forks
-def test_fork_after_close_does_not_wait(tmp_path):
-    command = [sys.executable, "-c", FORKED, str(tmp_path / "journal.db")]
+def test_process_that_forks_after_closing_a_journal_ends(tmp_path):
+    command = [sys.executable, "-c", FORK_AFTER_CLOSE, str(tmp_path / "journal.db")]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0

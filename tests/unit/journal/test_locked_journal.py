@@ -1,4 +1,4 @@
-"""A locked journal or a full disk: nothing is lost, and nothing is sent unrecorded."""
+"""A locked or unwritable journal: no entry is lost, and no request is sent unrecorded."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from wonda_widgets.journal.journal import Journal
 from wonda_widgets.models import Snapshot
 from wonda_widgets.utils import event_loop
 
-BODY = b'{"model":"m","prompt":"a harbour"}'
+BODY = b'{"model":"m","prompt":"a harbor"}'
 
-HOLD = """
+HOLD_LOCK = """
 import sqlite3, sys
 file = sqlite3.connect(sys.argv[1], isolation_level=None)
 file.execute(sys.argv[2])
 print("held", flush=True)
-sys.stdin.read()  # until it is killed
+sys.stdin.read()  # until this process is killed
 """
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
+def _short_waits(monkeypatch):
     monkeypatch.setattr(file_problems, "BUSY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(database, "LOCK_WARNING_SECONDS", 0.1)
     monkeypatch.setattr(database, "EXIT_WAIT_SECONDS", 0.3)
@@ -44,26 +44,26 @@ def _quick(monkeypatch):
 
 
 @pytest.fixture
-def locked():
-    """Another process locks a file; what is given ends that."""
+def lock_file():
+    """Lock a file from another process, and return a function that unlocks it."""
     holders = []
 
-    def hold(path, statement="BEGIN IMMEDIATE"):
+    def lock(path, statement="BEGIN IMMEDIATE"):
         holder = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(path), statement],
+            [sys.executable, "-c", HOLD_LOCK, str(path), statement],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         holders.append(holder)
         assert holder.stdout.readline() == b"held\n"
 
-        def free():
+        def unlock():
             holder.kill()  # a forked child may hold the other end of its stdin
             holder.communicate()
 
-        return free
+        return unlock
 
-    yield hold
+    yield lock
     for holder in holders:
         with contextlib.suppress(ValueError):
             holder.kill()
@@ -71,28 +71,28 @@ def locked():
 
 
 @pytest.fixture
-def made(tmp_path):
-    opened = []
+def open_journal(tmp_path):
+    journals = []
 
-    def make(path=tmp_path / "journal.db"):
-        opened.append(Journal(path))
-        return opened[-1]
+    def open_one(path=tmp_path / "journal.db"):
+        journals.append(Journal(path))
+        return journals[-1]
 
-    yield make
-    for each in opened:
+    yield open_one
+    for each in journals:
         each.close()
 
 
-def begin(kept, same_as="", kind="inference"):
-    return kept.begin_request(BASE, kind, BODY, same_as)
+def begin(journal, same_as="", kind="inference"):
+    return journal.begin_request(BASE, kind, BODY, same_as)
 
 
-def recent(kept):
-    return kept.recent(BASE, 50).result(20)
+def recent(journal):
+    return journal.recent(BASE, 50).result(20)
 
 
 def stays_undone(future):
-    """Whether a future is not done in many times what one try takes."""
+    """Check that a future is not done after the time of many attempts."""
     with pytest.raises(TimeoutError):
         future.result(0.5)
     return True
@@ -101,73 +101,73 @@ def stays_undone(future):
 # ---------------------------------------------------------------- locks
 
 
-@pytest.mark.parametrize("noted", [0, 1])
-def test_request_waits_for_a_locked_journal(made, tmp_path, locked, noted):
+@pytest.mark.parametrize("earlier_requests", [0, 1])
+def test_request_waits_for_a_locked_journal(open_journal, tmp_path, lock_file, earlier_requests):
     path = tmp_path / "journal.db"
-    kept, other = made(), made()
+    journal, other = open_journal(), open_journal()
     begin(other).result(20)
-    for _ in range(noted):
-        begin(kept).result(20)
-    free = locked(path)
-    begun = begin(kept, "same")
+    for _ in range(earlier_requests):
+        begin(journal).result(20)
+    unlock = lock_file(path)
+    pending = begin(journal, "same")
     with pytest.warns(database.JournalWarning, match="locked"):
-        stays_undone(begun)
-    free()
-    intent, earlier = begun.result(20)
+        stays_undone(pending)
+    unlock()
+    intent, earlier = pending.result(20)
     assert earlier is None
-    assert kept.path == path
-    assert not kept.problem
+    assert journal.path == path
+    assert not journal.problem
     assert recent(other)[0].intent == intent
 
 
 @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_new_locked_file_is_waited_for(made, tmp_path, locked, statement):
+def test_request_waits_for_a_new_locked_file(open_journal, tmp_path, lock_file, statement):
     path = tmp_path / "journal.db"
-    free = locked(path, statement)
-    kept = made()
+    unlock = lock_file(path, statement)
+    journal = open_journal()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        begun = begin(kept)
-        assert stays_undone(begun)
-    free()
-    begun.result(20)
-    assert kept.path == path
-    assert len(recent(made())) == 1
+        pending = begin(journal)
+        assert stays_undone(pending)
+    unlock()
+    pending.result(20)
+    assert journal.path == path
+    assert len(recent(open_journal())) == 1
 
 
-def test_damaged_locked_file_is_renamed_when_unlocked(made, tmp_path, monkeypatch):
+def test_damaged_locked_file_is_renamed_when_unlocked(open_journal, tmp_path, monkeypatch):
     path = tmp_path / "journal.db"
-    begin(made()).result(20)
-    real = file_problems.is_intact
+    begin(open_journal()).result(20)
+    is_intact = file_problems.is_intact
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    answers = [busy, busy, busy, busy]
+    errors = [busy, busy, busy, busy]
 
-    def sound(path):
-        if answers:
-            raise answers.pop()
-        return real(path)
+    def is_intact_when_unlocked(path):
+        if errors:
+            raise errors.pop()
+        return is_intact(path)
 
-    monkeypatch.setattr(file_problems, "is_intact", sound)
-    path.write_bytes(b"no database at all" * 100)
-    for side in tmp_path.glob("journal.db-*"):
-        side.unlink()
-    kept = made()
+    monkeypatch.setattr(file_problems, "is_intact", is_intact_when_unlocked)
+    path.write_bytes(b"not a database" * 100)
+    for file in tmp_path.glob("journal.db-*"):
+        file.unlink()
+    journal = open_journal()
     with pytest.warns(database.JournalWarning, match="damaged"):
-        begin(kept).result(20)
-    assert kept.path == path
+        begin(journal).result(20)
+    assert journal.path == path
     assert len(file_problems.damaged_files(path)) == 1
 
 
-def test_requests_are_recorded_before_sending_and_responses_are_kept(tmp_path, locked):
+def test_locked_journal_delays_sending_and_keeps_the_response(tmp_path, lock_file):
     path = tmp_path / "journal.db"
-    arrived, answered, frees = threading.Event(), threading.Event(), []
+    received, responded, unlocks = threading.Event(), threading.Event(), []
 
     def service(request):
         if request.method == "POST":
-            arrived.set()
-            frees.append(locked(path))  # as the answer comes back
-            answered.set()
+            received.set()
+            unlocks.append(lock_file(path))  # before the response arrives
+            responded.set()
             return httpx.Response(200, json={"inferenceJobId": "j1", "status": "idle"})
         return httpx.Response(200, json={"id": "j1", "status": "idle"})
 
@@ -175,265 +175,279 @@ def test_requests_are_recorded_before_sending_and_responses_are_kept(tmp_path, l
         KEY, base_url=BASE, journal=path, transport=httpx.MockTransport(service)
     ) as wonda:
         event_loop.run_blocking(wonda._async.jobs.recent())
-        free = locked(path)
+        unlock = lock_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            asked = event_loop.spawn(wonda._async.images.generate(model="m", prompt="a harbour"))
-            assert not arrived.wait(0.5)
-            free()
-            assert answered.wait(20)
-            assert stays_undone(asked)  # whoever has the job finds it in the journal
-            frees.pop()()
-            assert asked.result(20).id == "j1"
+            submission = event_loop.spawn(
+                wonda._async.images.generate(model="m", prompt="a harbor")
+            )
+            assert not received.wait(0.5)
+            unlock()
+            assert responded.wait(20)
+            assert stays_undone(submission)  # the job is returned only once it is recorded
+            unlocks.pop()()
+            assert submission.result(20).id == "j1"
         [row] = Journal(path).recent(wonda._async._core.journal_key, 5).result(20)
         assert (row.state, row.job_id) == ("accepted", "j1")
 
 
-def test_close_while_locked_does_not_wait_and_loses_nothing(made, tmp_path, locked):
-    other, kept = made(), made()
-    intent, _ = begin(kept).result(20)
-    free = locked(tmp_path / "journal.db")
+def test_closing_a_locked_journal_does_not_wait_and_loses_nothing(
+    open_journal, tmp_path, lock_file
+):
+    other, journal = open_journal(), open_journal()
+    intent, _ = begin(journal).result(20)
+    unlock = lock_file(tmp_path / "journal.db")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        written = kept.mark_accepted(intent, "j1")
-        before = time.monotonic()
-        kept.close()
-        assert time.monotonic() - before < 0.5
+        pending = journal.mark_accepted(intent, "j1")
+        started = time.monotonic()
+        journal.close()
+        assert time.monotonic() - started < 0.5
         with pytest.raises(ClosedError):
-            begin(kept)
-        assert stays_undone(written)
-    free()
-    assert written.result(20)
+            begin(journal)
+        assert stays_undone(pending)
+    unlock()
+    assert pending.result(20)
     assert recent(other)[0].job_id == "j1"
 
 
-ENDING = """
+RECORD_AND_EXIT = """
 import sys
 from wonda_widgets.journal import database, file_problems
 from wonda_widgets.journal.journal import Journal
 file_problems.BUSY_TIMEOUT_SECONDS = 0.05
 database.LOCK_WARNING_SECONDS, database.EXIT_WAIT_SECONDS = 0.1, 0.3
-kept = Journal(sys.argv[1])
+journal = Journal(sys.argv[1])
 for number in range(50):
-    kept.begin_request("https://a.test", "inference", b"{}")
+    journal.begin_request("https://a.test", "inference", b"{}")
 if sys.argv[2] == "closed":
-    kept.close()
+    journal.close()
 print("begun", flush=True)
 """
 
 
-@pytest.mark.parametrize("how", ["open", "closed"])
-def test_locked_journal_does_not_block_exit(made, tmp_path, locked, how):
-    begin(made()).result(20)
-    free = locked(tmp_path / "journal.db")
-    ended = subprocess.run(
-        [sys.executable, "-c", ENDING, str(tmp_path / "journal.db"), how],
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_locked_journal_does_not_block_exit(open_journal, tmp_path, lock_file, state):
+    begin(open_journal()).result(20)
+    unlock = lock_file(tmp_path / "journal.db")
+    completed = subprocess.run(
+        [sys.executable, "-c", RECORD_AND_EXIT, str(tmp_path / "journal.db"), state],
         capture_output=True,
         timeout=60,
         check=False,
     )
-    free()
-    assert ended.returncode == 0
-    assert b"Traceback" not in ended.stderr
+    unlock()
+    assert completed.returncode == 0
+    assert b"Traceback" not in completed.stderr
 
 
 @pytest.mark.forks
-def test_child_forked_while_locked_ends_and_writes(made, tmp_path, locked):
-    kept = made()
-    begin(kept).result(20)
-    free = locked(tmp_path / "journal.db")
+def test_child_forked_while_the_journal_is_locked_writes_later(open_journal, tmp_path, lock_file):
+    journal = open_journal()
+    begin(journal).result(20)
+    unlock = lock_file(tmp_path / "journal.db")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        begun = begin(kept)
-        assert stays_undone(begun)
+        pending = begin(journal)
+        assert stays_undone(pending)
         child = os.fork()
         if child == 0:  # pragma: no cover - another process
             try:
                 signal.alarm(30)
-                begun_here = kept.begin_request(BASE, "inference", BODY)
+                pending_in_child = journal.begin_request(BASE, "inference", BODY)
                 with contextlib.suppress(TimeoutError):
-                    begun_here.result(0.3)
+                    pending_in_child.result(0.3)
                     os._exit(1)
-                begun_here.result(20)
+                pending_in_child.result(20)
                 os._exit(0)
             finally:
                 os._exit(2)
-        time.sleep(0.6)  # the child is refused by then
-        free()
+        time.sleep(0.6)  # by then, the child's request has timed out
+        unlock()
         assert os.waitpid(child, 0)[1] == 0
-        begun.result(20)
-    assert len(recent(kept)) == 3
+        pending.result(20)
+    assert len(recent(journal)) == 3
 
 
-def test_file_system_without_locks_uses_memory(made, tmp_path, locked, monkeypatch):
+def test_journal_on_a_file_system_without_locks_uses_memory(
+    open_journal, tmp_path, lock_file, monkeypatch
+):
     path = tmp_path / "journal.db"
     assert file_problems.supports_locks(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    begin(made()).result(20)
-    locked(path)
+    begin(open_journal()).result(20)
+    lock_file(path)
     monkeypatch.setattr(file_problems, "supports_locks", lambda _: False)
-    kept = made()
+    journal = open_journal()
     with pytest.warns(database.JournalWarning, match="does not support locks"):
-        begin(kept).result(20)
-    assert kept.path is None
-    assert len(recent(kept)) == 2
+        begin(journal).result(20)
+    assert journal.path is None
+    assert len(recent(journal)) == 2
 
 
-# ---------------------------------------------------------------- full disks, missing rights
+# ---------------------------------------------------------------- full disks, missing permissions
 
 
-@pytest.fixture(params=["max_page_count=1", "query_only=1"], ids=["full", "no rights"])
-def broken(request, monkeypatch):
-    """Has every file that is opened be one that cannot be written, while its `is_so`."""
+@pytest.fixture(params=["max_page_count=1", "query_only=1"], ids=["full disk", "read-only"])
+def unwritable_file(request, monkeypatch):
+    """Make the journal's file unwritable while the `active` attribute of the result is set."""
 
-    class Broken:
-        is_so = False
+    class Unwritable:
+        active = False
 
-    real = database.Database._open_connection
+    open_connection = database.Database._open_connection
 
-    def opened(self, path):
-        connection = real(self, path)
-        if path is not None and Broken.is_so:
+    def open_unwritable(self, path):
+        connection = open_connection(self, path)
+        if path is not None and Unwritable.active:
             connection.execute(f"PRAGMA {request.param}")
         return connection
 
-    monkeypatch.setattr(database.Database, "_open_connection", opened)
-    return Broken
+    monkeypatch.setattr(database.Database, "_open_connection", open_unwritable)
+    return Unwritable
 
 
-def gone_to_memory(kept, broken):
-    """A request in a journal whose file cannot be written any more."""
-    broken.is_so = True
-    # As a disk becomes full, or rights are taken away, under the open connection.
-    kept._database._thread.submit(kept._database._disconnect).result(20)
+def record_in_memory(journal, unwritable_file):
+    """Record a request in memory because the file became unwritable; return its intent."""
+    unwritable_file.active = True
+    # Reconnect, so that the open connection is affected too.
+    journal._database._thread.submit(journal._database._disconnect).result(20)
     with pytest.warns(database.JournalWarning, match="in memory"):
-        # Enough to need a page of its own.
-        intent, _ = kept.begin_request(
+        # Long enough to need a new page.
+        intent, _ = journal.begin_request(
             BASE, "inference", b'{"model":"m","prompt":"%s"}' % (b"meanwhile " * 2000), "now"
         ).result(20)
-    assert kept.path is None
-    assert kept.problem
+    assert journal.path is None
+    assert journal.problem
     return intent
 
 
-def test_changes_in_memory_are_merged_into_the_file(made, tmp_path, broken):
-    kept = made()
-    before, _ = begin(kept).result(20)
-    batch, _ = kept.saved_plans.resume_or_start(BASE, "plan", b"{}", None).result(20)
-    intent = gone_to_memory(kept, broken)
-    kept.mark_accepted(before, "j0").result(20)
-    kept.mark_accepted(intent, "j1", "idle").result(20)
-    kept.update_status(BASE, "inference", "j1", Snapshot(status="locked", raw={})).result(20)
+def test_changes_in_memory_are_merged_into_the_file(open_journal, tmp_path, unwritable_file):
+    journal = open_journal()
+    first, _ = begin(journal).result(20)
+    plan, _ = journal.saved_plans.resume_or_start(BASE, "plan", b"{}", None).result(20)
+    intent = record_in_memory(journal, unwritable_file)
+    journal.mark_accepted(first, "j0").result(20)
+    journal.mark_accepted(intent, "j1", "idle").result(20)
+    journal.update_status(BASE, "inference", "j1", Snapshot(status="locked", raw={})).result(20)
     done = {"status": "succeeded", "outputs": [{"media": {"mediaId": "m1", "url": "u"}}]}
-    kept.update_status(BASE, "inference", "j1", Snapshot(status="succeeded", raw=done)).result(20)
-    kept.images.mark(before, favorite=True, note="a lighthouse").result(20)
-    kept.saved_plans.set_finished(batch.id, finished=True).result(20)
-    broken.is_so = False
-    last, _ = begin(kept).result(20)
-    assert kept.path == tmp_path / "journal.db"
-    assert not kept.problem
+    journal.update_status(BASE, "inference", "j1", Snapshot(status="succeeded", raw=done)).result(
+        20
+    )
+    journal.images.mark(first, favorite=True, note="a lighthouse").result(20)
+    journal.saved_plans.set_finished(plan.id, finished=True).result(20)
+    unwritable_file.active = False
+    last, _ = begin(journal).result(20)
+    assert journal.path == tmp_path / "journal.db"
+    assert not journal.problem
 
-    other = made()
+    other = open_journal()
     rows = {row.intent: row for row in recent(other)}
-    assert set(rows) == {before, intent, last}
+    assert set(rows) == {first, intent, last}
     assert (rows[intent].job_id, rows[intent].status) == ("j1", "succeeded")
-    assert rows[before].job_id == "j0"
-    assert other.images.marks([before]).result(20)[before].note == "a lighthouse"
+    assert rows[first].job_id == "j0"
+    assert other.images.marks([first]).result(20)[first].note == "a lighthouse"
     assert other.images.count(BASE, Query(text="meanwhile")).result(20) == 1
     words = "SELECT rowid FROM words WHERE words MATCH 'lighthouse'"
     assert len(other._database.run(lambda c: c.execute(words).fetchall()).result(20)) == 1
     assert other.saved_plans.unfinished(BASE, 7).result(20) == []
     statuses = "SELECT status FROM status WHERE intent=? ORDER BY at"
-    told = other._database.run(lambda c: c.execute(statuses, (intent,)).fetchall()).result(20)
-    assert [row["status"] for row in told] == ["locked", "succeeded"]
+    status_rows = other._database.run(lambda c: c.execute(statuses, (intent,)).fetchall()).result(
+        20
+    )
+    assert [row["status"] for row in status_rows] == ["locked", "succeeded"]
 
 
-def test_still_unwritable_file_is_not_reported_again(made, broken):
-    kept = made()
-    begin(kept).result(20)
-    intent = gone_to_memory(kept, broken)
+def test_file_that_stays_unwritable_is_reported_only_once(open_journal, unwritable_file):
+    journal = open_journal()
+    begin(journal).result(20)
+    intent = record_in_memory(journal, unwritable_file)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(3):
-            begin(kept).result(20)
-    assert kept.path is None
-    assert intent in {row.intent for row in recent(kept)}
-    broken.is_so = False
-    assert len(recent(kept)) == 5
-    assert kept.path is not None
-    assert len(recent(made())) == 5
+            begin(journal).result(20)
+    assert journal.path is None
+    assert intent in {row.intent for row in recent(journal)}
+    unwritable_file.active = False
+    assert len(recent(journal)) == 5
+    assert journal.path is not None
+    assert len(recent(open_journal())) == 5
 
 
-def test_merge_keeps_results_of_other_processes(made, broken):
-    kept, other = made(), made()
-    posted, refused, asked = (begin(kept, kind="publish").result(20)[0] for _ in range(3))
-    gone_to_memory(kept, broken)
-    kept.mark_unknown(posted, "no answer").result(20)
-    kept.mark_unknown(refused, "no answer").result(20)
-    kept.mark_accepted(asked, "j3").result(20)
-    broken.is_so = False
+def test_merge_keeps_states_recorded_by_other_processes(open_journal, unwritable_file):
+    journal, other = open_journal(), open_journal()
+    posted, dismissed, accepted = (begin(journal, kind="publish").result(20)[0] for _ in range(3))
+    record_in_memory(journal, unwritable_file)
+    journal.mark_unknown(posted, "no answer").result(20)
+    journal.mark_unknown(dismissed, "no answer").result(20)
+    journal.mark_accepted(accepted, "j3").result(20)
+    unwritable_file.active = False
     other.mark_posted(posted, "https://instagram.test/p/1", None).result(20)
-    other.mark_dismissed(refused).result(20)
-    other.mark_unknown(asked, "no answer").result(20)
-    begin(kept).result(20)
-    assert kept.path is not None
+    other.mark_dismissed(dismissed).result(20)
+    other.mark_unknown(accepted, "no answer").result(20)
+    begin(journal).result(20)
+    assert journal.path is not None
     [first] = other.find_by_intent(posted).result(20)
-    [second] = other.find_by_intent(refused).result(20)
-    [third] = other.find_by_intent(asked).result(20)
+    [second] = other.find_by_intent(dismissed).result(20)
+    [third] = other.find_by_intent(accepted).result(20)
     assert (first.state, first.permalink) == ("posted", "https://instagram.test/p/1")
     assert second.state == "dismissed"
     assert (third.state, third.job_id) == ("accepted", "j3")
 
 
-def test_locked_file_is_merged_later(made, tmp_path, broken, locked):
-    kept = made()
-    begin(kept).result(20)
-    gone_to_memory(kept, broken)
-    broken.is_so = False
-    free = locked(tmp_path / "journal.db")
-    begin(kept).result(20)
-    assert kept.path is None
-    free()
-    begin(kept).result(20)
-    assert kept.path is not None
-    assert len(recent(made())) == 4
+def test_changes_in_memory_are_merged_once_the_file_is_unlocked(
+    open_journal, tmp_path, unwritable_file, lock_file
+):
+    journal = open_journal()
+    begin(journal).result(20)
+    record_in_memory(journal, unwritable_file)
+    unwritable_file.active = False
+    unlock = lock_file(tmp_path / "journal.db")
+    begin(journal).result(20)
+    assert journal.path is None
+    unlock()
+    begin(journal).result(20)
+    assert journal.path is not None
+    assert len(recent(open_journal())) == 4
 
 
-def test_changes_in_memory_are_merged_at_exit(made, broken, monkeypatch):
-    monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 3600.0)  # it is not time to try again yet
-    kept = made()
-    intent = gone_to_memory(kept, broken)
-    broken.is_so = False
-    kept.close()
-    kept._database._thread.shutdown(wait=True)
-    assert [row.intent for row in recent(made())] == [intent]
+def test_changes_in_memory_are_merged_when_the_journal_closes(
+    open_journal, unwritable_file, monkeypatch
+):
+    monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 3600.0)  # no retry before the exit
+    journal = open_journal()
+    intent = record_in_memory(journal, unwritable_file)
+    unwritable_file.active = False
+    journal.close()
+    journal._database._thread.shutdown(wait=True)
+    assert [row.intent for row in recent(open_journal())] == [intent]
 
 
 @pytest.mark.forks
-def test_child_of_a_process_in_memory_uses_the_file(made, broken):
-    kept = made()
-    begin(kept).result(20)
-    gone_to_memory(kept, broken)
-    broken.is_so = False
+def test_forked_child_of_a_process_in_memory_uses_the_file(open_journal, unwritable_file):
+    journal = open_journal()
+    begin(journal).result(20)
+    record_in_memory(journal, unwritable_file)
+    unwritable_file.active = False
     child = os.fork()
     if child == 0:  # pragma: no cover - another process
         try:
             signal.alarm(30)
-            kept.begin_request(BASE, "inference", BODY).result(10)
-            os._exit(0 if kept.path is not None else 1)
+            journal.begin_request(BASE, "inference", BODY).result(10)
+            os._exit(0 if journal.path is not None else 1)
         finally:
             os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
-    assert len(recent(kept)) == 3
-    assert kept.path is not None
+    assert len(recent(journal)) == 3
+    assert journal.path is not None
 
 
-FORKED = """
+FORK_AFTER_CLOSE = """
 import os, sys
 from wonda_widgets.journal.journal import Journal
-kept = Journal(sys.argv[1])
-kept.begin_request("https://a.test", "inference", b"{}").result()
-kept.close()
+journal = Journal(sys.argv[1])
+journal.begin_request("https://a.test", "inference", b"{}").result()
+journal.close()
 child = os.fork()
 if child == 0:
     os._exit(0)
@@ -442,17 +456,19 @@ sys.exit(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.forks
-def test_child_after_a_closed_journal_does_not_hang(tmp_path):
+def test_child_forked_after_closing_a_journal_does_not_hang(tmp_path):
     subprocess.run(
-        [sys.executable, "-c", FORKED, str(tmp_path / "journal.db")], timeout=30, check=True
+        [sys.executable, "-c", FORK_AFTER_CLOSE, str(tmp_path / "journal.db")],
+        timeout=30,
+        check=True,
     )
 
 
-LEFT = """import sys, warnings, wonda_widgets as ww
+RECORD_IN_MEMORY = """import sys, warnings, wonda_widgets as ww
 from pathlib import Path
 warnings.simplefilter("ignore")
 folder = Path(sys.argv[1])
-folder.write_text("in the way")
+folder.write_text("a file")
 wonda = ww.Wonda.sandbox(seconds=0.01, journal=folder / "journal.db")
 wonda.images.generate(model="z-image", prompt="Noted in memory").wait()
 folder.unlink()
@@ -462,20 +478,20 @@ folder.mkdir()
 
 def test_changes_in_memory_are_merged_when_a_script_ends(tmp_path):
     folder = tmp_path / "folder"
-    subprocess.run([sys.executable, "-c", LEFT, str(folder)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", RECORD_IN_MEMORY, str(folder)], check=True, timeout=60)
     with ww.Wonda.sandbox(journal=folder / "journal.db") as wonda:
         assert [each.prompt for each in wonda.history.search()] == ["Noted in memory"]
 
 
-def test_unusable_file_is_retried_when_idle(tmp_path, monkeypatch, settled):
+def test_idle_journal_in_memory_retries_its_file(tmp_path, monkeypatch, settled):
     monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(database, "IDLE_RETRY_SECONDS", 0.05)
     folder = tmp_path / "folder"
-    folder.write_text("in the way")
+    folder.write_text("a file")
     wonda = ww.Wonda.sandbox(seconds=0.01, journal=folder / "journal.db")
     with pytest.warns(database.JournalWarning):
         job = wonda.images.generate(model="z-image", prompt="Noted in memory")
     job.wait()
-    folder.unlink()  # the next attempt makes the folder
+    folder.unlink()  # the next attempt creates the folder
     settled(lambda: (folder / "journal.db").exists() and not wonda.jobs.problem)
     wonda.close()

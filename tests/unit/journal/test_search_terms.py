@@ -1,4 +1,4 @@
-"""Search in any script: beginnings of words, or parts where there are no spaces."""
+"""Search in any script: by word prefixes, or by substrings in scripts without spaces."""
 
 import sqlite3
 import unicodedata
@@ -18,7 +18,7 @@ FOUND = [
     ("夕日が沈む日本の海", "海 夕日"),
     ("夕日が沈む日本の海", "夕日が沈む日本の海"),
     ("ガラスの街", "ガラス"),
-    ("ガラスの街", "ｶﾞﾗｽ"),  # half as wide
+    ("ガラスの街", "ｶﾞﾗｽ"),  # half-width characters
     ("ガラスの街", unicodedata.normalize("NFD", "ガラス")),
     ("清晨的湖泊，薄雾", "湖泊"),
     ("清晨的湖泊，薄雾", "清晨"),
@@ -41,7 +41,7 @@ FOUND = [
     ("সমুদ্র সৈকত", "সৈকত"),
     ("الْبَحْرُ عِنْدَ الغُرُوب", "البحر"),
     ("البحر عند الغروب", "الْبَحْرُ"),
-    ("البحــر", "البحر"),  # made longer to look at
+    ("البحــر", "البحر"),  # elongated with a kashida
     ("می‌خواهم دریا", "خواهم"),
     ("הַיָּם בַּשְּׁקִיעָה", "הים"),
     ("הים בשקיעה", "הַיָּם"),
@@ -75,10 +75,10 @@ NOT_FOUND = [
     ("हरा नीला दिन", "हिन्दी"),
     ("夕日が沈む日本の海", "本日"),
     ("夕日が沈む日本の海", "日海"),
-    ("カラスの街", "ガラス"),  # a crow is no glass
+    ("カラスの街", "ガラス"),  # “crow” differs from “glass” by one mark
     ("저녁노을", "노래"),
     ("พระอาทิตย์", "ทะเล"),
-    ("A sunset", "set"),  # in these scripts, beginnings
+    ("A sunset", "set"),  # scripts with spaces match prefixes only
     ("мой дом", "мои"),
     ("कमल", "कमाल"),
     ("A flag 🇯🇵", "🇵🇯"),
@@ -89,7 +89,7 @@ NOT_FOUND = [
 ]
 
 
-def index():
+def create_index():
     memory = sqlite3.connect(":memory:")
     memory.create_function("searchable", 1, searchable, deterministic=True)
     memory.executescript(
@@ -100,42 +100,42 @@ def index():
     return memory
 
 
-def finds(text, typed):
-    memory = index()
+def is_found(text, query):
+    memory = create_index()
     try:
         memory.execute(
             "INSERT INTO words (rowid, prompt, note) VALUES (1, searchable(?), '')", (text,)
         )
-        asked = match_expression(typed)
-        find = "SELECT count(*) FROM words WHERE words MATCH ?"
-        return bool(asked) and memory.execute(find, (asked,)).fetchone()[0] == 1
+        expression = match_expression(query)
+        statement = "SELECT count(*) FROM words WHERE words MATCH ?"
+        return bool(expression) and memory.execute(statement, (expression,)).fetchone()[0] == 1
     finally:
         memory.close()
 
 
-@pytest.mark.parametrize(("text", "typed"), FOUND)
-def test_search_finds_matching_texts(text, typed):
-    assert finds(text, typed)
+@pytest.mark.parametrize(("text", "query"), FOUND)
+def test_search_finds_matching_texts(text, query):
+    assert is_found(text, query)
 
 
-@pytest.mark.parametrize(("text", "typed"), NOT_FOUND)
-def test_search_ignores_other_texts(text, typed):
-    assert not finds(text, typed)
+@pytest.mark.parametrize(("text", "query"), NOT_FOUND)
+def test_search_does_not_find_other_texts(text, query):
+    assert not is_found(text, query)
 
 
 @given(st.text(max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_every_text_finds_itself(text):
-    assert finds(text, text) == bool(match_expression(text))
+    assert is_found(text, text) == bool(match_expression(text))
 
 
 @given(st.text(max_size=30))
 @settings(max_examples=200, deadline=None)
 def test_search_text_is_never_query_syntax(text):
-    memory = index()
+    memory = create_index()
     try:
-        for asked in filter(None, [match_expression(text)]):
-            memory.execute("SELECT * FROM words WHERE words MATCH ?", (asked,)).fetchall()
+        for expression in filter(None, [match_expression(text)]):
+            memory.execute("SELECT * FROM words WHERE words MATCH ?", (expression,)).fetchall()
     finally:
         memory.close()
 
@@ -151,21 +151,21 @@ def test_history_search_follows_changed_notes(tmp_path):
         assert prompts(wonda, "日本") == ["夕日が沈む日本の海"]
         assert prompts(wonda, "हिन्दी") == []
         [image] = wonda.history.search("海")
-        marked = wonda.history.mark(image, note="湖泊")
+        with_note = wonda.history.mark(image, note="湖泊")
         assert prompts(wonda, "湖") == ["夕日が沈む日本の海"]
-        wonda.history.mark(marked, note="山")
+        wonda.history.mark(with_note, note="山")
         assert prompts(wonda, "湖") == []
         assert prompts(wonda, "山 海") == ["夕日が沈む日本の海"]
 
 
-def test_older_journal_is_searched_in_the_same_way(tmp_path):
+def test_journal_of_an_earlier_version_is_indexed_for_search(tmp_path):
     path = tmp_path / "journal.db"
-    before = tables.MIGRATIONS[: tables.MIGRATIONS.index(SEARCH_MIGRATION)]
+    earlier_migrations = tables.MIGRATIONS[: tables.MIGRATIONS.index(SEARCH_MIGRATION)]
     with sqlite3.connect(path) as old:
-        for statements in before:
+        for statements in earlier_migrations:
             for statement in statements.split(";"):
                 old.execute(statement)
-        old.execute(f"PRAGMA user_version={len(before)}")
+        old.execute(f"PRAGMA user_version={len(earlier_migrations)}")
         media = '{"status":"succeeded","outputs":[{"media":{"mediaId":"m"}}]}'
         for number, prompt in enumerate(("夕日が沈む日本の海", "A sunset", "हरा नीला दिन")):
             old.execute(
@@ -180,27 +180,27 @@ def test_older_journal_is_searched_in_the_same_way(tmp_path):
                 (f"i{number}",),
             )
         old.execute("INSERT INTO words (words) VALUES ('rebuild')")
-        # One that was damaged does not keep the others from being found.
+        # A damaged entry must not prevent the others from being indexed.
         old.execute("UPDATE request SET body='{oops' WHERE intent='i2'")
     old.close()
-    kept = journal.Journal(path)
+    opened_journal = journal.Journal(path)
 
     def intents(text):
-        found = kept.images.search("b", Query(text=text), 9, 0)
+        found = opened_journal.images.search("b", Query(text=text), 9, 0)
         return sorted(record.intent for record in found.result())
 
     assert intents("日本") == ["i0"]
     assert intents("sun") == ["i1"]
     assert intents("晨") == ["i0", "i1"]
     assert intents("हिन्दी") == []
-    assert not kept.problem
-    kept.close()
+    assert not opened_journal.problem
+    opened_journal.close()
 
 
-def test_deleted_entry_leaves_the_index_valid(tmp_path):
-    kept = journal.Journal(tmp_path / "journal.db", days=1)
+def test_deleting_entries_keeps_the_search_index_valid(tmp_path):
+    opened_journal = journal.Journal(tmp_path / "journal.db", days=1)
     for prompt in ("日本の海", "A sunset", "โลก"):
-        kept.begin_request(
+        opened_journal.begin_request(
             "b", "inference", f'{{"model":"m","prompt":"{prompt}"}}'.encode()
         ).result()
 
@@ -216,5 +216,5 @@ def test_deleted_entry_leaves_the_index_valid(tmp_path):
             for each in ("日本", "sunset", "โลก")
         ]
 
-    assert kept._database.run(work).result() == [0, 0, 0]
-    kept.close()
+    assert opened_journal._database.run(work).result() == [0, 0, 0]
+    opened_journal.close()

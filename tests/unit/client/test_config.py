@@ -42,9 +42,9 @@ IMAGE = ww.GeneratedImage(media=MEDIA, prompt="A sail", params={"n": 1}, made_at
 BUDGET = ww.Budget(2.5, NOW)
 
 COPIERS = {
-    "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
-    "old pickle": lambda thing: pickle.loads(pickle.dumps(thing, protocol=2)),
-    "cloudpickle": lambda thing: pickle.loads(cloudpickle.dumps(thing)),
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+    "old pickle": lambda value: pickle.loads(pickle.dumps(value, protocol=2)),
+    "cloudpickle": lambda value: pickle.loads(cloudpickle.dumps(value)),
     "deepcopy": copy.deepcopy,
 }
 
@@ -168,7 +168,7 @@ def test_copied_data_is_equal(name, copied):
 
 
 def test_every_wire_type_is_among_the_copied_data():
-    tested = {type(thing) for thing in DATA.values()}
+    tested = {type(value) for value in DATA.values()}
     classes = {each for each in vars(models).values() if isinstance(each, type)}
     wire_types = {each for each in classes if issubclass(each, models.WireStruct)} - {
         models.WireStruct
@@ -381,7 +381,7 @@ def test_pickling_a_job_matrix_or_resource_raises_with_a_hint(tmp_path):
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
         job = wonda.images.generate(model="z-image", prompt="A sail")
         matrix = wonda.images.matrix("A sail", models="z-image")
-        for thing, hint in (
+        for value, hint in (
             (job, r"job\.snapshot.*wonda\.jobs\.attach"),
             (matrix, "Send wonda, and the data that you need"),
             (wonda.images, "Send wonda"),
@@ -389,7 +389,7 @@ def test_pickling_a_job_matrix_or_resource_raises_with_a_hint(tmp_path):
         ):
             for copier in COPIERS.values():
                 with pytest.raises(TypeError, match=hint):
-                    copier(thing)
+                    copier(value)
 
 
 # ---------------------------------------------------------------- the key
@@ -412,7 +412,7 @@ def test_no_pickle_contains_the_key(served, tmp_path, monkeypatch):
         job = wonda.images.generate(model="z-image", prompt=f"A sail {KEY}", budget=budget)
         matrix = wonda.images.matrix("A {what}", {"what": ["sail", "buoy"]}, "z-image")
         rows = matrix.wait()
-        things = [
+        values = [
             wonda,
             wonda._async,
             core(wonda).journal,
@@ -420,9 +420,9 @@ def test_no_pickle_contains_the_key(served, tmp_path, monkeypatch):
             job.wait(),
             job.request["model"],
         ]
-        things += [wonda.capabilities(), wonda.whoami(), wonda.accounts.instagram(), rows]
-        things += [matrix.plan, matrix.price, matrix.progress, matrix.images]
-        things += wonda.history.search("", limit=9)
+        values += [wonda.capabilities(), wonda.whoami(), wonda.accounts.instagram(), rows]
+        values += [matrix.plan, matrix.price, matrix.progress, matrix.images]
+        values += wonda.history.search("", limit=9)
         for fail in (
             lambda: wonda.images.generate(model="nothing", prompt=KEY),
             lambda: wonda.jobs.attach("inference", "nothing").wait(),
@@ -432,10 +432,10 @@ def test_no_pickle_contains_the_key(served, tmp_path, monkeypatch):
         ):
             with pytest.raises(ww.WondaError) as caught:
                 fail()
-            things.append(caught.value)
-        for thing in things:
-            for data in pickles_of(thing):
-                assert_absent(KEY, data, f"the pickle of {type(thing).__name__}")
+            values.append(caught.value)
+        for value in values:
+            for data in pickles_of(value):
+                assert_absent(KEY, data, f"the pickle of {type(value).__name__}")
         for key in (credentials.ApiKey(KEY), [credentials.ApiKey(KEY)]):
             with pytest.raises(TypeError, match="never pickled"):
                 cloudpickle.dumps(key)

@@ -135,17 +135,17 @@ def test_objects_of_different_clients_are_refused(real_client, open_panel, tmp_p
         images = [each.history.search()[0] for each in (first, second, third)]
         for some in (jobs[:2], jobs[1:], images[:2], [jobs[0], images[2]]):
             for call in (
-                lambda what=some: ww.storyboard(what, tmp_path / "x.html"),
-                lambda what=some: open_panel(ww.Gallery, what),
-                lambda what=some: open_panel(ww.Compare, what),
-                lambda what=some: open_panel(ww.CarouselForm, what),
+                lambda objects=some: ww.storyboard(objects, tmp_path / "x.html"),
+                lambda objects=some: open_panel(ww.Gallery, objects),
+                lambda objects=some: open_panel(ww.Compare, objects),
+                lambda objects=some: open_panel(ww.CarouselForm, objects),
             ):
                 with pytest.raises(ww.InvalidInputError, match="different clients") as caught:
                     call()
                 assert "wonda=" in caught.value.hint
-        for cls, what in ((ww.ImagePreview, images[0]), (ww.Compare, images[:2])):
+        for cls, objects in ((ww.ImagePreview, images[0]), (ww.Compare, images[:2])):
             with pytest.raises(ww.InvalidInputError, match="but the client here talks to"):
-                open_panel(cls, what, wonda=third)
+                open_panel(cls, objects, wonda=third)
         compare = open_panel(ww.Compare, wonda=third)
         with pytest.raises(ww.InvalidInputError, match="but the client here talks to"):
             compare.show(images[:2])

@@ -292,7 +292,7 @@ def test_thumbnail_cache_stays_within_its_size_limit(monkeypatch, tmp_path):
 
 @pytest.fixture
 def services(tmp_path):
-    """Two clients that share a journal; their services store different images under equal IDs."""
+    """Create clients of two services that share a journal and whose images have equal IDs."""
 
     def client_of(name, color):
         async def respond(request):

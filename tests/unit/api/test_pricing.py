@@ -36,7 +36,7 @@ def test_negative_estimate_is_ignored(client_quoting):
     assert cached_estimate(wonda) is None
 
 
-def test_estimate_keeps_the_valid_price_of_two(client_quoting):
+def test_estimate_keeps_a_valid_price_beside_an_invalid_one(client_quoting):
     estimate = cached_estimate(
         client_quoting(estimatedCostMicrodollars=20_000, estimatedCredits=-1)
     )

@@ -320,10 +320,6 @@ def test_saving_does_not_overwrite_an_existing_file(tmp_path):
     assert first.read_bytes() == b"1"
 
 
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def small_png(ending):
     """Return a 2 × 2 image with one byte of pixel data per chunk, whose end may be missing."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0))

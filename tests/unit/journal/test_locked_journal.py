@@ -414,7 +414,9 @@ def test_changes_in_memory_are_merged_once_the_file_is_unlocked(
 def test_changes_in_memory_are_merged_when_the_journal_closes(
     open_journal, unwritable_file, monkeypatch
 ):
-    monkeypatch.setattr(database, "FILE_RETRY_SECONDS", 3600.0)  # no retry before the exit
+    monkeypatch.setattr(
+        database, "FILE_RETRY_SECONDS", 3600.0
+    )  # no retry before the journal closes
     journal = open_journal()
     intent = record_in_memory(journal, unwritable_file)
     unwritable_file.active = False

@@ -5,8 +5,8 @@
     python .ci/setup.py python -m tests.benchmarks
     python .ci/setup.py pdoc wonda_widgets      the API reference, in a browser
 
-Needs nothing but Python 3.11 or newer. What `.venv` holds is brought up to date
-only when `pyproject.toml` or Python changed.
+Needs only Python 3.11 or newer. The packages in `.venv` are updated only when `pyproject.toml` or
+Python has changed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 
 BENCHMARKS = "tests/package/test_benchmarks.py"
 
-#: What measures, takes images or draws plots wants what the tests want.
+#: Commands on these paths also need the test dependencies.
 MORE = ("tests", "notebooks/benchmarks", "notebooks/fan_out")
 
-#: A file stays together, and the long ones come first: see tests/conftest.py.
+#: The tests of a file run in one process, longest files first: see tests/conftest.py.
 PYTEST = ("pytest", "--dist", "loadfile", "--no-loadscope-reorder")
 
 #: What `test` runs, in this order: quick checks first.
@@ -39,9 +39,9 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["mypy"],
     ["lint-imports"],
-    # Four at a time on two processors, as many wait for a kernel, a browser or a service.
+    # Four processes on two processors: many tests wait for a kernel, a browser or a service.
     [*PYTEST, "-n", "4", f"--ignore={BENCHMARKS}"],
-    # By themselves: they take both processors, and others would wait for a browser in vain.
+    # Run separately: they need both processors, and browser tests beside them would time out.
     ["pytest", BENCHMARKS],
 )
 

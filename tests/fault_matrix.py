@@ -37,7 +37,7 @@ class Fault(NamedTuple):
 
 
 UNKNOWN = Cell(1, "We don’t know whether this was generated.", "unknown")
-AGAIN = Cell(2, "The service does not answer; retrying.", "accepted, succeeded")
+AGAIN = Cell(2, "The service is not responding; retrying.", "accepted, succeeded")
 UNUSABLE = "Unexpected response."
 UNREACHABLE = Cell(3, "The service cannot be reached.", "")
 FAILED = Cell(3, "Service error.", "")
@@ -85,7 +85,7 @@ NO_CONNECTION = Fault(
     "no connection",
     "",
     Cell(0, "The service cannot be reached.", "refused"),
-    Cell(0, "The service does not answer; retrying.", "accepted"),
+    Cell(0, "The service is not responding; retrying.", "accepted"),
     Cell(0, "The service cannot be reached.", ""),
 )
 

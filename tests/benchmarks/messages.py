@@ -4,7 +4,7 @@ A panel that ticks once a second sends 30 for a job of 30 seconds, and every one
 of them makes the front end work and is kept in its log. Here the clock ticks in
 the browser and the kernel tells changes only.
 
-A real kernel runs a displayed `Studio` on the sandbox; this side presses
+A real kernel runs a displayed `Studio` in the sandbox; this side presses
 `Generate` as a browser does, with a message to the prompt form, and counts every
 message that the kernel publishes until the 4K image is shown and offered to be
 posted: those of the `JobProgress`, and those of all panels together, the static output

@@ -23,7 +23,7 @@ def wear(page, theme):
 
 @pytest.mark.parametrize("scene", screenshots.SCENES)
 def test_every_state_passes_axe(notebook, record_property, scene):
-    # A job is to be on its way for as long as both themes are looked at.
+    # A job is to be in progress for as long as both themes are looked at.
     cell = screenshots.SCENES[scene].cell.replace("seconds=2,", "seconds=4.5,")
     page = notebook(f"accessibility-{scene}.ipynb", cell)
     page.locator(".wonda-studio").first.wait_for()

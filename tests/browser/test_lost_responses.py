@@ -63,7 +63,7 @@ def test_after_restart_job_is_resumed_and_lost_post_is_checked(notebook, served)
     # The same again is asked about.
     publish(page)
     box = page.get_by_role("group", name="Already posted")
-    expect(box).to_contain_text("Nothing was sent. Post it again?")
+    expect(box).to_contain_text("Nothing was sent. Publish the post again?")
     expect(box.get_by_role("link", name="View post")).to_be_visible()
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()

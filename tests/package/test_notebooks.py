@@ -120,7 +120,7 @@ def test_papermill_runs_the_notebook_of_faults(tmp_path):
     said = printed(papermill(source, tmp_path))
     assert "Generation: failed · " in said
     assert "OutcomeUnknownError: " in said
-    assert "The service does not answer; retrying." in said
+    assert "The service is not responding; retrying." in said
 
 
 def test_fan_out_notebook_without_dask_says_what_to_install(monkeypatch):

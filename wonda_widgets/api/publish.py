@@ -62,7 +62,7 @@ PUBLISHING = Operation(
 CAROUSEL = PUBLISHING._replace(
     path="/publish/instagram/carousel",
     name="publishing a carousel to Instagram",
-    seconds=180.0,  # the service responds when the post has been made
+    seconds=180.0,  # the service responds once the post is published
 )
 
 
@@ -106,15 +106,15 @@ class AsyncPublish:
             ``"IMAGE"`` (the feed; the service's default for images) or ``"STORIES"``;
             ``"REELS"`` accepts only videos.
         scheduled_at : datetime or str, optional
-            When to post it, 5 minutes to 29 days ahead, with a time zone:
+            When to post it, 5 minutes to 29 days from now, with a time zone:
             ``datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin"))`` or
             ``"2026-12-01T18:00+01:00"``. Until then the job is ``"scheduled"``, and
             `cancel` cancels it.
         allow_repeat : bool
-            Whether to post even if the same post was made before.
+            Whether to post even if the same post was published before.
         allow_unchecked : bool
             Whether to post even if the publish history, the scheduled posts or the journal cannot
-            be read. The same post may then be made twice.
+            be read. The same post may then be published twice.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class AsyncPublish:
     ) -> Job:
         """Publish 2 to 10 images to Instagram as one carousel post.
 
-        The service responds when the post has been made, which may take a minute, so the returned
+        The service responds once the post is published, which may take a minute, so the returned
         job has already ended. The same images, in any order, are not posted to the same account
         with the same caption again.
 
@@ -193,7 +193,7 @@ class AsyncPublish:
         caption : str, optional
             At most 2,200 characters.
         allow_repeat : bool
-            Whether to post even if the same post was made before.
+            Whether to post even if the same post was published before.
         allow_unchecked : bool
             See `instagram`.
 
@@ -239,7 +239,7 @@ class AsyncPublish:
     async def _duplicate_guard(
         self, operation: Operation, body: dict[str, Any], **allowed: bool
     ) -> duplicate_guard.DuplicatePostGuard:
-        """Create the guard that prevents a post from being made twice."""
+        """Create the guard that prevents publishing a post twice."""
         dedupe_key = await dedupe_keys.dedupe_key(self._core, body)
         former = await former_keys(self._core, body, dedupe_key)
         return duplicate_guard.DuplicatePostGuard(
@@ -437,7 +437,7 @@ def _carousel(
     check_slide_count(len(slides))
     if len(set(slides)) < len(slides):
         raise InvalidInputError(
-            "media_ids", "An image is in this carousel twice.", "Leave one of the two out."
+            "media_ids", "An image is in this carousel twice.", "Remove one of the two."
         )
     _check_account(instagram_account_id)
     body = {

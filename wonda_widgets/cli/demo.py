@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if problem:
         return complain(problem)
     environment = dict(os.environ)
-    if not options.live:  # without a key, the panels run on the sandbox
+    if not options.live:  # without a key, the panels run in the sandbox
         for name in (*credentials.KEY_VARIABLES, *credentials.BASE_URL_VARIABLES):
             environment.pop(name, None)
         environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
@@ -75,11 +75,11 @@ def _problem(options: argparse.Namespace) -> str:
     if find_spec(server) is None:
         return f"{server} is not installed. Install it with: pip install 'wonda-widgets[demo]'"
     if options.live and not selection.has_key():
-        return "--live needs a key. Set WONDA_API_KEY, or leave --live out."
+        return "--live needs a key. Set WONDA_API_KEY, or omit --live."
     if for_voila and not options.voila:
         return f"--{for_voila[0]} requires --voila."
     if options.port and not _is_free(options.port):
-        return f"Port {options.port} is in use. Choose another one, or leave --port out."
+        return f"Port {options.port} is in use. Choose another one, or omit --port."
     return ""
 
 

@@ -281,7 +281,7 @@ class Edit:
         Raises
         ------
         OutcomeUnknownError
-            If the request may have arrived but no response came back.
+            If the request may have arrived but no response was received.
         APIError
             If the service rejects the upload.
         """

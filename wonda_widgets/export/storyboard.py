@@ -195,7 +195,7 @@ async def _image(history: Source, item: GeneratedImage | Job) -> GeneratedImage:
         raise InvalidInputError(
             "images",
             f"One of the jobs has no image; its status is {item.status}.",
-            "Leave this job out, or wait for it.",
+            "Omit this job, or wait for it.",
         ) from None
 
 

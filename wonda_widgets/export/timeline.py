@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..journal.entries import JournalEntry
 
-PostState = Literal["posted", "on its way", "scheduled", "failed", "canceled", "unknown"]
+PostState = Literal["posted", "in progress", "scheduled", "failed", "canceled", "unknown"]
 
 UNKNOWN_ACCOUNT = "an Instagram account"
 MAX_QUOTE_LENGTH = 80  # characters
@@ -80,7 +80,7 @@ class TimelinePost(msgspec.Struct, frozen=True, kw_only=True):
         ``"@username"``, or ``"an Instagram account"`` if the name is unknown.
     caption, alt_text, product : str
     state : str
-        ``"posted"``, ``"on its way"``, ``"scheduled"``, ``"failed"``, ``"canceled"`` or
+        ``"posted"``, ``"in progress"``, ``"scheduled"``, ``"failed"``, ``"canceled"`` or
         ``"unknown"`` (whether it was posted).
     permalink : str or None
         An http or https URL.
@@ -273,7 +273,7 @@ def _state(entry: JournalEntry) -> PostState:
         return "canceled" if entry.status == "canceled" else "failed"
     if entry.state == "dismissed" or entry.is_unknown:
         return "unknown"
-    return "scheduled" if entry.status == "scheduled" else "on its way"
+    return "scheduled" if entry.status == "scheduled" else "in progress"
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

@@ -204,7 +204,7 @@ def proxy_problem(scheme: str, proxy: str) -> tuple[str, str] | None:
         return f"{setting} is not the address of a proxy.", hint
     if kind in SOCKS and find_spec("socksio") is None:
         return f"{setting} is a SOCKS proxy, which needs another package.", (
-            f"Run: pip install 'httpx[socks]'. Or unset {name}; {THEN_RESTART}"
+            f"Run: pip install 'httpx[socks]'. Or unset the proxy; {THEN_RESTART}"
         )
     return None
 

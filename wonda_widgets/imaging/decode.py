@@ -228,8 +228,8 @@ def _open(data: bytes) -> tuple[Image.Image, int]:
     except Exception:  # noqa: BLE001 - Pillow raises any exception for an invalid file
         if svg.is_svg(data):
             raise UnsafeMediaError(
-                "This is not an image (PNG, JPEG, WebP or GIF) but a drawing (SVG).",
-                "Save it and open it in a browser or a drawing program.",
+                "This is an SVG image, not a PNG, JPEG, WebP or GIF.",
+                "Save it and open it in a browser or a graphics editor.",
             ) from None
         foreign = foreign_formats.detect(data)
         if foreign:

@@ -96,7 +96,7 @@ def create_preview(data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BY
 def create_svg_preview(
     data: bytes, longest: int = MAX_SIDE, max_bytes: int = MAX_BYTES, *, as_it_is: bool = True
 ) -> Preview:
-    """Create a preview of a drawing (SVG): the drawing itself, or a placeholder card.
+    """Create a preview of an SVG image: the image itself, or a placeholder card.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def create_svg_preview(
     max_bytes : int
         Size of the card's file.
     as_it_is : bool
-        Whether to return the drawing itself, if it is safe for a browser.
+        Whether to return the image itself, if it is safe for a browser.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def create_svg_preview(
         If the file is not an SVG.
     """
     if not svg.is_svg(data):
-        raise UnsafeMediaError("The file is labeled as a drawing (SVG) but is not one.")
+        raise UnsafeMediaError("The file is labeled as SVG but is not an SVG image.")
     encoded, mime_type = data, "image/svg+xml"
     if not (as_it_is and svg.is_safe(data)):
         encoded, mime_type = encode_preview(svg.placeholder(data, longest), longest, max_bytes)
@@ -187,7 +187,7 @@ def _scale_to(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: object, mode: str) -> Image.Image:
-    """Convert a small copy to sRGB, using the original's profile and mode."""
+    """Convert a thumbnail to sRGB, using the original's profile and mode."""
     if not color.is_valid_profile(profile, mode):
         return image
     if mode in {"L", "LA"}:  # the copy now has three equal channels

@@ -1,7 +1,7 @@
-"""Recognize drawings (SVG), which Pillow cannot read and a browser shows in an `img`.
+"""Recognize SVG images, which Pillow cannot read and a browser shows in an `img`.
 
-In an `img`, a drawing cannot run scripts or load anything. Entities and `use` elements are rejected
-anyway: a few nested lines of them can expand to gigabytes.
+In an `img`, an SVG image cannot run scripts or load anything. Entities and `use` elements are
+rejected anyway: a few nested lines of them can expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from PIL import Image, ImageDraw, ImageFont
 
 SEARCHED_BYTES = 4096  # bytes to search for the root element
-MAX_BYTES = 400_000  # of a drawing that is sent to a browser
-DEFAULT_SIZE = (1024, 1024)  # pixels; for a drawing without a size
+MAX_BYTES = 400_000  # of an SVG image that is sent to a browser
+DEFAULT_SIZE = (1024, 1024)  # pixels; for an SVG image without a size
 MAX_SIDE = 20_000  # pixels; larger sides are ignored
 _ROOT = re.compile(rb"<svg(?=[\s/>])[^>]*>", re.IGNORECASE)
 _BEFORE = re.compile(
@@ -36,13 +36,13 @@ def _root(data: bytes) -> re.Match[bytes] | None:
 
 
 def is_safe(data: bytes) -> bool:
-    """Check whether a drawing is safe to send to a browser."""
+    """Check whether an SVG image is safe to send to a browser."""
     harmful = re.search(rb"<!ENTITY|<(?:\w+:)?use[\s/>]|\0", data, re.IGNORECASE)
     return len(data) <= MAX_BYTES and harmful is None
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Return the width and height from a drawing's attributes, in pixels."""
+    """Return the width and height from the attributes of an SVG image, in pixels."""
     root = _root(data)
     words = root.group() if root else b""
     sides = [re.search(rb"\s" + name + _NUMBER, words) for name in (b"width", b"height")]
@@ -57,7 +57,7 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def placeholder(data: bytes, longest: int) -> Image.Image:
-    """Draw a gray card with the text "SVG" and the drawing's proportions, as a placeholder."""
+    """Draw a gray card with the text "SVG" and the image's proportions, as a placeholder."""
     width, height = size(data)
     scale = min(longest, 640) / max(width, height)
     card = Image.new("RGB", (max(16, round(width * scale)), max(16, round(height * scale))), "#eee")

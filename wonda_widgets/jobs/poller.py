@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-NO_ANSWER = "The service does not answer; retrying."
+NO_ANSWER = "The service is not responding; retrying."
 RATE_LIMITED = "Rate limited; retrying."
 REQUEST_TIMEOUT = 408
 JOURNAL_TIMEOUT = 0.25  # seconds to wait for the journal, whose file may be locked

@@ -283,7 +283,7 @@ class Journal:
     def mark_posted(
         self, intent: str, permalink: str | None, job_id: str | None, reason: str | None = None
     ) -> Future[bool]:
-        """Record that a post was made, according to the publish history or the user."""
+        """Record that a post was published, according to the publish history or the user."""
         columns = {"permalink": permalink, "job_id": job_id, "reason": reason}
         known: dict[str, Any] = {name: each for name, each in columns.items() if each is not None}
         return self._update(intent, state="posted", taken=True, **known)

@@ -283,7 +283,9 @@ def _chosen_models(models: Any, offered: Mapping[str, ImageModel]) -> list[str]:
     for model in chosen:
         if model not in offered:
             raise InvalidInputError(
-                "models", f"There is no model {model!r}.", f"There are: {', '.join(offered)}."
+                "models",
+                f"There is no model {model!r}.",
+                f"Available models: {', '.join(offered)}.",
             )
     return chosen
 

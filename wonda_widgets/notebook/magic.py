@@ -228,7 +228,9 @@ def _model(models: list[ImageModel], key: str | None) -> ImageModel:
     found = next((model for model in models if key in {None, model.key}), None)
     if found is None:
         known = ", ".join(model.key for model in models)
-        raise InvalidInputError("model", f"There is no model {key!r}.", f"There are: {known}.")
+        raise InvalidInputError(
+            "model", f"There is no model {key!r}.", f"Available models: {known}."
+        )
     return found
 
 

@@ -3,7 +3,7 @@
 Before a post is sent, three sources are checked:
 
 - the journal, shared by all kernels on this computer, in which only one can claim a post;
-- the account's publish history, which has the posts made by all computers;
+- the account's publish history, which has the posts of all computers;
 - the list of scheduled posts.
 
 A post whose response was lost blocks identical posts until its outcome is known; see
@@ -51,7 +51,7 @@ NO_HISTORY_CODES = frozenset(
 
 
 class DuplicatePostGuard:
-    """A guard that prevents a post from being made twice; see `submission.DuplicateGuard`.
+    """A guard that prevents publishing a post twice; see `submission.DuplicateGuard`.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ class DuplicatePostGuard:
     former_keys : tuple of str
         Keys under which earlier versions recorded the same post.
     allow_repeat : bool
-        Whether the post may be made again.
+        Whether the post may be published again.
     allow_unchecked : bool
-        Whether the post may be made if the history cannot be read.
+        Whether the post may be published if the history cannot be read.
     """
 
     include_failed = False  # a post that failed can be made again
@@ -112,7 +112,7 @@ class DuplicatePostGuard:
         Raises
         ------
         AlreadyPublishedError
-            If that post was made or is in progress.
+            If that post was published or is in progress.
         OutcomeUnknownError
             If the outcome of that post is unknown.
         """
@@ -163,7 +163,10 @@ class DuplicatePostGuard:
         job_id = earlier.job_id or ""
         try:
             snapshot = await self._core.poll_once("publish", job_id)
-        except (NotFoundError, GoneError):  # the response does not say whether the post was made
+        except (
+            NotFoundError,
+            GoneError,
+        ):  # that does not say whether the post was published
             marked = self._core.journal.mark_unknown(earlier.intent, "its job no longer exists")
             return await asyncio.wrap_future(marked)
         except WondaError:
@@ -194,7 +197,7 @@ class DuplicatePostGuard:
         except WondaError as error:
             self._require_unneeded(
                 "publish history",
-                "another computer has already made this post",
+                "another computer has already published this post",
                 error,
                 may_be_missing=_says_no_history(error),
             )

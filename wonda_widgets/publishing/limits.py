@@ -22,7 +22,7 @@ def check_slide_count(count: int) -> None:
         hint = (
             "Choose one more, or publish it as a single image."
             if count < MIN_SLIDES
-            else f"Leave {count - MAX_SLIDES} out."
+            else f"Remove {count - MAX_SLIDES}."
         )
         raise InvalidInputError(
             "media_ids", f"A carousel has 2 to 10 images; this one has {images}.", hint

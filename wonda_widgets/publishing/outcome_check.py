@@ -1,4 +1,4 @@
-"""Check whether a post was made if its response was lost.
+"""Check whether a post was published if its response was lost.
 
     poll its job, if known ──> look among scheduled posts ──> look in the publish history
                                                                      │
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 #: How long a post may be in progress without being in the history. Some histories list a post only
 #: when it has ended.
 GRACE_SECONDS = 600.0
-#: A history is unreliable if it lacks other posts made this close to a post.
+#: A history is unreliable if it lacks other posts published this close to a post.
 NEARBY_SECONDS = 86_400.0
 RECHECK_SECONDS = 30.0  # between checks while a post may still arrive
 SHORT_RECHECK_SECONDS = 5.0  # between checks of a post that is known to be in progress
@@ -62,7 +62,7 @@ class PostOutcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     posted : bool or None
-        Whether the post was made; None if that is unknown or not known yet.
+        Whether the post was published; None if that is unknown or not known yet.
     message : str
         A sentence with the result, and what to do next.
     permalink : str or None
@@ -189,7 +189,7 @@ async def _look_among_scheduled(
         return _undecided("A similar post is among the scheduled posts")
     await asyncio.wrap_future(core.journal.mark_accepted(entry.intent, post.job_id, SCHEDULED))
     job = core.restore_job(await _reread(core, entry), operation)
-    return _following(job, "The post arrived and is scheduled.")
+    return _following(job, "Wonda received the post and scheduled it.")
 
 
 # ---------------------------------------------------------------- the history
@@ -237,12 +237,12 @@ async def _conclude(
         minutes = math.ceil(grace_seconds(entry) / 60)
         return PostOutcome(
             posted=None,
-            message="It is not in the account’s history yet, but may still arrive; that can take "
-            f"{minutes} minute{'s' if minutes > 1 else ''}.",
+            message="It is not in the account’s history yet, but may still appear there; that can "
+            f"take {minutes} minute{'s' if minutes > 1 else ''}.",
             retry_after=min(remaining, RECHECK_SECONDS),
         )
     if not history.posts:  # a history that never lists anything looks the same
-        return _undecided("The account’s history is empty, which proves nothing")
+        return _undecided("The account’s history is empty, so the post may still be pending")
     if match is not None:
         return await _record_row(core, operation, entry, match)
     return await _record_absence(core, operation, entry, core.journal.mark_absent(entry))
@@ -333,7 +333,7 @@ async def _record_row(
             return _posted(post.permalink, post.created_at, job)
         return _following(job)
     if status in FAILED_STATUSES:
-        message = "The post arrived but failed. You can publish it again."
+        message = "Wonda received the post, but it failed. You can publish it again."
         marked = core.journal.mark_absent(entry)
         return await _record_absence(core, operation, entry, marked, message)
     if post.permalink or status in {"", "succeeded"}:
@@ -342,7 +342,7 @@ async def _record_row(
     if status in PENDING_STATUSES:
         return PostOutcome(
             posted=None,
-            message="The post arrived and is in progress.",
+            message="Wonda received the post and is processing it.",
             retry_after=SHORT_RECHECK_SECONDS,
             in_progress=True,
         )
@@ -356,7 +356,7 @@ async def _record_absence(
     marked: Future[bool],
     message: str = NOT_POSTED,
 ) -> PostOutcome:
-    """Report that the post was not made, unless the entry has changed in the meantime."""
+    """Report that the post was not published, unless the entry has changed in the meantime."""
     if await asyncio.wrap_future(marked):
         return PostOutcome(posted=False, message=message)
     current = await _reread(core, entry)
@@ -402,7 +402,7 @@ def _undecided(reason: str, post: post_history.HistoryPost | None = None) -> Pos
 
 
 def _following(
-    job: Job, message: str = "The post arrived, and its job is in progress."
+    job: Job, message: str = "Wonda received the post and is processing it."
 ) -> PostOutcome:
     return PostOutcome(posted=None, message=message, job=job, in_progress=True)
 

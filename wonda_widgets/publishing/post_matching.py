@@ -1,8 +1,8 @@
 """Decide whether a row in the publish history shows the post of a request.
 
 The format of the history is not documented, and services change captions. A false match would
-hide that a post was never made; a false mismatch would post it twice. There is therefore a third
-result, `PostMatch.AMBIGUOUS`, for which the user decides.
+hide that a post was never published; a false mismatch would post it twice. There is therefore a
+third result, `PostMatch.AMBIGUOUS`, for which the user decides.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ..errors import InvalidInputError
 
 MIN_LEAD = timedelta(minutes=5)
 MAX_LEAD = timedelta(days=29)
-RANGE_HINT = "Choose a time from 5 minutes to 29 days ahead."
+RANGE_HINT = "Choose a time from 5 minutes to 29 days from now."
 EXAMPLE_HINT = (
     'Pass datetime(2026, 12, 1, 18, 0, tzinfo=ZoneInfo("Europe/Berlin")), '
     "or a string such as 2026-12-01T18:00+01:00."
@@ -31,8 +31,8 @@ def parse(when: datetime | str | None, now: datetime) -> str | None:
     Raises
     ------
     InvalidInputError
-        If `when` is not a time, has no zone, does not exist or occurs twice in its zone because the
-        clocks change, or is not 5 minutes to 29 days ahead.
+        If `when` is not a time, has no zone, does not exist or occurs twice in its zone because
+        daylight saving time starts or ends, or is not 5 minutes to 29 days from now.
     """
     if when is None:
         return None
@@ -42,7 +42,7 @@ def parse(when: datetime | str | None, now: datetime) -> str | None:
         problem = "in the past" if lead <= timedelta(0) else "less than 5 minutes ahead"
         raise _error(f"{_format(moment)} is {problem}.", RANGE_HINT)
     if lead > MAX_LEAD:
-        raise _error(f"{_format(moment)} is more than 29 days ahead.", RANGE_HINT)
+        raise _error(f"{_format(moment)} is more than 29 days from now.", RANGE_HINT)
     if moment.utcoffset() % timedelta(minutes=1):  # type: ignore[operator]  # it has an offset
         moment = moment.astimezone(UTC)  # offsets in the API's format have no seconds
     return moment.isoformat(timespec="seconds")
@@ -93,7 +93,8 @@ def _with_fixed_offset(moment: datetime) -> datetime:
         raise _error(f"{moment} is too far from now.", RANGE_HINT) from None
     if existing != wall_time:
         raise _error(
-            f"{wall_time:%d %b %Y, %H:%M} does not exist in {zone}: the clocks skip it.",
+            f"{wall_time:%d %b %Y, %H:%M} does not exist in {zone}: it is skipped when daylight "
+            "saving time starts.",
             # A pytz zone passed as tzinfo has an offset that never existed.
             "Choose another time. With pytz, write zone.localize(datetime(…))."
             if hasattr(moment.tzinfo, "localize")
@@ -105,8 +106,8 @@ def _with_fixed_offset(moment: datetime) -> datetime:
             wall_time.replace(tzinfo=timezone(each)).isoformat() for each in (offset, second_offset)
         )
         raise _error(
-            f"{wall_time:%d %b %Y, %H:%M} occurs twice in {zone}: the clocks go back.",
-            f"Pass the intended one: {first} or {second}.",
+            f"{wall_time:%d %b %Y, %H:%M} occurs twice in {zone}, when daylight saving time ends.",
+            f"Pass one of the two: {first} or {second}.",
         )
     return wall_time.replace(tzinfo=timezone(offset))
 

@@ -224,10 +224,10 @@ def ratio_name(ratio: float) -> str:
 def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
     if image.format == "SVG":  # Pillow cannot convert it
         text = (
-            "Instagram accepts only JPEG. Save the drawing, then export it as JPEG from a drawing "
-            "program."
+            "Instagram accepts only JPEG. Save the image, open it in a graphics editor and export "
+            "it as JPEG."
         )
-        yield CheckResult(topic="format", level="miss", title="This is a drawing (SVG).", text=text)
+        yield CheckResult(topic="format", level="miss", title="This is an SVG image.", text=text)
         return
     yield _story_ratio(image) if product == "STORIES" else _feed_ratio(image)
     if image.size is not None and image.size > MAX_BYTES:
@@ -363,7 +363,8 @@ def _check_slides(slides: Sequence[ImageInfo | None]) -> Iterator[CheckResult]:
             topic="ratio",
             level="advice",
             title=f"{_image_numbers(others, 'has', 'have')} a different aspect ratio.",
-            text=f"Instagram crops all to the shape of the first one, {ratio_name(first.ratio)}.",
+            text="Instagram crops all images to the first one’s aspect ratio, "
+            f"{ratio_name(first.ratio)}.",
         )
     elif ratio.level == "fine":
         yield CheckResult(topic="ratio", level="fine", title=f"All are {ratio_name(first.ratio)}")

@@ -329,7 +329,7 @@ def _cancel_hint(error: WondaError) -> str:
         return "The post is no longer scheduled; check the account."
     if isinstance(error, ConflictError):
         return "Posting has started or ended, so it can’t be canceled; check the account."
-    return "It is not known whether the post was canceled. Check the list of scheduled posts."
+    return "We don’t know whether the post was canceled. Check the list of scheduled posts."
 
 
 async def _is_canceled(core: Core, job_id: str) -> bool:

@@ -127,7 +127,7 @@ MODELS = {
         Model(
             "runware-vectorize",
             "Runware Vectorize",
-            "Converts one image to a vector drawing (SVG)",
+            "Converts one image to a vector image (SVG)",
             {},
             {"": 8},
             max_attachments=1,

@@ -183,7 +183,7 @@ def parse_schedule(scheduled_at: str, now: datetime) -> datetime:
     if time is None or time.tzinfo is None:
         raise invalid("'scheduledAt' must be an ISO 8601 time with an offset")
     if not timedelta(minutes=5) <= time - now <= timedelta(days=29):
-        raise invalid("'scheduledAt' must be 5 minutes to 29 days ahead")
+        raise invalid("'scheduledAt' must be 5 minutes to 29 days from now")
     return time.astimezone(UTC)
 
 

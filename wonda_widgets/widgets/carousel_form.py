@@ -81,7 +81,7 @@ class CarouselForm(PostingPanel):
     slides: Any = traitlets.List().tag(sync=True)
     """Each image: ``key``, ``title``, ``facts`` as text, and ``changed`` (whether edited)."""
     thumbs = traitlets.Dict().tag(sync=True)
-    """A small copy of each image, by its key."""
+    """A thumbnail of each image, by its key."""
     check_results: Any = traitlets.List().tag(sync=True)
     """The results of the checks: probable rejections, advice and passed checks."""
     can_fit = traitlets.Bool(default_value=False).tag(sync=True)

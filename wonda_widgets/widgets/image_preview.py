@@ -1,4 +1,4 @@
-"""`ImagePreview`: show an image as a small copy, and save or download the original."""
+"""`ImagePreview`: show a preview of an image, and save or download the original."""
 
 from __future__ import annotations
 

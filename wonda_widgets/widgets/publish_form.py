@@ -34,7 +34,7 @@ class PublishForm(PreflightPanel):
     """A form that publishes an image to Instagram once, after showing a summary.
 
     `Publish` shows a summary; only `Publish now` sends the post, and only once, however often the
-    button is clicked. A post can also be scheduled, 5 minutes to 29 days ahead.
+    button is clicked. A post can also be scheduled, 5 minutes to 29 days from now.
 
     The form lists what Instagram will probably reject, and offers fixes: the image is edited
     locally and uploaded, and the edited image is posted. The list is advice; the image can be
@@ -113,7 +113,7 @@ class PublishForm(PreflightPanel):
         ----------
         media_id, alt_text : str
         thumb : bytes
-            A small copy to show; by default, one is created from `preview`.
+            A thumbnail to show; by default, one is created from `preview`.
         preview : Preview, optional
             Without a preview, the image is not checked.
         original : callable, optional

@@ -207,7 +207,7 @@ def test_page_has_headings_landmarks_and_alt_texts():
     ("fields", "expected"),
     [
         ({}, "Posted to @lantern.shop"),
-        ({"state": "on its way"}, "On its way to @lantern.shop"),
+        ({"state": "in progress"}, "In progress for @lantern.shop"),
         ({"state": "scheduled", "scheduled_for": AT}, "Scheduled for @lantern.shop"),
         ({"state": "failed"}, "Post failed: to @lantern.shop"),
         ({"state": "unknown"}, "Unknown: this may have been posted to @lantern.shop"),

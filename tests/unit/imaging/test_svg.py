@@ -75,9 +75,9 @@ def test_svg_with_risky_content_is_not_passed_to_the_browser(content):
 
 def test_svg_is_not_decoded_and_fails_the_preflight_check():
     for open_image in (decode.full_size, create_preview):
-        with pytest.raises(ww.UnsafeMediaError, match=r"drawing \(SVG\)") as caught:
+        with pytest.raises(ww.UnsafeMediaError, match="an SVG image") as caught:
             open_image(DRAWING)
-    assert "drawing program" in caught.value.hint
+    assert "graphics editor" in caught.value.hint
     info = preflight.ImageInfo(80, 60, "SVG", len(DRAWING))
     (point, caption_point) = preflight.check(info, "IMAGE", "")
     assert (point.level, point.fixes, caption_point.level) == ("miss", (), "fine")
@@ -101,13 +101,13 @@ def test_svg_is_previewed_and_saved(quick_polls, settled, tmp_path):  # noqa: AR
         saved = preview.save(tmp_path)
         assert saved.suffix == ".svg"
         assert saved.read_bytes() == wonda.media.download(job.media)
-        settled(lambda: any("drawing" in point["text"] for point in form.check_results))
+        settled(lambda: any("SVG" in point["text"] for point in form.check_results))
         for each in (form, preview):
             each.close()
         studio = ww.Studio(wonda)
         studio.preview.show(job.media, on_ready=lambda preview: studio._add_image(preview, ""))
         settled(lambda: studio.publish_form.media_id)
-        assert any("drawing" in point["title"] for point in studio.publish_form.check_results)
+        assert any("SVG" in point["title"] for point in studio.publish_form.check_results)
         assert studio.publish_form.thumb
         studio.close()
 

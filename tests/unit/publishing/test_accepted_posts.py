@@ -108,7 +108,7 @@ def test_accepted_post_without_a_job_id_is_not_repeated(kernel, service, later, 
 def test_failed_post_elsewhere_does_not_match(kernel, service, later):
     wonda = kernel()
     accepted(wonda, service)
-    # Another computer tries the same, which fails; ours is still on its way.
+    # Another computer tries the same, which fails; ours is still in progress.
     row = {**service.rows[0], "status": "failed", "permalink": None}
     for other_job in ("p77", None):
         service.rows = [service.rows[0], {**row, "outputJobId": other_job}]

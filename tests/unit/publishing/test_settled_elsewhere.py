@@ -38,7 +38,7 @@ FOUND = {
         journal.mark_accepted(intent, "p1", "queued").result(),
         ended(journal, "succeeded"),
     ),
-    "on its way": lambda journal, intent: journal.mark_accepted(intent, "p1", "queued").result(),
+    "in progress": lambda journal, intent: journal.mark_accepted(intent, "p1", "queued").result(),
 }
 
 
@@ -56,7 +56,7 @@ def state(kernel, intent):
 SAID = {
     "posted": "was posted",
     "succeeded": "was posted",
-    "on its way": "arrived, and its job has not ended",
+    "in progress": "arrived, and its job has not ended",
 }
 
 
@@ -76,7 +76,7 @@ def test_recorded_outcome_is_kept(kernel, service, unknown, found, act, held):
     }
     with pytest.raises(ww.InvalidInputError, match=SAID[found]) as caught:
         acts[act]()
-    assert (PERMALINK in caught.value.hint) == (found != "on its way")
+    assert (PERMALINK in caught.value.hint) == (found != "in progress")
     assert state(kernel, unknown.intent) == before
     service.lose = ""
     with pytest.raises(ww.AlreadyPublishedError):

@@ -50,7 +50,7 @@ def test_panel_error_is_logged_with_traceback_and_without_keys(everything, settl
         settled(lambda: form.error)
         form.close()
     said = everything()
-    assert "ERROR wonda_widgets.widgets._shared.panel A fault in <PromptForm>" in said
+    assert "ERROR wonda_widgets.widgets._shared.panel Error in <PromptForm>" in said
     assert "Traceback (most recent call last)" in said
     assert "in fails" in said
     assert "ZeroDivisionError: header was" in said

@@ -145,7 +145,7 @@ def test_posts_and_problems_are_printed(front, job, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "Publishing: submitted · 0 s",
         "Publishing: queued · 0 s",
-        "Publishing: queued · 1 s · The service does not answer; retrying.",
+        "Publishing: queued · 1 s · The service is not responding; retrying.",
         "Publishing: succeeded · 4 s",
     ]
 

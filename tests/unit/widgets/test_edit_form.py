@@ -406,7 +406,7 @@ def test_image_shown_during_an_upload_stays(form, settled, monkeypatch):
     form.on_media(heard.append)
     send(form, "use", operation=LEFT)
     settled(lambda: form.step == "sending")
-    send(form, "undo")  # what is on its way is not changed
+    send(form, "undo")  # what is in progress is not changed
     form.show(Media(media_id="second"), data=image("JPEG"))
     settled(lambda: form.media.media_id == "second" and at_rest(form))
     event_loop.call_soon(arrived.set)

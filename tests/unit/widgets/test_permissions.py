@@ -1,7 +1,7 @@
 """Each message and trait from a page, for each kind of session.
 
 A page can send anything. So each test here sends as a page would, to a real panel in a real
-dashboard on the sandbox, and looks whether anything came of it.
+dashboard in the sandbox, and looks whether anything came of it.
 """
 
 from __future__ import annotations

@@ -163,7 +163,8 @@ def test_no_post_during_a_fix(form, wonda, settled):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(403, "Permission denied"), ("drop", "no response came"), (413, "failed")]
+    ("fault", "said"),
+    [(403, "Permission denied"), ("drop", "no response was received"), (413, "failed")],
 )
 def test_failed_upload_keeps_the_input(form, wonda, settled, fault, said):
     original, thumb = form.media_id, form.thumb

@@ -500,7 +500,7 @@ def test_stopped_plan_is_offered_to_the_next_kernel(lab, settled, panel, wonda):
     left = lab.matrix.progress.waiting
     later = panel(ww.PromptLab, budget=0.01)
     settled(lambda: later.form.unfinished_plan)
-    said = f"An unfinished plan has {left} of 6 images pending, about ${0.04 * left:.2f}"
+    said = f"Your last plan has {left} of 6 images left. Price: about ${0.04 * left:.2f}"
     assert later.form.unfinished_plan.startswith(said)
     send(later.form, "open_plan")
     settled(lambda: later.form.plan.get("requested") == 6 - left)

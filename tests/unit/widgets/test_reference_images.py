@@ -212,7 +212,7 @@ def test_image_with_decode_timeout_is_used(form, page, settled, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(403, "Permission denied."), ("drop", "no response came")]
+    ("fault", "said"), [(403, "Permission denied."), ("drop", "no response was received")]
 )
 def test_rejected_upload_can_be_retried_without_the_browser(
     form, page, wonda, settled, fault, said

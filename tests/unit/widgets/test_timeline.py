@@ -135,11 +135,11 @@ def test_carousel_appears_in_the_timeline_of_each_image(wonda, image, account):
     ("told", "state"),
     [
         ({"status": "succeeded"}, "posted"),
-        ({"status": "queued"}, "on its way"),
+        ({"status": "queued"}, "in progress"),
         ({"status": "scheduled", "raw": {"scheduledFor": "2027-01-01T10:00:00Z"}}, "scheduled"),
         ({"status": "failed"}, "failed"),
         ({"status": "canceled"}, "canceled"),
-        ({"status": "a new word"}, "on its way"),
+        ({"status": "a new word"}, "in progress"),
     ],
 )
 def test_state_of_a_post(wonda, image, told, state):
@@ -156,7 +156,7 @@ def test_missing_post_is_not_in_the_timeline(wonda, image):
     body = {"mediaId": image.media.media_id, "instagramAccountId": "a1"}
     intent = note(wonda, "publish", body)
     [post] = wonda.history.timeline([image])[0].posts
-    assert post.state == "on its way"  # this process may be sending it
+    assert post.state == "in progress"  # this process may be sending it
     journal.mark_unknown(intent, "lost").result()
     [post] = wonda.history.timeline([image])[0].posts
     assert (post.state, post.ended_at) == ("unknown", None)

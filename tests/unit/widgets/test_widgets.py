@@ -213,7 +213,7 @@ def test_missing_responses_are_reported_and_watching_can_resume(panel, settled, 
     progress.observe(lambda change: notes.append(change["new"]), "job_note")
     progress.job = wonda.images.generate(model="z-image", prompt="x")
     settled(lambda: progress.job_phase == "lost")
-    assert any("does not answer" in note for note in notes)
+    assert any("not responding" in note for note in notes)
     assert progress.error["title"] == "Not found."
     send(progress, "resume")
     settled(lambda: progress.job_phase == "succeeded")
@@ -457,7 +457,7 @@ def test_check_waits_until_absence_is_certain(publisher, settled, wonda, monkeyp
     lose(publisher, settled, wonda, after=False)
     send(publisher, "check")
     settled(lambda: publisher.recheck_seconds > 0)
-    assert "may still arrive" in publisher.error["text"]
+    assert "may still appear" in publisher.error["text"]
     settled(lambda: publisher.step == "editing")  # it looks again by itself
     assert publisher.outcome == "It was not posted. You can publish it again."
     send(publisher, "publish", **fields())

@@ -173,9 +173,8 @@ class LabForm(Panel):
                 count = f"{len(plan)} image{'' if len(plan) == 1 else 's'}"
                 pending = len(plan) - matrix.already_requested
                 price = formatting.format_price(matrix.price.usd, matrix.price.credits)
-                self.unfinished_plan = f"An unfinished plan has {pending} of {count} pending" + (
-                    f", {price}." if price else "."
-                )
+                cost = f" Price: {price}." if price else ""
+                self.unfinished_plan = f"Your last plan has {pending} of {count} left.{cost}"
                 return
 
     # ------------------------------------------------------------ the plan

@@ -47,7 +47,7 @@ class RenderResult(NamedTuple):
     Attributes
     ----------
     data, mime_type : bytes, str
-        A small copy of the displayed image.
+        A thumbnail of the displayed image.
     shown_size : Size
         Width and height of the displayed image, in full-size pixels.
     base_size : Size
@@ -74,7 +74,7 @@ def open_edit(media: Media | None, data: bytes, name: str) -> tuple[Edit, list[s
 
 
 def render(request: RenderRequest) -> RenderResult:
-    """Draw an image at full size, and a small copy of it for display."""
+    """Draw an image at full size, and a thumbnail of it for display."""
     from ...imaging import apply_edits, preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     base = apply_edits.draw(apply_edits.open_original(request.edit.data), request.operations)

@@ -354,7 +354,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if isinstance(error, WondaError):
             _log.debug("Shown in %r: %s", self, type(error).__name__)
         else:
-            logs.log_exception(_log, "A fault in %r", self, error=error)
+            logs.log_exception(_log, "Error in %r", self, error=error)
         if not self._closed:
             self.error = error_alerts.error_alert(error)
 

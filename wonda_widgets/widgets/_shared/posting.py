@@ -75,14 +75,14 @@ class PostingPanel(JobPanel):
     ``"running"``, ``"unknown"`` (the outcome is unknown) or ``"checking"`` (the outcome is looked
     up)."""
     summary = traitlets.Dict().tag(sync=True)
-    """The post that the last click on `Publish` described; exactly this post is made."""
+    """The post that the last click on `Publish` described; exactly this post is published."""
     refusal = traitlets.Dict().tag(sync=True)
     """Why the last `Publish` sent nothing: ``title``, ``text`` and the ``link`` of an identical
     earlier post."""
     outcome = traitlets.Unicode("").tag(sync=True)
     """A sentence about how an uncertain or scheduled post ended, until the next post."""
     needs_answer = traitlets.Bool(default_value=False).tag(sync=True)
-    """Whether to ask the user if the post was made, because the history is inconclusive."""
+    """Whether to ask the user if the post was published, because the history is inconclusive."""
     recheck_seconds = traitlets.Float(0.0).tag(sync=True)
     """Seconds until the next automatic check of the history; 0 for none."""
     possible_post = traitlets.Unicode("").tag(sync=True)
@@ -365,7 +365,7 @@ class PostingPanel(JobPanel):
 
     @requires(Permission.SETTLE)
     def _on_answer(self, content: Mapping[str, Any]) -> None:
-        """Record the user's answer whether the post was made; enable the form again."""
+        """Record the user's answer whether the post was published; enable the form again."""
         if self.step == "unknown" and self._unknown is not None:
             self.step = "checking"
             self._start(self._record_answer, self._unknown, content.get("posted") is True)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ...models import Media
 
 PRODUCTS = ("IMAGE", "STORIES")
-CARD_PIXELS = 480  # longest side of the small copy on which a crop is drawn
+CARD_PIXELS = 480  # longest side of the thumbnail on which a crop is drawn
 CARD_MAX_BYTES = 60_000
 MAX_CACHED_EDITS = 20
 
@@ -49,7 +49,7 @@ class PostImage:
     ----------
     media_id : str
     thumb : bytes
-        A small copy.
+        A thumbnail.
     facts : ImageInfo or None
         None if the image could not be inspected.
     original : callable or None
@@ -113,7 +113,7 @@ class PreflightPanel(PostingPanel):
             self._update_checks()
 
     async def _make_card(self, image: PostImage, preview: bytes) -> None:
-        """Create the small copy on which a crop is drawn."""
+        """Create the thumbnail on which a crop is drawn."""
         image.thumb = await decode_threads.run(make_card, preview)
         if self._current is image:
             self.thumb = image.thumb
@@ -253,7 +253,7 @@ async def upload_edit(
 def edit_problem(error: WondaError) -> error_alerts.Alert:
     """Describe an edit that failed, for the panel's alert."""
     if isinstance(error, OutcomeUnknownError):
-        why = "It was sent, but no response came; a copy may be in your Wonda library."
+        why = "It was sent, but no response was received; a copy may be in your Wonda library."
     else:
         problem = error_alerts.error_alert(error)
         why = f"{problem['title']} {problem['text']}"

@@ -93,7 +93,7 @@ class ReferencesPanel(Panel):
     ``"uploading"``, ``"done"`` or ``"refused"``), ``message``, ``size`` and ``received`` in
     bytes."""
     reference_thumbs: Any = traitlets.Dict().tag(sync=True)
-    """A small copy of each reference, by its key."""
+    """A thumbnail of each reference, by its key."""
     references_message = traitlets.Unicode("").tag(sync=True)
     """The selected model's requirement that the references do not meet; empty if none."""
 
@@ -123,7 +123,7 @@ class ReferencesPanel(Panel):
         name : str, optional
             The name shown in the form.
         thumb : bytes, optional
-            A small copy of a `Media`; by default, it is downloaded.
+            A thumbnail of a `Media`; by default, it is downloaded.
 
         Raises
         ------
@@ -264,7 +264,7 @@ class ReferencesPanel(Panel):
                 reference.data = b""  # trying again would not help
                 reference.refuse(error.message)
             except OutcomeUnknownError:
-                reference.refuse("The upload was sent, but no response came.")
+                reference.refuse("The upload was sent, but no response was received.")
             except WondaError as error:
                 problem = error_alerts.error_alert(error)
                 reference.refuse(f"{problem['title']} {problem['text']}")

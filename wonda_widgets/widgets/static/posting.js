@@ -125,7 +125,7 @@ function posting(model, panel, own) {
     () => tell(model, { type: "answer", posted: false }),
     { small: true },
   );
-  const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View possible post");
+  const suspect = h("a", { target: "_blank", rel: "noopener noreferrer" }, "View possible match");
   const settling = h("div", { class: "wonda-buttons" }, check, isPosted, notPosted, suspect, checking);
   const alert = alertBox(model, settling);
   const outcome = h("p", { class: "wonda-outcome", role: "status" });
@@ -202,7 +202,7 @@ function posting(model, panel, own) {
     turn(now, step === "confirming" && !sent.waiting);
     again.textContent = step === "unchecked" ? "Publish anyway" : "Post again";
     question.textContent =
-      step === "unchecked" ? "Nothing was sent. Publish it anyway?" : "Nothing was sent. Post it again?";
+      step === "unchecked" ? "Nothing was sent. Publish the post anyway?" : "Nothing was sent. Publish the post again?";
     turn(again, stopped && !sent.waiting);
     hint.textContent = unknown ? "Resolve the previous post first." : busy ? "In progress…" : why || free;
     // The fields must not change while a summary is shown.

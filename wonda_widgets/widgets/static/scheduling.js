@@ -9,7 +9,7 @@ const written = (date) =>
   `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}` +
   `T${two(date.getHours())}:${two(date.getMinutes())}`;
 
-/** The moments for a local time: none if the clocks skip it, two if they go back. */
+/** The moments for a local time: none if daylight saving time skips it, two if it occurs twice. */
 function momentsOf(text) {
   const first = new Date(text);
   if (Number.isNaN(first.getTime())) return [];
@@ -44,7 +44,7 @@ function scheduling(model, panel, changed) {
   );
   const choiceField = field("When", choice, { aside: list });
   const later = () => choice.value === "later";
-  // In the hour that occurs twice when the clocks go back, the user must choose one.
+  // In the hour that occurs twice when daylight saving time ends, the user must choose one.
   let turn = -1;
   const turns = [
     { value: "0", label: "First" },
@@ -91,12 +91,12 @@ function scheduling(model, panel, changed) {
     if (!time.value) return "Choose a date and time.";
     const some = found();
     const clock = time.value.slice(11, 16);
-    if (!some.length) return `${clock} doesn’t exist on that day: the clocks skip it.`;
+    if (!some.length) return `${clock} doesn’t exist on that day: it is skipped when daylight saving time starts.`;
     const date = chosen();
     if (!date) return `${clock} occurs twice on that day: choose the first or the second.`;
     if (date < new Date()) return "This time is in the past.";
     if (date < ahead(MIN_MINUTES_AHEAD)) return `Choose a time at least ${MIN_MINUTES_AHEAD} minutes ahead.`;
-    if (date > ahead(MAX_DAYS_AHEAD * 24 * 60)) return `Choose a time at most ${MAX_DAYS_AHEAD} days ahead.`;
+    if (date > ahead(MAX_DAYS_AHEAD * 24 * 60)) return `Choose a time at most ${MAX_DAYS_AHEAD} days from now.`;
     return "";
   }
   function paint() {

@@ -371,7 +371,7 @@ const seconds = (count) => {
 
 /** Explanations of the service's status words. */
 const MEANING = {
-  submitted: "on its way",
+  submitted: "in progress",
   scheduled: "scheduled for later",
   queued: "waiting in the queue",
   idle: "waiting to start",

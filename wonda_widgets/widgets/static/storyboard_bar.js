@@ -16,7 +16,7 @@ export default {
       h(
         "p",
         {},
-        "Replace this panel with a static copy? Its image, text and table are kept in the " +
+        "Replace this panel with a static copy? Its image, text and table stay visible in the " +
           "notebook without a kernel. To continue, show the panel in another cell.",
       ),
       h("div", { class: "wonda-buttons" }, yes, no),

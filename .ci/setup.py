@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,7 @@ def main(command: list[str]) -> int:
     if not testing:
         return run(command)
     checks = list(CHECKS)
-    if command[1:]:  # who asks for some tests asks for these alone
+    if command[1:]:  # run only the given tests
         checks = [check for check in CHECKS if check[0] != "pytest"]
         checks.append([*PYTEST, "-n", "2", *command[1:]])
     for check in checks:
@@ -116,14 +117,15 @@ def run(command: list[str]) -> int:
         sys.exit(f"There is no command {command[0]!r} in {VENV}.")
     environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
     words = shlex.join(command)
-    # A key is nobody's to read over a shoulder.
+    # Do not show a key on the screen.
     print("$ " + re.sub(r"(--key[= ])\S+", r"\1…", words), flush=True)
-    try:
-        return subprocess.run(
-            [program, *command[1:]], cwd=ROOT, env=environment, check=False
-        ).returncode
-    except KeyboardInterrupt:
-        return 130
+    process = subprocess.Popen([program, *command[1:]], cwd=ROOT, env=environment)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the command received it, too, and ends its own processes
+            continue
 
 
 if __name__ == "__main__":

@@ -107,8 +107,8 @@ def _seconds(text: str) -> float:
 
 def _dollars(text: str) -> float:
     value = _number(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in US dollars")
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount above 0 US dollars")
     return value
 
 

@@ -169,7 +169,7 @@ class BadRequestError(APIError):
 
     code = "bad_request"
 
-    default_hint = "Nothing was created or charged. Change the request as the message says."
+    default_hint = "Nothing was created or charged. Correct the request, then try again."
 
 
 class AuthenticationError(APIError):

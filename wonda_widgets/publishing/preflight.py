@@ -248,7 +248,7 @@ def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
             topic="format",
             level="miss",
             title=f"The format is {image.format}.",
-            text="Instagram accepts only JPEG."
+            text="Instagram accepts only JPEG, so the post may fail."
             + (" Only the first frame of this animation is kept." if image.animated else ""),
             fixes=(jpeg,),
         )

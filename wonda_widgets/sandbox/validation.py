@@ -102,7 +102,9 @@ def check_parameters(values: dict[str, Any], model: Model) -> None:
         if schema is None:
             raise invalid(f"Unknown parameter '{name}' for {model.key}")
         if not _fits(value, schema):
-            raise invalid(f"params.{name}: {value!r} is not allowed")
+            allowed = ", ".join(map(str, schema.get("enum", ())))
+            hint = f"; allowed: {allowed}" if allowed else ""
+            raise invalid(f"params.{name}: {value!r} is not allowed{hint}")
 
 
 def _fits(value: Any, schema: dict[str, Any]) -> bool:

@@ -333,7 +333,11 @@ class Gallery(ImageGrid):
         if item is None or item.image is None or not marks:
             return
         if not self._is_markable(item.image):
-            raise InvalidInputError("image", "Only the user who generated this image can mark it.")
+            raise InvalidInputError(
+                "image",
+                "This image was generated in another session.",
+                "Only that session can rate it, add a note or mark it as a favorite.",
+            )
         self._start(self._mark, item, item.image, marks)
 
     async def _mark(self, item: Item, image: GeneratedImage, marks: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ def test_demo_live_without_a_key_names_the_variable_to_set(capsys):
         ["fly"],
         [],
         ["demo", "--budget", "-1"],
+        ["demo", "--budget", "0"],
         ["demo", "--budget", "nan"],
         ["demo", "--publish", "always"],
     ],
@@ -109,7 +110,7 @@ def test_forget_deletes_data_only_after_confirmation(capsys, monkeypatch, tmp_pa
 def test_demo_reports_a_missing_voila_option_and_a_port_in_use(capsys):
     import socket
 
-    assert main.main(["demo", "--budget", "0"]) == 1
+    assert main.main(["demo", "--budget", "2.50"]) == 1
     assert "requires --voila" in capsys.readouterr().err
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

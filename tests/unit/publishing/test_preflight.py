@@ -39,7 +39,8 @@ def test_default_image_format_is_reported_before_posting():
     assert ratio.text == "The feed accepts 4:5 (0.80:1) to 1.91:1; this image is 0.56:1."
     assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Post as a story"]
     assert ratio.fixes[2].product == "STORIES"
-    assert (file.title, file.text) == ("The format is PNG.", "Instagram accepts only JPEG.")
+    assert file.title == "The format is PNG."
+    assert file.text == "Instagram accepts only JPEG, so the post may fail."
     assert [fix.label for fix in file.fixes] == ["Convert to JPEG"]
 
 

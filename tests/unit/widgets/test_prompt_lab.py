@@ -311,10 +311,10 @@ def test_undecodable_image_is_explained(panel, settled, wonda, made, monkeypatch
     told = heard(gallery)
     send(gallery, "window", view="v", first=0, last=1)
     settled(lambda: of_kind(told, "broken"))
-    assert "not an image" in of_kind(told, "broken")[0]["reason"]
+    assert "not a PNG" in of_kind(told, "broken")[0]["reason"]
     send(gallery, "open", key=gallery_items.from_image(made.images[0]).key, view="v")
     settled(lambda: of_kind(told, "large"))
-    assert "not an image" in of_kind(told, "large")[0]["reason"]
+    assert "not a PNG" in of_kind(told, "large")[0]["reason"]
 
 
 def test_matrix_fills_the_gallery(panel, settled, wonda):
@@ -448,7 +448,7 @@ def test_planned_images_are_generated_once(lab, settled, wonda):
         ("values", {"subject": ["a"], "light": ["b", "b"]}, "values.light", "twice"),
         ("models", [], "models", "no values"),
         ("budget", "", "budget", "No budget"),
-        ("budget", "lots", "budget", "No budget"),
+        ("budget", "lots", "budget", "“lots” is not an amount above 0."),
         ("budget", "0", "budget", "above 0"),
         ("budget", "0.10", "budget", "the budget is $0.10"),
         ("params", {"resolution": ["9K"]}, "params.resolution", "does not support '9K'"),
@@ -463,6 +463,14 @@ def test_reason_against_a_run_is_shown_at_its_field(lab, settled, trait, value, 
     send(lab.form, "run_now", count=6, usd="$0.24")
     settled(lambda: lab.form.state == "ready")
     assert lab.matrix is None
+
+
+@pytest.mark.parametrize("budget", ["", "lots", "-3", "0", "nan", "1e400"])
+def test_plan_and_price_are_shown_without_a_valid_budget(lab, settled, budget):
+    lab.form.budget = budget
+    settled(lambda: lab.form.plan.get("problem"))
+    assert (lab.form.plan["count"], lab.form.plan["usd"]) == (6, "$0.24")
+    assert lab.form.plan["budget"] == ""
 
 
 def test_any_error_leaves_no_plan_to_run(lab, settled):

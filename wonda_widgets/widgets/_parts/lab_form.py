@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -227,20 +228,33 @@ class LabForm(Panel):
             values,
             self.models,
             params,
-            budget=self._budget(),
+            budget=self._valid_budget(),
             max_concurrency=self.max_concurrency,
             allow_unchecked=self._accepts_journal_problem,
         ).prepare()
 
-    def _budget(self) -> float:
-        text = self.budget.strip().removeprefix("$").replace(",", ".")
-        try:
-            dollars = float(text)
-        except ValueError:
-            raise InvalidInputError(
-                "budget", "No budget is set.", "Enter the maximum cost in US dollars."
-            ) from None
-        return check_amount(dollars)
+    def _check_budget(self) -> float:
+        """Return the budget in US dollars.
+
+        Raises
+        ------
+        InvalidInputError
+            If the field is empty or is not an amount above 0.
+        """
+        text = self.budget.strip()
+        with contextlib.suppress(ValueError, InvalidInputError):
+            return check_amount(float(text.removeprefix("$").replace(",", ".")))
+        raise InvalidInputError(
+            "budget",
+            f"“{text}” is not an amount above 0." if text else "No budget is set.",
+            "Enter the maximum cost in US dollars, for example 2.50.",
+        )
+
+    def _valid_budget(self) -> float | None:
+        """Return the budget in US dollars; None if it is invalid, so that a plan can be shown."""
+        with contextlib.suppress(InvalidInputError):
+            return self._check_budget()
+        return None
 
     def _problem_of(self, matrix: Matrix) -> error_alerts.Alert | None:
         """Return why a plan cannot run; None if it can."""
@@ -256,8 +270,9 @@ class LabForm(Panel):
         Raises
         ------
         InvalidInputError
-            If the plan exceeds the budget or the journal cannot be used.
+            If the budget is invalid, the plan exceeds it, or the journal cannot be used.
         """
+        self._check_budget()
         matrix.check_budget()
         try:
             matrix.check_journal()

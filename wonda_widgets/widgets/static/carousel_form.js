@@ -53,7 +53,7 @@ export default {
         confirm: "Publish now",
         what: `A carousel of ${model.get("slides").length} images`,
         facts: [`carousel of ${model.get("slides").length}`],
-        repeated: "these images were already posted",
+        repeated: "These images were already posted; you will be asked to confirm.",
       }),
     });
 

@@ -43,6 +43,11 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
   const pick = button("Select", () => item && tell(model, { type: "toggle", key: item.key }), { small: true });
   const rating = stars((value) => mark({ rating: value }));
 
+  const readOnly = h(
+    "p",
+    { class: "wonda-count" },
+    "This image was generated in another session, so it cannot be rated here.",
+  );
   const note = h("textarea", { class: "wonda-input", rows: 3, maxlength: 2000 });
   const noteField = field("Note", note);
   let noteOf = "";
@@ -95,6 +100,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
       ),
       promptText,
       rows,
+      readOnly,
       rating.node,
       noteField.node,
       h("div", { class: "wonda-buttons" }, codeButton),
@@ -139,6 +145,7 @@ function closeLook(model, { root, on, signal }, { view, items, thumbs, isSelecte
     rating.paint(item.rating);
     // Images of other users cannot be marked.
     heart.hidden = rating.node.hidden = noteField.node.hidden = !!item.read_only;
+    readOnly.hidden = !item.read_only;
     pick.textContent = isSelected(item.key) ? "Selected ✓" : "Select";
     pick.setAttribute("aria-pressed", String(isSelected(item.key)));
   }

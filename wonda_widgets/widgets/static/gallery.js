@@ -333,7 +333,7 @@ export default {
         },
         f: () => {
           const item = items.get(active);
-          if (item?.state === "succeeded" && !item.read_only)
+          if (item?.state === "succeeded")
             tell(model, { type: "mark", key: item.key, favorite: !item.favorite });
         },
         Escape: () => selectedKeys().length && tell(model, { type: "select", keys: [] }),

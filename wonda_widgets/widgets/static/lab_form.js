@@ -315,7 +315,7 @@ export default {
           ...plan.prices.slice(0, 6).map(({ text, count }) =>
             row(plan.prices.length > 1 ? `Price per image (${count} images)` : "Price per image", text.replace(/^about /, "")),
           ),
-          h("tr", {}, h("th", { scope: "row" }, h("strong", {}, "Total")), h("td", {}, h("strong", {}, plan.usd), ` of ${plan.budget} budget`)),
+          h("tr", {}, h("th", { scope: "row" }, h("strong", {}, "Total")), h("td", {}, h("strong", {}, plan.usd), plan.budget ? ` of ${plan.budget} budget` : null)),
         );
         spent.style.width = `${Math.min(100, 100 * plan.share)}%`;
         meter.classList.toggle("wonda-over", plan.share > 1);

@@ -80,6 +80,7 @@ function posting(model, panel, own) {
 
   const where = h("strong");
   const what = h("p", { class: "wonda-summary-text" });
+  const caution = h("p", { class: "wonda-summary-caution" });
   const now = button("Publish now", () => send(now, "confirm"), { primary: true });
   const edit = button("Keep editing", () => tell(model, { type: "edit" }));
   const boxed = (name, more, ...inside) =>
@@ -88,7 +89,7 @@ function posting(model, panel, own) {
     "What will be posted",
     "",
     own.image,
-    h("div", {}, h("p", {}, where), what, h("div", { class: "wonda-buttons" }, now, edit)),
+    h("div", {}, h("p", {}, where), what, caution, h("div", { class: "wonda-buttons" }, now, edit)),
   );
   const go = h("div", { class: "wonda-go" }, publish, hint);
   const note = h("p", { class: "wonda-note", role: "status" });
@@ -252,7 +253,7 @@ function posting(model, panel, own) {
     paint();
   });
   on("caption", caption.follow);
-  on(`step media_id confirm_publish sandbox posted summary fixing ${own.speaks ?? ""}`.trim(), () => {
+  on(`step media_id confirm_publish sandbox posted summary fixing check_results ${own.speaks ?? ""}`.trim(), () => {
     const step = model.get("step");
     const said = model.get("summary");
     const words = own.words(said);
@@ -266,8 +267,13 @@ function posting(model, panel, own) {
     const more = [
       ...words.facts,
       ...(model.get("sandbox") || words.when ? [] : ["posts can’t be deleted from here"]),
-      ...(repeated ? [words.repeated] : []),
     ];
+    const problems = model.get("check_results").filter(({ level }) => level === "miss");
+    caution.textContent = [
+      ...(repeated ? [words.repeated] : []),
+      ...(problems.length ? ["Instagram may reject this post.", ...problems.map(({ title }) => title)] : []),
+    ].join(" ");
+    caution.hidden = !caution.textContent;
     what.replaceChildren(
       text ? h("bdi", {}, `“${text}”`) : "no caption",
       ...more.map((each) => ` · ${each}`),
@@ -297,15 +303,19 @@ function posting(model, panel, own) {
     const stopped = ["repeating", "unchecked"].includes(model.get("step"));
     if (stopped && root.contains(document.activeElement)) earlier.focus();
   });
-  on("posted", () => {
+  on("posted media_id step", () => {
     const last = model.get("posted");
-    posted.hidden = !last.time;
-    if (!last.time) return;
+    posted.hidden = !last.time || ["confirming", "repeating", "unchecked"].includes(model.get("step"));
+    if (posted.hidden) return;
+    const isThis = last.media_id === model.get("media_id");
     const time = last.due ? `for ${moment(last.due, { weekday: "short", day: "numeric", month: "short", timeZoneName: "short" })}` : moment(last.time);
     const place = [last.account && `to ${last.account}`, time].filter(Boolean).join(", ");
-    postedWord.textContent = "due" in last ? "Scheduled" : "Posted";
+    const scheduled = "due" in last;
+    postedWord.textContent = isThis
+      ? scheduled ? "Scheduled" : "Posted"
+      : scheduled ? "Previous post scheduled" : "Previous post published";
     postedText.textContent = model.get("sandbox")
-      ? `${place}. Sandbox: nothing ${"due" in last ? "will be" : "was"} published.`
+      ? `${place}. Sandbox: nothing ${scheduled ? "will be" : "was"} published.`
       : place;
     pointTo(link, last.link);
   });

@@ -239,7 +239,10 @@ export default {
     });
     const options = () => {
       const models = model.get("models");
-      const listed = models.map((item) => ({ value: item.key, label: item.name }));
+      const listed = models.map((item) => ({
+        value: item.key,
+        label: item.needs_prompt ? item.name : `${item.name} (needs an image)`,
+      }));
       fillSelect(
         modelSelect,
         listed.length ? listed : [{ value: model.get("model"), label: "…" }],

@@ -50,7 +50,7 @@ export default {
             PRODUCTS.find((item) => item.value === said.product)?.label.toLowerCase() ?? "",
             ...(said.product === "STORIES" ? [] : [said.alt_text?.trim() ? "with alt text" : "no alt text"]),
           ],
-          repeated: "this image was already posted",
+          repeated: "This image was already posted; you will be asked to confirm.",
         };
       },
     });

@@ -250,7 +250,7 @@ function sandboxNote() {
     h(
       "span",
       {},
-      "Images are placeholders, and nothing is published.",
+      "Images are stock placeholders that may not match the prompt, and nothing is published.",
       forMakers(
         h("span", {}, " To use your own account, run ", h("code", {}, "ww.connect()")),
       ),

@@ -7,7 +7,6 @@ import contextlib
 import math
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
-from urllib.parse import quote
 
 import msgspec
 
@@ -22,7 +21,7 @@ from ..jobs.core import Core, on_package_loop
 from ..journal.generated_image import GeneratedImage, generated_image
 from ..journal.images import RATINGS, Query
 from ..models import Media, parse
-from ..utils import plain_values
+from ..utils import arguments, plain_values
 from . import origin
 from .blocking import Blocking, blocking
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 MAX_RESULTS = 100_000
 MAX_NOTE_LENGTH = 10_000  # characters
 EPOCH = 1970
+AN_IMAGE = "an image of the history (GeneratedImage)"
 ACCOUNTS_TIMEOUT = 10.0  # seconds that a timeline waits for the accounts' names
 EXPIRED_STATUSES = frozenset({401, 403, 404, 410})  # of the error for an address that has expired
 
@@ -221,10 +221,11 @@ class AsyncHistory:
         --------
         >>> image = wonda.history.mark(image, favorite=True, rating=5, note="For the cover")
         """
+        arguments.require_type(image, GeneratedImage, AN_IMAGE)
         favorite, rating = plain_values.to_plain(favorite), plain_values.to_plain(rating)
+        _check_favorite(favorite)
         note = plain_values.optional_text("note", "The note", note)
-        if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
-            raise InvalidInputError("rating", "A rating must be a whole number from 0 to 5.")
+        _check_rating(rating)
         if note is not None and len(note) > MAX_NOTE_LENGTH:
             raise InvalidInputError("note", f"A note has at most {MAX_NOTE_LENGTH:,} characters.")
         given = {"favorite": favorite, "rating": rating, "note": note}
@@ -250,7 +251,7 @@ class AsyncHistory:
         The result is in the order of `images`. An image that is not in the journal has only the
         data of the image object itself.
         """
-        some = list(images)
+        some = _images(images)
         self._core.transport.check_open()
         reading = self._core.journal.image_events.read(self._core.journal_key, some)
         rows = await asyncio.wrap_future(reading)
@@ -302,7 +303,8 @@ class AsyncHistory:
         UnsafeMediaError, APIError, ServiceUnreachableError
             See `media.download`; also raised if the library returns no address.
         """
-        raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
+        segment = arguments.path_segment("media_id", "media", media_id)
+        raw = await self._core.transport.get(f"/media/{segment}")
         # The shape of this response is undocumented (wonda-api.md, section 8.2).
         media = raw.get("media") if isinstance(raw, dict) else None
         return await self._media.download(parse(media or raw, Media))
@@ -316,6 +318,7 @@ class AsyncHistory:
         UnsafeMediaError, APIError, ServiceUnreachableError
             See `media.download`.
         """
+        arguments.require_type(image, GeneratedImage, AN_IMAGE)
         try:
             return await self._media.download(image.media)
         except (APIError, UnsafeMediaError) as error:
@@ -328,8 +331,9 @@ class AsyncHistory:
     @on_package_loop
     async def thumbnail(self, image: GeneratedImage) -> bytes:
         """Return a small JPEG or PNG copy, at most 320 pixels on a side; cached on disk."""
+        arguments.require_type(image, GeneratedImage, AN_IMAGE)
         self._core.transport.check_open()
-        # Without an ID, the address or the job identifies the image.
+        # Without an ID, the URL or the job identifies the image.
         own_id = image.media.media_id or image.media.url or image.job_id
         key = self._core.journal_key, own_id
         return await self._core.thumbnails.get(key, lambda: self.original(image))
@@ -365,7 +369,7 @@ class AsyncHistory:
         """
         from ..export import files  # noqa: PLC0415 - needed only now
 
-        return await files.export(list(images), path, self.original, self.storyboard)
+        return await files.export(_images(images), path, self.original, self.storyboard)
 
 
 class History(Blocking[AsyncHistory]):
@@ -384,6 +388,23 @@ class History(Blocking[AsyncHistory]):
     export = blocking(AsyncHistory.export)
 
 
+def _images(images: Iterable[GeneratedImage]) -> list[GeneratedImage]:
+    some = list(images)
+    for image in some:
+        arguments.require_type(image, GeneratedImage, AN_IMAGE)
+    return some
+
+
+def _check_favorite(favorite: object) -> None:
+    if favorite is not None and not isinstance(favorite, bool):
+        raise InvalidInputError("favorite", "favorite must be True or False.")
+
+
+def _check_rating(rating: object) -> None:
+    if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
+        raise InvalidInputError("rating", "A rating must be a whole number from 0 to 5.")
+
+
 def _query(
     text: str,
     *,
@@ -395,11 +416,15 @@ def _query(
 ) -> Query:
     if not isinstance(text, str):
         raise InvalidInputError("text", f"The search text must be a string; got {text!r}.")
+    favorite = plain_values.reject_missing("favorite", "favorite", favorite)
+    rating = plain_values.reject_missing("rating", "rating", rating)
+    _check_favorite(favorite)
+    _check_rating(rating)
     return Query(
         text=text,
-        model=model,
-        favorite=plain_values.reject_missing("favorite", "favorite", favorite),
-        rating=plain_values.reject_missing("rating", "rating", rating),
+        model=plain_values.optional_text("model", "The model", model),
+        favorite=favorite,
+        rating=rating,
         since=_moment("since", since, time.min),
         until=_moment("until", until, time.max),
     )

@@ -21,6 +21,7 @@ from ..jobs.idempotency import (
 )
 from ..journal import budgets
 from ..journal.budgets import UnpricedError
+from ..utils import arguments
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class AsyncImages:
             If the service has no price for one of the images.
         APIError, ServiceUnreachableError
         """
+        arguments.require_type(budget, budgets.Budget, "a Budget")
         self._core.transport.check_open()
         journal, base_url = self._core.journal, self._core.journal_key
         return await self._priced(

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidInputError
+from ..errors import InvalidInputError, JobError, OutcomeUnknownError
 from ..jobs.core import Core, on_package_loop
 from ..jobs.generation import GENERATION
-from ..jobs.job import SCHEDULED
+from ..jobs.job import SCHEDULED, Job
 from ..jobs.poller import JOURNAL_TIMEOUT
 from ..journal import entries
+from ..journal.entries import JournalEntry
 from ..models import parse_timestamp
 from ..publishing.scheduled_posts import is_due
-from ..utils import event_loop, plain_values
+from ..utils import arguments, event_loop, plain_values
 from .blocking import Blocking, blocking, immediate
 from .publish import PUBLISHING
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ..errors import JobError, OutcomeUnknownError
-    from ..jobs.job import Job, JobEntry, Kind
-    from ..journal.entries import JournalEntry
+    from ..jobs.job import JobEntry, Kind
 
 MAX_LIMIT = 1_000_000  # entries
-JOB_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without lone surrogates
 
 OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING)}
 
@@ -125,6 +122,11 @@ class AsyncJobs:
         InvalidInputError
             If the request is being sent right now, is in progress, or is known to have succeeded.
         """
+        arguments.require_type(
+            unknown,
+            (Job, JournalEntry, OutcomeUnknownError, JobError),
+            "a job, an entry of jobs.recent() or an error with an unknown outcome",
+        )
         self._core.transport.check_open()
         if unknown.intent:
             journal = self._core.journal
@@ -156,12 +158,7 @@ class AsyncJobs:
         """
         if kind not in OPERATIONS:
             raise InvalidInputError("kind", f'kind must be "inference" or "publish"; got {kind!r}.')
-        is_id = isinstance(job_id, str) and job_id.strip() not in {"", ".", ".."}
-        if not is_id or not JOB_ID.fullmatch(job_id):
-            raise InvalidInputError(
-                "job_id", "This is not a job ID.", "Pass the ID that the API returned."
-            )
-        job_id = job_id.strip()
+        job_id = arguments.check_id("job_id", "a job", job_id)
         self._core.transport.check_open()
         live = self._core.live_job(kind, job_id)
         if live is not None:

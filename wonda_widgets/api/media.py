@@ -17,7 +17,7 @@ from ..http.request_body import to_json_values
 from ..jobs.core import Core, on_package_loop
 from ..jobs.submission import Operation, SubmitResult
 from ..models import Media, UploadResponse, parse
-from ..utils import event_loop, paths
+from ..utils import arguments, event_loop, paths, plain_values
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class AsyncMedia:
     async def _upload(
         self, source: Uploadable, name: str | None, edit: Mapping[str, Any] | None
     ) -> Media:
+        name = plain_values.optional_text("name", "The file name", name)
         filename, data, mime = await event_loop.to_thread(read_source, source, name)
         request: dict[str, Any] = {"name": filename, "mimeType": mime, "bytes": len(data)}
         if edit is not None:
@@ -130,6 +131,7 @@ class AsyncMedia:
         APIError, ServiceUnreachableError
             Also raised if the download is cut short or takes longer than five minutes.
         """
+        arguments.require_type(media, Media, "a Media object")
         if not media.url:
             raise UnsafeMediaError("This media has no download address.")
         return await self._core.transport.download(media.url)

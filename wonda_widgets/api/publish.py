@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from ..errors import (
     GoneError,
@@ -41,7 +40,7 @@ from ..publishing.limits import (
     check_slide_count,
     check_text_length,
 )
-from ..utils import plain_values
+from ..utils import arguments, plain_values
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
@@ -229,7 +228,8 @@ class AsyncPublish:
     async def _is_image(self, media_id: str) -> bool:
         """Whether the service reports that media is an image; False if it does not say."""
         try:
-            raw = await self._core.transport.get(f"/media/{quote(media_id, safe='')}")
+            segment = arguments.path_segment("media_id", "media", media_id)
+            raw = await self._core.transport.get(f"/media/{segment}")
         except WondaError:  # undocumented; the service will decide
             return False
         media = raw.get("media", raw) if isinstance(raw, dict) else None
@@ -410,12 +410,12 @@ def _body(
         raise InvalidInputError(
             "media_id", "There is no image to publish.", "Pass job.wait().media.media_id."
         )
-    _check_account(instagram_account_id)
+    account_id = _account_id(instagram_account_id)
     kind = plain_values.optional_text("product", "The product", product)
     said = _text("alt_text", alt_text, MAX_ALT_TEXT_LENGTH)
     body = {
-        "mediaId": plain_values.to_plain(media_id),
-        "instagramAccountId": plain_values.to_plain(instagram_account_id),
+        "mediaId": arguments.check_id("media_id", "an image", media_id),
+        "instagramAccountId": account_id,
         "caption": _text("caption", caption, MAX_CAPTION_LENGTH),
         "altText": None if kind in PRODUCTS_WITHOUT_ALT_TEXT else said,
         "product": kind,
@@ -435,26 +435,27 @@ def _carousel(
             "Pass [image.media.media_id for image in images].",
         )
     check_slide_count(len(slides))
+    slides = [arguments.check_id("media_ids", "an image", each) for each in slides]
     if len(set(slides)) < len(slides):
         raise InvalidInputError(
             "media_ids", "An image is in this carousel twice.", "Remove one of the two."
         )
-    _check_account(instagram_account_id)
     body = {
         "mediaIds": slides,
-        "instagramAccountId": plain_values.to_plain(instagram_account_id),
+        "instagramAccountId": _account_id(instagram_account_id),
         "caption": _text("caption", caption, MAX_CAPTION_LENGTH),
     }
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _check_account(instagram_account_id: str) -> None:
+def _account_id(instagram_account_id: str) -> str:
     if not isinstance(instagram_account_id, str) or not instagram_account_id:
         raise InvalidInputError(
             "instagram_account_id",
             "No Instagram account was chosen.",
             "Use one from wonda.accounts.instagram().",
         )
+    return arguments.check_id("instagram_account_id", "an account", instagram_account_id)
 
 
 def _job_id(post: ScheduledPost | Job | str) -> str:

@@ -24,7 +24,7 @@ from ..jobs.core import Core, on_package_loop
 from ..journal.journal import Journal
 from ..journal.schema import MEMORY
 from ..models import Account, Capabilities, parse
-from ..utils import event_loop, open_clients
+from ..utils import arguments, event_loop, open_clients
 from . import config
 
 if TYPE_CHECKING:
@@ -108,10 +108,13 @@ class AsyncWonda:
         key, address = credentials.resolve(key, base_url)
         self.base_url = normalize_base_url(address or DEFAULT_BASE_URL)
         self.org = organization.choose(org)
+        seconds = arguments.check_seconds("timeout", timeout)
+        if not seconds:
+            raise InvalidInputError("timeout", "timeout must be a number of seconds above 0.")
         if journal is None and transport is not None:
             journal = MEMORY  # tests must not write to the user's journal
         core = Core(
-            Transport(key, self.base_url, timeout, transport, org=self.org),
+            Transport(key, self.base_url, seconds, transport, org=self.org),
             journal if isinstance(journal, Journal) else Journal(journal),
             closes_journal=not isinstance(journal, Journal),
         )

@@ -1,4 +1,4 @@
-"""The address of the API: its default, and the check of a custom address."""
+"""The base URL of the API: its default, and the check of a custom one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..errors import InvalidInputError
+from ..utils import arguments
 from .connections import LOOPBACK
 
 DEFAULT_BASE_URL = "https://api.wondercat.ai/api/v1"
@@ -25,6 +26,7 @@ def normalize_base_url(base_url: str) -> str:
     InvalidInputError
         If the URL is not an http(s) URL, or would send the key unencrypted over a network.
     """
+    arguments.require_type(base_url, str, "a base URL as a string")
     base_url = base_url.strip().rstrip("/")
     try:
         parts = urlsplit(base_url)

@@ -21,6 +21,7 @@ import msgspec
 from PIL import Image, ImageColor
 
 from ..errors import InvalidInputError
+from ..utils import plain_values
 from . import (
     color,
     decode,
@@ -398,6 +399,6 @@ def padded(size: Size, ratio: float, color: str = "#ffffff") -> Pad:
 
 def _exact(ratio: float) -> Fraction:
     """Convert 0.8 to exactly 4 / 5, so that the result is 1080 × 1350."""
-    if not 1 / MAX_RATIO <= ratio <= MAX_RATIO:
+    if plain_values.is_missing(ratio) or not 1 / MAX_RATIO <= ratio <= MAX_RATIO:
         _refuse("ratio", f"{ratio} is not a valid ratio.", "Pass width / height, such as 4 / 5.")
     return Fraction(ratio).limit_denominator(1000)

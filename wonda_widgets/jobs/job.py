@@ -38,7 +38,7 @@ from ..errors import (
 from ..errors.console_text import printable
 from ..models import TERMINAL_STATUSES, JobResponse, Snapshot, parse, parse_timestamp
 from ..models.job_status import is_earlier_status, snapshot_fields
-from ..utils import code_snippet, event_loop, logs, noninteractive
+from ..utils import arguments, code_snippet, event_loop, logs, noninteractive
 from .clock import Clock
 from .poll_scheduling import PollScheduler
 from .poller import JOURNAL_TIMEOUT, Poller
@@ -235,6 +235,7 @@ class Job:
         """
         if event_loop.on_loop():
             raise RuntimeError("job.wait() on the package's own loop would wait for itself.")
+        timeout = arguments.check_seconds("timeout", timeout)
         ended: concurrent.futures.Future[Snapshot] = concurrent.futures.Future()
         # Printing starts before the wait, so that the last line is not missed.
         with noninteractive.printing_changes(LABELS[self.kind], self.watch) as tell:

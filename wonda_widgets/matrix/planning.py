@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import InvalidInputError
 from ..models import parameters
-from ..utils import plain_values, suggestions
+from ..utils import arguments, plain_values, suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..models import ImageModel
 
@@ -171,6 +172,8 @@ def make_plan(
     """
     if not isinstance(template, str) or not template.strip():
         raise InvalidInputError("template", "The prompt template is empty.", "Describe an image.")
+    arguments.require_type(values, Mapping, "a dict of values per placeholder")
+    arguments.require_type(params, Mapping, "a dict of values per parameter")
     placeholder_values = _placeholder_values(template, values)
     offered = {model.key: model for model in available}
     chosen = _chosen_models(models, offered)
@@ -217,7 +220,7 @@ def check_names(template: str, values: Iterable[str]) -> None:
     names = placeholders(template)
     for name in values:
         if name not in names:
-            suggestion = suggestions.did_you_mean(name, names)
+            suggestion = suggestions.did_you_mean(str(name), names)
             raise InvalidInputError(
                 f"values.{name}",
                 f"There is no {{{name}}} in the template.",

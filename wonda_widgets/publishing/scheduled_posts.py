@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -25,6 +24,7 @@ from ..errors import (
 )
 from ..http.responses import reports_failure
 from ..models import parse_timestamp
+from ..utils import arguments
 from . import post_history
 from .post_matching import (
     CLOCK_TOLERANCE,
@@ -168,8 +168,9 @@ async def cancel(core: Core, job_id: str) -> None:
     NotFoundError, PermissionDeniedError, ServiceUnreachableError
         If the post was not canceled, or the outcome is unknown.
     """
+    segment = arguments.path_segment("post", "a scheduled post", job_id)
     try:
-        _require_canceled(await core.transport.delete(f"{PATH}/{quote(job_id, safe='')}"))
+        _require_canceled(await core.transport.delete(f"{PATH}/{segment}"))
     except (
         NotFoundError,
         GoneError,

@@ -1,0 +1,77 @@
+"""Check arguments, so that a wrong one gets a clear error before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import InvalidInputError
+from . import plain_values
+
+_ID = re.compile(r"[^\ud800-\udfff]{1,1000}")  # without lone surrogates
+
+
+def require_type(value: object, kind: type[Any] | tuple[type[Any], ...], expected: str) -> None:
+    """Check that an object has the right type.
+
+    Parameters
+    ----------
+    value : object
+    kind : type or tuple of types
+    expected : str
+        What to pass, with an article, for the error: ``"a Media object"``.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"Expected {expected}, not {type(value).__name__}.")
+
+
+def check_seconds(field: str, value: object) -> float | None:
+    """Return a time limit in seconds that the operating system accepts; None for no limit.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a number.
+    """
+    seconds = plain_values.to_plain(value)
+    if seconds is None:
+        return None
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or plain_values.is_missing(seconds):
+        raise InvalidInputError(field, f"{field} must be a number of seconds, or None.")
+    return float(min(max(seconds, 0), threading.TIMEOUT_MAX))
+
+
+def check_id(field: str, label: str, value: object) -> str:
+    """Return an ID of the service without spaces around it.
+
+    Parameters
+    ----------
+    field : str
+        The argument's name, for the error.
+    label : str
+        What the ID belongs to, with an article: ``"a job"``.
+    value : object
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a string, or cannot be an ID.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if text in {"", ".", ".."} or not _ID.fullmatch(text):
+        raise InvalidInputError(
+            field, f"This is not the ID of {label}.", "Pass the ID that the API returned."
+        )
+    return text
+
+
+def path_segment(field: str, label: str, value: object) -> str:
+    """Quote an ID for a URL's path; parameters and errors as of `check_id`."""
+    return quote(check_id(field, label, value), safe="")

@@ -273,6 +273,25 @@ def echo(request):
     return httpx.Response(400, json={"error": {"message": text, "code": "x"}})
 
 
+def echo_in_utf_16(request):
+    return httpx.Response(400, content=json.dumps(echo(request).json()).encode("utf-16"))
+
+
+def echo_escaped(request):
+    text = "".join(f"\\u{ord(letter):04x}" for letter in request.headers["Authorization"])
+    return httpx.Response(400, text=f'{{"error": {{"message": "{text}", "code": "x"}}}}')
+
+
+def echo_in_headers(request):
+    key = request.headers["Authorization"]
+    return httpx.Response(500, headers={"X-Request-Id": key, "Retry-After": key})
+
+
+def echo_as_job_id(request):
+    text = json.dumps({"inferenceJobId": request.headers["Authorization"]})
+    return httpx.Response(200, content=text.encode("utf-32"))
+
+
 def interrupting(server):
     """Press Ctrl+C once the next request has arrived."""
     before = len(server.faults.arrived)
@@ -305,6 +324,10 @@ FAILURES = {
         {"transport": answering(lambda _: httpx.Response(307, headers={"Location": "/x"}))},
     ),
     "echo": (None, {"transport": answering(echo)}),
+    "escaped echo": (None, {"transport": answering(echo_escaped)}),
+    "echo in headers": (None, {"transport": answering(echo_in_headers)}),
+    "echo in UTF-16": (None, {"transport": answering(echo_in_utf_16)}),
+    "echo as job ID in UTF-32": (None, {"transport": answering(echo_as_job_id)}),
     "foreign transport": (None, {"transport": Broken()}),
     "bad address": (None, {"base_url": "http://api.example/v1"}),
 }

@@ -288,7 +288,9 @@ class AsyncImages:
 
         plans = self._core.journal.saved_plans
         found = []
-        for saved in await asyncio.wrap_future(plans.unfinished(self._core.journal_key, days)):
+        for saved in await asyncio.wrap_future(
+            plans.unfinished(self._core.journal_key, arguments.check_days(days))
+        ):
             entries = await asyncio.wrap_future(plans.cell_entries(saved.id))
             if any(entry.is_active for entry in entries.values()):
                 continue

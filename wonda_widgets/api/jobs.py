@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -71,10 +70,7 @@ class AsyncJobs:
         (see `publish.scheduled`). `resume` turns an entry into a live job.
         """
         self._core.transport.check_open()
-        days = plain_values.to_plain(days)
-        if not isinstance(days, int | float) or not 0 < days <= sys.float_info.max:
-            raise InvalidInputError("days", f"days must be a number above 0; got {days!r}.")
-        since = time.time() - float(days) * 86_400
+        since = time.time() - arguments.check_days(days) * 86_400
         key = self._core.journal_key
         found = await asyncio.wrap_future(self._core.journal.unfinished(key, since))
         now = datetime.now(UTC)

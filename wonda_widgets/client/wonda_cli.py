@@ -22,12 +22,12 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from .. import credentials
-from ..errors import InvalidInputError, UnexpectedReplyError, WondaError
+from ..errors import InvalidInputError, UnexpectedReplyError, WondaError, redaction
 from ..imaging import fonts
 from ..imaging.apply_edits import parse_operations
 from ..imaging.operations import Crop, Operation, Text
 from ..models import Media
-from ..utils import new_files, paths, redaction
+from ..utils import new_files, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

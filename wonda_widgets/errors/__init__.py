@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from .console_text import printable
+from .redaction import redact_keys
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,9 +39,10 @@ class WondaError(Exception):
     code = "error"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(f"{message} {hint}".strip())
+        # A key may be in an argument that the message quotes, such as a mistaken base URL.
+        self.message = redact_keys(message)
+        self.hint = redact_keys(hint)
+        super().__init__(f"{self.message} {self.hint}".strip())
 
     def __str__(self) -> str:
         """Return the sentences with only characters that the console can print."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
 import io
 import json
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WondaError
-from ..utils import event_loop, new_files
+from ..utils import event_loop, new_files, paths
 from ..utils.table_rows import flat_row
 
 if TYPE_CHECKING:
@@ -90,10 +89,9 @@ def check_path(path: str | Path) -> Path:
     """
     try:
         target = Path(path).expanduser()
-        with contextlib.suppress(OSError):  # writing reports these with more detail
-            target.lstat()
     except (TypeError, ValueError, RuntimeError):  # a number, a null byte, an unknown user's home
         raise InvalidInputError("path", f"{str(path)!r} is not a valid path.", PATH_HINT) from None
+    paths.require_possible_length(target, "path")
     return target
 
 

@@ -166,12 +166,13 @@ def decode_json(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If the content is not JSON.
+        If the content is not JSON in UTF-8. Other encodings would hide a repeated key from
+        `Response.redact`.
     """
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return replace_lone_surrogates(json.loads(content))
+        return replace_lone_surrogates(json.loads(content.decode("utf-8-sig")))
 
 
 def replace_lone_surrogates(value: Any) -> Any:

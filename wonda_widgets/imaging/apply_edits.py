@@ -116,7 +116,7 @@ def parse_operations(operations: Iterable[Any]) -> tuple[Operation, ...]:
     try:
         # Convert both ways, because msgspec does not check types when objects are created.
         return msgspec.convert(msgspec.to_builtins(list(operations)), tuple[Operation, ...])
-    except (msgspec.ValidationError, TypeError) as error:
+    except (msgspec.ValidationError, TypeError, UnicodeError, RecursionError) as error:
         raise InvalidInputError(
             "operations",
             f"This is not a valid edit: {error}.",
@@ -243,7 +243,7 @@ def _check_range(operation: Operation, name: str, low: float, high: float) -> No
     value = getattr(operation, name)
     if not low <= value <= high:  # also true for NaN
         label = name.replace("_", " ").capitalize()
-        _refuse(name, f"{label} is {value:g}.", f"Use a value from {low:g} to {high:g}.")
+        _refuse(name, f"{label} is {str(value)[:40]}.", f"Use a value from {low:g} to {high:g}.")
 
 
 def _check_color(name: str, color: str) -> None:

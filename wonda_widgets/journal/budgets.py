@@ -101,6 +101,11 @@ class Budget:
         is_missing = since is not None and plain_values.is_missing(since)  # NaT is a datetime
         if is_missing or (since is not None and not isinstance(since, datetime)):
             raise InvalidInputError("since", f"since must be a datetime, not {since!r}.")
+        try:
+            start = start_of_day() if since is None else since
+            start.timestamp()
+        except (ValueError, OverflowError, OSError):  # outside this system's range
+            raise InvalidInputError("since", f"{since} is not a possible date.") from None
         self.usd = float(usd)
         self.since = since
         # One budget may serve clients of several services, so the address is part of the key.

@@ -7,6 +7,7 @@ Problems with the file are reported once (`JournalWarning`) and handled:
 
 - **locked by another process**: work waits until the lock is released;
 - **damaged**: the file is renamed and kept, and a new one is started;
+- **deleted or replaced by another program**: work continues in the new file;
 - **full disk, missing permissions**: the readable part of the file is copied to memory, and work
   continues there. When the file can be written again, the changes are merged into it;
 - **written by a newer version, or on a file system without locks**: work continues in memory
@@ -141,7 +142,7 @@ class Database:
         known = self._damaged_files if event_loop.on_loop() else None
         damaged = file_problems.damaged_files(path) if known is None else known
         if not damaged:
-            return self._problem
+            return _deletion_notice(path) if self._was_deleted else ""
         return (
             f"The journal was damaged and has been saved as {damaged[-1]}. The new journal lacks "
             f"all earlier posts and spending. Check your account, then move that file "
@@ -165,6 +166,7 @@ class Database:
         # As of Python 3.13, an unclosed connection is a ResourceWarning.
         self._finalizer = weakref.finalize(self, _close_all, self._connections)
         self._file_identity: tuple[int, int] | None = None  # device and inode of the open file
+        self._was_deleted = False
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "wonda-journal")
         self._submit_lock = threading.Lock()  # work is submitted before `close` or rejected
         self._is_closed = False
@@ -293,11 +295,11 @@ class Database:
         return run_transaction(self._connect(), work, mode)
 
     def _connect(self) -> sqlite3.Connection:
-        # Another process may have deleted or renamed the file.
         if self._connection is not None and self._file_identity != file_problems.file_identity(
             self.path
         ):
             self._disconnect()
+            self._report_deletion()
         if self._connection is None:
             self._connection = self._open_connection(self.path)
             self._file_identity = file_problems.file_identity(self.path)
@@ -400,6 +402,17 @@ class Database:
 
     # ------------------------------------------------------------ warnings
 
+    def _report_deletion(self) -> None:
+        """Warn once that the open file was deleted or replaced.
+
+        If another process renamed it because it is damaged, the damage is reported instead.
+        """
+        path = self.path
+        if path is None or self._was_deleted or file_problems.damaged_files(path):
+            return
+        self._was_deleted = True
+        self._warn(_deletion_notice(path))
+
     def _warn_of_damaged_file(self, path: Path) -> None:
         """Warn once about a damaged file, even if another process renamed it."""
         for damaged in file_problems.damaged_files(path)[-1:]:
@@ -426,6 +439,13 @@ class Database:
         _log.info("%s", message)
         with contextlib.suppress(JournalWarning):  # continue even where warnings are errors
             warnings.warn(message, JournalWarning, stacklevel=3)
+
+
+def _deletion_notice(path: Path) -> str:
+    return (
+        f"The journal {path} was deleted or replaced while it was in use. The new journal lacks "
+        "all earlier posts and spending. Check your account, then restart the kernel."
+    )
 
 
 def _nothing() -> None:

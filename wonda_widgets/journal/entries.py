@@ -191,21 +191,52 @@ def require_undecided(entry: JournalEntry) -> None:
     )
 
 
-def read_row(row: sqlite3.Row) -> JournalEntry | None:
-    """Convert a row of the table `request`; return None and log if it is damaged."""
+#: The values of damaged columns.
+_IF_DAMAGED: dict[str, Any] = {
+    **dict.fromkeys(
+        ("intent", "base_url", "kind", "dedupe_key", "owner", "status", "clock_id"), ""
+    ),
+    **dict.fromkeys(("requested_at", "updated_at", "clock_seconds", "response_timeout"), 0.0),
+    **dict.fromkeys(("ended", "was_accepted"), False),
+    **dict.fromkeys(("job_id", "permalink", "server_sent_at"), None),
+    "body": {},
+    "response": {},
+    "state": "unknown",
+    "reason": "its journal entry is damaged",
+}
+
+
+def read_row(row: sqlite3.Row) -> JournalEntry:
+    """Convert a row of the table `request`.
+
+    Even a damaged row blocks an identical request: the readable columns are kept, and if the state
+    is not readable, the outcome is unknown.
+    """
     columns = dict(row)
+    # An earlier version, which may still be running, does not set `taken`.
+    columns["taken"] = bool(
+        columns["taken"] or columns["job_id"] or columns["state"] in {"accepted", "posted"}
+    )
+    columns["ended"] = bool(columns["ended"])
     try:
-        columns["body"] = msgspec.json.decode(columns["body"])
-        columns["reply"] = msgspec.json.decode(columns["reply"])
-        # An earlier version, which may still be running, does not set `taken`.
-        was_accepted = (
-            columns["taken"] or columns["job_id"] or columns["state"] in {"accepted", "posted"}
-        )
-        flags = {"ended": bool(columns["ended"]), "taken": bool(was_accepted)}
-        return msgspec.convert({**columns, **flags}, JournalEntry)
+        decoded = {name: msgspec.json.decode(columns[name]) for name in ("body", "reply")}
+        return msgspec.convert({**columns, **decoded}, JournalEntry)
     except (msgspec.MsgspecError, TypeError):
-        _log.warning("Skipped an unreadable journal entry: %s", columns["intent"])
-        return None
+        _log.warning("A journal entry is damaged: %s", columns["intent"])
+        return _read_damaged_row(columns)
+
+
+def _read_damaged_row(columns: dict[str, Any]) -> JournalEntry:
+    values = {}
+    for field in msgspec.structs.fields(JournalEntry):
+        value: Any = columns.get(field.encode_name)
+        try:
+            if field.name in {"body", "response"}:
+                value = msgspec.json.decode(value)
+            values[field.name] = msgspec.convert(value, field.type)
+        except (msgspec.MsgspecError, TypeError):
+            values[field.name] = _IF_DAMAGED[field.name]
+    return JournalEntry(**values)
 
 
 # ---------------------------------------------------------------- processes

@@ -38,7 +38,10 @@ def create_private(path: Path) -> None:
 
 def unwritable_reason(path: Path) -> str:
     """Return why a file cannot be written or created, as part of a sentence; empty if it can."""
-    existing = next((place for place in (path, *path.parents) if place.exists()), None)
+    try:
+        existing = next((place for place in (path, *path.parents) if place.exists()), None)
+    except OSError as error:  # such as a path that is too long
+        return error.strerror or str(error)
     if existing is None:
         return "the folder does not exist"
     if existing != path and not existing.is_dir():

@@ -99,7 +99,7 @@ class ImageEvents:
             f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions are constants
             values,
         )
-        return [entry for row in rows if (entry := read_row(row)) is not None]
+        return [read_row(row) for row in rows]
 
 
 def _status_changes(

@@ -196,8 +196,7 @@ class ImageIndex:
             return [
                 image
                 for row in rows
-                if (entry := read_row(row)) is not None
-                and (image := _image(entry, _marks(row), client)) is not None
+                if (image := _image(read_row(row), _marks(row), client)) is not None
             ]
 
         return self._database.run(work, writes=False)
@@ -284,7 +283,7 @@ class ImageIndex:
                 f" ORDER BY {table}.asked_at DESC LIMIT ?",
                 (*values, MAX_RECENT_JOBS),
             ).fetchall()
-            return [entry for row in rows if (entry := read_row(row)) is not None]
+            return [read_row(row) for row in rows]
 
         return self._database.run(work, writes=False)
 

@@ -58,8 +58,11 @@ MAX_MEGABYTES = 50.0
 PRUNE_INTERVAL = 200  # new entries
 MAX_RESPONSE_BYTES = 64 * 1024  # bytes; of a longer response, only the fields in use are stored
 
-#: States in which a request blocks an identical one.
-BLOCKING_STATES = ("sending", "unknown", "accepted", "posted")
+#: Whether a request had or may have had an effect, and therefore blocks an identical one. A damaged
+#: state counts as unknown.
+MAY_HAVE_EFFECT = "state NOT IN ('refused', 'absent', 'dismissed')"
+#: Whether the outcome of a request is not known (yet).
+IS_UNDECIDED = "state NOT IN ('accepted', 'posted', 'refused', 'absent', 'dismissed')"
 
 
 class Journal:
@@ -309,10 +312,7 @@ class Journal:
             False for any other request; nothing is then recorded.
         """
         has_result = "(status='succeeded' AND (kind='publish' OR instr(reply, '\"mediaId\"')))"
-        condition = (
-            "(state IN ('sending', 'unknown')"
-            f" OR (state='accepted' AND ended AND NOT {has_result}))"
-        )
+        condition = f"({IS_UNDECIDED} OR (state='accepted' AND ended AND NOT {has_result}))"
         return self._update(intent, condition, state="dismissed")
 
     def update_status(
@@ -373,9 +373,7 @@ class Journal:
     def recent(self, base_url: str, limit: int = 50) -> Future[list[JournalEntry]]:
         """Read the latest entries, newest first, without refused requests and uploads."""
         return self._find(
-            "base_url=? AND kind<>'upload'"
-            " AND state IN ('sending', 'unknown', 'accepted', 'posted')"
-            " ORDER BY asked_at DESC LIMIT ?",
+            f"base_url=? AND kind<>'upload' AND {MAY_HAVE_EFFECT} ORDER BY asked_at DESC LIMIT ?",
             (base_url, limit),
         )
 
@@ -390,7 +388,7 @@ class Journal:
         """
         return self._find(
             f"base_url=? AND kind<>'upload' AND (asked_at>? OR {pruning.IS_SCHEDULED})"
-            " AND ((state='accepted' AND NOT ended) OR state IN ('sending', 'unknown'))"
+            f" AND ((state='accepted' AND NOT ended) OR {IS_UNDECIDED})"
             " ORDER BY asked_at DESC LIMIT 100",
             (base_url, since),
         )
@@ -412,11 +410,10 @@ class Journal:
 
     def blocking_posts(self, base_url: str) -> Future[list[JournalEntry]]:
         """Read all posts that were or may have been made and therefore block identical ones."""
-        marks = ",".join("?" * len(BLOCKING_STATES))
         return self._find(
-            f"base_url=? AND kind='publish' AND state IN ({marks})"
+            f"base_url=? AND kind='publish' AND {MAY_HAVE_EFFECT}"
             " AND NOT (ended AND status<>'succeeded')",
-            (base_url, *BLOCKING_STATES),
+            (base_url,),
         )
 
     def find_edit(self, base_url: str, media_id: str) -> Future[dict[str, Any] | None]:
@@ -465,14 +462,13 @@ def _find_identical(
     keys: tuple[str, ...],
     include_failed: bool,  # noqa: FBT001 - used in this module only
 ) -> list[JournalEntry]:
-    marks = ",".join("?" * len(BLOCKING_STATES))
     return _select(
         connection,
         # JSON passes any number of keys as one value; SQLite limits the number of values.
         "base_url=? AND same_as<>'' AND same_as IN (SELECT value FROM json_each(?))"  # noqa: S608
-        f" AND state IN ({marks})"
+        f" AND {MAY_HAVE_EFFECT}"
         " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
-        (base_url, json.dumps(keys), *BLOCKING_STATES, not include_failed),
+        (base_url, json.dumps(keys), not include_failed),
     )
 
 
@@ -483,4 +479,4 @@ def _select(
         f"SELECT * FROM request WHERE {condition}",  # noqa: S608 - conditions are constants
         values,
     ).fetchall()
-    return [entry for row in rows if (entry := entries.read_row(row)) is not None]
+    return [entries.read_row(row) for row in rows]

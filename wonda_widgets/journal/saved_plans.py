@@ -169,7 +169,7 @@ class SavedPlans:
                 " ORDER BY asked_at",
                 (first, beyond),
             ).fetchall()
-            entries = [entry for row in rows if (entry := read_row(row)) is not None]
+            entries = [read_row(row) for row in rows]
             return {entry.dedupe_key.rpartition(":")[2]: entry for entry in entries}
 
         return self._database.run(work, writes=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import keyword
 import os
 import re
 import shlex
@@ -128,7 +129,7 @@ def _generate(
     models = _models(wonda)
     options = parse_options(line)
     variable = options.pop("output", DEFAULT_VARIABLE)
-    if not variable.isidentifier():
+    if not variable.isidentifier() or keyword.iskeyword(variable):
         raise InvalidInputError(
             "output", f"{variable!r} is not a valid variable name.", "Use -o job."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from typing import Any
 from urllib.parse import quote
@@ -46,6 +47,21 @@ def check_seconds(field: str, value: object) -> float | None:
     if not is_number or plain_values.is_missing(seconds):
         raise InvalidInputError(field, f"{field} must be a number of seconds, or None.")
     return float(min(max(seconds, 0), threading.TIMEOUT_MAX))
+
+
+def check_days(value: object) -> float:
+    """Return a number of days.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a number above 0.
+    """
+    days = plain_values.to_plain(value)
+    is_number = isinstance(days, int | float) and not isinstance(days, bool)
+    if not is_number or not 0 < days <= sys.float_info.max:
+        raise InvalidInputError("days", f"days must be a number above 0, not {str(days)[:40]}.")
+    return float(days)
 
 
 def check_id(field: str, label: str, value: object) -> str:

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 
-from . import redaction
+from ..errors import redaction
 
 #: The description of the log in messages.
 LOG_LOCATION = "the log “wonda_widgets”"

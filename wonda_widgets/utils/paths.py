@@ -1,7 +1,8 @@
-"""Expand ``~`` in paths passed as arguments."""
+"""Check paths passed as arguments, and expand ``~`` in them."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -20,10 +21,10 @@ def expand_user(path: str | os.PathLike[str], field: str) -> Path:
     Raises
     ------
     InvalidInputError
-        If `path` is not a path, or the home folder does not exist.
+        If `path` is not a path or is too long, or the home folder does not exist.
     """
     try:
-        return Path(path).expanduser()
+        expanded = Path(path).expanduser()
     except RuntimeError:
         raise InvalidInputError(
             field,
@@ -34,4 +35,26 @@ def expand_user(path: str | os.PathLike[str], field: str) -> Path:
         kind = type(path).__name__  # not the value, which may be a whole array
         raise InvalidInputError(
             field, f"Expected a path, not {kind}.", "Pass a str or a pathlib.Path."
+        ) from None
+    require_possible_length(expanded, field)
+    return expanded
+
+
+def require_possible_length(path: Path, field: str) -> None:
+    """Check that the file system does not reject a path as too long.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    try:
+        path.lstat()
+    except OSError as error:  # others are reported with more detail when the file is used
+        if error.errno == errno.ENAMETOOLONG:
+            raise InvalidInputError(
+                field, f"The path is too long: {str(path)[:40]}…", "Use a shorter name."
+            ) from None
+    except ValueError:  # a null character
+        raise InvalidInputError(
+            field, f"{str(path)[:40]!r} is not a path.", "Remove the null character."
         ) from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from conftest import BASE, KEY
 
 import wonda_widgets as ww
 from wonda_widgets.api import images
+from wonda_widgets.journal.database import JournalWarning
 from wonda_widgets.utils import event_loop
 
 BODY = {"model": "m", "prompt": "A lake"}
@@ -280,3 +283,31 @@ def test_parameters_that_are_not_json_raise_and_send_nothing(kernel, service, pa
     with pytest.raises(ww.InvalidInputError, match="cannot be sent as JSON"):
         kernel().images.generate(**BODY, params=params, **options)
     assert service.submissions == []
+
+
+@pytest.mark.parametrize("damage", ["body='{'", "body=x'ff'", "reply='}'", "state='?'", "tick='x'"])
+def test_damaged_journal_entry_still_prevents_a_second_request(kernel, service, tmp_path, damage):
+    first = kernel()
+    first.images.generate(**WITH_KEY).wait()
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "kernels.db")) as file, file:
+        file.execute(f"UPDATE request SET {damage}")
+    with contextlib.suppress(ww.OutcomeUnknownError):
+        kernel().images.generate(**WITH_KEY)
+    assert len(service.submissions) == 1
+
+
+def test_request_with_a_key_is_refused_after_the_journal_was_deleted(kernel, service, tmp_path):
+    first = kernel()
+    first.images.generate(**WITH_KEY).wait()
+    for file in tmp_path.glob("kernels.db*"):
+        file.unlink()
+    with (
+        pytest.warns(JournalWarning, match="was deleted or replaced"),
+        pytest.raises(ww.InvalidInputError, match="restart the kernel"),
+    ):
+        first.images.generate(**WITH_KEY)
+    assert "was deleted or replaced" in first.jobs.problem
+    assert len(service.submissions) == 1
+    first.images.generate(**BODY)  # without a key, nothing is promised
+    assert kernel().jobs.problem == "", "a new client starts with the new journal"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import wonda_widgets as ww
+from wonda_widgets.client.edit import Encode
 from wonda_widgets.utils import arguments
 
 KEY = "sk_" + "a" * 64
@@ -35,6 +36,8 @@ WRONG: list[Any] = [
     {"\ud800": "x"},
     {1: 2},
     datetime.max.replace(tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC),
+    datetime.min,  # noqa: DTZ901 - without a zone
     Path("/dev/null"),
     "/" + "x" * 5000,
     object(),
@@ -46,6 +49,10 @@ def calls(wonda: ww.Wonda, media: ww.Media, image: Any, folder: Path) -> dict[st
     account = wonda.accounts.instagram()[0].instagram_account_id
     post = {"media_id": media.media_id, "instagram_account_id": account}
     matrix = {"template": "A {x}", "values": {"x": ["a"]}, "models": "z-image"}
+
+    def long_path(value: Any) -> Any:
+        return value if not isinstance(value, str) else str(folder / f"{value}{'x' * 5000}.html")
+
     names = inspect.signature(wonda.publish.instagram).parameters
     found = {
         f"instagram {name}": lambda value, name=name: wonda.publish.instagram(
@@ -89,6 +96,14 @@ def calls(wonda: ww.Wonda, media: ww.Media, image: Any, folder: Path) -> dict[st
         "attach kind": lambda value: wonda.jobs.attach(value, "a"),
         "recent": wonda.jobs.recent,
         "unfinished": lambda value: wonda.jobs.unfinished(days=value),
+        "unfinished plans": lambda value: wonda.images.unfinished(days=value),
+        "add": ww.edit.Edit(media, wonda=wonda).add,
+        "quality": lambda value: ww.edit.Edit(media, wonda=wonda).add(
+            Encode(format="JPEG", quality=value)
+        ),
+        "since": lambda value: wonda.images.spent(ww.Budget(1, since=value)),
+        "storyboard path": lambda value: wonda.history.storyboard([image], long_path(value)),
+        "export path": lambda value: wonda.history.export([image], long_path(value)),
         "download": wonda.media.download,
         "open": wonda.media.open,
         "upload": wonda.media.upload,
@@ -144,3 +159,10 @@ def test_time_limit_in_the_past_ends_the_wait_at_once(timeout):
         job = wonda.images.generate(model="z-image", prompt="sandbox: slow")
         with pytest.raises(ww.JobTimeoutError, match="within 0 s"):
             job.wait(timeout=timeout)
+
+
+def test_key_in_a_wrong_argument_is_not_repeated():
+    with pytest.raises(ww.InvalidInputError) as caught:
+        ww.Wonda(KEY, base_url=KEY)
+    assert KEY not in str(caught.value) + repr(caught.value.__dict__)
+    assert "is not the address of an API" in caught.value.message

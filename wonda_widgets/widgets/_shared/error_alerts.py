@@ -23,8 +23,9 @@ from ...errors import (
     UnexpectedReplyError,
     UnsafeMediaError,
     WondaError,
+    redaction,
 )
-from ...utils import logs, redaction
+from ...utils import logs
 
 
 class Alert(TypedDict):

@@ -1,7 +1,7 @@
 """Remove API keys from text that is logged or shown.
 
 Each key can replace itself: `credentials.ApiKey.redact`. `redact_keys` replaces all keys in use,
-for logs and unexpected errors. Responses are redacted in `http.responses`, and requests that are
+for errors and logs. Responses are redacted in `http.responses`, and requests that are
 recorded in the journal in `jobs.submission`.
 """
 

@@ -6,6 +6,7 @@ import asyncio
 import mimetypes
 import os
 import re
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -21,8 +22,6 @@ from ..utils import arguments, event_loop, paths, plain_values
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from PIL import Image
 
     Uploadable = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
@@ -90,6 +89,8 @@ class AsyncMedia:
         ...     attachment_media_ids=[reference.media_id],
         ... )
         """
+        if edit is not None:
+            arguments.require_type(edit, Mapping, "a dict for edit=")
         if edit is None or not edit.get("of"):
             return await self._upload(source, name, edit)
         key = msgspec.json.encode(to_json_values(edit), order="sorted")

@@ -87,8 +87,8 @@ class AsyncPublish:
         """Publish one image to Instagram and return the job.
 
         The post is public as soon as the job succeeds. The same image is not posted to the same
-        account with the same caption again, no matter who posted it: the journal, the account's
-        publish history and its scheduled posts are checked first.
+        account with the same caption again, even if another computer posted it: the journal, the
+        account's last 100 posts and its scheduled posts are checked first.
 
         Parameters
         ----------
@@ -364,7 +364,7 @@ class AsyncPublish:
         """
         query: dict[str, Any] = {"limit": limit}
         if instagram_account_id is not None:
-            query["instagramAccountId"] = instagram_account_id
+            query["instagramAccountId"] = _account_id(instagram_account_id)
         raw = await self._core.transport.get("/instagram/publishes", query)
         if not isinstance(raw, dict):
             raise UnexpectedReplyError("The publish history is not an object.", "Try again later.")

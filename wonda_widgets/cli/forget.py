@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     for path in in_use:
         print(f"{path} is in use and was not deleted. Stop the kernels and try again.")
     if files and not in_use:
-        print("The journal was deleted.")
+        print("The journal was deleted. Restart the kernels that were using it.")
     for line in credentials.forget() if has_key else ():
         print(line)
     return 1 if in_use else 0

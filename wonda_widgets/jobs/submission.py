@@ -280,7 +280,7 @@ class Submitter:
             # As late as possible, because later checks look for requests since this moment.
             noted = self._journal.mark_sent(intent, self._transport.clock.now)
             if not await asyncio.wrap_future(noted):
-                reason = self._journal.problem or "The outcome was determined in the meantime."
+                reason = self._journal.problem or "Its journal entry has changed in the meantime."
                 raise WondaError(f"Nothing was sent. {reason}", "Then try again.")
             may_have_arrived = True
 

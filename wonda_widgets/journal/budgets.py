@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     PriceEstimator = Callable[[Mapping[str, Any]], Awaitable[Estimate]]
 
 MAX_USD = 1_000_000_000.0
+PRICE_SECONDS = 600.0  # until a price is fetched again
 MAX_PARAM_LENGTH = 100  # characters; longer parameters are strings, which do not affect a price
 
 #: Deleted requests, which still count: the factors of their prices, and their number over time.
@@ -108,8 +109,9 @@ class Budget:
             raise InvalidInputError("since", f"{since} is not a possible date.") from None
         self.usd = float(usd)
         self.since = since
-        # One budget may serve clients of several services, so the address is part of the key.
-        self._prices: dict[tuple[str, str], float] = {}
+        # US dollars, and when the price was fetched. One budget may serve clients of several
+        # services, so the base URL is part of the key.
+        self._prices: dict[tuple[str, str], tuple[float, float]] = {}
 
     def __repr__(self) -> str:
         since = f" since {self.since:%Y-%m-%d %H:%M}" if self.since else " a day"
@@ -128,9 +130,9 @@ class Budget:
         def check(connection: sqlite3.Connection) -> None:
             self._require_started()
             spent = self.spent(connection, base_url)
-            if key not in self._prices:
+            price, left = self._price(key), self.usd - spent
+            if price is None:
                 raise UnpricedError([dict(body)])
-            price, left = self._prices[key], self.usd - spent
             if price > left + 1e-9:
                 raise InvalidInputError(
                     "budget",
@@ -158,10 +160,16 @@ class Budget:
         ).fetchall()
         requests = [(json.loads(row["body"]), int(row["times"])) for row in rows]
         keyed = [((base_url, _price_key(body)), body, count) for body, count in requests]
-        missing = {key: body for key, body, _ in keyed if key not in self._prices}
+        prices = {key: self._price(key) for key, _, _ in keyed}
+        missing = {key: body for key, body, _ in keyed if prices[key] is None}
         if missing:
             raise UnpricedError(list(missing.values()))
-        return sum((self._prices[key] * count for key, _, count in keyed), 0.0)
+        return sum(((prices[key] or 0.0) * count for key, _, count in keyed), 0.0)
+
+    def _price(self, key: tuple[str, str]) -> float | None:
+        """Return a price in US dollars; None if it is unknown or outdated."""
+        usd, fetched_at = self._prices.get(key, (0.0, -math.inf))
+        return usd if 0 <= clock.time() - fetched_at < PRICE_SECONDS else None
 
     def _starts_at(self) -> float:
         """Return the start of the period in seconds since 1970."""
@@ -214,7 +222,7 @@ class Budget:
                     f"is unknown.",
                     "Choose another model. If the model was used before, start a new budget.",
                 )
-            self._prices[base_url, _price_key(body)] = usd
+            self._prices[base_url, _price_key(body)] = usd, clock.time()
 
 
 def save_costs(connection: sqlite3.Connection, intents: str, values: tuple[Any, ...]) -> None:

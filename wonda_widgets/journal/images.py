@@ -19,6 +19,7 @@ from .search_terms import match_expression
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
     from concurrent.futures import Future
 
     from .database import Database
@@ -133,9 +134,9 @@ class ImageIndex:
         ImageIndex._index(connection, inserted.lastrowid)
 
     @staticmethod
-    def insert_row(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    def insert_row(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
         """Add a row from another journal; its row in `request` already exists."""
-        names = [name for name in row.keys() if name != "id"]  # noqa: SIM118 - iterating gives values
+        names = [name for name in row if name != "id"]
         marks = ",".join("?" * len(names))
         inserted = connection.execute(
             f"INSERT INTO picture ({','.join(names)}) VALUES ({marks})",  # noqa: S608

@@ -2,7 +2,8 @@
 
 While the file cannot be written, triggers in memory record which rows change; only these are
 written later. Other processes may have changed the file in the meantime. If both sides changed a
-row, the more complete version wins: an outcome is kept, and a known fact never becomes unknown.
+row, the more complete version wins: an outcome is kept, and a known fact never becomes unknown. Of
+an image's marks, those that changed in memory win.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ KEY_COLUMNS = {"request": "intent", "picture": "intent", "batch": "id", "status"
 #: States without a known outcome.
 OPEN_STATES = ("sending", "unknown")
 
+MARKS = ("favourite", "rating", "note")  # of an image
+
 
 class MemoryChanges:
     """A tracker of changed rows; see `database.ChangeTracker`."""
@@ -29,6 +32,10 @@ class MemoryChanges:
     def track(memory: sqlite3.Connection) -> None:
         """Start to record which rows change in memory."""
         memory.execute("CREATE TEMP TABLE changed (kind, key, PRIMARY KEY (kind, key))")
+        memory.execute(f"CREATE TEMP TABLE marked (intent PRIMARY KEY, {','.join(MARKS)})")
+        memory.execute(
+            f"INSERT INTO marked SELECT intent, {','.join(MARKS)} FROM picture"  # noqa: S608
+        )
         for table, key in KEY_COLUMNS.items():
             for event in ("INSERT", "UPDATE"):
                 memory.execute(
@@ -41,7 +48,10 @@ class MemoryChanges:
         """Write the changed rows into the file, within a transaction."""
         for row in _changed_rows(memory, "batch"):
             _replace(file, "batch", row)
-        images = {row["intent"]: row for row in _changed_rows(memory, "picture")}
+        images = {
+            row["intent"]: _merge_marks(row, memory, file)
+            for row in _changed_rows(memory, "picture")
+        }
         for intent in images:  # first, because the search index needs the request's old text
             ImageIndex.delete(file, "?", (intent,))
         for row in _changed_rows(memory, "request"):
@@ -49,8 +59,8 @@ class MemoryChanges:
                 "SELECT * FROM request WHERE intent=?", (row["intent"],)
             ).fetchone()
             _replace(file, "request", dict(row) if stored is None else _merge_rows(row, stored))
-        for row in images.values():
-            ImageIndex.insert_row(file, row)
+        for image in images.values():
+            ImageIndex.insert_row(file, image)
         for row in _changed_rows(memory, "status"):
             file.execute("INSERT INTO status VALUES (?,?,?)", tuple(row))
         trusted_time.take_reading(file)
@@ -72,6 +82,19 @@ def _replace(file: sqlite3.Connection, table: str, row: Any) -> None:
         f"INSERT OR REPLACE INTO {table} ({','.join(names)}) VALUES ({marks})",  # noqa: S608
         tuple(row[name] for name in names),
     )
+
+
+def _merge_marks(
+    ours: sqlite3.Row, memory: sqlite3.Connection, file: sqlite3.Connection
+) -> dict[str, Any]:
+    """Return a row of `picture` in which only the marks that changed in memory replace others."""
+    merged = dict(ours)
+    of_image = " WHERE intent=?", (ours["intent"],)
+    before = memory.execute(f"SELECT * FROM marked{of_image[0]}", of_image[1]).fetchone()  # noqa: S608
+    theirs = file.execute(f"SELECT * FROM picture{of_image[0]}", of_image[1]).fetchone()  # noqa: S608
+    if before is not None and theirs is not None:
+        merged |= {name: theirs[name] for name in MARKS if ours[name] == before[name]}
+    return merged
 
 
 def _merge_rows(ours: sqlite3.Row, theirs: sqlite3.Row) -> dict[str, Any]:

@@ -33,7 +33,7 @@ IS_EDIT = """(kind='upload' AND body LIKE '%"edit":%')"""  # identifies posts of
 HAS_NAME = "same_as LIKE 'once:%'"
 IS_POSTED = "(kind='publish' AND (state='posted' OR (state='accepted' AND status='succeeded')))"
 
-PROTECTED = (IS_FAVORITE, IS_SCHEDULED, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
+PROTECTED = (IS_FAVORITE, HAS_NAME, IS_EDIT, saved_plans.IS_NEEDED)
 DELETABLE_BY_AGE = " AND NOT ".join((IS_SETTLED, *PROTECTED))
 DELETABLE_BY_SIZE = f"{DELETABLE_BY_AGE} AND NOT {IS_POSTED}"
 

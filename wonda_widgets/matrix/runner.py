@@ -392,10 +392,12 @@ class MatrixRunner:
                 self.restore(cell, duplicate.record)
                 return cell.job is not None and cell.job.id is not None
             except OutcomeUnknownError as error:
-                [entry] = await asyncio.wrap_future(
+                found = await asyncio.wrap_future(
                     self._core.journal.find_by_intent(error.intent or "")
                 )
-                self.restore(cell, entry)
+                cell.state = "unknown"
+                for entry in found:  # none if the journal was deleted
+                    self.restore(cell, entry)
                 cell.error = error
                 self._budget.spent += cell.usd
                 return False

@@ -22,6 +22,7 @@ from ..errors import (
     HistoryUnavailableError,
     NotFoundError,
     OutcomeUnknownError,
+    UnexpectedReplyError,
     WondaError,
 )
 from ..models import parse_timestamp
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ..journal.entries import JournalEntry
     from .outcome_check import PostOutcome
 
-MAX_HISTORY_PAGES = 2  # pages of the history that are checked before a post
+MAX_HISTORY_POSTS = 100  # the newest posts of the account, which are checked before a post
 
 #: Error codes with which the service itself says that an account has no history. Other servers,
 #: such as proxies, respond with other codes.
@@ -192,8 +193,10 @@ class DuplicatePostGuard:
         account_id = self._body["instagramAccountId"]
         try:
             history = await post_history.fetch(
-                self._core.transport, account_id, max_pages=MAX_HISTORY_PAGES
+                self._core.transport, account_id, max_posts=MAX_HISTORY_POSTS
             )
+            if not history.is_complete and len(history.posts) < MAX_HISTORY_POSTS:
+                raise UnexpectedReplyError("The history has pages that cannot be read.")
         except WondaError as error:
             self._require_unneeded(
                 "publish history",

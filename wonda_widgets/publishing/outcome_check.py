@@ -370,8 +370,8 @@ async def _record_absence(
 
 
 async def _reread(core: Core, entry: JournalEntry) -> JournalEntry:
-    [current] = await asyncio.wrap_future(core.journal.find_by_intent(entry.intent))
-    return current
+    found = await asyncio.wrap_future(core.journal.find_by_intent(entry.intent))
+    return found[0] if found else entry  # not found if the journal was deleted
 
 
 def _known_outcome(core: Core, operation: Operation, entry: JournalEntry) -> PostOutcome:

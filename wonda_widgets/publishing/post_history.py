@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PATH = "/instagram/publishes"
 PAGE_SIZE = 50  # rows; if the service refuses it, its default of 10 applies
 MAX_PAGES = 10
+MAX_POSTS = MAX_PAGES * PAGE_SIZE
 
 LIST_NAME = "publishes"  # the usual name of the list of rows
 #: Every row has at least one of these.
@@ -80,7 +81,7 @@ async def fetch(
     account_id: str,
     *,
     since: Callable[[], datetime] | None = None,
-    max_pages: int = MAX_PAGES,
+    max_posts: int = MAX_POSTS,
 ) -> PostHistory:
     """Fetch an account's history back to `since`.
 
@@ -91,7 +92,8 @@ async def fetch(
     since : callable, optional
         Returns the time to go back to. It is called after each page, because each response may
         correct the service's time.
-    max_pages : int
+    max_posts : int
+        No further page is read once there are this many posts.
 
     Raises
     ------
@@ -101,7 +103,7 @@ async def fetch(
     """
     posts: list[HistoryPost] = []
     query: dict[str, Any] = {"limit": PAGE_SIZE, "instagramAccountId": account_id}
-    for _ in range(max_pages):
+    for _ in range(MAX_PAGES):
         try:
             raw = await transport.get(PATH, query)
         except BadRequestError:
@@ -116,7 +118,8 @@ async def fetch(
         if since is not None and _ends_before(page, since()):
             return PostHistory(posts=posts, is_complete=True)
         cursor = _next_query(raw)
-        if cursor is None or not page:  # there are more pages, but no readable cursor
+        # Without a readable cursor, the following pages cannot be requested.
+        if cursor is None or not page or len(posts) >= max_posts:
             break
         query.update(cursor)
     return PostHistory(posts=posts, is_complete=False)

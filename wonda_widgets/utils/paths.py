@@ -56,5 +56,5 @@ def require_possible_length(path: Path, field: str) -> None:
             ) from None
     except ValueError:  # a null character
         raise InvalidInputError(
-            field, f"{str(path)[:40]!r} is not a path.", "Remove the null character."
+            field, f"{str(path)[:40]!r} is not a valid path.", "Remove the null character."
         ) from None

@@ -7,6 +7,7 @@ regardless of their library.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 from decimal import Decimal
@@ -116,6 +117,7 @@ def _number_to_plain(value: Any) -> Any:
         return int(value) if value.is_finite() and value == int(value) else float(value)
     if isinstance(value, numbers.Real):
         size = getattr(value, "itemsize", _DOUBLE_BYTES)
-        # A float32 is converted by its shortest digits: 0.1 is 0.1, not 0.10000000149.
-        return float(str(value)) if size < _DOUBLE_BYTES else float(value)
+        with contextlib.suppress(OverflowError):  # a Fraction that is too large for a float
+            # A float32 is converted by its shortest digits: 0.1 is 0.1, not 0.10000000149.
+            return float(str(value)) if size < _DOUBLE_BYTES else float(value)
     return value

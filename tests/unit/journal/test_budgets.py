@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import datetime, timedelta
 
 import httpx
@@ -11,6 +12,8 @@ import pytest
 from conftest import BASE, KEY
 
 import wonda_widgets as ww
+from wonda_widgets.api import pricing
+from wonda_widgets.journal import budgets
 from wonda_widgets.utils import event_loop
 
 BODY = {"model": "m", "prompt": "A lake"}
@@ -117,6 +120,17 @@ def test_each_price_is_requested_once(kernel, service):
         wonda.images.generate(**BODY, params=order, budget=own)
     wonda.images.spent(own)
     assert len(service.price_requests) == 1
+
+
+def test_raised_price_is_noticed_by_a_budget_in_use(kernel, monkeypatch):
+    wonda, own, now = kernel(), budget(1), time.time()
+    wonda.images.generate(**BODY, budget=own)
+    monkeypatch.setitem(PRICES, BODY["model"], 900_000)
+    monkeypatch.setattr(budgets.clock, "time", lambda: now + budgets.PRICE_SECONDS + 1)
+    monkeypatch.setattr(pricing, "CACHE_SECONDS", -1.0)
+    with pytest.raises(ww.InvalidInputError, match=r"costs about \$0.90"):
+        wonda.images.generate(**BODY, budget=own)
+    assert wonda.images.spent(own) == pytest.approx(0.90)
 
 
 def test_prices_are_cached_separately_for_each_service(kernel, service, tmp_path):
@@ -229,7 +243,10 @@ def test_pruned_entries_count_as_spending(tmp_path):
 
     def spent(since):
         priced_budget = ww.Budget(9, since)
-        priced_budget._prices = {("one", '["m",{"b":[1],"n":2}]'): 0.1, ("one", '["m",{}]'): 0.04}
+        priced_budget._prices = {
+            ("one", '["m",{"b":[1],"n":2}]'): (0.1, time.time()),
+            ("one", '["m",{}]'): (0.04, time.time()),
+        }
         return journal.spent("one", priced_budget).result()
 
     before, after = now - timedelta(minutes=1), now + timedelta(minutes=1)
@@ -254,7 +271,7 @@ def test_records_of_pruned_spending_contain_no_prompts(tmp_path):
         journal.update_status("b", "inference", intent, done).result()
     journal._database.run(lambda connection: pruning.prune(connection, 365, 1)).result()
     spent = ww.Budget(9)
-    spent._prices = {("b", '["m",{"resolution":"2K"}]'): 0.1}
+    spent._prices = {("b", '["m",{"resolution":"2K"}]'): (0.1, time.time())}
     assert journal.spent("b", spent).result() == pytest.approx(2.0)
     rows = journal._database.run(
         lambda connection: connection.execute("SELECT body FROM priced").fetchall()
@@ -324,8 +341,6 @@ def test_damaged_journal_refuses_budgets_in_every_kernel(kernel, service, tmp_pa
 
 
 def test_budget_is_refused_while_the_clock_is_before_its_start(kernel, service, monkeypatch):
-    import time
-
     wonda, now = kernel(), time.time()
     allowed = ww.Budget(0.10, datetime.now().astimezone())
     wonda.images.generate(**BODY, budget=allowed)

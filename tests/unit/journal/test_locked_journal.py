@@ -358,6 +358,20 @@ def test_changes_in_memory_are_merged_into_the_file(open_journal, tmp_path, unwr
     assert [row["status"] for row in status_rows] == ["locked", "succeeded"]
 
 
+def test_merge_keeps_marks_that_another_process_set_meanwhile(open_journal, unwritable_file):
+    journal, other = open_journal(), open_journal()
+    first, _ = begin(journal).result(20)
+    journal.images.mark(first, note="before").result(20)
+    record_in_memory(journal, unwritable_file)
+    journal.images.mark(first, rating=5).result(20)
+    unwritable_file.active = False
+    other.images.mark(first, favorite=True, note="elsewhere").result(20)
+    begin(journal).result(20)
+    assert not journal.problem
+    marks = other.images.marks([first]).result(20)[first]
+    assert (marks.favorite, marks.rating, marks.note) == (True, 5, "elsewhere")
+
+
 def test_file_that_stays_unwritable_is_reported_only_once(open_journal, unwritable_file):
     journal = open_journal()
     begin(journal).result(20)

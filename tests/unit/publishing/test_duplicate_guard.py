@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from conftest import BASE, KEY
-from posting_service import POST, Service, lost
+from posting_service import EARLIER, POST, Service, lost
 
 import wonda_widgets as ww
 from wonda_widgets.publishing import outcome_check
@@ -77,6 +77,65 @@ def test_post_by_another_client_is_found_in_the_history(kernel, service, tmp_pat
     )
     with elsewhere, pytest.raises(ww.AlreadyPublishedError):
         elsewhere.publish.instagram(**POST)
+    assert service.posts == 1
+
+
+def pages_of(rows, size, cursor):
+    """Return a handler that serves a history in pages, whatever size is requested."""
+
+    def history(request):
+        start = int(request.url.params.get("cursorInstagramPublishId", 0))
+        page, end = rows[start : start + size], start + size
+        more = cursor(end) if end < len(rows) else None
+        return httpx.Response(200, json={"publishes": page, "nextCursor": more})
+
+    return history
+
+
+def documented_cursor(end):
+    return {"createdAt": "2020-01-01T00:00:00Z", "instagramPublishId": str(end)}
+
+
+@pytest.mark.parametrize("size", [10, 50])
+@pytest.mark.parametrize(("row", "is_found"), [(0, True), (55, True), (99, True), (100, False)])
+def test_last_100_posts_are_checked_whatever_the_size_of_a_page(
+    kernel, service, monkeypatch, size, row, is_found
+):
+    rows = [{**EARLIER, "caption": str(number)} for number in range(300)]
+    rows[row] = {**EARLIER, "mediaId": "m1", "caption": POST["caption"]}
+    history = pages_of(rows, size, documented_cursor)
+    answer = service.answer
+
+    async def with_pages(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            return history(request)
+        return await answer(request)
+
+    monkeypatch.setattr(service, "answer", with_pages)
+    if is_found:
+        with pytest.raises(ww.AlreadyPublishedError):
+            kernel().publish.instagram(**POST)
+    else:
+        kernel().publish.instagram(**POST).wait()
+    assert service.posts == (not is_found)
+
+
+def test_history_with_an_unreadable_cursor_requires_confirmation(kernel, service, monkeypatch):
+    rows = [{**EARLIER, "caption": str(number)} for number in range(300)]
+    history = pages_of(rows, 50, lambda end: f"page {end}")
+    answer = service.answer
+
+    async def with_pages(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            return history(request)
+        return await answer(request)
+
+    monkeypatch.setattr(service, "answer", with_pages)
+    wonda = kernel()
+    with pytest.raises(ww.HistoryUnavailableError, match="pages that cannot be read"):
+        wonda.publish.instagram(**POST)
+    assert service.posts == 0
+    wonda.publish.instagram(**POST, allow_unchecked=True).wait()
     assert service.posts == 1
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 from conftest import KEY
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -20,7 +20,6 @@ import wonda_widgets as ww
 from wonda_widgets.export import files
 from wonda_widgets.journal.generated_image import GeneratedImage
 from wonda_widgets.journal.images import Query
-from wonda_widgets.journal.search_terms import match_expression
 
 EARLIEST, LATEST = datetime.min, datetime.max  # noqa: DTZ901 - a user may pass naive dates
 PROMPTS = ["A sunset over the ocean", "A storm, low haze", "Ein Hafen bei Nacht, Laternen"]
@@ -86,19 +85,6 @@ def test_search_returns_newest_first_with_request_details(wonda):
 def test_search_matches_words_of_the_prompt(seeded, text, indexes):
     assert prompts(seeded.history.search(text)) == [PROMPTS[index] for index in indexes]
     assert seeded.history.count(text) == len(indexes)
-
-
-@given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
-def test_search_text_is_not_query_syntax(text):
-    import sqlite3
-
-    memory = sqlite3.connect(":memory:")
-    memory.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt)")
-    expression = match_expression(text)
-    if expression:
-        memory.execute("SELECT * FROM words WHERE words MATCH ?", (expression,)).fetchall()
-    memory.close()
 
 
 def test_search_filters_by_model_date_favorite_and_rating(seeded):

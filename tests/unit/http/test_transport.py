@@ -459,15 +459,17 @@ def test_slow_response_exceeds_the_time_limit():
 
 @pytest.mark.usefixtures("_short_timeout")
 def test_upload_timeout_is_proportional_to_size(monkeypatch):
-    slow = httpx.Response(200, stream=Chunks(b"{}", pause=0.3))
-    body = {"x": "x" * 1000}
     monkeypatch.setattr(transport, "MIN_UPLOAD_SPEED", 1000)
-    assert (
-        event_loop.run_blocking(
-            ScriptedService(slow).transport().post("/x", "test", "Look.", body=body)
-        )
-        == {}
-    )
+
+    def post(size):
+        slow = httpx.Response(200, stream=Chunks(b"{}", pause=0.3))
+        body = {"x": "x" * size}
+        sending = ScriptedService(slow).transport().post("/x", "test", "Look.", body=body)
+        return event_loop.run_blocking(sending)
+
+    assert post(1000) == {}
+    with pytest.raises(ww.OutcomeUnknownError):
+        post(1)
 
 
 def test_response_above_the_size_limit_is_not_read(monkeypatch):

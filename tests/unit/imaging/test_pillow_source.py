@@ -241,5 +241,5 @@ UNKNOWN_HOME = "~no-such-user/x"
     ],
 )
 def test_path_in_an_unknown_home_directory_raises(use_path):
-    with pytest.raises(ww.InvalidInputError):
+    with pytest.raises(ww.InvalidInputError, match=r"no-such-user|home folder"):
         use_path()

@@ -423,7 +423,9 @@ def test_journal_works_when_its_warnings_are_errors(open_journal, tmp_path):
     (tmp_path / "file").write_text("")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        begin(open_journal(tmp_path / "file" / "journal.db"))
+        journal = open_journal(tmp_path / "file" / "journal.db")
+        begin(journal)
+    assert len(recent(journal)) == 1
 
 
 def test_older_schema_is_migrated(open_journal, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Search in any script: by word prefixes, or by substrings in scripts without spaces."""
 
+import re
 import sqlite3
 import unicodedata
 
@@ -138,6 +139,25 @@ def test_search_text_is_never_query_syntax(text):
             memory.execute("SELECT * FROM words WHERE words MATCH ?", (expression,)).fetchall()
     finally:
         memory.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("a storm", "harbor OR storm"),
+        ("a storm", "harbor NOT rain"),
+        ("a harbor in a storm", "harbor NEAR storm rain"),
+        ("a storm", "-storm*harbor"),
+        ("a storm", "prompt: storm"),
+        ("a storm", '"storm" "harbor"'),
+        ("a storm", "{prompt note}: (storm)"),
+        ("a storm", "^storm a"),
+    ],
+)
+def test_query_operators_are_searched_as_words(text, query):
+    words = query.casefold().replace("^", " ")
+    is_in_text = all(word in text for word in re.findall(r"\w+", words))
+    assert is_found(text, query) == is_in_text
 
 
 def prompts(wonda, text):

@@ -424,7 +424,7 @@ def test_interrupt_or_close_does_not_cut_a_request(kernel, service):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_malformed_row_is_never_reported_as_absent(kernel, service, row, posted):
+def test_incomplete_history_row_is_matched_as_far_as_it_goes(kernel, service, row, posted):
     wonda = kernel()
     service.lose, service.bare = "after", ("outputJobId",)
     caption = "Made with W&onda, on a quiet morning at the harbour"

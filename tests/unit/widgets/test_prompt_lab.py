@@ -367,8 +367,9 @@ def test_each_action_gets_the_images(panel, settled, made):
     got = []
     gallery.add_action("post", "Post", got.extend, max_images=2, permission=None)
     keys = [gallery_items.from_image(image).key for image in made.images]
-    send(gallery, "act", name="post", keys=keys[:2])
-    settled(lambda: len(got) == 2)
+    send(gallery, "act", name="post", keys=keys[1::-1])
+    settled(lambda: got)
+    assert [gallery_items.from_image(image).key for image in got] == keys[1::-1]
 
 
 # ---------------------------------------------------------------- compare

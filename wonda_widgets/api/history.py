@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -18,6 +19,7 @@ from ..errors import (
 )
 from ..export import timeline
 from ..jobs.core import Core, on_package_loop
+from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage, generated_image
 from ..journal.images import RATINGS, Query
 from ..models import Media, parse
@@ -26,12 +28,11 @@ from . import origin
 from .blocking import Blocking, blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from ..export.storyboard import Shows
     from ..export.timeline import ImageTimeline
-    from ..jobs.job import Job
     from .accounts import AsyncAccounts
     from .media import AsyncMedia
 
@@ -139,6 +140,7 @@ class AsyncHistory:
         NoMediaError
             If the job has no media.
         """
+        arguments.require_type(job, Job, "a job")
         await job.entry_read()
         snapshot = job.snapshot
         marks = await asyncio.wrap_future(
@@ -389,6 +391,7 @@ class History(Blocking[AsyncHistory]):
 
 
 def _images(images: Iterable[GeneratedImage]) -> list[GeneratedImage]:
+    arguments.require_type(images, Iterable, "a list of images")
     some = list(images)
     for image in some:
         arguments.require_type(image, GeneratedImage, AN_IMAGE)
@@ -401,7 +404,8 @@ def _check_favorite(favorite: object) -> None:
 
 
 def _check_rating(rating: object) -> None:
-    if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
+    is_number = isinstance(rating, int | float) and not isinstance(rating, bool)
+    if rating is not None and (not is_number or rating not in RATINGS):
         raise InvalidInputError("rating", "A rating must be a whole number from 0 to 5.")
 
 

@@ -60,7 +60,8 @@ class AsyncJobs:
             raise InvalidInputError("limit", f"limit must be a number from 1 to {MAX_LIMIT:,}.")
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.journal_key, limit))
-        return [self._core.restore_job(entry, OPERATIONS[entry.kind]) for entry in found]
+        readable = [entry for entry in found if entry.kind in OPERATIONS]  # others are damaged
+        return [self._core.restore_job(entry, OPERATIONS[entry.kind]) for entry in readable]
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[JournalEntry]:
@@ -102,6 +103,7 @@ class AsyncJobs:
 
     def resume(self, entry: JournalEntry) -> Job:
         """Turn an entry from `unfinished` into a live job and poll it."""
+        arguments.require_type(entry, JournalEntry, "an entry of jobs.unfinished()")
         self._core.transport.check_open()
         job = self._core.restore_job(entry, OPERATIONS[entry.kind])
         job.resume()
@@ -152,7 +154,7 @@ class AsyncJobs:
         --------
         >>> job = wonda.jobs.attach("inference", job.id)
         """
-        if kind not in OPERATIONS:
+        if not isinstance(kind, str) or kind not in OPERATIONS:
             raise InvalidInputError("kind", f'kind must be "inference" or "publish"; got {kind!r}.')
         job_id = arguments.check_id("job_id", "a job", job_id)
         self._core.transport.check_open()

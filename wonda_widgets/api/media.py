@@ -198,12 +198,13 @@ def read_source(source: Any, name: str | None) -> Source:
     else:
         path = _path(source)
         try:
-            is_device = path.is_char_device()  # such as /dev/zero, which is endless
-            data = b"" if is_device else path.read_bytes()
+            # A device may be endless, and a pipe may wait for ever.
+            is_special = path.exists() and not (path.is_file() or path.is_dir())
+            data = b"" if is_special else path.read_bytes()
         except (OSError, ValueError) as error:
             raise _unreadable(path, getattr(error, "strerror", None) or error) from None
-        if is_device:
-            raise _unreadable(path, "it is a device, not a file")
+        if is_special:
+            raise _unreadable(path, "it is a device or a pipe, not a file")
         name = name or path.name
     if not isinstance(data, bytes) or not data:
         raise InvalidInputError(

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from ..publishing.outcome_check import PostOutcome
     from ..publishing.scheduled_posts import ScheduledPost
 
+MAX_LIMIT = 1_000  # rows of the publish history
+
 PUBLISHING = Operation(
     "publish",
     "/publish/instagram",
@@ -362,6 +364,9 @@ class AsyncPublish:
 
         The shape of the rows is undocumented, so the response is returned as it is.
         """
+        limit = plain_values.to_plain(limit)
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+            raise InvalidInputError("limit", f"limit must be a number from 1 to {MAX_LIMIT:,}.")
         query: dict[str, Any] = {"limit": limit}
         if instagram_account_id is not None:
             query["instagramAccountId"] = _account_id(instagram_account_id)

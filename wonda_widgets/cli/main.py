@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=sandbox.run)
     command.add_argument(
         "--host",
+        type=_host,
         default="127.0.0.1",
         help="address to listen on; 0.0.0.0 for all addresses of this computer",
     )
@@ -103,6 +104,12 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= MAX_SECONDS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds (0 to 3600)")
     return value
+
+
+def _host(text: str) -> str:
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host name or an IP address")
+    return text
 
 
 def _dollars(text: str) -> float:

@@ -2,6 +2,7 @@ r"""Print text on consoles with a small character set: cp1252, cp932, ASCII.
 
 Printing a character that the console's encoding lacks raises `UnicodeEncodeError`. Such a character
 is replaced by an ASCII equivalent or, if there is none, by its escape sequence (``\u2603``).
+Control characters, which can change a terminal's title or colors, are escaped, too.
 """
 
 from __future__ import annotations
@@ -40,8 +41,14 @@ ASCII_EQUIVALENTS = {
 }
 
 
+#: All control characters except tab and line feed.
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
+
+
 def printable(text: str, stream: Any = None) -> str:
-    """Replace the characters in `text` that a stream cannot encode.
+    """Replace control characters, and characters in `text` that a stream cannot encode.
 
     Parameters
     ----------
@@ -49,6 +56,7 @@ def printable(text: str, stream: Any = None) -> str:
     stream : file, optional
         Where the text will be printed; standard output by default.
     """
+    text = text.translate(_CONTROLS)
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
     try:
         return text.encode(encoding, ERROR_HANDLER).decode(encoding)

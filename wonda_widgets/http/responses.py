@@ -192,7 +192,7 @@ def replace_lone_surrogates(value: Any) -> Any:
 def retry_after(value: str) -> float | None:
     """Convert a ``Retry-After`` header (seconds or an HTTP date) to seconds; None without one."""
     value = value.strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+    if re.fullmatch(r"\d{1,100}(\.\d+)?", value):
         return float(value)
     moment = http_date(value)
     return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())

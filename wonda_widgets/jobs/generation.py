@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
 from ..models import GenerateResponse, parse
-from ..utils import plain_values
+from ..utils import arguments, plain_values
 from .submission import Operation, SubmitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 GENERATION = Operation(
     "inference",
@@ -23,6 +24,17 @@ GENERATION = Operation(
 def read_reply(raw: Any) -> SubmitResult:
     """Read the job from a response."""
     return SubmitResult(parse(raw, GenerateResponse).inference_job_id)
+
+
+def _check_types(params: object, attachment_media_ids: object) -> None:
+    if params is not None:
+        arguments.require_type(params, Mapping, "a dict for params=")
+    if isinstance(attachment_media_ids, str):
+        raise InvalidInputError(
+            "attachment_media_ids",
+            "attachment_media_ids must be a list of media IDs, not a string.",
+        )
+    arguments.require_type(attachment_media_ids, Iterable, "a list for attachment_media_ids=")
 
 
 def request_body(
@@ -43,11 +55,7 @@ def request_body(
             "The prompt is empty.",
             "Describe the image, or leave prompt out if the model needs none.",
         )
-    if isinstance(attachment_media_ids, str):
-        raise InvalidInputError(
-            "attachment_media_ids",
-            "attachment_media_ids must be a list of media IDs, not a string.",
-        )
+    _check_types(params, attachment_media_ids)
     body: dict[str, Any] = {"model": model}
     if prompt is not None:
         body["prompt"] = prompt

@@ -158,7 +158,7 @@ class Budget:
             " WHERE base_url=? AND asked_at>=? GROUP BY body",
             (*since, *since),
         ).fetchall()
-        requests = [(json.loads(row["body"]), int(row["times"])) for row in rows]
+        requests = [(_decoded(row["body"]), int(row["times"])) for row in rows]
         keyed = [((base_url, _price_key(body)), body, count) for body, count in requests]
         prices = {key: self._price(key) for key, _, _ in keyed}
         missing = {key: body for key, body, _ in keyed if prices[key] is None}
@@ -242,7 +242,10 @@ def save_costs(connection: sqlite3.Connection, intents: str, values: tuple[Any, 
         values,
     ).fetchall()
     for row in rows:
-        factors = json.dumps(_price_factors(json.loads(row["body"])), sort_keys=True)
+        body = json.loads(row["body"])
+        if not isinstance(body, dict):  # damaged
+            continue
+        factors = json.dumps(_price_factors(body), sort_keys=True)
         priced = (row["base_url"], factors)
         connection.execute("INSERT OR IGNORE INTO priced (base_url, body) VALUES (?,?)", priced)
         connection.execute(
@@ -250,6 +253,28 @@ def save_costs(connection: sqlite3.Connection, intents: str, values: tuple[Any, 
             " ON CONFLICT DO UPDATE SET times=times+1",
             (row["asked_at"], *priced),
         )
+
+
+def _decoded(body: str) -> dict[str, Any]:
+    """Decode a request.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is damaged, because its price is then unknown.
+    """
+    try:
+        decoded = json.loads(body)
+        json.dumps(decoded, ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise InvalidInputError(
+            "budget",
+            "An entry of the journal is damaged, so we don’t know how much of the budget is spent.",
+            "Use a budget that starts later (since=), or generate without a budget.",
+        )
+    return decoded
 
 
 def start_of_day() -> datetime:

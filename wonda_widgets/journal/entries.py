@@ -295,7 +295,10 @@ def _is_running(owner: str) -> bool | None:
     # Processes of other hosts cannot be checked. On Windows, `os.kill` would end the process.
     if host != _host() or os.name != "posix":
         return None
-    pid, _, started = rest.split("|")
+    pid, _, token_and_start = rest.partition("|")
+    started = token_and_start.rpartition("|")[2]
+    if not pid.isdecimal():  # a damaged entry
+        return None
     return False if int(pid) == os.getpid() else _is_same_process(int(pid), started)
 
 

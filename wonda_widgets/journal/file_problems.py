@@ -46,6 +46,8 @@ def error_code(error: Exception) -> int:
 
 def is_caller_error(error: Exception) -> bool:
     """Return whether the SQL or its values are at fault, not the file."""
+    if "malformed JSON" in str(error):  # in one entry
+        return True
     return isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError)
 
 

@@ -68,6 +68,16 @@ SEARCH_MIGRATION = """
         WHERE intent IN (SELECT intent FROM request WHERE json_valid(body))
     """
 
+#: A view that also reads damaged entries, which SQLite would otherwise reject as malformed JSON.
+TEXTS_MIGRATION = """
+    DROP VIEW texts;
+    CREATE VIEW texts AS
+        SELECT id, intent, note, coalesce(
+            CASE WHEN json_valid(body) THEN CAST(json_extract(body, '$.prompt') AS TEXT) END, ''
+        ) AS prompt
+        FROM picture JOIN request USING (intent)
+    """
+
 #: An index without a copy of the texts needs the same terms again to delete a row.
 _INDEX = "INSERT INTO words (rowid, prompt, note)"
 _UNINDEX = "INSERT INTO words (words, rowid, prompt, note)"

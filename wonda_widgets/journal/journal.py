@@ -61,6 +61,8 @@ MAX_RESPONSE_BYTES = 64 * 1024  # bytes; of a longer response, only the fields i
 #: Whether a request had or may have had an effect, and therefore blocks an identical one. A damaged
 #: state counts as unknown.
 MAY_HAVE_EFFECT = "state NOT IN ('refused', 'absent', 'dismissed')"
+#: Whether the service reported that a job has failed. A damaged status does not count.
+HAS_FAILED = "(state='accepted' AND ended=1 AND status IN ('failed', 'canceled'))"
 #: Whether the outcome of a request is not known (yet).
 IS_UNDECIDED = "state NOT IN ('accepted', 'posted', 'refused', 'absent', 'dismissed')"
 
@@ -411,8 +413,7 @@ class Journal:
     def blocking_posts(self, base_url: str) -> Future[list[JournalEntry]]:
         """Read all posts that were or may have been made and therefore block identical ones."""
         return self._find(
-            f"base_url=? AND kind='publish' AND {MAY_HAVE_EFFECT}"
-            " AND NOT (ended AND status<>'succeeded')",
+            f"base_url=? AND kind='publish' AND {MAY_HAVE_EFFECT} AND NOT {HAS_FAILED}",
             (base_url,),
         )
 
@@ -467,7 +468,7 @@ def _find_identical(
         # JSON passes any number of keys as one value; SQLite limits the number of values.
         "base_url=? AND same_as<>'' AND same_as IN (SELECT value FROM json_each(?))"  # noqa: S608
         f" AND {MAY_HAVE_EFFECT}"
-        " AND NOT (? AND ended AND status<>'succeeded') ORDER BY asked_at DESC",
+        f" AND NOT (? AND {HAS_FAILED}) ORDER BY asked_at DESC",
         (base_url, json.dumps(keys), not include_failed),
     )
 

@@ -24,7 +24,7 @@ def resolve_path(path: str | os.PathLike[str] | None) -> Path | None:
     Raises
     ------
     OSError
-        If the user has no home folder, or the current folder was deleted.
+        If the user has no home folder, the current folder was deleted, or the path is a drive.
     """
     chosen = path if path is not None else os.environ.get(PATH_VARIABLE, "").strip() or None
     if chosen is None:
@@ -37,6 +37,8 @@ def resolve_path(path: str | os.PathLike[str] | None) -> Path | None:
     else:
         with contextlib.suppress(FileNotFoundError):  # keep "~name" of an unknown user
             resolved = user_directories.expand_home(resolved)
+    if not resolved.absolute().name:
+        raise OSError("it is a folder")
     return resolved.absolute()  # independent of later changes of the current folder
 
 

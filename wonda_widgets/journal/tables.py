@@ -59,6 +59,7 @@ MIGRATIONS = (
     {trusted_time.MIGRATION}
     """,  # noqa: S608 - constants
     images.SEARCH_MIGRATION,
+    images.TEXTS_MIGRATION,
 )
 
 SCHEMA = Schema(

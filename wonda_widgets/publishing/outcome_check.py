@@ -144,8 +144,11 @@ async def known_posts(core: Core, exclude: JournalEntry | None = None) -> set[st
 
 
 def to_datetime(seconds: float) -> datetime:
-    """Convert seconds since 1970 into a datetime in UTC."""
-    return datetime.fromtimestamp(seconds, UTC)
+    """Convert seconds since 1970 into a datetime in UTC; an impossible time becomes 1970."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # of a damaged entry
+        return datetime.fromtimestamp(0, UTC)
 
 
 def utc_now() -> datetime:
@@ -206,7 +209,9 @@ async def _look_in_history(core: Core, operation: Operation, entry: JournalEntry
     def earliest() -> datetime:
         return min(requested_at(), to_datetime(entry.requested_at))
 
-    account_id = entry.body["instagramAccountId"]
+    account_id = entry.body.get("instagramAccountId")
+    if not isinstance(account_id, str):
+        return _undecided("The journal entry of this post is damaged")
     try:
         history = await post_history.fetch(
             core.transport, account_id, since=lambda: earliest() - CLOCK_TOLERANCE

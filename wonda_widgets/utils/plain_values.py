@@ -28,14 +28,26 @@ def to_plain(value: Any) -> Any:
 
     Arrays and columns become lists. Missing values (see `is_missing`) and objects of other types
     are returned unchanged.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is nested too deeply, or contains itself.
     """
+    try:
+        return _to_plain(value)
+    except RecursionError:
+        raise InvalidInputError("value", "A value is nested too deeply.") from None
+
+
+def _to_plain(value: Any) -> Any:
     if type(value) in _PLAIN_TYPES or isinstance(value, type) or is_missing(value):
         return value
     match value:
         case dict():
-            return {to_plain(key): to_plain(item) for key, item in value.items()}
+            return {_to_plain(key): _to_plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [to_plain(item) for item in value]
+            return [_to_plain(item) for item in value]
         case str():
             return str.__str__(value)
         case numbers.Number():
@@ -100,9 +112,9 @@ def _array_to_plain(value: Any) -> Any:
     if getattr(dtype, "kind", "") == "f" and dtype.itemsize < _DOUBLE_BYTES:
         value = value.astype(str).astype(float)  # shortest digits, see `_number_to_plain`
     if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a zero-dimensional array
-        return to_plain(value.item())
+        return _to_plain(value.item())
     to_list = getattr(value, "tolist", None) or getattr(value, "to_list", None)
-    return to_plain(to_list()) if callable(to_list) else value
+    return _to_plain(to_list()) if callable(to_list) else value
 
 
 def _number_to_plain(value: Any) -> Any:

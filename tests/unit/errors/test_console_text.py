@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_printable_text_fits_the_encoding_of_the_stream(encoding):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     stream.write(console_text.printable(TEXT, stream))
     stream.flush()
+
+
+def test_control_characters_of_a_service_do_not_reach_the_terminal():
+    message = "\x1b]0;title\x07\x1b[31mred\x9b1m\x7f\r\n\tend"
+    error = ww.WondaError(message)
+    snapshot = Snapshot(status=message, error_message=message)
+    for text in (str(error), str(snapshot), repr(snapshot)):
+        assert "end" in text
+        controls = {char for char in text if unicodedata.category(char) == "Cc"}
+        assert controls <= {"\n", "\t"}
 
 
 def test_replaced_symbols_stay_readable():

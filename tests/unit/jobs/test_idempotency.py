@@ -311,3 +311,44 @@ def test_request_with_a_key_is_refused_after_the_journal_was_deleted(kernel, ser
     assert len(service.submissions) == 1
     first.images.generate(**BODY)  # without a key, nothing is promised
     assert kernel().jobs.problem == "", "a new client starts with the new journal"
+
+
+@pytest.mark.parametrize("body", ["'{'", "'5'", "'[]'", "'null'", "x'ff'"])
+def test_old_damaged_entry_does_not_stop_requests(kernel, service, tmp_path, body):
+    first = kernel()
+    first.images.generate(**BODY).wait()
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "kernels.db")) as file, file:
+        file.execute(f"UPDATE request SET body={body}, asked_at=asked_at-86400*400")
+    later = kernel()  # it deletes old entries at its first request
+    later.images.generate(**BODY)
+    later.images.generate(**WITH_KEY)
+    assert (len(service.submissions), later.jobs.problem) == (3, "")
+
+
+@pytest.mark.parametrize("body", ["'{'", "'5'", "x'ff'"])
+def test_damaged_entry_disables_neither_marks_nor_the_journal(kernel, service, tmp_path, body):
+    first = kernel()
+    first.images.generate(**BODY).wait()
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "kernels.db")) as file, file:
+        file.execute(f"UPDATE request SET body={body}")
+    later = kernel()
+    [image] = later.history.search()
+    assert later.history.mark(image, rating=3).rating == 3
+    with pytest.raises(ww.InvalidInputError, match="entry of the journal is damaged"):
+        later.images.generate(**BODY, budget=5)
+    assert (len(service.submissions), later.jobs.problem) == (1, "")
+
+
+@pytest.mark.parametrize("damage", ["kind='abc'", "owner='x'", "owner=owner || '|x'"])
+def test_damaged_entry_hides_no_other_job(kernel, tmp_path, damage):
+    first = kernel()
+    first.images.generate(**BODY).wait()
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "kernels.db")) as file, file:
+        file.execute(f"UPDATE request SET {damage}")
+    later = kernel()
+    later.images.generate(**BODY).wait()
+    assert "j2" in [job.id for job in later.jobs.recent()]
+    later.jobs.unfinished()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -136,6 +137,31 @@ def test_history_with_an_unreadable_cursor_requires_confirmation(kernel, service
         wonda.publish.instagram(**POST)
     assert service.posts == 0
     wonda.publish.instagram(**POST, allow_unchecked=True).wait()
+    assert service.posts == 1
+
+
+DAMAGE = [
+    *("status='succeedee'", "status=x'ff00'", "status=''", "ended=3", "ended='yes'", "ended=x'01'"),
+    *("state='posteD', status='succeedee'", "ended=1, status='locked'", "body='{'", "body='5'"),
+    *("reply='}'", "asked_at=1e308", "told_at='x'"),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("lose", ["", "after"])
+def test_damaged_journal_entry_still_prevents_a_second_post(
+    kernel, service, tmp_path, damage, lose
+):
+    first = kernel()
+    service.lose = lose
+    with contextlib.suppress(ww.OutcomeUnknownError):
+        first.publish.instagram(**POST).wait()
+    first.close()
+    service.lose, service.history = "", 404  # there is only the journal
+    with contextlib.closing(sqlite3.connect(tmp_path / "kernels.db")) as file, file:
+        file.execute(f"UPDATE request SET {damage}")
+    with pytest.raises(ww.WondaError):
+        kernel().publish.instagram(**POST)
     assert service.posts == 1
 
 

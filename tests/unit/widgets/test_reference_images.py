@@ -191,12 +191,20 @@ def test_damaged_image_is_refused_when_detected(form, page, settled, busy):
 
 
 def test_damaged_image_cancels_its_upload(form, page, settled, monkeypatch):
-    async def never(*_source, **_about):
-        await asyncio.Event().wait()
+    canceled = []
+
+    async def never(_source, *, name, **_about):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            canceled.append(name)
+            raise
 
     monkeypatch.setattr(form._client.media, "upload", never)
     page.drop(cut=image()[:60], fine=image())
     settled(lambda: states(form) == ["refused", "uploading"] and form.reference_thumbs)
+    settled(lambda: len(canceled) == 1)
+    assert "cut" in canceled[0]
 
 
 def test_image_with_decode_timeout_is_used(form, page, settled, monkeypatch):

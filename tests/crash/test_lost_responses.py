@@ -113,7 +113,8 @@ def test_killed_after_sending(world, effect):
     process = kernel()
     process.stdin.write("\n")
     process.stdin.flush()
-    until(lambda: arrived(sandbox))
+    # The request is logged before it takes effect.
+    until(lambda: arrived(sandbox) and len(sandbox.store.publishes) - 1 == effect)
     process.kill()
     process.wait()
     finding = settle(client())

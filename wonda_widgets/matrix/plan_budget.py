@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError
-from ..utils import plain_values
+from ..utils import arguments
 from .cells import total_price
 
 if TYPE_CHECKING:
@@ -71,10 +70,9 @@ def check_amount(budget: Any) -> float:
     InvalidInputError
         If it is not a number above 0.
     """
-    budget = plain_values.to_plain(budget)
-    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
-    if not is_number or not 0 < budget <= sys.float_info.max:
+    amount = arguments.positive_number(budget)
+    if amount is None:
         raise InvalidInputError(
             "budget", "The budget of a plan must be a number of US dollars above 0, such as 2.50."
         )
-    return float(budget)
+    return amount

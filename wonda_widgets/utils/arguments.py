@@ -57,11 +57,18 @@ def check_days(value: object) -> float:
     InvalidInputError
         If it is not a number above 0.
     """
-    days = plain_values.to_plain(value)
-    is_number = isinstance(days, int | float) and not isinstance(days, bool)
-    if not is_number or not 0 < days <= sys.float_info.max:
-        raise InvalidInputError("days", f"days must be a number above 0, not {str(days)[:40]}.")
-    return float(days)
+    days = positive_number(value)
+    if days is None:
+        shown = str(plain_values.to_plain(value))[:40]
+        raise InvalidInputError("days", f"days must be a number above 0, not {shown}.")
+    return days
+
+
+def positive_number(value: object) -> float | None:
+    """Return a number above 0 as a float; None if the value is anything else."""
+    number = plain_values.to_plain(value)
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return float(number) if is_number and 0 < number <= sys.float_info.max else None
 
 
 def check_id(field: str, label: str, value: object) -> str:

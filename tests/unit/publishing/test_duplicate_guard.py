@@ -93,6 +93,18 @@ def pages_of(rows, size, cursor):
     return history
 
 
+def serve_history(monkeypatch, service, history):
+    """Answer requests for the history of posts with `history`."""
+    answer = service.answer
+
+    async def with_pages(request):
+        if request.url.path.endswith("/instagram/publishes"):
+            return history(request)
+        return await answer(request)
+
+    monkeypatch.setattr(service, "answer", with_pages)
+
+
 def documented_cursor(end):
     return {"createdAt": "2020-01-01T00:00:00Z", "instagramPublishId": str(end)}
 
@@ -104,15 +116,7 @@ def test_last_100_posts_are_checked_whatever_the_size_of_a_page(
 ):
     rows = [{**EARLIER, "caption": str(number)} for number in range(300)]
     rows[row] = {**EARLIER, "mediaId": "m1", "caption": POST["caption"]}
-    history = pages_of(rows, size, documented_cursor)
-    answer = service.answer
-
-    async def with_pages(request):
-        if request.url.path.endswith("/instagram/publishes"):
-            return history(request)
-        return await answer(request)
-
-    monkeypatch.setattr(service, "answer", with_pages)
+    serve_history(monkeypatch, service, pages_of(rows, size, documented_cursor))
     if is_found:
         with pytest.raises(ww.AlreadyPublishedError):
             kernel().publish.instagram(**POST)
@@ -123,15 +127,7 @@ def test_last_100_posts_are_checked_whatever_the_size_of_a_page(
 
 def test_history_with_an_unreadable_cursor_requires_confirmation(kernel, service, monkeypatch):
     rows = [{**EARLIER, "caption": str(number)} for number in range(300)]
-    history = pages_of(rows, 50, lambda end: f"page {end}")
-    answer = service.answer
-
-    async def with_pages(request):
-        if request.url.path.endswith("/instagram/publishes"):
-            return history(request)
-        return await answer(request)
-
-    monkeypatch.setattr(service, "answer", with_pages)
+    serve_history(monkeypatch, service, pages_of(rows, 50, lambda end: f"page {end}"))
     wonda = kernel()
     with pytest.raises(ww.HistoryUnavailableError, match="pages that cannot be read"):
         wonda.publish.instagram(**POST)

@@ -17,7 +17,7 @@ from ..publishing import preflight
 from ..publishing.limits import MIN_SLIDES, check_slide_count
 from ..utils import event_loop
 from ._shared import formatting, gallery_items
-from ._shared.panel import css, esm
+from ._shared.frontend import view
 from ._shared.permissions import Permission, requires
 from ._shared.posting import PostingPanel
 from ._shared.preflight_panel import (
@@ -75,8 +75,7 @@ class CarouselForm(PostingPanel):
     >>> ww.CarouselForm(images, caption="Made with Wonda")
     """
 
-    _esm = esm("posting", "sortable", "carousel_form")
-    _css = css("publish_form")
+    _panel = view("carousel_form")
 
     slides: Any = traitlets.List().tag(sync=True)
     """Each image: ``key``, ``title``, ``facts`` as text, and ``changed`` (whether edited)."""

@@ -12,7 +12,8 @@ from ..imaging import decode_threads
 from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
 from ._shared import formatting, gallery_items
-from ._shared.panel import Panel, css, esm
+from ._shared.frontend import view
+from ._shared.panel import Panel
 from ._shared.permissions import open_to_all
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ class Compare(Panel):
 
     MIN_IMAGES, MAX_IMAGES = 2, 4
 
-    _esm = esm("viewer", "compare")
-    _css = css("compare")
+    _panel = view("compare")
     _browser_traits = dict.fromkeys(("slider",))
 
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)

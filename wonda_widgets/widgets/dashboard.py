@@ -11,7 +11,7 @@ from ..errors import InvalidInputError, WondaError
 from ..journal import entries
 from ..journal.budgets import Budget, start_of_day
 from ..utils import event_loop, suggestions
-from ._parts.composite import CompositePanel, Row
+from ._parts.composite import Box, CompositePanel
 from ._parts.dashboard_bar import DashboardBar
 from ._shared.permissions import SPECTATOR, VISITOR, Permission
 from .compare import Compare
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ..journal.generated_image import GeneratedImage
     from ..models import Media, Snapshot
+    from ._shared.panel import Panel
 
 MAX_EARLIER_IMAGES = 24  # of today, among which the visitor's own images are searched
 MAX_RESUME_ATTEMPTS = 30  # while an earlier kernel of the visitor is still sending
@@ -124,11 +125,11 @@ class Dashboard(CompositePanel):
         self.timeline = Timeline(client, **common)
         self.gallery = Gallery(wonda=client, owners=self._visitor_processes, **common)
         self.compare = Compare(wonda=client, **common)
-        main = Row([self.studio, self.timeline])
-        main.add_class("wonda-dashboard-main")
-        rows = [self._bar, main, self.gallery, self.compare]
-        super().__init__(title, client, owned, rows, boxes=[main], hidden=[self.compare])
-        self.add_class("wonda-dashboard")
+        main = Box("wonda-dashboard-main", (self.studio, self.timeline))
+        rows: list[Panel | Box] = [self._bar, main, self.gallery, self.compare]
+        super().__init__(
+            title, client, owned, rows, hidden=[self.compare], css_class="wonda-dashboard"
+        )
         self._set_presenter(self._bar.presenter)
         self._add_compare_action(self.gallery, self.compare)
         self.gallery.add_action(
@@ -148,7 +149,7 @@ class Dashboard(CompositePanel):
         self.publish_form.observe(self._save_draft, "caption")
         self.studio.prompt_form.on_job(lambda _: self._update_spending())
         self.publish_form.on_job(self._follow_post)
-        event_loop.call_soon(self._start)
+        event_loop.call_soon(self._start_page)
 
     # ------------------------------------------------------------ for the next cell
 
@@ -177,7 +178,7 @@ class Dashboard(CompositePanel):
 
     # ------------------------------------------------------------ the flow, on the loop
 
-    def _start(self) -> None:
+    def _start_page(self) -> None:
         if self._closed:
             return
         self._update_spending()
@@ -202,7 +203,7 @@ class Dashboard(CompositePanel):
 
     def _set_presenter(self, presenter: bool) -> None:  # noqa: FBT001 - called by the bar
         """Switch presenter mode, which by default hides all controls that publish."""
-        (self.add_class if presenter else self.remove_class)("wonda-presenter")
+        self.css_classes = ["wonda-dashboard", *(["wonda-presenter"] if presenter else [])]
         hidden = self._publish_mode == "hidden" or (self._publish_mode is None and presenter)
         self.grant(SPECTATOR if hidden else VISITOR)
 

@@ -19,7 +19,8 @@ from ..utils import event_loop
 from ._shared import edit_rendering, formatting
 from ._shared.edit_rendering import RenderRequest
 from ._shared.edit_uploads import EditKey, EditUploads, edited_facts
-from ._shared.panel import Panel, css, esm
+from ._shared.frontend import view
+from ._shared.panel import Panel
 from ._shared.permissions import Permission, requires
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class EditForm(Panel):
     >>> form.on_media(lambda media: print(media.media_id))
     """
 
-    _esm = esm("edit_geometry", "edit_tools", "edit_form")
-    _css = css("edit_form")
+    _panel = view("edit_form")
     _browser_traits = dict.fromkeys(("tool", "draft"), Permission.EDIT)
 
     state = traitlets.Unicode("empty").tag(sync=True)

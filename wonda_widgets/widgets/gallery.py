@@ -19,8 +19,8 @@ from ..journal.generated_image import GeneratedImage
 from ..matrix.matrix import Matrix
 from ..utils import event_loop
 from ._shared import error_alerts, formatting, gallery_items
+from ._shared.frontend import view
 from ._shared.image_grid import ImageGrid
-from ._shared.panel import css, esm
 from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class Gallery(ImageGrid):
     >>> media_ids = [image.media.media_id for image in gallery.selected]
     """
 
-    _esm = esm("viewer", "close_look", "gallery_layout", "gallery_bar", "gallery")
-    _css = css("gallery")
+    _panel = view("gallery")
     _browser_traits = dict.fromkeys(BROWSER_TRAITS)
 
     text = traitlets.Unicode("").tag(sync=True)

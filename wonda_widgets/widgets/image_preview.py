@@ -12,7 +12,8 @@ from ..client import selection
 from ..imaging import decode_threads
 from ..utils import event_loop
 from ._shared import formatting
-from ._shared.panel import Panel, css, esm
+from ._shared.frontend import view
+from ._shared.panel import Panel
 from ._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
@@ -88,8 +89,7 @@ class ImagePreview(Panel):
     >>> ww.ImagePreview(job, alt="A sunset over the ocean")
     """
 
-    _esm = esm("image_preview")
-    _css = css()
+    _panel = view("image_preview")
 
     data = traitlets.Bytes(b"").tag(sync=True)
     mime_type = traitlets.Unicode("").tag(sync=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..jobs.job import Job
 from ..utils import event_loop
+from ._shared.frontend import view
 from ._shared.job_tracking import JobPanel
-from ._shared.panel import css, esm
 
 if TYPE_CHECKING:
     from ..client.wonda_client import AsyncWonda, Wonda
@@ -34,8 +34,7 @@ class JobProgress(JobPanel):
     """
 
     _needs_client = False
-    _esm = esm("job_progress")
-    _css = css()
+    _panel = view("job_progress")
 
     def __init__(
         self, job: Job | None = None, *, wonda: Wonda | AsyncWonda | None = None, **traits: Any

@@ -13,7 +13,7 @@ from ..journal import budgets
 from ..models import parameters, prompt_requirement, reference_limits
 from ..utils import event_loop, suggestions
 from ._shared import error_alerts, formatting
-from ._shared.panel import css, esm
+from ._shared.frontend import view
 from ._shared.permissions import Permission, requires
 from ._shared.reference_images import ReferencesPanel
 
@@ -60,8 +60,7 @@ class PromptForm(ReferencesPanel):
     After `Generate`, in the next cell: ``form.job.wait().media``.
     """
 
-    _esm = esm("sortable", "references", "prompt_form")
-    _css = css("prompt_form")
+    _panel = view("prompt_form")
     _browser_traits = dict.fromkeys(("prompt", "model", "params"), Permission.GENERATE)
 
     prompt = traitlets.Unicode("").tag(sync=True)

@@ -102,11 +102,10 @@ class PromptLab(PublishForms):
         self.edit_form = EditForm(**common)
         self.publish_form = PublishForm(confirm_publish=confirm_publish, **common)
         hidden = [self.compare, self.edit_form, self.publish_form]
-        work, stage = columns(self.form, self.gallery)
+        rows = [columns(self.form, self.gallery), *hidden]
         super().__init__(
-            "Wonda Prompt lab", client, owned, [work, *hidden], boxes=[stage, work], hidden=hidden
+            "Wonda Prompt lab", client, owned, rows, hidden=hidden, css_class="wonda-lab"
         )
-        self.add_class("wonda-lab")
         self.form.on_plan(self._show_plan)
         self.form.on_run(self._show_run)
         self._add_compare_action(self.gallery, self.compare)

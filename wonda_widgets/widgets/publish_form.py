@@ -10,7 +10,7 @@ import traitlets
 from ..client import selection
 from ..publishing.limits import MAX_ALT_TEXT_LENGTH, check_text_length
 from ..utils import event_loop
-from ._shared.panel import css, esm
+from ._shared.frontend import view
 from ._shared.permissions import Permission, requires
 from ._shared.preflight_panel import (
     PostImage,
@@ -57,8 +57,7 @@ class PublishForm(PreflightPanel):
     >>> ww.PublishForm(job, caption="Made with Wonda")
     """
 
-    _esm = esm("posting", "scheduling", "preflight", "publish_form")
-    _css = css("publish_form")
+    _panel = view("publish_form")
     _browser_traits: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("account", "caption", "alt_text", "product"), Permission.PUBLISH),
         "scheduled_at": Permission.SCHEDULE,

@@ -9,7 +9,8 @@ import traitlets
 from ..errors import PermissionDeniedError, WondaError
 from ..utils import event_loop
 from ._shared import formatting
-from ._shared.panel import Panel, css, esm
+from ._shared.frontend import view
+from ._shared.panel import Panel
 from ._shared.permissions import Permission, requires
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class ScheduledPosts(Panel):
     >>> ww.ScheduledPosts(wonda)
     """
 
-    _esm = esm("scheduled_posts")
-    _css = css()
+    _panel = view("scheduled_posts")
     _view_permission = Permission.SCHEDULE
 
     posts: Any = traitlets.List().tag(sync=True)

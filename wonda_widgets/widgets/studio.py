@@ -105,17 +105,9 @@ class Studio(PublishForms):
         self.filmstrip = Filmstrip(self._select)
         self.edit_form: EditForm | None = None  # created when an image is edited
         self.publish_form = PublishForm(confirm_publish=confirm_publish, caption=caption, **common)
-        work, stage = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
+        work = columns(self.prompt_form, self.preview, self.progress, self.filmstrip)
         rows = [self.unfinished, work, self.publish_form]
-        super().__init__(
-            "Wonda Studio",
-            client,
-            owned,
-            rows,
-            boxes=[stage, work],
-            banner=banner,
-            storyboard=storyboard,
-        )
+        super().__init__("Wonda Studio", client, owned, rows, banner=banner, storyboard=storyboard)
         self.prompt_form.on_job(self._show_job)
         self.preview.on_edit(self._edit)
         self.prompt_form.observe(

@@ -14,7 +14,8 @@ from ..journal import budgets
 from ..journal.generated_image import GeneratedImage
 from ..models import Media, one_line
 from ..utils import event_loop
-from ._shared.panel import Panel, css, esm
+from ._shared.frontend import view
+from ._shared.panel import Panel
 from ._shared.permissions import open_to_all
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ class Timeline(Panel):
     >>> ww.Timeline(wonda)
     """
 
-    _esm = esm("timeline")
-    _css = css("dashboard")
+    _panel = view("timeline")
 
     entries: Any = traitlets.List().tag(sync=True)
     """The entries, newest first, each with ``key``, ``time`` (seconds since 1970), ``title``,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .._shared.panel import Panel, css, esm
+from .._shared.frontend import view
+from .._shared.panel import Panel
 from .._shared.permissions import open_to_all
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ class DashboardBar(Panel):
     """
 
     _needs_client = False
-    _esm = esm("dashboard_bar")
-    _css = css("dashboard")
+    _panel = view("dashboard_bar")
 
     title = traitlets.Unicode("").tag(sync=True)
     process = traitlets.Unicode("").tag(sync=True)

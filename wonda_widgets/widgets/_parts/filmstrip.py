@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .._shared.panel import Panel, css, esm
+from .._shared.frontend import view
+from .._shared.panel import Panel
 from .._shared.permissions import open_to_all
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ class Filmstrip(Panel):
     """
 
     _needs_client = False
-    _esm = esm("filmstrip")
-    _css = css()
+    _panel = view("filmstrip")
 
     thumbs: Any = traitlets.List().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -15,7 +15,8 @@ from ...matrix.plan_budget import check_amount
 from ...models import parameters
 from ...utils import event_loop, plain_values
 from .._shared import error_alerts, formatting, gallery_items
-from .._shared.panel import Panel, css, esm
+from .._shared.frontend import view
+from .._shared.panel import Panel
 from .._shared.permissions import Permission, requires
 from ..prompt_form import PRICE_DELAY_SECONDS, shown
 
@@ -54,8 +55,7 @@ class LabForm(Panel):
         The maximum number of jobs that run at the same time.
     """
 
-    _esm = esm("lab_form")
-    _css = css("lab_form")
+    _panel = view("lab_form")
     _browser_traits = dict.fromkeys(FORM_TRAITS, Permission.GENERATE)
 
     template = traitlets.Unicode("").tag(sync=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .._shared.panel import Panel, css, esm
+from .._shared.frontend import view
+from .._shared.panel import Panel
 from .._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ class StoryboardBar(Panel):
     """
 
     _needs_client = False
-    _esm = esm("storyboard_bar")
-    _css = css()
+    _panel = view("storyboard_bar")
 
     has_images = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether there are images; without any, the bar is hidden."""

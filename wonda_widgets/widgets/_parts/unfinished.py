@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ...utils import event_loop
-from .._shared.panel import Panel, css, esm
+from .._shared.frontend import view
+from .._shared.panel import Panel
 from .._shared.permissions import Permission, open_to_all, requires
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class Unfinished(Panel):
         default, all unfinished work of kernels that have ended is offered.
     """
 
-    _esm = esm("unfinished")
-    _css = css()
+    _panel = view("unfinished")
 
     running = traitlets.Int(0).tag(sync=True)
     """The number of jobs that have not ended."""

@@ -17,8 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
@@ -27,7 +26,7 @@ import traitlets
 from ...client import selection
 from ...errors import InvalidInputError, WondaError
 from ...utils import event_loop, logs, suggestions
-from . import error_alerts, nested_outputs, notebook_snapshot
+from . import error_alerts, frontend, nested_outputs, notebook_snapshot
 from .permissions import (
     OWNER,
     is_handler,
@@ -45,29 +44,7 @@ if TYPE_CHECKING:
     from .notebook_snapshot import NotebookSnapshot
     from .permissions import Permission, Permissions
 
-STATIC = Path(__file__).parents[1] / "static"
-
 _log = logging.getLogger(__name__)
-
-
-def css(name: str = "") -> traitlets.Unicode[str, str | bytes]:
-    """Return the stylesheet of all panels, followed by ``{name}.css``."""
-    return _asset("theme.css", *([f"{name}.css"] if name else []))
-
-
-def esm(*names: str) -> traitlets.Unicode[str, str | bytes]:
-    """Return a panel's JavaScript: the shared helpers, followed by the files ``{name}.js``."""
-    return _asset("shared.js", *(f"{name}.js" for name in names))
-
-
-def _asset(*names: str) -> traitlets.Unicode[str, str | bytes]:
-    """Return files as one trait of the class; anywidget would add a trait per instance."""
-    return traitlets.Unicode("".join(map(_read, names))).tag(sync=True)
-
-
-@cache
-def _read(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def _display_static(widget: object) -> bool:
@@ -105,8 +82,16 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     _close_listener: Callable[[], object] | None = None
     _closed = True  # until the constructor has succeeded, there is nothing to close
 
-    #: identifies the stylesheet of a class of panels
+    # Traits of the class. anywidget would add some to each instance, which takes a tenth of the time
+    # that a panel needs.
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode("").tag(sync=True)
     _anywidget_id = traitlets.Unicode().tag(sync=True)
+    #: the name of the panel's component, see `frontend.view`
+    _panel = frontend.view("")
+    #: the model with the code of all panels, and an identifier of its contents
+    _bundle: Any = anywidget.WidgetTrait().tag(sync=True)
+    _version = traitlets.Unicode().tag(sync=True)
     #: CSS that hides the static output under a live panel, see `static_fallback`
     hiding = traitlets.Unicode("").tag(sync=True)
     #: when `scroll_into_view` was last called, seconds since 1970
@@ -156,6 +141,18 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     @traitlets.default("_anywidget_id")
     def _default_anywidget_id(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}"
+
+    @traitlets.default("_esm")
+    def _default_esm(self) -> str:
+        return frontend.loader()
+
+    @traitlets.default("_bundle")
+    def _default_bundle(self) -> frontend.Bundle:
+        return frontend.shared_bundle()
+
+    @traitlets.default("_version")
+    def _default_version(self) -> str:
+        return frontend.version()
 
     def add_traits(self, **traits: Any) -> None:
         """Add only those traits that the class lacks.

@@ -1,0 +1,73 @@
+// The parameters of a model's schema.
+
+/** The schema of a parameter, see `widgets/prompt_form.py`. */
+export interface ParameterSpec {
+  name: string;
+  label: string;
+  kind: "choice" | "flag" | "slider" | "number" | "text";
+  help: string;
+  required: boolean;
+  default: unknown;
+  options: unknown[];
+  minimum: number | null;
+  maximum: number | null;
+  step: number | null;
+  whole: boolean;
+}
+
+/** A model of the service. */
+export interface ModelSpec {
+  key: string;
+  name: string;
+  help: string;
+  needs_prompt: boolean;
+  needs_image: boolean;
+  most_references: number;
+  fields: ParameterSpec[];
+}
+
+/** The range of a number as a sentence. */
+export function rangeSentence({ label, minimum, maximum }: ParameterSpec): string {
+  if (minimum != null && maximum != null)
+    return `${label} must be from ${minimum} to ${maximum}.`;
+  if (minimum != null) return `${label} must be at least ${minimum}.`;
+  return `${label} must be at most ${maximum}.`;
+}
+
+/** What is wrong with the number in a native control; empty if nothing is. */
+export function numberProblem(spec: ParameterSpec, validity: ValidityState): string {
+  if (validity.badInput) return `${spec.label} must be a number.`;
+  if (validity.rangeUnderflow || validity.rangeOverflow) return rangeSentence(spec);
+  if (validity.stepMismatch && spec.whole) return `${spec.label} must be a whole number.`;
+  return "";
+}
+
+/**
+ * The values for another model: those in `typed` that it accepts, and its defaults for the others.
+ */
+export function valuesFor(
+  fields: ParameterSpec[],
+  typed: Record<string, unknown>,
+): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const spec of fields) {
+    const before = typed[spec.name];
+    const fits = before !== undefined && (spec.kind !== "choice" || spec.options.includes(before));
+    const value = fits ? before : spec.default;
+    if (value != null) kept[spec.name] = value;
+  }
+  return kept;
+}
+
+const MANY_RATIOS = 3;
+const isRatio = (value: unknown): boolean => /^\d{1,2}:\d{1,2}$/.test(String(value));
+
+/** Which control suits a choice: drawn shapes, segments, or a select. */
+export function choiceControl(
+  spec: ParameterSpec,
+  labels: string[],
+): "shapes" | "segments" | "select" {
+  if (spec.options.filter(isRatio).length > MANY_RATIOS) return "shapes";
+  const isShort = labels.length <= 4 && labels.every((label) => label.length <= 8);
+  return isShort ? "segments" : "select";
+}

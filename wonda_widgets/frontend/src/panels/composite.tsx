@@ -1,0 +1,55 @@
+// A panel that consists of others: `Studio`, `PromptLab`, `History`, `Dashboard`, the magic's output.
+
+import type { AnyModel } from "@anywidget/types";
+import { useEffect, useState } from "preact/hooks";
+import { usePanel } from "../runtime/context";
+import { PanelView } from "../runtime/view";
+import { panelKind } from "./kinds";
+
+/** A part: a reference to a panel's model, or a box of parts. */
+type Part = string | { box: string; parts: Part[] };
+
+/** The traits of `widgets/_parts/composite.py`. */
+interface Traits {
+  children: Part[];
+}
+
+export function Composite() {
+  return <Parts parts={usePanel<Traits>().get("children")} />;
+}
+
+function Parts({ parts }: { parts: Part[] }) {
+  return (
+    <>
+      {parts.map((part) =>
+        typeof part === "string" ? (
+          <PartView key={part} reference={part} />
+        ) : (
+          <div key={part.box} class={part.box}>
+            <Parts parts={part.parts} />
+          </div>
+        ),
+      )}
+    </>
+  );
+}
+
+/** The panel of a part. Its code is in this bundle, so that only its model is needed. */
+function PartView({ reference }: { reference: string }) {
+  const { host } = usePanel();
+  const [model, setModel] = useState<AnyModel | null>(null);
+  useEffect(() => {
+    let isRemoved = false;
+    host.getModel(reference).then(
+      (found) => {
+        if (!isRemoved) setModel(found);
+      },
+      () => {}, // the part was closed in the meantime
+    );
+    return () => {
+      isRemoved = true;
+    };
+  }, [host, reference]);
+  const kind = model && panelKind(model.get("_panel"));
+  return kind && model ? <PanelView kind={kind} model={model} host={host} /> : null;
+}

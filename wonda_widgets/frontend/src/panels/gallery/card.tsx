@@ -1,0 +1,116 @@
+// A card of the gallery: an image, or the state of its request.
+
+import { classes } from "../../runtime/dom";
+import { memo } from "../../runtime/memo";
+import { Button } from "../../ui/button";
+import type { Item } from "./traits";
+
+/** The text on a card without an image. */
+const STATE_TEXTS: Record<string, string> = {
+  waiting: "pending",
+  requested: "requested",
+  running: "running",
+  failed: "failed",
+  lost: "status unavailable",
+  unknown: "unknown",
+};
+
+export interface CardProps {
+  index: number;
+  item: Item | undefined;
+  thumb: string;
+  problem: string;
+  isSelected: boolean;
+  /** Whether the Tab key leads to this card. */
+  isActive: boolean;
+  /** The width and the height of the image, pixels. */
+  width: number;
+  imageHeight: number;
+  onClick: (index: number, event: MouseEvent) => void;
+  onOpen: (index: number) => void;
+  onFocus: (index: number) => void;
+  onRetry: (key: string) => void;
+}
+
+const RETRY_TEXTS: Record<string, string> = {
+  failed: "Retry",
+  unknown: "Not in my library: generate again",
+};
+
+function stateText(item: Item | undefined): string {
+  if (!item) return "";
+  if (item.state === "running") return item.status || "sending";
+  return STATE_TEXTS[item.state] ?? "";
+}
+
+function CardContent(props: CardProps) {
+  const { index, item, isSelected } = props;
+  const thumb = item?.state === "succeeded" ? props.thumb : "";
+  const state = stateText(item);
+  const problem = item ? item.error?.text || item.error?.title || props.problem : "";
+  const label = [
+    item?.title,
+    item?.caption,
+    state,
+    problem,
+    item?.favorite && "favorite",
+    item?.rating && `${item.rating} of 5 stars`,
+  ];
+  const retryText = item && RETRY_TEXTS[item.state];
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of its cards
+    // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
+    <div
+      class={classes("wonda-card", isSelected && "wonda-on")}
+      role="gridcell"
+      tabIndex={props.isActive ? 0 : -1}
+      title={item?.title}
+      aria-selected={isSelected}
+      aria-label={label.filter(Boolean).join(", ")}
+      data-index={index}
+      data-state={item?.state ?? ""}
+      style={{ width: `${props.width}px`, "--wonda-card": `${props.imageHeight}px` }}
+      onClick={(event) => props.onClick(index, event)}
+      onDblClick={() => props.onOpen(index)}
+      onFocus={() => props.onFocus(index)}
+    >
+      <div class="wonda-card-image">
+        <img src={thumb || undefined} hidden={!thumb} alt="" draggable={false} />
+        <div class="wonda-card-state" hidden={!!thumb}>
+          {state && <strong>{state}</strong>}
+          {item?.state === "running" && (
+            <div class="wonda-bar">
+              <div />
+            </div>
+          )}
+          {problem && <span class="wonda-card-why">{problem}</span>}
+          {item && retryText && (
+            // biome-ignore lint/a11y/noStaticElementInteractions: keeps the click from the card
+            // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click from the card
+            <span onClick={(event) => event.stopPropagation()}>
+              <Button small tabIndex={-1} onPress={() => props.onRetry(item.key)}>
+                {retryText}
+              </Button>
+            </span>
+          )}
+        </div>
+        <span class="wonda-card-star" aria-hidden="true" hidden={!item?.favorite}>
+          ★
+        </span>
+        <span class="wonda-card-tick" aria-hidden="true">
+          ✓
+        </span>
+      </div>
+      <div class="wonda-card-text">
+        <span class="wonda-card-caption" dir="auto" hidden={!item?.caption}>
+          {item?.caption ?? ""}
+        </span>
+        <span class="wonda-card-title" dir="auto">
+          {item?.title ?? ""}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+export const Card = memo(CardContent);

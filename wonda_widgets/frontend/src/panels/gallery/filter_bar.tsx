@@ -1,0 +1,115 @@
+// Groups, filters and ratings, next to the image count and the export.
+
+import type { Ref } from "preact";
+import { usePanel } from "../../runtime/context";
+import { Button } from "../../ui/button";
+import { Select } from "../../ui/select";
+import type { Facet, GalleryTraits } from "./traits";
+
+const EXPORTS = [
+  { value: "", label: "Export…" },
+  { value: "csv", label: "Table (CSV)" },
+  { value: "json", label: "Table (JSON)" },
+  { value: "folder", label: "Folder of originals" },
+  { value: "html", label: "Storyboard (HTML)" },
+];
+
+const RATINGS = [
+  { value: "0", label: "Any rating" },
+  { value: "5", label: "★★★★★" },
+  ...[4, 3, 2, 1].map((stars) => ({
+    value: String(stars),
+    label: `${"★".repeat(stars)} or more`,
+  })),
+];
+
+export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
+  const panel = usePanel<GalleryTraits>();
+  const facets = panel.get("facets");
+  const groupBy = panel.get("group_by");
+  const rating = panel.get("rating");
+  const searches = panel.get("searches");
+  const isGrouped = ({ name }: Facet) =>
+    !!groupBy && (name === groupBy || name.split(".").slice(1).join(".") === groupBy);
+  return (
+    <div class="wonda-gallery-bar">
+      <span class="wonda-count" role="status">
+        {useCountText()}
+      </span>
+      <span class="wonda-gap" />
+      <span class="wonda-filters">
+        {facets
+          // The search already has a select for models.
+          .filter(({ name }) => name !== "model" || !searches)
+          .map((facet) => (
+            <FacetFilter key={facet.name} facet={facet} />
+          ))}
+      </span>
+      <Select
+        elementRef={groupRef}
+        options={[
+          { value: "", label: "No groups" },
+          ...facets.map(({ name, label }) => ({ value: name, label: `Group: ${label}` })),
+        ]}
+        value={facets.find(isGrouped)?.name ?? ""}
+        hidden={!facets.length}
+        aria-label="Group by"
+        onChange={(value) => panel.set({ group_by: value })}
+      />
+      <Select
+        options={RATINGS}
+        value={String(rating)}
+        hidden={!panel.get("rated") && !searches && !rating}
+        aria-label="Show only: rating"
+        onChange={(value) => panel.set({ rating: Number(value) })}
+      />
+      <Button
+        small
+        pressed={panel.get("favorites")}
+        onPress={() => panel.set({ favorites: !panel.peek("favorites") })}
+      >
+        ★ only
+      </Button>
+      <Select
+        options={EXPORTS}
+        value=""
+        hidden={!panel.allows("export")}
+        aria-label="Export"
+        onChange={(kind) => kind && panel.send({ type: "export", kind })}
+      />
+    </div>
+  );
+}
+
+/** "12 of 340+ images". */
+function useCountText(): string {
+  const panel = usePanel<GalleryTraits>();
+  const total = panel.get("total");
+  const shown = useShownCount();
+  const all = `${total}${panel.get("has_more") ? "+" : ""}`;
+  return `${shown === total ? "" : `${shown} of `}${all} image${total === 1 ? "" : "s"}`;
+}
+
+/** The number of images that pass the filters. */
+export const useShownCount = (): number =>
+  usePanel<GalleryTraits>()
+    .get("groups")
+    .reduce((sum, { count }) => sum + count, 0);
+
+function FacetFilter({ facet: { name, label, values } }: { facet: Facet }) {
+  const panel = usePanel<GalleryTraits>();
+  return (
+    <Select
+      options={[
+        { value: "", label: `${label}: all` },
+        ...values.map((value) => ({ value, label: value })),
+      ]}
+      value={panel.get("filters")[name] ?? ""}
+      aria-label={`Show only: ${label}`}
+      onChange={(value) => {
+        const { [name]: _, ...others } = panel.peek("filters");
+        panel.set({ filters: value ? { ...others, [name]: value } : others });
+      }}
+    />
+  );
+}

@@ -1,0 +1,93 @@
+// The images that the kernel has sent to one view of a gallery.
+
+import { signal } from "@preact/signals";
+import { objectUrl, revoke } from "../../runtime/bytes";
+import type { Message } from "../../runtime/panel";
+import type { Item } from "./traits";
+
+const MAX_THUMBNAILS = 300; // that a view keeps
+
+interface ItemsMessage {
+  revision: number;
+  first: number;
+  items: Item[];
+}
+
+/** Items by index, and thumbnails by key. Components that read `version` follow all changes. */
+export class ImageStore {
+  readonly version = signal(0);
+  readonly items = new Map<number, Item>();
+  readonly #thumbs = new Map<string, string>(); // object URLs, oldest first
+  readonly #broken = new Map<string, string>(); // why there is no thumbnail
+  // Items usually arrive before the traits of their revision, but sometimes after them.
+  #early: ItemsMessage[] = [];
+
+  /** The object URL of a thumbnail; empty if there is none. */
+  thumb(key: string): string {
+    return this.#thumbs.get(key) ?? "";
+  }
+
+  /** Why an image has no thumbnail; empty if that is not known. */
+  problem(key: string): string {
+    return this.#broken.get(key) ?? "";
+  }
+
+  /** The index of an item; -1 if it is not loaded. Items are found by key, as indexes change. */
+  indexOf(key: string): number {
+    for (const [index, item] of this.items) if (item.key === key) return index;
+    return -1;
+  }
+
+  /** Forget the items of the last revision, and take those that arrived early. */
+  startRevision(revision: number): void {
+    this.items.clear();
+    for (const message of this.#early) if (message.revision === revision) this.#take(message);
+    this.#early = this.#early.filter((message) => message.revision > revision);
+    this.version.value++;
+  }
+
+  /** Receive a message of the kernel; `shown` are the indexes that the view shows now. */
+  receive(content: Message, buffers: DataView[], revision: number, shown: number[]): void {
+    if (content.type === "items") {
+      const message = content as unknown as ItemsMessage;
+      if (message.revision > revision) this.#early.push(message);
+      if (message.revision !== revision) return;
+      this.#take(message);
+    } else if (content.type === "item") {
+      const item = content.item as Item;
+      for (const [index, old] of this.items) if (old.key === item.key) this.items.set(index, item);
+    } else if (content.type === "thumb") {
+      this.#keepThumb(String(content.key), objectUrl(buffers[0], ""), shown);
+    } else if (content.type === "broken") {
+      this.#broken.set(String(content.key), String(content.reason));
+    } else return;
+    this.version.value++;
+  }
+
+  /** Revoke all object URLs. */
+  end(): void {
+    this.#thumbs.forEach(revoke);
+    this.#thumbs.clear();
+  }
+
+  #take({ first, items }: ItemsMessage): void {
+    items.forEach((item, index) => {
+      this.items.set(first + index, item);
+    });
+  }
+
+  #keepThumb(key: string, url: string, shown: number[]): void {
+    revoke(this.#thumbs.get(key));
+    this.#thumbs.delete(key);
+    this.#thumbs.set(key, url);
+    if (this.#thumbs.size <= MAX_THUMBNAILS) return;
+    // Hundreds of thumbnails for other views may arrive: keep only those that this view shows.
+    const needed = new Set(shown.map((index) => this.items.get(index)?.key));
+    for (const [old, address] of this.#thumbs) {
+      if (this.#thumbs.size <= MAX_THUMBNAILS) break;
+      if (needed.has(old)) continue;
+      revoke(address);
+      this.#thumbs.delete(old);
+    }
+  }
+}

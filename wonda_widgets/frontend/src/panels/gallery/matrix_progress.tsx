@@ -1,0 +1,52 @@
+// The overall progress of a matrix, with buttons to stop, resume and retry.
+
+import { usePanel } from "../../runtime/context";
+import { classes } from "../../runtime/dom";
+import { Button } from "../../ui/button";
+import type { GalleryTraits } from "./traits";
+
+export function MatrixProgress() {
+  const panel = usePanel<GalleryTraits>();
+  const { text = "", share = 0, state, failed } = panel.get("progress");
+  const percent = 100 * share;
+  return (
+    <div class="wonda-overall-row" hidden={!text}>
+      <div class="wonda-gallery-bar">
+        <strong role="status">{text}</strong>
+        <span class="wonda-gap" />
+        <Button
+          small
+          hidden={!failed || state === "running"}
+          onPress={() => panel.send({ type: "retry_failed" })}
+        >
+          Retry failed
+        </Button>
+        <Button
+          small
+          hidden={state !== "running"}
+          onPress={() => panel.send({ type: "stop" })}
+        >
+          Stop
+        </Button>
+        <Button
+          small
+          hidden={state !== "stopped"}
+          onPress={() => panel.send({ type: "resume" })}
+        >
+          Resume
+        </Button>
+      </div>
+      <div
+        class={classes("wonda-bar wonda-overall", state === "done" && "wonda-done")}
+        role="progressbar"
+        aria-label="Images"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round(percent)}
+        aria-valuetext={text}
+      >
+        <div style={{ width: `${percent}%` }} />
+      </div>
+    </div>
+  );
+}

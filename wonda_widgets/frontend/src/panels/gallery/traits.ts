@@ -1,0 +1,56 @@
+// The traits of `Gallery`, see `widgets/gallery.py` and `widgets/_shared/image_grid.py`.
+
+import type { Group } from "../../logic/grid_layout";
+
+/** A property by which images can be filtered and grouped. */
+export interface Facet {
+  name: string;
+  label: string;
+  values: string[];
+}
+
+/** A button for the selected images. */
+export interface Action {
+  name: string;
+  label: string;
+  min_images: number;
+  max_images: number;
+}
+
+export interface GalleryTraits {
+  selected_keys: string[];
+  searches: boolean;
+  groups: Group[];
+  facets: Facet[];
+  group_by: string;
+  filters: Record<string, string>;
+  favorites: boolean;
+  rating: number;
+  rated: boolean;
+  total: number;
+  aspect_ratio: number;
+  revision: number;
+  state: string;
+  text: string;
+  model: string;
+  models: string[];
+  since: string;
+  until: string;
+  has_more: boolean;
+  note: string;
+  progress: { text?: string; share: number; state: string; failed?: number };
+  actions: Action[];
+}
+
+/** An image, or a request for one. */
+export interface Item {
+  key: string;
+  state: "waiting" | "requested" | "running" | "succeeded" | "failed" | "lost" | "unknown";
+  title: string;
+  caption?: string;
+  status?: string;
+  error?: { title?: string; text?: string } | null;
+  favorite?: boolean;
+  rating?: number;
+  read_only?: boolean;
+}

@@ -1,0 +1,392 @@
+// The form of `PromptLab`: a prompt template, what varies, the plan, its price, and `Run`.
+
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { ModelSpec, ParameterSpec } from "../logic/parameter";
+import { usePanel } from "../runtime/context";
+import { useDelivery } from "../runtime/delivery";
+import { classes, hasFocus } from "../runtime/dom";
+import { type Draft, useDraft } from "../runtime/draft";
+import { isSubmit, useHotkeys } from "../runtime/keys";
+import type { Alert } from "../runtime/panel";
+import { AlertBox } from "../ui/alert";
+import { Button } from "../ui/button";
+import { Field } from "../ui/field";
+import { ListField } from "../ui/list_field";
+
+/** A plan with its price, see `widgets/_parts/lab_form.py`. */
+interface Plan {
+  count: number;
+  requested: number;
+  factors: string;
+  prices: { text: string; count: number }[];
+  usd: string;
+  budget: string;
+  share: number;
+  notes: string[];
+  is_repeat: boolean;
+  problem: Alert | null;
+}
+
+interface Traits {
+  template: string;
+  placeholders: string[];
+  values: Record<string, string[]>;
+  available_models: ModelSpec[];
+  models: string[];
+  params: Record<string, unknown[]>;
+  budget: string;
+  max_concurrency: number;
+  plan: Plan;
+  state: string;
+  unfinished_plan: string;
+}
+
+const FORM_TRAITS = [
+  "template",
+  "values",
+  "models",
+  "params",
+  "budget",
+  "max_concurrency",
+] as const;
+const MAX_PRICES = 6;
+const PAUSE = 300; // milliseconds
+
+export function LabForm() {
+  const panel = usePanel<Traits>();
+  const delivery = useDelivery();
+  const template = useDraft<HTMLTextAreaElement>("template", { delay: PAUSE });
+  const budget = useDraft<HTMLInputElement>("budget", { delay: PAUSE });
+  const concurrency = useConcurrency();
+  const takers = useRef(new Map<string, () => void>()); // add what is typed in list fields
+  const runButton = useRef<HTMLButtonElement>(null);
+
+  const state = panel.get("state");
+  const plan = panel.get("plan");
+  const models = panel.get("models");
+  const chosen = panel.get("available_models").filter(({ key }) => models.includes(key));
+  const fields = mergeFields(chosen);
+  const problem = useProblem(fields, template);
+
+  const hasImages = plan.count > 0 || plan.requested > 0;
+  const isReady =
+    state === "ready" && hasImages && !plan.problem && !delivery.waiting && !template.isUnsent;
+  const submit = () => {
+    if (!isReady) return;
+    for (const take of takers.current.values()) take();
+    template.save();
+    budget.save();
+    concurrency.save();
+    // A front end may delay trait changes but not messages, so the message contains all values.
+    const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, panel.peek(name)]));
+    const { count, usd } = panel.peek("plan");
+    delivery.send({ type: "run_now", form, count, usd });
+  };
+  useHotkeys({ matches: isSubmit, act: submit });
+  const register = (name: string) => (take: () => void) => takers.current.set(name, take);
+  const runText = plan.is_repeat ? `Generate ${plan.count} more` : `Run ${plan.count}`;
+  return (
+    <>
+      <UnfinishedPlan />
+      <Field
+        label="Prompt template"
+        help="Use {subject} for a variable part. Press Enter to add a value, or paste one per line."
+        error={problem.at("template")}
+      >
+        {(control) => <TemplateInput control={control} draft={template} />}
+      </Field>
+      <div class="wonda-params">
+        {panel.get("placeholders").map((name) => (
+          <ListField
+            key={name}
+            label={name}
+            values={panel.get("values")[name] ?? []}
+            error={problem.at(`values.${name}`)}
+            register={register(`values.${name}`)}
+            onChange={(values) =>
+              panel.set({ values: { ...panel.peek("values"), [name]: values as string[] } })
+            }
+          />
+        ))}
+      </div>
+      <div class="wonda-params">
+        <ListField
+          label="Models"
+          values={models}
+          options={panel.get("available_models").map(({ key }) => key)}
+          textOf={(key) =>
+            panel.peek("available_models").find((model) => model.key === key)?.name ?? String(key)
+          }
+          error={problem.at("models")}
+          onChange={(values) => panel.set({ models: values as string[] })}
+        />
+      </div>
+      <div class="wonda-params">
+        {fields.map((spec) => (
+          <ListField
+            key={spec.name}
+            label={spec.label}
+            values={panel.get("params")[spec.name] ?? []}
+            options={optionsOf(spec)}
+            defaultValue={spec.default}
+            textOf={spec.kind === "flag" ? (value) => (value ? "on" : "off") : undefined}
+            parse={isNumeric(spec) ? parseNumber : undefined}
+            error={problem.at(`params.${spec.name}`)}
+            register={register(`params.${spec.name}`)}
+            onChange={(values) =>
+              panel.set({ params: { ...panel.peek("params"), [spec.name]: values } })
+            }
+          />
+        ))}
+      </div>
+      <PlanBox hidden={!hasImages} />
+      <div class="wonda-pair wonda-always">
+        <Field label="Budget (US $)" error={problem.at("budget")}>
+          {(control) => (
+            <input
+              {...control}
+              {...budget.control}
+              type="text"
+              class="wonda-input"
+              inputMode="decimal"
+            />
+          )}
+        </Field>
+        <Field label="Parallel jobs">
+          {(control) => <input {...control} {...concurrency.control} />}
+        </Field>
+      </div>
+      <div class="wonda-go">
+        <Button primary elementRef={runButton} off={!isReady} onPress={submit}>
+          {plan.count ? runText : plan.requested ? "Show results" : "Run"}
+        </Button>
+      </div>
+      <p class="wonda-why" role="status">
+        {problem.summary}
+      </p>
+      <ContinueAnyway
+        hidden={problem.place !== "allow_unchecked"}
+        onHidden={() => runButton.current?.focus()}
+      />
+      <p class="wonda-note" role="status">
+        {delivery.note}
+      </p>
+      <AlertBox>
+        <div class="wonda-buttons" hidden={state !== "unavailable"}>
+          <Button small onPress={() => panel.send({ type: "reload" })}>
+            Try again
+          </Button>
+        </div>
+      </AlertBox>
+    </>
+  );
+}
+
+const isNumeric = ({ kind }: ParameterSpec) => kind === "slider" || kind === "number";
+
+/** A number; text that is not a number is kept, and the kernel says what is wrong with it. */
+const parseNumber = (text: string): unknown => (Number.isNaN(Number(text)) ? text : Number(text));
+
+function optionsOf({ kind, options }: ParameterSpec): unknown[] | undefined {
+  if (kind === "choice") return options;
+  return kind === "flag" ? [true, false] : undefined;
+}
+
+/** The parameters of several models; a choice has the options of all of them. */
+function mergeFields(models: ModelSpec[]): ParameterSpec[] {
+  const merged = new Map<string, ParameterSpec>();
+  for (const { fields } of models)
+    for (const spec of fields) {
+      const known = merged.get(spec.name);
+      const options = [...new Set([...(known?.options ?? []), ...spec.options])];
+      merged.set(spec.name, { ...spec, ...known, options });
+    }
+  return [...merged.values()];
+}
+
+/** The plan's problem: at its field if there is one, else under the button. */
+function useProblem(fields: ParameterSpec[], template: Draft<HTMLTextAreaElement>) {
+  const panel = usePanel<Traits>();
+  const problem = panel.get("plan").problem;
+  const names = [
+    "template",
+    "models",
+    "budget",
+    ...panel.get("placeholders").map((name) => `values.${name}`),
+    ...fields.map(({ name }) => `params.${name}`),
+  ];
+  const field = problem?.field === "values" ? "template" : (problem?.field ?? "");
+  const place = names.includes(field) || field === "allow_unchecked" ? field : "";
+  // An empty form is no mistake yet.
+  const isEmpty = place === "template" && !template.text.value.trim();
+  const text = problem
+    ? `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim()
+    : "";
+  const hasField = names.includes(place);
+  return {
+    place,
+    at: (name: string) => (name === place && !isEmpty ? text : ""),
+    summary: !problem || isEmpty ? "" : hasField ? `Can’t run: ${problem.title}` : text,
+  };
+}
+
+/** Offers to continue the plan of an earlier kernel. */
+function UnfinishedPlan() {
+  const panel = usePanel<Traits>();
+  const text = panel.get("unfinished_plan");
+  return (
+    <div
+      class="wonda-left-plan"
+      role="status"
+      hidden={!text || panel.get("state") === "running"}
+    >
+      <span>{text}</span>
+      <div class="wonda-buttons">
+        <Button small onPress={() => panel.send({ type: "open_plan" })}>
+          Open plan
+        </Button>
+        <Button small onPress={() => panel.send({ type: "dismiss_plan" })}>
+          Not now
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+/** A text area in which placeholders are marked. */
+function TemplateInput({
+  control,
+  draft,
+}: {
+  control: object;
+  draft: Draft<HTMLTextAreaElement>;
+}) {
+  const marks = useRef<HTMLDivElement>(null);
+  const parts = draft.text.value.split(/(\{\{|\}\}|\{[^{}]*\})/);
+  return (
+    <div class="wonda-marked">
+      <div class="wonda-input wonda-marks" ref={marks} aria-hidden="true">
+        {parts.map((part) => (/^\{[^{}]+\}$/.test(part) ? <mark>{part}</mark> : part))}
+        {"\n"}
+      </div>
+      <textarea
+        {...control}
+        {...draft.control}
+        class="wonda-input"
+        rows={4}
+        placeholder="A {subject} over the ocean, {light}, long lens"
+        onScroll={(event) => {
+          if (marks.current) marks.current.scrollTop = event.currentTarget.scrollTop;
+        }}
+      />
+    </div>
+  );
+}
+
+const MAX_CONCURRENCY = 32;
+
+/** The number of parallel jobs. */
+function useConcurrency() {
+  const panel = usePanel<Traits>();
+  const text = useSignal("");
+  useSignalEffect(() => {
+    text.value = String(panel.get("max_concurrency"));
+  });
+  const save = () => {
+    const value = Math.round(Number(text.peek()));
+    if (value >= 1 && value <= MAX_CONCURRENCY) panel.set({ max_concurrency: value });
+    else text.value = String(panel.peek("max_concurrency"));
+  };
+  return {
+    save,
+    control: {
+      type: "number" as const,
+      class: "wonda-input",
+      min: 1,
+      max: MAX_CONCURRENCY,
+      value: text.value,
+      onInput: (event: Event) => {
+        text.value = (event.currentTarget as HTMLInputElement).value;
+      },
+      onChange: save,
+    },
+  };
+}
+
+/** For prices that cannot be checked. */
+function ContinueAnyway({ hidden, onHidden }: { hidden: boolean; onHidden: () => void }) {
+  const panel = usePanel<Traits>();
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    if (hidden && hasFocus(box.current)) onHidden();
+  });
+  return (
+    <div class="wonda-buttons" ref={box} hidden={hidden}>
+      <Button small onPress={() => panel.send({ type: "unchecked" })}>
+        Continue anyway
+      </Button>
+    </div>
+  );
+}
+
+/** How many images, what they cost, and how much of the budget that is. */
+function PlanBox({ hidden }: { hidden: boolean }) {
+  const panel = usePanel<Traits>();
+  const { count, requested, factors, prices = [], usd, budget, share, notes = [] } =
+    panel.get("plan");
+  const all = count + requested;
+  const isMixed = prices.length > 1;
+  return (
+    <div class="wonda-plan-box" hidden={hidden}>
+      <table class="wonda-plan">
+        <caption class="wonda-unseen">Plan</caption>
+        <tbody>
+          <tr>
+            <th scope="row">{factors}</th>
+            <td>
+              <strong>
+                {all} image{all === 1 ? "" : "s"}
+              </strong>
+            </td>
+          </tr>
+          {requested > 0 && (
+            <>
+              <tr>
+                <th scope="row">Done or in progress</th>
+                <td>{requested}</td>
+              </tr>
+              <tr>
+                <th scope="row">Pending</th>
+                <td>
+                  <strong>{count}</strong>
+                </td>
+              </tr>
+            </>
+          )}
+          {prices.slice(0, MAX_PRICES).map((price) => (
+            <tr key={price.text}>
+              <th scope="row">
+                {isMixed ? `Price per image (${price.count} images)` : "Price per image"}
+              </th>
+              <td>{price.text.replace(/^about /, "")}</td>
+            </tr>
+          ))}
+          <tr>
+            <th scope="row">
+              <strong>Total</strong>
+            </th>
+            <td>
+              <strong>{usd}</strong>
+              {budget && ` of ${budget} budget`}
+            </td>
+          </tr>
+        </tbody>
+      </table>
+      <div class={classes("wonda-bar wonda-budget-bar", share > 1 && "wonda-over")}>
+        <div style={{ width: `${Math.min(100, 100 * (share || 0))}%` }} />
+      </div>
+      <p class="wonda-help">{notes.join(" ")}</p>
+    </div>
+  );
+}

@@ -1,0 +1,193 @@
+// `PromptForm`: prompt, model, parameters, reference images and `Generate`.
+
+import { Fragment } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { type ModelSpec, valuesFor } from "../logic/parameter";
+import { usePanel } from "../runtime/context";
+import { useDelivery } from "../runtime/delivery";
+import { hasFocus } from "../runtime/dom";
+import { useDraft } from "../runtime/draft";
+import { isSubmit, useHotkeys } from "../runtime/keys";
+import { AlertBox } from "../ui/alert";
+import { Button } from "../ui/button";
+import { Field } from "../ui/field";
+import { Parameter } from "../ui/parameter";
+import { References, type ReferenceTraits } from "../ui/references";
+import { Select } from "../ui/select";
+
+interface Traits extends ReferenceTraits {
+  prompt: string;
+  params: Record<string, unknown>;
+  price: string;
+  state: "loading" | "unavailable" | "ready" | "sending" | "running" | "unknown";
+}
+
+const isMac = () => /Mac|iPhone|iPad/.test(navigator.platform);
+
+export function PromptForm() {
+  const panel = usePanel<Traits>();
+  const prompt = useDraft<HTMLTextAreaElement>("prompt");
+  const delivery = useDelivery();
+  const readers = useRef(new Map<string, () => unknown>());
+  const typed = useRef<Record<string, unknown>>({}); // also of models that were selected before
+
+  const state = panel.get("state");
+  const models = panel.get("models");
+  const chosen = models.find(({ key }) => key === panel.get("model"));
+  const params = panel.get("params");
+  const place = useErrorPlace(chosen);
+  const register = useMemo(
+    () => (name: string, read: () => unknown) => readers.current.set(name, read),
+    [],
+  );
+
+  /** The values as typed now, of the current model. */
+  const values = () => {
+    const model = panel.peek("models").find(({ key }) => key === panel.peek("model"));
+    const read = (model?.fields ?? []).map(({ name }) => [name, readers.current.get(name)?.()]);
+    return Object.fromEntries(read.filter(([, value]) => value !== undefined));
+  };
+  const change = (name: string, value: unknown) => {
+    const next = { ...values(), [name]: value };
+    if (value === undefined) delete next[name];
+    panel.set({ params: next });
+  };
+  const chooseModel = (key: string) => {
+    typed.current = { ...typed.current, ...values() };
+    const next = models.find((model) => model.key === key);
+    panel.set({ model: key, params: valuesFor(next?.fields ?? [], typed.current) });
+  };
+  const isReady = () => panel.peek("state") === "ready" && !delivery.waiting;
+  const submit = () => {
+    if (!isReady()) return;
+    prompt.save();
+    delivery.send({
+      type: "submit",
+      prompt: prompt.text.peek(),
+      model: panel.peek("model"),
+      params: values(),
+    });
+  };
+  useHotkeys({ matches: isSubmit, act: submit });
+
+  const needsPrompt = chosen?.needs_prompt ?? true;
+  const alert = (
+    <AlertBox>
+      <div class="wonda-buttons" hidden={state !== "unavailable" && state !== "unknown"}>
+        <Button
+          small
+          hidden={state !== "unavailable"}
+          onPress={() => panel.send({ type: "reload" })}
+        >
+          Try again
+        </Button>
+        <Button
+          small
+          hidden={state !== "unknown"}
+          onPress={() => panel.send({ type: "dismiss_unknown" })}
+        >
+          I’ve checked, continue
+        </Button>
+      </div>
+    </AlertBox>
+  );
+  const alertAt = (name: string) => place === name && alert;
+  return (
+    <>
+      <Field label={needsPrompt ? "Prompt" : "Prompt (optional)"} invalid={place === "prompt"}>
+        {(control) => (
+          <textarea
+            {...control}
+            {...prompt.control}
+            class="wonda-input"
+            rows={4}
+            placeholder={
+              needsPrompt
+                ? "Describe the image: subject, light, lens, mood"
+                : "This model uses a reference image; no prompt is needed"
+            }
+          />
+        )}
+      </Field>
+      {alertAt("prompt")}
+      <Field
+        label="Model"
+        invalid={place === "model"}
+        aside={<span class="wonda-count">{chosen?.help ?? ""}</span>}
+      >
+        {(control) => (
+          <Select
+            {...control}
+            options={
+              models.length
+                ? models.map(modelOption)
+                : [{ value: panel.get("model"), label: "…" }]
+            }
+            value={panel.get("model")}
+            disabled={state === "loading" || state === "unavailable"}
+            onChange={chooseModel}
+          />
+        )}
+      </Field>
+      {alertAt("model")}
+      <div class="wonda-params">
+        {(chosen?.fields ?? []).map((spec) => (
+          <Fragment key={`${chosen?.key} ${spec.name}`}>
+            <Parameter
+              spec={spec}
+              value={params[spec.name] ?? spec.default ?? undefined}
+              invalid={place === `params.${spec.name}`}
+              onChange={(value) => change(spec.name, value)}
+              register={register}
+            />
+            {alertAt(`params.${spec.name}`)}
+          </Fragment>
+        ))}
+      </div>
+      <References invalid={place === "references"} />
+      {alertAt("references")}
+      <div class="wonda-go">
+        <Button primary off={state !== "ready" || delivery.waiting} onPress={submit}>
+          Generate
+        </Button>
+        <span class="wonda-price">
+          {state === "loading" ? "Loading models…" : panel.get("price")}
+        </span>
+        <kbd class="wonda-keys" aria-hidden="true">
+          {isMac() ? "⌘ ↵" : "Ctrl ↵"}
+        </kbd>
+      </div>
+      <p class="wonda-note" role="status">
+        {delivery.note}
+      </p>
+      {alertAt("")}
+    </>
+  );
+}
+
+const modelOption = ({ key, name, needs_prompt }: ModelSpec) => ({
+  value: key,
+  label: needs_prompt ? name : `${name} (needs an image)`,
+});
+
+/**
+ * The field that the panel's error concerns, at which it is shown; "" for none.
+ *
+ * A new error moves the focus to its field, but only from inside the panel, because the user may be
+ * typing elsewhere by now.
+ */
+function useErrorPlace(chosen: ModelSpec | undefined): string {
+  const panel = usePanel<Traits>();
+  const error = panel.get("error");
+  const field = error?.field ?? "";
+  const isKnown =
+    ["prompt", "model", "references"].includes(field) ||
+    chosen?.fields.some(({ name }) => field === `params.${name}`);
+  const place = isKnown ? field : "";
+  useLayoutEffect(() => {
+    if (!place || !hasFocus(panel.root)) return;
+    const invalid = panel.root.querySelector<HTMLElement>('[aria-invalid="true"]');
+    invalid?.focus();
+  }, [error, place, panel]);
+  return place;
+}

@@ -1,0 +1,55 @@
+// Images and files that arrive as bytes.
+
+import { useEffect, useMemo } from "preact/hooks";
+
+/** Bytes as ipywidgets delivers them. */
+export type Bytes = DataView | ArrayBuffer | null | undefined;
+
+export const hasBytes = (data: Bytes): data is DataView | ArrayBuffer =>
+  (data?.byteLength ?? 0) > 0;
+
+/** Create an object URL for bytes; return "" if there are none. */
+export function objectUrl(data: Bytes, type: string): string {
+  if (!hasBytes(data)) return "";
+  return URL.createObjectURL(new Blob([data as BlobPart], { type }));
+}
+
+/** An object URL for bytes, which is revoked when the bytes change or the component is removed. */
+export function useObjectUrl(data: Bytes, type: string): string {
+  const url = useMemo(() => objectUrl(data, type), [data, type]);
+  useEffect(() => () => revoke(url), [url]);
+  return url;
+}
+
+export const revoke = (url: string | undefined): void => {
+  if (url) URL.revokeObjectURL(url);
+};
+
+/** Have the browser save a file. */
+export function download(name: string, mime: string, data: Bytes): void {
+  const address = objectUrl(data, mime);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => revoke(address), 60_000);
+}
+
+/** Copy text to the clipboard, also on pages that are not served over HTTPS. */
+export async function copyText(text: string, near: HTMLElement): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.readOnly = true;
+    area.className = "wonda-unseen";
+    near.after(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    near.focus();
+  }
+}

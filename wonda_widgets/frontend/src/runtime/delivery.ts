@@ -1,0 +1,67 @@
+// Messages that must not be lost in silence, such as a click on Generate.
+
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { usePanel } from "./context";
+import type { Message, Panel } from "./panel";
+
+const PATIENCE = 2500; // milliseconds until the user is told that the kernel does not answer
+
+/** Sends messages one at a time, and waits for the kernel to confirm each one. */
+export class Delivery {
+  readonly #waiting = signal(false);
+  readonly #note = signal("");
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly panel: Panel) {}
+
+  /** Whether a message was sent that the kernel has not confirmed. */
+  get waiting(): boolean {
+    return this.#waiting.value;
+  }
+
+  /** Why the kernel has not confirmed a message; empty while it may still do so soon. */
+  get note(): ReadonlySignal<string> {
+    return this.#note;
+  }
+
+  send(content: Message, buffers: ArrayBuffer[] = []): void {
+    if (this.#waiting.peek()) return;
+    this.#waiting.value = true;
+    clearTimeout(this.#timer);
+    if (this.panel.send(content, buffers) && !this.#isDisconnected())
+      this.#timer = setTimeout(this.#explain, PATIENCE);
+    else this.#explain();
+  }
+
+  /** Listen for confirmations; return a function that ends it. */
+  start(): () => void {
+    const stop = this.panel.observe("receipt", () => {
+      clearTimeout(this.#timer);
+      this.#waiting.value = false;
+      this.#note.value = "";
+    });
+    return () => {
+      clearTimeout(this.#timer);
+      stop();
+    };
+  }
+
+  #isDisconnected(): boolean {
+    return this.panel.root.closest(".jupyter-widgets-disconnected") !== null;
+  }
+
+  readonly #explain = (): void => {
+    this.#note.value = this.#isDisconnected()
+      ? "The kernel has stopped. Run this cell again."
+      : "The notebook is busy. Your action starts when the running cell finishes.";
+  };
+}
+
+/** The delivery of a component. */
+export function useDelivery(): Delivery {
+  const panel = usePanel();
+  const delivery = useMemo(() => new Delivery(panel), [panel]);
+  useEffect(() => delivery.start(), [delivery]);
+  return delivery;
+}

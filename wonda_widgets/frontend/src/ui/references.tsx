@@ -1,0 +1,272 @@
+// Reference images: files are announced to the kernel, and sent in pieces on request.
+
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { ModelSpec } from "../logic/parameter";
+import { useObjectUrl } from "../runtime/bytes";
+import { uid, useMessages, usePanel } from "../runtime/context";
+import { type Delivery, useDelivery } from "../runtime/delivery";
+import { classes } from "../runtime/dom";
+import type { Panel } from "../runtime/panel";
+import { Button } from "./button";
+import { Field } from "./field";
+import { sortable, useFocusInList } from "./sortable";
+
+interface Reference {
+  key: string;
+  name: string;
+  state: "waiting" | "reading" | "uploading" | "done" | "refused";
+  message: string;
+  retry: boolean;
+  size: number;
+  received: number;
+}
+
+/** The traits of `widgets/_shared/reference_images.py`, and the models that limit the number. */
+export interface ReferenceTraits {
+  references: Reference[];
+  reference_thumbs: Record<string, DataView>;
+  references_message: string;
+  models: ModelSpec[];
+  model: string;
+}
+
+const KIND = "application/x-wonda-reference";
+
+/** Files by key, and from which byte the last piece was sent. */
+// Shared by all views on the page, so that a recreated view still has its files.
+const heldFiles = new Map<string, { file: File; sentFrom: number }>();
+
+/** Announces files one message at a time, and sends the pieces that the kernel requests. */
+class Files {
+  readonly #pending: { key: string; name: string; size: number }[] = [];
+
+  constructor(
+    readonly panel: Panel<ReferenceTraits>,
+    readonly delivery: Delivery,
+  ) {}
+
+  add(files: Iterable<File>): void {
+    for (const file of files) {
+      const key = uid("file");
+      heldFiles.set(key, { file, sentFrom: -1 });
+      this.#pending.push({ key, name: file.name, size: file.size });
+    }
+    this.announce();
+  }
+
+  announce(): void {
+    if (this.#pending.length && !this.delivery.waiting)
+      this.delivery.send({ type: "add_files", files: this.#pending.splice(0) });
+  }
+
+  /** Report files that an earlier page held. */
+  reportLost(): void {
+    for (const { key, state } of this.panel.peek("references"))
+      if ((state === "waiting" || state === "reading") && !heldFiles.has(key))
+        this.panel.send({ type: "no_file", key });
+  }
+
+  async sendPiece(key: string, at: number, bytes: number): Promise<void> {
+    const held = heldFiles.get(key);
+    // Only one of several views on the page responds.
+    if (!held || held.sentFrom === at) return;
+    held.sentFrom = at;
+    try {
+      const piece = await held.file.slice(at, at + bytes).arrayBuffer();
+      this.panel.send({ type: "chunk", key, at }, [piece]);
+    } catch {
+      heldFiles.delete(key);
+      this.panel.send({ type: "no_file", key });
+    }
+  }
+}
+
+export function References({ invalid }: { invalid: boolean }) {
+  const panel = usePanel<ReferenceTraits>();
+  const delivery = useDelivery();
+  const files = useMemo(() => new Files(panel, delivery), [panel, delivery]);
+  const input = useRef<HTMLInputElement>(null);
+  const drop = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLUListElement>(null);
+  const focus = useFocusInList(list, () => input.current);
+  useEffect(() => {
+    files.reportLost();
+    // After `delivery`, which must handle the receipt first.
+    return panel.observe("receipt", () => files.announce());
+  }, [panel, files]);
+  useMessages(({ type, key, at, bytes }) => {
+    if (type === "want") files.sendPiece(String(key), Number(at), Number(bytes));
+  });
+
+  const items = panel.get("references");
+  const thumbs = panel.get("reference_thumbs");
+  const message = panel.get("references_message");
+  const chosen = panel.get("models").find(({ key }) => key === panel.get("model"));
+  const most = chosen?.most_references ?? 0;
+  for (const { key, state } of items)
+    if (state === "done" || state === "refused") heldFiles.delete(key);
+  const taken = items.filter(({ state }) => state !== "refused").length;
+
+  const move = (key: string, to: number) => {
+    if (to >= 0 && to < panel.peek("references").length)
+      panel.send({ type: "move_reference", key, to });
+  };
+  const onDrag = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes("Files") || !drop.current || !most) return;
+    event.preventDefault();
+    event.stopPropagation();
+    drop.current.classList.toggle("wonda-on", event.type === "dragover");
+    if (event.type === "drop") files.add(event.dataTransfer.files);
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: files are dropped here; the input inside has the keys
+    <div
+      hidden={most === 0 && !items.length}
+      onDragOver={onDrag}
+      onDragLeave={onDrag}
+      onDrop={onDrag}
+    >
+      <Field
+        label="Reference images"
+        aside={<span class="wonda-count">{most ? `${taken} of ${most}` : taken || ""}</span>}
+        error={most ? message : ""}
+        invalid={invalid || undefined}
+        before={
+          <ul
+            ref={list}
+            class={classes("wonda-references", most === 0 && "wonda-unused")}
+            aria-label="Reference images"
+            hidden={!items.length}
+            {...focus}
+          >
+            {items.map((item, index) => (
+              <Tile
+                key={item.key}
+                item={item}
+                index={index}
+                total={items.length}
+                thumb={thumbs[item.key]}
+                move={move}
+              />
+            ))}
+          </ul>
+        }
+        after={
+          <>
+            <p class="wonda-help" role="status">
+              {most ? "" : message}
+            </p>
+            <p class="wonda-note" role="status">
+              {delivery.note}
+            </p>
+          </>
+        }
+      >
+        {(control) => (
+          <div class="wonda-drop" ref={drop} hidden={most === 0}>
+            <input
+              {...control}
+              ref={input}
+              type="file"
+              multiple
+              accept="image/*"
+              class="wonda-file"
+              onChange={({ currentTarget }) => {
+                files.add(currentTarget.files ?? []);
+                currentTarget.value = "";
+              }}
+            />
+            <span aria-hidden="true">Drop files or click to choose</span>
+          </div>
+        )}
+      </Field>
+    </div>
+  );
+}
+
+interface TileProps {
+  item: Reference;
+  index: number;
+  total: number;
+  thumb: DataView | undefined;
+  move: (key: string, to: number) => void;
+}
+
+const STATE_WORDS: Record<string, string> = {
+  waiting: "waiting",
+  reading: "reading",
+  uploading: "uploading",
+};
+
+function Tile({ item, index, total, thumb, move }: TileProps) {
+  const panel = usePanel<ReferenceTraits>();
+  const url = useObjectUrl(thumb, "image/jpeg");
+  const { key, name, state } = item;
+  const isRefused = state === "refused";
+  // Only the progress of reading is known.
+  const progress = state === "reading" ? { max: item.size, value: item.received } : {};
+  const indexOf = () => panel.peek("references").findIndex((other) => other.key === key);
+  const ask = (type: string) => panel.send({ type, key });
+  return (
+    <li
+      class="wonda-reference"
+      data-state={state}
+      title={isRefused ? "" : name}
+      {...sortable(KIND, key, (other) => move(other, indexOf()))}
+    >
+      <div class="wonda-reference-image">
+        <img
+          src={url || undefined}
+          hidden={!url}
+          alt={`Reference image ${index + 1}: ${name}`}
+          draggable={false}
+        />
+        <progress
+          key={state}
+          {...progress}
+          hidden={!STATE_WORDS[state]}
+          aria-label={`Uploading ${name}`}
+        />
+        <span class="wonda-reference-word">{STATE_WORDS[state] ?? ""}</span>
+      </div>
+      <p class="wonda-reference-text" hidden={!isRefused}>
+        <span class="wonda-reference-name">{name}</span>{" "}
+        <span class="wonda-reference-said">{item.message}</span>
+      </p>
+      <div class="wonda-reference-buttons">
+        <Button
+          small
+          off={index === 0}
+          hidden={isRefused}
+          label={`Move left: ${name}`}
+          onPress={() => move(key, indexOf() - 1)}
+        >
+          ‹
+        </Button>
+        <Button small hidden={!item.retry} onPress={() => ask("retry_reference")}>
+          Try again
+        </Button>
+        <Button
+          small
+          className="wonda-remove"
+          label={`Remove: ${name}`}
+          onPress={() => {
+            heldFiles.delete(key);
+            ask("remove_reference");
+          }}
+        >
+          {isRefused ? "Remove" : "×"}
+        </Button>
+        <Button
+          small
+          off={index === total - 1}
+          hidden={isRefused}
+          label={`Move right: ${name}`}
+          onPress={() => move(key, indexOf() + 1)}
+        >
+          ›
+        </Button>
+      </div>
+    </li>
+  );
+}

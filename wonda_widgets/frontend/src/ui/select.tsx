@@ -1,0 +1,80 @@
+// Native selects, and segments drawn over one.
+
+import type { Ref } from "preact";
+import { useRef } from "preact/hooks";
+import { classes } from "../runtime/dom";
+
+export interface Option {
+  value: string;
+  label: string;
+}
+
+interface SelectProps {
+  options: Option[];
+  value: string;
+  onChange: (value: string) => void;
+  disabled?: boolean;
+  hidden?: boolean;
+  className?: string;
+  elementRef?: Ref<HTMLSelectElement>;
+  id?: string;
+  "aria-label"?: string;
+  "aria-describedby"?: string;
+  "aria-invalid"?: boolean;
+}
+
+export function Select({ options, value, onChange, className, elementRef, ...rest }: SelectProps) {
+  return (
+    <select
+      {...rest}
+      ref={elementRef}
+      class={classes("wonda-select", className)}
+      value={value}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    >
+      {options.map((option) => (
+        <option key={option.value} value={option.value}>
+          {option.label}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** Segments drawn over a native select, which handles focus and keys and has the name. */
+export function Segments({ options, value, onChange, elementRef, ...rest }: SelectProps) {
+  const own = useRef<HTMLSelectElement | null>(null);
+  const set = (element: HTMLSelectElement | null) => {
+    own.current = element;
+    if (elementRef && typeof elementRef === "object") elementRef.current = element;
+  };
+  return (
+    <div class="wonda-over">
+      <Select
+        {...rest}
+        options={options}
+        value={value}
+        onChange={onChange}
+        elementRef={set}
+        className="wonda-under"
+      />
+      <div class="wonda-segments" aria-hidden="true">
+        {options.map((option) => (
+          // biome-ignore lint/a11y/noStaticElementInteractions: the select below handles keys
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the select below handles keys
+          <span
+            key={option.value}
+            class={classes(option.value === value && "wonda-on")}
+            onClick={() => {
+              if (rest.disabled) return;
+              own.current?.focus({ preventScroll: true });
+              onChange(option.value);
+            }}
+          >
+            {option.label}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}

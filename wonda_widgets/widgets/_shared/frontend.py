@@ -1,0 +1,74 @@
+"""The front end of all panels: one bundle, which the browser receives once per kernel.
+
+The TypeScript sources are in ``wonda_widgets/frontend``. `build.mjs` bundles them into two files
+in ``wonda_widgets/static``: ``panels.js`` has the code and styles of all panels, and ``loader.js``
+is the small module that each panel sends as its ``_esm``. The loader finds the code in a shared
+model, so that the eight panels of a `Studio` do not carry eight copies:
+
+    panel._bundle ──host.getModel──> Bundle.code ──gunzip──> panels.js ──mount──> panel
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+STATIC = Path(__file__).parents[2] / "static"
+
+_lock = threading.Lock()
+_bundles: list[Bundle] = []  # the open one, if there is one
+
+
+class Bundle(anywidget.AnyWidget):
+    """The code and styles of all panels, as a model without a view."""
+
+    _esm = traitlets.Unicode("export default {}").tag(sync=True)
+    _anywidget_id = traitlets.Unicode("wonda_widgets.Bundle").tag(sync=True)
+    code = traitlets.Bytes(b"").tag(sync=True)
+    """The JavaScript module, compressed with gzip."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Ignore the state that a page sends. Called by ipywidgets."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a front end can find the model."""
+        return self.comm is not None
+
+
+def shared_bundle() -> Bundle:
+    """Return the bundle of this kernel; create it for the first panel."""
+    with _lock:
+        if not _bundles or not _bundles[0].is_open:  # `Widget.close_all` closes it, too
+            _bundles[:] = [Bundle(code=_code())]
+        return _bundles[0]
+
+
+@cache
+def loader() -> str:
+    """Return the module that each panel sends to the browser."""
+    return (STATIC / "loader.js").read_text(encoding="utf-8")
+
+
+@cache
+def version() -> str:
+    """Return an identifier of the bundle's contents; a page loads each version once."""
+    return hashlib.sha256(_code()).hexdigest()[:12]
+
+
+@cache
+def _code() -> bytes:
+    # Without a time stamp, the same code gives the same bytes.
+    return gzip.compress((STATIC / "panels.js").read_bytes(), mtime=0)
+
+
+def view(name: str) -> traitlets.Unicode[str, str | bytes]:
+    """Return the trait that names a panel's component in ``frontend/src/index.ts``."""
+    return traitlets.Unicode(name).tag(sync=True)

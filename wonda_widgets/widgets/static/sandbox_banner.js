@@ -1,7 +1,0 @@
-export default {
-  render({ model, el }) {
-    const { root, end } = view(model, el, "sandbox-banner");
-    banner(model, root);
-    return end;
-  },
-};

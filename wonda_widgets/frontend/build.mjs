@@ -3,7 +3,7 @@
 // panels.js holds all panels with their styles; loader.js is the small module that each panel
 // sends to the browser, which loads panels.js once per page.
 
-import { readFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";

@@ -1,8 +1,8 @@
 // All panels: the bundle `static/panels.js`.
 
+import styles from "style:../styles/index.css";
 import type { RenderProps } from "@anywidget/types";
 import { h, render } from "preact";
-import styles from "style:../styles/index.css";
 import { CarouselForm } from "./panels/carousel_form";
 import { Compare } from "./panels/compare";
 import { Composite } from "./panels/composite";

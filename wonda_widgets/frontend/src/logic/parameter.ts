@@ -28,8 +28,7 @@ export interface ModelSpec {
 
 /** The range of a number as a sentence. */
 export function rangeSentence({ label, minimum, maximum }: ParameterSpec): string {
-  if (minimum != null && maximum != null)
-    return `${label} must be from ${minimum} to ${maximum}.`;
+  if (minimum != null && maximum != null) return `${label} must be from ${minimum} to ${maximum}.`;
   if (minimum != null) return `${label} must be at least ${minimum}.`;
   return `${label} must be at most ${maximum}.`;
 }

@@ -106,11 +106,7 @@ export function ImagePreview() {
         <span role="status">{panel.get("saved")}</span>
       </p>
       <AlertBox />
-      <EnlargedImage
-        box={box}
-        small={url}
-        onClose={() => openButton.current?.focus()}
-      />
+      <EnlargedImage box={box} small={url} onClose={() => openButton.current?.focus()} />
     </>
   );
 }

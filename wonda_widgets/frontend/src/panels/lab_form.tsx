@@ -236,11 +236,7 @@ function UnfinishedPlan() {
   const panel = usePanel<Traits>();
   const text = panel.get("unfinished_plan");
   return (
-    <div
-      class="wonda-left-plan"
-      role="status"
-      hidden={!text || panel.get("state") === "running"}
-    >
+    <div class="wonda-left-plan" role="status" hidden={!text || panel.get("state") === "running"}>
       <span>{text}</span>
       <div class="wonda-buttons">
         <Button small onPress={() => panel.send({ type: "open_plan" })}>
@@ -255,13 +251,7 @@ function UnfinishedPlan() {
 }
 
 /** A text area in which placeholders are marked. */
-function TemplateInput({
-  control,
-  draft,
-}: {
-  control: object;
-  draft: Draft<HTMLTextAreaElement>;
-}) {
+function TemplateInput({ control, draft }: { control: object; draft: Draft<HTMLTextAreaElement> }) {
   const marks = useRef<HTMLDivElement>(null);
   const parts = draft.text.value.split(/(\{\{|\}\}|\{[^{}]*\})/);
   return (
@@ -333,8 +323,16 @@ function ContinueAnyway({ hidden, onHidden }: { hidden: boolean; onHidden: () =>
 /** How many images, what they cost, and how much of the budget that is. */
 function PlanBox({ hidden }: { hidden: boolean }) {
   const panel = usePanel<Traits>();
-  const { count, requested, factors, prices = [], usd, budget, share, notes = [] } =
-    panel.get("plan");
+  const {
+    count,
+    requested,
+    factors,
+    prices = [],
+    usd,
+    budget,
+    share,
+    notes = [],
+  } = panel.get("plan");
   const all = count + requested;
   const isMixed = prices.length > 1;
   return (

@@ -119,9 +119,7 @@ export function PromptForm() {
           <Select
             {...control}
             options={
-              models.length
-                ? models.map(modelOption)
-                : [{ value: panel.get("model"), label: "…" }]
+              models.length ? models.map(modelOption) : [{ value: panel.get("model"), label: "…" }]
             }
             value={panel.get("model")}
             disabled={state === "loading" || state === "unavailable"}

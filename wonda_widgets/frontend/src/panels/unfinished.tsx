@@ -38,8 +38,8 @@ export function Unfinished() {
             )}
             {posts > 0 && (
               <Line label="Check" type="check">
-                {plural(posts, "post", "posts")} may have been published, but the response was
-                never received. Nothing is posted again automatically.
+                {plural(posts, "post", "posts")} may have been published, but the response was never
+                received. Nothing is posted again automatically.
               </Line>
             )}
             {images > 0 && (

@@ -18,10 +18,7 @@ export function useMessages(listener: (content: Message, buffers: DataView[]) =>
   const panel = usePanel();
   const latest = useRef(listener);
   latest.current = listener;
-  useEffect(
-    () => panel.onMessage((content, buffers) => latest.current(content, buffers)),
-    [panel],
-  );
+  useEffect(() => panel.onMessage((content, buffers) => latest.current(content, buffers)), [panel]);
 }
 
 let ids = 0;

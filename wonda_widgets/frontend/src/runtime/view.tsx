@@ -1,5 +1,6 @@
 // A panel as a component: its outermost element, and what all panels do.
 
+import type { AnyModel, Host } from "@anywidget/types";
 import { useSignalEffect } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
@@ -8,7 +9,6 @@ import { PanelContext } from "./context";
 import { classes } from "./dom";
 import { suppressNotebookShortcuts } from "./keys";
 import { Panel } from "./panel";
-import type { AnyModel, Host } from "@anywidget/types";
 
 const SCROLL_DELAY = 150; // milliseconds, in which a panel that was hidden is laid out
 const SCROLL_AGE = 5; // seconds after which a request dates from before the page was reloaded
@@ -46,7 +46,11 @@ function Root({ kind, panel }: { kind: PanelKind; panel: Panel }) {
   return (
     <section
       ref={panel.mounted}
-      class={classes(!kind.isComposite && "wonda", kind.className, ...(kind.isComposite ? panel.get("css_classes") : []))}
+      class={classes(
+        !kind.isComposite && "wonda",
+        kind.className,
+        ...(kind.isComposite ? panel.get("css_classes") : []),
+      )}
       hidden={panel.isHidden.value}
     >
       {hasBanner && <SandboxNote framed={kind.isComposite} />}

@@ -9,7 +9,15 @@ import { Button, CopyButton } from "./button";
 
 /** The traits of a panel with a job, see `widgets/_shared/job_tracking.py`. */
 export interface JobTraits {
-  job_phase: "none" | "running" | "succeeded" | "failed" | "canceled" | "lost" | "stopped" | "empty";
+  job_phase:
+    | "none"
+    | "running"
+    | "succeeded"
+    | "failed"
+    | "canceled"
+    | "lost"
+    | "stopped"
+    | "empty";
   job_status: string;
   job_note: string;
   job_id: string;

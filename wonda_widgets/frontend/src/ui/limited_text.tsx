@@ -2,8 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { countCharacters } from "../logic/words";
-import { type Draft, useDraft } from "../runtime/draft";
 import { usePanel } from "../runtime/context";
+import { type Draft, useDraft } from "../runtime/draft";
 import { Field, type FieldControl } from "./field";
 
 type TextControl = HTMLInputElement | HTMLTextAreaElement;

@@ -116,7 +116,8 @@ export function PostingForm(props: Props) {
   const asks = ASKING.includes(step);
   const isUnknown = step === "unknown" || step === "checking";
   const account = useAccount();
-  const reason = step === "editing" ? reasonOf(panel, account.value, caption.fits, props.reason) : "";
+  const reason =
+    step === "editing" ? reasonOf(panel, account.value, caption.fits, props.reason) : "";
   const hint = isUnknown
     ? "Resolve the previous post first."
     : BUSY.includes(step)
@@ -169,9 +170,7 @@ export function PostingForm(props: Props) {
           {props.beside}
         </div>
         <LimitedField label="Caption" draft={caption}>
-          {(control) => (
-            <textarea {...control} class="wonda-input" rows={3} disabled={isLocked} />
-          )}
+          {(control) => <textarea {...control} class="wonda-input" rows={3} disabled={isLocked} />}
         </LimitedField>
         {props.rows}
         <div class="wonda-go" hidden={asks}>
@@ -372,8 +371,7 @@ function EarlierPost({
     >
       <div>
         <p>
-          <strong>{title}</strong> <span>{text}</span>{" "}
-          <PostLink address={link}>View post</PostLink>
+          <strong>{title}</strong> <span>{text}</span> <PostLink address={link}>View post</PostLink>
         </p>
         <p class="wonda-summary-text">
           Nothing was sent. Publish the post {isUnchecked ? "anyway" : "again"}?

@@ -56,9 +56,7 @@ export function useSchedule(): Schedule {
     const date = new Date(at);
     if (!at || Number.isNaN(date.getTime())) return;
     time.value = toInput(date);
-    occurrence.value = momentsOf(time.value).findIndex(
-      (each) => each.getTime() === date.getTime(),
-    );
+    occurrence.value = momentsOf(time.value).findIndex((each) => each.getTime() === date.getTime());
   });
   const chosen = chosenOf(time.value, occurrence.value);
   return {

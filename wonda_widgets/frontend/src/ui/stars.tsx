@@ -22,7 +22,10 @@ export function Stars({
       {VALUES.map((value) => (
         <label
           key={value}
-          class={classes(value === 0 && "wonda-no-stars", value > 0 && value <= rating && "wonda-on")}
+          class={classes(
+            value === 0 && "wonda-no-stars",
+            value > 0 && value <= rating && "wonda-on",
+          )}
         >
           <input
             type="radio"

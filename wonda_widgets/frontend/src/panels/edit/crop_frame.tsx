@@ -120,4 +120,3 @@ function placeOf(crop: Crop, [width, height]: Size) {
     height: `${(bottom - top) * 100}%`,
   };
 }
-

@@ -13,7 +13,7 @@ import { AlertBox } from "../../ui/alert";
 import { Button, CloseButton, CopyButton } from "../../ui/button";
 import { CropFrame } from "./crop_frame";
 import { ToolDraft } from "./draft";
-import { CropTool, cropOf, FormatTool, PadTool, ratioOf, ResizeTool, TextTool } from "./tools";
+import { CropTool, cropOf, FormatTool, PadTool, ResizeTool, ratioOf, TextTool } from "./tools";
 import type { EditTraits, Operation, ToolName } from "./traits";
 
 const TOOLS: [name: ToolName, label: string][] = [

@@ -204,11 +204,7 @@ function Details({
       <p class="wonda-count" hidden={!isReadOnly}>
         This image was generated in another session, so it cannot be rated here.
       </p>
-      <Stars
-        rating={item.rating ?? 0}
-        hidden={isReadOnly}
-        onRate={(rating) => mark({ rating })}
-      />
+      <Stars rating={item.rating ?? 0} hidden={isReadOnly} onRate={(rating) => mark({ rating })} />
       <Note
         key={isKnown ? about.key : ""}
         saved={about.note}

@@ -21,18 +21,10 @@ export function MatrixProgress() {
         >
           Retry failed
         </Button>
-        <Button
-          small
-          hidden={state !== "running"}
-          onPress={() => panel.send({ type: "stop" })}
-        >
+        <Button small hidden={state !== "running"} onPress={() => panel.send({ type: "stop" })}>
           Stop
         </Button>
-        <Button
-          small
-          hidden={state !== "stopped"}
-          onPress={() => panel.send({ type: "resume" })}
-        >
+        <Button small hidden={state !== "stopped"} onPress={() => panel.send({ type: "resume" })}>
           Resume
         </Button>
       </div>

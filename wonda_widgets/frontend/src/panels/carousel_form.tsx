@@ -147,6 +147,7 @@ function SlideTile({ slide, index, total, thumb }: TileProps) {
       {...sortable(KIND, key, (other) => move(other, indexOf()))}
     >
       <div class="wonda-slide-image">
+        {/* biome-ignore lint/a11y/noRedundantAlt: it names the position, not the content */}
         <img
           src={url || undefined}
           hidden={!url}

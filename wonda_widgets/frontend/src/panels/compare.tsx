@@ -234,7 +234,6 @@ function Values({ row: { label, values, differs } }: { row: Row }) {
   return (
     <>
       {values.map((value, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the values of a row have a fixed order
         <td key={index} dir="auto">
           {differs ? <mark>{value || "—"}</mark> : <span>{value || "—"}</span>}
         </td>

@@ -17,7 +17,6 @@ export function Filmstrip() {
   return (
     <ul aria-label="Earlier images">
       {thumbs.map((data, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the kernel knows images by their index
         <li key={index}>
           <button
             type="button"

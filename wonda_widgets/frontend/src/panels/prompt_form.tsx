@@ -151,9 +151,9 @@ export function PromptForm() {
         <span class="wonda-price">
           {state === "loading" ? "Loading models…" : panel.get("price")}
         </span>
-        <kbd class="wonda-keys" aria-hidden="true">
+        <span class="wonda-keys" aria-hidden="true">
           {isMac() ? "⌘ ↵" : "Ctrl ↵"}
-        </kbd>
+        </span>
       </div>
       <p class="wonda-note" role="status">
         {delivery.note}

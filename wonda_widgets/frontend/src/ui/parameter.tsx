@@ -29,13 +29,13 @@ function Choice({ spec, value, invalid, onChange, register }: ParameterProps) {
   const options = spec.options.map((item) => ({ value: String(item), label: String(item) }));
   if (spec.default == null && !spec.required) options.unshift({ value: "", label: "default" });
   const text = String(value ?? options[0]?.value ?? "");
-  const valueOf = (chosen: string) => spec.options.find((item) => String(item) === chosen);
-  useEffect(() => register(spec.name, () => valueOf(text)));
+  const optionOf = (chosen: string) => spec.options.find((item) => String(item) === chosen);
+  useEffect(() => register(spec.name, () => optionOf(text)));
   const kind = choiceControl(
     spec,
     options.map(({ label }) => label),
   );
-  const props = { options, value: text, onChange: (now: string) => onChange(valueOf(now)) };
+  const props = { options, value: text, onChange: (now: string) => onChange(optionOf(now)) };
   return (
     <Field label={spec.label} help={spec.help} invalid={invalid}>
       {(control) =>

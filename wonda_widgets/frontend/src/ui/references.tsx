@@ -215,6 +215,7 @@ function Tile({ item, index, total, thumb, move }: TileProps) {
       {...sortable(KIND, key, (other) => move(other, indexOf()))}
     >
       <div class="wonda-reference-image">
+        {/* biome-ignore lint/a11y/noRedundantAlt: it names the position, not the content */}
         <img
           src={url || undefined}
           hidden={!url}

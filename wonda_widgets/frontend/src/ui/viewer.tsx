@@ -46,7 +46,6 @@ export function Viewer({ view, label, src, alt, message, onLoad, elementRef }: P
       height,
     };
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `within` uses only current state
   useEffect(() => {
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();

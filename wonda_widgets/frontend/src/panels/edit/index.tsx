@@ -303,7 +303,6 @@ function Changes() {
       </p>
       <ol class="wonda-changes">
         {changes.map((text, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the same change can be made twice
           <li key={index}>{text}</li>
         ))}
       </ol>

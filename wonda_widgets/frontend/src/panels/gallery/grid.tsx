@@ -144,7 +144,6 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
 
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
-    // biome-ignore lint/a11y/useFocusableInteractive: its cards can be focused
     <div
       class="wonda-grid"
       ref={grid}
@@ -246,7 +245,6 @@ function useRequests(store: ImageStore, viewId: string, seen: CardRow[]): void {
   const first = seen[0]?.first ?? 0;
   const last = seen.reduce((end, row) => Math.max(end, row.first + row.count), 0);
   const revision = panel.get("revision");
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a revision has other items
   useEffect(() => {
     if (last <= first) return;
     const timer = setTimeout(() => {

@@ -43,7 +43,7 @@ export class ImageStore {
     this.items.clear();
     for (const message of this.#early) if (message.revision === revision) this.#take(message);
     this.#early = this.#early.filter((message) => message.revision > revision);
-    this.version.value++;
+    this.#changed();
   }
 
   /** Receive a message of the kernel; `shown` are the indexes that the view shows now. */
@@ -61,13 +61,17 @@ export class ImageStore {
     } else if (content.type === "broken") {
       this.#broken.set(String(content.key), String(content.reason));
     } else return;
-    this.version.value++;
+    this.#changed();
   }
 
   /** Revoke all object URLs. */
   end(): void {
     this.#thumbs.forEach(revoke);
     this.#thumbs.clear();
+  }
+
+  #changed(): void {
+    this.version.value = this.version.peek() + 1; // reading `value` would subscribe an effect
   }
 
   #take({ first, items }: ItemsMessage): void {

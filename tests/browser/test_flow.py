@@ -215,7 +215,7 @@ def test_stopped_kernel_is_reported(notebook):
     page = notebook("gone.ipynb", CELL)
     page.get_by_role("button", name="Generate").wait_for()
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
-    panel = page.locator(".wonda-studio.jupyter-widgets-disconnected")
+    panel = page.locator(".jupyter-widgets-disconnected:has(> .wonda-studio)")
     expect(panel).to_be_visible()
     said = panel.evaluate("(el) => getComputedStyle(el, '::before').content")
     assert "Run this cell again" in said

@@ -147,10 +147,10 @@ function SlideTile({ slide, index, total, thumb }: TileProps) {
       {...sortable(KIND, key, (other) => move(other, indexOf()))}
     >
       <div class="wonda-slide-image">
-        {/* biome-ignore lint/a11y/noRedundantAlt: it names the position, not the content */}
         <img
           src={url || undefined}
           hidden={!url}
+          // biome-ignore lint/a11y/noRedundantAlt: it names the position, not the content
           alt={`Image ${index + 1} of ${total}: ${title}`}
           draggable={false}
         />

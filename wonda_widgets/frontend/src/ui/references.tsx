@@ -215,10 +215,10 @@ function Tile({ item, index, total, thumb, move }: TileProps) {
       {...sortable(KIND, key, (other) => move(other, indexOf()))}
     >
       <div class="wonda-reference-image">
-        {/* biome-ignore lint/a11y/noRedundantAlt: it names the position, not the content */}
         <img
           src={url || undefined}
           hidden={!url}
+          // biome-ignore lint/a11y/noRedundantAlt: it names the position, not the content
           alt={`Reference image ${index + 1}: ${name}`}
           draggable={false}
         />

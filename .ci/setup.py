@@ -40,6 +40,7 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["mypy"],
     ["lint-imports"],
+    ["python", ".ci/frontend.py"],
     # Four processes on two processors: many tests wait for a kernel, a browser or a service.
     [*PYTEST, "-n", "4", f"--ignore={BENCHMARKS}"],
     # Run separately: they need both processors, and browser tests beside them would time out.

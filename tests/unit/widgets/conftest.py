@@ -3,12 +3,15 @@
 import ipywidgets
 import pytest
 
+from wonda_widgets.widgets._shared import frontend
+
 REGISTRY = ipywidgets.widgets.widget._instances
 
 
 @pytest.fixture
 def nothing_is_left(settled, quick_polls):  # noqa: ARG001
     """After the test, no widget may be left in the registry of ipywidgets."""
+    frontend.shared_bundle()  # stays open for the next panel
     before = len(REGISTRY)
     yield
     settled(lambda: len(REGISTRY) == before)

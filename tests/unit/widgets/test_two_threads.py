@@ -10,7 +10,7 @@ import traitlets
 
 import wonda_widgets as ww
 from wonda_widgets.utils import event_loop
-from wonda_widgets.widgets._parts.composite import Column, CompositePanel, Row
+from wonda_widgets.widgets._parts.composite import CompositePanel
 from wonda_widgets.widgets._shared.panel import Panel
 
 ROUNDS = 3000
@@ -49,7 +49,6 @@ class Several(Panel):
     second = traitlets.Int(0).tag(sync=True)
     third = traitlets.Int(0).tag(sync=True)
     _needs_client = False
-    _esm = "export default {}"
     _browser_traits = dict.fromkeys(["third"])
 
 
@@ -138,27 +137,6 @@ def test_page_changes_do_not_delay_kernel_changes(panel):
     compare(panel, wire, "first")
     assert panel.third == ROUNDS
     assert not lost
-
-
-@pytest.mark.parametrize("box", [Row, Column])
-def test_boxes_are_thread_safe(box):
-    made = box([])
-    wire = listened(made)
-
-    def style(number):
-        with made.hold_sync():
-            made.tooltip = str(number)
-
-    def tab(number):
-        made.tabbable = bool(number % 2)
-
-    both(style, tab)
-    assert wire.state["tooltip"] == made.tooltip == str(ROUNDS)
-    assert wire.state["tabbable"] == made.tabbable
-    made.comm = None
-    layout = made.layout
-    made.close()
-    layout.close()
 
 
 def test_every_panel_is_thread_safe(opened):

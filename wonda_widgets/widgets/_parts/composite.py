@@ -106,7 +106,7 @@ class CompositePanel(Panel):
         self._storyboard_bar = StoryboardBar(title, self._shows, self._keep) if storyboard else None
         self._rows = [*rows, *([self._storyboard_bar] if self._storyboard_bar else [])]
         self._hidden = {id(row) for row in hidden}
-        self._parts = list(_panels_in(self._rows))
+        self._panels = list(_panels_in(self._rows))
         super().__init__(
             client,
             banner=banner,
@@ -116,7 +116,7 @@ class CompositePanel(Panel):
         self._owned = owned
         self._fallback = StaticFallback(title, is_sandbox=client.is_sandbox)
         self.hiding = self._fallback.hiding_style
-        for part in self._parts:
+        for part in self._panels:
             self._add_fallback_to(part)
 
     def _add_fallback_to(self, part: Panel) -> None:
@@ -139,7 +139,7 @@ class CompositePanel(Panel):
     def grant(self, permissions: Permissions) -> None:
         """Replace the permissions of the session in this panel and all its parts."""
         super().grant(permissions)
-        for part in self._parts:
+        for part in self._panels:
             part.grant(permissions)
         self.children = self._shown()
 
@@ -179,7 +179,7 @@ class CompositePanel(Panel):
             anchor = before or self._storyboard_bar
             at = len(self._rows) if anchor is None else self._rows.index(anchor)
             self._rows.insert(at, panel)
-            self._parts.append(panel)
+            self._panels.append(panel)
             panel.grant(self._permissions)
             self._add_fallback_to(panel)
         self._hidden.discard(id(panel))
@@ -213,13 +213,13 @@ class CompositePanel(Panel):
     @property
     def is_loading(self) -> bool:
         """Whether content of a part is still being loaded. On the package's loop only."""
-        return any(part.is_loading for part in self._parts)
+        return any(part.is_loading for part in self._panels)
 
     def close(self) -> None:
         """Close the parts, their subscriptions, and the client that this panel created."""
         if self._closed:
             return
         self.children = []  # the state of an open panel must not name closed ones
-        for part in self._parts:
+        for part in self._panels:
             part.close()
         super().close()

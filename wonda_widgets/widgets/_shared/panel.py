@@ -82,8 +82,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     _close_listener: Callable[[], object] | None = None
     _closed = True  # until the constructor has succeeded, there is nothing to close
 
-    # Traits of the class. anywidget would add some to each instance, which takes a tenth of the time
-    # that a panel needs.
+    # anywidget would add these traits to each instance, which takes a tenth of a panel's time.
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode("").tag(sync=True)
     _anywidget_id = traitlets.Unicode().tag(sync=True)

@@ -1,0 +1,136 @@
+// A model as anywidget gives it to a view, without a kernel.
+
+import type { AnyModel, Host } from "@anywidget/types";
+import { h, render } from "preact";
+import { type PanelKind, PanelView } from "../src/runtime/view";
+
+type Listener = (...args: unknown[]) => void;
+
+export class FakeModel {
+  readonly sent: Record<string, unknown>[] = [];
+  saves = 0;
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(readonly state: Record<string, unknown>) {
+    this.state = {
+      sandbox: false,
+      banner: false,
+      error: null,
+      hiding: "",
+      scroll_requested_at: 0,
+      can_close: false,
+      receipt: 0,
+      permissions: [
+        "publish",
+        "schedule",
+        "cancel",
+        "settle",
+        "export",
+        "save",
+        "generate",
+        "edit",
+      ],
+      css_classes: [],
+      ...state,
+    };
+  }
+
+  get(name: string): unknown {
+    return this.state[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.state[name] = value;
+    this.emit(`change:${name}`);
+  }
+
+  save_changes(): void {
+    this.saves++;
+  }
+
+  send(content: Record<string, unknown>): void {
+    this.sent.push(content);
+  }
+
+  on(event: string, listener: Listener): void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(listener));
+  }
+
+  off(event: string, listener: Listener): void {
+    this.#listeners.get(event)?.delete(listener);
+  }
+
+  emit(event: string, ...args: unknown[]): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(...args);
+  }
+
+  /** The number of listeners. */
+  get listenerCount(): number {
+    return [...this.#listeners.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Confirm the last message, as the kernel does. */
+  confirm(): void {
+    this.set("receipt", (this.state.receipt as number) + 1);
+  }
+}
+
+/** Models by reference. */
+export const hostOf = (models: Record<string, FakeModel>): Host =>
+  ({
+    getModel: async (reference: string) => {
+      const found = models[reference];
+      if (!found) throw new Error(`There is no model ${reference}.`);
+      return found;
+    },
+  }) as unknown as Host;
+
+/** Show a panel in the document; return its element and a function that removes it. */
+export async function show(kind: PanelKind, model: FakeModel, host = hostOf({})) {
+  const element = document.createElement("div");
+  document.body.append(element);
+  render(h(PanelView, { kind, model: model as unknown as AnyModel, host }), element);
+  await settled();
+  return {
+    element,
+    remove() {
+      render(null, element);
+      element.remove();
+    },
+  };
+}
+
+/** Wait until signals and effects have been rendered. */
+export const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 40));
+
+/** Type a text into a control, as the browser does. */
+export async function type(control: HTMLInputElement | HTMLTextAreaElement, text: string) {
+  control.focus();
+  control.value = text;
+  control.dispatchEvent(new Event("input", { bubbles: true }));
+  await settled();
+}
+
+/** Press a key; return whether nobody prevented its default. */
+export async function press(element: Element, key: string, init: KeyboardEventInit = {}) {
+  const event = new KeyboardEvent("keydown", {
+    key,
+    bubbles: true,
+    cancelable: true,
+    composed: true,
+    ...init,
+  });
+  const isFree = element.dispatchEvent(event);
+  await settled();
+  return isFree;
+}
+
+/** The button with a text or an accessible name. */
+export function button(element: Element, name: string): HTMLButtonElement {
+  const found = [...element.querySelectorAll("button")].find(
+    (each) => each.textContent === name || each.getAttribute("aria-label") === name,
+  );
+  if (!found) throw new Error(`There is no button ${name}.`);
+  return found;
+}

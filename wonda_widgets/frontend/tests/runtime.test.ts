@@ -1,0 +1,88 @@
+import "./dom";
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { effect } from "@preact/signals";
+import { Delivery } from "../src/runtime/delivery";
+import { Panel } from "../src/runtime/panel";
+import { FakeModel, hostOf } from "./fake_model";
+
+function panelOf(state: Record<string, unknown>) {
+  const model = new FakeModel(state);
+  const panel = new Panel<{ text: string; count: number }>(model as never, hostOf({}));
+  return { model, panel };
+}
+
+test("a trait is a signal that follows the kernel", () => {
+  const { model, panel } = panelOf({ text: "a" });
+  const seen: string[] = [];
+  const stop = effect(() => {
+    seen.push(panel.get("text"));
+  });
+  model.set("text", "b");
+  panel.set({ text: "c" });
+  assert.deepEqual(seen, ["a", "b", "c"]);
+  assert.equal(model.saves, 1);
+  stop();
+});
+
+test("an ended panel leaves no listener", () => {
+  const { model, panel } = panelOf({ text: "a" });
+  panel.get("text");
+  panel.onMessage(() => {});
+  panel.observe("count", () => {});
+  assert.equal(model.listenerCount, 3);
+  panel.end();
+  assert.equal(model.listenerCount, 0);
+});
+
+test("without a kernel, nothing is sent and nothing is raised", () => {
+  const { model, panel } = panelOf({ text: "a" });
+  model.send = () => {
+    throw new Error("no comm");
+  };
+  model.save_changes = () => {
+    throw new Error("no comm");
+  };
+  assert.equal(panel.send({ type: "x" }), false);
+  panel.set({ text: "kept" });
+  assert.equal(panel.get("text"), "kept");
+});
+
+test("one message waits for its confirmation", () => {
+  const { model, panel } = panelOf({});
+  panel.mounted(document.createElement("section"));
+  const delivery = new Delivery(panel);
+  const stop = delivery.start();
+  delivery.send({ type: "first" });
+  delivery.send({ type: "second" });
+  assert.deepEqual(model.sent, [{ type: "first" }]);
+  assert.ok(delivery.waiting);
+  model.confirm();
+  assert.ok(!delivery.waiting);
+  delivery.send({ type: "third" });
+  assert.equal(model.sent.length, 2);
+  stop();
+});
+
+test("a busy kernel is explained after a while, a stopped one at once", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { model, panel } = panelOf({});
+  const root = document.createElement("section");
+  const view = document.createElement("div");
+  view.append(root);
+  panel.mounted(root);
+  const delivery = new Delivery(panel);
+  const stop = delivery.start();
+  delivery.send({ type: "first" });
+  mock.timers.tick(2400);
+  assert.equal(delivery.note.value, "");
+  mock.timers.tick(200);
+  assert.match(delivery.note.value, /notebook is busy/);
+  model.confirm();
+  assert.equal(delivery.note.value, "");
+  view.className = "jupyter-widgets-disconnected";
+  delivery.send({ type: "second" });
+  assert.match(delivery.note.value, /kernel has stopped/);
+  stop();
+  mock.timers.reset();
+});

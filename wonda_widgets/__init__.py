@@ -53,11 +53,11 @@ if TYPE_CHECKING:
     from .errors import UnsafeMediaError as UnsafeMediaError
     from .errors import WondaError as WondaError
     from .jobs.job import Job as Job
+    from .jobs.matrix.matrix import Matrix as Matrix
     from .journal.budgets import Budget as Budget
     from .journal.database import JournalWarning as JournalWarning
     from .journal.generated_image import GeneratedImage as GeneratedImage
     from .journal.journal import Journal as Journal
-    from .matrix.matrix import Matrix as Matrix
     from .models import Media as Media
     from .models import Snapshot as Snapshot
     from .notebook.magic import load_ipython_extension as load_ipython_extension
@@ -122,7 +122,7 @@ _MODULE_OF = {
     **dict.fromkeys(["Media", "Snapshot"], "models"),
     "enable_nested_asyncio": "notebook.nested_asyncio",
     "PostOutcome": "publishing.outcome_check",
-    "Matrix": "matrix.matrix",
+    "Matrix": "jobs.matrix.matrix",
     "GeneratedImage": "journal.generated_image",
     "ScheduledPost": "publishing.scheduled_posts",
     "CarouselForm": "widgets.carousel_form",

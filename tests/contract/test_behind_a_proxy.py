@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import wonda_widgets as ww
-from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets.credentials import ApiKey
 from wonda_widgets.http import public_addresses, ssrf_guard
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 

@@ -23,7 +23,7 @@ from wonda_widgets.jobs import poll_intervals
 if TYPE_CHECKING:
     from distributed import Future
 
-    from wonda_widgets.matrix.planning import Cell
+    from wonda_widgets.jobs.matrix.planning import Cell
 
 IMAGES = 200
 WITHIN_THE_BUDGET = 25

@@ -28,8 +28,8 @@ from jupyter_core.utils import run_sync
 from key_search import assert_absent
 
 import wonda_widgets as ww
-from wonda_widgets import credentials
-from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http import credentials
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.utils import event_loop
 
 KEY = "sk_" + random.Random(11).randbytes(32).hex()  # it looks like no other text

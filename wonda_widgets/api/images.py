@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from ..jobs.job import Job
+    from ..jobs.matrix.matrix import Matrix
+    from ..jobs.matrix.planning import Cell, Plan
     from ..journal.budgets import Budget
-    from ..matrix.matrix import Matrix
-    from ..matrix.planning import Cell, Plan
     from ..models import Capabilities, Estimate
     from .pricing import AsyncPricing
 
@@ -252,8 +252,8 @@ class AsyncImages:
         ... )
         >>> rows = list(matrix)  # with AsyncWonda: [row async for row in matrix]
         """
-        from ..matrix import planning  # noqa: PLC0415 - few scripts use it
-        from ..matrix.matrix import Matrix  # noqa: PLC0415 - see above
+        from ..jobs.matrix import planning  # noqa: PLC0415 - few scripts use it
+        from ..jobs.matrix.matrix import Matrix  # noqa: PLC0415 - see above
 
         async def plan() -> Plan:
             offered = (await self._capabilities()).image_models
@@ -284,7 +284,7 @@ class AsyncImages:
         models no longer exist. Nothing is generated until a matrix is iterated or started; its
         `price` is the cost of the remaining images.
         """
-        from ..matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts use it
+        from ..jobs.matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts use it
 
         plans = self._core.journal.saved_plans
         found = []

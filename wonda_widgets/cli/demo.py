@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import credentials
 from ..client import selection
+from ..http import credentials
 from ..journal import location
 from ..utils import new_files
 from .messages import complain

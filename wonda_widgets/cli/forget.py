@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import credentials
+from ..http import credentials
 from ..journal import location
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import credentials
 from ..client import connect
 from ..errors import WondaError
+from ..http import credentials
 from .messages import complain
 
 if TYPE_CHECKING:

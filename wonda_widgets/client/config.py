@@ -14,8 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from .. import credentials
 from ..errors import InvalidInputError, MissingKeyError
+from ..http import credentials
 from ..journal.journal import Journal
 
 if TYPE_CHECKING:

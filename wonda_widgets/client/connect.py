@@ -7,16 +7,16 @@ import warnings
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .. import credentials
 from ..errors import AuthenticationError, InvalidInputError
 from ..errors.console_text import printable
+from ..http import credentials
 from ..http.base_url import DEFAULT_BASE_URL, normalize_base_url
 from ..http.transport import Transport
 from ..models import Account, parse
 from ..utils import event_loop
 
 if TYPE_CHECKING:
-    from ..credentials import ApiKey
+    from ..http.credentials import ApiKey
 
 #: Seconds for each of connecting, sending and reading.
 TIMEOUT_SECONDS = 10.0

@@ -10,10 +10,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from .. import credentials
 from ..api import origin
 from ..api.origin import NAME_ONE
 from ..errors import InvalidInputError, MissingKeyError
+from ..http import credentials
 from ..jobs.job import Job
 from ..journal.generated_image import GeneratedImage
 from ..models import Media

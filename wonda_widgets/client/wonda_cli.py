@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from .. import credentials
 from ..errors import InvalidInputError, UnexpectedReplyError, WondaError, redaction
+from ..http import credentials
 from ..imaging import fonts
 from ..imaging.apply_edits import parse_operations
 from ..imaging.operations import Crop, Operation, Text

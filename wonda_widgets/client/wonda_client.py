@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from .. import credentials
 from ..api.accounts import Accounts, AsyncAccounts
 from ..api.history import AsyncHistory, History
 from ..api.images import AsyncImages, Images
@@ -17,7 +16,7 @@ from ..api.pricing import AsyncPricing, Pricing
 from ..api.publish import AsyncPublish, Publish
 from ..errors import InvalidInputError
 from ..errors.console_text import printable
-from ..http import organization
+from ..http import credentials, organization
 from ..http.base_url import DEFAULT_BASE_URL, normalize_base_url
 from ..http.transport import Transport
 from ..jobs.core import Core, on_package_loop
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ..credentials import ApiKey
+    from ..http.credentials import ApiKey
     from ..sandbox.faults import Faults
 
 

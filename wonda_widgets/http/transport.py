@@ -49,7 +49,7 @@ from .transport_errors import NoResponseError, without_request
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from ..credentials import ApiKey
+    from .credentials import ApiKey
 
 _log = logging.getLogger(__name__)
 

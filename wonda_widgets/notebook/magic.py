@@ -20,11 +20,10 @@ import shlex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .. import credentials
 from ..client import selection
 from ..client.wonda_client import AsyncWonda, Wonda
 from ..errors import InvalidInputError, WondaError
-from ..http import organization
+from ..http import credentials, organization
 from ..models import parameters, reference_limits
 from ..utils import event_loop, noninteractive
 

@@ -15,8 +15,8 @@ import traitlets
 from ..errors import InvalidInputError, WondaError
 from ..http.responses import replace_lone_surrogates
 from ..imaging import decode_threads
+from ..jobs.matrix.matrix import Matrix
 from ..journal.generated_image import GeneratedImage
-from ..matrix.matrix import Matrix
 from ..utils import event_loop
 from ._shared import error_alerts, formatting, gallery_items
 from ._shared.frontend import view
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
-    from ..matrix.cells import CellResult
+    from ..jobs.matrix.cells import CellResult
     from ._shared.gallery_items import Item
     from ._shared.permissions import Permissions
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..client import selection
-from ..matrix.matrix import DEFAULT_CONCURRENCY
+from ..jobs.matrix.matrix import DEFAULT_CONCURRENCY
 from ..utils import suggestions
 from ._parts.composite import columns
 from ._parts.lab_form import DEFAULT_BUDGET, LabForm
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..api.history import AsyncHistory
     from ..client.wonda_client import AsyncWonda, Wonda
     from ..jobs.job import Job
+    from ..jobs.matrix.matrix import Matrix
     from ..journal.generated_image import GeneratedImage
-    from ..matrix.matrix import Matrix
     from ..models import Media
 
 EDIT = Permission.EDIT

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
-from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 

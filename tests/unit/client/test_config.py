@@ -16,10 +16,10 @@ from conftest import KEY
 from key_search import assert_absent
 
 import wonda_widgets as ww
-from wonda_widgets import credentials, errors, models
 from wonda_widgets.client import config
+from wonda_widgets.http import credentials, errors, models
+from wonda_widgets.jobs.matrix import cells, planning
 from wonda_widgets.journal import images
-from wonda_widgets.matrix import cells, planning
 from wonda_widgets.publishing import outcome_check, scheduled_posts
 from wonda_widgets.utils import event_loop
 

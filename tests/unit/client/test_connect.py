@@ -12,10 +12,10 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets import credentials
 from wonda_widgets.cli import main
 from wonda_widgets.client import connect
-from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http import credentials
+from wonda_widgets.http.credentials import ApiKey
 
 UNUSUAL_KEY = "nearly-a-key"
 WRONG_KEY = "sk_" + "0" * 64

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets import credentials
 from wonda_widgets.cli import main
 from wonda_widgets.errors import console_text
+from wonda_widgets.http import credentials
 from wonda_widgets.models import Snapshot
 from wonda_widgets.utils import noninteractive
 

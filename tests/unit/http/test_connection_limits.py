@@ -8,8 +8,8 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets.credentials import ApiKey
 from wonda_widgets.errors import ClosedError
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 

@@ -10,8 +10,8 @@ from conftest import KEY
 
 import wonda_widgets as ww
 from wonda_widgets.cli import main
-from wonda_widgets.credentials import ApiKey
 from wonda_widgets.http import network_settings
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 
@@ -210,7 +210,7 @@ def test_doctor_reports_network_settings_and_continues(monkeypatch, capsys, valu
         monkeypatch.setenv(name, value)
     if not with_key:
         monkeypatch.delenv("WONDA_API_KEY")
-        monkeypatch.setattr("wonda_widgets.credentials.saved_key", lambda *_: None)
+        monkeypatch.setattr("wonda_widgets.http.credentials.saved_key", lambda *_: None)
     status = main.main(["doctor"])
     printed = capsys.readouterr()
     for name in values:

@@ -14,7 +14,6 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets.credentials import ApiKey
 from wonda_widgets.http import (
     connections,
     downloads,
@@ -22,6 +21,7 @@ from wonda_widgets.http import (
     transport,
 )
 from wonda_widgets.http.base_url import normalize_base_url
+from wonda_widgets.http.credentials import ApiKey
 from wonda_widgets.http.transport import Transport
 from wonda_widgets.utils import event_loop
 

@@ -9,7 +9,7 @@ from conftest import KEY
 from IPython.core.error import UsageError
 
 import wonda_widgets as ww
-from wonda_widgets import credentials
+from wonda_widgets.http import credentials
 from wonda_widgets.models import ImageModel, parameters
 from wonda_widgets.notebook import magic
 from wonda_widgets.sandbox.catalog import MODELS

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import wonda_widgets as ww
-from wonda_widgets import credentials
 from wonda_widgets.cli import main
 from wonda_widgets.client import wonda_cli
 from wonda_widgets.export import files
+from wonda_widgets.http import credentials
 from wonda_widgets.imaging import fonts, save_original
 from wonda_widgets.journal import database, location
 from wonda_widgets.utils import user_directories

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from ...errors import InvalidInputError
-from ...matrix import planning
-from ...matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
-from ...matrix.plan_budget import check_amount
+from ...jobs.matrix import planning
+from ...jobs.matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
+from ...jobs.matrix.plan_budget import check_amount
 from ...models import parameters
 from ...utils import event_loop, plain_values
 from .._shared import error_alerts, formatting, gallery_items

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ...errors import WondaError
-    from ...matrix.cells import CellResult
+    from ...jobs.matrix.cells import CellResult
 
 MAX_FACET_VALUES = 60  # more would be too many for a select element
 MAX_LABEL_LENGTH = 120  # characters

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInputError
-from ..utils import arguments
+from ...errors import InvalidInputError
+from ...utils import arguments
 from .cells import total_price
 
 if TYPE_CHECKING:

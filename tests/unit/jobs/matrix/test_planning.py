@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wonda_widgets as ww
-from wonda_widgets.matrix.planning import fill_template, make_plan, placeholders
+from wonda_widgets.jobs.matrix.planning import fill_template, make_plan, placeholders
 from wonda_widgets.models import ImageModel
 from wonda_widgets.sandbox.catalog import MODELS
 

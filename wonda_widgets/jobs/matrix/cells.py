@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..utils.table_rows import flat_row, spreadsheet_row
+from ...utils.table_rows import flat_row, spreadsheet_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..errors import WondaError
-    from ..jobs.job import Job
-    from ..journal.generated_image import GeneratedImage
-    from ..models import Estimate
+    from ...errors import WondaError
+    from ...journal.generated_image import GeneratedImage
+    from ...models import Estimate
+    from ..job import Job
     from .planning import Cell
 
 CellState = Literal["waiting", "running", "succeeded", "failed", "lost", "unknown"]

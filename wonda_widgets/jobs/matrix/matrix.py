@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import InvalidInputError, WondaError
-from ..jobs.generation import request_body
-from ..jobs.idempotency import fingerprint, former_fingerprint, require_complete_journal
-from ..utils import event_loop, noninteractive, plain_values
+from ...errors import InvalidInputError, WondaError
+from ...utils import event_loop, noninteractive, plain_values
+from ..generation import request_body
+from ..idempotency import fingerprint, former_fingerprint, require_complete_journal
 from .cells import SETTLED_STATES, CellResult, Progress, total_price
 from .plan_budget import PlanBudget
 from .resume import PlanStore, blocks_request, former_plan_fingerprint, plan_fingerprint
@@ -30,10 +30,10 @@ from .runner import ALLOW_UNCHECKED, MatrixRunner
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from ..jobs.core import Core
-    from ..journal.generated_image import GeneratedImage
-    from ..journal.saved_plans import SavedPlan
-    from ..models import Estimate
+    from ...journal.generated_image import GeneratedImage
+    from ...journal.saved_plans import SavedPlan
+    from ...models import Estimate
+    from ..core import Core
     from .cells import Price
     from .planning import Cell, Plan
     from .resume import CellEntries

@@ -20,9 +20,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from .errors import InvalidInputError, MissingKeyError, redaction
-from .errors.console_text import printable
-from .utils import new_files, user_directories
+from ..errors import InvalidInputError, MissingKeyError, redaction
+from ..errors.console_text import printable
+from ..utils import new_files, user_directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable

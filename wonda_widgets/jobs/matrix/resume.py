@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..jobs.idempotency import canonical, fingerprint
-from ..journal.saved_plans import RESUMABLE_DAYS, cell_key
+from ...journal.saved_plans import RESUMABLE_DAYS, cell_key
+from ..idempotency import canonical, fingerprint
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from ..jobs.core import Core
-    from ..journal.entries import JournalEntry
-    from ..journal.saved_plans import SavedPlan
+    from ...journal.entries import JournalEntry
+    from ...journal.saved_plans import SavedPlan
+    from ..core import Core
     from .cells import CellResult
     from .planning import Plan
 

@@ -15,7 +15,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import (
+from ...errors import (
     AuthenticationError,
     ClosedError,
     InvalidInputError,
@@ -29,22 +29,22 @@ from ..errors import (
     ServiceUnreachableError,
     WondaError,
 )
-from ..jobs import duration_stats
-from ..jobs.generation import GENERATION, read_reply, request_body
-from ..jobs.idempotency import RECHECK_SECONDS, DuplicateRequestError, IdempotencyGuard
-from ..journal.generated_image import GeneratedImage
-from ..utils import event_loop, logs
+from ...journal.generated_image import GeneratedImage
+from ...utils import event_loop, logs
+from .. import duration_stats
+from ..generation import GENERATION, read_reply, request_body
+from ..idempotency import RECHECK_SECONDS, DuplicateRequestError, IdempotencyGuard
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Awaitable, Callable
 
-    from ..jobs.core import Core
-    from ..jobs.duration_stats import DurationStats
-    from ..jobs.job import Job
-    from ..journal.entries import JournalEntry
-    from ..journal.saved_plans import SavedPlan
-    from ..models import Snapshot
+    from ...journal.entries import JournalEntry
+    from ...journal.saved_plans import SavedPlan
+    from ...models import Snapshot
+    from ..core import Core
+    from ..duration_stats import DurationStats
+    from ..job import Job
     from .cells import CellResult
     from .plan_budget import PlanBudget
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import InvalidInputError
-from ..models import parameters
-from ..utils import arguments, plain_values, suggestions
+from ...errors import InvalidInputError
+from ...models import parameters
+from ...utils import arguments, plain_values, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..models import ImageModel
+    from ...models import ImageModel
 
 MAX_IMAGES = 1_000
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import sandbox_of
 
 import wonda_widgets as ww
-from wonda_widgets.matrix.cells import approximate_duration
+from wonda_widgets.jobs.matrix.cells import approximate_duration
 from wonda_widgets.utils import event_loop
 
 TEMPLATE = "A {subject} over the ocean, {light}"
@@ -273,7 +273,9 @@ def test_labels_do_not_change_the_plan(wonda, settled, monkeypatch):
     settled(lambda: first.progress.succeeded >= 1)
     first.stop()
     settled(lambda: first.progress.running == 0)
-    monkeypatch.setattr("wonda_widgets.matrix.planning._notes", lambda *_: ["A model was renamed."])
+    monkeypatch.setattr(
+        "wonda_widgets.jobs.matrix.planning._notes", lambda *_: ["A model was renamed."]
+    )
     again = matrix(wonda)
     again.wait()
     assert again.plan.notes
@@ -340,7 +342,7 @@ def test_two_matrices_on_one_plan_generate_each_image_once(wonda):
 
 def test_two_matrices_on_one_plan_retry_a_failed_image_once(tmp_path, quick_polls, monkeypatch):  # noqa: ARG001
     # Each looks again at what the other one is sending when that has failed already.
-    monkeypatch.setattr("wonda_widgets.matrix.runner.RECHECK_SECONDS", 0.5)
+    monkeypatch.setattr("wonda_widgets.jobs.matrix.runner.RECHECK_SECONDS", 0.5)
     with ww.Wonda.sandbox(seconds=0.01, journal=tmp_path / "j.db") as wonda:
         values = {"what": ["fail", "cancel", "no media"]}
         both = [matrix(wonda, "sandbox: {what}", values) for _ in range(2)]

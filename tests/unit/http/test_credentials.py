@@ -8,9 +8,9 @@ import pytest
 from conftest import KEY
 
 import wonda_widgets as ww
-from wonda_widgets import credentials
 from wonda_widgets.client import selection
-from wonda_widgets.credentials import ApiKey
+from wonda_widgets.http import credentials
+from wonda_widgets.http.credentials import ApiKey
 
 BASE_URL = "https://api.example/api/v1"
 OTHER_KEY = "sk_" + "b" * 64

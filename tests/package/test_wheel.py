@@ -45,8 +45,8 @@ def test_wheel_contains_code_javascript_notebooks_types_and_license(wheel):
         names = set(archive.namelist())
     assert {
         "wonda_widgets/py.typed",
-        "wonda_widgets/widgets/static/shared.js",
-        "wonda_widgets/widgets/static/theme.css",
+        "wonda_widgets/static/loader.js",
+        "wonda_widgets/static/panels.js",
         "wonda_widgets/export/static/storyboard.css",
         "wonda_widgets/export/static/storyboard.js",
         "wonda_widgets/cli/share/voila/templates/wonda/conf.json",
@@ -56,7 +56,7 @@ def test_wheel_contains_code_javascript_notebooks_types_and_license(wheel):
         "wonda_widgets/sandbox/stock/ocean_sunset.webp",
     } <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not any(name.startswith("tests") for name in names)
+    assert not any(name.startswith(("tests", "wonda_widgets/frontend")) for name in names)
 
 
 def test_wheel_works_outside_the_checkout(wheel, tmp_path):

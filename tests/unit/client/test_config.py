@@ -16,8 +16,9 @@ from conftest import KEY
 from key_search import assert_absent
 
 import wonda_widgets as ww
+from wonda_widgets import errors, models
 from wonda_widgets.client import config
-from wonda_widgets.http import credentials, errors, models
+from wonda_widgets.http import credentials
 from wonda_widgets.jobs.matrix import cells, planning
 from wonda_widgets.journal import images
 from wonda_widgets.publishing import outcome_check, scheduled_posts

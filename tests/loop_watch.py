@@ -32,7 +32,7 @@ WAITING = {
 PYTHONS_OWN = ("<frozen importlib", "linecache.py", "traceback.py")
 
 #: What is read once, where a client is made or first connects: by whoever does that.
-ONCE = (PACKAGE + "credentials.py", str(Path(PACKAGE, "http", "network_settings.py")))
+ONCE = tuple(str(Path(PACKAGE, "http", name)) for name in ("credentials.py", "network_settings.py"))
 
 found: list[str] = []
 _real_result = concurrent.futures.Future.result

@@ -1,4 +1,4 @@
-"""The number of messages per job from the kernel to the browser.
+"""The messages from the kernel to the browser: how many per job, and how many bytes per panel.
 
 A panel that ticks once a second sends 30 for a job of 30 seconds, and every one
 of them makes the front end work and is kept in its log. Here the clock ticks in
@@ -13,6 +13,10 @@ under them included (an ``update_display_data``, with its image). Left out is on
 take 30.4 s, which the next poll finds out (the seconds in the table), so it runs once.
 ``--quick`` has a job of 6 s, of which a panel that tells changes only sends nearly as
 many.
+
+The bytes of a panel are those of all messages that its cell publishes, with their buffers, until
+nothing follows for a second: of the first `Studio` of a kernel, which brings the code of all panels
+along, and of one more panel of each kind.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ from jupyter_client.manager import KernelManager
 from .rows import Row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_client.blocking import BlockingKernelClient
 
 PATIENCE = 90  # seconds
@@ -45,6 +51,16 @@ display(studio)
 while studio.prompt_form.state != "ready" or not studio.prompt_form.price:
     time.sleep(0.05)
 """
+#: The panels that are displayed one after another in a fresh kernel.
+PANELS = (
+    "Studio(wonda)",
+    "PromptForm(wonda)",
+    "PublishForm(wonda=wonda)",
+    "Gallery(wonda=wonda)",
+    "EditForm(wonda=wonda)",
+    "Compare(wonda=wonda)",
+    "PromptLab(wonda)",
+)
 FACTS = """json.dumps({
     "form": studio.prompt_form.model_id,
     "model": studio.prompt_form.model,
@@ -64,6 +80,7 @@ def measure(*, quick: bool) -> list[Row]:
         kernel.start_channels()
         try:
             kernel.wait_for_ready(timeout=60)
+            first, *others = _weights(kernel)
             facts = _ask(kernel, BEGIN.replace("{seconds}", "4" if quick else "20"), FACTS)
             seen = _generate(kernel, facts)
             seconds = _ask(kernel, "", "studio.job.snapshot.elapsed")
@@ -71,8 +88,7 @@ def measure(*, quick: bool) -> list[Row]:
             kernel.stop_channels()
             manager.shutdown_kernel(now=True)
     of_progress = sum(message["content"].get("comm_id") == facts["progress"] for message in seen)
-    wire = sum(len(json.dumps(message["content"])) for message in seen)
-    wire += sum(len(buffer) for message in seen for buffer in message["buffers"])
+    wire = sum(map(_size, seen))
     ticks = f"{int(seconds)} (one per second, job of {seconds:.1f} s)"
     return [
         Row(
@@ -80,17 +96,58 @@ def measure(*, quick: bool) -> list[Row]:
             str(of_progress),
             ticks,
             of_progress,
-            15,
+            12,
         ),
         Row(
             "messages from Studio, from Generate until the 4K image is displayed",
             str(len(seen)),
             "",
             len(seen),
-            15,
+            12,
         ),
         Row("bytes of the messages from Studio", f"{wire:,}", "", wire, 400_000),
+        Row(
+            "bytes until the first Studio of a kernel is displayed",
+            f"{first:,}",
+            "",
+            first,
+            150_000,
+        ),
+        Row(
+            "bytes of one more panel, the heaviest of six",
+            f"{max(others):,}",
+            "",
+            max(others),
+            40_000,
+        ),
     ]
+
+
+def _weights(kernel: BlockingKernelClient) -> list[int]:
+    """The bytes of each of `PANELS`."""
+    _ask(kernel, "import wonda_widgets as ww\nwonda = ww.Wonda.sandbox()", "1")
+    weights = []
+    for panel in PANELS:
+        _drain(kernel)
+        kernel.execute(f"panel = ww.{panel}\ndisplay(panel)")
+        weights.append(sum(map(_size, _until_quiet(kernel))))
+    return weights
+
+
+def _until_quiet(kernel: BlockingKernelClient) -> Iterator[dict[str, Any]]:
+    """The messages that are published until none follows for a second."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            yield kernel.get_iopub_msg(timeout=1)
+        except queue.Empty:
+            return
+    raise RuntimeError("The kernel does not stop sending.")
+
+
+def _size(message: dict[str, Any]) -> int:
+    """The bytes of a message's content and buffers."""
+    return len(json.dumps(message["content"])) + sum(map(len, message["buffers"]))
 
 
 def _ask(kernel: BlockingKernelClient, code: str, expression: str) -> Any:

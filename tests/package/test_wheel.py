@@ -24,7 +24,7 @@ assert sys.argv[1] in ww.__file__, ww.__file__
 with ww.Wonda.sandbox(seconds=0.01) as wonda:
     print(wonda.images.generate(model="z-image", prompt="x").wait().status)
     studio = ww.Studio(wonda)
-    print(len(studio.prompt_form._esm) > 1000, len(studio.prompt_form._css) > 1000)
+    print(len(studio._esm) > 500, len(studio._bundle.code) > 10_000)
     studio.close()
 from wonda_widgets.cli import demo
 print(demo.working_copy("quickstart").name, demo.working_copy("dashboard").name)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from ..image_preview import ShownImage
 
+MIN_IMAGES = 2  # a single image is displayed anyway
 MAX_IMAGES = 24
 MAX_LABEL_LENGTH = 200  # characters
 
 
 class Filmstrip(Panel):
-    """A row of thumbnails.
+    """A row of thumbnails, shown when there are at least two.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class Filmstrip(Panel):
     def __init__(self, on_select: Callable[[ShownImage, str], object], **traits: Any) -> None:
         self._select_listener = on_select
         self._entries: list[tuple[ShownImage, str]] = []  # with their notes
+        self._selected = -1
         super().__init__(banner=False, **traits)
 
     def add(self, shown: ShownImage, note: str, *, selected: bool) -> None:
@@ -49,10 +51,13 @@ class Filmstrip(Panel):
         del self._entries[at : at + 1]
         self._entries.insert(0, (shown, note))
         del self._entries[MAX_IMAGES:]
+        self._selected = 0 if selected else self._selected + (self._selected < at)
+        if len(self._entries) < MIN_IMAGES:  # not displayed, so a message would be wasted
+            return
         with self.hold_sync():
             self.thumbs = [image.thumb for image, _ in self._entries]
             self.labels = [image.prompt[:MAX_LABEL_LENGTH] or "Image" for image, _ in self._entries]
-            self.selected = 0 if selected else self.selected + (self.selected < at)
+            self.selected = self._selected
 
     @property
     def images(self) -> list[ShownImage]:
@@ -63,5 +68,5 @@ class Filmstrip(Panel):
     def _on_select(self, content: dict[str, Any]) -> None:
         index = content.get("index")
         if isinstance(index, int) and 0 <= index < len(self._entries):
-            self.selected = index
+            self.selected = self._selected = index
             self._select_listener(*self._entries[index])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 320  # longest side
 MAX_BYTES = 40_000
 SETTLE_ITERATIONS = 20  # iterations of the event loop
-TRANSIENT_DELAY_SECONDS = 10.0  # before a transient line is sent with others
+TRANSIENT_DELAY_SECONDS = 60.0  # before a transient line is sent with others
 
 _log = logging.getLogger(__name__)
 

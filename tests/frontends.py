@@ -187,8 +187,15 @@ def running(command: list[str], cwd: Path, env: dict[str, str], url: str) -> Ite
 
 
 @contextlib.contextmanager
-def jupyterlab(folder: Path, home: Path, *, dark: bool = False, **env: str) -> Iterator[str]:
-    """A JupyterLab on `folder`; gives its address, ending in a slash."""
+def jupyterlab(
+    folder: Path,
+    home: Path,
+    *more: str,
+    dark: bool = False,
+    prefix: str = "/",
+    **env: str,
+) -> Iterator[str]:
+    """A JupyterLab on `folder`, with `more` options; gives its address, ending in a slash."""
     if dark:
         theme = home / "settings" / "@jupyterlab" / "apputils-extension"
         theme.mkdir(parents=True, exist_ok=True)
@@ -197,8 +204,9 @@ def jupyterlab(folder: Path, home: Path, *, dark: bool = False, **env: str) -> I
         "--LabApp.news_url=None",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *more,
     ]
-    with _jupyter("jupyterlab", options, folder, home, env) as url:
+    with _jupyter("jupyterlab", options, folder, home, env, prefix) as url:
         yield url
 
 
@@ -211,7 +219,12 @@ def notebook7(folder: Path, home: Path, **env: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _jupyter(
-    module: str, options: list[str], folder: Path, home: Path, env: dict[str, str]
+    module: str,
+    options: list[str],
+    folder: Path,
+    home: Path,
+    env: dict[str, str],
+    prefix: str = "/",
 ) -> Iterator[str]:
     port, token = free_port(), "test-token"
     command = [
@@ -219,25 +232,36 @@ def _jupyter(
         f"--ServerApp.root_dir={folder}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
+        f"--ServerApp.base_url={prefix}",
         f"--IdentityProvider.token={token}",
         *options,
     ]
-    url = f"http://127.0.0.1:{port}/"
+    url = f"http://127.0.0.1:{port}{prefix}"
     with running(command, folder, environment(home, **env), f"{url}api?token={token}"):
         yield url
 
 
 @contextlib.contextmanager
-def voila(notebook: Path, home: Path, *, dark: bool = False, **env: str) -> Iterator[str]:
-    """A Voilà that serves `notebook`; gives its address."""
+def voila(
+    notebook: Path,
+    home: Path,
+    *more: str,
+    dark: bool = False,
+    module: str = "voila",
+    prefix: str = "/",
+    **env: str,
+) -> Iterator[str]:
+    """A Voilà that serves `notebook`, with `more` options; gives its address."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "voila", str(notebook), "--no-browser"),
+        *(sys.executable, "-m", module, str(notebook), "--no-browser"),
         f"--port={port}",
+        f"--base_url={prefix}",
         f"--theme={'dark' if dark else 'light'}",
         "--VoilaConfiguration.show_tracebacks=True",
+        *more,
     ]
-    url = f"http://127.0.0.1:{port}/"
+    url = f"http://127.0.0.1:{port}{prefix}"
     with running(command, notebook.parent, environment(home, **env), f"{url}voila/static/voila.js"):
         yield url
 

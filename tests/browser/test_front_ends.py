@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
 
+import flow
 import frontends
 import pytest
 from playwright.sync_api import expect
 
-CELL = """import wonda_widgets as ww
-wonda = ww.Wonda.sandbox(seconds=1.5, seed=4)
-studio = ww.Studio(wonda, params={"aspectRatio": "4:5"}, caption="Made with Wonda")
-studio"""
 NUMBERS = itertools.count()
-PROMPT = "A paper lantern on a wooden table"
 
 
 @pytest.fixture(scope="module")
@@ -51,22 +46,8 @@ def opened(page, folder, tmp_path, request):
 
 @pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7", "voila"])
 def test_from_a_prompt_to_a_post(opened, front_end):
-    page = opened(front_end, CELL)
-    expect(page.get_by_role("note")).to_contain_text("nothing is published")
-    page.get_by_role("textbox", name="Prompt").fill(PROMPT)
-    page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
-    image = page.get_by_role("img", name=PROMPT).first
-    expect(image).to_be_visible()
-    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
-    page.get_by_role("button", name="Publish", exact=True).click()
-    expect(page.get_by_text("Ready to post to @lantern.shop")).to_be_visible()
-    page.get_by_role("button", name="Publish now").click()
-    expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
-    link = page.get_by_role("link", name="View post")
-    expect(link).to_have_attribute("href", re.compile(r"^http://127\.0\.0\.1:\d+/posts/"))
-    # The static output is there for readers without a kernel, and only for them.
-    expect(page.locator("[class*=wonda-fallback]")).to_be_hidden()
+    page = opened(front_end, flow.CELL)
+    flow.from_prompt_to_post(page)
 
 
 WITHIN_OUTPUTS = """import ipywidgets as W
@@ -119,7 +100,7 @@ def test_other_output_of_a_panels_cell_is_visible(opened, front_end):
 
 @pytest.mark.parametrize("front_end", ["jupyterlab", "notebook7"])
 def test_keys_in_a_panel_trigger_no_notebook_shortcuts(opened, front_end):
-    page = opened(front_end, CELL)
+    page = opened(front_end, flow.CELL)
     prompt = page.get_by_role("textbox", name="Prompt")
     prompt.click()
     # Each of them does something to a cell when it is typed beside one.
@@ -146,7 +127,7 @@ def test_keys_in_a_panel_trigger_no_notebook_shortcuts(opened, front_end):
 def test_wait_prints_nothing_in_voila(opened):
     page = opened(
         "voila",
-        CELL,
+        flow.CELL,
         "job = wonda.images.generate(model='z-image', prompt='x')\njob.wait()\nprint('over')",
     )
     expect(page.get_by_text("over", exact=True)).to_be_visible()

@@ -77,7 +77,6 @@ def test_from_a_prompt_to_a_post(host, page, site):
     assert [url for url in requested if not re.match("http://127.0.0.1:|blob:|data:", url)] == []
 
 
-@pytest.mark.xfail(reason="The stylesheet follows JupyterLab's variables, also in VS Code.")
 def test_panels_follow_the_theme(host):
     page = host("Light Modern", flow.CELL)
     flow.from_prompt_to_post(page)

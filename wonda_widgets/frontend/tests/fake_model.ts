@@ -9,6 +9,11 @@ type Listener = (...args: unknown[]) => void;
 export class FakeModel {
   readonly sent: Record<string, unknown>[] = [];
   saves = 0;
+  readonly widget_manager = {
+    get_model: async (_id: string): Promise<FakeModel> => {
+      throw new Error("This front end has no such model.");
+    },
+  };
   readonly #listeners = new Map<string, Set<Listener>>();
 
   constructor(readonly state: Record<string, unknown>) {

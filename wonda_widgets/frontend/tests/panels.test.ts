@@ -76,6 +76,25 @@ test("plain keys are kept from the notebook, shortcuts with Control are not", as
   remove();
 });
 
+test("a stopped kernel is reported once, by the outermost panel", async () => {
+  const bundle = Object.assign(new FakeModel({}), { comm_live: true });
+  const parts = ["a", "b"].map(
+    (name) => new FakeModel({ _panel: "part", _bundle: "anywidget:1", name }),
+  );
+  const composite = new FakeModel({ _bundle: "anywidget:1", children: ["a", "b"] });
+  composite.widget_manager.get_model = async () => bundle;
+  const kind = { className: "wonda-studio", component: Composite, isComposite: true };
+  const host = hostOf({ a: parts[0] as FakeModel, b: parts[1] as FakeModel });
+  const { element, remove } = await show(kind, composite, host);
+  assert.equal(element.querySelectorAll(".wonda-part").length, 2);
+  assert.equal(element.querySelectorAll(".wonda-kernel-lost").length, 0);
+  bundle.comm_live = false;
+  bundle.emit("comm_live_update");
+  await settled();
+  assert.equal(element.querySelectorAll(".wonda-kernel-lost").length, 1);
+  remove();
+});
+
 // ---------------------------------------------------------------- the job
 
 test("the status word and its meaning are shown, and the bar has no made-up share", async () => {

@@ -64,14 +64,16 @@ test("one message waits for its confirmation", () => {
   stop();
 });
 
-test("a busy kernel is explained after a while, a stopped one at once", () => {
+test("a busy kernel is explained after a while, a stopped one at once", async () => {
+  const bundle = new FakeModel({});
+  const live = Object.assign(bundle, { comm_live: true });
+  const model = new FakeModel({ _bundle: "anywidget:live" });
+  model.widget_manager.get_model = async () => live;
+  const watched = new Panel(model as never, hostOf({}));
+  await Promise.resolve();
+  await Promise.resolve();
   mock.timers.enable({ apis: ["setTimeout"] });
-  const { model, panel } = panelOf({});
-  const root = document.createElement("section");
-  const view = document.createElement("div");
-  view.append(root);
-  panel.mounted(root);
-  const delivery = new Delivery(panel);
+  const delivery = new Delivery(watched);
   const stop = delivery.start();
   delivery.send({ type: "first" });
   mock.timers.tick(2400);
@@ -80,7 +82,9 @@ test("a busy kernel is explained after a while, a stopped one at once", () => {
   assert.match(delivery.note.value, /notebook is busy/);
   model.confirm();
   assert.equal(delivery.note.value, "");
-  view.className = "jupyter-widgets-disconnected";
+  live.comm_live = false;
+  live.emit("comm_live_update");
+  assert.equal(watched.isConnected.value, false);
   delivery.send({ type: "second" });
   assert.match(delivery.note.value, /kernel has stopped/);
   stop();

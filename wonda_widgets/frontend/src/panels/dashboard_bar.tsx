@@ -90,14 +90,12 @@ function SessionEnded() {
     document.addEventListener("visibilitychange", () => (heardAt.current = performance.now()), {
       signal: ended.signal,
     });
-    const disconnected = new MutationObserver(() => {
-      if (panel.root.closest(".jupyter-widgets-disconnected")) show();
+    const unwatch = panel.isConnected.subscribe((isConnected) => {
+      if (!isConnected) show();
     });
-    for (let node: Element | null = panel.root; node; node = node.parentElement)
-      disconnected.observe(node, { attributes: true, attributeFilter: ["class"] });
     return () => {
       clearInterval(timer);
-      disconnected.disconnect();
+      unwatch();
       ended.abort();
     };
   }, [panel, viewId]);

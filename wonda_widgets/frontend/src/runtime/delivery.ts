@@ -29,7 +29,7 @@ export class Delivery {
     if (this.#waiting.peek()) return;
     this.#waiting.value = true;
     clearTimeout(this.#timer);
-    if (this.panel.send(content, buffers) && !this.#isDisconnected())
+    if (this.panel.send(content, buffers) && this.panel.isConnected.peek())
       this.#timer = setTimeout(this.#explain, PATIENCE);
     else this.#explain();
   }
@@ -47,14 +47,10 @@ export class Delivery {
     };
   }
 
-  #isDisconnected(): boolean {
-    return this.panel.root.closest(".jupyter-widgets-disconnected") !== null;
-  }
-
   readonly #explain = (): void => {
-    this.#note.value = this.#isDisconnected()
-      ? "The kernel has stopped. Run this cell again."
-      : "The notebook is busy. Your action starts when the running cell finishes.";
+    this.#note.value = this.panel.isConnected.peek()
+      ? "The notebook is busy. Your action starts when the running cell finishes."
+      : "The kernel has stopped. Run this cell again.";
   };
 }
 

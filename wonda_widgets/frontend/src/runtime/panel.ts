@@ -2,6 +2,7 @@
 
 import type { AnyModel, Host } from "@anywidget/types";
 import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { connectionOf } from "./connection";
 
 /** An error that the panel shows; `field` names the form field concerned, or is empty. */
 export interface Alert {
@@ -40,6 +41,8 @@ type Listener = (content: Message, buffers: DataView[]) => void;
 export class Panel<T extends object = object> {
   readonly #signals = new Map<string, Signal>();
   readonly #ended = new AbortController();
+  /** Whether the kernel is there. */
+  readonly isConnected: ReadonlySignal<boolean>;
   /** Whether the panel has nothing to show; set by `useHidden`. */
   readonly isHidden = signal(false);
   #root: HTMLElement | null = null;
@@ -47,7 +50,9 @@ export class Panel<T extends object = object> {
   constructor(
     readonly model: AnyModel,
     readonly host: Host,
-  ) {}
+  ) {
+    this.isConnected = connectionOf(model);
+  }
 
   /** The panel's outermost element; available in effects and event handlers. */
   get root(): HTMLElement {

@@ -3,7 +3,7 @@
 import type { AnyModel, Host } from "@anywidget/types";
 import { useSignalEffect } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useContext, useEffect, useMemo } from "preact/hooks";
 import { SandboxNote } from "../ui/sandbox_note";
 import { PanelContext } from "./context";
 import { classes } from "./dom";
@@ -22,18 +22,35 @@ export interface PanelKind {
   isComposite?: boolean;
 }
 
+interface RootProps {
+  kind: PanelKind;
+  panel: Panel;
+  isOutermost: boolean;
+}
+
 /** Show the panel of a model. */
 export function PanelView({ kind, model, host }: { kind: PanelKind; model: AnyModel; host: Host }) {
+  const isOutermost = useContext(PanelContext) === null;
   const panel = useMemo(() => new Panel(model, host), [model, host]);
   useEffect(() => () => panel.end(), [panel]);
   return (
     <PanelContext.Provider value={panel}>
-      <Root kind={kind} panel={panel} />
+      <Root kind={kind} panel={panel} isOutermost={isOutermost} />
     </PanelContext.Provider>
   );
 }
 
-function Root({ kind, panel }: { kind: PanelKind; panel: Panel }) {
+/** Said once by the outermost panel; a dashboard has a dialog instead. */
+function KernelLost({ framed }: { framed: boolean | undefined }) {
+  return (
+    <p class={classes("wonda-kernel-lost", framed && "wonda-framed")} role="status">
+      The kernel was restarted or has ended. Run this cell again to bring the panel back; what was
+      still running is offered there.
+    </p>
+  );
+}
+
+function Root({ kind, panel, isOutermost }: RootProps) {
   useEffect(() => suppressNotebookShortcuts(panel.root), [panel]);
   useSignalEffect(() => {
     if (Date.now() / 1000 - panel.get("scroll_requested_at") > SCROLL_AGE) return;
@@ -49,10 +66,12 @@ function Root({ kind, panel }: { kind: PanelKind; panel: Panel }) {
       class={classes(
         !kind.isComposite && "wonda",
         kind.className,
+        isOutermost && !panel.isConnected.value && "wonda-disconnected",
         ...(kind.isComposite ? panel.get("css_classes") : []),
       )}
       hidden={panel.isHidden.value}
     >
+      {isOutermost && !panel.isConnected.value && <KernelLost framed={kind.isComposite} />}
       {hasBanner && <SandboxNote framed={kind.isComposite} />}
       <Content />
       {/* Hides the static output below this panel as long as this panel is live. */}

@@ -14,16 +14,18 @@ export const isComplete = (operation: Operation): boolean =>
 export class ToolDraft {
   /** What is shown; NaN for a number that is being typed. */
   readonly shown: Signal<Operation | null> = signal(null);
+  readonly #waiting = signal(false); // whether input was not sent yet
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly panel: Panel<EditTraits>) {}
 
   get isWaiting(): boolean {
-    return this.#timer !== undefined;
+    return this.#waiting.peek();
   }
 
-  get isEmpty(): boolean {
-    return Object.keys(this.panel.get("draft")).length === 0;
+  /** Whether there is input that is not applied. */
+  get hasInput(): boolean {
+    return this.#waiting.value || Object.keys(this.panel.get("draft")).length > 0;
   }
 
   /** Show the operation of the model, unless one is being typed. */
@@ -36,6 +38,7 @@ export class ToolDraft {
     this.shown.value = { operation: tool, ...values };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.flush(), PAUSE);
+    this.#waiting.value = true;
   }
 
   /** Send the input now. */
@@ -54,6 +57,6 @@ export class ToolDraft {
 
   drop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#waiting.value = false;
   }
 }

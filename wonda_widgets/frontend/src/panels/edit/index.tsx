@@ -50,7 +50,7 @@ export function EditForm() {
   const tool = panel.get("tool");
   const upload = panel.get("upload");
   const isSending = panel.get("step") === "sending";
-  const hasDraft = !draft.isEmpty;
+  const hasDraft = draft.hasInput;
   const isFree =
     panel.get("state") === "ready" && panel.get("step") === "editing" && !delivery.waiting;
   const isUploaded = !!upload.media_id && !hasDraft;
@@ -87,7 +87,7 @@ export function EditForm() {
   const choose = (name: ToolName) => {
     if (!isFree) return;
     if (tool === name) leave();
-    else if (hasDraft || draft.isWaiting) commit(name);
+    else if (hasDraft) commit(name);
     else panel.set({ tool: name, draft: {} });
   };
   const canUndo = isFree && (panel.get("can_undo") || hasDraft);

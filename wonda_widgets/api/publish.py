@@ -143,10 +143,8 @@ class AsyncPublish:
         >>> job.wait().permalink
         'http...'
         """
-        due = self.checked_time(scheduled_at)
         body = _body(media_id, instagram_account_id, caption, alt_text, product)
-        if due is not None:
-            body["scheduledAt"] = due
+        due = self._add_time(body, scheduled_at)
         if body.get("product") == "REELS" and await self._is_image(media_id):
             raise InvalidInputError(
                 "product",
@@ -215,6 +213,68 @@ class AsyncPublish:
             duplicate_guard=guard,
             precondition=guard.check_journal,
         )
+
+    @on_package_loop
+    async def require_new(
+        self,
+        *,
+        media_id: str,
+        instagram_account_id: str,
+        caption: str | None = None,
+        alt_text: str | None = None,
+        product: str | None = None,
+        scheduled_at: datetime | str | None = None,
+    ) -> None:
+        """Raise the error with which `instagram` would refuse a repeated post; send nothing.
+
+        Call it before you ask a user to confirm a post. `instagram` checks again.
+
+        Parameters
+        ----------
+        media_id, instagram_account_id, caption, alt_text, product, scheduled_at
+            See `instagram`.
+
+        Raises
+        ------
+        InvalidInputError, AlreadyPublishedError, HistoryUnavailableError, OutcomeUnknownError
+            See `instagram`.
+        """
+        body = _body(media_id, instagram_account_id, caption, alt_text, product)
+        self._add_time(body, scheduled_at)
+        await self._require_new(PUBLISHING, body)
+
+    @on_package_loop
+    async def require_new_carousel(
+        self,
+        *,
+        media_ids: Sequence[str],
+        instagram_account_id: str,
+        caption: str | None = None,
+    ) -> None:
+        """Raise the error with which `instagram_carousel` would refuse a repetition; send nothing.
+
+        Parameters
+        ----------
+        media_ids, instagram_account_id, caption
+            See `instagram_carousel`.
+
+        Raises
+        ------
+        InvalidInputError, AlreadyPublishedError, HistoryUnavailableError, OutcomeUnknownError
+            See `instagram`.
+        """
+        await self._require_new(CAROUSEL, _carousel(media_ids, instagram_account_id, caption))
+
+    async def _require_new(self, operation: Operation, body: dict[str, Any]) -> None:
+        guard = await self._duplicate_guard(operation, body)
+        await self._core.require_new(operation, body, guard, guard.check_journal)
+
+    def _add_time(self, body: dict[str, Any], scheduled_at: datetime | str | None) -> str | None:
+        """Add the posting time to a request, and return it; None means now."""
+        due = self.checked_time(scheduled_at)
+        if due is not None:
+            body["scheduledAt"] = due
+        return due
 
     def checked_time(self, scheduled_at: datetime | str | None) -> str | None:
         """Convert a posting time to the API's format; None means now.
@@ -381,6 +441,8 @@ class Publish(Blocking[AsyncPublish]):
 
     instagram = blocking(AsyncPublish.instagram, check=PUBLISHING.check)
     instagram_carousel = blocking(AsyncPublish.instagram_carousel, check=CAROUSEL.check)
+    require_new = blocking(AsyncPublish.require_new)
+    require_new_carousel = blocking(AsyncPublish.require_new_carousel)
     scheduled = blocking(AsyncPublish.scheduled)
     cancel = blocking(AsyncPublish.cancel)
     check = blocking(AsyncPublish.check)

@@ -69,6 +69,7 @@ class Core:
         self.on_image: list[Callable[[], object]] = []
         self._submitter = Submitter(transport, journal)
         self.submit = self._submitter.submit
+        self.require_new = self._submitter.require_new
         self._jobs: weakref.WeakValueDictionary[tuple[str, str], Job] = (
             weakref.WeakValueDictionary()
         )

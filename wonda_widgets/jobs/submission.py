@@ -119,6 +119,10 @@ class DuplicateGuard(Protocol):
         """Check whether the request was made elsewhere; raise an error if so."""
 
 
+class _OnlyCheckedError(Exception):
+    """Raised in the journal's transaction, so that nothing is recorded."""
+
+
 class Submitter:
     """The submitter of one client's requests.
 
@@ -205,6 +209,23 @@ class Submitter:
             )
 
         return await self._run_to_completion(work())
+
+    async def require_new(
+        self,
+        operation: Operation,
+        body: Mapping[str, Any],
+        duplicate_guard: DuplicateGuard,
+        precondition: Callable[[Any], None],
+    ) -> None:
+        """Raise the error with which a repetition would be refused; record and send nothing."""
+
+        def stop(connection: Any) -> None:
+            precondition(connection)
+            raise _OnlyCheckedError
+
+        with contextlib.suppress(_OnlyCheckedError):
+            await self._begin(operation, body, duplicate_guard, stop)
+        await duplicate_guard.check_elsewhere()
 
     async def _run_to_completion(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` to its end, even if the caller is canceled."""

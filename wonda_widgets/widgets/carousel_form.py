@@ -128,6 +128,7 @@ class CarouselForm(PostingPanel):
         self._next = None
         self._slides = [self._slide(image) for image in chosen]
         with self.hold_sync():
+            self._cancel_preparation()
             self.step = "editing"
             self.job_phase = "none"
             self.outcome = self.fixing = ""
@@ -253,13 +254,11 @@ class CarouselForm(PostingPanel):
         check_slide_count(len(self._slides))
         return {"media_ids": [slide.shown.media_id for slide in self._slides]}
 
-    async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
-        return await self._client.publish.instagram_carousel(
-            media_ids=summary["media_ids"],
-            instagram_account_id=summary["account"],
-            caption=summary["caption"] if summary["caption"].strip() else None,
-            **allowed,
-        )
+    async def _require_new(self, summary: Mapping[str, Any]) -> None:
+        await self._client.publish.require_new_carousel(**_arguments(summary))
+
+    async def _send_post(self, summary: Mapping[str, Any], **allowed: Any) -> Job:
+        return await self._client.publish.instagram_carousel(**_arguments(summary), **allowed)
 
     @property
     def _has_pending(self) -> bool:
@@ -268,6 +267,15 @@ class CarouselForm(PostingPanel):
     def _show_pending(self) -> None:
         if self._next is not None:
             self.show(self._next)
+
+
+def _arguments(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `publish.instagram_carousel` for a summary."""
+    return {
+        "media_ids": summary["media_ids"],
+        "instagram_account_id": summary["account"],
+        "caption": summary["caption"] if summary["caption"].strip() else None,
+    }
 
 
 def _facts(image: PostImage) -> str:

@@ -161,6 +161,7 @@ class PublishForm(PreflightPanel):
         with self.hold_sync():
             if self.alt_text == self._offered_alt:
                 self.alt_text = self._offered_alt = alt_text[:MAX_ALT_TEXT_LENGTH]
+            self._cancel_preparation()
             self.step = "editing"
             self.job_phase = "none"
             self.outcome = ""
@@ -198,17 +199,12 @@ class PublishForm(PreflightPanel):
         if chosen["scheduled_at"]:
             self._permissions.check(Permission.SCHEDULE)
 
-    async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+    async def _require_new(self, summary: Mapping[str, Any]) -> None:
+        await self._client.publish.require_new(**_arguments(summary))
+
+    async def _send_post(self, summary: Mapping[str, Any], **allowed: Any) -> Job:
         self._check_scheduling(summary)  # the permission may have changed since the summary
-        return await self._client.publish.instagram(
-            media_id=summary["media_id"],
-            instagram_account_id=summary["account"],
-            caption=summary["caption"] if summary["caption"].strip() else None,
-            alt_text=summary["alt_text"] if summary["alt_text"].strip() else None,
-            product=summary["product"],
-            scheduled_at=summary["scheduled_at"] or None,
-            **allowed,
-        )
+        return await self._client.publish.instagram(**_arguments(summary), **allowed)
 
     def _set_scheduled(self, due: datetime | None) -> None:
         self.scheduled_at = ""  # the next post has its own time
@@ -228,3 +224,15 @@ class PublishForm(PreflightPanel):
     def _on_scheduled(self, _content: object) -> None:
         for listener in self._schedules:
             self._catch_errors(listener)
+
+
+def _arguments(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `publish.instagram` for a summary."""
+    return {
+        "media_id": summary["media_id"],
+        "instagram_account_id": summary["account"],
+        "caption": summary["caption"] if summary["caption"].strip() else None,
+        "alt_text": summary["alt_text"] if summary["alt_text"].strip() else None,
+        "product": summary["product"],
+        "scheduled_at": summary["scheduled_at"] or None,
+    }

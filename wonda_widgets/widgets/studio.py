@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from .image_preview import ShownImage
 
 
+#: The steps of a post in which nothing was sent yet.
+INTERRUPTIBLE_STEPS = {"editing", "preparing", "confirming", "repeating", "unchecked"}
+
+
 class Studio(PublishForms):
     """A panel for the whole process: prompt, job, image, post.
 
@@ -231,7 +235,13 @@ class Studio(PublishForms):
 
     def _check(self, entry: JournalEntry) -> bool:
         """Check a post of an earlier kernel; return False while another post is in progress."""
-        if self.publish_form.step not in {"editing", "confirming", "repeating", "unchecked"}:
+        if self.publish_form.step not in {
+            "editing",
+            "preparing",
+            "confirming",
+            "repeating",
+            "unchecked",
+        }:
             return False
         self.publish_form.attach_job(self._client.jobs.resume(entry))
         self.publish_form.check()

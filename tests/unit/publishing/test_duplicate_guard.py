@@ -37,6 +37,17 @@ def test_same_post_requires_confirmation(kernel, service):
     assert service.posts == 2
 
 
+def test_repetition_is_found_without_sending_or_recording(kernel, service):
+    wonda = kernel()
+    wonda.publish.require_new(**POST)
+    assert wonda.jobs.recent() == []
+    wonda.publish.instagram(**POST).wait()
+    with pytest.raises(ww.AlreadyPublishedError, match="already posted"):
+        wonda.publish.require_new(**POST)
+    wonda.publish.require_new(**{**POST, "caption": "Another one"})
+    assert (service.posts, len(wonda.jobs.recent())) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "other",
     [

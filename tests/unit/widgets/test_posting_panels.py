@@ -60,13 +60,51 @@ def test_carousel_is_ordered_fitted_and_posted_once(wonda, images, opened, settl
     settled(lambda: form.posted)
     assert form.job_phase == "none", "there was nothing to follow"
     send(form, "publish", media_id=fitted)
-    settled(lambda: form.step == "confirming")
-    send(form, "confirm", media_id=fitted)
     settled(lambda: form.step == "repeating")
     assert form.refusal["text"].startswith("These images were already posted")
     send(form, "edit")
     send(form, "original")
     settled(lambda: form.media_id.split() == [keys[3], keys[0], keys[2]])
+
+
+def test_repeated_post_is_asked_about_before_the_summary(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Once")))
+    settled(lambda: form.media_id)
+    sent = {"media_id": form.media_id}
+
+    def posts():
+        return len(wonda.publish.history()["publishes"])
+
+    send(form, "publish", **sent)
+    settled(lambda: form.step == "confirming")
+    send(form, "confirm", **sent)
+    settled(lambda: form.posted)
+    send(form, "publish", **sent)
+    settled(lambda: form.step == "repeating")
+    assert form.refusal["text"].startswith("This image was already posted")
+    send(form, "confirm", **sent)  # the summary is not shown
+    send(form, "repeat", **sent)
+    settled(lambda: form.step == "confirming")
+    assert posts() == 1
+    form.posted = {}
+    send(form, "confirm", **sent)
+    settled(lambda: form.posted)
+    assert posts() == 2
+
+
+def test_check_before_the_summary_can_be_canceled(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.media_id)
+    for _ in range(3):
+        wonda.faults.add("GET", "/publish", "hang")
+        send(form, "publish", media_id=form.media_id)
+        settled(lambda: form.step == "preparing")
+        send(form, "edit")
+        settled(lambda: form.step == "editing")
+    wonda.faults.clear()
+    send(form, "publish", media_id=form.media_id)
+    settled(lambda: form.step == "confirming")
+    assert form.error is None
 
 
 def test_summary_is_not_changed_while_shown(wonda, images, opened, settled):

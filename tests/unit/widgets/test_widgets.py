@@ -624,6 +624,7 @@ def test_whole_flow_in_studio(panel, settled):
     assert studio.filmstrip.selected == 1
 
     send(studio.publish_form, "publish", **fields())
+    settled(lambda: studio.publish_form.step == "confirming")
     send(studio.publish_form, "confirm", media_id=first.media_id)
     settled(lambda: studio.publish_form.posted)
     assert studio.publish_job.snapshot.permalink

@@ -12,6 +12,7 @@ tabs, therefore make only one post.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from .permissions import Permission, requires
 from .subscriptions import SingleSubscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from ...jobs.job import Job
@@ -70,7 +71,8 @@ class PostingPanel(JobPanel):
     """The ID of the selected account."""
     confirm_publish = traitlets.Bool(default_value=True).tag(sync=True)
     step = traitlets.Unicode("editing").tag(sync=True)
-    """``"editing"``, ``"confirming"``, ``"repeating"`` (posted before: post again?),
+    """``"editing"``, ``"preparing"`` (earlier posts are looked up), ``"confirming"``,
+    ``"repeating"`` (posted before: post again?),
     ``"unchecked"`` (earlier posts cannot be checked: publish anyway?), ``"sending"``,
     ``"running"``, ``"unknown"`` (the outcome is unknown) or ``"checking"`` (the outcome is looked
     up)."""
@@ -97,6 +99,9 @@ class PostingPanel(JobPanel):
     def __init__(self, *args: Any, **traits: Any) -> None:
         self._listeners: list[Callable[[Job], object]] = []
         self._unknown: Job | OutcomeUnknownError | None = None
+        self._allowed: dict[str, bool] = {}  # the `allow_…` arguments that the user has chosen
+        self._is_reviewed = False  # whether the user has seen the summary
+        self._preparation: asyncio.Task[None] | None = None
         self._checks = 0
         self._recheck: asyncio.Task[None] | None = None
         super().__init__(*args, job_label="Publishing", **traits)
@@ -129,7 +134,11 @@ class PostingPanel(JobPanel):
         """
         raise NotImplementedError
 
-    async def _send_post(self, summary: Mapping[str, Any], **allowed: bool) -> Job:
+    async def _require_new(self, summary: Mapping[str, Any]) -> None:
+        """Raise the error with which `_send_post` would refuse a repeated post."""
+        raise NotImplementedError
+
+    async def _send_post(self, summary: Mapping[str, Any], **allowed: Any) -> Job:
         """Send the post; `allowed` are the ``allow_…`` arguments of `publish.instagram`."""
         raise NotImplementedError
 
@@ -176,25 +185,53 @@ class PostingPanel(JobPanel):
         self.error = None
         self._check_seen(content.get("media_id", self.media_id), self.media_id)
         self.summary = self._validated(content)
-        if self.confirm_publish:
-            self.step = "confirming"
-        else:
+        self._allowed = {}
+        self._is_reviewed = not self.confirm_publish
+        if self._is_reviewed:
             self._submit()
+        else:
+            self.step = "preparing"
+            self._preparation = self._start(self._prepare, self.summary)
+
+    async def _prepare(self, summary: Mapping[str, Any]) -> None:
+        """Show the summary, or first ask about an identical earlier post."""
+        try:
+            with self._refused_posts():
+                await self._require_new(summary)
+                if self.step == "preparing" and self.summary is summary:
+                    self.step = "confirming"
+        except Exception:
+            if self.step == "preparing":
+                self.step = "editing"
+            raise
+
+    def _cancel_preparation(self) -> None:
+        if self._preparation is not None:
+            self._preparation.cancel()
 
     @requires(Permission.PUBLISH)
     def _on_edit(self, _content: object) -> None:
-        if self.step in {"confirming", "repeating", "unchecked"}:
+        self._cancel_preparation()
+        if self.step in {"preparing", "confirming", "repeating", "unchecked"}:
             self.step = "editing"
 
     @requires(Permission.PUBLISH)
     def _on_repeat(self, content: Mapping[str, Any]) -> None:
         if self.step == "repeating" and content.get("media_id") == self.summary["media_id"]:
-            self._submit(allow_repeat=True)
+            self._allow(allow_repeat=True)
 
     @requires(Permission.PUBLISH)
     def _on_unchecked(self, content: Mapping[str, Any]) -> None:
         if self.step == "unchecked" and content.get("media_id") == self.summary["media_id"]:
-            self._submit(allow_unchecked=True)
+            self._allow(allow_unchecked=True)
+
+    def _allow(self, **allowed: Any) -> None:
+        """Go on with a post that was refused: to its summary, unless the user has seen it."""
+        self._allowed = {**self._allowed, **allowed}
+        if self._is_reviewed:
+            self._submit()
+        else:
+            self.step = "confirming"
 
     @requires(Permission.PUBLISH)
     def _on_confirm(self, content: Mapping[str, Any]) -> None:
@@ -203,6 +240,7 @@ class PostingPanel(JobPanel):
         if self.step != "confirming":
             return
         self._check_seen(content.get("media_id"), self.summary["media_id"])
+        self._is_reviewed = True
         self._submit()
 
     def _check_seen(self, seen: object, media_id: str) -> None:
@@ -237,15 +275,26 @@ class PostingPanel(JobPanel):
         account_name = names[chosen["account"]]
         return {**chosen, **options, "media_id": self.media_id, "account_name": account_name}
 
-    def _submit(self, **allowed: bool) -> None:
+    def _submit(self) -> None:
         self.step = "sending"
         self.outcome = ""
         self._watch(None)
-        self._start(self._publish, self.summary, allowed)
+        self._start(self._publish, self.summary, self._allowed)
 
     async def _publish(self, summary: Mapping[str, Any], allowed: Mapping[str, bool]) -> None:
         try:
-            job = await self._send_post(summary, **allowed)
+            with self._refused_posts():
+                self._follow(await self._send_post(summary, **allowed))
+        except BaseException:
+            if self.step == "sending":
+                self.step = "editing"
+            raise
+
+    @contextlib.contextmanager
+    def _refused_posts(self) -> Iterator[None]:
+        """Ask the user about a refused post, and remember one whose outcome is unknown."""
+        try:
+            yield
         except (AlreadyPublishedError, HistoryUnavailableError) as error:
             self.refusal = {
                 "title": NOT_SENT_TITLES.get(error.code, ""),
@@ -257,11 +306,6 @@ class PostingPanel(JobPanel):
         except OutcomeUnknownError as error:
             self._mark_unknown(error)
             raise
-        except BaseException:
-            self.step = "editing"
-            raise
-        else:
-            self._follow(job)
 
     def _follow(self, job: Job) -> None:
         self.step = "running"
@@ -272,6 +316,7 @@ class PostingPanel(JobPanel):
 
     def attach_job(self, job: Job) -> None:
         """Track a post of an earlier kernel. Call this on the package's loop only."""
+        self._cancel_preparation()
         body = job.request
         names = {account["id"]: account["name"] for account in self.accounts}
         account = body.get("instagramAccountId") or ""

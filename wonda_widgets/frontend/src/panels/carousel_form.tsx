@@ -72,7 +72,7 @@ export function CarouselForm() {
         what: `A carousel of ${slides.length} images`,
         when: "",
         facts: [`carousel of ${slides.length}`],
-        repeated: "These images were already posted; you will be asked to confirm.",
+        repeated: "These images were already posted.",
       }}
     />
   );

@@ -82,7 +82,7 @@ export function PublishForm() {
           PRODUCTS.find(({ value }) => value === posted)?.label.toLowerCase() ?? "",
           ...(posted === "STORIES" ? [] : [said.trim() ? "with alt text" : "no alt text"]),
         ],
-        repeated: "This image was already posted; you will be asked to confirm.",
+        repeated: "This image was already posted.",
       }}
     />
   );

@@ -19,6 +19,7 @@ import { Select } from "./select";
 
 type Step =
   | "editing"
+  | "preparing"
   | "confirming"
   | "repeating"
   | "unchecked"
@@ -93,7 +94,7 @@ interface Props {
 
 const STOPPED: Step[] = ["repeating", "unchecked"];
 const ASKING: Step[] = ["confirming", ...STOPPED];
-const BUSY: Step[] = ["sending", "running", "checking"];
+const BUSY: Step[] = ["preparing", "sending", "running", "checking"];
 
 /** Whether the fields must not change, because a summary is shown or a post is in progress. */
 export function useIsLocked(): boolean {
@@ -120,9 +121,11 @@ export function PostingForm(props: Props) {
     step === "editing" ? reasonOf(panel, account.value, caption.fits, props.reason) : "";
   const hint = isUnknown
     ? "Resolve the previous post first."
-    : BUSY.includes(step)
-      ? "In progress…"
-      : reason || (panel.get("confirm_publish") ? "You’ll review before posting." : "");
+    : step === "preparing"
+      ? "Checking earlier posts…"
+      : BUSY.includes(step)
+        ? "In progress…"
+        : reason || (panel.get("confirm_publish") ? "You’ll review before posting." : "");
 
   const send = (type: string) =>
     delivery.send({
@@ -134,7 +137,9 @@ export function PostingForm(props: Props) {
     });
   const keepEditing = () => panel.send({ type: "edit" });
   useHotkeys({
-    matches: (event) => isEscape(event) && ASKING.includes(panel.peek("step")),
+    matches: (event) =>
+      isEscape(event) &&
+      (ASKING.includes(panel.peek("step")) || panel.peek("step") === "preparing"),
     act: keepEditing,
   });
   useFocusOnSteps(step, { publish, summary, earlier });

@@ -35,6 +35,7 @@ MIN_RATIO, MAX_RATIO = 4 / 5, 1.91  # width / height in the feed
 STORY_RATIO = 9 / 16
 STORY_SIZE = (1080, 1920)  # pixels, recommended
 MAX_BYTES = 8_000_000
+CONVERTED_FORMATS = {"PNG", "WEBP"}  # several publishers convert them to JPEG
 MIN_WIDTH, MAX_WIDTH = 320, 1440  # pixels; the feed scales other images to this range
 MAX_HASHTAGS = 5  # announced in December 2025, not yet in force everywhere
 FORMER_MAX_HASHTAGS = 30
@@ -178,12 +179,16 @@ def carousel_fixes(slides: Sequence[ImageInfo | None]) -> list[tuple[Operation, 
 
 
 def combined_fix(image: ImageInfo, product: str) -> Fix | None:
-    """Return one fix for all failed checks; None if at most one fix is needed."""
+    """Return one fix for all failed checks and the format; None if at most one is needed."""
     labels: list[str] = []
     operations: tuple[Operation, ...] = ()
     while True:
-        missed = [result for result in check(image, product, "") if result.level == "miss"]
-        fix = next((fix for result in missed for fix in result.fixes if fix.operations), None)
+        found = [
+            result
+            for result in check(image, product, "")
+            if result.level == "miss" or result.topic == "format"
+        ]
+        fix = next((fix for result in found for fix in result.fixes if fix.operations), None)
         if fix is None or fix.label in labels:
             break
         labels.append(fix.label)
@@ -246,9 +251,10 @@ def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
         jpeg = Fix(label="Convert to JPEG", operations=(Encode(format="JPEG"),))
         yield CheckResult(
             topic="format",
-            level="miss",
+            # The service may convert these itself.
+            level="advice" if image.format in CONVERTED_FORMATS else "miss",
             title=f"The format is {image.format}.",
-            text="Instagram accepts only JPEG, so the post may fail."
+            text="Instagram stores JPEG. Convert it to be sure that it is accepted."
             + (" Only the first frame of this animation is kept." if image.animated else ""),
             fixes=(jpeg,),
         )
@@ -370,11 +376,16 @@ def _check_slides(slides: Sequence[ImageInfo | None]) -> Iterator[CheckResult]:
         yield CheckResult(topic="ratio", level="fine", title=f"All are {ratio_name(first.ratio)}")
     odd = [number for number, image in enumerate(slides, 1) if image and _needs_encoding(image)]
     if odd:
+        rejected = any(image is not None and _is_rejected(image) for image in slides)
         yield CheckResult(
             topic="format",
-            level="miss",
-            title=f"{_image_numbers(odd, 'must be', 'must be')} JPEG, at most 8 MB.",
-            text="Instagram accepts no other format.",
+            level="miss" if rejected else "advice",
+            title=f"{_image_numbers(odd, 'must be', 'must be')} JPEG, at most 8 MB."
+            if rejected
+            else f"{_image_numbers(odd)} not JPEG.",
+            text="Instagram accepts no other format."
+            if rejected
+            else "Instagram stores JPEG. Fit all images to be sure that they are accepted.",
         )
     elif None not in slides:
         yield CheckResult(topic="format", level="fine", title="All are JPEG")
@@ -386,6 +397,11 @@ def _same_ratio(ratio: float, other: float) -> bool:
 
 def _needs_encoding(image: ImageInfo) -> bool:
     return image.format != "JPEG" or (image.size or 0) > MAX_BYTES
+
+
+def _is_rejected(image: ImageInfo) -> bool:
+    is_accepted_format = image.format in {"JPEG", *CONVERTED_FORMATS}
+    return not is_accepted_format or (image.size or 0) > MAX_BYTES
 
 
 def _image_numbers(numbers: list[int], singular: str = "is", plural: str = "are") -> str:

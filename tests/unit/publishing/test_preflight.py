@@ -30,7 +30,12 @@ def facts_of(edited):
 
 
 def missed(facts, product="IMAGE", caption=""):
-    return [point for point in preflight.check(facts, product, caption) if point.level == "miss"]
+    """The problems, and the advice about the format."""
+    return [
+        point
+        for point in preflight.check(facts, product, caption)
+        if point.level == "miss" or (point.topic, point.level) == ("format", "advice")
+    ]
 
 
 def test_default_image_format_is_reported_before_posting():
@@ -40,7 +45,8 @@ def test_default_image_format_is_reported_before_posting():
     assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Post as a story"]
     assert ratio.fixes[2].product == "STORIES"
     assert file.title == "The format is PNG."
-    assert file.text == "Instagram accepts only JPEG, so the post may fail."
+    assert (ratio.level, file.level) == ("miss", "advice")
+    assert file.text == "Instagram stores JPEG. Convert it to be sure that it is accepted."
     assert [fix.label for fix in file.fixes] == ["Convert to JPEG"]
 
 

@@ -40,7 +40,7 @@ def test_carousel_is_ordered_fitted_and_posted_once(wonda, images, opened, settl
     assert form.media_id.split() == keys == [image.media.media_id for image in images]
     assert [slide["facts"] for slide in form.slides] == ["4:5 · PNG", "16:9 · PNG"] * 2
     assert all(form.thumbs[key] for key in keys)
-    assert [point["level"] for point in form.check_results] == ["miss", "advice", "fine"]
+    assert [point["level"] for point in form.check_results] == ["advice", "advice", "fine"]
 
     send(form, "move", key=keys[3], to=0)
     send(form, "remove", key=keys[1])

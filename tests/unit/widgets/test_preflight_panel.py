@@ -48,7 +48,12 @@ def press(form, label, **more):
 
 
 def misses(form):
-    return [point["title"] for point in form.check_results if point["level"] == "miss"]
+    """The problems, and the advice about the format."""
+    return [
+        point["title"]
+        for point in form.check_results
+        if point["level"] == "miss" or point["title"].startswith("The format is")
+    ]
 
 
 def uploads(wonda):

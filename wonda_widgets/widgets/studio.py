@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import traitlets
+
 from ..client import selection
 from ..errors import NoMediaError
 from ..utils import event_loop, suggestions
@@ -77,6 +79,10 @@ class Studio(PublishForms):
     >>> studio
     """
 
+    media_id = traitlets.Unicode("").tag(sync=True)
+    """The ID of the image that is shown."""
+    _reactive_traits = ("media_id",)
+
     def __init__(
         self,
         wonda: Wonda | AsyncWonda | None = None,
@@ -110,6 +116,7 @@ class Studio(PublishForms):
         super().__init__("Wonda Studio", client, owned, rows, banner=banner, storyboard=storyboard)
         self.prompt_form.on_job(self._show_job)
         self.preview.on_edit(self._edit)
+        traitlets.dlink((self.preview, "media_id"), (self, "media_id"))
         self.prompt_form.observe(
             lambda _: event_loop.call_soon(self._update_aspect_ratio), ["model", "params"]
         )

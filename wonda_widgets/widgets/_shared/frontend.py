@@ -20,10 +20,12 @@ from typing import Any
 import anywidget
 import traitlets
 
+from . import marimo_cell
+
 STATIC = Path(__file__).parents[2] / "static"
 
 _lock = threading.Lock()
-_bundles: list[Bundle] = []  # the open one, if there is one
+_bundles: dict[Any, Bundle] = {}  # the open one of each marimo session; of a kernel, under None
 
 
 class Bundle(anywidget.AnyWidget):
@@ -40,15 +42,18 @@ class Bundle(anywidget.AnyWidget):
     @property
     def is_open(self) -> bool:
         """Whether a front end can find the model."""
-        return self.comm is not None
+        return not marimo_cell.is_removed(self)
 
 
 def shared_bundle() -> Bundle:
-    """Return the bundle of this kernel; create it for the first panel."""
+    """Return the bundle of this kernel or marimo session; create it for the first panel."""
+    session = marimo_cell.session()
     with _lock:
-        if not _bundles or not _bundles[0].is_open:  # `Widget.close_all` closes it, too
-            _bundles[:] = [Bundle(code=_code())]
-        return _bundles[0]
+        bundle = _bundles.get(session)
+        if bundle is None or not bundle.is_open:  # `Widget.close_all` closes it, too
+            with marimo_cell.outside_cells():
+                bundle = _bundles[session] = Bundle(code=_code())
+        return bundle
 
 
 @cache

@@ -293,9 +293,7 @@ def marimo(
 
 def write_marimo(path: Path, *cells: str) -> Path:
     """A marimo notebook of code cells."""
-    texts = [
-        "@app.cell\ndef _():\n" + textwrap.indent(f"{cell}\nreturn", "    ") for cell in cells
-    ]
+    texts = ["@app.cell\ndef _():\n" + textwrap.indent(f"{cell}\nreturn", "    ") for cell in cells]
     path.write_text("\n\n".join(["import marimo", "app = marimo.App()", *texts]) + "\n")
     return path
 

@@ -25,7 +25,8 @@ from . import marimo_cell
 STATIC = Path(__file__).parents[2] / "static"
 
 _lock = threading.Lock()
-_bundles: dict[Any, Bundle] = {}  # the open one of each marimo session; of a kernel, under None
+#: the open bundle of each marimo session, and the thread of the session; of a kernel, under None
+_bundles: dict[Any, tuple[Bundle, threading.Thread]] = {}
 
 
 class Bundle(anywidget.AnyWidget):
@@ -49,11 +50,20 @@ def shared_bundle() -> Bundle:
     """Return the bundle of this kernel or marimo session; create it for the first panel."""
     session = marimo_cell.session()
     with _lock:
-        bundle = _bundles.get(session)
-        if bundle is None or not bundle.is_open:  # `Widget.close_all` closes it, too
+        if (
+            session not in _bundles or not _bundles[session][0].is_open
+        ):  # `Widget.close_all` closes it
+            _close_bundles_of_ended_sessions()
             with marimo_cell.outside_cells():
-                bundle = _bundles[session] = Bundle(code=_code())
-        return bundle
+                _bundles[session] = Bundle(code=_code()), threading.current_thread()
+        return _bundles[session][0]
+
+
+def _close_bundles_of_ended_sessions() -> None:
+    for session, (bundle, thread) in list(_bundles.items()):
+        if session is not None and not thread.is_alive():
+            del _bundles[session]
+            bundle.close()
 
 
 @cache

@@ -8,7 +8,8 @@ context of that thread. In four respects this differs from Jupyter:
 - When a cell runs again or is deleted, the models that it created are removed from the page
   (`MarimoCell.on_removal`, `is_removed`). A model for the whole session must belong to no cell
   (`outside_cells`).
-- In ``marimo run``, all visitors share a process; each has a `session`.
+- In ``marimo run``, all visitors share a process; each has a `session` on a thread of its own,
+  whose end nothing tells (`MarimoCell.has_ended`).
 - A trait that changes in the kernel does not run the cells that depend on ``mo.ui.anywidget``
   (`MarimoCell.run_dependents`).
 
@@ -23,6 +24,7 @@ import copy
 import dataclasses
 import logging
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ...utils import logs
@@ -63,12 +65,23 @@ class MarimoCell:
     """
 
     def __init__(self, context: Any, name: str | None = None) -> None:
+        self._thread = threading.current_thread()
         # A copy, because marimo stores the running cell in its context.
         self._context = copy.copy(context)
         execution = context.execution_context
         self._context.execution_context = (
             copy.copy(execution) if name is None else dataclasses.replace(execution, cell_id=name)
         )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the session of the cell has ended."""
+        return not self._thread.is_alive()
+
+    @property
+    def is_in_own_process(self) -> bool:
+        """Whether the process ends with the session."""
+        return self._thread is threading.main_thread()
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:

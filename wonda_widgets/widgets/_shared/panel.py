@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 REMOVED_INTERVAL_SECONDS = 0.5  # between looks at whether a removed panel has finished its work
+SESSION_INTERVAL_SECONDS = 15.0  # between looks at whether a panel's marimo session has ended
 
 
 def _display_static(widget: object) -> bool:
@@ -289,6 +290,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _watch_cell(self, cell: marimo_cell.MarimoCell) -> None:
         cell.on_removal(lambda: event_loop.spawn_detached(self._close_when_idle))
+        if not cell.is_in_own_process:
+            event_loop.spawn_detached(self._close_with_session, cell)
         if self._reactive_traits:
             self.observe(lambda _: cell.run_dependents(self), self._reactive_traits)
 
@@ -297,6 +300,12 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         while self.is_working and not self._closed:  # noqa: ASYNC110 - any trait may change it
             await asyncio.sleep(REMOVED_INTERVAL_SECONDS)
         self.close()
+
+    async def _close_with_session(self, cell: marimo_cell.MarimoCell) -> None:
+        """Close the panel of a visitor who has left."""
+        while not cell.has_ended and not self._closed:
+            await asyncio.sleep(SESSION_INTERVAL_SECONDS)
+        await self._close_when_idle()
 
     @property
     def is_working(self) -> bool:

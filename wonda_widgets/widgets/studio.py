@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import traitlets
-
 from ..client import selection
 from ..errors import NoMediaError
 from ..utils import event_loop, suggestions
@@ -79,10 +77,6 @@ class Studio(PublishForms):
     >>> studio
     """
 
-    media_id = traitlets.Unicode("").tag(sync=True)
-    """The ID of the image that is shown."""
-    _reactive_traits = ("media_id",)
-
     def __init__(
         self,
         wonda: Wonda | AsyncWonda | None = None,
@@ -116,7 +110,7 @@ class Studio(PublishForms):
         super().__init__("Wonda Studio", client, owned, rows, banner=banner, storyboard=storyboard)
         self.prompt_form.on_job(self._show_job)
         self.preview.on_edit(self._edit)
-        traitlets.dlink((self.preview, "media_id"), (self, "media_id"))
+        self.preview.observe(lambda _: self._run_dependents(), "media_id")
         self.prompt_form.observe(
             lambda _: event_loop.call_soon(self._update_aspect_ratio), ["model", "params"]
         )
@@ -135,6 +129,10 @@ class Studio(PublishForms):
     def media(self) -> Media | None:
         """The displayed image; None before the first one."""
         return self.preview.media
+
+    def _value_besides_traits(self) -> dict[str, Any]:
+        """See `Panel._value_besides_traits`."""
+        return {"media_id": self.preview.media_id}
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         """Return the jobs of this panel, oldest first; see `storyboard.Shows`."""

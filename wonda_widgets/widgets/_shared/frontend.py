@@ -50,9 +50,8 @@ def shared_bundle() -> Bundle:
     """Return the bundle of this kernel or marimo session; create it for the first panel."""
     session = marimo_cell.session()
     with _lock:
-        if (
-            session not in _bundles or not _bundles[session][0].is_open
-        ):  # `Widget.close_all` closes it
+        # `Widget.close_all` closes it, too.
+        if session not in _bundles or not _bundles[session][0].is_open:
             _close_bundles_of_ended_sessions()
             with marimo_cell.outside_cells():
                 _bundles[session] = Bundle(code=_code()), threading.current_thread()

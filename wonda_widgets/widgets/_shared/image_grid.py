@@ -45,8 +45,6 @@ class ImageGrid(Panel):
     selected: Any = traitlets.List()
     """The selected images (`GeneratedImage`), in the order of selection."""
     selected_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    selected_media_ids = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """The media IDs of the selected images."""
     _reactive_traits = ("selected",)
     searches = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the panel shows the journal and therefore has a search box."""
@@ -268,11 +266,13 @@ class ImageGrid(Panel):
 
     def _select(self, keys: list[str]) -> None:
         selected = [item for item in self._find(keys) if item.image is not None]
-        images = [item.image for item in selected if item.image is not None]
         self._selected_items = {item.key: item for item in selected}
         self.selected_keys = [item.key for item in selected]
-        self.selected_media_ids = [image.media.media_id or "" for image in images]
-        self.selected = images
+        self.selected = [item.image for item in selected]
+
+    def _value_besides_traits(self) -> dict[str, Any]:
+        """See `Panel._value_besides_traits`."""
+        return {"selected_media_ids": [image.media.media_id for image in self.selected]}
 
     def _find(self, keys: list[str]) -> list[Item]:
         """Return the shown and selected items with these keys, without duplicates."""

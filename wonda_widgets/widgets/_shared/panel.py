@@ -293,7 +293,16 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if not cell.is_in_own_process:
             event_loop.spawn_detached(self._close_with_session, cell)
         if self._reactive_traits:
-            self.observe(lambda _: cell.run_dependents(self), self._reactive_traits)
+            self.observe(lambda _: self._run_dependents(), self._reactive_traits)
+
+    def _run_dependents(self) -> None:
+        """Run the marimo cells that use the value of ``mo.ui.anywidget(panel)``."""
+        if self._cell is not None:
+            self._cell.run_dependents(self)
+
+    def _value_besides_traits(self) -> dict[str, Any]:
+        """Return what the value of ``mo.ui.anywidget(panel)`` has besides traits."""
+        return {}
 
     async def _close_when_idle(self) -> None:
         """Close a panel that marimo has removed, after what it has requested is done."""
@@ -303,7 +312,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     async def _close_with_session(self, cell: marimo_cell.MarimoCell) -> None:
         """Close the panel of a visitor who has left."""
-        while not cell.has_ended and not self._closed:
+        while not cell.has_ended and not self._closed:  # noqa: ASYNC110 - marimo tells nothing
             await asyncio.sleep(SESSION_INTERVAL_SECONDS)
         await self._close_when_idle()
 
@@ -321,13 +330,14 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         state = super().get_state(key=key, drop_defaults=drop_defaults)
         if key is not None or self._cell is None or self.comm is None:
             return state
-        return {
+        of_interest = {
             name: value
             for name, value in state.items()
             if not name.startswith("_")
             and name not in self._internal_traits
             and not marimo_cell.has_bytes(value)
         }
+        return {**of_interest, **self._value_besides_traits()}
 
     def send_state(self, key: Any = None) -> None:
         """Send all traits, or those named by `key`."""

@@ -219,7 +219,7 @@ class CompositePanel(Panel):
     @property
     def is_working(self) -> bool:
         """Whether a request or a job of a part is in progress. On the package's loop only."""
-        return any(part.is_working for part in self._parts)
+        return any(part.is_working for part in self._panels)
 
     def close(self) -> None:
         """Close the parts, their subscriptions, and the client that this panel created."""

@@ -45,6 +45,12 @@ class Bundle(anywidget.AnyWidget):
         """Whether a front end can find the model."""
         return not marimo_cell.is_removed(self)
 
+    def close(self) -> None:
+        """Close the model, and the one of its layout."""
+        layout = self.layout
+        super().close()
+        layout.close()
+
 
 def shared_bundle() -> Bundle:
     """Return the bundle of this kernel or marimo session; create it for the first panel."""

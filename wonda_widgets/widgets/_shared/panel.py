@@ -339,14 +339,17 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         }
         return {**of_interest, **self._value_besides_traits()}
 
-    def send_state(self, key: Any = None) -> None:
-        """Send all traits, or those named by `key`."""
-        super().send_state(self.keys if key is None else key)
+    # A page of marimo would report an error for a message to a model that is removed.
 
-    def _send(self, msg: Any, buffers: Any = None) -> None:
-        # A page of marimo would report an error for a model that is removed.
+    def send_state(self, key: Any = None) -> None:
+        """Send all traits, or those named by `key`, unless the model is removed."""
         if not marimo_cell.is_removed(self):
-            super()._send(msg, buffers=buffers)
+            super().send_state(self.keys if key is None else key)
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """Send a message, unless the model is removed."""
+        if not marimo_cell.is_removed(self):
+            super().send(content, buffers=buffers)
 
     # ------------------------------------------------------------ permissions
 

@@ -1,4 +1,4 @@
-"""Start JupyterLab, Notebook 7 or Voilà on a free port, and Chromium."""
+"""Start JupyterLab, Notebook 7, Voilà or marimo on a free port, and Chromium."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.request
 from pathlib import Path
@@ -264,6 +265,37 @@ def voila(
     url = f"http://127.0.0.1:{port}{prefix}"
     with running(command, notebook.parent, environment(home, **env), f"{url}voila/static/voila.js"):
         yield url
+
+
+@contextlib.contextmanager
+def marimo(
+    notebook: Path, home: Path, *, command: str = "edit", dark: bool = False, **env: str
+) -> Iterator[str]:
+    """A marimo that edits or runs `notebook`; gives its address."""
+    port = free_port()
+    folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CACHE", "STATE")}
+    settings = home / "marimo" / "marimo.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(
+        "[runtime]\nauto_instantiate = true\n"  # all cells run when the page is opened
+        f'[display]\ntheme = "{"dark" if dark else "light"}"\n'
+    )
+    full = [
+        *(sys.executable, "-m", "marimo", command, "--headless", "--no-token", "--no-sandbox"),
+        *(f"--port={port}", *(["--skip-update-check"] if command == "edit" else [])),
+        str(notebook),
+    ]
+    own = {**folders, "XDG_CONFIG_HOME": str(home), "MARIMO_SKIP_UPDATE_CHECK": "1", **env}
+    url = f"http://127.0.0.1:{port}/"
+    with running(full, notebook.parent, environment(home, **own), f"{url}health"):
+        yield url
+
+
+def write_marimo(path: Path, *cells: str) -> Path:
+    """A marimo notebook of code cells."""
+    texts = ["@app.cell\ndef _():\n" + textwrap.indent(f"{cell}\nreturn", "    ") for cell in cells]
+    path.write_text("\n\n".join(["import marimo", "app = marimo.App()", *texts]) + "\n")
+    return path
 
 
 def open_notebook(page: Page, url: str, name: str, *, at: str = "doc/tree") -> None:

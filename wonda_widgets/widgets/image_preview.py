@@ -90,6 +90,7 @@ class ImagePreview(Panel):
     """
 
     _panel = view("image_preview")
+    _reactive_traits = ("media_id",)
 
     data = traitlets.Bytes(b"").tag(sync=True)
     mime_type = traitlets.Unicode("").tag(sync=True)

@@ -109,6 +109,11 @@ class PromptForm(ReferencesPanel):
         """The latest job of this form; None before the first."""
         return self._job
 
+    @property
+    def is_working(self) -> bool:
+        """See `Panel.is_working`."""
+        return self.state in {"sending", "running"}
+
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Call `listener` on the package's loop with each new job."""
         self._listeners.append(listener)

@@ -114,6 +114,7 @@ class Studio(PublishForms):
         super().__init__("Wonda Studio", client, owned, rows, banner=banner, storyboard=storyboard)
         self.prompt_form.on_job(self._show_job)
         self.preview.on_edit(self._edit)
+        self.preview.observe(lambda _: self._run_dependents(), "media_id")
         self.prompt_form.observe(
             lambda _: event_loop.call_soon(self._update_aspect_ratio), ["model", "params"]
         )
@@ -132,6 +133,10 @@ class Studio(PublishForms):
     def media(self) -> Media | None:
         """The displayed image; None before the first one."""
         return self.preview.media
+
+    def _value_besides_traits(self) -> dict[str, Any]:
+        """See `Panel._value_besides_traits`."""
+        return {"media_id": self.preview.media_id}
 
     def _shows(self) -> tuple[AsyncHistory, list[GeneratedImage | Job]]:
         """Return the jobs of this panel, oldest first; see `storyboard.Shows`."""

@@ -90,6 +90,7 @@ class CompositePanel(Panel):
     """The visible rows: panels and boxes."""
     css_classes: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """Other CSS classes of the frame."""
+    _internal_traits = Panel._internal_traits | {"children", "css_classes"}  # noqa: SLF001
 
     def __init__(
         self,
@@ -214,6 +215,11 @@ class CompositePanel(Panel):
     def is_loading(self) -> bool:
         """Whether content of a part is still being loaded. On the package's loop only."""
         return any(part.is_loading for part in self._panels)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a request or a job of a part is in progress. On the package's loop only."""
+        return any(part.is_working for part in self._panels)
 
     def close(self) -> None:
         """Close the parts, their subscriptions, and the client that this panel created."""

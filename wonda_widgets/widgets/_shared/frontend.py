@@ -20,10 +20,13 @@ from typing import Any
 import anywidget
 import traitlets
 
+from . import marimo_cell
+
 STATIC = Path(__file__).parents[2] / "static"
 
 _lock = threading.Lock()
-_bundles: list[Bundle] = []  # the open one, if there is one
+#: the open bundle of each marimo session, and the thread of the session; of a kernel, under None
+_bundles: dict[Any, tuple[Bundle, threading.Thread]] = {}
 
 
 class Bundle(anywidget.AnyWidget):
@@ -40,15 +43,32 @@ class Bundle(anywidget.AnyWidget):
     @property
     def is_open(self) -> bool:
         """Whether a front end can find the model."""
-        return self.comm is not None
+        return not marimo_cell.is_removed(self)
+
+    def close(self) -> None:
+        """Close the model, and the one of its layout."""
+        layout = self.layout
+        super().close()
+        layout.close()
 
 
 def shared_bundle() -> Bundle:
-    """Return the bundle of this kernel; create it for the first panel."""
+    """Return the bundle of this kernel or marimo session; create it for the first panel."""
+    session = marimo_cell.session()
     with _lock:
-        if not _bundles or not _bundles[0].is_open:  # `Widget.close_all` closes it, too
-            _bundles[:] = [Bundle(code=_code())]
-        return _bundles[0]
+        # `Widget.close_all` closes it, too.
+        if session not in _bundles or not _bundles[session][0].is_open:
+            _close_bundles_of_ended_sessions()
+            with marimo_cell.outside_cells():
+                _bundles[session] = Bundle(code=_code()), threading.current_thread()
+        return _bundles[session][0]
+
+
+def _close_bundles_of_ended_sessions() -> None:
+    for session, (bundle, thread) in list(_bundles.items()):
+        if session is not None and not thread.is_alive():
+            del _bundles[session]
+            bundle.close()
 
 
 @cache

@@ -45,6 +45,7 @@ class ImageGrid(Panel):
     selected: Any = traitlets.List()
     """The selected images (`GeneratedImage`), in the order of selection."""
     selected_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _reactive_traits = ("selected",)
     searches = traitlets.Bool(default_value=False).tag(sync=True)
     """Whether the panel shows the journal and therefore has a search box."""
     groups: Any = traitlets.List().tag(sync=True)
@@ -268,6 +269,10 @@ class ImageGrid(Panel):
         self._selected_items = {item.key: item for item in selected}
         self.selected_keys = [item.key for item in selected]
         self.selected = [item.image for item in selected]
+
+    def _value_besides_traits(self) -> dict[str, Any]:
+        """See `Panel._value_besides_traits`."""
+        return {"selected_media_ids": [image.media.media_id for image in self.selected]}
 
     def _find(self, keys: list[str]) -> list[Item]:
         """Return the shown and selected items with these keys, without duplicates."""

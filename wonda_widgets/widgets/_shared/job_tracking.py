@@ -51,6 +51,11 @@ class JobPanel(Panel):
         """The displayed job."""
         return self._job
 
+    @property
+    def is_working(self) -> bool:
+        """See `Panel.is_working`."""
+        return self.job_phase == "running"
+
     def _watch(self, job: Job | None) -> None:
         """Show another job; the previous one continues in the background."""
         self._subscription.end()

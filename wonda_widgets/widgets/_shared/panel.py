@@ -15,6 +15,7 @@ All input from a page is checked here: a message against the permission of its h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from functools import partial
@@ -26,7 +27,7 @@ import traitlets
 from ...client import selection
 from ...errors import InvalidInputError, WondaError
 from ...utils import event_loop, logs, suggestions
-from . import error_alerts, frontend, nested_outputs, notebook_snapshot
+from . import error_alerts, frontend, marimo_cell, nested_outputs, notebook_snapshot
 from .permissions import (
     OWNER,
     is_handler,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from .permissions import Permission, Permissions
 
 _log = logging.getLogger(__name__)
+
+REMOVED_INTERVAL_SECONDS = 0.5  # between looks at whether a removed panel has finished its work
+SESSION_INTERVAL_SECONDS = 15.0  # between looks at whether a panel's marimo session has ended
 
 
 def _display_static(widget: object) -> bool:
@@ -108,6 +112,12 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     #: The permission to see the panel. Without it, everything from the page is ignored.
     _view_permission: ClassVar[Permission | None] = None
     _permissions = OWNER
+    #: Traits that are of no interest in the value of ``mo.ui.anywidget(panel)``.
+    _internal_traits: ClassVar[frozenset[str]] = frozenset(
+        ("banner", "hiding", "scroll_requested_at", "can_close", "receipt", "permissions")
+    )
+    #: Traits whose change in the kernel runs the marimo cells that depend on the panel.
+    _reactive_traits: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -132,10 +142,13 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         for name, value in traits.items():  # an invalid value must not leave a widget open
             self.traits()[name]._validate(self, value)  # noqa: SLF001 - no public method
         self._closed = False
+        self._cell = marimo_cell.running_cell()
         nested_outputs.watch_boxes(_display_static)
         super().__init__(sandbox=self._wonda is not None and self._wonda.is_sandbox, **traits)
         self.on_msg(self._receive)
         self.observe(lambda _: self._report_problem(), "error")
+        if self._cell is not None:
+            self._watch_cell(self._cell)
 
     @traitlets.default("_anywidget_id")
     def _default_anywidget_id(self) -> str:
@@ -273,6 +286,71 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         if self._close_listener is not None:
             self._close_listener()
 
+    # ------------------------------------------------------------ marimo
+
+    def _watch_cell(self, cell: marimo_cell.MarimoCell) -> None:
+        cell.on_removal(lambda: event_loop.spawn_detached(self._close_when_idle))
+        if not cell.is_in_own_process:
+            event_loop.spawn_detached(self._close_with_session, cell)
+        if self._reactive_traits:
+            self.observe(lambda _: self._run_dependents(), self._reactive_traits)
+
+    def _run_dependents(self) -> None:
+        """Run the marimo cells that use the value of ``mo.ui.anywidget(panel)``."""
+        if self._cell is not None:
+            self._cell.run_dependents(self)
+
+    def _value_besides_traits(self) -> dict[str, Any]:
+        """Return what the value of ``mo.ui.anywidget(panel)`` has besides traits."""
+        return {}
+
+    async def _close_when_idle(self) -> None:
+        """Close a panel that marimo has removed, after what it has requested is done."""
+        while self.is_working and not self._closed:  # noqa: ASYNC110 - any trait may change it
+            await asyncio.sleep(REMOVED_INTERVAL_SECONDS)
+        self.close()
+
+    async def _close_with_session(self, cell: marimo_cell.MarimoCell) -> None:
+        """Close the panel of a visitor who has left."""
+        while not cell.has_ended and not self._closed:  # noqa: ASYNC110 - marimo tells nothing
+            await asyncio.sleep(SESSION_INTERVAL_SECONDS)
+        await self._close_when_idle()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a request or a job of the panel is in progress. On the package's loop only."""
+        return False
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Return traits as the browser receives them. Called by ipywidgets and marimo.
+
+        Without a key, marimo asks for the value of ``mo.ui.anywidget(panel)``, which has only what
+        is of interest to a program.
+        """
+        state = super().get_state(key=key, drop_defaults=drop_defaults)
+        if key is not None or self._cell is None or self.comm is None:
+            return state
+        of_interest = {
+            name: value
+            for name, value in state.items()
+            if not name.startswith("_")
+            and name not in self._internal_traits
+            and not marimo_cell.has_bytes(value)
+        }
+        return {**of_interest, **self._value_besides_traits()}
+
+    # A page of marimo would report an error for a message to a model that is removed.
+
+    def send_state(self, key: Any = None) -> None:
+        """Send all traits, or those named by `key`, unless the model is removed."""
+        if not marimo_cell.is_removed(self):
+            super().send_state(self.keys if key is None else key)
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """Send a message, unless the model is removed."""
+        if not marimo_cell.is_removed(self):
+            super().send(content, buffers=buffers)
+
     # ------------------------------------------------------------ permissions
 
     def grant(self, permissions: Permissions) -> None:
@@ -314,7 +392,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _handle(self, handler: Callable[..., object], content: dict[str, Any]) -> None:
         self._permissions.check(self._view_permission, required_permission(handler))
-        handler(content)
+        with self._cell.entered() if self._cell else contextlib.nullcontext():
+            handler(content)
 
     def _catch_errors(self, function: Callable[..., object], *args: Any) -> None:
         try:

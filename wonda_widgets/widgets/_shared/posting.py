@@ -108,6 +108,11 @@ class PostingPanel(JobPanel):
         self._scheduled_subscription = SingleSubscription(self._subscriptions)
         event_loop.call_soon(self._load)
 
+    @property
+    def is_working(self) -> bool:
+        """See `Panel.is_working`."""
+        return super().is_working or self.step in {"sending", "checking"}
+
     def on_job(self, listener: Callable[[Job], object]) -> None:
         """Call `listener` on the package's loop with each new publish job."""
         self._listeners.append(listener)

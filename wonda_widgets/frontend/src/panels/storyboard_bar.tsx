@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { download } from "../runtime/bytes";
 import { useHidden, useMessages, usePanel, useUid } from "../runtime/context";
-import { isVoila } from "../runtime/dom";
+import { isMarimo, isVoila } from "../runtime/dom";
 import { AlertBox } from "../ui/alert";
 import { Button } from "../ui/button";
 
@@ -41,8 +41,8 @@ export function StoryboardBar() {
         <Button
           small
           elementRef={keep}
-          // A Voilà page is not a notebook, so nothing can be kept in it.
-          hidden={isVoila() || !panel.allows("keep")}
+          // A Voilà page is not a notebook, and marimo saves no output, so nothing can be kept.
+          hidden={isVoila() || isMarimo() || !panel.allows("keep")}
           onPress={() => ask(true)}
         >
           Keep in notebook…

@@ -19,6 +19,9 @@ export const isWithin = (event: Event, root: Element): boolean =>
 /** Whether the page is served by Voilà, and is thus not a notebook. */
 export const isVoila = (): boolean => "voila" in document.body.dataset;
 
+/** Whether the page is marimo's, where an output cannot be replaced by another. */
+export const isMarimo = (): boolean => customElements.get("marimo-anywidget") !== undefined;
+
 /** Class names joined; empty ones are left out. */
 export const classes = (...names: (string | false | null | undefined)[]): string =>
   names.filter(Boolean).join(" ");

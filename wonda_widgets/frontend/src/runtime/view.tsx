@@ -9,6 +9,7 @@ import { PanelContext } from "./context";
 import { classes } from "./dom";
 import { suppressNotebookShortcuts } from "./keys";
 import { Panel } from "./panel";
+import { themeAttribute } from "./theme";
 
 const SCROLL_DELAY = 150; // milliseconds, in which a panel that was hidden is laid out
 const SCROLL_AGE = 5; // seconds after which a request dates from before the page was reloaded
@@ -69,6 +70,7 @@ function Root({ kind, panel, isOutermost }: RootProps) {
         isOutermost && !panel.isConnected.value && "wonda-disconnected",
         ...(kind.isComposite ? panel.get("css_classes") : []),
       )}
+      data-wonda-theme={themeAttribute()}
       hidden={panel.isHidden.value}
     >
       {isOutermost && !panel.isConnected.value && <KernelLost framed={kind.isComposite} />}

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
                 sandbox = _served_sandbox(environment, folder)
                 environment.update(stack.enter_context(sandbox))
             environment.update(_dashboard_settings(options))
-            command = _voila(notebook, arguments)
+            command = _voila(notebook, arguments, options.title)
         else:
             environment["JUPYTER_CONFIG_PATH"] = _config_without_news(folder)
             command = _jupyterlab(notebook, arguments)
@@ -83,9 +83,12 @@ def _problem(options: argparse.Namespace) -> str:
     return ""
 
 
-def _voila(notebook: Path, arguments: list[str]) -> list[str]:
+def _voila(notebook: Path, arguments: list[str], title: str | None) -> list[str]:
+    # The page has this title while it loads; the dashboard reads it from the environment.
+    resources = [f"--VoilaConfiguration.resources={ {'title': title} }"] if title else []
     return [
         *(sys.executable, "-m", "wonda_widgets.cli.page_server", str(notebook), *arguments),
+        *resources,
         "--template=wonda",
         f"--MappingKernelManager.cull_idle_timeout={KERNEL_IDLE_SECONDS}",
         f"--MappingKernelManager.cull_interval={KERNEL_IDLE_SECONDS // 5}",

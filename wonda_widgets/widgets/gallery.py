@@ -108,6 +108,7 @@ class Gallery(ImageGrid):
         self._search_task: asyncio.Task[None] | None = None
         self._refresh_pending = False
         self._matrix: Matrix | None = None
+        self._steers_matrix = True
         self._matrix_number = 0  # makes the keys of each matrix's cells unique
         self._actions: dict[str, _Action] = {}
         source = (
@@ -166,6 +167,11 @@ class Gallery(ImageGrid):
             [gallery_items.from_cell(cell, self._matrix_number) for cell in matrix.cells]
         )
 
+    def set_steering(self, steers: bool) -> None:  # noqa: FBT001 - the only argument
+        """Set whether to offer `Resume` and `Retry failed`, or leave them to another panel."""
+        self._steers_matrix = steers
+        self._update_progress()
+
     def _update_cell(self, changed: CellResult | None) -> None:
         """Show a change: in one cell of the matrix, or possibly in all of them (None)."""
         if self._closed or self._matrix is None:
@@ -191,11 +197,17 @@ class Gallery(ImageGrid):
             self.progress = {}
             return
         progress = matrix.progress
+        total = max(1, progress.total)
+        is_stopped = matrix.state == "stopped"
         self.progress = {
             "text": str(progress),
-            "share": (progress.succeeded + progress.failed) / max(1, progress.total),
+            "succeeded": progress.succeeded / total,
+            "failed": progress.failed / total,
             "state": matrix.state,
-            "failed": progress.failed,
+            "offers_resume": is_stopped and self._steers_matrix,
+            "offers_retry": progress.failed > 0
+            and matrix.state != "running"
+            and self._steers_matrix,
         }
         self.error = error_alerts.error_alert(matrix.error) if matrix.error else None
 
@@ -363,8 +375,8 @@ class Gallery(ImageGrid):
         if image.seconds:
             rows.append({"label": "Duration", "value": formatting.format_duration(image.seconds)})
         if image.made_at is not None:
-            created = image.made_at.astimezone()
-            rows.append({"label": "Created", "value": f"{created:%Y-%m-%d %H:%M}"})
+            created = formatting.format_time(image.made_at)
+            rows.append({"label": "Created", "value": created})
         details = {
             "key": item.key,
             "view": view,

@@ -142,8 +142,11 @@ class PromptLab(PublishForms):
         if self.matrix is None:
             self._group(matrix)
             self.gallery.show_matrix(matrix)
+        else:  # the form's button resumes the last run, unless the form has another plan
+            self.gallery.set_steering(self.matrix.fingerprint != matrix.fingerprint)
 
     def _show_run(self, matrix: Matrix) -> None:
+        self.gallery.set_steering(False)
         self._group(matrix)
         self.gallery.show_matrix(matrix)
         self.gallery.scroll_into_view()  # in a narrow window, it is below the form

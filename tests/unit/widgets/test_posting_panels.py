@@ -241,7 +241,7 @@ def test_outcome_of_a_scheduled_post_is_shown_in_its_form(wonda, images, opened,
         send(form, "confirm", media_id=form.media_id)
         settled(lambda: form.posted)
         kept = dict(form._snapshot_facts())
-        assert kept["Scheduled"].endswith(f"{due.astimezone():%Y-%m-%d %H:%M}")
+        assert kept["Scheduled"].endswith(f"{due.astimezone():%b %Y, %H:%M}")
         wonda.publish.cancel(form.job)
         settled(lambda: not form.posted)
         assert form.outcome == "The scheduled post was canceled. It will not be posted."

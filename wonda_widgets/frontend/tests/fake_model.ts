@@ -106,8 +106,12 @@ export async function show(kind: PanelKind, model: FakeModel, host = hostOf({}))
   };
 }
 
+const ROUNDS = 8; // of the event loop; an effect may set a signal, which is rendered in the next
+
 /** Wait until signals and effects have been rendered. */
-export const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 40));
+export async function settled(): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) await new Promise((resolve) => setTimeout(resolve));
+}
 
 /** Type a text into a control, as the browser does. */
 export async function type(control: HTMLInputElement | HTMLTextAreaElement, text: string) {

@@ -329,7 +329,22 @@ def _check_settings(
             field = fields[key].get(name)
             problem = field and parameters.validation_message(field, value)
             if problem:
-                raise InvalidInputError(f"params.{name}", f"{offered[key].name}: {problem}")
+                hint = _accepted_by_all(values, [fields[each].get(name) for each in chosen])
+                raise InvalidInputError(f"params.{name}", f"{offered[key].name}: {problem}", hint)
+
+
+def _accepted_by_all(values: list[Any], fields: list[parameters.Field | None]) -> str:
+    """Say which values to replace, and with which ones; empty if the models accept no list."""
+    choices = [field.options for field in fields if field is not None and field.kind == "choice"]
+    if len(choices) < 2:  # noqa: PLR2004 - a single model's message lists them
+        return ""
+    accepted = [option for option in choices[0] if all(option in each for each in choices)]
+    wrong = [str(value) for value in values if value not in accepted]
+    if not accepted or not wrong:
+        return "Choose models that accept the same values."
+    verb = "it" if len(wrong) == 1 else "them"
+    names = ", ".join(map(str, accepted))
+    return f"Remove {_enumerate(wrong)}, or replace {verb}. All chosen models accept {names}."
 
 
 def _check_size(factors: list[list[Any]]) -> None:

@@ -70,9 +70,10 @@ class LabForm(Panel):
     max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
     """``count`` (images still to generate), ``requested`` (images requested before),
-    ``is_repeat`` (whether the same plan has just finished), ``factors``, ``prices``,
-    ``total_price``, ``usd``, ``budget``, ``share`` of the budget, ``notes``; and ``problem`` if
-    it cannot run."""
+    ``action`` (``"run"``; or, for the plan that was run last, ``"resume"``, ``"retry"`` or
+    ``"repeat"``), ``failed`` (failed images of the last run), ``factors``, ``prices``,
+    ``total_price``, ``usd``, ``budget``, ``share`` of the budget, ``notes``; ``problem`` if it
+    cannot run; and ``is_stale`` if the rest is about an earlier plan."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"`` or ``"running"``."""
     unfinished_plan = traitlets.Unicode("").tag(sync=True)
@@ -195,7 +196,8 @@ class LabForm(Panel):
             matrix = await self._make_matrix()
             problem = self._problem_of(matrix)
         except Exception as error:  # noqa: BLE001 - a plan with any error must not run
-            self.plan = {"problem": error_alerts.error_alert(error)}
+            # The last plan stays visible until another one can be made.
+            self.plan = {**self.plan, "problem": error_alerts.error_alert(error), "is_stale": True}
             return
         if self._matrix is not None:
             self._matrix.budget = matrix.budget  # retries also use it
@@ -291,13 +293,11 @@ class LabForm(Panel):
             {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
             for usd, credit, count in price.breakdown
         ]
-        last = self._matrix
         return {
             "count": len(plan) - matrix.already_requested,
             "requested": matrix.already_requested,
-            "is_repeat": last is not None
-            and last.state == "done"
-            and last.fingerprint == matrix.fingerprint,
+            "action": self._action_for(matrix),
+            "failed": self._matrix.progress.failed if self._matrix is not None else 0,
             "factors": _factors(plan),
             "prices": prices,
             "total_price": formatting.format_price(price.usd, price.credits),
@@ -306,6 +306,15 @@ class LabForm(Panel):
             "share": price.usd / matrix.budget if price.usd is not None and matrix.budget else 0.0,
             "notes": [*plan.notes, *([UNCHECKED_NOTE] if self._accepts_journal_problem else [])],
         }
+
+    def _action_for(self, matrix: Matrix) -> str:
+        """Return what the button does with a plan, compared with the one that was run last."""
+        last = self._matrix
+        if last is None or last.fingerprint != matrix.fingerprint:
+            return "run"
+        if last.state == "stopped":
+            return "resume"
+        return "retry" if last.progress.failed else "repeat"
 
     # ------------------------------------------------------------ run
 
@@ -331,12 +340,21 @@ class LabForm(Panel):
             self._update_plan_soon()
             raise
         if (count, usd) == (plan["count"], plan["usd"]):
-            self._run_matrix(matrix)
+            self._act(plan["action"], matrix)
             return
         # The plan or its price changed after the user saw it, here or in another process.
         self.state = "ready"
         notes = [*plan["notes"], "The plan has changed. Check the new price, then run it again."]
         self.plan = {**plan, "notes": notes, "problem": self._problem_of(matrix)}
+
+    def _act(self, action: str, matrix: Matrix) -> None:
+        last = self._matrix
+        if last is not None and action in {"resume", "retry"}:
+            last.budget = matrix.budget
+            last.start() if action == "resume" else last.retry_failed()
+            event_loop.call_soon(lambda: self._update_state(last))  # if nothing was pending
+        else:
+            self._run_matrix(matrix)
 
     def _run_matrix(self, matrix: Matrix) -> None:
         self._matrix = matrix

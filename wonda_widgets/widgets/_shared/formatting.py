@@ -27,8 +27,14 @@ def file_size(count: float) -> str:
 
 
 def local_time(seconds: float) -> str:
-    """Format seconds since 1970 in this computer's time zone: ``"2026-12-01 18:00"``."""
-    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
+    """Format seconds since 1970 in this computer's time zone: ``"1 Dec 2026, 18:00"``."""
+    return format_time(datetime.fromtimestamp(seconds, UTC))
+
+
+def format_time(moment: datetime) -> str:
+    """Format a time in this computer's time zone: ``"1 Dec 2026, 18:00"``."""
+    local = moment.astimezone()
+    return f"{local.day} {local:%b %Y, %H:%M}"
 
 
 def format_price(usd: float | None, credit_count: float | None) -> str:

@@ -180,7 +180,7 @@ def _row(entry: ImageTimeline) -> list[tuple[str, str]]:
         (_cut(image.prompt), ""),
         (image.model, ""),
         (_cut(params), ""),
-        (f"{created.astimezone():%Y-%m-%d %H:%M}" if created else "", ""),
+        (formatting.format_time(created) if created else "", ""),
         (formatting.format_duration(image.seconds) if image.seconds else "", ""),
         (_cut(edits), ""),
         (_cut(states), link or ""),

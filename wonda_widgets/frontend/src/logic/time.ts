@@ -23,12 +23,14 @@ export const WITH_DAY: Intl.DateTimeFormatOptions = {
   month: "short",
 };
 
+const LOCALE = "en-GB"; // as the kernel writes times: "27 Nov 2026, 18:00"
+
 /** Format a time (seconds since 1970) in the local zone; the day is omitted for today. */
 export function formatMoment(seconds: number, more: Intl.DateTimeFormatOptions = {}): string {
   const then = new Date(seconds * 1000);
   const isToday = then.toDateString() === new Date().toDateString();
   const day = isToday ? {} : WITH_DAY;
-  return then.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", ...more });
+  return then.toLocaleString(LOCALE, { ...day, hour: "2-digit", minute: "2-digit", ...more });
 }
 
 /** The user's time zone: "Europe/Berlin". */

@@ -33,6 +33,9 @@ export function DashboardBar() {
       <span class="wonda-count" role="status">
         {panel.get("spending")}
       </span>
+      {isPresenter && !panel.allows("publish") && (
+        <span class="wonda-count">Presenter mode: publishing is hidden.</span>
+      )}
       <Button
         small
         pressed={isPresenter}

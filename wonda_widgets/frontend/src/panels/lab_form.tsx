@@ -24,8 +24,10 @@ interface Plan {
   budget: string;
   share: number;
   notes: string[];
-  is_repeat: boolean;
+  action: "run" | "resume" | "retry" | "repeat";
+  failed: number;
   problem: Alert | null;
+  is_stale?: boolean;
 }
 
 interface Traits {
@@ -85,7 +87,6 @@ export function LabForm() {
   };
   useHotkeys({ matches: isSubmit, act: submit });
   const register = (name: string) => (take: () => void) => takers.current.set(name, take);
-  const runText = plan.is_repeat ? `Generate ${plan.count} more` : `Run ${plan.count}`;
   return (
     <>
       <UnfinishedPlan />
@@ -142,7 +143,7 @@ export function LabForm() {
       </div>
       <PlanBox hidden={!hasImages} />
       <div class="wonda-pair wonda-always">
-        <Field label="Budget (US $)" error={problem.at("budget")}>
+        <Field label="Budget (US $)" invalid={problem.place === "budget"}>
           {(control) => (
             <input
               {...control}
@@ -159,7 +160,7 @@ export function LabForm() {
       </div>
       <div class="wonda-go">
         <Button primary elementRef={runButton} off={!isReady} onPress={submit}>
-          {plan.count ? runText : plan.requested ? "Show results" : "Run"}
+          {buttonText(state, plan)}
         </Button>
       </div>
       <p class="wonda-why" role="status">
@@ -181,6 +182,15 @@ export function LabForm() {
       </AlertBox>
     </>
   );
+}
+
+/** The text of the button: one action per state. */
+function buttonText(state: string, { action, count, requested, failed }: Plan): string {
+  if (state === "running") return "Running…";
+  if (action === "retry") return `Retry ${failed} failed`;
+  if (action === "resume") return count ? `Resume: ${count} left` : "Resume";
+  if (!count) return requested ? "Show results" : "Run";
+  return action === "repeat" ? `Generate ${count} more` : `Run ${count}`;
 }
 
 const isNumeric = ({ kind }: ParameterSpec) => kind === "slider" || kind === "number";
@@ -223,11 +233,12 @@ function useProblem(fields: ParameterSpec[], template: Draft<HTMLTextAreaElement
   const text = problem
     ? `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim()
     : "";
-  const hasField = names.includes(place);
+  // What the button would spend is said at the button; any other problem at its field.
+  const isAtField = names.includes(place) && place !== "budget";
   return {
     place,
-    at: (name: string) => (name === place && !isEmpty ? text : ""),
-    summary: !problem || isEmpty ? "" : hasField ? `Can’t run: ${problem.title}` : text,
+    at: (name: string) => (name === place && isAtField && !isEmpty ? text : ""),
+    summary: !problem || isEmpty ? "" : isAtField ? "Fix the highlighted field first." : text,
   };
 }
 
@@ -332,11 +343,12 @@ function PlanBox({ hidden }: { hidden: boolean }) {
     budget,
     share,
     notes = [],
+    is_stale,
   } = panel.get("plan");
   const all = count + requested;
   const isMixed = prices.length > 1;
   return (
-    <div class="wonda-plan-box" hidden={hidden}>
+    <div class={classes("wonda-plan-box", is_stale && "wonda-stale")} hidden={hidden}>
       <table class="wonda-plan">
         <caption class="wonda-unseen">Plan</caption>
         <tbody>

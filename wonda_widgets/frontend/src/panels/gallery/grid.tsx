@@ -128,7 +128,11 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
       onClick(index: number, event: MouseEvent) {
         handlers.current.focus(index);
         if (event.detail > 1) return;
-        if (event.shiftKey) handlers.current.selectRange(anchor.current, index);
+        const key = store.items.get(index)?.key ?? "";
+        // On a touch screen, where nothing is pressed twice, the second tap enlarges.
+        const isTouch = (event as PointerEvent).pointerType === "touch";
+        if (isTouch && panel.peek("selected_keys").includes(key)) handlers.current.open(index);
+        else if (event.shiftKey) handlers.current.selectRange(anchor.current, index);
         else handlers.current.toggle(index);
         anchor.current = index;
       },
@@ -138,14 +142,14 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
       },
       onRetry: (key: string) => panel.send({ type: "retry", key }),
     }),
-    [panel, active],
+    [panel, active, store],
   );
   useGridKeys({ store, layout, active, grid, handlers });
 
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
     <div
-      class="wonda-grid"
+      class={classes("wonda-grid", top + size.value.height < height - GAP && "wonda-more-below")}
       ref={grid}
       role="grid"
       aria-multiselectable="true"

@@ -140,8 +140,11 @@ function SelectionBar({ hidden, onCleared }: { hidden: boolean; onCleared: () =>
           )}
         </>
       ) : (
-        <span class="wonda-count wonda-key-hints">
-          Click or press Space to select, Enter to enlarge, F to mark as a favorite.
+        <span class="wonda-count">
+          <span class="wonda-key-hints">
+            Click or press Space to select, Enter to enlarge, F to mark as a favorite.
+          </span>
+          <span class="wonda-touch-hints">Tap to select, tap again to enlarge.</span>
         </span>
       )}
     </div>

@@ -7,8 +7,7 @@ import type { GalleryTraits } from "./traits";
 
 export function MatrixProgress() {
   const panel = usePanel<GalleryTraits>();
-  const { text = "", share = 0, state, failed } = panel.get("progress");
-  const percent = 100 * share;
+  const { text = "", state, succeeded = 0, failed = 0, ...offers } = panel.get("progress");
   return (
     <div class="wonda-overall-row" hidden={!text}>
       <div class="wonda-gallery-bar">
@@ -16,7 +15,7 @@ export function MatrixProgress() {
         <span class="wonda-gap" />
         <Button
           small
-          hidden={!failed || state === "running"}
+          hidden={!offers.offers_retry}
           onPress={() => panel.send({ type: "retry_failed" })}
         >
           Retry failed
@@ -24,7 +23,7 @@ export function MatrixProgress() {
         <Button small hidden={state !== "running"} onPress={() => panel.send({ type: "stop" })}>
           Stop
         </Button>
-        <Button small hidden={state !== "stopped"} onPress={() => panel.send({ type: "resume" })}>
+        <Button small hidden={!offers.offers_resume} onPress={() => panel.send({ type: "resume" })}>
           Resume
         </Button>
       </div>
@@ -34,10 +33,11 @@ export function MatrixProgress() {
         aria-label="Images"
         aria-valuemin={0}
         aria-valuemax={100}
-        aria-valuenow={Math.round(percent)}
+        aria-valuenow={Math.round(100 * (succeeded + failed))}
         aria-valuetext={text}
       >
-        <div style={{ width: `${percent}%` }} />
+        <div style={{ width: `${100 * succeeded}%` }} />
+        <div class="wonda-failed-part" style={{ width: `${100 * failed}%` }} />
       </div>
     </div>
   );

@@ -38,7 +38,15 @@ export interface GalleryTraits {
   until: string;
   has_more: boolean;
   note: string;
-  progress: { text?: string; share: number; state: string; failed?: number };
+  progress: {
+    text?: string;
+    state?: string;
+    /** Shares of all images. */
+    succeeded?: number;
+    failed?: number;
+    offers_resume?: boolean;
+    offers_retry?: boolean;
+  };
   actions: Action[];
 }
 

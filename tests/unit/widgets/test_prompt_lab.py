@@ -435,7 +435,7 @@ def test_planned_images_are_generated_once(lab, settled, wonda):
     settled(lambda: lab.form.state == "ready")
     assert len(wonda.jobs.recent()) == 6
     assert lab.gallery.group_by == "values.subject"
-    settled(lambda: lab.form.plan.get("is_repeat"))  # to make all of it once more is another wish
+    settled(lambda: lab.form.plan.get("action") == "repeat")
     assert lab.form.plan["count"] == 6
     settled(lambda: lab.gallery.progress.get("text") == "6 of 6")
 
@@ -474,10 +474,48 @@ def test_plan_and_price_are_shown_without_a_valid_budget(lab, settled, budget):
     assert lab.form.plan["budget"] == ""
 
 
-def test_any_error_leaves_no_plan_to_run(lab, settled):
+def test_last_plan_stays_visible_but_cannot_run_during_an_error(lab, settled):
+    assert not lab.form.plan.get("is_stale")
     lab.form.params = {"styleId": ["half an emoji \ud83d"]}
     settled(lambda: lab.form.plan.get("problem"))
-    assert "count" not in lab.form.plan
+    assert (lab.form.plan["count"], lab.form.plan["is_stale"]) == (6, True)
+    run(lab)
+    settled(lambda: lab.form.error)
+    assert (lab.matrix, lab.form.state) == (None, "ready")
+    lab.form.params = {}
+    settled(lambda: not lab.form.plan.get("problem"))
+    assert not lab.form.plan.get("is_stale")
+
+
+def test_button_retries_failed_images_of_the_last_run(lab, settled, wonda):
+    wonda.faults.add("POST", "/image/generate", 400, times=2)
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    settled(lambda: lab.form.plan.get("action") == "retry")
+    progress = lab.gallery.progress
+    assert (lab.form.plan["failed"], progress["failed"]) == (2, pytest.approx(2 / 6))
+    assert not progress["offers_retry"], "the button offers it"
+    matrix = lab.matrix
+    run(lab)
+    settled(lambda: lab.form.plan.get("action") == "repeat")
+    assert (lab.matrix is matrix, str(matrix.progress)) == (True, "6 of 6")
+
+
+def test_button_resumes_the_last_run_unless_the_form_has_another_plan(lab, settled):
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "running")
+    send(lab.gallery, "stop")
+    settled(lambda: lab.matrix.state == "stopped" and lab.form.plan.get("action") == "resume")
+    assert not lab.gallery.progress["offers_resume"]
+    template, lab.form.template = lab.form.template, "Another {subject}, {light}"
+    settled(lambda: lab.form.plan.get("action") == "run")
+    settled(lambda: lab.gallery.progress["offers_resume"])
+    lab.form.template = template
+    settled(lambda: lab.form.plan.get("action") == "resume")
+    matrix = lab.matrix
+    run(lab)
+    settled(lambda: matrix.state == "done")
+    assert (lab.matrix is matrix, matrix.progress.succeeded) == (True, 6)
     lab.form.params = {}
     settled(lambda: lab.form.plan.get("count") == 6)
     assert not lab.form.error

@@ -102,6 +102,11 @@ def test_any_template_is_filled_or_reported(template, values):
             "params.resolution",
             "Resolution does not support '8K'",
         ),
+        (
+            {"models": ["nano-banana-2", "seedream-4-5"], "params": {"aspectRatio": ["1:1", "4:5"]}},
+            "params.aspectRatio",
+            "Remove 4:5, or replace it. All chosen models accept 9:16, 16:9, 1:1,",
+        ),
         ({"params": {"seed": [1, 1.0]}}, "params.seed", "“1.0” twice"),
         ({"params": {"resolution": []}}, "params.resolution", "has no values"),
         ({"params": {"resolution": 7.5}}, "params.resolution", "does not support 7.5"),

@@ -1,6 +1,8 @@
 """The panels without a browser: messages and traits."""
 
 import json
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -800,6 +802,21 @@ def test_reprs_are_short(panel):
 def test_static_files_are_in_the_package():
     names = {path.name for path in (Path(ww.__file__).parent / "static").iterdir()}
     assert names == {"loader.js", "panels.js"}
+
+
+def test_older_anywidget_is_reported_at_the_first_panel():
+    code = (
+        "import anywidget; del anywidget.WidgetTrait; anywidget.__version__ = '0.9.21'\n"
+        "import wonda_widgets as ww\n"
+        "ww.Wonda\n"
+        "ww.Studio"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stderr.strip().splitlines()[-1] == (
+        "ImportError: wonda_widgets needs anywidget 0.11 or newer; this is 0.9.21. "
+        "Run: pip install --upgrade anywidget"
+    )
+    assert "line 4, in <module>" in ran.stderr, "not before the first panel"
 
 
 def test_unusual_key_warns_at_the_studio_call(panel, monkeypatch):

@@ -22,6 +22,12 @@ import traitlets
 
 from . import marimo_cell
 
+if not hasattr(anywidget, "WidgetTrait"):
+    raise ImportError(
+        f"wonda_widgets needs anywidget 0.11 or newer; this is {anywidget.__version__}. "
+        "Run: pip install --upgrade anywidget"
+    )
+
 STATIC = Path(__file__).parents[2] / "static"
 
 _lock = threading.Lock()

@@ -41,7 +41,10 @@ TRANSIENT_DELAY_SECONDS = 60.0  # before a transient line is sent with others
 
 _log = logging.getLogger(__name__)
 
-_RESTORE_HINT = "Run this cell again to bring the panel back."
+_RESTORE_HINT = (
+    "Run this cell again to bring the panel back. If it does not appear, install "
+    "jupyterlab_widgets and anywidget where Jupyter runs, and reload the page."
+)
 #: A kept panel may still exist; running its cell again would create another one.
 _CONTINUE_HINT = "To continue, show the panel in another cell."
 

@@ -9,6 +9,7 @@ from wonda_widgets.jobs.matrix.planning import fill_template, make_plan, placeho
 from wonda_widgets.models import ImageModel
 from wonda_widgets.sandbox.catalog import MODELS
 
+SEVERAL = ["nano-banana-2", "seedream-4-5"]
 KNOWN = [
     ImageModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
 ]
@@ -103,7 +104,10 @@ def test_any_template_is_filled_or_reported(template, values):
             "Resolution does not support '8K'",
         ),
         (
-            {"models": ["nano-banana-2", "seedream-4-5"], "params": {"aspectRatio": ["1:1", "4:5"]}},
+            {
+                "models": ["nano-banana-2", "seedream-4-5"],
+                "params": {"aspectRatio": ["1:1", "4:5"]},
+            },
             "params.aspectRatio",
             "Remove 4:5, or replace it. All chosen models accept 9:16, 16:9, 1:1,",
         ),

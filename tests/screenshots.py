@@ -212,7 +212,7 @@ def posts(page: Page) -> Iterator[str]:
         page.keyboard.press(key)
     page.get_by_role("button", name="Carousel…").click()
     form = page.locator(".wonda-carousel")
-    form.get_by_text("must be JPEG").first.wait_for()
+    form.get_by_text("not JPEG").first.wait_for()
     form.get_by_role("textbox", name="Caption").fill("Four looks at one sea")
     yield "1-carousel"
     form.get_by_role("button", name="Fit all images").click()
@@ -249,10 +249,10 @@ def unchecked(page: Page) -> Iterator[str]:
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("img", name="A quiet harbor").first.wait_for()
     page.get_by_role("button", name="Publish", exact=True).click()
-    page.get_by_role("button", name="Publish now").click()
     page.get_by_role("button", name="Publish anyway").wait_for()
     yield "1-asked"
     page.get_by_role("button", name="Publish anyway").click()
+    page.get_by_role("button", name="Publish now").click()
     page.get_by_role("link", name="View post").wait_for()
     yield "2-posted"
 

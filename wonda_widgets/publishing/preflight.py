@@ -249,12 +249,16 @@ def _check_image(image: ImageInfo, product: str) -> Iterator[CheckResult]:
             yield CheckResult(topic="format", level="fine", title=f"JPEG{size}")
     else:
         jpeg = Fix(label="Convert to JPEG", operations=(Encode(format="JPEG"),))
+        rejected = _is_rejected(image)
         yield CheckResult(
             topic="format",
-            # The service may convert these itself.
-            level="advice" if image.format in CONVERTED_FORMATS else "miss",
+            level="miss" if rejected else "advice",
             title=f"The format is {image.format}.",
-            text="Instagram stores JPEG. Convert it to be sure that it is accepted."
+            text=(
+                "Instagram accepts only JPEG, so the post may fail."
+                if rejected
+                else "Instagram stores JPEG. Convert it to be sure that it is accepted."
+            )
             + (" Only the first frame of this animation is kept." if image.animated else ""),
             fixes=(jpeg,),
         )
@@ -400,8 +404,9 @@ def _needs_encoding(image: ImageInfo) -> bool:
 
 
 def _is_rejected(image: ImageInfo) -> bool:
-    is_accepted_format = image.format in {"JPEG", *CONVERTED_FORMATS}
-    return not is_accepted_format or (image.size or 0) > MAX_BYTES
+    # Animations lose all frames but one; other PNG and WebP images the service may convert.
+    is_accepted = image.format in {"JPEG", *CONVERTED_FORMATS} and not image.animated
+    return not is_accepted or (image.size or 0) > MAX_BYTES
 
 
 def _image_numbers(numbers: list[int], singular: str = "is", plural: str = "are") -> str:

@@ -1,8 +1,11 @@
-// Bundle the panels into ../static: `node build.mjs [--check | --tests]`.
+// Bundle the panels into ../static: `node build.mjs [--check | --test]`.
+//
+// `--check` compares instead of writing; `--test` bundles and runs the unit tests.
 //
 // panels.js holds all panels with their styles; loader.js is the small module that each panel
 // sends to the browser, which loads panels.js once per page.
 
+import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,7 +55,8 @@ async function bundle(entry) {
   return BANNER + result.outputFiles[0].text;
 }
 
-async function buildTests() {
+/** Bundle and run the unit tests; return the exit status. */
+async function test() {
   const files = (await readdir(join(HERE, "tests"))).filter((name) => /\.test\.tsx?$/.test(name));
   await build({
     ...common,
@@ -63,12 +67,17 @@ async function buildTests() {
     plugins: [styles],
     external: ["happy-dom"],
     sourcemap: "inline",
-    splitting: false,
   });
+  const built = files.map((name) => join("build", "tests", name.replace(/\.tsx?$/, ".mjs")));
+  const options = ["--test", "--test-reporter=spec", ...built];
+  return spawnSync(process.execPath, options, { cwd: HERE, stdio: "inherit" }).status ?? 1;
 }
 
 async function main(option) {
-  if (option === "--tests") return buildTests();
+  if (option === "--test") {
+    process.exitCode = await test();
+    return;
+  }
   await mkdir(STATIC, { recursive: true });
   for (const [entry, name] of [
     ["index", "panels.js"],

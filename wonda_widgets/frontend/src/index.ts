@@ -56,9 +56,7 @@ function addStyles(element: HTMLElement): void {
 
 /** Show the panel of a model in an element; return a function that removes it. */
 export function mount({ model, el, host }: RenderProps): () => void {
-  const name = model.get("_panel");
-  const kind = panelKind(name);
-  if (!kind) throw new Error(`There is no panel ${name}.`);
+  const kind = panelKind(model.get("_panel"));
   addStyles(el);
   render(h(PanelView, { kind, model, host }), el);
   return () => render(null, el);

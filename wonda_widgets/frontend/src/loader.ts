@@ -18,8 +18,13 @@ interface BundleTraits {
 const SHARED = Symbol.for("wonda_widgets.panels");
 const page = globalThis as unknown as Record<symbol, Map<string, Promise<Panels>> | undefined>;
 
+const PATIENCE = 20_000; // milliseconds; a model that was closed never arrives
+
 async function importBundle(host: Host, reference: string): Promise<Panels> {
-  const bundle = await host.getModel<BundleTraits>(reference);
+  const bundle = await Promise.race([
+    host.getModel<BundleTraits>(reference),
+    new Promise<never>((_, reject) => setTimeout(reject, PATIENCE, "The kernel does not answer.")),
+  ]);
   const code = new Blob([bundle.get("code") as BlobPart]).stream();
   const text = await new Response(code.pipeThrough(new DecompressionStream("gzip"))).text();
   const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));

@@ -19,6 +19,7 @@ const NAMES = [
   "InputEvent",
   "ResizeObserver",
   "MutationObserver",
+  "CSS",
   "CSSStyleSheet",
   "requestAnimationFrame",
   "cancelAnimationFrame",

@@ -1,5 +1,6 @@
 // A model as anywidget gives it to a view, without a kernel.
 
+import { isDeepStrictEqual } from "node:util";
 import type { AnyModel, Host } from "@anywidget/types";
 import { h, render } from "preact";
 import { type PanelKind, PanelView } from "../src/runtime/view";
@@ -45,8 +46,16 @@ export class FakeModel {
   }
 
   set(name: string, value: unknown): void {
-    this.state[name] = value;
-    this.emit(`change:${name}`);
+    this.update({ [name]: value });
+  }
+
+  /** Set several traits, as one message of the kernel does; equal values are no change. */
+  update(values: Record<string, unknown>): void {
+    const changed = Object.keys(values).filter(
+      (name) => !isDeepStrictEqual(this.state[name], values[name]),
+    );
+    Object.assign(this.state, values);
+    for (const name of changed) this.emit(`change:${name}`);
   }
 
   save_changes(): void {

@@ -31,7 +31,7 @@ const isFree = (panel: ReturnType<typeof usePanel<Traits>>) =>
 export function CarouselForm() {
   const panel = usePanel<Traits>();
   const list = useRef<HTMLOListElement>(null);
-  const focus = useFocusInList(list, () => null);
+  useFocusInList(list, () => null);
   const slides = panel.get("slides");
   const thumbs = panel.get("thumbs");
   return (
@@ -44,7 +44,7 @@ export function CarouselForm() {
         </div>
       }
       above={
-        <ol class="wonda-slides" ref={list} aria-label="Images in order" {...focus}>
+        <ol class="wonda-slides" ref={list} aria-label="Images in order">
           {slides.map((slide, index) => (
             <SlideTile
               key={slide.key}
@@ -135,9 +135,10 @@ function SlideTile({ slide, index, total, thumb }: TileProps) {
   const free = isFree(panel);
   const indexOf = () => panel.peek("slides").findIndex((other) => other.key === key);
   const move = (moved: string, to: number) => {
-    const mayMove = panel.peek("step") === "editing" && !panel.peek("fixing");
-    if (mayMove && to >= 0 && to < panel.peek("slides").length)
-      panel.send({ type: "move", key: moved, to });
+    const slides = panel.peek("slides"); // a tile of another form may be dropped here
+    const isKnown = slides.some((other) => other.key === moved);
+    const mayMove = panel.peek("step") === "editing" && !panel.peek("fixing") && isKnown;
+    if (mayMove && to >= 0 && to < slides.length) panel.send({ type: "move", key: moved, to });
   };
   const named = (action: string) => `${action}: image ${index + 1}, ${title}`;
   return (

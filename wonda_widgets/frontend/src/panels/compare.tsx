@@ -127,7 +127,7 @@ function Stage({ view, isSliding }: { view: ViewState; isSliding: boolean }) {
         const title = titles[index] ?? "";
         const image = large.value[key];
         return (
-          <figure key={key}>
+          <figure key={`${index} ${key}`}>
             <Viewer
               view={view}
               label={title}
@@ -182,7 +182,7 @@ function Table() {
             <span class="wonda-unseen">What</span>
           </th>
           {titles.map((title, index) => (
-            <th key={keys[index]} scope="col">
+            <th key={`${index} ${keys[index]}`} scope="col">
               {heading(title, index)}
             </th>
           ))}
@@ -201,7 +201,7 @@ function Table() {
               <span class="wonda-unseen">Actions</span>
             </th>
             {titles.map((_, at) => (
-              <td key={keys[at]}>
+              <td key={`${at} ${keys[at]}`}>
                 <div class="wonda-buttons">
                   {actions.map(({ name, label }) => (
                     <Button

@@ -21,11 +21,11 @@ export function Composite() {
 function Parts({ parts }: { parts: Part[] }) {
   return (
     <>
-      {parts.map((part) =>
+      {parts.map((part, index) =>
         typeof part === "string" ? (
           <PartView key={part} reference={part} />
         ) : (
-          <div key={part.box} class={part.box}>
+          <div key={`${index} ${part.box}`} class={part.box}>
             <Parts parts={part.parts} />
           </div>
         ),
@@ -50,6 +50,6 @@ function PartView({ reference }: { reference: string }) {
       isRemoved = true;
     };
   }, [host, reference]);
-  const kind = model && panelKind(model.get("_panel"));
-  return kind && model ? <PanelView kind={kind} model={model} host={host} /> : null;
+  if (!model) return null;
+  return <PanelView kind={panelKind(model.get("_panel"))} model={model} host={host} />;
 }

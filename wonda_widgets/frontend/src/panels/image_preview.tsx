@@ -1,7 +1,7 @@
 // `ImagePreview`: the image, and an enlarged view of it.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { download, hasBytes, objectUrl, revoke, useObjectUrl } from "../runtime/bytes";
 import { useMessages, usePanel, useUid } from "../runtime/context";
 import { classes } from "../runtime/dom";
@@ -128,7 +128,7 @@ function EnlargedImage({
     revoke(large.peek().url);
     large.value = { of: String(content.of), url: objectUrl(buffers[0], String(content.mime)) };
   });
-  useEffect(() => () => revoke(large.peek().url), [large]);
+  useLayoutEffect(() => () => revoke(large.peek().url), [large]);
   const alt = panel.get("alt");
   const isLarge = large.value.of === panel.get("media_id") && large.value.url !== "";
   return (

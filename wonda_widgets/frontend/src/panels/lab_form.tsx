@@ -86,7 +86,12 @@ export function LabForm() {
     delivery.send({ type: "run_now", form, count, usd });
   };
   useHotkeys({ matches: isSubmit, act: submit });
-  const register = (name: string) => (take: () => void) => takers.current.set(name, take);
+  const register = (name: string) => (take: () => void) => {
+    takers.current.set(name, take);
+    return () => {
+      takers.current.delete(name);
+    };
+  };
   return (
     <>
       <UnfinishedPlan />

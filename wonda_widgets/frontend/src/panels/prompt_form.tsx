@@ -1,5 +1,6 @@
 // `PromptForm`: prompt, model, parameters, reference images and `Generate`.
 
+import { useSignal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { type ModelSpec, valuesFor } from "../logic/parameter";
@@ -26,7 +27,16 @@ const isMac = () => /Mac|iPhone|iPad/.test(navigator.platform);
 
 export function PromptForm() {
   const panel = usePanel<Traits>();
-  const prompt = useDraft<HTMLTextAreaElement>("prompt");
+  const isRetyped = useSignal(false); // the prompt, after an error about it
+  const prompt = useDraft<HTMLTextAreaElement>("prompt", {
+    onInput: () => {
+      isRetyped.value = true;
+    },
+  });
+  useSignalEffect(() => {
+    panel.get("error");
+    isRetyped.value = false;
+  });
   const delivery = useDelivery();
   const readers = useRef(new Map<string, () => unknown>());
   const typed = useRef<Record<string, unknown>>({}); // also of models that were selected before
@@ -94,7 +104,11 @@ export function PromptForm() {
   const alertAt = (name: string) => place === name && alert;
   return (
     <>
-      <Field label={needsPrompt ? "Prompt" : "Prompt (optional)"} invalid={place === "prompt"}>
+      <Field
+        name="prompt"
+        label={needsPrompt ? "Prompt" : "Prompt (optional)"}
+        invalid={place === "prompt" && !isRetyped.value}
+      >
         {(control) => (
           <textarea
             {...control}
@@ -111,6 +125,7 @@ export function PromptForm() {
       </Field>
       {alertAt("prompt")}
       <Field
+        name="model"
         label="Model"
         invalid={place === "model"}
         aside={<span class="wonda-count">{chosen?.help ?? ""}</span>}
@@ -184,8 +199,8 @@ function useErrorPlace(chosen: ModelSpec | undefined): string {
   const place = isKnown ? field : "";
   useLayoutEffect(() => {
     if (!place || !hasFocus(panel.root)) return;
-    const invalid = panel.root.querySelector<HTMLElement>('[aria-invalid="true"]');
-    invalid?.focus();
+    const field = panel.root.querySelector(`[data-field="${CSS.escape(place)}"]`);
+    field?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [error, place, panel]);
   return place;
 }

@@ -1,6 +1,6 @@
 // `ScheduledPosts`: the posts that wait for their time, each with a way to cancel it.
 
-import { useSignal } from "@preact/signals";
+import { useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { formatMoment, timeZone, WITH_DAY } from "../logic/time";
 import { usePanel } from "../runtime/context";
@@ -25,8 +25,12 @@ interface Traits {
 export function ScheduledPosts() {
   const panel = usePanel<Traits>();
   const asking = useSignal(""); // the job ID of the post whose cancellation must be confirmed
-  const message = useRef<HTMLParagraphElement>(null);
+  const list = useRef<HTMLUListElement>(null);
   const posts = panel.get("posts");
+  useSignalEffect(() => {
+    // A post that is no longer listed, and listed again later, is not asked about again.
+    if (!panel.get("posts").some(({ job_id }) => job_id === asking.peek())) asking.value = "";
+  });
   const emptyText = {
     loading: "Loading…",
     ready: posts.length ? "" : "Nothing is scheduled.",
@@ -42,7 +46,13 @@ export function ScheduledPosts() {
         <LinkButton onPress={() => panel.send({ type: "reload" })}>Refresh</LinkButton>
         <CloseButton />
       </div>
-      <ul class="wonda-scheduled-list" aria-label="Scheduled posts" hidden={!posts.length}>
+      <ul
+        class="wonda-scheduled-list"
+        ref={list}
+        tabIndex={-1}
+        aria-label="Scheduled posts"
+        hidden={!posts.length}
+      >
         {posts.map((post) => (
           <PostRow
             key={post.job_id}
@@ -54,7 +64,7 @@ export function ScheduledPosts() {
             cancel={() => {
               asking.value = "";
               panel.send({ type: "cancel", job_id: post.job_id });
-              message.current?.focus({ preventScroll: true });
+              list.current?.focus({ preventScroll: true }); // the button is removed
             }}
           />
         ))}
@@ -62,7 +72,7 @@ export function ScheduledPosts() {
       <p class="wonda-help" hidden={!emptyText}>
         {emptyText}
       </p>
-      <p class="wonda-outcome" role="status" tabIndex={-1} ref={message}>
+      <p class="wonda-outcome" role="status">
         {panel.get("message")}
       </p>
       <AlertBox />

@@ -1,6 +1,6 @@
 // Images and files that arrive as bytes.
 
-import { useEffect, useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo } from "preact/hooks";
 
 /** Bytes as ipywidgets delivers them. */
 export type Bytes = DataView | ArrayBuffer | null | undefined;
@@ -17,7 +17,7 @@ export function objectUrl(data: Bytes, type: string): string {
 /** An object URL for bytes, which is revoked when the bytes change or the component is removed. */
 export function useObjectUrl(data: Bytes, type: string): string {
   const url = useMemo(() => objectUrl(data, type), [data, type]);
-  useEffect(() => () => revoke(url), [url]);
+  useLayoutEffect(() => () => revoke(url), [url]);
   return url;
 }
 
@@ -28,6 +28,7 @@ export const revoke = (url: string | undefined): void => {
 /** Have the browser save a file. */
 export function download(name: string, mime: string, data: Bytes): void {
   const address = objectUrl(data, mime);
+  if (!address) return; // the browser would save the page itself
   const link = document.createElement("a");
   link.href = address;
   link.download = name;
@@ -37,10 +38,11 @@ export function download(name: string, mime: string, data: Bytes): void {
   setTimeout(() => revoke(address), 60_000);
 }
 
-/** Copy text to the clipboard, also on pages that are not served over HTTPS. */
-export async function copyText(text: string, near: HTMLElement): Promise<void> {
+/** Copy text, also on pages that are not served over HTTPS; return whether it worked. */
+export async function copyText(text: string, near: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
     const area = document.createElement("textarea");
     area.value = text;
@@ -48,8 +50,9 @@ export async function copyText(text: string, near: HTMLElement): Promise<void> {
     area.className = "wonda-unseen";
     near.after(area);
     area.select();
-    document.execCommand("copy");
+    const isCopied = document.execCommand("copy");
     area.remove();
     near.focus();
+    return isCopied;
   }
 }

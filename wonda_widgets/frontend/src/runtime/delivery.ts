@@ -1,6 +1,6 @@
 // Messages that must not be lost in silence, such as a click on Generate.
 
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { usePanel } from "./context";
 import type { Message, Panel } from "./panel";
@@ -10,7 +10,7 @@ const PATIENCE = 2500; // milliseconds until the user is told that the kernel do
 /** Sends messages one at a time, and waits for the kernel to confirm each one. */
 export class Delivery {
   readonly #waiting = signal(false);
-  readonly #note = signal("");
+  readonly #isLate = signal(false);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly panel: Panel) {}
@@ -21,8 +21,11 @@ export class Delivery {
   }
 
   /** Why the kernel has not confirmed a message; empty while it may still do so soon. */
-  get note(): ReadonlySignal<string> {
-    return this.#note;
+  get note(): string {
+    if (!this.#isLate.value) return "";
+    return this.panel.isConnected.value
+      ? "The notebook is busy. Your action starts when the running cell finishes."
+      : "The kernel has stopped. Run this cell again.";
   }
 
   send(content: Message, buffers: ArrayBuffer[] = []): void {
@@ -30,8 +33,10 @@ export class Delivery {
     this.#waiting.value = true;
     clearTimeout(this.#timer);
     if (this.panel.send(content, buffers) && this.panel.isConnected.peek())
-      this.#timer = setTimeout(this.#explain, PATIENCE);
-    else this.#explain();
+      this.#timer = setTimeout(() => {
+        this.#isLate.value = true;
+      }, PATIENCE);
+    else this.#isLate.value = true;
   }
 
   /** Listen for confirmations; return a function that ends it. */
@@ -39,19 +44,13 @@ export class Delivery {
     const stop = this.panel.observe("receipt", () => {
       clearTimeout(this.#timer);
       this.#waiting.value = false;
-      this.#note.value = "";
+      this.#isLate.value = false;
     });
     return () => {
       clearTimeout(this.#timer);
       stop();
     };
   }
-
-  readonly #explain = (): void => {
-    this.#note.value = this.panel.isConnected.peek()
-      ? "The notebook is busy. Your action starts when the running cell finishes."
-      : "The kernel has stopped. Run this cell again.";
-  };
 }
 
 /** The delivery of a component. */

@@ -35,20 +35,26 @@ export function useDraft<C extends TextControl>(
   const trait = panel.trait(name);
   const text = useSignal(String(trait.peek()));
   const ref = useRef<C | null>(null);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined); // set while input is unsent
 
   useSignalEffect(() => {
     const value = String(trait.value);
     if (!hasFocus(ref.current)) text.value = value;
   });
-  useEffect(() => () => clearTimeout(timer.current), []);
-
   const save = useMemo(
     () => () => {
       clearTimeout(timer.current);
+      timer.current = undefined;
       if (panel.peek(name) !== text.peek()) panel.set({ [name]: text.peek() });
     },
     [panel, name, text],
+  );
+  // What is typed is not lost with the panel.
+  useEffect(
+    () => () => {
+      if (timer.current) save();
+    },
+    [save],
   );
   return {
     text,

@@ -142,6 +142,7 @@ export class Panel<T extends object = object> {
       this.model.off(event, listener);
       this.#ended.signal.removeEventListener("abort", stop);
     };
+    if (this.#ended.signal.aborted) return stop;
     this.model.on(event, listener);
     this.#ended.signal.addEventListener("abort", stop);
     return stop;

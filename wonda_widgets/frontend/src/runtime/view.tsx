@@ -3,7 +3,7 @@
 import type { AnyModel, Host } from "@anywidget/types";
 import { useSignalEffect } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useContext, useEffect, useMemo } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useMemo } from "preact/hooks";
 import { SandboxNote } from "../ui/sandbox_note";
 import { PanelContext } from "./context";
 import { classes } from "./dom";
@@ -33,7 +33,8 @@ interface RootProps {
 export function PanelView({ kind, model, host }: { kind: PanelKind; model: AnyModel; host: Host }) {
   const isOutermost = useContext(PanelContext) === null;
   const panel = useMemo(() => new Panel(model, host), [model, host]);
-  useEffect(() => () => panel.end(), [panel]);
+  // A layout effect: a passive one is skipped for a panel that is removed at once.
+  useLayoutEffect(() => () => panel.end(), [panel]);
   return (
     <PanelContext.Provider value={panel}>
       <Root kind={kind} panel={panel} isOutermost={isOutermost} />

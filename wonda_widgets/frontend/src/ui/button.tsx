@@ -1,7 +1,7 @@
 // Buttons.
 
 import type { ComponentChildren, Ref } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { copyText } from "../runtime/bytes";
 import { usePanel } from "../runtime/context";
 import { classes } from "../runtime/dom";
@@ -112,6 +112,11 @@ export function CopyButton({
 }) {
   const own = useRef<HTMLButtonElement>(null);
   const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), COPIED_DURATION);
+    return () => clearTimeout(timer);
+  }, [copied]);
   const set = (element: HTMLButtonElement | null) => {
     own.current = element;
     if (elementRef && typeof elementRef === "object") elementRef.current = element;
@@ -122,9 +127,7 @@ export function CopyButton({
       forMakers
       elementRef={set}
       onPress={async () => {
-        if (own.current) await copyText(text(), own.current);
-        setCopied(true);
-        setTimeout(() => setCopied(false), COPIED_DURATION);
+        if (own.current) setCopied(await copyText(text(), own.current));
       }}
     >
       {copied ? "Copied" : children}

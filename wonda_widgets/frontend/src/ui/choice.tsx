@@ -6,7 +6,7 @@ import { type Option, Select } from "./select";
 import { ShapeIcon } from "./shape_icon";
 
 /** The aspect ratios that are shown as drawings; the select next to them has all others. */
-const SHAPES = ["9:16", "4:5", "1:1", "16:9"];
+const DRAWN_RATIOS = ["9:16", "4:5", "1:1", "16:9"];
 
 interface Props {
   control: FieldControl;
@@ -17,7 +17,7 @@ interface Props {
 
 /** Common aspect ratios drawn as shapes, in front of a select with all of them. */
 export function ShapePicker({ control, options, value, onChange }: Props) {
-  const drawn = SHAPES.filter((ratio) => options.some((option) => option.value === ratio));
+  const drawn = DRAWN_RATIOS.filter((ratio) => options.some((option) => option.value === ratio));
   // While a drawn shape is selected, the select shows "more"; its value is still correct.
   return (
     <div class="wonda-shapes">

@@ -12,6 +12,8 @@ export interface FieldControl {
 
 interface FieldProps {
   label: string;
+  /** The name by which an error of the kernel refers to the field. */
+  name?: string;
   /** Explains the field; always visible. */
   help?: string;
   /** Shown next to the label. */
@@ -27,7 +29,16 @@ interface FieldProps {
   children: (control: FieldControl) => ComponentChildren;
 }
 
-export function Field({ label, help, aside, error = "", invalid, hidden, ...props }: FieldProps) {
+export function Field({
+  label,
+  name,
+  help,
+  aside,
+  error = "",
+  invalid,
+  hidden,
+  ...props
+}: FieldProps) {
   const id = useUid("field");
   const control = {
     id,
@@ -35,7 +46,7 @@ export function Field({ label, help, aside, error = "", invalid, hidden, ...prop
     "aria-invalid": invalid ?? error !== "",
   };
   return (
-    <div class="wonda-field" hidden={hidden}>
+    <div class="wonda-field" data-field={name} hidden={hidden}>
       <div class="wonda-label-row">
         <label for={id}>{label}</label>
         {aside}

@@ -4,10 +4,11 @@
 // a pasted list has one value per line.
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { addValues, parsePastedList } from "../logic/list_values";
+import { useFocusLater } from "../runtime/focus";
 import { Field } from "./field";
-import { Select } from "./select";
+import { ActionSelect } from "./select";
 
 interface Props {
   label: string;
@@ -22,8 +23,11 @@ interface Props {
   /** A value from typed text; by default the text itself. */
   parse?: (text: string) => unknown;
   error: string;
-  /** Registers a function that adds the text in the box, if there is any. */
-  register?: (take: () => void) => void;
+  /**
+   * Registers a function that adds the text in the box, if there is any, and returns one that
+   * removes it.
+   */
+  register?: (take: () => void) => () => void;
 }
 
 export function ListField(props: Props) {
@@ -32,6 +36,7 @@ export function ListField(props: Props) {
   const double = useSignal("");
   const input = useRef<HTMLInputElement>(null);
   const select = useRef<HTMLSelectElement>(null);
+  const focusLater = useFocusLater();
   const hasDefault = !values.length && defaultValue != null;
   // Adding to the default keeps it: what is visible is what will be generated.
   const visible = hasDefault ? [defaultValue] : values;
@@ -44,15 +49,17 @@ export function ListField(props: Props) {
   };
   const remove = (index: number) => {
     double.value = "";
+    focusLater(() => input.current ?? select.current); // the select may be hidden until then
     props.onChange(values.filter((_, at) => at !== index));
-    (input.current ?? select.current)?.focus();
   };
   const take = () => {
     const typed = text.peek().trim();
     text.value = "";
     if (typed) add([parse(typed)]);
   };
-  props.register?.(take);
+  const latestTake = useRef(take);
+  latestTake.current = take;
+  useLayoutEffect(() => props.register?.(() => latestTake.current()), []);
   const rest = options?.filter((option) => !visible.includes(option)) ?? [];
   return (
     <Field label={label} error={double.value || props.error}>
@@ -70,7 +77,7 @@ export function ListField(props: Props) {
             {visible.map((value, index) => (
               // biome-ignore lint/a11y/useSemanticElements: see above
               <span
-                key={String(value)}
+                key={`${typeof value} ${value}`}
                 class={hasDefault ? "wonda-chip wonda-chip-default" : "wonda-chip"}
                 role="listitem"
               >
@@ -91,7 +98,7 @@ export function ListField(props: Props) {
             ))}
           </span>
           {options ? (
-            <Select
+            <ActionSelect
               {...control}
               elementRef={select}
               className="wonda-chip-select"
@@ -99,7 +106,6 @@ export function ListField(props: Props) {
                 { value: "", label: "add…" },
                 ...rest.map((option) => ({ value: String(option), label: textOf(option) })),
               ]}
-              value=""
               hidden={!rest.length}
               onChange={(chosen) => add(options.filter((option) => String(option) === chosen))}
             />

@@ -1,9 +1,10 @@
 // The control of one parameter of a model.
 
-import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { choiceControl, numberProblem, type ParameterSpec } from "../logic/parameter";
 import { hasFocus } from "../runtime/dom";
+import { useTyped } from "../runtime/typed";
 import { ShapePicker } from "./choice";
 import { Field } from "./field";
 import { Segments, Select } from "./select";
@@ -30,14 +31,14 @@ function Choice({ spec, value, invalid, onChange, register }: ParameterProps) {
   if (spec.default == null && !spec.required) options.unshift({ value: "", label: "default" });
   const text = String(value ?? options[0]?.value ?? "");
   const optionOf = (chosen: string) => spec.options.find((item) => String(item) === chosen);
-  useEffect(() => register(spec.name, () => optionOf(text)));
+  useLayoutEffect(() => register(spec.name, () => optionOf(text)));
   const kind = choiceControl(
     spec,
     options.map(({ label }) => label),
   );
   const props = { options, value: text, onChange: (now: string) => onChange(optionOf(now)) };
   return (
-    <Field label={spec.label} help={spec.help} invalid={invalid}>
+    <Field name={`params.${spec.name}`} label={spec.label} help={spec.help} invalid={invalid}>
       {(control) =>
         kind === "shapes" ? (
           <ShapePicker control={control} {...props} />
@@ -52,9 +53,9 @@ function Choice({ spec, value, invalid, onChange, register }: ParameterProps) {
 }
 
 function Flag({ spec, value, invalid, onChange, register }: ParameterProps) {
-  useEffect(() => register(spec.name, () => Boolean(value)));
+  useLayoutEffect(() => register(spec.name, () => Boolean(value)));
   return (
-    <div class="wonda-field">
+    <div class="wonda-field" data-field={`params.${spec.name}`}>
       <label class="wonda-check">
         <input
           type="checkbox"
@@ -75,28 +76,29 @@ const INPUT_TYPES: Record<string, string> = {
   text: "text",
 };
 
+/** The text of a value; a number that could not be read has none. */
+const textOf = (value: unknown): string =>
+  value == null || Number.isNaN(value) ? "" : String(value);
+
 /** A number or a text. */
 function TypedValue({ spec, value, invalid, onChange, register }: ParameterProps) {
   const control = useRef<HTMLInputElement>(null);
-  const given = useSignal(value);
-  given.value = value;
-  const text = useSignal(String(value ?? ""));
-  const problem = useSignal("");
   const isNumber = spec.kind !== "text";
   const isSlider = spec.kind === "slider";
-  // What is being typed is not overwritten.
-  useSignalEffect(() => {
-    const next = String(given.value ?? "");
-    if (!hasFocus(control.current) || isSlider) text.value = next;
-  });
+  const text = useTyped(textOf(value), control);
+  const problem = useSignal("");
+  useLayoutEffect(() => {
+    if (!hasFocus(control.current)) problem.value = ""; // the value was changed elsewhere
+  }, [value, problem]);
   const read = () => {
     if (control.current?.validity.badInput) return Number.NaN;
     if (text.peek() === "") return undefined;
     return isNumber ? Number(text.peek()) : text.peek();
   };
-  useEffect(() => register(spec.name, read));
+  useLayoutEffect(() => register(spec.name, read));
   return (
     <Field
+      name={`params.${spec.name}`}
       label={spec.label}
       help={spec.help}
       error={problem.value}

@@ -7,6 +7,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { useObjectUrl } from "../runtime/bytes";
 import { usePanel, useUid } from "../runtime/context";
 import { focusedElement, hasFocus } from "../runtime/dom";
+import { useFocusBefore, useFocusLater } from "../runtime/focus";
 import { isEscape, useHotkeys } from "../runtime/keys";
 import { Button, LinkButton } from "./button";
 import { CheckLine, type CheckResult, type Fix } from "./check_result";
@@ -46,6 +47,7 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
     if (isOutdated) trial.value = null;
   }, [isOutdated, trial]);
   useKeptFocus(box, results);
+  const focusLater = useFocusLater();
 
   const focusBox = () => box.current?.focus({ preventScroll: true });
   const send = (type: string, more: object = {}) => {
@@ -66,10 +68,9 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
     send("fix", { key: fix.key, ...(fix.area?.kind === "pad" ? { color: color.peek() } : {}) });
   };
   const discard = () => {
+    const button = opener.current as HTMLElement | null;
+    focusLater(() => (button?.isConnected ? button : box.current)); // it may be hidden until then
     trial.value = null;
-    if (opener.current?.isConnected && opener.current instanceof HTMLElement)
-      opener.current.focus({ preventScroll: true });
-    else focusBox();
   };
   useHotkeys({
     matches: (event) => isEscape(event) && trial.peek() !== null,
@@ -131,12 +132,10 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
 
 /** If the focused button of a result is removed with it, focus the box. */
 function useKeptFocus(box: RefObject<HTMLElement | null>, results: CheckResult[]): void {
-  const held = useRef(false);
-  // Before this rendering removes a button.
-  held.current = hasFocus(box.current);
+  const held = useFocusBefore(box);
   useLayoutEffect(() => {
     if (held.current && !hasFocus(box.current)) box.current?.focus({ preventScroll: true });
-  }, [results, box]);
+  }, [results]);
 }
 
 function TrialView({

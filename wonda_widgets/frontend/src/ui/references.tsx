@@ -1,6 +1,6 @@
 // Reference images: files are announced to the kernel, and sent in pieces on request.
 
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { ModelSpec } from "../logic/parameter";
 import { useObjectUrl } from "../runtime/bytes";
 import { uid, useMessages, usePanel } from "../runtime/context";
@@ -88,7 +88,7 @@ export function References({ invalid }: { invalid: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const drop = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLUListElement>(null);
-  const focus = useFocusInList(list, () => input.current);
+  useFocusInList(list, () => input.current);
   useEffect(() => {
     files.reportLost();
     // After `delivery`, which must handle the receipt first.
@@ -103,12 +103,15 @@ export function References({ invalid }: { invalid: boolean }) {
   const message = panel.get("references_message");
   const chosen = panel.get("models").find(({ key }) => key === panel.get("model"));
   const most = chosen?.most_references ?? 0;
-  for (const { key, state } of items)
-    if (state === "done" || state === "refused") heldFiles.delete(key);
+  useLayoutEffect(() => {
+    for (const { key, state } of items)
+      if (state === "done" || state === "refused") heldFiles.delete(key);
+  }, [items]);
   const taken = items.filter(({ state }) => state !== "refused").length;
 
   const move = (key: string, to: number) => {
-    if (to >= 0 && to < panel.peek("references").length)
+    const known = panel.peek("references"); // a tile of another form may be dropped here
+    if (known.some((item) => item.key === key) && to >= 0 && to < known.length)
       panel.send({ type: "move_reference", key, to });
   };
   const onDrag = (event: DragEvent) => {
@@ -127,6 +130,7 @@ export function References({ invalid }: { invalid: boolean }) {
       onDrop={onDrag}
     >
       <Field
+        name="references"
         label="Reference images"
         aside={<span class="wonda-count">{most ? `${taken} of ${most}` : taken || ""}</span>}
         error={most ? message : ""}
@@ -137,7 +141,6 @@ export function References({ invalid }: { invalid: boolean }) {
             class={classes("wonda-references", most === 0 && "wonda-unused")}
             aria-label="Reference images"
             hidden={!items.length}
-            {...focus}
           >
             {items.map((item, index) => (
               <Tile
@@ -192,11 +195,8 @@ interface TileProps {
   move: (key: string, to: number) => void;
 }
 
-const STATE_WORDS: Record<string, string> = {
-  waiting: "waiting",
-  reading: "reading",
-  uploading: "uploading",
-};
+/** The states in which a file is on its way; their names are shown. */
+const COMING = new Set<Reference["state"]>(["waiting", "reading", "uploading"]);
 
 function Tile({ item, index, total, thumb, move }: TileProps) {
   const panel = usePanel<ReferenceTraits>();
@@ -225,10 +225,10 @@ function Tile({ item, index, total, thumb, move }: TileProps) {
         <progress
           key={state}
           {...progress}
-          hidden={!STATE_WORDS[state]}
+          hidden={!COMING.has(state)}
           aria-label={`Uploading ${name}`}
         />
-        <span class="wonda-reference-word">{STATE_WORDS[state] ?? ""}</span>
+        <span class="wonda-reference-word">{COMING.has(state) ? state : ""}</span>
       </div>
       <p class="wonda-reference-text" hidden={!isRefused}>
         <span class="wonda-reference-name">{name}</span>{" "}

@@ -12,7 +12,7 @@ export interface Option {
 interface SelectProps {
   options: Option[];
   value: string;
-  onChange: (value: string) => void;
+  onChange: (value: string, control: HTMLSelectElement) => void;
   disabled?: boolean;
   hidden?: boolean;
   className?: string;
@@ -30,7 +30,7 @@ export function Select({ options, value, onChange, className, elementRef, ...res
       ref={elementRef}
       class={classes("wonda-select", className)}
       value={value}
-      onChange={(event) => onChange(event.currentTarget.value)}
+      onChange={(event) => onChange(event.currentTarget.value, event.currentTarget)}
     >
       {options.map((option) => (
         <option key={option.value} value={option.value}>
@@ -38,6 +38,21 @@ export function Select({ options, value, onChange, className, elementRef, ...res
         </option>
       ))}
     </select>
+  );
+}
+
+/** A select that acts: choosing an option calls `onChange`, and the first option is shown again. */
+export function ActionSelect({ onChange, elementRef, ...rest }: Omit<SelectProps, "value">) {
+  return (
+    <Select
+      {...rest}
+      elementRef={elementRef}
+      value=""
+      onChange={(chosen, control) => {
+        control.value = ""; // the same option can be chosen again
+        if (chosen) onChange(chosen, control);
+      }}
+    />
   );
 }
 
@@ -68,7 +83,7 @@ export function Segments({ options, value, onChange, elementRef, ...rest }: Sele
             onClick={() => {
               if (rest.disabled) return;
               own.current?.focus({ preventScroll: true });
-              onChange(option.value);
+              if (own.current) onChange(option.value, own.current);
             }}
           >
             {option.label}

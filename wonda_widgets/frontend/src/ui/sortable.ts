@@ -5,7 +5,8 @@
 
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { focusedElement } from "../runtime/dom";
+import { hasFocus } from "../runtime/dom";
+import { useFocusBefore } from "../runtime/focus";
 
 type Drag = DragEvent & { currentTarget: HTMLElement };
 
@@ -45,31 +46,20 @@ export function sortable(kind: string, key: string, onDrop: (other: string) => v
 export function useFocusInList(
   list: RefObject<HTMLElement | null>,
   otherwise: () => HTMLElement | null,
-) {
-  const last = useRef<{ element: HTMLElement; index: number } | null>(null);
+): void {
+  const held = useFocusBefore(list);
+  const tile = held.current?.closest("li");
+  const index = useRef(-1);
+  index.current = tile ? [...(list.current?.children ?? [])].indexOf(tile) : -1;
   useLayoutEffect(() => {
     const items = list.current;
-    const focused = items && focusedElement(items);
-    if (!items || !last.current || (focused && focused !== document.body)) return;
-    const { element, index } = last.current;
-    last.current = null;
-    if (element.isConnected) {
-      element.focus(); // moving a tile takes the focus from it
+    if (!items || !held.current || hasFocus(items)) return;
+    if (held.current.isConnected) {
+      held.current.focus(); // moving a tile takes the focus from it
       return;
     }
     const tiles = items.querySelectorAll<HTMLElement>(":scope > li");
-    const near = tiles[Math.min(index, tiles.length - 1)];
+    const near = tiles[Math.min(index.current, tiles.length - 1)];
     (near?.querySelector<HTMLElement>(".wonda-remove") ?? otherwise())?.focus();
   });
-  return {
-    onFocusIn(event: FocusEvent) {
-      const element = event.target as HTMLElement;
-      const tile = element.closest("li");
-      const index = tile ? [...(list.current?.children ?? [])].indexOf(tile) : -1;
-      last.current = { element, index };
-    },
-    onFocusOut(event: FocusEvent) {
-      if (event.relatedTarget) last.current = null;
-    },
-  };
 }

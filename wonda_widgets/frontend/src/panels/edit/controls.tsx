@@ -1,10 +1,10 @@
 // The controls of the tools.
 
-import { useSignal, useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { useUid } from "../../runtime/context";
-import { classes, hasFocus } from "../../runtime/dom";
+import { classes } from "../../runtime/dom";
+import { useTyped } from "../../runtime/typed";
 import { Field } from "../../ui/field";
 
 /** A number field; `onInput` receives NaN while the text is not a number. */
@@ -24,14 +24,7 @@ export function NumberField({
   step?: number | "any";
 }) {
   const input = useRef<HTMLInputElement>(null);
-  const given = useSignal(value);
-  given.value = value;
-  const text = useSignal("");
-  // A number that is being typed is not overwritten.
-  useSignalEffect(() => {
-    const next = given.value;
-    if (!hasFocus(input.current)) text.value = String(next ?? "");
-  });
+  const text = useTyped(value == null || Number.isNaN(value) ? "" : String(value), input);
   return (
     <Field label={label}>
       {(control) => (
@@ -56,9 +49,11 @@ export function NumberField({
   );
 }
 
+let probe: CanvasRenderingContext2D | null = null;
+
 /** A color as #rrggbb; the native control accepts no CSS names. */
 function toHex(color: unknown): string {
-  const probe = document.createElement("canvas").getContext("2d");
+  probe ??= document.createElement("canvas").getContext("2d");
   if (!probe) return "#000000";
   probe.fillStyle = "#000000";
   probe.fillStyle = String(color ?? "");

@@ -29,8 +29,9 @@ export class ToolDraft {
   }
 
   /** Show the operation of the model, unless one is being typed. */
-  follow(operation: Operation | null): void {
-    if (!this.isWaiting) this.shown.value = operation;
+  follow(operation: Operation | null, tool: string): void {
+    if (this.isWaiting) return;
+    this.shown.value = operation?.operation === tool ? operation : null;
   }
 
   /** Take input of the tool. */
@@ -53,6 +54,12 @@ export class ToolDraft {
     this.drop();
     const operation = this.shown.peek();
     return operation && isComplete(operation) ? operation : null;
+  }
+
+  /** Forget the input, also what was not sent. */
+  discard(): void {
+    this.drop();
+    this.shown.value = null;
   }
 
   drop(): void {

@@ -34,10 +34,11 @@ export function EditForm() {
   useEffect(() => () => draft.drop(), [draft]);
   useSignalEffect(() => {
     panel.get("base_size");
+    const open = panel.get("tool");
     const operation = panel.get("draft");
     const isEmpty = Object.keys(operation).length === 0;
     if (!draft.isWaiting) followShape(isEmpty ? null : operation);
-    draft.follow(isEmpty ? null : operation);
+    draft.follow(isEmpty ? null : operation, open);
   });
 
   /** Select the crop shape that fits a draft which was not made in this view. */
@@ -78,7 +79,7 @@ export function EditForm() {
   const leave = (): boolean => {
     const open = panel.peek("tool");
     if (!open || !isFree) return false;
-    draft.drop();
+    draft.discard();
     const tab = tabs.current.get(open);
     if (tab && focusedElement(tab) !== tab) tab.focus();
     delivery.send({ type: "cancel" });
@@ -88,7 +89,10 @@ export function EditForm() {
     if (!isFree) return;
     if (tool === name) leave();
     else if (hasDraft) commit(name);
-    else panel.set({ tool: name, draft: {} });
+    else {
+      draft.discard();
+      panel.set({ tool: name, draft: {} });
+    }
   };
   const canUndo = isFree && (panel.get("can_undo") || hasDraft);
   const canRedo = isFree && panel.get("can_redo") && !hasDraft;

@@ -1,8 +1,10 @@
 // The settings of each tool. A tool shows an operation and reports the changed one.
 
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import { type Crop, centeredCrop, paddedCanvas, SHAPES, type Size } from "../../logic/crop";
 import { usePanel } from "../../runtime/context";
+import { useTyped } from "../../runtime/typed";
 import { Field } from "../../ui/field";
 import { Segments, Select } from "../../ui/select";
 import { ShapeIcon } from "../../ui/shape_icon";
@@ -148,6 +150,29 @@ export function ResizeTool({ operation, onChange }: ToolProps) {
   );
 }
 
+function Words({ value, onInput }: { value: string; onInput: (text: string) => void }) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const text = useTyped(value, area);
+  return (
+    <Field label="Text">
+      {(control) => (
+        <textarea
+          {...control}
+          ref={area}
+          class="wonda-input"
+          rows={2}
+          dir="auto"
+          value={text.value}
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+            onInput(text.peek());
+          }}
+        />
+      )}
+    </Field>
+  );
+}
+
 const MARGINS = ["Top", "Right", "Bottom", "Left"];
 
 /** Text: content, position and style. */
@@ -170,18 +195,7 @@ export function TextTool({ operation, onChange }: ToolProps) {
   );
   return (
     <>
-      <Field label="Text">
-        {(control) => (
-          <textarea
-            {...control}
-            class="wonda-input"
-            rows={2}
-            dir="auto"
-            value={String(values.text ?? "")}
-            onInput={(event) => set("text")(event.currentTarget.value)}
-          />
-        )}
-      </Field>
+      <Words value={String(values.text ?? "")} onInput={set("text")} />
       <div class="wonda-beside">
         <Positions value={values.position} onChange={set("position")} />
         <div class="wonda-tool">

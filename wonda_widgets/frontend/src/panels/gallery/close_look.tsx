@@ -61,7 +61,7 @@ export function CloseLook({ store, viewId, item: opened, onClose }: Props) {
       facts: String(content.facts ?? ""),
     };
   });
-  useEffect(() => () => revoke(large.peek().url), [large]);
+  useLayoutEffect(() => () => revoke(large.peek().url), [large]);
 
   const key = opened.value?.key;
   useLayoutEffect(() => {
@@ -96,7 +96,7 @@ export function CloseLook({ store, viewId, item: opened, onClose }: Props) {
     },
   );
 
-  store.version.value; // render again when an image changes
+  store.follow();
   const item = opened.value && (store.items.get(store.indexOf(opened.value.key)) ?? opened.value);
   const isKnown = about.value.key === key;
   const shownAbout = isKnown ? about.value : NO_ABOUT;

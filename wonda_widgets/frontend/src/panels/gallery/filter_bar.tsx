@@ -3,7 +3,7 @@
 import type { Ref } from "preact";
 import { usePanel } from "../../runtime/context";
 import { Button } from "../../ui/button";
-import { Select } from "../../ui/select";
+import { ActionSelect, Select } from "../../ui/select";
 import type { Facet, GalleryTraits } from "./traits";
 
 const EXPORTS = [
@@ -70,12 +70,11 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
       >
         ★ only
       </Button>
-      <Select
+      <ActionSelect
         options={EXPORTS}
-        value=""
         hidden={!panel.allows("export")}
         aria-label="Export"
-        onChange={(kind) => kind && panel.send({ type: "export", kind })}
+        onChange={(kind) => panel.send({ type: "export", kind })}
       />
     </div>
   );

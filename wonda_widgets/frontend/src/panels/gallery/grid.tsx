@@ -15,7 +15,8 @@ import {
   TEXT_HEIGHT,
 } from "../../logic/grid_layout";
 import { usePanel } from "../../runtime/context";
-import { classes, focusedElement, targetOf } from "../../runtime/dom";
+import { classes, hasFocus, targetOf } from "../../runtime/dom";
+import { useFocusBefore } from "../../runtime/focus";
 import { useHotkeys } from "../../runtime/keys";
 import { Card } from "./card";
 import type { ImageStore } from "./image_store";
@@ -73,14 +74,15 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
   if (focused && focusedRow < from) visible.unshift({ row: focused, index: focusedRow });
   if (focused && focusedRow > to) visible.push({ row: focused, index: focusedRow });
   const seen = rows.slice(from, to + 1).filter(isCardRow);
-  shown.current = visible.flatMap(({ row }) => (isCardRow(row) ? indexesOf(row) : []));
+  useLayoutEffect(() => {
+    shown.current = visible.flatMap(({ row }) => (isCardRow(row) ? indexesOf(row) : []));
+  });
   useRequests(store, viewId, seen);
 
   const selected = new Set(panel.get("selected_keys"));
-  store.version.value; // render again when an image changes
+  store.follow();
   const isWanted = useRef(false); // whether the active card must get the focus
-  const hadFocus = useRef(false);
-  hadFocus.current = isCard(grid.current && focusedElement(grid.current));
+  const focusBefore = useFocusBefore(grid);
   const focus = (index: number) => {
     const target = Math.max(0, Math.min(index, layout.peek().count - 1));
     active.value = target;
@@ -98,7 +100,7 @@ export function Grid({ store, viewId, active, focusRequest, hidden, shown, open 
   useLayoutEffect(() => {
     const element = grid.current;
     if (!element) return;
-    const lost = hadFocus.current && !element.contains(focusedElement(element));
+    const lost = isCard(focusBefore.current) && !hasFocus(element);
     if (!isWanted.current && !lost) return;
     isWanted.current = false;
     cardElement(element, active.peek())?.focus({ preventScroll: true });

@@ -13,7 +13,7 @@ interface ItemsMessage {
   items: Item[];
 }
 
-/** Items by index, and thumbnails by key. Components that read `version` follow all changes. */
+/** Items by index, and thumbnails by key. */
 export class ImageStore {
   readonly version = signal(0);
   readonly items = new Map<number, Item>();
@@ -21,6 +21,11 @@ export class ImageStore {
   readonly #broken = new Map<string, string>(); // why there is no thumbnail
   // Items usually arrive before the traits of their revision, but sometimes after them.
   #early: ItemsMessage[] = [];
+
+  /** Render the calling component again when an image changes. */
+  follow(): void {
+    this.version.value;
+  }
 
   /** The object URL of a thumbnail; empty if there is none. */
   thumb(key: string): string {

@@ -3,7 +3,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useMessages, usePanel, useUid } from "../../runtime/context";
-import { hasFocus } from "../../runtime/dom";
+import { useFocusBefore } from "../../runtime/focus";
 import { AlertBox } from "../../ui/alert";
 import { Button } from "../../ui/button";
 import { CloseLook } from "./close_look";
@@ -105,10 +105,9 @@ function SelectionBar({ hidden, onCleared }: { hidden: boolean; onCleared: () =>
     null,
   );
   const isTooMany = widest && keys.length > widest.max_images;
-  const hadFocus = useRef(false);
-  hadFocus.current = hasFocus(box.current); // before this rendering removes the buttons
+  const focusBefore = useFocusBefore(box);
   useLayoutEffect(() => {
-    if (hadFocus.current && !keys.length) onCleared();
+    if (focusBefore.current && !keys.length) onCleared();
   });
   return (
     <div class="wonda-buttons wonda-chosen-bar" ref={box} hidden={hidden}>

@@ -3,7 +3,7 @@
 import { type Signal, useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { usePanel } from "../../runtime/context";
-import { hasFocus } from "../../runtime/dom";
+import { useTyped } from "../../runtime/typed";
 import { Select } from "../../ui/select";
 import type { GalleryTraits } from "./traits";
 
@@ -79,11 +79,7 @@ export function SearchRow({
 function Day({ label, name }: { label: string; name: "since" | "until" }) {
   const panel = usePanel<GalleryTraits>();
   const input = useRef<HTMLInputElement>(null);
-  const value = useSignal(panel.peek(name));
-  useSignalEffect(() => {
-    const current = panel.get(name);
-    if (!hasFocus(input.current)) value.value = current;
-  });
+  const value = useTyped(panel.get(name), input);
   return (
     <span class="wonda-day">
       <span aria-hidden="true">{label}</span>

@@ -1,0 +1,338 @@
+// Panels in situations in which focus, input or listeners were once lost.
+
+import "./dom";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ComponentType } from "preact";
+import { h, render } from "preact";
+import { EditForm } from "../src/panels/edit";
+import { Gallery } from "../src/panels/gallery";
+import { JobProgress } from "../src/panels/job_progress";
+import { LabForm } from "../src/panels/lab_form";
+import { PromptForm } from "../src/panels/prompt_form";
+import { ScheduledPosts } from "../src/panels/scheduled_posts";
+import { PanelView } from "../src/runtime/view";
+import { button, FakeModel, hostOf, press, settled, show, type } from "./fake_model";
+
+const kindOf = (component: ComponentType) => ({ className: "wonda-test", component });
+
+// ---------------------------------------------------------------- galleries
+
+const GALLERY = {
+  selected_keys: [],
+  searches: false,
+  groups: [{ title: "", count: 2 }],
+  facets: [],
+  group_by: "",
+  filters: {},
+  favorites: false,
+  rating: 0,
+  rated: false,
+  total: 2,
+  aspect_ratio: 1,
+  revision: 1,
+  state: "ready",
+  text: "",
+  model: "",
+  models: [],
+  since: "",
+  until: "",
+  has_more: false,
+  note: "",
+  progress: {},
+  actions: [],
+};
+const ITEMS = ["a", "b"].map((key) => ({ key, state: "succeeded", title: key }));
+
+async function gallery() {
+  const model = new FakeModel(structuredClone(GALLERY));
+  const shown = await show(kindOf(Gallery), model);
+  model.emit("msg:custom", { type: "items", revision: 1, first: 0, items: ITEMS }, []);
+  await settled();
+  return {
+    model,
+    ...shown,
+    cards: () => [...shown.element.querySelectorAll<HTMLElement>(".wonda-card")],
+  };
+}
+
+test("a gallery does not take the focus from another one", async () => {
+  const [first, second] = [await gallery(), await gallery()];
+  first.cards()[1]?.focus();
+  second.model.emit("msg:custom", { type: "broken", key: "a", reason: "gone" }, []);
+  await settled();
+  assert.equal(document.activeElement, first.cards()[1]);
+  first.remove();
+  second.remove();
+});
+
+test("an arrow key moves the focus to the next card, and Space selects it", async () => {
+  const { model, cards, remove } = await gallery();
+  cards()[0]?.focus();
+  await press(cards()[0] as Element, "ArrowRight");
+  assert.equal(document.activeElement, cards()[1]);
+  await press(cards()[1] as Element, " ");
+  assert.deepEqual(model.sent.at(-1), { type: "toggle", key: "b" });
+  remove();
+});
+
+test("the same export can be chosen twice", async () => {
+  const { model, element, remove } = await gallery();
+  const select = element.querySelector<HTMLSelectElement>('select[aria-label="Export"]');
+  assert.ok(select);
+  for (let count = 1; count <= 2; count++) {
+    select.value = "csv";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    await settled();
+    assert.equal(select.value, "");
+    assert.equal(model.sent.filter(({ type }) => type === "export").length, count);
+  }
+  remove();
+});
+
+test("only the second tap on a touch screen enlarges an image", async () => {
+  const { model, cards, remove } = await gallery();
+  const tap = async () => {
+    const event = new MouseEvent("click", { bubbles: true, detail: 1 });
+    Object.defineProperty(event, "pointerType", { value: "touch" });
+    cards()[0]?.dispatchEvent(event);
+    await settled();
+  };
+  const acts = () => model.sent.filter((message) => message.type !== "window");
+  await tap();
+  assert.deepEqual(acts(), [{ type: "toggle", key: "a" }]);
+  model.set("selected_keys", ["a"]);
+  await settled();
+  await tap();
+  assert.equal(acts().at(-1)?.type, "open");
+  remove();
+});
+
+// ---------------------------------------------------------------- the editor
+
+const EDIT = {
+  state: "ready",
+  data: null,
+  mime_type: "",
+  alt: "",
+  shown_size: [100, 80],
+  base_size: [100, 80],
+  facts: "",
+  original_facts: "",
+  tool: "pad",
+  draft: {},
+  draft_problem: "",
+  changes: [],
+  can_undo: false,
+  can_redo: false,
+  defaults: {},
+  fonts: [],
+  step: "editing",
+  upload: {},
+};
+
+test("a tool does not show the unsent input of another one", async () => {
+  const model = new FakeModel(structuredClone(EDIT));
+  const { element, remove } = await show(kindOf(EditForm), model);
+  const numbers = () => [...element.querySelectorAll<HTMLInputElement>("input[type=number]")];
+  await type(numbers()[0] as HTMLInputElement, "50");
+  button(element, "Cancel").click();
+  model.update({ receipt: 1, tool: "" });
+  await settled();
+  button(element, "Resize").click();
+  await settled();
+  assert.equal(model.state.tool, "resize");
+  assert.deepEqual(
+    numbers().map(({ value }) => value),
+    ["100", "80"],
+  );
+  remove();
+});
+
+test("input can be applied before the pause is over", async () => {
+  const model = new FakeModel(structuredClone({ ...EDIT, tool: "resize" }));
+  const { element, remove } = await show(kindOf(EditForm), model);
+  const [width] = element.querySelectorAll<HTMLInputElement>("input[type=number]");
+  await type(width as HTMLInputElement, "50");
+  button(element, "Apply").click();
+  assert.deepEqual(model.sent.at(-1), {
+    type: "apply",
+    tool: "",
+    operation: { operation: "resize", width: 50, height: 40 },
+  });
+  remove();
+});
+
+// ---------------------------------------------------------------- the prompt form
+
+const number = (name: string) => ({
+  name,
+  label: name,
+  kind: "number",
+  help: "",
+  required: false,
+  default: null,
+  options: [],
+  minimum: 0,
+  maximum: 10,
+  step: 1,
+  whole: true,
+});
+const MODEL = {
+  key: "m",
+  name: "M",
+  help: "",
+  needs_prompt: true,
+  most_references: 0,
+  fields: [number("a"), number("b")],
+};
+const FORM = {
+  prompt: "x",
+  model: "m",
+  params: {},
+  models: [MODEL],
+  price: "",
+  state: "ready",
+  references: [],
+  reference_thumbs: {},
+  references_message: "",
+};
+
+test("an error moves the focus to its own field, not to another invalid one", async () => {
+  const model = new FakeModel(structuredClone({ ...FORM, params: { a: 5 } }));
+  const { element, remove } = await show(kindOf(PromptForm), model);
+  const [first, second] = element.querySelectorAll<HTMLInputElement>("input[type=number]");
+  first?.setAttribute("aria-invalid", "true");
+  element.querySelector("textarea")?.focus();
+  model.set("error", { title: "No.", text: "", field: "params.b" });
+  await settled();
+  assert.equal(document.activeElement, second);
+  remove();
+});
+
+test("a prompt that is being corrected is no longer marked as invalid", async () => {
+  const model = new FakeModel(structuredClone(FORM));
+  const { element, remove } = await show(kindOf(PromptForm), model);
+  const prompt = element.querySelector("textarea") as HTMLTextAreaElement;
+  model.set("error", { title: "The prompt is empty.", text: "", field: "prompt" });
+  await settled();
+  assert.equal(prompt.getAttribute("aria-invalid"), "true");
+  await type(prompt, "A lake");
+  assert.equal(prompt.getAttribute("aria-invalid"), "false");
+  remove();
+});
+
+test("a number that could not be read is not sent when its field is empty", async () => {
+  const model = new FakeModel(structuredClone({ ...FORM, params: { a: Number.NaN } }));
+  const { element, remove } = await show(kindOf(PromptForm), model);
+  button(element, "Generate").click();
+  assert.deepEqual(model.sent.at(-1)?.params, {});
+  remove();
+});
+
+test("what is typed is sent when the panel is removed", async () => {
+  const model = new FakeModel(structuredClone(FORM));
+  const { element, remove } = await show(kindOf(PromptForm), model);
+  await type(element.querySelector("textarea") as HTMLTextAreaElement, "almost lost");
+  remove();
+  await settled();
+  assert.equal(model.state.prompt, "almost lost");
+});
+
+// ---------------------------------------------------------------- the lab
+
+const LAB = {
+  template: "A {x}",
+  placeholders: ["x"],
+  values: { x: ["a"] },
+  available_models: [{ ...MODEL, fields: [] }],
+  models: ["m"],
+  params: {},
+  budget: "2.50",
+  max_concurrency: 4,
+  plan: { count: 1, requested: 0, factors: "", prices: [], usd: "$1", notes: [], action: "run" },
+  state: "ready",
+  unfinished_plan: "",
+};
+
+test("text left in a removed list field is not part of a run", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  await type(element.querySelector(".wonda-chip-input") as HTMLInputElement, "left over");
+  model.set("placeholders", []);
+  await settled();
+  button(element, "Run 1").click();
+  const form = model.sent.at(-1)?.form as { values: unknown };
+  assert.deepEqual(form.values, { x: ["a"] });
+  remove();
+});
+
+test("removing a value keeps the focus in its field, also when all options were chosen", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  const chip = button(element, "Remove M");
+  chip.focus();
+  chip.click();
+  await settled();
+  assert.deepEqual(model.state.models, []);
+  assert.ok(document.activeElement?.matches("select"));
+  remove();
+});
+
+test("the button has one text per state", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  const text = () => element.querySelector(".wonda-go button")?.textContent;
+  const plan = (more: object) => model.set("plan", { ...LAB.plan, ...more });
+  for (const [more, expected] of [
+    [{ count: 4 }, "Run 4"],
+    [{ count: 4, action: "repeat" }, "Generate 4 more"],
+    [{ count: 3, requested: 1, action: "resume" }, "Resume: 3 left"],
+    [{ count: 0, requested: 4, failed: 2, action: "retry" }, "Retry 2 failed"],
+    [{ count: 0, requested: 4 }, "Show results"],
+  ] as const) {
+    plan(more);
+    await settled();
+    assert.equal(text(), expected);
+  }
+  model.set("state", "running");
+  await settled();
+  assert.equal(text(), "Running…");
+  remove();
+});
+
+// ---------------------------------------------------------------- others
+
+test("a question about a post does not come back with the post", async () => {
+  const post = { job_id: "j", due: 1e9, account: "@a", images: 1, caption: "" };
+  const model = new FakeModel({ posts: [post], state: "ready", canceling: "", message: "" });
+  const { element, remove } = await show(kindOf(ScheduledPosts), model);
+  element.querySelector<HTMLButtonElement>("li button")?.click();
+  await settled();
+  assert.match(element.textContent ?? "", /Cancel this post\?/);
+  model.set("posts", []);
+  await settled();
+  model.set("posts", [post]);
+  await settled();
+  assert.doesNotMatch(element.textContent ?? "", /Cancel this post\?/);
+  remove();
+});
+
+test("a panel that is removed at once leaves no listener", async () => {
+  const model = new FakeModel({
+    job_phase: "none",
+    job_status: "",
+    job_note: "",
+    job_id: "",
+    job_label: "",
+    job_elapsed: 0,
+    job_updates: 0,
+    job_durations: {},
+  });
+  const element = document.createElement("div");
+  const view = { kind: kindOf(JobProgress), model: model as never, host: hostOf({}) };
+  render(h(PanelView, view), element);
+  render(null, element);
+  await settled();
+  assert.equal(model.listenerCount, 0);
+});

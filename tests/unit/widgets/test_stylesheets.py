@@ -10,7 +10,7 @@ import wonda_widgets
 WIDGETS = Path(wonda_widgets.__file__).parent / "widgets"
 STYLES = typescript.FRONTEND / "styles"
 CLASS = re.compile(r"\.(wonda-[a-z0-9-]+)")
-SHARED = ("base", "tokens")
+SHARED = ("tokens", "base", "studio", "fields", "controls", "image_preview", "job")
 
 
 def classes_of(path):

@@ -13,14 +13,14 @@ import { Gallery } from "./panels/gallery";
 import { ImagePreview } from "./panels/image_preview";
 import { JobProgress } from "./panels/job_progress";
 import { addKinds, panelKind } from "./panels/kinds";
-import { LabForm } from "./panels/lab_form";
+import { LabForm } from "./panels/lab";
 import { PromptForm } from "./panels/prompt_form";
 import { PublishForm } from "./panels/publish_form";
 import { ScheduledPosts } from "./panels/scheduled_posts";
 import { StoryboardBar } from "./panels/storyboard_bar";
 import { Timeline } from "./panels/timeline";
 import { Unfinished } from "./panels/unfinished";
-import { PanelView } from "./runtime/view";
+import { PanelView } from "./ui/panel_view";
 
 addKinds({
   carousel_form: { className: "wonda-publish wonda-carousel", component: CarouselForm },

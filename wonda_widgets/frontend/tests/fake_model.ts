@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AnyModel, Host } from "@anywidget/types";
 import { h, render } from "preact";
-import { type PanelKind, PanelView } from "../src/runtime/view";
+import { type PanelKind, PanelView } from "../src/ui/panel_view";
 
 type Listener = (...args: unknown[]) => void;
 

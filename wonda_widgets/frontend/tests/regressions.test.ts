@@ -8,10 +8,10 @@ import { h, render } from "preact";
 import { EditForm } from "../src/panels/edit";
 import { Gallery } from "../src/panels/gallery";
 import { JobProgress } from "../src/panels/job_progress";
-import { LabForm } from "../src/panels/lab_form";
+import { LabForm } from "../src/panels/lab";
 import { PromptForm } from "../src/panels/prompt_form";
 import { ScheduledPosts } from "../src/panels/scheduled_posts";
-import { PanelView } from "../src/runtime/view";
+import { PanelView } from "../src/ui/panel_view";
 import { button, FakeModel, hostOf, press, settled, show, type } from "./fake_model";
 
 const kindOf = (component: ComponentType) => ({ className: "wonda-test", component });

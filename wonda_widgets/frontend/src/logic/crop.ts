@@ -1,5 +1,7 @@
 // The geometry of crops and canvases, in whole pixels.
 
+import { clamp } from "./clamp";
+
 export type Size = [width: number, height: number];
 export interface Crop {
   x: number;
@@ -16,9 +18,6 @@ export const SHAPES: Record<string, Size> = {
   "9:16": [9, 16],
   "16:9": [16, 9],
 };
-
-export const clamp = (value: number, low: number, high: number): number =>
-  Math.max(low, Math.min(high, value));
 
 /** The largest centered crop with an aspect ratio; rounded as in Python's `centered_crop`. */
 export function centeredCrop([width, height]: Size, [a, b]: Size): Crop {

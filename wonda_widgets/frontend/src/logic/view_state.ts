@@ -1,10 +1,9 @@
 // Zoom and pan of one image, or of several images in sync.
 
 import { batch, signal } from "@preact/signals";
+import { clamp } from "./clamp";
 
 export const MAX_ZOOM = 12;
-
-const clamp = (value: number, most: number): number => Math.min(most, Math.max(-most, value));
 
 /** A zoom and pan state. Viewers that share one move together. */
 export class ViewState {
@@ -20,7 +19,7 @@ export class ViewState {
   /** Zoom by a factor around a point, given as fractions of the image from its center. */
   zoom(factor: number, atX = 0, atY = 0): void {
     const before = this.scale.peek();
-    const after = Math.min(MAX_ZOOM, Math.max(1, before * factor));
+    const after = clamp(before * factor, 1, MAX_ZOOM);
     this.#set(
       after,
       this.x.peek() + atX / before - atX / after,
@@ -42,8 +41,8 @@ export class ViewState {
     const most = (1 - 1 / scale) / 2;
     batch(() => {
       this.scale.value = scale;
-      this.x.value = clamp(x, most);
-      this.y.value = clamp(y, most);
+      this.x.value = clamp(x, -most, most);
+      this.y.value = clamp(y, -most, most);
     });
   }
 }

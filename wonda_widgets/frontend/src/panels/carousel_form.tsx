@@ -5,7 +5,9 @@ import { useObjectUrl } from "../runtime/bytes";
 import { usePanel, useUid } from "../runtime/context";
 import { Button, CloseButton, LinkButton } from "../ui/button";
 import { CheckLine } from "../ui/check_result";
-import { PostingForm, type PostingTraits } from "../ui/posting_form";
+import { FixingNote, useCanFix } from "../ui/fixing_note";
+import { PostingForm } from "../ui/posting_form";
+import type { PostingTraits } from "../ui/posting_traits";
 import { sortable, useFocusInList } from "../ui/sortable";
 
 interface Slide {
@@ -23,10 +25,6 @@ interface Traits extends PostingTraits {
 
 const KIND = "application/x-wonda-slide";
 const MIN_SLIDES = 2;
-
-/** Whether the slides can be changed now. */
-const isFree = (panel: ReturnType<typeof usePanel<Traits>>) =>
-  panel.get("step") === "editing" && !panel.get("fixing");
 
 export function CarouselForm() {
   const panel = usePanel<Traits>();
@@ -87,7 +85,7 @@ function Checks() {
   const panel = usePanel<Traits>();
   const titleId = useUid("checks");
   const results = panel.get("check_results");
-  const free = isFree(panel);
+  const free = useCanFix();
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be a flex box everywhere
     <div class="wonda-checks" role="group" aria-labelledby={titleId} hidden={!results.length}>
@@ -114,9 +112,7 @@ function Checks() {
           Revert to originals
         </LinkButton>
       </div>
-      <p class="wonda-note" role="status">
-        {panel.get("fixing") ? `${panel.get("fixing")}: editing locally, then uploading…` : ""}
-      </p>
+      <FixingNote />
     </div>
   );
 }
@@ -132,7 +128,7 @@ function SlideTile({ slide, index, total, thumb }: TileProps) {
   const panel = usePanel<Traits>();
   const url = useObjectUrl(thumb, "image/jpeg");
   const { key, title, facts } = slide;
-  const free = isFree(panel);
+  const free = useCanFix();
   const indexOf = () => panel.peek("slides").findIndex((other) => other.key === key);
   const move = (moved: string, to: number) => {
     const slides = panel.peek("slides"); // a tile of another form may be dropped here

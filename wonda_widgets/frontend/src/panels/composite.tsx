@@ -3,7 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { useEffect, useState } from "preact/hooks";
 import { usePanel } from "../runtime/context";
-import { PanelView } from "../runtime/view";
+import { PanelView } from "../ui/panel_view";
 import { panelKind } from "./kinds";
 
 /** A part: a reference to a panel's model, or a box of parts. */

@@ -2,9 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { download, hasBytes, objectUrl, revoke, useObjectUrl } from "../runtime/bytes";
+import { hasBytes, objectUrl, revoke, useObjectUrl } from "../runtime/bytes";
 import { useMessages, usePanel, useUid } from "../runtime/context";
 import { classes } from "../runtime/dom";
+import { useDownloads } from "../runtime/downloads";
 import { isEscape, useHotkeys } from "../runtime/keys";
 import { AlertBox } from "../ui/alert";
 import { Button, CopyButton } from "../ui/button";
@@ -41,10 +42,7 @@ export function ImagePreview() {
     box.current.showModal();
     panel.send({ type: "large" });
   };
-  useMessages((content, buffers) => {
-    if (content.type === "download" && content.view === viewId)
-      download(String(content.name), String(content.mime), buffers[0]);
-  });
+  useDownloads(viewId);
   useHotkeys({
     matches: isEscape,
     act: () => (box.current?.open ? box.current.close() : false),

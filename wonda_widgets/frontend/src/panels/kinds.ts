@@ -2,7 +2,7 @@
 //
 // `index.ts` fills the map, because a composite shows any kind and would import itself.
 
-import type { PanelKind } from "../runtime/view";
+import type { PanelKind } from "../ui/panel_view";
 
 const kinds = new Map<string, PanelKind>();
 

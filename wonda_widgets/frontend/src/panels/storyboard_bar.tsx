@@ -2,9 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { download } from "../runtime/bytes";
-import { useHidden, useMessages, usePanel, useUid } from "../runtime/context";
+import { useHidden, usePanel, useUid } from "../runtime/context";
 import { isMarimo, isVoila } from "../runtime/dom";
+import { useDownloads } from "../runtime/downloads";
 import { AlertBox } from "../ui/alert";
 import { Button } from "../ui/button";
 
@@ -30,10 +30,7 @@ export function StoryboardBar() {
     if (moveFocus.current) (asks ? question : keep).current?.focus({ preventScroll: true });
     moveFocus.current = false;
   });
-  useMessages((content, buffers) => {
-    if (content.type === "download" && content.view === viewId)
-      download(String(content.name), String(content.mime), buffers[0]);
-  });
+  useDownloads(viewId);
   useHidden(!panel.get("has_images"));
   return (
     <>

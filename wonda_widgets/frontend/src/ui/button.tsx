@@ -1,14 +1,14 @@
 // Buttons.
 
 import type { ComponentChildren, Ref } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { copyText } from "../runtime/bytes";
 import { usePanel } from "../runtime/context";
 import { classes } from "../runtime/dom";
 
 interface ButtonProps {
   children: ComponentChildren;
-  onPress: () => void;
+  onPress: (button: HTMLButtonElement) => void;
   /** Filled, for the next step; other buttons are outlined. */
   primary?: boolean;
   small?: boolean;
@@ -38,7 +38,7 @@ export function Button(props: ButtonProps) {
       ref={props.elementRef}
       class={classes(
         "wonda-button",
-        primary ? "wonda-primary" : "wonda-quiet",
+        primary && "wonda-primary",
         small && "wonda-small",
         forMakers && "wonda-for-makers",
         props.className,
@@ -52,7 +52,7 @@ export function Button(props: ButtonProps) {
       tabIndex={props.tabIndex}
       onClick={(event) => {
         // Ignore the second click of a double click.
-        if (!off && event.detail < 2) props.onPress();
+        if (!off && event.detail < 2) props.onPress(event.currentTarget);
       }}
     >
       {props.children}
@@ -110,25 +110,18 @@ export function CopyButton({
   text: () => string;
   elementRef?: Ref<HTMLButtonElement>;
 }) {
-  const own = useRef<HTMLButtonElement>(null);
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
     const timer = setTimeout(() => setCopied(false), COPIED_DURATION);
     return () => clearTimeout(timer);
   }, [copied]);
-  const set = (element: HTMLButtonElement | null) => {
-    own.current = element;
-    if (elementRef && typeof elementRef === "object") elementRef.current = element;
-  };
   return (
     <Button
       small
       forMakers
-      elementRef={set}
-      onPress={async () => {
-        if (own.current) setCopied(await copyText(text(), own.current));
-      }}
+      elementRef={elementRef}
+      onPress={async (button) => setCopied(await copyText(text(), button))}
     >
       {copied ? "Copied" : children}
     </Button>

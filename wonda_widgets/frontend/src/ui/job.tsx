@@ -1,10 +1,11 @@
 // The job of a panel: status word, elapsed time and a progress bar.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type Curve, shareAfter } from "../logic/estimate";
 import { formatSeconds, formatSpan } from "../logic/time";
 import { usePanel } from "../runtime/context";
 import { classes, focusedElement } from "../runtime/dom";
+import { useTick } from "../runtime/tick";
 import { Button, CopyButton } from "./button";
 
 /** The traits of a panel with a job, see `widgets/_shared/job_tracking.py`. */
@@ -37,14 +38,13 @@ const MEANINGS: Record<string, string> = {
   in_progress: "running",
 };
 
-const TICK = 250; // milliseconds
-
 export function JobView() {
   const panel = usePanel<JobTraits>();
   const phase = panel.get("job_phase");
   const status = panel.get("job_status");
   const note = panel.get("job_note");
   const { low, high } = panel.get("job_durations");
+  const elapsed = useElapsed();
   const isRunning = phase === "running";
   const maySteer = panel.allows("generate");
   const canStop = isRunning && maySteer;
@@ -69,7 +69,7 @@ export function JobView() {
           {status}
         </strong>
         <span class="wonda-gloss">{MEANINGS[status] ?? ""}</span>
-        <Clock />
+        <span class="wonda-clock">{formatSeconds(elapsed)}</span>
         <span class="wonda-clock">
           {isRunning && high
             ? `· usually ${formatSpan(low ?? 0, high)} · progress is estimated`
@@ -97,7 +97,7 @@ export function JobView() {
           </Button>
         </span>
       </div>
-      <ProgressBar />
+      <ProgressBar elapsed={elapsed} />
       <span class="wonda-note" role="status">
         {note}
       </span>
@@ -123,7 +123,7 @@ function useElapsed(): number {
   const isRunning = panel.get("job_phase") === "running";
   const elapsed = panel.get("job_elapsed");
   const updatedAt = useRef(performance.now());
-  const [, tick] = useState(0);
+  useTick(isRunning);
   useEffect(
     () =>
       panel.observe("job_updates", () => {
@@ -131,22 +131,12 @@ function useElapsed(): number {
       }),
     [panel],
   );
-  useEffect(() => {
-    if (!isRunning) return;
-    const timer = setInterval(() => tick((count) => count + 1), TICK);
-    return () => clearInterval(timer);
-  }, [isRunning]);
   return elapsed + (isRunning ? (performance.now() - updatedAt.current) / 1000 : 0);
 }
 
-function Clock() {
-  return <span class="wonda-clock">{formatSeconds(useElapsed())}</span>;
-}
-
 /** The bar: indeterminate without known durations, an estimate with them. */
-function ProgressBar() {
+function ProgressBar({ elapsed }: { elapsed: number }) {
   const panel = usePanel<JobTraits>();
-  const elapsed = useElapsed();
   const phase = panel.get("job_phase");
   const status = panel.get("job_status");
   const id = panel.get("job_id");

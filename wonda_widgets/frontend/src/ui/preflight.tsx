@@ -11,13 +11,13 @@ import { useFocusBefore, useFocusLater } from "../runtime/focus";
 import { isEscape, useHotkeys } from "../runtime/keys";
 import { Button, LinkButton } from "./button";
 import { CheckLine, type CheckResult, type Fix } from "./check_result";
+import { FixingNote, useCanFix } from "./fixing_note";
 
 interface Traits {
   check_results: CheckResult[];
   combined_fix: Partial<Fix>;
   media_id: string;
   is_edited: boolean;
-  fixing: string;
   step: string;
   thumb: DataView;
 }
@@ -37,7 +37,7 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
   const opener = useRef<Element | null>(null); // gets the focus back after the preview
   const color = useSignal("#ffffff");
 
-  const isFree = panel.get("step") === "editing" && !panel.get("fixing");
+  const isFree = useCanFix();
   const results = panel.get("check_results");
   const combined = panel.get("combined_fix");
   const isOutdated =
@@ -123,9 +123,7 @@ export function Preflight({ trial }: { trial: Signal<Trial | null> }) {
           Revert to original
         </LinkButton>
       </p>
-      <p class="wonda-note" role="status">
-        {panel.get("fixing") ? `${panel.get("fixing")}: editing locally, then uploading…` : ""}
-      </p>
+      <FixingNote />
     </div>
   );
 }

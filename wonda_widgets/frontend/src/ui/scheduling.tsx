@@ -7,7 +7,7 @@ import { formatMoment, timeZone, WITH_DAY } from "../logic/time";
 import { usePanel } from "../runtime/context";
 import { LinkButton } from "./button";
 import { Field } from "./field";
-import { useIsLocked } from "./posting_form";
+import { useIsLocked } from "./posting_traits";
 import { Segments } from "./select";
 
 interface Traits {

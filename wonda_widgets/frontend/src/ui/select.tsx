@@ -57,12 +57,8 @@ export function ActionSelect({ onChange, elementRef, ...rest }: Omit<SelectProps
 }
 
 /** Segments drawn over a native select, which handles focus and keys and has the name. */
-export function Segments({ options, value, onChange, elementRef, ...rest }: SelectProps) {
-  const own = useRef<HTMLSelectElement | null>(null);
-  const set = (element: HTMLSelectElement | null) => {
-    own.current = element;
-    if (elementRef && typeof elementRef === "object") elementRef.current = element;
-  };
+export function Segments({ options, value, onChange, ...rest }: Omit<SelectProps, "elementRef">) {
+  const own = useRef<HTMLSelectElement>(null);
   return (
     <div class="wonda-over">
       <Select
@@ -70,7 +66,7 @@ export function Segments({ options, value, onChange, elementRef, ...rest }: Sele
         options={options}
         value={value}
         onChange={onChange}
-        elementRef={set}
+        elementRef={own}
         className="wonda-under"
       />
       <div class="wonda-segments" aria-hidden="true">

@@ -4,7 +4,8 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { type Crop, clamp, type Handle, moveCrop, type Size } from "../../logic/crop";
+import { clamp } from "../../logic/clamp";
+import { type Crop, type Handle, moveCrop, type Size } from "../../logic/crop";
 import { useUid } from "../../runtime/context";
 import { classes, targetOf } from "../../runtime/dom";
 import { useHotkeys } from "../../runtime/keys";

@@ -58,7 +58,7 @@ export function EditForm() {
   const isUsed = isUploaded && !!upload.in_use;
   const reason = reasonOf(panel.get("state"));
 
-  function reasonOf(state: string): string {
+  function reasonOf(state: EditTraits["state"]): string {
     if (state === "empty") return "No image yet.";
     if (state !== "ready" || upload.media_id) return "";
     if (panel.get("draft_problem")) return "Fix the highlighted values first.";

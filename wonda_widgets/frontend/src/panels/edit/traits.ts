@@ -8,7 +8,7 @@ export type Operation = Record<string, unknown>;
 export type ToolName = "crop" | "pad" | "resize" | "text" | "encode";
 
 export interface EditTraits {
-  state: "empty" | "loading" | "ready" | string;
+  state: "empty" | "loading" | "ready" | "broken";
   data: DataView | null;
   mime_type: string;
   alt: string;
@@ -24,6 +24,6 @@ export interface EditTraits {
   can_redo: boolean;
   defaults: Record<string, Operation>;
   fonts: string[];
-  step: "editing" | "sending" | string;
+  step: "editing" | "sending";
   upload: { media_id?: string; facts?: string; in_use?: boolean };
 }

@@ -4,12 +4,12 @@ import type { AnyModel, Host } from "@anywidget/types";
 import { useSignalEffect } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useContext, useEffect, useLayoutEffect, useMemo } from "preact/hooks";
-import { SandboxNote } from "../ui/sandbox_note";
-import { PanelContext } from "./context";
-import { classes } from "./dom";
-import { suppressNotebookShortcuts } from "./keys";
-import { Panel } from "./panel";
-import { themeAttribute } from "./theme";
+import { PanelContext } from "../runtime/context";
+import { classes } from "../runtime/dom";
+import { suppressNotebookShortcuts } from "../runtime/keys";
+import { Panel } from "../runtime/panel";
+import { themeAttribute } from "../runtime/theme";
+import { SandboxNote } from "./sandbox_note";
 
 const SCROLL_DELAY = 150; // milliseconds, in which a panel that was hidden is laid out
 const SCROLL_AGE = 5; // seconds after which a request dates from before the page was reloaded

@@ -2,47 +2,19 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { ModelSpec, ParameterSpec } from "../logic/parameter";
-import { usePanel } from "../runtime/context";
-import { useDelivery } from "../runtime/delivery";
-import { classes, hasFocus } from "../runtime/dom";
-import { type Draft, useDraft } from "../runtime/draft";
-import { isSubmit, useHotkeys } from "../runtime/keys";
-import type { Alert } from "../runtime/panel";
-import { AlertBox } from "../ui/alert";
-import { Button } from "../ui/button";
-import { Field } from "../ui/field";
-import { ListField } from "../ui/list_field";
-
-/** A plan with its price, see `widgets/_parts/lab_form.py`. */
-interface Plan {
-  count: number;
-  requested: number;
-  factors: string;
-  prices: { text: string; count: number }[];
-  usd: string;
-  budget: string;
-  share: number;
-  notes: string[];
-  action: "run" | "resume" | "retry" | "repeat";
-  failed: number;
-  problem: Alert | null;
-  is_stale?: boolean;
-}
-
-interface Traits {
-  template: string;
-  placeholders: string[];
-  values: Record<string, string[]>;
-  available_models: ModelSpec[];
-  models: string[];
-  params: Record<string, unknown[]>;
-  budget: string;
-  max_concurrency: number;
-  plan: Plan;
-  state: string;
-  unfinished_plan: string;
-}
+import type { ModelSpec, ParameterSpec } from "../../logic/parameter";
+import { usePanel } from "../../runtime/context";
+import { useDelivery } from "../../runtime/delivery";
+import { hasFocus } from "../../runtime/dom";
+import { type Draft, useDraft } from "../../runtime/draft";
+import { isSubmit, useHotkeys } from "../../runtime/keys";
+import { AlertBox } from "../../ui/alert";
+import { Button } from "../../ui/button";
+import { Field } from "../../ui/field";
+import { ListField } from "../../ui/list_field";
+import { PlanTable } from "./plan_table";
+import { TemplateInput } from "./template_input";
+import type { LabTraits, Plan } from "./traits";
 
 const FORM_TRAITS = [
   "template",
@@ -52,11 +24,10 @@ const FORM_TRAITS = [
   "budget",
   "max_concurrency",
 ] as const;
-const MAX_PRICES = 6;
 const PAUSE = 300; // milliseconds
 
 export function LabForm() {
-  const panel = usePanel<Traits>();
+  const panel = usePanel<LabTraits>();
   const delivery = useDelivery();
   const template = useDraft<HTMLTextAreaElement>("template", { delay: PAUSE });
   const budget = useDraft<HTMLInputElement>("budget", { delay: PAUSE });
@@ -146,7 +117,7 @@ export function LabForm() {
           />
         ))}
       </div>
-      <PlanBox hidden={!hasImages} />
+      <PlanTable hidden={!hasImages} />
       <div class="wonda-pair wonda-always">
         <Field label="Budget (US $)" invalid={problem.place === "budget"}>
           {(control) => (
@@ -222,7 +193,7 @@ function mergeFields(models: ModelSpec[]): ParameterSpec[] {
 
 /** The plan's problem: at its field if there is one, else under the button. */
 function useProblem(fields: ParameterSpec[], template: Draft<HTMLTextAreaElement>) {
-  const panel = usePanel<Traits>();
+  const panel = usePanel<LabTraits>();
   const problem = panel.get("plan").problem;
   const names = [
     "template",
@@ -249,7 +220,7 @@ function useProblem(fields: ParameterSpec[], template: Draft<HTMLTextAreaElement
 
 /** Offers to continue the plan of an earlier kernel. */
 function UnfinishedPlan() {
-  const panel = usePanel<Traits>();
+  const panel = usePanel<LabTraits>();
   const text = panel.get("unfinished_plan");
   return (
     <div class="wonda-left-plan" role="status" hidden={!text || panel.get("state") === "running"}>
@@ -266,35 +237,11 @@ function UnfinishedPlan() {
   );
 }
 
-/** A text area in which placeholders are marked. */
-function TemplateInput({ control, draft }: { control: object; draft: Draft<HTMLTextAreaElement> }) {
-  const marks = useRef<HTMLDivElement>(null);
-  const parts = draft.text.value.split(/(\{\{|\}\}|\{[^{}]*\})/);
-  return (
-    <div class="wonda-marked">
-      <div class="wonda-input wonda-marks" ref={marks} aria-hidden="true">
-        {parts.map((part) => (/^\{[^{}]+\}$/.test(part) ? <mark>{part}</mark> : part))}
-        {"\n"}
-      </div>
-      <textarea
-        {...control}
-        {...draft.control}
-        class="wonda-input"
-        rows={4}
-        placeholder="A {subject} over the ocean, {light}, long lens"
-        onScroll={(event) => {
-          if (marks.current) marks.current.scrollTop = event.currentTarget.scrollTop;
-        }}
-      />
-    </div>
-  );
-}
-
 const MAX_CONCURRENCY = 32;
 
 /** The number of parallel jobs. */
 function useConcurrency() {
-  const panel = usePanel<Traits>();
+  const panel = usePanel<LabTraits>();
   const text = useSignal("");
   useSignalEffect(() => {
     text.value = String(panel.get("max_concurrency"));
@@ -322,7 +269,7 @@ function useConcurrency() {
 
 /** For prices that cannot be checked. */
 function ContinueAnyway({ hidden, onHidden }: { hidden: boolean; onHidden: () => void }) {
-  const panel = usePanel<Traits>();
+  const panel = usePanel<LabTraits>();
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     if (hidden && hasFocus(box.current)) onHidden();
@@ -332,76 +279,6 @@ function ContinueAnyway({ hidden, onHidden }: { hidden: boolean; onHidden: () =>
       <Button small onPress={() => panel.send({ type: "unchecked" })}>
         Continue anyway
       </Button>
-    </div>
-  );
-}
-
-/** How many images, what they cost, and how much of the budget that is. */
-function PlanBox({ hidden }: { hidden: boolean }) {
-  const panel = usePanel<Traits>();
-  const {
-    count,
-    requested,
-    factors,
-    prices = [],
-    usd,
-    budget,
-    share,
-    notes = [],
-    is_stale,
-  } = panel.get("plan");
-  const all = count + requested;
-  const isMixed = prices.length > 1;
-  return (
-    <div class={classes("wonda-plan-box", is_stale && "wonda-stale")} hidden={hidden}>
-      <table class="wonda-plan">
-        <caption class="wonda-unseen">Plan</caption>
-        <tbody>
-          <tr>
-            <th scope="row">{factors}</th>
-            <td>
-              <strong>
-                {all} image{all === 1 ? "" : "s"}
-              </strong>
-            </td>
-          </tr>
-          {requested > 0 && (
-            <>
-              <tr>
-                <th scope="row">Done or in progress</th>
-                <td>{requested}</td>
-              </tr>
-              <tr>
-                <th scope="row">Pending</th>
-                <td>
-                  <strong>{count}</strong>
-                </td>
-              </tr>
-            </>
-          )}
-          {prices.slice(0, MAX_PRICES).map((price) => (
-            <tr key={price.text}>
-              <th scope="row">
-                {isMixed ? `Price per image (${price.count} images)` : "Price per image"}
-              </th>
-              <td>{price.text.replace(/^about /, "")}</td>
-            </tr>
-          ))}
-          <tr>
-            <th scope="row">
-              <strong>Total</strong>
-            </th>
-            <td>
-              <strong>{usd}</strong>
-              {budget && ` of ${budget} budget`}
-            </td>
-          </tr>
-        </tbody>
-      </table>
-      <div class={classes("wonda-bar wonda-budget-bar", share > 1 && "wonda-over")}>
-        <div style={{ width: `${Math.min(100, 100 * (share || 0))}%` }} />
-      </div>
-      <p class="wonda-help">{notes.join(" ")}</p>
     </div>
   );
 }

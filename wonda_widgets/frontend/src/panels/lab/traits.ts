@@ -1,0 +1,34 @@
+// The traits of the form of `PromptLab`, see `widgets/_parts/lab_form.py`.
+
+import type { ModelSpec } from "../../logic/parameter";
+import type { Alert } from "../../runtime/panel";
+
+/** A plan with its price. */
+export interface Plan {
+  count: number;
+  requested: number;
+  factors: string;
+  prices: { text: string; count: number }[];
+  usd: string;
+  budget: string;
+  share: number;
+  notes: string[];
+  action: "run" | "resume" | "retry" | "repeat";
+  failed: number;
+  problem: Alert | null;
+  is_stale?: boolean;
+}
+
+export interface LabTraits {
+  template: string;
+  placeholders: string[];
+  values: Record<string, string[]>;
+  available_models: ModelSpec[];
+  models: string[];
+  params: Record<string, unknown[]>;
+  budget: string;
+  max_concurrency: number;
+  plan: Plan;
+  state: string;
+  unfinished_plan: string;
+}

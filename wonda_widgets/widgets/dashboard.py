@@ -13,7 +13,7 @@ from ..journal.budgets import Budget, start_of_day
 from ..utils import event_loop, suggestions
 from ._parts.composite import Box, CompositePanel
 from ._parts.dashboard_bar import DashboardBar
-from ._shared.permissions import SPECTATOR, VISITOR, Permission
+from ._shared.permissions import OWNER, SPECTATOR, VISITOR, Permission, Permissions
 from .compare import Compare
 from .gallery import Gallery
 from .studio import Studio
@@ -103,6 +103,7 @@ class Dashboard(CompositePanel):
             raise InvalidInputError("publish", said)
         self._budget = None if budget is None else Budget(budget)
         self._publish_mode = publish
+        self._limit = OWNER  # of the presenter switch
         client, owned = selection.choose(wonda)
         common: dict[str, Any] = {"banner": False}
         here = entries.process_id(entries.this_process())
@@ -205,7 +206,14 @@ class Dashboard(CompositePanel):
         """Switch presenter mode, which by default hides all controls that publish."""
         self.css_classes = ["wonda-dashboard", *(["wonda-presenter"] if presenter else [])]
         hidden = self._publish_mode == "hidden" or (self._publish_mode is None and presenter)
-        self.grant(SPECTATOR if hidden else VISITOR)
+        mode = SPECTATOR if hidden else VISITOR
+        may_all = set(mode) <= set(self._limit)
+        super().grant(mode if may_all else Permissions(set(mode) & set(self._limit)))
+
+    def grant(self, permissions: Permissions) -> None:
+        """Replace the permissions of the session; the presenter switch cannot exceed them."""
+        self._limit = permissions
+        super().grant(permissions)
 
     def _use_prompt(self, image: GeneratedImage) -> None:
         self.studio.prompt_form.fill(image)

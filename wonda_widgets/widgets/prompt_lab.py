@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..client import selection
 from ..jobs.matrix.matrix import DEFAULT_CONCURRENCY
-from ..utils import suggestions
+from ..utils import event_loop, suggestions
 from ._parts.composite import columns
 from ._parts.lab_form import DEFAULT_BUDGET, LabForm
 from ._parts.publish_forms import PUBLISH, PublishForms
@@ -108,6 +108,7 @@ class PromptLab(PublishForms):
         )
         self.form.on_plan(self._show_plan)
         self.form.on_run(self._show_run)
+        self.form.observe(lambda _: event_loop.call_soon(self._update_steering), "plan")
         self._add_compare_action(self.gallery, self.compare)
         self._add_post_actions(self.gallery)
         self.gallery.on_images(self._enable_storyboard)
@@ -142,11 +143,15 @@ class PromptLab(PublishForms):
         if self.matrix is None:
             self._group(matrix)
             self.gallery.show_matrix(matrix)
-        else:  # the form's button resumes the last run, unless the form has another plan
-            self.gallery.set_steering(self.matrix.fingerprint != matrix.fingerprint)
+
+    def _update_steering(self) -> None:
+        """Let the gallery offer to resume and retry, unless the form's button does."""
+        plan = self.form.plan
+        if plan.get("problem") or not plan.get("is_stale"):
+            offered = plan.get("action") in {"resume", "retry"} and not plan.get("problem")
+            self.gallery.set_steering(not offered)
 
     def _show_run(self, matrix: Matrix) -> None:
-        self.gallery.set_steering(False)
         self._group(matrix)
         self.gallery.show_matrix(matrix)
         self.gallery.scroll_into_view()  # in a narrow window, it is below the form

@@ -291,7 +291,7 @@ def content_for(dashboard, panel, kind):
         "move": {"to": 0},
         "add_files": {"files": [{"key": "x", "name": "x.png", "size": 10}]},
         "submit": {"prompt": "By hand", "model": "z-image", "params": {}},
-        "run_now": {"count": 1, "usd": getattr(panel, "plan", {}).get("usd")},
+        "run_now": {"action": "run", "count": 1, "usd": getattr(panel, "plan", {}).get("usd")},
         "apply": {"operation": {"operation": "resize", "width": 32, "height": 32}},
         "use": {"operation": {"operation": "resize", "width": 32, "height": 32}},
         "export": {"kind": "folder"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -90,6 +91,86 @@ def test_repeated_post_is_asked_about_before_the_summary(wonda, images, opened, 
     send(form, "confirm", **sent)
     settled(lambda: form.posted)
     assert posts() == 2
+
+
+def test_check_of_one_post_does_not_decide_about_another(wonda, images, opened, settled):
+    """A check that was canceled must not ask about, or allow, the post that follows."""
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.media_id)
+    sent = {"media_id": form.media_id}
+    account = form.account or form.accounts[0]["id"]
+    for caption in ("A", "B"):
+        wonda.publish.instagram(caption=caption, instagram_account_id=account, **sent).wait()
+    checks = []
+    original = form._require_new
+
+    async def slow(summary):
+        checks.append(summary)
+        while len(checks) == 1:  # the first check ends after the second has begun
+            await asyncio.sleep(0.01)
+        await original(summary)
+
+    form._require_new = slow
+    send(form, "publish", caption="A", **sent)
+    settled(lambda: checks)
+    form.step = "editing"
+    send(form, "publish", caption="new", **sent)
+    settled(lambda: form.step == "confirming")
+    assert (form.refusal, form._allowed) == ({}, {})
+
+
+def test_consent_to_a_repetition_does_not_cover_a_later_post(wonda, images, opened, settled):
+    forms = [
+        ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Once")))
+        for _ in range(2)
+    ]
+    sent = {"media_id": images[0].media.media_id}
+    settled(lambda: all(form.media_id for form in forms))
+    account = forms[0].account
+    wonda.publish.instagram(caption="Once", instagram_account_id=account, **sent).wait()
+    for form in forms:
+        send(form, "publish", **sent)
+        settled(lambda form=form: form.step == "repeating")
+        send(form, "repeat", **sent)
+        settled(lambda form=form: form.step == "confirming")
+    first, second = forms
+    send(first, "confirm", **sent)
+    settled(lambda: first.posted)
+    send(second, "confirm", **sent)
+    settled(lambda: second.step == "repeating")
+    assert len(wonda.publish.history()["publishes"]) == 2
+    send(second, "repeat", **sent)  # now it is about the newer post
+    settled(lambda: second.posted)
+    assert len(wonda.publish.history()["publishes"]) == 3
+
+
+def test_late_snapshot_does_not_change_the_next_post(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.media_id)
+    due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    send(form, "publish", media_id=form.media_id, scheduled_at=due)
+    settled(lambda: form.step == "confirming")
+    send(form, "confirm", media_id=form.media_id)
+    settled(lambda: form.posted)
+    send(form, "publish", media_id=form.media_id, caption="Another", scheduled_at="")
+    settled(lambda: form.step == "repeating")  # the list may have the same post
+    posted, received = form.posted, form.receipt
+    send(form, "refresh")
+    settled(lambda: form.receipt > received)
+    assert (form.step, form.posted) == ("repeating", posted)
+
+
+@pytest.mark.parametrize("how", ["message", "trait"])
+def test_half_an_emoji_does_not_jam_the_form(wonda, images, opened, settled, how):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.media_id)
+    if how == "trait":
+        form.set_state({"caption": "cut \ud83d"})
+        assert form.caption == "cut \ufffd"
+    received = form.receipt
+    send(form, "publish", media_id=form.media_id, caption="cut \ud83d")
+    settled(lambda: form.step == "confirming")
+    assert (form.summary["caption"], form.receipt) == ("cut \ufffd", received + 1)
 
 
 def test_check_before_the_summary_can_be_canceled(wonda, images, opened, settled):

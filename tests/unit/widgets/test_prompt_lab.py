@@ -423,9 +423,14 @@ def test_price_is_shown_before_a_run(lab):
     assert lab.gallery.total == 6, "each cell is there, waiting"
 
 
+def click(lab, plan):
+    """Press the button of a page that shows this plan."""
+    seen = {name: plan[name] for name in ("action", "count", "usd")}
+    send(lab.form, "run_now", **seen)
+
+
 def run(lab):
-    plan = lab.form.plan
-    send(lab.form, "run_now", count=plan["count"], usd=plan["usd"])
+    click(lab, lab.form.plan)
 
 
 def test_planned_images_are_generated_once(lab, settled, wonda):
@@ -461,7 +466,7 @@ def test_reason_against_a_run_is_shown_at_its_field(lab, settled, trait, value, 
     assert lab.form.plan["problem"]["field"] == field
     problem = lab.form.plan["problem"]
     assert said in problem["title"] + problem["text"]
-    send(lab.form, "run_now", count=6, usd="$0.24")
+    send(lab.form, "run_now", action="run", count=6, usd="$0.24")
     settled(lambda: lab.form.state == "ready")
     assert lab.matrix is None
 
@@ -493,12 +498,47 @@ def test_button_retries_failed_images_of_the_last_run(lab, settled, wonda):
     settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
     settled(lambda: lab.form.plan.get("action") == "retry")
     progress = lab.gallery.progress
-    assert (lab.form.plan["failed"], progress["failed"]) == (2, pytest.approx(2 / 6))
+    assert progress["failed"] == pytest.approx(2 / 6)
+    plan = lab.form.plan
+    assert (plan["count"], plan["requested"], plan["usd"]) == (2, 4, "$0.08")
     assert not progress["offers_retry"], "the button offers it"
     matrix = lab.matrix
+    lab.form.budget = "0.24"
+    settled(lambda: lab.form.plan.get("budget") == "$0.24")
+    plan = lab.form.plan
+    assert plan["problem"] is None
+    click(lab, plan)
+    settled(lambda: str(matrix.progress) == "6 of 6")
+    settled(lambda: lab.form.state == "ready")
+    click(lab, plan)  # by a page that still shows the last plan
+    settled(lambda: lab.form.error)
+    assert lab.form.error["title"] == "The plan has changed in the meantime."
+    settled(lambda: lab.form.plan.get("action") == "repeat" and not lab.form.plan.get("is_stale"))
+    assert lab.matrix is matrix
+    assert len([each for each in wonda.jobs.recent(limit=99) if each.id]) == 6
+
+
+def test_page_that_shows_an_old_plan_cannot_generate_it_again(lab, settled, wonda):
+    plan = lab.form.plan
+    click(lab, plan)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    settled(lambda: lab.form.state == "ready")
+    click(lab, plan)
+    settled(lambda: any("has changed" in note for note in lab.form.plan.get("notes", ())))
+    assert len(wonda.jobs.recent(limit=99)) == 6
+
+
+def test_unknown_images_are_left_to_their_cards(lab, settled, wonda):
+    wonda.faults.add("POST", "/image/generate", 400)
+    wonda.faults.add("POST", "/image/generate", "drop")
     run(lab)
-    settled(lambda: lab.form.plan.get("action") == "repeat")
-    assert (lab.matrix is matrix, str(matrix.progress)) == (True, "6 of 6")
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "stopped")
+    settled(lambda: lab.form.plan.get("action") == "retry")
+    assert lab.form.plan["count"] == 1
+    run(lab)
+    settled(lambda: lab.matrix.progress.failed == 0)
+    settled(lambda: lab.form.plan.get("action") == "check" and not lab.form.plan.get("is_stale"))
+    assert lab.matrix.progress.unknown == 1
 
 
 def test_button_resumes_the_last_run_unless_the_form_has_another_plan(lab, settled):
@@ -523,7 +563,7 @@ def test_button_resumes_the_last_run_unless_the_form_has_another_plan(lab, settl
 
 def test_changed_input_is_not_run_without_a_new_price(lab, settled, wonda):
     lab.form.params = {"resolution": ["4K"]}
-    send(lab.form, "run_now", count=6, usd="$0.24")
+    send(lab.form, "run_now", action="run", count=6, usd="$0.24")
     settled(lambda: lab.form.plan.get("usd") == "$0.96" and lab.form.state == "ready")
     assert lab.matrix is None
     assert wonda.jobs.recent() == []

@@ -288,7 +288,7 @@ test("the button has one text per state", async () => {
     [{ count: 4 }, "Run 4"],
     [{ count: 4, action: "repeat" }, "Generate 4 more"],
     [{ count: 3, requested: 1, action: "resume" }, "Resume: 3 left"],
-    [{ count: 0, requested: 4, failed: 2, action: "retry" }, "Retry 2 failed"],
+    [{ count: 2, requested: 2, action: "retry" }, "Retry 2 failed"],
     [{ count: 0, requested: 4 }, "Show results"],
   ] as const) {
     plan(more);
@@ -335,4 +335,31 @@ test("a panel that is removed at once leaves no listener", async () => {
   render(null, element);
   await settled();
   assert.equal(model.listenerCount, 0);
+});
+
+test("a placeholder may have the name of something that every object has", async () => {
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    const model = new FakeModel(structuredClone({ ...LAB, placeholders: [name], values: {} }));
+    const { element, remove } = await show(kindOf(LabForm), model);
+    const label = [...element.querySelectorAll("label")].find((each) => each.textContent === name);
+    assert.ok(label, name);
+    assert.equal(element.querySelectorAll(".wonda-params .wonda-chip-shut").length, 1, "only M");
+    remove();
+  }
+});
+
+test("an error while a panel is rendered is shown in its place", async () => {
+  // biome-ignore-start lint/suspicious/noConsole: the console is what is tested
+  const said = console.error;
+  const errors: unknown[] = [];
+  console.error = (error) => errors.push(error);
+  const broken = () => {
+    throw new Error("no such thing");
+  };
+  const { element, remove } = await show(kindOf(broken), new FakeModel({}));
+  assert.match(element.querySelector('[role="alert"]')?.textContent ?? "", /no such thing/);
+  assert.equal(errors.length, 1);
+  console.error = said;
+  // biome-ignore-end lint/suspicious/noConsole: see above
+  remove();
 });

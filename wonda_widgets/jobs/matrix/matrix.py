@@ -225,6 +225,15 @@ class Matrix:
         self._budget.usd = usd
 
     @property
+    def max_concurrency(self) -> int:
+        """How many jobs run at a time."""
+        return self._runner.max_concurrency
+
+    @max_concurrency.setter
+    def max_concurrency(self, count: int) -> None:
+        self._runner.max_concurrency = min(count, MAX_CONCURRENCY)
+
+    @property
     def already_requested(self) -> int:
         """How many images an earlier kernel requested."""
         return sum(each.already_requested for each in self._runner.cells)

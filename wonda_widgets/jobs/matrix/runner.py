@@ -101,7 +101,7 @@ class MatrixRunner:
         precondition: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._core = core
-        self._max_concurrency = max_concurrency
+        self.max_concurrency = max_concurrency
         self._budget = budget
         self._begin = begin
         self._precondition = precondition
@@ -169,7 +169,7 @@ class MatrixRunner:
             job = cell.job
             left = duration_stats.remaining(stats, job.snapshot.elapsed) if job else stats.median
             total, longest = total + left, max(longest, left)
-        return max(total / self._max_concurrency, longest)
+        return max(total / self.max_concurrency, longest)
 
     def add_listener(self, listener: Callable[[CellResult | None], object]) -> None:
         """Call `listener` with each cell that changes, and with None when the state changes."""
@@ -303,7 +303,7 @@ class MatrixRunner:
 
     def _fill(self) -> None:
         """Start tasks up to the concurrency; end the run if nothing is left."""
-        while self.state == "running" and self._queue and len(self._tasks) < self._max_concurrency:
+        while self.state == "running" and self._queue and len(self._tasks) < self.max_concurrency:
             cell = self._queue.pop(0)
             task = asyncio.get_running_loop().create_task(
                 self._make_cell(cell), name=str(cell.cell.index)

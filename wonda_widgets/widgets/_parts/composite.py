@@ -59,6 +59,7 @@ def _to_json(parts: Sequence[Panel | Box], _widget: object) -> list[Any]:
         if isinstance(part, Box)
         else f"anywidget:{part.model_id}"
         for part in parts
+        if isinstance(part, Box) or part.comm is not None  # else it was closed on its own
     ]
 
 

@@ -70,8 +70,8 @@ class LabForm(Panel):
     max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
     """``count`` (images still to generate), ``requested`` (images requested before),
-    ``action`` (``"run"``; or, for the plan that was run last, ``"resume"``, ``"retry"`` or
-    ``"repeat"``), ``failed`` (failed images of the last run), ``factors``, ``prices``,
+    ``action`` (``"run"``; or, for the plan that was run last, ``"resume"``, ``"retry"``,
+    ``"repeat"``, or ``"check"`` if only unknown images are left), ``factors``, ``prices``,
     ``total_price``, ``usd``, ``budget``, ``share`` of the budget, ``notes``; ``problem`` if it
     cannot run; and ``is_stale`` if the rest is about an earlier plan."""
     state = traitlets.Unicode("loading").tag(sync=True)
@@ -275,7 +275,8 @@ class LabForm(Panel):
             If the budget is invalid, the plan exceeds it, or the journal cannot be used.
         """
         self._check_budget()
-        matrix.check_budget()
+        if self._action_for(matrix) != "retry":  # else the failed images are checked when it starts
+            matrix.check_budget()
         try:
             matrix.check_journal()
         except InvalidInputError as error:  # the hint is for code; the form has a button instead
@@ -293,17 +294,24 @@ class LabForm(Panel):
             {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
             for usd, credit, count in price.breakdown
         ]
+        action = self._action_for(matrix)
+        usd = price.usd
+        count, requested = len(plan) - matrix.already_requested, matrix.already_requested
+        if action == "retry":  # only the failed images are generated, and charged
+            count = self._to_retry
+            requested = len(plan) - count
+            usd = None if usd is None else usd * count / len(plan)
+            prices = [{**each, "count": count} for each in prices[:1]]
         return {
-            "count": len(plan) - matrix.already_requested,
-            "requested": matrix.already_requested,
-            "action": self._action_for(matrix),
-            "failed": self._matrix.progress.failed if self._matrix is not None else 0,
+            "count": count,
+            "requested": requested,
+            "action": action,
             "factors": _factors(plan),
             "prices": prices,
-            "total_price": formatting.format_price(price.usd, price.credits),
-            "usd": f"${price.usd:.2f}" if price.usd is not None else "unknown",
+            "total_price": formatting.format_price(usd, price.credits),
+            "usd": f"${usd:.2f}" if usd is not None else "unknown",
             "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
-            "share": price.usd / matrix.budget if price.usd is not None and matrix.budget else 0.0,
+            "share": usd / matrix.budget if usd is not None and matrix.budget else 0.0,
             "notes": [*plan.notes, *([UNCHECKED_NOTE] if self._accepts_journal_problem else [])],
         }
 
@@ -312,9 +320,21 @@ class LabForm(Panel):
         last = self._matrix
         if last is None or last.fingerprint != matrix.fingerprint:
             return "run"
-        if last.state == "stopped":
+        return self._action_for_last(last)
+
+    def _action_for_last(self, last: Matrix) -> str:
+        progress = last.progress
+        if last.state == "stopped" and progress.waiting:
             return "resume"
-        return "retry" if last.progress.failed else "repeat"
+        if self._to_retry:
+            return "retry"
+        return "check" if progress.unknown else "repeat"
+
+    @property
+    def _to_retry(self) -> int:
+        """The number of failed images of the last run, and of jobs that are no longer polled."""
+        cells = self._matrix.cells if self._matrix is not None else []
+        return sum(cell.state in {"failed", "lost"} for cell in cells)
 
     # ------------------------------------------------------------ run
 
@@ -322,14 +342,32 @@ class LabForm(Panel):
     def _on_run_now(self, content: Mapping[str, Any]) -> None:
         if self.state != "ready":
             return
-        form: Mapping[str, Any] = content.get("form") or {}
+        form = content.get("form")
+        form = form if isinstance(form, dict) else {}
         with self.hold_sync():  # the values at the click; the traits may arrive later
             for name in FORM_TRAITS:
                 self.set_trait(name, form.get(name, getattr(self, name)))
+        seen = tuple(content.get(name) for name in ("action", "count", "usd"))
         self.state = "running"
-        self._start(self._run, content.get("count"), content.get("usd"))
+        self._start(self._continue if seen[0] in {"resume", "retry"} else self._run, seen)
 
-    async def _run(self, count: object, usd: object) -> None:
+    async def _continue(self, seen: tuple[object, ...]) -> None:
+        """Resume the last run, or retry its failed images; never generate any other image."""
+        last = self._matrix
+        action = self._action_for_last(last) if last is not None else ""
+        count = self._to_retry if action == "retry" else self.plan.get("count")
+        if last is None or seen[:2] != (action, count):
+            self.state = "ready"
+            self._update_plan_soon()
+            raise InvalidInputError("plan", "The plan has changed in the meantime.", "Check it.")
+        last.budget = self._valid_budget()
+        last.allow_unchecked = self._accepts_journal_problem
+        last.max_concurrency = self.max_concurrency
+        self.error = None
+        last.start() if action == "resume" else last.retry_failed()
+        event_loop.call_soon(lambda: self._update_state(last))  # if nothing was pending
+
+    async def _run(self, seen: tuple[object, ...]) -> None:
         try:
             self.placeholders = planning.placeholders(self.template)
             matrix = await self._make_matrix()
@@ -339,22 +377,13 @@ class LabForm(Panel):
             self.state = "ready"
             self._update_plan_soon()
             raise
-        if (count, usd) == (plan["count"], plan["usd"]):
-            self._act(plan["action"], matrix)
+        if seen == (plan["action"], plan["count"], plan["usd"]):
+            self._run_matrix(matrix)
             return
         # The plan or its price changed after the user saw it, here or in another process.
         self.state = "ready"
         notes = [*plan["notes"], "The plan has changed. Check the new price, then run it again."]
         self.plan = {**plan, "notes": notes, "problem": self._problem_of(matrix)}
-
-    def _act(self, action: str, matrix: Matrix) -> None:
-        last = self._matrix
-        if last is not None and action in {"resume", "retry"}:
-            last.budget = matrix.budget
-            last.start() if action == "resume" else last.retry_failed()
-            event_loop.call_soon(lambda: self._update_state(last))  # if nothing was pending
-        else:
-            self._run_matrix(matrix)
 
     def _run_matrix(self, matrix: Matrix) -> None:
         self._matrix = matrix
@@ -373,6 +402,7 @@ class LabForm(Panel):
         if is_idle != (self.state == "ready"):
             self.state = "ready" if is_idle else "running"
             if is_idle:
+                self.plan = {**self.plan, "is_stale": True}
                 self._update_plan_soon()  # fewer images are pending, at another price
 
     @requires(Permission.GENERATE)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,16 @@ if not hasattr(anywidget, "WidgetTrait"):
 STATIC = Path(__file__).parents[2] / "static"
 
 _lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
 #: the open bundle of each marimo session, and the thread of the session; of a kernel, under None
 _bundles: dict[Any, tuple[Bundle, threading.Thread]] = {}
 

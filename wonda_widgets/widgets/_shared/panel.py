@@ -26,6 +26,7 @@ import traitlets
 
 from ...client import selection
 from ...errors import InvalidInputError, WondaError
+from ...http.responses import replace_lone_surrogates
 from ...utils import event_loop, logs, suggestions
 from . import error_alerts, frontend, marimo_cell, nested_outputs, notebook_snapshot
 from .permissions import (
@@ -177,6 +178,9 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             super().add_traits(**new)
 
     def _ipython_display_(self) -> None:
+        if self._closed:
+            print("This panel is closed.")  # noqa: T201 - the output of its cell
+            return
         self._own_fallback().display_under(self, lambda: self.is_loading)
         event_loop.call_soon(self._update_fallbacks)  # the panel may have changed since
 
@@ -365,7 +369,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             ignored = ", ".join(sorted(map(repr, sync_data.keys() - accepted)))
             _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
         if accepted:
-            super().set_state(accepted)
+            # A trait that cannot be sent back would jam the panel, and all others after a reload.
+            super().set_state(replace_lone_surrogates(accepted))
 
     def _accepts(self, name: str) -> bool:
         if name == "_view_count":  # ipywidgets' own
@@ -379,7 +384,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     def _receive(self, _widget: object, content: Any, buffers: list[memoryview]) -> None:
         """Pass a message from the browser to the loop; its bytes become ``"buffers"``."""
         if isinstance(content, dict) and isinstance(content.get("type"), str):
-            event_loop.call_soon(lambda: self._dispatch({**content, "buffers": buffers}))
+            text = replace_lone_surrogates(content)
+            event_loop.call_soon(lambda: self._dispatch({**text, "buffers": buffers}))
 
     def _dispatch(self, content: dict[str, Any]) -> None:
         if self._closed:

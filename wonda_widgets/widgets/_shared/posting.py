@@ -190,7 +190,7 @@ class PostingPanel(JobPanel):
         self.error = None
         self._check_seen(content.get("media_id", self.media_id), self.media_id)
         self.summary = self._validated(content)
-        self._allowed = {}
+        self._allowed, self.refusal = {}, {}
         self._is_reviewed = not self.confirm_publish
         if self._is_reviewed:
             self._submit()
@@ -201,14 +201,19 @@ class PostingPanel(JobPanel):
     async def _prepare(self, summary: Mapping[str, Any]) -> None:
         """Show the summary, or first ask about an identical earlier post."""
         try:
-            with self._refused_posts():
-                await self._require_new(summary)
-                if self.step == "preparing" and self.summary is summary:
-                    self.step = "confirming"
+            await self._require_new(summary)
         except Exception:
-            if self.step == "preparing":
+            if self._is_preparing(summary):
                 self.step = "editing"
-            raise
+                with self._refused_posts():
+                    raise
+            return
+        if self._is_preparing(summary):
+            self.step = "confirming"
+
+    def _is_preparing(self, summary: Mapping[str, Any]) -> bool:
+        """Whether a check still is about the post that the user wants to make."""
+        return self.step == "preparing" and self.summary is summary
 
     def _cancel_preparation(self) -> None:
         if self._preparation is not None:
@@ -222,12 +227,14 @@ class PostingPanel(JobPanel):
 
     @requires(Permission.PUBLISH)
     def _on_repeat(self, content: Mapping[str, Any]) -> None:
-        if self.step == "repeating" and content.get("media_id") == self.summary["media_id"]:
+        if self.step == "repeating":
+            self._check_seen(content.get("media_id"), self.summary["media_id"])
             self._allow(allow_repeat=True)
 
     @requires(Permission.PUBLISH)
     def _on_unchecked(self, content: Mapping[str, Any]) -> None:
-        if self.step == "unchecked" and content.get("media_id") == self.summary["media_id"]:
+        if self.step == "unchecked":
+            self._check_seen(content.get("media_id"), self.summary["media_id"])
             self._allow(allow_unchecked=True)
 
     def _allow(self, **allowed: Any) -> None:
@@ -289,11 +296,26 @@ class PostingPanel(JobPanel):
     async def _publish(self, summary: Mapping[str, Any], allowed: Mapping[str, bool]) -> None:
         try:
             with self._refused_posts():
+                if allowed.get("allow_repeat"):
+                    await self._require_known_refusal(summary, self.refusal)
                 self._follow(await self._send_post(summary, **allowed))
         except BaseException:
             if self.step == "sending":
                 self.step = "editing"
             raise
+
+    async def _require_known_refusal(
+        self, summary: Mapping[str, Any], known: Mapping[str, str]
+    ) -> None:
+        """Raise an error if a repetition would now repeat another post than the user knows of."""
+        try:
+            await self._require_new(summary)
+        except AlreadyPublishedError as error:
+            if _refusal(error) != known:
+                raise
+        except HistoryUnavailableError:
+            if not self._allowed.get("allow_unchecked"):
+                raise
 
     @contextlib.contextmanager
     def _refused_posts(self) -> Iterator[None]:
@@ -301,11 +323,7 @@ class PostingPanel(JobPanel):
         try:
             yield
         except (AlreadyPublishedError, HistoryUnavailableError) as error:
-            self.refusal = {
-                "title": NOT_SENT_TITLES.get(error.code, ""),
-                "text": error.message,
-                "link": getattr(error, "permalink", None) or "",
-            }
+            self.refusal = _refusal(error)
             is_same = isinstance(error, AlreadyPublishedError)
             self.step = "repeating" if is_same else "unchecked"
         except OutcomeUnknownError as error:
@@ -404,6 +422,7 @@ class PostingPanel(JobPanel):
         self._unknown = None
         if posted:
             self._set_posted(link, None)
+        self._watch(None)  # a late snapshot must not change the next post
         with self.hold_sync():
             self.job_phase = "none"
             self.step = "editing"
@@ -483,6 +502,8 @@ class PostingPanel(JobPanel):
             self.error = {"title": title, "text": f"{reason} Nothing was posted.", "field": ""}
 
     def _show(self, job: Job, snapshot: Snapshot) -> None:
+        if self.step not in {"running", "unknown", "checking"}:
+            return  # the form is about another post by now
         if snapshot.status == SCHEDULED:
             self._set_scheduled(snapshot.scheduled_for)
             return
@@ -499,3 +520,12 @@ class PostingPanel(JobPanel):
             self._mark_unknown(job)
         elif self.step == "unknown":  # polling works again
             self.step = "running"
+
+
+def _refusal(error: AlreadyPublishedError | HistoryUnavailableError) -> dict[str, str]:
+    """Describe why a post was refused."""
+    return {
+        "title": NOT_SENT_TITLES.get(error.code, ""),
+        "text": error.message,
+        "link": getattr(error, "permalink", None) or "",
+    }

@@ -1,5 +1,7 @@
 // The parameters of a model's schema.
 
+import { own } from "./own";
+
 /** The schema of a parameter, see `widgets/prompt_form.py`. */
 export interface ParameterSpec {
   name: string;
@@ -48,14 +50,12 @@ export function valuesFor(
   fields: ParameterSpec[],
   typed: Record<string, unknown>,
 ): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
-  for (const spec of fields) {
-    const before = typed[spec.name];
+  const values = fields.map((spec) => {
+    const before = own(typed, spec.name);
     const fits = before !== undefined && (spec.kind !== "choice" || spec.options.includes(before));
-    const value = fits ? before : spec.default;
-    if (value != null) kept[spec.name] = value;
-  }
-  return kept;
+    return [spec.name, fits ? before : spec.default];
+  });
+  return Object.fromEntries(values.filter(([, value]) => value != null));
 }
 
 const MANY_RATIOS = 3;

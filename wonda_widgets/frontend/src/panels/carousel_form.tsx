@@ -1,6 +1,7 @@
 // `CarouselForm`: post several images in one order.
 
 import { useRef } from "preact/hooks";
+import { own } from "../logic/own";
 import { useObjectUrl } from "../runtime/bytes";
 import { usePanel, useUid } from "../runtime/context";
 import { Button, CloseButton, LinkButton } from "../ui/button";
@@ -49,7 +50,7 @@ export function CarouselForm() {
               slide={slide}
               index={index}
               total={slides.length}
-              thumb={thumbs[slide.key]}
+              thumb={own(thumbs, slide.key)}
             />
           ))}
         </ol>
@@ -58,7 +59,7 @@ export function CarouselForm() {
       image={
         <div class="wonda-summary-strip">
           {slides.map(({ key }) => (
-            <SummaryImage key={key} thumb={thumbs[key]} />
+            <SummaryImage key={key} thumb={own(thumbs, key)} />
           ))}
         </div>
       }

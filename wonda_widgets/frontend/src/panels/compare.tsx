@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { own } from "../logic/own";
 import { ViewState } from "../logic/view_state";
 import { objectUrl, revoke } from "../runtime/bytes";
 import { useMessages, usePanel, useUid } from "../runtime/context";
@@ -125,7 +126,7 @@ function Stage({ view, isSliding }: { view: ViewState; isSliding: boolean }) {
     >
       {shown.map((key, index) => {
         const title = titles[index] ?? "";
-        const image = large.value[key];
+        const image = own(large.value, key);
         return (
           <figure key={`${index} ${key}`}>
             <Viewer

@@ -3,6 +3,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { own } from "../logic/own";
 import { type ModelSpec, valuesFor } from "../logic/parameter";
 import { usePanel } from "../runtime/context";
 import { useDelivery } from "../runtime/delivery";
@@ -148,7 +149,7 @@ export function PromptForm() {
           <Fragment key={`${chosen?.key} ${spec.name}`}>
             <Parameter
               spec={spec}
-              value={params[spec.name] ?? spec.default ?? undefined}
+              value={own(params, spec.name) ?? spec.default ?? undefined}
               invalid={place === `params.${spec.name}`}
               onChange={(value) => change(spec.name, value)}
               register={register}

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { own } from "../logic/own";
 import { formatMoment } from "../logic/time";
 import { objectUrl, revoke } from "../runtime/bytes";
 import { useMessages, usePanel } from "../runtime/context";
@@ -35,7 +36,7 @@ export function Timeline() {
       </p>
       <ol class="wonda-timeline-list" aria-label="Today’s timeline" hidden={!entries.length}>
         {entries.map((entry) => (
-          <TimelineEntry key={entry.key} entry={entry} thumb={thumbs[entry.key] ?? ""} />
+          <TimelineEntry key={entry.key} entry={entry} thumb={own(thumbs, entry.key) ?? ""} />
         ))}
       </ol>
       <p class="wonda-help" hidden={entries.length > 0}>

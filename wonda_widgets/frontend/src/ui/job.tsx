@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type Curve, shareAfter } from "../logic/estimate";
+import { own } from "../logic/own";
 import { formatSeconds, formatSpan } from "../logic/time";
 import { usePanel } from "../runtime/context";
 import { classes, focusedElement } from "../runtime/dom";
@@ -68,7 +69,7 @@ export function JobView() {
         <strong class="wonda-status" role="status">
           {status}
         </strong>
-        <span class="wonda-gloss">{MEANINGS[status] ?? ""}</span>
+        <span class="wonda-gloss">{own(MEANINGS, status) ?? ""}</span>
         <span class="wonda-clock">{formatSeconds(elapsed)}</span>
         <span class="wonda-clock">
           {isRunning && high

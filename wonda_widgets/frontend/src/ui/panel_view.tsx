@@ -9,6 +9,7 @@ import { classes } from "../runtime/dom";
 import { suppressNotebookShortcuts } from "../runtime/keys";
 import { Panel } from "../runtime/panel";
 import { themeAttribute } from "../runtime/theme";
+import { ErrorBoundary } from "./error_boundary";
 import { SandboxNote } from "./sandbox_note";
 
 const SCROLL_DELAY = 150; // milliseconds, in which a panel that was hidden is laid out
@@ -76,7 +77,9 @@ function Root({ kind, panel, isOutermost }: RootProps) {
     >
       {isOutermost && !panel.isConnected.value && <KernelLost framed={kind.isComposite} />}
       {hasBanner && <SandboxNote framed={kind.isComposite} />}
-      <Content />
+      <ErrorBoundary>
+        <Content />
+      </ErrorBoundary>
       {/* Hides the static output below this panel as long as this panel is live. */}
       <style>{panel.get("hiding")}</style>
     </section>

@@ -137,6 +137,9 @@ export function PostingForm(props: Props) {
           <span class="wonda-price" id={hintId}>
             {hint}
           </span>
+          <Button small hidden={step !== "preparing"} onPress={keepEditing}>
+            Keep editing
+          </Button>
         </div>
         <SummaryBox
           boxRef={summary}

@@ -27,6 +27,7 @@ export function SummaryBox({
   const step = panel.get("step");
   const isSandbox = panel.get("sandbox");
   const { account_name: account = "", caption = "", media_id: mediaId } = panel.get("summary");
+  const { text: refused = "" } = panel.get("refusal");
   const last = panel.get("posted");
   const isRepeated = mediaId && last.media_id === mediaId && !("due" in last);
   const problems = panel.get("check_results").filter(({ level }) => level === "miss");
@@ -36,7 +37,8 @@ export function SummaryBox({
     ...(isSandbox || words.when ? [] : ["posts can’t be deleted from here"]),
   ];
   const caution = [
-    ...(isRepeated ? [words.repeated] : []),
+    // The user was asked about it, or this panel knows it.
+    ...(refused ? [refused] : isRepeated ? [words.repeated] : []),
     ...(problems.length
       ? ["Instagram may reject this post.", ...problems.map(({ title }) => title)]
       : []),

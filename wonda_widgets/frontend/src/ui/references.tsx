@@ -1,6 +1,7 @@
 // Reference images: files are announced to the kernel, and sent in pieces on request.
 
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { own } from "../logic/own";
 import type { ModelSpec } from "../logic/parameter";
 import { useObjectUrl } from "../runtime/bytes";
 import { uid, useMessages, usePanel } from "../runtime/context";
@@ -148,7 +149,7 @@ export function References({ invalid }: { invalid: boolean }) {
                 item={item}
                 index={index}
                 total={items.length}
-                thumb={thumbs[item.key]}
+                thumb={own(thumbs, item.key)}
                 move={move}
               />
             ))}

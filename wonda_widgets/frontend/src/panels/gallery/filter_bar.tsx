@@ -1,6 +1,7 @@
 // Groups, filters and ratings, next to the image count and the export.
 
 import type { Ref } from "preact";
+import { own } from "../../logic/own";
 import { usePanel } from "../../runtime/context";
 import { Button } from "../../ui/button";
 import { ActionSelect, Select } from "../../ui/select";
@@ -103,7 +104,7 @@ function FacetFilter({ facet: { name, label, values } }: { facet: Facet }) {
         { value: "", label: `${label}: all` },
         ...values.map((value) => ({ value, label: value })),
       ]}
-      value={panel.get("filters")[name] ?? ""}
+      value={own(panel.get("filters"), name) ?? ""}
       aria-label={`Show only: ${label}`}
       onChange={(value) => {
         const { [name]: _, ...others } = panel.peek("filters");

@@ -2,6 +2,7 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { own } from "../../logic/own";
 import type { ModelSpec, ParameterSpec } from "../../logic/parameter";
 import { usePanel } from "../../runtime/context";
 import { useDelivery } from "../../runtime/delivery";
@@ -44,7 +45,13 @@ export function LabForm() {
 
   const hasImages = plan.count > 0 || plan.requested > 0;
   const isReady =
-    state === "ready" && hasImages && !plan.problem && !delivery.waiting && !template.isUnsent;
+    plan.action !== "check" &&
+    !plan.is_stale &&
+    state === "ready" &&
+    hasImages &&
+    !plan.problem &&
+    !delivery.waiting &&
+    !template.isUnsent;
   const submit = () => {
     if (!isReady) return;
     for (const take of takers.current.values()) take();
@@ -53,8 +60,8 @@ export function LabForm() {
     concurrency.save();
     // A front end may delay trait changes but not messages, so the message contains all values.
     const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, panel.peek(name)]));
-    const { count, usd } = panel.peek("plan");
-    delivery.send({ type: "run_now", form, count, usd });
+    const { action, count, usd } = panel.peek("plan");
+    delivery.send({ type: "run_now", form, action, count, usd });
   };
   useHotkeys({ matches: isSubmit, act: submit });
   const register = (name: string) => (take: () => void) => {
@@ -78,7 +85,7 @@ export function LabForm() {
           <ListField
             key={name}
             label={name}
-            values={panel.get("values")[name] ?? []}
+            values={own(panel.get("values"), name) ?? []}
             error={problem.at(`values.${name}`)}
             register={register(`values.${name}`)}
             onChange={(values) =>
@@ -104,7 +111,7 @@ export function LabForm() {
           <ListField
             key={spec.name}
             label={spec.label}
-            values={panel.get("params")[spec.name] ?? []}
+            values={own(panel.get("params"), spec.name) ?? []}
             options={optionsOf(spec)}
             defaultValue={spec.default}
             textOf={spec.kind === "flag" ? (value) => (value ? "on" : "off") : undefined}
@@ -161,9 +168,10 @@ export function LabForm() {
 }
 
 /** The text of the button: one action per state. */
-function buttonText(state: string, { action, count, requested, failed }: Plan): string {
+function buttonText(state: string, { action, count, requested }: Plan): string {
   if (state === "running") return "Running…";
-  if (action === "retry") return `Retry ${failed} failed`;
+  if (action === "retry") return `Retry ${count} failed`;
+  if (action === "check") return "Check the unknown images";
   if (action === "resume") return count ? `Resume: ${count} left` : "Resume";
   if (!count) return requested ? "Show results" : "Run";
   return action === "repeat" ? `Generate ${count} more` : `Run ${count}`;

@@ -13,8 +13,7 @@ export interface Plan {
   budget: string;
   share: number;
   notes: string[];
-  action: "run" | "resume" | "retry" | "repeat";
-  failed: number;
+  action: "run" | "resume" | "retry" | "repeat" | "check";
   problem: Alert | null;
   is_stale?: boolean;
 }

@@ -72,7 +72,10 @@ test("an arrow key moves the focus to the next card, and Space selects it", asyn
   await press(cards()[0] as Element, "ArrowRight");
   assert.equal(document.activeElement, cards()[1]);
   await press(cards()[1] as Element, " ");
-  assert.deepEqual(model.sent.at(-1), { type: "toggle", key: "b" });
+  assert.deepEqual(
+    model.sent.filter((message) => message.type !== "window"),
+    [{ type: "toggle", key: "b" }],
+  );
   remove();
 });
 

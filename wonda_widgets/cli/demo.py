@@ -85,7 +85,7 @@ def _problem(options: argparse.Namespace) -> str:
 
 def _voila(notebook: Path, arguments: list[str], title: str | None) -> list[str]:
     # The page has this title while it loads; the dashboard reads it from the environment.
-    resources = [f"--VoilaConfiguration.resources={ {'title': title} }"] if title else []
+    resources = [f"--VoilaConfiguration.resources=title={title}"] if title else []
     return [
         *(sys.executable, "-m", "wonda_widgets.cli.page_server", str(notebook), *arguments),
         *resources,

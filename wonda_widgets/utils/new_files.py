@@ -54,8 +54,9 @@ class FileBatch:
     """New files that belong together: either all of them are kept or none."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._files: list[Path] = []
+        self._writing = 0
         self._is_discarded = False
 
     def write(self, target: Path, data: bytes) -> Path:
@@ -66,18 +67,24 @@ class FileBatch:
         OSError
             If the file cannot be written, or the batch was discarded.
         """
-        file = write(target, data)
-        with self._lock:
-            if not self._is_discarded:
-                self._files.append(file)
-                return file
-        file.unlink()
-        raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+        with self._changed:
+            if self._is_discarded:
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+            self._writing += 1
+        try:
+            file = write(target, data)
+            self._files.append(file)
+        finally:
+            with self._changed:
+                self._writing -= 1
+                self._changed.notify_all()
+        return file
 
     def discard(self) -> None:
-        """Delete the files written so far, and a file that is being written when it is complete."""
-        with self._lock:
+        """Delete all files; wait for those that are being written on other threads."""
+        with self._changed:
             self._is_discarded = True
+            self._changed.wait_for(lambda: not self._writing)
         for file in self._files:
             with contextlib.suppress(OSError):
                 file.unlink()

@@ -189,7 +189,8 @@ def lab(wonda, settled):
 
 
 def run(lab):
-    send(lab.form, "run_now", count=lab.form.plan["count"], usd=lab.form.plan["usd"])
+    seen = {name: lab.form.plan[name] for name in ("action", "count", "usd")}
+    send(lab.form, "run_now", **seen)
 
 
 def test_panel_reports_it_and_keeps_the_input(lab, settled, wonda):

@@ -25,7 +25,7 @@ import type { GalleryTraits } from "./traits";
 const PRELOAD = 400; // pixels above and below the visible part
 const REQUEST_DELAY = 30; // milliseconds, in which scrolling may go on
 const MIN_WIDTH = 50; // pixels; a narrower grid is hidden
-const BORDERS = 2; // pixels
+const PADDING = 8; // pixels, of the grid on both sides
 
 interface Props {
   store: ImageStore;
@@ -231,7 +231,7 @@ function useSize(
     const element = grid.current;
     if (!element) return;
     const measure = () => {
-      const width = element.clientWidth - BORDERS;
+      const width = element.clientWidth - PADDING;
       const height = element.clientHeight || 600;
       const old = size.peek();
       if (width < MIN_WIDTH || (width === old.width && height === old.height)) return;

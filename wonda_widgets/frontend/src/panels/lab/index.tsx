@@ -217,12 +217,16 @@ function useProblem(fields: ParameterSpec[], template: Draft<HTMLTextAreaElement
   const text = problem
     ? `${problem.title} ${problem.text.replace("Nothing was sent.", "").trim()}`.trim()
     : "";
+  const labelOf = (name: string) =>
+    ({ template: "Prompt template", models: "Models" })[name] ??
+    fields.find((spec) => name === `params.${spec.name}`)?.label ??
+    name.replace(/^values\./, "");
   // What the button would spend is said at the button; any other problem at its field.
   const isAtField = names.includes(place) && place !== "budget";
   return {
     place,
     at: (name: string) => (name === place && isAtField && !isEmpty ? text : ""),
-    summary: !problem || isEmpty ? "" : isAtField ? "Fix the highlighted field first." : text,
+    summary: !problem || isEmpty ? "" : isAtField ? `Fix “${labelOf(place)}” first.` : text,
   };
 }
 

@@ -9,6 +9,7 @@ const MAX_PRICES = 6;
 export function PlanTable({ hidden }: { hidden: boolean }) {
   const panel = usePanel<LabTraits>();
   const {
+    action,
     count,
     requested,
     factors,
@@ -58,7 +59,9 @@ export function PlanTable({ hidden }: { hidden: boolean }) {
           ))}
           <tr>
             <th scope="row">
-              <strong>Total</strong>
+              <strong>
+                {action === "resume" || action === "retry" ? "Still to pay" : "Total"}
+              </strong>
             </th>
             <td>
               <strong>{usd}</strong>

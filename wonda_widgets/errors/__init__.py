@@ -356,8 +356,9 @@ class AlreadyPublishedError(WondaError):
     Attributes
     ----------
     code : str
-        ``"already_published"``, ``"already_requested"`` (the post is being sent, in progress or
-        scheduled) or ``"possibly_published"`` (the account has a similar post).
+        ``"already_published"``, ``"already_requested"`` (the post is in progress or scheduled),
+        ``"being_sent"`` (the response to the post has not arrived yet) or
+        ``"possibly_published"`` (the account has a similar post).
     permalink : str or None
         The URL of the post, if known.
     published_at : datetime.datetime or None
@@ -415,6 +416,8 @@ class JobError(WondaError):
     code = "job_error"
 
     default_hint = ""
+    #: the hint for a publish job, if it differs
+    publish_hint = ""
 
     def __init__(self, message: str, *, job: Any = None, snapshot: Any) -> None:
         self.job = job
@@ -424,7 +427,8 @@ class JobError(WondaError):
         self.snapshot = snapshot
         # The service's message must not be changed, so the hint becomes a note.
         super().__init__(message)
-        self.hint = self.default_hint
+        hint = self.publish_hint if self.kind == "publish" else ""
+        self.hint = hint or self.default_hint
         self.add_note(self.hint)
 
     def _pickle_overrides(self) -> dict[str, Any]:
@@ -437,6 +441,7 @@ class JobFailedError(JobError):
     code = "job_failed"
 
     default_hint = "Change the prompt or the settings and try again."
+    publish_hint = "Nothing was posted. Check the image and the caption, then publish again."
 
 
 class JobCanceledError(JobError):
@@ -445,6 +450,7 @@ class JobCanceledError(JobError):
     code = "job_canceled"
 
     default_hint = "Submit it again if you still want it."
+    publish_hint = "Nothing was posted. Publish it again if you still want it."
 
 
 class JobTimeoutError(JobError, TimeoutError):

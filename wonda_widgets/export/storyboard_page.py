@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..http.responses import replace_lone_surrogates
 from ..imaging.preview import Preview
 from ..models import format_duration, parameters
+from ..utils.visible_text import shorten
 from .timeline import SUCCEEDED, summary
 
 if TYPE_CHECKING:
@@ -224,10 +225,10 @@ class _TemplateData:
         }
 
     def _text(self, value: object) -> str:
-        return _shortened(self._cleaned(value), MAX_TEXT_LENGTH)
+        return shorten(self._cleaned(value), MAX_TEXT_LENGTH)
 
     def _line(self, value: object, max_length: int = MAX_LINE_LENGTH) -> str:
-        return _shortened(" ".join(self._cleaned(value).split()), max_length)
+        return shorten(" ".join(self._cleaned(value).split()), max_length)
 
     def _cleaned(self, value: object) -> str:
         """Remove the API key and characters that are not text."""
@@ -249,15 +250,6 @@ def _times(timelines: Iterable[ImageTimeline]) -> Iterable[datetime]:
         yield from (edit.at for edit in timeline.edits)
         for post in timeline.posts:
             yield from filter(None, (post.requested_at, post.ended_at, post.scheduled_for))
-
-
-def _shortened(text: str, max_length: int) -> str:
-    """Shorten a string, between words if at least half of the allowed length is kept."""
-    if len(text) <= max_length:
-        return text
-    words, _, partial_word = text[:max_length].rpartition(" ")
-    shortened = words if len(words) > len(partial_word) else text[:max_length]
-    return f"{shortened.rstrip(' ,;:')}…"
 
 
 def _duration(seconds: float) -> str:

@@ -20,7 +20,8 @@ from ..errors import (
     ServerError,
     UnexpectedReplyError,
 )
-from ..models import parse_timestamp
+from ..models import MAX_MESSAGE_LENGTH, parse_timestamp
+from ..utils.visible_text import shorten
 from . import body_reader
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def api_error(response: Response) -> APIError:
     message, code = details.get("message"), details.get("code")
     if not (isinstance(message, str) and message):
         message = httpx.codes.get_reason_phrase(status) or "The service gave no reason"
+    message = shorten(message, MAX_MESSAGE_LENGTH)
     cls = error_class(status)
     fields: dict[str, Any] = {
         "message": message,

@@ -217,7 +217,10 @@ class Submitter:
         duplicate_guard: DuplicateGuard,
         precondition: Callable[[Any], None],
     ) -> None:
-        """Raise the error with which a repetition would be refused; record and send nothing."""
+        """Raise the error with which a repetition would be refused; send nothing.
+
+        If the outcome of an earlier request is found meanwhile, the journal records it.
+        """
 
         def stop(connection: Any) -> None:
             precondition(connection)
@@ -355,7 +358,12 @@ class Submitter:
     ) -> str:
         """Record the request in the journal; return the ID of its entry."""
         self._transport.check_open()
-        text = self._transport.redact(encode_json(body))
+        request = encode_json(body)
+        text = self._transport.redact(request)
+        if operation.kind == "publish" and text != request:
+            raise InvalidInputError(
+                "caption", "The text of this post contains your API key.", "Remove the key."
+            )
         if len(text) > MAX_BODY_BYTES:
             raise InvalidInputError(
                 "prompt",

@@ -8,7 +8,7 @@ from `wire_types.ImageModel`.
 
 from __future__ import annotations
 
-from .formatting import MAX_LINE_LENGTH, format_duration, one_line
+from .formatting import MAX_LINE_LENGTH, MAX_MESSAGE_LENGTH, format_duration, one_line
 from .job_status import TERMINAL_STATUSES
 from .parsing import find_permalink, parse, parse_timestamp
 from .snapshot import Snapshot
@@ -34,6 +34,7 @@ from .wire_types import (
 
 __all__ = [
     "MAX_LINE_LENGTH",
+    "MAX_MESSAGE_LENGTH",
     "TERMINAL_STATUSES",
     "Account",
     "AccountsResponse",

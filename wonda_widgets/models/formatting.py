@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_LINE_LENGTH = 200  # characters
+MAX_MESSAGE_LENGTH = 1_000  # characters that are kept of an error message of the service
 
 
 def format_duration(seconds: float) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..utils.visible_text import shorten
+from .formatting import MAX_MESSAGE_LENGTH
 from .parsing import find_permalink, parse_timestamp
 
 if TYPE_CHECKING:
@@ -30,8 +32,7 @@ RUNNING_WORDS = frozenset(
 )
 #: The order in which a job passes through its statuses. Unknown ones are not compared.
 _ORDER = {"scheduled": 0, "idle": 1, "queued": 1, "locked": 2, "in_progress": 3}
-#: How much of an undocumented status an error message quotes.
-MAX_QUOTED_CHARACTERS = 60
+MAX_STATUS_LENGTH = 60  # characters that are kept of an undocumented status
 
 
 def snapshot_fields(kind: str, raw: Any, response: JobResponse) -> dict[str, Any]:
@@ -49,9 +50,9 @@ def snapshot_fields(kind: str, raw: Any, response: JobResponse) -> dict[str, Any
     permalink = find_permalink(raw) if kind == "publish" else None
     status, message = job_status(kind, raw, response, permalink)
     return {
-        "status": status,
+        "status": shorten(status, MAX_STATUS_LENGTH),
         "outputs": tuple(response.outputs),
-        "error_message": message,
+        "error_message": message and shorten(message, MAX_MESSAGE_LENGTH),
         "permalink": permalink,
         "created_at": parse_timestamp(response.created_at),
         "finished_at": parse_timestamp(response.finished_at),
@@ -88,8 +89,8 @@ def job_status(
     if has_result:
         return "succeeded", response.error_message
     reason = response.error_message or "The service gave no reason."
-    quoted = repr(status[:MAX_QUOTED_CHARACTERS])
-    return "failed", f"{reason} (It ended with the status {quoted}.)"
+    quoted = repr(shorten(status, MAX_STATUS_LENGTH))
+    return "failed", f"{reason} It ended with the status {quoted}."
 
 
 def is_earlier_status(new: str, old: str) -> bool:

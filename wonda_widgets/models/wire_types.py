@@ -10,6 +10,10 @@ from typing import Any
 
 import msgspec
 
+from ..utils.visible_text import shorten
+
+MAX_NAME_LENGTH = 100  # characters that are shown of an account's or model's name
+
 
 class WireStruct(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Base of all response types; its fields are camelCase on the wire."""
@@ -100,7 +104,8 @@ class InstagramAccount(WireStruct, frozen=True):
     @property
     def name(self) -> str:
         """Return the name to show: ``@username``, or the ID."""
-        return f"@{self.username}" if self.username else self.instagram_account_id
+        name = f"@{self.username}" if self.username else self.instagram_account_id
+        return shorten(name, MAX_NAME_LENGTH)
 
 
 class AccountsResponse(WireStruct, frozen=True):
@@ -163,7 +168,7 @@ class ImageModel(WireStruct, frozen=True):
     @property
     def name(self) -> str:
         """Return the label, or the key if there is no label."""
-        return self.label or self.key
+        return shorten(self.label or self.key, MAX_NAME_LENGTH)
 
 
 class Generation(WireStruct, frozen=True):

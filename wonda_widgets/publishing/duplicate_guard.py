@@ -120,8 +120,8 @@ class DuplicatePostGuard:
         if earlier.is_sending:
             raise AlreadyPublishedError(
                 "The same post is already being sent.",
-                hint="Nothing was sent. Wait for the response to that post.",
-                code="already_requested",
+                hint="Wait for the response to that post.",
+                code="being_sent",
             )
         if earlier.is_unknown:
             finding = await self._check_outcome(earlier)

@@ -1,4 +1,4 @@
-"""Normalize text so that two strings that look the same compare equal."""
+"""Normalize text so that two strings that look the same compare equal, and shorten text."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def normalize_visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
         if unicodedata.category(char) != "Cf" and ord(char) not in VARIATION_SELECTORS
     )
     return " ".join(unicodedata.normalize(form, "".join(visible)).split())
+
+
+def shorten(text: str, max_length: int) -> str:
+    """Shorten `text` to `max_length` characters and an ellipsis, between words if possible.
+
+    A word is cut if less than half of the allowed length would be kept otherwise.
+    """
+    if len(text) <= max_length:
+        return text
+    words, _, partial_word = text[:max_length].rpartition(" ")
+    shortened = words if len(words) > len(partial_word) else text[:max_length]
+    return f"{shortened.rstrip(' ,;:')}…"

@@ -200,7 +200,7 @@ class Gallery(ImageGrid):
         total = max(1, progress.total)
         is_stopped = matrix.state == "stopped"
         self.progress = {
-            "text": str(progress),
+            "text": f"{progress}, stopped" if is_stopped else str(progress),
             "succeeded": progress.succeeded / total,
             "failed": progress.failed / total,
             "state": matrix.state,

@@ -268,6 +268,14 @@ def test_key_in_a_response_is_redacted():
         assert KEY not in shown
 
 
+def test_very_long_error_message_is_shortened():
+    body = {"error": {"message": "No " * 100_000, "code": "x"}}
+    with pytest.raises(ww.BadRequestError) as caught:
+        ScriptedService(httpx.Response(400, json=body)).get()
+    assert caught.value.message.startswith("No No")
+    assert len(str(caught.value)) < 2_000
+
+
 def test_lone_surrogate_in_a_response_is_accepted():
     service = ScriptedService(
         httpx.Response(200, content=b'{"errorMessage": "cut \\ud83d", "ok": ["\\ud83c"]}')

@@ -261,8 +261,9 @@ def test_request_in_progress_cannot_be_settled(kernel, service, act):
     }
     with pytest.raises(ww.InvalidInputError, match="already being sent"):
         acts[act]()
-    with pytest.raises(ww.AlreadyPublishedError):
+    with pytest.raises(ww.AlreadyPublishedError) as caught:
         second.publish.instagram(**POST)
+    assert caught.value.code == "being_sent"
     goes_on.set()
     thread.join()
     assert service.posts == 1

@@ -48,6 +48,14 @@ def test_repetition_is_found_without_sending_or_recording(kernel, service):
     assert (service.posts, len(wonda.jobs.recent())) == (1, 1)
 
 
+def test_post_with_the_api_key_in_its_text_is_refused(kernel, service):
+    wonda = kernel()
+    with pytest.raises(ww.InvalidInputError, match="contains your API key") as caught:
+        wonda.publish.instagram(**{**POST, "caption": f"Made with {KEY}"})
+    assert KEY not in str(caught.value)
+    assert (service.posts, wonda.jobs.recent()) == (0, [])
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import send
+from conftest import sandbox_of, send
 
 import wonda_widgets as ww
 from wonda_widgets.publishing import preflight
@@ -142,6 +142,46 @@ def test_consent_to_a_repetition_does_not_cover_a_later_post(wonda, images, open
     send(second, "repeat", **sent)  # now it is about the newer post
     settled(lambda: second.posted)
     assert len(wonda.publish.history()["publishes"]) == 3
+
+
+@pytest.mark.parametrize("method", ["_require_new", "_send_post"])
+def test_post_that_is_being_sent_is_not_offered_again(wonda, images, opened, settled, method):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Once")))
+    settled(lambda: form.media_id)
+    sent = {"media_id": form.media_id}
+
+    async def refuse(*_args, **_kwargs):
+        raise ww.AlreadyPublishedError("It is already being sent.", hint="", code="being_sent")
+
+    if method == "_send_post":
+        send(form, "publish", **sent)
+        settled(lambda: form.step == "confirming")
+    setattr(form, method, refuse)
+    send(form, "confirm" if method == "_send_post" else "publish", **sent)
+    settled(lambda: form.error)
+    assert form.error["text"].startswith("It is already being sent.")
+    assert (form.step, form.refusal) == ("editing", {})
+
+
+def test_failed_post_is_not_told_to_change_its_prompt(wonda, images, opened, settled):
+    store = sandbox_of(wonda).store
+    publish = store.publish
+
+    def publish_in_vain(*args):
+        job = publish(*args)
+        job.ending, job.error = "failed", "The image was refused."
+        return job
+
+    store.publish = publish_in_vain
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Once")))
+    settled(lambda: form.media_id)
+    sent = {"media_id": form.media_id}
+    send(form, "publish", **sent)
+    settled(lambda: form.step == "confirming")
+    send(form, "confirm", **sent)
+    settled(lambda: form.error)
+    assert form.error["text"].startswith("The image was refused. Nothing was posted.")
+    assert "prompt" not in form.error["text"]
 
 
 def test_late_snapshot_does_not_change_the_next_post(wonda, images, opened, settled):

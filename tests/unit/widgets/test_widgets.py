@@ -698,6 +698,12 @@ def test_unknown_keyword_is_reported(wonda):
         ww.Studio("sk_key")
 
 
+@pytest.mark.parametrize("name", ["_panel", "_version", "permissions", "receipt", "hiding"])
+def test_internal_traits_are_no_arguments(wonda, name):
+    with pytest.raises(TypeError, match=f"has no argument '{name}'"):
+        ww.PromptForm(wonda, **{name: []})
+
+
 def left_over(wonda):
     """Leave a running job, an image and a post of which nobody read the answer."""
     media = wonda.images.generate(model="z-image", prompt="first").wait().media

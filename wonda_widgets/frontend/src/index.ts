@@ -1,6 +1,7 @@
 // All panels: the bundle `static/panels.js`.
 
 import styles from "style:../styles/index.css";
+import pageStyles from "style:../styles/page.css";
 import type { RenderProps } from "@anywidget/types";
 import { h, render } from "preact";
 import { CarouselForm } from "./panels/carousel_form";
@@ -41,23 +42,31 @@ addKinds({
   unfinished: { className: "wonda-unfinished", component: Unfinished },
 });
 
-const sheets = new WeakMap<Document | ShadowRoot, CSSStyleSheet>();
+const sheets = new WeakSet<Document | ShadowRoot>();
+
+/** The styles, only for the elements of this version: another kernel may have sent another one. */
+function scoped(version: string): string {
+  if (!("CSSScopeRule" in globalThis)) return styles;
+  return `@scope ([data-wonda-version="${version}"]) {${styles}}`;
+}
 
 /** Add the styles to the document or shadow root of an element, once. */
-function addStyles(element: HTMLElement): void {
+function addStyles(element: HTMLElement, version: string): void {
   const root = element.getRootNode();
   const target = root instanceof ShadowRoot ? root : document;
   if (sheets.has(target)) return;
+  sheets.add(target);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(styles);
-  sheets.set(target, sheet);
+  sheet.replaceSync(scoped(version) + pageStyles);
   target.adoptedStyleSheets.push(sheet);
 }
 
 /** Show the panel of a model in an element; return a function that removes it. */
 export function mount({ model, el, host }: RenderProps): () => void {
   const kind = panelKind(model.get("_panel"));
-  addStyles(el);
+  const version: string = model.get("_version");
+  el.dataset.wondaVersion = version;
+  addStyles(el, version);
   render(h(PanelView, { kind, model, host }), el);
   return () => render(null, el);
 }

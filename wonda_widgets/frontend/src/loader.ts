@@ -36,12 +36,14 @@ async function importBundle(host: Host, reference: string): Promise<Panels> {
 }
 
 /** Load the code of a version, once per page. */
-function loadPanels(host: Host, version: string, reference: string): Promise<Panels> {
+async function loadPanels(host: Host, version: string, reference: string): Promise<Panels> {
   page[SHARED] ??= new Map();
   const shared = page[SHARED];
-  const loaded = shared.get(version) ?? importBundle(host, reference);
+  // Another panel may be loading the code from a kernel that has ended.
+  const earlier = await shared.get(version)?.catch(() => null);
+  if (earlier) return earlier;
+  const loaded = importBundle(host, reference);
   shared.set(version, loaded);
-  loaded.catch(() => shared.delete(version)); // try again with the next panel
   return loaded;
 }
 
@@ -54,8 +56,10 @@ const render: Render = async (props) => {
     const message = document.createElement("p");
     message.setAttribute("role", "alert");
     message.textContent =
-      "This panel could not be loaded. Run its cell again; if that does not help, restart the " +
-      `kernel and reload the page. (${error})`;
+      "DecompressionStream" in globalThis
+        ? "This panel could not be loaded. Run its cell again; if that does not help, restart " +
+          `the kernel and reload the page. (${error})`
+        : "This panel needs a newer browser: Chrome or Edge 111, Firefox 121, or Safari 16.4.";
     el.replaceChildren(message);
   }
 };

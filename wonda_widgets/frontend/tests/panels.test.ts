@@ -335,6 +335,7 @@ test("a composite shows its parts in boxes, and follows changes of them", async 
   const frame = element.querySelector(".wonda-studio.wonda-lab");
   assert.equal(frame?.querySelectorAll(".wonda-part").length, 2);
   assert.equal(frame?.querySelectorAll(".wonda-box > .wonda-part").length, 1);
+  assert.match(frame?.textContent ?? "", /A part of this panel could not be loaded/);
   const first = frame?.querySelector(".wonda-part");
   composite.set("children", [{ box: "wonda-box", parts: ["anywidget:b"] }, "anywidget:a"]);
   await settled();

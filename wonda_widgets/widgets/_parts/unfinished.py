@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from ...utils import event_loop
+from ...utils.visible_text import shorten
 from .._shared.frontend import view
 from .._shared.panel import Panel
 from .._shared.permissions import Permission, open_to_all, requires
@@ -144,4 +144,4 @@ class Unfinished(Panel):
 
 def _short_text(entry: JournalEntry) -> str:
     words = entry.body.get("prompt") or entry.body.get("caption") or ""
-    return textwrap.shorten(str(words), 60, placeholder="…")
+    return shorten(" ".join(str(words).split()), 60)

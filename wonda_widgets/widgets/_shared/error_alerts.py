@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ...errors import (
+    AlreadyPublishedError,
     AuthenticationError,
     BadRequestError,
     ConflictError,
@@ -37,6 +38,7 @@ class Alert(TypedDict):
 
 
 _TITLES: tuple[tuple[type[WondaError], str], ...] = (
+    (AlreadyPublishedError, "Not posted."),
     (BadRequestError, "Invalid request."),
     (ConflictError, "Not possible right now."),
     (GoneError, "No longer available."),

@@ -12,6 +12,7 @@ import msgspec
 from ...jobs.job import Job
 from ...journal.generated_image import GeneratedImage
 from ...models import parameters
+from . import formatting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,8 +41,8 @@ class Item(msgspec.Struct, kw_only=True):
         kernel requested; ``"succeeded"`` for an image.
     status : str
         The service's status word of a running job.
-    elapsed : float
-        Seconds since the job was submitted.
+    price : str
+        What it costs to generate the image again: ``"about $0.04"``; empty if unknown.
     """
 
     key: str
@@ -51,7 +52,7 @@ class Item(msgspec.Struct, kw_only=True):
     image: GeneratedImage | None = None
     error: WondaError | None = None
     status: str = ""
-    elapsed: float = 0.0
+    price: str = ""
 
 
 class Facet(msgspec.Struct, frozen=True):
@@ -101,7 +102,7 @@ def from_cell(result: CellResult, matrix_number: int) -> Item:
         image=result.image,
         error=result.error,
         status=snapshot.status if snapshot else "",
-        elapsed=snapshot.elapsed if snapshot else 0.0,
+        price=formatting.format_price(result.price.usd, None) if result.price else "",
     )
 
 

@@ -188,7 +188,7 @@ class ImageGrid(Panel):
             "title": item.prompt[: gallery_items.MAX_TITLE_LENGTH] or "Image",
             "caption": gallery_items.caption(item, names),
             "status": item.status,
-            "elapsed": item.elapsed,
+            "price": item.price,
             "error": error_alerts.error_alert(item.error) if item.error else None,
             "favorite": image.favorite if image else False,
             "rating": image.rating if image else 0,

@@ -99,11 +99,12 @@ class JobPanel(Panel):
         if snapshot.terminal:
             phase = snapshot.status
             if phase == "failed":
-                failed = JobFailedError(snapshot.error_message or "Job failed", snapshot=snapshot)
+                message = snapshot.error_message or "Job failed"
+                failed = JobFailedError(message, job=job, snapshot=snapshot)
                 problem = error_alerts.error_alert(failed)
             elif phase == "canceled":
                 problem = error_alerts.error_alert(
-                    JobCanceledError("Job was canceled", snapshot=snapshot)
+                    JobCanceledError("Job was canceled", job=job, snapshot=snapshot)
                 )
             elif job.kind == "inference":
                 phase, problem = _checked_for_media(snapshot)

@@ -127,7 +127,7 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         given: Iterable[object] = (),
         **traits: Any,
     ) -> None:
-        unknown = [name for name in traits if not self.has_trait(name)]
+        unknown = [name for name in traits if not self._is_argument(name)]
         if unknown:
             raise suggestions.unknown_arguments_error(type(self).__init__, unknown)
         #: the static outputs to update: its own and the one of the composite panel around it
@@ -150,6 +150,11 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         self.observe(lambda _: self._report_problem(), "error")
         if self._cell is not None:
             self._watch_cell(self._cell)
+
+    def _is_argument(self, name: str) -> bool:
+        """Whether a trait can be passed to the constructor."""
+        is_internal = name.startswith("_") or name in Panel._internal_traits - {"banner"}
+        return self.has_trait(name) and not is_internal
 
     @traitlets.default("_anywidget_id")
     def _default_anywidget_id(self) -> str:

@@ -1,9 +1,14 @@
 """`PostingPanel`: choose an account, review a summary, post once, and track the post.
 
-    editing ──Publish──> confirming ──Publish now──> sending ──> running ──> editing
-                             │                          ├──> repeating (posted before)
-                             │                          ├──> unchecked (history unavailable)
-                             └──Keep editing            └──> unknown <──> checking
+    editing ──Publish──> preparing ──> confirming ──Publish now──> sending ──> running ──> editing
+                             │              ^                         │
+                             │              │ Post again,             ├──> repeating, unchecked
+                             │              │ Publish anyway          └──> unknown <──> checking
+                             ├──> repeating (posted before)
+                             └──> unchecked (earlier posts cannot be checked)
+
+`Keep editing` returns from each question to editing. Without `confirm_publish`, there is no
+summary, and no step before sending.
 
 The step changes on the package's loop before anything is sent. Repeated clicks, even in several
 tabs, therefore make only one post.
@@ -323,6 +328,8 @@ class PostingPanel(JobPanel):
         try:
             yield
         except (AlreadyPublishedError, HistoryUnavailableError) as error:
+            if error.code == "being_sent":  # its outcome comes first
+                raise
             self.refusal = _refusal(error)
             is_same = isinstance(error, AlreadyPublishedError)
             self.step = "repeating" if is_same else "unchecked"

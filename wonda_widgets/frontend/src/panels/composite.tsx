@@ -34,22 +34,35 @@ function Parts({ parts }: { parts: Part[] }) {
   );
 }
 
+const PATIENCE = 20_000; // milliseconds; the model of a closed part never arrives
+
 /** The panel of a part. Its code is in this bundle, so that only its model is needed. */
 function PartView({ reference }: { reference: string }) {
   const { host } = usePanel();
   const [model, setModel] = useState<AnyModel | null>(null);
+  const [isMissing, setMissing] = useState(false);
   useEffect(() => {
     let isRemoved = false;
-    host.getModel(reference).then(
-      (found) => {
+    const giveUp = () => {
+      if (!isRemoved) setMissing(true);
+    };
+    const timer = setTimeout(giveUp, PATIENCE);
+    host
+      .getModel(reference)
+      .then((found) => {
         if (!isRemoved) setModel(found);
-      },
-      () => {}, // the part was closed in the meantime
-    );
+      }, giveUp)
+      .finally(() => clearTimeout(timer));
     return () => {
       isRemoved = true;
+      clearTimeout(timer);
     };
   }, [host, reference]);
-  if (!model) return null;
-  return <PanelView kind={panelKind(model.get("_panel"))} model={model} host={host} />;
+  if (model) return <PanelView kind={panelKind(model.get("_panel"))} model={model} host={host} />;
+  if (!isMissing) return null;
+  return (
+    <p class="wonda-part-missing" role="alert">
+      A part of this panel could not be loaded. Run its cell again.
+    </p>
+  );
 }

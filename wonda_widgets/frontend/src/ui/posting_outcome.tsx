@@ -60,7 +60,6 @@ export function LastPost() {
   const when = due
     ? `for ${formatMoment(due, { ...WITH_DAY, timeZoneName: "short" })}`
     : formatMoment(time ?? 0);
-  const place = [account && `to ${account}`, when].filter(Boolean).join(", ");
   const word = isThis
     ? isScheduled
       ? "Scheduled"
@@ -73,9 +72,14 @@ export function LastPost() {
       <p>
         <strong>{word}</strong>{" "}
         <span>
-          {panel.get("sandbox")
-            ? `${place}. Sandbox: nothing ${isScheduled ? "will be" : "was"} published.`
-            : place}
+          {account && (
+            <>
+              to <bdi>{account}</bdi>,{" "}
+            </>
+          )}
+          {when}
+          {panel.get("sandbox") &&
+            `. Sandbox: nothing ${isScheduled ? "will be" : "was"} published.`}
         </span>
       </p>
       <PostLink address={link}>View post</PostLink>

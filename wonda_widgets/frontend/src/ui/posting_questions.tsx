@@ -57,9 +57,11 @@ export function SummaryBox({
       <div>
         <p>
           <strong>
+            {isSandbox ? "Ready to post to " : `${words.what} will be posted publicly to `}
+            <bdi>{account}</bdi>
             {isSandbox
-              ? `Ready to post to ${account}${words.when} (simulated: nothing is published).`
-              : `${words.what} will be posted publicly to ${account}${words.when || " now"}.`}
+              ? `${words.when} (simulated: nothing is published).`
+              : `${words.when || " now"}.`}
           </strong>
         </p>
         <p class="wonda-summary-text">

@@ -32,10 +32,11 @@ export interface CardProps {
   onRetry: (key: string) => void;
 }
 
-const RETRY_TEXTS: Record<string, string> = {
-  failed: "Retry",
-  unknown: "Not in my library: generate again",
-};
+function retryText({ state, price }: Item): string {
+  if (state === "failed") return "Retry";
+  if (state !== "unknown") return "";
+  return `Not in my library: generate again${price ? ` (${price})` : ""}`;
+}
 
 function stateText(item: Item | undefined): string {
   if (!item) return "";
@@ -56,7 +57,7 @@ function CardContent(props: CardProps) {
     item?.favorite && "favorite",
     item?.rating && `${item.rating} of 5 stars`,
   ];
-  const retryText = item && RETRY_TEXTS[item.state];
+  const retry = item && retryText(item);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of its cards
     // biome-ignore lint/a11y/useSemanticElements: a table cannot be laid out in virtual rows
@@ -84,12 +85,12 @@ function CardContent(props: CardProps) {
             </div>
           )}
           {problem && <span class="wonda-card-why">{problem}</span>}
-          {item && retryText && (
+          {item && retry && (
             // biome-ignore lint/a11y/noStaticElementInteractions: keeps the click from the card
             // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click from the card
             <span onClick={(event) => event.stopPropagation()}>
               <Button small tabIndex={-1} onPress={() => props.onRetry(item.key)}>
-                {retryText}
+                {retry}
               </Button>
             </span>
           )}

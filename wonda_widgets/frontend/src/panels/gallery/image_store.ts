@@ -19,8 +19,8 @@ export class ImageStore {
   readonly items = new Map<number, Item>();
   readonly #thumbs = new Map<string, string>(); // object URLs, oldest first
   readonly #broken = new Map<string, string>(); // why there is no thumbnail
-  // Items usually arrive before the traits of their revision, but sometimes after them.
-  #early: ItemsMessage[] = [];
+  // Items of a revision may arrive before its traits.
+  #early: ItemsMessage[] = []; // of the newest revision
 
   /** Render the calling component again when an image changes. */
   follow(): void {
@@ -55,7 +55,7 @@ export class ImageStore {
   receive(content: Message, buffers: DataView[], revision: number, shown: number[]): void {
     if (content.type === "items") {
       const message = content as unknown as ItemsMessage;
-      if (message.revision > revision) this.#early.push(message);
+      if (message.revision > revision) this.#keepEarly(message);
       if (message.revision !== revision) return;
       this.#take(message);
     } else if (content.type === "item") {
@@ -77,6 +77,11 @@ export class ImageStore {
 
   #changed(): void {
     this.version.value = this.version.peek() + 1; // reading `value` would subscribe an effect
+  }
+
+  #keepEarly(message: ItemsMessage): void {
+    this.#early = this.#early.filter((each) => each.revision >= message.revision);
+    this.#early.push(message);
   }
 
   #take({ first, items }: ItemsMessage): void {

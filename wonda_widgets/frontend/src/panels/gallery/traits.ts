@@ -57,6 +57,8 @@ export interface Item {
   title: string;
   caption?: string;
   status?: string;
+  /** What it costs to generate the image again. */
+  price?: string;
   error?: { title?: string; text?: string } | null;
   favorite?: boolean;
   rating?: number;

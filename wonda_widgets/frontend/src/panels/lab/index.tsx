@@ -126,7 +126,7 @@ export function LabForm() {
       </div>
       <PlanTable hidden={!hasImages} />
       <div class="wonda-pair wonda-always">
-        <Field label="Budget (US $)" invalid={problem.place === "budget"}>
+        <Field label="Budget per run (US $)" invalid={problem.place === "budget"}>
           {(control) => (
             <input
               {...control}

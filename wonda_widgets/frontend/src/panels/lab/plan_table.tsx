@@ -35,7 +35,8 @@ export function PlanTable({ hidden }: { hidden: boolean }) {
               </strong>
             </td>
           </tr>
-          {requested > 0 && (
+          {/* A run changes these numbers; the gallery shows its progress. */}
+          {requested > 0 && panel.get("state") !== "running" && (
             <>
               <tr>
                 <th scope="row">Done or in progress</th>

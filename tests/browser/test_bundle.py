@@ -6,8 +6,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-import wonda_widgets
 from playwright.sync_api import expect
+
+import wonda_widgets
 
 STATIC = Path(wonda_widgets.__file__).parent / "static"
 

@@ -135,7 +135,7 @@ export function ScheduleFields({ schedule }: { schedule: Schedule }) {
       </Field>
       <Field
         label="Date and time"
-        help={`${timeZone()} (UTC${offset})`}
+        help={timeZone() === "UTC" ? "UTC" : `${timeZone()} (UTC${offset})`}
         error={reason}
         hidden={!isLater}
       >

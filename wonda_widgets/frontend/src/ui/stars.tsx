@@ -22,6 +22,7 @@ export function Stars({
       {VALUES.map((value) => (
         <label
           key={value}
+          title={value ? undefined : "Remove the rating"}
           class={classes(
             value === 0 && "wonda-no-stars",
             value > 0 && value <= rating && "wonda-on",

@@ -69,7 +69,7 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
         pressed={panel.get("favorites")}
         onPress={() => panel.set({ favorites: !panel.peek("favorites") })}
       >
-        ★ only
+        ★ Favorites
       </Button>
       <ActionSelect
         options={EXPORTS}

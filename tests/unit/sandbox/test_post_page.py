@@ -44,8 +44,9 @@ def test_disconnected_browser_prints_nothing(page, capsys):
 def test_only_images_of_the_post_are_served(page, number):
     with urllib.request.urlopen(f"{page}/0") as found:
         assert found.headers["Content-Type"] == "image/png"
-    with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"{page}/{number}").close()
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+        urllib.request.urlopen(f"{page}/{number}")
+    caught.value.close()
 
 
 def test_child_does_not_use_the_parents_port_or_lock(page):

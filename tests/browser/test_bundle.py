@@ -85,3 +85,24 @@ def test_old_browser_is_told_which_one_it_needs(show, code, page):
     page.evaluate("delete globalThis.DecompressionStream")
     show("old", code)
     expect(page.locator("#old")).to_contain_text("This panel needs a newer browser")
+
+
+@pytest.mark.parametrize(
+    "theme",
+    [
+        {"tag": "body", "data-jp-theme-light": "false"},
+        {"tag": "body", "data-vscode-theme-kind": "vscode-dark"},
+        {"tag": "body", "class": "theme-dark"},
+        {"tag": "html", "theme": "dark"},
+    ],
+    ids=str,
+)
+def test_panel_is_dark_on_a_dark_page(show, code, page, theme):
+    panel = show("light", code)
+    expect(panel).to_have_css("color-scheme", "light")
+    (name, value) = list(theme.items())[1]
+    page.evaluate(
+        "([tag, name, value]) => document.querySelector(tag).setAttribute(name, value)",
+        [theme["tag"], name, value],
+    )
+    expect(panel).to_have_css("color-scheme", "dark")

@@ -21,7 +21,7 @@ from ..errors import (
     UnexpectedReplyError,
 )
 from ..models import MAX_MESSAGE_LENGTH, parse_timestamp
-from ..utils.visible_text import shorten
+from ..utils.visible_text import clean
 from . import body_reader
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def api_error(response: Response) -> APIError:
     message, code = details.get("message"), details.get("code")
     if not (isinstance(message, str) and message):
         message = httpx.codes.get_reason_phrase(status) or "The service gave no reason"
-    message = shorten(message, MAX_MESSAGE_LENGTH)
+    message = clean(message, MAX_MESSAGE_LENGTH)
     cls = error_class(status)
     fields: dict[str, Any] = {
         "message": message,

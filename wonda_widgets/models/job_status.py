@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..utils.visible_text import shorten
+from ..utils.visible_text import clean
 from .formatting import MAX_MESSAGE_LENGTH
 from .parsing import find_permalink, parse_timestamp
 
@@ -50,9 +50,9 @@ def snapshot_fields(kind: str, raw: Any, response: JobResponse) -> dict[str, Any
     permalink = find_permalink(raw) if kind == "publish" else None
     status, message = job_status(kind, raw, response, permalink)
     return {
-        "status": shorten(status, MAX_STATUS_LENGTH),
+        "status": clean(status, MAX_STATUS_LENGTH),
         "outputs": tuple(response.outputs),
-        "error_message": message and shorten(message, MAX_MESSAGE_LENGTH),
+        "error_message": message and clean(message, MAX_MESSAGE_LENGTH),
         "permalink": permalink,
         "created_at": parse_timestamp(response.created_at),
         "finished_at": parse_timestamp(response.finished_at),
@@ -89,7 +89,7 @@ def job_status(
     if has_result:
         return "succeeded", response.error_message
     reason = response.error_message or "The service gave no reason."
-    quoted = repr(shorten(status, MAX_STATUS_LENGTH))
+    quoted = repr(clean(status, MAX_STATUS_LENGTH))
     return "failed", f"{reason} It ended with the status {quoted}."
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..utils.visible_text import shorten
+from ..utils.visible_text import clean
 
 MAX_NAME_LENGTH = 100  # characters that are shown of an account's or model's name
 
@@ -105,7 +105,7 @@ class InstagramAccount(WireStruct, frozen=True):
     def name(self) -> str:
         """Return the name to show: ``@username``, or the ID."""
         name = f"@{self.username}" if self.username else self.instagram_account_id
-        return shorten(name, MAX_NAME_LENGTH)
+        return clean(name, MAX_NAME_LENGTH)
 
 
 class AccountsResponse(WireStruct, frozen=True):
@@ -168,7 +168,7 @@ class ImageModel(WireStruct, frozen=True):
     @property
     def name(self) -> str:
         """Return the label, or the key if there is no label."""
-        return shorten(self.label or self.key, MAX_NAME_LENGTH)
+        return clean(self.label or self.key, MAX_NAME_LENGTH)
 
 
 class Generation(WireStruct, frozen=True):

@@ -85,4 +85,4 @@ async def _image_key(core: Core, media_id: str) -> str:
 
 
 def _only_encodes(operation: object) -> bool:
-    return isinstance(operation, dict) and operation.get("type") == "encode"
+    return isinstance(operation, dict) and operation.get("operation") == "encode"

@@ -28,7 +28,7 @@ from ..errors import (
 from ..models import parse_timestamp
 from . import outcome_check, post_history, scheduled_posts
 from .outcome_check import PENDING_STATUSES, is_hopeless, known_posts, to_datetime, utc_now
-from .post_matching import PostMatch, match_repeat
+from .post_matching import PostMatch, match_repeat, normalize_caption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -261,7 +261,8 @@ class DuplicatePostGuard:
 
     def _repeat_error(self, post: post_history.HistoryPost) -> AlreadyPublishedError:
         if (post.status or "").lower() not in PENDING_STATUSES:
-            return _already_posted(self._body, post.created_at, post.permalink, post.job_id)
+            how = _compare_captions(post.caption, self._body.get("caption"))
+            return _already_posted(self._body, post.created_at, post.permalink, post.job_id, how)
         if post.scheduled_for:
             progress = _scheduled_for(post.scheduled_for)
             advice = "Cancel that one first, or pass allow_repeat=True to post both."
@@ -287,13 +288,25 @@ def _says_no_history(error: WondaError) -> bool:
     return isinstance(error, APIError) and error.from_service and error.code in NO_HISTORY_CODES
 
 
+def _compare_captions(listed: str | None, requested: str | None) -> str:
+    """Say how the caption in the history, which may be cut or missing, compares with a request's."""
+    found, wanted = normalize_caption(listed), normalize_caption(requested)
+    if found == wanted:
+        return "with this caption" if wanted else "without a caption"
+    return "with a caption that begins in the same way" if found else "with an unknown caption"
+
+
 def _already_posted(
-    body: Mapping[str, Any], posted_at: datetime | None, permalink: str | None, job_id: str | None
+    body: Mapping[str, Any],
+    posted_at: datetime | None,
+    permalink: str | None,
+    job_id: str | None,
+    caption: str = "with this caption",
 ) -> AlreadyPublishedError:
     images = "These images were" if body.get("mediaIds") else "This image was"
     when = f" on {posted_at.astimezone():%d %b %Y at %H:%M}" if posted_at else ""
     return AlreadyPublishedError(
-        f"{images} already posted to this account with this caption{when}.",
+        f"{images} already posted to this account {caption}{when}.",
         permalink=permalink,
         published_at=posted_at,
         job_id=job_id,

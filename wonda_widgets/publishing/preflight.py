@@ -291,7 +291,7 @@ def _feed_ratio(image: ImageInfo) -> CheckResult:
         name = f"{image.width:,} × {image.height:,}"
         bound = "at least" if tall else "at most"
         text = f"At this height, it must be {bound} {fits:,} pixels wide."
-    story = Fix(label="Post as a story", product="STORIES")
+    story = Fix(label="Switch to story", product="STORIES")
     return CheckResult(
         topic="ratio",
         level="miss",
@@ -309,7 +309,7 @@ def _story_ratio(image: ImageInfo) -> CheckResult:
     if off_by < 1 or abs(image.ratio / STORY_RATIO - 1) < RATIO_TOLERANCE:
         title = f"{ratio_name(image.ratio)}, {image.width} × {image.height}"
         return CheckResult(topic="ratio", level="fine", title=title)
-    feed = Fix(label="Post to the feed", product="IMAGE")
+    feed = Fix(label="Switch to feed image", product="IMAGE")
     return CheckResult(
         topic="ratio",
         level="advice",

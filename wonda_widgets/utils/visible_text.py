@@ -1,7 +1,8 @@
-"""Normalize text so that two strings that look the same compare equal, and shorten text."""
+"""Compare text by how it looks, and make text safe to show."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Literal
 
@@ -24,6 +25,15 @@ def normalize_visible(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
         if unicodedata.category(char) != "Cf" and ord(char) not in VARIATION_SELECTORS
     )
     return " ".join(unicodedata.normalize(form, "".join(visible)).split())
+
+
+#: Characters that change the direction of the text around them, in which they could hide words.
+DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str, max_length: int) -> str:
+    """Remove characters that change the text direction, and shorten the text."""
+    return shorten(DIRECTIONS.sub("", text), max_length)
 
 
 def shorten(text: str, max_length: int) -> str:

@@ -178,12 +178,14 @@ class Compare(Panel):
 
     @open_to_all
     def _on_act(self, content: Mapping[str, Any]) -> None:
-        action, at = self._actions.get(str(content.get("name"))), content.get("at")
+        action = self._actions.get(str(content.get("name")))
         if action is None:
             return
         self._permissions.check(action.permission)
-        if isinstance(at, int) and 0 <= at < len(self._images):
-            action.call(self._images[at])
+        for image in self._images:
+            if gallery_items.from_image(image).key == content.get("key"):
+                action.call(image)
+                return
 
 
 class _Action(NamedTuple):

@@ -15,6 +15,7 @@ import traitlets
 from ..errors import InvalidInputError, WondaError
 from ..http.responses import replace_lone_surrogates
 from ..imaging import decode_threads
+from ..jobs.matrix.cells import total_price
 from ..jobs.matrix.matrix import Matrix
 from ..journal.generated_image import GeneratedImage
 from ..utils import event_loop
@@ -92,7 +93,8 @@ class Gallery(ImageGrid):
     note = traitlets.Unicode("").tag(sync=True)
     """A line about the search or the export."""
     progress = traitlets.Dict().tag(sync=True)
-    """Matrix: ``text``, ``share`` (0 to 1), ``state`` and ``failed``."""
+    """Matrix: ``text``, ``state``, the shares ``succeeded`` and ``failed`` (0 to 1), and the
+    buttons ``offers_resume`` and ``offers_retry`` with ``resume_price`` and ``retry_price``."""
     actions: Any = traitlets.List().tag(sync=True)
     """The added actions: ``name``, ``label``, ``min_images`` and ``max_images``."""
 
@@ -199,6 +201,7 @@ class Gallery(ImageGrid):
         progress = matrix.progress
         total = max(1, progress.total)
         is_stopped = matrix.state == "stopped"
+        cells = [] if matrix.state == "running" else matrix.cells
         self.progress = {
             "text": f"{progress}, stopped" if is_stopped else str(progress),
             "succeeded": progress.succeeded / total,
@@ -208,6 +211,8 @@ class Gallery(ImageGrid):
             "offers_retry": progress.failed > 0
             and matrix.state != "running"
             and self._steers_matrix,
+            "resume_price": _price(cell for cell in cells if cell.is_pending),
+            "retry_price": _price(cell for cell in cells if cell.state == "failed"),
         }
         self.error = error_alerts.error_alert(matrix.error) if matrix.error else None
 
@@ -229,7 +234,7 @@ class Gallery(ImageGrid):
 
     @requires(Permission.GENERATE)
     def _on_resume(self, _content: object) -> None:
-        if self._matrix is not None:
+        if self._matrix is not None and self._matrix.state == "stopped":
             self._matrix.start()
 
     # ------------------------------------------------------------ search
@@ -496,6 +501,11 @@ def _enlarged(data: bytes) -> Any:
     from ..imaging.preview import create_preview  # noqa: PLC0415 - Pillow is loaded when needed
 
     return create_preview(data, LARGE_PIXELS, LARGE_MAX_BYTES)
+
+
+def _price(cells: Iterable[CellResult]) -> str:
+    """Return the price of generating cells: ``"about $0.08"``; empty if it is unknown."""
+    return formatting.format_price(total_price(list(cells)).usd or None, None)
 
 
 def _parse_day(name: str, text: str) -> date | None:

@@ -133,7 +133,7 @@ class PromptForm(ReferencesPanel):
     def submit(self) -> None:
         """Generate with the current values, as `Generate` does; return immediately."""
         content = {"prompt": self.prompt, "model": self.model, "params": dict(self.params)}
-        event_loop.call_soon(lambda: self._catch_errors(self._on_submit, content))
+        event_loop.call_soon(lambda: self._catch_errors(self._submit_from_code, content))
 
     def _snapshot_facts(self) -> list[tuple[str, str]]:
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
@@ -152,17 +152,21 @@ class PromptForm(ReferencesPanel):
         if self.state == "unavailable":
             self._load()
 
-    async def _load_models(self) -> None:
-        try:
-            models = (await self._client.capabilities()).image_models
-        except Exception:
-            self.state = "unavailable"
-            raise
+    async def _available_models(self) -> list[ImageModel]:
+        models = (await self._client.capabilities()).image_models
         if not models:
-            self.state = "unavailable"
             raise WondaError(
                 "This account has no image models.", "Check its plan in your Wonda settings."
             )
+        return models
+
+    async def _load_models(self) -> None:
+        try:
+            models = await self._available_models()
+        except Exception:
+            self._early = None  # `Try again` must not generate anything
+            self.state = "unavailable"
+            raise
         self._fields = {model.key: parameters.form_fields(model.params) for model in models}
         self._without_prompt = {
             model.key for model in models if not prompt_requirement.is_prompt_required(model)
@@ -250,10 +254,14 @@ class PromptForm(ReferencesPanel):
 
     # ------------------------------------------------------------ submitting
 
+    def _submit_from_code(self, content: Mapping[str, Any]) -> None:
+        if self.state == "loading":
+            self._early = content
+        else:
+            self._on_submit(content)
+
     @requires(Permission.GENERATE)
     def _on_submit(self, content: Mapping[str, Any]) -> None:
-        if self.state == "loading":  # from code, before the models are loaded
-            self._early = content
         # The state changes here, on the loop, before anything is sent, so a second click has no
         # effect, even in another tab.
         if self.state != "ready":

@@ -240,13 +240,7 @@ class Studio(PublishForms):
 
     def _check(self, entry: JournalEntry) -> bool:
         """Check a post of an earlier kernel; return False while another post is in progress."""
-        if self.publish_form.step not in {
-            "editing",
-            "preparing",
-            "confirming",
-            "repeating",
-            "unchecked",
-        }:
+        if self.publish_form.step not in INTERRUPTIBLE_STEPS:
             return False
         self.publish_form.attach_job(self._client.jobs.resume(entry))
         self.publish_form.check()

@@ -218,11 +218,14 @@ def test_same_image_in_another_format_is_the_same_post(kernel, service, monkeypa
     wonda = kernel()
     wonda.publish.instagram(**POST).wait(10)
     edits = {
-        "m1 as JPEG": {"of": "m1", "operations": [{"type": "encode", "format": "JPEG"}]},
-        "m1 again": {"of": "m1 as JPEG", "operations": [{"type": "encode", "format": "PNG"}]},
+        "m1 as JPEG": {"of": "m1", "operations": [{"operation": "encode", "format": "JPEG"}]},
+        "m1 again": {"of": "m1 as JPEG", "operations": [{"operation": "encode", "format": "PNG"}]},
         "m1 cropped": {
             "of": "m1",
-            "operations": [{"type": "crop", "width": 1}, {"type": "encode", "format": "JPEG"}],
+            "operations": [
+                {"operation": "crop", "width": 1},
+                {"operation": "encode", "format": "JPEG"},
+            ],
         },
     }
     journal = wonda._async._core.journal

@@ -100,6 +100,23 @@ def test_post_by_another_client_is_found_in_the_history(kernel, service, tmp_pat
     assert service.posts == 1
 
 
+CAPTION = "A quiet harbor in the evening, seen from the pier"
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        (CAPTION, "with this caption"),
+        (None, "with an unknown caption"),
+        (f"{CAPTION[:25]}…", "with a caption that begins in the same way"),
+    ],
+)
+def test_caption_in_the_history_is_described_as_it_is(kernel, service, listed, said):
+    service.earlier = [{**EARLIER, "mediaId": "m1", "caption": listed}]
+    with pytest.raises(ww.AlreadyPublishedError, match=f"to this account {said}"):
+        kernel().publish.instagram(**{**POST, "caption": CAPTION})
+
+
 def pages_of(rows, size, cursor):
     """Return a handler that serves a history in pages, whatever size is requested."""
 

@@ -13,8 +13,8 @@ from wonda_widgets.publishing import dedupe_keys
 from wonda_widgets.publishing.former_keys import former_keys
 from wonda_widgets.utils import event_loop
 
-CROP = {"type": "crop", "left": 0, "top": 0, "width": 10, "height": 10}
-JPEG = {"type": "encode", "format": "JPEG", "quality": 90}
+CROP = {"operation": "crop", "left": 0, "top": 0, "width": 10, "height": 10}
+JPEG = {"operation": "encode", "format": "JPEG", "quality": 90}
 
 #: Uploads, and how they were made.
 EDITS = {
@@ -66,19 +66,19 @@ BEFORE = {
     ),
     "crop as JPEG": (
         {"mediaId": "e1", "caption": "Made"},
-        "5ae58013ff9f184f9c8409b36f55b99e1855d0bea7921285d3ea1bac4af26180",
+        "da464a8d1f24fd9ef485d6b5fa376d22bfcf80ea5665e13726b086b96c8214e7",
     ),
     "JPEG": (
         {"mediaId": "e2", "caption": "Made"},
-        "2252314ab948b70d69b1118e9a051387ad82e44e61438d5a665d3331a752b036",
+        "bbe69053cadc3b7564b7d42394411a831c3d6c5ef084f0860fcde1d493cdb161",
     ),
     "crop as JPEG, twice": (
         {"mediaId": "e3", "caption": "Made"},
-        "b5580b15cfdc9bce00dacc42581cf434b44313b7651df9f2dcbefc35eeda1491",
+        "6939699215bdcb344adef08e9e5f02432631d7fed05575ef08000e3a482ad7f4",
     ),
     "carousel": (
         {"mediaIds": ["m2", "e2"], "caption": "two \u2764\ufe0f"},
-        "77d2fe5ecb19d72e8d9d1ff4ed85c80f3ae6b148fab8f93469e8b68ba1270605",
+        "4071e8c164fc2cd09d2fa954831dae7b350af95bcc5f6564146a48b348b38696",
     ),
     "plain": (
         {"mediaId": "m1", "caption": "Made"},

@@ -42,7 +42,7 @@ def test_default_image_format_is_reported_before_posting():
     ratio, file = missed(ImageInfo(1530, 2720, "PNG", 3_100_000))
     assert ratio.title == "9:16 is too tall for the feed."
     assert ratio.text == "The feed accepts 4:5 (0.80:1) to 1.91:1; this image is 0.56:1."
-    assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Post as a story"]
+    assert [fix.label for fix in ratio.fixes] == ["Crop to 4:5", "Pad to 4:5", "Switch to story"]
     assert ratio.fixes[2].product == "STORIES"
     assert file.title == "The format is PNG."
     assert (ratio.level, file.level) == ("miss", "advice")
@@ -144,7 +144,7 @@ def test_story_gets_advice_only():
     assert [fix.label for fix in points[0].fixes] == [
         "Crop to 9:16",
         "Pad to 9:16",
-        "Post to the feed",
+        "Switch to feed image",
     ]
 
 

@@ -190,6 +190,7 @@ def test_panel_reports_the_recorded_outcome(kernel, service, opened, settled):
     event_loop.call_soon(lambda: form.attach_job(job))
     settled(lambda: form.step == "unknown")
     journal_of(kernel()).mark_posted(unknown.intent, PERMALINK, None).result()
+    form.needs_answer = True
     form._receive(form, {"type": "answer", "posted": False}, [])
     settled(lambda: form.error and "now shows" in form.error["title"])
     assert form.step == "unknown"

@@ -21,7 +21,7 @@ import wonda_widgets as ww
 from wonda_widgets import widgets
 from wonda_widgets.utils import event_loop
 from wonda_widgets.widgets._parts.composite import CompositePanel
-from wonda_widgets.widgets._parts.lab_form import LabForm
+from wonda_widgets.widgets._parts.lab_form import SEEN, LabForm
 from wonda_widgets.widgets._shared.panel import Panel
 from wonda_widgets.widgets._shared.permissions import (
     OWNER,
@@ -291,7 +291,7 @@ def content_for(dashboard, panel, kind):
         "move": {"to": 0},
         "add_files": {"files": [{"key": "x", "name": "x.png", "size": 10}]},
         "submit": {"prompt": "By hand", "model": "z-image", "params": {}},
-        "run_now": {"action": "run", "count": 1, "usd": getattr(panel, "plan", {}).get("usd")},
+        "run_now": {name: getattr(panel, "plan", {}).get(name) for name in SEEN},
         "apply": {"operation": {"operation": "resize", "width": 32, "height": 32}},
         "use": {"operation": {"operation": "resize", "width": 32, "height": 32}},
         "export": {"kind": "folder"},
@@ -503,7 +503,7 @@ def test_compare_runs_only_offered_actions(wonda, opened, settled):
     settled(lambda: compare.shown)
     compare.grant(SPECTATOR)
     assert compare.actions == []
-    send(compare, "act", name="post", at=0)
+    send(compare, "act", name="post", key=compare.shown[0])
     settled(lambda: compare.error)
     assert (done, compare.error["field"]) == ([], "publish")
 

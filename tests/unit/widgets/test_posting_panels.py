@@ -144,6 +144,48 @@ def test_consent_to_a_repetition_does_not_cover_a_later_post(wonda, images, open
     assert len(wonda.publish.history()["publishes"]) == 3
 
 
+def test_late_click_does_not_confirm_another_post(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.media_id)
+    sent = {"media_id": form.media_id}
+    send(form, "publish", caption="first", **sent)
+    settled(lambda: form.step == "confirming")
+    shown = form.summary["number"]  # on a page that is slow
+    send(form, "edit")
+    send(form, "publish", caption="second", **sent)
+    settled(lambda: form.step == "confirming" and form.summary["caption"] == "second")
+    send(form, "confirm", summary=shown, **sent)
+    settled(lambda: form.error)
+    assert form.error["title"] == "The post changed in the meantime."
+    assert (form.step, wonda.publish.history()["publishes"]) == ("editing", [])
+
+
+def test_late_answer_is_not_taken_for_one_about_another_post(wonda, images, opened, settled):
+    form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda)))
+    settled(lambda: form.media_id)
+    sent = {"media_id": form.media_id}
+
+    def lose(caption):
+        wonda.faults.add("POST", "/publish/instagram", "drop", after=True)
+        send(form, "publish", caption=caption, **sent)
+        settled(lambda: form.step == "confirming")
+        send(form, "confirm", **sent)
+        settled(lambda: form.step == "unknown")
+        form.needs_answer = True
+        return form.summary["number"]
+
+    first = lose("first")
+    send(form, "answer", posted=True, summary=first)
+    settled(lambda: form.step == "editing")
+    second = lose("second")
+    received = form.receipt
+    send(form, "answer", posted=False, summary=first)
+    settled(lambda: form.receipt > received)
+    assert form.step == "unknown"
+    send(form, "answer", posted=True, summary=second)
+    settled(lambda: form.step == "editing")
+
+
 @pytest.mark.parametrize("method", ["_require_new", "_send_post"])
 def test_post_that_is_being_sent_is_not_offered_again(wonda, images, opened, settled, method):
     form = ready(settled, opened(ww.PublishForm(images[0].media, wonda=wonda, caption="Once")))
@@ -169,7 +211,7 @@ def test_failed_post_is_not_told_to_change_its_prompt(wonda, images, opened, set
 
     def publish_in_vain(*args):
         job = publish(*args)
-        job.ending, job.error = "failed", "The image was refused."
+        job.ending = "failed"
         return job
 
     store.publish = publish_in_vain
@@ -180,7 +222,7 @@ def test_failed_post_is_not_told_to_change_its_prompt(wonda, images, opened, set
     settled(lambda: form.step == "confirming")
     send(form, "confirm", **sent)
     settled(lambda: form.error)
-    assert form.error["text"].startswith("The image was refused. Nothing was posted.")
+    assert form.error["text"].startswith("Nothing was posted.")
     assert "prompt" not in form.error["text"]
 
 

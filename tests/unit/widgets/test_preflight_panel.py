@@ -117,6 +117,17 @@ def test_double_click_on_a_fix_uploads_once(form, wonda, settled):
     assert post.body["mediaId"] == form.media_id
 
 
+def test_image_in_another_file_format_is_a_repetition(form, wonda, settled):
+    form.confirm_publish = False
+    send(form, "publish", account=ACCOUNT, media_id=form.media_id)
+    settled(lambda: form.posted)
+    press(form, "Convert to JPEG")
+    settled(lambda: form.is_edited and not form.fixing)
+    send(form, "publish", account=ACCOUNT, media_id=form.media_id)
+    settled(lambda: form.step == "repeating")
+    assert len(sandbox_of(wonda).store.publishes) == 1
+
+
 def test_fixes_accumulate_and_revert_restores_the_original(form, wonda, settled):
     original = form.media_id
     press(form, "Pad to 4:5", color="#102030")
@@ -139,7 +150,7 @@ def test_fixes_accumulate_and_revert_restores_the_original(form, wonda, settled)
 
 def test_post_as_a_story_does_not_change_the_image(form, wonda, settled):
     original = form.media_id
-    press(form, "Post as a story")
+    press(form, "Switch to story")
     settled(lambda: misses(form) == ["The format is PNG."])
     assert (form.product, form.media_id, uploads(wonda)) == ("STORIES", original, [])
 

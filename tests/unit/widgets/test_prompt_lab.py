@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from conftest import KEY, send
+from conftest import KEY, sandbox_of, send
 from PIL import Image
 
 import wonda_widgets as ww
@@ -425,7 +425,7 @@ def test_price_is_shown_before_a_run(lab):
 
 def click(lab, plan):
     """Press the button of a page that shows this plan."""
-    seen = {name: plan[name] for name in ("action", "count", "usd")}
+    seen = {name: plan[name] for name in lab_form.SEEN}
     send(lab.form, "run_now", **seen)
 
 
@@ -466,7 +466,7 @@ def test_reason_against_a_run_is_shown_at_its_field(lab, settled, trait, value, 
     assert lab.form.plan["problem"]["field"] == field
     problem = lab.form.plan["problem"]
     assert said in problem["title"] + problem["text"]
-    send(lab.form, "run_now", action="run", count=6, usd="$0.24")
+    send(lab.form, "run_now", action="run", count=6, usd="$0.24", run=0)
     settled(lambda: lab.form.state == "ready")
     assert lab.matrix is None
 
@@ -518,6 +518,113 @@ def test_button_retries_failed_images_of_the_last_run(lab, settled, wonda):
     assert len([each for each in wonda.jobs.recent(limit=99) if each.id]) == 6
 
 
+def fail_jobs_of(wonda, model):
+    """Let the jobs of a model fail; return a function that ends this."""
+    store = sandbox_of(wonda).store
+    generate = store.generate
+
+    def generate_in_vain(body, *args):
+        job = generate(body, *args)
+        if body["model"] == model:
+            job.ending, job.error, job.result = "failed", "Refused.", None
+        return job
+
+    store.generate = generate_in_vain
+
+    def end():
+        store.generate = generate
+
+    return end
+
+
+def settle_plan(lab, settled, action):
+    settled(
+        lambda: (
+            (lab.form.plan.get("action"), lab.form.plan.get("is_stale", False)) == (action, False)
+        )
+    )
+
+
+def test_price_of_a_retry_is_that_of_the_failed_images(lab, settled, wonda):
+    heal = fail_jobs_of(wonda, "nano-banana-pro")
+    lab.form.values = {"subject": ["sunset", "storm"], "light": ["haze"]}
+    lab.form.models = ["nano-banana-2", "nano-banana-pro"]
+    settled(lambda: lab.form.plan.get("count") == 4)
+    run(lab)
+    settle_plan(lab, settled, "retry")
+    assert (lab.form.plan["count"], lab.form.plan["usd"]) == (2, "$0.24")
+    heal()
+    before = sandbox_of(wonda).store.credits
+    run(lab)
+    settle_plan(lab, settled, "repeat")
+    assert before - sandbox_of(wonda).store.credits == 240
+
+
+def test_cleared_budget_does_not_allow_more(lab, settled, wonda):
+    fail_jobs_of(wonda, "nano-banana-2")
+    lab.form.budget = "0.24"
+    settled(lambda: lab.form.plan.get("budget") == "$0.24")
+    run(lab)
+    settle_plan(lab, settled, "retry")
+    made = len(wonda.jobs.recent(limit=99))
+    lab.form.set_state({"budget": ""})
+    settled(lambda: lab.form.plan["problem"])
+    send(lab.gallery, "retry_failed")
+    settled(lambda: lab.gallery.error)
+    assert "the budget is $0.24" in lab.gallery.error["title"]
+    seen = {name: lab.form.plan.get(name) for name in lab_form.SEEN}
+    send(lab.form, "run_now", form={"budget": ""}, **seen)
+    settled(lambda: lab.form.error and lab.form.state == "ready")
+    assert lab.form.error["title"] == "No budget is set."
+    assert len(wonda.jobs.recent(limit=99)) == made
+
+
+def test_retry_that_arrives_twice_is_made_once(lab, settled, wonda):
+    fail_jobs_of(wonda, "nano-banana-2")
+    lab.form.budget = "5"
+    settled(lambda: lab.form.plan.get("budget") == "$5.00")
+    run(lab)
+    settle_plan(lab, settled, "retry")
+    plan = lab.form.plan
+    jobs = sandbox_of(wonda).store.jobs
+    click(lab, {**plan, "usd": "$0.01"})  # not the price that was shown
+    settled(lambda: lab.form.error and lab.form.state == "ready")
+    assert len(jobs) == 6
+    settle_plan(lab, settled, "retry")
+    click(lab, plan)
+    settled(lambda: len(jobs) == 12 and lab.form.state == "ready")
+    settle_plan(lab, settled, "retry")
+    click(lab, plan)
+    settled(lambda: lab.form.error and lab.form.state == "ready")
+    assert len(jobs) == 12
+
+
+def test_gallery_cannot_start_a_plan_that_was_not_run(lab, settled, wonda):
+    settled(lambda: lab.gallery.total == 6)
+    for kind in ("resume", "retry_failed", "stop"):
+        send(lab.gallery, kind)
+    settled(lambda: lab.gallery.receipt >= 3)
+    run(lab)
+    settled(lambda: lab.matrix is not None and lab.matrix.state == "done")
+    assert len(wonda.jobs.recent(limit=99)) == 6
+
+
+@pytest.mark.parametrize(
+    "values", [5, {"subject": 5}, {"subject": [{"a": 1}]}, {"subject": None}, [["a"]], None]
+)
+def test_invalid_values_of_a_page_are_ignored(lab, settled, values):
+    before = lab.form.values
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    lab.form.set_state({"values": values})
+    lab.form.set_state({"params": {"resolution": deep}})
+    send(lab.form, "no_such", deep=deep)
+    send(lab.form, "run_now", form={"values": values, "template": 5}, action="run")
+    settled(lambda: lab.form.receipt and lab.form.state == "ready")
+    assert (lab.form.values, lab.form.template) == (before, TEMPLATE)
+
+
 def test_page_that_shows_an_old_plan_cannot_generate_it_again(lab, settled, wonda):
     plan = lab.form.plan
     click(lab, plan)
@@ -563,7 +670,7 @@ def test_button_resumes_the_last_run_unless_the_form_has_another_plan(lab, settl
 
 def test_changed_input_is_not_run_without_a_new_price(lab, settled, wonda):
     lab.form.params = {"resolution": ["4K"]}
-    send(lab.form, "run_now", action="run", count=6, usd="$0.24")
+    send(lab.form, "run_now", action="run", count=6, usd="$0.24", run=0)
     settled(lambda: lab.form.plan.get("usd") == "$0.96" and lab.form.state == "ready")
     assert lab.matrix is None
     assert wonda.jobs.recent() == []
@@ -617,7 +724,7 @@ def test_compare_two_images_and_publish_one(lab, settled):
     settled(lambda: lab.gallery.progress.get("state") == "done")
     send(lab.gallery, "act", name="compare", keys=keys_of(lab, 0, 5))
     settled(lambda: lab.compare in lab.children and lab.compare.shown)
-    send(lab.compare, "act", name="publish", at=1)
+    send(lab.compare, "act", name="publish", key=lab.compare.shown[1])
     settled(lambda: lab.publish_form in lab.children and lab.publish_form.media_id)
     assert lab.publish_form.media_id == lab.matrix.images[5].media.media_id
     assert lab.publish_form.alt_text == "A storm, rain"

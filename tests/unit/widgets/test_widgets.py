@@ -698,6 +698,17 @@ def test_unknown_keyword_is_reported(wonda):
         ww.Studio("sk_key")
 
 
+def test_submit_from_code_is_not_made_up_for_by_a_later_click(panel, settled, wonda):
+    wonda.faults.add("GET", "/capabilities", 400)
+    form = panel(ww.PromptForm, wonda=wonda, prompt="A first idea")
+    form.submit()
+    settled(lambda: form.state == "unavailable")
+    form.prompt = "A second ide"  # being typed
+    send(form, "reload")
+    settled(lambda: form.state == "ready" and form.models)
+    assert (form.job, wonda.jobs.recent()) == (None, [])
+
+
 @pytest.mark.parametrize("name", ["_panel", "_version", "permissions", "receipt", "hiding"])
 def test_internal_traits_are_no_arguments(wonda, name):
     with pytest.raises(TypeError, match=f"has no argument '{name}'"):

@@ -45,9 +45,10 @@ addKinds({
 const sheets = new WeakSet<Document | ShadowRoot>();
 
 /** The styles, only for the elements of this version: another kernel may have sent another one. */
-function scoped(version: string): string {
-  if (!("CSSScopeRule" in globalThis)) return styles;
-  return `@scope ([data-wonda-version="${version}"]) {${styles}}`;
+function stylesOf(version: string): string {
+  const root = `[data-wonda-version="${version}"]`;
+  const own = "CSSScopeRule" in globalThis ? `@scope (${root}) {${styles}}` : styles;
+  return own + pageStyles.replaceAll("[data-wonda-version]", root);
 }
 
 /** Add the styles to the document or shadow root of an element, once. */
@@ -57,7 +58,7 @@ function addStyles(element: HTMLElement, version: string): void {
   if (sheets.has(target)) return;
   sheets.add(target);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(scoped(version) + pageStyles);
+  sheet.replaceSync(stylesOf(version));
   target.adoptedStyleSheets.push(sheet);
 }
 

@@ -3,6 +3,7 @@
 // It loads the code of all panels, which the kernel sends once, as a trait of another model.
 
 import type { Host, Render } from "@anywidget/types";
+import { findModel } from "./runtime/find_model";
 
 interface Panels {
   mount: Render;
@@ -18,13 +19,8 @@ interface BundleTraits {
 const SHARED = Symbol.for("wonda_widgets.panels");
 const page = globalThis as unknown as Record<symbol, Map<string, Promise<Panels>> | undefined>;
 
-const PATIENCE = 20_000; // milliseconds; a model that was closed never arrives
-
 async function importBundle(host: Host, reference: string): Promise<Panels> {
-  const bundle = await Promise.race([
-    host.getModel<BundleTraits>(reference),
-    new Promise<never>((_, reject) => setTimeout(reject, PATIENCE, "The kernel does not answer.")),
-  ]);
+  const bundle = await findModel<BundleTraits>(host, reference);
   const code = new Blob([bundle.get("code") as BlobPart]).stream();
   const text = await new Response(code.pipeThrough(new DecompressionStream("gzip"))).text();
   const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -39,9 +35,13 @@ async function importBundle(host: Host, reference: string): Promise<Panels> {
 async function loadPanels(host: Host, version: string, reference: string): Promise<Panels> {
   page[SHARED] ??= new Map();
   const shared = page[SHARED];
-  // Another panel may be loading the code from a kernel that has ended.
-  const earlier = await shared.get(version)?.catch(() => null);
-  if (earlier) return earlier;
+  for (let earlier = shared.get(version); earlier; earlier = shared.get(version))
+    try {
+      return await earlier;
+    } catch {
+      // It was loaded from another kernel, which has ended.
+      if (shared.get(version) === earlier) shared.delete(version);
+    }
   const loaded = importBundle(host, reference);
   shared.set(version, loaded);
   return loaded;

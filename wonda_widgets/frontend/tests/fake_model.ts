@@ -8,6 +8,7 @@ import { type PanelKind, PanelView } from "../src/ui/panel_view";
 type Listener = (...args: unknown[]) => void;
 
 export class FakeModel {
+  #delivery: unknown; // the ID of the last message that wants to be confirmed
   readonly sent: Record<string, unknown>[] = [];
   saves = 0;
   readonly widget_manager = {
@@ -25,7 +26,7 @@ export class FakeModel {
       hiding: "",
       scroll_requested_at: 0,
       can_close: false,
-      receipt: 0,
+      delivered: [],
       permissions: [
         "publish",
         "schedule",
@@ -62,8 +63,9 @@ export class FakeModel {
     this.saves++;
   }
 
-  send(content: Record<string, unknown>): void {
+  send({ delivery, ...content }: Record<string, unknown>): void {
     this.sent.push(content);
+    this.#delivery = delivery;
   }
 
   on(event: string, listener: Listener): void {
@@ -86,7 +88,7 @@ export class FakeModel {
 
   /** Confirm the last message, as the kernel does. */
   confirm(): void {
-    this.set("receipt", (this.state.receipt as number) + 1);
+    this.set("delivered", [...(this.state.delivered as unknown[]), this.#delivery]);
   }
 }
 

@@ -11,6 +11,7 @@ import { JobProgress } from "../src/panels/job_progress";
 import { LabForm } from "../src/panels/lab";
 import { PromptForm } from "../src/panels/prompt_form";
 import { ScheduledPosts } from "../src/panels/scheduled_posts";
+import { Button } from "../src/ui/button";
 import { PanelView } from "../src/ui/panel_view";
 import { button, FakeModel, hostOf, press, settled, show, type } from "./fake_model";
 
@@ -140,7 +141,8 @@ test("a tool does not show the unsent input of another one", async () => {
   const numbers = () => [...element.querySelectorAll<HTMLInputElement>("input[type=number]")];
   await type(numbers()[0] as HTMLInputElement, "50");
   button(element, "Cancel").click();
-  model.update({ receipt: 1, tool: "" });
+  model.confirm();
+  model.update({ tool: "" });
   await settled();
   button(element, "Resize").click();
   await settled();
@@ -304,7 +306,50 @@ test("the button has one text per state", async () => {
   remove();
 });
 
+test("a template that changed while its field had the focus is shown, and can be run", async () => {
+  const model = new FakeModel(structuredClone(LAB));
+  const { element, remove } = await show(kindOf(LabForm), model);
+  const field = element.querySelector("textarea") as HTMLTextAreaElement;
+  field.focus();
+  model.set("template", "Another {x}");
+  await settled();
+  field.blur();
+  await settled();
+  assert.equal(field.value, "Another {x}");
+  assert.equal(button(element, "Run 1").getAttribute("aria-disabled"), "false");
+  remove();
+});
+
 // ---------------------------------------------------------------- others
+
+test("a name cannot reverse the sentence around it", async () => {
+  const hostile = "@shop\u2069\u202E.live";
+  const model = new FakeModel({
+    posts: [{ job_id: "j", due: 1e9, account: "@a", images: 1, caption: hostile }],
+    state: "ready",
+    canceling: "",
+    message: "",
+  });
+  const { element, remove } = await show(kindOf(ScheduledPosts), model);
+  assert.equal(element.querySelector("bdi")?.textContent, "“@shop.live”");
+  remove();
+});
+
+test("each of several fast clicks on Zoom counts, but not on a button that sends", async () => {
+  const pressed: string[] = [];
+  const element = document.createElement("div");
+  document.body.append(element);
+  const buttons = [true, false].map((repeats) =>
+    h(Button, { repeats, onPress: () => pressed.push(String(repeats)), children: String(repeats) }),
+  );
+  render(h("div", {}, buttons), element);
+  for (const name of ["true", "false"])
+    for (const detail of [1, 2, 3])
+      button(element, name).dispatchEvent(new MouseEvent("click", { bubbles: true, detail }));
+  assert.deepEqual(pressed, ["true", "true", "true", "false"]);
+  render(null, element);
+  element.remove();
+});
 
 test("a question about a post does not come back with the post", async () => {
   const post = { job_id: "j", due: 1e9, account: "@a", images: 1, caption: "" };

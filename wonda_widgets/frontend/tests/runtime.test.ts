@@ -64,6 +64,19 @@ test("one message waits for its confirmation", () => {
   stop();
 });
 
+test("the confirmation of another page's message does not count", () => {
+  const { model, panel } = panelOf({});
+  panel.mounted(document.createElement("section"));
+  const delivery = new Delivery(panel);
+  const stop = delivery.start();
+  delivery.send({ type: "first" });
+  model.set("delivered", ["of another page"]);
+  assert.ok(delivery.waiting);
+  model.confirm();
+  assert.ok(!delivery.waiting);
+  stop();
+});
+
 test("a busy kernel is explained after a while, a stopped one at once", async () => {
   const bundle = new FakeModel({});
   const live = Object.assign(bundle, { comm_live: true });

@@ -128,6 +128,11 @@ class CellResult:
         self.unwatch: Callable[[], None] = lambda: None
 
     @property
+    def is_pending(self) -> bool:
+        """Whether the image is still to be requested."""
+        return self.state == "waiting" and not self.already_requested
+
+    @property
     def usd(self) -> float:
         """The price in US dollars; 0 if unknown."""
         return (self.price and self.price.usd) or 0.0

@@ -151,9 +151,7 @@ class MatrixRunner:
         ------
         InvalidInputError
         """
-        self._budget.check(
-            [cell for cell in self.cells if cell.state == "waiting" and not cell.already_requested]
-        )
+        self._budget.check([cell for cell in self.cells if cell.is_pending])
 
     def seconds_left(self) -> float | None:
         """Estimate the seconds until the last cell ends; None without enough earlier jobs."""

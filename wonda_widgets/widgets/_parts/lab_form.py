@@ -10,6 +10,7 @@ import traitlets
 
 from ...errors import InvalidInputError
 from ...jobs.matrix import planning
+from ...jobs.matrix.cells import total_price
 from ...jobs.matrix.matrix import DEFAULT_CONCURRENCY, MAX_CONCURRENCY, Matrix
 from ...jobs.matrix.plan_budget import check_amount
 from ...models import parameters
@@ -32,6 +33,9 @@ UNCHECKED_NOTE = "You chose to continue: earlier images may be generated and cha
 
 #: Traits that the browser sets, and that a click on `Run` sends along.
 FORM_TRAITS = ("template", "values", "models", "params", "budget", "max_concurrency")
+
+#: What the click names of the plan that the user saw; it runs nothing if that has changed.
+SEEN = ("action", "count", "usd", "run")
 
 
 class LabForm(Panel):
@@ -60,20 +64,20 @@ class LabForm(Panel):
 
     template = traitlets.Unicode("").tag(sync=True)
     placeholders = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    values: Any = traitlets.Dict().tag(sync=True)
+    values: Any = traitlets.Dict(traitlets.List(traitlets.Unicode())).tag(sync=True)
     available_models: Any = traitlets.List().tag(sync=True)
     """The service's models, each with its form fields."""
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    params: Any = traitlets.Dict().tag(sync=True)
+    params: Any = traitlets.Dict(traitlets.List()).tag(sync=True)
     budget = traitlets.Unicode("").tag(sync=True)
     """US dollars, as typed."""
     max_concurrency = traitlets.Int(DEFAULT_CONCURRENCY, min=1, max=MAX_CONCURRENCY).tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
     """``count`` (images still to generate), ``requested`` (images requested before),
     ``action`` (``"run"``; or, for the plan that was run last, ``"resume"``, ``"retry"``,
-    ``"repeat"``, or ``"check"`` if only unknown images are left), ``factors``, ``prices``,
-    ``total_price``, ``usd``, ``budget``, ``share`` of the budget, ``notes``; ``problem`` if it
-    cannot run; and ``is_stale`` if the rest is about an earlier plan."""
+    ``"repeat"``, or ``"check"`` if only unknown images are left), ``run`` (the number of runs
+    before), ``factors``, ``prices``, ``usd``, ``budget``, ``share`` of the budget, ``notes``;
+    ``problem`` if it cannot run; and ``is_stale`` if the rest is about an earlier plan."""
     state = traitlets.Unicode("loading").tag(sync=True)
     """``"loading"``, ``"unavailable"``, ``"ready"`` or ``"running"``."""
     unfinished_plan = traitlets.Unicode("").tag(sync=True)
@@ -92,6 +96,7 @@ class LabForm(Panel):
         **traits: Any,
     ) -> None:
         self._matrix: Matrix | None = None
+        self._runs = 0  # a click names it, so that a repeated message runs nothing
         self._accepted_problem = ""  # the journal problem that the user accepted
         self._unfinished_plan: planning.Plan | None = None
         self._planning: asyncio.Task[None] | None = None
@@ -199,7 +204,7 @@ class LabForm(Panel):
             # The last plan stays visible until another one can be made.
             self.plan = {**self.plan, "problem": error_alerts.error_alert(error), "is_stale": True}
             return
-        if self._matrix is not None:
+        if self._matrix is not None and matrix.budget is not None:
             self._matrix.budget = matrix.budget  # retries also use it
         self.plan = {**self._describe_plan(matrix), "problem": problem}
         if self.state != "running":
@@ -290,25 +295,24 @@ class LabForm(Panel):
 
     def _describe_plan(self, matrix: Matrix) -> dict[str, Any]:
         plan, price = matrix.plan, matrix.price
-        prices = [
-            {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
-            for usd, credit, count in price.breakdown
-        ]
         action = self._action_for(matrix)
-        usd = price.usd
         count, requested = len(plan) - matrix.already_requested, matrix.already_requested
-        if action == "retry":  # only the failed images are generated, and charged
+        if action == "retry" and self._matrix is not None:
+            # Only failed images are generated, and charged; lost jobs are only polled again.
+            price = total_price([cell for cell in self._matrix.cells if cell.state == "failed"])
             count = self._to_retry
             requested = len(plan) - count
-            usd = None if usd is None else usd * count / len(plan)
-            prices = [{**each, "count": count} for each in prices[:1]]
+        usd = price.usd
         return {
             "count": count,
             "requested": requested,
             "action": action,
+            "run": self._runs,
             "factors": _factors(plan),
-            "prices": prices,
-            "total_price": formatting.format_price(usd, price.credits),
+            "prices": [
+                {"text": formatting.format_price(usd, credit) or "unknown", "count": count}
+                for usd, credit, count in price.breakdown
+            ],
             "usd": f"${usd:.2f}" if usd is not None else "unknown",
             "budget": f"${matrix.budget:.2f}" if matrix.budget is not None else "",
             "share": usd / matrix.budget if usd is not None and matrix.budget else 0.0,
@@ -344,28 +348,39 @@ class LabForm(Panel):
             return
         form = content.get("form")
         form = form if isinstance(form, dict) else {}
-        with self.hold_sync():  # the values at the click; the traits may arrive later
-            for name in FORM_TRAITS:
-                self.set_trait(name, form.get(name, getattr(self, name)))
-        seen = tuple(content.get(name) for name in ("action", "count", "usd"))
+        # The values at the click; the traits may arrive later.
+        given = {name: form[name] for name in FORM_TRAITS if name in form}
+        with self.hold_sync():
+            for name, value in self._valid(given).items():
+                self.set_trait(name, value)
+        seen = tuple(content.get(name) for name in SEEN)
         self.state = "running"
         self._start(self._continue if seen[0] in {"resume", "retry"} else self._run, seen)
 
     async def _continue(self, seen: tuple[object, ...]) -> None:
         """Resume the last run, or retry its failed images; never generate any other image."""
-        last = self._matrix
-        action = self._action_for_last(last) if last is not None else ""
-        count = self._to_retry if action == "retry" else self.plan.get("count")
-        if last is None or seen[:2] != (action, count):
+        try:
+            last = self._matrix_to_continue(seen)
+            last.budget = self._check_budget()
+        except InvalidInputError:
             self.state = "ready"
             self._update_plan_soon()
-            raise InvalidInputError("plan", "The plan has changed in the meantime.", "Check it.")
-        last.budget = self._valid_budget()
+            raise
+        self._runs += 1
         last.allow_unchecked = self._accepts_journal_problem
         last.max_concurrency = self.max_concurrency
         self.error = None
-        last.start() if action == "resume" else last.retry_failed()
+        last.start() if seen[0] == "resume" else last.retry_failed()
         event_loop.call_soon(lambda: self._update_state(last))  # if nothing was pending
+
+    def _matrix_to_continue(self, seen: tuple[object, ...]) -> Matrix:
+        """Return the matrix of the last run, if a click was made on its current state."""
+        last = self._matrix
+        action = self._action_for_last(last) if last is not None else ""
+        count = self._to_retry if action == "retry" else self.plan.get("count")
+        if last is None or seen != (action, count, self.plan.get("usd"), self._runs):
+            raise InvalidInputError("plan", "The plan has changed in the meantime.", "Check it.")
+        return last
 
     async def _run(self, seen: tuple[object, ...]) -> None:
         try:
@@ -377,7 +392,7 @@ class LabForm(Panel):
             self.state = "ready"
             self._update_plan_soon()
             raise
-        if seen == (plan["action"], plan["count"], plan["usd"]):
+        if seen == tuple(plan[name] for name in SEEN):
             self._run_matrix(matrix)
             return
         # The plan or its price changed after the user saw it, here or in another process.
@@ -387,6 +402,7 @@ class LabForm(Panel):
 
     def _run_matrix(self, matrix: Matrix) -> None:
         self._matrix = matrix
+        self._runs += 1
         self.error = None
         self.state = "running"
         self.unfinished_plan = ""

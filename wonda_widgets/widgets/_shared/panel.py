@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+MAX_DELIVERED = 8  # IDs of received messages, for several pages at the same time
 REMOVED_INTERVAL_SECONDS = 0.5  # between looks at whether a removed panel has finished its work
 SESSION_INTERVAL_SECONDS = 15.0  # between looks at whether a panel's marimo session has ended
 
@@ -104,6 +105,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     can_close = traitlets.Bool(default_value=False).tag(sync=True)
     #: the number of received messages, which tells the browser that one was received
     receipt = traitlets.Int(0).tag(sync=True)
+    #: the IDs of the last received messages that a page wants to have confirmed
+    delivered: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     #: the names of the session's permissions; the page hides controls that need other ones
     permissions: Any = traitlets.List(traitlets.Unicode(), OWNER.names).tag(sync=True)
 
@@ -115,7 +118,15 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
     _permissions = OWNER
     #: Traits that are of no interest in the value of ``mo.ui.anywidget(panel)``.
     _internal_traits: ClassVar[frozenset[str]] = frozenset(
-        ("banner", "hiding", "scroll_requested_at", "can_close", "receipt", "permissions")
+        (
+            "banner",
+            "hiding",
+            "scroll_requested_at",
+            "can_close",
+            "receipt",
+            "delivered",
+            "permissions",
+        )
     )
     #: Traits whose change in the kernel runs the marimo cells that depend on the panel.
     _reactive_traits: ClassVar[tuple[str, ...]] = ()
@@ -374,8 +385,22 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
             ignored = ", ".join(sorted(map(repr, sync_data.keys() - accepted)))
             _log.debug("%r: a page sent %s, which is ignored.", self, ignored)
         if accepted:
-            # A trait that cannot be sent back would jam the panel, and all others after a reload.
-            super().set_state(replace_lone_surrogates(accepted))
+            super().set_state(self._valid(accepted))
+
+    def _valid(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of the values of a page that their traits accept."""
+        valid = {}
+        for name, value in values.items():
+            try:
+                # A trait that cannot be sent back would jam the panel, and all others after a
+                # reload.
+                text = replace_lone_surrogates(value)
+                self.traits()[name]._validate(self, text)  # noqa: SLF001 - no public method
+            except (traitlets.TraitError, RecursionError):
+                _log.debug("%r: a page sent an invalid value of %r, which is ignored.", self, name)
+            else:
+                valid[name] = text
+        return valid
 
     def _accepts(self, name: str) -> bool:
         if name == "_view_count":  # ipywidgets' own
@@ -388,7 +413,9 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
 
     def _receive(self, _widget: object, content: Any, buffers: list[memoryview]) -> None:
         """Pass a message from the browser to the loop; its bytes become ``"buffers"``."""
-        if isinstance(content, dict) and isinstance(content.get("type"), str):
+        if not (isinstance(content, dict) and isinstance(content.get("type"), str)):
+            return
+        with contextlib.suppress(RecursionError):  # nested too deeply for a page of this package
             text = replace_lone_surrogates(content)
             event_loop.call_soon(lambda: self._dispatch({**text, "buffers": buffers}))
 
@@ -398,6 +425,8 @@ class Panel(ThreadSafeTraits, anywidget.AnyWidget):
         handler = getattr(self, f"_on_{content['type']}", None)
         with self.hold_sync():  # send the receipt together with its effects
             self.receipt += 1
+            if isinstance(content.get("delivery"), str):
+                self.delivered = [*self.delivered, content["delivery"]][-MAX_DELIVERED:]
             if is_handler(handler):
                 self._catch_errors(self._handle, handler, content)
 

@@ -82,7 +82,8 @@ class PostingPanel(JobPanel):
     ``"running"``, ``"unknown"`` (the outcome is unknown) or ``"checking"`` (the outcome is looked
     up)."""
     summary = traitlets.Dict().tag(sync=True)
-    """The post that the last click on `Publish` described; exactly this post is published."""
+    """The post that the last click on `Publish` described; exactly this post is published. Its
+    ``number`` is named by clicks, so that a late click is not taken for one about another post."""
     refusal = traitlets.Dict().tag(sync=True)
     """Why the last `Publish` sent nothing: ``title``, ``text`` and the ``link`` of an identical
     earlier post."""
@@ -108,6 +109,7 @@ class PostingPanel(JobPanel):
         self._is_reviewed = False  # whether the user has seen the summary
         self._preparation: asyncio.Task[None] | None = None
         self._checks = 0
+        self._summaries = 0
         self._recheck: asyncio.Task[None] | None = None
         super().__init__(*args, job_label="Publishing", **traits)
         self._scheduled_subscription = SingleSubscription(self._subscriptions)
@@ -194,7 +196,7 @@ class PostingPanel(JobPanel):
             return
         self.error = None
         self._check_seen(content.get("media_id", self.media_id), self.media_id)
-        self.summary = self._validated(content)
+        self.summary = self._number_summary(self._validated(content))
         self._allowed, self.refusal = {}, {}
         self._is_reviewed = not self.confirm_publish
         if self._is_reviewed:
@@ -233,13 +235,13 @@ class PostingPanel(JobPanel):
     @requires(Permission.PUBLISH)
     def _on_repeat(self, content: Mapping[str, Any]) -> None:
         if self.step == "repeating":
-            self._check_seen(content.get("media_id"), self.summary["media_id"])
+            self._check_summary(content)
             self._allow(allow_repeat=True)
 
     @requires(Permission.PUBLISH)
     def _on_unchecked(self, content: Mapping[str, Any]) -> None:
         if self.step == "unchecked":
-            self._check_seen(content.get("media_id"), self.summary["media_id"])
+            self._check_summary(content)
             self._allow(allow_unchecked=True)
 
     def _allow(self, **allowed: Any) -> None:
@@ -256,9 +258,26 @@ class PostingPanel(JobPanel):
         # (or a second tab) finds it changed.
         if self.step != "confirming":
             return
-        self._check_seen(content.get("media_id"), self.summary["media_id"])
+        self._check_summary(content)
         self._is_reviewed = True
         self._submit()
+
+    def _check_summary(self, content: Mapping[str, Any]) -> None:
+        """Reject a click that was made while another post was described."""
+        self._check_seen(content.get("media_id"), self.summary["media_id"])
+        if not self._is_about_this_post(content):
+            self.step = "editing"
+            raise InvalidInputError(
+                "caption", "The post changed in the meantime.", "Check it again."
+            )
+
+    def _is_about_this_post(self, content: Mapping[str, Any]) -> bool:
+        number = self.summary.get("number")
+        return bool(content.get("summary", number) == number)
+
+    def _number_summary(self, summary: dict[str, Any]) -> dict[str, Any]:
+        self._summaries += 1
+        return {**summary, "number": self._summaries}
 
     def _check_seen(self, seen: object, media_id: str) -> None:
         """Reject a click that was made while another image was shown."""
@@ -350,15 +369,17 @@ class PostingPanel(JobPanel):
         body = job.request
         names = {account["id"]: account["name"] for account in self.accounts}
         account = body.get("instagramAccountId") or ""
-        self.summary = {
-            "account": account,
-            "account_name": names.get(account, "the account"),
-            "media_id": " ".join(body.get("mediaIds") or [body.get("mediaId") or ""]),
-            "caption": body.get("caption") or "",
-            "alt_text": body.get("altText") or "",
-            "product": body.get("product") or "IMAGE",
-            "scheduled_at": body.get("scheduledAt") or "",
-        }
+        self.summary = self._number_summary(
+            {
+                "account": account,
+                "account_name": names.get(account, "the account"),
+                "media_id": " ".join(body.get("mediaIds") or [body.get("mediaId") or ""]),
+                "caption": body.get("caption") or "",
+                "alt_text": body.get("altText") or "",
+                "product": body.get("product") or "IMAGE",
+                "scheduled_at": body.get("scheduledAt") or "",
+            }
+        )
         self.outcome = ""
         if job.id is not None or job.done:
             self._follow(job)
@@ -442,7 +463,8 @@ class PostingPanel(JobPanel):
     @requires(Permission.SETTLE)
     def _on_answer(self, content: Mapping[str, Any]) -> None:
         """Record the user's answer whether the post was published; enable the form again."""
-        if self.step == "unknown" and self._unknown is not None:
+        is_asked = self.step == "unknown" and self.needs_answer
+        if is_asked and self._unknown is not None and self._is_about_this_post(content):
             self.step = "checking"
             self._start(self._record_answer, self._unknown, content.get("posted") is True)
 

@@ -189,7 +189,7 @@ def lab(wonda, settled):
 
 
 def run(lab):
-    seen = {name: lab.form.plan[name] for name in ("action", "count", "usd")}
+    seen = {name: lab.form.plan[name] for name in lab_form.SEEN}
     send(lab.form, "run_now", **seen)
 
 

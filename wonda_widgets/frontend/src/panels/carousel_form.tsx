@@ -67,6 +67,7 @@ export function CarouselForm() {
       content={() => ({})}
       words={{
         publish: "Publish",
+        act: "posting",
         confirm: "Publish now",
         what: `A carousel of ${slides.length} images`,
         when: "",
@@ -160,6 +161,7 @@ function SlideTile({ slide, index, total, thumb }: TileProps) {
       <div class="wonda-slide-buttons">
         <Button
           small
+          repeats
           off={!free || index === 0}
           label={named("Move left")}
           onPress={() => move(key, indexOf() - 1)}
@@ -177,6 +179,7 @@ function SlideTile({ slide, index, total, thumb }: TileProps) {
         </Button>
         <Button
           small
+          repeats
           off={!free || index === total - 1}
           label={named("Move right")}
           onPress={() => move(key, indexOf() + 1)}

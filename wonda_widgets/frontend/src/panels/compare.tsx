@@ -209,7 +209,7 @@ function Table() {
                       key={name}
                       small
                       label={`${label.replace("…", "")} ${nameOf(at)}`}
-                      onPress={() => panel.send({ type: "act", name, at })}
+                      onPress={() => panel.send({ type: "act", name, key: keys[at] })}
                     >
                       {label}
                     </Button>

@@ -3,6 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { useEffect, useState } from "preact/hooks";
 import { usePanel } from "../runtime/context";
+import { findModel } from "../runtime/find_model";
 import { PanelView } from "../ui/panel_view";
 import { panelKind } from "./kinds";
 
@@ -34,8 +35,6 @@ function Parts({ parts }: { parts: Part[] }) {
   );
 }
 
-const PATIENCE = 20_000; // milliseconds; the model of a closed part never arrives
-
 /** The panel of a part. Its code is in this bundle, so that only its model is needed. */
 function PartView({ reference }: { reference: string }) {
   const { host } = usePanel();
@@ -43,19 +42,16 @@ function PartView({ reference }: { reference: string }) {
   const [isMissing, setMissing] = useState(false);
   useEffect(() => {
     let isRemoved = false;
-    const giveUp = () => {
-      if (!isRemoved) setMissing(true);
-    };
-    const timer = setTimeout(giveUp, PATIENCE);
-    host
-      .getModel(reference)
-      .then((found) => {
+    findModel(host, reference).then(
+      (found) => {
         if (!isRemoved) setModel(found);
-      }, giveUp)
-      .finally(() => clearTimeout(timer));
+      },
+      () => {
+        if (!isRemoved) setMissing(true);
+      },
+    );
     return () => {
       isRemoved = true;
-      clearTimeout(timer);
     };
   }, [host, reference]);
   if (model) return <PanelView kind={panelKind(model.get("_panel"))} model={model} host={host} />;

@@ -42,7 +42,7 @@ export function DashboardBar() {
         title="Large type"
         onPress={() => panel.send({ type: "present", on: !isPresenter })}
       >
-        Presenter
+        Presenter mode
       </Button>
       {/* The heading of the panels below. */}
       <h2 class="wonda-unseen">Make an image</h2>

@@ -76,6 +76,7 @@ export function PublishForm() {
       save={altText.save}
       words={{
         publish: schedule.isLater ? "Schedule" : "Publish",
+        act: schedule.isLater ? "scheduling" : "posting",
         confirm: at ? "Schedule post" : "Publish now",
         what: "This image",
         when: scheduleWords(at),

@@ -6,6 +6,7 @@ import { formatMoment, timeZone, WITH_DAY } from "../logic/time";
 import { usePanel } from "../runtime/context";
 import { AlertBox } from "../ui/alert";
 import { Button, CloseButton, LinkButton } from "../ui/button";
+import { Isolated } from "../ui/isolated";
 
 interface Post {
   job_id: string;
@@ -108,7 +109,7 @@ function PostRow({ post, isAsking, ask, cancel }: RowProps) {
         <span>
           {post.account && `to ${post.account} · `}
           {post.images > 1 && `${post.images} images · `}
-          {post.caption ? <bdi>“{post.caption}”</bdi> : "no caption"}
+          {post.caption ? <Isolated text={`“${post.caption}”`} /> : "no caption"}
         </span>
       </p>
       <div class="wonda-buttons" ref={buttons}>

@@ -54,7 +54,7 @@ function useThumbs(entries: Entry[]): Record<string, string> {
   const asked = useRef(new Set<string>());
   useMessages((content, buffers) => {
     const key = String(content.key);
-    if (content.type === "thumb" && !(key in urls.peek()))
+    if (content.type === "thumb" && !own(urls.peek(), key))
       urls.value = { ...urls.peek(), [key]: objectUrl(buffers[0], "image/jpeg") };
   });
   useEffect(() => {

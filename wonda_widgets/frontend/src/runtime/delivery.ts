@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { usePanel } from "./context";
+import { uid, usePanel } from "./context";
 import type { Message, Panel } from "./panel";
 
 const PATIENCE = 2500; // milliseconds until the user is told that the kernel does not answer
@@ -11,6 +11,7 @@ const PATIENCE = 2500; // milliseconds until the user is told that the kernel do
 export class Delivery {
   readonly #waiting = signal(false);
   readonly #isLate = signal(false);
+  #id = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly panel: Panel) {}
@@ -31,8 +32,12 @@ export class Delivery {
   send(content: Message, buffers: ArrayBuffer[] = []): void {
     if (this.#waiting.peek()) return;
     this.#waiting.value = true;
+    this.#id = uid("delivery");
     clearTimeout(this.#timer);
-    if (this.panel.send(content, buffers) && this.panel.isConnected.peek())
+    if (
+      this.panel.send({ ...content, delivery: this.#id }, buffers) &&
+      this.panel.isConnected.peek()
+    )
       this.#timer = setTimeout(() => {
         this.#isLate.value = true;
       }, PATIENCE);
@@ -41,7 +46,8 @@ export class Delivery {
 
   /** Listen for confirmations; return a function that ends it. */
   start(): () => void {
-    const stop = this.panel.observe("receipt", () => {
+    const stop = this.panel.observe("delivered", () => {
+      if (!this.panel.peek("delivered").includes(this.#id)) return;
       clearTimeout(this.#timer);
       this.#waiting.value = false;
       this.#isLate.value = false;

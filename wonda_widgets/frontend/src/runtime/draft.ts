@@ -21,6 +21,7 @@ export interface Draft<C extends TextControl> {
     ref: RefObject<C | null>;
     value: string;
     dir: "auto";
+    onBlur: () => void;
     onInput: (event: Event) => void;
     onChange: () => void;
   };
@@ -35,7 +36,8 @@ export function useDraft<C extends TextControl>(
   const trait = panel.trait(name);
   const text = useSignal(String(trait.peek()));
   const ref = useRef<C | null>(null);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined); // set while input is unsent
+  const isUnsent = useSignal(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   useSignalEffect(() => {
     const value = String(trait.value);
@@ -44,28 +46,33 @@ export function useDraft<C extends TextControl>(
   const save = useMemo(
     () => () => {
       clearTimeout(timer.current);
-      timer.current = undefined;
+      isUnsent.value = false;
       if (panel.peek(name) !== text.peek()) panel.set({ [name]: text.peek() });
     },
-    [panel, name, text],
+    [panel, name, text, isUnsent],
   );
   // What is typed is not lost with the panel.
   useEffect(
     () => () => {
-      if (timer.current) save();
+      if (isUnsent.peek()) save();
     },
-    [save],
+    [save, isUnsent],
   );
   return {
     text,
-    isUnsent: text.value !== trait.value,
+    isUnsent: isUnsent.value,
     save,
     control: {
       ref,
       value: text.value,
       dir: "auto",
+      onBlur() {
+        // The trait may have changed while the control had the focus.
+        if (!isUnsent.peek()) text.value = String(trait.peek());
+      },
       onInput(event) {
         text.value = (event.currentTarget as C).value;
+        isUnsent.value = true;
         onInput?.();
         clearTimeout(timer.current);
         timer.current = setTimeout(save, delay);

@@ -19,7 +19,8 @@ export interface PanelTraits {
   hiding: string;
   scroll_requested_at: number;
   can_close: boolean;
-  receipt: number;
+  /** The IDs of the last messages that the kernel has confirmed, see `delivery.ts`. */
+  delivered: string[];
   permissions: string[];
   /** Only of composite panels. */
   css_classes: string[];

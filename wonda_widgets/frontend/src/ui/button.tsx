@@ -12,6 +12,8 @@ interface ButtonProps {
   /** Filled, for the next step; other buttons are outlined. */
   primary?: boolean;
   small?: boolean;
+  /** Whether each click of a fast series counts; else the second of a double click is ignored. */
+  repeats?: boolean;
   /**
    * Whether the button does nothing now. It is not `disabled`, which would move the focus to the
    * notebook.
@@ -31,7 +33,7 @@ interface ButtonProps {
 }
 
 export function Button(props: ButtonProps) {
-  const { primary, small, off, forMakers } = props;
+  const { primary, small, off, repeats, forMakers } = props;
   return (
     <button
       type="button"
@@ -51,8 +53,7 @@ export function Button(props: ButtonProps) {
       hidden={props.hidden}
       tabIndex={props.tabIndex}
       onClick={(event) => {
-        // Ignore the second click of a double click.
-        if (!off && event.detail < 2) props.onPress(event.currentTarget);
+        if (!off && (repeats || event.detail < 2)) props.onPress(event.currentTarget);
       }}
     >
       {props.children}

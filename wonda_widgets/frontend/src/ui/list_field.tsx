@@ -8,6 +8,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { addValues, parsePastedList } from "../logic/list_values";
 import { useFocusLater } from "../runtime/focus";
 import { Field } from "./field";
+import { Isolated } from "./isolated";
 import { ActionSelect } from "./select";
 
 interface Props {
@@ -81,7 +82,7 @@ export function ListField(props: Props) {
                 class={hasDefault ? "wonda-chip wonda-chip-default" : "wonda-chip"}
                 role="listitem"
               >
-                <bdi>{textOf(value)}</bdi>
+                <Isolated text={textOf(value)} />
                 {hasDefault ? (
                   <span class="wonda-count">default</span>
                 ) : (

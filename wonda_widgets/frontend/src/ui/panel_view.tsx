@@ -44,11 +44,11 @@ export function PanelView({ kind, model, host }: { kind: PanelKind; model: AnyMo
 }
 
 /** Said once by the outermost panel; a dashboard has a dialog instead. */
-function KernelLost({ framed }: { framed: boolean | undefined }) {
+function KernelLost({ framed, sandbox }: { framed: boolean | undefined; sandbox: boolean }) {
   return (
     <p class={classes("wonda-kernel-lost", framed && "wonda-framed")} role="status">
-      The kernel was restarted or has ended. Run this cell again to bring the panel back; what was
-      still running is offered there.
+      The kernel was restarted or has ended. Run this cell again to bring the panel back
+      {sandbox ? "." : "; what was still running is offered there."}
     </p>
   );
 }
@@ -75,7 +75,9 @@ function Root({ kind, panel, isOutermost }: RootProps) {
       data-wonda-theme={themeAttribute()}
       hidden={panel.isHidden.value}
     >
-      {isOutermost && !panel.isConnected.value && <KernelLost framed={kind.isComposite} />}
+      {isOutermost && !panel.isConnected.value && (
+        <KernelLost framed={kind.isComposite} sandbox={panel.get("sandbox")} />
+      )}
       {hasBanner && <SandboxNote framed={kind.isComposite} />}
       <ErrorBoundary>
         <Content />

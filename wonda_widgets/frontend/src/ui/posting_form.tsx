@@ -67,12 +67,13 @@ export function PostingForm(props: Props) {
       ? "Checking earlier posts…"
       : BUSY.includes(step)
         ? "In progress…"
-        : reason || (panel.get("confirm_publish") ? "You’ll review before posting." : "");
+        : reason || (panel.get("confirm_publish") ? `You’ll review before ${words.act}.` : "");
 
   const send = (type: string) =>
     delivery.send({
       type,
       media_id: panel.peek("media_id"),
+      ...(type === "publish" ? {} : { summary: panel.peek("summary").number }),
       account: account.value,
       caption: caption.text.peek(),
       ...props.content(),

@@ -5,6 +5,7 @@ import { formatMoment, WITH_DAY } from "../logic/time";
 import { usePanel } from "../runtime/context";
 import { useTick } from "../runtime/tick";
 import { Button } from "./button";
+import { Isolated } from "./isolated";
 import { PostLink } from "./post_link";
 import { ASKING, type PostingTraits } from "./posting_traits";
 
@@ -13,7 +14,8 @@ export function Settling() {
   const panel = usePanel<PostingTraits>();
   const step = panel.get("step");
   const asksUser = step === "unknown" && panel.get("needs_answer");
-  const answer = (posted: boolean) => panel.send({ type: "answer", posted });
+  const answer = (posted: boolean) =>
+    panel.send({ type: "answer", posted, summary: panel.peek("summary").number });
   return (
     <div class="wonda-buttons" hidden={step !== "unknown" && step !== "checking"}>
       <Button small off={step !== "unknown"} onPress={() => panel.send({ type: "check" })}>
@@ -72,12 +74,13 @@ export function LastPost() {
       <p>
         <strong>{word}</strong>{" "}
         <span>
+          {due ? `${when} ` : ""}
           {account && (
             <>
-              to <bdi>{account}</bdi>,{" "}
+              {due ? "on" : "to"} <Isolated text={account} />
             </>
           )}
-          {when}
+          {!due && `${account ? ", " : ""}${when}`}
           {panel.get("sandbox") &&
             `. Sandbox: nothing ${isScheduled ? "will be" : "was"} published.`}
         </span>

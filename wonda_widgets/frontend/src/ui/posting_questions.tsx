@@ -4,6 +4,7 @@ import type { ComponentChildren, RefObject } from "preact";
 import { usePanel } from "../runtime/context";
 import type { Delivery } from "../runtime/delivery";
 import { Button } from "./button";
+import { Isolated } from "./isolated";
 import { PostLink } from "./post_link";
 import { type PostingTraits, type PostingWords, STOPPED } from "./posting_traits";
 
@@ -58,14 +59,13 @@ export function SummaryBox({
         <p>
           <strong>
             {isSandbox ? "Ready to post to " : `${words.what} will be posted publicly to `}
-            <bdi>{account}</bdi>
-            {isSandbox
-              ? `${words.when} (simulated: nothing is published).`
-              : `${words.when || " now"}.`}
-          </strong>
+            <Isolated text={account} />
+            {isSandbox ? `${words.when}.` : `${words.when || " now"}.`}
+          </strong>{" "}
+          {isSandbox && "Simulated: nothing is published."}
         </p>
         <p class="wonda-summary-text">
-          {text ? <bdi>“{text}”</bdi> : "no caption"}
+          {text ? <Isolated text={`“${text}”`} /> : "no caption"}
           {facts.map((fact) => ` · ${fact}`)}
         </p>
         <p class="wonda-summary-caution" hidden={!caution}>

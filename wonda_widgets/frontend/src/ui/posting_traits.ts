@@ -16,6 +16,8 @@ export type Step =
 
 /** What the summary names; the fields of a panel are added. */
 export interface Summary {
+  /** Distinguishes posts with the same content. */
+  number?: number;
   media_id?: string;
   account_name?: string;
   caption?: string;
@@ -48,6 +50,8 @@ export interface PostingTraits {
 /** The words of a panel about its post. */
 export interface PostingWords {
   publish: string;
+  /** What is reviewed before: "posting". */
+  act: string;
   confirm: string;
   /** What is posted: "This image". */
   what: string;

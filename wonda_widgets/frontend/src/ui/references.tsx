@@ -92,8 +92,8 @@ export function References({ invalid }: { invalid: boolean }) {
   useFocusInList(list, () => input.current);
   useEffect(() => {
     files.reportLost();
-    // After `delivery`, which must handle the receipt first.
-    return panel.observe("receipt", () => files.announce());
+    // After `delivery`, which must handle the confirmation first.
+    return panel.observe("delivered", () => files.announce());
   }, [panel, files]);
   useMessages(({ type, key, at, bytes }) => {
     if (type === "want") files.sendPiece(String(key), Number(at), Number(bytes));
@@ -238,6 +238,7 @@ function Tile({ item, index, total, thumb, move }: TileProps) {
       <div class="wonda-reference-buttons">
         <Button
           small
+          repeats
           off={index === 0}
           hidden={isRefused}
           label={`Move left: ${name}`}
@@ -261,6 +262,7 @@ function Tile({ item, index, total, thumb, move }: TileProps) {
         </Button>
         <Button
           small
+          repeats
           off={index === total - 1}
           hidden={isRefused}
           label={`Move right: ${name}`}

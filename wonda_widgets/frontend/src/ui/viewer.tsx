@@ -142,10 +142,10 @@ export function Viewer({ view, label, src, alt, message, onLoad, elementRef }: P
 export function ZoomButtons({ view, hidden }: { view: ViewState; hidden?: boolean }) {
   return (
     <span class="wonda-buttons" hidden={hidden}>
-      <Button small label="Zoom out" onPress={() => view.zoom(1 / BUTTON_ZOOM)}>
+      <Button small repeats label="Zoom out" onPress={() => view.zoom(1 / BUTTON_ZOOM)}>
         −
       </Button>
-      <Button small label="Zoom in" onPress={() => view.zoom(BUTTON_ZOOM)}>
+      <Button small repeats label="Zoom in" onPress={() => view.zoom(BUTTON_ZOOM)}>
         +
       </Button>
       <Button small label="Fit the whole image" onPress={() => view.reset()}>

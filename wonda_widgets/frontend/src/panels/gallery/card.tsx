@@ -41,6 +41,7 @@ function retryText({ state, price }: Item): string {
 function stateText(item: Item | undefined): string {
   if (!item) return "";
   if (item.state === "running") return item.status || "sending";
+  if (item.state === "failed" && item.status === "canceled") return "canceled";
   return STATE_TEXTS[item.state] ?? "";
 }
 
@@ -48,7 +49,8 @@ function CardContent(props: CardProps) {
   const { index, item, isSelected } = props;
   const thumb = item?.state === "succeeded" ? props.thumb : "";
   const state = stateText(item);
-  const problem = item ? item.error?.text || item.error?.title || props.problem : "";
+  const { title = "", text = "" } = item?.error ?? {};
+  const problem = `${title} ${text}`.trim() || props.problem;
   const label = [
     item?.title,
     item?.caption,

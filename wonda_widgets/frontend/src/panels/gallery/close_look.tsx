@@ -127,10 +127,10 @@ export function CloseLook({ store, viewId, item: opened, onClose }: Props) {
           }}
         />
         <div class="wonda-close-bar">
-          <Button small label="Previous image" onPress={() => step(-1)}>
+          <Button small repeats label="Previous image" onPress={() => step(-1)}>
             ‹
           </Button>
-          <Button small label="Next image" onPress={() => step(1)}>
+          <Button small repeats label="Next image" onPress={() => step(1)}>
             ›
           </Button>
           <ZoomButtons view={view} />

@@ -5,6 +5,8 @@ import { classes } from "../../runtime/dom";
 import { Button } from "../../ui/button";
 import type { GalleryTraits } from "./traits";
 
+const inBrackets = (price: string | undefined): string => (price ? ` (${price})` : "");
+
 export function MatrixProgress() {
   const panel = usePanel<GalleryTraits>();
   const { text = "", state, succeeded = 0, failed = 0, ...offers } = panel.get("progress");
@@ -18,13 +20,13 @@ export function MatrixProgress() {
           hidden={!offers.offers_retry}
           onPress={() => panel.send({ type: "retry_failed" })}
         >
-          Retry failed
+          Retry failed{inBrackets(offers.retry_price)}
         </Button>
         <Button small hidden={state !== "running"} onPress={() => panel.send({ type: "stop" })}>
           Stop
         </Button>
         <Button small hidden={!offers.offers_resume} onPress={() => panel.send({ type: "resume" })}>
-          Resume
+          Resume{inBrackets(offers.resume_price)}
         </Button>
       </div>
       <div

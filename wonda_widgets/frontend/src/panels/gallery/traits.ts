@@ -46,6 +46,9 @@ export interface GalleryTraits {
     failed?: number;
     offers_resume?: boolean;
     offers_retry?: boolean;
+    /** What the buttons cost. */
+    resume_price?: string;
+    retry_price?: string;
   };
   actions: Action[];
 }

@@ -60,8 +60,8 @@ export function LabForm() {
     concurrency.save();
     // A front end may delay trait changes but not messages, so the message contains all values.
     const form = Object.fromEntries(FORM_TRAITS.map((name) => [name, panel.peek(name)]));
-    const { action, count, usd } = panel.peek("plan");
-    delivery.send({ type: "run_now", form, action, count, usd });
+    const { action, count, usd, run } = panel.peek("plan");
+    delivery.send({ type: "run_now", form, action, count, usd, run });
   };
   useHotkeys({ matches: isSubmit, act: submit });
   const register = (name: string) => (take: () => void) => {
@@ -126,7 +126,7 @@ export function LabForm() {
       </div>
       <PlanTable hidden={!hasImages} />
       <div class="wonda-pair wonda-always">
-        <Field label="Budget per run (US $)" invalid={problem.place === "budget"}>
+        <Field label="Budget per run ($)" invalid={problem.place === "budget"}>
           {(control) => (
             <input
               {...control}

@@ -43,7 +43,7 @@ export function PlanTable({ hidden }: { hidden: boolean }) {
                 <td>{requested}</td>
               </tr>
               <tr>
-                <th scope="row">Pending</th>
+                <th scope="row">{action === "retry" ? "Failed" : "Pending"}</th>
                 <td>
                   <strong>{count}</strong>
                 </td>

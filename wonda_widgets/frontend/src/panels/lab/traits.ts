@@ -10,6 +10,8 @@ export interface Plan {
   factors: string;
   prices: { text: string; count: number }[];
   usd: string;
+  /** The number of runs before. */
+  run: number;
   budget: string;
   share: number;
   notes: string[];

@@ -289,7 +289,7 @@ def _says_no_history(error: WondaError) -> bool:
 
 
 def _compare_captions(listed: str | None, requested: str | None) -> str:
-    """Say how the caption in the history, which may be cut or missing, compares with a request's."""
+    """Say how a caption in the history, which may be cut or missing, compares with a request's."""
     found, wanted = normalize_caption(listed), normalize_caption(requested)
     if found == wanted:
         return "with this caption" if wanted else "without a caption"

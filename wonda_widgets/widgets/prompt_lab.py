@@ -115,7 +115,9 @@ class PromptLab(PublishForms):
         self.gallery.add_action(
             "edit", "Edit…", lambda images: self._edit(images[0]), permission=EDIT
         )
-        self.compare.add_action("publish", "Publish…", self._publish, permission=PUBLISH)
+        self.compare.add_action(
+            "publish", "Publish…", partial(self._publish, self.gallery), permission=PUBLISH
+        )
         self.compare.add_action("edit", "Edit…", self._edit, permission=EDIT)
 
     # ------------------------------------------------------------ for the next cell

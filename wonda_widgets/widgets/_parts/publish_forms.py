@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...jobs.job import Job
     from ...journal.generated_image import GeneratedImage
     from ...models import Media
+    from .._shared.panel import Panel
     from ..carousel_form import CarouselForm
     from ..gallery import Gallery
     from ..publish_form import PublishForm
@@ -46,7 +47,10 @@ class PublishForms(CompositePanel):
     def _add_post_actions(self, gallery: Gallery) -> None:
         """Add buttons to a gallery that post its selected images."""
         gallery.add_action(
-            "publish", "Publish…", lambda images: self._publish(images[0]), permission=PUBLISH
+            "publish",
+            "Publish…",
+            lambda images: self._publish(gallery, images[0]),
+            permission=PUBLISH,
         )
         gallery.add_action(
             "carousel",
@@ -59,8 +63,8 @@ class PublishForms(CompositePanel):
 
     # ------------------------------------------------------------ on the loop
 
-    def _publish(self, image: GeneratedImage) -> None:
-        self._reveal(self.publish_form)
+    def _publish(self, back: Panel, image: GeneratedImage) -> None:
+        self._reveal(self.publish_form, back=back)
         original = partial(self._client.history.original, image)
         self._offer_media(image.media, image.prompt, original)
 

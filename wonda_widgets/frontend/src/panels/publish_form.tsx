@@ -2,6 +2,7 @@
 
 import { useObjectUrl } from "../runtime/bytes";
 import { usePanel } from "../runtime/context";
+import { CloseButton } from "../ui/button";
 import { Field } from "../ui/field";
 import { LimitedField, useLimitedDraft } from "../ui/limited_text";
 import { PostingForm } from "../ui/posting_form";
@@ -38,7 +39,15 @@ export function PublishForm() {
       : schedule.reason;
   return (
     <PostingForm
-      head={<h3>Publish to Instagram</h3>}
+      head={
+        <div class="wonda-gallery-bar">
+          {/* Opened from a gallery, the form does not stand below its image. */}
+          {panel.get("can_close") && <img class="wonda-posted-image" src={thumb} alt="" />}
+          <h3>Publish to Instagram</h3>
+          <span class="wonda-gap" />
+          <CloseButton />
+        </div>
+      }
       beside={
         <>
           <Field label="Post as">

@@ -67,9 +67,10 @@ export function FilterBar({ groupRef }: { groupRef: Ref<HTMLSelectElement> }) {
       <Button
         small
         pressed={panel.get("favorites")}
+        title="Show only favorites"
         onPress={() => panel.set({ favorites: !panel.peek("favorites") })}
       >
-        ★ Favorites
+        ★ only
       </Button>
       <ActionSelect
         options={EXPORTS}

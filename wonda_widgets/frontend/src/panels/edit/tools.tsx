@@ -210,7 +210,7 @@ export function TextTool({ operation, onChange }: ToolProps) {
             )}
           </Field>
           <Row>
-            {number("Font size", "fontSizeScale", 0.1, 10, 0.1)}
+            {number("Font size, ×", "fontSizeScale", 0.1, 10, 0.1)}
             {number("Box width, %", "sizePercent", 10, 100, "any")}
           </Row>
         </div>

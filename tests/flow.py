@@ -20,12 +20,22 @@ PROMPT = "A paper lantern on a wooden table"
 def from_prompt_to_post(page: Page) -> None:
     """Generate an image in the only `Studio` of a page and publish it."""
     expect(page.get_by_role("note")).to_contain_text("nothing is published")
-    page.get_by_role("textbox", name="Prompt").fill(PROMPT)
-    page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_role("progressbar", name="Generation")).to_be_visible()
-    image = page.get_by_role("img", name=PROMPT).first
+    generate(page)
+    publish(page)
+
+
+def generate(page: Page, prompt: str = PROMPT) -> None:
+    """Type a prompt in the first form, press Generate, and wait until its image is painted."""
+    page.get_by_role("textbox", name="Prompt").first.fill(prompt)
+    page.get_by_role("button", name="Generate", exact=True).first.click()
+    expect(page.get_by_role("progressbar", name="Generation").first).to_be_visible()
+    image = page.get_by_role("img", name=prompt).first
     expect(image).to_be_visible()
     assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
+
+
+def publish(page: Page) -> None:
+    """Publish the image and wait for the link to the post."""
     page.get_by_role("button", name="Publish", exact=True).click()
     expect(page.get_by_text("Ready to post to @lantern.shop")).to_be_visible()
     page.get_by_role("button", name="Publish now").click()

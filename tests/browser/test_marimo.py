@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
 
 import frontends
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from flow import PROMPT, generate, publish
 from playwright.sync_api import expect
 
 IMPORTS = """import marimo as mo
@@ -16,7 +16,6 @@ import wonda_widgets as ww
 wonda = ww.Wonda.sandbox(seconds=1.5, seed=4)"""
 STUDIO = """studio = ww.Studio(wonda, params={"aspectRatio": "4:5"}, caption="Made with Wonda")
 studio"""
-PROMPT = "A paper lantern on a wooden table"
 
 
 @pytest.fixture
@@ -32,16 +31,6 @@ def opened(page, tmp_path):
 
         yield open_in
         page.goto("about:blank")  # before its server goes, which would be an error of its own
-
-
-def generate(page, prompt=PROMPT):
-    """Type a prompt, press Generate and watch the job until its image is painted."""
-    page.get_by_role("textbox", name="Prompt").first.fill(prompt)
-    page.get_by_role("button", name="Generate", exact=True).first.click()
-    expect(page.get_by_role("progressbar", name="Generation").first).to_be_visible()
-    image = page.get_by_role("img", name=prompt).first
-    expect(image).to_be_visible()
-    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
 
 
 @pytest.mark.parametrize("command", ["edit", "run"])
@@ -62,12 +51,7 @@ def test_from_a_prompt_to_a_post(opened, command):
     assert page.evaluate("() => seen.size") > 2, "the statuses of the job were not seen"
     expect(page.get_by_role("button", name="Export page")).to_be_visible()
     expect(page.get_by_role("button", name="Keep in notebook…")).to_be_hidden()
-    page.get_by_role("button", name="Publish", exact=True).click()
-    expect(page.get_by_text("Ready to post to @lantern.shop")).to_be_visible()
-    page.get_by_role("button", name="Publish now").click()
-    expect(page.get_by_role("progressbar", name="Publishing")).to_be_visible()
-    link = page.get_by_role("link", name="View post")
-    expect(link).to_have_attribute("href", re.compile(r"^http://127\.0\.0\.1:\d+/posts/"))
+    publish(page)
     expect(page.locator("[class*=wonda-fallback]")).to_have_count(0)
     # These are created only now, by the package's loop, and belong to the same cell.
     page.get_by_role("button", name="Edit", exact=True).click()

@@ -24,7 +24,7 @@ FLOW = """import wonda_widgets as ww
 ww.Studio(ww.Wonda.sandbox(seconds=3, seed=4), params={"aspectRatio": "4:5"})"""
 
 #: The scenes that are shown, each in one state.
-PANELS = {"studio": "6-posted", "lab": "3-chosen", "history": "1-all"}
+PANELS = {"studio": "3-image", "lab": "3-chosen", "history": "1-all"}
 
 IMAGES = frontends.ROOT / "notebooks" / "images"
 MOST_BYTES = 2_000_000  # of the moving image

@@ -32,6 +32,7 @@ from ..errors import ClosedError
 from ..utils import event_loop
 from . import file_access, file_problems
 from .file_problems import NewerSchemaError, NoFileLocksError
+from .fork_safety import inside_sqlite
 from .schema import run_transaction
 
 if TYPE_CHECKING:
@@ -236,18 +237,20 @@ class Database:
 
     def _run_with_recovery(self, work: Callable[[sqlite3.Connection], T], mode: str) -> T:
         if self.is_replaced_by_memory:
-            self._return_to_file()
+            with inside_sqlite():
+                self._return_to_file()
         failure: Exception | None = None
         failures = 0
         started = time.monotonic()
         has_warned = False
         while True:
             try:
-                if failure is not None:
-                    self._handle_file_problem(failure, is_last_attempt=failures >= MAX_ATTEMPTS)
-                    failure = None
-                self._check_for_damage()
-                return self._transaction(work, mode)
+                with inside_sqlite():
+                    if failure is not None:
+                        self._handle_file_problem(failure, is_last_attempt=failures >= MAX_ATTEMPTS)
+                        failure = None
+                    self._check_for_damage()
+                    return self._transaction(work, mode)
             except (sqlite3.DatabaseError, OSError) as error:
                 if self.path is None or file_problems.is_caller_error(error):
                     raise
@@ -313,8 +316,9 @@ class Database:
         return self._schema.open(path)
 
     def _shut_down(self) -> None:
-        self.save_to_file()
-        self._disconnect()
+        with inside_sqlite():
+            self.save_to_file()
+            self._disconnect()
         self._thread.shutdown(wait=False)
 
     def _disconnect(self) -> None:

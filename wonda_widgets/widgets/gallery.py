@@ -357,11 +357,16 @@ class Gallery(ImageGrid):
         self._start(self._mark, item, item.image, marks)
 
     async def _mark(self, item: Item, image: GeneratedImage, marks: dict[str, Any]) -> None:
-        item.image = await self._client.history.mark(image, **marks)
+        marked = await self._client.history.mark(image, **marks)
         self.error = None
+        # The images may have been read again in the meantime, or are being read without the marks.
+        item = self._items_by_key.get(item.key, item)
+        item.image = marked
+        if self._search_task is not None and not self._search_task.done():
+            self._search()
         self.send({"type": "item", "item": self._to_message(item)})
         self._select(self.selected_keys)  # `selected` also has the marks
-        self.rated = self.rated or item.image.rating > 0
+        self.rated = self.rated or marked.rating > 0
         if self.favorites or self.rating:
             self._arrange()
 

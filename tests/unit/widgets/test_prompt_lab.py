@@ -190,6 +190,30 @@ def test_ratings_are_saved_in_the_journal(panel, settled, made, wonda):
     assert "0 to 5" in gallery.error["title"]
 
 
+@pytest.mark.usefixtures("made")
+def test_mark_is_kept_although_the_images_are_being_read(panel, settled, monkeypatch, wonda):
+    gallery = gallery_of(panel, settled, None, wonda=wonda)
+    settled(lambda: gallery.total == 6 and gallery._search_task.done())
+    search, entered, goes_on = gallery._client.history.search, [], asyncio.Event()
+
+    async def slow(*args, **kwargs):
+        found = await search(*args, **kwargs)
+        if not entered:  # read before the mark, shown after it
+            entered.append(True)
+            await goes_on.wait()
+        return found
+
+    monkeypatch.setattr(gallery._client.history, "search", slow)
+    gallery.refresh()
+    settled(lambda: entered)
+    key = gallery._items[0].key
+    send(gallery, "mark", key=key, favorite=True)
+    settled(lambda: gallery._items_by_key[key].image.favorite)
+    event_loop.call_soon(goes_on.set)
+    settled(lambda: gallery._search_task.done() is True)
+    assert gallery._items_by_key[key].image.favorite
+
+
 def test_all_images_and_a_search(panel, settled, wonda):
     make(wonda, "A harbour at night", "A storm", "A harbour in fog")
     gallery = gallery_of(panel, settled)

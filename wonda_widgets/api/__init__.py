@@ -1,11 +1,12 @@
-"""The resources of a client, one per file: images, media, publish, jobs, history, and so on.
+"""The resources of a client, one per file: images, videos, media, publish, jobs, and so on.
 
 The calls that lead from a prompt to a permalink::
 
     widgets.PromptForm, %%wonda, Matrix, or your code
         │ model, prompt, params
         ▼
-    images.AsyncImages.generate       the request body, the budget, the idempotency key (once=)
+    images.AsyncImages.generate, videos.AsyncVideos.generate
+                                      the request body, the budget, the idempotency key (once=)
         ▼
     jobs.core.Core.start
         ▼

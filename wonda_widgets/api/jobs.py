@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidInputError, JobError, OutcomeUnknownError
 from ..jobs.core import Core, on_package_loop
-from ..jobs.generation import GENERATION
+from ..jobs.generation import operation_of
 from ..jobs.job import SCHEDULED, Job
 from ..jobs.poller import JOURNAL_TIMEOUT
 from ..journal import entries
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..jobs.job import JobEntry, Kind
+    from ..jobs.submission import Operation
 
 MAX_LIMIT = 1_000_000  # entries
 
-OPERATIONS = {operation.kind: operation for operation in (GENERATION, PUBLISHING)}
+KINDS = frozenset({"inference", "publish"})
 
 
 class AsyncJobs:
@@ -60,8 +61,8 @@ class AsyncJobs:
             raise InvalidInputError("limit", f"limit must be a number from 1 to {MAX_LIMIT:,}.")
         self._core.transport.check_open()
         found = await asyncio.wrap_future(self._core.journal.recent(self._core.journal_key, limit))
-        readable = [entry for entry in found if entry.kind in OPERATIONS]  # others are damaged
-        return [self._core.restore_job(entry, OPERATIONS[entry.kind]) for entry in readable]
+        readable = [entry for entry in found if entry.kind in KINDS]  # others are damaged
+        return [self._core.restore_job(entry, _operation(entry)) for entry in readable]
 
     @on_package_loop
     async def unfinished(self, days: float = 7) -> list[JournalEntry]:
@@ -105,7 +106,7 @@ class AsyncJobs:
         """Turn an entry from `unfinished` into a live job and poll it."""
         arguments.require_type(entry, JournalEntry, "an entry of jobs.unfinished()")
         self._core.transport.check_open()
-        job = self._core.restore_job(entry, OPERATIONS[entry.kind])
+        job = self._core.restore_job(entry, _operation(entry))
         job.resume()
         return job
 
@@ -154,7 +155,7 @@ class AsyncJobs:
         --------
         >>> job = wonda.jobs.attach("inference", job.id)
         """
-        if not isinstance(kind, str) or kind not in OPERATIONS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise InvalidInputError("kind", f'kind must be "inference" or "publish"; got {kind!r}.')
         job_id = arguments.check_id("job_id", "a job", job_id)
         self._core.transport.check_open()
@@ -168,14 +169,18 @@ class AsyncJobs:
             with contextlib.suppress(TimeoutError):
                 found = event_loop.wait_for_result(reading, JOURNAL_TIMEOUT)
                 if found:
-                    return self._core.restore_job(found[0], OPERATIONS[kind])
+                    return self._core.restore_job(found[0], _operation(found[0]))
                 return self._core.follow(kind, job_id, attached=True)
 
         async def read_entry() -> JobEntry | None:
             found = await asyncio.wrap_future(reading)
-            return self._core.entry(found[0], OPERATIONS[kind]) if found else None
+            return self._core.entry(found[0], _operation(found[0])) if found else None
 
         return self._core.follow(kind, job_id, attached=True, read_entry=read_entry)
+
+
+def _operation(entry: JournalEntry) -> Operation:
+    return PUBLISHING if entry.kind == "publish" else operation_of(entry.path)
 
 
 def _since(entry: JournalEntry) -> float:

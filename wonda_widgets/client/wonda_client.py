@@ -14,6 +14,7 @@ from ..api.jobs import AsyncJobs, Jobs
 from ..api.media import AsyncMedia, MediaLibrary
 from ..api.pricing import AsyncPricing, Pricing
 from ..api.publish import AsyncPublish, Publish
+from ..api.videos import AsyncVideos, Videos
 from ..errors import InvalidInputError
 from ..errors.console_text import printable
 from ..http import credentials, organization
@@ -63,7 +64,7 @@ class AsyncWonda:
 
     Attributes
     ----------
-    images, publish, media, accounts, pricing, jobs, history
+    images, videos, publish, media, accounts, pricing, jobs, history
         The resources.
     is_sandbox : bool
         Whether the client uses a sandbox, in this process or another one.
@@ -125,6 +126,7 @@ class AsyncWonda:
         self.accounts = AsyncAccounts(core)
         self.pricing = AsyncPricing(core)
         self.images = AsyncImages(core, self.capabilities, self.pricing)
+        self.videos = AsyncVideos(core, self.capabilities, self.pricing)
         self.jobs = AsyncJobs(core)
         self.history = AsyncHistory(core, self.media, self.accounts)
 
@@ -321,6 +323,7 @@ class Wonda:
         self.is_sandbox = client.is_sandbox
         self.faults = client.faults
         self.images = Images(client.images)
+        self.videos = Videos(client.videos)
         self.publish = Publish(client.publish)
         self.media = MediaLibrary(client.media)
         self.accounts = Accounts(client.accounts)

@@ -9,7 +9,7 @@ import threading
 import uuid
 import weakref
 from collections import Counter
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from ..journal.recorded_replies import recorded_reply, seconds_taken
@@ -75,11 +75,9 @@ class Core:
         )
         self._jobs_lock = threading.Lock()  # `attach` may be called on any thread
         self._scheduler = PollScheduler()
-        #: by kind and model: the number of runs when the statistics were read, and the reading
-        self._stats: dict[
-            tuple[str, str | None], tuple[int, asyncio.Task[DurationStats | None]]
-        ] = {}
-        self._ended_runs: Counter[tuple[str, str | None]] = Counter()
+        #: the number of runs when the statistics were read, and the reading
+        self._stats: dict[Similar, tuple[int, asyncio.Task[DurationStats | None]]] = {}
+        self._ended_runs: Counter[Similar] = Counter()
         event_loop.reset_after_fork(self)
 
     def reset_in_child(self) -> None:
@@ -115,7 +113,12 @@ class Core:
             if result.final:
                 return self._ended_job(kind, body, result)
             return self.follow(
-                kind, result.id, request=body, status=result.status, intent=result.intent
+                kind,
+                result.id,
+                request=body,
+                path=operation.path,
+                status=result.status,
+                intent=result.intent,
             )
 
         return await self._submitter.submit_then(job, operation, body, read, **options)
@@ -136,15 +139,15 @@ class Core:
     def _new_job(self, kind: Kind, job_id: str, **options: Any) -> Job:
         request = self.transport.poll_request(job_path(kind, job_id))
 
-        def model() -> str | None:
+        def similar() -> Similar:
             job = self._jobs.get((kind, job_id))  # its request may become known later
-            return None if job is None else job.request.get("model")
+            return similar_jobs(kind, {} if job is None else job.request)
 
         def on_status(snapshot: Snapshot) -> None:
             with contextlib.suppress(RuntimeError):  # the interpreter ends
                 self.journal.update_status(self.journal_key, kind, job_id, snapshot)
             if snapshot.status == "succeeded":
-                self._ended_runs[kind, model()] += 1
+                self._ended_runs[similar()] += 1
                 if kind == "inference":
                     for listener in list(self.on_image):
                         listener()
@@ -154,7 +157,7 @@ class Core:
             job_id,
             lambda: self.transport.poll(request),
             on_status=on_status,
-            duration_stats=lambda: self.duration_stats(kind, model()),
+            duration_stats=lambda: self.duration_stats(similar()),
             scheduler=self._scheduler,
             clock=self._clock,
             wonda=self.client,
@@ -178,13 +181,15 @@ class Core:
     @staticmethod
     def entry(entry: JournalEntry, operation: Operation) -> JobEntry:
         """Return the data that a live job takes from its journal entry."""
-        return JobEntry(entry.body, entry.intent, entry.requested_at, snapshot_of(entry, operation))
+        snapshot = snapshot_of(entry, operation)
+        return JobEntry(entry.body, entry.path, entry.intent, entry.requested_at, snapshot)
 
     def restore_job(self, entry: JournalEntry, operation: Operation) -> Job:
         """Return the job of a journal entry; poll it again if it has not ended."""
         kind: Any = entry.kind
         options: dict[str, Any] = {
             "request": entry.body,
+            "path": entry.path,
             "intent": entry.intent,
             "submitted_at": entry.requested_at,
             "snapshot": snapshot_of(entry, operation),
@@ -214,27 +219,30 @@ class Core:
 
     # ------------------------------------------------------------ durations
 
-    async def duration_stats(self, kind: Kind, model: str | None) -> DurationStats | None:
+    async def duration_stats(self, similar: Similar) -> DurationStats | None:
         """Return the durations of similar earlier jobs. On the event loop only.
 
         The durations are read again when the number of runs has grown by a tenth, so that 500 jobs
         that begin together read them only once.
         """
-        runs = self._ended_runs[kind, model]
-        runs_then, reading = self._stats.get((kind, model), (0, None))
+        runs = self._ended_runs[similar]
+        runs_then, reading = self._stats.get(similar, (0, None))
         if reading is None or _is_outdated(reading, runs - runs_then):
-            reading = asyncio.get_running_loop().create_task(self._read_stats(kind, model))
-            self._stats[kind, model] = runs, reading
+            reading = asyncio.get_running_loop().create_task(self._read_stats(similar))
+            self._stats[similar] = runs, reading
         return await event_loop.shield(reading)
 
-    async def _read_stats(self, kind: Kind, model: str | None) -> DurationStats | None:
-        read = self.journal.images.recent_successes(self.journal_key, kind, model)
+    async def _read_stats(self, similar: Similar) -> DurationStats | None:
+        read = self.journal.images.recent_successes(self.journal_key, similar.kind, similar.model)
         entries = await asyncio.wrap_future(read)
         # The time until a scheduled post is due says nothing about how long posting takes.
-        unscheduled = [entry for entry in entries if not entry.body.get("scheduledAt")]
-        return duration_stats.summarize(
-            [seconds_taken(entry, recorded_reply(entry)) for entry in unscheduled]
-        )
+        durations = [
+            seconds_taken(entry, recorded_reply(entry))
+            for entry in entries
+            if not entry.body.get("scheduledAt")
+            and similar_jobs(similar.kind, entry.body).length == similar.length
+        ]
+        return duration_stats.summarize(durations)
 
     # ------------------------------------------------------------ the end
 
@@ -257,6 +265,29 @@ def _is_outdated(reading: asyncio.Task[DurationStats | None], new_runs: int) -> 
         return True
     stats = reading.result()
     return stats is None or new_runs * 10 >= stats.runs
+
+
+class Similar(NamedTuple):
+    """Jobs that are expected to take about as long as each other.
+
+    Attributes
+    ----------
+    kind : str
+    model : str or None
+    length : str
+        The requested length of a video; empty for others.
+    """
+
+    kind: Kind
+    model: str | None
+    length: str
+
+
+def similar_jobs(kind: Kind, request: Mapping[str, Any]) -> Similar:
+    """Return which jobs are similar to the one of a request."""
+    model, params = request.get("model"), request.get("params")
+    length = params.get("duration", "") if isinstance(params, dict) else ""
+    return Similar(kind, model if isinstance(model, str) else None, str(length))
 
 
 def job_path(kind: str, job_id: str) -> str:

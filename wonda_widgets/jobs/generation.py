@@ -1,4 +1,4 @@
-"""The request that generates an image (wonda-api.md, section 4)."""
+"""The requests that generate an image or a video (wonda-api.md, sections 4 and 5)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,24 @@ from .submission import Operation, SubmitResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GENERATION = Operation(
+IMAGE_GENERATION = Operation(
     "inference",
     "/image/generate",
     "image generation",
     "Credits may have been used: check your Wonda library before you generate again.",
 )
+
+VIDEO_GENERATION = IMAGE_GENERATION._replace(path="/video/generate", name="video generation")
+
+
+def operation_of(path: str) -> Operation:
+    """Return the operation with this path; that of images for the empty path of older entries."""
+    return VIDEO_GENERATION if path == VIDEO_GENERATION.path else IMAGE_GENERATION
+
+
+def identity(operation: Operation, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what identifies a request: its body and, if it is not for an image, its path."""
+    return body if operation is IMAGE_GENERATION else {**body, "path": operation.path}
 
 
 def read_reply(raw: Any) -> SubmitResult:
@@ -46,14 +58,14 @@ def request_body(
     """Build the request; reject what the service is known to refuse."""
     if not isinstance(model, str) or not model.strip():
         raise InvalidInputError(
-            "model", "No model was chosen.", "Use one from wonda.capabilities().image_models."
+            "model", "No model was chosen.", "Use one from wonda.capabilities()."
         )
     model, prompt = plain_values.to_plain(model), plain_values.to_plain(prompt)
     if prompt is not None and (not isinstance(prompt, str) or not prompt.strip()):
         raise InvalidInputError(
             "prompt",
             "The prompt is empty.",
-            "Describe the image, or leave prompt out if the model needs none.",
+            "Describe the result, or leave prompt out if the model needs none.",
         )
     _check_types(params, attachment_media_ids)
     body: dict[str, Any] = {"model": model}
@@ -72,7 +84,7 @@ def request_body(
     if not all(isinstance(each, str) and each for each in references):
         raise InvalidInputError(
             "attachment_media_ids",
-            "One of the reference images has no media ID.",
+            "One of the attachments has no media ID.",
             "Pass [media.media_id for media in …].",
         )
     if references:

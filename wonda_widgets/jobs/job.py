@@ -64,6 +64,7 @@ class JobEntry(NamedTuple):
     """The data of a job that is recorded in the journal."""
 
     request: Mapping[str, Any]
+    path: str
     intent: str
     submitted_at: float  # seconds since 1970
     snapshot: Snapshot
@@ -72,7 +73,8 @@ class JobEntry(NamedTuple):
 class Job:
     """A generation or publish request that the service is processing.
 
-    Jobs are returned by `wonda.images.generate`, `wonda.publish.instagram` and `wonda.jobs.attach`.
+    Jobs are returned by `wonda.images.generate`, `wonda.videos.generate`,
+    `wonda.publish.instagram` and `wonda.jobs.attach`.
     A job is polled in the background even if nothing waits for it: immediately, then after 1 s,
     then at intervals that grow by 50% up to 5 s. If the journal has the durations of similar jobs,
     the same number of polls is concentrated around the likely end; see `adaptive_polling`. A poll
@@ -90,6 +92,8 @@ class Job:
         ``"inference"`` or ``"publish"``.
     request : dict
         The request, with the API's names; empty for a job that was attached by its ID alone.
+    path : str
+        The path of the request, such as ``"/video/generate"``; empty if unknown.
     intent : str or None
         The ID of the journal entry.
     wonda : AsyncWonda or None
@@ -110,6 +114,7 @@ class Job:
         poll: Callable[[], Awaitable[Any]],
         *,
         request: Mapping[str, Any] | None = None,
+        path: str = "",
         status: str | None = None,
         attached: bool = False,
         snapshot: Snapshot | None = None,
@@ -125,6 +130,7 @@ class Job:
         self.id = job_id
         self.kind: Kind = kind
         self.request = dict(request or {})
+        self.path = path
         self.intent = intent
         self.wonda = wonda
         self._on_status = on_status
@@ -186,7 +192,7 @@ class Job:
     async def duration_stats(self) -> DurationStats | None:
         """Return the durations of earlier similar jobs (seconds); None if fewer than five.
 
-        For images, only jobs of the same model count.
+        Only jobs of the same model count and, for videos, of the same length.
         """
         stats = self._duration_stats
         return None if stats is None else await event_loop.run_on_loop(stats())
@@ -194,7 +200,9 @@ class Job:
     def code(self) -> str:
         """Return Python code that submits the same request again."""
         in_sandbox = self.wonda is not None and self.wonda.is_sandbox
-        return code_snippet.to_python(self.kind, self.request, in_sandbox=in_sandbox)
+        return code_snippet.to_python(
+            self.kind, self.request, is_video="/video/" in self.path, in_sandbox=in_sandbox
+        )
 
     def __repr__(self) -> str:
         return printable(f"<Job {self.kind} {self.id} {self.status}>")
@@ -370,6 +378,7 @@ class Job:
         if entry is None:
             return
         self.request = self.request or dict(entry.request)
+        self.path = self.path or entry.path
         self.intent = self.intent or entry.intent
         age = max(0.0, self._clock.time() - entry.submitted_at)
         self._submitted = self._clock.monotonic() - age

@@ -387,6 +387,7 @@ class Submitter:
                 former_keys=duplicate_guard.former_keys if duplicate_guard else (),
                 allow_repeat=duplicate_guard.allow_repeat if duplicate_guard else False,
                 include_failed=duplicate_guard.include_failed if duplicate_guard else False,
+                path=operation.path,
                 response_timeout=self._transport.time_limit(operation.seconds),
                 precondition=checked,
             )

@@ -87,6 +87,8 @@ class JournalEntry(
         Whether the service ever said that it accepted the request.
     server_sent_at : float or None
         When the request was sent, by the service's clock, in seconds since 1970.
+    path : str
+        The path of the request; empty in entries of earlier versions, which knew no videos.
     """
 
     intent: str
@@ -109,6 +111,7 @@ class JournalEntry(
     response_timeout: float = 0.0
     was_accepted: bool = False
     server_sent_at: float | None = None
+    path: str = ""
 
     @property
     def silent_seconds(self) -> float:
@@ -194,7 +197,7 @@ def require_undecided(entry: JournalEntry) -> None:
 #: The values of damaged columns.
 _IF_DAMAGED: dict[str, Any] = {
     **dict.fromkeys(
-        ("intent", "base_url", "kind", "dedupe_key", "owner", "status", "clock_id"), ""
+        ("intent", "base_url", "kind", "dedupe_key", "owner", "status", "clock_id", "path"), ""
     ),
     **dict.fromkeys(("requested_at", "updated_at", "clock_seconds", "response_timeout"), 0.0),
     **dict.fromkeys(("ended", "was_accepted"), False),

@@ -86,7 +86,10 @@ class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return Python code that generates the image again, for a cell or a script."""
         client = open_clients.by_name(self.client)
         in_sandbox = client is not None and client.is_sandbox
-        return code_snippet.to_python("inference", self.request, in_sandbox=in_sandbox)
+        is_video = self.media.is_video
+        return code_snippet.to_python(
+            "inference", self.request, is_video=is_video, in_sandbox=in_sandbox
+        )
 
     def row(self) -> dict[str, Any]:
         """Return the image as one flat row, for a table or a spreadsheet.

@@ -174,6 +174,7 @@ class Journal:
         former_keys: tuple[str, ...] = (),
         allow_repeat: bool = False,
         include_failed: bool = False,
+        path: str = "",
         response_timeout: float = 0.0,
         precondition: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Future[tuple[str, JournalEntry | None]]:
@@ -192,6 +193,8 @@ class Journal:
             Whether only an identical request that is being sent now blocks this one.
         include_failed : bool
             Whether an accepted request also blocks this one after its job failed.
+        path : str
+            The path of the request, which distinguishes videos from images.
         response_timeout : float
             The maximum seconds until the service responds.
         precondition : callable, optional
@@ -216,12 +219,12 @@ class Journal:
             now = time.time()
             connection.execute(
                 "INSERT INTO request (intent, base_url, kind, body, same_as, owner, asked_at,"
-                " told_at, clock, tick, answer_limit, state, reason, status, ended, reply)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,'sending','','',0,'{}')",
+                " told_at, clock, tick, answer_limit, path, state, reason, status, ended, reply)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,'sending','','',0,'{}')",
                 (
                     *(intent, base_url, kind, body.decode(), dedupe_key, entries.this_process()),
                     *(now, now, monotonic_clock.clock_id(), monotonic_clock.seconds()),
-                    response_timeout,
+                    *(response_timeout, path),
                 ),
             )
             if kind == "inference":

@@ -60,6 +60,7 @@ MIGRATIONS = (
     """,  # noqa: S608 - constants
     images.SEARCH_MIGRATION,
     images.TEXTS_MIGRATION,
+    "ALTER TABLE request ADD COLUMN path TEXT NOT NULL DEFAULT ''",
 )
 
 SCHEMA = Schema(

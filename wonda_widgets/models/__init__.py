@@ -3,7 +3,7 @@
     decoded JSON ── parsing.parse ──> wire_types ──> snapshot.Snapshot
 
 The modules `parameters`, `prompt_requirement` and `reference_limits` read what a model accepts
-from `wire_types.ImageModel`.
+from `wire_types.GenerationModel`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .wire_types import (
     Estimate,
     GenerateResponse,
     Generation,
-    ImageModel,
+    GenerationModel,
     InstagramAccount,
     JobResponse,
     Media,
@@ -43,7 +43,7 @@ __all__ = [
     "Estimate",
     "GenerateResponse",
     "Generation",
-    "ImageModel",
+    "GenerationModel",
     "InstagramAccount",
     "JobResponse",
     "Media",

@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .wire_types import ImageModel
+    from .wire_types import GenerationModel
 
 #: Models that need an image and no prompt (section 13), if the service does not say.
 PROMPTLESS_MODELS = frozenset({"birefnet-bg-removal", "runware-vectorize"})
 
 
-def is_prompt_required(model: ImageModel) -> bool:
+def is_prompt_required(model: GenerationModel) -> bool:
     """Return whether the service rejects a request to `model` without a prompt."""
     for required in (_required_by_schema(model.params), _required_by_accepts(model.accepts)):
         if required is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .wire_types import ImageModel
+    from .wire_types import GenerationModel
 
 #: Minimum and maximum by model key (wonda-api.md, section 4.1).
 KNOWN_LIMITS: dict[str, tuple[int, int]] = {
@@ -52,7 +52,7 @@ class ReferenceLimit(NamedTuple):
         return ""
 
 
-def limit_for(model: ImageModel) -> ReferenceLimit:
+def limit_for(model: GenerationModel) -> ReferenceLimit:
     """Return how many reference images `model` accepts."""
     if not model.attachments:  # the response is more current than the table
         return ReferenceLimit(0, 0)
@@ -62,7 +62,7 @@ def limit_for(model: ImageModel) -> ReferenceLimit:
     return ReferenceLimit(*KNOWN_LIMITS.get(model.key, (0, None)))
 
 
-def _declared_bounds(model: ImageModel) -> Iterator[tuple[int | None, int | None]]:
+def _declared_bounds(model: GenerationModel) -> Iterator[tuple[int | None, int | None]]:
     """Yield the bounds from each place where the response may have some."""
     for attachment in model.attachments:
         yield _bounds(attachment, "min", "max")

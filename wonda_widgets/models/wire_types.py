@@ -32,6 +32,10 @@ class Media(WireStruct, frozen=True, gc=False):  # contains only strings and num
         E.g. ``"image/png"``.
     width, height : int or None
         In pixels.
+    duration_ms : float or None
+        The length of a video or sound in milliseconds; see `duration`.
+    fps : float or None
+        The frames per second of a video.
 
     Examples
     --------
@@ -45,6 +49,18 @@ class Media(WireStruct, frozen=True, gc=False):  # contains only strings and num
     mime_type: str | None = None
     width: int | None = None
     height: int | None = None
+    duration_ms: float | None = None
+    fps: float | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """Return the length of a video or sound in seconds; None for an image, or if unknown."""
+        return None if self.duration_ms is None else self.duration_ms / 1000
+
+    @property
+    def is_video(self) -> bool:
+        """Return whether the MIME type is that of a video."""
+        return (self.mime_type or "").startswith("video/")
 
 
 class Output(WireStruct, frozen=True):
@@ -67,7 +83,7 @@ class JobResponse(WireStruct, frozen=True):
 
 
 class GenerateResponse(WireStruct, frozen=True):
-    """Response of `POST /image/generate` (section 4)."""
+    """Response of `POST /image/generate` and `POST /video/generate` (sections 4 and 5)."""
 
     inference_job_id: str
 
@@ -141,8 +157,8 @@ class OrganizationsResponse(WireStruct, frozen=True):
     organizations: list[Organization] = msgspec.field(default_factory=list)
 
 
-class ImageModel(WireStruct, frozen=True):
-    """One image model in `GET /capabilities` (section 9.3).
+class GenerationModel(WireStruct, frozen=True):
+    """One model in `GET /capabilities` (section 9.3), which generates images or videos.
 
     Attributes
     ----------
@@ -174,7 +190,8 @@ class ImageModel(WireStruct, frozen=True):
 class Generation(WireStruct, frozen=True):
     """The ``generation`` part of `Capabilities`."""
 
-    image: list[ImageModel] = msgspec.field(default_factory=list)
+    image: list[GenerationModel] = msgspec.field(default_factory=list)
+    video: list[GenerationModel] = msgspec.field(default_factory=list)
 
 
 class Capabilities(WireStruct, frozen=True):
@@ -184,9 +201,14 @@ class Capabilities(WireStruct, frozen=True):
     raw: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
-    def image_models(self) -> list[ImageModel]:
+    def image_models(self) -> list[GenerationModel]:
         """Return the image models in the service's order."""
         return self.generation.image
+
+    @property
+    def video_models(self) -> list[GenerationModel]:
+        """Return the video models in the service's order; empty if there are none."""
+        return self.generation.video
 
 
 class Estimate(WireStruct, frozen=True):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..jobs.job import Job
-    from ..models import Capabilities, ImageModel
+    from ..models import Capabilities, GenerationModel
 
 NAME = "%%wonda"
 OPTIONS = {"-m": "model", "--model": "model", "-o": "output", "--output": "output"}
@@ -45,7 +45,7 @@ COMPLETION_TIMEOUT_SECONDS = 0.5  # Tab must not block for long
 RETRY_SECONDS = 30.0  # before Tab requests the models again after a failure
 
 #: By base URL and organization.
-_models_cache: dict[tuple[str, str], list[ImageModel]] = {}
+_models_cache: dict[tuple[str, str], list[GenerationModel]] = {}
 #: When each pending request for models was sent (monotonic seconds), and its result.
 _pending: dict[tuple[str, str], tuple[float, Future[Capabilities]]] = {}
 #: The client for cells without one, with the key and organization it was created for.
@@ -224,7 +224,7 @@ def parse_options(line: str) -> dict[str, str]:
     return options
 
 
-def _model(models: list[ImageModel], key: str | None) -> ImageModel:
+def _model(models: list[GenerationModel], key: str | None) -> GenerationModel:
     found = next((model for model in models if key in {None, model.key}), None)
     if found is None:
         known = ", ".join(model.key for model in models)
@@ -276,7 +276,7 @@ def _cache_key(wonda: AsyncWonda) -> tuple[str, str]:
     return wonda.base_url, wonda.org
 
 
-def _models(wonda: AsyncWonda) -> list[ImageModel]:
+def _models(wonda: AsyncWonda) -> list[GenerationModel]:
     """Return the models; request them if they are not cached."""
     key = _cache_key(wonda)
     if key not in _models_cache:
@@ -284,7 +284,7 @@ def _models(wonda: AsyncWonda) -> list[ImageModel]:
     return _models_cache[key]
 
 
-def _models_for_completion(wonda: AsyncWonda) -> list[ImageModel]:
+def _models_for_completion(wonda: AsyncWonda) -> list[GenerationModel]:
     """Return the models; wait for them only briefly.
 
     Raises
@@ -312,7 +312,7 @@ def _complete(shell: InteractiveShell, event: Any) -> list[str]:
         return []
 
 
-def completions(models: list[ImageModel], line: str) -> list[str]:
+def completions(models: list[GenerationModel], line: str) -> list[str]:
     """Return the completions of the last word of a ``%%wonda`` line."""
     words = line.split()[1:]
     last = "" if line.endswith(" ") or not words else words.pop()

@@ -25,12 +25,15 @@ _PUBLISH_ARGUMENTS = {
     "caption": "caption",
     "altText": "alt_text",
     "product": "product",
+    "shareToFeed": "share_to_feed",
     "mediaIds": "media_ids",
     "scheduledAt": "scheduled_at",
 }
 
 
-def to_python(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False) -> str:
+def to_python(
+    kind: str, request: Mapping[str, Any], *, is_video: bool = False, in_sandbox: bool = False
+) -> str:
     """Write the Python code that sends `request` again.
 
     Parameters
@@ -39,6 +42,8 @@ def to_python(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False
         ``"inference"`` or ``"publish"``.
     request : dict
         The request body, with the API's camelCase names; empty if unknown.
+    is_video : bool
+        Whether the request generates a video.
     in_sandbox : bool
         Whether the request was sent to a sandbox.
     """
@@ -50,7 +55,8 @@ def to_python(kind: str, request: Mapping[str, Any], *, in_sandbox: bool = False
         call, last_line = f"wonda.publish.{method}", "print(job.wait().permalink)"
     else:
         names = _GENERATE_ARGUMENTS
-        call, last_line = "wonda.images.generate", "media = job.wait().media"
+        call = f"wonda.{'videos' if is_video else 'images'}.generate"
+        last_line = "media = job.wait().media"
     arguments = [f"{name}={request[wire]!r}" for wire, name in names.items() if wire in request]
     return "\n".join(
         [

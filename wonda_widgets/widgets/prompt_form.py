@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..jobs.job import Job
     from ..journal.budgets import Budget
     from ..journal.generated_image import GeneratedImage
-    from ..models import ImageModel, Snapshot
+    from ..models import GenerationModel, Snapshot
 
 #: Seconds between a change and the request for its price.
 PRICE_DELAY_SECONDS = 0.25
@@ -152,7 +152,7 @@ class PromptForm(ReferencesPanel):
         if self.state == "unavailable":
             self._load()
 
-    async def _available_models(self) -> list[ImageModel]:
+    async def _available_models(self) -> list[GenerationModel]:
         models = (await self._client.capabilities()).image_models
         if not models:
             raise WondaError(
@@ -337,7 +337,7 @@ class PromptForm(ReferencesPanel):
         return "running" if self._job is not None and self._job.snapshot.watching else "ready"
 
 
-def shown(model: ImageModel, fields: list[parameters.Field]) -> dict[str, Any]:
+def shown(model: GenerationModel, fields: list[parameters.Field]) -> dict[str, Any]:
     """Return the data of a model that the form needs."""
     return {
         "key": model.key,

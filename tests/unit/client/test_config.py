@@ -137,7 +137,7 @@ DATA = {
     "Output": SNAPSHOT.outputs[0],
     "Estimate": models.Estimate(model="m", estimated_cost_microdollars=40_000, estimated_credits=4),
     "Capabilities": models.Capabilities(
-        generation=models.Generation(image=[models.ImageModel(key="m", params={"type": "object"})]),
+        generation=models.Generation(image=[models.GenerationModel(key="m", params={"type": "object"})]),
         raw={"generation": {}},
     ),
     "Account": models.Account(email="a@x.test", raw={"email": "a@x.test"}),
@@ -176,7 +176,7 @@ def test_every_wire_type_is_among_the_copied_data():
     }
     response_parts = {each for each in wire_types if each.__name__.endswith("Response")} | {
         models.Generation,
-        models.ImageModel,
+        models.GenerationModel,
     }
     assert wire_types - response_parts <= tested
 

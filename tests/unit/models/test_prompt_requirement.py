@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import wonda_widgets as ww
-from wonda_widgets.models import ImageModel, parameters, prompt_requirement
+from wonda_widgets.models import GenerationModel, parameters, prompt_requirement
 
 OBJECT = {"type": "object"}
 
@@ -34,7 +34,7 @@ OBJECT = {"type": "object"}
     ],
 )
 def test_prompt_requirement_comes_from_the_service(said, needed):
-    assert prompt_requirement.is_prompt_required(ImageModel(**said)) is needed
+    assert prompt_requirement.is_prompt_required(GenerationModel(**said)) is needed
 
 
 def test_request_fields_are_not_parameters():

@@ -10,13 +10,13 @@ from IPython.core.error import UsageError
 
 import wonda_widgets as ww
 from wonda_widgets.http import credentials
-from wonda_widgets.models import ImageModel, parameters
+from wonda_widgets.models import GenerationModel, parameters
 from wonda_widgets.notebook import magic
 from wonda_widgets.sandbox.catalog import MODELS
 from wonda_widgets.utils import event_loop
 
 KNOWN = [
-    ImageModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
+    GenerationModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
 ]
 
 

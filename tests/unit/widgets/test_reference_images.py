@@ -9,7 +9,7 @@ from PIL import Image
 
 import wonda_widgets as ww
 from wonda_widgets.imaging import decode_threads
-from wonda_widgets.models import ImageModel, Media, reference_limits
+from wonda_widgets.models import GenerationModel, Media, reference_limits
 from wonda_widgets.utils import event_loop
 
 
@@ -362,7 +362,7 @@ async def nothing():
 def test_limits_come_from_the_service_first(model, least, most):
     import msgspec
 
-    assert reference_limits.limit_for(msgspec.convert(model, ImageModel)) == (least, most)
+    assert reference_limits.limit_for(msgspec.convert(model, GenerationModel)) == (least, most)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import msgspec
 
 from ...errors import InvalidInputError, WondaError
 from ...utils import event_loop, noninteractive, plain_values
-from ..generation import request_body
+from ..generation import IMAGE_GENERATION, identity, operation_of, request_body
 from ..idempotency import fingerprint, former_fingerprint, require_complete_journal
 from .cells import SETTLED_STATES, CellResult, Progress, total_price
 from .plan_budget import PlanBudget
@@ -157,6 +157,7 @@ class Matrix:
             each.price = price
         entries = await self._store.find_entries(cells, plan) if self._resume else {}
         self._runner.cells, self._runner.attachments = cells, plan.attachments
+        self._runner.operation = operation_of(plan.path)
         self._plan = plan
         self._set_already_requested(entries)
 
@@ -453,4 +454,6 @@ class Matrix:
 
 def _to_result(cell: Cell, plan: Plan) -> CellResult:
     body = request_body(cell.model, cell.prompt, cell.params, plan.attachments)
-    return CellResult(cell, fingerprint(body), former_fingerprint(body))
+    operation = operation_of(plan.path)
+    former = former_fingerprint(body) if operation is IMAGE_GENERATION else ""
+    return CellResult(cell, fingerprint(identity(operation, body)), former)

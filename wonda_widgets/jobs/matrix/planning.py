@@ -21,7 +21,7 @@ from ...utils import arguments, plain_values, suggestions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ...models import ImageModel
+    from ...models import GenerationModel
 
 MAX_IMAGES = 1_000
 
@@ -49,10 +49,13 @@ class Cell(msgspec.Struct, frozen=True):
     values: dict[str, str]
 
 
-class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MatrixRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """The arguments of `wonda.images.matrix`, from which a `Plan` can be recreated.
 
-    The journal stores it as JSON, so its fields must not be renamed.
+    The journal stores it as JSON, so its fields must not be renamed. ``path`` is that of the
+    requests; it is empty for images.
     """
 
     template: str
@@ -60,6 +63,7 @@ class MatrixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     models: list[str]
     params: dict[str, list[Any]]
     attachment_media_ids: list[str]
+    path: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +82,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Media IDs of reference images, for every cell.
     notes : list of str
         Sentences about images that are left out.
+    path : str
+        The path of the requests; empty for images.
     """
 
     cells: list[Cell]
@@ -87,6 +93,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, list[Any]]
     attachments: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
+    path: str = ""
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -100,6 +107,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             models=self.models,
             params=self.params,
             attachment_media_ids=self.attachments,
+            path=self.path,
         )
 
 
@@ -145,8 +153,9 @@ def make_plan(
     models: Any,
     params: Mapping[str, Any],
     *,
-    available: Iterable[ImageModel],
+    available: Iterable[GenerationModel],
     attachments: Sequence[str] = (),
+    path: str = "",
 ) -> Plan:
     """Create a plan of all combinations; the first placeholder varies slowest.
 
@@ -160,10 +169,12 @@ def make_plan(
     models : str or list of str
     params : dict
         Each parameter's value or values.
-    available : iterable of ImageModel
+    available : iterable of GenerationModel
         The models that the service offers.
     attachments : sequence of str
         Media IDs of reference images.
+    path : str
+        The path of the requests; empty for images.
 
     Raises
     ------
@@ -207,6 +218,7 @@ def make_plan(
         params=settings,
         attachments=as_list("attachment_media_ids", "The list of references", attachments),
         notes=[*_notes(settings, chosen, offered), *_duplicates_note(duplicates)],
+        path=path,
     )
 
 
@@ -281,7 +293,7 @@ def _placeholder_values(template: str, values: Mapping[str, Any]) -> dict[str, l
     return checked
 
 
-def _chosen_models(models: Any, offered: Mapping[str, ImageModel]) -> list[str]:
+def _chosen_models(models: Any, offered: Mapping[str, GenerationModel]) -> list[str]:
     chosen = [str(model) for model in _distinct_values("models", "The model", models)]
     for model in chosen:
         if model not in offered:
@@ -314,7 +326,7 @@ def _refuse_duplicates(field: str, name: str, elements: list[Any]) -> None:
 
 
 def _check_settings(
-    settings: Mapping[str, list[Any]], chosen: Sequence[str], offered: Mapping[str, ImageModel]
+    settings: Mapping[str, list[Any]], chosen: Sequence[str], offered: Mapping[str, GenerationModel]
 ) -> None:
     fields = {
         key: {f.name: f for f in parameters.form_fields(offered[key].params)} for key in chosen
@@ -359,14 +371,14 @@ def _check_size(factors: list[list[Any]]) -> None:
         )
 
 
-def _takes(model: ImageModel, name: str) -> bool:
+def _takes(model: GenerationModel, name: str) -> bool:
     """Return whether a model accepts a parameter; True if it does not list its parameters."""
     properties = model.params.get("properties")
     return not isinstance(properties, dict) or not properties or name in properties
 
 
 def _notes(
-    settings: Mapping[str, list[Any]], chosen: Sequence[str], offered: Mapping[str, ImageModel]
+    settings: Mapping[str, list[Any]], chosen: Sequence[str], offered: Mapping[str, GenerationModel]
 ) -> list[str]:
     notes = []
     for name, values in settings.items():

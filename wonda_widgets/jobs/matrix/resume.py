@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...journal.saved_plans import RESUMABLE_DAYS, cell_key
+from ..generation import identity, operation_of
 from ..idempotency import canonical, fingerprint
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class PlanStore:
         by_fingerprint: dict[str, list[str]] = {}
         if not has_present_keys:
             for recorded, entry in entries.items():
-                by_fingerprint.setdefault(fingerprint(entry.body), []).append(recorded)
+                request = identity(operation_of(entry.path), entry.body)
+                by_fingerprint.setdefault(fingerprint(request), []).append(recorded)
         found: CellEntries = {}
         for each in cells:
             own = [each.fingerprint, each.former_fingerprint]

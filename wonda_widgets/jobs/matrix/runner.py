@@ -32,7 +32,8 @@ from ...errors import (
 from ...journal.generated_image import GeneratedImage
 from ...utils import event_loop, logs
 from .. import duration_stats
-from ..generation import GENERATION, read_reply, request_body
+from ..core import Similar, similar_jobs
+from ..generation import IMAGE_GENERATION, read_reply, request_body
 from ..idempotency import RECHECK_SECONDS, DuplicateRequestError, IdempotencyGuard
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class MatrixRunner:
         Set when the plan is prepared.
     attachments : list of str
         Media IDs of reference images, for every cell.
+    operation : Operation
+        What each cell requests: images or videos.
     saved_plan : SavedPlan or None
     state : str
         ``"planned"``, ``"running"``, ``"stopped"`` or ``"done"``.
@@ -107,6 +110,7 @@ class MatrixRunner:
         self._precondition = precondition
         self.cells: list[CellResult] = []
         self.attachments: list[str] = []
+        self.operation = IMAGE_GENERATION
         self.saved_plan: SavedPlan | None = None
         self.state: State = "planned"
         self.error: WondaError | None = None
@@ -115,7 +119,7 @@ class MatrixRunner:
         self._queue: list[CellResult] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending_retries = 0
-        self._durations: dict[str, DurationStats | None] = {}  # by model
+        self._durations: dict[Similar, DurationStats | None] = {}
         self._listeners: list[Callable[[CellResult | None], object]] = []
 
     def reset_in_child(self) -> None:
@@ -161,7 +165,7 @@ class MatrixRunner:
         for cell in self.cells:
             if cell.state not in {"waiting", "running"}:
                 continue
-            stats = self._durations.get(cell.cell.model)
+            stats = self._durations.get(_similar(cell))
             if stats is None:
                 return None
             job = cell.job
@@ -338,9 +342,9 @@ class MatrixRunner:
 
     async def _make_cell(self, cell: CellResult) -> None:
         """Request a cell unless it has a job, then poll the job until it ends."""
-        if cell.cell.model not in self._durations:
-            self._durations[cell.cell.model] = None
-            await self._update_durations(cell.cell.model)
+        if _similar(cell) not in self._durations:
+            self._durations[_similar(cell)] = None
+            await self._update_durations(_similar(cell))
         if cell.job is None and not await self._request(cell):
             self._notify(cell)
             return
@@ -354,12 +358,12 @@ class MatrixRunner:
         except WondaError as error:  # the job continues at the service but is not polled
             cell.state, cell.error = "lost", error
         else:
-            await self._update_durations(cell.cell.model)
+            await self._update_durations(_similar(cell))
         self._take_result(cell, job.snapshot)
         self._notify(cell)
 
-    async def _update_durations(self, model: str) -> None:
-        self._durations[model] = await self._core.duration_stats("inference", model)
+    async def _update_durations(self, similar: Similar) -> None:
+        self._durations[similar] = await self._core.duration_stats(similar)
 
     async def _request(self, cell: CellResult) -> bool:
         """Request a cell once; return whether it has a job."""
@@ -376,7 +380,7 @@ class MatrixRunner:
                 return False
             try:
                 job = await self._core.start(
-                    GENERATION,
+                    self.operation,
                     body,
                     read_reply,
                     duplicate_guard=duplicate_guard,
@@ -416,11 +420,11 @@ class MatrixRunner:
     def restore(self, cell: CellResult, entry: JournalEntry) -> None:
         """Set a cell's state from its entry in the journal."""
         if entry.job_id is not None:
-            self._follow(cell, self._core.restore_job(entry, GENERATION))
+            self._follow(cell, self._core.restore_job(entry, self.operation))
             cell.state = "running"
             self._take_result(cell, cell.job.snapshot if cell.job else None)
         elif entry.is_unknown:
-            cell.job = self._core.restore_job(entry, GENERATION)
+            cell.job = self._core.restore_job(entry, self.operation)
             cell.state, cell.error = "unknown", cell.job.snapshot.error
         # Any other cell waits: it was refused, settled by the user, or is being sent.
 
@@ -470,3 +474,7 @@ class MatrixRunner:
             intent=(job and job.intent) or "",
             client=self._core.name,
         )
+
+
+def _similar(cell: CellResult) -> Similar:
+    return similar_jobs("inference", {"model": cell.cell.model, "params": cell.cell.params})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ...client.wonda_client import AsyncWonda, Wonda
-    from ...models import ImageModel
+    from ...models import GenerationModel
 
 DEFAULT_BUDGET = 2.50  # US dollars
 
@@ -102,7 +102,7 @@ class LabForm(Panel):
         self._planning: asyncio.Task[None] | None = None
         self._plan_listeners: list[Callable[[Matrix], object]] = []
         self._run_listeners: list[Callable[[Matrix], object]] = []
-        self._models: list[ImageModel] = []
+        self._models: list[GenerationModel] = []
         amount = check_amount(budget)
         if template:
             planning.check_names(template, values or {})

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 import wonda_widgets as ww
 from wonda_widgets.jobs.matrix.planning import fill_template, make_plan, placeholders
-from wonda_widgets.models import ImageModel
+from wonda_widgets.models import GenerationModel
 from wonda_widgets.sandbox.catalog import MODELS
 
 SEVERAL = ["nano-banana-2", "seedream-4-5"]
 KNOWN = [
-    ImageModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
+    GenerationModel(key=model.key, label=model.label, params=model.schema) for model in MODELS.values()
 ]
 
 
@@ -136,5 +136,5 @@ def test_invalid_input_is_reported_at_its_field(changes, field, said):
 
 
 def test_unknown_parameters_are_left_to_the_service():
-    made = plan("A storm", {}, "new", {"strength": [1, 2]}, available=[ImageModel(key="new")])
+    made = plan("A storm", {}, "new", {"strength": [1, 2]}, available=[GenerationModel(key="new")])
     assert [cell.params for cell in made.cells] == [{"strength": 1}, {"strength": 2}]

@@ -1,0 +1,232 @@
+"""What images and videos have in common: budgets, idempotency keys and plans."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+
+import msgspec
+
+from ..errors import InvalidInputError
+from ..http.request_body import to_json_values
+from ..jobs.core import Core, on_package_loop
+from ..jobs.generation import identity, read_reply
+from ..jobs.idempotency import (
+    RECHECK_SECONDS,
+    DuplicateRequestError,
+    guard_for_name,
+    require_complete_journal,
+)
+from ..journal import budgets
+from ..journal.budgets import UnpricedError
+from ..utils import arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+    from ..jobs.job import Job
+    from ..jobs.matrix.matrix import Matrix
+    from ..jobs.matrix.planning import Cell, Plan
+    from ..jobs.submission import Operation
+    from ..journal.budgets import Budget
+    from ..models import Capabilities, Estimate, GenerationModel
+    from .pricing import AsyncPricing
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncGenerations:
+    """Base of `AsyncImages` and `AsyncVideos`.
+
+    Attributes
+    ----------
+    operation : Operation
+        The request.
+    plan_path : str
+        The path in saved plans; empty for images.
+    """
+
+    operation: ClassVar[Operation]
+    plan_path: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        core: Core,
+        capabilities: Callable[[], Awaitable[Capabilities]],
+        pricing: AsyncPricing,
+    ) -> None:
+        self._core = core
+        self._capabilities = capabilities
+        self._pricing = pricing
+
+    def _models(self, capabilities: Capabilities) -> list[GenerationModel]:
+        raise NotImplementedError
+
+    async def _generate(
+        self,
+        request: Mapping[str, Any],
+        budget: Budget | float | None,
+        once: str | None,
+    ) -> Job:
+        """Submit a request; see `AsyncImages.generate`."""
+        body = to_json_values(request)
+        budget = budgets.as_budget(budget)
+        if once is not None:
+            return await self._generate_once(once, body, budget)
+        if budget is None:
+            return await self._core.start(self.operation, body, read_reply)
+        check = self._budget_check(budget, body)
+        return await self._priced(
+            budget, lambda: self._core.start(self.operation, body, read_reply, precondition=check)
+        )
+
+    def _budget_check(self, budget: Budget, body: dict[str, Any]) -> Callable[[Any], None]:
+        """Return a check for the journal's transaction that raises if the budget is exceeded."""
+        check_budget = budget.spending_check(self._core.journal_key, body)
+
+        def precondition(connection: Any) -> None:
+            # In the transaction, because the journal's file may fail at any time.
+            self._require_journal("budget", "it is not known how much of the budget is spent")
+            check_budget(connection)
+
+        return precondition
+
+    def _require_journal(self, field: str, so: str) -> None:
+        require_complete_journal(self._core.journal, field, so, f"Or leave out {field}=.")
+
+    async def _generate_once(self, name: str, body: dict[str, Any], budget: Budget | None) -> Job:
+        """Generate, or return the job of the same earlier request."""
+        duplicate_guard = guard_for_name(name, identity(self.operation, body))
+        check_budget = self._budget_check(budget, body) if budget else lambda _: None
+
+        def precondition(connection: Any) -> None:
+            self._require_journal("once", "it is not known what was requested with this key")
+            check_budget(connection)
+
+        async def start() -> Job:
+            return await self._core.start(
+                self.operation,
+                body,
+                read_reply,
+                duplicate_guard=duplicate_guard,
+                precondition=precondition,
+            )
+
+        while True:
+            try:
+                return await (start() if budget is None else self._priced(budget, start))
+            except DuplicateRequestError as duplicate:
+                earlier = duplicate.record
+            if not earlier.is_sending:
+                break
+            await asyncio.sleep(RECHECK_SECONDS)  # another process or task is sending it
+        job = self._core.restore_job(earlier, self.operation)
+        if job.id is None and job.snapshot.error is not None:
+            raise job.snapshot.error
+        return job
+
+    @on_package_loop
+    async def spent(self, budget: Budget) -> float:
+        """Estimate how much of a budget all kernels on this journal have spent, in US dollars.
+
+        Raises
+        ------
+        InvalidInputError
+            If the service has no price for one of the images or videos.
+        APIError, ServiceUnreachableError
+        """
+        arguments.require_type(budget, budgets.Budget, "a Budget")
+        self._core.transport.check_open()
+        journal, base_url = self._core.journal, self._core.journal_key
+        return await self._priced(
+            budget, lambda: asyncio.wrap_future(journal.spent(base_url, budget))
+        )
+
+    async def _priced(self, budget: Budget, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work` and fetch the prices that it needs."""
+        while True:
+            try:
+                return await work()
+            except UnpricedError as unpriced:
+                await budget.fetch_prices(self._core.journal_key, unpriced.bodies, self._estimate)
+
+    async def _estimate(self, body: Mapping[str, Any]) -> Estimate:
+        return await self._pricing.estimate(
+            model=str(body["model"]), prompt=body.get("prompt"), params=body.get("params")
+        )
+
+    def _matrix(
+        self,
+        template: str,
+        values: Mapping[str, Sequence[str]] | None,
+        models: str | Sequence[str],
+        params: Mapping[str, Any] | None,
+        attachment_media_ids: Sequence[str],
+        **options: Any,
+    ) -> Matrix:
+        """Plan every variation of a prompt; see `AsyncImages.matrix`."""
+        from ..jobs.matrix import planning  # noqa: PLC0415 - few scripts use it
+        from ..jobs.matrix.matrix import Matrix  # noqa: PLC0415 - see above
+
+        async def plan() -> Plan:
+            return planning.make_plan(
+                template,
+                values or {},
+                models,
+                params or {},
+                available=self._models(await self._capabilities()),
+                attachments=attachment_media_ids,
+                path=self.plan_path,
+            )
+
+        return Matrix(self._core, plan, self._price, **options)
+
+    @on_package_loop
+    async def unfinished(self, days: float = 7) -> list[Matrix]:
+        """List unfinished matrices, newest first.
+
+        Matrices that are running, even in another kernel, are left out, and so are those whose
+        models no longer exist. Nothing is generated until a matrix is iterated or started; its
+        `price` is the cost of the remaining images.
+        """
+        from ..jobs.matrix.planning import MatrixRequest  # noqa: PLC0415 - few scripts use it
+
+        plans = self._core.journal.saved_plans
+        found = []
+        for saved in await asyncio.wrap_future(
+            plans.unfinished(self._core.journal_key, arguments.check_days(days))
+        ):
+            entries = await asyncio.wrap_future(plans.cell_entries(saved.id))
+            if any(entry.is_active for entry in entries.values()):
+                continue
+            with contextlib.suppress(msgspec.MsgspecError, InvalidInputError):
+                asked = msgspec.json.decode(saved.plan, type=MatrixRequest)
+                if asked.path != self.plan_path:
+                    continue
+                matrix = await self._matrix(
+                    asked.template,
+                    asked.values,
+                    asked.models,
+                    asked.params,
+                    asked.attachment_media_ids,
+                ).prepare()
+                # The plan may differ now, because the service may have changed the parameters.
+                if matrix.matches(saved) and matrix.already_requested < len(matrix.plan):
+                    found.append(matrix)
+        return found
+
+    async def _price(self, cell: Cell) -> Estimate | None:
+        return await self._pricing.cached_estimate(model=cell.model, params=cell.params)
+
+
+def planned(matrix: Callable[P, Matrix]) -> Callable[P, Coroutine[Any, Any, Matrix]]:
+    """Fetch a matrix's plan and its price in advance."""
+
+    @functools.wraps(matrix)
+    def prepared(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Matrix]:
+        return matrix(*args, **kwargs).prepare()
+
+    return prepared
